@@ -1,0 +1,166 @@
+import { beijingTime } from '../domain/calendar.ts'
+import { contradictions } from '../domain/fact.ts'
+import type { MoneyFact } from '../domain/fact.ts'
+import type { EvidenceRecord } from '../domain/evidence.ts'
+import { operationId, orderId, paymentId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { paymentEntry } from '../domain/journal.ts'
+import type { Recorded } from '../domain/messages.ts'
+import type { MerchantSettings } from '../domain/merchant.ts'
+import { wechat } from '../domain/order.ts'
+import type { Occurrence, OrderEvent, OrderRecord } from '../domain/order.ts'
+import { judgePayment } from '../domain/payment.ts'
+import type { PaymentRecord } from '../domain/payment.ts'
+import type { ActivityContext } from './context.ts'
+import { merchantOf, recorded } from './recording.ts'
+
+/**
+ * Claim of the reference → payment with its role → journal → order → event, each idempotent: a retry walks all of it
+ * again and changes nothing twice (architecture §5, Paid).
+ */
+export async function bookPayment(
+  context: ActivityContext,
+  key: OrderKey,
+  evidence: EvidenceRecord,
+  fact: MoneyFact,
+): Promise<Recorded | 'unproven'> {
+  const { store } = context
+  const time = beijingTime(context.now())
+  if (fact.mchid !== key.mchid) {
+    await store.evidence.settle(evidence._id, { outcome: 'foreign', applied_to: null, time })
+    context.log.error('money of another merchant was reported; nothing was booked', {
+      ...key,
+      evidence_id: evidence.id,
+    })
+    return 'unproven'
+  }
+  const order = await store.orders.find(key)
+  const payment = await keepPayment(context, order, evidence, fact)
+  await store.journal.post(paymentEntry(payment, time))
+  if (order === null) {
+    await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
+    await store.evidence.settle(evidence._id, { outcome: 'applied', applied_to: payment._id, time })
+    return 'unproven'
+  }
+  const merchant = await merchantOf(context, key.mchid)
+  const booking = (held: OrderRecord) => bookingOf(held, payment, fact, evidence, merchant.settings, context.now())
+  const applied = await store.orders.apply(key, booking, order)
+  if (applied.outcome === 'illegal') await holdForPerson(context, key, applied.order, payment)
+  const outcome = applied.outcome === 'done' || payment.evidence_id === evidence._id ? 'applied' : 'linked'
+  const told = await recorded(context, applied, { merchant, payment })
+  await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time })
+  return told
+}
+
+/** The table has no way for this money, which a stale run and a live one can bring about: then a person decides. */
+async function holdForPerson(
+  context: ActivityContext,
+  key: OrderKey,
+  order: OrderRecord,
+  payment: PaymentRecord,
+): Promise<void> {
+  const { transaction_id, role } = payment
+  context.log.error('money was booked that the order’s table has no way for', { ...key, transaction_id, role })
+  await context.store.orders.noteAttention(key, order.state, 'second_payment', beijingTime(context.now()))
+}
+
+/** The payment's record: what was booked first stays, since a role is decided once. */
+async function keepPayment(
+  context: ActivityContext,
+  order: OrderRecord | null,
+  evidence: EvidenceRecord,
+  fact: MoneyFact,
+): Promise<PaymentRecord> {
+  const { store } = context
+  const existing = await store.payments.find(fact.mchid, fact.transaction_id)
+  if (existing !== null) return existing
+  const held_by_other = order !== null && (await isReferenceHeldByOther(context, order, fact))
+  const { role } = judgePayment(order, fact, held_by_other)
+  const payment: PaymentRecord = {
+    _id: paymentId(fact.mchid, fact.transaction_id),
+    mchid: fact.mchid,
+    transaction_id: fact.transaction_id,
+    out_trade_no: fact.out_trade_no,
+    order_id: order?._id ?? null,
+    role,
+    revision: 0,
+    evidence_id: evidence._id,
+    appid: fact.appid,
+    trade_type: fact.trade_type,
+    bank_type: fact.bank_type,
+    success_time: fact.success_time,
+    amount: fact.amount,
+    settled_total: fact.amount.total - fact.nocash_amount,
+    refunds: [],
+    last_refund_time: null,
+  }
+  const inserted = await store.payments.insert(payment)
+  return inserted.inserted ? payment : inserted.existing
+}
+
+/** Two numbers of one sale: the first payment that claims the reference keeps the sale, by one conditional write. */
+async function isReferenceHeldByOther(context: ActivityContext, order: OrderRecord, fact: MoneyFact): Promise<boolean> {
+  if (order.reference === null || contradictions(order, fact).length > 0) return false
+  // Only money that would make this order paid may claim; late money of an ended order must not take the sale.
+  if (judgePayment(order, fact, false).role !== 'order') return false
+  const { held_by } = await context.store.references.claim(order.mchid, order.reference, order.out_trade_no)
+  return held_by !== order.out_trade_no
+}
+
+/** What the money does to the order, by its role. Worked out against the record that the write will meet. */
+function bookingOf(
+  order: OrderRecord,
+  payment: PaymentRecord,
+  fact: MoneyFact,
+  evidence: EvidenceRecord,
+  settings: MerchantSettings,
+  now_ms: number,
+): Occurrence {
+  const time = beijingTime(now_ms)
+  const cause = {
+    operation_id: operationId.payment(fact.transaction_id),
+    time,
+    actor: wechat,
+    evidence_id: evidence._id,
+  }
+  if (payment.role === 'second') return { event: 'second_payment_found', ...cause }
+  const found = {
+    transaction_id: payment.transaction_id,
+    role: payment.role,
+    success_time: payment.success_time,
+    found_by: evidence.kind === 'bill_line' ? ('bill' as const) : evidence.kind,
+    found_time: evidence.receive_time,
+    bank_type: payment.bank_type,
+  }
+  const deadline_time = beijingTime(now_ms + settings.fulfilment.deadline_in * 1000)
+  return {
+    event: eventOf(order, payment, fact),
+    ...cause,
+    payment: found,
+    policy: settings.late_payment,
+    deadline_time,
+  }
+}
+
+/** What money does to an order that takes it. */
+type PaymentEvent = Extract<
+  OrderEvent,
+  'payment_found' | 'late_payment_found' | 'payment_contradicted' | 'payment_refunded_outside'
+>
+
+function eventOf(order: OrderRecord, payment: PaymentRecord, fact: MoneyFact): PaymentEvent {
+  const has_ended = order.state === 'closed' || order.state === 'failed'
+  switch (payment.role) {
+    case 'order':
+      // Its role was decided before a close that a stale run slipped in: the money is then late, and never lost.
+      return has_ended ? 'late_payment_found' : 'payment_found'
+    case 'late':
+      return 'late_payment_found'
+    default: {
+      const is_refund_of_ours = payment.role === 'contradicted' && fact.trade_state === 'REFUND'
+      return is_refund_of_ours && contradictions(order, fact).length === 0
+        ? 'payment_refunded_outside'
+        : 'payment_contradicted'
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { ApplicationFailure } from '@temporalio/activity'
+import { ApplicationFailureCategory } from '@temporalio/common'
+import { failures } from '../domain/failures.ts'
+import type { FailureType } from '../domain/failures.ts'
+import { slowerDelay, WechatPayError } from '../wechat/errors.ts'
+import type { Operation } from '../wechat/errors.ts'
+import type { ActivityContext } from './context.ts'
+
+/** Failures as Temporal takes them: a class that says what is done next, and when. None of them ends a workflow. */
+
+/** What we wait for has not happened. Benign: a wait is no error, in no log and no metric. */
+export function notYet(message: string, delay_ms: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type: failures.not_yet,
+    nextRetryDelay: Math.ceil(delay_ms),
+    category: ApplicationFailureCategory.BENIGN,
+  })
+}
+
+/** The same again; without a delay by the activity's own policy. */
+export function again(message: string, delay_ms?: number, type: FailureType = 'again'): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type: failures[type],
+    ...(delay_ms === undefined ? {} : { nextRetryDelay: Math.ceil(delay_ms) }),
+  })
+}
+
+export function setupMissing(mchid: string, delay_ms: number): ApplicationFailure {
+  return again(`merchant ${mchid} has no usable WeChat Pay set-up; add its keys and certificate`, delay_ms, 'setup')
+}
+
+/** Runs a call that belongs to no order, and turns what fails into a failure that says when to come again. */
+export async function callWeChat<T>(
+  context: ActivityContext,
+  operation: Operation,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof WechatPayError)) throw error
+    const delay_ms = error.kind === 'setup' ? context.policy.setup_retry_ms : (error.delay_ms ?? slowerDelay())
+    throw again(`${operation}: ${error.message}`, delay_ms)
+  }
+}

@@ -1,0 +1,22 @@
+import type { Policy } from '../domain/policy.ts'
+import type { Sealer } from '../store/sealing.ts'
+import type { Store } from '../store/store.ts'
+import type { Accounts } from '../wechat/accounts.ts'
+
+/** What a line of the log needs to be; runtime/logger is one, handed in by the worker. */
+export interface ActivityLog {
+  info(message: string, fields?: Record<string, unknown>): void
+  warn(message: string, fields?: Record<string, unknown>): void
+  error(message: string, fields?: Record<string, unknown>): void
+}
+
+/** What activities work with. Time is injected: on a time-skipping server the clock is the server's. */
+export interface ActivityContext {
+  store: Store
+  sealer: Sealer
+  accounts: Accounts
+  policy: Policy
+  /** Unix ms */
+  now: () => number
+  log: ActivityLog
+}

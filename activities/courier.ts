@@ -1,0 +1,154 @@
+import { createHmac } from 'node:crypto'
+import { lookup } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { Agent, request } from 'undici'
+import { limits } from '../domain/policy.ts'
+
+/** What came back from a merchant's endpoint, or why nothing did. */
+export interface Reply {
+  status: number | null
+  error: string | null
+  /** all that was answered, to decide by; null: nothing, or more than 64 KiB */
+  body: string | null
+  /** its beginning, at most 1 KiB, for the record */
+  answer: string | null
+  /** milliseconds that the endpoint asks to be left alone, at most an hour */
+  retry_after_ms: number | null
+  duration_ms: number
+}
+
+export interface Courier {
+  /** POSTs the bytes once, within 15 s, redirects not followed. Never throws: a failure is a reply. */
+  send(url: string, headers: Record<string, string>, body: string): Promise<Reply>
+  close(): Promise<void>
+}
+
+const timeout_ms = 15_000
+/** A refusal may explain itself at length; read by half it would be taken for something else. */
+const longest_body_bytes = 64 * 1024
+const longest_retry_after_ms = 60 * 60 * 1000
+
+/** An address that a merchant's URL may not lead to: this machine, this network, the cloud's metadata. */
+class ForbiddenAddress extends Error {}
+
+/**
+ * Carries events to addresses that merchants name. The name is resolved once and exactly that address is connected to,
+ * so that a second resolution cannot lead inside (SSRF, architecture §9). `allow_private`: for demonstrations.
+ */
+export function createCourier({ allow_private }: { allow_private: boolean }): Courier {
+  const agent = new Agent({
+    connect: { timeout: 5_000, ...(allow_private ? {} : { lookup: publicLookup }) },
+    headersTimeout: timeout_ms,
+    bodyTimeout: timeout_ms,
+    connections: 64,
+  })
+
+  async function attempt(
+    url: string,
+    headers: Record<string, string>,
+    body: string,
+  ): Promise<Omit<Reply, 'duration_ms'>> {
+    if (!allow_private) assertPublicUrl(url)
+    const answer = await request(url, {
+      method: 'POST',
+      headers,
+      body,
+      dispatcher: agent,
+      signal: AbortSignal.timeout(timeout_ms),
+    })
+    const { body: text, beginning } = await readBody(answer.body)
+    const retry_after_ms = retryAfter(answer.headers['retry-after'])
+    return { status: answer.statusCode, error: null, body: text, answer: beginning, retry_after_ms }
+  }
+
+  return {
+    async send(url, headers, body) {
+      const begin = performance.now()
+      const elapsed = () => Math.round(performance.now() - begin)
+      try {
+        return { ...(await attempt(url, headers, body)), duration_ms: elapsed() }
+      } catch (error) {
+        const nothing = { status: null, body: null, answer: null, retry_after_ms: null }
+        return { ...nothing, error: reasonOf(error), duration_ms: elapsed() }
+      }
+    },
+    close: () => agent.close(),
+  }
+}
+
+/** The headers of Standard Webhooks, one signature per live secret (api.md §7). `seconds` is this attempt's moment. */
+export function webhookHeaders(
+  event_id: string,
+  seconds: number,
+  body: string,
+  secrets: readonly string[],
+): Record<string, string> {
+  const signed = `${event_id}.${seconds}.${body}`
+  const signatures = secrets.map((secret) => {
+    const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+    return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
+  })
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'Weft',
+    'webhook-id': event_id,
+    'webhook-timestamp': String(seconds),
+    'webhook-signature': signatures.join(' '),
+  }
+}
+
+/** https, and a host that, written as an address, is a public one. */
+export function assertPublicUrl(url: string): void {
+  const { protocol, hostname } = new URL(url)
+  if (protocol !== 'https:') throw new ForbiddenAddress('only https is spoken to')
+  const literal = hostname.replace(/^\[|\]$/g, '')
+  if (ipaddr.isValid(literal) && !isPublic(literal)) throw new ForbiddenAddress('the address is not a public one')
+}
+
+function isPublic(address: string): boolean {
+  return ipaddr.process(address).range() === 'unicast'
+}
+
+const publicLookup: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    if (error) return callback(error, '', 0)
+    const [first] = addresses
+    const forbidden = addresses.find(({ address }) => !isPublic(address))
+    if (!first || forbidden)
+      return callback(new ForbiddenAddress('the name leads to an address that is not public'), '', 0)
+    if (options.all) return callback(null, addresses)
+    return callback(null, first.address, first.family)
+  })
+}
+
+async function readBody(body: AsyncIterable<Buffer>): Promise<{ body: string | null; beginning: string }> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > longest_body_bytes) break
+  }
+  const bytes = Buffer.concat(chunks)
+  const kept = bytes.subarray(0, limits.answer_kept_bytes)
+  return {
+    body: length > longest_body_bytes ? null : new TextDecoder().decode(bytes),
+    // As a stream, a character that is cut in half is waited for and not made up.
+    beginning: new TextDecoder().decode(kept, { stream: true }),
+  }
+}
+
+function retryAfter(header: string | string[] | undefined): number | null {
+  const seconds = Number(Array.isArray(header) ? header[0] : header)
+  if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return null
+  return Math.min(seconds * 1000, longest_retry_after_ms)
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { name, message, cause } = error
+  if (name === 'TimeoutError') return `no answer within ${timeout_ms / 1000} s`
+  return cause instanceof Error ? `${message}: ${cause.message}` : message
+}

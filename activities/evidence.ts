@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto'
+import { beijingTime } from '../domain/calendar.ts'
+import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
+import type { PaymentFact } from '../domain/fact.ts'
+import { evidenceId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { publicId } from '../store/ids.ts'
+import { paymentFact, readTransaction } from '../wechat/payments.ts'
+import type { QueryResult } from '../wechat/payments.ts'
+import type { ActivityContext } from './context.ts'
+
+/** Keeps WeChat's answer to a query, sealed, since it names the payer. The same answer again is the same evidence. */
+export async function archiveAnswer(
+  context: ActivityContext,
+  order: OrderKey,
+  answer: QueryResult,
+): Promise<EvidenceRecord> {
+  const fact = answer.kind === 'found' ? paymentFact(answer.transaction) : null
+  const state = fact?.trade_state ?? 'ORDER_NOT_EXIST'
+  const transaction_id = fact?.transaction_id ?? null
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, state, transaction_id)
+  const raw = JSON.stringify({ headers: answer.raw.headers, body: answer.raw.body } satisfies Envelope)
+  const { evidence } = await context.store.evidence.archive({
+    _id,
+    id: publicId('evd', _id),
+    mchid: order.mchid,
+    kind: 'query',
+    subject: 'payment',
+    out_trade_no: order.out_trade_no,
+    transaction_id,
+    out_refund_no: null,
+    verdict: fact === null || fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
+    serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
+    body_sha256: createHash('sha256').update(answer.raw.body).digest('hex'),
+    raw: context.sealer.seal(raw),
+    receive_time: beijingTime(context.now()),
+    unapplied: true,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  })
+  return evidence
+}
+
+/**
+ * Keeps a notification that came while the database was away and travelled in a signal. Verified anew, at the moment
+ * its own signature names: that it was fresh then was proven at the door. Null: it proves nothing.
+ */
+export async function archiveEnvelope(
+  context: ActivityContext,
+  order: OrderKey,
+  envelope: Envelope,
+): Promise<EvidenceRecord | null> {
+  const account = await context.accounts.find(order.mchid)
+  if (account === null)
+    throw new Error(`merchant ${order.mchid} has no usable WeChat set-up; a notification waits for it`)
+  const signed_time = Number(envelope.headers['wechatpay-timestamp']) * 1000
+  const read = account.read({ headers: envelope.headers, body: Buffer.from(envelope.body) }, signed_time)
+  if (read.verdict !== 'verified' || read.subject !== 'payment') return null
+  const _id = evidenceId.notification(order.mchid, read.notification_id)
+  const { evidence } = await context.store.evidence.archive({
+    _id,
+    id: publicId('evd', _id),
+    mchid: order.mchid,
+    kind: 'notification',
+    subject: 'payment',
+    out_trade_no: read.fact.out_trade_no,
+    transaction_id: read.fact.transaction_id,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: read.serial_no,
+    body_sha256: createHash('sha256').update(envelope.body).digest('hex'),
+    raw: envelope,
+    receive_time: beijingTime(signed_time),
+    unapplied: true,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  })
+  return evidence
+}
+
+/**
+ * What a piece of evidence says of a payment, read anew from its bytes (architecture §4.5): a notification's signature
+ * is verified once more, a query's answer was when it came and has been sealed since. Null: it says nothing we may book.
+ */
+export async function readPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+  if (evidence.verdict !== 'verified' || evidence.subject !== 'payment') return null
+  if (evidence.kind === 'notification') return await readNotified(context, evidence)
+  if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
+  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const transaction = readTransaction(body)
+  return transaction && paymentFact(transaction)
+}
+
+async function readNotified(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+  if (!('body' in evidence.raw)) return null
+  const account = await context.accounts.find(evidence.mchid)
+  if (account === null) return null
+  const { headers, body } = evidence.raw
+  const signed_time = Number(headers['wechatpay-timestamp']) * 1000
+  const read = account.read({ headers, body: Buffer.from(body) }, signed_time)
+  return read.verdict === 'verified' && read.subject === 'payment' ? read.fact : null
+}

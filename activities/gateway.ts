@@ -1,0 +1,347 @@
+import { cancellationSignal } from '@temporalio/activity'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import type { OrderRecord, OrderState } from '../domain/order.ts'
+import { isMoneyFact } from '../domain/fact.ts'
+import { isResting } from '../domain/order.ts'
+import { nextQueryDelay, retryDelay } from '../domain/policy.ts'
+import { WechatPayError } from '../wechat/errors.ts'
+import { closeOrder, paymentFact, placeNative, queryOrder } from '../wechat/payments.ts'
+import type { QueryResult } from '../wechat/payments.ts'
+import type { Account } from '../wechat/accounts.ts'
+import { archiveAnswer } from './evidence.ts'
+import type { ActivityContext } from './context.ts'
+import { watchSetups } from './setup.ts'
+import type { SetupWatch } from './setup.ts'
+import { again, callWeChat, notYet, setupMissing } from './calling.ts'
+
+export type GatewayActivities = ReturnType<typeof createGateway>
+
+type Given = { order: OrderKey }
+type Refusal = { code: string; message: string; number_taken: boolean }
+
+export type Placed =
+  | { kind: 'placed'; code: { url: string; placed_time: string } }
+  /** `earlier_unknown`: an attempt before this one was never answered and may have been taken */
+  | { kind: 'refused' | 'about_number'; failure: Refusal; earlier_unknown: boolean }
+  | { kind: 'too_late' }
+  /** the record says that this step no longer fits: nothing was sent */
+  | { kind: 'state'; state: OrderState }
+
+export type WeChatSays =
+  | { kind: 'payment'; evidence_id: string }
+  | { kind: 'closed'; evidence_id: string }
+  /** not paid; `is_known`: WeChat has an order of this number */
+  | { kind: 'unpaid'; is_known: boolean }
+  | { kind: 'expired' }
+  /** asked a moment ago: the last answer still stands */
+  | { kind: 'nothing_new' }
+  | { kind: 'state'; state: OrderState }
+
+/** What a call works with: the activities' things, and an eye on who is refused by WeChat itself. */
+interface Desk extends ActivityContext {
+  setups: SetupWatch
+}
+
+/**
+ * The calls to WeChat Pay. Each reads the record first and, when its step no longer fits, answers with the state that
+ * holds, without acting: a reset or stale run does no harm (architecture §4.1). Their retries are the waits.
+ */
+export function createGateway(given: ActivityContext) {
+  const context: Desk = { ...given, setups: watchSetups(given) }
+  return {
+    place: (call: Given) => place(context, call),
+    pollPayment: (call: Given) => pollPayment(context, call),
+    askOnRequest: (call: Given) => askOnRequest(context, call),
+    askUntilAnswered: (call: Given) => askUntilAnswered(context, call),
+    closeAtWeChat: (call: Given) => closeAtWeChat(context, call),
+  }
+}
+
+/** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
+async function place(context: Desk, { order: key }: Given): Promise<Placed> {
+  const order = await orderOf(context, key)
+  const is_renewal = order.state === 'awaiting_payment' && isCodeOld(context, order)
+  if (order.state !== 'created' && !is_renewal) return { kind: 'state', state: order.state }
+  if (order.close_sent_time !== null) return { kind: 'state', state: order.state }
+  if (milliseconds(order.time_expire) - context.now() < context.policy.place_margin_ms) return { kind: 'too_late' }
+  const account = await accountOf(context, order)
+  const earlier_unknown = order.placement.unanswered
+  const attempts = order.placement.attempts + 1
+  const attempt = { attempts, unanswered: true, last_attempt_time: moment(context) }
+  if (!(await context.store.orders.notePlacement(key, order.state, attempt))) {
+    return { kind: 'state', state: (await orderOf(context, key)).state }
+  }
+  try {
+    const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
+    await context.setups.worked(order.mchid)
+    // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment).
+    return { kind: 'placed', code: { url: code_url, placed_time: moment(context) } }
+  } catch (error) {
+    // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
+    const is_unknown = !(error instanceof WechatPayError) || error.outcome_unknown
+    const unanswered = earlier_unknown || is_renewal || is_unknown
+    if (!unanswered) await context.store.orders.notePlacement(key, order.state, afterDefinite(order, attempt, error))
+    const refusal = refusalOf(error)
+    if (refusal !== null) return { ...refusal, earlier_unknown: unanswered }
+    throw await callFailed(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
+  }
+}
+
+/** What a definite answer leaves; at a limit of our own nothing was sent, and an attempt that was none is not counted. */
+function afterDefinite(
+  order: OrderRecord,
+  attempt: OrderRecord['placement'],
+  error: WechatPayError,
+): OrderRecord['placement'] {
+  const was_sent = error.reason !== 'limit' && error.reason !== 'breaker'
+  const { last_attempt_time } = was_sent ? attempt : order.placement
+  return { ...attempt, unanswered: false, last_attempt_time }
+}
+
+/** Asks by plan until paid, closed or expired. The plan counts from placing, so a fresh start repeats nothing. */
+async function pollPayment(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+  const order = await orderOf(context, key)
+  if (order.state !== 'awaiting_payment') return { kind: 'state', state: order.state }
+  const left_ms = milliseconds(order.time_expire) - context.now()
+  if (left_ms <= 0) return { kind: 'expired' }
+  const wait_ms = untilPlanned(context, order)
+  if (wait_ms > 0) throw await plannedAgain(context, order, Math.min(wait_ms, left_ms))
+  const says = await ask(context, order, false)
+  if (says.kind !== 'unpaid') return says
+  const placed_ms = order.code ? milliseconds(order.code.placed_time) : milliseconds(order.create_time)
+  const delay_ms = nextQueryDelay(context.policy, context.now() - placed_ms)
+  throw await plannedAgain(context, order, Math.min(delay_ms, Math.max(left_ms, 1)))
+}
+
+/** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
+async function askOnRequest(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+  const order = await orderOf(context, key)
+  const last_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : 0
+  if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
+  return await ask(context, order, true)
+}
+
+/** One question whose answer decides what happens next: retried until it is there. Needs no order record. */
+async function askUntilAnswered(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+  const order = await context.store.orders.find(key)
+  if (order !== null) return await ask(context, order, false)
+  const account = await accountOf(context, key)
+  const answer = await callWeChat(context, 'query', () =>
+    queryOrder(account.client.transport, key, cancellationSignal()),
+  )
+  return await read(context, key, answer)
+}
+
+/** Query, close, query: until an answer proves the order closed or paid (architecture §5, Close). */
+async function closeAtWeChat(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+  const order = await orderOf(context, key)
+  if (order.state !== 'closing') return { kind: 'state', state: order.state }
+  const before = await askToClose(context, order)
+  if (before.kind !== 'unpaid') return before
+  const account = await accountOf(context, order)
+  await context.store.orders.noteCloseSent(key, order.close_sent_time ?? moment(context))
+  try {
+    await closeOrder(account.client.transport, key, cancellationSignal())
+  } catch (error) {
+    // Whatever the call said, the query below decides; only what a query would meet too is passed on.
+    if (!(error instanceof WechatPayError) || error.kind === 'setup' || error.kind === 'slower') {
+      throw await callFailed(context, order, 'close', error, closeDelay(context, order))
+    }
+  }
+  const after = await askToClose(context, order)
+  if (after.kind !== 'unpaid') return after
+  throw await uncertainClose(context, order)
+}
+
+/** This moment, as records keep it. */
+function moment({ now }: Desk): string {
+  return beijingTime(now())
+}
+
+async function orderOf({ store }: Desk, key: OrderKey): Promise<OrderRecord> {
+  const order = await store.orders.find(key)
+  if (order === null) throw again(`order ${key.mchid}/${key.out_trade_no} is not in the database; restore it`)
+  return order
+}
+
+async function accountOf(context: Desk, { mchid }: { mchid: string }): Promise<Account> {
+  const account = await context.accounts.find(mchid)
+  if (account !== null) return account
+  await context.setups.refused(mchid)
+  throw setupMissing(mchid, context.policy.setup_retry_ms)
+}
+
+function isCodeOld({ now, policy }: Desk, order: OrderRecord): boolean {
+  return order.code !== null && now() - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
+}
+
+/** What a refusal of a placement says, or null when the error is none. */
+function refusalOf(error: unknown): { kind: 'refused' | 'about_number'; failure: Refusal } | null {
+  if (!(error instanceof WechatPayError) || error.kind !== 'refused') return null
+  const failure = {
+    code: error.code ?? String(error.status),
+    message: error.wechat_message ?? '',
+    number_taken: error.about_number,
+  }
+  return { kind: error.about_number ? 'about_number' : 'refused', failure }
+}
+
+/** Asks WeChat and keeps the answer as evidence when it decides something. */
+async function ask(context: Desk, order: OrderRecord, on_request: boolean): Promise<WeChatSays> {
+  const account = await accountOf(context, order)
+  if (on_request) await context.store.orders.countRequest(order)
+  const query = () => queryOrder(account.client.transport, order, cancellationSignal())
+  let answer: QueryResult
+  try {
+    answer = await query()
+  } catch (error) {
+    throw await callFailed(
+      context,
+      order,
+      order.state === 'closing' ? 'close' : 'ask_wechat',
+      error,
+      askAgainDelay(context, order),
+    )
+  }
+  const says = await read(context, order, answer)
+  // Noted after the evidence is kept: whoever waits for this time then finds what the answer led to under way.
+  await context.store.orders.noteAsked(order, moment(context))
+  await liftReachability(context, order)
+  return says
+}
+
+/** WeChat answers again: what was said about its silence is no longer so. */
+async function liftReachability({ store }: Desk, order: OrderRecord): Promise<void> {
+  const { code, since_time } = order.attention ?? {}
+  if (code !== 'wechat_unreachable' && code !== 'wechat_setup') return
+  await store.orders.noteAttention(order, order.state, null, since_time ?? order.create_time)
+}
+
+async function read(context: Desk, key: OrderKey, answer: QueryResult): Promise<WeChatSays> {
+  if (answer.kind === 'not_found') return { kind: 'unpaid', is_known: false }
+  switch (answer.transaction.trade_state) {
+    case 'SUCCESS':
+    case 'REFUND':
+      return { kind: 'payment', evidence_id: await archiveMoney(context, key, answer) }
+    case 'CLOSED':
+    case 'REVOKED':
+      return { kind: 'closed', evidence_id: (await archiveAnswer(context, key, answer))._id }
+    case 'NOTPAY':
+    case 'USERPAYING':
+    case 'PAYERROR':
+      return { kind: 'unpaid', is_known: true }
+  }
+}
+
+/**
+ * Keeps an answer that says paid. One that cannot be booked, because it is incomplete or names another merchant, is kept
+ * too and asked for again, slowly: a run that went on with it would come back at once, without end.
+ */
+async function archiveMoney(context: Desk, key: OrderKey, answer: QueryResult & { kind: 'found' }): Promise<string> {
+  const evidence = await archiveAnswer(context, key, answer)
+  const fact = paymentFact(answer.transaction)
+  if (isMoneyFact(fact) && fact.mchid === key.mchid) return evidence._id
+  await context.store.merchants.noteAttention(key.mchid, 'evidence_unapplied', moment(context))
+  context.log.error('WeChat says paid in a way that cannot be booked', { ...key, evidence_id: evidence.id })
+  throw again('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
+}
+
+/** As `ask`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open it. */
+async function askToClose(context: Desk, order: OrderRecord): Promise<WeChatSays> {
+  const says = await ask(context, order, false)
+  if (says.kind !== 'unpaid' || says.is_known) return says
+  const { last_attempt_time } = order.placement
+  const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)
+  if (quiet_ms < context.policy.unknown_number_ms) return says
+  const nothing = { kind: 'not_found', code: 'ORDER_NOT_EXIST', raw: { status: 404, headers: {}, body: '' } } as const
+  return { kind: 'closed', evidence_id: (await archiveAnswer(context, order, nothing))._id }
+}
+
+/** Milliseconds until the plan's next question; 0 when one is due. A question asked since the last planned one counts. */
+function untilPlanned({ policy, now }: Desk, order: OrderRecord): number {
+  if (order.code === null) return 0
+  const placed_ms = milliseconds(order.code.placed_time)
+  const asked_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : placed_ms
+  const due_ms = asked_ms + nextQueryDelay(policy, Math.max(asked_ms - placed_ms, 0))
+  return Math.max(due_ms - now(), 0)
+}
+
+/** Not paid yet, and nothing is wrong: the same activity again at the plan's next moment. */
+async function plannedAgain(context: Desk, order: OrderRecord, delay_ms: number): Promise<Error> {
+  const time = beijingTime(context.now() + delay_ms)
+  await context.store.orders.noteNextAction(order, order.state, { what: 'ask_wechat', time })
+  if (order.attention) await context.store.orders.noteAttention(order, order.state, null, time)
+  return notYet('not paid yet', delay_ms)
+}
+
+async function uncertainClose(context: Desk, order: OrderRecord): Promise<Error> {
+  const closing_since = order.timeline.findLast((entry) => entry.to === 'closing')?.time ?? order.create_time
+  const age_ms = context.now() - milliseconds(closing_since)
+  const { close_uncertain } = context.policy.attention_ms
+  const is_worrying = age_ms >= close_uncertain
+  // The plan's waits are long by then: the moment at which a person is called must not fall into one.
+  const delay_ms = is_worrying
+    ? closeDelay(context, order)
+    : Math.min(closeDelay(context, order), close_uncertain - age_ms)
+  const time = beijingTime(context.now() + delay_ms)
+  await context.store.orders.noteNextAction(order, 'closing', { what: 'close', time })
+  if (is_worrying) await context.store.orders.noteAttention(order, 'closing', 'close_uncertain', closing_since)
+  return notYet('WeChat has not confirmed the close yet', delay_ms)
+}
+
+/** The close plan by the time since the first close, since attempts of an activity start anew with each run. */
+function closeDelay({ policy, now }: Desk, order: OrderRecord): number {
+  const since_ms = order.close_sent_time ? now() - milliseconds(order.close_sent_time) : 0
+  let planned_ms = 0
+  for (const delay_ms of policy.close_retry_ms) {
+    planned_ms += delay_ms
+    if (planned_ms > since_ms) return delay_ms
+  }
+  return policy.close_retry_ms.at(-1) ?? 1_000
+}
+
+function askAgainDelay(context: Desk, order: OrderRecord): number {
+  return order.state === 'closing' ? closeDelay(context, order) : retryDelay(context.policy.place_retry_ms, 3)
+}
+
+type Step = 'place' | 'ask_wechat' | 'close'
+
+/** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
+async function callFailed(
+  context: Desk,
+  order: OrderRecord,
+  step: Step,
+  error: unknown,
+  delay_ms: number,
+): Promise<unknown> {
+  if (!(error instanceof WechatPayError)) return error
+  const { store, policy, now } = context
+  const is_setup = error.kind === 'setup'
+  const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
+  if (!isResting(order.state)) {
+    await store.orders.noteNextAction(order, order.state, { what: step, time: beijingTime(now() + wait_ms) })
+  }
+  if (is_setup) await context.setups.refused(order.mchid)
+  const since = order.state === 'closing' ? order.close_sent_time : (order.asked.last_time ?? order.create_time)
+  const age_ms = now() - milliseconds(since ?? order.create_time)
+  const code = is_setup ? 'wechat_setup' : step === 'place' ? 'not_placed' : 'wechat_unreachable'
+  const patience_ms = is_setup
+    ? 0
+    : step === 'place'
+      ? policy.attention_ms.not_placed
+      : policy.attention_ms.wechat_unreachable
+  if (age_ms >= patience_ms && !isResting(order.state)) {
+    await store.orders.noteAttention(order, order.state, code, beijingTime(now()))
+  }
+  context.log.warn('a call to WeChat Pay failed and is repeated', {
+    mchid: order.mchid,
+    out_trade_no: order.out_trade_no,
+    step,
+    kind: error.kind,
+    code: error.code,
+    status: error.status,
+    delay_ms: wait_ms,
+  })
+  return again(error.message, wait_ms, error.kind === 'refused' ? 'again' : error.kind)
+}

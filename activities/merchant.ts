@@ -1,0 +1,274 @@
+import { heartbeat } from '@temporalio/activity'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import { isOpenDelivery } from '../domain/delivery.ts'
+import type { DeliveryAttempt, DeliveryRecord } from '../domain/delivery.ts'
+import { isHeard, readAnswer } from '../domain/event.ts'
+import type { FulfilmentAnswer } from '../domain/event.ts'
+import { eventId, looseEventId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import type { EndpointRecord } from '../domain/merchant.ts'
+import { limits, observer_patience_ms } from '../domain/policy.ts'
+import { publicId } from '../store/ids.ts'
+import { again, notYet } from './calling.ts'
+import type { ActivityContext } from './context.ts'
+import { webhookHeaders } from './courier.ts'
+import type { Courier, Reply } from './courier.ts'
+import { boundedWait, createPace, soonest_ms } from './pace.ts'
+import type { Pace } from './pace.ts'
+
+export type MerchantActivities = ReturnType<typeof createMerchant>
+
+export type Delivered =
+  | { kind: 'answered'; answer: NonNullable<FulfilmentAnswer> }
+  /** a notice was taken */
+  | { kind: 'heard' }
+  /** the whole schedule is through */
+  | { kind: 'undelivered' }
+  /** the answer was due before it came */
+  | { kind: 'overdue' }
+  | { kind: 'cancelled' }
+  | { kind: 'no_endpoint' }
+
+/** While a slow endpoint thinks, Temporal hears that this attempt is alive. */
+const heartbeat_every_ms = 3_000
+
+/**
+ * Tells merchants, one attempt per call: the schedule, the order of events and all attempts lie in the delivery's
+ * record, and a failure that says "not yet" is the wait for the next one.
+ */
+export function createMerchant(context: ActivityContext, courier: Courier) {
+  const { store } = context
+  const desk: Desk = { context, courier, pace: createPace(context.now, longestWait(context)) }
+
+  return {
+    async deliver({
+      delivery_id,
+      deadline_time,
+    }: {
+      delivery_id: string
+      deadline_time: Time | null
+    }): Promise<Delivered> {
+      const delivery = await store.deliveries.find(delivery_id)
+      if (delivery === null) throw again(`delivery ${delivery_id} is not in the database; restore it`)
+      return await attempt(desk, delivery, deadline_time)
+    },
+
+    /** `order.paid` to the fulfilment endpoint, whose answer decides. */
+    async deliverPaid(given: { order: OrderKey; sequence: number; deadline_time: Time | null }): Promise<Delivered> {
+      const delivery = await deciding(context, given)
+      const delivered: Delivered =
+        delivery === null ? { kind: 'no_endpoint' } : await attempt(desk, delivery, given.deadline_time)
+      if (delivered.kind !== 'answered' && given.deadline_time !== null) {
+        const next_action = { what: 'await_fulfilment', time: given.deadline_time } as const
+        await store.orders.noteNextAction(given.order, 'paid', next_action)
+      }
+      return delivered
+    },
+  }
+}
+
+interface Desk {
+  context: ActivityContext
+  courier: Courier
+  pace: Pace
+}
+
+async function deciding(
+  { store }: ActivityContext,
+  given: { order: OrderKey; sequence: number },
+): Promise<DeliveryRecord | null> {
+  const deliveries = await store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
+  return deliveries.find(({ purpose }) => purpose === 'fulfilment') ?? null
+}
+
+async function attempt(desk: Desk, delivery: DeliveryRecord, deadline_time: Time | null): Promise<Delivered> {
+  const { context, pace } = desk
+  const { store, now } = context
+  if (!isOpenDelivery(delivery.state)) return outcomeOf(delivery)
+  const left_ms = deadline_time === null ? Infinity : milliseconds(deadline_time) - now()
+  if (left_ms <= 0) {
+    await store.deliveries.finish(delivery._id, 'undelivered')
+    return { kind: 'overdue' }
+  }
+  const wait_ms = delivery.next_attempt_time ? milliseconds(delivery.next_attempt_time) - now() : 0
+  if (wait_ms > 0) throw notYet('the next attempt is due later', Math.min(wait_ms, left_ms))
+  const before = await store.deliveries.openBefore(delivery)
+  if (before !== null)
+    throw await later(context, delivery, 'an earlier event of this order is open', waitBehind(context, before), left_ms)
+  const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
+  if (endpoint === null || endpoint.state === 'disabled') {
+    await store.deliveries.finish(delivery._id, 'cancelled')
+    return { kind: 'cancelled' }
+  }
+  const turn = pace.take(delivery.mchid, endpoint.id)
+  if ('wait_ms' in turn) throw await later(context, delivery, 'this merchant’s endpoint is busy', turn.wait_ms, left_ms)
+  let was_heard = false
+  try {
+    const reply = await send(desk, delivery, endpoint)
+    was_heard = reply.status !== null && isHeard(reply.status)
+    return await settleAttempt(context, delivery, endpoint, reply, left_ms)
+  } finally {
+    turn.end(was_heard)
+  }
+}
+
+/** The wait as a plan in the record: the sweeper takes nobody who waits for one who is lost. */
+async function later(
+  { store, now }: ActivityContext,
+  delivery: DeliveryRecord,
+  reason: string,
+  wait_ms: number,
+  left_ms: number,
+): Promise<Error> {
+  const delay_ms = Math.min(wait_ms, left_ms)
+  await store.deliveries.noteNextAttempt(delivery._id, beijingTime(now() + delay_ms))
+  return notYet(reason, delay_ms)
+}
+
+/** Until just after the attempt that it waits for. One that is due already may take the longer, the later it is. */
+function waitBehind(context: ActivityContext, { next_attempt_time }: DeliveryRecord): number {
+  const planned_ms = next_attempt_time ? milliseconds(next_attempt_time) - context.now() : 0
+  return boundedWait(planned_ms > 0 ? planned_ms + soonest_ms : -planned_ms / 2, longestWait(context))
+}
+
+/** Who waits for others looks at least this often, by the plan of attempts, so that it is scaled with it. */
+function longestWait({ policy }: ActivityContext): number {
+  return policy.delivery_retry_ms[3] ?? soonest_ms
+}
+
+async function send({ context, courier }: Desk, delivery: DeliveryRecord, endpoint: EndpointRecord): Promise<Reply> {
+  const { store, now } = context
+  const event = await store.events.find(delivery.event_id)
+  if (event === null) throw again(`event ${delivery.event_id} is being written`)
+  const secrets = store.endpoints.openSecrets(endpoint, now())
+  const headers = webhookHeaders(event.id, Math.floor(now() / 1000), event.body, secrets)
+  const beat = setInterval(() => heartbeat(), heartbeat_every_ms)
+  try {
+    return await courier.send(
+      endpoint.url,
+      { ...headers, 'weft-attempt': String(delivery.attempts.length + 1) },
+      event.body,
+    )
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+/** Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer open. */
+async function settleAttempt(
+  context: ActivityContext,
+  delivery: DeliveryRecord,
+  endpoint: EndpointRecord,
+  reply: Reply,
+  left_ms: number,
+): Promise<Delivered> {
+  const { store, now } = context
+  const number = delivery.attempts.length + 1
+  const { read_as, reason } = reading(delivery, reply)
+  const was_heard = read_as !== 'not heard'
+  const is_given_up = !was_heard && number > context.policy.delivery_retry_ms.length
+  const state = was_heard ? 'delivered' : is_given_up ? 'undelivered' : 'waiting'
+  const delay_ms = delayAfter(context, number, reply)
+  const next_attempt_time = state === 'waiting' ? beijingTime(now() + delay_ms) : null
+  const kept: DeliveryAttempt = {
+    number,
+    time: beijingTime(now()),
+    duration_ms: reply.duration_ms,
+    status: reply.status,
+    error: reply.error,
+    answer: reply.answer,
+    read_as,
+    reason,
+  }
+  // What follows comes first: a delivery that is no longer open comes here no more.
+  if (was_heard) await noteSuccess(context, endpoint, kept)
+  else await noteFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
+  await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
+  if (state === 'waiting')
+    throw notYet(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
+  return outcomeOf({ ...delivery, state, attempts: [...delivery.attempts, kept] })
+}
+
+/** What called for a person because this endpoint failed is over; what was given up meanwhile still needs one. */
+async function noteSuccess({ store }: ActivityContext, endpoint: EndpointRecord, kept: DeliveryAttempt): Promise<void> {
+  if (endpoint.failing_since_time !== null || kept.number > limits.delivery_failing_attempts)
+    await store.merchants.liftAttention(endpoint.mchid, 'delivery_failing')
+  await store.endpoints.noteSuccess(endpoint._id, kept.time)
+}
+
+async function noteFailure(
+  context: ActivityContext,
+  delivery: DeliveryRecord,
+  endpoint: EndpointRecord,
+  reply: Reply,
+  number: number,
+  state: 'waiting' | 'undelivered' | 'delivered',
+  next_attempt_time: Time | null,
+): Promise<void> {
+  const { store, now } = context
+  const time = beijingTime(now())
+  await store.endpoints.noteFailure(endpoint._id, time)
+  if (delivery.purpose === 'fulfilment' && delivery.out_trade_no !== null) {
+    const order = { mchid: delivery.mchid, out_trade_no: delivery.out_trade_no }
+    if (next_attempt_time)
+      await store.orders.noteNextAction(order, 'paid', { what: 'deliver', time: next_attempt_time })
+    if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', 'undelivered', time)
+    else if (number >= limits.delivery_failing_attempts)
+      await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)
+    return
+  }
+  // A notice is about an order that goes on without it, so it is the merchant that needs a look.
+  if (state === 'undelivered') await store.merchants.noteAttention(delivery.mchid, 'undelivered', time)
+  else if (number >= limits.delivery_failing_attempts)
+    await store.merchants.noteAttention(delivery.mchid, 'delivery_failing', time)
+  const since = endpoint.failing_since_time
+  const is_tired = since !== null && now() - milliseconds(since) >= observer_patience_ms
+  if (endpoint.role === 'observer' && (reply.status === 410 || is_tired)) {
+    await disable(context, endpoint, reply.status === 410 ? 'answered 410 Gone' : 'failed for 5 days')
+  }
+}
+
+/** An observer that is gone is called no more; the merchant's event feed says so. */
+async function disable({ store, now }: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
+  await store.endpoints.disable(endpoint._id, reason)
+  const _id = looseEventId(endpoint.mchid, 'endpoint.disabled', endpoint.id)
+  const id = publicId('evt', _id)
+  const timestamp = beijingTime(now())
+  const type = 'endpoint.disabled' as const
+  const data = { endpoint: { id: endpoint.id, url: endpoint.url, state: 'disabled', disable_reason: reason } }
+  const body = JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid: endpoint.mchid, sequence: null, data })
+  await store.events.record({
+    _id,
+    id,
+    mchid: endpoint.mchid,
+    out_trade_no: null,
+    sequence: null,
+    type,
+    timestamp,
+    body,
+  })
+}
+
+/** The plan ±10 %, so that endpoints that come back are not met by all at once; or longer, when they ask for it. */
+function delayAfter({ policy }: ActivityContext, number: number, reply: Reply): number {
+  const planned_ms = policy.delivery_retry_ms[Math.min(number, policy.delivery_retry_ms.length) - 1] ?? 0
+  return Math.max(planned_ms * (0.9 + Math.random() * 0.2), reply.retry_after_ms ?? 0)
+}
+
+function outcomeOf(delivery: DeliveryRecord): Delivered {
+  if (delivery.state === 'cancelled') return { kind: 'cancelled' }
+  if (delivery.state !== 'delivered') return { kind: 'undelivered' }
+  if (delivery.purpose === 'notice') return { kind: 'heard' }
+  const last = delivery.attempts.at(-1)
+  if (!last || last.read_as === 'heard' || last.read_as === 'not heard') return { kind: 'undelivered' }
+  return { kind: 'answered', answer: { result: last.read_as, reason: last.reason } }
+}
+
+/** Said once, from all that came; the record keeps what was read, since it does not keep all that came. */
+function reading({ purpose }: DeliveryRecord, { status, body }: Reply): Pick<DeliveryAttempt, 'read_as' | 'reason'> {
+  if (status === null || !isHeard(status)) return { read_as: 'not heard', reason: null }
+  if (purpose === 'notice') return { read_as: 'heard', reason: null }
+  const answer = readAnswer(status, body)
+  return answer === null ? { read_as: 'not heard', reason: null } : { read_as: answer.result, reason: answer.reason }
+}

@@ -1,0 +1,207 @@
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { isMoneyFact } from '../domain/fact.ts'
+import { operationId, orderId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import type { Loaded, OrderProgress, PaymentFound, Recorded } from '../domain/messages.ts'
+import type { MerchantSettings } from '../domain/merchant.ts'
+import { wechat, weft } from '../domain/order.ts'
+import type { Actor, Occurrence } from '../domain/order.ts'
+import { RecordMissing } from '../store/connection.ts'
+import { archiveEnvelope, readPayment } from './evidence.ts'
+import { bookPayment } from './booking.ts'
+import type { ActivityContext } from './context.ts'
+import { progressOf } from './progress.ts'
+import { merchantOf, recorded } from './recording.ts'
+import { tellMissing } from './telling.ts'
+
+export type RecordActivities = ReturnType<typeof createRecords>
+export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
+
+type Code = { url: string; placed_time: string }
+type Failure = { code: string; message: string; number_taken: boolean }
+
+/**
+ * The steps that write an order's record: one conditional write each, repeatable, and then what follows from it (event,
+ * deliveries). Local activities where the database is quick, the same functions as regular ones where it is not.
+ */
+export function createRecords(context: ActivityContext) {
+  return {
+    load: (key: OrderKey) => load(context, key),
+    recordPlaced: (given: Parameters<typeof recordPlaced>[1]) => recordPlaced(context, given),
+    recordRenewed: (given: Parameters<typeof recordRenewed>[1]) => recordRenewed(context, given),
+    recordPlacementRefused: (given: Parameters<typeof recordPlacementRefused>[1]) =>
+      recordPlacementRefused(context, given),
+    recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) => recordCloseAsked(context, given),
+    recordClosed: (given: Parameters<typeof recordClosed>[1]) => recordClosed(context, given),
+    recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
+    recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) => recordFulfilment(context, given),
+    noteLongPending: (given: Parameters<typeof noteLongPending>[1]) => noteLongPending(context, given),
+  }
+}
+
+/** The first step of every run: the record, and what an earlier, lost run still owed. */
+async function load(context: ActivityContext, key: OrderKey): Promise<Loaded> {
+  const order = await context.store.orders.find(key)
+  if (order === null) return { order: null, policy: context.policy, deliveries: [] }
+  const deliveries = order.sequence === 0 ? [] : await tellMissing(context, order)
+  return { order: progressOf(order), policy: context.policy, deliveries }
+}
+
+async function recordPlaced(
+  context: ActivityContext,
+  { order, code }: { order: OrderKey; code: Code },
+): Promise<Recorded> {
+  const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
+  return record(context, order, () => ({
+    event: 'placed',
+    operation_id: operationId.placed(),
+    time: moment(context),
+    actor: weft,
+    code,
+    next_query_time,
+  }))
+}
+
+async function recordRenewed(
+  context: ActivityContext,
+  given: { order: OrderKey; code: Code; operation_id: string; actor: Actor },
+): Promise<Recorded> {
+  const { order, code, actor } = given
+  const operation_id = operationId.renewed(given.operation_id)
+  const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
+  return record(context, order, () => ({
+    event: 'code_renewed',
+    operation_id,
+    time: moment(context),
+    actor,
+    code,
+    next_query_time,
+  }))
+}
+
+async function recordPlacementRefused(
+  context: ActivityContext,
+  { order, failure }: { order: OrderKey; failure: Failure },
+): Promise<Recorded> {
+  const operation_id = operationId.placementRefused()
+  return record(context, order, () => ({
+    event: 'placement_refused',
+    operation_id,
+    time: moment(context),
+    actor: weft,
+    failure,
+  }))
+}
+
+async function recordCloseAsked(
+  context: ActivityContext,
+  given: {
+    order: OrderKey
+    operation_id: string
+    actor: Actor
+    reason: string | null
+    close_reason: string
+  },
+): Promise<Recorded> {
+  const { order, ...asked } = given
+  return record(context, order, () => ({ event: 'close_asked', time: moment(context), ...asked }))
+}
+
+async function recordClosed(
+  context: ActivityContext,
+  { order, evidence_id }: { order: OrderKey; evidence_id: string },
+): Promise<Recorded> {
+  const operation_id = operationId.closedAtWeChat()
+  const held = await record(context, order, () => ({
+    event: 'closed_at_wechat',
+    operation_id,
+    time: moment(context),
+    actor: wechat,
+    evidence_id,
+  }))
+  const outcome = held.outcome === 'illegal' ? 'no_effect' : 'applied'
+  await context.store.evidence.settle(evidence_id, {
+    outcome,
+    applied_to: `${order.mchid}/${order.out_trade_no}`,
+    time: moment(context),
+  })
+  return held
+}
+
+/**
+ * Books money, whatever it turns out to be. `unproven`: what was signalled names no evidence that says so, and only
+ * WeChat can (architecture §4.5).
+ */
+async function recordPayment(
+  context: ActivityContext,
+  { order, found }: { order: OrderKey; found: PaymentFound },
+): Promise<Recorded | 'unproven'> {
+  const evidence =
+    'evidence_id' in found
+      ? await context.store.evidence.find(found.evidence_id)
+      : await archiveEnvelope(context, order, found.envelope)
+  if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
+  const fact = await readPayment(context, evidence)
+  // A notification may become readable, when its key is here again; an answer of WeChat's says no more tomorrow.
+  if (fact === null && evidence.kind === 'notification') return 'unproven'
+  if (fact === null || !isMoneyFact(fact)) {
+    // Money that is not fully told is never settled as nothing: it stays unapplied, and a person hears of it.
+    if (fact?.trade_state === 'SUCCESS' || fact?.trade_state === 'REFUND') {
+      await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', moment(context))
+      return 'unproven'
+    }
+    await context.store.evidence.settle(evidence._id, { outcome: 'no_effect', applied_to: null, time: moment(context) })
+    return 'unproven'
+  }
+  return await bookPayment(context, order, evidence, fact)
+}
+
+/** What the merchant answered, by delivery or by command, or that it did not answer in time. */
+async function recordFulfilment(
+  context: ActivityContext,
+  given: {
+    order: OrderKey
+    event: FulfilmentEvent
+    operation_id: string
+    actor: Actor
+    reason: string | null
+  },
+): Promise<Recorded> {
+  const { order, event, operation_id, actor, reason } = given
+  const merchant = await merchantOf(context, order.mchid)
+  const occurrence = () =>
+    fulfilmentOccurrence({ event, operation_id, actor, reason, time: moment(context) }, merchant.settings)
+  return recorded(context, await context.store.orders.apply(order, occurrence), { merchant })
+}
+
+/** Half of the time of a promised answer is gone: a person may ask. What already wants one keeps its reason. */
+async function noteLongPending(context: ActivityContext, { order: key }: { order: OrderKey }): Promise<OrderProgress> {
+  const { orders } = context.store
+  const order = await orders.find(key)
+  if (order === null) throw new RecordMissing(orderId(key))
+  const { deadline_time, result } = order.fulfilment
+  if (order.state !== 'paid' || result !== 'pending') return progressOf(order)
+  if (!order.attention) await orders.noteAttention(key, 'paid', 'fulfilment_pending', moment(context))
+  if (deadline_time) await orders.noteNextAction(key, 'paid', { what: 'await_fulfilment', time: deadline_time })
+  return progressOf((await orders.find(key)) ?? order)
+}
+
+/** Writes one occurrence, then does what follows from it; done before counts as done. */
+async function record(context: ActivityContext, order: OrderKey, occurrence: () => Occurrence): Promise<Recorded> {
+  return recorded(context, await context.store.orders.apply(order, occurrence))
+}
+
+/** This moment, as records keep it. */
+function moment({ now }: ActivityContext): string {
+  return beijingTime(now())
+}
+
+function fulfilmentOccurrence(
+  given: { event: FulfilmentEvent; operation_id: string; actor: Actor; reason: string | null; time: string },
+  { fulfilment }: MerchantSettings,
+): Occurrence {
+  const { event, ...rest } = given
+  if (event === 'fulfilment_refused') return { event, ...rest, policy: fulfilment.on_refused }
+  if (event === 'fulfilment_overdue') return { event, ...rest, policy: fulfilment.on_overdue }
+  return { event, ...rest }
+}

@@ -1,0 +1,90 @@
+import type { Router } from '@koa/router'
+import Koa from 'koa'
+import type { Context, Next } from 'koa'
+import { TemporalTimeout } from '../runtime/temporal.ts'
+import { StoreUnavailable, WriteContended } from '../store/connection.ts'
+import { CursorMalformed } from '../store/cursor.ts'
+import type { ApiContext } from './context.ts'
+import { docs } from './docs.ts'
+import { route } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+import { health } from './health.ts'
+import { answerProblem, Problem, readerLanguage, unavailable } from './problem.ts'
+import { beginRequest, requestOf } from './request.ts'
+import { decision_endpoints } from './v1/decisions.ts'
+import { delivery_endpoints } from './v1/deliveries.ts'
+import { endpoint_endpoints } from './v1/endpoints.ts'
+import { event_endpoints } from './v1/events.ts'
+import { merchant_endpoints } from './v1/merchants.ts'
+import { order_endpoints } from './v1/orders.ts'
+import { ruleError } from './validation.ts'
+
+export type { ApiContext } from './context.ts'
+
+/** Everything under /v1, in the order of the documentation. */
+export const endpoints: readonly Endpoint[] = [
+  ...order_endpoints,
+  ...decision_endpoints,
+  ...event_endpoints,
+  ...delivery_endpoints,
+  ...endpoint_endpoints,
+  ...merchant_endpoints,
+]
+
+/**
+ * The whole HTTP side. `others` are routers with rules of their own: the intake of notifications and the checkout page.
+ * `version` is the release, said in `Weft-Version`.
+ */
+export function createApp(context: ApiContext, others: readonly Router[], version: string): Koa {
+  const app = new Koa()
+  const routers = [health(context), docs(endpoints, version), ...others, route(endpoints, context)]
+  app.silent = true // what goes wrong is logged here, with its request id
+  app.use((ctx, next) => answered(context, version, ctx, next))
+  for (const router of routers) app.use(router.routes())
+  app.use((ctx) => refuseUnrouted(routers, ctx))
+  app.on('error', (error: unknown) => context.log.debug('an answer could not be sent', { error }))
+  return app
+}
+
+/** Every request: its id, its answer or its problem, one line in the log, one number in the metrics. */
+async function answered(context: ApiContext, version: string, ctx: Context, next: Next): Promise<void> {
+  const { request_id, log } = beginRequest(ctx, context.log)
+  const begun_ms = performance.now()
+  ctx.set('Weft-Version', version)
+  ctx.set('Cache-Control', 'no-store')
+  ctx.set('X-Content-Type-Options', 'nosniff')
+  try {
+    await next()
+  } catch (error) {
+    const problem = problemOf(error, ctx)
+    if (problem.status >= 500) log.error('a request failed', { code: problem.code, error })
+    answerProblem(ctx, problem, request_id)
+  }
+  const duration_ms = Math.round(performance.now() - begun_ms)
+  const route_path = String(ctx['_matchedRoute'] ?? 'none')
+  const labels = { method: ctx.method, route: route_path, status: String(ctx.status) }
+  context.metrics.requests.observe(labels, duration_ms / 1_000)
+  log.debug('answered', { ...labels, duration_ms })
+}
+
+/** What went wrong, in the words of the catalogue. */
+function problemOf(error: unknown, ctx: Context): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailable('database', error)
+  if (error instanceof TemporalTimeout) return unavailable('temporal', error)
+  if (error instanceof CursorMalformed) {
+    return new Problem('invalid_request', { errors: [ruleError('/query/cursor', 'cursor', readerLanguage(ctx))] })
+  }
+  return new Problem('internal', { cause: error })
+}
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** No such address, or an address that answers other methods. */
+function refuseUnrouted(routers: readonly Router[], ctx: Context): void {
+  if (ctx.status !== 404 || ctx.body !== undefined) return
+  requestOf(ctx)
+  const allowed = methods.filter((method) => routers.some((router) => router.match(ctx.path, method).route))
+  if (allowed.length === 0 || allowed.some((method) => method === ctx.method)) throw new Problem('not_found')
+  throw new Problem('method_not_allowed', { values: { allowed }, headers: { Allow: allowed.join(', ') } })
+}

@@ -1,0 +1,25 @@
+import { Router } from '@koa/router'
+import type { ApiContext } from './context.ts'
+
+/** For those who run Weft: is the process up, can it work, what does it count. None of them needs a key. */
+export function health(context: ApiContext): Router {
+  const router = new Router()
+  router.get('/healthz', (ctx) => {
+    ctx.body = { status: 'ok' }
+  })
+  router.get('/readyz', async (ctx) => {
+    const [database, temporal] = await Promise.all([context.store.isReachable(), context.commands.isReachable()])
+    const is_ready = database && temporal && !context.draining.aborted
+    ctx.status = is_ready ? 200 : 503
+    ctx.body = {
+      status: context.draining.aborted ? 'draining' : is_ready ? 'ready' : 'waiting',
+      database: database ? 'ok' : 'away',
+      temporal: temporal ? 'ok' : 'away',
+    }
+  })
+  router.get('/metrics', async (ctx) => {
+    ctx.body = await context.metrics.registry.metrics()
+    ctx.type = context.metrics.registry.contentType
+  })
+  return router
+}

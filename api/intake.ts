@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto'
+import Router from '@koa/router'
+import getRawBody from 'raw-body'
+import { beijingTime } from '../domain/calendar.ts'
+import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
+import { evidenceId, operationId, orderId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { limits } from '../domain/policy.ts'
+import { publicId } from '../store/ids.ts'
+import type { Account } from '../wechat/accounts.ts'
+import type { Notification } from '../wechat/notification.ts'
+import type { ApiContext } from './context.ts'
+import { createVigil } from './vigil.ts'
+import type { Vigil } from './vigil.ts'
+
+/** What WeChat Pay is answered. 204: durable in at least one place. Anything else: it comes again. */
+type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
+
+type Headers = Record<string, string | string[] | undefined>
+type Verified = Extract<Notification, { verdict: 'verified' }>
+
+/**
+ * `POST /wechat/notify/:mchid`: where WeChat Pay says that money has moved (architecture §7). Verify, archive, hand
+ * over; nothing is decided here, and nothing is acknowledged before it is durable somewhere.
+ */
+export function intake(context: ApiContext): Router {
+  const router = new Router()
+  const vigil = createVigil(context)
+  router.post('/wechat/notify/:mchid', async (request) => {
+    const end = context.metrics.acknowledgements.startTimer()
+    const acknowledgement = await receive(context, vigil, request.params.mchid ?? '', request.req.headers, () =>
+      getRawBody(request.req, { limit: limits.notification_body_bytes }),
+    )
+    request.status = acknowledgement.status
+    if (acknowledgement.status !== 204) request.body = { code: 'FAIL', message: '失败' }
+    context.metrics.notifications.inc({ result: acknowledgement.result })
+    end({ status: String(acknowledgement.status) })
+  })
+  return router
+}
+
+async function receive(
+  context: ApiContext,
+  vigil: Vigil,
+  mchid: string,
+  headers: Headers,
+  readBody: () => Promise<Buffer>,
+): Promise<Acknowledgement> {
+  let body: Buffer
+  try {
+    body = await readBody()
+  } catch (error) {
+    const is_too_large = error instanceof Error && 'type' in error && error.type === 'entity.too.large'
+    return is_too_large ? { status: 413, result: 'too_large' } : { status: 500, result: 'unread' }
+  }
+  let account: Account | null
+  try {
+    account = await context.accounts.find(mchid)
+  } catch (error) {
+    context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
+    return { status: 500, result: 'no_key' }
+  }
+  if (account === null) return { status: 404, result: 'unknown_merchant' }
+  const read = account.read({ headers, body }, context.now())
+  switch (read.verdict) {
+    case 'rejected':
+      await vigil.rejected(mchid, read.reason, headers, body)
+      return { status: 401, result: read.reason }
+    case 'no_key':
+      context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
+      return { status: 500, result: 'no_key' }
+    case 'undecipherable':
+    case 'foreign_mchid':
+      return await keepUnusable(context, mchid, headers, body, read)
+    case 'verified':
+      vigil.verified(mchid)
+      return await handOver(context, mchid, headers, body, read)
+  }
+}
+
+/** Verified, and yet of no use here: kept raw for a person; 500, so that a key that was changed too early heals. */
+async function keepUnusable(
+  context: ApiContext,
+  mchid: string,
+  headers: Headers,
+  body: Buffer,
+  read: Extract<Notification, { verdict: 'undecipherable' | 'foreign_mchid' }>,
+): Promise<Acknowledgement> {
+  const body_sha256 = createHash('sha256').update(body).digest('hex')
+  // An id of its own: the same notification must be archived as verified once it can be read.
+  const _id = evidenceId.notification(mchid, `${read.verdict}:${read.notification_id ?? body_sha256}`)
+  const time = beijingTime(context.now())
+  const code = read.verdict === 'undecipherable' ? 'decryption_failing' : 'evidence_unapplied'
+  context.log.error('a verified notification cannot be used', { mchid, verdict: read.verdict })
+  try {
+    await context.store.evidence.archive({
+      ...blank(_id, mchid, time),
+      subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
+      verdict: read.verdict,
+      serial_no: read.serial_no ?? null,
+      body_sha256,
+      raw: envelopeOf(headers, body),
+      ...(read.verdict === 'foreign_mchid' && { outcome: 'foreign' as const, applied_time: time }),
+    })
+    await context.store.merchants.noteAttention(mchid, code, time)
+  } catch (error) {
+    context.log.error('an unusable notification was not kept', { mchid, error })
+  }
+  return { status: 500, result: read.verdict }
+}
+
+/** Steps 3 to 6: archive, look, hand over. Each store that is away leaves the other to make the 204 true. */
+async function handOver(
+  context: ApiContext,
+  mchid: string,
+  headers: Headers,
+  body: Buffer,
+  read: Verified,
+): Promise<Acknowledgement> {
+  const key: OrderKey = { mchid, out_trade_no: read.fact.out_trade_no }
+  const envelope = envelopeOf(headers, body)
+  let evidence: EvidenceRecord
+  try {
+    evidence = await archive(context, envelope, body, read)
+  } catch (error) {
+    context.log.warn('the database is away; the notification travels in a signal', { ...key, error })
+    return await handOverEnvelope(context, key, envelope, read)
+  }
+  try {
+    if (evidence.outcome !== null && evidence.outcome !== 'orphan') return { status: 204, result: 'duplicate' }
+    if (read.subject === 'refund') return await leaveRefund(context, key)
+    const known = await lookUp(context, key, read, evidence)
+    if (known !== null) return known
+  } catch (error) {
+    context.log.warn('the record could not be read; the run will', { ...key, error })
+  }
+  // Handed over or not: the evidence is durable, and the sweeper hands over what had no effect.
+  const is_taken = await context.commands.paymentFound(key, { evidence_id: evidence._id })
+  return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
+}
+
+/** What the record already knows of this money needs no run. Null: it must be handed over. */
+async function lookUp(
+  { store, now, log }: ApiContext,
+  key: OrderKey,
+  read: Verified & { subject: 'payment' },
+  evidence: EvidenceRecord,
+): Promise<Acknowledgement | null> {
+  const order = await store.orders.find(key)
+  const time = beijingTime(now())
+  if (order === null) {
+    log.error('money was reported for a number that Weft does not know', { ...key, evidence_id: evidence.id })
+    await store.evidence.settle(evidence._id, { outcome: 'orphan', applied_to: null, time })
+    await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
+    return { status: 204, result: 'orphan' }
+  }
+  const operation_id = operationId.payment(read.fact.transaction_id ?? '')
+  if (!order.timeline.some((entry) => entry.operation_id === operation_id)) return null
+  await store.evidence.settle(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
+  return { status: 204, result: 'linked' }
+}
+
+/** Refunds come with a later release: what is told of them is kept, unapplied, and somebody is told. */
+async function leaveRefund({ store, now }: ApiContext, key: OrderKey): Promise<Acknowledgement> {
+  await store.merchants.noteAttention(key.mchid, 'evidence_unapplied', beijingTime(now()))
+  return { status: 204, result: 'refund_kept' }
+}
+
+/** Without the database the workflow archives first; what is too large to travel comes again. */
+async function handOverEnvelope(
+  context: ApiContext,
+  key: OrderKey,
+  envelope: Envelope,
+  read: Verified,
+): Promise<Acknowledgement> {
+  const is_small = Buffer.byteLength(JSON.stringify(envelope)) <= limits.envelope_bytes
+  if (read.subject !== 'payment' || !is_small) return { status: 500, result: 'database_away' }
+  const is_taken = await context.commands.paymentFound(key, { envelope })
+  return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
+}
+
+async function archive(
+  { store, now }: ApiContext,
+  envelope: Envelope,
+  body: Buffer,
+  read: Verified,
+): Promise<EvidenceRecord> {
+  const _id = evidenceId.notification(read.mchid, read.notification_id)
+  const { evidence } = await store.evidence.archive({
+    ...blank(_id, read.mchid, beijingTime(now())),
+    subject: read.subject,
+    out_trade_no: read.fact.out_trade_no,
+    transaction_id: read.fact.transaction_id,
+    out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
+    serial_no: read.serial_no,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    raw: envelope,
+    unapplied: true,
+  })
+  return evidence
+}
+
+function blank(
+  _id: string,
+  mchid: string,
+  receive_time: string,
+): Omit<EvidenceRecord, 'subject' | 'raw' | 'body_sha256'> {
+  return {
+    _id,
+    id: publicId('evd', _id),
+    mchid,
+    kind: 'notification',
+    out_trade_no: null,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    receive_time,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  }
+}
+
+/** The headers that prove, and the body as it came, still encrypted. */
+function envelopeOf(headers: Headers, body: Buffer): Envelope {
+  const kept = Object.entries(headers).filter(
+    (header): header is [string, string] => header[0].startsWith('wechatpay-') && typeof header[1] === 'string',
+  )
+  return { headers: Object.fromEntries(kept), body: body.toString('utf8') }
+}

@@ -1,0 +1,177 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
+import type { Config } from '../runtime/config.ts'
+import { createLogger } from '../runtime/logger.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import { release } from '../runtime/release.ts'
+import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
+import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
+import type { TemporalClient } from '../runtime/temporal.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { createAccounts } from '../wechat/accounts.ts'
+import { createDispatcher } from '../wechat/connection.ts'
+import { createApp } from './app.ts'
+import { checkout } from './checkout.ts'
+import { createCommands } from './commands.ts'
+import type { ApiContext } from './context.ts'
+import { intake } from './intake.ts'
+import { createRateLimiter } from './limits.ts'
+
+export interface RunningApi {
+  /** where it listens, `http://127.0.0.1:7700` */
+  url: string
+  /** Lets requests under way end, open pages go, and closes what it opened; the database last. */
+  close(): Promise<void>
+}
+
+export interface ApiParts {
+  config: Config
+  log: Logger
+  /** Unix ms; on a time-skipping server the server's clock */
+  now?: () => number
+  /** count Node's own numbers too: only where the process is the API's alone */
+  process_metrics?: boolean
+}
+
+/**
+ * Serves the API in this process until closed. Temporal and the database may be away: requests then say so. Throws
+ * ConfigError for settings that can never work.
+ */
+export async function startApi(parts: ApiParts): Promise<RunningApi> {
+  const { config, log, now = Date.now } = parts
+  const store = await openStore({
+    uri: config.mongodb_uri,
+    database: config.database,
+    sealer: createSealer({ keys: config.master_keys }),
+  })
+  const temporal = connectTemporal(config.temporal)
+  const intake_temporal = connectForIntake(config.temporal)
+  const dispatcher = createDispatcher()
+  const drain = new AbortController()
+  const closeClients = () => Promise.all([temporal.close(), intake_temporal.close(), dispatcher.close()])
+  try {
+    await Promise.all([assertSuitable(config, store, log), assertAttributes(temporal, log)])
+    const metrics = createMetrics({ process_metrics: parts.process_metrics ?? false })
+    const { queue_prefix } = config
+    const context: ApiContext = {
+      config,
+      store,
+      commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
+      accounts: createAccounts({
+        load: (mchid) => store.merchants.openSetup(mchid),
+        keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+        test_wechat_url: config.test_wechat_url,
+        dispatcher,
+        now,
+        user_agent: `Weft/${release()}`,
+        on_mistake: (mchid, mistake) => log.error('a WeChat set-up cannot be used', { mchid, mistake }),
+      }),
+      limiter: createRateLimiter(now),
+      log,
+      metrics,
+      draining: drain.signal,
+      now,
+    }
+    const app = createApp(context, [intake(context), checkout(context)], release())
+    const handle = app.callback()
+    const server = await listening(
+      createServer((request, response) => void handle(request, response)),
+      config,
+    )
+    const { port } = server.address() as AddressInfo
+    log.info('api ready', { port, host: config.host })
+    return {
+      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+      close: () => close(server, drain, closeClients, store, log),
+    }
+  } catch (error) {
+    await Promise.allSettled([closeClients(), store.close()])
+    throw error
+  }
+}
+
+async function close(
+  server: Server,
+  drain: AbortController,
+  closeClients: () => Promise<unknown>,
+  store: Store,
+  log: Logger,
+): Promise<void> {
+  drain.abort()
+  const steps = [
+    { name: 'requests', limit_ms: 12_000, close: () => ended(server) },
+    { name: 'late requests', limit_ms: 1_000, close: () => server.closeAllConnections() },
+    { name: 'connections', limit_ms: 5_000, close: closeClients },
+    { name: 'database', limit_ms: 5_000, close: () => store.close() },
+  ]
+  await closeInOrder(steps, log)
+}
+
+/** A command may take 8 s, and its answer should still be heard; connections go as soon as they are idle. */
+async function ended(server: Server): Promise<void> {
+  const letGo = setInterval(() => server.closeIdleConnections(), 50)
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  clearInterval(letGo)
+}
+
+async function listening(server: Server, { host, port }: Config): Promise<Server> {
+  server.requestTimeout = 30_000
+  server.headersTimeout = 10_000
+  // Longer than load balancers keep theirs, so that none sends a request into a connection that is just closing.
+  server.keepAliveTimeout = 65_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, port)))
+    server.listen(port, host, resolve)
+  })
+  return server
+}
+
+function listenMistake(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE')
+    return new ConfigError(`WEFT_PORT ${port} is taken by another program; choose another`)
+  if (error.code === 'EACCES')
+    return new ConfigError(`WEFT_PORT ${port} may not be opened by this user; choose one above 1023`)
+  if (error.code === 'EADDRNOTAVAIL')
+    return new ConfigError(`WEFT_HOST ${host} is no address of this machine; use 0.0.0.0 or 127.0.0.1`)
+  return error
+}
+
+/** Scaled time needs to know that no live merchant exists, so only then the start waits for the database. */
+async function assertSuitable(config: Config, store: Store, log: Logger): Promise<void> {
+  if (config.time_scale === 1) return
+  while (!(await store.isReachable())) {
+    log.warn('the database is not there yet; scaled time has to wait for it')
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+  }
+  assertTimeScaleAllowed(config, await store.merchants.list())
+}
+
+async function assertAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
+  try {
+    await verifySearchAttributes(temporal, 3_000)
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    log.warn('Temporal is not there yet; orders are taken once it is', { error })
+  }
+}
+
+/** The process `weft api`. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const log = createLogger({ level: config.log_level, service: 'api' })
+  const api = await startApi({ config, log, process_metrics: true })
+  closeOnSignal([{ name: 'api', limit_ms: 24_000, close: () => api.close() }], log)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  })
+}

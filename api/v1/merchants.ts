@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { attentions, byUrgency } from '../../domain/attention.ts'
+import type { MerchantRecord } from '../../domain/merchant.ts'
+import { mchid_pattern } from '../../domain/number.ts'
+import { endpoint } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { Problem } from '../problem.ts'
+import { nullable_text, time } from './shapes.ts'
+
+const policy = z.enum(['refund', 'hold'])
+
+const merchant_shape = z
+  .object({
+    object: z.literal('merchant'),
+    mchid: z.string(),
+    name: z.string(),
+    mode: z.enum(['live', 'test']),
+    state: z.enum(['enabled', 'paused']),
+    notify_url: z.string(),
+    appids: z.array(z.string()),
+    serial_no: nullable_text.meta({ description: 'of the merchant’s API certificate' }),
+    public_key_id: nullable_text.meta({ description: 'of WeChat Pay’s public key' }),
+    fulfilment_endpoint_id: nullable_text,
+    attentions: z
+      .array(z.object({ code: z.enum(Object.keys(attentions) as [string, ...string[]]), since_time: time }))
+      .meta({ description: 'all that a person should look at; what concerns money first' }),
+    settings: z.object({
+      order_expire_in: z.int(),
+      late_payment: policy,
+      fulfilment: z.object({
+        mode: z.enum(['event', 'confirm', 'none']),
+        deadline_in: z.int(),
+        on_refused: policy,
+        on_overdue: policy,
+      }),
+    }),
+    create_time: time,
+  })
+  .meta({ id: 'Merchant' })
+
+/** A merchant as its own keys see it. Nothing secret is ever shown. */
+function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape> {
+  return {
+    object: 'merchant',
+    mchid: merchant.mchid,
+    name: merchant.name,
+    mode: merchant.mode,
+    state: merchant.state,
+    notify_url: merchant.notify_url,
+    appids: merchant.appids,
+    serial_no: merchant.wechat?.serial_no ?? null,
+    public_key_id: merchant.wechat?.public_key_id ?? null,
+    fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
+    attentions: byUrgency(merchant.attentions ?? []),
+    settings: merchant.settings,
+    create_time: merchant.create_time,
+  }
+}
+
+const getMerchant = endpoint({
+  name: 'getMerchant',
+  method: 'GET',
+  path: '/v1/merchants/{mchid}',
+  scope: 'settings:read',
+  summary: 'The merchant of this key',
+  params: z.object({ mchid: z.string().regex(mchid_pattern) }),
+  answers: { 200: { description: 'the merchant', schema: merchant_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const merchant = params.mchid === caller.mchid ? await context.store.merchants.find(caller.mchid) : null
+    if (merchant === null) throw new Problem('not_found')
+    return { status: 200, body: merchantView(merchant) }
+  },
+})
+
+export const merchant_endpoints: readonly Endpoint[] = [getMerchant]

@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { attentions } from '../../domain/attention.ts'
+import { milliseconds } from '../../domain/calendar.ts'
+import { out_trade_no_pattern } from '../../domain/number.ts'
+import { order_states } from '../../domain/order.ts'
+
+/** Shapes that several resources share. Rules of ours are named; api/validation says them in both languages. */
+
+function isTime(text: string): boolean {
+  try {
+    milliseconds(text)
+    return /(Z|[+-]\d{2}:\d{2})$/i.test(text)
+  } catch {
+    return false
+  }
+}
+
+/** An RFC 3339 time with any offset, in requests. */
+export const given_time = z
+  .string()
+  .max(40)
+  .refine(isTime, 'time')
+  .meta({ format: 'date-time', description: 'RFC 3339, any offset' })
+
+/** A time in answers: Beijing, with milliseconds. */
+export const time = z.string().meta({ format: 'date-time', description: 'RFC 3339, +08:00, with milliseconds' })
+
+export const out_trade_no = z
+  .string()
+  .regex(out_trade_no_pattern, 'out_trade_no')
+  .meta({ description: 'the merchant’s order number, 6–32 of letters, digits, _ - | *', examples: ['T20261123000001'] })
+
+/** `a,b` as a list of known values: commas mean “or”. */
+export function anyOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  const known = z.enum(values)
+  return z
+    .string()
+    .max(500)
+    .transform((text, context): Values[number][] => {
+      const parsed = z.array(known).safeParse(text.split(','))
+      if (parsed.success) return parsed.data
+      context.addIssue({ code: 'custom', message: 'list' })
+      return z.NEVER
+    })
+    .meta({ description: `one or several, comma-separated, of: ${values.join(', ')}` })
+}
+
+/** `a,b` as a list of texts. */
+export const any_text = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .refine((parts) => parts.length >= 1 && parts.length <= 50, 'list')
+  .meta({ description: 'one or several, comma-separated' })
+
+export const any_state = anyOf(order_states)
+export const any_attention = anyOf(['any', ...Object.keys(attentions)])
+
+export const paging = {
+  limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: 'entries per page' }),
+  cursor: z.string().min(1).max(2_048).optional().meta({ description: 'next_cursor of the page before' }),
+}
+
+export const order_of_time = z.enum(['asc', 'desc']).default('desc').meta({ description: 'oldest or newest first' })
+
+/** A page of a list. */
+export function listOf(name: string, item: z.ZodType) {
+  return z
+    .object({
+      data: z.array(item),
+      next_cursor: z.string().optional().meta({ description: 'absent on the last page' }),
+    })
+    .meta({ id: `${name}List` })
+}
+
+/** What a page of the store becomes on the wire: no cursor when there is no next page. */
+export function pageView<T, V>(page: { data: T[]; next_cursor: string | null }, view: (item: T) => V) {
+  return { data: page.data.map(view), ...(page.next_cursor === null ? {} : { next_cursor: page.next_cursor }) }
+}
+
+export const nullable_text = z.string().nullable()
+export const nullable_time = time.nullable()

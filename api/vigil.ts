@@ -1,0 +1,54 @@
+import { beijingTime } from '../domain/calendar.ts'
+import { limits } from '../domain/policy.ts'
+import type { ApiContext } from './context.ts'
+
+/** Watches what is refused at the door, so that a wrong key here is told from noise out there. */
+export interface Vigil {
+  /** Keeps what was refused, in a small collection, and raises attention when nothing else comes. Never throws. */
+  rejected(
+    mchid: string,
+    reason: string,
+    headers: Record<string, string | string[] | undefined>,
+    body: Buffer,
+  ): Promise<void>
+  verified(mchid: string): void
+}
+
+/** So many refusals in a row, with nothing verified between them, and a person should look at the key. */
+const suspicious_in_row = 5
+
+/** Reasons that speak of a key; a probe is WeChat testing us, and a stale or malformed message is somebody else's. */
+const about_keys: readonly string[] = ['bad_signature', 'unknown_serial']
+
+export function createVigil({ store, now, log }: ApiContext): Vigil {
+  const in_row = new Map<string, number>()
+  return {
+    async rejected(mchid, reason, headers, body) {
+      const time = beijingTime(now())
+      const refused = Object.fromEntries(
+        Object.entries(headers).flatMap(([name, value]) =>
+          typeof value === 'string' ? [[name, value.slice(0, 1024)]] : [],
+        ),
+      )
+      log.info('a notification was refused', { mchid, reason })
+      try {
+        const text = body.toString('utf8').slice(0, limits.envelope_bytes)
+        await store.rejections.keep({ mchid, receive_time: time, reason, headers: refused, body: text })
+        if (!about_keys.includes(reason)) return
+        const count = (in_row.get(mchid) ?? 0) + 1
+        in_row.set(mchid, count)
+        if (count === suspicious_in_row) await store.merchants.noteAttention(mchid, 'signatures_failing', time)
+      } catch (error) {
+        log.warn('a refused notification was not kept', { mchid, reason, error })
+      }
+    },
+    verified(mchid) {
+      const count = in_row.get(mchid) ?? 0
+      in_row.delete(mchid)
+      if (count < suspicious_in_row) return
+      store.merchants
+        .liftAttention(mchid, 'signatures_failing')
+        .catch((error: unknown) => log.warn('attention was not lifted', { mchid, error }))
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import type { OrderKey } from '../domain/ids.ts'
+import { evidenceId, workflowId } from '../domain/ids.ts'
+import { orderStart, signals } from '../domain/messages.ts'
+import { connectForIntake, startOptions } from '../runtime/temporal.ts'
+import type { Installation } from './installation.ts'
+import { inTurns } from './load.ts'
+import type { SignedMerchant } from './merchants.ts'
+import { openDoor, signedNotification } from './notifications.ts'
+import { perOperation, processorTime } from './processor.ts'
+import type { ProcessorTime } from './processor.ts'
+import { compare } from './rounds.ts'
+import type { Comparison } from './rounds.ts'
+import { newNumber, untilWaiting } from './waiting.ts'
+
+/** A bare run that waits: start, one workflow task, a timer. */
+const bare_history_length = 5
+
+export interface AckOptions {
+  rounds: number
+  per_round: number
+  /** sent at once, on both sides */
+  concurrency: number
+  /** how often the first round's messages are sent before anything is measured */
+  warm_ups: number
+}
+
+export interface Acks {
+  comparison: Comparison
+  /** processor ms by program for one acknowledgement, and for one bare signal-with-start */
+  intake_ms: [string, number][]
+  bare_ms: [string, number][]
+}
+
+/**
+ * Acknowledgements a second of a real API, against signals-with-start a second that a plain client sends to bare
+ * workflows. On both sides every run exists, has done its first task and waits, and no worker runs: so what is measured
+ * is the way from the sender to Temporal's history, and nobody's workflow code.
+ */
+export async function acknowledgements(
+  installation: Installation,
+  merchant: SignedMerchant,
+  orders: OrderKey[],
+  options: AckOptions,
+): Promise<Acks> {
+  const { rounds, per_round, concurrency, warm_ups } = options
+  const count = (rounds + 1) * per_round
+  const bare_runs = await bareRuns(installation, merchant, count)
+  await installation.startApi()
+  const door = openDoor(installation.config.public_url, concurrency)
+  const plain = connectForIntake(installation.config.temporal)
+  const waiting = [...orders]
+  const used = { intake: metered(installation), bare: metered(installation) }
+
+  const comparison = await compare(
+    {
+      name: 'acknowledgements',
+      async warm() {
+        // Sent again, a notification without effect so far goes the whole way again.
+        const batch = await signed(waiting.slice(0, per_round))
+        for (let pass = 0; pass < warm_ups; pass += 1) await inTurns(batch, concurrency, (one) => door.post(one))
+        waiting.splice(0, per_round)
+      },
+      async run() {
+        const batch = await signed(waiting.splice(0, per_round))
+        const seconds = await used.intake.during(() => inTurns(batch, concurrency, (one) => door.post(one)))
+        return batch.length / seconds
+      },
+    },
+    {
+      name: 'bare signals with start',
+      async run() {
+        const batch = bare_runs.splice(0, per_round)
+        const send = (key: OrderKey) =>
+          plain.client.workflow.signalWithStart('waitForSignal', {
+            ...bareStart(installation, key),
+            signal: signals.payment_found,
+            signalArgs: [{ evidence_id: evidenceId.notification(merchant.mchid, crypto.randomUUID()) }],
+          })
+        const seconds = await used.bare.during(() => inTurns(batch, concurrency, send))
+        return batch.length / seconds
+      },
+    },
+    rounds,
+  )
+  await Promise.all([door.close(), plain.close()])
+  await installation.stopProcesses()
+  return { comparison, intake_ms: used.intake.per(count), bare_ms: used.bare.per(count) }
+}
+
+/** Beside the installation's own queues, and so found and ended with them. */
+export function barePrefix({ config }: Installation): string {
+  return `${config.queue_prefix}bare-`
+}
+
+/** Of the same shape as an order's run: the same id, argument, search attributes and texts; only the type is another. */
+function bareStart(installation: Installation, key: OrderKey) {
+  return startOptions(orderStart(key), barePrefix(installation))
+}
+
+async function bareRuns(installation: Installation, merchant: SignedMerchant, count: number): Promise<OrderKey[]> {
+  const queue_prefix = barePrefix(installation)
+  const { client } = installation.temporal
+  await installation.start({
+    name: 'bare-worker',
+    script: 'bench/bareworker.js',
+    environment: { WEFT_QUEUE_PREFIX: queue_prefix },
+  })
+  await installation.untilPolled(queue_prefix, ['orders'])
+  const keys = Array.from({ length: count }, () => ({ mchid: merchant.mchid, out_trade_no: newNumber('S') }))
+  await inTurns(keys, 32, (key) => client.workflow.start('waitForSignal', bareStart(installation, key)))
+  const ids = keys.map((key) => workflowId.order(key))
+  await untilWaiting(installation.temporal, ids, bare_history_length)
+  await installation.stopProcesses()
+  return keys
+}
+
+/** Adds up the processor time of what is run within it. */
+export function metered({ pids }: Installation) {
+  const total: ProcessorTime = new Map()
+  return {
+    async during<T>(work: () => Promise<T>): Promise<T> {
+      const before = processorTime(pids)
+      const answer = await work()
+      for (const [name, ms] of processorTime(pids))
+        total.set(name, (total.get(name) ?? 0) + ms - (before.get(name) ?? 0))
+      return answer
+    },
+    per: (count: number) => perOperation(new Map(), total, count),
+  }
+}

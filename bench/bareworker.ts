@@ -1,0 +1,63 @@
+import { fileURLToPath } from 'node:url'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import { createCourier } from '../activities/courier.ts'
+import type { ActivityContext } from '../activities/context.ts'
+import { createGateway } from '../activities/gateway.ts'
+import { createMerchant } from '../activities/merchant.ts'
+import { createRecords } from '../activities/records.ts'
+import { policy } from '../domain/policy.ts'
+import { readConfig } from '../runtime/config.ts'
+import { createLogger } from '../runtime/logger.ts'
+import { closeOnSignal } from '../runtime/shutdown.ts'
+import { connectionOptions } from '../runtime/temporal.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import { createAccounts } from '../wechat/accounts.ts'
+import { createDispatcher } from '../wechat/connection.ts'
+import { buildBundle } from '../worker/bundle.ts'
+import { createWorkers } from '../worker/queues.ts'
+
+/**
+ * The process that runs the yardsticks: Weft's queues, limits and activities with the bare workflows in place of its
+ * own. The prefix of its queues is that of the environment.
+ */
+const config = readConfig(process.env)
+const log = createLogger({ level: config.log_level, service: 'bare-worker' })
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] })
+
+const sealer = createSealer({ keys: config.master_keys })
+const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+const dispatcher = createDispatcher()
+const accounts = createAccounts({
+  load: (mchid) => store.merchants.openSetup(mchid),
+  test_wechat_url: config.test_wechat_url,
+  dispatcher,
+  now: Date.now,
+  user_agent: 'Weft',
+})
+const context: ActivityContext = { store, sealer, accounts, policy, now: Date.now, log }
+const courier = createCourier({ allow_private: true })
+const gateway = createGateway(context)
+const connection = await NativeConnection.connect(connectionOptions(config.temporal))
+const workers = await createWorkers({
+  connection,
+  namespace: config.temporal.namespace,
+  queue_prefix: config.queue_prefix,
+  bundle: await buildBundle(fileURLToPath(new URL('./bare.js', import.meta.url))),
+  activities: {
+    orders: createRecords(context),
+    gateway,
+    gateway_poll: gateway,
+    merchant: createMerchant(context, courier),
+  },
+})
+const running = Promise.all(workers.map((worker) => worker.run()))
+
+async function close(): Promise<void> {
+  for (const worker of workers) worker.shutdown()
+  await running
+  await Promise.all([connection.close(), courier.close(), dispatcher.close()])
+  await store.close()
+}
+
+closeOnSignal([{ name: 'worker', limit_ms: 40_000, close }], log)

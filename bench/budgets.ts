@@ -1,0 +1,48 @@
+import type { Acks } from './acknowledging.ts'
+import { median, percentile, rounded } from './figures.ts'
+import type { Fulfilled } from './fulfilling.ts'
+import type { MemoryPerOrder } from './memory.ts'
+
+export interface Latencies {
+  create_ms: number[]
+  page_ms: number[]
+  ack_ms: number[]
+  events: number[]
+}
+
+export interface Measured {
+  memory: MemoryPerOrder
+  acks: Acks
+  fulfilled: Fulfilled
+  latencies: Latencies
+}
+
+/** The figures that the budgets name. */
+export function figures({ memory, acks, fulfilled, latencies }: Measured): Record<string, number> {
+  return {
+    ack_ratio: rounded(acks.comparison.ratio, 3),
+    order_ratio: rounded(fulfilled.comparison.ratio, 3),
+    events_per_order: median(latencies.events),
+    memory_per_waiting_order_kb: rounded(memory.kb.workflows, 1),
+    ack_p50_ms: rounded(percentile(latencies.ack_ms, 0.5), 1),
+    ack_p99_ms: rounded(percentile(latencies.ack_ms, 0.99), 1),
+    create_p95_ms: rounded(percentile(latencies.create_ms, 0.95), 1),
+    paid_to_page_p95_ms: rounded(percentile(latencies.page_ms, 0.95), 1),
+  }
+}
+
+/** What each figure has to be: docs/performance.md. */
+export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: string }> = {
+  ack_ratio: { at: 'least', value: 0.6, of: 'acknowledgements per bare signal-with-start' },
+  order_ratio: { at: 'least', value: 0.7, of: 'orders paid to fulfilled per bare workflow with the same activities' },
+  events_per_order: { at: 'most', value: 30, of: 'events in the history of a paid order' },
+  memory_per_waiting_order_kb: {
+    at: 'most',
+    value: 75,
+    of: 'KB of V8’s heap in the workflow thread per waiting order',
+  },
+  ack_p50_ms: { at: 'most', value: 300, of: 'ms to acknowledge, at 20 a second, half of them' },
+  ack_p99_ms: { at: 'most', value: 300, of: 'ms to acknowledge, 99 of 100' },
+  create_p95_ms: { at: 'most', value: 250, of: 'ms to create an order, at 10 a second, 95 of 100' },
+  paid_to_page_p95_ms: { at: 'most', value: 500, of: 'ms from paid to the payer’s page, 95 of 100' },
+}

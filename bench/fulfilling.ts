@@ -1,0 +1,122 @@
+import { workflowId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { orderStart, signals } from '../domain/messages.ts'
+import { connectForIntake, startOptions } from '../runtime/temporal.ts'
+import { barePrefix, metered } from './acknowledging.ts'
+import type { Installation } from './installation.ts'
+import { inTurns, until } from './load.ts'
+import type { SignedMerchant } from './merchants.ts'
+import { evidenceOf, signedNotification } from './notifications.ts'
+import { compare } from './rounds.ts'
+import type { Comparison } from './rounds.ts'
+import { recordOrders, untilWaiting, waitingOrders } from './waiting.ts'
+
+/** A bare run that waits: start, one workflow task, the marker of `load`, a timer. */
+const bare_history_length = 6
+
+export interface FulfilOptions {
+  rounds: number
+  per_round: number
+  /** notifications or signals sent at once */
+  concurrency: number
+}
+
+export interface Fulfilled {
+  comparison: Comparison
+  order_ms: [string, number][]
+  bare_ms: [string, number][]
+}
+
+/**
+ * Orders a second from paid to fulfilled, against bare workflows that run the very same activities. A real worker and
+ * the bare one run as processes of their own. On both sides the record of every order exists, its run waits, and the
+ * evidence of its payment is archived; then a plain client sends the same signal to all of them, and the clock runs until
+ * the last record says `fulfilled`. So the difference is Weft's workflow code alone: what the intake costs is said by
+ * the acknowledgements.
+ */
+export async function fulfilments(
+  installation: Installation,
+  merchant: SignedMerchant,
+  options: FulfilOptions,
+): Promise<Fulfilled> {
+  const { rounds, per_round, concurrency } = options
+  const { config, temporal } = installation
+  const bare_prefix = barePrefix(installation)
+  await installation.start({
+    name: 'bare-worker',
+    script: 'bench/bareworker.js',
+    environment: { WEFT_QUEUE_PREFIX: bare_prefix },
+  })
+  await installation.untilPolled(bare_prefix, ['orders', 'merchant'])
+  const plain = connectForIntake(config.temporal)
+  const used = { order: metered(installation), bare: metered(installation) }
+
+  async function timed(keys: OrderKey[], type: string, prefix: string, meter: typeof used.order): Promise<number> {
+    const evidence = await archived(installation, merchant, keys, concurrency)
+    const send = ({ key, evidence_id }: Signalled) =>
+      plain.client.workflow.signalWithStart(type, {
+        ...startOptions(orderStart(key), prefix),
+        signal: signals.payment_found,
+        signalArgs: [{ evidence_id }],
+      })
+    const begin = performance.now()
+    await meter.during(async () => {
+      await inTurns(evidence, concurrency, send)
+      await untilFulfilled(installation, keys)
+    })
+    return keys.length / ((performance.now() - begin) / 1_000)
+  }
+
+  const comparison = await compare(
+    {
+      name: 'orders',
+      async run() {
+        const keys = await waitingOrders(installation, merchant, per_round)
+        return await timed(keys, 'payOrder', config.queue_prefix, used.order)
+      },
+    },
+    {
+      name: 'bare workflows',
+      async run() {
+        const keys = await recordOrders(installation, merchant, per_round)
+        const begin = (key: OrderKey) =>
+          temporal.client.workflow.start('fulfilBare', startOptions(orderStart(key), bare_prefix))
+        await inTurns(keys, concurrency, begin)
+        const ids = keys.map((key) => workflowId.order(key))
+        await untilWaiting(temporal, ids, bare_history_length)
+        return await timed(keys, 'fulfilBare', bare_prefix, used.bare)
+      },
+    },
+    rounds,
+  )
+  await plain.close()
+  const count = (rounds + 1) * per_round
+  return { comparison, order_ms: used.order.per(count), bare_ms: used.bare.per(count) }
+}
+
+interface Signalled {
+  key: OrderKey
+  evidence_id: string
+}
+
+/** What the intake archives of a notification, for each order. */
+async function archived(
+  { store }: Installation,
+  merchant: SignedMerchant,
+  keys: OrderKey[],
+  concurrency: number,
+): Promise<Signalled[]> {
+  const notifications = await Promise.all(keys.map((key) => signedNotification(merchant, key)))
+  const evidence = notifications.map(evidenceOf)
+  await inTurns(evidence, concurrency, (one) => store.evidence.archive(one))
+  return notifications.map(({ order }, index) => ({ key: order, evidence_id: evidence[index]?._id ?? '' }))
+}
+
+/** Looks only at those still open, so that looking costs both sides the same little. */
+async function untilFulfilled({ store }: Installation, keys: OrderKey[]): Promise<void> {
+  const open = new Set(keys.map(({ mchid, out_trade_no }) => `${mchid}/${out_trade_no}`))
+  await until(`${keys.length} orders are fulfilled`, 60_000, async () => {
+    for (const { _id, state } of await store.orders.progressOf([...open])) if (state === 'fulfilled') open.delete(_id)
+    return open.size === 0
+  })
+}

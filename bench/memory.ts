@@ -1,0 +1,43 @@
+import { freePort } from '../dev/servers/servers.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import type { Installation } from './installation.ts'
+import type { MemoryInUse } from './memoryworker.ts'
+import type { SignedMerchant } from './merchants.ts'
+import { waitingOrders } from './waiting.ts'
+
+export interface MemoryPerOrder {
+  /** KB by what holds it */
+  kb: MemoryInUse
+  /** the orders that now wait, without a worker */
+  orders: OrderKey[]
+}
+
+/**
+ * What a waiting order costs a worker: the memory of its process with `warm + count` runs cached, minus that with
+ * `warm`, each after collection. The first ones are left out, for they pay for code and pools that all others share.
+ */
+export async function memoryPerOrder(
+  installation: Installation,
+  merchant: SignedMerchant,
+  { warm, count }: { warm: number; count: number },
+): Promise<MemoryPerOrder> {
+  const port = await freePort()
+  await installation.start({
+    name: 'memory-worker',
+    script: 'bench/memoryworker.js',
+    environment: { BENCH_MEMORY_PORT: String(port) },
+    node_options: ['--expose-gc', '--import', './bench/collector.js'],
+  })
+  await installation.untilPolled(installation.config.queue_prefix)
+  const inUse = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as MemoryInUse
+  const first = await waitingOrders(installation, merchant, warm)
+  const before = await inUse()
+  const more = await waitingOrders(installation, merchant, count)
+  const after = await inUse()
+  await installation.stopProcesses()
+  const each = (side: keyof MemoryInUse) => (after[side] - before[side]) / count / 1024
+  return {
+    kb: { workflows: each('workflows'), main: each('main'), rss: each('rss') },
+    orders: [...first, ...more],
+  }
+}

@@ -1,0 +1,118 @@
+import { get } from 'node:http'
+import { orderId, workflowId } from '../domain/ids.ts'
+import type { OrderView } from '../domain/view.ts'
+import type { Installation } from './installation.ts'
+import { atPace } from './load.ts'
+import type { BenchMerchant } from './merchants.ts'
+import { newNumber, price } from './waiting.ts'
+
+/** An order as its creator knows it. */
+export type CreatedOrder = Pick<OrderView, 'out_trade_no' | 'checkout_url'>
+
+export interface Created {
+  times_ms: number[]
+  orders: CreatedOrder[]
+}
+
+/** Creates `count` orders at `per_second`: from POST /v1/orders to its 201, with the code that WeChat Pay gave. */
+export async function createOrders(
+  { config }: Installation,
+  { token }: BenchMerchant,
+  { count, per_second }: { count: number; per_second: number },
+): Promise<Created> {
+  const orders: CreatedOrder[] = []
+  const numbers = Array.from({ length: count }, () => newNumber('C'))
+  const times_ms = await atPace(numbers, per_second, async (out_trade_no) => {
+    const answer = await fetch(`${config.public_url}/v1/orders`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ out_trade_no, description: '龙井茶', amount: { total: price } }),
+    })
+    const body = (await answer.json()) as OrderView
+    if (answer.status !== 201) throw new Error(`not created: ${answer.status} ${JSON.stringify(body)}`)
+    orders.push(body)
+  })
+  return { times_ms, orders }
+}
+
+/**
+ * Pays `orders` at `per_second` with their checkout pages open, and answers how long each took: from the moment WeChat
+ * Pay is told that the payer pays until the page's stream of events says `paid`, or what came after it.
+ */
+export async function paidToPage(
+  simulator_url: string,
+  { mchid }: BenchMerchant,
+  orders: CreatedOrder[],
+  per_second: number,
+): Promise<number[]> {
+  const pages = await Promise.all(orders.map(async (order) => ({ order, page: await openPage(order) })))
+  const times_ms: number[] = []
+  await atPace(pages, per_second, async ({ order, page }) => {
+    const begin = performance.now()
+    const [seen] = await Promise.all([page.paid, pay(simulator_url, mchid, order)])
+    times_ms.push(seen - begin)
+  })
+  return times_ms
+}
+
+async function pay(simulator_url: string, mchid: string, { out_trade_no }: CreatedOrder): Promise<void> {
+  const body = JSON.stringify({ mchid, out_trade_no, story: 'pay' })
+  const answer = await fetch(`${simulator_url}/control/pay`, { method: 'POST', body })
+  if (!answer.ok) throw new Error(`nobody could pay: ${answer.status} ${await answer.text()}`)
+}
+
+interface OpenPage {
+  /** the moment, by this process's clock, at which the page knew */
+  paid: Promise<number>
+}
+
+const paid_states = ['paid', 'fulfilled']
+
+/** What the browser's EventSource does: a stream of events, read as they come. Open when the first one is there. */
+async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
+  const { promise: paid, resolve: knows } = withResolvers<number>()
+  const { promise: opened, resolve: isOpen } = withResolvers<undefined>()
+  const stream = get(`${checkout_url}/events`, { headers: { accept: 'text/event-stream' } }, (answer) => {
+    let unread = ''
+    answer.setEncoding('utf8')
+    answer.on('data', (text: string) => {
+      const events = (unread + text).split('\n\n')
+      unread = events.pop() ?? ''
+      const now = performance.now()
+      for (const event of events) {
+        const data = /^data: (.*)$/m.exec(event)?.[1]
+        if (data === undefined) continue
+        isOpen(undefined)
+        if (!paid_states.includes((JSON.parse(data) as { state: string }).state)) continue
+        knows(now)
+        stream.destroy()
+      }
+    })
+  })
+  stream.on('error', () => undefined) // ours to end
+  await opened
+  return { paid }
+}
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((done) => (resolve = done))
+  return { promise, resolve }
+}
+
+/** Events in the histories of `orders`, whose runs must have ended. */
+export async function eventsOf(
+  { temporal }: Installation,
+  { mchid }: BenchMerchant,
+  orders: CreatedOrder[],
+): Promise<number[]> {
+  return await Promise.all(
+    orders.map(async ({ out_trade_no }) => {
+      const handle = temporal.client.workflow.getHandle(workflowId.order({ mchid, out_trade_no }))
+      if ((await handle.result()) !== 'fulfilled')
+        throw new Error(`${orderId({ mchid, out_trade_no })} took another way`)
+      const { historyLength } = await handle.describe()
+      return historyLength
+    }),
+  )
+}

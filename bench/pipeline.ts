@@ -1,0 +1,135 @@
+import { cpus, loadavg } from 'node:os'
+import { freePort } from '../dev/servers/servers.ts'
+import { acknowledgements } from './acknowledging.ts'
+import type { Measured } from './budgets.ts'
+import { rounded } from './figures.ts'
+import { fulfilments } from './fulfilling.ts'
+import { openInstallation } from './installation.ts'
+import type { Installation } from './installation.ts'
+import { atPace, until } from './load.ts'
+import { memoryPerOrder } from './memory.ts'
+import { addSignedMerchant, addSimulatedMerchant } from './merchants.ts'
+import type { SignedMerchant } from './merchants.ts'
+import { openDoor, signedNotification } from './notifications.ts'
+import { createOrders, eventsOf, paidToPage } from './paying.ts'
+import { report } from './report.ts'
+import { startServers } from './servers.ts'
+import type { Servers } from './servers.ts'
+import { waitingOrders } from './waiting.ts'
+
+/** How much of everything. `small` proves that the bench works; its figures mean little. */
+const sizes = {
+  full: {
+    memory: { warm: 200, count: 1_000 },
+    acks: { rounds: 5, per_round: 200, concurrency: 16 },
+    fulfilments: { rounds: 5, per_round: 50, concurrency: 16 },
+    creates: { warm: 10, count: 100, per_second: 10 },
+    pages: { count: 60, per_second: 5 },
+    offered: { warm: 20, count: 400, per_second: 20 },
+  },
+  small: {
+    memory: { warm: 20, count: 60 },
+    acks: { rounds: 1, per_round: 40, concurrency: 8 },
+    fulfilments: { rounds: 1, per_round: 10, concurrency: 4 },
+    creates: { warm: 2, count: 10, per_second: 5 },
+    pages: { count: 8, per_second: 4 },
+    offered: { warm: 5, count: 20, per_second: 10 },
+  },
+}
+export type Size = keyof typeof sizes
+
+/**
+ * Measures the pipeline and prints a table and, as the last line, one line of JSON. Two installations on the same
+ * servers: in the first runs only wait, in the second they live.
+ */
+export async function pipeline(size: Size): Promise<void> {
+  const begin = performance.now()
+  const say = (line: string) => console.log(`[${Math.round((performance.now() - begin) / 1_000)} s] ${line}`)
+  const load = loadavg().map((average) => rounded(average, 1))
+  const servers = await startServers(say)
+  say(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, load before ${load.join(' ')}`)
+  say(servers.description)
+  const opened: Installation[] = []
+  try {
+    const idle = await measureWaiting(servers, size, say, opened)
+    const live = await measureLiving(servers, size, say, opened)
+    report({ ...idle, ...live })
+  } finally {
+    for (const installation of opened.reverse()) await installation.close()
+    await servers.stop()
+  }
+}
+
+type Say = (line: string) => void
+
+async function measureWaiting(
+  servers: Servers,
+  size: Size,
+  say: Say,
+  opened: Installation[],
+): Promise<Pick<Measured, 'memory' | 'acks'>> {
+  const installation = await openInstallation('waiting', servers)
+  opened.push(installation)
+  const merchant = await addSignedMerchant({ ...installation })
+  say('memory of waiting orders')
+  const memory = await memoryPerOrder(installation, merchant, sizes[size].memory)
+  say('acknowledgements against bare signals')
+  const acks = await acknowledgements(installation, merchant, memory.orders, sizes[size].acks)
+  return { memory, acks }
+}
+
+async function measureLiving(
+  servers: Servers,
+  size: Size,
+  say: Say,
+  opened: Installation[],
+): Promise<Pick<Measured, 'fulfilled' | 'latencies'>> {
+  const port = await freePort()
+  const simulator_url = `http://127.0.0.1:${port}`
+  const installation = await openInstallation('living', servers, { WEFT_TEST_WECHAT_URL: simulator_url })
+  opened.push(installation)
+  await installation.start({
+    name: 'simulator',
+    script: 'simulator/main.js',
+    environment: { SIMULATOR_PORT: String(port), SIMULATOR_DATA_DIR: 'null', SIMULATOR_PROBE_RATE: '0' },
+  })
+  await until('the simulator answers', 30_000, async () =>
+    fetch(`${simulator_url}/phone`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  )
+  const signed = await addSignedMerchant({ ...installation })
+  const simulated = await addSimulatedMerchant({ ...installation }, simulator_url)
+  await installation.startWorker()
+  await installation.startApi()
+
+  say('orders from paid to fulfilled against bare workflows')
+  const fulfilled = await fulfilments(installation, signed, sizes[size].fulfilments)
+
+  const { creates, pages } = sizes[size]
+  say(`creating ${creates.per_second} orders a second`)
+  await createOrders(installation, simulated, { count: creates.warm, per_second: creates.per_second })
+  const created = await createOrders(installation, simulated, creates)
+  say(`paying ${pages.per_second} orders a second with their pages open`)
+  const seen = created.orders.slice(0, pages.count)
+  const page_ms = await paidToPage(simulator_url, simulated, seen, pages.per_second)
+  const events = await eventsOf(installation, simulated, seen)
+  say(`${sizes[size].offered.per_second} notifications a second`)
+  const ack_ms = await offeredAcks(installation, signed, sizes[size].offered)
+  return { fulfilled, latencies: { create_ms: created.times_ms, page_ms, ack_ms, events } }
+}
+
+/** Acknowledgements while the orders behind them are booked and delivered: the whole of Weft on these cores. */
+async function offeredAcks(
+  installation: Installation,
+  merchant: SignedMerchant,
+  { warm, count, per_second }: { warm: number; count: number; per_second: number },
+): Promise<number[]> {
+  const orders = await waitingOrders(installation, merchant, warm + count)
+  const notifications = await Promise.all(orders.map((key) => signedNotification(merchant, key)))
+  const door = openDoor(installation.config.public_url, 32)
+  const times_ms = await atPace(notifications, per_second, (one) => door.post(one))
+  await door.close()
+  return times_ms.slice(warm)
+}

@@ -1,0 +1,167 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { event_types } from '../domain/event.ts'
+import { mchid_pattern } from '../domain/number.ts'
+import { limits } from '../domain/policy.ts'
+import { scopes } from '../domain/scope.ts'
+
+const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
+const policy = z.enum(['refund', 'hold'])
+const { min, max } = limits.order_expire_in_s
+
+/** A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file. */
+export const merchant_file = z.strictObject({
+  mchid: z.string().regex(mchid_pattern, 'is not a merchant number; it has 8 or more digits, as in WeChat’s console'),
+  name: z.string().min(1).max(64),
+  mode: z.enum(['live', 'test']),
+  state: z.enum(['enabled', 'paused']).optional(),
+  appids: z.array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid')).min(1, 'needs at least one appid'),
+  notify_url: web_url.max(256).optional(),
+  wechat: z
+    .strictObject({
+      serial_no: z
+        .string()
+        .regex(/^[0-9A-Fa-f]{40}$/, 'is not a serial; it has the 40 hex digits shown for the API certificate')
+        .transform((serial) => serial.toUpperCase()),
+      private_key: z.string().min(1),
+      apiv3_key: z.string().regex(/^[\x21-\x7e]{32}$/, 'is not an APIv3 key; it has exactly 32 characters'),
+      public_key_id: z
+        .string()
+        .regex(/^PUB_KEY_ID_[0-9A-Za-z]{1,64}$/, 'is not a key id; it begins with PUB_KEY_ID_')
+        .nullish(),
+      public_key: z.string().min(1).nullish(),
+    })
+    .optional(),
+  settings: z
+    .strictObject({
+      order_expire_in: z.int().min(min).max(max).optional(),
+      late_payment: policy.optional(),
+      fulfilment: z
+        .strictObject({
+          mode: z.enum(['event', 'confirm', 'none']).optional(),
+          deadline_in: z
+            .int()
+            .min(1)
+            .max(30 * 86_400)
+            .optional(),
+          on_refused: policy.optional(),
+          on_overdue: policy.optional(),
+        })
+        .optional(),
+    })
+    .optional(),
+  endpoints: z
+    .array(
+      z.strictObject({
+        url: web_url.max(2_048),
+        role: z.enum(['fulfilment', 'observer']).default('observer'),
+        event_types: z
+          .array(z.enum(['*', ...event_types]))
+          .min(1)
+          .default(['*']),
+        description: z.string().max(200).nullish(),
+      }),
+    )
+    .max(100)
+    .default([]),
+  keys: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(64),
+        scopes: z.array(z.enum(scopes)).min(1),
+        /** chosen by the caller, for development; otherwise made here and shown once */
+        token: z
+          .string()
+          .regex(/^weft_(live|test)_[A-Za-z0-9_-]{43,128}$/, 'is not a token; leave it out and one is made')
+          .optional(),
+      }),
+    )
+    .max(100)
+    .default([]),
+})
+export type MerchantFile = z.input<typeof merchant_file>
+export type ReadMerchantFile = z.output<typeof merchant_file>
+
+/** A file that cannot be used. `message` has one line per mistake, and never a value: it may be a key. */
+export class MerchantFileError extends Error {
+  override readonly name = 'MerchantFileError'
+}
+
+/** Checks a merchant's file and reads the keys it names, relative to `folder`. Throws MerchantFileError. */
+export function readMerchantFile(given: unknown, folder: string): ReadMerchantFile {
+  const parsed = merchant_file.safeParse(given)
+  if (!parsed.success) {
+    throw new MerchantFileError(
+      parsed.error.issues.map((issue) => `${nameOf(issue.path)}: ${issue.message}`).join('\n'),
+    )
+  }
+  const file = parsed.data
+  const mistakes = contradictionsIn(file)
+  const wechat = file.wechat && { ...file.wechat }
+  const attempt = (field: string, read: () => void) => {
+    try {
+      read()
+    } catch (error) {
+      mistakes.push(`wechat.${field}: ${(error as Error).message}`)
+    }
+  }
+  if (wechat) {
+    attempt('private_key', () => {
+      wechat.private_key = pem(wechat.private_key, folder)
+      assertStrong(createPrivateKey(wechat.private_key))
+    })
+    attempt('public_key', () => {
+      if (!wechat.public_key) return
+      wechat.public_key = pem(wechat.public_key, folder)
+      if (!wechat.public_key.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
+        throw new Error('is not a PUBLIC KEY in PEM; download it in WeChat’s console beside its id')
+      }
+      assertStrong(createPublicKey(wechat.public_key))
+    })
+  }
+  if (mistakes.length > 0) throw new MerchantFileError(mistakes.join('\n'))
+  return { ...file, ...(wechat ? { wechat } : {}) }
+}
+
+function nameOf(path: PropertyKey[]): string {
+  return path.length === 0 ? 'the file' : path.map(String).join('.')
+}
+
+function contradictionsIn(file: ReadMerchantFile): string[] {
+  const mistakes: string[] = []
+  if (Boolean(file.wechat?.public_key) !== Boolean(file.wechat?.public_key_id)) {
+    mistakes.push('wechat.public_key: the key and public_key_id belong together; give both or neither')
+  }
+  if (file.endpoints.filter(({ role }) => role === 'fulfilment').length > 1) {
+    mistakes.push('endpoints: only one may have the role fulfilment; make the others observers')
+  }
+  for (const { name, token } of file.keys) {
+    if (token && !token.startsWith(`weft_${file.mode}_`))
+      mistakes.push(`keys: the token of ${name} is of the other mode`)
+  }
+  if (file.mode === 'live' && file.notify_url && !file.notify_url.startsWith('https://')) {
+    mistakes.push('notify_url: WeChat Pay notifies https addresses only')
+  }
+  if (file.notify_url && new URL(file.notify_url).search !== '') {
+    mistakes.push('notify_url: WeChat Pay takes no query string there; leave it out')
+  }
+  return mistakes
+}
+
+/** PEM as it is, or the content of the file that the text names. */
+function pem(text: string, folder: string): string {
+  if (text.trimStart().startsWith('-----BEGIN')) return text
+  try {
+    return readFileSync(resolve(folder, text), 'utf8')
+  } catch {
+    throw new Error('is neither PEM nor the path of a file that can be read')
+  }
+}
+
+function assertStrong(key: KeyObject): void {
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
+  if (key.asymmetricKeyType !== 'rsa' || bits < 2_048) throw new Error('is not an RSA key of 2048 bits or more')
+}

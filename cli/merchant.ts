@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beijingTime } from '../domain/calendar.ts'
+import { endpointId } from '../domain/ids.ts'
+import { default_settings } from '../domain/merchant.ts'
+import type { MerchantRecord, MerchantSettings } from '../domain/merchant.ts'
+import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
+import type { Config } from '../runtime/config.ts'
+import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
+import { publicId } from '../store/ids.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { MerchantFileError, readMerchantFile } from './file.ts'
+import type { MerchantFile, ReadMerchantFile } from './file.ts'
+
+export { MerchantFileError } from './file.ts'
+export type { MerchantFile } from './file.ts'
+
+/** What applying a file did. `token` and `secret` are null for what was there already: they are shown once. */
+export interface AppliedMerchantFile {
+  mchid: string
+  is_new: boolean
+  notify_url: string
+  keys: { name: string; id: string; token: string | null }[]
+  endpoints: { url: string; id: string; role: 'fulfilment' | 'observer'; secret: string | null }[]
+}
+
+export type MerchantConfig = Pick<Config, 'public_url' | 'time_scale'>
+
+/**
+ * Adds the merchant of `file`, or brings it to what the file says; what the file leaves out stays. Keys are known by
+ * their name and endpoints by their URL, so applying the same file again changes nothing. Throws MerchantFileError with
+ * one line per mistake, ConfigError for a live merchant under scaled time, StoreUnavailable.
+ */
+export async function applyMerchantFile(
+  store: Store,
+  config: MerchantConfig,
+  file: MerchantFile,
+  { folder = process.cwd(), now = Date.now }: { folder?: string; now?: () => number } = {},
+): Promise<AppliedMerchantFile> {
+  const wanted = readMerchantFile(file, folder)
+  assertTimeScaleAllowed(config, [wanted])
+  const before = await store.merchants.find(wanted.mchid)
+  assertPossible(before, wanted)
+  const merchant = await save(store, config, wanted, before, beijingTime(now()))
+  const endpoints = []
+  for (const endpoint of wanted.endpoints) {
+    endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
+  }
+  const keys = []
+  for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
+  return { mchid: merchant.mchid, is_new: before === null, notify_url: merchant.notify_url, keys, endpoints }
+}
+
+function assertPossible(before: MerchantRecord | null, wanted: ReadMerchantFile): void {
+  if (before && before.mode !== wanted.mode) {
+    throw new MerchantFileError(`mode: merchant ${wanted.mchid} is ${before.mode}, and a mode never changes`)
+  }
+  const settings = settingsOf(before, wanted)
+  const own = wanted.endpoints.find(({ role }) => role === 'fulfilment')
+  const held = before?.fulfilment_endpoint_id ?? null
+  if (settings.fulfilment.mode === 'event' && !own && held === null) {
+    throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
+  }
+  if (own && held !== null && held !== publicId('ep', endpointId(wanted.mchid, new URL(own.url).href))) {
+    throw new MerchantFileError(`endpoints: ${held} is the fulfilment endpoint already; delete it first`)
+  }
+}
+
+function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMerchantFile): MerchantSettings {
+  const base = before?.settings ?? default_settings
+  return {
+    order_expire_in: settings.order_expire_in ?? base.order_expire_in,
+    late_payment: settings.late_payment ?? base.late_payment,
+    fulfilment: {
+      mode: settings.fulfilment?.mode ?? base.fulfilment.mode,
+      deadline_in: settings.fulfilment?.deadline_in ?? base.fulfilment.deadline_in,
+      on_refused: settings.fulfilment?.on_refused ?? base.fulfilment.on_refused,
+      on_overdue: settings.fulfilment?.on_overdue ?? base.fulfilment.on_overdue,
+    },
+  }
+}
+
+async function save(
+  store: Store,
+  config: MerchantConfig,
+  wanted: ReadMerchantFile,
+  before: MerchantRecord | null,
+  time: string,
+): Promise<MerchantRecord> {
+  const { mchid, wechat } = wanted
+  const own = wanted.endpoints.find(({ role }) => role === 'fulfilment')
+  const setup = wechat && {
+    ...wechat,
+    public_key_id: wechat.public_key_id ?? null,
+    public_key: wechat.public_key ?? null,
+  }
+  const saved = await store.merchants.save({
+    _id: mchid,
+    mchid,
+    name: wanted.name,
+    mode: wanted.mode,
+    state: wanted.state ?? before?.state ?? 'enabled',
+    revision: before?.revision ?? 0,
+    appids: wanted.appids,
+    notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
+    wechat: setup ? store.merchants.setup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    settings: settingsOf(before, wanted),
+    fulfilment_endpoint_id: own
+      ? publicId('ep', endpointId(mchid, new URL(own.url).href))
+      : (before?.fulfilment_endpoint_id ?? null),
+    create_time: before?.create_time ?? time,
+  })
+  if (saved.saved) return saved.merchant
+  throw new MerchantFileError(`merchant ${mchid} was changed by somebody else at the same time; run this again`)
+}
+
+async function addEndpoint(
+  store: Store,
+  mchid: string,
+  wanted: ReadMerchantFile['endpoints'][number],
+  create_time: string,
+): Promise<AppliedMerchantFile['endpoints'][number]> {
+  const url = new URL(wanted.url).href
+  const _id = endpointId(mchid, url)
+  const secret = newEndpointSecret()
+  const added = await store.endpoints.add({
+    _id,
+    id: publicId('ep', _id),
+    mchid,
+    url,
+    role: wanted.role,
+    event_types: wanted.event_types,
+    description: wanted.description ?? null,
+    state: 'enabled',
+    disable_reason: null,
+    secrets: [store.endpoints.sealSecret(secret)],
+    create_time,
+    last_success_time: null,
+    failing_since_time: null,
+  })
+  return { url, id: publicId('ep', _id), role: wanted.role, secret: added.inserted ? secret : null }
+}
+
+async function addKey(
+  store: Store,
+  { mchid, mode }: MerchantRecord,
+  wanted: ReadMerchantFile['keys'][number],
+  create_time: string,
+): Promise<AppliedMerchantFile['keys'][number]> {
+  const known = (await store.keys.list(mchid)).filter(({ revoke_time }) => revoke_time === null)
+  const hash = wanted.token && tokenHash(wanted.token)
+  const existing = known.find((key) => (hash === undefined ? key.name === wanted.name : key._id === hash))
+  if (existing) return { name: wanted.name, id: existing.id, token: null }
+  const token = wanted.token ?? newToken(mode)
+  const id = randomId('key')
+  await store.keys.add({
+    _id: tokenHash(token),
+    id,
+    mchid,
+    mode,
+    name: wanted.name,
+    scopes: wanted.scopes,
+    hint: token.slice(-4),
+    create_time,
+    expire_time: null,
+    revoke_time: null,
+    last_use_time: null,
+  })
+  return { name: wanted.name, id, token }
+}
+
+/** What an operator reads after `npm run merchant`. Secrets stand here once and nowhere else. */
+export function applied(report: AppliedMerchantFile): string {
+  const shown = (secret: string | null) => (secret === null ? 'unchanged' : `${secret}   shown once, keep it`)
+  return [
+    `merchant ${report.mchid} ${report.is_new ? 'added' : 'updated'}; notify_url ${report.notify_url}`,
+    ...report.keys.map(({ name, token }) => `key ${name}: ${shown(token)}`),
+    ...report.endpoints.map(({ url, role, secret }) => `${role} endpoint ${url}: ${shown(secret)}`),
+  ].join('\n')
+}
+
+async function main(path: string | undefined): Promise<void> {
+  if (path === undefined) throw new MerchantFileError('which file? npm run merchant -- file.json')
+  const config = readConfig(process.env)
+  const store = await openStore({
+    uri: config.mongodb_uri,
+    database: config.database,
+    sealer: createSealer({ keys: config.master_keys }),
+  })
+  try {
+    const file = parsedFile(resolve(path))
+    console.log(applied(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
+  } finally {
+    await store.close()
+  }
+}
+
+function parsedFile(path: string): MerchantFile {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as MerchantFile
+  } catch (error) {
+    throw new MerchantFileError(`${path} cannot be read as JSON: ${(error as Error).message}`)
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main(process.argv[2]).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  })
+}

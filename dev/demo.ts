@@ -1,0 +1,101 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { applyMerchantFile } from '../cli/merchant.ts'
+import type { MerchantConfig, MerchantFile } from '../cli/merchant.ts'
+import { endpointId } from '../domain/ids.ts'
+import { scopes } from '../domain/scope.ts'
+import { newToken } from '../runtime/secrets.ts'
+import type { Simulator } from '../simulator/main.ts'
+import { publicId } from '../store/ids.ts'
+import type { Store } from '../store/store.ts'
+
+/** What a merchant would have from WeChat's console, and its key for Weft. */
+export interface DemoMerchant {
+  mchid: string
+  name: string
+  appid: string
+  serial_no: string
+  private_key: string
+  public_key: string
+  apiv3_key: string
+  /** `weft_test_…` */
+  key: string
+}
+
+export interface Introduction {
+  merchant: DemoMerchant
+  simulator: Pick<Simulator, 'control'>
+  store: Store
+  config: MerchantConfig
+  /** where the merchant hears events; its answer to `order.paid` is the fulfilment */
+  endpoint_url: string
+}
+
+/** A merchant with fresh keys of its own. */
+export function makeMerchant({ mchid, name }: { mchid: string; name: string }): DemoMerchant {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  return {
+    mchid,
+    name,
+    appid: `wx${randomBytes(8).toString('hex')}`,
+    serial_no: randomBytes(20).toString('hex').toUpperCase(),
+    private_key: privateKey,
+    public_key: publicKey,
+    apiv3_key: randomBytes(16).toString('hex'),
+    key: newToken('test'),
+  }
+}
+
+/**
+ * Makes the merchant known to both sides, the simulator and Weft, as `npm run merchant` does for a real one. Repeatable;
+ * answers the secret its endpoint verifies events with.
+ */
+export async function introduceMerchant(introduction: Introduction): Promise<{ webhook_secret: string }> {
+  const { merchant, simulator, store, config, endpoint_url } = introduction
+  const wechat = await simulator.control.register({
+    mchid: merchant.mchid,
+    name: merchant.name,
+    appids: [merchant.appid],
+    serial_no: merchant.serial_no,
+    public_key: merchant.public_key,
+    apiv3_key: merchant.apiv3_key,
+    key_mode: 'public_key',
+  })
+  const url = new URL(endpoint_url).href
+  const endpoint_id = endpointId(merchant.mchid, url)
+  await forgetMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
+  const file: MerchantFile = {
+    mchid: merchant.mchid,
+    name: merchant.name,
+    mode: 'test',
+    appids: [merchant.appid],
+    // Named each time: Weft's own port may have moved since the last start.
+    notify_url: `${config.public_url}/wechat/notify/${merchant.mchid}`,
+    wechat: {
+      serial_no: merchant.serial_no,
+      private_key: merchant.private_key,
+      apiv3_key: merchant.apiv3_key,
+      public_key_id: wechat.wechatpay_public_key_id,
+      public_key: wechat.wechatpay_public_key,
+    },
+    settings: { fulfilment: { mode: 'event' } },
+    endpoints: [{ url, role: 'fulfilment', description: 'demo' }],
+    keys: [{ name: 'demo', scopes: [...scopes], token: merchant.key }],
+  }
+  await applyMerchantFile(store, config, file)
+  const endpoint = await store.endpoints.find(endpoint_id)
+  const secret = endpoint && store.endpoints.openSecrets(endpoint, Date.now()).at(-1)
+  if (!secret) throw new Error(`the endpoint ${url} has no secret; npm start -- --fresh begins again`)
+  return { webhook_secret: secret }
+}
+
+/** An endpoint is its address, and the demo's moves with its port. Nobody listens at the old one any more. */
+async function forgetMovedEndpoint(store: Store, mchid: string, wanted_id: string): Promise<void> {
+  const held = (await store.merchants.find(mchid))?.fulfilment_endpoint_id ?? null
+  if (held === null || held === wanted_id) return
+  await store.merchants.setFulfilmentEndpoint(mchid, null, held)
+  await store.endpoints.remove(mchid, held)
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { identityOf, isRunning } from './servers/process.ts'
+import type { ProcessIdentity } from './servers/process.ts'
+import { clearDatabase } from './servers/servers.ts'
+
+/** Killed servers have 10 s to end by themselves, and their supervisor ends them then. */
+const ended_within_ms = 20_000
+
+/** Where things lie under `.weft/`. */
+export interface Folder {
+  path: string
+  temporal: string
+  database: string
+  simulator: string
+  shop: string
+  logs: string
+  merchant: string
+  demo_env: string
+}
+
+/** A start that cannot go on, in one line with its remedy. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+export function folderAt(path: string): Folder {
+  const at = (name: string) => join(path, name)
+  return {
+    path,
+    temporal: at('temporal'),
+    database: at('database'),
+    simulator: at('simulator'),
+    shop: at('shop'),
+    logs: at('logs'),
+    merchant: at('merchant.json'),
+    demo_env: at('demo.env'),
+  }
+}
+
+/**
+ * Makes the folder this process's own; `fresh` empties it first. Throws StartError where another start runs over it.
+ * What an earlier one could not take away because it was killed is taken away here.
+ */
+export async function claimFolder(folder: Folder, { fresh }: { fresh: boolean }): Promise<void> {
+  const owner_file = join(folder.path, 'start.json')
+  const owner = readIdentity(owner_file)
+  if (owner !== null && owner.pid !== process.pid && isRunning(owner)) {
+    throw new StartError(`Weft runs already over ${folder.path} (process ${owner.pid}); end that one first`)
+  }
+  rmSync(folder.demo_env, { force: true })
+  if (fresh && existsSync(folder.path)) await empty(folder)
+  mkdirSync(folder.logs, { recursive: true, mode: 0o700 })
+  writeFileSync(owner_file, JSON.stringify(identityOf(process.pid)))
+}
+
+/** What the file holds, or what `make` makes, once: kept for its owner's eyes only. */
+export function keptIn<T>(path: string, make: () => T): T {
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as T
+  const made = make()
+  writeWhole(path, JSON.stringify(made, null, 2))
+  return made
+}
+
+/** The key that seals this folder's secrets, made once. */
+export function masterKey(folder: Folder): string {
+  return keptIn(join(folder.path, 'master-key.json'), () => randomBytes(32).toString('base64'))
+}
+
+/** Written beside and moved over: whoever waits for the file finds all of it. */
+export function writeWhole(path: string, text: string): void {
+  const partial = `${path}.new`
+  writeFileSync(partial, `${text}\n`, { mode: 0o600 })
+  renameSync(partial, path)
+}
+
+/** Servers of a start that was killed may still be on their way out, and must not find their files gone. */
+async function empty(folder: Folder): Promise<void> {
+  const until = Date.now() + ended_within_ms
+  while ([folder.temporal, folder.database].some(isInUse)) {
+    if (Date.now() > until) throw new StartError(`servers still run over ${folder.path}; end them first`)
+    await sleep(100)
+  }
+  clearDatabase(folder.database)
+  rmSync(folder.path, { recursive: true, force: true })
+}
+
+function isInUse(directory: string): boolean {
+  if (!existsSync(directory)) return false
+  const noted = readdirSync(directory).filter((name) => name.endsWith('.pid'))
+  return noted.some((name) => {
+    const pids = readJson(join(directory, name)) as Partial<Record<string, ProcessIdentity>> | null
+    return [pids?.supervisor, pids?.child].some((identity) => identity !== undefined && isRunning(identity))
+  })
+}
+
+function readIdentity(path: string): ProcessIdentity | null {
+  const read = readJson(path) as Partial<ProcessIdentity> | null
+  return read?.pid === undefined || read.started === undefined ? null : { pid: read.pid, started: read.started }
+}
+
+/** null: not there, or torn by a power cut. */
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { homedir, hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { identityOf, isRunning } from './process.ts'
+import type { ProcessIdentity } from './process.ts'
+
+const heartbeat_ms = 5_000
+/** A lock whose owner cannot be looked up from here (another machine on the same disk) is stale after this silence. */
+const silent_ms = 60_000
+
+/** Where fetched servers live for all of a user's checkouts: `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`. */
+export function cacheDirectory(): string {
+  const base = process.env['XDG_CACHE_HOME']
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'weft')
+}
+
+/** The cache as people write it, with `~` for the home directory. */
+export function cacheName(): string {
+  return cacheDirectory().replace(homedir(), '~')
+}
+
+/** A path in the cache, where it exists. */
+export function inCache(...parts: string[]): string | null {
+  const path = join(cacheDirectory(), ...parts)
+  return existsSync(path) ? path : null
+}
+
+/** A log of fetching in the cache. */
+export function cacheLog(name: string): string {
+  return join(cacheDirectory(), 'logs', `${name}.log`)
+}
+
+/**
+ * Puts a directory into the cache under `name`, whole or not at all: `fill` works in a directory beside it, which is
+ * renamed when it is complete. Whoever renames second keeps the first one's. Call it under the lock of that name.
+ */
+export async function place(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
+  const target = join(cacheDirectory(), name)
+  const partials = join(cacheDirectory(), 'partial')
+  removePartials(partials, name)
+  const partial = join(partials, `${name}~${process.pid}-${randomBytes(4).toString('hex')}`)
+  mkdirSync(partial, { recursive: true })
+  try {
+    await fill(partial)
+    if (!existsSync(target)) renameSync(partial, target)
+    return target
+  } finally {
+    removeTree(partial)
+  }
+}
+
+/** Runs `work` while no other process of this user runs work under the same name; says so when it has to wait. */
+export async function withLock<T>(name: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
+  const lock = join(cacheDirectory(), 'locks', `${name}.lock`)
+  const release = await takeLock(lock, onWait)
+  try {
+    return await work()
+  } finally {
+    release()
+  }
+}
+
+interface LockOwner {
+  host: string
+  process: ProcessIdentity
+}
+
+async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
+  mkdirSync(join(lock, '..'), { recursive: true })
+  for (let tries = 0; ; tries += 1) {
+    if (claim(lock)) break
+    if (isStale(lock)) {
+      setAside(lock)
+      continue
+    }
+    if (tries === 0) onWait()
+    await sleep(300)
+  }
+  const beat = setInterval(() => utimesSync(lock, new Date(), new Date()), heartbeat_ms)
+  beat.unref()
+  return () => {
+    clearInterval(beat)
+    setAside(lock)
+  }
+}
+
+/** The lock appears with its owner already named in it: a directory is filled first and then renamed into place. */
+function claim(lock: string): boolean {
+  const mine = `${lock}.${process.pid}-${randomBytes(4).toString('hex')}`
+  mkdirSync(mine)
+  const owner: LockOwner = {
+    host: hostname(),
+    process: identityOf(process.pid) ?? { pid: process.pid, started: 'unknown' },
+  }
+  writeFileSync(join(mine, 'owner.json'), JSON.stringify(owner))
+  try {
+    renameSync(mine, lock) // fails where the other's directory is there and not empty
+    return true
+  } catch {
+    rmSync(mine, { recursive: true, force: true })
+    return false
+  }
+}
+
+function isStale(lock: string): boolean {
+  try {
+    const owner = JSON.parse(readFileSync(join(lock, 'owner.json'), 'utf8')) as LockOwner
+    if (owner.host === hostname() && owner.process.started !== 'unknown') return !isRunning(owner.process)
+    return Date.now() - statSync(lock).mtimeMs > silent_ms
+  } catch {
+    return false // released in this moment
+  }
+}
+
+/** Removes a lock by renaming it first: of several waiters that found it stale only one can, and no half of it is seen. */
+function setAside(lock: string): void {
+  const aside = `${lock}.stale-${randomBytes(4).toString('hex')}`
+  try {
+    renameSync(lock, aside)
+  } catch {
+    return // another waiter was first
+  }
+  rmSync(aside, { recursive: true, force: true })
+}
+
+/** What fetches that were killed half-way left behind. Only called by the holder of the lock. */
+function removePartials(partials: string, name: string): void {
+  if (!existsSync(partials)) return
+  for (const left of readdirSync(partials)) {
+    if (left.startsWith(`${name}~`)) removeTree(join(partials, left))
+  }
+}
+
+/** Deletes a directory, but never what an interrupted debootstrap left mounted below it: that is unmounted first. */
+function removeTree(directory: string): void {
+  for (const mount of mountsBelow(directory)) execFileSync('umount', ['--lazy', mount])
+  if (mountsBelow(directory).length === 0) rmSync(directory, { recursive: true, force: true })
+}
+
+/** The mount points below a directory, innermost first (proc(5), the fifth field of mountinfo). */
+function mountsBelow(directory: string): string[] {
+  if (!existsSync('/proc/self/mountinfo')) return []
+  const points = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+  const below = points.map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(`${directory}/`))
+  return below.reverse()
+}

@@ -1,0 +1,101 @@
+import { rmSync } from 'node:fs'
+import { cached, fetchedHow, namedBy, onPath, search, versionOf, withProgress } from './search.ts'
+import type { Found, Progress, Way } from './search.ts'
+import { inCache } from './cache.ts'
+import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
+import type { FerretDb } from './ferretdb.ts'
+import { downloadMongod, startMongod } from './mongod.ts'
+import { freePort } from './port.ts'
+import { deleteCluster } from './postgres.ts'
+
+export interface DatabaseOptions {
+  /** Where its data and logs are; one running database per directory. */
+  data_dir: string
+  port?: number
+  progress?: Progress
+  /** A database that runs already (MONGODB_URI): nothing is started. */
+  uri?: string
+}
+
+export interface DatabaseServer {
+  /** Names no database; put `/name` behind it. */
+  uri: string
+  /** FerretDB speaks MongoDB's protocol but has neither transactions nor change streams. */
+  kind: 'mongodb' | 'ferretdb'
+  found: Found
+  stop(): Promise<void>
+  /** SIGKILL to everything of it. */
+  kill(): void
+  /** Starts it again on the same port over the same data, stopping it first where it runs. */
+  restart(): Promise<void>
+}
+
+/** The programs of a database: a `mongod`, or FerretDB with its PostgreSQL. */
+export type DatabasePrograms = { mongod: string } | FerretDb
+
+/** Takes the configured database, or finds or fetches one and starts it; it ends with this process. */
+export async function startDatabase(options: DatabaseOptions): Promise<DatabaseServer> {
+  if (options.uri !== undefined) return configured(options.uri)
+  const { where, how } = await findDatabase(options.progress)
+  const port = options.port ?? (await freePort())
+  const uri = `mongodb://127.0.0.1:${port}`
+  if ('mongod' in where) {
+    const version = await versionOf(where.mongod, ['--version'], /db version v(\S+)/)
+    const running = await startMongod(where.mongod, options.data_dir, port)
+    return { uri, kind: 'mongodb', found: { how, version }, ...running }
+  }
+  const running = await startFerretDb(where, options.data_dir, port)
+  return { uri, kind: 'ferretdb', found: { how, version: ferretdb_version }, ...running }
+}
+
+/** Deletes all data of a database that was started over this directory and has been stopped. */
+export function clearDatabase(data_dir: string): void {
+  const ferretdb = cachedFerretDb()
+  if (ferretdb !== null) deleteCluster(ferretdb.root, data_dir)
+  rmSync(data_dir, { recursive: true, force: true })
+}
+
+/** The programs of a database, found or fetched. */
+export async function findDatabase(
+  progress: Progress = () => undefined,
+): Promise<{ where: DatabasePrograms; how: string }> {
+  const wanted = {
+    name: 'MongoDB',
+    here: [
+      mongodFrom(namedBy('MONGOMS_SYSTEM_BINARY')),
+      mongodFrom(onPath('mongod')),
+      mongodFrom(cached(() => inCache('mongodb', 'mongod'))),
+      cached<DatabasePrograms>(cachedFerretDb),
+    ],
+    fetches: [
+      mongodFrom({
+        how: fetchedHow.downloaded(),
+        find: () => downloadMongod(progress),
+      }),
+      {
+        how: fetchedHow.installed('Go and Debian registries'),
+        find: () => {
+          const line = 'MongoDB: building FerretDB from the Go and Debian registries, about 2 min, first start only'
+          return withProgress<DatabasePrograms>(progress, line, () => installFerretDb(progress))
+        },
+      },
+    ],
+  }
+  return search(wanted, progress)
+}
+
+function mongodFrom(way: Way<string>): Way<DatabasePrograms> {
+  const find = async (): Promise<DatabasePrograms | null> => {
+    const mongod = await way.find()
+    return mongod === null ? null : { mongod }
+  }
+  return { how: way.how, find }
+}
+
+async function configured(uri: string): Promise<DatabaseServer> {
+  const notOurs = (): never => {
+    throw new Error('the database is configured (MONGODB_URI): it is not started or stopped from here')
+  }
+  const found = { how: 'configured', version: '' }
+  return { uri, kind: 'mongodb', found, stop: async () => undefined, kill: notOurs, restart: notOurs }
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cacheLog, inCache, place } from './cache.ts'
+import { run, startChild } from './child.ts'
+import type { Child } from './child.ts'
+import { mirrorWith, withAptProxy } from './debian.ts'
+import type { RunningDatabase } from './mongod.ts'
+import { commandOrPackage, goInstall } from './packages.ts'
+import { arePortsFree, freePort, listening } from './port.ts'
+import { clusterIn, createDocumentDb, initialise, postgresArgs, untilUnlocked } from './postgres.ts'
+import { NotFoundHere } from './search.ts'
+
+/** FerretDB speaks MongoDB's protocol over PostgreSQL with the DocumentDB extension. */
+export interface FerretDb {
+  ferretdb: string
+  /** A small Debian with PostgreSQL and DocumentDB in it, entered with chroot. */
+  root: string
+}
+
+export const ferretdb_version = '2.7.0'
+const ferretdb_directory = `ferretdb-${ferretdb_version}`
+const root_directory = 'postgresql-18-documentdb'
+/** The Debian release that packages PostgreSQL 18 with DocumentDB. */
+const suite = 'forky'
+const remedy = 'install MongoDB (MONGOMS_SYSTEM_BINARY names its mongod) or set MONGODB_URI'
+
+/** What an earlier fetch left in the cache; of use only to root, whom chroot takes. */
+export function cachedFerretDb(): FerretDb | null {
+  const ferretdb = inCache(ferretdb_directory, 'ferretdb')
+  const root = inCache(root_directory)
+  return ferretdb === null || root === null || !isRoot() ? null : { ferretdb, root }
+}
+
+/** Builds FerretDB from the Go registry and fetches its PostgreSQL from the Debian mirror, side by side. */
+export async function installFerretDb(progress: (line: string) => void): Promise<FerretDb> {
+  if (!isRoot()) throw new NotFoundHere(`FerretDB's PostgreSQL is unpacked and entered as root: ${remedy}`)
+  const fetches: [Promise<string>, Promise<string>] = [
+    cachedOr(ferretdb_directory, goFerretDb),
+    cachedOr(root_directory, (into) => debootstrap(into, progress)),
+  ]
+  await Promise.allSettled(fetches) // when one fails, the other is not left running behind the lock's back
+  const [ferretdb, root] = await Promise.all(fetches)
+  return { ferretdb: join(ferretdb, 'ferretdb'), root }
+}
+
+async function cachedOr(directory: string, fill: (into: string) => Promise<void>): Promise<string> {
+  return inCache(directory) ?? place(directory, fill)
+}
+
+async function goFerretDb(into: string): Promise<void> {
+  await goInstall(`github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v${ferretdb_version}`, into, `install Go, or ${remedy}`)
+}
+
+async function debootstrap(into: string, progress: (line: string) => void): Promise<void> {
+  const command = await commandOrPackage('debootstrap', remedy, progress)
+  const env = await withAptProxy(process.env)
+  const packages = '--include=postgresql-18,postgresql-18-documentdb'
+  const mirror = await mirrorWith(suite, env)
+  const script = '/usr/share/debootstrap/scripts/sid' // an older debootstrap has no script of this release's name
+  const args = ['--variant=minbase', packages, suite, into, mirror, script]
+  await run(command, args, { log: cacheLog('debootstrap'), env })
+  const archives = join(into, 'var/cache/apt/archives')
+  for (const name of readdirSync(archives)) if (name.endsWith('.deb')) rmSync(join(archives, name))
+}
+
+/** Starts PostgreSQL and FerretDB over the data that belongs to `data_dir`, FerretDB on this port of 127.0.0.1. */
+export async function startFerretDb(programs: FerretDb, data_dir: string, port: number): Promise<RunningDatabase> {
+  const state_dir = join(data_dir, 'ferretdb')
+  mkdirSync(state_dir, { recursive: true })
+  const postgres_port = await freePort()
+  const startPostgres = async (): Promise<Child> => {
+    const cluster = clusterIn(programs.root, data_dir)
+    await initialise(cluster, join(data_dir, 'initdb.log'))
+    await arePortsFree([postgres_port])
+    const files = { log: join(data_dir, 'postgres.log'), pid_file: join(data_dir, 'postgres.pid') }
+    const args = postgresArgs(cluster, postgres_port)
+    const child = await untilUnlocked(() =>
+      startChild({ command: 'chroot', args, stop_signal: 'INT', grace_s: 15, ...files }),
+    )
+    await createDocumentDb(cluster, postgres_port, child)
+    return child
+  }
+  const startFerret = async (): Promise<Child> => {
+    await arePortsFree([port])
+    const files = { log: join(data_dir, 'ferretdb.log'), pid_file: join(data_dir, 'ferretdb.pid') }
+    const args = ferretArgs(port, postgres_port, state_dir)
+    const child = await startChild({ command: programs.ferretdb, args, stop_signal: 'TERM', grace_s: 5, ...files })
+    await listening(child, port)
+    return child
+  }
+  let postgres = await startPostgres()
+  let ferret = await startFerret()
+  const stop = async (): Promise<void> => {
+    await ferret.stop() // the one that uses the other goes first
+    await postgres.stop()
+  }
+  return {
+    stop,
+    kill: () => {
+      ferret.kill()
+      postgres.kill()
+    },
+    restart: async () => {
+      await stop()
+      postgres = await startPostgres()
+      ferret = await startFerret()
+    },
+  }
+}
+
+function ferretArgs(port: number, postgres_port: number, state_dir: string): string[] {
+  return [
+    `--postgresql-url=postgres://weft@127.0.0.1:${postgres_port}/postgres?pool_max_conns=40`,
+    `--listen-addr=127.0.0.1:${port}`,
+    '--debug-addr=-',
+    '--no-auth',
+    '--telemetry=disable',
+    '--log-level=WARN',
+    `--state-dir=${state_dir}`,
+  ]
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0
+}

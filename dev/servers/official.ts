@@ -1,0 +1,67 @@
+import { chmodSync, copyFileSync, createWriteStream, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { EnvHttpProxyAgent, fetch } from 'undici'
+import type { Response } from 'undici'
+import { z } from 'zod'
+import { cacheLog } from './cache.ts'
+import { run } from './child.ts'
+import { NotFoundHere, withProgress } from './search.ts'
+import type { Progress } from './search.ts'
+
+/** A site that has not begun to answer by then is given up for the package registries. */
+const give_up_ms = 4_000
+/** A download that stands still this long is given up too. */
+const stalled_ms = 20_000
+
+/** Asks a site, and gives it up within seconds where it cannot be reached. Follows the proxy settings of the machine. */
+export async function ask(url: string, method: 'GET' | 'HEAD' = 'GET'): Promise<Response> {
+  const given_up = new AbortController()
+  const timer = setTimeout(() => given_up.abort(), give_up_ms)
+  const dispatcher = new EnvHttpProxyAgent({ connect: { timeout: give_up_ms }, bodyTimeout: stalled_ms })
+  const site = new URL(url).host
+  const response = await fetch(url, { method, dispatcher, signal: given_up.signal })
+    .catch(() => {
+      throw new NotFoundHere(`${site} does not answer here`)
+    })
+    .finally(() => clearTimeout(timer))
+  if (!response.ok) throw new NotFoundHere(`${site} answered ${response.status}`)
+  return response
+}
+
+const downloadInfo = z.object({ archiveUrl: z.url(), fileToExtract: z.string().min(1) })
+
+/**
+ * Downloads one of Temporal's programs the way the SDK's ephemeral servers do (sdk-core, `ephemeral_server`): the site
+ * says where the archive for this platform is and which file of it is the program. Fills `directory` with `program`;
+ * `line` is shown once the site has answered.
+ */
+export async function downloadFromTemporal(
+  artifact: { name: 'cli' | 'temporal-test-server'; version: string; program: string },
+  directory: string,
+  progress: Progress,
+  line: string,
+): Promise<void> {
+  const url = new URL(`https://temporal.download/${artifact.name}/${artifact.version}`)
+  url.searchParams.set('arch', process.arch === 'x64' ? 'amd64' : process.arch)
+  url.searchParams.set('platform', process.platform)
+  url.searchParams.set('format', 'tar.gz')
+  url.searchParams.set('sdk-name', 'sdk-typescript')
+  url.searchParams.set('sdk-version', '1.24.0')
+  const info = downloadInfo.parse(await (await ask(url.href)).json())
+  await withProgress(progress, line, () => download(info.archiveUrl, directory))
+  const program = join(directory, artifact.program)
+  if (join(directory, info.fileToExtract) !== program) copyFileSync(join(directory, info.fileToExtract), program)
+  chmodSync(program, 0o755)
+}
+
+/** Downloads a .tar.gz archive and unpacks it into a directory. */
+async function download(url: string, directory: string): Promise<void> {
+  const response = await ask(url)
+  if (response.body === null) throw new NotFoundHere(`${new URL(url).host} sent nothing`)
+  const archive = join(directory, 'archive.tar.gz')
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(archive))
+  await run('tar', ['-xzf', archive, '-C', directory], { log: cacheLog(`unpack-${basename(directory)}`) })
+  rmSync(archive)
+}

@@ -1,0 +1,12 @@
+/** The servers an embedded run and the tests need, each found or fetched by the search of docs/architecture.md §13. */
+export { findChromium } from './chromium.ts'
+export { clearDatabase, startDatabase } from './database.ts'
+export type { DatabaseOptions, DatabaseServer } from './database.ts'
+export { findPhp } from './php.ts'
+export { freePort } from './port.ts'
+export { NotFoundHere } from './search.ts'
+export type { Found, Progress } from './search.ts'
+export { startTemporal } from './temporal.ts'
+export type { SearchAttributeType, TemporalOptions, TemporalServer } from './temporal.ts'
+export { findTimeSkippingServer } from './timeskipping.ts'
+export type { TimeSkippingServer } from './timeskipping.ts'

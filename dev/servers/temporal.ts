@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Connection } from '@temporalio/client'
+import { cached, fetchedHow, namedBy, onPath, reasonOf, search, withProgress } from './search.ts'
+import type { Found, Progress } from './search.ts'
+import { inCache, place } from './cache.ts'
+import { lastWords, startChild } from './child.ts'
+import type { Child } from './child.ts'
+import { downloadFromTemporal } from './official.ts'
+import { goInstall } from './packages.ts'
+import { arePortsFree, freePort } from './port.ts'
+
+/** Later tags carry replace directives, which `go install` refuses. */
+const version = '1.5.1'
+const directory = `temporal-${version}`
+const ready_within_ms = 60_000
+const remedy = 'install the Temporal CLI (TEMPORAL_CLI_PATH names it) or Go, or set TEMPORAL_ADDRESS'
+
+/**
+ * One host plays cluster, tests and load at once: the limits that protect a shared cluster would only slow it down, and
+ * one task-queue partition saves the forwarding between four (docs/architecture.md §13).
+ */
+const dynamic_config = {
+  'frontend.rps': 100_000,
+  'frontend.namespaceRPS': 100_000,
+  'frontend.namespaceRPS.visibility': 10_000,
+  'frontend.namespaceCount': 20_000,
+  'history.rps': 100_000,
+  'matching.rps': 100_000,
+  'matching.numTaskqueueReadPartitions': 1,
+  'matching.numTaskqueueWritePartitions': 1,
+  'frontend.enableServerVersionCheck': false,
+  // The command line program's own default reads them anew with every start; ours are there from the first moment on.
+  'system.forceSearchAttributesCacheRefreshOnRead': false,
+}
+
+export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList'
+
+export interface TemporalOptions {
+  /** Where it keeps its SQLite file and log; null keeps everything in memory and loses it at the end. */
+  data_dir: string | null
+  port?: number
+  ui_port?: number
+  /** Namespaces beside `default`. */
+  namespaces?: string[]
+  /** Registered in every namespace it starts with. */
+  search_attributes: Record<string, SearchAttributeType>
+  progress?: Progress
+  /** A server that runs already (TEMPORAL_ADDRESS): nothing is started. */
+  address?: string
+}
+
+export interface TemporalServer {
+  /** `host:port` of its gRPC front end. */
+  address: string
+  /** Null for a configured server, whose web UI is not ours to know. */
+  ui_url: string | null
+  found: Found
+  /** The server's process; null for a configured one. */
+  pid: number | null
+  stop(): Promise<void>
+  /** SIGKILL. */
+  kill(): void
+  /** Starts it again on the same ports over the same data, stopping it first where it runs. */
+  restart(): Promise<void>
+}
+
+/** Takes the configured Temporal server, or finds or fetches one and starts it; it ends with this process. */
+export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
+  if (options.address !== undefined) return configured(options.address)
+  return startOwn(await findTemporal(options.progress), options)
+}
+
+/** The `temporal` command line program, found or fetched. */
+export async function findTemporal(progress: Progress = () => undefined): Promise<{ where: string; how: string }> {
+  const wanted = {
+    name: 'Temporal',
+    here: [namedBy('TEMPORAL_CLI_PATH'), onPath('temporal'), cached(() => inCache(directory, 'temporal'))],
+    fetches: [
+      {
+        how: fetchedHow.downloaded(),
+        find: () => {
+          const artifact = { name: 'cli', version: `v${version}`, program: 'temporal' } as const
+          const line = 'Temporal: downloading, about 1 min, first start only'
+          const fill = (into: string): Promise<void> => downloadFromTemporal(artifact, into, progress, line)
+          return fetched(fill)
+        },
+      },
+      {
+        how: fetchedHow.installed('Go registry'),
+        find: () => {
+          const module = `github.com/temporalio/cli/cmd/temporal@v${version}`
+          const line = 'Temporal: building from the Go registry, about 3 min, first start only'
+          return withProgress(progress, line, () => fetched((into) => goInstall(module, into, remedy)))
+        },
+      },
+    ],
+  }
+  return search(wanted, progress)
+}
+
+async function fetched(fill: (into: string) => Promise<void>): Promise<string> {
+  return join(await place(directory, fill), 'temporal')
+}
+
+async function configured(address: string): Promise<TemporalServer> {
+  const notOurs = (): never => {
+    throw new Error(`the Temporal server at ${address} is configured: it is not started or stopped from here`)
+  }
+  const found = { how: 'configured', version: await serverVersion(address) }
+  return { address, ui_url: null, found, pid: null, stop: async () => undefined, kill: notOurs, restart: notOurs }
+}
+
+async function startOwn(program: { where: string; how: string }, options: TemporalOptions): Promise<TemporalServer> {
+  const port = options.port ?? (await freePort())
+  const ui_port = options.ui_port ?? (await freePort())
+  const { data_dir } = options
+  const home = data_dir ?? mkdtempSync(join(tmpdir(), 'weft-temporal-'))
+  const address = `127.0.0.1:${port}`
+  const args = serverArgs({ ...options, port, ui_port })
+  const files = { log: join(home, 'temporal.log'), pid_file: join(home, 'temporal.pid') }
+  const start = async (): Promise<Child> => {
+    await arePortsFree([port, ui_port])
+    const child = await startChild({ command: program.where, args, stop_signal: 'TERM', grace_s: 10, ...files })
+    await isReady(child, address, options.namespaces ?? [])
+    return child
+  }
+  let child = await start()
+  return {
+    address,
+    ui_url: `http://127.0.0.1:${ui_port}`,
+    found: { how: program.how, version: await serverVersion(address) },
+    get pid() {
+      return child.pid
+    },
+    stop: async () => {
+      await child.stop()
+      if (data_dir === null) rmSync(home, { recursive: true, force: true })
+    },
+    kill: () => child.kill(),
+    restart: async () => {
+      await child.stop()
+      child = await start()
+    },
+  }
+}
+
+function serverArgs(options: TemporalOptions & { port: number; ui_port: number }): string[] {
+  const pairs = (flag: string, record: Record<string, string | number | boolean>): string[] =>
+    Object.entries(record).flatMap(([key, value]) => [flag, `${key}=${value}`])
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--log-level', 'error', '--log-format', 'json'],
+    ...['--port', String(options.port), '--ui-port', String(options.ui_port)],
+    ...(options.namespaces ?? []).flatMap((namespace) => ['--namespace', namespace]),
+    ...(options.data_dir === null ? [] : ['--db-filename', join(options.data_dir, 'temporal.db')]),
+    ...pairs('--sqlite-pragma', { journal_mode: 'WAL', synchronous: 'NORMAL' }),
+    ...pairs('--search-attribute', options.search_attributes),
+    ...pairs('--dynamic-config-value', dynamic_config),
+  ]
+}
+
+/** Ready is when every namespace answers; a child that ended, or something else on its port, is not. */
+async function isReady(child: Child, address: string, namespaces: string[]): Promise<void> {
+  const until = Date.now() + ready_within_ms
+  let reason = ''
+  while (Date.now() < until && child.isRunning()) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: '2s' })
+      try {
+        for (const namespace of ['default', ...namespaces])
+          await connection.workflowService.describeNamespace({ namespace })
+        if (child.isRunning()) return
+      } finally {
+        await connection.close()
+      }
+    } catch (error) {
+      reason = reasonOf(error)
+    }
+    await sleep(50)
+  }
+  const ended = !child.isRunning()
+  child.kill()
+  throw new Error(`Temporal ${ended ? 'ended at its start' : `did not answer (${reason})`}: ${lastWords(child.log)}`)
+}
+
+async function serverVersion(address: string): Promise<string> {
+  const connection = await Connection.connect({ address, connectTimeout: '10s' })
+  try {
+    const info = await connection.workflowService.getSystemInfo({})
+    return info.serverVersion ?? 'unknown'
+  } finally {
+    await connection.close()
+  }
+}

@@ -1,0 +1,65 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Wish } from './words.ts'
+
+/** How the shop answered `order.paid`; the same answer is given as often as it is asked. */
+export type Decision = 'fulfilled' | 'refused' | 'pending'
+
+/** An order as the shop knows it: what it wanted, and what it has heard. */
+export interface ShopOrder {
+  out_trade_no: string
+  /** null: made with the shop's key, but not on its page */
+  tea: string | null
+  description: string
+  /** fen */
+  total: number
+  wish: Wish
+  create_time: string
+  checkout_url: string | null
+  /** Weft's word for it, from the newest event heard; `new` before the first */
+  state: string
+  sequence: number
+  decision: Decision | null
+  /** parcels sent: never more than one */
+  shipped: number
+  events: { id: string; type: string; time: string; sequence: number }[]
+}
+
+/** The shop's memory: every change is in its file before anybody is answered. Without a folder it forgets at the end. */
+export class Book {
+  readonly #path: string | null
+  readonly #orders: Map<string, ShopOrder>
+
+  constructor(data_dir: string | null) {
+    if (data_dir) mkdirSync(data_dir, { recursive: true })
+    this.#path = data_dir && join(data_dir, 'orders.json')
+    this.#orders = new Map(read(this.#path).map((order) => [order.out_trade_no, order]))
+  }
+
+  find(out_trade_no: string): ShopOrder | null {
+    return this.#orders.get(out_trade_no) ?? null
+  }
+
+  /** Newest first. */
+  list(): ShopOrder[] {
+    return [...this.#orders.values()].reverse()
+  }
+
+  keep(order: ShopOrder): void {
+    this.#orders.set(order.out_trade_no, order)
+    if (!this.#path) return
+    // Written beside and moved over: a crash leaves the old file or the new one, never half of either.
+    writeFileSync(`${this.#path}.new`, JSON.stringify([...this.#orders.values()], null, 2))
+    renameSync(`${this.#path}.new`, this.#path)
+  }
+}
+
+function read(path: string | null): ShopOrder[] {
+  if (!path) return []
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as ShopOrder[]
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}

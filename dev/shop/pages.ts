@@ -1,0 +1,184 @@
+import { html, trusted } from '../../api/markup.ts'
+import type { Markup } from '../../api/markup.ts'
+import { readableAmount } from '../../domain/money.ts'
+import type { ShopOrder } from './book.ts'
+import { teas } from './teas.ts'
+import type { Tea } from './teas.ts'
+import { languages, wishes, words } from './words.ts'
+import type { Language } from './words.ts'
+
+const yuan = (total: number) => readableAmount({ total, currency: 'CNY' })
+
+/** The counter: what there is, and what has been ordered lately. */
+export function counterPage(language: Language, orders: ShopOrder[]): string {
+  const said = words[language]
+  const body = html`<section class="teas">${teas.map((tea) => teaCard(tea, language))}</section>
+    <h2>${said.orders}</h2>
+    ${orderTable(orders.slice(0, 8), language)}`
+  return frame({ language, path: '/', title: said.shop, body, refresh_s: null })
+}
+
+/** One order: what the shop heard of it, and what it did. */
+export function orderPage(language: Language, order: ShopOrder): string {
+  const said = words[language]
+  const rows: [string, string | number][] = [
+    [said.tea, order.description],
+    [said.amount, yuan(order.total)],
+    [said.state, stateWords(order, language)],
+    [said.shipped, said.times(order.shipped)],
+  ]
+  const ship = html`<form method="post" action="/orders/${order.out_trade_no}/ship?lang=${language}">
+    <button>${said.ship_now}</button>
+  </form>`
+  const body = html`<h2><code>${order.out_trade_no}</code></h2>
+    <dl>
+      ${rows.map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+    ${order.decision === 'pending' ? ship : null}
+    ${
+      order.state === 'new' && order.checkout_url
+        ? html`<p><a class="button" href="${order.checkout_url}">${said.pay}</a></p>`
+        : null
+    }
+    <h3>${said.events}</h3>
+    ${order.events.length === 0 ? html`<p class="soft">${said.nothing_heard}</p>` : null}
+    <ol class="events">
+      ${order.events.map(({ sequence, type, time }) => html`<li><b>${sequence}</b> ${type} <time>${time}</time></li>`)}
+    </ol>
+    <p><a href="/?lang=${language}">${said.to_shop}</a></p>`
+  const is_settled = order.shipped > 0 || ['closed', 'failed', 'refunded'].includes(order.state)
+  return frame({
+    language,
+    path: `/orders/${order.out_trade_no}`,
+    title: order.out_trade_no,
+    body,
+    refresh_s: is_settled ? null : 2,
+  })
+}
+
+/** The order was not placed; its number is kept, so that trying again cannot make a second one. */
+export function failedPage(language: Language, order: ShopOrder, why: string): string {
+  const said = words[language]
+  const body = html`<h2>${said.failed}</h2>
+    <p><code>${order.out_trade_no}</code></p>
+    <p class="soft">${why}</p>
+    <form method="post" action="/orders/${order.out_trade_no}/pay?lang=${language}">
+      <button>${said.try_again}</button>
+    </form>
+    <p><a href="/?lang=${language}">${said.to_shop}</a></p>`
+  return frame({ language, path: '/', title: said.failed, body, refresh_s: null })
+}
+
+function teaCard(tea: Tea, language: Language): Markup {
+  const said = words[language]
+  return html`<article>
+    ${cup(tea.colour)}
+    <h2>${tea.name[language]}</h2>
+    <p class="soft">${tea.note[language]}</p>
+    <p class="price">${yuan(tea.price)}</p>
+    <form method="post" action="/buy?lang=${language}">
+      <input type="hidden" name="tea" value="${tea.id}" />
+      <label>
+        <span>${said.wish}</span>
+        <select name="wish">
+          ${wishes.map((wish) => html`<option value="${wish}">${said.wishes[wish]}</option>`)}
+        </select>
+      </label>
+      <button>${said.buy}</button>
+    </form>
+  </article>`
+}
+
+function orderTable(orders: ShopOrder[], language: Language): Markup {
+  const said = words[language]
+  if (orders.length === 0) return html`<p class="soft">${said.no_orders}</p>`
+  const rows = orders.map(
+    (order) =>
+      html`<tr data-order="${order.out_trade_no}">
+        <td>
+          <a href="/orders/${order.out_trade_no}?lang=${language}"><code>${order.out_trade_no}</code></a>
+        </td>
+        <td>${order.description}</td>
+        <td class="money">${yuan(order.total)}</td>
+        <td>${stateWords(order, language)}</td>
+        <td>${said.times(order.shipped)}</td>
+      </tr>`,
+  )
+  return html`<div class="wide">
+    <table>
+      <thead>
+        <tr>
+          ${[said.number, said.tea, said.amount, said.state, said.shipped].map((name) => html`<th>${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`
+}
+
+/** The shop's own words: after the payment what it decided, otherwise what it heard. */
+function stateWords(order: ShopOrder, language: Language): string {
+  const { states } = words[language]
+  const decided = { fulfilled: 'shipped', refused: 'refused', pending: 'later' } as const
+  const state = order.state === 'paid' && order.decision ? decided[order.decision] : order.state
+  return states[state] ?? state
+}
+
+function cup(colour: string): Markup {
+  return html`<svg viewBox="0 0 96 72" width="96" height="72" fill="none" aria-hidden="true">
+    <path d="M38 12c-4-5 4-6 0-11M50 12c-4-5 4-6 0-11" class="steam" />
+    <ellipse cx="44" cy="26" rx="30" ry="8" fill="${colour}" />
+    <path d="M14 26c0 22 10 36 30 36s30-14 30-36" class="line" />
+    <ellipse cx="44" cy="26" rx="30" ry="8" class="line" />
+    <path d="M73 32c14-4 16 16-5 16" class="line" />
+    <path d="M20 68h48" class="line" />
+  </svg>`
+}
+
+interface Frame {
+  language: Language
+  path: string
+  title: string
+  body: Markup
+  refresh_s: number | null
+}
+
+function frame({ language, path, title, body, refresh_s }: Frame): string {
+  const said = words[language]
+  return html`<!doctype html>
+    <html lang="${language}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/shop.css" />
+        <title>${title === said.shop ? title : `${title} · ${said.shop}`}</title>
+        ${refresh_s === null ? null : html`<meta http-equiv="refresh" content="${refresh_s}" />`}
+      </head>
+      <body>
+        <header>
+          <h1><a href="/?lang=${language}">${said.shop}</a></h1>
+          <p>${said.motto}</p>
+          <nav>
+            ${languages
+              .filter((other) => other !== language)
+              .map(
+                (other) =>
+                  html`<a href="${path}?lang=${other}" lang="${other}" hreflang="${other}"
+                    >${words[other].language_name}</a
+                  >`,
+              )}
+          </nav>
+        </header>
+        <main>${body}</main>
+      </body>
+    </html>
+    ${trusted('\n')}`.toString()
+}

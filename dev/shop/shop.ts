@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Router } from '@koa/router'
+import type { RouterContext } from '@koa/router'
+import Koa from 'koa'
+import rawBody from 'raw-body'
+import { Book } from './book.ts'
+import type { Decision, ShopOrder } from './book.ts'
+import { counterPage, failedPage, orderPage } from './pages.ts'
+import { isSigned } from './signature.ts'
+import { teas } from './teas.ts'
+import type { Tea } from './teas.ts'
+import { Weft, WeftRefused } from './weft.ts'
+import { languages, wishes, words } from './words.ts'
+import type { Language, Wish } from './words.ts'
+
+export interface ShopOptions {
+  /** 0 takes any free one */
+  port: number
+  host?: string
+  weft_url: string
+  /** needs orders:write, and settings:read and settings:write when it registers its endpoint itself */
+  weft_key: string
+  /** `whsec_…` of this shop's endpoint; absent: the shop registers its endpoint and keeps the secret */
+  webhook_secret?: string
+  /** where payers and Weft reach the shop, when that is not where it listens */
+  public_url?: string
+  /** where orders and the secret are kept; absent: forgotten at the end */
+  data_dir?: string
+}
+
+/** What the shop reads of an event. */
+interface HeardEvent {
+  id: string
+  type: string
+  timestamp: string
+  sequence: number | null
+  data: { order?: { out_trade_no: string; state: string; description: string; amount: { total: number } } }
+}
+
+const most_bytes = 64 * 1024
+const minutes_to_pay = 15
+
+interface Shop {
+  book: Book
+  weft: Weft
+  public_url: string
+  secret: string
+}
+
+/**
+ * Opens the demo shop: a merchant like any other, that knows Weft only by its API. Resolves when it can sell and hear
+ * events; rejects when the port is taken or Weft does not accept its endpoint.
+ */
+export async function startShop(options: ShopOptions): Promise<{ url: string; close: () => Promise<void> }> {
+  const data_dir = options.data_dir ?? null
+  const server = await listen(options.port, options.host ?? '127.0.0.1')
+  const url = options.public_url ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const close = () => new Promise<void>((resolve) => void server.close(() => resolve()).closeAllConnections())
+  try {
+    const weft = new Weft({ url: options.weft_url, key: options.weft_key })
+    // The endpoint's address is only known once the port is ours, and its secret before the first event can be read.
+    const secret = options.webhook_secret ?? (await weft.registerEndpoint(`${url}/weft-events`, data_dir))
+    const app = new Koa()
+    app.use(routes({ book: new Book(data_dir), weft, public_url: url, secret }).routes())
+    const handle = app.callback()
+    server.on('request', (request, response) => void handle(request, response))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { url, close }
+}
+
+function routes(shop: Shop): Router {
+  const style = readFileSync(new URL('shop.css', import.meta.url))
+  const router = new Router()
+  router.get('/shop.css', (ctx) => {
+    ctx.type = 'css'
+    ctx.body = style
+  })
+  router.get('/', (ctx) => show(ctx, counterPage(languageOf(ctx), shop.book.list())))
+  router.get('/orders/:number', (ctx) => show(ctx, orderPage(languageOf(ctx), orderOf(shop, ctx))))
+  router.post('/buy', (ctx) => buy(shop, ctx))
+  router.post('/orders/:number/pay', (ctx) => toCheckout(shop, ctx, orderOf(shop, ctx)))
+  router.post('/orders/:number/ship', (ctx) => shipLater(shop, ctx))
+  router.post('/weft-events', (ctx) => hear(shop, ctx))
+  return router
+}
+
+/** The number is kept before Weft hears of it: whatever happens on the way, the next try is the same order. */
+async function buy(shop: Shop, ctx: RouterContext): Promise<void> {
+  const form = new URLSearchParams((await rawBody(ctx.req, { limit: most_bytes })).toString())
+  const tea = teas.find(({ id }) => id === form.get('tea'))
+  if (!tea) return ctx.throw(400, 'no such tea')
+  const order = newOrder(tea, wishes.find((wish) => wish === form.get('wish')) ?? 'ship', languageOf(ctx))
+  shop.book.keep(order)
+  await toCheckout(shop, ctx, order)
+}
+
+async function toCheckout(shop: Shop, ctx: RouterContext, order: ShopOrder): Promise<void> {
+  try {
+    const { checkout_url } = await shop.weft.createOrder(orderRequest(shop, order))
+    // An event may have been heard meanwhile: what it changed is kept.
+    shop.book.keep({ ...(shop.book.find(order.out_trade_no) ?? order), checkout_url })
+    ctx.status = 303
+    ctx.redirect(checkout_url)
+  } catch (error) {
+    ctx.status = 502
+    show(ctx, failedPage(languageOf(ctx), order, error instanceof Error ? error.message : 'unknown'))
+  }
+}
+
+/** The same bytes for the same order, always: Weft answers a repeat with the order that is there. */
+function orderRequest(shop: Shop, order: ShopOrder): object {
+  const back = `${shop.public_url}/orders/${order.out_trade_no}`
+  return {
+    out_trade_no: order.out_trade_no,
+    description: order.description,
+    amount: { total: order.total, currency: 'CNY' },
+    expire_in: minutes_to_pay * 60,
+    metadata: { tea: order.tea ?? '', wish: order.wish },
+    ...(back.startsWith('https://') ? { return_url: back } : {}), // Weft sends payers to https only
+  }
+}
+
+function newOrder(tea: Tea, wish: Wish, language: Language): ShopOrder {
+  const create_time = new Date().toISOString()
+  return {
+    out_trade_no: `T${create_time.slice(0, 19).replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`,
+    tea: tea.id,
+    description: tea.name[language],
+    total: tea.price,
+    wish,
+    create_time,
+    checkout_url: null,
+    state: 'new',
+    sequence: 0,
+    decision: null,
+    shipped: 0,
+    events: [],
+  }
+}
+
+/** Weft's events. What cannot be verified is not read; what is verified is answered once it is kept. */
+async function hear(shop: Shop, ctx: RouterContext): Promise<void> {
+  const body = await rawBody(ctx.req, { limit: most_bytes })
+  if (!isSigned(shop.secret, ctx.headers, body)) return ctx.throw(401, 'not signed by Weft')
+  const event = JSON.parse(body.toString()) as HeardEvent
+  const told = event.data.order
+  if (!told) return void (ctx.status = 204)
+  const order = heard(shop.book.find(told.out_trade_no) ?? adopted(event), event)
+  const decided = event.type === 'order.paid' ? decide(order) : order
+  shop.book.keep(decided)
+  if (event.type !== 'order.paid') return void (ctx.status = 204)
+  ctx.status = decided.decision === 'pending' ? 202 : 200
+  ctx.body = { fulfilment: decided.decision, ...(decided.decision === 'refused' ? { reason: refusal } : {}) }
+}
+
+const refusal = `${words.en.refusal} / ${words['zh-CN'].refusal}`
+
+/** The order after this event. The newest number tells its state; one that comes again is the same one. */
+function heard(order: ShopOrder, event: HeardEvent): ShopOrder {
+  const sequence = event.sequence ?? 0
+  if (order.events.some(({ id }) => id === event.id)) return order
+  const events = [...order.events, { id: event.id, type: event.type, time: event.timestamp, sequence }]
+  if (sequence <= order.sequence) return { ...order, events }
+  return { ...order, events, sequence, state: event.data.order?.state ?? order.state }
+}
+
+/** The decision, once per order number: a second `order.paid` gets the first one's answer, and no second parcel. */
+function decide(order: ShopOrder): ShopOrder {
+  if (order.decision !== null) return order
+  const decisions: Record<Wish, Decision> = { ship: 'fulfilled', refuse: 'refused', later: 'pending' }
+  const decision = decisions[order.wish]
+  return decision === 'fulfilled' ? shipped(order) : { ...order, decision }
+}
+
+/** One more parcel leaves the shop. */
+function shipped(order: ShopOrder): ShopOrder {
+  return { ...order, decision: 'fulfilled', shipped: order.shipped + 1 }
+}
+
+/** An order made with this shop's key by other means, such as curl: it is the shop's, so the shop ships it. */
+function adopted(event: HeardEvent): ShopOrder {
+  const told = event.data.order
+  return {
+    out_trade_no: told?.out_trade_no ?? '',
+    tea: null,
+    description: told?.description ?? '',
+    total: told?.amount.total ?? 0,
+    wish: 'ship',
+    create_time: event.timestamp,
+    checkout_url: null,
+    state: 'new',
+    sequence: 0,
+    decision: null,
+    shipped: 0,
+    events: [],
+  }
+}
+
+/** The parcel goes out when Weft has taken the answer: until then a refund could still overtake it. */
+async function shipLater(shop: Shop, ctx: RouterContext): Promise<void> {
+  const order = orderOf(shop, ctx)
+  if (order.decision === 'pending') {
+    try {
+      await shop.weft.confirmFulfilment(order.out_trade_no, { result: 'fulfilled' })
+    } catch (error) {
+      if (!(error instanceof WeftRefused)) throw error
+      return ctx.throw(409, error.message)
+    }
+    const now = shop.book.find(order.out_trade_no) ?? order
+    if (now.decision === 'pending') shop.book.keep(shipped(now)) // two presses are one parcel
+  }
+  ctx.status = 303
+  ctx.redirect(`/orders/${order.out_trade_no}?lang=${languageOf(ctx)}`)
+}
+
+function orderOf(shop: Shop, ctx: RouterContext): ShopOrder {
+  return shop.book.find(String(ctx.params['number'])) ?? ctx.throw(404, 'no such order')
+}
+
+function languageOf(ctx: RouterContext): Language {
+  const asked = languages.find((language) => language === ctx.query['lang'])
+  return asked ?? (ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN')
+}
+
+function show(ctx: RouterContext, page: string): void {
+  ctx.set({
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': "default-src 'none'; style-src 'self'; img-src data:",
+    'X-Content-Type-Options': 'nosniff',
+  })
+  ctx.type = 'html'
+  ctx.body = page
+}
+
+async function listen(port: number, host: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(port, host, () => resolve(server))
+  })
+}

@@ -1,0 +1,331 @@
+/** `npm start`: a whole Weft on this machine, with a WeChat Pay to play with and a shop (docs/architecture.md). */
+import { spawn } from 'node:child_process'
+import { createWriteStream, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Runtime } from '@temporalio/worker'
+import { startApi } from '../api/main.ts'
+import { search_attributes } from '../domain/messages.ts'
+import { readConfig } from '../runtime/config.ts'
+import type { Config } from '../runtime/config.ts'
+import { createLogger, temporalLogger } from '../runtime/logger.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { release } from '../runtime/release.ts'
+import { closeInOrder } from '../runtime/shutdown.ts'
+import type { ShutdownStep } from '../runtime/shutdown.ts'
+import { connectTemporal, registerSearchAttributes } from '../runtime/temporal.ts'
+import { startSimulator } from '../simulator/main.ts'
+import type { Simulator } from '../simulator/main.ts'
+import { settingsFromEnvironment } from '../simulator/settings.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import { startWorker } from '../worker/main.ts'
+import { banner } from './banner.ts'
+import type { ReadyPart } from './banner.ts'
+import { introduceMerchant, makeMerchant } from './demo.ts'
+import type { DemoMerchant } from './demo.ts'
+import { claimFolder, folderAt, keptIn, masterKey, StartError, writeWhole } from './folder.ts'
+import type { Folder } from './folder.ts'
+import { watchParent } from './parent.ts'
+import { holdPorts } from './ports.ts'
+import type { HeldPort } from './ports.ts'
+import { reasonOf } from './servers/search.ts'
+import { startDatabase, startTemporal } from './servers/servers.ts'
+import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
+import { startShop } from './shop/shop.ts'
+
+const demo = { mchid: '1900000001', name: '山月茶铺' }
+const wished_ports = { api: 7700, simulator: 7701, shop: 7702, temporal_ui: 7703, temporal: 7233, database: 27017 }
+type Ports = Record<keyof typeof wished_ports, HeldPort>
+
+/** Nothing new is let in first, what may still be asked goes last. */
+const ending_order = ['demo.env', 'api', 'worker', 'shop', 'simulator', 'store', 'Temporal', 'database'] as const
+type Part = (typeof ending_order)[number]
+
+/** What a start has brought up so far, and how it ends. */
+class Running {
+  readonly #steps = new Map<Part, ShutdownStep>()
+  readonly #log: Logger
+  #ending: Promise<boolean> | null = null
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  add(name: Part, limit_ms: number, close: () => unknown): void {
+    this.#steps.set(name, { name, limit_ms, close })
+  }
+
+  get isEnding(): boolean {
+    return this.#ending !== null
+  }
+
+  /** Ends all of it, once; false when a part did not end as it should. */
+  end(): Promise<boolean> {
+    const steps = ending_order.flatMap((name) => this.#steps.get(name) ?? [])
+    this.#ending ??= closeInOrder(steps, this.#log)
+    return this.#ending
+  }
+}
+
+interface Surroundings {
+  folder: Folder
+  ports: Ports
+  environment: Record<string, string | undefined>
+  running: Running
+  log: (service: string) => Logger
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+async function main(): Promise<void> {
+  const folder = folderAt(fileURLToPath(new URL('../.weft', import.meta.url)))
+  const unknown = process.argv.slice(2).find((argument) => argument !== '--fresh')
+  if (unknown !== undefined) throw new StartError(`${unknown} is not known here; npm start takes --fresh only`)
+  await claimFolder(folder, { fresh: process.argv.includes('--fresh') })
+  const log = logsIn(folder)
+  const running = new Running(log('start'))
+  const end = endings(running)
+  try {
+    Runtime.install({ logger: temporalLogger(log('temporal')), shutdownSignals: [] })
+    const ports = await holdPorts(wished_ports)
+    const environment = { ...process.env, ...environmentOf(folder, ports) }
+    readConfig(environment) // a mistake is told before anything is fetched or started
+    say('Starting Temporal, the database, WeChat Pay and Weft: about 15 s')
+    say(`\n${await startAll({ folder, ports, environment, running, log })}`)
+  } catch (error) {
+    if (!running.isEnding) await end(error)
+  }
+}
+
+/** npm passes on the Ctrl-C that the terminal has sent to all of us already. */
+const same_key_within_ms = 1_000
+
+/** Ctrl-C, a closed terminal, a killed npm and a failure all end in the same order; a second Ctrl-C ends at once. */
+function endings(running: Running): (error: unknown) => Promise<void> {
+  let ending_since = Infinity
+  const end = async (status: number, reason: string): Promise<void> => {
+    if (performance.now() - ending_since > same_key_within_ms) process.exit(130)
+    if (running.isEnding) return
+    ending_since = performance.now()
+    say(reason)
+    const is_clean = await running.end()
+    process.exit(status !== 0 || is_clean ? status : 1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => void end(0, '\nStopping everything; data stays in .weft/'))
+  }
+  watchParent(() => void end(0, 'npm has ended, so Weft ends too'))
+  process.stdout.on('error', () => undefined) // the terminal may be gone before we are
+  const fail = (error: unknown): Promise<void> => end(1, `Weft stops: ${inOneLine(error)}`)
+  process.on('uncaughtException', (error) => void fail(error))
+  process.on('unhandledRejection', (error) => void fail(error))
+  return fail
+}
+
+const own_remedy = ['ConfigError', 'NotFoundHere', 'SettingsError', 'MerchantFileError', 'StartError']
+
+function inOneLine(error: unknown): string {
+  const reason = reasonOf(error)
+  const has_remedy = error instanceof Error && own_remedy.includes(error.name)
+  return has_remedy ? reason : `${reason}; see .weft/logs/, or begin again with npm start -- --fresh`
+}
+
+/** Where this run is, as settings of a process; what the environment says wins where both can be meant. */
+function environmentOf(folder: Folder, ports: Ports): Record<string, string> {
+  const { env } = process
+  return {
+    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || `127.0.0.1:${ports.temporal.port}`,
+    MONGODB_URI: env.MONGODB_URI || `mongodb://127.0.0.1:${ports.database.port}`,
+    WEFT_PORT: String(ports.api.port),
+    WEFT_PUBLIC_URL: env.WEFT_PUBLIC_URL || `http://localhost:${ports.api.port}`,
+    WEFT_MASTER_KEY: env.WEFT_MASTER_KEY || masterKey(folder),
+    WEFT_TEST_WECHAT_URL: `http://127.0.0.1:${ports.simulator.port}`,
+    WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
+  }
+}
+
+/** Brings everything up and answers the banner. */
+async function startAll(surroundings: Surroundings): Promise<string> {
+  const { folder, ports, environment, running, log } = surroundings
+  const [temporal, database, simulator] = await Promise.all([
+    timed(() => openTemporal(surroundings)),
+    timed(() => openDatabase(surroundings)),
+    openSimulator(surroundings),
+  ])
+  const config = readConfig(environment)
+  if (environment.TEMPORAL_ADDRESS === process.env.TEMPORAL_ADDRESS) await prepareNamespace(config)
+  const merchant = keptIn(folder.merchant, () => makeMerchant(demo))
+  const shop_url = `http://127.0.0.1:${ports.shop.port}`
+  const { webhook_secret } = await introduceDemo({
+    config,
+    merchant,
+    simulator,
+    endpoint_url: `${shop_url}/weft-events`,
+  })
+
+  const roles = await timed(async () => {
+    const starting = Promise.all([startWorker({ config, log: log('worker') }), openApi(config, surroundings)])
+    const [worker] = await starting
+    running.add('worker', 45_000, () => worker.close())
+  })
+  await ports.shop.release()
+  const weft_url = `http://127.0.0.1:${ports.api.port}`
+  const options = { port: ports.shop.port, weft_url, weft_key: merchant.key, webhook_secret, data_dir: folder.shop }
+  const shop = await startShop({ ...options, public_url: `http://localhost:${ports.shop.port}` })
+  running.add('shop', 3_000, () => shop.close())
+  keepDemoEnv({ folder, running, ports, config, merchant, temporal: temporal.made })
+  return banner({
+    release: release(),
+    temporal: partOf(temporal),
+    database: databasePart(database),
+    roles_took_ms: roles.took_ms,
+    urls: {
+      shop: `http://localhost:${ports.shop.port}`,
+      phone: `http://localhost:${ports.simulator.port}/phone`,
+      temporal_ui: temporal.made.ui_url?.replace('127.0.0.1', 'localhost') ?? null,
+      docs: `http://localhost:${ports.api.port}/docs`,
+    },
+  })
+}
+
+async function openTemporal({ folder, ports, running }: Surroundings): Promise<TemporalServer> {
+  const attributes = Object.values(search_attributes).map(({ name }) => [name, 'Keyword'] as const)
+  const configured = process.env.TEMPORAL_ADDRESS
+  await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
+  const temporal = await startTemporal({
+    data_dir: folder.temporal,
+    port: ports.temporal.port,
+    ui_port: ports.temporal_ui.port,
+    search_attributes: Object.fromEntries(attributes),
+    progress: say,
+    ...(configured && { address: configured }),
+  })
+  running.add('Temporal', 15_000, () => temporal.stop())
+  return temporal
+}
+
+async function openDatabase({ folder, ports, running }: Surroundings): Promise<DatabaseServer> {
+  const uri = process.env.MONGODB_URI
+  await ports.database.release()
+  const database = await startDatabase({
+    data_dir: folder.database,
+    port: ports.database.port,
+    progress: say,
+    ...(uri && { uri }),
+  })
+  running.add('database', 15_000, () => database.stop())
+  return database
+}
+
+async function openSimulator({ folder, ports, environment, running, log }: Surroundings): Promise<Simulator> {
+  const settings = settingsFromEnvironment({ SIMULATOR_TIME_SCALE: environment.WEFT_TIME_SCALE, ...process.env })
+  await ports.simulator.release()
+  const here = { port: ports.simulator.port, data_dir: folder.simulator }
+  const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator') })
+  running.add('simulator', 5_000, () => simulator.close())
+  return simulator
+}
+
+async function openApi(config: Config, { ports, running, log }: Surroundings): Promise<void> {
+  await ports.api.release()
+  const api = await startApi({ config, log: log('api') })
+  running.add('api', 20_000, () => api.close())
+}
+
+/** A server of somebody's own may not know Weft's search attributes yet. */
+async function prepareNamespace(config: Config): Promise<void> {
+  const temporal = connectTemporal(config.temporal)
+  await registerSearchAttributes(temporal).finally(() => temporal.close())
+}
+
+interface DemoIntroduction {
+  config: Config
+  merchant: DemoMerchant
+  simulator: Simulator
+  endpoint_url: string
+}
+
+async function introduceDemo({ config, ...rest }: DemoIntroduction): Promise<{ webhook_secret: string }> {
+  const sealer = createSealer({ keys: config.master_keys })
+  const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+  return introduceMerchant({ store, config, ...rest }).finally(() => store.close())
+}
+
+interface DemoEnv {
+  folder: Folder
+  running: Running
+  ports: Ports
+  config: Config
+  merchant: DemoMerchant
+  temporal: TemporalServer
+}
+
+/** Written when all is ready, so that whoever waits for the file may begin; removed before anything ends. */
+function keepDemoEnv({ folder, running, ports, config, merchant, temporal }: DemoEnv): void {
+  const lines = {
+    WEFT_URL: `http://localhost:${ports.api.port}`,
+    WEFT_KEY: merchant.key,
+    WEFT_MCHID: merchant.mchid,
+    WEFT_SIMULATOR_URL: `http://localhost:${ports.simulator.port}`,
+    WEFT_SHOP_URL: `http://localhost:${ports.shop.port}`,
+    WEFT_TEMPORAL_ADDRESS: config.temporal.address,
+    WEFT_TEMPORAL_UI_URL: temporal.ui_url ?? '',
+    MONGODB_URI: config.mongodb_uri,
+  }
+  const text = Object.entries(lines).map(([name, value]) => `${name}=${value}`)
+  const remover = removedAtTheEnd(folder.demo_env)
+  running.add('demo.env', 1_000, () => {
+    rmSync(folder.demo_env, { force: true })
+    remover.stdin.end()
+  })
+  writeWhole(folder.demo_env, text.join('\n'))
+}
+
+/** A shell that outlives a SIGKILL of this process just long enough to take the file away. */
+function removedAtTheEnd(path: string) {
+  const script = 'cat >/dev/null; rm -f "$1"'
+  const remover = spawn('sh', ['-c', script, 'sh', path], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  remover.on('error', () => undefined) // without it the next start takes the file away
+  remover.stdin.on('error', () => undefined)
+  remover.unref()
+  return remover
+}
+
+interface Timed<T> {
+  made: T
+  took_ms: number
+}
+
+async function timed<T>(make: () => Promise<T>): Promise<Timed<T>> {
+  const began = performance.now()
+  const made = await make()
+  return { made, took_ms: performance.now() - began }
+}
+
+function partOf({ made: { found }, took_ms }: Timed<TemporalServer | DatabaseServer>): ReadyPart {
+  return { version: found.version || '-', how: found.how, took_ms }
+}
+
+/** Where no mongod is to be had its stand-in runs, and says so. */
+function databasePart(database: Timed<DatabaseServer>): ReadyPart {
+  const part = partOf(database)
+  return database.made.kind === 'ferretdb' ? { ...part, how: `FerretDB on PostgreSQL, ${part.how}` } : part
+}
+
+/** One file per role under `.weft/logs/`, begun anew: the terminal is for the banner. */
+function logsIn(folder: Folder): (service: string) => Logger {
+  return (service) => {
+    const stream = createWriteStream(join(folder.logs, `${service}.log`), { mode: 0o600 })
+    return createLogger({ level: readLevel(), service, stream })
+  }
+}
+
+function readLevel(): Config['log_level'] {
+  return process.env.WEFT_LOG_LEVEL === 'debug' ? 'debug' : 'info'
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`Weft does not start: ${inOneLine(error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,58 @@
+import { milliseconds } from './calendar.ts'
+import type { Time } from './calendar.ts'
+
+/** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
+export const attentions = {
+  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
+  wechat_setup:
+    'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
+  wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
+  close_uncertain:
+    'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed.',
+  payment_contradicted: 'Money arrived that does not match the order. Accept or reject it.',
+  refunded_outside: 'The payment was first seen as already refunded. Find out who refunded it.',
+  late_payment_held: 'Money arrived after the order had ended, and the policy is to hold it. Refund or accept it.',
+  second_payment: 'A second payment arrived for an order that was already paid. A person must decide.',
+  orphan_payment: 'Money arrived for a number that Weft does not know. Find the system that made the order.',
+  fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone.',
+  fulfilment_overdue: 'The merchant has not said whether it shipped. Ask, then decide.',
+  delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts.',
+  undelivered: 'An event was given up after the whole schedule. Redeliver it once the endpoint works.',
+  refund_slow: 'Money is owed to the payer and no refund has succeeded yet.',
+  evidence_unapplied: 'A verified notification has had no effect yet.',
+  signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
+  decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
+} as const
+
+export type AttentionCode = keyof typeof attentions
+export const attention_codes = Object.keys(attentions) as AttentionCode[]
+
+/** What money waits behind: such a reason is taken away by what settles it, and never hidden behind another one. */
+const about_money: ReadonlySet<AttentionCode> = new Set([
+  'payment_contradicted',
+  'refunded_outside',
+  'late_payment_held',
+  'second_payment',
+  'orphan_payment',
+  'refund_slow',
+  'evidence_unapplied',
+  'decryption_failing',
+])
+
+export function isAboutMoney(code: AttentionCode): boolean {
+  return about_money.has(code)
+}
+
+export interface Attention {
+  code: AttentionCode
+  since_time: Time
+}
+
+/** Those about money first, then as they came. */
+export function byUrgency(given: readonly Attention[]): Attention[] {
+  return given.toSorted(
+    (a, b) =>
+      Number(isAboutMoney(b.code)) - Number(isAboutMoney(a.code)) ||
+      milliseconds(a.since_time) - milliseconds(b.since_time),
+  )
+}

@@ -1,0 +1,26 @@
+/** RFC 3339 with milliseconds and the Beijing offset, `2026-11-23T12:00:05.412+08:00`: on the wire and in Temporal. */
+export type Time = string
+
+const beijing_offset_ms = 8 * 60 * 60 * 1000
+
+/** The moment `ms` (Unix milliseconds) as Weft writes it everywhere. China has had no daylight saving since 1991. */
+export function beijingTime(ms: number): Time {
+  return new Date(ms + beijing_offset_ms).toISOString().replace('Z', '+08:00')
+}
+
+/** The same moment as WeChat Pay writes it: no fraction (docs/wechat-pay.md §1.2). */
+export function wechatTime(ms: number): string {
+  return beijingTime(ms).replace(/\.\d{3}/, '')
+}
+
+/** Unix milliseconds of any RFC 3339 text, whatever its offset. Throws on anything else: a time is never guessed. */
+export function milliseconds(time: Time): number {
+  const ms = Date.parse(time)
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(time) || Number.isNaN(ms)) throw new RangeError(`not an RFC 3339 time: ${time}`)
+  return ms
+}
+
+/** The Beijing day of a moment, `2026-11-23`: what bills and reports are cut by. */
+export function beijingDay(ms: number): string {
+  return beijingTime(ms).slice(0, 10)
+}

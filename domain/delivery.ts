@@ -1,0 +1,51 @@
+import type { Time } from './calendar.ts'
+import type { EventType } from './event.ts'
+
+export type DeliveryState = 'waiting' | 'delivering' | 'delivered' | 'undelivered' | 'cancelled'
+
+/** How an answer was read: what it decides, that a notice was taken, or that the event is told again. */
+export type Reading = 'fulfilled' | 'pending' | 'refused' | 'heard' | 'not heard'
+
+export interface DeliveryAttempt {
+  number: number
+  time: Time
+  duration_ms: number
+  /** HTTP status; null: no answer came */
+  status: number | null
+  error: string | null
+  /** the beginning of the answer's body, at most 1 KiB: for people, never read again */
+  answer: string | null
+  read_as: Reading
+  /** why it was refused, at most 200 characters */
+  reason: string | null
+}
+
+export interface DeliveryRecord {
+  /** <event _id>/<endpoint id> */
+  _id: string
+  /** dlv_… */
+  id: string
+  mchid: string
+  event_id: string
+  /** evt_… of the event, which is also the webhook-id */
+  event_public_id: string
+  event_type: EventType
+  endpoint_id: string
+  out_trade_no: string | null
+  sequence: number | null
+  /** `fulfilment`: the answer to this `order.paid` decides, and the order's own run delivers it */
+  purpose: 'fulfilment' | 'notice'
+  state: DeliveryState
+  revision: number
+  attempts: DeliveryAttempt[]
+  create_time: Time
+  /** absent when nothing is planned: the index is sparse */
+  next_attempt_time?: Time
+}
+
+/** A delivery that may still be attempted: events behind it wait (api.md §7). */
+export function isOpenDelivery(state: DeliveryState): boolean {
+  return state === 'waiting' || state === 'delivering'
+}
+
+export const open_delivery_states: readonly DeliveryState[] = ['waiting', 'delivering']

@@ -1,0 +1,35 @@
+import type { Time } from './calendar.ts'
+import type { Sealed } from './merchant.ts'
+
+/** A message as it came, still encrypted: headers in lower case and the exact body. */
+export interface Envelope {
+  headers: Record<string, string>
+  body: string
+}
+
+export type EvidenceOutcome = 'applied' | 'linked' | 'orphan' | 'foreign' | 'no_effect'
+
+export interface EvidenceRecord {
+  /** <mchid>/<kind>/<natural id> */
+  _id: string
+  /** evd_… */
+  id: string
+  mchid: string
+  kind: 'notification' | 'query' | 'bill_line' | 'operator'
+  subject: 'payment' | 'refund'
+  out_trade_no: string | null
+  transaction_id: string | null
+  out_refund_no: string | null
+  verdict: 'verified' | 'undecipherable' | 'foreign_mchid'
+  serial_no: string | null
+  body_sha256: string
+  /** a notification as it came; the other kinds sealed, since they are plaintext */
+  raw: Envelope | Sealed
+  receive_time: Time
+  /** absent once `outcome` is set: the sweeper's sparse index */
+  unapplied?: true
+  outcome: EvidenceOutcome | null
+  applied_time: Time | null
+  /** the order or refund it had its effect on */
+  applied_to: string | null
+}

@@ -1,0 +1,80 @@
+/** Every id of a workflow, record or operation is made here, so that a promise has one spelling. */
+
+export interface OrderKey {
+  mchid: string
+  out_trade_no: string
+}
+
+export function orderId({ mchid, out_trade_no }: OrderKey): string {
+  return `${mchid}/${out_trade_no}`
+}
+
+/** The reverse of `orderId`. Neither part can hold a slash (domain/number.ts). */
+export function orderKey(order_id: string): OrderKey {
+  const [mchid, out_trade_no, ...rest] = order_id.split('/')
+  if (!mchid || !out_trade_no || rest.length > 0) throw new RangeError(`not an order id: ${order_id}`)
+  return { mchid, out_trade_no }
+}
+
+export function paymentId(mchid: string, transaction_id: string): string {
+  return `${mchid}/${transaction_id}`
+}
+
+export function referenceId(mchid: string, reference: string): string {
+  return `${mchid}/${reference}`
+}
+
+/** An event of an order: its number in that order is its identity. */
+export function eventId(order: OrderKey, sequence: number): string {
+  return `${orderId(order)}/${sequence}`
+}
+
+/** An event that belongs to no order. */
+export function looseEventId(mchid: string, type: string, subject_id: string): string {
+  return `${mchid}/${type}/${subject_id}`
+}
+
+export function deliveryId(event_id: string, endpoint_id: string): string {
+  return `${event_id}/${endpoint_id}`
+}
+
+export function endpointId(mchid: string, url: string): string {
+  return `${mchid}/${url}`
+}
+
+export const evidenceId = {
+  notification: (mchid: string, notification_id: string) => `${mchid}/notification/${notification_id}`,
+  /** One document per distinct answer: asking again and hearing the same adds nothing. */
+  query: (mchid: string, number: string, state: string, transaction_id: string | null) =>
+    `${mchid}/query/${number}/${state}/${transaction_id ?? '-'}`,
+  operator: (mchid: string, operation_id: string) => `${mchid}/operator/${operation_id}`,
+}
+
+export const journalId = {
+  payment: (mchid: string, transaction_id: string) => `pay:${mchid}:${transaction_id}`,
+}
+
+/** Workflow ids. The id is the mutex: one run per order, one per delivery. */
+export const workflowId = {
+  order: (order: OrderKey) => `order/${orderId(order)}`,
+  delivery: (delivery_id: string) => `delivery/${delivery_id}`,
+}
+
+/**
+ * Operation ids are derived from what caused a write, never from the attempt that makes it: the same cause told twice
+ * is done once (architecture §4.3).
+ */
+export const operationId = {
+  placed: () => 'placed',
+  renewed: (command_operation_id: string) => `renewed:${command_operation_id}`,
+  placementRefused: () => 'placement_refused',
+  payment: (transaction_id: string) => `payment:${transaction_id}`,
+  expired: () => 'expired',
+  uncertainPlacement: () => 'uncertain_placement',
+  closedAtWeChat: () => 'closed_at_wechat',
+  cancelled: (run_id: string) => `cancelled:${run_id}`,
+  /** `sequence` is that of the `order.paid` that was answered: each entry into `paid` asks anew. */
+  answered: (sequence: number, result: string) => `answered:${sequence}:${result}`,
+  automatic: (sequence: number) => `automatic:${sequence}`,
+  overdue: (sequence: number) => `overdue:${sequence}`,
+}

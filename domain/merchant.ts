@@ -1,0 +1,119 @@
+import type { Attention } from './attention.ts'
+import type { Time } from './calendar.ts'
+
+export type FulfilmentMode = 'event' | 'confirm' | 'none'
+
+/** What a merchant decided once for all of its orders. */
+export interface MerchantSettings {
+  /** seconds a payer has, when the order does not say */
+  order_expire_in: number
+  /** what is done with money that arrives after the order has ended */
+  late_payment: 'refund' | 'hold'
+  fulfilment: {
+    mode: FulfilmentMode
+    /** seconds from `paid` until a missing answer is overdue */
+    deadline_in: number
+    on_refused: 'refund' | 'hold'
+    on_overdue: 'refund' | 'hold'
+  }
+}
+
+export const default_settings: MerchantSettings = {
+  order_expire_in: 1_800,
+  late_payment: 'refund',
+  fulfilment: { mode: 'none', deadline_in: 172_800, on_refused: 'refund', on_overdue: 'hold' },
+}
+
+/** Something sealed with the installation's master key (store/sealing): base64 and the id of the key that opens it. */
+export interface Sealed {
+  sealed: string
+  key_id: string
+}
+
+/** The WeChat Pay set-up of a merchant. Keys are sealed; what is not secret is shown as it is. */
+export interface WeChatSetup {
+  serial_no: string
+  private_key: Sealed
+  apiv3_key: Sealed
+  public_key_id: string | null
+  /** PEM; public */
+  public_key: string | null
+  /** platform certificates, PEM with serial; public, refreshed in the background */
+  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  /** APIv3 keys that evidence may still name: newest first, each sealed */
+  retired_apiv3_keys: Sealed[]
+}
+
+export interface MerchantRecord {
+  /** = mchid */
+  _id: string
+  mchid: string
+  name: string
+  /** `test` merchants speak to the simulator or another test WeChat; `live` ones only to WeChat's two hosts */
+  mode: 'live' | 'test'
+  state: 'enabled' | 'paused'
+  revision: number
+  appids: string[]
+  notify_url: string
+  wechat: WeChatSetup | null
+  settings: MerchantSettings
+  /** the one endpoint whose answer is the fulfilment, in mode `event` */
+  fulfilment_endpoint_id: string | null
+  create_time: Time
+  /** all that a person should look at, one of each code: nothing that anybody sends takes another one's place */
+  attentions?: Attention[]
+}
+
+export interface EndpointRecord {
+  /** <mchid>/<url> */
+  _id: string
+  /** ep_… */
+  id: string
+  mchid: string
+  url: string
+  role: 'fulfilment' | 'observer'
+  /** `["*"]` or event types */
+  event_types: string[]
+  description: string | null
+  state: 'enabled' | 'disabled'
+  disable_reason: string | null
+  /** sealed `whsec_…`; several during rotation, each with the moment it stops signing */
+  secrets: { secret: Sealed; hint: string; expire_time: Time | null }[]
+  create_time: Time
+  last_success_time: Time | null
+  failing_since_time: Time | null
+}
+
+export interface KeyRecord {
+  /** SHA-256 of the token, hex: the token itself is never stored */
+  _id: string
+  /** key_… */
+  id: string
+  mchid: string
+  mode: 'live' | 'test'
+  name: string
+  scopes: string[]
+  hint: string
+  create_time: Time
+  expire_time: Time | null
+  revoke_time: Time | null
+  last_use_time: Time | null
+}
+
+/** A merchant's WeChat Pay set-up, opened: lives in memory only, never logged, never in a Temporal payload. */
+export interface OpenSetup {
+  mchid: string
+  mode: 'live' | 'test'
+  appids: string[]
+  serial_no: string
+  /** PEM */
+  private_key: string
+  /** newest first; those after the first are retired and only re-read old evidence */
+  apiv3_keys: string[]
+  public_key_id: string | null
+  /** PEM */
+  public_key: string | null
+  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  /** changes whenever the set-up does */
+  revision: number
+}

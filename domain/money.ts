@@ -1,0 +1,24 @@
+/** Money is integer fen everywhere; yuan exists only in what people read and in WeChat's bills. */
+export interface Amount {
+  /** fen, an integer ≥ 0 */
+  total: number
+  /** ISO 4217; WeChat Pay's mainland products know only CNY */
+  currency: string
+}
+
+/** Throws unless `fen` is an integer that JavaScript and BSON keep exactly. */
+export function assertFen(fen: number): void {
+  if (!Number.isSafeInteger(fen)) throw new RangeError(`not an integer amount of fen: ${fen}`)
+}
+
+/** `990` → `9.90`: fen as yuan text, for people. Exact, since it never divides. */
+export function yuan(fen: number): string {
+  assertFen(fen)
+  const digits = String(Math.abs(fen)).padStart(3, '0')
+  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
+}
+
+/** `¥9.90`, what pages and summaries show. */
+export function readableAmount(amount: Amount): string {
+  return amount.currency === 'CNY' ? `¥${yuan(amount.total)}` : `${yuan(amount.total)} ${amount.currency}`
+}

@@ -1,0 +1,376 @@
+import { isAboutMoney } from './attention.ts'
+import type { Attention, AttentionCode } from './attention.ts'
+import type { Time } from './calendar.ts'
+import type { OrderEventType } from './event.ts'
+import type { FulfilmentMode, Sealed } from './merchant.ts'
+import type { Amount } from './money.ts'
+import type { PaymentRole } from './payment.ts'
+import { nextActionAfter } from './plan.ts'
+
+export const order_states = [
+  'created',
+  'awaiting_payment',
+  'closing',
+  'paid',
+  'fulfilled',
+  'closed',
+  'failed',
+  'review',
+  'refunding',
+  'refunded',
+] as const
+export type OrderState = (typeof order_states)[number]
+
+export const order_events = [
+  'placed',
+  'code_renewed',
+  'placement_refused',
+  'payment_found',
+  'payment_contradicted',
+  'payment_refunded_outside',
+  'late_payment_found',
+  'second_payment_found',
+  'close_asked',
+  'closed_at_wechat',
+  'fulfilled',
+  'fulfilment_pending',
+  'fulfilment_refused',
+  'fulfilment_overdue',
+  'full_refund_requested',
+  'refund_changed',
+  'refunded',
+  'refund_closed',
+  'refund_refused',
+  'accepted',
+  'rejected',
+] as const
+export type OrderEvent = (typeof order_events)[number]
+
+/** Where a policy of the merchant decides between giving the money back and holding it for a person. */
+export type Policed = { refund: OrderState; hold: OrderState }
+type Edges = Partial<Record<OrderEvent, OrderState | Policed>>
+
+const refund_or_hold: Policed = { refund: 'refunding', hold: 'review' }
+
+/** What may come to an order that has not ended: money in all its forms, and the wish to close. */
+const open: Edges = {
+  payment_found: 'paid',
+  payment_contradicted: 'review',
+  payment_refunded_outside: 'review',
+  late_payment_found: refund_or_hold,
+}
+
+/** Where each event takes an order. A pair that is not listed is illegal, and `destination` says so. */
+const edges: Record<OrderState, Edges> = {
+  created: { ...open, placed: 'awaiting_payment', placement_refused: 'failed', close_asked: 'closing' },
+  awaiting_payment: { ...open, code_renewed: 'awaiting_payment', close_asked: 'closing', closed_at_wechat: 'closed' },
+  closing: { ...open, closed_at_wechat: 'closed' },
+  paid: {
+    fulfilled: 'fulfilled',
+    fulfilment_pending: 'paid',
+    fulfilment_refused: refund_or_hold,
+    fulfilment_overdue: refund_or_hold,
+    full_refund_requested: 'refunding',
+  },
+  fulfilled: {},
+  closed: { late_payment_found: refund_or_hold, payment_contradicted: 'review', payment_refunded_outside: 'review' },
+  failed: { late_payment_found: 'review', payment_contradicted: 'review', payment_refunded_outside: 'review' },
+  review: { accepted: 'paid', rejected: 'refunding', fulfilled: 'fulfilled' },
+  refunding: { refunded: 'refunded', refund_closed: 'refunding', refund_refused: 'refunding' },
+  refunded: {},
+}
+
+/** Legal in every state, and leaves it. */
+const stays: readonly OrderEvent[] = ['refund_changed', 'second_payment_found']
+
+/** Where `event` takes an order in `state`, or null: illegal. Total over states × events. */
+export function destination(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
+  if (stays.includes(event)) return state
+  const edge = edges[state][event]
+  if (edge === undefined) return null
+  return typeof edge === 'string' ? edge : edge[policy]
+}
+
+/** Nothing more happens by itself in these states: the run ends there, and the next fact starts it again. */
+const resting: readonly OrderState[] = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
+
+export function isResting(state: OrderState): boolean {
+  return resting.includes(state)
+}
+
+export const open_states: readonly OrderState[] = order_states.filter((state) => !resting.includes(state))
+
+export interface Actor {
+  kind: 'weft' | 'merchant' | 'operator' | 'payer' | 'wechat' | 'temporal_ui'
+  id: string | null
+}
+
+export const weft: Actor = { kind: 'weft', id: null }
+export const wechat: Actor = { kind: 'wechat', id: null }
+
+export interface TimelineEntry {
+  revision: number
+  operation_id: string
+  event: OrderEvent
+  from: OrderState
+  to: OrderState
+  time: Time
+  actor: Actor
+  evidence_id: string | null
+  reason: string | null
+  /** null, like event_type, when the merchant is told nothing */
+  sequence: number | null
+  event_type: OrderEventType | null
+}
+
+export type Step = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
+
+export interface OrderPayment {
+  transaction_id: string
+  role: PaymentRole
+  success_time: Time
+  found_by: 'notification' | 'query' | 'bill' | 'operator'
+  found_time: Time
+  bank_type: string | null
+}
+
+export interface OrderRecord {
+  /** <mchid>/<out_trade_no> */
+  _id: string
+  mchid: string
+  out_trade_no: string
+  appid: string
+  reference: string | null
+  state: OrderState
+  /** counts writes that matter; every one of them is conditional on it */
+  revision: number
+  /** the number of the last event told to the merchant; 0 before the first */
+  sequence: number
+  timeline: TimelineEntry[]
+  /** the merchant's request as sent: a repeat is compared with it */
+  sent: { body: string; sha256: string }
+  /** frozen at insert and sent to WeChat byte for byte for ever */
+  wechat_request: { path: string; body: string }
+  description: string
+  attach: string | null
+  metadata: Record<string, string>
+  return_url: string | null
+  trade_type: string
+  amount: Amount
+  create_time: Time
+  time_expire: Time
+  checkout_token: string
+  checkout_url: string
+  code: { url: string; placed_time: Time } | null
+  payment: OrderPayment | null
+  fulfilment: {
+    mode: FulfilmentMode
+    result: 'pending' | 'fulfilled' | 'refused' | null
+    reason: string | null
+    deadline_time: Time | null
+  }
+  close_reason: string | null
+  failure: { code: string; message: string; number_taken: boolean } | null
+
+  // Bookkeeping: set by this order's activities outside the revision; decides no edge.
+  placement: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
+  close_sent_time: Time | null
+  asked: { last_time: Time | null; on_request: number }
+  /** absent, not null, when nothing is planned: the index is sparse */
+  next_action?: { what: Step; time: Time }
+  attention?: Attention
+}
+
+/** Sealed when it holds personal data (an openid): the same place, opened on demand. */
+export type MaybeSealed<T> = T | Sealed
+
+/** Something that happened to an order, with all that its write needs. */
+export type Occurrence = {
+  operation_id: string
+  time: Time
+  actor: Actor
+  evidence_id?: string | null
+  reason?: string | null
+} & (
+  | { event: 'placed' | 'code_renewed'; code: { url: string; placed_time: Time }; next_query_time: Time }
+  | { event: 'placement_refused'; failure: { code: string; message: string; number_taken: boolean } }
+  | {
+      event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
+      payment: OrderPayment
+      policy: 'refund' | 'hold'
+      /** seconds from `time` until a missing answer is overdue */
+      deadline_time: Time
+    }
+  | { event: 'second_payment_found' }
+  | { event: 'close_asked'; close_reason: string }
+  | { event: 'closed_at_wechat' }
+  | { event: 'fulfilled' | 'fulfilment_pending' }
+  | { event: 'full_refund_requested' | 'refund_changed' | 'refunded' | 'refund_closed' | 'refund_refused' | 'rejected' }
+  | { event: 'accepted'; deadline_time: Time }
+  | { event: 'fulfilment_refused' | 'fulfilment_overdue'; policy: 'refund' | 'hold' }
+)
+
+/** A state change worked out: what to set, what to take away, and the timeline entry that goes with it. */
+export interface Change {
+  entry: TimelineEntry
+  set: Partial<Omit<OrderRecord, '_id' | 'timeline' | 'revision'>>
+  unset: ('next_action' | 'attention')[]
+}
+
+/**
+ * What `occurrence` does to `order`, or null when the table says it is illegal. Pure: store/orders writes the change on
+ * the condition that the revision is still the one seen here.
+ */
+export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Change | null {
+  const policy = 'policy' in occurrence ? occurrence.policy : 'hold'
+  const to = destination(order.state, occurrence.event, policy)
+  if (to === null || !isAllowedHere(order, occurrence)) return null
+  const event_type = eventTypeOf(occurrence.event, to)
+  const sequence = event_type === null ? null : order.sequence + 1
+  const attention = attentionNow(order, occurrence, to)
+  const next_action = nextActionAfter(order, occurrence, to)
+  const entry: TimelineEntry = {
+    revision: order.revision + 1,
+    operation_id: occurrence.operation_id,
+    event: occurrence.event,
+    from: order.state,
+    to,
+    time: occurrence.time,
+    actor: occurrence.actor,
+    evidence_id: occurrence.evidence_id ?? null,
+    reason: occurrence.reason ?? null,
+    sequence,
+    event_type,
+  }
+  return {
+    entry,
+    set: {
+      state: to,
+      sequence: sequence ?? order.sequence,
+      ...fieldsOf(order, occurrence),
+      ...(next_action && { next_action }),
+      ...(attention && { attention }),
+    },
+    unset: [...(next_action ? [] : (['next_action'] as const)), ...(attention ? [] : (['attention'] as const))],
+  }
+}
+
+/** Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it. */
+function isAllowedHere(order: OrderRecord, occurrence: Occurrence): boolean {
+  if (order.state !== 'review' || occurrence.event !== 'fulfilled') return true
+  return enteredBy(order)?.event === 'fulfilment_overdue'
+}
+
+/** The entry that brought the order into the state it is in. */
+export function enteredBy(order: Pick<OrderRecord, 'state' | 'timeline'>): TimelineEntry | undefined {
+  return order.timeline.findLast((entry) => entry.to === order.state && entry.from !== order.state)
+}
+
+/** The `order.paid` that a fulfilment now answers: 0 when the order was never paid. */
+export function paidSequence(order: Pick<OrderRecord, 'timeline'>): number {
+  return order.timeline.findLast((entry) => entry.to === 'paid' && entry.from !== 'paid')?.sequence ?? 0
+}
+
+/** What each event tells the merchant; null: nothing (api.md §7). */
+const event_types: Record<OrderEvent, OrderEventType | null> = {
+  placed: null,
+  code_renewed: null,
+  placement_refused: 'order.failed',
+  payment_found: 'order.paid',
+  payment_contradicted: 'order.review',
+  payment_refunded_outside: 'order.review',
+  late_payment_found: 'order.late_payment',
+  second_payment_found: 'order.second_payment',
+  close_asked: null,
+  closed_at_wechat: 'order.closed',
+  fulfilled: 'order.fulfilled',
+  fulfilment_pending: null,
+  fulfilment_refused: 'order.refunding', // or order.review, as the merchant's policy goes
+  fulfilment_overdue: 'order.review', // or order.refunding
+  full_refund_requested: 'order.refunding',
+  refund_changed: null,
+  refunded: 'order.refunded',
+  refund_closed: null,
+  refund_refused: null,
+  accepted: 'order.paid',
+  rejected: 'order.refunding',
+}
+
+function eventTypeOf(event: OrderEvent, to: OrderState): OrderEventType | null {
+  const is_policed = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
+  if (is_policed) return to === 'refunding' ? 'order.refunding' : 'order.review'
+  return event_types[event]
+}
+
+/** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
+const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded']
+
+/** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
+function attentionNow(order: OrderRecord, occurrence: Occurrence, to: OrderState): Attention | null {
+  const raised = attentionAfter(occurrence, to)
+  const before = order.attention ?? null
+  const stays_about_money = before !== null && isAboutMoney(before.code) && !settling.includes(occurrence.event)
+  if (stays_about_money && (raised === null || !isAboutMoney(raised))) return before
+  if (raised !== null) return { code: raised, since_time: occurrence.time }
+  return to === order.state ? before : null
+}
+
+function attentionAfter(occurrence: Occurrence, to: OrderState): AttentionCode | null {
+  switch (occurrence.event) {
+    case 'payment_contradicted':
+      return 'payment_contradicted'
+    case 'payment_refunded_outside':
+      return 'refunded_outside'
+    case 'second_payment_found':
+      return 'second_payment'
+    case 'late_payment_found':
+      return to === 'review' ? 'late_payment_held' : 'refund_slow'
+    case 'fulfilment_overdue':
+    case 'fulfilment_refused':
+      return to === 'review' ? 'fulfilment_overdue' : 'refund_slow'
+    default:
+      return null
+  }
+}
+
+function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {
+  switch (occurrence.event) {
+    case 'placed':
+    case 'code_renewed':
+      return { code: occurrence.code, placement: { ...order.placement, unanswered: false } }
+    case 'placement_refused':
+      return { failure: occurrence.failure, placement: { ...order.placement, unanswered: false } }
+    case 'close_asked':
+      return { close_reason: occurrence.close_reason }
+    case 'payment_found':
+      return {
+        payment: occurrence.payment,
+        fulfilment: { ...order.fulfilment, result: null, reason: null, deadline_time: occurrence.deadline_time },
+      }
+    case 'payment_contradicted':
+    case 'payment_refunded_outside':
+    case 'late_payment_found':
+      return { payment: occurrence.payment }
+    case 'fulfilled':
+      return { fulfilment: { ...order.fulfilment, result: 'fulfilled', reason: occurrence.reason ?? null } }
+    case 'fulfilment_pending':
+      return { fulfilment: { ...order.fulfilment, result: 'pending', reason: occurrence.reason ?? null } }
+    case 'fulfilment_refused':
+      return { fulfilment: { ...order.fulfilment, result: 'refused', reason: occurrence.reason ?? null } }
+    case 'accepted':
+      // Each entry into `paid` asks anew, and gives a new time to answer.
+      return {
+        fulfilment: { ...order.fulfilment, result: null, reason: null, deadline_time: occurrence.deadline_time },
+      }
+    case 'second_payment_found':
+    case 'closed_at_wechat':
+    case 'fulfilment_overdue':
+    case 'full_refund_requested':
+    case 'refund_changed':
+    case 'refunded':
+    case 'refund_closed':
+    case 'refund_refused':
+    case 'rejected':
+      return {}
+  }
+}

@@ -1,0 +1,121 @@
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+/** All durations that decide what happens when, in milliseconds. A run is told them by its `load` step. */
+export interface Policy {
+  /** how long after placing the first question is asked, and the jitter that spreads questions after an outage */
+  first_query_ms: number
+  first_query_jitter_ms: number
+  /** when WeChat is asked, counted from placing; after the last entry every `query_every_ms` */
+  query_plan_ms: readonly number[]
+  query_every_ms: number
+  /** at most one question on request per order in this time */
+  query_on_request_ms: number
+  /** waits between placements of unknown outcome; the last one repeats */
+  place_retry_ms: readonly number[]
+  /** with less than this left before `time_expire` an order is not placed any more */
+  place_margin_ms: number
+  /** a code older than this is renewed when it is asked for (WeChat's codes live 2 h) */
+  code_renewal_ms: number
+  code_life_ms: number
+  /** waits between a close and the query that proves it; the last one repeats */
+  close_retry_ms: readonly number[]
+  /** "no such order" proves that nothing can be paid only this long after the last placement */
+  unknown_number_ms: number
+  /** waits between attempts of a delivery (api.md §7), counted from the attempt before */
+  delivery_retry_ms: readonly number[]
+  /** a gateway call that fails for the merchant's set-up is tried again this often */
+  setup_retry_ms: number
+  attention_ms: { not_placed: number; wechat_unreachable: number; close_uncertain: number }
+}
+
+/** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
+export const policy: Policy = {
+  first_query_ms: 30 * second,
+  first_query_jitter_ms: 5 * second,
+  query_plan_ms: [30 * second, minute, 3 * minute, 5 * minute, 10 * minute, 30 * minute],
+  query_every_ms: 30 * minute,
+  query_on_request_ms: 5 * second,
+  place_retry_ms: [second, 2 * second, 5 * second, 10 * second, 30 * second, minute],
+  place_margin_ms: 90 * second,
+  code_renewal_ms: 110 * minute,
+  code_life_ms: 120 * minute,
+  close_retry_ms: [2 * second, 5 * second, 15 * second, 30 * second, minute, 5 * minute, 10 * minute, 30 * minute],
+  unknown_number_ms: minute,
+  delivery_retry_ms: [
+    5 * second,
+    30 * second,
+    2 * minute,
+    10 * minute,
+    30 * minute,
+    hour,
+    2 * hour,
+    4 * hour,
+    8 * hour,
+    12 * hour,
+  ],
+  setup_retry_ms: minute,
+  attention_ms: { not_placed: 2 * minute, wechat_unreachable: 5 * minute, close_uncertain: 30 * minute },
+}
+
+/** The same plan, `scale` times faster: for demonstrations and tests, never where live money is (runtime/config). */
+export function scaledPolicy(plan: Policy, scale: number): Policy {
+  if (!(scale >= 1)) throw new RangeError(`a time scale is 1 or more: ${scale}`)
+  const shrink = (ms: number) => Math.max(1, Math.round(ms / scale))
+  return {
+    first_query_ms: shrink(plan.first_query_ms),
+    first_query_jitter_ms: shrink(plan.first_query_jitter_ms),
+    query_plan_ms: plan.query_plan_ms.map(shrink),
+    query_every_ms: shrink(plan.query_every_ms),
+    query_on_request_ms: shrink(plan.query_on_request_ms),
+    place_retry_ms: plan.place_retry_ms.map(shrink),
+    place_margin_ms: shrink(plan.place_margin_ms),
+    code_renewal_ms: shrink(plan.code_renewal_ms),
+    code_life_ms: shrink(plan.code_life_ms),
+    close_retry_ms: plan.close_retry_ms.map(shrink),
+    unknown_number_ms: shrink(plan.unknown_number_ms),
+    delivery_retry_ms: plan.delivery_retry_ms.map(shrink),
+    setup_retry_ms: shrink(plan.setup_retry_ms),
+    attention_ms: {
+      not_placed: shrink(plan.attention_ms.not_placed),
+      wechat_unreachable: shrink(plan.attention_ms.wechat_unreachable),
+      close_uncertain: shrink(plan.attention_ms.close_uncertain),
+    },
+  }
+}
+
+/** Milliseconds until the next question, `elapsed_ms` after placing: the plan, then every `query_every_ms`. */
+export function nextQueryDelay(plan: Policy, elapsed_ms: number): number {
+  const planned = plan.query_plan_ms.find((offset) => offset > elapsed_ms)
+  if (planned !== undefined) return planned - elapsed_ms
+  const beyond = elapsed_ms - (plan.query_plan_ms.at(-1) ?? 0)
+  return plan.query_every_ms - (beyond % plan.query_every_ms)
+}
+
+/** The wait after attempt number `attempt` (1, 2, …); the last of the plan repeats for ever. */
+export function retryDelay(delays: readonly number[], attempt: number): number {
+  const delay = delays[Math.min(Math.max(attempt, 1), delays.length) - 1]
+  if (delay === undefined) throw new RangeError('a retry plan needs at least one delay')
+  return delay
+}
+
+/** Limits that are not durations (architecture §4.9); each is enforced where it is named. */
+export const limits = {
+  request_body_bytes: 64 * 1024,
+  notification_body_bytes: 64 * 1024,
+  /** above this a signal may not carry the envelope itself */
+  envelope_bytes: 16 * 1024,
+  event_body_bytes: 20_000,
+  answer_kept_bytes: 1024,
+  checks_by_payer: 20,
+  write_contentions: 5,
+  sweep_batch: 200,
+  deliveries_at_once_per_merchant: 8,
+  delivery_failing_attempts: 5,
+  order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },
+} as const
+
+/** An observer that failed for this long is disabled (api.md §7); the fulfilment endpoint never is. */
+export const observer_patience_ms = 5 * day

@@ -1,0 +1,91 @@
+import type { Attention } from './attention.ts'
+import { beijingTime, milliseconds } from './calendar.ts'
+import type { Time } from './calendar.ts'
+import type { FulfilmentMode } from './merchant.ts'
+import type { OrderRecord, OrderState, Step } from './order.ts'
+import { refundedAmounts } from './payment.ts'
+import type { PaymentRecord } from './payment.ts'
+import { policy } from './policy.ts'
+
+/** An order as merchants see it, in answers and in events (api.md §3). Known fields are always present. */
+export interface OrderView {
+  object: 'order'
+  mchid: string
+  appid: string
+  out_trade_no: string
+  reference: string | null
+  transaction_id: string | null
+  state: OrderState
+  attention: Attention | null
+  next_action: { what: Step; time: Time } | null
+  description: string
+  attach: string | null
+  metadata: Record<string, string>
+  trade_type: string
+  code_url: string | null
+  code_expire_time: Time | null
+  checkout_url: string
+  return_url: string | null
+  time_expire: Time
+  create_time: Time
+  success_time: Time | null
+  found_by: 'notification' | 'query' | 'bill' | 'operator' | null
+  found_time: Time | null
+  last_check_time: Time | null
+  bank_type: string | null
+  late: boolean
+  close_reason: string | null
+  failure: { code: string; message: string } | null
+  sequence: number
+  amount: { total: number; currency: string; payer_total: number | null; refunded: number; refund_pending: number }
+  fulfilment: {
+    mode: FulfilmentMode
+    result: 'pending' | 'fulfilled' | 'refused' | null
+    reason: string | null
+    deadline_time: Time | null
+  }
+}
+
+/** `payment` is the record of `order.payment`, or null when there is none. */
+export function orderView(order: OrderRecord, payment: PaymentRecord | null): OrderView {
+  const found = order.payment
+  return {
+    object: 'order',
+    mchid: order.mchid,
+    appid: order.appid,
+    out_trade_no: order.out_trade_no,
+    reference: order.reference,
+    transaction_id: found?.transaction_id ?? null,
+    state: order.state,
+    attention: order.attention ?? null,
+    next_action: order.next_action ?? null,
+    description: order.description,
+    attach: order.attach,
+    metadata: order.metadata,
+    trade_type: order.trade_type,
+    code_url: order.state === 'awaiting_payment' ? (order.code?.url ?? null) : null,
+    code_expire_time: order.state === 'awaiting_payment' ? codeExpiry(order) : null,
+    checkout_url: order.checkout_url,
+    return_url: order.return_url,
+    time_expire: order.time_expire,
+    create_time: order.create_time,
+    success_time: found?.success_time ?? null,
+    found_by: found?.found_by ?? null,
+    found_time: found?.found_time ?? null,
+    last_check_time: order.asked.last_time,
+    bank_type: found?.bank_type ?? null,
+    late: found?.role === 'late',
+    close_reason: order.close_reason,
+    failure: order.failure && { code: order.failure.code, message: order.failure.message },
+    sequence: order.sequence,
+    amount: { ...order.amount, payer_total: payment?.amount.payer_total ?? null, ...refundedAmounts(payment) },
+    fulfilment: order.fulfilment,
+  }
+}
+
+/** When the QR code dies: two hours after placing, or with the order. */
+function codeExpiry(order: OrderRecord): Time | null {
+  if (order.code === null) return null
+  const code_life = milliseconds(order.code.placed_time) + policy.code_life_ms
+  return beijingTime(Math.min(code_life, milliseconds(order.time_expire)))
+}

@@ -1,0 +1,64 @@
+import tseslint from 'typescript-eslint'
+
+/** Node and npm modules that must never be reached by code the Temporal sandbox replays. */
+const forbiddenInWorkflows = {
+  paths: [
+    'zod',
+    'koa',
+    'mongoose',
+    'winston',
+    'undici',
+    'crypto',
+    'fs',
+    'path',
+    'http',
+    'https',
+    'net',
+    'os',
+    'timers',
+  ],
+  patterns: [{ regex: '^node:', message: 'Workflow and domain code runs in a sandbox without Node modules.' }],
+}
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'node_modules/**', '.weft/**'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      eqeqeq: ['error', 'always'],
+      'no-console': 'error',
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'No default exports: a name says what it is.' },
+        { selector: 'Program > VariableDeclaration[kind="let"]', message: 'No module-level mutable state.' },
+      ],
+    },
+  },
+  {
+    files: ['domain/**', 'workflows/**'],
+    rules: {
+      'no-restricted-imports': ['error', forbiddenInWorkflows],
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'fetch'],
+    },
+  },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/unbound-method': 'off' },
+  },
+  { files: ['dev/**', 'cli/**', 'bench/**', 'examples/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['**/*.js', '**/*.mjs', '*.config.ts'],
+    ...tseslint.configs.disableTypeChecked,
+    rules: { ...tseslint.configs.disableTypeChecked.rules, 'no-restricted-syntax': 'off' },
+  },
+)

@@ -1,0 +1,22 @@
+<?php // A whole merchant: WEFT_URL=… WEFT_KEY=… WEFT_SECRET=… php -S 127.0.0.1:3000 examples/merchant.php
+$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+if ($path === '/buy') {
+    $order = ['out_trade_no' => 'T' . hrtime(true), 'description' => 'A cup of tea', 'amount' => ['total' => 990]];
+    $headers = ['Authorization: Bearer ' . getenv('WEFT_KEY'), 'Content-Type: application/json'];
+    $request = ['method' => 'POST', 'header' => $headers, 'content' => json_encode($order), 'ignore_errors' => true];
+    $placed = file_get_contents(getenv('WEFT_URL') . '/v1/orders', false, stream_context_create(['http' => $request]));
+    header('Location: ' . json_decode($placed)->checkout_url, true, 303); // keep out_trade_no first, and a retry is the same order
+} elseif ($path === '/weft') {
+    $body = file_get_contents('php://input');
+    ['HTTP_WEBHOOK_ID' => $id, 'HTTP_WEBHOOK_TIMESTAMP' => $time, 'HTTP_WEBHOOK_SIGNATURE' => $signatures] = $_SERVER + ['HTTP_WEBHOOK_ID' => '', 'HTTP_WEBHOOK_TIMESTAMP' => '0', 'HTTP_WEBHOOK_SIGNATURE' => ''];
+    $key = base64_decode(substr(getenv('WEFT_SECRET'), strlen('whsec_')));
+    $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$time.$body", $key, true));
+    $genuine = array_filter(explode(' ', $signatures), fn ($signature) => hash_equals($expected, $signature));
+    if (!$genuine || abs(time() - (int) $time) > 300) exit(http_response_code(401));
+    $event = json_decode($body);
+    if ($event->type === 'order.paid') error_log('ship ' . $event->data->order->out_trade_no); // once per out_trade_no
+    header('Content-Type: application/json');
+    echo json_encode(['fulfilment' => 'fulfilled']);
+} else {
+    http_response_code(404);
+}

@@ -1,0 +1,213 @@
+import { z } from 'zod'
+
+/** A key of the installation that seals secrets; the first of the list seals, all of them open. */
+export interface MasterKey {
+  id: string
+  /** 32 bytes, base64 */
+  key: string
+}
+
+/** How every process reaches Temporal. */
+export interface TemporalConfig {
+  address: string
+  namespace: string
+  api_key: string | null
+  /** null: plain text */
+  tls: { server_name: string | null; ca_path: string | null; cert_path: string | null; key_path: string | null } | null
+}
+
+/** All that a process is told from outside, checked. Never logged: it holds keys. */
+export interface Config {
+  temporal: TemporalConfig
+  mongodb_uri: string
+  database: string
+  host: string
+  /** 0 takes any free port */
+  port: number
+  /** where payers and WeChat Pay reach this installation, without a slash at the end */
+  public_url: string
+  /** newest first */
+  master_keys: MasterKey[]
+  /** replaces WeChat Pay's hosts for merchants of mode `test`; null: they speak to the real ones too */
+  test_wechat_url: string | null
+  allow_private_endpoints: boolean
+  /** divides every duration of domain/policy; 1 for real money */
+  time_scale: number
+  /** put before the names of all task queues, so that several Wefts can share a namespace */
+  queue_prefix: string
+  log_level: LogLevel
+  /** where a worker answers /metrics and /healthz; null: nowhere. The API serves its own */
+  metrics_port: number | null
+}
+
+export const log_levels = ['error', 'warn', 'info', 'debug', 'silly'] as const
+export type LogLevel = (typeof log_levels)[number]
+
+/** A start with settings that cannot be used. `message` has one line per mistake: what, why, remedy. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const flag = z
+  .enum(['true', 'false', '1', '0'], 'is neither true nor false; write one of them')
+  .transform((text) => text === 'true' || text === '1')
+
+const port = z.coerce
+  .number('is not a port; write a number from 0 to 65535')
+  .int('is not a port; write a whole number')
+  .min(0, 'is not a port; write a number from 0 to 65535')
+  .max(65_535, 'is not a port; write a number from 0 to 65535')
+
+const web_url = z
+  .url({ protocol: /^https?$/, error: 'is not an http(s) address; write one like https://pay.example.cn' })
+  .refine((url) => !/[?#]/.test(url), 'has a query or a fragment; write it without')
+  .transform((url) => url.replace(/\/+$/, ''))
+
+const path = z.string().min(1)
+
+const environmentSchema = z.object({
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s/]+$/, 'is not host:port; write one like 127.0.0.1:7233, without a scheme')
+    .default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z
+    .string()
+    .regex(/^[\w.-]{2,}$/, 'is not a namespace name; use letters, digits, . _ -')
+    .default('default'),
+  TEMPORAL_API_KEY: z.string().min(1).optional(),
+  TEMPORAL_TLS: flag.optional(),
+  TEMPORAL_TLS_SERVER_NAME: z.string().min(1).optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: path.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: path.optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: path.optional(),
+  MONGODB_URI: z
+    .string('is missing: Weft keeps its records in MongoDB; set it, e.g. mongodb://127.0.0.1:27017')
+    .regex(
+      /^mongodb(\+srv)?:\/\/\S+$/,
+      'is not a MongoDB address; write one that begins with mongodb:// or mongodb+srv://',
+    ),
+  WEFT_DATABASE: z
+    .string()
+    .regex(/^[\w-]{1,63}$/, 'is not a database name; use letters, digits, _ -')
+    .default('weft'),
+  WEFT_HOST: z.string().min(1).default('127.0.0.1'),
+  WEFT_PORT: port.default(7700),
+  WEFT_PUBLIC_URL: web_url.optional(),
+  WEFT_MASTER_KEY: z
+    .string('is missing: it seals WeChat keys and webhook secrets; make one with `openssl rand -base64 32` and keep it')
+    .transform(readMasterKeys),
+  WEFT_TEST_WECHAT_URL: web_url.optional(),
+  WEFT_ALLOW_PRIVATE_ENDPOINTS: flag.default(false),
+  WEFT_TIME_SCALE: z.coerce
+    .number('is not a number; write 1 or more')
+    .min(1, 'would slow time down; write 1 or more')
+    .max(1_000_000, 'is too large; write at most 1000000')
+    .default(1),
+  WEFT_QUEUE_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{0,64}$/, 'is not a queue prefix; use at most 64 letters, digits, . _ -')
+    .default(''),
+  WEFT_LOG_LEVEL: z.enum(log_levels, `is no log level; write one of ${log_levels.join(', ')}`).default('info'),
+  WEFT_METRICS_PORT: port.optional(),
+})
+
+type Environment = z.output<typeof environmentSchema>
+
+/**
+ * The settings of this process. Empty variables count as not set. Throws ConfigError with one line per mistake, so that
+ * a start with three mistakes needs one more try and not three.
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, text]) => text !== undefined && text !== ''))
+  const parsed = environmentSchema.safeParse(given)
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map(mistakeLine).join('\n'))
+  const settings = parsed.data
+  const mistake = tlsMistake(settings)
+  if (mistake) throw new ConfigError(mistake)
+  return {
+    temporal: temporalConfig(settings),
+    mongodb_uri: settings.MONGODB_URI,
+    database: settings.WEFT_DATABASE,
+    host: settings.WEFT_HOST,
+    port: settings.WEFT_PORT,
+    public_url: settings.WEFT_PUBLIC_URL ?? `http://localhost:${settings.WEFT_PORT}`,
+    master_keys: settings.WEFT_MASTER_KEY,
+    test_wechat_url: settings.WEFT_TEST_WECHAT_URL ?? null,
+    allow_private_endpoints: settings.WEFT_ALLOW_PRIVATE_ENDPOINTS,
+    time_scale: settings.WEFT_TIME_SCALE,
+    queue_prefix: settings.WEFT_QUEUE_PREFIX,
+    log_level: settings.WEFT_LOG_LEVEL,
+    metrics_port: settings.WEFT_METRICS_PORT ?? null,
+  }
+}
+
+/** The value is never repeated: it may be a key with one letter too many. */
+function mistakeLine(issue: { path: PropertyKey[]; message: string }): string {
+  return `${issue.path.map(String).join('.')} ${issue.message}`
+}
+
+function temporalConfig(settings: Environment): TemporalConfig {
+  const has_tls_settings = Boolean(
+    settings.TEMPORAL_TLS_SERVER_NAME ??
+    settings.TEMPORAL_TLS_SERVER_CA_CERT_PATH ??
+    settings.TEMPORAL_TLS_CLIENT_CERT_PATH,
+  )
+  // An API key over plain text would be a key given away, so it brings TLS with it unless that is refused by name.
+  const has_tls = settings.TEMPORAL_TLS ?? (has_tls_settings || settings.TEMPORAL_API_KEY !== undefined)
+  return {
+    address: settings.TEMPORAL_ADDRESS,
+    namespace: settings.TEMPORAL_NAMESPACE,
+    api_key: settings.TEMPORAL_API_KEY ?? null,
+    tls: has_tls
+      ? {
+          server_name: settings.TEMPORAL_TLS_SERVER_NAME ?? null,
+          ca_path: settings.TEMPORAL_TLS_SERVER_CA_CERT_PATH ?? null,
+          cert_path: settings.TEMPORAL_TLS_CLIENT_CERT_PATH ?? null,
+          key_path: settings.TEMPORAL_TLS_CLIENT_KEY_PATH ?? null,
+        }
+      : null,
+  }
+}
+
+function tlsMistake(settings: Environment): string | null {
+  const { TEMPORAL_TLS_CLIENT_CERT_PATH: cert, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = settings
+  if (Boolean(cert) === Boolean(key)) return null
+  const missing = cert ? 'TEMPORAL_TLS_CLIENT_KEY_PATH' : 'TEMPORAL_TLS_CLIENT_CERT_PATH'
+  return `${missing} is missing: a client certificate and its key belong together; set both or neither`
+}
+
+/** `id:base64,id:base64`, newest first; a single base64 without a name is the key `1`. */
+function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
+  const keys = text.split(',').map((part) => {
+    const [first = '', second] = part.trim().split(':', 2)
+    return second === undefined ? { id: '1', encoded: first } : { id: first, encoded: second }
+  })
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (keys.some(({ id }) => !/^[\w.-]{1,32}$/.test(id))) {
+    return refuse('has a key without a usable name; write name:base64,name:base64 with names of letters and digits')
+  }
+  if (new Set(keys.map(({ id }) => id)).size < keys.length) {
+    return refuse('has two keys of one name; give each its own: the name is stored with what the key seals')
+  }
+  if (keys.some(({ encoded }) => Buffer.from(encoded, 'base64').length !== 32)) {
+    return refuse('has a key that is not base64 of 32 bytes; make one with `openssl rand -base64 32`')
+  }
+  return keys.map(({ id, encoded }) => ({ id, key: encoded }))
+}
+
+/**
+ * Throws ConfigError when time is scaled and a live merchant exists: a two-minute order that expires in a second is a
+ * toy with test money and a loss with real money. Every main calls it once the store is open.
+ */
+export function assertTimeScaleAllowed(
+  config: Pick<Config, 'time_scale'>,
+  merchants: readonly { mode: string }[],
+): void {
+  if (config.time_scale === 1 || merchants.every(({ mode }) => mode !== 'live')) return
+  throw new ConfigError(
+    `WEFT_TIME_SCALE is ${config.time_scale} and a live merchant exists: real orders would expire too early; leave it unset`,
+  )
+}

@@ -1,0 +1,69 @@
+import type { Logger } from './logger.ts'
+
+/** One thing to end, and how long it may take. */
+export interface ShutdownStep {
+  name: string
+  limit_ms: number
+  close: () => unknown
+}
+
+/**
+ * Ends `steps` in their order — what takes requests first, the database last — each within its limit; a step that fails
+ * or is late is logged and the next one goes on. Answers whether all of them ended as they should.
+ */
+export async function closeInOrder(steps: readonly ShutdownStep[], log: Logger): Promise<boolean> {
+  let is_clean = true
+  for (const step of steps) {
+    const outcome = await within(step)
+    if (outcome === 'done') continue
+    is_clean = false
+    log.warn('a part did not end as it should', { part: step.name, limit_ms: step.limit_ms, error: outcome })
+  }
+  return is_clean
+}
+
+async function within({ limit_ms, close }: ShutdownStep): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<unknown>((resolve) => {
+    timer = setTimeout(() => resolve(new Error(`not ended within ${limit_ms} ms`)), limit_ms)
+  })
+  const closing = (async () => close())().then(
+    () => 'done' as const,
+    (error: unknown) => error,
+  )
+  return Promise.race([closing, limit]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Ends the process on the first SIGINT or SIGTERM: steps in order, then exit 0, or 1 when one of them failed. A second
+ * signal ends it at once. Answers a function that takes the handlers away again.
+ */
+export function closeOnSignal(steps: readonly ShutdownStep[], log: Logger, host: ShutdownHost = process): () => void {
+  let is_closing = false
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (is_closing) {
+      log.warn('ended at once by a second signal', { signal })
+      host.exit(1)
+      return
+    }
+    is_closing = true
+    log.info('shutting down', { signal })
+    void closeInOrder(steps, log).then((is_clean) => {
+      log.info('ended', { is_clean })
+      host.exit(is_clean ? 0 : 1)
+    })
+  }
+  host.on('SIGINT', onSignal)
+  host.on('SIGTERM', onSignal)
+  return () => {
+    host.off('SIGINT', onSignal)
+    host.off('SIGTERM', onSignal)
+  }
+}
+
+/** The little of `process` that shutting down needs. */
+export interface ShutdownHost {
+  on(signal: 'SIGINT' | 'SIGTERM', handler: (signal: NodeJS.Signals) => void): unknown
+  off(signal: 'SIGINT' | 'SIGTERM', handler: (signal: NodeJS.Signals) => void): unknown
+  exit(code: number): void
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client'
+import type { ConnectionOptions, WorkflowStartOptions } from '@temporalio/client'
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
+import { queueName, search_attributes } from '../domain/messages.ts'
+import type { WorkflowStart } from '../domain/messages.ts'
+import { ConfigError } from './config.ts'
+import type { TemporalConfig } from './config.ts'
+
+/** A client and the connection under it, which `boundedCall` and `close` need. */
+export interface TemporalClient {
+  client: Client
+  connection: Connection
+  namespace: string
+  close(): Promise<void>
+}
+
+/**
+ * What a connection needs, in the words that the client's Connection and the worker's NativeConnection share. Reads
+ * certificate files: throws ConfigError naming the one that cannot be read.
+ */
+export function connectionOptions(
+  config: TemporalConfig,
+): Pick<ConnectionOptions, 'address' | 'tls'> & { apiKey?: string } {
+  return {
+    address: config.address,
+    ...(config.api_key === null ? {} : { apiKey: config.api_key }),
+    ...(config.tls === null ? {} : { tls: tlsOptions(config.tls) }),
+  }
+}
+
+function tlsOptions(tls: NonNullable<TemporalConfig['tls']>): NonNullable<ConnectionOptions['tls']> {
+  return {
+    ...(tls.server_name === null ? {} : { serverNameOverride: tls.server_name }),
+    ...(tls.ca_path === null
+      ? {}
+      : { serverRootCACertificate: fileOf('TEMPORAL_TLS_SERVER_CA_CERT_PATH', tls.ca_path) }),
+    ...(tls.cert_path === null || tls.key_path === null
+      ? {}
+      : {
+          clientCertPair: {
+            crt: fileOf('TEMPORAL_TLS_CLIENT_CERT_PATH', tls.cert_path),
+            key: fileOf('TEMPORAL_TLS_CLIENT_KEY_PATH', tls.key_path),
+          },
+        }),
+  }
+}
+
+function fileOf(setting: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ConfigError(`${setting} names a file that cannot be read (${(error as Error).message}); correct the path`)
+  }
+}
+
+/**
+ * A connection for commands. Lazy: the API boots while Temporal is away, and each call says so by itself. `attempts` is
+ * how often a failed call is made in all (the SDK's own default, 10, takes 20 s to admit that nobody is there).
+ */
+export function connectTemporal(config: TemporalConfig, { attempts = 4 }: { attempts?: number } = {}): TemporalClient {
+  const connection = Connection.lazy({
+    ...connectionOptions(config),
+    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: attempts }))],
+  })
+  const client = new Client({ connection, namespace: config.namespace })
+  return { client, connection, namespace: config.namespace, close: () => connection.close() }
+}
+
+/** The intake's own connection: it has 1.5 s in all, so a call is made twice at most. */
+export function connectForIntake(config: TemporalConfig): TemporalClient {
+  return connectTemporal(config, { attempts: 2 })
+}
+
+/** Temporal did not answer in the time given. What was asked for may have happened. */
+export class TemporalTimeout extends Error {
+  override readonly name = 'TemporalTimeout'
+}
+
+/**
+ * Runs `call` with a deadline that holds: gRPC's own overshoots by a back-off, and a silent server would be waited for
+ * without end. Rejects with TemporalTimeout after `limit_ms`, or with the call's own failure.
+ */
+export async function boundedCall<T>(connection: Connection, limit_ms: number, call: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TemporalTimeout(`no answer within ${limit_ms} ms`)), limit_ms)
+  })
+  const answer = connection.withDeadline(Date.now() + limit_ms, call)
+  return Promise.race([answer, limit]).finally(() => clearTimeout(timer))
+}
+
+/** A start as the client takes it: one spelling for api/, sweeper and activities/runs. */
+export function startOptions<Arguments extends unknown[]>(
+  start: WorkflowStart<Arguments>,
+  queue_prefix: string,
+): WorkflowStartOptions & { args: Arguments; workflowIdConflictPolicy: 'USE_EXISTING' } {
+  const attributes = start.attributes.map(({ key, value }) => ({
+    key: defineSearchAttributeKey(key.name, key.type),
+    value,
+  }))
+  return {
+    workflowId: start.workflow_id,
+    taskQueue: queueName(start.queue, queue_prefix),
+    args: start.arguments,
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    typedSearchAttributes: new TypedSearchAttributes(attributes),
+    staticSummary: start.summary,
+    staticDetails: start.details,
+  }
+}
+
+/** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API: the client package does not export the enumeration. */
+const KEYWORD = 2
+
+/** The search attributes of domain/messages that the namespace does not have as keywords. */
+export async function missingSearchAttributes(
+  { connection, namespace }: TemporalClient,
+  limit_ms = 10_000,
+): Promise<string[]> {
+  const { customAttributes } = await boundedCall(connection, limit_ms, () =>
+    connection.operatorService.listSearchAttributes({ namespace }),
+  )
+  const names = Object.values(search_attributes).map(({ name }) => name)
+  return names.filter((name) => Number(customAttributes[name]) !== KEYWORD)
+}
+
+/**
+ * Throws ConfigError with the command that adds what is missing: an unregistered attribute would fail every start of a
+ * workflow, so a process that cannot start any had better not start itself.
+ */
+export async function verifySearchAttributes(temporal_client: TemporalClient, limit_ms?: number): Promise<void> {
+  const missing = await missingSearchAttributes(temporal_client, limit_ms)
+  if (missing.length === 0) return
+  const options = missing.map((name) => `--name ${name} --type Keyword`).join(' ')
+  throw new ConfigError(
+    `Temporal's namespace ${temporal_client.namespace} lacks the search attributes ${missing.join(', ')}; add them with: ` +
+      `temporal operator search-attribute create --namespace ${temporal_client.namespace} ${options}`,
+  )
+}
+
+/** Adds what is missing: for development servers, where nobody minds. Repeatable. */
+export async function registerSearchAttributes(temporal_client: TemporalClient): Promise<void> {
+  const { connection, namespace } = temporal_client
+  const missing = await missingSearchAttributes(temporal_client)
+  if (missing.length === 0) return
+  await boundedCall(connection, 10_000, () =>
+    connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
+    }),
+  )
+}

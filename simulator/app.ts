@@ -1,0 +1,160 @@
+import Router from '@koa/router'
+import Koa from 'koa'
+import type { Context } from 'koa'
+import getRawBody from 'raw-body'
+import type { Control } from './control.ts'
+import type { Gateway, WireAnswer } from './gateway.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Phone } from './phone.ts'
+import { ControlError } from './refusal.ts'
+import { stylesheet } from './style.ts'
+import { languageFor } from './wording.ts'
+
+const call_limit_bytes = 65_536
+const control_limit_bytes = 6_291_456
+
+export interface AppTools {
+  gateway: Gateway
+  control: Control
+  phone: Phone
+  logger: Logger
+  hold_ms: number
+}
+
+/** WeChat Pay's paths below `/v3`, the payer's phone at `/phone`, the control side below `/control`. */
+export function createApp(tools: AppTools): Koa {
+  const app = new Koa()
+  app.on('error', (error: unknown) => tools.logger.warn('a connection failed', { error }))
+  const router = new Router()
+  addControl(router, tools.control)
+  addPhone(router, tools.phone)
+  app.use(async (ctx, next) => {
+    if (!ctx.path.startsWith('/v3/')) {
+      await next()
+      return
+    }
+    const body = await readBytes(ctx, call_limit_bytes)
+    if (body === null) return answerEmpty(ctx, 413)
+    const call = { method: ctx.method, url: ctx.req.url ?? '', path: ctx.path, headers: ctx.headers, body }
+    writeAnswer(ctx, await tools.gateway.answer(call), tools.hold_ms)
+  })
+  app.use(async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.body === undefined && ctx.status === 404) answerEmpty(ctx, 404)
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error
+      ctx.status = error.status
+      ctx.body = { code: error.code, message: error.message }
+    }
+  })
+  app.use(router.routes())
+  return app
+}
+
+/** Bytes as they came, or null when they are too many. */
+async function readBytes(ctx: Context, limit: number): Promise<Buffer | null> {
+  try {
+    return await getRawBody(ctx.req, { limit })
+  } catch (error) {
+    if ((error as { type?: string }).type === 'entity.too.large') return null
+    throw error
+  }
+}
+
+function answerEmpty(ctx: Context, status: number): void {
+  ctx.body = null
+  ctx.status = status
+}
+
+function writeAnswer(ctx: Context, answer: WireAnswer, hold_ms: number): void {
+  if (answer.kind === 'answer') {
+    ctx.body = answer.body
+    ctx.status = answer.status
+    ctx.set(answer.headers)
+    return
+  }
+  ctx.respond = false
+  const cut = (): void => void ctx.req.socket.destroy()
+  if (answer.kind === 'cut') return cut()
+  const timer = setTimeout(cut, hold_ms)
+  ctx.res.on('close', () => clearTimeout(timer))
+}
+
+/** A request's JSON. Its shape is the control side's to check. */
+async function readJson(ctx: Context): Promise<never> {
+  const bytes = await readBytes(ctx, control_limit_bytes)
+  if (bytes === null) throw new ControlError(400, 'TOO_LARGE', `a request has at most ${control_limit_bytes} bytes`)
+  try {
+    return JSON.parse(bytes.toString('utf8') || '{}') as never
+  } catch {
+    throw new ControlError(400, 'PARAM_ERROR', 'the body is not JSON')
+  }
+}
+
+function addControl(router: Router, control: Control): void {
+  router.post('/control/merchants', async (ctx) => {
+    ctx.body = await control.register(await readJson(ctx))
+  })
+  router.post('/control/pay', async (ctx) => {
+    ctx.body = control.pay(await readJson(ctx))
+  })
+  router.post('/control/faults', async (ctx) => {
+    ctx.body = control.addFault(await readJson(ctx))
+  })
+  router.get('/control/faults', (ctx) => {
+    ctx.body = control.listFaults()
+  })
+  router.delete('/control/faults', (ctx) => {
+    ctx.body = control.removeFaults(null)
+  })
+  router.delete('/control/faults/:fault_id', (ctx) => {
+    ctx.body = control.removeFaults(ctx.params['fault_id'] ?? '')
+  })
+  router.post('/control/notifications', async (ctx) => {
+    ctx.body = await control.notify(await readJson(ctx))
+  })
+  router.post('/control/notifications/:id/resend', async (ctx) => {
+    ctx.body = await control.resend(ctx.params['id'] ?? '')
+  })
+  router.post('/control/keys/rotate', async (ctx) => {
+    ctx.body = await control.rotate(await readJson(ctx))
+  })
+  router.get('/control/book', (ctx) => {
+    const { mchid, out_trade_no } = ctx.query
+    if (typeof mchid !== 'string') throw new ControlError(400, 'PARAM_ERROR', 'name the merchant by ?mchid=')
+    ctx.body = control.view(mchid, typeof out_trade_no === 'string' ? out_trade_no : null)
+  })
+}
+
+function addPhone(router: Router, phone: Phone): void {
+  const page = (ctx: Context, text: string): void => {
+    ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'")
+    ctx.set('Cache-Control', 'no-store')
+    ctx.type = 'html'
+    ctx.body = text
+  }
+  const one = (value: string | string[] | undefined): string | null => (typeof value === 'string' ? value : null)
+  router.get('/', (ctx) => ctx.redirect('/phone'))
+  router.get('/phone', (ctx) => {
+    const language = languageFor(one(ctx.query['lang']), ctx.get('accept-language'))
+    const code_url = one(ctx.query['code_url'])?.trim()
+    const happened = { told: one(ctx.query['told']), refused: one(ctx.query['refused']) }
+    page(ctx, code_url ? phone.order(code_url, language, happened) : phone.start(language, null))
+  })
+  router.post('/phone', async (ctx) => {
+    const bytes = await readBytes(ctx, call_limit_bytes)
+    const form = new URLSearchParams(bytes?.toString('utf8') ?? '')
+    const language = languageFor(form.get('lang'), ctx.get('accept-language'))
+    ctx.redirect(phone.act(form.get('code_url') ?? '', form.get('story') ?? '', language))
+    ctx.status = 303
+  })
+  router.get('/phone/style.css', (ctx) => {
+    ctx.type = 'css'
+    ctx.body = stylesheet
+  })
+  router.get('/phone/qr.svg', async (ctx) => {
+    ctx.type = 'svg'
+    ctx.body = await phone.qr(one(ctx.query['code_url']) ?? '-')
+  })
+}

@@ -1,0 +1,140 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Authorization } from '../wechat/signing.ts'
+import { parseAuthorization, requestMessage, verify } from '../wechat/signing.ts'
+import type { Book, Merchant } from './book.ts'
+import type { Keys } from './keys.ts'
+import { Refusal } from './refusal.ts'
+import type { SimulatorSettings } from './settings.ts'
+
+const window_s = 300
+
+const messages = {
+  headers_missing: 'Http头缺少Accept或User-Agent',
+  malformed: 'Http头Authorization值格式错误，请参考《微信支付商户REST API签名规则》',
+  malformed_on_orders: '签名信息错误，验签失败',
+  other_scheme: 'HTTP头Authorization认证类型不正确',
+  clock: 'Http头Authorization中的timestamp与发起请求的时间不得超过5分钟',
+  unknown_serial: '商户证书序列号有误。请使用签名私钥匹配的证书序列号',
+  no_certificate: '商户未申请过证书。',
+  expired: '商户证书已过期',
+  revoked: '商户证书已作废',
+  replaced: '已更换证书，请使用新证书',
+  no_apiv3_key: '商户未设置APIv3密钥。',
+  replay: 'Http头Authorization中的nonce_str重复',
+} as const
+
+/** A call as it came off the wire. */
+export interface Call {
+  method: string
+  /** path and query exactly as sent */
+  url: string
+  path: string
+  headers: IncomingHttpHeaders
+  body: Buffer
+}
+
+export const isOrderPath = (path: string): boolean => path.startsWith('/v3/pay/transactions/')
+const wantsHeaders = (path: string): boolean => path.startsWith('/v3/certificates') || path.startsWith('/v3/refund/')
+
+/** The one check that comes even before authentication, on the paths that have it. Throws Refusal. */
+export function assertHeaders(call: Pick<Call, 'path' | 'headers'>): void {
+  if (!wantsHeaders(call.path)) return
+  if (call.headers['user-agent'] && call.headers.accept) return
+  throw new Refusal('INVALID_REQUEST', { message: messages.headers_missing })
+}
+
+/** Decides who calls, in the order of the real server's checks (docs/wechat-pay.md §1.3). */
+export class Authentication {
+  readonly #book: Book
+  readonly #keys: Keys
+  readonly #settings: SimulatorSettings
+  readonly #now: () => number
+  readonly #nonces = new Map<string, number>()
+
+  constructor(book: Book, keys: Keys, settings: SimulatorSettings, now: () => number) {
+    this.#book = book
+    this.#keys = keys
+    this.#settings = settings
+    this.#now = now
+  }
+
+  /** The merchant whose signature this is. Throws the Refusal that WeChat Pay would answer. */
+  authenticate(call: Call): Merchant {
+    const authorization = this.#read(call)
+    if (Math.abs(this.#now() / 1000 - Number(authorization.timestamp)) > window_s) throw unauthorized(messages.clock)
+    const merchant = this.#find(authorization, call)
+    const message = requestMessage({
+      method: call.method,
+      url: call.url,
+      timestamp: authorization.timestamp,
+      nonce_str: authorization.nonce_str,
+      body: call.body,
+    })
+    const publicKey = this.#keys.publicKey(merchant.public_key ?? '')
+    if (!verify(message, authorization.signature, publicKey)) throw wrongSignature(call, authorization, message)
+    if (this.#settings.nonce_replay === 'refuse') this.#assertFresh(authorization)
+    return merchant
+  }
+
+  #read(call: Call): Authorization {
+    const header = call.headers.authorization ?? ''
+    const outcome = parseAuthorization(header)
+    if (outcome.kind === 'read') return outcome.authorization
+    const bearer = /^bearer\b/i.test(header)
+    if (isOrderPath(call.path) && (outcome.kind === 'malformed' || bearer)) {
+      throw unauthorized(messages.malformed_on_orders)
+    }
+    throw unauthorized(outcome.kind === 'other_scheme' ? messages.other_scheme : messages.malformed)
+  }
+
+  #find(authorization: Authorization, call: Call): Merchant {
+    const merchant = this.#book.merchants.get(authorization.mchid)
+    if (merchant === undefined) {
+      if (isOrderPath(call.path) && this.#settings.unknown_merchant === 'MCH_NOT_EXISTS') {
+        throw new Refusal('MCH_NOT_EXISTS')
+      }
+      throw unauthorized(messages.unknown_serial)
+    }
+    if (merchant.serial_no === null || merchant.public_key === null) throw unauthorized(messages.no_certificate)
+    if (merchant.replaced_serials.includes(authorization.serial_no)) throw unauthorized(messages.replaced)
+    if (merchant.serial_no !== authorization.serial_no) throw unauthorized(messages.unknown_serial)
+    if (merchant.certificate_state !== 'valid') throw unauthorized(messages[merchant.certificate_state])
+    if (merchant.apiv3_key === null && !isOrderPath(call.path)) throw unauthorized(messages.no_apiv3_key)
+    return merchant
+  }
+
+  /** Nonces are remembered for as long as their timestamp would pass. */
+  #assertFresh(authorization: Authorization): void {
+    const now = this.#now()
+    for (const [nonce, time] of this.#nonces) {
+      if (now - time <= 2 * window_s * 1000) break
+      this.#nonces.delete(nonce)
+    }
+    const nonce = `${authorization.mchid}/${authorization.nonce_str}`
+    if (this.#nonces.has(nonce)) throw unauthorized(messages.replay)
+    this.#nonces.set(nonce, now)
+  }
+}
+
+function unauthorized(message: string): Refusal {
+  return new Refusal('SIGN_ERROR', { message })
+}
+
+/** Tells what the server built to verify against, the body cut: the one help a merchant gets with a signature. */
+function wrongSignature(call: Call, authorization: Authorization, message: Buffer): Refusal {
+  const shownBody = call.body.toString('utf8').slice(0, 32)
+  const shown = [call.method, call.url, authorization.timestamp, authorization.nonce_str, shownBody, '']
+  return new Refusal('SIGN_ERROR', {
+    detail: {
+      field: 'signature',
+      location: 'authorization',
+      issue: 'sign not match',
+      sign_information: {
+        method: call.method,
+        url: call.url,
+        truncated_sign_message: shown.join('\n'),
+        sign_message_length: message.length,
+      },
+    },
+  })
+}

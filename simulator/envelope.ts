@@ -1,0 +1,56 @@
+import { wechatTime } from '../domain/calendar.ts'
+import { encryptText } from '../wechat/cipher.ts'
+import type { Merchant } from './book.ts'
+import { randomLetters } from './random.ts'
+
+const summaries: Record<string, string> = {
+  'TRANSACTION.SUCCESS': '支付成功',
+  'REFUND.SUCCESS': '退款成功',
+  'REFUND.ABNORMAL': '退款异常',
+  'REFUND.CLOSED': '退款关闭',
+}
+
+/** What a notification tells, before it is encrypted. */
+export interface News {
+  merchant: Merchant
+  event_type: string
+  /** JSON text of the resource */
+  plaintext: string
+  out_trade_no: string | null
+  transaction_id: string | null
+  url: string
+}
+
+/** The body of every delivery of one notification (docs/wechat-pay.md §4.2), encrypted with the APIv3 key. */
+export function envelope(head: { id: string; create_time: number }, news: News, key: string): string {
+  const original_type = news.event_type.startsWith('REFUND.') ? 'refund' : 'transaction'
+  const { ciphertext, nonce } = encryptText(news.plaintext, randomLetters(12), original_type, key)
+  return JSON.stringify({
+    id: head.id,
+    create_time: wechatTime(head.create_time),
+    resource_type: 'encrypt-resource',
+    event_type: news.event_type,
+    summary: summaries[news.event_type] ?? news.event_type,
+    resource: { original_type, algorithm: 'AEAD_AES_256_GCM', ciphertext, associated_data: original_type, nonce },
+  })
+}
+
+/** The headers of a delivery as seen in the wild, with its signature; `replaced` overrides, null leaves one out. */
+export function deliveryHeaders(
+  signature: Record<string, string>,
+  replaced: Record<string, string | null>,
+): Record<string, string> {
+  const headers: Record<string, string | null> = {
+    'Content-Type': 'application/json',
+    Accept: '*/*',
+    'User-Agent': 'Mozilla/4.0',
+    Pragma: 'no-cache',
+    'Cache-Control': 'no-cache',
+    ...signature,
+  }
+  for (const [name, value] of Object.entries(replaced)) {
+    const known = Object.keys(headers).find((header) => header.toLowerCase() === name.toLowerCase())
+    headers[known ?? name] = value
+  }
+  return Object.fromEntries(Object.entries(headers).filter((pair): pair is [string, string] => pair[1] !== null))
+}

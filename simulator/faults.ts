@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { Random } from './random.ts'
+import { refusalEntry } from './refusal.ts'
+
+const callFaults = [
+  /** the call is received, nothing is done, no answer ever comes */
+  'timeout_before',
+  /** the call takes effect, no answer ever comes */
+  'timeout_after',
+  /** the connection is cut before, or after, the call takes effect */
+  'disconnect',
+  'disconnect_after',
+  /** the answer named by status and code; with `acted` the call takes effect all the same */
+  'error',
+  /** the call takes effect at once, its answer comes `delay_ms` later */
+  'slow',
+  /** answered well, signed by a key that is not WeChat Pay's */
+  'wrong_signature',
+  /** answered with a signature probe */
+  'probe',
+] as const
+
+const queryFaults = [...callFaults, /** the query does not see the payment yet */ 'lagging'] as const
+
+const notifyFaults = [
+  /** the notification is never sent */
+  'lose',
+  /** this one delivery gets lost on its way; the table goes on */
+  'drop',
+  /** this delivery leaves `delay_ms` later, so that others overtake it */
+  'slow',
+  /** this delivery is sent three times at once, the latest signed first */
+  'duplicate',
+  'wrong_signature',
+  'probe',
+] as const
+
+export type CallFault = (typeof queryFaults)[number]
+export type NotifyFault = (typeof notifyFaults)[number]
+
+const common = {
+  status: z.int().min(202).max(599).optional(),
+  code: z.string().min(1).max(32).optional(),
+  message: z.string().max(256).optional(),
+  delay_ms: z.int().min(0).max(3_600_000).optional(),
+  acted: z.boolean().optional(),
+  /** happens so many times, then no more; without `times` it stays until it is deleted */
+  times: z.int().min(1).max(1_000_000).optional(),
+  /** happens to this share of the calls */
+  rate: z.number().min(0).max(1).optional(),
+  mchid: z.string().optional(),
+  out_trade_no: z.string().optional(),
+}
+
+/** A fault by its name, or an error by its code or status alone: `SIGN_ERROR`, `429`, `USER_PAYING`. */
+const faultName = z.string().min(1)
+
+/**
+ * `POST /control/faults`. Fault names: see the lists above; an error may also be named by its code or its status in
+ * place of `error`.
+ */
+export const faultRequest = z
+  .strictObject({
+    operation: z.enum(['place', 'query', 'close', 'certificates', 'notify']),
+    fault: faultName,
+    ...common,
+  })
+  .superRefine((request, context) => {
+    if (readFault(request) === null) {
+      context.addIssue({ code: 'custom', path: ['fault'], message: `not a fault of ${request.operation}` })
+    }
+  })
+
+export type FaultRequest = z.input<typeof faultRequest>
+type Operation = FaultRequest['operation']
+export type CallOperation = Exclude<Operation, 'notify'>
+
+export interface ErrorAnswer {
+  status: number
+  code: string
+  message: string
+  number: number
+}
+
+interface Effect<Kind> {
+  kind: Kind
+  delay_ms: number
+  acted: boolean
+  error: ErrorAnswer | null
+}
+
+export type CallEffect = Effect<CallFault>
+export type NotifyEffect = Effect<NotifyFault>
+
+/** A fault as it stands. */
+export interface Fault {
+  fault_id: string
+  request: FaultRequest
+  times_left: number | null
+}
+
+function readFault(request: FaultRequest): { kind: string; error: ErrorAnswer | null } | null {
+  const names: readonly string[] =
+    request.operation === 'notify' ? notifyFaults : request.operation === 'query' ? queryFaults : callFaults
+  if (names.includes(request.fault) && request.fault !== 'error') return { kind: request.fault, error: null }
+  if (request.operation === 'notify') return null
+  if (request.fault === 'error') {
+    const known = refusalEntry(request.code ?? String(request.status ?? 500))
+    const base = known ?? { status: 400, code: 'PARAM_ERROR', message: '参数错误', number: 268435461 }
+    return { kind: 'error', error: overlay(base, request) }
+  }
+  const named = refusalEntry(request.fault)
+  return named === null ? null : { kind: 'error', error: overlay(named, request) }
+}
+
+function overlay(base: ErrorAnswer, request: FaultRequest): ErrorAnswer {
+  return {
+    status: request.status ?? base.status,
+    code: request.code ?? base.code,
+    message: request.message ?? base.message,
+    number: base.number,
+  }
+}
+
+/** What goes wrong, decided call by call. */
+export class Faults {
+  readonly #random: Random
+  readonly #faults = new Map<string, Fault>()
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  add(request: FaultRequest): Fault {
+    if (this.#faults.size >= 1_000) throw new RangeError('1,000 faults stand already')
+    const fault: Fault = { fault_id: randomUUID(), request, times_left: request.times ?? null }
+    this.#faults.set(fault.fault_id, fault)
+    return fault
+  }
+
+  list(): Fault[] {
+    return [...this.#faults.values()]
+  }
+
+  /** Removes one fault, or all; answers how many. */
+  remove(fault_id: string | null): number {
+    if (fault_id !== null) return this.#faults.delete(fault_id) ? 1 : 0
+    const count = this.#faults.size
+    this.#faults.clear()
+    return count
+  }
+
+  /** The fault that hits this call, if any; the oldest that matches. */
+  takeForCall(operation: CallOperation, mchid: string, out_trade_no: string | null): CallEffect | null {
+    return this.#take<CallFault>(operation, queryFaults, mchid, out_trade_no)
+  }
+
+  /** Whether this notification gets lost altogether: asked once, when it is made. */
+  takeLoss(mchid: string, out_trade_no: string | null): boolean {
+    return this.#take('notify', ['lose'], mchid, out_trade_no) !== null
+  }
+
+  /** What hits one delivery of a notification. */
+  takeForDelivery(mchid: string, out_trade_no: string | null): NotifyEffect | null {
+    const kinds = notifyFaults.filter((kind) => kind !== 'lose')
+    return this.#take<NotifyFault>('notify', kinds, mchid, out_trade_no)
+  }
+
+  #take<Kind extends string>(
+    operation: Operation,
+    kinds: readonly Kind[],
+    mchid: string,
+    out_trade_no: string | null,
+  ): Effect<Kind> | null {
+    for (const fault of this.#faults.values()) {
+      const { request } = fault
+      const read = readFault(request)
+      const kind = kinds.find((candidate) => candidate === read?.kind)
+      if (request.operation !== operation || read === null || kind === undefined) continue
+      if (request.mchid !== undefined && request.mchid !== mchid) continue
+      if (request.out_trade_no !== undefined && request.out_trade_no !== out_trade_no) continue
+      if (request.rate !== undefined && this.#random() >= request.rate) continue
+      if (fault.times_left !== null) {
+        fault.times_left -= 1
+        if (fault.times_left <= 0) this.#faults.delete(fault.fault_id)
+      }
+      return { kind, delay_ms: request.delay_ms ?? 1_000, acted: request.acted ?? false, error: read.error }
+    }
+    return null
+  }
+}

@@ -1,0 +1,169 @@
+import { constants, createPrivateKey, createPublicKey, generateKeyPair, randomBytes, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signing.ts'
+import type { Book, Merchant, PlatformCertificate, SignedWith, WeChatKey } from './book.ts'
+import type { Random } from './random.ts'
+import { randomDigits } from './random.ts'
+import { selfSignedCertificate } from './x509.ts'
+
+const makeKeyPair = promisify(generateKeyPair)
+const certificate_life_ms = 5 * 365 * 24 * 3_600_000
+
+export interface Signer {
+  serial_no: string
+  private_key: KeyObject
+}
+
+/** WeChat Pay's own keys: which one signs what, and new ones. */
+export class Keys {
+  readonly #book: Book
+  readonly #random: Random
+  readonly #now: () => number
+  readonly #parsed = new Map<string, KeyObject>()
+  #stranger: Promise<KeyObject> | null = null
+  #firstCertificate: Promise<PlatformCertificate> | null = null
+
+  constructor(book: Book, random: Random, now: () => number) {
+    this.#book = book
+    this.#random = random
+    this.#now = now
+  }
+
+  /** A key of this merchant's own, as its console would show it. */
+  async makeWeChatKey(mchid: string): Promise<WeChatKey> {
+    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
+    return {
+      id: `PUB_KEY_ID_01${mchid.padStart(10, '0')}${randomDigits(16)}`,
+      public_key: pair.publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+      private_key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    }
+  }
+
+  /** Puts a new platform certificate on the list; `share` of what certificates sign is signed with it from now on. */
+  async addCertificate(share: number): Promise<PlatformCertificate> {
+    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
+    const effective_time = Math.floor(this.#now() / 1000) * 1000
+    const validity = { effective_time, expire_time: effective_time + certificate_life_ms }
+    const made = selfSignedCertificate({ public_key: pair.publicKey, private_key: pair.privateKey }, validity)
+    const certificate: PlatformCertificate = {
+      serial_no: made.serial_no,
+      certificate: made.pem,
+      private_key: pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      ...validity,
+      share,
+      retired: false,
+    }
+    this.#book.keepCertificate(certificate)
+    return certificate
+  }
+
+  /** The certificates on the list, the newest last. There is always one. */
+  async certificates(): Promise<PlatformCertificate[]> {
+    const listed = this.#listed()
+    if (listed.length > 0) return listed
+    this.#firstCertificate ??= this.addCertificate(1)
+    await this.#firstCertificate
+    return this.#listed()
+  }
+
+  /**
+   * Who signs an answer: what the request's `Wechatpay-Serial` names when that is a public key of this merchant,
+   * else what its mode says (docs/wechat-pay.md §1.6).
+   */
+  async answerSigner(merchant: Merchant, requestedSerial: string): Promise<Signer> {
+    const named = merchant.wechat_keys.find((key) => key.id === requestedSerial)
+    if (named !== undefined && merchant.key_mode !== 'certificate') return this.#signerOf(named.id, named.private_key)
+    return merchant.key_mode === 'public_key' ? this.#publicKeySigner(merchant) : this.#certificateSigner()
+  }
+
+  /** Who signs a notification: in a migration, both kinds by the share that was set. */
+  async notificationSigner(merchant: Merchant): Promise<Signer> {
+    const byPublicKey =
+      merchant.key_mode === 'public_key' || (merchant.key_mode === 'both' && this.#random() < merchant.public_key_share)
+    return byPublicKey ? this.#publicKeySigner(merchant) : this.#certificateSigner()
+  }
+
+  /** A key that nobody was told of, for forgeries. */
+  async stranger(): Promise<KeyObject> {
+    this.#stranger ??= makeKeyPair('rsa', { modulusLength: 2048 }).then((pair) => pair.privateKey)
+    return this.#stranger
+  }
+
+  /** The key object of a PEM, parsed once. */
+  publicKey(pem: string): KeyObject {
+    return this.#parse(pem, createPublicKey)
+  }
+
+  #listed(): PlatformCertificate[] {
+    return [...this.#book.certificates.values()].filter((certificate) => !certificate.retired)
+  }
+
+  async #certificateSigner(): Promise<Signer> {
+    const listed = await this.certificates()
+    const newest = listed.at(-1)
+    const chosen = newest !== undefined && this.#random() < newest.share ? newest : (listed.at(-2) ?? newest)
+    if (chosen === undefined) throw new Error('there is no platform certificate')
+    return this.#signerOf(chosen.serial_no, chosen.private_key)
+  }
+
+  #publicKeySigner(merchant: Merchant): Signer {
+    const newest = merchant.wechat_keys.at(-1)
+    const older = merchant.wechat_keys.at(-2)
+    const chosen = older !== undefined && this.#random() >= merchant.newest_share ? older : newest
+    if (chosen === undefined) throw new Error(`merchant ${merchant.mchid} has no WeChat Pay public key`)
+    return this.#signerOf(chosen.id, chosen.private_key)
+  }
+
+  #signerOf(serial_no: string, pem: string): Signer {
+    return { serial_no, private_key: this.#parse(pem, createPrivateKey) }
+  }
+
+  #parse(pem: string, create: (pem: string) => KeyObject): KeyObject {
+    const known = this.#parsed.get(pem)
+    if (known !== undefined) return known
+    const key = create(pem)
+    if (this.#parsed.size > 10_000) this.#parsed.clear()
+    this.#parsed.set(pem, key)
+    return key
+  }
+}
+
+/**
+ * The five headers of a signed answer or notification (docs/wechat-pay.md §1.4). Signing runs on the thread pool, so
+ * that hundreds of signatures a second leave the event loop free. `key` null makes a probe.
+ */
+export async function signedHeaders(
+  body: string,
+  signature: { serial_no: string; key: KeyObject | null; timestamp: number },
+): Promise<Record<string, string>> {
+  const nonce = freshNonce()
+  const message = responseMessage({ timestamp: signature.timestamp, nonce, body })
+  return {
+    'Wechatpay-Timestamp': String(signature.timestamp),
+    'Wechatpay-Nonce': nonce,
+    'Wechatpay-Serial': signature.serial_no,
+    'Wechatpay-Signature': signature.key === null ? probeSignature() : await signInPool(message, signature.key),
+    'Wechatpay-Signature-Type': signatureType,
+  }
+}
+
+/** The key with which a message signed in this way is signed; null for a probe. */
+export async function keyFor(signed_with: SignedWith, signer: Signer, keys: Keys): Promise<KeyObject | null> {
+  if (signed_with === 'probe') return null
+  return signed_with === 'real' ? signer.private_key : keys.stranger()
+}
+
+/** What a probe carries: the prefix and something of a signature's length (docs/wechat-pay.md §1.5). */
+function probeSignature(): string {
+  return probePrefix + randomBytes(256).toString('base64')
+}
+
+function signInPool(message: Buffer, key: KeyObject): Promise<string> {
+  return new Promise((resolve, reject) => {
+    sign('sha256', message, { key, padding: constants.RSA_PKCS1_PADDING }, (error, signature) => {
+      if (error) reject(error)
+      else resolve(signature.toString('base64'))
+    })
+  })
+}

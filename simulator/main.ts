@@ -1,0 +1,117 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import type { z } from 'zod'
+import { createApp } from './app.ts'
+import { Book } from './book.ts'
+import { Calls } from './calls.ts'
+import { Control } from './control.ts'
+import { Faults } from './faults.ts'
+import { Gateway } from './gateway.ts'
+import { Keys } from './keys.ts'
+import { createLogger, silentLogger } from '../runtime/logger.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { closeOnSignal } from '../runtime/shutdown.ts'
+import { Notifier } from './notifier.ts'
+import { Payer } from './payer.ts'
+import { Payments } from './payments.ts'
+import { Phone } from './phone.ts'
+import { seededRandom } from './random.ts'
+import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
+import type { settingsSchema, SimulatorSettings } from './settings.ts'
+import { memoryStorage, openStorage } from './storage.ts'
+
+export interface Simulator {
+  /** `http://host:port`, without a slash at the end */
+  url: string
+  settings: SimulatorSettings
+  /** the control side without HTTP, for whoever shares the process */
+  control: Control
+  /** delivers all notifications that are due by `now()`, for clocks that skip */
+  runDue(): Promise<void>
+  /** ends listening, cuts what is held open, and leaves unsent notifications in the book for the next start */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a WeChat Pay. Nothing is shared between two of them in one process, and nothing of the process is touched.
+ * Throws SettingsError, and the operating system's error when the port is taken.
+ */
+export async function startSimulator(
+  given: z.input<typeof settingsSchema> = {},
+  surroundings: { now?: () => number; logger?: Logger } = {},
+): Promise<Simulator> {
+  const settings = completeSettings(given)
+  const now = surroundings.now ?? Date.now
+  const logger = surroundings.logger ?? silentLogger
+  const random = seededRandom(settings.seed)
+  const { storage, entries } =
+    settings.data_dir === null ? { storage: memoryStorage, entries: [] } : openStorage(settings.data_dir)
+  const book = new Book(storage, entries, settings)
+  const keys = new Keys(book, random, now)
+  const faults = new Faults(random)
+  const calls = new Calls()
+  const payments = new Payments(book, settings, now)
+  const notifier = new Notifier({ book, keys, faults, settings, random, now, logger })
+  const payer = new Payer({ book, payments, notifier, settings, now })
+  const gateway = new Gateway({ book, keys, faults, payments, payer, calls, settings, random, now, logger })
+  const control = new Control({ book, keys, faults, notifier, payer, calls, now })
+  const phone = new Phone({ book, payer, now })
+  const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
+  const handle = app.callback()
+  const server = createServer((request, response) => void handle(request, response))
+  server.keepAliveTimeout = 8_000 // as real answers say: `Keep-Alive: timeout=8`
+  try {
+    await listen(server, settings)
+  } catch (error) {
+    book.close()
+    throw error
+  }
+  notifier.start()
+  const url = addressOf(server, settings.host)
+  logger.info('simulator ready', { url, data_dir: settings.data_dir })
+  return {
+    url,
+    settings,
+    control,
+    runDue: () => notifier.runDue(),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await notifier.stop()
+      await closed
+      book.close()
+    },
+  }
+}
+
+function listen(server: Server, { host, port }: SimulatorSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function addressOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Runs a simulator of its own process, set by `SIMULATOR_…`; keeps its book in `.weft/simulator` unless told. */
+async function main(): Promise<void> {
+  const log = createLogger({ level: 'info', service: 'simulator' })
+  try {
+    const settings = settingsFromEnvironment({ SIMULATOR_DATA_DIR: '.weft/simulator', ...process.env })
+    const simulator = await startSimulator(settings, { logger: log })
+    closeOnSignal([{ name: 'simulator', limit_ms: 5_000, close: () => simulator.close() }], log)
+  } catch (error) {
+    log.error(error instanceof SettingsError ? error.message : 'the simulator could not start', { error })
+    process.exitCode = 1
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

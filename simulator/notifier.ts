@@ -1,0 +1,300 @@
+import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, request } from 'undici'
+import type { Attempt, Book, Merchant, Notification, SignedWith } from './book.ts'
+import { deliveryHeaders, envelope } from './envelope.ts'
+import type { News } from './envelope.ts'
+import type { Faults, NotifyEffect } from './faults.ts'
+import { keyFor, signedHeaders } from './keys.ts'
+import type { Keys } from './keys.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Random } from './random.ts'
+import type { SimulatorSettings } from './settings.ts'
+
+const s = 1_000
+const m = 60 * s
+const h = 60 * m
+
+/** Delays between deliveries (docs/wechat-pay.md §4.6), 24 h 4 min in all. */
+export const retry_delays_ms = [
+  15 * s,
+  15 * s,
+  30 * s,
+  3 * m,
+  10 * m,
+  20 * m,
+  30 * m,
+  30 * m,
+  30 * m,
+  60 * m,
+  3 * h,
+  3 * h,
+  3 * h,
+  6 * h,
+  6 * h,
+] as const
+
+/** How a notification departs from the ordinary; nothing given is the ordinary one. */
+export interface Departure {
+  id?: string | undefined
+  /** the bytes to send in place of an envelope */
+  body?: string | undefined
+  /** another APIv3 key than the merchant's */
+  encrypt_with?: string | undefined
+  /** the first delivery leaves so much later */
+  delay_ms?: number | undefined
+  /** never sent at all */
+  lost?: boolean | undefined
+  /** delivered once only, whatever the answer */
+  once?: boolean | undefined
+  difference?: Notification['difference'] | undefined
+}
+
+export interface NotifierTools {
+  book: Book
+  keys: Keys
+  faults: Faults
+  settings: SimulatorSettings
+  random: Random
+  now: () => number
+  logger: Logger
+}
+
+/**
+ * Sends notifications and sends them again by the real table, each delivery signed anew over the same bytes. What is
+ * still to be sent is in the book, so a restart goes on where it was. No receiver can make it throw.
+ */
+export class Notifier {
+  readonly #tools: NotifierTools
+  readonly #agent: Agent
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #underWay = new Map<string, Promise<void>>()
+  readonly #waiting: (() => void)[] = []
+  readonly #stopping = new AbortController()
+  #sending = 0
+
+  constructor(tools: NotifierTools) {
+    this.#tools = tools
+    // without keep-alive, because real deliveries come with `Connection: close`
+    this.#agent = new Agent({ pipelining: 0, connect: { timeout: tools.settings.notify_answer_limit_ms } })
+    setMaxListeners(0, this.#stopping.signal)
+  }
+
+  /** Takes up what was still to be sent when the simulator stopped. */
+  start(): void {
+    for (const notification of this.#tools.book.notifications.values()) this.#schedule(notification)
+  }
+
+  /** Writes a notification down and sends it, now or when its departure says. */
+  send(news: News, departure: Departure = {}): Notification {
+    const { book, now, settings, faults } = this.#tools
+    const { mchid, apiv3_key } = news.merchant
+    const key = departure.encrypt_with ?? apiv3_key
+    const head = { id: departure.id ?? randomUUID(), create_time: now() }
+    const lost = departure.lost === true || faults.takeLoss(mchid, news.out_trade_no)
+    const reachable = isDeliverable(news.url, settings.notify_http) && (key !== null || departure.body !== undefined)
+    const state = lost ? 'lost' : reachable ? 'waiting' : 'undeliverable'
+    const deliveries = settings.notify_deliveries === 'first_and_15' ? 16 : 15
+    const notification: Notification = {
+      ...head,
+      mchid,
+      event_type: news.event_type,
+      out_trade_no: news.out_trade_no,
+      transaction_id: news.transaction_id,
+      url: news.url,
+      body: departure.body ?? (key === null ? '' : envelope(head, news, key)),
+      state,
+      next_time: state === 'waiting' ? head.create_time + (departure.delay_ms ?? 0) : null,
+      tries: 0,
+      max_tries: departure.once === true ? 1 : deliveries,
+      attempts: [],
+      difference: departure.difference ?? {},
+    }
+    book.keepNotification(notification)
+    this.#schedule(notification)
+    return notification
+  }
+
+  /** One more delivery by hand, outside the table; settled when its answer is in the book. */
+  async resend(id: string): Promise<void> {
+    await this.#underWay.get(id)
+    await this.#run(id, 'by_hand')
+  }
+
+  /** Makes the delivery that is due next without waiting for its time; settled when its answer is in the book. */
+  async sendNow(id: string): Promise<void> {
+    await this.#run(id, 'by_table')
+  }
+
+  /** Delivers all that is due by the clock, for clocks that skip; settled when the answers are in the book. */
+  async runDue(): Promise<void> {
+    const now = this.#tools.now()
+    const due = [...this.#tools.book.notifications.values()].filter(
+      ({ next_time }) => next_time !== null && next_time <= now,
+    )
+    await Promise.all(due.map(({ id }) => this.#run(id, 'by_table')))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+    for (const go of this.#waiting.splice(0)) go()
+    await Promise.allSettled(this.#underWay.values())
+    await this.#agent.destroy()
+  }
+
+  #schedule({ id, next_time }: Notification): void {
+    clearTimeout(this.#timers.get(id))
+    this.#timers.delete(id)
+    if (next_time === null || this.#stopping.signal.aborted) return
+    const delay_ms = Math.max(0, next_time - this.#tools.now())
+    const timer = setTimeout(() => void this.#run(id, 'by_table'), Math.min(delay_ms, longest_timer_ms))
+    this.#timers.set(id, timer)
+  }
+
+  /** Deliveries of one notification never overlap; a second caller waits for the one under way. */
+  async #run(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
+    const running = this.#underWay.get(id)
+    if (running !== undefined) return running
+    clearTimeout(this.#timers.get(id))
+    this.#timers.delete(id)
+    const run = this.#deliver(id, occasion)
+      .catch((error: unknown) => this.#tools.logger.error('a notification could not be sent', { id, error }))
+      .finally(() => this.#underWay.delete(id))
+    this.#underWay.set(id, run)
+    return run
+  }
+
+  async #deliver(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
+    await this.#takeTurn()
+    try {
+      const before = this.#tools.book.notifications.get(id)
+      const merchant = before && this.#tools.book.merchants.get(before.mchid)
+      if (before === undefined || merchant === undefined || this.#stopping.signal.aborted) return
+      const started = this.#tools.now()
+      const attempts = await this.#attempt(before, merchant)
+      if (this.#stopping.signal.aborted) return // not recorded, so that the next start sends it
+      const after = afterAttempts(before, attempts, { occasion, started, time_scale: this.#tools.settings.time_scale })
+      this.#tools.book.keepNotification(after)
+      this.#schedule(after)
+    } finally {
+      this.#sending -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #takeTurn(): Promise<void> {
+    while (this.#sending >= this.#tools.settings.notify_concurrency && !this.#stopping.signal.aborted) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    this.#sending += 1
+  }
+
+  /** One delivery, which a story or fault may double, delay, drop or sign wrongly. */
+  async #attempt(notification: Notification, merchant: Merchant): Promise<Attempt[]> {
+    const { faults, keys } = this.#tools
+    const effect = faults.takeForDelivery(notification.mchid, notification.out_trade_no)
+    if (effect?.kind === 'slow') await this.#pause(effect.delay_ms)
+    const signed_with = this.#signedWith(notification, effect)
+    const signer = await keys.notificationSigner(merchant)
+    const serial_no = notification.difference.serial_no ?? signer.serial_no
+    const time = this.#tools.now()
+    if (effect?.kind === 'drop') {
+      return [{ time, serial_no, signed_with, status: null, error: 'dropped', answer: null, duration_ms: 0 }]
+    }
+    const key = await keyFor(signed_with, signer, keys)
+    const copies = effect?.kind === 'duplicate' ? 3 : (notification.difference.copies ?? 1)
+    const timestamp = Math.floor(time / 1000) + (notification.difference.timestamp_offset_s ?? 0)
+    const sends = Array.from({ length: copies }, async (_, age_s) => {
+      const signature = { serial_no, key, timestamp: timestamp - age_s }
+      const answer = await this.#post(notification, await signedHeaders(notification.body, signature))
+      return { time, serial_no, signed_with, ...answer }
+    })
+    return Promise.all(sends)
+  }
+
+  /** Repeats of a probed notification are not probed again (docs/wechat-pay.md §1.5). */
+  #signedWith(notification: Notification, effect: NotifyEffect | null): SignedWith {
+    if (effect?.kind === 'wrong_signature') return 'other'
+    if (effect?.kind === 'probe') return 'probe'
+    if (notification.difference.sign_with !== undefined) return notification.difference.sign_with
+    const { settings, random } = this.#tools
+    return notification.attempts.at(-1)?.signed_with !== 'probe' && random() < settings.probe_rate ? 'probe' : 'real'
+  }
+
+  async #pause(delay_ms: number): Promise<void> {
+    await sleep(delay_ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+  }
+
+  async #post(
+    notification: Notification,
+    signature: Record<string, string>,
+  ): Promise<Pick<Attempt, 'status' | 'error' | 'answer' | 'duration_ms'>> {
+    const started = performance.now()
+    const duration_ms = (): number => Math.round(performance.now() - started)
+    const limit = AbortSignal.timeout(this.#tools.settings.notify_answer_limit_ms)
+    try {
+      const response = await request(notification.url, {
+        dispatcher: this.#agent,
+        method: 'POST',
+        headers: deliveryHeaders(signature, notification.difference.headers ?? {}),
+        body: notification.body,
+        signal: AbortSignal.any([limit, this.#stopping.signal]),
+      })
+      const answer = await beginning(response.body)
+      return { status: response.statusCode, error: null, answer, duration_ms: duration_ms() }
+    } catch (error) {
+      const reason = limit.aborted ? 'no answer in time' : error instanceof Error ? error.message : String(error)
+      return { status: null, error: reason, answer: null, duration_ms: duration_ms() }
+    }
+  }
+}
+
+const longest_timer_ms = 2 ** 31 - 1
+const accepted = [200, 204]
+
+/** The notification after a delivery: done, given up, or due again by the table. */
+function afterAttempts(
+  before: Notification,
+  attempts: Attempt[],
+  run: { occasion: 'by_table' | 'by_hand'; started: number; time_scale: number },
+): Notification {
+  const all = [...before.attempts, ...attempts].slice(-attempts_kept)
+  if (attempts.some(({ status }) => status !== null && accepted.includes(status))) {
+    const tries = before.tries + (run.occasion === 'by_table' ? 1 : 0)
+    return { ...before, state: 'delivered', next_time: null, tries, attempts: all }
+  }
+  if (run.occasion === 'by_hand') return { ...before, attempts: all }
+  const tries = before.tries + 1
+  const delay_ms = retry_delays_ms[tries - 1]
+  if (tries >= before.max_tries || delay_ms === undefined) {
+    return { ...before, state: 'given_up', next_time: null, tries, attempts: all }
+  }
+  return { ...before, next_time: run.started + delay_ms / run.time_scale, tries, attempts: all }
+}
+
+const attempts_kept = 100
+
+/** WeChat Pay sends nothing to an address with a query, nor to plain http (docs/wechat-pay.md §4.1). */
+function isDeliverable(url: string, plain_http: SimulatorSettings['notify_http']): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, search, hostname } = new URL(url)
+  if (search !== '') return false
+  if (protocol === 'https:') return true
+  if (protocol !== 'http:' || plain_http === 'never') return false
+  return plain_http === 'always' || /^(127(\.\d+){3}|\[::1\]|localhost)$/.test(hostname)
+}
+
+/** The first 1,024 characters of an answer; the rest is not wanted. */
+async function beginning(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length >= 1_024) break
+  }
+  return Buffer.concat(chunks).toString('utf8').slice(0, 1_024)
+}

@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { beijingDay } from '../domain/calendar.ts'
+import type { ArmedPayment, Book, Merchant, Notification, Order, Payment } from './book.ts'
+import { ControlError } from './refusal.ts'
+import type { Departure, Notifier } from './notifier.ts'
+import type { Payments } from './payments.ts'
+import { randomDigits } from './random.ts'
+import type { SimulatorSettings } from './settings.ts'
+
+export const stories = [
+  /** pays, and all goes well */
+  'pay',
+  /** pays; the notification is never sent */
+  'lose_notification',
+  /** pays; the notification comes three times at once, the latest signed first */
+  'notify_three_times',
+  /** pays; the notification leaves `delay_ms` later, or a minute by the simulator's time scale */
+  'notify_late',
+  /** pays exactly while the next close call is under way: that close is refused, because the order is paid */
+  'pay_while_closing',
+  /** pays after the next close call was received and before it takes effect; the close is never answered */
+  'pay_after_close_sent',
+  /** WeChat takes the money although the order is closed: its own race; the order is paid afterwards */
+  'pay_after_close',
+  /** a notification of a second transaction for a paid order */
+  'second_payment',
+  /** the amount taken is `amount.total`, or one fen more than ordered */
+  'wrong_amount',
+  /** nobody pays; a notification signed by a stranger's key says somebody did */
+  'forge_notification',
+  /** looks at the amount and leaves */
+  'cancel',
+] as const
+
+export type Story = (typeof stories)[number]
+
+/** `POST /control/pay`: which order, by number or by its code, and what happens. */
+export const payRequest = z
+  .strictObject({
+    mchid: z.string().optional(),
+    out_trade_no: z.string().optional(),
+    code_url: z.string().optional(),
+    story: z.enum(stories).default('pay'),
+    payer_openid: z.string().min(1).max(128).optional(),
+    coupon: z.strictObject({ nocash_amount: z.int().nonnegative() }).optional(),
+    amount: z.strictObject({ total: z.int().positive() }).optional(),
+    delay_ms: z.int().min(0).max(86_400_000).optional(),
+  })
+  .refine(({ mchid, out_trade_no, code_url }) => code_url !== undefined || (mchid && out_trade_no), {
+    message: 'name the order by mchid and out_trade_no, or by code_url',
+  })
+
+export type PayRequest = z.input<typeof payRequest>
+
+export interface PayAnswer {
+  story: Story
+  mchid: string
+  out_trade_no: string
+  /** `armed`: the payment comes with the next close call, under this transaction_id */
+  outcome: 'paid' | 'armed' | 'forged' | 'cancelled'
+  /** null when nothing is paid; of a forgery, the transaction it invents */
+  transaction_id: string | null
+  notification_id: string | null
+}
+
+/** The payer: what a person with a phone can do, and what WeChat Pay then does. */
+export class Payer {
+  readonly #book: Book
+  readonly #payments: Payments
+  readonly #notifier: Notifier
+  readonly #settings: SimulatorSettings
+  readonly #now: () => number
+
+  constructor(tools: {
+    book: Book
+    payments: Payments
+    notifier: Notifier
+    settings: SimulatorSettings
+    now: () => number
+  }) {
+    this.#book = tools.book
+    this.#payments = tools.payments
+    this.#notifier = tools.notifier
+    this.#settings = tools.settings
+    this.#now = tools.now
+  }
+
+  /** The order a code or number names. Throws ControlError when there is none. */
+  find(named: { mchid?: string | undefined; out_trade_no?: string | undefined; code_url?: string | undefined }): Order {
+    const order =
+      named.code_url === undefined
+        ? this.#book.findOrder(named.mchid ?? '', named.out_trade_no ?? '', this.#now())
+        : this.#book.findOrderByCode(named.code_url, this.#now())
+    if (order === null) throw new ControlError(404, 'ORDER_NOT_EXIST', 'there is no such order')
+    return order
+  }
+
+  /** Why nobody can pay with this code now, or null. `payer_openid` decides whose fault a paid order is. */
+  hindrance(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
+    const now = this.#now()
+    if (order.trade_state === 'CLOSED') return new ControlError(409, 'ORDER_CLOSED', 'the order is closed')
+    if (order.trade_state !== 'NOTPAY') {
+      const payment = this.#book.payments.get(order.transaction_id ?? '')
+      return payer_openid !== null && payment?.openid !== payer_openid
+        ? new ControlError(409, 'PAID_BY_ANOTHER', 'somebody else has paid this order')
+        : new ControlError(409, 'ORDER_PAID', 'the order is paid already')
+    }
+    if (code_url !== order.code_url)
+      return new ControlError(409, 'CODE_DEAD', 'a newer code took the place of this one')
+    if (now > order.time_expire) return new ControlError(409, 'ORDER_EXPIRED', 'the time to pay is over')
+    if (now - order.code_time >= this.#settings.code_life_ms) {
+      return new ControlError(409, 'CODE_EXPIRED', 'the code is older than two hours')
+    }
+    return null
+  }
+
+  /** Tells a story. Throws ControlError when a payer could not do that. */
+  pay(request: z.infer<typeof payRequest>): PayAnswer {
+    const order = this.find(request)
+    const merchant = this.#merchantOf(order)
+    const openid = request.payer_openid ?? openidFor(order.appid, order.mchid)
+    const answer = { story: request.story, mchid: order.mchid, out_trade_no: order.out_trade_no }
+    if (request.story === 'second_payment') return { ...answer, ...this.#payAgain(order, merchant, openid) }
+    if (request.story === 'pay_after_close') {
+      if (order.trade_state !== 'CLOSED') throw new ControlError(409, 'ORDER_NOT_CLOSED', 'the order is not closed')
+    } else {
+      const hindrance = this.hindrance(order, request.code_url ?? order.code_url, request.payer_openid ?? null)
+      if (hindrance !== null) throw hindrance
+    }
+    const nocash_amount = request.coupon?.nocash_amount ?? 0
+    const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
+    if (nocash_amount > total) throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
+    const payment = this.#newPayment(order, { openid, total, nocash_amount })
+    const { transaction_id } = payment
+    switch (request.story) {
+      case 'cancel':
+        if (order.armed !== null) this.#book.keepOrder({ ...order, armed: null })
+        return { ...answer, outcome: 'cancelled', transaction_id: null, notification_id: null }
+      case 'pay_while_closing':
+      case 'pay_after_close_sent':
+        this.#book.keepOrder({ ...order, armed: { story: request.story, transaction_id, openid, nocash_amount } })
+        return { ...answer, outcome: 'armed', transaction_id, notification_id: null }
+      case 'forge_notification': {
+        const forgery = { once: true, difference: { sign_with: 'other' as const } }
+        const { id } = this.#tell(order, merchant, payment, forgery)
+        return { ...answer, outcome: 'forged', transaction_id, notification_id: id }
+      }
+      case 'pay':
+      case 'lose_notification':
+      case 'notify_three_times':
+      case 'notify_late':
+      case 'pay_after_close':
+      case 'wrong_amount': {
+        const { id } = this.#settle(order, merchant, payment, this.#departureOf(request))
+        return { ...answer, outcome: 'paid', transaction_id, notification_id: id }
+      }
+    }
+  }
+
+  /** The payer who waited for a close call pays now, whatever the clock says: the call found the order unpaid. */
+  payArmed(order: Order, armed: ArmedPayment): void {
+    const payment = {
+      ...this.#newPayment(order, { ...armed, total: order.total }),
+      transaction_id: armed.transaction_id,
+    }
+    this.#settle(order, this.#merchantOf(order), payment, {})
+  }
+
+  #payAgain(
+    order: Order,
+    merchant: Merchant,
+    openid: string,
+  ): Pick<PayAnswer, 'outcome' | 'transaction_id' | 'notification_id'> {
+    if (order.transaction_id === null) throw new ControlError(409, 'ORDER_NOT_PAID', 'nobody has paid it a first time')
+    const payment = this.#newPayment(order, { openid, total: order.total, nocash_amount: 0 })
+    this.#book.keepPayment(payment)
+    const { id } = this.#tell(order, merchant, payment, {})
+    return { outcome: 'paid', transaction_id: payment.transaction_id, notification_id: id }
+  }
+
+  #settle(order: Order, merchant: Merchant, payment: Payment, departure: Departure): Notification {
+    const paid: Order = { ...order, trade_state: 'SUCCESS', transaction_id: payment.transaction_id, armed: null }
+    this.#book.keepPayment(payment)
+    this.#book.keepOrder(paid)
+    return this.#tell(paid, merchant, payment, departure)
+  }
+
+  #tell(order: Order, merchant: Merchant, payment: Payment, departure: Departure): Notification {
+    const news = {
+      merchant,
+      event_type: 'TRANSACTION.SUCCESS',
+      plaintext: JSON.stringify(this.#payments.view(order, payment)),
+      out_trade_no: order.out_trade_no,
+      transaction_id: payment.transaction_id,
+      url: order.notify_url,
+    }
+    return this.#notifier.send(news, departure)
+  }
+
+  #departureOf(request: z.infer<typeof payRequest>): Departure {
+    if (request.story === 'lose_notification') return { lost: true }
+    if (request.story === 'notify_three_times') return { difference: { copies: 3 } }
+    if (request.story === 'notify_late') {
+      return { delay_ms: request.delay_ms ?? 60_000 / this.#settings.time_scale }
+    }
+    return request.delay_ms === undefined ? {} : { delay_ms: request.delay_ms }
+  }
+
+  #newPayment(order: Order, paid: { openid: string; total: number; nocash_amount: number }): Payment {
+    const now = this.#now()
+    return {
+      transaction_id: `4200${randomDigits(6)}${beijingDay(now).replaceAll('-', '')}${randomDigits(10)}`,
+      mchid: order.mchid,
+      out_trade_no: order.out_trade_no,
+      openid: paid.openid,
+      total: paid.total,
+      currency: order.currency,
+      nocash_amount: paid.nocash_amount,
+      bank_type: 'OTHERS',
+      success_time: now,
+    }
+  }
+
+  #merchantOf(order: Order): Merchant {
+    const merchant = this.#book.merchants.get(order.mchid)
+    if (merchant === undefined) throw new ControlError(404, 'MCH_NOT_EXISTS', 'the merchant is not registered')
+    return merchant
+  }
+}
+
+/** The openid of the one phone at hand: an openid belongs to an appid, so it differs by appid. */
+function openidFor(appid: string, mchid: string): string {
+  return `o${createHash('sha256').update(`${appid}/${mchid}`).digest('base64url').replaceAll(/[-_]/g, 'x').slice(0, 27)}`
+}

@@ -1,0 +1,257 @@
+import { out_trade_no_pattern } from '../domain/number.ts'
+import { milliseconds, wechatTime } from '../domain/calendar.ts'
+import type { ArmedPayment, Book, Merchant, Order, Payment, TradeState } from './book.ts'
+import { randomLetters } from './random.ts'
+import { Refusal } from './refusal.ts'
+import type { PlaceBody } from './requests.ts'
+import { closeBody, placeBody, readBody, required, ruleRefusal } from './requests.ts'
+import type { SimulatorSettings } from './settings.ts'
+
+const minute_ms = 60_000
+const day_ms = 24 * 60 * minute_ms
+const dead_codes_kept = 50
+
+/** What a call is answered with; `hang` never answers, because the story wants the answer lost. */
+export type Outcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
+
+/** Lets a payer pay who was waiting for exactly this close call. */
+export type PayArmed = (order: Order, armed: ArmedPayment) => void
+
+/** Placing, querying and closing: the rules of docs/wechat-pay.md §2.1–2.3. All of it throws Refusal. */
+export class Payments {
+  readonly #book: Book
+  readonly #settings: SimulatorSettings
+  readonly #now: () => number
+
+  constructor(book: Book, settings: SimulatorSettings, now: () => number) {
+    this.#book = book
+    this.#settings = settings
+    this.#now = now
+  }
+
+  /** Places a Native order, or gives an unpaid one a new code, which kills the old. */
+  place(merchant: Merchant, bytes: Buffer): Outcome {
+    const body = readBody(bytes, placeBody, this.#settings.null_fields)
+    assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
+    if (!merchant.appids.includes(body.appid)) throw new Refusal('APPID_MCHID_NOT_MATCH')
+    const now = this.#now()
+    const order = this.#book.findOrder(merchant.mchid, body.out_trade_no, now)
+    const placed = order === null ? this.#newOrder(body, now) : this.#placeAgain(order, body, now)
+    this.#book.keepOrder(placed)
+    return { kind: 'answer', status: 200, body: { code_url: placed.code_url } }
+  }
+
+  query(merchant: Merchant, out_trade_no: string, search: URLSearchParams, sees: 'truth' | 'before_payment'): Outcome {
+    assertNumber(out_trade_no)
+    assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
+    const order = this.#book.findOrder(merchant.mchid, out_trade_no, this.#now())
+    if (order === null) throw new Refusal('ORDER_NOT_EXIST')
+    const before = order.close_time === null ? 'NOTPAY' : 'CLOSED'
+    const seen: Order = sees === 'truth' || !order.transaction_id ? order : { ...order, trade_state: before }
+    return { kind: 'answer', status: 200, body: this.view(seen, this.#paymentOf(seen)) }
+  }
+
+  queryTransaction(
+    merchant: Merchant,
+    transaction_id: string,
+    search: URLSearchParams,
+    sees: 'truth' | 'before_payment',
+  ): Outcome {
+    assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
+    const payment = this.#book.payments.get(transaction_id)
+    if (payment?.mchid !== merchant.mchid || sees === 'before_payment') throw new Refusal('ORDER_NOT_EXIST')
+    const order = this.#book.findOrder(merchant.mchid, payment.out_trade_no, this.#now())
+    if (order === null) throw new Refusal('ORDER_NOT_EXIST')
+    return { kind: 'answer', status: 200, body: this.view(order, payment) }
+  }
+
+  /** Closes; repeatable. A payer armed for this very call pays between the check and the answer. */
+  close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): Outcome {
+    assertNumber(out_trade_no)
+    const body = readBody(bytes, closeBody, this.#settings.null_fields)
+    assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
+    const now = this.#now()
+    const order = this.#book.findOrder(merchant.mchid, out_trade_no, now)
+    if (order === null) {
+      if (this.#settings.close_unknown === 'ORDER_NOT_EXIST') throw new Refusal('ORDER_NOT_EXIST')
+      return { kind: 'answer', status: 204 }
+    }
+    if (order.trade_state === 'CLOSED') return { kind: 'answer', status: 204 }
+    if (order.trade_state !== 'NOTPAY') throw this.#closePaid()
+    if (this.#settings.close_early === 'refuse' && now - order.create_time < 5 * minute_ms) {
+      throw new Refusal('INVALID_REQUEST', { message: '订单生成后不能马上调用关单接口，最短间隔为5分钟' })
+    }
+    if (order.armed !== null) {
+      const { armed } = order
+      payArmed(order, armed)
+      if (armed.story === 'pay_after_close_sent') return { kind: 'hang' }
+      throw this.#closePaid()
+    }
+    this.#book.keepOrder({ ...order, trade_state: 'CLOSED', close_time: now })
+    return { kind: 'answer', status: 204 }
+  }
+
+  /** The order as a query and a payment's notification tell it (docs/wechat-pay.md §2.2, §4.3). */
+  view(order: Order, payment: Payment | null): object {
+    const state = payment !== null && order.trade_state === 'NOTPAY' ? 'SUCCESS' : order.trade_state
+    const head = {
+      appid: order.appid,
+      mchid: order.mchid,
+      out_trade_no: order.out_trade_no,
+      trade_state: state,
+      trade_state_desc: descriptions[state],
+      ...(order.attach !== null && { attach: order.attach }),
+      ...(order.device_id !== null && { scene_info: { device_id: order.device_id } }),
+    }
+    if (payment === null) {
+      if (this.#settings.amount_when_unpaid === 'absent') return head
+      return { ...head, amount: { total: order.total, currency: order.currency } }
+    }
+    return {
+      ...head,
+      ...(order.attach === null && this.#settings.attach_when_none === 'empty' && { attach: '' }),
+      ...paidView(payment),
+    }
+  }
+
+  #paymentOf(order: Order): Payment | null {
+    const paid = order.trade_state === 'SUCCESS' || order.trade_state === 'REFUND'
+    return paid && order.transaction_id !== null ? (this.#book.payments.get(order.transaction_id) ?? null) : null
+  }
+
+  #newOrder(body: PlaceBody, now: number): Order {
+    const end = now + this.#settings.time_expire_days * day_ms
+    const asked = body.time_expire === undefined ? end : milliseconds(body.time_expire)
+    return {
+      mchid: body.mchid,
+      out_trade_no: body.out_trade_no,
+      appid: body.appid,
+      description: body.description,
+      attach: body.attach ?? null,
+      notify_url: body.notify_url,
+      total: body.amount.total,
+      currency: body.amount.currency ?? 'CNY',
+      device_id: body.scene_info?.device_id ?? null,
+      parameters: parametersOf(body),
+      create_time: now,
+      time_expire: Math.min(Math.max(asked, now + minute_ms), end),
+      code_url: freshCode(),
+      code_time: now,
+      dead_codes: [],
+      trade_state: 'NOTPAY',
+      transaction_id: null,
+      close_time: null,
+      armed: null,
+    }
+  }
+
+  #placeAgain(order: Order, body: PlaceBody, now: number): Order {
+    if (order.trade_state === 'CLOSED') throw new Refusal('ORDER_CLOSED')
+    if (order.trade_state !== 'NOTPAY') {
+      const code = this.#settings.place_paid
+      throw new Refusal(code, {
+        message: '该订单已支付',
+        number: 268498689,
+        ...(code === 'ORDER_PAID' && { status: 403 }),
+      })
+    }
+    if (order.parameters !== parametersOf(body)) {
+      if (this.#settings.place_mismatch === 'OUT_TRADE_NO_USED') throw new Refusal('OUT_TRADE_NO_USED')
+      throw new Refusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
+    }
+    const dead_codes = [...order.dead_codes, order.code_url].slice(-dead_codes_kept)
+    return { ...order, code_url: freshCode(), code_time: now, dead_codes }
+  }
+
+  #closePaid(): Refusal {
+    if (this.#settings.close_paid === 'ORDERPAID') return new Refusal('ORDERPAID')
+    return new Refusal('ORDER_PAID', this.#settings.close_paid === 'ORDER_PAID_403' ? { status: 403 } : {})
+  }
+}
+
+const descriptions: Record<TradeState, string> = {
+  NOTPAY: '订单未支付',
+  SUCCESS: '支付成功',
+  REFUND: '订单发生过退款',
+  CLOSED: '订单已关闭',
+}
+
+function paidView(payment: Payment): object {
+  const { total, currency, nocash_amount } = payment
+  return {
+    transaction_id: payment.transaction_id,
+    trade_type: 'NATIVE',
+    bank_type: payment.bank_type,
+    success_time: wechatTime(payment.success_time),
+    payer: { openid: payment.openid },
+    amount: { total, payer_total: total - nocash_amount, currency, payer_currency: currency },
+    ...(nocash_amount > 0 && {
+      promotion_detail: [
+        {
+          coupon_id: `1${payment.transaction_id.slice(-10)}`,
+          name: '商户代金券',
+          scope: 'GLOBAL',
+          type: 'NOCASH',
+          amount: nocash_amount,
+          stock_id: '9856000',
+          wechatpay_contribute: 0,
+          merchant_contribute: nocash_amount,
+          other_contribute: 0,
+          currency,
+        },
+      ],
+    }),
+  }
+}
+
+function freshCode(): string {
+  return `weixin://wxpay/bizpayurl/up?pr=${randomLetters(12)}&groupid=00`
+}
+
+/** One spelling for parameters that mean the same: sorted names, defaults filled in. */
+function parametersOf(body: PlaceBody): string {
+  return JSON.stringify(
+    sorted({
+      ...body,
+      time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
+      support_fapiao: body.support_fapiao ?? false,
+      amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
+    }),
+  )
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]))
+}
+
+function assertNumber(out_trade_no: string): void {
+  if (out_trade_no_pattern.test(out_trade_no)) return
+  const place = {
+    source: '/uri_template',
+    field: '/out_trade_no',
+    value: out_trade_no,
+    location: 'uri_template',
+  } as const
+  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+}
+
+/** The merchant named in body or query must be the one that signed. */
+function assertSameMerchant(
+  merchant: Merchant,
+  mchid: string | null,
+  field: '/mchid',
+  location: 'body' | 'query',
+): void {
+  if (mchid === merchant.mchid) return
+  if (mchid === null || mchid === '') {
+    throw ruleRefusal({ source: `/${location}`, field, value: '', location }, required)
+  }
+  const name = location === 'body' ? field : field.slice(1)
+  throw new Refusal('PARAM_ERROR', {
+    message: `http header中的mchid与${location === 'body' ? 'post payload' : 'url query'}中的mchid不匹配`,
+    detail: { field: name, value: mchid, location },
+  })
+}

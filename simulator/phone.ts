@@ -1,0 +1,267 @@
+import { toString as qrToString } from 'qrcode'
+import { beijingTime } from '../domain/calendar.ts'
+import type { Book, Order } from './book.ts'
+import type { Payer, Story } from './payer.ts'
+import { stories } from './payer.ts'
+import { ControlError } from './refusal.ts'
+import type { Language } from './wording.ts'
+import { wordings } from './wording.ts'
+
+/** Text that is HTML already; everything else is escaped by `html`. */
+class Markup {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+type Piece = string | number | Markup | Piece[]
+
+function render(piece: Piece): string {
+  if (piece instanceof Markup) return piece.text
+  if (Array.isArray(piece)) return piece.map(render).join('')
+  return String(piece).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+function html(strings: TemplateStringsArray, ...pieces: Piece[]): Markup {
+  return new Markup(strings.map((text, index) => text + render(pieces[index] ?? '')).join(''))
+}
+
+/** What the phone shows of an order. */
+type Screen = 'open' | 'paid' | 'closed' | 'armed' | 'expired'
+
+const storiesOf: Record<Screen, Story[]> = {
+  open: [
+    'lose_notification',
+    'notify_three_times',
+    'notify_late',
+    'pay_while_closing',
+    'pay_after_close_sent',
+    'forge_notification',
+    'wrong_amount',
+  ],
+  armed: [],
+  paid: ['second_payment'],
+  closed: ['pay_after_close'],
+  expired: [],
+}
+
+export interface PhoneTools {
+  book: Book
+  payer: Payer
+  now: () => number
+}
+
+/** The payer's phone: pages rendered here, without script, that a thumb or a browser test can use. */
+export class Phone {
+  readonly #tools: PhoneTools
+
+  constructor(tools: PhoneTools) {
+    this.#tools = tools
+  }
+
+  /** The page for one code, after `told` was done with it, or refused for the reason named. */
+  order(code_url: string, language: Language, happened: { told: string | null; refused: string | null }): string {
+    const { payer } = this.#tools
+    const order = this.#find(code_url)
+    const words = wordings[language]
+    if (order === null) return this.start(language, words.unknown_code)
+    const hindrance = payer.hindrance(order, code_url, null)
+    const screen = screenOf(order, hindrance)
+    const notice = noticeOf(happened, hindrance, screen, language)
+    const body = html` ${this.#summary(order, screen, language)}
+      ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`}
+      ${screen === 'open' || screen === 'armed' ? this.#payForm(code_url, language) : ''}
+      ${this.#storyForm(code_url, screen, language)}
+      <details class="code">
+        <summary>${words.code}</summary>
+        <img
+          src="/phone/qr.svg?code_url=${encodeURIComponent(code_url)}"
+          alt="${words.code}"
+          width="180"
+          height="180"
+        />
+        <code>${code_url}</code>
+      </details>`
+    return page({ language, screen, body, path: `/phone?code_url=${encodeURIComponent(code_url)}` })
+  }
+
+  /** The page without a code: what this is, a field to paste one, and the codes that can be paid now. */
+  start(language: Language, mistake: string | null): string {
+    const words = wordings[language]
+    const open = this.#openOrders()
+    const body = html` <section class="card">
+        <h1>${words.start_title}</h1>
+        <p>${words.start_text}</p>
+        ${mistake === null ? '' : html`<p class="notice" role="status">${mistake}</p>`}
+        <form method="get" action="/phone">
+          <input type="hidden" name="lang" value="${language}" />
+          <label for="code_url">${words.paste}</label>
+          <input id="code_url" name="code_url" required autocomplete="off" placeholder="weixin://wxpay/bizpayurl…" />
+          <button class="primary">${words.scan}</button>
+        </form>
+      </section>
+      <section class="card">
+        <h2>${words.open_orders}</h2>
+        ${open.length === 0 ? html`<p class="quiet">${words.no_open_orders}</p>` : ''}
+        <ul class="orders">
+          ${open.map((order) => orderLink(order, this.#nameOf(order), language))}
+        </ul>
+      </section>`
+    return page({ language, screen: 'start', body, path: '/phone' })
+  }
+
+  /** Does what a button says; answers where to go next. */
+  act(code_url: string, story: string, language: Language): string {
+    const next = new URLSearchParams({ code_url, lang: language })
+    try {
+      const known = stories.find((candidate) => candidate === story)
+      if (known === undefined) throw new ControlError(400, 'PARAM_ERROR', 'no such story')
+      this.#tools.payer.pay({ code_url, story: known })
+      next.set('told', known)
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error
+      next.set('refused', error.code)
+    }
+    return `/phone?${next.toString()}`
+  }
+
+  /** The code as the merchant would show it, as SVG. */
+  async qr(code_url: string): Promise<string> {
+    return qrToString(code_url.slice(0, 512), { type: 'svg', margin: 1, errorCorrectionLevel: 'M' })
+  }
+
+  #find(code_url: string): Order | null {
+    return this.#tools.book.findOrderByCode(code_url, this.#tools.now())
+  }
+
+  #nameOf(order: Order): string {
+    return this.#tools.book.merchants.get(order.mchid)?.name ?? order.mchid
+  }
+
+  #openOrders(): Order[] {
+    const latest = [...this.#tools.book.orders.values()].slice(-200).reverse()
+    return latest
+      .filter((order) => order.trade_state === 'NOTPAY' && order.time_expire > this.#tools.now())
+      .slice(0, 10)
+  }
+
+  #summary(order: Order, screen: Screen, language: Language): Markup {
+    const words = wordings[language]
+    const paid = screen === 'paid' ? this.#tools.book.payments.get(order.transaction_id ?? '') : undefined
+    return html` <section class="card summary">
+      <p class="state ${screen}">${words.screens[screen]}</p>
+      <p class="merchant">${this.#nameOf(order)}</p>
+      <p class="amount"><small>¥</small><span data-amount>${yuan(paid?.total ?? order.total)}</span></p>
+      <dl>
+        <dt>${words.item}</dt>
+        <dd>${order.description}</dd>
+        <dt>${words.number}</dt>
+        <dd>${order.out_trade_no}</dd>
+        ${
+          paid === undefined
+            ? html`<dt>${words.until}</dt>
+                <dd>${shortTime(order.time_expire)}</dd>`
+            : html`<dt>${words.paid_at}</dt>
+                <dd>${shortTime(paid.success_time)}</dd>
+                <dt>${words.transaction}</dt>
+                <dd data-transaction>${paid.transaction_id}</dd>`
+        }
+      </dl>
+    </section>`
+  }
+
+  #payForm(code_url: string, language: Language): Markup {
+    const words = wordings[language]
+    return html` <form method="post" action="/phone" class="pay">
+      ${hidden(code_url, language)}
+      <button class="primary" name="story" value="pay" data-story="pay">${words.stories.pay.title}</button>
+      <button class="secondary" name="story" value="cancel" data-story="cancel">${words.stories.cancel.title}</button>
+    </form>`
+  }
+
+  #storyForm(code_url: string, screen: Screen, language: Language): Markup | string {
+    const words = wordings[language]
+    if (storiesOf[screen].length === 0) return ''
+    return html` <section class="card">
+      <h2>${words.misbehave}</h2>
+      <form method="post" action="/phone" class="stories">
+        ${hidden(code_url, language)}
+        ${storiesOf[screen].map(
+          (story) =>
+            html` <button name="story" value="${story}" data-story="${story}">
+              <strong>${words.stories[story].title}</strong><span>${words.stories[story].text}</span>
+            </button>`,
+        )}
+      </form>
+    </section>`
+  }
+}
+
+function screenOf(order: Order, hindrance: ControlError | null): Screen {
+  if (order.trade_state === 'CLOSED') return 'closed'
+  if (order.trade_state !== 'NOTPAY') return 'paid'
+  if (order.armed !== null) return 'armed'
+  return hindrance === null ? 'open' : 'expired'
+}
+
+function noticeOf(
+  happened: { told: string | null; refused: string | null },
+  hindrance: ControlError | null,
+  screen: Screen,
+  language: Language,
+): string | null {
+  const { refusals, told } = wordings[language]
+  if (happened.refused !== null) return refusals[happened.refused] ?? happened.refused
+  if (happened.told !== null && happened.told in told) return told[happened.told] ?? null
+  if (screen === 'armed') return wordings[language].armed
+  return screen === 'expired' && hindrance !== null ? (refusals[hindrance.code] ?? hindrance.message) : null
+}
+
+function hidden(code_url: string, language: Language): Markup {
+  return html`<input type="hidden" name="code_url" value="${code_url}" />
+    <input type="hidden" name="lang" value="${language}" />`
+}
+
+function orderLink(order: Order, merchant: string, language: Language): Markup {
+  const address = `/phone?${new URLSearchParams({ code_url: order.code_url, lang: language }).toString()}`
+  return html`<li>
+    <a href="${address}">
+      <span>${merchant}<br /><small>${order.description}</small></span
+      ><b>¥${yuan(order.total)}</b></a
+    >
+  </li>`
+}
+
+function page(content: { language: Language; screen: string; body: Markup; path: string }): string {
+  const words = wordings[content.language]
+  const other: Language = content.language === 'en' ? 'zh-CN' : 'en'
+  const separator = content.path.includes('?') ? '&' : '?'
+  return html`<!doctype html>
+    <html lang="${content.language}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        ${content.screen === 'armed' ? html`<meta http-equiv="refresh" content="3" />` : ''}
+        <title>${words.title}</title>
+        <link rel="stylesheet" href="/phone/style.css" />
+      </head>
+      <body>
+        <header>
+          <a href="/phone?lang=${content.language}">${words.title}</a>
+          <a href="${content.path}${separator}lang=${other}" lang="${other}" data-language>${words.other_language}</a>
+        </header>
+        <main data-screen="${content.screen}">${content.body}</main>
+        <footer>${words.footer}</footer>
+      </body>
+    </html>`.text
+}
+
+/** Fen as people read them: 1 → 0.01. */
+function yuan(fen: number): string {
+  return `${Math.floor(fen / 100)}.${String(fen % 100).padStart(2, '0')}`
+}
+
+function shortTime(ms: number): string {
+  return beijingTime(ms).slice(0, 19).replace('T', ' ')
+}

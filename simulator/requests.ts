@@ -1,0 +1,171 @@
+import { z } from 'zod'
+import { out_trade_no_pattern } from '../domain/number.ts'
+import { Refusal } from './refusal.ts'
+import type { RefusalDetail } from './refusal.ts'
+
+/** Text of up to `length` characters, none of which takes four bytes (docs/wechat-pay.md §1.2). */
+const text = (length: number, least = 1) =>
+  z
+    .string()
+    .min(least)
+    .max(length)
+    .refine((value) => !/[\u{10000}-\u{10FFFF}]/u.test(value), { message: '4-byte characters' })
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
+const time = text(64).refine((value) => rfc3339.test(value) && !Number.isNaN(Date.parse(value)), {
+  message: 'not RFC 3339',
+})
+
+/** Whether the text is an absolute http(s) address with a host. */
+function isWebAddress(value: string): boolean {
+  return URL.canParse(value) && /^https?:\/\/[^/?#]/i.test(value)
+}
+
+const goods = z.strictObject({
+  merchant_goods_id: text(32),
+  wechatpay_goods_id: text(32).optional(),
+  goods_name: text(256).optional(),
+  quantity: z.int().positive(),
+  unit_price: z.int().nonnegative(),
+})
+
+/** The body of `POST /v3/pay/transactions/native` (docs/wechat-pay.md §2.1). */
+export const placeBody = z.strictObject({
+  appid: text(32),
+  mchid: text(32),
+  description: text(127),
+  out_trade_no: z.string().min(6).max(32).regex(out_trade_no_pattern),
+  time_expire: time.optional(),
+  attach: text(128, 0).optional(),
+  notify_url: text(255).refine(isWebAddress, { message: 'not a web address' }),
+  goods_tag: text(256, 0).optional(),
+  support_fapiao: z.boolean().optional(),
+  limit_pay: z.array(z.enum(['no_balance', 'no_credit', 'no_debit', 'balance_only'])).optional(),
+  amount: z.strictObject({ total: z.int().positive(), currency: z.literal('CNY').optional() }),
+  detail: z
+    .strictObject({
+      cost_price: z.int().nonnegative().optional(),
+      invoice_id: text(32).optional(),
+      goods_detail: z.array(goods).min(1).max(6000).optional(),
+    })
+    .refine((detail) => Buffer.byteLength(JSON.stringify(detail)) <= 6144, { message: 'longer than 6144 bytes' })
+    .optional(),
+  scene_info: z
+    .strictObject({
+      payer_client_ip: z.union([z.ipv4(), z.ipv6()]),
+      device_id: text(32).optional(),
+      store_info: z
+        .strictObject({
+          id: text(32),
+          name: text(256).optional(),
+          area_code: text(32).optional(),
+          address: text(512).optional(),
+        })
+        .optional(),
+    })
+    .optional(),
+  settle_info: z.strictObject({ profit_sharing: z.boolean().optional() }).optional(),
+})
+
+export type PlaceBody = z.infer<typeof placeBody>
+
+/** The body of a close: the merchant's number and nothing else (docs/wechat-pay.md §2.3). */
+export const closeBody = z.strictObject({ mchid: text(32) })
+
+/** WeChat Pay's names of the fields, as its messages tell them. */
+const labels: Record<string, string> = {
+  '/appid': '公众账号ID',
+  '/mchid': '直连商户号',
+  '/description': '商品描述',
+  '/out_trade_no': '商户订单号',
+  '/time_expire': '支付结束时间',
+  '/attach': '商户数据包',
+  '/notify_url': '商户回调地址',
+  '/amount': '订单金额',
+  '/amount/total': '总金额',
+  '/amount/currency': '货币类型',
+}
+
+/**
+ * The body of a call as its schema knows it. Throws the PARAM_ERROR Refusal that WeChat Pay answers: not JSON, a field
+ * missing, too long, unknown, null, or with characters of four bytes.
+ */
+export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse' | 'absent'): T {
+  const parsed = parseJson(bytes)
+  const given = nulls === 'absent' ? withoutNulls(parsed) : parsed
+  const outcome = schema.safeParse(given)
+  if (outcome.success) return outcome.data
+  const [issue] = outcome.error.issues
+  if (issue === undefined) throw new Refusal('PARAM_ERROR')
+  throw fieldRefusal(issue, given)
+}
+
+/** A JSON object or a Refusal. */
+function parseJson(bytes: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch {
+    // refused below, like any other text that is not an object
+  }
+  throw new Refusal('PARAM_ERROR', { message: '请求体不是有效的JSON对象', detail: { location: 'body', value: '' } })
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (typeof value !== 'object' || value === null) return value
+  const kept = Object.entries(value).filter(([, inner]) => inner !== null)
+  return Object.fromEntries(kept.map(([name, inner]) => [name, withoutNulls(inner)]))
+}
+
+function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): Refusal {
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
+  const path = unknown === undefined ? issue.path : [...issue.path, unknown]
+  const field = path.map((part) => `/${String(part)}`).join('')
+  const value = valueAt(body, path)
+  if (unknown !== undefined) {
+    const message = `请求中含有未在API文档中定义的参数“${field}”`
+    return new Refusal('PARAM_ERROR', { message, number: 270924358, detail: { field, value, location: 'body' } })
+  }
+  return ruleRefusal({ source: '/body', field, value, location: 'body' }, ruleOf(issue, value))
+}
+
+/** One broken rule of one field, worded as WeChat Pay does. */
+export function ruleRefusal(
+  place: {
+    source: '/body' | '/query' | '/uri_template'
+    field: string
+    value: unknown
+    location: RefusalDetail['location']
+  },
+  rule: string,
+): Refusal {
+  const label = labels[place.field] ?? place.field.slice(1)
+  const message = `输入源“${place.source}${place.field}”映射到字段“${label}”${rule}`
+  const field = place.location === 'body' ? place.field : place.field.slice(1)
+  const detail = { field, value: place.value ?? '', issue: rule, location: place.location }
+  return new Refusal('PARAM_ERROR', { message: message.slice(0, 256), detail })
+}
+
+export const required = '必填性规则校验失败，此字段为必填项'
+
+function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
+  if (value === undefined) return required
+  if (value === null) return '规则校验失败，值不能为null'
+  if (typeof value === 'string') {
+    if (issue.code === 'too_big') return `字符串规则校验失败，字符数 ${value.length}，大于最大值 ${issue.maximum}`
+    if (issue.code === 'too_small') return `字符串规则校验失败，字符数 ${value.length}，小于最小值 ${issue.minimum}`
+    if (issue.message === '4-byte characters') return 'UTF8字符串规则校验失败，含有不支持的4字节字符'
+    return '字符串规则校验失败，格式不正确'
+  }
+  if (issue.code === 'too_small' || issue.code === 'too_big') return '整数规则校验失败，超出取值范围'
+  return '规则校验失败，类型或取值不正确'
+}
+
+function valueAt(body: unknown, path: PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined,
+    body,
+  )
+}

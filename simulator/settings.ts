@@ -1,0 +1,112 @@
+import { z } from 'zod'
+
+const rate = z.number().positive().nullable()
+
+/**
+ * Everything about the simulator that can be chosen. A choice that begins with "where the sources …" is one of
+ * docs/wechat-pay.md §8: not a fact about WeChat Pay, hence a setting.
+ */
+export const settingsSchema = z.strictObject({
+  /** where to listen; loopback, because the control side has no key */
+  host: z.string().default('127.0.0.1'),
+  /** 0 takes any free port */
+  port: z.number().int().min(0).max(65_535).default(7701),
+  /** where keys and book are kept over a restart; null keeps them in memory only */
+  data_dir: z.string().min(1).nullable().default(null),
+  /** divides the delays between the deliveries of a notification */
+  time_scale: z.number().positive().default(1),
+  /** seeds everything that is left to chance: probes, fault rates, which key signs */
+  seed: z.number().int().default(1),
+  /** share of answers and notifications that carry a deliberately wrong signature */
+  probe_rate: z.number().min(0).max(1).default(0.001),
+  /** how long a receiver of a notification may take to answer */
+  notify_answer_limit_ms: z.number().int().positive().default(5_000),
+  /** deliveries of one notification; where the sources leave open whether the first one counts */
+  notify_deliveries: z.enum(['first_and_15', '15_in_all']).default('first_and_15'),
+  /** whether a plain-http notify_url is delivered to; WeChat Pay sends nothing there, a developer's machine needs it */
+  notify_http: z.enum(['never', 'loopback', 'always']).default('loopback'),
+  /** notifications under way at once; more wait for their turn */
+  notify_concurrency: z.number().int().positive().default(128),
+  /** how long a code_url can be paid, and how long an unpaid order lives before WeChat Pay closes it */
+  code_life_ms: z
+    .number()
+    .int()
+    .positive()
+    .default(2 * 3_600_000),
+  order_life_ms: z
+    .number()
+    .int()
+    .positive()
+    .default(7 * 24 * 3_600_000),
+  /** longest time_expire, in days; where the sources disagree */
+  time_expire_days: z.union([z.literal(7), z.literal(15)]).default(7),
+  /** the same number with other parameters */
+  place_mismatch: z.enum(['INVALID_REQUEST', 'OUT_TRADE_NO_USED']).default('INVALID_REQUEST'),
+  /** placing a paid number */
+  place_paid: z.enum(['ORDERPAID', 'ORDER_PAID', 'INVALID_REQUEST']).default('ORDERPAID'),
+  /** closing a paid order: the code's spelling, or 403 */
+  close_paid: z.enum(['ORDER_PAID', 'ORDERPAID', 'ORDER_PAID_403']).default('ORDER_PAID'),
+  /** closing a number never placed */
+  close_unknown: z.enum(['no_content', 'ORDER_NOT_EXIST']).default('no_content'),
+  /** closing within five minutes of placing */
+  close_early: z.enum(['allow', 'refuse']).default('allow'),
+  /** a number of a merchant nobody registered, in the Authorization of an order call */
+  unknown_merchant: z.enum(['MCH_NOT_EXISTS', 'SIGN_ERROR']).default('MCH_NOT_EXISTS'),
+  /** a JSON null in a request */
+  null_fields: z.enum(['refuse', 'absent']).default('refuse'),
+  /** `attach` of an order placed without one, in queries and notifications of the paid order */
+  attach_when_none: z.enum(['absent', 'empty']).default('absent'),
+  /** whether a query of an unpaid order tells its amount */
+  amount_when_unpaid: z.enum(['absent', 'present']).default('absent'),
+  /** the code of a 429 */
+  too_many_code: z.enum(['FREQUENCY_LIMITED', 'RATELIMIT_EXCEEDED']).default('FREQUENCY_LIMITED'),
+  /** whether a 401 of an order call carries a Request-ID */
+  unauthorized_request_id: z.enum(['absent', 'present']).default('absent'),
+  /** a nonce used twice within the window */
+  nonce_replay: z.enum(['accept', 'refuse']).default('accept'),
+  /** calls per second and merchant; null has no limit. Only that of certificates is published */
+  place_rate: rate.default(null),
+  query_rate: rate.default(null),
+  close_rate: rate.default(null),
+  certificates_rate: rate.default(1_000),
+  /** how long an unanswered call is held open by a time-out fault before its connection is cut */
+  hold_ms: z.number().int().positive().default(60_000),
+  /** orders kept; the oldest is forgotten beyond it */
+  max_orders: z.number().int().positive().default(200_000),
+})
+
+export type SimulatorSettings = z.infer<typeof settingsSchema>
+
+/** A setting from the environment that cannot be used. `message` has one line per mistake. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/** Fills in what is not given. Throws SettingsError with one line per mistake. */
+export function completeSettings(given: z.input<typeof settingsSchema>): SimulatorSettings {
+  const outcome = settingsSchema.safeParse(given)
+  if (outcome.success) return outcome.data
+  throw new SettingsError(outcome.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
+}
+
+/**
+ * Reads `SIMULATOR_<NAME>` for every setting, e.g. `SIMULATOR_TIME_SCALE=60`. An empty value counts as not given;
+ * `null`, numbers and booleans are written as in JSON. Throws SettingsError.
+ */
+export function settingsFromEnvironment(environment: Record<string, string | undefined>): SimulatorSettings {
+  const given: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(settingsSchema.shape)) {
+    const text = environment[`SIMULATOR_${name.toUpperCase()}`]
+    if (text === undefined || text === '') continue
+    given[name] = schema.safeParse(text).success && text !== 'null' ? text : valueFromText(text)
+  }
+  return completeSettings(given)
+}
+
+function valueFromText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text // the schema says what is wrong with it
+  }
+}

@@ -1,0 +1,87 @@
+import { beijingTime } from '../domain/calendar.ts'
+import type { Attempt, Notification, Order, Payment } from './book.ts'
+import type { SeenCall } from './calls.ts'
+
+/** Times are RFC 3339, amounts integer fen. */
+export interface NotificationView {
+  id: string
+  mchid: string
+  event_type: string
+  out_trade_no: string | null
+  transaction_id: string | null
+  url: string
+  state: Notification['state']
+  create_time: string
+  next_time: string | null
+  body: string
+  attempts: (Omit<Attempt, 'time'> & { time: string })[]
+}
+
+export interface OrderView {
+  mchid: string
+  out_trade_no: string
+  appid: string
+  description: string
+  attach: string | null
+  notify_url: string
+  amount: { total: number; currency: string }
+  trade_state: Order['trade_state']
+  transaction_id: string | null
+  code_url: string
+  create_time: string
+  time_expire: string
+  close_time: string | null
+  armed: string | null
+}
+
+export interface PaymentView {
+  transaction_id: string
+  mchid: string
+  out_trade_no: string
+  payer: { openid: string }
+  amount: { total: number; payer_total: number; currency: string }
+  success_time: string
+}
+
+/** `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are the latest 10,000 only. */
+export interface BookView {
+  orders: OrderView[]
+  payments: PaymentView[]
+  refunds: never[]
+  notifications: NotificationView[]
+  calls: SeenCall[]
+}
+
+const timeOrNull = (ms: number | null): string | null => (ms === null ? null : beijingTime(ms))
+
+export function orderView(order: Order): OrderView {
+  const { mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url } = order
+  return {
+    ...{ mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url },
+    amount: { total: order.total, currency: order.currency },
+    create_time: beijingTime(order.create_time),
+    time_expire: beijingTime(order.time_expire),
+    close_time: timeOrNull(order.close_time),
+    armed: order.armed?.story ?? null,
+  }
+}
+
+export function paymentView(payment: Payment): PaymentView {
+  const { transaction_id, mchid, out_trade_no, total, currency, nocash_amount } = payment
+  return {
+    ...{ transaction_id, mchid, out_trade_no },
+    payer: { openid: payment.openid },
+    amount: { total, payer_total: total - nocash_amount, currency },
+    success_time: beijingTime(payment.success_time),
+  }
+}
+
+export function notificationView(notification: Notification): NotificationView {
+  const { id, mchid, event_type, out_trade_no, transaction_id, url, state, body } = notification
+  return {
+    ...{ id, mchid, event_type, out_trade_no, transaction_id, url, state, body },
+    create_time: beijingTime(notification.create_time),
+    next_time: timeOrNull(notification.next_time),
+    attempts: notification.attempts.map((attempt) => ({ ...attempt, time: beijingTime(attempt.time) })),
+  }
+}

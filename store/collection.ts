@@ -1,0 +1,191 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
+import { answerOf, isDuplicate, StoreUnavailable } from './connection.ts'
+import type { Connections } from './connection.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { Mapping } from './record.ts'
+import type { StoredDocument } from './record.ts'
+
+/** Field names as MongoDB takes them; one that is not in the schema throws before the database is asked. */
+export type Filter = Record<string, unknown>
+export type Update = Partial<Record<'$set' | '$unset' | '$push' | '$pull' | '$inc' | '$max', Record<string, unknown>>>
+
+/** What a list is asked for: at most `limit` records from behind `cursor`, newest first unless `order` is `asc`. */
+export interface PageRequest {
+  limit: number
+  cursor?: string | undefined
+  order?: 'asc' | 'desc' | undefined
+}
+
+export interface Page<T> {
+  data: T[]
+  next_cursor: string | null
+}
+
+/** One value, or several of which any will do. */
+export type OneOrMore = string | readonly string[]
+
+interface Selection {
+  limit: number
+  skip?: number
+  sort?: Record<string, 1 | -1>
+  fields?: readonly string[]
+}
+
+const longest_page = 1_000
+const longest_selection = 10_000
+
+/**
+ * One collection: records in, records out, failures in the words of store/connection. Files of this room add what a
+ * write means and on which condition it happens.
+ */
+export class Collection<T extends { _id: string }> {
+  readonly #fast: Model<StoredDocument>
+  readonly #slow: Model<StoredDocument>
+  readonly #mapping: Mapping<T>
+
+  constructor(connections: Connections, name: string, schema: Schema<StoredDocument>) {
+    const modelOn = (connection: Connection) => connection.model<StoredDocument>(name, schema, name)
+    this.#fast = modelOn(connections.fast)
+    this.#slow = modelOn(connections.slow)
+    this.#mapping = new Mapping(schema)
+  }
+
+  /** False when a record of that `_id` is there already; it is left as it is. */
+  async insert(record: T): Promise<boolean> {
+    try {
+      await answerOf(() => native(this.#fast).insertOne(this.#stored({ ...record })))
+      return true
+    } catch (error) {
+      if (isDuplicate(error)) return false
+      throw error
+    }
+  }
+
+  /**
+   * The record now there: `record`, or the one that was first. A majority read may lag behind the duplicate that the
+   * insert met, by the milliseconds that replication takes.
+   */
+  async insertOrFind(record: T): Promise<{ inserted: true } | { inserted: false; existing: T }> {
+    if (await this.insert(record)) return { inserted: true }
+    for (const pause_ms of [0, 10, 50, 250]) {
+      if (pause_ms > 0) await pause(pause_ms)
+      const existing = await this.findOne({ _id: record._id })
+      if (existing !== null) return { inserted: false, existing }
+    }
+    throw new StoreUnavailable(new Error(`${record._id} is taken and cannot be read yet`))
+  }
+
+  /**
+   * Inserts those that are not there and answers the ids of those it inserted itself. Plain inserts, side by side: the
+   * one write whose collision FerretDB always reports as 11000. Its upserts do so not when they race, or when `_id`
+   * matches and the rest of the filter does not.
+   */
+  async insertMissing(records: readonly T[]): Promise<string[]> {
+    const answers = await Promise.all(records.map(async (record) => ((await this.insert(record)) ? [record._id] : [])))
+    return answers.flat()
+  }
+
+  async findOne(filter: Filter): Promise<T | null> {
+    const found = await answerOf(() => native(this.#fast).findOne(this.#stored(filter)))
+    return found && this.#mapping.record(found)
+  }
+
+  /** At most `limit` records in the order of `sort`; `fields` leaves the others out. */
+  async find(filter: Filter, selection: Selection): Promise<T[]> {
+    return this.#select(this.#fast, filter, selection)
+  }
+
+  /** A page by the time `field`, then `_id`. Throws `CursorMalformed`. Slow connection: a list may take its time. */
+  async page(filter: Filter, field: keyof T & string, request: PageRequest): Promise<Page<T>> {
+    const { cursor, order = 'desc' } = request
+    const limit = Math.max(1, Math.min(request.limit, longest_page))
+    const direction = order === 'asc' ? 1 : -1
+    const beyond = cursor === undefined ? [] : [behind(cursor, field, order)]
+    const sort = { [field]: direction, _id: direction } as const
+    const found = await this.#select(this.#slow, { $and: [filter, ...beyond] }, { sort, limit: limit + 1 })
+    const data = found.slice(0, limit)
+    const last = data.at(-1)
+    const has_more = found.length > limit && last !== undefined
+    return { data, next_cursor: has_more ? encodeCursor({ time: String(last[field]), _id: last._id }) : null }
+  }
+
+  /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */
+  async change(filter: Filter, update: Update): Promise<T | null> {
+    const options = { returnDocument: 'after' } as const
+    const changed = await answerOf(() =>
+      native(this.#fast).findOneAndUpdate(this.#stored(filter), this.#stored(filled(update)), options),
+    )
+    return changed && this.#mapping.record(changed)
+  }
+
+  /** True when the write found its record; cheaper than `change` where the record is not looked at. */
+  async touch(filter: Filter, update: Update): Promise<boolean> {
+    const result = await answerOf(() =>
+      native(this.#fast).updateOne(this.#stored(filter), this.#stored(filled(update))),
+    )
+    return result.matchedCount > 0
+  }
+
+  /** Removes what matches and answers how many. */
+  async remove(filter: Filter): Promise<number> {
+    const result = await answerOf(() => native(this.#fast).deleteMany(this.#stored(filter)))
+    return result.deletedCount
+  }
+
+  /** Runs on the slow connection: sums over many records may take their time. */
+  async aggregate<Row>(pipeline: PipelineStage[]): Promise<Row[]> {
+    return answerOf(() => this.#slow.aggregate<Row>(pipeline).exec())
+  }
+
+  /** Makes the collection and what is missing of its indexes. Repeatable, and harmless when several processes do it. */
+  async ensureIndexes(): Promise<void> {
+    await answerOf(() => this.#slow.createCollection())
+    if (this.#slow.schema.indexes().length > 0) await answerOf(() => this.#slow.createIndexes())
+  }
+
+  async #select(model: Model<StoredDocument>, filter: Filter, selection: Selection): Promise<T[]> {
+    const { limit, skip = 0, sort = {}, fields = [] } = selection
+    const projection = Object.fromEntries(fields.map((field) => [field, 1 as const]))
+    const options = { sort, skip, limit: Math.min(limit, longest_selection), projection }
+    const found = await answerOf(() => native(model).find(this.#stored(filter), options).toArray())
+    return found.map((document) => this.#mapping.record(document))
+  }
+
+  /** Typed as the driver wants it; what it may hold is checked field by field. */
+  #stored(value: Filter): StoredDocument {
+    return this.#mapping.stored(value) as StoredDocument
+  }
+}
+
+/** The driver's collection behind a model, which knows that our `_id` is text. */
+function native(model: Model<StoredDocument>): mongo.Collection<StoredDocument> {
+  return model.collection as unknown as mongo.Collection<StoredDocument>
+}
+
+/** Filter by one or several values; `undefined` asks for nothing. */
+export function among(field: string, wanted: OneOrMore | undefined): Filter {
+  if (wanted === undefined) return {}
+  return { [field]: typeof wanted === 'string' ? wanted : { $in: [...wanted] } }
+}
+
+/** `from` inclusive, `to` exclusive. */
+export function between(field: string, from: string | undefined, to: string | undefined): Filter {
+  if (from === undefined && to === undefined) return {}
+  return { [field]: { ...(from !== undefined && { $gte: from }), ...(to !== undefined && { $lt: to }) } }
+}
+
+function behind(cursor: string, field: string, order: 'asc' | 'desc'): Filter {
+  const { time, _id } = decodeCursor(cursor)
+  const operator = order === 'asc' ? '$gt' : '$lt'
+  // The outer bound says nothing new; it lets both databases begin the index scan at the cursor.
+  return {
+    [field]: { [`${operator}e`]: time },
+    $or: [{ [field]: { [operator]: time } }, { [field]: time, _id: { [operator]: _id } }],
+  }
+}
+
+/** An empty operator is an error in MongoDB. */
+function filled(update: Update): Update {
+  return Object.fromEntries(Object.entries(update).filter(([, fields]) => Object.keys(fields).length > 0))
+}

@@ -1,0 +1,187 @@
+import mongoose from 'mongoose'
+import type { Connection, ConnectOptions } from 'mongoose'
+
+/**
+ * The database did not do what it was asked, or did not say so. Nothing is known of the outcome, so the one thing to
+ * do is the same again: every write of this room can be repeated. FerretDB tells a lost PostgreSQL as server error 1,
+ * which is why no error but 11000 is read as anything else.
+ */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+
+  constructor(cause: unknown) {
+    super(`the database did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
+/** Others wrote the same record first, every time. The record is sound: the same call again, a little later. */
+export class WriteContended extends Error {
+  override readonly name = 'WriteContended'
+
+  constructor(_id: string) {
+    super(`the record ${_id} was changed by others during each of the attempts to write it`)
+  }
+}
+
+/** A write was asked for on a record that does not exist: a mistake of the caller, which no repeat mends. */
+export class RecordMissing extends Error {
+  override readonly name = 'RecordMissing'
+
+  constructor(_id: string) {
+    super(`there is no record ${_id}`)
+  }
+}
+
+/** One for what somebody waits for, one for what may take its time: a slow list must not hold up an order. */
+export interface Connections {
+  fast: Connection
+  slow: Connection
+  close(): Promise<void>
+}
+
+/**
+ * No validation by the server, no buffering, no implicit indexes. Retries of the driver are off: a caller repeats a
+ * write by itself and knows how; a hidden second try would only double the time until it hears. FerretDB 2.7 takes
+ * both concerns and, being one node on a journaled PostgreSQL, has nothing to add to them.
+ */
+const shared: ConnectOptions = {
+  autoIndex: false,
+  autoCreate: false,
+  bufferCommands: false,
+  retryWrites: false,
+  retryReads: false,
+  readPreference: 'primary',
+  readConcern: { level: 'majority' },
+  writeConcern: { w: 'majority', journal: true },
+  heartbeatFrequencyMS: 2_000,
+}
+
+const fast: ConnectOptions = {
+  ...shared,
+  serverSelectionTimeoutMS: 1_000,
+  connectTimeoutMS: 1_500,
+  waitQueueTimeoutMS: 1_500,
+  maxPoolSize: 32,
+}
+
+/** Patient with an answer, not with an absence: whether a server is there shows within two seconds. */
+const slow: ConnectOptions = {
+  ...shared,
+  serverSelectionTimeoutMS: 2_000,
+  connectTimeoutMS: 2_000,
+  socketTimeoutMS: 60_000,
+  waitQueueTimeoutMS: 10_000,
+  maxPoolSize: 8,
+}
+
+const longest_pause_ms = 2_000
+
+/** Where the records lie, and how long the fast connection waits for an answer to one operation. */
+export interface Place {
+  /** mongodb://… or mongodb+srv://…, of MongoDB 7 or newer or FerretDB 2.7 */
+  uri: string
+  /** absent: the one the URI names */
+  database?: string
+  /** 1,800 unless told; tests on a busy machine give more */
+  answer_within_ms?: number
+}
+
+/**
+ * Opens both connections. Waits for the first attempt only: when the database is away, operations fail at once with
+ * `StoreUnavailable` until it is there. Throws for a URI that can never work.
+ */
+export async function openConnections({ uri, database, answer_within_ms = 1_800 }: Place): Promise<Connections> {
+  const place: ConnectOptions = database === undefined ? {} : { dbName: database }
+  const openings = [
+    new Opening(uri, { ...fast, ...place, socketTimeoutMS: answer_within_ms }),
+    new Opening(uri, { ...slow, ...place }),
+  ] as const
+  await Promise.all(openings.map((opening) => opening.begin()))
+  return {
+    fast: openings[0].connection,
+    slow: openings[1].connection,
+    close: async () => {
+      await Promise.all(openings.map((opening) => opening.close()))
+    },
+  }
+}
+
+/**
+ * Brings one connection up. The driver heals a connection that once was there, and gives up on one that never was:
+ * that case is the loop here.
+ */
+class Opening {
+  readonly connection = mongoose.createConnection()
+  readonly #uri: string
+  readonly #options: ConnectOptions
+  #is_closed = false
+  #pause: NodeJS.Timeout | undefined
+
+  constructor(uri: string, options: ConnectOptions) {
+    this.#uri = uri
+    this.#options = options
+    // The failure of an operation tells its caller; that of a heartbeat has nobody to tell.
+    this.connection.on('error', () => {})
+  }
+
+  async begin(): Promise<void> {
+    try {
+      await this.connection.openUri(this.#uri, { ...this.#options })
+    } catch (error) {
+      if (isHopeless(error)) throw error
+      this.#tryLater(100)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#is_closed = true
+    clearTimeout(this.#pause)
+    await this.connection.close()
+  }
+
+  #tryLater(pause_ms: number): void {
+    if (this.#is_closed) return
+    const again = () => {
+      this.connection.openUri(this.#uri, { ...this.#options }).then(
+        () => (this.#is_closed ? void this.connection.close() : undefined),
+        () => this.#tryLater(Math.min(pause_ms * 2, longest_pause_ms)),
+      )
+    }
+    this.#pause = setTimeout(again, pause_ms)
+    this.#pause.unref()
+  }
+}
+
+/** A URI that is wrong in itself, unlike a server that is away, will not get better. */
+function isHopeless(error: unknown): boolean {
+  const hopeless = ['MongoParseError', 'MongoInvalidArgumentError', 'MongooseError', 'TypeError']
+  return error instanceof Error && hopeless.includes(error.name)
+}
+
+/** A record of that `_id` is there already: `_id` is the only unique index, so a collision has one meaning. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 11_000
+}
+
+/** Mistakes in this program, found before the database was asked: they are shown as they are. */
+const own_mistakes = ['CastError', 'ValidationError', 'StrictModeError', 'BSONError']
+
+/** Waits for `operation`. A duplicate and our own mistakes come as they are, all else as `StoreUnavailable`. */
+export async function answerOf<T>(operation: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await operation()
+  } catch (error) {
+    if (isDuplicate(error) || (error instanceof Error && own_mistakes.includes(error.name))) throw error
+    throw new StoreUnavailable(error)
+  }
+}
+
+/** Whether the server behind `connection` answers. */
+export async function isReachable(connection: Connection): Promise<boolean> {
+  try {
+    await connection.db?.command({ ping: 1 })
+    return connection.db !== undefined
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,45 @@
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+
+/** Where a page ended: the time it is sorted by, then the `_id`, which makes the place exact. */
+export interface Place {
+  time: Time
+  _id: string
+}
+
+/** A cursor that Weft did not make. */
+export class CursorMalformed extends Error {
+  override readonly name = 'CursorMalformed'
+
+  constructor() {
+    super('the cursor is not one that Weft gave out')
+  }
+}
+
+const longest_cursor = 2_048
+/** the last moment that a JavaScript Date and RFC 3339 with a four-digit year both know */
+const last_ms = Date.UTC(9999, 11, 31)
+
+/** `place` as an opaque word for URLs. */
+export function encodeCursor(place: Place): string {
+  return Buffer.from(JSON.stringify([milliseconds(place.time), place._id]), 'utf8').toString('base64url')
+}
+
+/** The reverse of `encodeCursor`; anything else throws `CursorMalformed`. */
+export function decodeCursor(cursor: string): Place {
+  if (cursor.length > longest_cursor || !/^[A-Za-z0-9_-]+$/.test(cursor)) throw new CursorMalformed()
+  const parsed = parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+  if (!Array.isArray(parsed) || parsed.length !== 2) throw new CursorMalformed()
+  const [ms, _id] = parsed as unknown[]
+  if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < 0 || ms > last_ms) throw new CursorMalformed()
+  if (typeof _id !== 'string') throw new CursorMalformed()
+  return { time: beijingTime(ms), _id }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CursorMalformed()
+  }
+}

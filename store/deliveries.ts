@@ -1,0 +1,159 @@
+import type { Time } from '../domain/calendar.ts'
+import { open_delivery_states } from '../domain/delivery.ts'
+import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/delivery.ts'
+import { among, Collection } from './collection.ts'
+import type { OneOrMore, Page, PageRequest } from './collection.ts'
+import { RecordMissing } from './connection.ts'
+import type { Connections } from './connection.ts'
+import { part, recordSchema } from './record.ts'
+
+const schema = recordSchema({
+  _id: String,
+  id: String,
+  mchid: String,
+  event_id: String,
+  event_public_id: String,
+  event_type: String,
+  endpoint_id: String,
+  out_trade_no: String,
+  sequence: Number,
+  purpose: String,
+  state: String,
+  revision: Number,
+  attempts: [
+    part({
+      number: Number,
+      time: Date,
+      duration_ms: Number,
+      status: Number,
+      error: String,
+      answer: String,
+      read_as: String,
+      reason: String,
+    }),
+  ],
+  create_time: Date,
+  next_attempt_time: Date,
+})
+// FerretDB takes a partial index only for a query that repeats the index's own condition.
+const present = { $exists: true }
+schema.index({ id: 1 })
+schema.index({ mchid: 1, create_time: -1, _id: -1 })
+schema.index({ mchid: 1, out_trade_no: 1, endpoint_id: 1, sequence: 1 })
+schema.index({ mchid: 1, event_id: 1 })
+schema.index({ next_attempt_time: 1 }, { partialFilterExpression: { next_attempt_time: present } })
+
+export interface DeliveryFilter {
+  state?: OneOrMore | undefined
+  endpoint_id?: OneOrMore | undefined
+  event_type?: OneOrMore | undefined
+  out_trade_no?: OneOrMore | undefined
+}
+
+const attempts_kept = 50
+const most_of_event = 1_000
+const is_open = { state: { $in: [...open_delivery_states] } }
+
+/** One event on its way to one endpoint. What is no longer open is never changed again. */
+export class Deliveries {
+  readonly #deliveries: Collection<DeliveryRecord>
+
+  constructor(connections: Connections) {
+    this.#deliveries = new Collection(connections, 'deliveries', schema)
+  }
+
+  /** Inserts those not there and answers the ids of these: they are the ones whose runs are still to be started. */
+  async insertMissing(deliveries: readonly DeliveryRecord[]): Promise<string[]> {
+    return this.#deliveries.insertMissing(deliveries)
+  }
+
+  /** By the full `_id`, which begins with the mchid. */
+  async find(_id: string): Promise<DeliveryRecord | null> {
+    return this.#deliveries.findOne({ _id })
+  }
+
+  async findPublic(mchid: string, id: string): Promise<DeliveryRecord | null> {
+    return this.#deliveries.findOne({ mchid, id })
+  }
+
+  async ofEvent(mchid: string, event_id: string): Promise<DeliveryRecord[]> {
+    return this.#deliveries.find({ mchid, event_id }, { limit: most_of_event, sort: { create_time: 1, _id: 1 } })
+  }
+
+  /** Newest first by create_time. */
+  async list(mchid: string, filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliveryRecord>> {
+    const conditions = {
+      mchid,
+      ...among('state', filter.state),
+      ...among('endpoint_id', filter.endpoint_id),
+      ...among('event_type', filter.event_type),
+      ...among('out_trade_no', filter.out_trade_no),
+    }
+    return this.#deliveries.page(conditions, 'create_time', page)
+  }
+
+  /** The lowest event of the same order that is still under way to the same endpoint: while there is one, this one waits. */
+  async openBefore(
+    delivery: Pick<DeliveryRecord, 'mchid' | 'out_trade_no' | 'endpoint_id' | 'sequence'>,
+  ): Promise<DeliveryRecord | null> {
+    const { mchid, out_trade_no, endpoint_id, sequence } = delivery
+    // Most deliveries are of an order's first event, before which there can be none.
+    if (out_trade_no === null || sequence === null || sequence <= 1) return null
+    const before = { mchid, out_trade_no, endpoint_id, sequence: { $lt: sequence }, ...is_open }
+    const [first] = await this.#deliveries.find(before, { limit: 1, sort: { sequence: 1 } })
+    return first ?? null
+  }
+
+  /**
+   * Writes down an attempt and what follows from it, while the delivery is open and this attempt is not there yet: so a
+   * repeat adds nothing. `next_attempt_time`: null or a state that is not open plans nothing more, absent leaves the
+   * plan. Answers the delivery as it now stands, whichever write made it so; throws `RecordMissing`.
+   */
+  async noteAttempt(
+    _id: string,
+    attempt: DeliveryAttempt,
+    { state, next_attempt_time }: { state: DeliveryState; next_attempt_time?: Time | null },
+  ): Promise<DeliveryRecord> {
+    const plans = open_delivery_states.includes(state) ? next_attempt_time : null
+    const written = await this.#deliveries.change(
+      { _id, ...is_open, 'attempts.number': { $ne: attempt.number } },
+      {
+        $set: { state, ...(typeof plans === 'string' && { next_attempt_time: plans }) },
+        $unset: plans === null ? { next_attempt_time: 1 } : {},
+        $push: { attempts: { $each: [attempt], $slice: -attempts_kept } },
+        $inc: { revision: 1 },
+      },
+    )
+    const standing = written ?? (await this.find(_id))
+    if (standing === null) throw new RecordMissing(_id)
+    return standing
+  }
+
+  /** When the next attempt is planned, while the delivery is open. False: it no longer is. */
+  async noteNextAttempt(_id: string, next_attempt_time: Time | null): Promise<boolean> {
+    const plan = next_attempt_time === null ? { $unset: { next_attempt_time: 1 } } : { $set: { next_attempt_time } }
+    return this.#deliveries.touch({ _id, ...is_open }, plan)
+  }
+
+  /** The same for who did not make the plan: only while it is still the plan that `seen` shows. */
+  async putOff(seen: Pick<DeliveryRecord, '_id' | 'next_attempt_time'>, next_attempt_time: Time): Promise<boolean> {
+    const unchanged = { _id: seen._id, next_attempt_time: seen.next_attempt_time ?? null, ...is_open }
+    return this.#deliveries.touch(unchanged, { $set: { next_attempt_time } })
+  }
+
+  /** Ends an open delivery. Null: it had ended before, and stays as it ended. */
+  async finish(_id: string, state: 'delivered' | 'undelivered' | 'cancelled'): Promise<DeliveryRecord | null> {
+    const update = { $set: { state }, $unset: { next_attempt_time: 1 }, $inc: { revision: 1 } }
+    return this.#deliveries.change({ _id, ...is_open }, update)
+  }
+
+  /** Open notices whose planned attempt has passed, the longest overdue first: for the sweeper, over all merchants. */
+  async due(before: Time, limit: number): Promise<DeliveryRecord[]> {
+    const filter = { next_attempt_time: { ...present, $lt: before }, purpose: 'notice', ...is_open }
+    return this.#deliveries.find(filter, { limit, sort: { next_attempt_time: 1 } })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#deliveries.ensureIndexes()
+  }
+}

@@ -1,0 +1,113 @@
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import type { EndpointRecord } from '../domain/merchant.ts'
+import { Collection } from './collection.ts'
+import type { Connections } from './connection.ts'
+import type { Sealer } from './sealing.ts'
+import { part, recordSchema } from './record.ts'
+
+const schema = recordSchema({
+  _id: String,
+  id: String,
+  mchid: String,
+  url: String,
+  role: String,
+  event_types: [String],
+  description: String,
+  state: String,
+  disable_reason: String,
+  secrets: [part({ secret: part({ sealed: String, key_id: String }), hint: String, expire_time: Date })],
+  create_time: Date,
+  last_success_time: Date,
+  failing_since_time: Date,
+})
+schema.index({ mchid: 1, create_time: 1 })
+schema.index({ id: 1 })
+
+const most_endpoints = 1_000
+const most_secrets = 3
+const hint_characters = 4
+const success_noted_every_ms = 10_000
+
+/** Where merchants hear of events. Secrets lie sealed; they are opened to sign, and shown never again. */
+export class Endpoints {
+  readonly #endpoints: Collection<EndpointRecord>
+  readonly #sealer: Sealer
+
+  constructor(connections: Connections, sealer: Sealer) {
+    this.#endpoints = new Collection(connections, 'endpoints', schema)
+    this.#sealer = sealer
+  }
+
+  /** A new `whsec_…` as an endpoint keeps it: sealed, with its last characters as the hint people know it by. */
+  sealSecret(secret: string, expire_time: Time | null = null): EndpointRecord['secrets'][number] {
+    return { secret: this.#sealer.seal(secret), hint: secret.slice(-hint_characters), expire_time }
+  }
+
+  /** The secrets that sign at `now` (Unix ms), opened, newest last as they were added. */
+  openSecrets(endpoint: Pick<EndpointRecord, 'secrets'>, now: number): string[] {
+    return endpoint.secrets
+      .filter(({ expire_time }) => expire_time === null || milliseconds(expire_time) > now)
+      .map(({ secret }) => this.#sealer.open(secret))
+  }
+
+  /** One endpoint per URL: a second one is answered with the first, which stays as it is. */
+  async add(endpoint: EndpointRecord): Promise<{ inserted: true } | { inserted: false; existing: EndpointRecord }> {
+    return this.#endpoints.insertOrFind(endpoint)
+  }
+
+  /** One more secret that signs beside those before it, of which the latest are kept. Null: there is no endpoint. */
+  async addSecret(_id: string, secret: EndpointRecord['secrets'][number]): Promise<EndpointRecord | null> {
+    return this.#endpoints.change({ _id }, { $push: { secrets: { $each: [secret], $slice: -most_secrets } } })
+  }
+
+  /** Oldest first. */
+  async list(mchid: string): Promise<EndpointRecord[]> {
+    return this.#endpoints.find({ mchid }, { limit: most_endpoints, sort: { create_time: 1, _id: 1 } })
+  }
+
+  async enabledOf(mchid: string): Promise<EndpointRecord[]> {
+    const all = await this.list(mchid)
+    return all.filter(({ state }) => state === 'enabled')
+  }
+
+  /** By the full `_id`, which begins with the mchid. */
+  async find(_id: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.findOne({ _id })
+  }
+
+  async findPublic(mchid: string, id: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.findOne({ mchid, id })
+  }
+
+  /** By its public id; false: there was none. */
+  async remove(mchid: string, id: string): Promise<boolean> {
+    return (await this.#endpoints.remove({ mchid, id })) > 0
+  }
+
+  /** It answered: failing is over. Without a failing, at most one write in ten seconds: deliveries come by the hundred. */
+  async noteSuccess(_id: string, time: Time): Promise<void> {
+    const a_while_ago = beijingTime(milliseconds(time) - success_noted_every_ms)
+    const is_news = [
+      { failing_since_time: { $ne: null } },
+      { last_success_time: null },
+      { last_success_time: { $lte: a_while_ago } },
+    ]
+    const success = { $max: { last_success_time: time }, $set: { failing_since_time: null } }
+    await this.#endpoints.touch({ _id, $or: is_news }, success)
+  }
+
+  /** It did not answer. The first failure since a success dates the failing. */
+  async noteFailure(_id: string, time: Time): Promise<void> {
+    await this.#endpoints.touch({ _id, failing_since_time: null }, { $set: { failing_since_time: time } })
+  }
+
+  /** Decides which of several failing deliveries disables it: true for one of them, so that it is told once. */
+  async disable(_id: string, reason: string): Promise<boolean> {
+    return this.#endpoints.touch({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#endpoints.ensureIndexes()
+  }
+}

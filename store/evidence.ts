@@ -1,0 +1,114 @@
+import { Schema } from 'mongoose'
+import type { Time } from '../domain/calendar.ts'
+import type { EvidenceOutcome, EvidenceRecord } from '../domain/evidence.ts'
+import { Collection } from './collection.ts'
+import type { Filter } from './collection.ts'
+import type { Connections } from './connection.ts'
+import { recordSchema } from './record.ts'
+
+const schema = recordSchema({
+  _id: String,
+  id: String,
+  mchid: String,
+  kind: String,
+  subject: String,
+  out_trade_no: String,
+  transaction_id: String,
+  out_refund_no: String,
+  verdict: String,
+  serial_no: String,
+  body_sha256: String,
+  raw: Schema.Types.Mixed,
+  receive_time: Date,
+  unapplied: Boolean,
+  outcome: String,
+  applied_time: Date,
+  applied_to: String,
+})
+schema.index({ id: 1 })
+schema.index({ mchid: 1, out_trade_no: 1 })
+schema.index({ receive_time: 1 }, { partialFilterExpression: { unapplied: true } })
+
+/** What the sweeper looks for. Money nobody ordered and refunds are looked at on their own, at their own pace. */
+export interface Unapplied {
+  received_before: Time
+  received_after?: Time | undefined
+  /** `null`: never settled; `orphan`: found to belong to no order so far; absent: both */
+  outcome?: 'orphan' | null | undefined
+  subject?: 'payment' | 'refund' | undefined
+  kind?: EvidenceRecord['kind'] | undefined
+  limit: number
+}
+
+const most_of_order = 1_000
+
+/** What was heard and from whom, as it came: written before anything is done about it, and never changed. */
+export class Evidence {
+  readonly #evidence: Collection<EvidenceRecord>
+
+  constructor(connections: Connections) {
+    this.#evidence = new Collection(connections, 'evidence', schema)
+  }
+
+  /** Decides which of several arrivals of one message counts: the first; all are answered with what it left. */
+  async archive(record: EvidenceRecord): Promise<{ inserted: boolean; evidence: EvidenceRecord }> {
+    const answer = await this.#evidence.insertOrFind(record)
+    return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
+  }
+
+  /** By the full `_id`, which begins with the mchid. */
+  async find(_id: string): Promise<EvidenceRecord | null> {
+    return this.#evidence.findOne({ _id })
+  }
+
+  async findPublic(mchid: string, id: string): Promise<EvidenceRecord | null> {
+    return this.#evidence.findOne({ mchid, id })
+  }
+
+  /** All that was heard about an order, oldest first. */
+  async ofOrder(mchid: string, out_trade_no: string): Promise<EvidenceRecord[]> {
+    return this.#evidence.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { receive_time: 1, _id: 1 } })
+  }
+
+  /**
+   * Says what the evidence had as its effect, once: the first outcome stands, and a repeat changes nothing. An orphan
+   * stays unapplied, for its order may still come; so `orphan` alone gives way to a later outcome. Answers the evidence
+   * as it now stands, or null when there is none.
+   */
+  async settle(
+    _id: string,
+    { outcome, applied_to, time }: { outcome: EvidenceOutcome; applied_to: string | null; time: Time },
+  ): Promise<EvidenceRecord | null> {
+    const settled =
+      outcome === 'orphan'
+        ? await this.#evidence.change({ _id, outcome: null }, { $set: { outcome } })
+        : await this.#evidence.change(
+            { _id, outcome: { $in: [null, 'orphan'] } },
+            { $set: { outcome, applied_to, applied_time: time }, $unset: { unapplied: 1 } },
+          )
+    return settled ?? (await this.find(_id))
+  }
+
+  /** Evidence without an effect so far, oldest first: for the sweeper, over all merchants. */
+  async unapplied({
+    received_before,
+    received_after,
+    outcome,
+    subject,
+    kind,
+    limit,
+  }: Unapplied): Promise<EvidenceRecord[]> {
+    const filter: Filter = {
+      unapplied: true,
+      receive_time: { $lt: received_before, ...(received_after !== undefined && { $gt: received_after }) },
+      ...(outcome !== undefined && { outcome }),
+      ...(subject !== undefined && { subject }),
+      ...(kind !== undefined && { kind }),
+    }
+    return this.#evidence.find(filter, { limit, sort: { receive_time: 1 } })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#evidence.ensureIndexes()
+  }
+}

@@ -1,0 +1,42 @@
+import { beijingTime } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import { Collection } from './collection.ts'
+import type { Connections } from './connection.ts'
+import { recordSchema } from './record.ts'
+
+interface LeaseRecord {
+  _id: string
+  holder: string
+  expire_time: Time
+}
+
+const schema = recordSchema({ _id: String, holder: String, expire_time: Date })
+
+/**
+ * Who may do the work of which there should be one. A lease spares work and guarantees nothing: clocks differ, so what
+ * is done under it must bear being done twice.
+ */
+export class Leases {
+  readonly #leases: Collection<LeaseRecord>
+
+  constructor(connections: Connections) {
+    this.#leases = new Collection(connections, 'leases', schema)
+  }
+
+  /** True when `holder` has the lease for `ttl_ms` from `now` (Unix ms): it was free, run out, or its own already. */
+  async acquire(name: string, holder: string, ttl_ms: number, now: number): Promise<boolean> {
+    const is_takeable = { $or: [{ holder }, { expire_time: { $lte: beijingTime(now) } }] }
+    const lease = { holder, expire_time: beijingTime(now + ttl_ms) }
+    if (await this.#leases.touch({ _id: name, ...is_takeable }, { $set: lease })) return true
+    return this.#leases.insert({ _id: name, ...lease })
+  }
+
+  /** Gives it back early; nothing happens when another has it by now. */
+  async release(name: string, holder: string): Promise<void> {
+    await this.#leases.remove({ _id: name, holder })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#leases.ensureIndexes()
+  }
+}

@@ -1,0 +1,162 @@
+import type { AttentionCode } from '../domain/attention.ts'
+import type { Time } from '../domain/calendar.ts'
+import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '../domain/merchant.ts'
+import { Collection } from './collection.ts'
+import type { Connections } from './connection.ts'
+import type { Sealer } from './sealing.ts'
+import { part, recordSchema } from './record.ts'
+
+const sealed = part({ sealed: String, key_id: String })
+const schema = recordSchema({
+  _id: String,
+  mchid: String,
+  name: String,
+  mode: String,
+  state: String,
+  revision: Number,
+  appids: [String],
+  notify_url: String,
+  wechat: part({
+    serial_no: String,
+    private_key: sealed,
+    apiv3_key: sealed,
+    public_key_id: String,
+    public_key: String,
+    certificates: [part({ serial_no: String, certificate: String, effective_time: Date, expire_time: Date })],
+    retired_apiv3_keys: [sealed],
+  }),
+  settings: part({
+    order_expire_in: Number,
+    late_payment: String,
+    fulfilment: part({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
+  }),
+  fulfilment_endpoint_id: String,
+  create_time: Date,
+  attentions: [part({ code: String, since_time: Date })],
+})
+
+type Certificates = WeChatSetup['certificates']
+
+/** A merchant's WeChat Pay credentials as they are given to Weft, in the clear. PEM where a key is one. */
+export interface PlainSetup {
+  serial_no: string
+  private_key: string
+  apiv3_key: string
+  public_key_id: string | null
+  public_key: string | null
+  /** absent: those known before are kept */
+  certificates?: Certificates
+}
+
+const most_merchants = 10_000
+
+/** The merchants of this installation. Their keys lie sealed; `openSetup` alone opens them. */
+export class Merchants {
+  readonly #merchants: Collection<MerchantRecord>
+  readonly #sealer: Sealer
+
+  constructor(connections: Connections, sealer: Sealer) {
+    this.#merchants = new Collection(connections, 'merchants', schema)
+    this.#sealer = sealer
+  }
+
+  /**
+   * Inserts a merchant whose revision is 0, else replaces the one of exactly that revision; the record then has the
+   * next. Not saved: somebody saved first, and `existing` is what they left (null: such a merchant is not there).
+   * Attention is not touched: activities set it meanwhile.
+   */
+  async save(
+    merchant: MerchantRecord,
+  ): Promise<{ saved: true; merchant: MerchantRecord } | { saved: false; existing: MerchantRecord | null }> {
+    const { _id, revision, attentions: _attentions, ...rest } = merchant
+    if (revision === 0) {
+      const first = { _id, revision: 1, ...rest }
+      const answer = await this.#merchants.insertOrFind(first)
+      return answer.inserted ? { saved: true, merchant: first } : { saved: false, existing: answer.existing }
+    }
+    const saved = await this.#merchants.change({ _id, revision }, { $set: rest, $inc: { revision: 1 } })
+    return saved ? { saved: true, merchant: saved } : { saved: false, existing: await this.find(_id) }
+  }
+
+  async find(mchid: string): Promise<MerchantRecord | null> {
+    return this.#merchants.findOne({ _id: mchid })
+  }
+
+  /** All of them, by mchid. */
+  async list(): Promise<MerchantRecord[]> {
+    return this.#merchants.find({}, { limit: most_merchants, sort: { _id: 1 } })
+  }
+
+  /** The credentials, opened; null when there is no such merchant or it has none yet. Throws `SealingKeyMissing`. */
+  async openSetup(mchid: string): Promise<OpenSetup | null> {
+    const merchant = await this.find(mchid)
+    if (!merchant?.wechat) return null
+    const { wechat, mode, appids, revision } = merchant
+    const { serial_no, public_key_id, public_key, certificates } = wechat
+    return {
+      mchid,
+      mode,
+      appids,
+      serial_no,
+      private_key: this.#sealer.open(wechat.private_key),
+      apiv3_keys: [wechat.apiv3_key, ...wechat.retired_apiv3_keys].map((key) => this.#sealer.open(key)),
+      public_key_id,
+      public_key,
+      certificates,
+      revision,
+    }
+  }
+
+  /**
+   * Credentials as a merchant's record keeps them. With `previous`, an APIv3 key that is no longer the same is retired,
+   * not forgotten: evidence that names it can still be read.
+   */
+  setup(plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+    const known = previous ? [previous.apiv3_key, ...previous.retired_apiv3_keys] : []
+    return {
+      serial_no: plain.serial_no,
+      private_key: this.#sealer.seal(plain.private_key),
+      apiv3_key: this.#sealer.seal(plain.apiv3_key),
+      public_key_id: plain.public_key_id,
+      public_key: plain.public_key,
+      certificates: plain.certificates ?? previous?.certificates ?? [],
+      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key) !== plain.apiv3_key),
+    }
+  }
+
+  /** Platform certificates just fetched; false when the merchant has no credentials. */
+  async setCertificates(mchid: string, certificates: Certificates): Promise<boolean> {
+    const has_setup = { _id: mchid, 'wechat.serial_no': { $exists: true } }
+    return this.#merchants.touch(has_setup, { $set: { 'wechat.certificates': certificates }, $inc: { revision: 1 } })
+  }
+
+  /**
+   * Decides which endpoint's answer is the fulfilment: an id is set where the place is free or its own already, and
+   * false says that another holds it. Null frees the place, with `held_by` only if that endpoint holds it.
+   */
+  async setFulfilmentEndpoint(mchid: string, endpoint_id: string | null, held_by?: string): Promise<boolean> {
+    const holders = endpoint_id === null ? held_by && { $eq: held_by } : { $in: [null, endpoint_id] }
+    const filter = { _id: mchid, ...(holders && { fulfilment_endpoint_id: holders }) }
+    return this.#merchants.touch(filter, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
+  }
+
+  /** Null: there is no such merchant. */
+  async updateSettings(mchid: string, settings: MerchantSettings): Promise<MerchantRecord | null> {
+    return this.#merchants.change({ _id: mchid }, { $set: { settings }, $inc: { revision: 1 } })
+  }
+
+  /** Beside those that are there; the same code keeps the moment since when. Outside the revision. True: it is new. */
+  async noteAttention(mchid: string, code: AttentionCode, time: Time): Promise<boolean> {
+    const is_new = { _id: mchid, 'attentions.code': { $ne: code } }
+    return this.#merchants.touch(is_new, { $push: { attentions: { code, since_time: time } } })
+  }
+
+  /** Takes attention away that was raised for this reason; all others stay. */
+  async liftAttention(mchid: string, code: AttentionCode): Promise<boolean> {
+    return this.#merchants.touch({ _id: mchid, 'attentions.code': code }, { $pull: { attentions: { code } } })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#merchants.ensureIndexes()
+  }
+}

@@ -1,0 +1,305 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Schema } from 'mongoose'
+import { attention_codes, isAboutMoney } from '../domain/attention.ts'
+import type { AttentionCode } from '../domain/attention.ts'
+import type { Time } from '../domain/calendar.ts'
+import { orderId, paymentId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { applyOrderEvent, open_states } from '../domain/order.ts'
+import type { Occurrence, OrderRecord, OrderState, Step, TimelineEntry } from '../domain/order.ts'
+import { limits } from '../domain/policy.ts'
+import { among, between, Collection } from './collection.ts'
+import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
+import { RecordMissing, WriteContended } from './connection.ts'
+import type { Connections } from './connection.ts'
+import type { Payments } from './payments.ts'
+import { part, recordSchema } from './record.ts'
+
+const timeline_entry = part({
+  revision: Number,
+  operation_id: String,
+  event: String,
+  from: String,
+  to: String,
+  time: Date,
+  actor: part({ kind: String, id: String }),
+  evidence_id: String,
+  reason: String,
+  sequence: Number,
+  event_type: String,
+})
+
+const schema = recordSchema({
+  _id: String,
+  mchid: String,
+  out_trade_no: String,
+  appid: String,
+  reference: String,
+  state: String,
+  revision: Number,
+  sequence: Number,
+  timeline: [timeline_entry],
+  sent: part({ body: String, sha256: String }),
+  wechat_request: part({ path: String, body: String }),
+  description: String,
+  attach: String,
+  metadata: Schema.Types.Mixed,
+  return_url: String,
+  trade_type: String,
+  amount: part({ total: Number, currency: String }),
+  create_time: Date,
+  time_expire: Date,
+  checkout_token: String,
+  checkout_url: String,
+  code: part({ url: String, placed_time: Date }),
+  payment: part({
+    transaction_id: String,
+    role: String,
+    success_time: Date,
+    found_by: String,
+    found_time: Date,
+    bank_type: String,
+  }),
+  fulfilment: part({ mode: String, result: String, reason: String, deadline_time: Date }),
+  close_reason: String,
+  failure: part({ code: String, message: String, number_taken: Boolean }),
+  placement: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
+  close_sent_time: Date,
+  asked: part({ last_time: Date, on_request: Number }),
+  next_action: part({ what: String, time: Date }),
+  attention: part({ code: String, since_time: Date }),
+})
+
+// FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present` and `text`.
+const present = { $exists: true }
+const text = { $gt: '' }
+schema.index({ mchid: 1, create_time: -1, _id: -1 })
+schema.index({ mchid: 1, state: 1, create_time: -1 })
+schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
+schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'attention.code': present } })
+schema.index({ mchid: 1, reference: 1 }, { partialFilterExpression: { reference: text } })
+schema.index({ mchid: 1, 'payment.success_time': 1 }, { partialFilterExpression: { 'payment.success_time': present } })
+schema.index({ checkout_token: 1 })
+
+export interface OrderFilter {
+  state?: OneOrMore | undefined
+  /** codes, or `any` for every order that wants a person */
+  attention?: OneOrMore | undefined
+  out_trade_no?: OneOrMore | undefined
+  reference?: OneOrMore | undefined
+  transaction_id?: OneOrMore | undefined
+  create_time_from?: Time | undefined
+  create_time_to?: Time | undefined
+  success_time_from?: Time | undefined
+  success_time_to?: Time | undefined
+}
+
+/** What became of an occurrence, and the order as it now is. `entry`: what stands in its timeline for it. */
+export interface Applied {
+  outcome: 'done' | 'done_before' | 'illegal'
+  order: OrderRecord
+  entry: TimelineEntry | null
+}
+
+/** What an open page shows of an order and asks for five times a second. */
+export type OrderGlimpse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code' | 'asked'>
+
+/** An occurrence, or what makes one of the order that holds; null says that this order allows none. */
+export type Cause = Occurrence | ((order: OrderRecord) => Occurrence | null)
+
+const most_glimpses = 1_000
+const most_older_orders = 100
+
+/** The orders. `apply` is the only way to a new state; every `note…` is bookkeeping that decides no edge. */
+export class Orders {
+  readonly #orders: Collection<OrderRecord>
+  readonly #payments: Pick<Payments, 'findAll'>
+
+  constructor(connections: Connections, payments: Pick<Payments, 'findAll'>) {
+    this.#orders = new Collection(connections, 'orders', schema)
+    this.#payments = payments
+  }
+
+  /** Decides the race of two requests for one number: one inserts, the other is given what the first inserted. */
+  async insert(order: OrderRecord): Promise<{ inserted: true } | { inserted: false; existing: OrderRecord }> {
+    return this.#orders.insertOrFind(order)
+  }
+
+  async find(key: OrderKey): Promise<OrderRecord | null> {
+    return this.#orders.findOne({ _id: orderId(key) })
+  }
+
+  /** The token is the secret of the checkout page: this read takes no mchid. */
+  async findByToken(checkout_token: string): Promise<OrderRecord | null> {
+    return this.#orders.findOne({ checkout_token })
+  }
+
+  /**
+   * Does `cause` to the order, once: state, timeline, event number and revision change in one conditional write.
+   * `done_before` when its operation id is in the timeline; `illegal` when the table, asked about the order that holds,
+   * has no such edge. `known`, the order as the caller has just read it, saves the read when nobody wrote since.
+   * Throws `WriteContended` after five writes that others forestalled, `RecordMissing` without such an order.
+   */
+  async apply(key: OrderKey, cause: Cause, known?: OrderRecord): Promise<Applied> {
+    const _id = orderId(key)
+    const first = known === undefined ? null : await this.#tryApply(known, cause)
+    // An order somebody remembers may be old: only a fresh one can say that nothing is to be done.
+    if (first?.outcome === 'done') return first
+    for (let attempt = 1; attempt <= limits.write_contentions; attempt++) {
+      // The later, the longer: a majority read may lag behind the write that forestalled this one.
+      if (attempt > 2) await pause(2 ** attempt)
+      const order = await this.find(key)
+      if (order === null) throw new RecordMissing(_id)
+      const applied = await this.#tryApply(order, cause)
+      if (applied !== null) return applied
+    }
+    throw new WriteContended(_id)
+  }
+
+  /** One attempt on the order as seen; null when another write came first. */
+  async #tryApply(order: OrderRecord, cause: Cause): Promise<Applied | null> {
+    const occurrence = typeof cause === 'function' ? cause(order) : cause
+    if (occurrence === null) return { outcome: 'illegal', order, entry: null }
+    const before = order.timeline.find((entry) => entry.operation_id === occurrence.operation_id)
+    if (before !== undefined) return { outcome: 'done_before', order, entry: before }
+    const change = applyOrderEvent(order, occurrence)
+    if (change === null) return { outcome: 'illegal', order, entry: null }
+    const written = await this.#orders.change(
+      { _id: order._id, revision: order.revision },
+      {
+        $set: change.set,
+        $unset: Object.fromEntries(change.unset.map((field) => [field, 1])),
+        $push: { timeline: change.entry },
+        $inc: { revision: 1 },
+      },
+    )
+    return written && { outcome: 'done', order: written, entry: change.entry }
+  }
+
+  /** Newest first by create_time, then number. */
+  async list(mchid: string, filter: OrderFilter, page: PageRequest): Promise<Page<OrderRecord>> {
+    const conditions: Filter[] = [
+      { mchid },
+      among('state', filter.state),
+      attentionAmong(filter.attention),
+      among('out_trade_no', filter.out_trade_no),
+      referenceAmong(filter.reference),
+      between('create_time', filter.create_time_from, filter.create_time_to),
+      between('payment.success_time', filter.success_time_from, filter.success_time_to),
+    ]
+    if (filter.success_time_from !== undefined || filter.success_time_to !== undefined) {
+      conditions.push({ 'payment.success_time': present })
+    }
+    if (filter.transaction_id !== undefined) {
+      conditions.push(await this.#paidBy(mchid, filter.transaction_id))
+    }
+    return this.#orders.page({ $and: conditions }, 'create_time', page)
+  }
+
+  /** By way of the payments, whose `_id` the transaction is: so orders need no index for it. */
+  async #paidBy(mchid: string, transaction_id: OneOrMore): Promise<Filter> {
+    const wanted = typeof transaction_id === 'string' ? [transaction_id] : transaction_id
+    const payments = await this.#payments.findAll(wanted.map((one) => paymentId(mchid, one)))
+    const orders = payments.flatMap(({ order_id }) => (order_id === null ? [] : [order_id]))
+    return { _id: { $in: orders }, 'payment.transaction_id': { $in: [...wanted] } }
+  }
+
+  /** At most 1,000 ids; those unknown are left out. */
+  async progressOf(ids: readonly string[]): Promise<OrderGlimpse[]> {
+    if (ids.length > most_glimpses) throw new RangeError(`at most ${most_glimpses} orders at once, not ${ids.length}`)
+    if (ids.length === 0) return []
+    const fields = ['_id', 'state', 'revision', 'code', 'asked']
+    return this.#orders.find({ _id: { $in: [...ids] } }, { limit: most_glimpses, fields })
+  }
+
+  /** Unpaid orders of the same sale that came before this one, by create_time, then number; oldest first. */
+  async olderUnpaid(
+    order: Pick<OrderRecord, 'mchid' | 'reference' | 'create_time' | 'out_trade_no'>,
+  ): Promise<OrderRecord[]> {
+    const { mchid, reference, create_time, out_trade_no } = order
+    if (reference === null) return []
+    const unpaid: OrderState[] = ['created', 'awaiting_payment', 'closing']
+    const is_older = [{ create_time: { $lt: create_time } }, { create_time, out_trade_no: { $lt: out_trade_no } }]
+    const filter = { mchid, $and: [referenceAmong(reference)], state: { $in: unpaid }, $or: is_older }
+    return this.#orders.find(filter, { limit: most_older_orders, sort: { create_time: 1, _id: 1 } })
+  }
+
+  /** Open orders whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
+  async due(before: Time, limit: number): Promise<OrderKey[]> {
+    const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...open_states] } }
+    const fields = ['mchid', 'out_trade_no']
+    const found = await this.#orders.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
+    return found.map(({ mchid, out_trade_no }) => ({ mchid, out_trade_no }))
+  }
+
+  /**
+   * Only while `state` holds and no close was sent, and never over a later attempt: a send that was given up on may still
+   * report. False: whoever was about to send must not.
+   */
+  async notePlacement(key: OrderKey, state: OrderState, placement: OrderRecord['placement']): Promise<boolean> {
+    const filter = {
+      _id: orderId(key),
+      state,
+      close_sent_time: null,
+      'placement.attempts': { $lte: placement.attempts },
+    }
+    return this.#orders.touch(filter, { $set: { placement } })
+  }
+
+  /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */
+  async noteNextAction(
+    key: OrderKey,
+    state: OrderState,
+    next_action: { what: Step; time: Time } | null,
+  ): Promise<boolean> {
+    const filter = { _id: orderId(key), state }
+    return this.#orders.touch(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
+  }
+
+  /** Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. */
+  async noteAttention(
+    key: OrderKey,
+    state: OrderState,
+    code: AttentionCode | null,
+    since_time: Time,
+  ): Promise<boolean> {
+    const filter = { _id: orderId(key), state }
+    const about_money = attention_codes.filter(isAboutMoney)
+    // What money waits behind is taken away by what settles it, and hidden behind nothing (domain/order).
+    if (code === null) {
+      return this.#orders.touch({ ...filter, 'attention.code': { $nin: about_money } }, { $unset: { attention: 1 } })
+    }
+    const is_new = { ...filter, 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
+    return this.#orders.touch(is_new, { $set: { attention: { code, since_time } } })
+  }
+
+  /** The latest moment at which a close was sent; kept when an older report comes late. */
+  async noteCloseSent(key: OrderKey, time: Time): Promise<boolean> {
+    return this.#orders.touch({ _id: orderId(key), state: 'closing' }, { $max: { close_sent_time: time } })
+  }
+
+  /** WeChat answered a question at `time`. */
+  async noteAsked(key: OrderKey, time: Time): Promise<boolean> {
+    return this.#orders.touch({ _id: orderId(key) }, { $max: { 'asked.last_time': time } })
+  }
+
+  /** A question that somebody asked for is about to be sent: counted before, since silence must count too. */
+  async countRequest(key: OrderKey): Promise<boolean> {
+    return this.#orders.touch({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#orders.ensureIndexes()
+  }
+}
+
+function attentionAmong(wanted: OneOrMore | undefined): Filter {
+  if (wanted === undefined) return {}
+  const codes = typeof wanted === 'string' ? [wanted] : [...wanted]
+  return { 'attention.code': codes.includes('any') ? present : { ...present, $in: codes } }
+}
+
+function referenceAmong(wanted: OneOrMore | undefined): Filter {
+  if (wanted === undefined) return {}
+  return { reference: { ...text, $in: typeof wanted === 'string' ? [wanted] : [...wanted] } }
+}

@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { referenceId } from '../domain/ids.ts'
+import { Collection } from './collection.ts'
+import { StoreUnavailable } from './connection.ts'
+import type { Connections } from './connection.ts'
+import { recordSchema } from './record.ts'
+
+interface ReferenceRecord {
+  /** <mchid>/<reference> */
+  _id: string
+  mchid: string
+  reference: string
+  /** the number that keeps the sale; the record is there only while one does */
+  paid_by: string
+}
+
+const schema = recordSchema({ _id: String, mchid: String, reference: String, paid_by: String })
+
+const most_looks = 5
+
+/** Which number of a sale keeps it, where a merchant made several numbers for one sale. */
+export class References {
+  readonly #references: Collection<ReferenceRecord>
+
+  constructor(connections: Connections) {
+    this.#references = new Collection(connections, 'references', schema)
+  }
+
+  /**
+   * Decides the race of two payments for one sale: the first claim holds, and every claim, the same one repeated
+   * included, is answered with the number that holds it.
+   */
+  async claim(mchid: string, reference: string, out_trade_no: string): Promise<{ held_by: string }> {
+    const _id = referenceId(mchid, reference)
+    for (let look = 1; look <= most_looks; look++) {
+      if (await this.#references.insert({ _id, mchid, reference, paid_by: out_trade_no })) {
+        return { held_by: out_trade_no }
+      }
+      const held_by = await this.holder(mchid, reference)
+      // Null: given free since the insert met it, or not yet to be read; the next look tells.
+      if (held_by !== null) return { held_by }
+      await pause(look * 10)
+    }
+    throw new StoreUnavailable(new Error(`the claim of ${_id} was taken and released again, over and over`))
+  }
+
+  /** The number that keeps the sale, or null: none yet. */
+  async holder(mchid: string, reference: string): Promise<string | null> {
+    const found = await this.#references.findOne({ _id: referenceId(mchid, reference) })
+    return found?.paid_by ?? null
+  }
+
+  /** Gives the sale free; nothing happens when another number holds it. */
+  async release(mchid: string, reference: string, out_trade_no: string): Promise<void> {
+    await this.#references.remove({ _id: referenceId(mchid, reference), paid_by: out_trade_no })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#references.ensureIndexes()
+  }
+}

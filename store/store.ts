@@ -1,0 +1,75 @@
+import { isReachable, openConnections } from './connection.ts'
+import type { Place } from './connection.ts'
+import { Deliveries } from './deliveries.ts'
+import { Endpoints } from './endpoints.ts'
+import { Events } from './events.ts'
+import { Evidence } from './evidence.ts'
+import { Journal } from './journal.ts'
+import { Keys } from './keys.ts'
+import { Leases } from './leases.ts'
+import { Merchants } from './merchants.ts'
+import { Orders } from './orders.ts'
+import { Payments } from './payments.ts'
+import { References } from './references.ts'
+import { Rejections } from './rejections.ts'
+import type { Sealer } from './sealing.ts'
+
+export interface StoreOptions extends Place {
+  sealer: Sealer
+}
+
+/** Everything Weft keeps. Every operation rejects with `StoreUnavailable` when the database did not answer. */
+export interface Store {
+  orders: Orders
+  payments: Payments
+  references: References
+  evidence: Evidence
+  rejections: Rejections
+  journal: Journal
+  events: Events
+  deliveries: Deliveries
+  endpoints: Endpoints
+  merchants: Merchants
+  keys: Keys
+  leases: Leases
+  /** for what others archive and must not lie readable: raw answers, frozen requests with an openid */
+  sealer: Sealer
+  /** Repeatable; the worker calls it at start, and again until it succeeds. */
+  ensureIndexes(): Promise<void>
+  /** Whether the database answers within about two seconds. Never rejects. */
+  isReachable(): Promise<boolean>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the store. A database that is away does not make it throw: operations fail until it is there, and then work.
+ * Throws for a URI that can never work.
+ */
+export async function openStore({ sealer, ...place }: StoreOptions): Promise<Store> {
+  const connections = await openConnections(place)
+  const payments = new Payments(connections)
+  const collections = {
+    orders: new Orders(connections, payments),
+    payments,
+    references: new References(connections),
+    evidence: new Evidence(connections),
+    rejections: new Rejections(connections),
+    journal: new Journal(connections),
+    events: new Events(connections),
+    deliveries: new Deliveries(connections),
+    endpoints: new Endpoints(connections, sealer),
+    merchants: new Merchants(connections, sealer),
+    keys: new Keys(connections),
+    leases: new Leases(connections),
+  }
+  return {
+    ...collections,
+    sealer,
+    ensureIndexes: async () => {
+      // One after the other: index builds of FerretDB that run side by side wait for each other's locks.
+      for (const collection of Object.values(collections)) await collection.ensureIndexes()
+    },
+    isReachable: () => isReachable(connections.fast),
+    close: () => connections.close(),
+  }
+}

@@ -1,0 +1,152 @@
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Webhook, WebhookVerificationError } from 'standardwebhooks'
+import { assertPublicUrl, createCourier, webhookHeaders } from '../../activities/courier.ts'
+import type { Courier } from '../../activities/courier.ts'
+
+describe('a courier', () => {
+  const open: (() => Promise<unknown>)[] = []
+  afterEach(async () => {
+    for (const close of open.splice(0)) await close()
+  })
+
+  function courier(allow_private: boolean): Courier {
+    const made = createCourier({ allow_private })
+    open.push(() => made.close())
+    return made
+  }
+
+  async function endpoint(listener: RequestListener): Promise<string> {
+    const server: Server = createServer(listener)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    open.push(() => {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(resolve))
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  }
+
+  it('carries the bytes as they are and brings the answer back, and of it the first KiB for the record', async () => {
+    const seen: string[] = []
+    const url = await endpoint((request, response) => {
+      request.on('data', (chunk: Buffer) => seen.push(chunk.toString()))
+      request.on('end', () => response.end('茶'.repeat(5_000)))
+    })
+    const reply = await courier(true).send(url, { 'content-type': 'application/json' }, '{"a": 1}')
+    expect(seen.join('')).toBe('{"a": 1}')
+    expect(reply).toMatchObject({ status: 200, error: null, body: '茶'.repeat(5_000) })
+    expect(reply.answer).toBe('茶'.repeat(341)) // 1,023 bytes: half a character is none
+  })
+
+  it('reads 64 KiB and no byte more: a longer answer is not there to be read, only its beginning', async () => {
+    const answering = (bytes: number) => endpoint((_, response) => response.end('x'.repeat(bytes)))
+    const longest = await courier(true).send(await answering(65_536), {}, '{}')
+    expect(longest.body).toHaveLength(65_536)
+    const longer = await courier(true).send(await answering(65_537), {}, '{}')
+    expect(longer).toMatchObject({ status: 200, error: null, body: null, answer: 'x'.repeat(1024) })
+  })
+
+  it('reads over the mark that some platforms put before their text', async () => {
+    const url = await endpoint((_, response) => response.end('\uFEFF{"fulfilment":"refused"}'))
+    expect((await courier(true).send(url, {}, '{}')).body).toBe('{"fulfilment":"refused"}')
+  })
+
+  it('does not follow a redirect: where it leads nobody has checked', async () => {
+    let followed = false
+    const inner = await endpoint((_, response) => {
+      followed = true
+      response.end()
+    })
+    const url = await endpoint((_, response) => response.writeHead(302, { location: inner }).end())
+    expect((await courier(true).send(url, {}, '{}')).status).toBe(302)
+    expect(followed).toBe(false)
+  })
+
+  it('never calls loopback, whether written as an address or hidden behind a name', async () => {
+    let called = false
+    const url = new URL(
+      await endpoint((_, response) => {
+        called = true
+        response.end()
+      }),
+    )
+    const guarded = courier(false)
+    const replies = await Promise.all(
+      [
+        `https://127.0.0.1:${url.port}/`,
+        `https://localhost:${url.port}/`,
+        `https://[::ffff:127.0.0.1]:${url.port}/`,
+      ].map((target) => guarded.send(target, {}, '{}')),
+    )
+    expect(replies.map(({ status }) => status)).toEqual([null, null, null])
+    expect(replies.map(({ error }) => error)).toEqual([
+      'the address is not a public one',
+      'the name leads to an address that is not public',
+      'the address is not a public one',
+    ])
+    expect(called).toBe(false)
+  })
+
+  it('obeys Retry-After up to an hour', async () => {
+    const asking = (seconds: string) =>
+      endpoint((_, response) => response.writeHead(503, { 'retry-after': seconds }).end())
+    const made = courier(true)
+    expect((await made.send(await asking('7'), {}, '{}')).retry_after_ms).toBe(7_000)
+    expect((await made.send(await asking('86400'), {}, '{}')).retry_after_ms).toBe(3_600_000)
+    expect((await made.send(await asking('soon'), {}, '{}')).retry_after_ms).toBeNull()
+  })
+
+  it('answers with the reason when nobody is there', async () => {
+    const url = await endpoint(() => undefined)
+    for (const close of open.splice(0)) await close()
+    const reply = await courier(true).send(url, {}, '{}')
+    expect(reply.status).toBeNull()
+    expect(reply.error).toMatch(/ECONNREFUSED/)
+  })
+})
+
+describe('a public address', () => {
+  it.each([
+    'https://10.0.0.1/',
+    'https://172.16.9.9/',
+    'https://192.168.1.1/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://100.64.0.1/',
+    'https://0.0.0.0/',
+    'https://[::1]/',
+    'https://[fd00::1]/',
+    'https://[fe80::1]/',
+    'https://[64:ff9b::7f00:1]/',
+    'https://0x7f000001/',
+    'https://2130706433/',
+    'http://example.com/',
+    'ftp://example.com/',
+  ])('is not %s', (url) => {
+    expect(() => assertPublicUrl(url)).toThrow()
+  })
+
+  it.each(['https://93.184.216.34/', 'https://shop.example.com/weft', 'https://[2606:2800:220:1::1]/'])(
+    'may be %s',
+    (url) => {
+      expect(() => assertPublicUrl(url)).not.toThrow()
+    },
+  )
+})
+
+describe('a signed event', () => {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+  const other = `whsec_${Buffer.alloc(32, 8).toString('base64')}`
+  const body = '{"type":"order.paid"}'
+  const seconds = Math.floor(Date.now() / 1000)
+
+  it('verifies with the Standard Webhooks library under each live secret, and under no other', () => {
+    const headers = webhookHeaders('evt_1', seconds, body, [secret, other])
+    expect(new Webhook(secret).verify(body, headers)).toEqual({ type: 'order.paid' })
+    expect(new Webhook(other).verify(body, headers)).toEqual({ type: 'order.paid' })
+    const stranger = `whsec_${Buffer.alloc(32, 9).toString('base64')}`
+    expect(() => new Webhook(stranger).verify(body, headers)).toThrow(WebhookVerificationError)
+    expect(() => new Webhook(secret).verify(`${body} `, headers)).toThrow(WebhookVerificationError)
+  })
+})

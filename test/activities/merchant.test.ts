@@ -1,0 +1,158 @@
+import { ApplicationFailure } from '@temporalio/activity'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { ActivityContext } from '../../activities/context.ts'
+import type { Reply } from '../../activities/courier.ts'
+import { createMerchant } from '../../activities/merchant.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { DeliveryRecord } from '../../domain/delivery.ts'
+import { limits, policy } from '../../domain/policy.ts'
+import { freshStore } from '../store/database.ts'
+import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../store/samples.ts'
+
+const { store, drop } = await freshStore()
+afterAll(drop)
+
+const clock = { now: noon }
+const desk = {
+  reply: {} as Partial<Reply>,
+  /** the orders' numbers that were called for, in the order of the calls */
+  calls: [] as string[],
+}
+const { deliver } = createMerchant({ store, policy, now: () => clock.now } as ActivityContext, {
+  send: (_url, _headers, body) => {
+    desk.calls.push(body)
+    const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
+    return Promise.resolve({ ...silence, ...desk.reply })
+  },
+  close: () => Promise.resolve(),
+})
+
+/** What an endpoint says, as the courier brings it. */
+function says(status: number, body: string | null = ''): void {
+  desk.reply = { status, body, answer: body?.slice(0, 1024) ?? 'x'.repeat(1024) }
+}
+
+/** A delivery whose event can be sent, to an endpoint of its own unless one is named. */
+async function inserted(order: string, sequence: number, given: Partial<DeliveryRecord> = {}): Promise<DeliveryRecord> {
+  const endpoint = endpointSample(`https://shop.example/${given.endpoint_id ?? order}`)
+  await store.endpoints.add(endpoint)
+  const event = eventSample(order, sequence)
+  await store.events.record({ ...event, body: `${order}/${sequence}` })
+  const next_attempt_time = beijingTime(clock.now)
+  const delivery = deliverySample(order, sequence, { next_attempt_time, ...given, endpoint_id: endpoint.id })
+  await store.deliveries.insertMissing([delivery])
+  return delivery
+}
+
+const attemptOf = ({ _id }: DeliveryRecord) => deliver({ delivery_id: _id, deadline_time: null })
+
+describe('the answer to an event', () => {
+  it('that refuses at length is refused, also when only the record is left to say so', async () => {
+    const delivery = await inserted('LONG', 1, { purpose: 'fulfilment' })
+    const reason = '卖完了'.repeat(400)
+    says(200, JSON.stringify({ fulfilment: 'refused', reason }))
+    const refused = { kind: 'answered', answer: { result: 'refused', reason: reason.slice(0, 200) } }
+    expect(await attemptOf(delivery)).toEqual(refused)
+    expect(await attemptOf(delivery)).toEqual(refused)
+    expect(desk.calls).toEqual(['LONG/1'])
+    const kept = (await store.deliveries.find(delivery._id))?.attempts
+    expect(kept).toMatchObject([{ number: 1, read_as: 'refused', reason: reason.slice(0, 200) }])
+    expect(kept?.[0]?.answer).toHaveLength(1024)
+  })
+
+  it('that is too long to be read decides nothing, so the event is told again', async () => {
+    const delivery = await inserted('ENDLESS', 1, { purpose: 'fulfilment' })
+    says(200, null)
+    await expect(attemptOf(delivery)).rejects.toThrow(ApplicationFailure)
+    const kept = await store.deliveries.find(delivery._id)
+    expect(kept).toMatchObject({ state: 'waiting', attempts: [{ status: 200, read_as: 'not heard', reason: null }] })
+  })
+
+  it('is not needed of a notice: the status says that it was heard', async () => {
+    const delivery = await inserted('NOTICE', 1)
+    says(200, null)
+    expect(await attemptOf(delivery)).toEqual({ kind: 'heard' })
+  })
+})
+
+/** What a wait says: in how many ms Temporal shall come again. */
+async function delayOf(delivery: DeliveryRecord): Promise<number> {
+  const failure = await attemptOf(delivery).then(
+    () => null,
+    (error: unknown) => error,
+  )
+  if (!(failure instanceof ApplicationFailure)) throw new Error(`no wait: ${String(failure)}`)
+  return Number(failure.nextRetryDelay)
+}
+
+const minute = 60_000
+const inMs = (ms: number) => beijingTime(clock.now + ms)
+
+describe('an event behind an open one of its order', () => {
+  it.each([
+    ['that is about to be told follows within a second', 0, 500, 750],
+    ['that is told in 8 s follows right after it', 8_000, 8_500, 8_750],
+    ['that is told in 12 h looks again in ten minutes at most', 12 * 60 * minute, 7.5 * minute, 10 * minute],
+    ['that has been due for a minute is in no hurry either', -minute, minute / 2, minute / 2],
+  ])('%s, and its record says when', async (name, planned_ms, least_ms, most_ms) => {
+    await inserted(name, 1, { next_attempt_time: inMs(planned_ms) })
+    const follower = await inserted(name, 2, { endpoint_id: name })
+    const delay_ms = await delayOf(follower)
+    expect(delay_ms).toBeGreaterThanOrEqual(least_ms)
+    expect(delay_ms).toBeLessThanOrEqual(most_ms + 1)
+    const { next_attempt_time } = (await store.deliveries.find(follower._id)) ?? {}
+    expect(Math.abs(milliseconds(next_attempt_time ?? '') - clock.now - delay_ms)).toBeLessThanOrEqual(1)
+  })
+
+  it('is not taken for lost: any number of them leaves the sweeper to one that is', async () => {
+    const insertBlocked = async (order: string) => {
+      await inserted(order, 1, { endpoint_id: 'slow', next_attempt_time: inMs(60 * minute) })
+      await delayOf(await inserted(order, 2, { endpoint_id: 'slow' }))
+    }
+    for (let begun = 0; begun < limits.sweep_batch; begun += 10)
+      await Promise.all(Array.from({ length: 10 }, (_, index) => insertBlocked(`BLOCKED${begun + index}`)))
+    const lost = await inserted('LOST', 1, { next_attempt_time: inMs(1_000) })
+    const due = await store.deliveries.due(inMs(2 * minute), limits.sweep_batch)
+    expect(due.map(({ _id }) => _id)).toContain(lost._id)
+  })
+})
+
+describe('an event whose endpoint is busy', () => {
+  it('says in its record when it comes again', async () => {
+    desk.reply = { status: null, error: 'ECONNREFUSED' }
+    for (let sequence = 1; sequence <= 10; sequence += 1)
+      await delayOf(await inserted(`DOWN${sequence}`, 1, { endpoint_id: 'down' }))
+    const calls = desk.calls.length
+    const refused = await inserted('DOWN11', 1, { endpoint_id: 'down' })
+    const delay_ms = await delayOf(refused)
+    expect(delay_ms).toBeGreaterThanOrEqual(5_000)
+    expect(desk.calls).toHaveLength(calls)
+    const { next_attempt_time } = (await store.deliveries.find(refused._id)) ?? {}
+    expect(Math.abs(milliseconds(next_attempt_time ?? '') - clock.now - delay_ms)).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('a notice that is not heard', () => {
+  const attentions = async () => ((await store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+
+  it('calls for a person from the fifth attempt until the endpoint answers, and for good once it is given up', async () => {
+    await store.merchants.save(merchantSample())
+    await store.merchants.noteAttention(mchid, 'orphan_payment', beijingTime(clock.now))
+    const others = await inserted('HEARD', 1)
+    const given_up = await inserted('GIVEN_UP', 1, { event_type: 'order.refunding' })
+    for (let number = 1; number <= policy.delivery_retry_ms.length; number += 1) {
+      says(503)
+      expect(await attentions()).toEqual(number > 5 ? ['orphan_payment', 'delivery_failing'] : ['orphan_payment'])
+      clock.now += (await delayOf(given_up)) + 1
+    }
+    says(200)
+    await attemptOf(others)
+    expect(await attentions()).toContain('delivery_failing') // another endpoint answers, not this one
+    says(503)
+    expect(await attemptOf(given_up)).toEqual({ kind: 'undelivered' })
+    expect(await attentions()).toEqual(['orphan_payment', 'delivery_failing', 'undelivered'])
+    says(200)
+    await attemptOf(await inserted('MENDED', 1, { endpoint_id: 'GIVEN_UP' }))
+    expect(await attentions()).toEqual(['orphan_payment', 'undelivered'])
+  })
+})

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { startApi } from '../../api/main.ts'
+import type { RunningApi } from '../../api/main.ts'
+import { applyMerchantFile } from '../../cli/merchant.ts'
+import { readConfig } from '../../runtime/config.ts'
+import type { Config } from '../../runtime/config.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { createSealer } from '../../store/sealing.ts'
+import { openStore } from '../../store/store.ts'
+import { merchantFile } from '../cli/sample.ts'
+
+const environment = {
+  TEMPORAL_ADDRESS: inject('temporal_address'),
+  MONGODB_URI: inject('mongodb_uri'),
+  WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}`,
+  WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
+  WEFT_PORT: '0',
+}
+const running: RunningApi[] = []
+afterAll(async () => {
+  await Promise.all(running.map((api) => api.close()))
+})
+
+async function start(given: Partial<Record<string, string>> = {}): Promise<RunningApi> {
+  const api = await startApi({ config: readConfig({ ...environment, ...given }), log: silentLogger })
+  running.push(api)
+  return api
+}
+
+async function read(api: RunningApi, path: string) {
+  const answer = await fetch(`${api.url}${path}`)
+  return { status: answer.status, text: await answer.text() }
+}
+
+describe('the process', () => {
+  it('is up, ready, and tells its numbers', async () => {
+    const api = await start()
+    expect((await read(api, '/healthz')).status).toBe(200)
+    expect(JSON.parse((await read(api, '/readyz')).text)).toEqual({ status: 'ready', database: 'ok', temporal: 'ok' })
+    await read(api, '/v1/orders')
+    const metrics = await read(api, '/metrics')
+    expect(metrics.text).toMatch(/weft_http_request_seconds_count\{method="GET",route="\/v1\/orders",status="401"\} 1/)
+  })
+
+  it('starts without Temporal and without a database, and says which of them is away', async () => {
+    const api = await start({ TEMPORAL_ADDRESS: '127.0.0.1:1', MONGODB_URI: 'mongodb://127.0.0.1:1' })
+    const { status, text } = await read(api, '/readyz')
+    expect(status).toBe(503)
+    expect(JSON.parse(text)).toEqual({ status: 'waiting', database: 'away', temporal: 'away' })
+    expect((await read(api, '/healthz')).status).toBe(200)
+    const token = `weft_test_${randomBytes(32).toString('base64url')}`
+    const answer = await fetch(`${api.url}/v1/orders`, { headers: { authorization: `Bearer ${token}` } })
+    const problem = (await answer.json()) as { code: string; retryable: boolean; part: string }
+    expect([answer.status, problem.code, problem.retryable, problem.part]).toEqual([
+      503,
+      'unavailable',
+      true,
+      'database',
+    ])
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+  })
+
+  it('lets a request under way end before it closes', async () => {
+    const config = readConfig({ ...environment, WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}` })
+    const sealer = createSealer({ keys: config.master_keys })
+    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    const file = merchantFile({ keys: [{ name: 'shop', scopes: ['orders:write'] }] })
+    const { keys } = await applyMerchantFile(store, config, file)
+    await store.close()
+    const api = await startApi({ config, log: silentLogger })
+    const headers = {
+      authorization: `Bearer ${keys[0]?.token}`,
+      'content-type': 'application/json',
+      expect: '100-continue',
+    }
+    const sent = request(`${api.url}/v1/orders`, { method: 'POST', headers })
+    const answered = once(sent, 'response')
+    sent.flushHeaders()
+    await once(sent, 'continue') // the server has it, and waits for the body
+    const closed = api.close()
+    await expect(read(api, '/healthz')).rejects.toThrow()
+    sent.end('{}')
+    const [answer] = (await answered) as [IncomingMessage]
+    answer.resume()
+    expect(answer.statusCode).toBe(400)
+    const begun = performance.now()
+    await closed
+    expect(performance.now() - begun).toBeLessThan(3_000)
+  })
+
+  it('does not start where time is scaled and a live merchant is', async () => {
+    const config: Config = readConfig({ ...environment, WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}` })
+    const sealer = createSealer({ keys: config.master_keys })
+    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    await applyMerchantFile(store, config, merchantFile({ mode: 'live', notify_url: 'https://pay.example.cn/n' }))
+    await store.close()
+    await expect(startApi({ config: { ...config, time_scale: 60 }, log: silentLogger })).rejects.toThrow(
+      /WEFT_TIME_SCALE/,
+    )
+  })
+
+  it('says which port is taken', async () => {
+    const api = await start()
+    await expect(start({ WEFT_PORT: new URL(api.url).port })).rejects.toThrow(/WEFT_PORT \d+ is taken/)
+  })
+})
+
+describe('the documentation', () => {
+  it('is served as OpenAPI and as a page that loads nothing from elsewhere', async () => {
+    const api = await start()
+    const document = JSON.parse((await read(api, '/openapi.json')).text) as { openapi: string }
+    expect(document.openapi).toBe('3.1.0')
+    const page = await read(api, '/docs')
+    expect(page.text).toContain('/v1/orders/{out_trade_no}/fulfilment')
+    expect(page.text).not.toMatch(/(src|href)="https?:/)
+    expect((await read(api, '/docs/errors/no_such_code')).status).toBe(404)
+  })
+})

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { applied, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
+import type { MerchantFile } from '../../cli/merchant.ts'
+import { newToken, tokenHash } from '../../runtime/secrets.ts'
+import { createSealer } from '../../store/sealing.ts'
+import { openStore } from '../../store/store.ts'
+import { keyPair, merchantFile } from './sample.ts'
+
+const sealer = createSealer({ keys: [{ id: '1', key: randomBytes(32).toString('base64') }] })
+const database = `weft_${randomBytes(5).toString('hex')}`
+const store = await openStore({ uri: inject('mongodb_uri'), database, sealer })
+const folder = mkdtempSync(join(tmpdir(), 'weft-merchant-'))
+afterAll(async () => {
+  await store.close()
+  rmSync(folder, { recursive: true })
+})
+
+const config = { public_url: 'https://pay.example.cn', time_scale: 1 }
+const apply = (file: MerchantFile) => applyMerchantFile(store, config, file, { folder })
+
+async function mistakesOf(file: unknown): Promise<string[]> {
+  try {
+    await apply(file as MerchantFile)
+    return []
+  } catch (error) {
+    if (error instanceof MerchantFileError) return error.message.split('\n')
+    throw error
+  }
+}
+
+describe('a merchant’s file', () => {
+  it('adds a merchant that can speak with WeChat Pay, its keys sealed', async () => {
+    const file = merchantFile()
+    const report = await apply(file)
+    expect(report).toMatchObject({ is_new: true, notify_url: `https://pay.example.cn/wechat/notify/${file.mchid}` })
+    const setup = await store.merchants.openSetup(file.mchid)
+    expect(setup).toMatchObject({ apiv3_keys: [file.wechat?.apiv3_key], private_key: file.wechat?.private_key })
+    const record = JSON.stringify(await store.merchants.find(file.mchid))
+    expect(record).not.toContain(file.wechat?.apiv3_key)
+    expect(record).not.toContain('PRIVATE KEY')
+  })
+
+  it('shows new keys and secrets once, and applied again changes nothing', async () => {
+    const file = merchantFile({
+      keys: [{ name: 'shop', scopes: ['orders:write'] }],
+      endpoints: [{ url: 'https://shop.example.cn/weft', role: 'fulfilment' }],
+      settings: { fulfilment: { mode: 'event' } },
+    })
+    const first = await apply(file)
+    const token = first.keys[0]?.token ?? ''
+    expect(token).toMatch(/^weft_test_[A-Za-z0-9_-]{43}$/)
+    expect(await store.keys.findByHash(tokenHash(token))).toMatchObject({ mchid: file.mchid, scopes: ['orders:write'] })
+    expect(applied(first)).toContain(token)
+    const merchant = await store.merchants.find(file.mchid)
+    expect(merchant?.fulfilment_endpoint_id).toBe(first.endpoints[0]?.id)
+    const again = await apply(file)
+    expect(again).toMatchObject({ is_new: false, keys: [{ token: null }], endpoints: [{ secret: null }] })
+    expect(await store.keys.list(file.mchid)).toHaveLength(1)
+    expect(await store.endpoints.list(file.mchid)).toHaveLength(1)
+  })
+
+  it('leaves alone what it does not name, and keeps an APIv3 key that was changed', async () => {
+    const file = merchantFile({ settings: { late_payment: 'hold', fulfilment: { deadline_in: 60 } } })
+    await apply(file)
+    const { wechat, settings: _, ...rest } = file
+    await apply({ ...rest, name: '两壶茶' })
+    const merchant = await store.merchants.find(file.mchid)
+    expect(merchant).toMatchObject({
+      name: '两壶茶',
+      settings: { late_payment: 'hold', fulfilment: { deadline_in: 60 } },
+    })
+    expect(merchant?.wechat?.serial_no).toBe(wechat?.serial_no.toUpperCase())
+    const apiv3_key = randomBytes(16).toString('hex')
+    if (wechat) await apply({ ...rest, wechat: { ...wechat, apiv3_key } })
+    expect((await store.merchants.openSetup(file.mchid))?.apiv3_keys).toEqual([apiv3_key, wechat?.apiv3_key])
+  })
+
+  it('can name its key files instead of holding them', async () => {
+    const { wechat, ...rest } = merchantFile()
+    if (!wechat) throw new Error('no set-up')
+    writeFileSync(join(folder, 'apiclient_key.pem'), wechat.private_key)
+    await apply({ ...rest, wechat: { ...wechat, private_key: 'apiclient_key.pem' } })
+    expect((await store.merchants.openSetup(rest.mchid))?.private_key).toBe(wechat.private_key)
+  })
+
+  it('takes a token that development chose', async () => {
+    const token = newToken('test')
+    const file = merchantFile({ keys: [{ name: 'demo', scopes: ['orders:read'], token }] })
+    expect((await apply(file)).keys[0]?.token).toBe(token)
+    expect((await apply(file)).keys[0]?.token).toBeNull()
+  })
+})
+
+describe('a file with mistakes', () => {
+  it('is told all of them, one line each, and never a value', async () => {
+    const mistakes = await mistakesOf({
+      mchid: '12',
+      name: '',
+      mode: 'demo',
+      appids: [],
+      colour: 1,
+      wechat: { apiv3_key: 'short-secret' },
+    })
+    expect(mistakes.length).toBeGreaterThanOrEqual(7)
+    expect(mistakes.join()).not.toContain('short-secret')
+    expect(mistakes).toContainEqual(expect.stringMatching(/^mchid: .*digits/))
+    expect(mistakes).toContainEqual(expect.stringMatching(/^wechat.apiv3_key: .*32 characters/))
+  })
+
+  const { wechat } = merchantFile()
+  it.each([
+    ['a key file that is not there', { wechat: { ...wechat, private_key: 'no.pem' } }, 'wechat.private_key'],
+    ['a weak key', { wechat: { ...wechat, private_key: keyPair(1_024).privateKey } }, 'wechat.private_key'],
+    [
+      'a certificate where the public key belongs',
+      { wechat: { ...wechat, public_key: '-----BEGIN CERTIFICATE-----' } },
+      'wechat.public_key',
+    ],
+    ['a public key without its id', { wechat: { ...wechat, public_key_id: null } }, 'wechat.public_key'],
+    [
+      'mode event without an endpoint that answers',
+      { settings: { fulfilment: { mode: 'event' } } },
+      'settings.fulfilment.mode',
+    ],
+    [
+      'a live merchant that would be notified in the clear',
+      { mode: 'live', notify_url: 'http://pay.example.cn/n' },
+      'notify_url',
+    ],
+    ['a notify_url with a query', { notify_url: 'https://pay.example.cn/n?a=b' }, 'notify_url'],
+    ['a token of the other mode', { keys: [{ name: 'x', scopes: ['orders:read'], token: newToken('live') }] }, 'keys'],
+  ])('is refused for %s', async (_, wrong, field) => {
+    const mistakes = await mistakesOf({ ...merchantFile(), ...wrong })
+    expect(mistakes).toHaveLength(1)
+    expect(mistakes[0]?.startsWith(`${field}:`)).toBe(true)
+  })
+
+  it('cannot turn a test merchant live, nor add a live one where time is scaled', async () => {
+    const file = merchantFile({ notify_url: 'https://pay.example.cn/n' })
+    await apply(file)
+    expect(await mistakesOf({ ...file, mode: 'live' })).toEqual([expect.stringMatching(/^mode: /)])
+    const live = merchantFile({ mode: 'live' })
+    await expect(applyMerchantFile(store, { ...config, time_scale: 60 }, live)).rejects.toThrow(/WEFT_TIME_SCALE/)
+  })
+})

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { startShop } from '../../dev/shop/shop.ts'
+import { default_settings } from '../../domain/merchant.ts'
+import { collectComplaints, openBrowser } from '../stage/browser.ts'
+import { Stage } from '../stage/stage.ts'
+import { until } from '../stage/until.ts'
+
+const [stage, browser] = await Promise.all([Stage.open(), openBrowser()])
+const shop = await startShop({ port: 0, weft_url: stage.config.public_url, weft_key: stage.key })
+
+beforeAll(async () => {
+  const fulfilment = { ...default_settings.fulfilment, mode: 'event' as const, on_refused: 'hold' as const }
+  await stage.store.merchants.updateSettings(stage.mchid, { ...default_settings, fulfilment })
+})
+
+afterAll(async () => {
+  await browser.close()
+  await shop.close()
+  await stage.close()
+})
+
+interface Purchase {
+  checkout: Page
+  phone: Page
+  out_trade_no: string
+  complaints: string[]
+}
+
+/** A person buys tea, sees the code, and holds a phone to it. */
+async function purchase(wish: 'ship' | 'refuse' | 'later'): Promise<Purchase> {
+  const visit = await browser.newContext({ locale: 'zh-CN' })
+  const checkout = await visit.newPage()
+  const complaints: string[] = []
+  collectComplaints(checkout, complaints)
+  await checkout.goto(`${shop.url}/?lang=zh-CN`)
+  const tea = checkout.locator('article').first()
+  await tea.locator('select').selectOption(wish)
+  await tea.getByRole('button', { name: '购买' }).click()
+  await checkout.getByRole('heading', { name: '等待付款' }).waitFor()
+  const out_trade_no = (await checkout.locator('#number').textContent()) ?? ''
+  const opening = visit.waitForEvent('page')
+  await checkout.getByRole('link', { name: '打开模拟手机付款' }).click()
+  const phone = await opening
+  return { checkout, phone, out_trade_no, complaints }
+}
+
+async function shippedPage(out_trade_no: string): Promise<string> {
+  return (await fetch(`${shop.url}/orders/${out_trade_no}?lang=en`)).text()
+}
+
+describe('a purchase at the tea shop', () => {
+  it('ends as shipped once: bought, paid on the phone, confirmed on the checkout page without a reload', async () => {
+    const { checkout, phone, out_trade_no, complaints } = await purchase('ship')
+    await checkout.evaluate('window.is_same_page = true')
+    await phone.locator('[data-story="pay"]').click()
+    await checkout.getByText('商家已确认您的订单').waitFor()
+    expect(await checkout.evaluate('window.is_same_page')).toBe(true)
+    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+    expect(complaints).toEqual([])
+  })
+
+  it('is found by “I have paid” when the notification got lost', async () => {
+    const { checkout, phone, out_trade_no } = await purchase('ship')
+    await phone.locator('[data-story="lose_notification"]').click()
+    await checkout.getByRole('button', { name: '我已支付' }).click()
+    await checkout.getByText('商家已确认您的订单').waitFor()
+    const order = await stage.record({ mchid: stage.mchid, out_trade_no })
+    expect(order.payment?.found_by).toBe('query')
+  })
+
+  it('that the shop cannot ship is not called confirmed', async () => {
+    const { checkout, phone, out_trade_no } = await purchase('refuse')
+    await phone.locator('[data-story="pay"]').click()
+    await checkout.getByRole('heading', { name: '商家正在处理' }).waitFor()
+    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>0 times<\/dd>/)
+  })
+
+  it('that the shop answers later is confirmed when it has', async () => {
+    const { checkout, phone, out_trade_no } = await purchase('later')
+    await phone.locator('[data-story="pay"]').click()
+    await checkout.getByText('正在通知商家').waitFor()
+    await until('the shop heard', async () => (await shippedPage(out_trade_no)).includes('Ship now'))
+    await fetch(`${shop.url}/orders/${out_trade_no}/ship`, { method: 'POST', redirect: 'manual' })
+    await checkout.getByText('商家已确认您的订单').waitFor()
+    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+  })
+})

@@ -1,0 +1,254 @@
+import { spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, Connection } from '@temporalio/client'
+import mongoose from 'mongoose'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { place, withLock } from '../../dev/servers/cache.ts'
+import { aptMirrors } from '../../dev/servers/debian.ts'
+import { goInstall } from '../../dev/servers/packages.ts'
+import { identityOf, isRunning } from '../../dev/servers/process.ts'
+import type { ProcessIdentity } from '../../dev/servers/process.ts'
+import { search } from '../../dev/servers/search.ts'
+import { clearDatabase, freePort, startDatabase, startTemporal } from '../../dev/servers/servers.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'weft-servers-'))
+/** A first run of all fetches the servers. */
+const first_run_ms = 600_000
+
+afterAll(() => {
+  clearDatabase(join(scratch, 'kept/database'))
+  clearDatabase(join(scratch, 'orphans/database'))
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+async function until(fact: () => boolean, within_ms: number): Promise<void> {
+  const end = Date.now() + within_ms
+  while (!fact() && Date.now() < end) await sleep(25)
+}
+
+describe('a database started for a run', () => {
+  it('holds what it held after it was killed and started again', { timeout: first_run_ms }, async () => {
+    const database = await startDatabase({ data_dir: join(scratch, 'kept/database') })
+    const count = async (): Promise<number> => {
+      const connection = await mongoose.createConnection(`${database.uri}/servers_test`).asPromise()
+      await connection.collection('rows').insertOne({ kept: true })
+      return connection
+        .collection('rows')
+        .countDocuments()
+        .finally(() => connection.close())
+    }
+    expect(await count()).toBe(1)
+    for (const expected of [2, 3]) {
+      database.kill()
+      await database.restart()
+      expect(await count()).toBe(expected)
+    }
+    await database.stop()
+  })
+})
+
+describe('a Temporal server started for a run', () => {
+  it('holds its workflows and its ports after it was killed and started again', { timeout: first_run_ms }, async () => {
+    const temporal = await startTemporal({
+      data_dir: join(scratch, 'kept/temporal'),
+      namespaces: ['second'],
+      search_attributes: { WeftState: 'Keyword' },
+    })
+    const connection = await Connection.connect({ address: temporal.address })
+    const client = new Client({ connection, namespace: 'second' })
+    const started = { taskQueue: 'nobody', workflowId: 'kept', searchAttributes: { WeftState: ['created'] } }
+    await client.workflow.start('anything', started)
+    const { pid } = temporal
+    temporal.kill()
+    await temporal.restart()
+    expect(temporal.pid).not.toBe(pid)
+    const kept = await client.workflow.getHandle('kept').describe()
+    expect(kept.status.name).toBe('RUNNING')
+    expect(kept.searchAttributes['WeftState']).toEqual(['created'])
+    await connection.close()
+    await temporal.stop()
+  })
+
+  it('is the configured one where there is one, and then is not ours to stop', { timeout: first_run_ms }, async () => {
+    const own = await startTemporal({ data_dir: null, search_attributes: {} })
+    const configured = await startTemporal({ data_dir: null, search_attributes: {}, address: own.address })
+    expect(configured.found.how).toBe('configured')
+    await configured.stop()
+    expect(() => configured.kill()).toThrow(/configured/)
+    const connection = await Connection.connect({ address: own.address })
+    await connection.close()
+    await own.stop()
+  })
+})
+
+describe('a parent that is killed', () => {
+  it('leaves no server behind', { timeout: first_run_ms }, async () => {
+    const data = join(scratch, 'orphans')
+    mkdirSync(data)
+    const servers = new URL('../../dev/servers/servers.ts', import.meta.url).href
+    writeFileSync(
+      join(data, 'parent.mjs'),
+      `import { startDatabase, startTemporal } from '${servers}'
+       await startDatabase({ data_dir: '${data}/database' })
+       await startTemporal({ data_dir: '${data}/temporal', search_attributes: {} })
+       console.log('ready')
+       setInterval(() => undefined, 1000)`,
+    )
+    const args = ['--import', import.meta.resolve('tsx'), join(data, 'parent.mjs')]
+    const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise((resolve) => parent.stdout.once('data', resolve))
+    const noted = ['database', 'temporal'].flatMap((kind) =>
+      readdirSync(join(data, kind))
+        .filter((name) => name.endsWith('.pid'))
+        .flatMap((name) => {
+          const pids = JSON.parse(readFileSync(join(data, kind, name), 'utf8')) as Record<string, ProcessIdentity>
+          return [pids['supervisor'], pids['child']].filter((pid) => pid !== undefined)
+        }),
+    )
+    expect(noted.length).toBeGreaterThanOrEqual(4)
+    expect(noted.every(isRunning)).toBe(true)
+    parent.kill('SIGKILL')
+    await until(() => !noted.some(isRunning), 30_000)
+    expect(noted.filter(isRunning)).toEqual([])
+  })
+})
+
+describe('the search for a server', () => {
+  it('takes what is here before it fetches, and the first fetch that succeeds', async () => {
+    const tried: string[] = []
+    const way = (how: string, found: string | null) => ({
+      how,
+      find: async () => {
+        tried.push(how)
+        return found
+      },
+    })
+    const failing = { how: 'official', find: async () => Promise.reject(new Error('does not answer')) }
+    const said: string[] = []
+    const fetches = [failing, way('registry', '/there'), way('never', '/nowhere')]
+    const fetched = await search({ name: 'Thing', here: [way('path', null)], fetches }, (line) => said.push(line))
+    expect(fetched).toEqual({ where: '/there', how: 'registry' })
+    expect(said).toEqual(['Thing: does not answer'])
+    expect(tried).not.toContain('never')
+    const here = await search({ name: 'Thing', here: [way('path', '/here')], fetches: [way('never', '')] })
+    expect(here.how).toBe('path')
+  })
+
+  it('names a missing tool and its remedy in one line', async () => {
+    vi.stubEnv('PATH', scratch)
+    await expect(goInstall('example.invalid/x@v1', scratch, 'install Go')).rejects.toThrow('go is missing: install Go')
+  })
+
+  it('refuses a name in the environment that leads nowhere', async () => {
+    vi.stubEnv('TEMPORAL_CLI_PATH', join(scratch, 'no-such-file'))
+    await expect(startTemporal({ data_dir: null, search_attributes: {} })).rejects.toThrow(
+      /^TEMPORAL_CLI_PATH names .*no-such-file/,
+    )
+  })
+
+  afterEach(() => vi.unstubAllEnvs())
+})
+
+describe('the cache of fetched servers', () => {
+  beforeEach(() => vi.stubEnv('XDG_CACHE_HOME', mkdtempSync(join(scratch, 'cache-'))))
+  afterEach(() => vi.unstubAllEnvs())
+
+  const cache = (): string => join(process.env['XDG_CACHE_HOME'] ?? '', 'weft')
+  const waiting = (): void => undefined
+
+  it('holds nothing of a fetch that failed half-way', async () => {
+    const half = place('thing-1', async (into) => {
+      writeFileSync(join(into, 'half'), '')
+      throw new Error('line cut')
+    })
+    await expect(half).rejects.toThrow('line cut')
+    expect(existsSync(join(cache(), 'thing-1'))).toBe(false)
+    expect(readdirSync(join(cache(), 'partial'))).toEqual([])
+  })
+
+  it('clears what a fetch that was killed left, and places the whole', async () => {
+    mkdirSync(join(cache(), 'partial/thing-1~999-dead'), { recursive: true })
+    const path = await place('thing-1', async (into) => writeFileSync(join(into, 'whole'), ''))
+    expect(readdirSync(path)).toEqual(['whole'])
+    expect(readdirSync(join(cache(), 'partial'))).toEqual([])
+  })
+
+  it('lets one fetch at a time', async () => {
+    let inside = 0
+    let most = 0
+    const work = async (): Promise<void> => {
+      inside += 1
+      most = Math.max(most, inside)
+      await sleep(5)
+      inside -= 1
+    }
+    await Promise.all([1, 2, 3].map(() => withLock('thing', waiting, work)))
+    expect(most).toBe(1)
+  })
+
+  it.each([
+    ['whose owner has ended', identityOf(process.pid)?.pid, 'another start', 0],
+    ['of another machine that fell silent', 1, 'unknown', 120_000],
+  ])('takes over a lock %s', async (_case, pid, started, silent_ms) => {
+    const lock = join(cache(), 'locks/thing.lock')
+    mkdirSync(lock, { recursive: true })
+    const { hostname } = await import('node:os')
+    const host = started === 'unknown' ? 'elsewhere' : hostname()
+    writeFileSync(join(lock, 'owner.json'), JSON.stringify({ host, process: { pid, started } }))
+    const since = new Date(Date.now() - silent_ms)
+    utimesSync(lock, since, since)
+    expect(await withLock('thing', waiting, async () => 'done')).toBe('done')
+  })
+})
+
+describe("the machine's apt mirrors", () => {
+  const etc = join(scratch, 'apt')
+  beforeAll(() => {
+    mkdirSync(join(etc, 'sources.list.d'), { recursive: true })
+    writeFileSync(
+      join(etc, 'sources.list'),
+      '# deb http://commented/ x main\ndeb [arch=amd64 signed-by=/k] http://one/debian/ x main\ndeb-src http://src x main\n',
+    )
+    writeFileSync(
+      join(etc, 'sources.list.d/a.sources'),
+      'Types: deb deb-src\n# URIs: http://commented\nURIs: http://two/debian\n http://three/debian\nSuites: x\n\n' +
+        'Types: deb\nEnabled: no\nURIs: http://disabled\n\n' +
+        `Types: deb\nURIs: mirror+file://${etc}/mirrors\nSuites: x\n`,
+    )
+    writeFileSync(join(etc, 'sources.list.d/b.sources.disabled'), 'Types: deb\nURIs: http://other\n')
+    writeFileSync(join(etc, 'mirrors'), 'http://four/debian\tpriority:1\n')
+  })
+
+  it('are read from both notations, without the disabled ones', () => {
+    expect(aptMirrors(etc)).toEqual([
+      'http://one/debian',
+      'http://two/debian',
+      'http://three/debian',
+      'http://four/debian',
+    ])
+  })
+})
+
+describe('a free port', () => {
+  it('is the preferred one, and another when that is taken', async () => {
+    const preferred = await freePort()
+    expect(await freePort(preferred)).toBe(preferred)
+    const taken = createServer().listen(preferred, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    expect(await freePort(preferred)).not.toBe(preferred)
+    taken.close()
+  })
+})

@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { attentions } from '../domain/attention.ts'
+import { search_attributes } from '../domain/messages.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+
+const repository = new URL('..', import.meta.url).pathname
+const read = (path: string) => readFileSync(join(repository, path), 'utf8')
+const tracked = execFileSync('git', ['ls-files', '-c', '-o', '--exclude-standard'], {
+  cwd: repository,
+  encoding: 'utf8',
+})
+const files = tracked.split('\n').filter((path) => path !== '' && existsSync(join(repository, path)))
+const pages = files.filter((path) => path.endsWith('.md'))
+
+/** The first cells of table rows that are code: what a table lists. */
+function listed(path: string): string[] {
+  const cells = read(path).matchAll(/^\| ([^|]+) \|/gm)
+  return [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
+}
+
+describe.each(['docs/operate.md', 'docs/zh-CN/operate.md'])('%s', (path) => {
+  const rows = listed(path)
+
+  it('lists every setting that there is, and none else', () => {
+    const source = read('runtime/config.ts')
+    const schema = source.slice(source.indexOf('z.object({'), source.indexOf('type Environment'))
+    const settings = [...schema.matchAll(/^ {2}([A-Z][A-Z0-9_]+):/gm)].map(([, name]) => name)
+    expect(settings.length).toBeGreaterThan(15)
+    expect(rows.filter((row) => /^(TEMPORAL|MONGODB|WEFT)_/.test(row)).sort()).toEqual(settings.sort())
+  })
+
+  it('says what to do about every attention', () => {
+    expect(rows).toEqual(expect.arrayContaining(Object.keys(attentions)))
+  })
+
+  it('names only metrics that exist, and the search attributes', () => {
+    const { registry } = createMetrics()
+    const known = registry.getMetricsAsArray().map(({ name }) => name)
+    const named = rows.filter((row) => row.startsWith('weft_')).map((row) => row.replace(/\{.*/, ''))
+    expect(named.filter((name) => !known.includes(name))).toEqual([])
+    for (const { name } of Object.values(search_attributes))
+      expect(read(path)).toContain(`--name ${name} --type Keyword`)
+  })
+})
+
+describe.each(['README.md', 'README.zh-CN.md'])('%s', (path) => {
+  it('gives every dependency its reason, and no other', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+    const wanted = Object.keys(dependencies).map((name) => name.replace(/^@temporalio\/.*/, '@temporalio/*'))
+    const table =
+      read(path)
+        .split(/^## (?:Dependencies|依赖)$/m)[1]
+        ?.split(/^Development only|^仅开发使用/m)[0] ?? ''
+    const rows = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)])
+    expect(rows.map(([, name]) => name).sort()).toEqual([...new Set(wanted)].sort())
+  })
+
+  it('names only commands that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const named = [...read(path).matchAll(/npm run ([a-z]+)/g)].map(([, name = '']) => name)
+    expect(named.filter((name) => !(name in scripts))).toEqual([])
+  })
+})
+
+describe('the documents', () => {
+  it('lead to files that exist', () => {
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(repository, dirname(page), target)))
+        .map((target) => `${page} → ${target}`),
+    )
+    expect(broken).toEqual([])
+  })
+
+  it('have the sections that comments cite', () => {
+    const cites = files
+      .filter((path) => /\.(ts|js|sh)$/.test(path))
+      .flatMap((path) => [...read(path).matchAll(/\b(architecture|api|money|wechat-pay)(?:\.md)?,? §(\d+)/g)])
+      .map(([, page = '', section = '']) => `${page} §${section}`)
+    const missing = [...new Set(cites)].filter((cite) => {
+      const [page = '', section = ''] = cite.split(' §')
+      return !new RegExp(`^## ${section}\\.? `, 'm').test(read(`docs/${page}.md`))
+    })
+    expect(cites.length).toBeGreaterThan(50)
+    expect(missing).toEqual([])
+  })
+})

@@ -1,0 +1,206 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { applyOrderEvent, destination, isResting, open_states, order_events, order_states } from '../../domain/order.ts'
+import type { Occurrence, OrderEvent, OrderRecord, OrderState } from '../../domain/order.ts'
+import { at, orderSample } from '../store/samples.ts'
+
+/** The table of docs/architecture.md §5, typed out a second time: two independent copies must agree. */
+const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
+  [['created'], 'placed', 'awaiting_payment'],
+  [['created'], 'placement_refused', 'failed'],
+  [['created', 'awaiting_payment', 'closing'], 'payment_found', 'paid'],
+  [['created', 'awaiting_payment', 'closing', 'closed', 'failed'], 'payment_contradicted', 'review'],
+  [['created', 'awaiting_payment', 'closing', 'closed', 'failed'], 'payment_refunded_outside', 'review'],
+  [['created', 'awaiting_payment'], 'close_asked', 'closing'],
+  [['awaiting_payment', 'closing'], 'closed_at_wechat', 'closed'],
+  [['awaiting_payment'], 'code_renewed', 'same'],
+  [['paid', 'review'], 'fulfilled', 'fulfilled'],
+  [['paid'], 'fulfilment_pending', 'same'],
+  [['paid'], 'fulfilment_refused', 'policed'],
+  [['paid'], 'fulfilment_overdue', 'policed'],
+  [['paid'], 'full_refund_requested', 'refunding'],
+  [['created', 'awaiting_payment', 'closing', 'closed'], 'late_payment_found', 'policed'],
+  [['failed'], 'late_payment_found', 'review'],
+  [['refunding'], 'refunded', 'refunded'],
+  [['refunding'], 'refund_closed', 'same'],
+  [['refunding'], 'refund_refused', 'same'],
+  [['review'], 'accepted', 'paid'],
+  [['review'], 'rejected', 'refunding'],
+  [[...order_states], 'refund_changed', 'same'],
+  [[...order_states], 'second_payment_found', 'same'],
+]
+
+function expected(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
+  const row = written.find(([states, name]) => name === event && states.includes(state))
+  if (!row) return null
+  const [, , to] = row
+  if (to === 'same') return state
+  return to === 'policed' ? (policy === 'refund' ? 'refunding' : 'review') : to
+}
+
+const cause = { operation_id: 'op', time: at(9), actor: { kind: 'weft', id: null } } as const
+const payment = {
+  transaction_id: '4200001',
+  role: 'order',
+  success_time: at(5),
+  found_by: 'notification',
+  found_time: at(6),
+  bank_type: null,
+} as const
+
+/** One occurrence of each event that writes something in this release. */
+const occurrences: Occurrence[] = [
+  { event: 'placed', ...cause, code: { url: 'weixin://x', placed_time: at(1) }, next_query_time: at(31) },
+  { event: 'placement_refused', ...cause, failure: { code: 'RULE_LIMIT', message: '', number_taken: false } },
+  { event: 'payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
+  { event: 'payment_contradicted', ...cause, payment, policy: 'refund', deadline_time: at(999) },
+  { event: 'late_payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
+  { event: 'second_payment_found', ...cause },
+  { event: 'close_asked', ...cause, close_reason: 'merchant' },
+  { event: 'closed_at_wechat', ...cause },
+  { event: 'fulfilled', ...cause },
+  { event: 'fulfilment_pending', ...cause },
+  { event: 'fulfilment_refused', ...cause, policy: 'refund' },
+  { event: 'fulfilment_overdue', ...cause, policy: 'hold' },
+]
+
+describe('the order table', () => {
+  it('says where every event takes every state, and that all other pairs are illegal', () => {
+    for (const state of order_states) {
+      for (const event of order_events) {
+        for (const policy of ['refund', 'hold'] as const) {
+          expect([state, event, destination(state, event, policy)]).toEqual([
+            state,
+            event,
+            expected(state, event, policy),
+          ])
+        }
+      }
+    }
+  })
+
+  it('lets nothing leave a finished state but money and decisions', () => {
+    for (const event of order_events) expect([null, 'refunded']).toContain(destination('refunded', event, 'refund'))
+    expect(open_states).toEqual(['created', 'awaiting_payment', 'closing', 'paid'])
+    expect(isResting('review')).toBe(true)
+  })
+})
+
+describe('applying an event', () => {
+  it('moves state, revision, sequence and timeline together, whatever comes in whatever order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...occurrences), { maxLength: 12 }), (happened) => {
+        let order: OrderRecord = orderSample('T1')
+        for (const [index, occurrence] of happened.entries()) {
+          const change = applyOrderEvent(order, { ...occurrence, operation_id: `op${index}` })
+          if (change === null) continue
+          expect(change.entry.from).toBe(order.state)
+          expect(change.entry.to).toBe(change.set.state)
+          expect(change.entry.revision).toBe(order.revision + 1)
+          const numbered = change.entry.sequence !== null
+          expect(numbered).toBe(change.entry.event_type !== null)
+          expect(change.set.sequence).toBe(order.sequence + (numbered ? 1 : 0))
+          order = {
+            ...order,
+            ...change.set,
+            revision: change.entry.revision,
+            timeline: [...order.timeline, change.entry],
+          }
+        }
+        const numbers = order.timeline.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]))
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+      }),
+    )
+  })
+
+  it('takes a fulfilment out of review only when a missing answer led there', () => {
+    const overdue = orderSample('T1', {
+      state: 'review',
+      timeline: [{ ...entryInto('review'), event: 'fulfilment_overdue' }],
+    })
+    const contradicted = orderSample('T2', {
+      state: 'review',
+      timeline: [{ ...entryInto('review'), event: 'payment_contradicted' }],
+    })
+    const fulfilled: Occurrence = { event: 'fulfilled', ...cause }
+    expect(applyOrderEvent(overdue, fulfilled)?.entry.to).toBe('fulfilled')
+    expect(applyOrderEvent(contradicted, fulfilled)).toBeNull()
+  })
+
+  it('keeps what money waits behind, whatever comes after, until a person has decided', () => {
+    const paid = orderSample('T1', { state: 'paid', attention: { code: 'second_payment', since_time: at(1) } })
+    for (const event of ['fulfilled', 'fulfilment_pending'] as const) {
+      const change = applyOrderEvent(paid, { event, ...cause })
+      expect(change?.set.attention).toEqual({ code: 'second_payment', since_time: at(1) })
+      expect(change?.unset).not.toContain('attention')
+    }
+    const overdue = applyOrderEvent(paid, { event: 'fulfilment_overdue', ...cause, policy: 'hold' })
+    expect(overdue?.set.attention?.code).toBe('second_payment')
+    const held = orderSample('T2', { state: 'review', attention: { code: 'payment_contradicted', since_time: at(1) } })
+    expect(applyOrderEvent(held, { event: 'accepted', ...cause, deadline_time: at(99) })?.unset).toContain('attention')
+  })
+
+  it('leaves a reason that is not about money behind with the state it belonged to', () => {
+    const silent = orderSample('T1', { state: 'created', attention: { code: 'not_placed', since_time: at(1) } })
+    const placed = occurrences.find(({ event }) => event === 'placed')
+    expect(placed && applyOrderEvent(silent, placed)?.unset).toContain('attention')
+  })
+
+  it.each([
+    ['fulfilment_refused', 'refund', 'refunding', 'order.refunding'],
+    ['fulfilment_refused', 'hold', 'review', 'order.review'],
+    ['fulfilment_overdue', 'refund', 'refunding', 'order.refunding'],
+    ['fulfilment_overdue', 'hold', 'review', 'order.review'],
+  ] as const)('tells %s with policy %s by what it leads to', (event, policy, to, event_type) => {
+    const change = applyOrderEvent(orderSample('T1', { state: 'paid' }), { event, ...cause, policy })
+    expect(change?.entry).toMatchObject({ to, event_type })
+  })
+
+  it('asks for a new answer, in a new time, when a person accepts the money', () => {
+    const held = orderSample('T1', {
+      state: 'review',
+      fulfilment: { mode: 'event', result: 'refused', reason: 'no', deadline_time: at(1) },
+    })
+    const change = applyOrderEvent(held, { event: 'accepted', ...cause, deadline_time: at(99) })
+    expect(change?.set.fulfilment).toEqual({ mode: 'event', result: null, reason: null, deadline_time: at(99) })
+    expect(change?.entry).toMatchObject({ to: 'paid', event_type: 'order.paid', sequence: 1 })
+  })
+
+  it('plans to look at a promised answer when half of its time is gone, and at a missing one when it is overdue', () => {
+    const fulfilment = { mode: 'event', result: null, reason: null, deadline_time: at(1_000) } as const
+    const paid = orderSample('T1', { state: 'paid', sequence: 1, fulfilment })
+    const promised = applyOrderEvent(paid, { event: 'fulfilment_pending', ...cause, time: at(100) })
+    expect(promised?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(550) })
+    const beside = applyOrderEvent(paid, { event: 'second_payment_found', ...cause, time: at(100) })
+    expect(beside?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(1_000) })
+  })
+
+  it('plans nothing for an order that rests, and names why a person should look at money without a home', () => {
+    const closed = orderSample('T1', { state: 'closed' })
+    const late = applyOrderEvent(closed, {
+      event: 'late_payment_found',
+      ...cause,
+      payment,
+      policy: 'hold',
+      deadline_time: at(1),
+    })
+    expect(late?.set.attention?.code).toBe('late_payment_held')
+    expect(late?.unset).toContain('next_action')
+  })
+})
+
+function entryInto(to: OrderState) {
+  return {
+    revision: 1,
+    operation_id: 'x',
+    event: 'payment_found' as OrderEvent,
+    from: 'paid' as OrderState,
+    to,
+    time: at(1),
+    actor: { kind: 'weft' as const, id: null },
+    evidence_id: null,
+    reason: null,
+    sequence: 1,
+    event_type: 'order.review' as const,
+  }
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import type { MoneyFact } from '../../domain/fact.ts'
+import { contradictions, isMoneyFact } from '../../domain/fact.ts'
+import { judgePayment } from '../../domain/payment.ts'
+import type { JudgedOrder } from '../../domain/payment.ts'
+import { at } from '../store/samples.ts'
+
+const order: JudgedOrder = {
+  mchid: '1900000001',
+  appid: 'wx1',
+  out_trade_no: 'T1',
+  amount: { total: 990, currency: 'CNY' },
+  state: 'awaiting_payment',
+  payment: null,
+  placement: { attempts: 1, unanswered: false },
+  code: { url: 'weixin://x' },
+}
+const fact: MoneyFact = {
+  mchid: '1900000001',
+  appid: 'wx1',
+  out_trade_no: 'T1',
+  transaction_id: '4200001',
+  trade_state: 'SUCCESS',
+  trade_type: 'NATIVE',
+  bank_type: 'OTHERS',
+  success_time: at(1),
+  amount: { total: 990, currency: 'CNY', payer_total: 990 },
+  nocash_amount: 0,
+}
+
+describe('the role of money', () => {
+  it('is order when it is what was asked for', () => {
+    expect(judgePayment(order, fact, false)).toEqual({ role: 'order', event: 'payment_found', contradictions: [] })
+  })
+
+  it('does not change with what the payer really paid or how: coupons and trade types contradict nothing', () => {
+    const couponed = { ...fact, trade_type: 'JSAPI', amount: { ...fact.amount, payer_total: 1 } }
+    expect(judgePayment(order, couponed, false).role).toBe('order')
+  })
+
+  it.each([
+    ['mchid', { mchid: '1900000002' }],
+    ['appid', { appid: 'wx2' }],
+    ['out_trade_no', { out_trade_no: 'T2' }],
+    ['amount.total', { amount: { total: 991, currency: 'CNY', payer_total: null } }],
+    ['amount.currency', { amount: { total: 990, currency: 'USD', payer_total: null } }],
+  ])('is contradicted when %s differs, and says so', (field, difference) => {
+    expect(contradictions(order, { ...fact, ...difference })).toEqual([field])
+    expect(judgePayment(order, { ...fact, ...difference }, false)).toMatchObject({
+      role: 'contradicted',
+      event: 'payment_contradicted',
+    })
+  })
+
+  it('is contradicted on a number of which no placement of ours was ever taken or left unanswered', () => {
+    const never = { ...order, state: 'created' as const, code: null }
+    expect(judgePayment(never, fact, false).role).toBe('contradicted')
+    expect(judgePayment({ ...never, placement: { attempts: 1, unanswered: true } }, fact, false).role).toBe('order')
+  })
+
+  it('is second when the order has another payment, even a contradicting one', () => {
+    const paid = { ...order, state: 'paid' as const, payment: { transaction_id: '4200000' } }
+    expect(judgePayment(paid, { ...fact, amount: { ...fact.amount, total: 1 } }, false).role).toBe('second')
+  })
+
+  it.each(['closed', 'failed'] as const)('is late when the order is %s', (state) => {
+    expect(judgePayment({ ...order, state }, fact, false)).toMatchObject({ role: 'late', event: 'late_payment_found' })
+  })
+
+  it('is late when another number of the same sale holds the claim', () => {
+    expect(judgePayment(order, fact, true).role).toBe('late')
+  })
+
+  it('goes to a person when it was first seen as already refunded', () => {
+    const refunded = { ...fact, trade_state: 'REFUND' as const }
+    expect(judgePayment(order, refunded, false).event).toBe('payment_refunded_outside')
+  })
+
+  it('is orphan when there is no order', () => {
+    expect(judgePayment(null, fact, false)).toEqual({ role: 'orphan', event: null, contradictions: [] })
+  })
+})
+
+describe('a fact', () => {
+  it('is about money only when something was taken and all of it is known', () => {
+    expect(isMoneyFact(fact)).toBe(true)
+    expect(isMoneyFact({ ...fact, trade_state: 'NOTPAY' })).toBe(false)
+    expect(isMoneyFact({ ...fact, transaction_id: null })).toBe(false)
+    expect(isMoneyFact({ ...fact, amount: null })).toBe(false)
+  })
+})

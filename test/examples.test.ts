@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { introduceMerchant, makeMerchant } from '../dev/demo.ts'
+import { findPhp, freePort } from '../dev/servers/servers.ts'
+import { Stage } from './stage/stage.ts'
+import { until } from './stage/until.ts'
+
+/** Installing PHP on a machine that has none takes a while. */
+const first_run_ms = 300_000
+const example = (name: string) => new URL(`../examples/${name}`, import.meta.url).pathname
+
+interface Merchant {
+  url: string
+  said: () => string
+}
+
+const stage = await Stage.open()
+const endings: (() => Promise<void>)[] = []
+
+afterAll(async () => {
+  for (const end of endings) await end()
+  await stage.close()
+})
+
+/** Opens the example as its first line tells people to, with a merchant of its own behind it. */
+async function open(command: string, args: (port: number) => string[], mchid: string): Promise<Merchant> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const { store, config, simulator } = stage
+  const merchant = makeMerchant({ mchid, name: command })
+  const introduction = { merchant, simulator, store, config, endpoint_url: `${url}/weft` }
+  const { webhook_secret } = await introduceMerchant(introduction)
+  const wired = { WEFT_URL: config.public_url, WEFT_KEY: merchant.key, WEFT_SECRET: webhook_secret, PORT: String(port) }
+  const program = spawn(command, args(port), {
+    env: { PATH: process.env.PATH, ...wired },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<void>((resolve) => program.once('exit', () => resolve()))
+  endings.push(async () => {
+    program.kill()
+    await ended
+  })
+  let output = ''
+  for (const stream of [program.stdout, program.stderr])
+    stream.on('data', (bytes: Buffer) => (output += bytes.toString()))
+  await until(`${command} listens`, async () => (await fetch(url)).status === 404)
+  return { url, said: () => output }
+}
+
+/** Buys by the example's page; answers the order's number and where the payer was sent. */
+async function buy({ url }: Merchant): Promise<{ out_trade_no: string; location: string }> {
+  const answer = await fetch(`${url}/buy`, { redirect: 'manual' })
+  expect(answer.status).toBe(303)
+  const location = answer.headers.get('location') ?? ''
+  const order = await stage.store.orders.findByToken(location.slice(location.lastIndexOf('/') + 1))
+  return { out_trade_no: order?.out_trade_no ?? '', location }
+}
+
+const examples = [
+  { language: 'Node', file: 'merchant.mjs', mchid: '1900000101' },
+  { language: 'PHP', file: 'merchant.php', mchid: '1900000102' },
+]
+
+describe.each(examples)('the merchant in $language', ({ language, file, mchid }) => {
+  let merchant: Merchant
+
+  beforeAll(async () => {
+    merchant =
+      language === 'Node'
+        ? await open(process.execPath, () => [example(file)], mchid)
+        : await open(await findPhp(), (port) => ['-S', `127.0.0.1:${port}`, example(file)], mchid)
+  }, first_run_ms)
+
+  it('sells: its payer is sent to the checkout page, pays, and the goods are shipped once', async () => {
+    const { out_trade_no, location } = await buy(merchant)
+    expect((await fetch(location)).status).toBe(200)
+    stage.pay({ mchid, out_trade_no })
+    const order = await stage.reaches({ mchid, out_trade_no }, 'fulfilled')
+    expect(order.amount.total).toBe(990)
+    expect(merchant.said().match(new RegExp(`ship ${out_trade_no}`, 'g'))).toHaveLength(1)
+  })
+
+  it('reads no event that Weft has not signed', async () => {
+    const body = '{"type":"order.paid","data":{"order":{"out_trade_no":"FORGED"}}}'
+    const time = Math.floor(Date.now() / 1_000)
+    const headers = { 'webhook-id': 'evt_forged', 'webhook-timestamp': String(time) }
+    const post = (more: Record<string, string>) =>
+      fetch(`${merchant.url}/weft`, { method: 'POST', body, headers: { ...headers, ...more } })
+    expect((await post({})).status).toBe(401)
+    expect((await post({ 'webhook-signature': `v1,${'A'.repeat(43)}=` })).status).toBe(401)
+    expect(merchant.said()).not.toContain('FORGED')
+  })
+
+  it.each(['README.md', 'README.zh-CN.md'])('stands in %s byte for byte', (readme) => {
+    const code = readFileSync(example(file), 'utf8')
+    const text = readFileSync(new URL(`../${readme}`, import.meta.url), 'utf8')
+    expect(text).toContain(`\n\`\`\`${language === 'Node' ? 'js' : 'php'}\n${code}\`\`\`\n`)
+  })
+})

@@ -1,0 +1,255 @@
+import { WorkflowNotFoundError } from '@temporalio/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { OrderKey } from '../../domain/ids.ts'
+import { callsOf, expectFulfilledOnce, expectPlacedAlike, expectSound } from '../stage/audit.ts'
+import { startRole } from '../stage/role.ts'
+import type { Role } from '../stage/role.ts'
+import { Stage } from '../stage/stage.ts'
+import { until } from '../stage/until.ts'
+import { Wire } from '../stage/wire.ts'
+
+/** A killed worker's sticky queue (10 s) and attempts (15 s) have to time out before anybody else goes on. */
+const patience = { within_ms: 90_000 }
+
+describe('the API, killed after it wrote an order down and before Temporal heard of it', () => {
+  let stage: Stage
+  let wire: Wire
+  let first: Role
+  beforeAll(async () => {
+    stage = await Stage.open({ time_scale: 30, worker: false, api: false })
+    await stage.store.ensureIndexes()
+    wire = await Wire.to(stage.config.temporal.address)
+    first = await startRole(stage, 'api', { TEMPORAL_ADDRESS: wire.address })
+  })
+  afterAll(async () => {
+    await first.kill()
+    await wire.close()
+    await stage.close()
+  })
+
+  const hasRun = async (order: OrderKey) => {
+    try {
+      await stage.run(order).describe()
+      return true
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false
+      throw error
+    }
+  }
+
+  it('leaves an order without a run, which the same request again, or the sweeper, places once', async () => {
+    const requests = [stage.number(), stage.number()].map((out_trade_no) => ({
+      out_trade_no,
+      description: '龙井茶',
+      amount: { total: 990 },
+    }))
+    const [repeated, forgotten] = requests.map(({ out_trade_no }) => ({ mchid: stage.mchid, out_trade_no }))
+    if (!repeated || !forgotten) throw new Error('two orders are needed')
+    wire.hold()
+    const unanswered = requests.map((request) => stage.call('POST', '/v1/orders', request).catch(() => 'cut off'))
+    for (const order of [repeated, forgotten]) await until('it is written down', () => stage.store.orders.find(order))
+    await first.kill()
+    expect(await Promise.all(unanswered)).toEqual(['cut off', 'cut off'])
+    wire.cut() // what the dead process had sent is lost
+    expect([await hasRun(repeated), await hasRun(forgotten)]).toEqual([false, false])
+
+    await stage.startApi()
+    const again = stage.call('POST', '/v1/orders', requests[0])
+    await until('the repeat has started its run', () => hasRun(repeated))
+    expect(await hasRun(forgotten)).toBe(false)
+    await stage.startWorker() // and with it the sweeper
+    const { status, headers, body } = await again
+    expect([status, headers.get('weft-replay'), body.out_trade_no]).toEqual([200, 'true', repeated.out_trade_no])
+    for (const order of [repeated, forgotten]) {
+      await stage.reaches(order, 'awaiting_payment', 60_000)
+      stage.pay(order)
+      await stage.reaches(order, 'fulfilled', 60_000)
+      await stage.rests(order)
+      await expectFulfilledOnce(stage, order)
+      expect(callsOf(stage, order, 'place')).toHaveLength(1)
+    }
+  }, 180_000)
+})
+
+describe('a worker, killed while orders wait', () => {
+  let stage: Stage
+  const workers: Role[] = []
+  /** One order per state in which a run can wait; what they are doing is made sure of before the kill. */
+  const orders = {} as Record<Waiting, OrderKey>
+  type Waiting =
+    | 'taken_unanswered'
+    | 'unsent'
+    | 'timer'
+    | 'between_questions'
+    | 'question'
+    | 'close'
+    | 'closed'
+    | 'delivery'
+    | 'pending'
+
+  beforeAll(async () => {
+    stage = await Stage.open({ time_scale: 10, worker: false, settings: { fulfilment: { mode: 'event' } } })
+    workers.push(await startRole(stage, 'worker'))
+    const slow_to_hear = new Set<string>()
+    stage.shop.answer = (event) => {
+      const number = event.data.order?.out_trade_no
+      if (number === orders.delivery.out_trade_no && !slow_to_hear.has(number)) {
+        slow_to_hear.add(number)
+        return 'hang'
+      }
+      if (number === orders.pending.out_trade_no) return { status: 202 }
+      return { status: 200, body: '{"fulfilment":"fulfilled"}' }
+    }
+    await bringIntoStates()
+    await workers[0]?.kill()
+    await payWhileNobodyWorks()
+    workers.push(await startRole(stage, 'worker'))
+  }, 240_000)
+  afterAll(async () => {
+    for (const worker of workers) await worker.kill()
+    await stage.close()
+  })
+
+  const key = (): OrderKey => ({ mchid: stage.mchid, out_trade_no: stage.number() })
+  const fault = (operation: 'place' | 'query' | 'close', kind: string, { mchid, out_trade_no }: OrderKey) =>
+    stage.simulator.control.addFault({ operation, fault: kind, times: 1, mchid, out_trade_no })
+  const pending = async (order: OrderKey) => {
+    const { raw } = await stage.run(order).describe()
+    return (raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name)
+  }
+  /** The call is at WeChat, which never answers it. */
+  const isAsked = (order: OrderKey, operation: string) =>
+    until(`${operation} is under way`, () => callsOf(stage, order, operation).some(({ status }) => status === null))
+
+  async function bringIntoStates(): Promise<void> {
+    orders.delivery = await stage.ordered()
+    orders.pending = await stage.ordered()
+    stage.pay(orders.pending)
+    await until('the shop will answer later', async () => {
+      return (await stage.record(orders.pending)).fulfilment.result === 'pending'
+    })
+    orders.between_questions = await stage.ordered()
+    orders.question = await stage.ordered()
+    fault('query', 'timeout_before', orders.question)
+    orders.close = await stage.ordered()
+    orders.closed = await stage.ordered()
+    fault('close', 'timeout_before', orders.close)
+    fault('close', 'timeout_after', orders.closed)
+    await until('the first question was asked', () => callsOf(stage, orders.between_questions, 'query').length > 0)
+    stage.pay(orders.delivery)
+    orders.taken_unanswered = key()
+    orders.unsent = key()
+    fault('place', 'timeout_after', orders.taken_unanswered)
+    fault('place', 'timeout_before', orders.unsent)
+    for (const { out_trade_no } of [orders.taken_unanswered, orders.unsent])
+      void stage.create({ out_trade_no }).catch(() => undefined)
+    for (const { out_trade_no } of [orders.close, orders.closed])
+      void stage.call('POST', `/v1/orders/${out_trade_no}/close`).catch(() => undefined)
+    await Promise.all([
+      isAsked(orders.taken_unanswered, 'place'),
+      isAsked(orders.unsent, 'place'),
+      isAsked(orders.question, 'query'),
+      isAsked(orders.close, 'close'),
+      isAsked(orders.closed, 'close'),
+      until('the shop thinks', () => stage.shop.of(orders.delivery.out_trade_no).length > 0),
+    ])
+    orders.timer = await stage.ordered() // last: its first question is only three seconds away
+    const doing = await Promise.all(Object.values(orders).map(pending))
+    expect(Object.fromEntries(Object.keys(orders).map((name, index) => [name, doing[index]]))).toEqual({
+      taken_unanswered: ['place'],
+      unsent: ['place'],
+      timer: [],
+      between_questions: ['pollPayment'],
+      question: ['pollPayment'],
+      close: ['closeAtWeChat'],
+      closed: ['closeAtWeChat'],
+      delivery: ['deliverPaid'],
+      pending: [],
+    })
+  }
+
+  async function payWhileNobodyWorks(): Promise<void> {
+    stage.pay(orders.timer)
+    stage.pay(orders.between_questions, 'lose_notification')
+    stage.pay(orders.question, 'lose_notification')
+    stage.pay(orders.taken_unanswered)
+    await until('the notifications were acknowledged', () => {
+      const sent = stage.wechat.notifications.flatMap(({ out_trade_no, attempts }) =>
+        attempts.some(({ status }) => status === 204) ? [out_trade_no] : [],
+      )
+      return sent.includes(orders.timer.out_trade_no) && sent.includes(orders.taken_unanswered.out_trade_no)
+    })
+  }
+
+  async function endsFulfilled(order: OrderKey): Promise<void> {
+    await stage.reaches(order, 'fulfilled', patience.within_ms)
+    await until(
+      'its run has ended',
+      async () => (await stage.run(order).describe()).status.name === 'COMPLETED',
+      patience,
+    )
+    await expectFulfilledOnce(stage, order)
+  }
+
+  it('before its first question, loses no payment', async () => {
+    await endsFulfilled(orders.timer)
+    expect((await stage.record(orders.timer)).payment?.found_by).toBe('notification')
+  }, 120_000)
+
+  it('between two questions, finds the payment by the next one', async () => {
+    await endsFulfilled(orders.between_questions)
+    expect((await stage.record(orders.between_questions)).payment?.found_by).toBe('query')
+  }, 120_000)
+
+  it('while a question is unanswered, asks again', async () => {
+    await endsFulfilled(orders.question)
+    expect((await stage.record(orders.question)).payment?.found_by).toBe('query')
+  }, 120_000)
+
+  it('while WeChat takes an order and does not say so, books the payment that comes meanwhile', async () => {
+    await endsFulfilled(orders.taken_unanswered)
+  }, 120_000)
+
+  it('while WeChat is silent about an order, places the same bytes again', async () => {
+    await stage.reaches(orders.unsent, 'awaiting_payment', patience.within_ms)
+    stage.pay(orders.unsent)
+    await endsFulfilled(orders.unsent)
+    expect(callsOf(stage, orders.unsent, 'place').length).toBeGreaterThanOrEqual(2)
+  }, 120_000)
+
+  it.each(['close', 'closed'] as const)(
+    'while it closes, closes on (%s)',
+    async (state) => {
+      const record = await stage.reaches(orders[state], 'closed', patience.within_ms)
+      expect(record.timeline.map(({ event }) => event)).toEqual(['placed', 'close_asked', 'closed_at_wechat'])
+      expectSound(record)
+      expectPlacedAlike(stage, orders[state])
+      const [held] = stage.simulator.control.view(stage.mchid, orders[state].out_trade_no).orders
+      expect(held?.trade_state).toBe('CLOSED')
+    },
+    120_000,
+  )
+
+  it('while the shop thinks, tells it again under the same id and hears one decision', async () => {
+    await endsFulfilled(orders.delivery)
+    const heard = stage.shop.of(orders.delivery.out_trade_no).filter(({ type }) => type === 'order.paid')
+    expect(heard.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(heard.map(({ id }) => id)).size).toBe(1)
+  }, 120_000)
+
+  it('while the shop’s word is awaited, still takes it', async () => {
+    const path = `/v1/orders/${orders.pending.out_trade_no}/fulfilment`
+    const told = await until(
+      'the word is taken',
+      async () => {
+        const { status, body } = await stage.call('POST', path, { result: 'fulfilled' })
+        if (status === 200) return body
+        throw new Error(`${status} ${JSON.stringify(body)}`)
+      },
+      patience,
+    )
+    expect(told.state).toBe('fulfilled')
+    await endsFulfilled(orders.pending)
+    expect(stage.shop.typesOf(orders.pending.out_trade_no)).toEqual(['order.paid'])
+  }, 120_000)
+})

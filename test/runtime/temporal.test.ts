@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { orderStart, search_attributes } from '../../domain/messages.ts'
+import { ConfigError } from '../../runtime/config.ts'
+import {
+  boundedCall,
+  connectForIntake,
+  connectionOptions,
+  connectTemporal,
+  missingSearchAttributes,
+  startOptions,
+  TemporalTimeout,
+  verifySearchAttributes,
+} from '../../runtime/temporal.ts'
+
+const here = { address: inject('temporal_address'), namespace: 'default', api_key: null, tls: null }
+const temporal = connectTemporal(here)
+/** Takes connections and says nothing, as a machine does that hangs. */
+const silent = createServer(() => undefined)
+await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+const nowhere = connectForIntake({ ...here, address: `127.0.0.1:${(silent.address() as AddressInfo).port}` })
+const refused = connectForIntake({ ...here, address: '127.0.0.1:1' })
+afterAll(async () => {
+  silent.close()
+  await Promise.all([temporal.close(), nowhere.close(), refused.close()])
+})
+
+describe('a call with a limit', () => {
+  const info = ({ connection }: typeof temporal, limit_ms: number) =>
+    boundedCall(connection, limit_ms, () => connection.workflowService.getSystemInfo({}))
+
+  it('is answered by a server that is there', async () => {
+    expect(await info(temporal, 5_000)).toHaveProperty('serverVersion')
+  })
+
+  it('ends in time when nobody answers', async () => {
+    const begun = performance.now()
+    await expect(info(nowhere, 500)).rejects.toSatisfy(
+      (error: Error & { code?: number }) => error instanceof TemporalTimeout || error.code === 4,
+    )
+    expect(performance.now() - begun).toBeLessThan(900)
+  })
+
+  it('ends in time even when gRPC’s own deadline does not end it', async () => {
+    const never = () => new Promise<never>(() => undefined)
+    await expect(boundedCall(temporal.connection, 100, never)).rejects.toThrow(TemporalTimeout)
+  })
+
+  it('ends in time when nobody is there', async () => {
+    const begun = performance.now()
+    await expect(info(refused, 1_500)).rejects.toThrow()
+    expect(performance.now() - begun).toBeLessThan(1_800)
+  })
+})
+
+describe('starting an order’s run', () => {
+  const order = { mchid: '1900000001', out_trade_no: `T${randomBytes(8).toString('hex')}` }
+  const start = orderStart(order)
+  const options = startOptions(start, 'suite-')
+
+  it('carries what Temporal’s pages show', async () => {
+    await temporal.client.workflow.start(start.workflow_type, options)
+    const handle = temporal.client.workflow.getHandle(options.workflowId)
+    const { taskQueue, typedSearchAttributes, ...described } = await handle.describe()
+    expect(taskQueue).toBe('suite-weft-orders')
+    const shown = typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value])
+    expect(Object.fromEntries(shown)).toMatchObject({
+      [search_attributes.merchant.name]: order.mchid,
+      [search_attributes.out_trade_no.name]: order.out_trade_no,
+    })
+    expect(await described.staticSummary()).toBe(start.summary)
+    expect(await described.staticDetails()).toBe(start.details)
+  })
+
+  it('again finds the run that is there, and starts a new one when it has ended', async () => {
+    const again = await temporal.client.workflow.start(start.workflow_type, options)
+    const handle = temporal.client.workflow.getHandle(options.workflowId)
+    expect((await handle.describe()).runId).toBe(again.firstExecutionRunId)
+    await handle.terminate()
+    const next = await temporal.client.workflow.start(start.workflow_type, options)
+    expect(next.firstExecutionRunId).not.toBe(again.firstExecutionRunId)
+    await next.terminate()
+  })
+})
+
+describe('search attributes', () => {
+  it('that are registered let the process start', async () => {
+    expect(await missingSearchAttributes(temporal)).toEqual([])
+    await expect(verifySearchAttributes(temporal)).resolves.toBeUndefined()
+  })
+
+  it('that are missing stop it with the command that adds them', async () => {
+    const connection = {
+      withDeadline: (_: unknown, call: () => Promise<unknown>) => call(),
+      operatorService: { listSearchAttributes: async () => ({ customAttributes: { WeftMerchant: 2, WeftState: 1 } }) },
+    }
+    const bare = { ...temporal, connection } as unknown as typeof temporal
+    await expect(verifySearchAttributes(bare)).rejects.toThrow(ConfigError)
+    await expect(verifySearchAttributes(bare)).rejects.toThrow(
+      /temporal operator search-attribute create --namespace default --name WeftOutTradeNo --type Keyword --name WeftState/,
+    )
+  })
+})
+
+describe('TLS', () => {
+  it('names the file that cannot be read', () => {
+    const tls = { server_name: 'temporal.example', ca_path: '/no/such/ca.pem', cert_path: null, key_path: null }
+    expect(() => connectionOptions({ ...here, tls })).toThrow(/TEMPORAL_TLS_SERVER_CA_CERT_PATH/)
+    expect(connectionOptions({ ...here, tls: { ...tls, ca_path: null } })).toMatchObject({
+      tls: { serverNameOverride: 'temporal.example' },
+    })
+  })
+})

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { startSimulator } from '../../simulator/main.ts'
+import { Client, makeMerchant, numbering } from './client.ts'
+
+// real keys, real HTTP and two cores shared with others: slow is not wrong
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
+
+const mchid = '1900000040'
+const clock = { ms: Date.now() }
+const simulator = await startSimulator({ port: 0, probe_rate: 0 }, { now: () => clock.ms })
+const client = new Client(simulator.url, makeMerchant(mchid))
+const freshNumber = numbering('PHONE')
+
+beforeAll(() => client.register({ name: '一间<茶>店' }))
+afterAll(() => simulator.close())
+
+async function placed(more: Record<string, unknown> = {}, no = freshNumber()): Promise<{ no: string; code: string }> {
+  const { json } = await client.place(no, more, { timestamp: Math.floor(clock.ms / 1000) })
+  return { no, code: String(json.code_url) }
+}
+const read = async (path: string, headers: Record<string, string> = {}): Promise<string> =>
+  (await fetch(simulator.url + path, { headers })).text()
+const pageOf = (code: string, language = 'zh-CN'): Promise<string> =>
+  read(`/phone?${new URLSearchParams({ code_url: code, lang: language }).toString()}`)
+const press = async (code: string, story: string): Promise<string> => {
+  const body = new URLSearchParams({ code_url: code, story, lang: 'en' })
+  const answer = await fetch(`${simulator.url}/phone`, { method: 'POST', body })
+  expect(answer.redirected).toBe(true)
+  return answer.text()
+}
+const buttons = (page: string): string[] => [...page.matchAll(/data-story="(\w+)"/g)].map((match) => match[1] ?? '')
+const screen = (page: string): string | undefined => /data-screen="(\w+)"/.exec(page)?.[1]
+
+describe('the phone', () => {
+  it('shows amount, merchant and item, and what a payer can do', async () => {
+    const { code, no } = await placed({ description: '龙井 & <b>', amount: { total: 12_305 } })
+    const page = await pageOf(code)
+    expect(screen(page)).toBe('open')
+    expect(page).toContain('123.05')
+    expect(page).toContain('一间&#60;茶&#62;店')
+    expect(page).toContain('龙井 &#38; &#60;b&#62;')
+    expect(page).toContain(no)
+    expect(buttons(page)).toEqual([
+      'pay',
+      'cancel',
+      'lose_notification',
+      'notify_three_times',
+      'notify_late',
+      'pay_while_closing',
+      'pay_after_close_sent',
+      'forge_notification',
+      'wrong_amount',
+    ])
+  })
+
+  it('pays, and shows that it did', async () => {
+    const { code, no } = await placed()
+    const page = await press(code, 'pay')
+    expect(screen(page)).toBe('paid')
+    const { transaction_id } = simulator.control.view(mchid, no).orders[0] ?? {}
+    expect(page).toContain(String(transaction_id))
+    expect(buttons(page)).toEqual(['second_payment'])
+    expect(await press(code, 'pay')).toContain('The order is paid already.')
+  })
+
+  it('cancels without paying', async () => {
+    const { code, no } = await placed()
+    const page = await press(code, 'cancel')
+    expect([screen(page), page.includes('Nothing was paid.')]).toEqual(['open', true])
+    expect(simulator.control.view(mchid, no).orders[0]?.trade_state).toBe('NOTPAY')
+  })
+
+  it('waits for the merchant to close where the story needs it', async () => {
+    const { code } = await placed()
+    const page = await press(code, 'pay_while_closing')
+    expect([screen(page), page.includes('http-equiv="refresh"')]).toEqual(['armed', true])
+    expect(buttons(page)).toEqual(['pay', 'cancel'])
+  })
+
+  it('says why a code cannot be paid', async () => {
+    const { code: dead, no: twice } = await placed()
+    await placed({}, twice)
+    expect(await pageOf(dead, 'en')).toContain('This code is dead')
+    const { code: closed, no } = await placed()
+    await client.close(no, { timestamp: Math.floor(clock.ms / 1000) })
+    expect(screen(await pageOf(closed))).toBe('closed')
+    const { code: late } = await placed({ time_expire: new Date(clock.ms + 60_000).toISOString() })
+    clock.ms += 61_000
+    const page = await pageOf(late, 'en')
+    expect([screen(page), page.includes('The time to pay is over.')]).toEqual(['expired', true])
+    expect(buttons(page)).toEqual([])
+  })
+
+  it('speaks the language that is asked for by link or by the browser, else Chinese', async () => {
+    const { code } = await placed()
+    expect(await pageOf(code, 'en')).toContain('lang="en"')
+    expect(await read('/phone')).toContain('付款人的手机')
+    expect(await read('/phone', { 'accept-language': 'en-GB,zh;q=0.5' })).toContain('The payer&#39;s phone')
+    expect(await read('/phone', { 'accept-language': 'fr, zh-CN' })).toContain('付款人的手机')
+  })
+
+  it('without a code explains itself and lists what can be paid', async () => {
+    const { code } = await placed()
+    const page = await read('/phone')
+    expect(screen(page)).toBe('start')
+    expect(page).toContain(
+      `/phone?${new URLSearchParams({ code_url: code, lang: 'zh-CN' }).toString()}`.replaceAll('&', '&#38;'),
+    )
+    expect(await pageOf('weixin://never')).toContain('没有这个二维码对应的订单。')
+  })
+
+  it('draws the code and is styled without asking any other host', async () => {
+    const { code } = await placed()
+    const picture = await fetch(`${simulator.url}/phone/qr.svg?code_url=${encodeURIComponent(code)}`)
+    expect(picture.headers.get('content-type')).toContain('image/svg+xml')
+    expect(await picture.text()).toContain('<svg')
+    const style = await fetch(`${simulator.url}/phone/style.css`)
+    expect(style.headers.get('content-type')).toContain('text/css')
+    const policy = (await fetch(`${simulator.url}/phone`)).headers.get('content-security-policy')
+    expect(policy).toContain("default-src 'none'")
+  })
+})

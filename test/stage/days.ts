@@ -1,0 +1,134 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing'
+import type { ActivityContext } from '../../activities/context.ts'
+import { createCourier } from '../../activities/courier.ts'
+import { createGateway } from '../../activities/gateway.ts'
+import { createMerchant } from '../../activities/merchant.ts'
+import { createRecords } from '../../activities/records.ts'
+import { createRuns } from '../../activities/runs.ts'
+import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
+import { search_attributes } from '../../domain/messages.ts'
+import { policy } from '../../domain/policy.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { startOptions } from '../../runtime/temporal.ts'
+import { createAccounts } from '../../wechat/accounts.ts'
+import { createDispatcher } from '../../wechat/connection.ts'
+import { workflowBundle } from '../../worker/bundle.ts'
+import { createWorkers } from '../../worker/queues.ts'
+import { Stage } from './stage.ts'
+import type { StageOptions } from './stage.ts'
+
+/** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
+const keyword = 2
+
+/** The server's clock as activities need it: read anew before each, and the same to the end of it. */
+export class SkippedClock {
+  #ms = Date.now()
+  readonly #env: TestWorkflowEnvironment
+
+  constructor(env: TestWorkflowEnvironment) {
+    this.#env = env
+  }
+
+  readonly now = () => this.#ms
+
+  async refresh(): Promise<void> {
+    this.#ms = Math.max(this.#ms, await this.#env.currentTimeMs())
+  }
+
+  /** The same activities, each begun at the moment the server tells: skipped time does not move the wall's clock. */
+  watch<T extends object>(activities: T): T {
+    const watched = Object.entries(activities).map(([name, run]: [string, (...given: unknown[]) => unknown]) => [
+      name,
+      async (...given: unknown[]) => {
+        await this.refresh()
+        return await run(...given)
+      },
+    ])
+    return Object.fromEntries(watched) as T
+  }
+}
+
+/**
+ * A stage on the time-skipping server, with the real workflows, activities, queues, database and HTTP: days pass in
+ * seconds, and only while `pass` lets them. One per file, and its tests one after the other: there is one clock.
+ */
+export class Days {
+  readonly stage: Stage
+  readonly clock: SkippedClock
+  readonly #env: TestWorkflowEnvironment
+  readonly #end: () => Promise<void>
+
+  private constructor(stage: Stage, clock: SkippedClock, env: TestWorkflowEnvironment, end: () => Promise<void>) {
+    this.stage = stage
+    this.clock = clock
+    this.#env = env
+    this.#end = end
+  }
+
+  static async open(options: Omit<StageOptions, 'worker' | 'now' | 'temporal_address'> = {}): Promise<Days> {
+    const { path } = await findTimeSkippingServer()
+    const env = await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path } },
+    })
+    // This server can add search attributes, though it cannot list them.
+    const names = Object.values(search_attributes).map(({ name }) => [name, keyword] as const)
+    await env.connection.operatorService.addSearchAttributes({ searchAttributes: Object.fromEntries(names) })
+    const clock = new SkippedClock(env)
+    await clock.refresh()
+    const stage = await Stage.open({ ...options, worker: false, now: clock.now, temporal_address: env.address })
+    const worker = await startWorkers(env, clock, stage)
+    return new Days(stage, clock, env, async () => {
+      await worker.close()
+      await stage.close()
+      await env.teardown()
+    })
+  }
+
+  /** Skips to `ms` from now; all that is due on the way happens at its moment. */
+  async pass(ms: number): Promise<void> {
+    await this.#env.sleep(ms)
+    await this.clock.refresh()
+  }
+
+  async close(): Promise<void> {
+    await this.#end()
+  }
+}
+
+/** What worker/main starts, with activities whose clock is the server's. */
+async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, { config, store, temporal }: Stage) {
+  const dispatcher = createDispatcher()
+  const courier = createCourier({ allow_private: config.allow_private_endpoints })
+  const accounts = createAccounts({
+    load: (mchid) => store.merchants.openSetup(mchid),
+    test_wechat_url: config.test_wechat_url,
+    dispatcher,
+    now: clock.now,
+    user_agent: 'Weft',
+    on_mistake: (mchid, mistake) => silentLogger.error('a WeChat set-up cannot be used', { mchid, mistake }),
+  })
+  const { sealer } = store
+  const context: ActivityContext = { store, sealer, accounts, policy, now: clock.now, log: silentLogger }
+  const gateway = clock.watch(createGateway(context))
+  const runs = createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix))
+  const workers = await createWorkers({
+    connection: env.nativeConnection,
+    namespace: config.temporal.namespace,
+    queue_prefix: config.queue_prefix,
+    bundle: await workflowBundle(),
+    activities: {
+      orders: { ...clock.watch(createRecords(context)), ...clock.watch(runs) },
+      gateway,
+      gateway_poll: gateway,
+      merchant: clock.watch(createMerchant(context, courier)),
+    },
+  })
+  const running = Promise.all(workers.map((worker) => worker.run()))
+  return {
+    async close() {
+      for (const worker of workers) worker.shutdown()
+      await running
+      await Promise.all([dispatcher.close(), courier.close()])
+    },
+  }
+}

@@ -1,0 +1,24 @@
+import type { Reporter, TestModule } from 'vitest/node'
+
+/** Ends the output with one plain line for whoever reads only that: `N passed, N failed`. */
+export class PlainTotals implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    let passed = 0
+    let failed = errors.length
+    for (const module of modules) {
+      // A file that could not even be loaded has no tests to count, and is a failure all the same.
+      if (module.errors().length > 0) failed += 1
+      for (const test of module.children.allTests()) {
+        const { state } = test.result()
+        if (state === 'passed') passed += 1
+        else failed += 1 // failed, and skipped or pending too: a test that did not run proves nothing
+      }
+    }
+    // After the default reporter's own summary, which is written when the run ends.
+    process.once('beforeExit', () => undefined)
+    setImmediate(() => process.stdout.write(`\n${passed} passed, ${failed} failed\n`))
+  }
+}
+
+// vitest loads a reporter by its default export.
+export { PlainTotals as default }

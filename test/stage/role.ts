@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { lastWords, startChild } from '../../dev/servers/child.ts'
+import type { Stage } from './stage.ts'
+import { until } from './until.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const ready = { api: 'api ready', worker: 'worker ready' }
+
+/** A role of Weft as a process of its own, which ends with this one however this one ends. */
+export interface Role {
+  /** SIGKILL: nothing is asked, nothing is tidied. Resolves when it is gone. */
+  kill(): Promise<void>
+}
+
+/** Starts the API or a worker of this stage as its own process and waits until it says that it is ready. */
+export async function startRole(
+  stage: Stage,
+  name: keyof typeof ready,
+  settings: Record<string, string> = {},
+): Promise<Role> {
+  const directory = mkdtempSync(join(tmpdir(), `weft-${name}-`))
+  const child = await startChild({
+    command: process.execPath,
+    args: ['--import', 'tsx', `${name}/main.ts`],
+    cwd: repository,
+    env: { ...process.env, ...stage.environment, WEFT_LOG_LEVEL: 'info', ...settings },
+    log: join(directory, 'log'),
+    stop_signal: 'KILL',
+    grace_s: 0,
+  })
+  const kill = async () => {
+    child.kill()
+    await child.ended
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    await until(
+      `the ${name} is ready`,
+      () => {
+        if (!child.isRunning()) throw new Error(lastWords(child.log))
+        return readFileSync(child.log, 'utf8').includes(ready[name])
+      },
+      { within_ms: 60_000 },
+    )
+  } catch (error) {
+    await kill()
+    throw error
+  }
+  return { kill }
+}

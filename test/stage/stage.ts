@@ -1,0 +1,290 @@
+import { createHash, generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
+import { DefaultLogger, Runtime } from '@temporalio/worker'
+import { inject } from 'vitest'
+import { startApi } from '../../api/main.ts'
+import type { RunningApi } from '../../api/main.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { endpointId } from '../../domain/ids.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import { default_settings } from '../../domain/merchant.ts'
+import type { MerchantSettings } from '../../domain/merchant.ts'
+import type { OrderRecord, OrderState } from '../../domain/order.ts'
+import { scopes } from '../../domain/scope.ts'
+import type { OrderView } from '../../domain/view.ts'
+import { freePort } from '../../dev/servers/servers.ts'
+import { readConfig } from '../../runtime/config.ts'
+import type { Config } from '../../runtime/config.ts'
+import { createLogger, silentLogger } from '../../runtime/logger.ts'
+import { connectTemporal } from '../../runtime/temporal.ts'
+import type { TemporalClient } from '../../runtime/temporal.ts'
+import type { BookView } from '../../simulator/control.ts'
+import { startSimulator } from '../../simulator/main.ts'
+import type { Simulator } from '../../simulator/main.ts'
+import { publicId } from '../../store/ids.ts'
+import { createSealer } from '../../store/sealing.ts'
+import { openStore } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+import { startWorker } from '../../worker/main.ts'
+import type { RunningWorker } from '../../worker/main.ts'
+import { MerchantDouble } from './merchant.ts'
+import { until } from './until.ts'
+
+// Once per process: the SDK tells of every worker's every state otherwise.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: 'ERROR' } },
+  shutdownSignals: [],
+})
+
+export interface StageOptions {
+  settings?: Partial<Omit<MerchantSettings, 'fulfilment'>> & { fulfilment?: Partial<MerchantSettings['fulfilment']> }
+  /** divides all of Weft's waits */
+  time_scale?: number
+  simulator?: Parameters<typeof startSimulator>[0]
+  key_mode?: 'public_key' | 'certificate' | 'both'
+  /** false: the test starts the worker itself, perhaps as a process to be killed */
+  worker?: boolean
+  api?: boolean
+  temporal_address?: string
+  mongodb_uri?: string
+  public_url?: string
+  /** true unless the test is about addresses: the merchant double listens on loopback */
+  allow_private_endpoints?: boolean
+  /** Unix ms; the clock of all that is on the stage, where time is skipped */
+  now?: () => number
+}
+
+export interface Answered<T = Record<string, unknown>> {
+  status: number
+  headers: Headers
+  body: T
+}
+
+/** A whole Weft on real servers, with one merchant: what every journey starts from. */
+export class Stage {
+  private constructor(
+    readonly config: Config,
+    /** the settings as the environment of a process of its own */
+    readonly environment: Record<string, string>,
+    readonly store: Store,
+    readonly temporal: TemporalClient,
+    readonly simulator: Simulator,
+    readonly shop: MerchantDouble,
+    readonly now: () => number,
+    readonly mchid: string,
+    readonly appid: string,
+    readonly key: string,
+  ) {}
+
+  api: RunningApi | null = null
+  worker: RunningWorker | null = null
+
+  static async open(options: StageOptions = {}): Promise<Stage> {
+    const suite = randomBytes(5).toString('hex')
+    const now = options.now ?? Date.now
+    const simulator = await startSimulator({ port: 0, probe_rate: 0, time_scale: 20, ...options.simulator }, { now })
+    const shop = await new MerchantDouble(now).open()
+    const port = await freePort()
+    const environment = {
+      TEMPORAL_ADDRESS: options.temporal_address ?? inject('temporal_address'),
+      MONGODB_URI: options.mongodb_uri ?? inject('mongodb_uri'),
+      WEFT_DATABASE: `weft_${suite}`,
+      WEFT_QUEUE_PREFIX: `${suite}-`,
+      WEFT_PORT: String(port),
+      WEFT_PUBLIC_URL: options.public_url ?? `http://127.0.0.1:${port}`,
+      WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
+      WEFT_TEST_WECHAT_URL: simulator.url,
+      WEFT_ALLOW_PRIVATE_ENDPOINTS: String(options.allow_private_endpoints ?? true),
+      WEFT_TIME_SCALE: String(options.time_scale ?? 1),
+      WEFT_LOG_LEVEL: process.env.WEFT_TEST_LOG ?? 'error',
+    }
+    const config = readConfig(environment)
+    const sealer = createSealer({ keys: config.master_keys })
+    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    const temporal = connectTemporal(config.temporal)
+    const merchant = await addMerchant({ store, simulator, shop, config, options })
+    const stage = new Stage(config, environment, store, temporal, simulator, shop, now, ...merchant)
+    if (options.worker !== false) await stage.startWorker()
+    if (options.api !== false) await stage.startApi()
+    return stage
+  }
+
+  async startWorker(): Promise<void> {
+    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now })
+  }
+
+  async startApi(): Promise<void> {
+    this.api = await startApi({ config: this.config, log: stageLog('api'), now: this.now })
+  }
+
+  async close(): Promise<void> {
+    await this.api?.close()
+    await this.worker?.close()
+    await Promise.all([this.shop.close(), this.simulator.close(), this.temporal.close(), this.store.close()])
+  }
+
+  /** A number that no other test uses. */
+  number(): string {
+    return `T${Date.now().toString(36)}${randomBytes(6).toString('hex')}`.toUpperCase()
+  }
+
+  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answered<T>> {
+    const answer = await fetch(`http://127.0.0.1:${this.config.port}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.key}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    return { status: answer.status, headers: answer.headers, body: (text ? JSON.parse(text) : {}) as T }
+  }
+
+  /** Orders a tea; the answer is that of POST /v1/orders. */
+  async create(given: Record<string, unknown> = {}): Promise<Answered<OrderView>> {
+    const request = { out_trade_no: this.number(), description: '龙井茶', amount: { total: 990 }, ...given }
+    return await this.call<OrderView>('POST', '/v1/orders', request)
+  }
+
+  /** An order whose code can be paid. On a busy machine the answer may be 202 first: placed a moment later. */
+  async ordered(given: Record<string, unknown> = {}): Promise<OrderKey> {
+    const { status, body } = await this.create(given)
+    if (status !== 201 && status !== 202) throw new Error(`not placed: ${status} ${JSON.stringify(body)}`)
+    const order = { mchid: this.mchid, out_trade_no: body.out_trade_no }
+    if (status === 202) await this.reaches(order, 'awaiting_payment')
+    return order
+  }
+
+  pay(order: OrderKey, story: Parameters<Simulator['control']['pay']>[0]['story'] = 'pay', more: object = {}) {
+    return this.simulator.control.pay({ ...order, story, ...more })
+  }
+
+  async record(order: OrderKey): Promise<OrderRecord> {
+    const record = await this.store.orders.find(order)
+    if (record === null) throw new Error(`no order ${order.out_trade_no}`)
+    return record
+  }
+
+  /** Waits until the order is in `state`. */
+  async reaches(order: OrderKey, state: OrderState, within_ms = 30_000): Promise<OrderRecord> {
+    return await until(
+      `order ${order.out_trade_no} ${state}`,
+      async () => {
+        const record = await this.record(order)
+        if (record.state === state) return record
+        throw new Error(`is ${record.state}`)
+      },
+      { within_ms },
+    )
+  }
+
+  /** Waits until the order's run has ended: nothing more happens by itself. */
+  async rests(order: OrderKey): Promise<void> {
+    const handle = this.temporal.client.workflow.getHandle(`order/${order.mchid}/${order.out_trade_no}`)
+    await until('the run ended', async () => (await handle.describe()).status.name !== 'RUNNING')
+  }
+
+  /** What WeChat knows: the truth. */
+  get wechat(): BookView {
+    return this.simulator.control.view(this.mchid, null)
+  }
+
+  run(order: OrderKey) {
+    return this.temporal.client.workflow.getHandle(`order/${order.mchid}/${order.out_trade_no}`)
+  }
+}
+
+function stageLog(service: string) {
+  const level = process.env.WEFT_TEST_LOG
+  return level ? createLogger({ level: level as 'info', service }) : silentLogger
+}
+
+interface MerchantParts {
+  store: Store
+  simulator: Simulator
+  shop: MerchantDouble
+  config: Config
+  options: StageOptions
+}
+
+/** A merchant with keys of its own, known to both sides; its endpoint is the double. */
+async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid: string, key: string]> {
+  const { store, simulator, shop, config, options } = parts
+  const mchid = `19${String(randomInt(1e8)).padStart(8, '0')}`
+  const appid = `wx${randomBytes(8).toString('hex')}`
+  const apiv3_key = randomBytes(16).toString('hex')
+  const serial_no = randomBytes(20).toString('hex').toUpperCase()
+  const pair = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  const key_mode = options.key_mode ?? 'public_key'
+  const wechat = await simulator.control.register({
+    mchid,
+    name: '一壶茶',
+    appids: [appid],
+    serial_no,
+    public_key: pair.publicKey,
+    apiv3_key,
+    key_mode,
+  })
+  const knows_public_key = key_mode !== 'certificate'
+  const { fulfilment, ...settings } = options.settings ?? {}
+  const create_time = beijingTime((options.now ?? Date.now)() - 60_000)
+  const endpoint_key = endpointId(mchid, shop.url)
+  const endpoint_id = publicId('ep', endpoint_key)
+  const mode = fulfilment?.mode ?? default_settings.fulfilment.mode
+  await store.merchants.save({
+    _id: mchid,
+    mchid,
+    name: '一壶茶',
+    mode: 'test',
+    state: 'enabled',
+    revision: 0,
+    appids: [appid],
+    notify_url: `${config.public_url}/wechat/notify/${mchid}`,
+    wechat: store.merchants.setup({
+      serial_no,
+      private_key: pair.privateKey,
+      apiv3_key,
+      public_key_id: knows_public_key ? wechat.wechatpay_public_key_id : null,
+      public_key: knows_public_key ? wechat.wechatpay_public_key : null,
+    }),
+    settings: { ...default_settings, ...settings, fulfilment: { ...default_settings.fulfilment, ...fulfilment } },
+    fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
+    create_time,
+  })
+  shop.secret = `whsec_${randomBytes(32).toString('base64')}`
+  await store.endpoints.add({
+    _id: endpoint_key,
+    id: endpoint_id,
+    mchid,
+    url: shop.url,
+    role: mode === 'event' ? 'fulfilment' : 'observer',
+    event_types: ['*'],
+    description: null,
+    state: 'enabled',
+    disable_reason: null,
+    secrets: [{ secret: store.sealer.seal(shop.secret), hint: 'stage', expire_time: null }],
+    create_time,
+    last_success_time: null,
+    failing_since_time: null,
+  })
+  const key = `weft_test_${randomBytes(32).toString('base64url')}`
+  await store.keys.add({
+    _id: createHash('sha256').update(key).digest('hex'),
+    id: `key_${randomBytes(8).toString('hex')}`,
+    mchid,
+    mode: 'test',
+    name: 'stage',
+    scopes: [...scopes],
+    hint: key.slice(-4),
+    create_time,
+    expire_time: null,
+    revoke_time: null,
+    last_use_time: null,
+  })
+  return [mchid, appid, key]
+}

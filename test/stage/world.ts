@@ -1,0 +1,275 @@
+import { randomBytes } from 'node:crypto'
+import { ApplicationFailure } from '@temporalio/common'
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { DefaultLogger } from '@temporalio/worker'
+import type { ActivityContext } from '../../activities/context.ts'
+import type { Reply } from '../../activities/courier.ts'
+import { createGateway } from '../../activities/gateway.ts'
+import { createMerchant } from '../../activities/merchant.ts'
+import { createRecords } from '../../activities/records.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { endpointId, evidenceId, orderId } from '../../domain/ids.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import { default_settings } from '../../domain/merchant.ts'
+import type { FulfilmentMode } from '../../domain/merchant.ts'
+import type { OrderRecord } from '../../domain/order.ts'
+import { policy } from '../../domain/policy.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { publicId } from '../../store/ids.ts'
+import { createSealer } from '../../store/sealing.ts'
+import type { Store } from '../../store/store.ts'
+import type { Account } from '../../wechat/accounts.ts'
+import { WechatPayError } from '../../wechat/errors.ts'
+import { paymentFact, readTransaction } from '../../wechat/payments.ts'
+import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'
+import { mchid, noon, orderSample } from '../store/samples.ts'
+import { memoryStore } from './memory.ts'
+
+/** How WeChat stays silent at the next call: before it acted, or after. */
+export type Silence = 'before' | 'after'
+
+/** What the shop answers to one delivery of `order.paid`. */
+export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
+
+const replies: Record<ShopAnswer, Reply> = {
+  fulfilled: replyOf(200, '{"fulfilment":"fulfilled"}'),
+  refused: replyOf(200, '{"fulfilment":"refused","reason":"sold out"}'),
+  pending: replyOf(202, ''),
+  away: replyOf(503, ''),
+}
+
+function replyOf(status: number, answer: string): Reply {
+  return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
+}
+
+/** A WeChat Pay that knows one number, in as many lines as the workflow's questions need. */
+class PlayedWeChat implements Transport {
+  is_placed = false
+  is_closed = false
+  /** what was taken for the number, the first one first */
+  readonly transactions: { id: string; total: number }[] = []
+  silence: Silence | null = null
+  /** codes that the next placements are refused with */
+  readonly refusals: string[] = []
+  readonly #order: OrderRecord
+  readonly #now: () => number
+  #codes = 0
+
+  constructor(order: OrderRecord, now: () => number) {
+    this.#order = order
+    this.#now = now
+  }
+
+  send({ operation }: WechatRequest): Promise<WechatAnswer> {
+    const { silence } = this
+    this.silence = null
+    const unanswered = () => {
+      const failure = { kind: 'again', reason: 'timeout', outcome_unknown: true } as const
+      return Promise.reject(new WechatPayError({ operation, ...failure }))
+    }
+    if (silence === 'before') return unanswered()
+    const answer = operation === 'place' ? this.#place() : operation === 'close' ? this.#close() : this.#query()
+    return silence === 'after' ? unanswered() : Promise.resolve(answer)
+  }
+
+  /** As a query's answer and a notification tell it. */
+  transaction({ id, total }: { id: string; total: number }): string {
+    const { appid, out_trade_no } = this.#order
+    const success_time = beijingTime(this.#now())
+    const amount = { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' }
+    return JSON.stringify({
+      mchid,
+      appid,
+      out_trade_no,
+      transaction_id: id,
+      trade_state: 'SUCCESS',
+      success_time,
+      amount,
+    })
+  }
+
+  #place(): WechatAnswer {
+    const refusal = this.refusals.shift()
+    if (refusal !== undefined) return answerOf(400, '', refusal)
+    if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
+    if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
+    this.is_placed = true
+    this.#codes += 1
+    return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
+  }
+
+  #close(): WechatAnswer {
+    if (this.transactions.length > 0) return answerOf(400, '', 'ORDER_PAID')
+    if (this.is_placed) this.is_closed = true
+    return answerOf(204, '')
+  }
+
+  #query(): WechatAnswer {
+    if (!this.is_placed) return answerOf(404, '', 'ORDER_NOT_EXIST')
+    const paid = this.transactions[0]
+    if (paid !== undefined) return answerOf(200, this.transaction(paid))
+    const { appid, out_trade_no } = this.#order
+    const trade_state = this.is_closed ? 'CLOSED' : 'NOTPAY'
+    return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
+  }
+}
+
+function answerOf(status: number, body: string, code: string | null = null): WechatAnswer {
+  return { status, headers: {}, body, code, message: null, request_id: null, unanswered_before: false }
+}
+
+/** Its parts are slow to make and hold nothing of a story. */
+const sealer = createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] })
+const quiet = new DefaultLogger('ERROR')
+const endpoint_key = endpointId(mchid, 'https://shop.example.cn/weft')
+
+/**
+ * All that one order's run works with, without a server: the real activities over the real store, in memory, a WeChat
+ * Pay and a shop that do what the story says, and a clock that goes when it is told to.
+ */
+export class World {
+  readonly key: OrderKey
+  readonly wechat: PlayedWeChat
+  readonly store: Store
+  /** what the shop answers next; then `fulfilled` */
+  readonly shop: ShopAnswer[]
+  now_ms = noon
+  #notifications = 0
+  readonly #order: OrderRecord
+  readonly #steps: Record<string, (given: never) => Promise<unknown>>
+
+  private constructor(mode: FulfilmentMode, shop: ShopAnswer[]) {
+    this.#order = orderSample('TEA-1', { fulfilment: { mode, result: null, reason: null, deadline_time: null } })
+    this.key = { mchid, out_trade_no: this.#order.out_trade_no }
+    this.shop = shop
+    const now = () => this.now_ms
+    this.store = memoryStore(sealer)
+    this.wechat = new PlayedWeChat(this.#order, now)
+    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as Account
+    const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
+    const context: ActivityContext = { store: this.store, sealer, accounts, policy, now, log: silentLogger }
+    const courier = {
+      send: () => Promise.resolve(replies[this.shop.shift() ?? 'fulfilled']),
+      close: () => Promise.resolve(),
+    }
+    this.#steps = {
+      ...createRecords(context),
+      ...createGateway(context),
+      ...createMerchant(context, courier),
+      startDeliveries: () => Promise.resolve(),
+      closeOlder: () => Promise.resolve({ kind: 'clear' }),
+    }
+  }
+
+  /** The names of all activities, which a worker would register. */
+  static get activities(): string[] {
+    return Object.keys(new World('none', []).#steps)
+  }
+
+  static async open(mode: FulfilmentMode, shop: ShopAnswer[]): Promise<World> {
+    const world = new World(mode, shop)
+    await world.#furnish(mode)
+    return world
+  }
+
+  async record(): Promise<OrderRecord> {
+    const order = await this.store.orders.find(this.key)
+    if (order === null) throw new Error('the order is gone')
+    return order
+  }
+
+  /** Runs an activity as a worker would. A failure that says when to come again is one; any other is a mistake. */
+  async perform(name: string, argument: unknown): Promise<{ value: unknown } | { failure: ApplicationFailure }> {
+    const step = this.#steps[name]
+    if (step === undefined) throw new Error(`no such activity: ${name}`)
+    try {
+      return {
+        value: await new MockActivityEnvironment({}, { logger: quiet }).run(
+          step as (given: unknown) => Promise<unknown>,
+          argument,
+        ),
+      }
+    } catch (error) {
+      if (error instanceof ApplicationFailure) return { failure: error }
+      throw error
+    }
+  }
+
+  /** What the intake does with a notification of a transaction: archives it, and answers the id that it signals. */
+  async notified(transaction: { id: string; total: number }): Promise<string> {
+    const body = this.wechat.transaction(transaction)
+    this.#notifications += 1
+    const _id = evidenceId.notification(mchid, `n${this.#notifications}`)
+    const timestamp = String(Math.floor(this.now_ms / 1000))
+    const { evidence } = await this.store.evidence.archive({
+      _id,
+      id: publicId('evd', _id),
+      mchid,
+      kind: 'notification',
+      subject: 'payment',
+      out_trade_no: this.key.out_trade_no,
+      transaction_id: transaction.id,
+      out_refund_no: null,
+      verdict: 'verified',
+      serial_no: null,
+      body_sha256: '',
+      raw: { headers: { 'wechatpay-timestamp': timestamp }, body },
+      receive_time: beijingTime(this.now_ms),
+      unapplied: true,
+      outcome: null,
+      applied_time: null,
+      applied_to: null,
+    })
+    return evidence._id
+  }
+
+  async #furnish(mode: FulfilmentMode): Promise<void> {
+    const create_time = beijingTime(noon - 60_000)
+    const endpoint_id = publicId('ep', endpoint_key)
+    await this.store.merchants.save({
+      _id: mchid,
+      mchid,
+      name: '一壶茶',
+      mode: 'test',
+      state: 'enabled',
+      revision: 0,
+      appids: [this.#order.appid],
+      notify_url: 'https://weft.example.cn/wechat/notify/1',
+      wechat: null,
+      settings: { ...default_settings, fulfilment: { ...default_settings.fulfilment, mode } },
+      fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
+      create_time,
+    } as unknown as Parameters<Store['merchants']['save']>[0])
+    await this.store.endpoints.add({
+      _id: endpoint_key,
+      id: endpoint_id,
+      mchid,
+      url: 'https://shop.example.cn/weft',
+      role: mode === 'event' ? 'fulfilment' : 'observer',
+      event_types: ['*'],
+      description: null,
+      state: 'enabled',
+      disable_reason: null,
+      secrets: [{ secret: sealer.seal('whsec_dGVzdA=='), hint: 'test', expire_time: null }],
+      create_time,
+      last_success_time: null,
+      failing_since_time: null,
+    })
+    await this.store.orders.insert(this.#order)
+  }
+}
+
+/** A notification whose signature and encryption hold: what of them does not is proven elsewhere. */
+function readNotified({ body }: { body: Buffer }): ReturnType<Account['read']> {
+  const transaction = readTransaction(body.toString('utf8'))
+  if (transaction === null) throw new Error('not a transaction')
+  const fact = paymentFact(transaction)
+  return { verdict: 'verified', subject: 'payment', fact, notification_id: '', serial_no: '' } as unknown as ReturnType<
+    Account['read']
+  >
+}
+
+/** The id that records of this order name it by. */
+export function idOf(world: World): string {
+  return orderId(world.key)
+}

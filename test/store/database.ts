@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto'
+import mongoose from 'mongoose'
+import { inject } from 'vitest'
+import { createSealer } from '../../store/sealing.ts'
+import type { Sealer } from '../../store/sealing.ts'
+import { openStore } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
+
+export const database_uri = inject('mongodb_uri')
+
+export function sealerOf(...ids: string[]): Sealer {
+  return createSealer({ keys: ids.map((id) => ({ id, key: Buffer.alloc(32, id).toString('base64') })) })
+}
+
+/** A store in a database of its own, with its indexes, that `drop` takes away again. */
+export async function freshStore(): Promise<{ store: Store; database: string; drop: () => Promise<void> }> {
+  const database = `store_test_${randomBytes(6).toString('hex')}`
+  const store = await openStore({ uri: database_uri, database, sealer: sealerOf('one'), answer_within_ms: 30_000 })
+  await store.ensureIndexes()
+  const drop = async () => {
+    await store.close()
+    const connection = await mongoose.createConnection(database_uri, { dbName: database }).asPromise()
+    await connection.dropDatabase()
+    await connection.close()
+  }
+  return { store, database, drop }
+}

@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { paymentEntry } from '../../domain/journal.ts'
+import { JournalConflict } from '../../store/journal.ts'
+import { freshStore } from './database.ts'
+import { at, mchid, paymentSample } from './samples.ts'
+
+const { store, drop } = await freshStore()
+afterAll(drop)
+
+describe('a payment', () => {
+  it('is read as it was written', async () => {
+    const payment = paymentSample('full', {
+      order_id: null,
+      trade_type: null,
+      amount: { total: 1, currency: 'CNY', payer_total: null },
+      refunds: [{ out_refund_no: 'R1', amount: 1, state: 'reserved' }],
+      last_refund_time: at(50),
+    })
+    await store.payments.insert(payment)
+    expect(await store.payments.find(mchid, 'full')).toStrictEqual(payment)
+    expect(await store.payments.find('1900000002', 'full')).toBeNull()
+  })
+
+  it('has one role: of twenty that book it at once one decides, and the others are told', async () => {
+    const roles = ['order', 'late', 'second', 'contradicted', 'orphan'] as const
+    const attempts = Array.from({ length: 20 }, (_, n) => paymentSample('race', { role: roles[n % 5] ?? 'order' }))
+    const answers = await Promise.all(attempts.map((attempt) => store.payments.insert(attempt)))
+    expect(answers.filter(({ inserted }) => inserted)).toHaveLength(1)
+    const kept = await store.payments.find(mchid, 'race')
+    for (const answer of answers) if (!answer.inserted) expect(answer.existing).toStrictEqual(kept)
+  })
+
+  it('is listed with the other money of its order', async () => {
+    const order_id = `${mchid}/TWICE`
+    const second = paymentSample('second', { order_id, role: 'second', success_time: at(30) })
+    const first = paymentSample('first', { order_id, success_time: at(10) })
+    await store.payments.insert(second)
+    await store.payments.insert(first)
+    expect(await store.payments.ofOrder(mchid, order_id)).toStrictEqual([first, second])
+    expect(await store.payments.ofOrder('1900000002', order_id)).toEqual([])
+  })
+})
+
+describe('the claim of a sale', () => {
+  it('has one holder, whoever asks and however often', async () => {
+    const numbers = Array.from({ length: 20 }, (_, n) => `NUMBER-${n}`)
+    const answers = await Promise.all(numbers.map((number) => store.references.claim(mchid, 'race', number)))
+    const holders = new Set(answers.map(({ held_by }) => held_by))
+    expect(holders.size).toBe(1)
+    const [holder] = holders
+    expect(await store.references.holder(mchid, 'race')).toBe(holder)
+    expect(await store.references.claim(mchid, 'race', holder ?? '')).toEqual({ held_by: holder })
+    expect(await store.references.holder('1900000002', 'race')).toBeNull()
+  })
+
+  it('is given free by its holder only', async () => {
+    await store.references.claim(mchid, 'free', 'A-NUMBER')
+    await store.references.release(mchid, 'free', 'B-NUMBER')
+    expect(await store.references.holder(mchid, 'free')).toBe('A-NUMBER')
+    await store.references.release(mchid, 'free', 'A-NUMBER')
+    expect(await store.references.holder(mchid, 'free')).toBeNull()
+    expect(await store.references.claim(mchid, 'free', 'B-NUMBER')).toEqual({ held_by: 'B-NUMBER' })
+  })
+
+  it('never has two holders at once while claims and releases cross', async () => {
+    let holding: string | null = null
+    const contender = async (number: string) => {
+      for (let round = 0; round < 10; round++) {
+        const { held_by } = await store.references.claim(mchid, 'crossing', number)
+        if (held_by !== number) continue
+        expect(holding).toBeNull()
+        holding = number
+        await store.references.holder(mchid, 'crossing')
+        holding = null
+        await store.references.release(mchid, 'crossing', number)
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, (_, n) => contender(`CROSS-${n}`)))
+  })
+})
+
+describe('the journal', () => {
+  it('books a payment once, however often it is posted', async () => {
+    const entry = paymentEntry(paymentSample('once', { settled_total: 900 }), at(21))
+    const answers = await Promise.all(Array.from({ length: 10 }, () => store.journal.post(entry)))
+    expect(answers.filter((answer) => answer === 'posted')).toHaveLength(1)
+    expect(answers.filter((answer) => answer === 'posted_before')).toHaveLength(9)
+    expect(await store.journal.ofOrder(mchid, 'TEA-1')).toStrictEqual([entry])
+  })
+
+  it('says it was posted before when only our own clock differs', async () => {
+    const payment = paymentSample('clock', { out_trade_no: 'CLOCK' })
+    await store.journal.post(paymentEntry(payment, at(21)))
+    expect(await store.journal.post(paymentEntry(payment, at(99)))).toBe('posted_before')
+  })
+
+  it('raises the alarm when the same cause is booked with other postings, and keeps the first', async () => {
+    const entry = paymentEntry(paymentSample('conflict', { out_trade_no: 'CONFLICT' }), at(21))
+    await store.journal.post(entry)
+    const other = paymentEntry(paymentSample('conflict', { out_trade_no: 'CONFLICT', role: 'second' }), at(22))
+    await expect(store.journal.post(other)).rejects.toThrow(JournalConflict)
+    await expect(store.journal.post({ ...entry, mchid: '1900000002' })).rejects.toThrow(JournalConflict)
+    expect(await store.journal.ofOrder(mchid, 'CONFLICT')).toStrictEqual([entry])
+  })
+
+  it('takes nothing that does not balance', async () => {
+    const entry = paymentEntry(paymentSample('askew'), at(21))
+    const askew = entry.postings.map((posting, index) => (index === 0 ? { ...posting, amount: 1 } : posting))
+    await expect(store.journal.post({ ...entry, postings: askew })).rejects.toThrow(RangeError)
+    expect(await store.journal.ofOrder(mchid, 'askew')).toEqual([])
+  })
+
+  it('has balances that sum to zero, exact beyond what 32 bits hold', async () => {
+    const shop = { mchid: '1900000088', out_trade_no: 'SUM' }
+    const huge = 4_000_000_000_001
+    for (const [transaction_id, role] of [
+      ['a', 'order'],
+      ['b', 'late'],
+    ] as const) {
+      const amount = { total: huge, currency: 'CNY', payer_total: null }
+      const payment = paymentSample(transaction_id, { ...shop, role, amount, settled_total: huge - 5 })
+      await store.journal.post(paymentEntry(payment, at(21)))
+    }
+    expect(await store.journal.balances(shop.mchid)).toEqual([
+      { account: 'discount.nocash', amount: 10 },
+      { account: 'sales', amount: -huge },
+      { account: 'suspense', amount: -huge },
+      { account: 'wechat.pending', amount: 2 * huge - 10 },
+    ])
+  })
+})

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { classify, failureOf, WechatPayError } from '../../wechat/errors.ts'
+import type { FailureKind, Operation } from '../../wechat/errors.ts'
+
+const operations: Operation[] = ['place', 'query', 'close', 'certificates']
+const kindOf = (operation: Operation, status: number, code: string | null) => classify(operation, status, code).kind
+
+describe('an answer that is no success', () => {
+  it.each<[string, number, string | null, FailureKind]>([
+    ['a wrong signature', 401, 'SIGN_ERROR', 'setup'],
+    ['a missing permission', 403, 'NO_AUTH', 'setup'],
+    ['the old spelling of it', 403, 'NOAUTH', 'setup'],
+    ['an appid of another merchant', 400, 'APPID_MCHID_NOT_MATCH', 'setup'],
+    ['an unknown merchant on orders', 400, 'MCH_NOT_EXISTS', 'setup'],
+    ['an unknown merchant on refunds', 404, 'MCH_NOT_EXISTS', 'setup'],
+    ['any 401', 401, null, 'setup'],
+    ['a limit', 429, 'FREQUENCY_LIMITED', 'slower'],
+    ['a limit by its other name', 429, 'RATELIMIT_EXCEEDED', 'slower'],
+    ['a 429 of any code', 429, 'PARAM_ERROR', 'slower'],
+    ['a system error', 500, 'SYSTEM_ERROR', 'again'],
+    ['an old system error with another status', 400, 'SYSTEMERROR', 'again'],
+    ['a 5xx of any code', 500, 'PARAM_ERROR', 'again'],
+    ['a gateway without a body', 502, null, 'again'],
+    ['an unknown path', 404, null, 'again'],
+    ['a wrong method', 405, null, 'again'],
+    ['a redirect', 302, null, 'again'],
+    ['accepted, not finished', 202, 'USERPAYING', 'not_yet'],
+  ])('%s means the same on every call', (_what, status, code, kind) => {
+    expect(operations.map((operation) => kindOf(operation, status, code))).toEqual(operations.map(() => kind))
+  })
+
+  it.each([
+    ['ORDERPAID', 400, true],
+    ['ORDER_PAID', 403, true],
+    ['ORDER_CLOSED', 400, true],
+    ['ORDERCLOSED', 400, true],
+    ['OUT_TRADE_NO_USED', 403, true],
+    ['INVALID_REQUEST', 400, true],
+    ['TRADE_ERROR', 403, true],
+    ['A_CODE_OF_TOMORROW', 400, true],
+    ['PARAM_ERROR', 400, false],
+    ['RULE_LIMIT', 403, false],
+    ['ACCOUNT_ERROR', 403, false],
+    ['NOT_ENOUGH', 403, false],
+  ])('%s refuses a placement (status %i), and is about the number: %s', (code, status, about_number) => {
+    expect(classify('place', status, code)).toEqual({ kind: 'refused', about_number, outcome_unknown: false })
+  })
+
+  it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'TRADE_ERROR', 'ORDER_CLOSED', 'A_CODE_OF_TOMORROW'])(
+    '%s refuses no query and no close for good',
+    (code) => {
+      for (const operation of ['query', 'close', 'certificates'] as const) {
+        expect(kindOf(operation, 400, code)).toBe('again')
+      }
+    },
+  )
+
+  it('leaves the outcome open unless it is a refusal or a set-up fault', () => {
+    expect(classify('place', 500, 'SYSTEM_ERROR').outcome_unknown).toBe(true)
+    expect(classify('place', 429, 'FREQUENCY_LIMITED').outcome_unknown).toBe(true)
+    expect(classify('place', 202, null).outcome_unknown).toBe(true)
+    expect(classify('place', 404, null).outcome_unknown).toBe(true)
+    expect(classify('place', 401, 'SIGN_ERROR').outcome_unknown).toBe(false)
+    expect(classify('place', 400, 'PARAM_ERROR').outcome_unknown).toBe(false)
+  })
+})
+
+describe('a failure', () => {
+  const answer = {
+    status: 429,
+    code: 'FREQUENCY_LIMITED',
+    message: '频率限制',
+    request_id: 'r-1',
+    unanswered_before: false,
+  }
+
+  it('asks to come back in one to five seconds, each time another one', () => {
+    const delays = Array.from({ length: 50 }, () => failureOf('place', answer).delay_ms ?? 0)
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(1_000)
+    expect(Math.max(...delays)).toBeLessThan(5_000)
+    expect(new Set(delays).size).toBeGreaterThan(10)
+  })
+
+  it('keeps what WeChat Pay said, for people', () => {
+    const failure = failureOf('place', answer)
+    expect(failure).toBeInstanceOf(WechatPayError)
+    expect(failure).toMatchObject({
+      code: 'FREQUENCY_LIMITED',
+      wechat_message: '频率限制',
+      request_id: 'r-1',
+      status: 429,
+    })
+    expect(failure.message).toBe('WeChat Pay place: slower (FREQUENCY_LIMITED)')
+  })
+
+  it('stays of unknown outcome when an attempt before it went unanswered', () => {
+    const refused = { ...answer, status: 400, code: 'PARAM_ERROR' }
+    expect(failureOf('place', refused).outcome_unknown).toBe(false)
+    expect(failureOf('place', { ...refused, unanswered_before: true }).outcome_unknown).toBe(true)
+  })
+})

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import type { WechatKey } from '../../wechat/credentials.ts'
+import { createKeyring } from '../../wechat/keyring.ts'
+import type { KeyringSettings } from '../../wechat/keyring.ts'
+import { publicKey } from './vectors.ts'
+
+const day = 24 * 60 * 60 * 1000
+const start = Date.parse('2026-01-01T00:00:00Z')
+
+const certificate = (serial: string, effective_time = start - day, expire_time = start + 5 * 365 * day): WechatKey => {
+  return { kind: 'certificate', serial, key: publicKey('go-sdk'), certificate: '', effective_time, expire_time }
+}
+const publicKeyOf = (serial: string): WechatKey => {
+  const key = publicKey('java-sdk-wechatpay')
+  return { kind: 'public_key', serial, key, certificate: null, effective_time: null, expire_time: null }
+}
+
+/** A key ring whose downloads are counted and answered by the test. */
+function ring(keys: WechatKey[], listed: () => WechatKey[] = () => [], settings: Partial<KeyringSettings> = {}) {
+  const clock = { ms: start, downloads: 0 }
+  const download = async () => {
+    clock.downloads += 1
+    return listed()
+  }
+  return { clock, keyring: createKeyring({ keys, download, now: () => clock.ms, ...settings }) }
+}
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('a key ring', () => {
+  it('holds public keys and certificates side by side and finds each by its serial', () => {
+    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1'), certificate('ABCD')])
+    expect(keyring.find('PUB_KEY_ID_1')?.equals(publicKey('java-sdk-wechatpay'))).toBe(true)
+    expect(keyring.find('abcd')?.equals(publicKey('go-sdk'))).toBe(true)
+    expect(keyring.find('PUB_KEY_ID_2')).toBeNull()
+    expect(keyring.publicKeyId()).toBe('PUB_KEY_ID_1')
+  })
+
+  it('encrypts with the public key, else with the certificate in force that took effect last', () => {
+    const coming = certificate('COMING', start + day)
+    const old = certificate('OLD', start - 100 * day)
+    const ended = certificate('ENDED', start - day, start - 1)
+    expect(ring([old, certificate('NEW', start - 2 * day), coming, ended]).keyring.newest()?.serial).toBe('NEW')
+    expect(ring([old, publicKeyOf('PUB_KEY_ID_1')]).keyring.newest()?.serial).toBe('PUB_KEY_ID_1')
+    expect(ring([coming]).keyring.newest()).toBeNull()
+  })
+
+  it('takes new configured keys at once and keeps what it downloaded', async () => {
+    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')])
+    await keyring.refresh()
+    keyring.replace([publicKeyOf('PUB_KEY_ID_2')])
+    expect(keyring.find('PUB_KEY_ID_1')).toBeNull()
+    expect(keyring.find('PUB_KEY_ID_2')).not.toBeNull()
+    expect(keyring.find('ABCD')).not.toBeNull()
+  })
+
+  it('is empty in certificate mode until the first download', async () => {
+    const { keyring } = ring([], () => [certificate('ABCD')])
+    expect(keyring.isEmpty()).toBe(true)
+    await expect(keyring.refresh()).resolves.toBe(true)
+    expect(keyring.isEmpty()).toBe(false)
+    expect(keyring.publicKeyId()).toBeNull()
+  })
+})
+
+describe('an unknown serial', () => {
+  it('starts one download for many messages, and not another one within seconds', async () => {
+    const { keyring, clock } = ring([certificate('ABCD')], () => [certificate('ABCD'), certificate('EF01')])
+    await expect(Promise.all([keyring.miss('ef01'), keyring.miss('EF01'), keyring.miss('FFFF')])).resolves.toEqual([
+      true,
+      true,
+      false,
+    ])
+    expect(clock.downloads).toBe(1)
+    expect(keyring.find('EF01')).not.toBeNull()
+    clock.ms += 9_999
+    await keyring.miss('FFFF')
+    expect(clock.downloads).toBe(1)
+    clock.ms += 1
+    await keyring.miss('FFFF')
+    expect(clock.downloads).toBe(2)
+  })
+
+  it('is worth no download when it is a public key’s, which no list brings', async () => {
+    const { keyring, clock } = ring([publicKeyOf('PUB_KEY_ID_1')])
+    await expect(keyring.miss('PUB_KEY_ID_2')).resolves.toBe(false)
+    expect(clock.downloads).toBe(0)
+  })
+
+  it('is a certificate’s while a merchant changes to a public key, and is fetched', async () => {
+    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')])
+    await expect(keyring.miss('ABCD')).resolves.toBe(true)
+  })
+
+  it('does no harm when the download fails, and is tried again', async () => {
+    let healthy = false
+    const outcomes: string[] = []
+    const { keyring, clock } = ring(
+      [],
+      () => {
+        if (!healthy) throw new Error('away')
+        return [certificate('ABCD')]
+      },
+      { on_refresh: (outcome) => outcomes.push('error' in outcome ? 'error' : 'certificates') },
+    )
+    await expect(keyring.miss('ABCD')).resolves.toBe(false)
+    healthy = true
+    clock.ms += 10_000
+    await expect(keyring.miss('ABCD')).resolves.toBe(true)
+    expect(outcomes).toEqual(['error', 'certificates'])
+  })
+
+  it('is waited for no longer than the caller says, while the download goes on', async () => {
+    let finish = (_keys: WechatKey[]) => undefined as void
+    const download = () => new Promise<WechatKey[]>((resolve) => (finish = resolve))
+    const keyring = createKeyring({ keys: [], download, now: () => start })
+    await expect(keyring.miss('ABCD', AbortSignal.timeout(5))).resolves.toBe(false)
+    const joined = keyring.refresh()
+    finish([certificate('ABCD')])
+    await expect(joined).resolves.toBe(true)
+    expect(keyring.find('ABCD')).not.toBeNull()
+  })
+})
+
+describe('certificates', () => {
+  it('are fetched again in the background once they are six hours old', async () => {
+    const { keyring, clock } = ring([], () => [certificate('ABCD')])
+    await keyring.refresh()
+    clock.ms += 6 * 60 * 60 * 1000 - 1
+    keyring.find('ABCD')
+    await settled()
+    expect(clock.downloads).toBe(1)
+    clock.ms += 1
+    expect(keyring.find('ABCD')).not.toBeNull()
+    await settled()
+    expect(clock.downloads).toBe(2)
+  })
+
+  it('are never fetched for a look-up in public-key mode', async () => {
+    const { keyring, clock } = ring([publicKeyOf('PUB_KEY_ID_1')])
+    clock.ms += 100 * day
+    keyring.find('PUB_KEY_ID_1')
+    await settled()
+    expect(clock.downloads).toBe(0)
+  })
+
+  it('that ended over a year ago are forgotten, so that the ring stays small', async () => {
+    const { keyring, clock } = ring([], () => (clock.ms === start ? [certificate('OLD', 0, start + day)] : []))
+    await keyring.refresh()
+    expect(keyring.find('OLD')).not.toBeNull()
+    clock.ms += 2 * 365 * day
+    await keyring.refresh()
+    expect(keyring.find('OLD')).toBeNull()
+  })
+})

@@ -1,0 +1,229 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decryptText, encryptText } from '../../wechat/cipher.ts'
+import { notificationLimit, readNotification } from '../../wechat/notification.ts'
+import { checkSignature, freshNonce, signatureHeaders } from '../../wechat/signing.ts'
+import { privateKey, publicKey, received, vectorsOf } from './vectors.ts'
+
+interface NotificationVector {
+  id: string
+  platform_key: string
+  api_v3_key: string
+  now: number
+  headers: Record<string, string>
+  body: string
+  plaintext: string | null
+  accept: boolean
+  reason?: string
+}
+const generated = (vectorsOf('notification-generated') as { vectors: NotificationVector[] }).vectors
+const official = (vectorsOf('notification-official') as { vectors: NotificationVector[] }).vectors
+
+const known = ['PUB_KEY_ID_0114232134912410000000000000', 'D7CE59D1F522D701']
+const apiv3_key = 'testApiV3Key0123456789abcdefABCD'
+const mchid = '1900007291'
+
+/** A key ring that knows the platform of the vectors, and what was asked of it. */
+function ring(serials = known) {
+  const missed: string[] = []
+  const keyring = {
+    find: (serial: string) => (serials.includes(serial) ? publicKey('go-sdk') : null),
+    miss: (serial: string) => Promise.resolve(missed.push(serial) < 0),
+    isEmpty: () => serials.length === 0,
+  }
+  return { keyring, missed }
+}
+
+function judge(vector: NotificationVector, keyring = ring().keyring) {
+  const message = { headers: received(vector.headers), body: Buffer.from(vector.body) }
+  return readNotification(message, { mchid, apiv3_key: vector.api_v3_key, keyring, now: vector.now * 1000 })
+}
+
+describe('a notification', () => {
+  it.each(generated.filter((vector) => vector.accept))('$id is accepted, and opens to what was sent', (vector) => {
+    const read = judge(vector)
+    if (read.verdict !== 'verified') throw new Error(read.verdict)
+    expect(read.plaintext).toBe(vector.plaintext)
+    const sent = JSON.parse(vector.plaintext ?? '') as { out_trade_no: string; refund_status?: string }
+    expect(read.fact.out_trade_no).toBe(sent.out_trade_no)
+    if (read.subject === 'refund') expect(read.fact.refund_status).toBe(sent.refund_status)
+    expect(read.subject).toBe(sent.refund_status ? 'refund' : 'payment')
+  })
+
+  const refusals: Record<string, [verdict: string, reason: string]> = {
+    'generated-bad-tampered-body': ['rejected', 'bad_signature'],
+    'generated-bad-reserialised': ['rejected', 'bad_signature'],
+    'generated-bad-stale-timestamp': ['rejected', 'stale'],
+    'generated-bad-future-timestamp': ['rejected', 'stale'],
+    'generated-bad-unknown-serial': ['rejected', 'unknown_serial'],
+    'generated-bad-signtest': ['rejected', 'probe'],
+    'generated-bad-swapped-nonce': ['rejected', 'bad_signature'],
+    'generated-bad-aad-correctly-signed': ['undecipherable', 'key'],
+  }
+  it.each(generated.filter((vector) => !vector.accept))('$id is refused: $reason', (vector) => {
+    const [verdict, reason] = refusals[vector.id] ?? []
+    expect(judge(vector)).toMatchObject({ verdict, reason })
+  })
+
+  it('has vectors of both kinds', () => {
+    expect(generated.filter((vector) => vector.accept)).toHaveLength(5)
+    expect(generated.filter((vector) => !vector.accept).map((vector) => vector.id)).toEqual(Object.keys(refusals))
+  })
+
+  it.each(official)('$id verifies and opens, and is of no subject that Weft handles', (vector) => {
+    const message = { headers: received(vector.headers), body: Buffer.from(vector.body) }
+    const check = checkSignature(message, () => publicKey('go-sdk'), vector.now * 1000)
+    expect(check.verdict).toBe('verified')
+    const { resource } = JSON.parse(vector.body) as {
+      resource: { ciphertext: string; nonce: string; associated_data: string }
+    }
+    expect(decryptText(resource, vector.api_v3_key)).toBe(vector.plaintext)
+    expect(judge(vector)).toMatchObject({ verdict: 'undecipherable', reason: 'unknown_subject' })
+  })
+
+  it('says the same in each of its deliveries', () => {
+    const [first, retry] = generated
+    if (!first || !retry) throw new Error('no vectors')
+    const { serial_no: _first, ...one } = judge(first) as { serial_no: string }
+    const { serial_no: _second, ...other } = judge(retry) as { serial_no: string }
+    expect(other).toEqual(one)
+    expect(one).toMatchObject({
+      notification_id: 'c0ffee00-0000-5000-8000-000000000001',
+      event_type: 'TRANSACTION.SUCCESS',
+      create_time: '2026-01-01T12:00:05+08:00',
+      fact: {
+        transaction_id: '4200009999202601010000000001',
+        trade_state: 'SUCCESS',
+        success_time: '2026-01-01T12:00:05.000+08:00',
+        amount: { total: 1, currency: 'CNY', payer_total: 1 },
+      },
+    })
+  })
+})
+
+const now = 1_767_240_000_000
+const payment = {
+  mchid,
+  appid: 'wxd678efh567hg6787',
+  out_trade_no: 'T20260101000000000001',
+  transaction_id: '4200009999202601010000000001',
+  trade_state: 'SUCCESS',
+  success_time: '2026-01-01T12:00:05+08:00',
+  amount: { total: 100, payer_total: 90, currency: 'CNY' },
+}
+
+/** A notification as WeChat Pay would send it, with what the test wants different. */
+function notify(
+  change: { plaintext?: unknown; envelope?: object; body?: string; at?: number; event_type?: string } = {},
+) {
+  const plaintext =
+    typeof change.plaintext === 'string' ? change.plaintext : JSON.stringify(change.plaintext ?? payment)
+  const resource = {
+    original_type: 'transaction',
+    algorithm: 'AEAD_AES_256_GCM',
+    ...encryptText(plaintext, 'abcdefghijkl', 'transaction', apiv3_key),
+  }
+  const event_type = change.event_type ?? 'TRANSACTION.SUCCESS'
+  const envelope = { id: 'n-1', create_time: '2026-01-01T12:00:05+08:00', event_type, resource, ...change.envelope }
+  const body = Buffer.from(change.body ?? JSON.stringify(envelope))
+  const signer = { serial_no: known[0] ?? '', private_key: privateKey('go-sdk') }
+  const headers = signatureHeaders({ timestamp: change.at ?? now / 1000, nonce: freshNonce(), body }, signer)
+  return { headers: received(headers) as Record<string, string | string[] | undefined>, body }
+}
+const read = (message: ReturnType<typeof notify>, change: Partial<Parameters<typeof readNotification>[1]> = {}) =>
+  readNotification(message, { mchid, apiv3_key, keyring: ring().keyring, now, ...change })
+
+describe('a notification of our own making', () => {
+  it('is verified as it stands', () => {
+    expect(read(notify())).toMatchObject({ verdict: 'verified', subject: 'payment', mchid, serial_no: known[0] })
+  })
+
+  it('is refused when its timestamp is 300 s old, and taken at 299 s', () => {
+    expect(read(notify({ at: now / 1000 - 300 }))).toMatchObject({ verdict: 'rejected', reason: 'stale' })
+    expect(read(notify({ at: now / 1000 + 300 }))).toMatchObject({ verdict: 'rejected', reason: 'stale' })
+    expect(read(notify({ at: now / 1000 - 299 })).verdict).toBe('verified')
+  })
+
+  it('of an unknown signer fails now and starts a refresh in the background', () => {
+    const { keyring, missed } = ring(['PUB_KEY_ID_2'])
+    expect(read(notify(), { keyring })).toMatchObject({ verdict: 'rejected', reason: 'unknown_serial' })
+    expect(missed).toEqual([known[0]])
+  })
+
+  it('is neither believed nor refused while no key at all is loaded', () => {
+    const { keyring, missed } = ring([])
+    expect(read(notify(), { keyring })).toEqual({ verdict: 'no_key', serial_no: known[0] })
+    expect(missed).toEqual([known[0]])
+  })
+
+  it('for another merchant is told apart, whatever its signature', () => {
+    expect(read(notify(), { mchid: '1900000002' })).toMatchObject({
+      verdict: 'foreign_mchid',
+      mchid,
+      subject: 'payment',
+      notification_id: 'n-1',
+    })
+  })
+
+  it('with the wrong APIv3 key is kept as undecipherable, for the key may be put right', () => {
+    const wrong = read(notify(), { apiv3_key: 'testApiV3Key0123456789abcdefABCE' })
+    expect(wrong).toMatchObject({ verdict: 'undecipherable', reason: 'key', notification_id: 'n-1' })
+  })
+
+  it('over 64 KiB is refused before anything is computed', () => {
+    const large = notify({ body: 'x'.repeat(notificationLimit + 1) })
+    expect(read(large)).toMatchObject({ verdict: 'rejected', reason: 'too_large' })
+    expect(read(notify({ body: 'x'.repeat(notificationLimit) }))).toMatchObject({ reason: 'envelope' })
+  })
+
+  it('without its headers, or with one of them twice, is refused', () => {
+    const message = notify()
+    expect(read({ ...message, headers: {} })).toMatchObject({ verdict: 'rejected', reason: 'missing_header' })
+    const twice = { ...message.headers, 'wechatpay-nonce': ['a', 'b'] }
+    expect(read({ ...message, headers: twice })).toMatchObject({ verdict: 'rejected', reason: 'missing_header' })
+  })
+
+  it.each([
+    ['no JSON', { body: 'no json' }],
+    ['a list', { body: '[]' }],
+    ['no resource', { envelope: { resource: undefined } }],
+    ['another algorithm', { envelope: { resource: { algorithm: 'AEAD_SM4_GCM', ciphertext: '', nonce: 'n' } } }],
+  ])('signed, but of %s, is kept as undecipherable', (_what, change) => {
+    expect(read(notify(change))).toMatchObject({ verdict: 'undecipherable', reason: 'envelope' })
+  })
+
+  it.each([
+    ['no JSON', 'no json'],
+    ['no mchid', { ...payment, mchid: undefined }],
+    ['a state nobody knows', { ...payment, trade_state: 'ACCEPT' }],
+    ['an amount in yuan', { ...payment, amount: { total: 1.5 } }],
+    ['a negative amount', { ...payment, amount: { total: -1 } }],
+  ])('whose plaintext is of %s, is kept as undecipherable', (_what, plaintext) => {
+    expect(read(notify({ plaintext }))).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
+  })
+
+  it('may hold fields nobody knows yet, and nulls', () => {
+    const plaintext = { ...payment, new_field: { deep: true }, attach: null, promotion_detail: null }
+    expect(read(notify({ plaintext, envelope: { another: 1 } })).verdict).toBe('verified')
+  })
+
+  it('of a payment is never read as one of a refund', () => {
+    expect(read(notify({ event_type: 'REFUND.SUCCESS' }))).toMatchObject({ reason: 'plaintext' })
+    expect(read(notify({ event_type: 'COUPON.USE' }))).toMatchObject({ reason: 'unknown_subject' })
+  })
+
+  it('never makes the reader throw, signed or not', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, isSigned) => {
+        const body = Buffer.from(bytes)
+        const message = isSigned ? notify({ body: body.toString('latin1') }) : { headers: notify().headers, body }
+        return read(message).verdict !== 'verified'
+      }),
+      { numRuns: 100 },
+    )
+    fc.assert(
+      fc.property(fc.json(), (plaintext) => read(notify({ plaintext })).verdict === 'undecipherable'),
+      { numRuns: 100 },
+    )
+  })
+})

@@ -1,0 +1,39 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createMetrics } from '../../runtime/metrics.ts'
+import { serveHealth } from '../../worker/health.ts'
+
+describe('a worker’s health', () => {
+  const metrics = createMetrics()
+  const worker = { is_running: true }
+  const open: { close(): Promise<void> }[] = []
+  afterEach(async () => {
+    worker.is_running = true
+    for (const health of open.splice(0)) await health.close()
+  })
+
+  async function ask(path: string): Promise<{ status: number; text: string }> {
+    const health = await serveHealth({ host: '127.0.0.1', port: 0, metrics, isRunning: () => worker.is_running })
+    open.push(health)
+    const answer = await fetch(`http://127.0.0.1:${health.port}${path}`)
+    return { status: answer.status, text: await answer.text() }
+  }
+
+  it('is good while all queues are worked on, and bad once one is not', async () => {
+    expect(await ask('/healthz')).toEqual({ status: 200, text: '{"status":"ok"}' })
+    worker.is_running = false
+    expect(await ask('/healthz')).toEqual({ status: 503, text: '{"status":"ending"}' })
+  })
+
+  it('counts what the sweeper did and what WeChat Pay was asked', async () => {
+    metrics.swept.inc({ kind: 'orders' }, 3)
+    metrics.gateway_calls.observe({ operation: 'query', outcome: '200' }, 0.2)
+    const { status, text } = await ask('/metrics')
+    expect(status).toBe(200)
+    expect(text).toContain('weft_swept_total{kind="orders"} 3')
+    expect(text).toContain('weft_gateway_call_seconds_count{operation="query",outcome="200"} 1')
+  })
+
+  it('serves nothing else', async () => {
+    expect((await ask('/')).status).toBe(404)
+  })
+})

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beijingTime } from '../../domain/calendar.ts'
+import { evidenceId } from '../../domain/ids.ts'
+import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
+import type { EvidenceRecord } from '../../domain/evidence.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import type { TemporalClient } from '../../runtime/temporal.ts'
+import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
+import { freshStore } from '../store/database.ts'
+import { evidenceSample, mchid, merchantSample, noon } from '../store/samples.ts'
+
+const minute = 60_000
+const day = 24 * 60 * minute
+
+/** A Temporal that takes everything and keeps what it was told; runs of orders at rest end before anyone else is heard. */
+function listeningTemporal() {
+  const heard: { signals: PaymentFound[]; words: Confirmation[] } = { signals: [], words: [] }
+  const workflow = {
+    signalWithStart: async (_type: string, { signalArgs }: { signalArgs: [PaymentFound] }) =>
+      void heard.signals.push(...signalArgs),
+    executeUpdateWithStart: async (_name: string, { args }: { args: [Confirmation] }) => {
+      heard.words.push(...args)
+      return { kind: 'state', state: 'fulfilled', revision: 4 }
+    },
+    start: async () => undefined,
+    getHandle: () => ({ executeUpdate: () => Promise.reject(new Error('the run has ended')) }),
+  }
+  const connection = { withDeadline: async (_: number, call: () => Promise<unknown>) => await call() }
+  return { heard, temporal: { client: { workflow }, connection } as unknown as TemporalClient }
+}
+
+async function stage() {
+  const { store, drop } = await freshStore()
+  await store.merchants.save(merchantSample())
+  const { heard, temporal } = listeningTemporal()
+  const clock = { now: noon }
+  const sweeper = createSweeper({
+    store,
+    temporal,
+    queue_prefix: '',
+    patience: sweeper_patience,
+    now: () => clock.now,
+    log: silentLogger,
+    swept: () => undefined,
+  })
+  return {
+    store,
+    heard,
+    drop,
+    /** an hour later each time: what lingers is looked at hourly */
+    async sweep() {
+      clock.now += 61 * minute
+      heard.signals.length = 0
+      await sweeper.sweep()
+      return heard.signals.map((found) => ('evidence_id' in found ? found.evidence_id.split('/').at(-1) : ''))
+    },
+    attentions: async () => (await store.merchants.find(mchid))?.attentions?.map(({ code }) => code) ?? [],
+    heardAgo: (name: string, age_ms: number, given: Partial<EvidenceRecord> = {}) =>
+      store.evidence.archive(evidenceSample(name, { receive_time: beijingTime(noon - age_ms), ...given })),
+  }
+}
+
+describe('evidence that has had no effect for days', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  it('is the word of a merchant: it was promised to be kept, so it is handed over at any age', async () => {
+    const word = { operation_id: 'fulfilment:TEA-1:2:fulfilled', result: 'fulfilled', reason: null }
+    const _id = evidenceId.operator(mchid, word.operation_id)
+    const raw = here.store.sealer.seal(JSON.stringify(word))
+    await here.heardAgo('word', 40 * day, { _id, kind: 'operator', raw })
+    await here.sweep()
+    expect(here.heard.words).toEqual([word])
+    expect(await here.store.evidence.find(_id)).toMatchObject({ outcome: 'applied', applied_to: `${mchid}/TEA-1` })
+  })
+
+  it('is told to a person at three days and not before, and is tried again', async () => {
+    await here.heardAgo('young', 2 * day)
+    expect(await here.sweep()).toEqual(['young'])
+    expect(await here.attentions()).toEqual([])
+    await here.heardAgo('old', 3 * day)
+    expect(await here.sweep()).toEqual(expect.arrayContaining(['old', 'young']))
+    expect(await here.attentions()).toEqual(['evidence_unapplied'])
+  })
+
+  it('is told as money without an owner when no order of its number is known', async () => {
+    await here.heardAgo('orphan', 5 * day, { outcome: 'orphan' })
+    expect(await here.sweep()).toEqual(['orphan'])
+    expect(await here.attentions()).toEqual(['orphan_payment'])
+  })
+
+  it('is looked at in small numbers, each in its turn and then again from the first', async () => {
+    const names = Array.from({ length: 50 }, (_, n) => `old-${n}`)
+    for (const [n, name] of names.entries()) await here.heardAgo(name, 9 * day - n * minute)
+    const rounds = [await here.sweep(), await here.sweep(), await here.sweep()]
+    for (const round of rounds) expect(round.length).toBeLessThanOrEqual(20)
+    expect(new Set(rounds.flat())).toEqual(new Set(names))
+    expect((await here.sweep())[0]).toBe('old-0')
+  })
+
+  it('does not keep a merchant’s word from its turn', async () => {
+    for (let n = 0; n < 30; n += 1) await here.heardAgo(`old-${n}`, 9 * day + n)
+    const word = { operation_id: 'fulfilment:TEA-1:2:refused', result: 'refused', reason: '缺货' }
+    const raw = here.store.sealer.seal(JSON.stringify(word))
+    await here.heardAgo('word', 4 * day, { kind: 'operator', raw })
+    await here.sweep()
+    expect(here.heard.words).toEqual([word])
+  })
+})

@@ -1,0 +1,417 @@
+import type { ApplicationFailure } from '@temporalio/common'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { workflowId } from '../../domain/ids.ts'
+import { signals, updates } from '../../domain/messages.ts'
+import { isResting } from '../../domain/order.ts'
+import type { Actor } from '../../domain/order.ts'
+import { buildBundle } from '../../worker/bundle.ts'
+import { expectSound } from '../stage/audit.ts'
+import { Driver } from '../stage/driver.ts'
+import type { Pending, Run } from '../stage/driver.ts'
+import { idOf, World } from '../stage/world.ts'
+import type { ShopAnswer } from '../stage/world.ts'
+
+/** What can come from outside at any moment, in any order, as often as the story says. */
+const happenings = [
+  'pay',
+  'pay_after_close',
+  'pay_wrong_amount',
+  'notify',
+  'notify_second_payment',
+  'notify_unknown',
+  'check',
+  'refresh',
+  'close',
+  'confirm',
+  'refuse',
+  'cancel_in_ui',
+  'terminate',
+] as const
+type Happening = (typeof happenings)[number]
+
+/** Without them most stories would be of orders that nobody pays. */
+const often: Happening[] = ['pay', 'pay', 'pay', 'notify', 'notify', 'notify', 'check', 'check', 'close']
+
+interface Story {
+  mode: 'event' | 'confirm' | 'none'
+  shop: ShopAnswer[]
+  refusals: readonly string[]
+  happenings: Happening[]
+  /** at each step, which of the things that can be next is */
+  choices: number[]
+}
+
+const stories: fc.Arbitrary<Story> = fc.record({
+  mode: fc.constantFrom('event', 'event', 'confirm', 'none'),
+  shop: fc.array(fc.constantFrom<ShopAnswer>('fulfilled', 'refused', 'pending', 'away'), { maxLength: 3 }),
+  refusals: fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(['RULE_LIMIT'], ['OUT_TRADE_NO_USED'], ['NO_AUTH'], ['FREQUENCY_LIMITED']),
+    },
+  ),
+  happenings: fc.array(fc.constantFrom(...happenings, ...often), { maxLength: 10, size: 'max' }),
+  choices: fc.array(fc.nat({ max: 9_999 }), { maxLength: 120, size: 'max' }),
+})
+
+/** An attempt of an activity: when it may begin, and what it answered once it has run. */
+interface Attempt {
+  activity: Pending
+  due_ms: number
+  answer: { value: unknown } | { failure: ApplicationFailure } | null
+}
+
+const merchant: Actor = { kind: 'merchant', id: null }
+const most_steps = 4_000
+
+/** Tells one story: nothing happens but what is chosen, one thing at a time. */
+class Teller {
+  readonly world: World
+  run: Run | null = null
+  is_terminated = false
+  readonly #driver: Driver
+  readonly #story: Story
+  #coming: Happening[]
+  #attempts = new Map<Pending, Attempt>()
+  /** attempts of activities that nobody waits for any more: a worker may still be at them */
+  #orphaned: Pending[] = []
+  #handed: string[] = []
+  #notified = new Set<string>()
+  #commands = 0
+
+  private constructor(driver: Driver, story: Story, world: World) {
+    this.#driver = driver
+    this.#story = story
+    this.#coming = [...story.happenings]
+    this.world = world
+    world.wechat.refusals.push(...story.refusals)
+  }
+
+  static async begin(driver: Driver, story: Story): Promise<Teller> {
+    const teller = new Teller(driver, story, await World.open(story.mode, [...story.shop]))
+    ;(await teller.#running()).update(updates.prepay, 'prepay')
+    return teller
+  }
+
+  async tell(): Promise<void> {
+    for (const choice of this.#story.choices) {
+      const next = this.#possible()
+      const chosen = next[choice % next.length]
+      if (chosen === undefined) break
+      await chosen()
+    }
+    await this.#comeToRest()
+  }
+
+  /** The run that is there, or a new one: how signals and updates with a start reach an order. */
+  async #running(): Promise<Run> {
+    this.run ??= await this.#driver.start(
+      'payOrder',
+      workflowId.order(this.world.key),
+      this.world.key,
+      this.world.now_ms,
+    )
+    return this.run
+  }
+
+  /** Everything that could be next. */
+  #possible(): (() => Promise<void>)[] {
+    const next: (() => Promise<void>)[] = []
+    const { run, world } = this
+    if (run?.hasNews) next.push(() => this.#activate(run))
+    for (const timer of run?.timers.values() ?? []) {
+      if (timer.due_ms <= world.now_ms) next.push(async () => run?.fire(timer))
+    }
+    for (const attempt of this.#attempts.values()) next.push(...this.#courses(attempt))
+    for (const activity of this.#orphaned) {
+      next.push(async () => {
+        this.#orphaned = this.#orphaned.filter((other) => other !== activity)
+        await world.perform(activity.name, activity.argument)
+      })
+    }
+    if (this.#nextDue() !== null) next.push(async () => this.#pass())
+    this.#coming = this.#coming.filter((happening) => this.#mayBecomePossible(happening))
+    const happening = this.#nextHappening()
+    if (happening !== undefined) next.push(() => this.#happen(happening))
+    return next
+  }
+
+  /** The courses that an activity's attempt can take. */
+  #courses(attempt: Attempt): (() => Promise<void>)[] {
+    const { world } = this
+    const { activity } = attempt
+    if (attempt.answer !== null) return [async () => this.#report(attempt), async () => this.#lose(attempt)]
+    const ended = activity.is_cancelled ? [async () => this.#endCancelled(attempt)] : []
+    if (attempt.due_ms > world.now_ms) return ended
+    const silently = (silence: 'before' | 'after') => async () => {
+      world.wechat.silence = silence
+      await this.#perform(attempt)
+      world.wechat.silence = null
+    }
+    const perform = () => this.#perform(attempt)
+    return [...ended, perform, perform, silently('before'), silently('after'), async () => this.#lose(attempt)]
+  }
+
+  async #perform(attempt: Attempt): Promise<void> {
+    const { name, argument } = attempt.activity
+    attempt.answer = await this.world.perform(name, argument)
+  }
+
+  /** The attempt's answer reaches the server: it is the result, or a failure that says when the next attempt is. */
+  #report(attempt: Attempt): void {
+    const { activity, answer } = attempt
+    if (answer === null) return
+    if ('value' in answer) {
+      this.#attempts.delete(activity)
+      this.run?.complete(activity, answer.value)
+    } else this.#tryAgain(attempt, answer.failure)
+  }
+
+  /** The worker died, or took too long: what it did is done, what it would have said is not heard. */
+  #lose(attempt: Attempt): void {
+    this.#tryAgain(attempt, new Error('the attempt timed out'))
+  }
+
+  #tryAgain(attempt: Attempt, failure: Error | ApplicationFailure): void {
+    const { activity } = attempt
+    if (activity.is_cancelled) return this.#endCancelled(attempt)
+    if (activity.is_local || activity.maximum_attempts === 1) {
+      this.#attempts.delete(activity)
+      this.run?.fail(activity, failure)
+      return
+    }
+    const asked = 'nextRetryDelay' in failure ? Number(failure.nextRetryDelay ?? 1_000) : 1_000
+    attempt.answer = null
+    attempt.due_ms = this.world.now_ms + asked
+  }
+
+  #endCancelled({ activity }: Attempt): void {
+    this.#attempts.delete(activity)
+    this.run?.endCancelled(activity)
+  }
+
+  async #activate(run: Run): Promise<void> {
+    await run.activate(this.world.now_ms)
+    for (const activity of run.activities.values()) {
+      if (!this.#attempts.has(activity))
+        this.#attempts.set(activity, { activity, due_ms: this.world.now_ms, answer: null })
+    }
+    for (const [activity, { answer }] of this.#attempts) {
+      if (run.activities.has(activity.seq)) continue
+      this.#attempts.delete(activity)
+      if (answer === null) this.#orphaned.push(activity)
+    }
+    if (run.ending !== null) await this.#ended(run)
+  }
+
+  /** What must hold whenever a run ends, wherever it was interrupted before. */
+  async #ended(run: Run): Promise<void> {
+    expect(run.ending).toMatchObject({ kind: 'completed' })
+    const { state } = await this.world.record()
+    expect(isResting(state), `the run ended in ${state}`).toBe(true)
+    expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
+    for (const id of this.#handed) {
+      const evidence = await this.world.store.evidence.find(id)
+      expect(evidence?.outcome, `${id} was handed to a run that ended`).not.toBeNull()
+    }
+    this.run = null
+    this.#handed = []
+  }
+
+  /** What comes next, if it can come now: nobody pays an order that WeChat does not have. */
+  #nextHappening(): Happening | undefined {
+    const [next] = this.#coming
+    return next !== undefined && this.#isPossible(next) ? next : undefined
+  }
+
+  #isPossible(happening: Happening): boolean {
+    const { is_placed, is_closed, transactions } = this.world.wechat
+    const is_paid = transactions.length > 0
+    switch (happening) {
+      case 'pay':
+      case 'pay_wrong_amount':
+        return is_placed && !is_closed && !is_paid
+      case 'pay_after_close':
+        return is_closed && !is_paid
+      case 'notify':
+      case 'notify_second_payment':
+        return is_paid
+      case 'close':
+        return is_placed
+      case 'cancel_in_ui':
+      case 'terminate':
+        return this.run !== null
+      default:
+        return true
+    }
+  }
+
+  /** Whether `happening` can still become possible while the order is under way. */
+  #mayBecomePossible(happening: Happening): boolean {
+    const { is_closed, transactions } = this.world.wechat
+    if (happening === 'pay' || happening === 'pay_wrong_amount') return !is_closed && transactions.length === 0
+    return happening !== 'pay_after_close' || transactions.length === 0
+  }
+
+  async #happen(happening: Happening): Promise<void> {
+    this.#coming.shift()
+    const { wechat } = this.world
+    const [taken] = wechat.transactions
+    switch (happening) {
+      case 'pay':
+      case 'pay_after_close':
+      case 'pay_wrong_amount':
+        wechat.transactions.push({ id: 'T1', total: happening === 'pay_wrong_amount' ? 991 : 990 })
+        return
+      case 'notify':
+        if (taken) await this.#notify(taken)
+        return
+      case 'notify_second_payment':
+        await this.#notify({ id: 'T2', total: 990 })
+        return
+      case 'notify_unknown':
+        return (await this.#running()).signal(signals.payment_found, { evidence_id: 'unknown' })
+      case 'check':
+        return (await this.#running()).signal(signals.check_requested, { operation_id: this.#operation() })
+      case 'refresh':
+        return (await this.#running()).update(updates.refresh, ...this.#command())
+      case 'close':
+        return (await this.#running()).update(updates.close, ...this.#command())
+      case 'confirm':
+        return (await this.#running()).update(updates.confirm_fulfilment, ...this.#command({ result: 'fulfilled' }))
+      case 'refuse':
+        return (await this.#running()).update(updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
+      case 'cancel_in_ui':
+        return this.run?.cancel()
+      case 'terminate':
+        return await this.#terminate()
+    }
+  }
+
+  async #notify(transaction: { id: string; total: number }): Promise<void> {
+    const evidence_id = await this.world.notified(transaction)
+    this.#notified.add(transaction.id)
+    this.#handed.push(evidence_id)
+    ;(await this.#running()).signal(signals.payment_found, { evidence_id })
+  }
+
+  async #terminate(): Promise<void> {
+    if (this.run === null) return
+    await this.run.end()
+    this.run = null
+    this.is_terminated = true
+    this.#handed = []
+    this.#orphaned.push(...this.#attempts.keys())
+    this.#attempts.clear()
+  }
+
+  #operation(): string {
+    this.#commands += 1
+    return `operation-${this.#commands}`
+  }
+
+  #command(more: object = {}): [string, object] {
+    const operation_id = this.#operation()
+    return [operation_id, { operation_id, actor: merchant, reason: 'for the story', ...more }]
+  }
+
+  /** The earliest moment at which something is due that is not due yet. */
+  #nextDue(): number | null {
+    const { now_ms } = this.world
+    const timers = [...(this.run?.timers.values() ?? [])].map(({ due_ms }) => due_ms)
+    const attempts = [...this.#attempts.values()].filter(({ answer }) => answer === null).map(({ due_ms }) => due_ms)
+    const coming = [...timers, ...attempts].filter((due_ms) => due_ms > now_ms)
+    return coming.length === 0 ? null : Math.min(...coming)
+  }
+
+  #pass(): void {
+    this.world.now_ms = this.#nextDue() ?? this.world.now_ms
+  }
+
+  /** From here on nothing goes wrong; what is still to come comes by and by, and then the order must come to rest. */
+  async #comeToRest(): Promise<void> {
+    for (let step = 1; step <= most_steps; step += 1) {
+      const happening = this.run === null || step % 5 === 0 ? this.#nextHappening() : undefined
+      if (happening !== undefined) await this.#happen(happening)
+      else if (this.run !== null) await this.#proceed(this.run)
+      else if (this.#coming.length > 0) this.#coming.shift()
+      else if (await this.#isSwept()) return
+    }
+    const { state } = await this.world.record()
+    const waits = [...this.#attempts.keys()].map(({ name }) => name)
+    throw new Error(`the order did not come to rest: ${state}, at ${waits.join(', ')}`)
+  }
+
+  async #proceed(run: Run): Promise<void> {
+    if (run.hasNews) return await this.#activate(run)
+    for (const attempt of this.#attempts.values()) {
+      if (attempt.activity.is_cancelled && attempt.answer === null) return this.#endCancelled(attempt)
+      if (attempt.answer !== null) return this.#report(attempt)
+      if (attempt.due_ms <= this.world.now_ms) return await this.#perform(attempt)
+    }
+    for (const timer of run.timers.values()) if (timer.due_ms <= this.world.now_ms) return run.fire(timer)
+    if (this.#nextDue() === null) throw new Error('the run waits for nothing')
+    this.#pass()
+  }
+
+  /** What the sweeper does for an order without a run: starts it while it is open; after a terminate also evidence. */
+  async #isSwept(): Promise<boolean> {
+    const { state } = await this.world.record()
+    if (!isResting(state)) {
+      await this.#running()
+      return false
+    }
+    if (!this.is_terminated) return true
+    const all = await this.world.store.evidence.ofOrder(this.world.key.mchid, this.world.key.out_trade_no)
+    const unapplied = all.filter(({ outcome }) => outcome === null)
+    for (const { _id } of unapplied) (await this.#running()).signal(signals.payment_found, { evidence_id: _id })
+    return unapplied.length === 0
+  }
+
+  /** What must hold once everything is at rest. */
+  async audit(): Promise<void> {
+    const { store, wechat, key } = this.world
+    const order = await this.world.record()
+    expectSound(order)
+    const count = (event: string) => order.timeline.filter((entry) => entry.event === event).length
+    expect(count('payment_found')).toBeLessThanOrEqual(1)
+    expect(count('placed')).toBeLessThanOrEqual(1)
+    const payments = await store.payments.ofOrder(key.mchid, idOf(this.world))
+    const entries = await store.journal.ofOrder(key.mchid, key.out_trade_no)
+    const booked = payments.map(({ transaction_id }) => transaction_id).sort()
+    // What nobody told is found by asking, while the order is open; money that comes after that waits for the bill.
+    const found = this.#notified.size === 0 && count('closed_at_wechat') === 0 ? wechat.transactions : []
+    const owed = [...this.#notified, ...found.map(({ id }) => id)]
+    expect(owed.filter((id) => !booked.includes(id))).toEqual([])
+    expect(booked).toEqual([...new Set(booked)])
+    expect(entries).toHaveLength(payments.length)
+    expect(payments.filter(({ role }) => role === 'order').length).toBeLessThanOrEqual(1)
+    const contradicted = payments.filter(({ role }) => role === 'contradicted')
+    expect(contradicted.filter(({ amount }) => amount.total === order.amount.total)).toEqual([])
+    if (order.payment !== null) expect(booked).toContain(order.payment.transaction_id)
+    if (order.state === 'closed') expect(wechat.is_placed && !wechat.is_closed).toBe(false)
+    if (order.state === 'fulfilled') expect(payments.some(({ role }) => role === 'order')).toBe(true)
+  }
+}
+
+describe('an order whose facts, commands, failures and timers come in any order', () => {
+  let driver: Driver
+  beforeAll(async () => {
+    const { code } = await buildBundle()
+    driver = await Driver.open(code, World.activities)
+  })
+  afterAll(async () => await driver.close())
+
+  it('loses no payment, is paid once, answers every update, and rests only when nothing is left to do', async () => {
+    await fc.assert(
+      fc.asyncProperty(stories, async (story) => {
+        const teller = await Teller.begin(driver, story)
+        await teller.tell()
+        await teller.audit()
+      }),
+      { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 300) },
+    )
+  }, 120_000)
+})

@@ -1,0 +1,149 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker'
+import { DeterminismViolationError } from '@temporalio/workflow'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildBundle } from '../../worker/bundle.ts'
+import { chapters } from '../histories/paths.ts'
+import { readable } from '../histories/payloads.ts'
+
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: 'OFF' } }, // what is found is thrown, and looked at below
+  shutdownSignals: [],
+})
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const directory = join(repository, 'test/histories')
+const names = readdirSync(directory)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => file.replace(/\.json$/, ''))
+
+function historyOf(name: string): { events: Record<string, unknown>[] } {
+  return JSON.parse(readFileSync(join(directory, `${name}.json`), 'utf8')) as { events: Record<string, unknown>[] }
+}
+
+type Bundle = { code: string }
+
+/** What parts the workflow code of `bundle` from what runs of before did, by the name of the history. */
+async function differences(workflowBundle: Bundle, replayed = names): Promise<Map<string, Error>> {
+  const histories = replayed.map((name) => ({ workflowId: name, history: historyOf(name) }))
+  const found = new Map<string, Error>()
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories))
+    if (error) found.set(workflowId, error)
+  return found
+}
+
+describe('a history of before', () => {
+  let found: Map<string, Error>
+  beforeAll(async () => {
+    found = await differences(await buildBundle())
+  })
+
+  it('is stored of every path that the code can go', () => {
+    const paths = chapters.flatMap((chapter) => Object.keys(chapter.paths))
+    expect(paths.filter((path) => !names.some((name) => name.startsWith(path)))).toEqual([])
+  })
+
+  it.each(names)('%s is gone through again by the code of today', (name) => {
+    expect(found.get(name)).toBeUndefined()
+  })
+
+  it.each(names)('%s holds nothing personal, no secret, and no trace of the machine it was made on', (name) => {
+    const text = readable(historyOf(name))
+    expect(text).toMatch(/\\"(out_trade_no|delivery_id)\\":/) // the payloads are open
+    const forbidden = [
+      /openid|\\?"payer\\?"/i,
+      /PRIVATE KEY|CERTIFICATE/,
+      /weft_(test|live)_|whsec_/,
+      /checkout|\/pay\//,
+      /ciphertext|apiv3/i,
+      /stackTrace|\/(home|root|tmp|work|Users)\//,
+    ]
+    expect(forbidden.filter((trace) => trace.test(text))).toEqual([])
+    const identities = [...text.matchAll(/"identity":"([^"]*)"/g)].map(([, identity]) => identity)
+    expect(new Set(identities)).toEqual(new Set(['recorder']))
+  })
+})
+
+describe('a changed workflow', () => {
+  const copies: string[] = []
+  afterAll(() => {
+    for (const copy of copies) rmSync(copy, { recursive: true, force: true })
+  })
+
+  /** The workflows with one place of one file written otherwise. */
+  async function altered(file: string, before: string, after: string): Promise<Bundle> {
+    const copy = mkdtempSync(join(tmpdir(), 'weft-altered-'))
+    copies.push(copy)
+    for (const room of ['workflows', 'domain']) cpSync(join(repository, room), join(copy, room), { recursive: true })
+    const source = readFileSync(join(copy, file), 'utf8')
+    expect(source.split(before), `${file} has the place once`).toHaveLength(2)
+    writeFileSync(join(copy, file), source.replace(before, after))
+    return await bundleWorkflowCode({
+      workflowsPath: join(copy, 'workflows/all.ts'),
+      logger: new DefaultLogger('ERROR'),
+      webpackConfigHook: (config) => ({
+        ...config,
+        resolve: { ...config.resolve, modules: [join(repository, 'node_modules')] },
+      }),
+    })
+  }
+
+  it('that says the same in other words goes through all histories', async () => {
+    const bundle = await altered('workflows/details.ts', 'Waiting for the payer.', 'The payer has the code.')
+    expect(await differences(bundle)).toEqual(new Map())
+  })
+
+  const changes = [
+    [
+      'asks where it recorded',
+      'notification',
+      'workflows/payment.ts',
+      'records.recordPlaced({',
+      'records.recordRenewed({',
+    ],
+    [
+      'polls by another activity',
+      'found_by_first_question',
+      'workflows/payment.ts',
+      'run.does.poll(',
+      'run.does.prove(',
+    ],
+    [
+      'waits no more before it asks',
+      'found_by_first_question',
+      'workflows/payment.ts',
+      'if (delay_ms <= 0)',
+      'if (delay_ms <= 60_000)',
+    ],
+    [
+      'closes without a record',
+      'closed_by_merchant',
+      'workflows/payment.ts',
+      'await run.does.contested.recordClosed(',
+      'await run.does.records.recordClosed(',
+    ],
+    [
+      'tells nobody',
+      'notification',
+      'workflows/fulfilment.ts',
+      'return await deliverPaid(run, order)',
+      'return await awaitConfirmation(run, order)',
+    ],
+    [
+      'sends an event twice',
+      'closed_by_merchant_notice',
+      'workflows/delivery.ts',
+      'return delivered.kind',
+      'return (await proxies().deliver({ delivery_id, deadline_time: null })).kind + delivered.kind',
+    ],
+  ] as const
+
+  it.each(changes)('that %s is detected by the history %s', async (_, name, file, before, after) => {
+    const bundle = await altered(file, before, after)
+    expect((await differences(bundle, [name])).get(name)).toBeInstanceOf(DeterminismViolationError)
+  })
+})

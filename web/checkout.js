@@ -1,0 +1,217 @@
+/**
+ * Keeps the checkout page up to date: server-sent events, and asking every few seconds where they do not come through.
+ * The page stands without it; it decides nothing and shows only what the server says.
+ */
+
+/** How often the page asks by itself when it has no stream: seen, hidden, and once the order rests. */
+const asking_ms = { seen: 2_500, hidden: 10_000, resting: 30_000 }
+/** After a stream was refused or broken for good, the next one is tried this much later. */
+const stream_again_ms = 30_000
+/** How long "paid" is seen before the browser goes back to the shop by itself. */
+const back_after_ms = 5_000
+const resting_states = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
+const before_payment = ['preparing', 'waiting', 'confirming']
+
+const { view: first_view, words } = JSON.parse(element('page-data').textContent)
+const here = location.pathname
+
+const page = {
+  view: first_view,
+  scene: first_view.scene,
+  /** the server's clock minus ours; ours may be wrong or be set while we run */
+  offset_ms: Date.parse(first_view.server_time) - performance.timeOrigin - performance.now(),
+  /** @type {EventSource | null} */
+  stream: null,
+  asking_timer: 0,
+  is_renewing: false,
+  is_leaving: false,
+  was_offline: false,
+}
+
+function element(id) {
+  const found = document.getElementById(id)
+  if (!found) throw new Error(`the page has no #${id}`)
+  return found
+}
+
+function serverNow() {
+  return performance.timeOrigin + performance.now() + page.offset_ms
+}
+
+/** Takes what the server says now. An answer that was overtaken by a newer one changes nothing. */
+function receive(view, { rtt_ms = 0 } = {}) {
+  if (view.revision < page.view.revision) return
+  page.offset_ms = Date.parse(view.server_time) + rtt_ms / 2 - performance.timeOrigin - performance.now()
+  const is_new_code = view.code?.placed_time !== page.view.code?.placed_time
+  page.view = view
+  if (is_new_code && view.code) showCode(view.code)
+  showLinks(view)
+  showScene(view.scene)
+  tick()
+}
+
+function showScene(scene) {
+  const before = page.scene
+  if (scene === before) return
+  page.scene = scene
+  document.querySelector('main').dataset.scene = scene
+  for (const part of document.querySelectorAll('[data-in]')) {
+    part.hidden = !part.dataset.in.split(' ').includes(scene) || (part.id === 'back' && !page.view.return_url)
+  }
+  element('check-result').textContent = page.is_leaving ? words.back_soon : ''
+  element('title').textContent = words.scenes[scene].title
+  element('line').textContent = words.scenes[scene].line
+  document.title = `${words.scenes[scene].title} · ${page.view.merchant_name}`
+  if (before_payment.includes(before) && (scene === 'paid' || scene === 'fulfilled')) leaveSoon()
+}
+
+function showCode(code) {
+  const image = new Image()
+  image.alt = words.scan_alt
+  image.src = `${here}/code.svg?placed=${encodeURIComponent(code.placed_time)}`
+  image.addEventListener('load', () => element('qr').replaceChildren(image))
+}
+
+function showLinks(view) {
+  if (view.return_url) element('back').href = view.return_url
+  const phone = document.getElementById('test-phone')
+  if (!phone) return
+  phone.hidden = !view.test_phone_url
+  if (view.test_phone_url) phone.href = view.test_phone_url
+}
+
+/** Only a page that saw the payment arrive goes back by itself: whoever opens it again wants to read it. */
+function leaveSoon() {
+  const { return_url } = page.view
+  if (!return_url || page.is_leaving) return
+  page.is_leaving = true
+  element('check-result').textContent = words.back_soon
+  setTimeout(() => location.assign(page.view.return_url), back_after_ms)
+}
+
+/** Once a second: the countdown, and what its end and the code's age mean. */
+function tick() {
+  const left_s = Math.max(0, Math.floor((Date.parse(page.view.time_expire) - serverNow()) / 1_000))
+  element('left').textContent = readableDuration(left_s)
+  if (left_s === 0 && (page.scene === 'waiting' || page.scene === 'preparing')) showScene('confirming')
+  const { code, state } = page.view
+  const is_old = code ? serverNow() >= Date.parse(code.renew_time) : state === 'awaiting_payment'
+  if (state === 'awaiting_payment' && is_old && left_s > 0) void renewCode()
+}
+
+function readableDuration(seconds) {
+  const pad = (number) => String(number).padStart(2, '0')
+  const hours = Math.floor(seconds / 3_600)
+  const minutes = Math.floor(seconds / 60) % 60
+  return `${hours > 0 ? `${hours}:${pad(minutes)}` : pad(minutes)}:${pad(seconds % 60)}`
+}
+
+/** A fresh code, asked for by the page itself; when none came, again in half a minute. */
+async function renewCode() {
+  if (page.is_renewing) return
+  page.is_renewing = true
+  await ask('/code', 'POST')
+  setTimeout(() => (page.is_renewing = false), 30_000)
+}
+
+/** Asks the server and shows its answer, or null: no answer, or none that can be read. */
+async function ask(path, method = 'GET') {
+  const started_ms = performance.now()
+  try {
+    const response = await fetch(here + path, {
+      method,
+      headers: { accept: 'application/json' },
+      cache: 'no-store',
+      signal: AbortSignal.timeout(15_000),
+    })
+    if (!response.ok) throw new Error(`status ${response.status}`)
+    const answer = await response.json()
+    showConnection(true)
+    receive(answer, { rtt_ms: method === 'GET' ? performance.now() - started_ms : 0 })
+    return answer
+  } catch {
+    if (method === 'GET') showConnection(false)
+    return null
+  }
+}
+
+function showConnection(is_there) {
+  if (page.was_offline === !is_there) return
+  page.was_offline = !is_there
+  const { line } = words.scenes[page.scene]
+  element('line').textContent = is_there ? line : words.connection_lost
+}
+
+/** Streams while there is something to wait for; the browser itself reconnects when a connection merely broke. */
+function openStream() {
+  if (page.stream || resting_states.includes(page.view.state)) return
+  const stream = new EventSource(`${here}/events`)
+  page.stream = stream
+  stream.addEventListener('order', (event) => {
+    showConnection(true)
+    receive(JSON.parse(event.data))
+    if (resting_states.includes(page.view.state)) closeStream()
+  })
+  stream.addEventListener('error', () => {
+    if (stream.readyState !== EventSource.CLOSED) return
+    closeStream()
+    setTimeout(openStream, stream_again_ms)
+  })
+}
+
+function closeStream() {
+  page.stream?.close()
+  page.stream = null
+}
+
+/** Asks in rounds; while a stream is open, rounds pass without a question. */
+function planAsking() {
+  clearTimeout(page.asking_timer)
+  const is_resting = resting_states.includes(page.view.state)
+  const delay_ms = is_resting ? asking_ms.resting : document.hidden ? asking_ms.hidden : asking_ms.seen
+  page.asking_timer = setTimeout(async () => {
+    const is_fed = page.stream?.readyState === EventSource.OPEN
+    if (!is_fed && !(is_resting && document.hidden)) await ask('/order')
+    planAsking()
+  }, delay_ms)
+}
+
+async function check(event) {
+  event.preventDefault()
+  const button = event.target.querySelector('button')
+  button.disabled = true
+  button.textContent = words.check_busy
+  element('check-result').textContent = ''
+  const answer = await ask('/check', 'POST')
+  button.disabled = false
+  button.textContent = words.check
+  // Paid and closed are scenes of their own, shown by now.
+  if (answer && !before_payment.includes(answer.scene)) return
+  element('check-result').textContent = words.check_results[answer ? answer.check : 'unavailable'] ?? ''
+}
+
+async function copyNumber(event) {
+  const number = element('number')
+  try {
+    await navigator.clipboard.writeText(number.textContent)
+  } catch {
+    getSelection().selectAllChildren(number)
+    document.execCommand('copy') // pages without https have no other way
+  }
+  event.target.textContent = words.copied
+  setTimeout(() => (event.target.textContent = words.copy), 2_000)
+}
+
+element('check').addEventListener('submit', (event) => void check(event))
+element('copy').addEventListener('click', (event) => void copyNumber(event))
+element('copy').hidden = false
+document.addEventListener('visibilitychange', () => {
+  planAsking()
+  if (document.hidden) return
+  void ask('/order')
+  openStream()
+})
+setInterval(tick, 1_000)
+tick()
+openStream()
+planAsking()

@@ -1,0 +1,191 @@
+import type { Dispatcher } from 'undici'
+import { beijingTime } from '../domain/calendar.ts'
+import type { OpenSetup } from '../domain/merchant.ts'
+import { createClient } from './client.ts'
+import type { WechatClient } from './client.ts'
+import { readCredentials } from './credentials.ts'
+import type { Credentials, WechatKey } from './credentials.ts'
+import type { Hosts } from './hosts.ts'
+import { wechatHosts } from './hosts.ts'
+import { readNotification } from './notification.ts'
+import type { Notification, ReceivedNotification } from './notification.ts'
+import type { Attempt } from './transport.ts'
+
+/** One merchant as this process knows it at WeChat Pay: its set-up opened, its keys loaded, its way there made. */
+export interface Account {
+  mchid: string
+  client: WechatClient
+  /** Reads a notification with the newest APIv3 key, then with retired ones; `now` in Unix ms. */
+  read(received: ReceivedNotification, now: number): Notification
+}
+
+export interface AccountsSettings {
+  /** the merchant's opened set-up, or null when there is none: store/merchants, handed in */
+  load: (mchid: string) => Promise<OpenSetup | null>
+  /** where merchants of mode `test` speak to; without it they have no WeChat */
+  test_wechat_url: string | null
+  dispatcher: Dispatcher
+  now: () => number
+  user_agent: string
+  log?: (attempt: Attempt) => void
+  /** told when a set-up in the database cannot be used or read; must not throw */
+  on_mistake?: (mchid: string, mistake: unknown) => void
+  /** told of platform certificates that the set-up does not hold yet, so that they are there at the next start */
+  keep_certificates?: (mchid: string, certificates: OpenSetup['certificates']) => Promise<unknown>
+  /** a set-up older than this is looked at again, beside the request that finds it old */
+  reload_every_ms?: number
+}
+
+export interface Accounts {
+  /** The merchant's account, or null without a usable set-up. Throws what `load` throws when nothing is loaded yet. */
+  find(mchid: string): Promise<Account | null>
+  /** Forgets what is loaded of a merchant: the next `find` reads it anew. */
+  forget(mchid: string): void
+}
+
+interface Loaded {
+  revision: number
+  setup: OpenSetup | null
+  account: Account | null
+  loaded_time: number
+}
+
+/**
+ * The merchants' accounts, loaded when first asked for. What is loaded stays usable while the database is away, and
+ * changes are taken over within seconds, without a restart and off the request path (architecture §7).
+ */
+export function createAccounts(settings: AccountsSettings): Accounts {
+  const reload_every_ms = settings.reload_every_ms ?? 3_000
+  const known = new Map<string, Loaded>()
+  const under_way = new Map<string, Promise<Loaded>>()
+
+  function load(mchid: string): Promise<Loaded> {
+    const running = under_way.get(mchid)
+    if (running) return running
+    const loading = takeOver(mchid).finally(() => under_way.delete(mchid))
+    under_way.set(mchid, loading)
+    return loading
+  }
+
+  async function takeOver(mchid: string): Promise<Loaded> {
+    const setup = await settings.load(mchid)
+    const before = known.get(mchid)
+    const revision = setup?.revision ?? -1
+    const account = before?.revision === revision ? before.account : setup && renewed(before, setup)
+    const loaded = { revision, setup, account, loaded_time: settings.now() }
+    // Anyone may name any mchid at the notification's door: only those that exist are remembered.
+    if (setup) known.set(mchid, loaded)
+    else known.delete(mchid)
+    return loaded
+  }
+
+  /** What was learnt about the way to WeChat Pay outlives a change of anything but what identifies the merchant there. */
+  function renewed(before: Loaded | undefined, setup: OpenSetup): Account | null {
+    if (!before?.account || !before.setup || identity(before.setup) !== identity(setup)) {
+      return openAccount(setup, { ...settings, keep })
+    }
+    const credentials = usableCredentials(setup, settings)
+    if (credentials === null) return null
+    before.account.client.keyring.replace(credentials.keys)
+    return before.account
+  }
+
+  function keep(setup: OpenSetup, downloaded: readonly WechatKey[]): void {
+    const held = known.get(setup.mchid)?.setup?.certificates ?? setup.certificates
+    const news = downloaded.flatMap(certificateOf).filter((one) => held.every((old) => old.serial_no !== one.serial_no))
+    if (news.length === 0) return
+    settings
+      .keep_certificates?.(setup.mchid, [...held, ...news])
+      .catch((mistake: unknown) => settings.on_mistake?.(setup.mchid, mistake))
+  }
+
+  return {
+    async find(mchid) {
+      const loaded = known.get(mchid)
+      if (!loaded?.account) return (await load(mchid)).account
+      if (settings.now() - loaded.loaded_time >= reload_every_ms) {
+        load(mchid).catch((mistake: unknown) => settings.on_mistake?.(mchid, mistake))
+      }
+      return loaded.account
+    },
+    forget: (mchid) => void known.delete(mchid),
+  }
+}
+
+type Opening = AccountsSettings & { keep: (setup: OpenSetup, downloaded: readonly WechatKey[]) => void }
+
+function openAccount(setup: OpenSetup, settings: Opening): Account | null {
+  const hosts = hostsOf(setup, settings.test_wechat_url)
+  const credentials = hosts && usableCredentials(setup, settings)
+  if (hosts === null || credentials === null) return null
+  const { dispatcher, now, user_agent, log } = settings
+  const client = createClient({
+    credentials,
+    hosts,
+    dispatcher,
+    now,
+    user_agent,
+    on_certificates: (outcome) => {
+      if ('certificates' in outcome) settings.keep(setup, outcome.certificates)
+    },
+    ...(log ? { log } : {}),
+  })
+  return {
+    mchid: setup.mchid,
+    client,
+    read: (received, moment) => readWithAny(setup, client, received, moment),
+  }
+}
+
+function usableCredentials(setup: OpenSetup, { on_mistake }: AccountsSettings): Credentials | null {
+  const [apiv3_key] = setup.apiv3_keys
+  if (apiv3_key === undefined) return null
+  const read = readCredentials({
+    mchid: setup.mchid,
+    appids: setup.appids,
+    serial_no: setup.serial_no,
+    private_key: setup.private_key,
+    apiv3_key,
+    public_key_id: setup.public_key_id,
+    public_key: setup.public_key,
+    certificates: setup.certificates.map(({ certificate }) => ({ certificate })),
+  })
+  if (read.kind === 'credentials') return read.credentials
+  on_mistake?.(setup.mchid, read.mistakes)
+  return null
+}
+
+/** By what WeChat Pay knows the merchant, and what opens its messages: with another one everything begins anew. */
+function identity({ mode, appids, serial_no, private_key, apiv3_keys }: OpenSetup): string {
+  return JSON.stringify([mode, appids, serial_no, private_key, apiv3_keys])
+}
+
+function certificateOf({ serial, certificate, effective_time, expire_time }: WechatKey): OpenSetup['certificates'] {
+  if (certificate === null || effective_time === null || expire_time === null) return []
+  const times = { effective_time: beijingTime(effective_time), expire_time: beijingTime(expire_time) }
+  return [{ serial_no: serial, certificate, ...times }]
+}
+
+/** Live merchants speak to WeChat Pay and to nobody else, whatever the environment says. */
+function hostsOf(setup: OpenSetup, test_wechat_url: string | null): Hosts | null {
+  if (setup.mode === 'live') return wechatHosts
+  return test_wechat_url === null ? null : { main: test_wechat_url, backup: null }
+}
+
+/** A key that was changed here before it was changed in WeChat's console, or evidence from before: older keys open it. */
+function readWithAny(
+  setup: OpenSetup,
+  { keyring }: WechatClient,
+  received: ReceivedNotification,
+  now: number,
+): Notification {
+  const readings = setup.apiv3_keys.map(
+    (apiv3_key) => () => readNotification(received, { mchid: setup.mchid, apiv3_key, keyring, now }),
+  )
+  let reading = readings[0]?.() ?? { verdict: 'no_key' as const, serial_no: null }
+  for (const readAgain of readings.slice(1)) {
+    if (reading.verdict !== 'undecipherable' || reading.reason !== 'key') break
+    reading = readAgain()
+  }
+  return reading
+}

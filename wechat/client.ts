@@ -1,0 +1,61 @@
+import type { Dispatcher } from 'undici'
+import { downloadCertificates } from './certificates.ts'
+import type { Credentials, WechatKey } from './credentials.ts'
+import type { Hosts } from './hosts.ts'
+import { createKeyring } from './keyring.ts'
+import type { Keyring } from './keyring.ts'
+import { createLimits } from './limits.ts'
+import type { Limits, LimitSettings } from './limits.ts'
+import { createTransport } from './transport.ts'
+import type { Attempt, Transport } from './transport.ts'
+
+/** All that one merchant needs to speak with WeChat Pay and to know it when it speaks. */
+export interface WechatClient {
+  credentials: Credentials
+  keyring: Keyring
+  limits: Limits
+  transport: Transport
+}
+
+export interface ClientSettings {
+  credentials: Credentials
+  hosts: Hosts
+  /** shared by all merchants of the process: `createDispatcher()` of wechat/connection */
+  dispatcher: Dispatcher
+  /** Unix ms */
+  now: () => number
+  user_agent: string
+  timeout_ms?: number
+  limits?: Omit<LimitSettings, 'now'>
+  log?: (attempt: Attempt) => void
+  /** told of every download of platform certificates; must not throw */
+  on_certificates?: (outcome: { certificates: WechatKey[] } | { error: unknown }) => void
+}
+
+/**
+ * Puts one merchant's client together; nothing is sent yet. It holds no timer: certificates are fetched when a look-up
+ * finds them old. Made anew when the private key, its serial or the APIv3 key change; new keys of WeChat Pay alone go
+ * in by `keyring.replace`.
+ */
+export function createClient(settings: ClientSettings): WechatClient {
+  const { credentials, hosts, dispatcher, now, user_agent } = settings
+  const keyring = createKeyring({
+    keys: credentials.keys,
+    download: () => downloadCertificates(transport, credentials.apiv3_key),
+    now,
+    ...(settings.on_certificates ? { on_refresh: settings.on_certificates } : {}),
+  })
+  const limits = createLimits({ now, ...settings.limits })
+  const transport = createTransport({
+    credentials,
+    keyring,
+    limits,
+    hosts,
+    dispatcher,
+    now,
+    user_agent,
+    ...(settings.timeout_ms === undefined ? {} : { timeout_ms: settings.timeout_ms }),
+    ...(settings.log ? { log: settings.log } : {}),
+  })
+  return { credentials, keyring, limits, transport }
+}

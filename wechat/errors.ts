@@ -1,0 +1,186 @@
+/** The calls whose answers are read differently; a refund and its query join with their issue. */
+export type Operation = 'place' | 'query' | 'close' | 'certificates'
+
+/**
+ * What to do next, which is all that a caller may branch on:
+ * `again` the same call, same bytes · `slower` the same after `delay_ms` · `not_yet` accepted there, not finished ·
+ * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (placing only).
+ */
+export type FailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused'
+
+/** Where a failure came from: for logs and metrics, never for decisions. */
+export type FailureReason =
+  | 'answer' // WeChat Pay answered so
+  | 'network' // no connection, or it broke
+  | 'timeout'
+  | 'unverified' // an answer came whose signature does not hold
+  | 'unreadable' // a verified answer that is not what the call answers
+  | 'too_large'
+  | 'no_key' // no key of WeChat Pay is loaded, so no answer could be believed
+  | 'limit' // our own limits; nothing was sent
+  | 'breaker'
+
+export interface Failure {
+  kind: FailureKind
+  reason: FailureReason
+  operation: Operation
+  /** HTTP status, when there was an answer */
+  status?: number | null
+  /** WeChat Pay's code */
+  code?: string | null
+  /** WeChat Pay's text, for people: one code has many, and they change */
+  wechat_message?: string | null
+  delay_ms?: number | null
+  /** the call may have had its effect all the same */
+  outcome_unknown: boolean
+  /** the code speaks of the order number itself, or may: only a query tells what holds */
+  about_number?: boolean
+  /** WeChat Pay's Request-ID, which its support asks for */
+  request_id?: string | null
+  cause?: unknown
+}
+
+/** Any call to WeChat Pay that gave no usable answer. */
+export class WechatPayError extends Error {
+  override readonly name = 'WechatPayError'
+  readonly kind: FailureKind
+  readonly reason: FailureReason
+  readonly operation: Operation
+  readonly status: number | null
+  readonly code: string | null
+  readonly wechat_message: string | null
+  readonly delay_ms: number | null
+  readonly outcome_unknown: boolean
+  readonly about_number: boolean
+  readonly request_id: string | null
+
+  constructor(failure: Failure) {
+    const what = failure.code ?? failure.status ?? failure.reason
+    super(`WeChat Pay ${failure.operation}: ${failure.kind} (${what})`, { cause: failure.cause })
+    this.kind = failure.kind
+    this.reason = failure.reason
+    this.operation = failure.operation
+    this.status = failure.status ?? null
+    this.code = failure.code ?? null
+    this.wechat_message = failure.wechat_message ?? null
+    this.delay_ms = failure.delay_ms ?? null
+    this.outcome_unknown = failure.outcome_unknown
+    this.about_number = failure.about_number ?? false
+    this.request_id = failure.request_id ?? null
+  }
+}
+
+type Verdict = FailureKind | 'refused_about_number'
+
+/** Codes that mean the same on every call, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.3). */
+const everywhere: Readonly<Record<string, Verdict>> = {
+  SIGN_ERROR: 'setup',
+  SIGNERROR: 'setup',
+  NO_AUTH: 'setup',
+  NOAUTH: 'setup',
+  APPID_MCHID_NOT_MATCH: 'setup',
+  MCH_NOT_EXISTS: 'setup',
+  MCHID_NOT_EXIST: 'setup',
+  APPID_NOT_EXIST: 'setup',
+  FREQUENCY_LIMITED: 'slower',
+  FREQUENCY_LIMIT: 'slower',
+  RATELIMIT_EXCEEDED: 'slower',
+  RATE_LIMIT: 'slower',
+  SYSTEM_ERROR: 'again',
+  SYSTEMERROR: 'again',
+  SERVICE_UNAVAILABLE: 'again',
+  BANK_ERROR: 'again',
+  BANKERROR: 'again',
+  USERPAYING: 'not_yet',
+  USER_PAYING: 'not_yet',
+}
+
+/**
+ * Refusals of a placement. INVALID_REQUEST is most likely "same number, other parameters" and is therefore about the
+ * number; so is every code this table has never seen, because asking costs one query and guessing costs an order.
+ */
+const placing: Readonly<Record<string, Verdict>> = {
+  ORDERPAID: 'refused_about_number',
+  ORDER_PAID: 'refused_about_number',
+  ORDER_CLOSED: 'refused_about_number',
+  ORDERCLOSED: 'refused_about_number',
+  OUT_TRADE_NO_USED: 'refused_about_number',
+  INVALID_REQUEST: 'refused_about_number',
+  TRADE_ERROR: 'refused_about_number',
+  TRADE_STATE_ERROR: 'refused_about_number',
+  PARAM_ERROR: 'refused',
+  RULE_LIMIT: 'refused',
+  RULELIMIT: 'refused',
+  ACCOUNT_ERROR: 'refused',
+  ACCOUNTERROR: 'refused',
+  NOT_ENOUGH: 'refused',
+  NOTENOUGH: 'refused',
+  OPENID_MISMATCH: 'refused',
+}
+
+/** A query or a close is never refused for good: it is asked again, and the age of the question raises attention. */
+const byOperation: Readonly<Record<Operation, Readonly<Record<string, Verdict>>>> = {
+  place: placing,
+  query: {},
+  close: {},
+  certificates: {},
+}
+const unlisted: Readonly<Record<Operation, Verdict>> = {
+  place: 'refused_about_number',
+  query: 'again',
+  close: 'again',
+  certificates: 'again',
+}
+
+/** What an answer that is no success means for this operation: by status and code, never by its text. */
+export function classify(
+  operation: Operation,
+  status: number,
+  code: string | null,
+): { kind: FailureKind; about_number: boolean; outcome_unknown: boolean } {
+  const verdict = verdictOn(operation, status, code)
+  if (verdict === 'refused_about_number') return { kind: 'refused', about_number: true, outcome_unknown: false }
+  // A refusal and a set-up fault are definite. A limit is not: 429 does not prove that nothing was done.
+  const outcome_unknown = verdict === 'again' || verdict === 'slower' || verdict === 'not_yet'
+  return { kind: verdict, about_number: false, outcome_unknown }
+}
+
+function verdictOn(operation: Operation, status: number, code: string | null): Verdict {
+  if (status === 429) return 'slower'
+  if (status >= 500) return 'again'
+  if (status === 202) return 'not_yet'
+  if (status === 401) return 'setup'
+  // Without a code it was not WeChat Pay's business logic that spoke, but a proxy, a wrong path or a wrong host.
+  if (status < 400 || code === null) return 'again'
+  return everywhere[code] ?? byOperation[operation][code] ?? unlisted[operation]
+}
+
+/** The failure that an HTTP answer is. `delay_ms` of `slower` is 1–5 s, spread so that waiters do not return as one. */
+export function failureOf(
+  operation: Operation,
+  answer: {
+    status: number
+    code: string | null
+    message: string | null
+    request_id: string | null
+    unanswered_before: boolean
+  },
+): WechatPayError {
+  const verdict = classify(operation, answer.status, answer.code)
+  return new WechatPayError({
+    ...verdict,
+    outcome_unknown: verdict.outcome_unknown || answer.unanswered_before,
+    reason: 'answer',
+    operation,
+    status: answer.status,
+    code: answer.code,
+    wechat_message: answer.message,
+    delay_ms: verdict.kind === 'slower' ? slowerDelay() : null,
+    request_id: answer.request_id,
+  })
+}
+
+/** 1–5 s, in ms. */
+export function slowerDelay(): number {
+  return 1_000 + Math.floor(Math.random() * 4_000)
+}

@@ -1,0 +1,45 @@
+/** Origins, `https://host[:port]`. Without a backup the one host gets all the time there is. */
+export interface Hosts {
+  main: string
+  backup: string | null
+}
+
+/** WeChat Pay's own: the nearest access point, and one in another region (docs/wechat-pay.md §1.1). */
+export const wechatHosts: Hosts = { main: 'https://api.mch.weixin.qq.com', backup: 'https://api2.mch.weixin.qq.com' }
+
+/** Which host is asked first. Traffic never stays with the backup: the main host is tried again every half minute. */
+export interface HostPreference {
+  order(): [first: string, second: string | null]
+  failed(host: string): void
+  answered(host: string, status: number): void
+}
+
+const failuresInRow = 2
+const avoidedFor_ms = 30_000
+
+/** Remembers how the main host did of late; for one merchant's transport. */
+export function hostPreference(hosts: Hosts): HostPreference {
+  let failures = 0
+  let avoidUntil = 0
+  const failed = (host: string) => {
+    if (host !== hosts.main) return
+    failures += 1
+    if (failures >= failuresInRow) avoidUntil = performance.now() + avoidedFor_ms
+  }
+  return {
+    order() {
+      const { main, backup } = hosts
+      if (backup === null || backup === main) return [main, null]
+      return performance.now() < avoidUntil ? [backup, main] : [main, backup]
+    },
+    failed,
+    answered(host, status) {
+      // A gateway in front of WeChat Pay says so when the access point behind it is away; 500 is the service itself.
+      if (status === 502 || status === 503 || status === 504) return failed(host)
+      if (host === hosts.main) {
+        failures = 0
+        avoidUntil = 0
+      }
+    },
+  }
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import { beijingTime } from '../domain/calendar.ts'
+import type { PaymentFact, RefundFact } from '../domain/fact.ts'
+import { CipherError, decryptText } from './cipher.ts'
+import type { Keyring } from './keyring.ts'
+import { paymentFact, readTransaction } from './payments.ts'
+import type { Transaction } from './payments.ts'
+import { checkSignature } from './signing.ts'
+import type { ReceivedHeaders, Rejection } from './signing.ts'
+import { fen, moment, parsedJson } from './wire.ts'
+
+/** A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are no one's. */
+export const notificationLimit = 64 * 1024
+
+export interface ReceivedNotification {
+  /** as Node gives them: names in lower case */
+  headers: ReceivedHeaders
+  /** the bytes as they came, never parsed and written again */
+  body: Buffer
+}
+
+/** Whose notification it should be, and what it is read with. */
+export interface Addressee {
+  mchid: string
+  apiv3_key: string
+  keyring: Pick<Keyring, 'find' | 'miss' | 'isEmpty'>
+  /** Unix ms */
+  now: number
+}
+
+/** What the outside of a notification says; the same in every delivery of it. */
+export interface NotificationEnvelope {
+  notification_id: string
+  event_type: string
+  create_time: string
+  serial_no: string
+}
+
+export type RefundStatement = z.output<typeof refund>
+
+type Verified = NotificationEnvelope & { verdict: 'verified'; mchid: string; plaintext: string } & (
+    | { subject: 'payment'; transaction: Transaction; fact: PaymentFact }
+    | { subject: 'refund'; refund: RefundStatement; fact: RefundFact }
+  )
+
+/**
+ * What became of a notification. `rejected`: not from WeChat Pay, as far as we can tell, 401. `no_key`: nothing to tell
+ * it by, 500. `undecipherable` and `foreign_mchid`: from WeChat Pay, but not to be read or not this merchant's; kept,
+ * 500, so that it comes again.
+ */
+export type Notification =
+  | Verified
+  | { verdict: 'rejected'; reason: Rejection | 'too_large'; serial_no: string | null }
+  | { verdict: 'no_key'; serial_no: string | null }
+  | (Partial<NotificationEnvelope> & {
+      verdict: 'undecipherable'
+      serial_no: string
+      reason: 'envelope' | 'key' | 'plaintext' | 'unknown_subject'
+    })
+  | (NotificationEnvelope & { verdict: 'foreign_mchid'; subject: 'payment' | 'refund'; mchid: string })
+
+/**
+ * The only way from a notification's bytes to its plaintext, and the order of its steps is the point
+ * (docs/wechat-pay.md §1.4, §4.7): size, headers, clock, key, signature over the raw bytes; only then parse, decrypt,
+ * read, and compare the merchant. Pure but for `keyring.miss`, which is not waited for.
+ */
+export function readNotification(received: ReceivedNotification, addressee: Addressee): Notification {
+  if (received.body.length > notificationLimit) return { verdict: 'rejected', reason: 'too_large', serial_no: null }
+  const { keyring } = addressee
+  const check = checkSignature(received, (serial) => keyring.find(serial), addressee.now)
+  if (check.verdict === 'rejected') {
+    if (check.reason === 'unknown_serial') {
+      if (check.serial_no !== null) void keyring.miss(check.serial_no)
+      if (keyring.isEmpty()) return { verdict: 'no_key', serial_no: check.serial_no }
+    }
+    return check
+  }
+  return open(received.body.toString('utf8'), check.serial_no, addressee)
+}
+
+const envelope = z.object({
+  id: z.string().min(1).max(64),
+  create_time: z.string().max(64),
+  event_type: z.string().max(64),
+  resource: z.object({
+    original_type: z.string().max(64).optional(),
+    algorithm: z.literal('AEAD_AES_256_GCM'),
+    ciphertext: z.string(),
+    nonce: z.string().min(1).max(64),
+    associated_data: z.string().nullish(),
+  }),
+})
+
+/** From here on the bytes are WeChat Pay's: what fails now is kept, and a person hears of it. */
+function open(body: string, serial_no: string, addressee: Addressee): Notification {
+  const read = envelope.safeParse(parsedJson(body))
+  if (!read.success) return { verdict: 'undecipherable', reason: 'envelope', serial_no }
+  const { id: notification_id, event_type, create_time, resource } = read.data
+  const outside: NotificationEnvelope = { notification_id, event_type, create_time, serial_no }
+
+  const { ciphertext, nonce, associated_data } = resource
+  let plaintext: string
+  try {
+    plaintext = decryptText({ ciphertext, nonce, associated_data: associated_data ?? '' }, addressee.apiv3_key)
+  } catch (error) {
+    if (!(error instanceof CipherError)) throw error
+    return { verdict: 'undecipherable', reason: 'key', ...outside }
+  }
+
+  const inside = subjectOf(event_type, plaintext)
+  if (typeof inside === 'string') return { verdict: 'undecipherable', reason: inside, ...outside }
+  const { mchid } = inside.fact
+  if (mchid !== addressee.mchid) return { verdict: 'foreign_mchid', subject: inside.subject, mchid, ...outside }
+  return { verdict: 'verified', mchid, plaintext, ...outside, ...inside }
+}
+
+type Inside =
+  | { subject: 'payment'; transaction: Transaction; fact: PaymentFact }
+  | { subject: 'refund'; refund: RefundStatement; fact: RefundFact }
+
+/** The event type decides how the plaintext is read: a refund's has other fields, and neither reads as the other. */
+function subjectOf(eventType: string, plaintext: string): Inside | 'plaintext' | 'unknown_subject' {
+  if (eventType.startsWith('TRANSACTION.')) {
+    const transaction = readTransaction(plaintext)
+    return transaction ? { subject: 'payment', transaction, fact: paymentFact(transaction) } : 'plaintext'
+  }
+  if (eventType.startsWith('REFUND.')) {
+    const read = refund.safeParse(parsedJson(plaintext))
+    return read.success ? { subject: 'refund', refund: read.data, fact: refundFact(read.data) } : 'plaintext'
+  }
+  return 'unknown_subject'
+}
+
+/** A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. */
+const refund = z.object({
+  mchid: z.string().min(1).max(32),
+  out_trade_no: z.string().min(1).max(32),
+  transaction_id: z.string().min(1).max(32),
+  out_refund_no: z.string().min(1).max(64),
+  refund_id: z.string().min(1).max(32),
+  refund_status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING']),
+  success_time: moment.optional(),
+  user_received_account: z.string().max(128).optional(),
+  amount: z.object({ total: fen, refund: fen, payer_total: fen, payer_refund: fen }),
+})
+
+function refundFact(statement: RefundStatement): RefundFact {
+  const { success_time, user_received_account, amount, ...rest } = statement
+  return {
+    ...rest,
+    success_time: success_time ? beijingTime(Date.parse(success_time)) : null,
+    user_received_account: user_received_account ?? null,
+    amount,
+  }
+}

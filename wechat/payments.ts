@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
+import type { PaymentFact } from '../domain/fact.ts'
+import { failureOf, WechatPayError } from './errors.ts'
+import type { Operation } from './errors.ts'
+import type { Transport, WechatAnswer } from './transport.ts'
+import { fen, moment, parsedJson } from './wire.ts'
+
+/** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
+export const nativePath = '/v3/pay/transactions/native'
+
+export interface NativeOrder {
+  appid: string
+  mchid: string
+  description: string
+  out_trade_no: string
+  /** any RFC 3339 text; the last moment of payment, sent in whole seconds */
+  time_expire: string
+  attach: string | null
+  notify_url: string
+  amount: { total: number; currency: string }
+}
+
+/**
+ * The exact bytes that place an order. Made once and frozen in the order's record, because every repeat must be the
+ * same to the byte, and a field WeChat Pay does not know, or a null, is refused.
+ */
+export function placeBody(order: NativeOrder): string {
+  return JSON.stringify({
+    appid: order.appid,
+    mchid: order.mchid,
+    description: order.description,
+    out_trade_no: order.out_trade_no,
+    time_expire: wechatTime(milliseconds(order.time_expire)),
+    ...(order.attach ? { attach: order.attach } : {}),
+    notify_url: order.notify_url,
+    amount: { total: order.amount.total, currency: order.amount.currency },
+  })
+}
+
+const placed = z.object({ code_url: z.string().min(1).max(512) })
+
+/**
+ * Places a frozen order, or places it again for a fresh code, which ends the old one. Throws WechatPayError; when it
+ * is `refused` and `about_number`, only a query tells what became of the number.
+ */
+export async function placeNative(
+  transport: Transport,
+  request: { path: string; body: string },
+  signal?: AbortSignal,
+): Promise<{ code_url: string }> {
+  const answer = await transport.send({ operation: 'place', method: 'POST', ...request }, signal)
+  if (answer.status !== 200) throw failureOf('place', answer)
+  const read = placed.safeParse(parsedJson(answer.body))
+  if (!read.success) throw unreadable('place', answer, read.error)
+  return read.data
+}
+
+/** What an answer to a query leaves for evidence: enough to verify it again. */
+export interface RawExchange {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+export type QueryResult =
+  | { kind: 'found'; transaction: Transaction; raw: RawExchange }
+  /** WeChat Pay has no order of this number; unsigned, as all its errors are */
+  | { kind: 'not_found'; code: string; raw: RawExchange }
+
+/** Asks what WeChat Pay knows of an order (docs/wechat-pay.md §2.2). May be repeated at will. Throws WechatPayError. */
+export async function queryOrder(
+  transport: Transport,
+  order: { mchid: string; out_trade_no: string },
+  signal?: AbortSignal,
+): Promise<QueryResult> {
+  const path = `${orderPath(order.out_trade_no)}?mchid=${encodeURIComponent(order.mchid)}`
+  const answer = await transport.send({ operation: 'query', method: 'GET', path }, signal)
+  const { status, headers, body, code } = answer
+  const raw = { status, headers, body }
+  if (status === 404 && (code === 'ORDER_NOT_EXIST' || code === 'ORDERNOTEXIST'))
+    return { kind: 'not_found', code, raw }
+  if (status !== 200) throw failureOf('query', answer)
+  const transaction = readTransaction(body)
+  if (transaction === null) throw unreadable('query', answer)
+  return { kind: 'found', transaction, raw }
+}
+
+/** `uncertain`: WeChat Pay did not close it now, or says so in a way only a query can settle; `code` says which. */
+export type CloseResult =
+  { kind: 'closed' } | { kind: 'paid'; code: string } | { kind: 'uncertain'; code: string | null }
+
+/**
+ * Asks WeChat Pay to close an order (docs/wechat-pay.md §2.3). Even `closed` proves nothing alone: only a query does.
+ * Throws WechatPayError for set-up faults, limits and silence; no other answer is a failure.
+ */
+export async function closeOrder(
+  transport: Transport,
+  order: { mchid: string; out_trade_no: string },
+  signal?: AbortSignal,
+): Promise<CloseResult> {
+  const path = `${orderPath(order.out_trade_no)}/close`
+  const body = JSON.stringify({ mchid: order.mchid }) // any further field is a PARAM_ERROR
+  const answer = await transport.send({ operation: 'close', method: 'POST', path, body }, signal)
+  const { status, code } = answer
+  if (status === 204 || status === 200) return { kind: 'closed' }
+  if (status === 202) return { kind: 'uncertain', code: code ?? 'USER_PAYING' }
+  if (code === 'ORDER_PAID' || code === 'ORDERPAID') return { kind: 'paid', code }
+  const failure = failureOf('close', answer)
+  const isSaid = failure.kind === 'not_yet' || (failure.kind === 'again' && code !== null && status < 500)
+  if (isSaid) return { kind: 'uncertain', code }
+  throw failure
+}
+
+/** The vertical bar is legal in a number and must be percent-encoded in a path; the signature covers it so. */
+function orderPath(outTradeNo: string): string {
+  return `/v3/pay/transactions/out-trade-no/${encodeURIComponent(outTradeNo)}`
+}
+
+/** What WeChat Pay says of an order, in a query's answer and in a notification. It may grow at any time. */
+const transaction = z.object({
+  appid: z.string().min(1).max(32),
+  mchid: z.string().min(1).max(32),
+  out_trade_no: z.string().min(1).max(32),
+  transaction_id: z.string().max(32).optional(),
+  trade_type: z.string().max(32).optional(),
+  trade_state: z.enum(['SUCCESS', 'REFUND', 'NOTPAY', 'CLOSED', 'REVOKED', 'USERPAYING', 'PAYERROR']),
+  trade_state_desc: z.string().optional(),
+  bank_type: z.string().max(64).optional(),
+  attach: z.string().optional(),
+  success_time: moment.optional(),
+  payer: z.object({ openid: z.string().optional() }).optional(),
+  amount: z
+    .object({
+      total: fen.optional(),
+      payer_total: fen.optional(),
+      currency: z.string().max(16).optional(),
+      payer_currency: z.string().max(16).optional(),
+    })
+    .optional(),
+  promotion_detail: z
+    .array(z.object({ coupon_id: z.string().optional(), type: z.string().optional(), amount: fen.optional() }))
+    .optional(),
+})
+export type Transaction = z.output<typeof transaction>
+
+/** Reads a payment as WeChat Pay writes it; null when it is none. A JSON null counts as an absent field. */
+export function readTransaction(text: string): Transaction | null {
+  const read = transaction.safeParse(parsedJson(text))
+  return read.success ? read.data : null
+}
+
+/** The statement a transaction makes, in the words of domain/fact. A missing currency is CNY. */
+export function paymentFact(transaction: Transaction): PaymentFact {
+  const { mchid, appid, out_trade_no, trade_state, amount } = transaction
+  const free = (transaction.promotion_detail ?? []).filter((promotion) => promotion.type === 'NOCASH')
+  return {
+    mchid,
+    appid,
+    out_trade_no,
+    transaction_id: transaction.transaction_id || null,
+    trade_state,
+    trade_type: transaction.trade_type || null,
+    bank_type: transaction.bank_type || null,
+    success_time: transaction.success_time ? beijingTime(Date.parse(transaction.success_time)) : null,
+    amount:
+      amount?.total === undefined
+        ? null
+        : { total: amount.total, currency: amount.currency || 'CNY', payer_total: amount.payer_total ?? null },
+    nocash_amount: free.reduce((sum, promotion) => sum + (promotion.amount ?? 0), 0),
+  }
+}
+
+/** A verified answer that does not answer: never a reason to believe that nothing happened. */
+function unreadable(operation: Operation, answer: WechatAnswer, cause?: unknown): WechatPayError {
+  const { status, request_id } = answer
+  const failure = { kind: 'again', reason: 'unreadable', outcome_unknown: true } as const
+  return new WechatPayError({ ...failure, operation, status, request_id, cause })
+}

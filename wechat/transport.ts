@@ -1,0 +1,252 @@
+import type { Dispatcher } from 'undici'
+import type { KeyObject } from 'node:crypto'
+import { ConnectionError, exchange, timeoutIn } from './connection.ts'
+import type { RawAnswer, RawRequest } from './connection.ts'
+import type { Credentials } from './credentials.ts'
+import { WechatPayError } from './errors.ts'
+import type { Failure, FailureReason, Operation } from './errors.ts'
+import { hostPreference } from './hosts.ts'
+import type { HostPreference, Hosts } from './hosts.ts'
+import type { Keyring } from './keyring.ts'
+import type { Limits } from './limits.ts'
+import { authorization, checkSignature, freshNonce } from './signing.ts'
+import type { Rejection, SignatureCheck } from './signing.ts'
+
+export interface WechatRequest {
+  operation: Operation
+  method: 'GET' | 'POST'
+  /** path and query, percent-encoded: signed and sent exactly so */
+  path: string
+  /** sent byte for byte; whoever builds it serialises it once and freezes it */
+  body?: string
+  /**
+   * The keys that an answer itself brings, for the one that cannot be verified otherwise: the list of certificates.
+   * Looked at before the key ring.
+   */
+  own_keys?: (body: Buffer) => (serial: string) => KeyObject | null
+}
+
+/** An HTTP answer. With 2xx its signature was verified; any other is unsigned and only advice. */
+export interface WechatAnswer {
+  status: number
+  /** Wechatpay-* and Request-ID, in lower case: what evidence keeps */
+  headers: Record<string, string>
+  body: string
+  /** WeChat Pay's code and text, when the answer is no success and says one */
+  code: string | null
+  message: string | null
+  request_id: string | null
+  /** an attempt before this answer may have had its effect too */
+  unanswered_before: boolean
+}
+
+export interface Transport {
+  /**
+   * Signs and sends, goes to the other host when one cannot be reached, and verifies. Answers of every status come
+   * back. Throws WechatPayError when there is none that may be believed (`again`; `setup` without a key) and at a limit
+   * (`slower`), and the signal's reason when the caller gives up. Ends within `timeout_ms`, both hosts included.
+   */
+  send(request: WechatRequest, signal?: AbortSignal): Promise<WechatAnswer>
+}
+
+/** One per HTTP request, for logs and metrics. Holds no body and no key. */
+export interface Attempt {
+  event: 'wechat.attempt'
+  mchid: string
+  operation: Operation
+  host: string
+  duration_ms: number
+  status: number | null
+  code: string | null
+  request_id: string | null
+  /** why the attempt gave nothing; null when it gave an answer */
+  reason: FailureReason | Rejection | 'cancelled' | null
+}
+
+export interface TransportSettings {
+  credentials: Pick<Credentials, 'mchid' | 'serial_no' | 'private_key'>
+  keyring: Keyring
+  limits: Limits
+  hosts: Hosts
+  dispatcher: Dispatcher
+  /** Unix ms */
+  now: () => number
+  user_agent: string
+  /** for all that one call does; default 10 s */
+  timeout_ms?: number
+  log?: (attempt: Attempt) => void
+}
+
+/** One `send` on its way: when it must end, and whether anything sent so far may have had its effect. */
+interface Call {
+  request: WechatRequest
+  signal: AbortSignal | undefined
+  deadline: number
+  unanswered: boolean
+}
+
+/** What every request of one transport shares. */
+interface Route {
+  settings: TransportSettings
+  preference: HostPreference
+}
+
+/** The first host gets most of the time; what is left is enough for an answer from another region. */
+const firstShare = 0.65
+
+/** With less time than this another attempt would only add an unanswered one. */
+const shortestAttempt_ms = 200
+
+/** Makes one merchant's way to WeChat Pay. */
+export function createTransport(settings: TransportSettings): Transport {
+  const { keyring } = settings
+  const timeout = settings.timeout_ms ?? 10_000
+  const preference = hostPreference(settings.hosts)
+  const route: Route = { settings, preference }
+
+  async function send(request: WechatRequest, signal?: AbortSignal): Promise<WechatAnswer> {
+    signal?.throwIfAborted()
+    const call: Call = { request, signal, deadline: performance.now() + timeout, unanswered: false }
+    if (keyring.isEmpty() && !request.own_keys) {
+      const patience = timeoutIn(timeout / 2)
+      await keyring.refresh(signal ? AbortSignal.any([signal, patience]) : patience)
+      signal?.throwIfAborted()
+      if (keyring.isEmpty()) throw failed(call, { kind: 'setup', reason: 'no_key' })
+    }
+    return settings.limits.run(request.operation, () => sendToEither(call))
+  }
+
+  async function sendToEither(call: Call): Promise<WechatAnswer> {
+    const [first, second] = preference.order()
+    const budget = (call.deadline - performance.now()) * (second === null ? 1 : firstShare)
+    try {
+      return await sendTo(first, call, performance.now() + budget)
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      const canTryAgain = error.reason === 'network' || (error.reason === 'timeout' && second !== null)
+      if (!canTryAgain || timeLeft(call.deadline) < shortestAttempt_ms) throw noAnswer(call, error)
+    }
+    try {
+      return await sendTo(second ?? first, call, call.deadline)
+    } catch (error) {
+      throw error instanceof ConnectionError ? noAnswer(call, error) : error
+    }
+  }
+
+  /** A probe, or a signature that does not hold, is thrown away and the call repeated at once (§1.5). */
+  async function sendTo(host: string, call: Call, until: number): Promise<WechatAnswer> {
+    const first = await attempt(route, host, call, until)
+    if (first.kind === 'answer') return first.answer
+    const repeatable = first.reason === 'probe' || first.reason === 'bad_signature'
+    if (!repeatable || timeLeft(until) < shortestAttempt_ms) throw unbelieved(call, first.reason)
+    const second = await attempt(route, host, call, until)
+    if (second.kind === 'answer') return second.answer
+    throw unbelieved(call, second.reason)
+  }
+
+  return { send }
+}
+
+type Outcome = { kind: 'answer'; answer: WechatAnswer } | { kind: 'unbelieved'; reason: Rejection }
+
+/** One HTTP request, and what is to be made of its answer. Throws ConnectionError when there is none. */
+async function attempt(route: Route, host: string, call: Call, until: number): Promise<Outcome> {
+  const { settings, preference } = route
+  const started = performance.now()
+  const log = (seen: Pick<Attempt, 'status' | 'code' | 'request_id' | 'reason'>) => {
+    const { mchid } = settings.credentials
+    const duration_ms = Math.round(performance.now() - started)
+    settings.log?.({ event: 'wechat.attempt', mchid, operation: call.request.operation, host, duration_ms, ...seen })
+  }
+  let raw: RawAnswer
+  try {
+    raw = await exchange(settings.dispatcher, signedRequest(settings, host, call.request), timeLeft(until), call.signal)
+  } catch (error) {
+    const lost = error instanceof ConnectionError ? error : null
+    call.unanswered ||= lost?.may_have_arrived ?? true
+    if (lost && lost.reason !== 'too_large') preference.failed(host)
+    log({ status: null, code: null, request_id: null, reason: lost?.reason ?? 'cancelled' })
+    throw error
+  }
+  preference.answered(host, raw.status)
+  const answer = readAnswer(raw, call.unanswered)
+  const check = answer.status >= 200 && answer.status < 300 ? await verified(settings, raw, call) : null
+  const reason = check?.verdict === 'rejected' ? check.reason : null
+  log({ status: answer.status, code: answer.code, request_id: answer.request_id, reason })
+  if (reason === null) return { kind: 'answer', answer }
+  call.unanswered = true
+  return { kind: 'unbelieved', reason }
+}
+
+function signedRequest(settings: TransportSettings, origin: string, request: WechatRequest): RawRequest {
+  const { method, path, body = '' } = request
+  const signed = { method, url: path, timestamp: Math.floor(settings.now() / 1000), nonce_str: freshNonce(), body }
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'user-agent': settings.user_agent,
+    authorization: authorization(signed, settings.credentials),
+  }
+  if (body !== '') headers['content-type'] = 'application/json'
+  const publicKeyId = settings.keyring.publicKeyId()
+  if (publicKeyId !== null) headers['wechatpay-serial'] = publicKeyId
+  return { origin, method, path, headers, body: body === '' ? null : body }
+}
+
+/** Checks a 2xx. When its signer is unknown the certificates are fetched once, within the time of this call. */
+async function verified(settings: TransportSettings, raw: RawAnswer, call: Call): Promise<SignatureCheck> {
+  const { keyring, now } = settings
+  const own = call.request.own_keys?.(raw.body)
+  const find = (serial: string) => own?.(serial) ?? keyring.find(serial)
+  const check = checkSignature(raw, find, now())
+  const isUnknown = check.verdict === 'rejected' && check.reason === 'unknown_serial'
+  if (!isUnknown || own || check.serial_no === null) return check
+  const known = await keyring.miss(check.serial_no, timeoutIn(timeLeft(call.deadline)))
+  return known ? checkSignature(raw, find, now()) : check
+}
+
+function timeLeft(deadline: number): number {
+  return deadline - performance.now()
+}
+
+function failed(call: Call, failure: Pick<Failure, 'kind' | 'reason' | 'cause'>): WechatPayError {
+  return new WechatPayError({ operation: call.request.operation, outcome_unknown: call.unanswered, ...failure })
+}
+
+function noAnswer(call: Call, error: ConnectionError): WechatPayError {
+  return failed(call, { kind: 'again', reason: error.reason, cause: error })
+}
+
+/** An unknown signer is a fault of the set-up; all other doubts about an answer pass when it is asked for again. */
+function unbelieved(call: Call, rejection: Rejection): WechatPayError {
+  if (rejection === 'unknown_serial') return failed(call, { kind: 'setup', reason: 'no_key' })
+  return failed(call, {
+    kind: 'again',
+    reason: 'unverified',
+    cause: new Error(`the answer was rejected: ${rejection}`),
+  })
+}
+
+function readAnswer(raw: RawAnswer, unanswered_before: boolean): WechatAnswer {
+  const body = raw.body.toString('utf8')
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(raw.headers)) {
+    if (typeof value === 'string' && /^(wechatpay-[a-z-]+|request-id)$/.test(name)) headers[name] = value
+  }
+  const success = raw.status === 200 || raw.status === 204
+  const { code, message } = success ? { code: null, message: null } : readError(body)
+  const request_id = headers['request-id'] ?? null
+  return { status: raw.status, headers, body, code, message, request_id, unanswered_before }
+}
+
+/** Code and text of an error. A 404 or 405 may have no body, and a proxy's error page is no code of WeChat Pay's. */
+function readError(body: string): { code: string | null; message: string | null } {
+  try {
+    const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown }
+    return {
+      code: typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : null,
+      message: typeof message === 'string' ? message.slice(0, 256) : null,
+    }
+  } catch {
+    return { code: null, message: null }
+  }
+}

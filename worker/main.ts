@@ -1,0 +1,197 @@
+import { fileURLToPath } from 'node:url'
+import { NativeConnection, Runtime } from '@temporalio/worker'
+import { createCourier } from '../activities/courier.ts'
+import { createGateway } from '../activities/gateway.ts'
+import { createMerchant } from '../activities/merchant.ts'
+import { createRecords } from '../activities/records.ts'
+import { createRuns } from '../activities/runs.ts'
+import type { ActivityContext } from '../activities/context.ts'
+import { policy, scaledPolicy } from '../domain/policy.ts'
+import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
+import type { Config } from '../runtime/config.ts'
+import { createLogger, temporalLogger } from '../runtime/logger.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { createMetrics } from '../runtime/metrics.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
+import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
+import { connectionOptions, connectTemporal, startOptions, verifySearchAttributes } from '../runtime/temporal.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { createAccounts } from '../wechat/accounts.ts'
+import { createDispatcher } from '../wechat/connection.ts'
+import { workflowBundle } from './bundle.ts'
+import { serveHealth } from './health.ts'
+import { createWorkers } from './queues.ts'
+import { createSweeper, sweeper_patience } from './sweeper.ts'
+import type { Sweeper, SweeperPatience } from './sweeper.ts'
+
+export interface RunningWorker {
+  sweeper: Sweeper
+  /** Resolves when all tasks have ended or the force time is over. */
+  close(): Promise<void>
+}
+
+export interface WorkerParts {
+  config: Config
+  log: Logger
+  /** Unix ms; on a time-skipping server the server's clock */
+  now?: () => number
+  /** started by default; tests sweep by hand */
+  sweeps?: boolean
+  /** count Node's own numbers too: only where the process is the worker's alone */
+  process_metrics?: boolean
+  /** told when a worker stopped by itself: its queue is served no more, and only closing is left to do */
+  on_failure?: (error: unknown) => void
+}
+
+/** Runs workflows and activities of all queues in this process until closed. */
+export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
+  const { config, log, now = Date.now, sweeps = true, process_metrics = false } = parts
+  const sealer = createSealer({ keys: config.master_keys })
+  const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+  await untilThere(log, 'the database', async () => {
+    await store.ensureIndexes()
+    assertTimeScaleAllowed(config, await store.merchants.list())
+  })
+  const connection = await untilThere(log, 'Temporal', () =>
+    NativeConnection.connect(connectionOptions(config.temporal)),
+  )
+  const temporal = connectTemporal(config.temporal)
+  await verifySearchAttributes(temporal)
+
+  const dispatcher = createDispatcher()
+  const metrics = createMetrics({ process_metrics })
+  const accounts = accountsOf(parts, store, metrics, dispatcher)
+  const plan = scaledPolicy(policy, config.time_scale)
+  const context: ActivityContext = { store, sealer, accounts, policy: plan, now, log }
+  const courier = createCourier({ allow_private: config.allow_private_endpoints })
+  const gateway = createGateway(context)
+  const workers = await createWorkers({
+    connection,
+    namespace: config.temporal.namespace,
+    queue_prefix: config.queue_prefix,
+    bundle: await workflowBundle(),
+    activities: {
+      orders: {
+        ...createRecords(context),
+        ...createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix)),
+      },
+      gateway,
+      gateway_poll: gateway,
+      merchant: createMerchant(context, courier),
+    },
+  })
+  const running = Promise.all(workers.map((worker) => worker.run()))
+  running.catch((error: unknown) => {
+    log.error('a worker stopped by itself', { error })
+    parts.on_failure?.(error)
+  })
+
+  const health = await serveHealthOf(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
+  const sweeper = createSweeper({
+    store,
+    temporal,
+    queue_prefix: config.queue_prefix,
+    patience: scaledPatience(config.time_scale),
+    now,
+    log,
+    swept: (kind, count) => metrics.swept.inc({ kind }, count),
+  })
+  if (sweeps) sweeper.start()
+  log.info('worker ready', { queues: workers.length })
+
+  return {
+    sweeper,
+    async close() {
+      await sweeper.close()
+      await health?.close()
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+      await running.catch(() => undefined) // said above
+      await connection.close()
+      await temporal.close()
+      await Promise.all([courier.close(), dispatcher.close()])
+      await store.close()
+    },
+  }
+}
+
+function accountsOf(
+  { config, log, now = Date.now }: WorkerParts,
+  store: Store,
+  metrics: Metrics,
+  dispatcher: ReturnType<typeof createDispatcher>,
+) {
+  return createAccounts({
+    load: (mchid) => store.merchants.openSetup(mchid),
+    test_wechat_url: config.test_wechat_url,
+    dispatcher,
+    now,
+    user_agent: 'Weft',
+    log: ({ operation, reason, code, status, duration_ms }) =>
+      metrics.gateway_calls.observe({ operation, outcome: reason ?? code ?? String(status) }, duration_ms / 1_000),
+    on_mistake: (mchid, mistake) => log.error('a WeChat set-up cannot be used', { mchid, mistake }),
+  })
+}
+
+async function serveHealthOf({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
+  return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
+}
+
+function scaledPatience(scale: number): SweeperPatience {
+  const shrink = (ms: number) => Math.max(200, Math.round(ms / scale))
+  return {
+    every_ms: shrink(sweeper_patience.every_ms),
+    evidence_ms: shrink(sweeper_patience.evidence_ms),
+    orphan_ms: shrink(sweeper_patience.orphan_ms),
+    orphan_every_ms: shrink(sweeper_patience.orphan_every_ms),
+    evidence_old_ms: shrink(sweeper_patience.evidence_old_ms),
+    due_ms: shrink(sweeper_patience.due_ms),
+  }
+}
+
+/** A worker that comes up before its servers waits for them; a mistake in the settings ends it at once. */
+async function untilThere<T>(log: Logger, what: string, attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ConfigError') throw error
+      const wait_ms = Math.min(500 * 2 ** tries, 15_000)
+      log.warn(`${what} is not there yet`, { error, next_try_ms: wait_ms })
+      await new Promise((resolve) => setTimeout(resolve, wait_ms))
+    }
+  }
+}
+
+/** Ends the process with 1 after closing, so that what started it starts it anew: half a worker looks like a whole one. */
+export function endOnFailure(
+  failed: AbortSignal,
+  steps: readonly ShutdownStep[],
+  log: Logger,
+  host: Pick<ShutdownHost, 'exit'> = process,
+): void {
+  const end = () => void closeInOrder(steps, log).then(() => host.exit(1))
+  if (failed.aborted) end()
+  else failed.addEventListener('abort', end, { once: true })
+}
+
+/** The process `weft worker`. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const log = createLogger({ level: config.log_level, service: 'worker' })
+  Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] })
+  const failed = new AbortController()
+  const worker = await startWorker({ config, log, process_metrics: true, on_failure: () => failed.abort() })
+  const steps = [{ name: 'worker', limit_ms: 45_000, close: () => worker.close() }]
+  closeOnSignal(steps, log)
+  endOnFailure(failed.signal, steps, log)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  })
+}

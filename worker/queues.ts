@@ -1,0 +1,51 @@
+import type { NativeConnection } from '@temporalio/worker'
+import { Worker } from '@temporalio/worker'
+import type { WorkerOptions } from '@temporalio/worker'
+import { queueName } from '../domain/messages.ts'
+import type { Queue } from '../domain/messages.ts'
+
+export interface WorkerSettings {
+  connection: NativeConnection
+  namespace: string
+  queue_prefix: string
+  bundle: NonNullable<WorkerOptions['workflowBundle']>
+  /** activities by queue; `orders` also runs the workflows */
+  activities: Record<Queue, object>
+}
+
+/** Grace < force < the 60 s after which an orchestrator kills (architecture §15). */
+const ending = { shutdownGraceTime: '25s', shutdownForceTime: '40s' } as const
+
+/**
+ * Limits of one worker process by queue. Polls wait apart from placing: behind 200 of them a new order would wait 14 s.
+ */
+const limits: Record<Queue, Partial<WorkerOptions>> = {
+  orders: {
+    maxConcurrentWorkflowTaskExecutions: 40,
+    maxConcurrentLocalActivityExecutions: 100,
+    maxConcurrentActivityTaskExecutions: 50,
+    maxCachedWorkflows: 2_000,
+  },
+  gateway: { maxConcurrentActivityTaskExecutions: 100 },
+  gateway_poll: { maxConcurrentActivityTaskExecutions: 50 },
+  merchant: { maxConcurrentActivityTaskExecutions: 100 },
+}
+
+/** One worker per queue, in this process. */
+export async function createWorkers(settings: WorkerSettings): Promise<Worker[]> {
+  const { connection, namespace, queue_prefix, bundle, activities } = settings
+  const queues = Object.keys(limits) as Queue[]
+  return await Promise.all(
+    queues.map((queue) =>
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue: queueName(queue, queue_prefix),
+        activities: activities[queue],
+        ...(queue === 'orders' && { workflowBundle: bundle }),
+        ...limits[queue],
+        ...ending,
+      }),
+    ),
+  )
+}

@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto'
+import { WithStartWorkflowOperation } from '@temporalio/client'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import type { EvidenceRecord } from '../domain/evidence.ts'
+import { orderId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { deliveryStart, orderStart, signals, updates } from '../domain/messages.ts'
+import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
+import { limits } from '../domain/policy.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { boundedCall, startOptions } from '../runtime/temporal.ts'
+import type { TemporalClient } from '../runtime/temporal.ts'
+import type { Unapplied } from '../store/evidence.ts'
+import type { Store } from '../store/store.ts'
+
+const minute = 60_000
+
+/** How late something must be before the sweeper helps; all divided by the time scale. */
+export interface SweeperPatience {
+  every_ms: number
+  evidence_ms: number
+  orphan_ms: number
+  orphan_every_ms: number
+  /** from this age on a person is told, and it is looked at in small numbers only */
+  evidence_old_ms: number
+  due_ms: number
+}
+
+export const sweeper_patience: SweeperPatience = {
+  every_ms: minute / 2,
+  evidence_ms: 2 * minute,
+  orphan_ms: 10 * minute,
+  orphan_every_ms: 60 * minute,
+  evidence_old_ms: 3 * 24 * 60 * minute,
+  due_ms: 2 * minute,
+}
+
+export interface SweeperSettings {
+  store: Store
+  temporal: TemporalClient
+  queue_prefix: string
+  patience: SweeperPatience
+  now: () => number
+  log: Logger
+  swept: (kind: string, count: number) => void
+}
+
+const lease = 'sweeper'
+const call_limit_ms = 5_000
+/** of what has waited for days, in one round */
+const old_batch = 20
+
+/**
+ * Finds what nobody carries: evidence without effect, orders and deliveries whose moment has passed without a run. It
+ * starts or signals what is theirs, which is harmless where they are carried after all (USE_EXISTING).
+ */
+export function createSweeper(settings: SweeperSettings) {
+  const { store, patience, now, log } = settings
+  const holder = randomUUID()
+  /** how far each kind of lingering evidence was looked through */
+  const places = new Map<string, Time>()
+  const running: { timer: NodeJS.Timeout | null; round: Promise<void>; orphans_looked_at: number; is_closed: boolean } =
+    {
+      timer: null,
+      round: Promise.resolve(),
+      orphans_looked_at: 0,
+      is_closed: false,
+    }
+
+  /** One round: each part for itself, so that one that fails leaves the others their turn. */
+  async function sweep(): Promise<void> {
+    if (!(await store.leases.acquire(lease, holder, patience.every_ms * 3, now()))) return
+    await part(settings, 'orders', () => sweepOrders(settings))
+    await part(settings, 'deliveries', () => sweepDeliveries(settings))
+    await part(settings, 'evidence', () => sweepEvidence(settings))
+    if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
+      running.orphans_looked_at = now()
+      await part(settings, 'orphans', () => sweepOrphans(settings, places))
+    }
+  }
+
+  function schedule(): void {
+    if (running.is_closed) return
+    running.timer = setTimeout(() => {
+      running.round = sweep()
+        .catch((error: unknown) => log.warn('a round of the sweeper failed', { error }))
+        .finally(schedule)
+    }, patience.every_ms)
+  }
+
+  return {
+    start: schedule,
+    sweep,
+    async close(): Promise<void> {
+      running.is_closed = true
+      if (running.timer) clearTimeout(running.timer)
+      await running.round
+      await store.leases
+        .release(lease, holder)
+        .catch((error: unknown) => log.debug('a lease was not given back', { error }))
+    },
+  }
+}
+
+export type Sweeper = ReturnType<typeof createSweeper>
+
+async function part({ log, swept }: SweeperSettings, kind: string, work: () => Promise<number>): Promise<void> {
+  try {
+    const count = await work()
+    if (count > 0) log.info('the sweeper took up what was late', { kind, count })
+    swept(kind, count)
+  } catch (error) {
+    log.warn('a part of the sweeper failed', { kind, error })
+  }
+}
+
+async function sweepOrders(settings: SweeperSettings): Promise<number> {
+  const { store, patience, now } = settings
+  const late = await store.orders.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  return await each(settings, late, (key) => begin(settings, orderStart(key)))
+}
+
+async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
+  const { store, patience, now } = settings
+  const late = await store.deliveries.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  return await each(settings, late, async (delivery) => {
+    const { _id, mchid, out_trade_no } = delivery
+    // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
+    await store.deliveries.putOff(delivery, beijingTime(now()))
+    await begin(settings, deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' }))
+  })
+}
+
+/**
+ * Verified evidence that had no effect: its order is told again. What stays without effect for an hour is looked at
+ * hourly, like orphans, so that it never keeps fresh evidence from its turn. Refunds wait for the release that knows them.
+ */
+async function sweepEvidence(settings: SweeperSettings): Promise<number> {
+  const { store, patience, now } = settings
+  const late = await store.evidence.unapplied({
+    received_before: beijingTime(now() - patience.evidence_ms),
+    received_after: beijingTime(now() - patience.orphan_every_ms),
+    outcome: null,
+    subject: 'payment',
+    limit: limits.sweep_batch,
+  })
+  return await each(settings, late, (evidence) => handOver(settings, evidence))
+}
+
+/** One kind of evidence that stays without effect, and how much of it is looked at in a round. */
+interface Lingering {
+  name: 'words' | 'orphans' | 'stubborn' | 'old'
+  search: Omit<Unapplied, 'limit' | 'subject'>
+  limit: number
+}
+
+/** What lingers, by kind, so that none keeps another from its turn. A merchant's word has no age at which it expires. */
+function lingering({ patience, now }: SweeperSettings): Lingering[] {
+  const ago = (ms: number) => beijingTime(now() - ms)
+  const old = ago(patience.evidence_old_ms)
+  const hour = ago(patience.orphan_every_ms)
+  const limit = limits.sweep_batch
+  return [
+    { name: 'words', search: { received_before: hour, kind: 'operator', outcome: null }, limit },
+    {
+      name: 'orphans',
+      search: { received_before: ago(patience.orphan_ms), received_after: old, outcome: 'orphan' },
+      limit,
+    },
+    { name: 'stubborn', search: { received_before: hour, received_after: old, outcome: null }, limit },
+    { name: 'old', search: { received_before: old }, limit: old_batch },
+  ]
+}
+
+/**
+ * Money for unknown numbers, and what has had no effect for an hour: its run asks WeChat and books it. Nothing is ever
+ * dropped: from three days on a person is told as well, and it goes on in small numbers.
+ */
+async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>): Promise<number> {
+  const { store, now } = settings
+  const late = new Map<string, EvidenceRecord>()
+  for (const kind of lingering(settings)) {
+    const found = await nextOf(settings, kind, places)
+    for (const evidence of found) late.set(evidence._id, evidence)
+    if (kind.name !== 'old') continue
+    await each(settings, found, ({ mchid, outcome }) =>
+      store.merchants.noteAttention(
+        mchid,
+        outcome === 'orphan' ? 'orphan_payment' : 'evidence_unapplied',
+        beijingTime(now()),
+      ),
+    )
+  }
+  return await each(settings, [...late.values()], (evidence) => handOver(settings, evidence))
+}
+
+/** The next of this kind behind those of the round before; after the last of them, the first again. */
+async function nextOf(
+  { store }: SweeperSettings,
+  { name, search, limit }: Lingering,
+  places: Map<string, Time>,
+): Promise<EvidenceRecord[]> {
+  const place = places.get(name)
+  const received_after = latest(place, search.received_after)
+  const found = await store.evidence.unapplied({ ...search, received_after, subject: 'payment', limit })
+  const [first, last] = [found[0], found.at(-1)]
+  if (first === undefined || last === undefined || found.length < limit) places.delete(name)
+  // A millisecond back, for what came in the same one and did not fit; unless that would be the same place again.
+  else if (first.receive_time === last.receive_time) places.set(name, last.receive_time)
+  else places.set(name, beijingTime(milliseconds(last.receive_time) - 1))
+  return found
+}
+
+function latest(a: Time | undefined, b: Time | undefined): Time | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return milliseconds(a) > milliseconds(b) ? a : b
+}
+
+/** One after the other; one that fails is said and does not keep the others from their turn. */
+async function each<T>({ log }: SweeperSettings, items: T[], take: (item: T) => Promise<unknown>): Promise<number> {
+  for (const item of items) {
+    try {
+      await take(item)
+    } catch (error) {
+      log.warn('something late could not be taken up; the next round tries again', { error })
+    }
+  }
+  return items.length
+}
+
+/** A start of something that may run already, bounded: a silent Temporal must not hold up a round. */
+async function begin<A extends unknown[]>(settings: SweeperSettings, start: WorkflowStart<A>): Promise<void> {
+  const { temporal, queue_prefix } = settings
+  await boundedCall(temporal.connection, call_limit_ms, () =>
+    temporal.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),
+  )
+}
+
+async function handOver(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
+  const { temporal, queue_prefix } = settings
+  if (evidence.out_trade_no === null) return
+  const key: OrderKey = { mchid: evidence.mchid, out_trade_no: evidence.out_trade_no }
+  if (evidence.kind === 'operator') return await handOverConfirmation(settings, key, evidence)
+  const start = orderStart(key)
+  await boundedCall(temporal.connection, call_limit_ms, () =>
+    temporal.client.workflow.signalWithStart(start.workflow_type, {
+      ...startOptions(start, queue_prefix),
+      signal: signals.payment_found,
+      signalArgs: [{ evidence_id: evidence._id }],
+    }),
+  )
+}
+
+/** A merchant's word that found no worker (architecture §5, Updates): said again until its run has taken it. */
+async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
+  const { store, temporal, queue_prefix, now } = settings
+  if (!('sealed' in evidence.raw)) return
+  const confirmation = JSON.parse(store.sealer.open(evidence.raw)) as Confirmation
+  const start = orderStart(key)
+  const options = startOptions(start, queue_prefix)
+  // In one call: a run that is started for an ended order ends again before an update of its own could arrive.
+  const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, options)
+  const answer = await boundedCall(temporal.connection, call_limit_ms, () =>
+    temporal.client.workflow.executeUpdateWithStart<(order: OrderKey) => Promise<unknown>, Answer, [Confirmation]>(
+      updates.confirm_fulfilment,
+      {
+        args: [confirmation],
+        updateId: confirmation.operation_id,
+        startWorkflowOperation,
+      },
+    ),
+  )
+  const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'
+  await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time: beijingTime(now()) })
+}

@@ -1,0 +1,126 @@
+import { CancellationScope, condition } from '@temporalio/workflow'
+import type { Delivered } from '../activities/merchant.ts'
+import type { FulfilmentEvent } from '../activities/records.ts'
+import { milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import { operationId } from '../domain/ids.ts'
+import type { OrderProgress } from '../domain/messages.ts'
+import type { Actor } from '../domain/order.ts'
+import { adopt, settle, within } from './run.ts'
+import type { Run } from './run.ts'
+import { take } from './taking.ts'
+
+const weft: Actor = { kind: 'weft', id: null }
+const merchant: Actor = { kind: 'merchant', id: null }
+
+/** `paid`: what the merchant chose decides how the order becomes fulfilled. */
+export async function fulfil(run: Run, order: OrderProgress): Promise<OrderProgress> {
+  switch (order.fulfilment.mode) {
+    case 'none':
+      return await recordAnswer(run, 'fulfilled', operationId.automatic(order.paid_sequence), weft, null)
+    case 'confirm':
+      return await awaitConfirmation(run, order)
+    case 'event':
+      if (order.fulfilment.result === 'pending') return await awaitConfirmation(run, order)
+      return await deliverPaid(run, order)
+  }
+}
+
+/** Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. */
+async function deliverPaid(run: Run, held: OrderProgress): Promise<OrderProgress> {
+  const { paid_sequence } = held
+  const deadline_time = held.fulfilment.deadline_time
+  const scope = new CancellationScope()
+  const delivering: { outcome?: Delivered; failure?: Error } = {}
+  const ended = scope
+    .run(() => run.does.deliverPaid({ order: run.key, sequence: paid_sequence, deadline_time }))
+    .then(
+      (outcome) => void (delivering.outcome = outcome),
+      (failure: Error) => void (delivering.failure = failure),
+    )
+  // Facts and commands are taken beside the delivery: a slow shop must not hold up a second payment.
+  let order = held
+  const isOver = () => 'outcome' in delivering || 'failure' in delivering
+  while (!isOver() && order.state === 'paid' && order.fulfilment.result !== 'pending') {
+    await condition(() => isOver() || !run.inbox.isEmpty)
+    if (!isOver()) order = await take(run, order)
+  }
+  const is_withdrawn = !isOver()
+  if (is_withdrawn) scope.cancel()
+  await ended
+  if (delivering.failure !== undefined && !is_withdrawn) throw delivering.failure
+  // The table decides whether an answer that still arrived is heard: another may have come first.
+  return delivering.outcome === undefined ? order : await hear(run, order, delivering.outcome)
+}
+
+async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promise<OrderProgress> {
+  switch (delivered.kind) {
+    case 'answered': {
+      const { result, reason } = delivered.answer
+      const event: FulfilmentEvent =
+        result === 'pending' ? 'fulfilment_pending' : result === 'refused' ? 'fulfilment_refused' : 'fulfilled'
+      return await recordAnswer(run, event, operationId.answered(order.paid_sequence, result), merchant, reason)
+    }
+    case 'overdue':
+      return await recordOverdue(run, order)
+    case 'heard':
+    case 'undelivered':
+    case 'cancelled':
+    case 'no_endpoint':
+      // Nobody answered by delivery; the merchant may still answer by itself until the deadline.
+      return await awaitConfirmation(run, order)
+  }
+}
+
+/** Waits for `confirmFulfilment` until the deadline of this entry into `paid`. */
+async function awaitConfirmation(run: Run, held: OrderProgress): Promise<OrderProgress> {
+  if (held.state !== 'paid') return held
+  const isAnswered = () => !run.inbox.isEmpty
+  if (isAnswered()) return held
+  const order = await untilHalfTime(run, held, isAnswered)
+  if (isAnswered()) return order
+  const delay_ms = untilTime(order.fulfilment.deadline_time)
+  if (delay_ms > 0 && (await within(delay_ms, isAnswered, 'Until the merchant’s answer is overdue'))) return order
+  return await recordOverdue(run, order)
+}
+
+/** An answer that was promised: when half of its time is gone a person hears of it. The record plans that moment. */
+async function untilHalfTime(run: Run, order: OrderProgress, isAnswered: () => boolean): Promise<OrderProgress> {
+  const { fulfilment, next_action } = order
+  const is_promised = fulfilment.result === 'pending' && next_action?.what === 'await_fulfilment'
+  if (!is_promised || untilTime(next_action.time) >= untilTime(fulfilment.deadline_time)) return order
+  const delay_ms = untilTime(next_action.time)
+  if (delay_ms > 0 && (await within(delay_ms, isAnswered, 'Until half of the time for the answer is gone')))
+    return order
+  return adopt(run, await run.does.records.noteLongPending({ order: run.key }))
+}
+
+/** Milliseconds until `time`; none where there is none. */
+function untilTime(time: Time | null): number {
+  return time === null ? 0 : milliseconds(time) - Date.now()
+}
+
+async function recordOverdue(run: Run, order: OrderProgress): Promise<OrderProgress> {
+  const operation_id = operationId.overdue(order.paid_sequence)
+  const recorded = await run.does.contested.recordFulfilment({
+    order: run.key,
+    event: 'fulfilment_overdue',
+    operation_id,
+    actor: weft,
+    reason: null,
+  })
+  return await settle(run, recorded)
+}
+
+async function recordAnswer(
+  run: Run,
+  event: FulfilmentEvent,
+  operation_id: string,
+  actor: Actor,
+  reason: string | null,
+): Promise<OrderProgress> {
+  return await settle(
+    run,
+    await run.does.records.recordFulfilment({ order: run.key, event, operation_id, actor, reason }),
+  )
+}

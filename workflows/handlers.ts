@@ -1,0 +1,92 @@
+import {
+  CancellationScope,
+  condition,
+  defineSignal,
+  defineUpdate,
+  log,
+  setDefaultSignalHandler,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow'
+import { operationId } from '../domain/ids.ts'
+import { signals, updates } from '../domain/messages.ts'
+import type { Answer, Command, Confirmation, PaymentFound } from '../domain/messages.ts'
+import type { Asked } from './inbox.ts'
+import type { Run } from './run.ts'
+
+const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)
+const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
+const prepay = defineUpdate<Answer>(updates.prepay)
+const refresh = defineUpdate<Answer, [Command]>(updates.refresh)
+const close = defineUpdate<Answer, [Command]>(updates.close)
+const confirmFulfilment = defineUpdate<Answer, [Confirmation]>(updates.confirm_fulfilment)
+
+/** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
+export function listen(run: Run): void {
+  const { inbox } = run
+  setHandler(paymentFound, (found) => inbox.put({ kind: 'payment', found }), {
+    description: 'WeChat says this order has a payment; names the evidence.',
+  })
+  setHandler(checkRequested, ({ operation_id }) => inbox.put({ kind: 'check', operation_id }), {
+    description: 'Somebody wants WeChat asked now.',
+  })
+  setHandler(prepay, () => answered(() => answerOnceMoved(run)), {
+    description: 'Answers once the order is placed, or cannot be.',
+  })
+  setHandler(close, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'close', asked })), {
+    description: 'Asks for a close; answers once that is recorded.',
+  })
+  setHandler(
+    confirmFulfilment,
+    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'confirm', asked })),
+    {
+      description: 'The merchant says whether it shipped.',
+    },
+  )
+  setHandler(
+    refresh,
+    (command) => {
+      inbox.put({ kind: 'refresh', command })
+      return answerOfRecord(run)
+    },
+    { description: 'Wants a code that can still be scanned; the record tells when it is there.' },
+  )
+  setDefaultSignalHandler((name) => log.warn('a signal of unknown name was ignored', { signal: name }))
+  closeOnCancel(run)
+}
+
+/** A cancel in Temporal UI is a wish to close: only WeChat's answer closes an order. */
+function closeOnCancel({ inbox }: Run): void {
+  const command: Command = {
+    operation_id: operationId.cancelled(workflowInfo().runId),
+    actor: { kind: 'temporal_ui', id: null },
+    reason: 'cancelled in Temporal UI',
+  }
+  CancellationScope.current().cancelRequested.catch(() => inbox.put({ kind: 'close', asked: { command, reply: null } }))
+}
+
+async function answerWhenDone<C>(run: Run, command: C, put: (asked: Asked<C>) => void): Promise<Answer> {
+  const asked: Asked<C> = { command, reply: null }
+  put(asked)
+  return await answered(async () => {
+    await condition(() => asked.reply !== null || run.order === null)
+    return asked.reply ?? answerOfRecord(run)
+  })
+}
+
+/** Handlers run in the root scope: without this a cancel would fail their awaits. */
+function answered(work: () => Promise<Answer>): Promise<Answer> {
+  return CancellationScope.nonCancellable(work)
+}
+
+async function answerOnceMoved(run: Run): Promise<Answer> {
+  await condition(() => run.order !== undefined && run.order?.state !== 'created')
+  return answerOfRecord(run)
+}
+
+/** What holds, for those who then read the record. An order that does not exist can only refuse. */
+function answerOfRecord({ order }: Run): Answer {
+  if (order) return { kind: 'state', state: order.state, revision: order.revision }
+  if (order === undefined) return { kind: 'state', state: 'created', revision: 0 }
+  return { kind: 'refused', code: 'order_state', state: 'failed' }
+}

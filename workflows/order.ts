@@ -1,0 +1,64 @@
+import { allHandlersFinished, CancellationScope, condition, continueAsNew, workflowInfo } from '@temporalio/workflow'
+import type { OrderKey } from '../domain/ids.ts'
+import type { OrderProgress } from '../domain/messages.ts'
+import { isResting } from '../domain/order.ts'
+import type { OrderState } from '../domain/order.ts'
+import { closeAtWeChat } from './closing.ts'
+import { fulfil } from './fulfilment.ts'
+import { listen } from './handlers.ts'
+import { awaitPayment, place } from './payment.ts'
+import { adopt, beginRun, startDeliveries } from './run.ts'
+import type { Run } from './run.ts'
+import { bookOrphans, take } from './taking.ts'
+
+/** What an order does by itself in each state; a state without a step is at rest. */
+const steps: Partial<Record<OrderState, (run: Run, order: OrderProgress) => Promise<OrderProgress>>> = {
+  created: place,
+  awaiting_payment: awaitPayment,
+  closing: closeAtWeChat,
+  paid: fulfil,
+}
+
+/**
+ * `payOrder`: one order from placing to its end. The record decides and this run only moves it: every run loads the
+ * record, goes on from the state found there, and may be ended and started again at any line (architecture §4.1).
+ */
+export async function payOrder(key: OrderKey): Promise<string> {
+  const run = beginRun(key)
+  listen(run)
+  // A payment may be on its way: a cancel in Temporal UI asks for a close and stops nothing (handlers.ts).
+  return await CancellationScope.nonCancellable(() => live(run))
+}
+
+async function live(run: Run): Promise<string> {
+  const loaded = await run.does.records.load(run.key)
+  run.policy = loaded.policy
+  if (loaded.order === null) return await bookOrphans(run)
+  let order = adopt(run, loaded.order)
+  await startDeliveries(run, loaded.deliveries)
+  for (;;) {
+    order = await moveToRest(run, order)
+    await condition(allHandlersFinished)
+    // No await between this look and the return: a fact signalled during the last step is still taken.
+    if (run.inbox.isEmpty) return order.state
+  }
+}
+
+async function moveToRest(run: Run, held: OrderProgress): Promise<OrderProgress> {
+  let order = held
+  while (!run.inbox.isEmpty || !isResting(order.state)) {
+    const step = run.inbox.isEmpty ? steps[order.state] : take
+    if (step === undefined) return order
+    order = adopt(run, await step(run, order))
+    await renewHistory(run, order)
+  }
+  return order
+}
+
+/** Thousands of questions asked on one order would outgrow a history. The record knows everything a new run needs. */
+async function renewHistory(run: Run, order: OrderProgress): Promise<void> {
+  if (!workflowInfo().continueAsNewSuggested || order.state === 'created' || isResting(order.state)) return
+  // A handler that waits for its item waits for the body: so the body waits for handlers only while there is none.
+  await condition(() => allHandlersFinished() || !run.inbox.isEmpty)
+  if (run.inbox.isEmpty) await continueAsNew<typeof payOrder>(run.key)
+}

@@ -1,0 +1,101 @@
+import {
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TemporalFailure,
+  workflowInfo,
+} from '@temporalio/workflow'
+import { queueName, queues } from '../domain/messages.ts'
+import type { Queue } from '../domain/messages.ts'
+import type { GatewayActivities } from '../activities/gateway.ts'
+import type { MerchantActivities } from '../activities/merchant.ts'
+import type { RecordActivities } from '../activities/records.ts'
+import type { RunActivities } from '../activities/runs.ts'
+
+/** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const
+
+type Steps<T> = {
+  [Name in keyof T]: T[Name] extends (...given: infer A) => Promise<infer R> ? (...given: A) => Promise<R> : never
+}
+
+/** One proxy per collaborator. Made inside a run, since the queues' prefix is that of the queue the run is on. */
+export function proxies() {
+  const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
+  const on = (queue: Queue) => queueName(queue, prefix)
+  const record_times = { startToCloseTimeout: '5s', retry } as const
+  const local = proxyLocalActivities<RecordActivities>({
+    startToCloseTimeout: '900ms',
+    scheduleToCloseTimeout: '2s',
+    retry: { maximumAttempts: 2, initialInterval: '50ms' },
+  })
+  const regular = proxyActivities<RecordActivities>(record_times)
+  const merchant = proxyActivities<MerchantActivities>({
+    taskQueue: on('merchant'),
+    startToCloseTimeout: '20s',
+    // An answer that is already on its way is waited for: it decides.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    heartbeatTimeout: '10s',
+    retry,
+    summary: 'Tell the merchant (its retries are the schedule)',
+  })
+  return {
+    /** a record step: local when the database is quick, else the same function as a regular activity, for ever */
+    records: localFirst<RecordActivities>(local, regular),
+    /** the same steps where two causes can contest a transition: what history says must not run behind the record */
+    contested: regular as Steps<RecordActivities>,
+    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake other runs' }),
+    place: proxyActivities<GatewayActivities>({ ...gateway(on('gateway')), summary: 'Place the order at WeChat' })
+      .place,
+    ask: proxyActivities<GatewayActivities>({
+      ...gateway(on('gateway')),
+      retry: { maximumAttempts: 1 },
+      summary: 'Ask WeChat now, on request',
+    }).askOnRequest,
+    prove: proxyActivities<GatewayActivities>({ ...gateway(on('gateway')), summary: 'Ask WeChat what holds' })
+      .askUntilAnswered,
+    poll: proxyActivities<GatewayActivities>({
+      ...gateway(on('gateway_poll')),
+      summary: 'Ask WeChat by plan until paid or expired (its retries are the plan)',
+    }).pollPayment,
+    closeForSomebody: proxyActivities<GatewayActivities>({
+      ...gateway(on('gateway')),
+      summary: 'Close at WeChat until a query proves it',
+    }).closeAtWeChat,
+    closeInBackground: proxyActivities<GatewayActivities>({
+      ...gateway(on('gateway_poll')),
+      summary: 'Close at WeChat until a query proves it',
+    }).closeAtWeChat,
+    deliver: merchant.deliver,
+    deliverPaid: merchant.deliverPaid,
+  }
+}
+
+export type Proxies = ReturnType<typeof proxies>
+
+function gateway(taskQueue: string) {
+  // The HTTP call is bounded to 10 s. No schedule-to-close: it would fail a poll as soon as its next delay passed it.
+  return { taskQueue, startToCloseTimeout: '15s', cancellationType: 'TRY_CANCEL', retry } as const
+}
+
+/**
+ * Each step on `local`; where that failed, for whatever reason but a cancellation, the same step on `regular`. Local
+ * retries without end would hold workflow-task slots while the database is away, and unrelated orders would stand still.
+ */
+function localFirst<T extends object>(local: object, regular: object): Steps<T> {
+  type Step = (...given: unknown[]) => Promise<unknown>
+  const steps = (of: object) => of as Record<string, Step>
+  return new Proxy({} as Steps<T>, {
+    get:
+      (_target, name: string) =>
+      async (...given: unknown[]) => {
+        try {
+          return await steps(local)[name]?.(...given)
+        } catch (failure) {
+          // A local activity's own failure or time-out comes as it is, not wrapped in an ActivityFailure.
+          if (!(failure instanceof TemporalFailure) || isCancellation(failure)) throw failure
+          return await steps(regular)[name]?.(...given)
+        }
+      },
+  })
+}

@@ -1,0 +1,78 @@
+import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow'
+import type { OrderKey } from '../domain/ids.ts'
+import type { OrderProgress, Recorded } from '../domain/messages.ts'
+import { policy } from '../domain/policy.ts'
+import type { Policy } from '../domain/policy.ts'
+import { Attributes, showProgress } from './details.ts'
+import { Inbox } from './inbox.ts'
+import type { ItemKind } from './inbox.ts'
+import { proxies } from './proxies.ts'
+import type { Proxies } from './proxies.ts'
+
+/** What one run of an order holds. `order` is what the record last answered: undefined before it was read. */
+export interface Run {
+  key: OrderKey
+  inbox: Inbox
+  does: Proxies
+  attributes: Attributes
+  policy: Policy
+  order: OrderProgress | null | undefined
+}
+
+export function beginRun(key: OrderKey): Run {
+  return { key, inbox: new Inbox(), does: proxies(), attributes: new Attributes(), policy, order: undefined }
+}
+
+/** Takes over what the record answered, and shows it. */
+export function adopt(run: Run, order: OrderProgress): OrderProgress {
+  run.order = order
+  showProgress(order)
+  run.attributes.follow(order)
+  return order
+}
+
+/** The record has answered: its notices get their runs, and the run goes on from what holds now. */
+export async function settle(run: Run, recorded: Recorded): Promise<OrderProgress> {
+  const order = adopt(run, recorded.order)
+  await startDeliveries(run, recorded.deliveries)
+  return order
+}
+
+export async function startDeliveries(run: Run, deliveries: string[]): Promise<void> {
+  if (deliveries.length > 0) await run.does.runs.startDeliveries({ order: run.key, deliveries })
+}
+
+/**
+ * Whether `isDone` came true within `delay_ms`; else a timer of that length has fired. The SDK's own condition with a
+ * time-out does the same with twice the promises, and each keeps its stack: 10 KB for every order that waits.
+ */
+export async function within(delay_ms: number, isDone: () => boolean, summary: string): Promise<boolean> {
+  const timer = new CancellationScope()
+  const clock = { has_fired: false }
+  timer
+    .run(() => sleep(delay_ms, { summary }))
+    .then(
+      () => (clock.has_fired = true),
+      () => undefined, // cancelled below
+    )
+  await condition(() => clock.has_fired || isDone())
+  timer.cancel()
+  return isDone()
+}
+
+/** `work`, or null when one of `kinds` came first and `work` was called off. Without kinds any item does. */
+export async function untilInterrupted<T>(run: Run, work: () => Promise<T>, ...kinds: ItemKind[]): Promise<T | null> {
+  const isInterrupted = () => (kinds.length === 0 ? !run.inbox.isEmpty : run.inbox.has(...kinds))
+  if (isInterrupted()) return null
+  const scope = new CancellationScope()
+  const outcome = scope.run(work)
+  const was_interrupted = await Promise.race([outcome.then(() => false), condition(isInterrupted).then(() => true)])
+  if (!was_interrupted) return await outcome
+  scope.cancel()
+  try {
+    return await outcome
+  } catch (failure) {
+    if (isCancellation(failure)) return null
+    throw failure
+  }
+}

@@ -1,0 +1,143 @@
+import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
+import type { WeChatSays } from '../activities/gateway.ts'
+import type { Answer, Command, Confirmation, OrderProgress, Recorded } from '../domain/messages.ts'
+import { isResting } from '../domain/order.ts'
+import type { Asked, Item } from './inbox.ts'
+import { follow } from './payment.ts'
+import { settle, untilInterrupted } from './run.ts'
+import type { Run } from './run.ts'
+
+/** Takes the oldest item. It leaves the inbox only after the record has answered (architecture §4.3). */
+export async function take(run: Run, order: OrderProgress): Promise<OrderProgress> {
+  const item = run.inbox.first
+  if (item === undefined) return order
+  const held = await taken(run, order, item)
+  run.inbox.done(item)
+  return held
+}
+
+async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderProgress> {
+  switch (item.kind) {
+    case 'payment':
+      return await takePayment(run, order, item)
+    case 'check':
+      return await takeCheck(run, order)
+    case 'close':
+      return await takeClose(run, order, item.asked)
+    case 'refresh':
+      return await takeRefresh(run, order, item.command)
+    case 'confirm':
+      return await takeConfirmation(run, order, item.asked)
+  }
+}
+
+/** Money is never refused: whatever the state, the record step finds its role (domain/payment). */
+async function takePayment(run: Run, order: OrderProgress, item: Item & { kind: 'payment' }): Promise<OrderProgress> {
+  // What has ended can be contested by a person at the same time: history must not run behind the record there.
+  const records = isResting(order.state) ? run.does.contested : run.does.records
+  const recorded = await records.recordPayment({ order: run.key, found: item.found })
+  if (recorded !== 'unproven') return await settle(run, recorded)
+  // It names no evidence that we can read, but may be right: WeChat is asked. Whatever else comes goes before it, and
+  // what is archived and had no effect is handed over again by the sweeper.
+  run.inbox.done(item)
+  const says = await untilInterrupted(run, () => run.does.prove({ order: run.key }))
+  return says === null ? order : await follow(run, order, says)
+}
+
+/** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
+async function takeCheck(run: Run, order: OrderProgress): Promise<OrderProgress> {
+  if (order.state === 'created') return order // it is being placed; the answer to that says more
+  let says: WeChatSays | null
+  try {
+    says = await untilInterrupted(run, () => run.does.ask({ order: run.key }), 'payment', 'close', 'confirm')
+  } catch (failure) {
+    if (!(failure instanceof ActivityFailure)) throw failure
+    log.info('a question on request was not answered', { order: run.key.out_trade_no })
+    return order
+  }
+  return says === null ? order : await follow(run, order, says)
+}
+
+async function takeClose(run: Run, order: OrderProgress, asked: Asked<Command>): Promise<OrderProgress> {
+  if (order.state !== 'created' && order.state !== 'awaiting_payment') {
+    asked.reply = answerToClose(order)
+    return order
+  }
+  const { operation_id, actor, reason } = asked.command
+  const close_reason = actor.kind
+  const recorded = await run.does.records.recordCloseAsked({
+    order: run.key,
+    operation_id,
+    actor,
+    reason,
+    close_reason,
+  })
+  const held = await settle(run, recorded)
+  asked.reply = answerToClose(held)
+  return held
+}
+
+/** Closing, closed and failed orders take no money any more, which is all that a close wants. */
+function answerToClose(order: OrderProgress): Answer {
+  const is_done = order.state === 'closing' || order.state === 'closed' || order.state === 'failed'
+  if (is_done) return stateOf(order)
+  return { kind: 'refused', code: 'order_paid', state: order.state }
+}
+
+/** The same request again gives a new code, and the old one dies; a payment or a close goes before it. */
+async function takeRefresh(run: Run, order: OrderProgress, command: Command): Promise<OrderProgress> {
+  if (order.state !== 'awaiting_payment') return order
+  const placed = await untilInterrupted(run, () => run.does.place({ order: run.key }), 'payment', 'close', 'check')
+  if (placed === null) return order
+  if (placed.kind !== 'placed') return await askWhatHolds(run, order)
+  const { operation_id, actor } = command
+  return await settle(
+    run,
+    await run.does.records.recordRenewed({ order: run.key, code: placed.code, operation_id, actor }),
+  )
+}
+
+/** WeChat would not place it again: paid or closed meanwhile, most likely, and then the next planned question is late. */
+async function askWhatHolds(run: Run, order: OrderProgress): Promise<OrderProgress> {
+  const says = await untilInterrupted(run, () => run.does.prove({ order: run.key }), 'payment', 'close', 'check')
+  return says === null ? order : await follow(run, order, says)
+}
+
+async function takeConfirmation(run: Run, order: OrderProgress, asked: Asked<Confirmation>): Promise<OrderProgress> {
+  const { operation_id, actor, reason, result } = asked.command
+  const event = result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
+  const recorded = await run.does.contested.recordFulfilment({ order: run.key, event, operation_id, actor, reason })
+  const held = await settle(run, recorded)
+  asked.reply = answerToConfirmation(recorded, held, result)
+  return held
+}
+
+function answerToConfirmation(recorded: Recorded, order: OrderProgress, result: 'fulfilled' | 'refused'): Answer {
+  if (recorded.outcome !== 'illegal' || order.fulfilment.result === result) return stateOf(order)
+  const was_decided = order.fulfilment.result === 'fulfilled' || order.fulfilment.result === 'refused'
+  return { kind: 'refused', code: was_decided ? 'already_decided' : 'order_state', state: order.state }
+}
+
+function stateOf(order: OrderProgress): Answer {
+  return { kind: 'state', state: order.state, revision: order.revision }
+}
+
+/** Money for a number that Weft does not know: WeChat is asked, and what it confirms is booked as an orphan. */
+export async function bookOrphans(run: Run): Promise<string> {
+  run.order = null
+  for (;;) {
+    const item = run.inbox.first
+    if (item === undefined) {
+      await condition(allHandlersFinished)
+      if (run.inbox.isEmpty) return 'orphan'
+      continue
+    }
+    if (item.kind === 'payment') {
+      const says = await run.does.prove({ order: run.key })
+      if (says.kind === 'payment')
+        await run.does.contested.recordPayment({ order: run.key, found: { evidence_id: says.evidence_id } })
+      await run.does.contested.recordPayment({ order: run.key, found: item.found })
+    }
+    run.inbox.done(item)
+  }
+}
