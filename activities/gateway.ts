@@ -343,5 +343,6 @@ async function callFailed(
     status: error.status,
     delay_ms: wait_ms,
   })
-  return again(error.message, wait_ms, error.kind === 'refused' ? 'again' : error.kind)
+  const is_kept_here = error.kind === 'refused' || error.kind === 'not_enough'
+  return again(error.message, wait_ms, is_kept_here ? 'again' : error.kind)
 }

@@ -28,7 +28,7 @@ export interface RefundFact {
   refund_status: 'SUCCESS' | 'CLOSED' | 'ABNORMAL' | 'PROCESSING'
   success_time: Time | null
   user_received_account: string | null
-  amount: { total: number; refund: number; payer_total: number; payer_refund: number }
+  amount: { total: number; refund: number; payer_total: number | null; payer_refund: number | null }
 }
 
 /** A fact that money was taken, with all that a booking needs. */

@@ -1,12 +1,13 @@
-/** The calls whose answers are read differently; a refund and its query join with their issue. */
-export type Operation = 'place' | 'query' | 'close' | 'certificates'
+/** The calls, whose answers are read differently and whose limits are counted apart. */
+export type Operation = 'place' | 'query' | 'close' | 'certificates' | 'refund' | 'query_refund' | 'abnormal_refund'
 
 /**
  * What to do next, which is all that a caller may branch on:
  * `again` the same call, same bytes · `slower` the same after `delay_ms` · `not_yet` accepted there, not finished ·
- * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (placing only).
+ * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (placing and refunding only) ·
+ * `not_enough` the merchant's account there cannot pay this refund: the same call once money was added.
  */
-export type FailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused'
+export type FailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused' | 'not_enough'
 
 /** Where a failure came from: for logs and metrics, never for decisions. */
 export type FailureReason =
@@ -72,7 +73,7 @@ export class WechatPayError extends Error {
 
 type Verdict = FailureKind | 'refused_about_number'
 
-/** Codes that mean the same on every call, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.3). */
+/** Codes that mean the same on every call, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.4). */
 const everywhere: Readonly<Record<string, Verdict>> = {
   SIGN_ERROR: 'setup',
   SIGNERROR: 'setup',
@@ -118,18 +119,52 @@ const placing: Readonly<Record<string, Verdict>> = {
   OPENID_MISMATCH: 'refused',
 }
 
+/**
+ * Refusals of a refund (docs/wechat-pay.md §2.4). Whatever is not listed keeps the number and is asked again, since a
+ * second number can refund twice: also RESOURCE_NOT_EXISTS, which WeChat Pay may say of a payment that it just took.
+ */
+const refunding: Readonly<Record<string, Verdict>> = {
+  USER_ACCOUNT_ABNORMAL: 'refused',
+  TRADE_OVERDUE: 'refused',
+  RULE_LIMIT: 'refused',
+  RULELIMIT: 'refused',
+  REFUND_FEE_MISMATCH: 'refused',
+  PARAM_ERROR: 'refused',
+  INVALID_REQUEST: 'refused',
+  NOT_ENOUGH: 'not_enough',
+  NOTENOUGH: 'not_enough',
+  REQUEST_BLOCKED: 'slower',
+}
+
+/** A person typed a card in and waits for what WeChat Pay says of it. Not there: this is not the refund's id. */
+const redirecting: Readonly<Record<string, Verdict>> = {
+  PARAM_ERROR: 'refused',
+  INVALID_REQUEST: 'refused',
+  RULE_LIMIT: 'refused',
+  RULELIMIT: 'refused',
+  USER_ACCOUNT_ABNORMAL: 'refused',
+  RESOURCE_NOT_EXISTS: 'refused',
+  REQUEST_BLOCKED: 'slower',
+}
+
 /** A query or a close is never refused for good: it is asked again, and the age of the question raises attention. */
 const byOperation: Readonly<Record<Operation, Readonly<Record<string, Verdict>>>> = {
   place: placing,
   query: {},
   close: {},
   certificates: {},
+  refund: refunding,
+  query_refund: { REQUEST_BLOCKED: 'slower' },
+  abnormal_refund: redirecting,
 }
 const unlisted: Readonly<Record<Operation, Verdict>> = {
   place: 'refused_about_number',
   query: 'again',
   close: 'again',
   certificates: 'again',
+  refund: 'again',
+  query_refund: 'again',
+  abnormal_refund: 'again',
 }
 
 /** What an answer that is no success means for this operation: by status and code, never by its text. */
@@ -140,7 +175,7 @@ export function classify(
 ): { kind: FailureKind; about_number: boolean; outcome_unknown: boolean } {
   const verdict = verdictOn(operation, status, code)
   if (verdict === 'refused_about_number') return { kind: 'refused', about_number: true, outcome_unknown: false }
-  // A refusal and a set-up fault are definite. A limit is not: 429 does not prove that nothing was done.
+  // A refusal, an empty account and a set-up fault are definite. A limit is not: 429 does not prove that nothing was done.
   const outcome_unknown = verdict === 'again' || verdict === 'slower' || verdict === 'not_yet'
   return { kind: verdict, about_number: false, outcome_unknown }
 }
@@ -178,6 +213,16 @@ export function failureOf(
     delay_ms: verdict.kind === 'slower' ? slowerDelay() : null,
     request_id: answer.request_id,
   })
+}
+
+/** A verified answer that does not answer: never a reason to believe that nothing happened. */
+export function unreadableAnswer(
+  operation: Operation,
+  { status, request_id }: { status: number; request_id: string | null },
+  cause?: unknown,
+): WechatPayError {
+  const failure = { kind: 'again', reason: 'unreadable', outcome_unknown: true } as const
+  return new WechatPayError({ ...failure, operation, status, request_id, cause })
 }
 
 /** 1–5 s, in ms. */

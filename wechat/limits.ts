@@ -12,10 +12,17 @@ export interface Limits {
   state(): { in_flight: number; breaker: 'closed' | 'open' | 'half_open' }
 }
 
+/** calls a second, and how many may come at once after a pause */
+export interface Rate {
+  per_second: number
+  burst: number
+}
+
 export interface LimitSettings {
   now: () => number
-  /** calls a second per operation, and how many may come at once after a pause */
-  rates?: Partial<Record<Operation, { per_second: number; burst: number }>>
+  rates?: Partial<Record<Operation, Rate>>
+  /** of these, so many may be refused */
+  failing?: Partial<Record<Operation, Rate>>
   /** calls under way at once, all operations together */
   slots?: number
   /** failures in a row that open the breaker, and how long it stays open */
@@ -23,26 +30,26 @@ export interface LimitSettings {
 }
 
 /**
- * WeChat Pay publishes limits of few calls (docs/wechat-pay.md §3.3): placing about 500/s, certificates 1000/s. Ours
- * lie below, because several processes share one merchant.
+ * WeChat Pay publishes limits of few calls (docs/wechat-pay.md §3.3). Ours lie below, because several processes share
+ * one merchant; what a refund's bucket lets through in any one second, burst included, stays under the published rate.
  */
-const defaultRates: Readonly<Record<Operation, { per_second: number; burst: number }>> = {
+const defaultRates: Readonly<Record<Operation, Rate>> = {
   place: { per_second: 200, burst: 400 },
   query: { per_second: 200, burst: 400 },
   close: { per_second: 100, burst: 200 },
   certificates: { per_second: 1, burst: 5 },
+  refund: { per_second: 100, burst: 40 },
+  query_refund: { per_second: 200, burst: 80 },
+  abnormal_refund: { per_second: 20, burst: 20 },
 }
+
+/** WeChat Pay takes 150 refunds a second that it accepts, and only 6 that it refuses (docs/wechat-pay.md §2.4). */
+const defaultFailing: Readonly<Partial<Record<Operation, Rate>>> = { refund: { per_second: 4, burst: 2 } }
 
 /** Makes one merchant's limits. `now` is in ms; the breaker keeps the process's own clock. */
 export function createLimits(settings: LimitSettings): Limits {
   const slots = settings.slots ?? 64
-  const rates = { ...defaultRates, ...settings.rates }
-  const buckets: Record<Operation, () => boolean> = {
-    place: tokenBucket(rates.place, settings.now),
-    query: tokenBucket(rates.query, settings.now),
-    close: tokenBucket(rates.close, settings.now),
-    certificates: tokenBucket(rates.certificates, settings.now),
-  }
+  const budgets = createBudgets(settings)
   const { failures, open_ms } = settings.breaker ?? { failures: 10, open_ms: 5_000 }
   const breaker = circuitBreaker(handleWhen(isOutage).orWhenResult(isOutageAnswer), {
     halfOpenAfter: open_ms,
@@ -55,14 +62,21 @@ export function createLimits(settings: LimitSettings): Limits {
       // While one call tries whether the other side is back, the rest is turned away; the library would let it queue.
       if (breaker.state === CircuitState.HalfOpen) throw atLimit(operation, 'breaker')
       if (inFlight >= slots) throw atLimit(operation, 'limit')
-      if (!buckets[operation]()) throw atLimit(operation, 'limit')
+      const budget = budgets[operation]
+      if (!budget.failing.allows() || !budget.calls.allows()) throw atLimit(operation, 'limit')
+      budget.calls.take()
+      budget.failing.begin()
       inFlight += 1
+      let isRefused = false
       try {
-        return await breaker.execute(call)
+        const answer = await breaker.execute(call)
+        isRefused = isRefusal(answer.status)
+        return answer
       } catch (error) {
         throw error instanceof BrokenCircuitError ? atLimit(operation, 'breaker') : error
       } finally {
         inFlight -= 1
+        budget.failing.end(isRefused)
       }
     },
     state() {
@@ -71,6 +85,11 @@ export function createLimits(settings: LimitSettings): Limits {
       return { in_flight: inFlight, breaker: name }
     },
   }
+}
+
+/** An answer that counts as a failing request: definite, and not merely a limit. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 429
 }
 
 /** Only silence and 5xx say that WeChat Pay is away. A refusal, a limit or a probe says that it is there. */
@@ -86,16 +105,90 @@ function atLimit(operation: Operation, reason: Extract<FailureReason, 'limit' | 
   return new WechatPayError({ kind: 'slower', reason, operation, outcome_unknown: false, delay_ms: slowerDelay() })
 }
 
-/** Takes a token when there is one. Refilled by the time that passed; a clock set back refills nothing. */
-function tokenBucket(rate: { per_second: number; burst: number }, now: () => number): () => boolean {
+/** What one operation may still do: calls, and among them calls that are refused. */
+interface Budget {
+  calls: TokenBucket
+  failing: FailureBudget
+}
+
+function createBudgets({ now, ...settings }: LimitSettings): Record<Operation, Budget> {
+  const rates = { ...defaultRates, ...settings.rates }
+  const failing = { ...defaultFailing, ...settings.failing }
+  const budgetOf = (operation: Operation): Budget => {
+    const rate = failing[operation]
+    return {
+      calls: tokenBucket(rates[operation], now),
+      failing: rate ? failureBudget(rate, now) : unlimitedFailures,
+    }
+  }
+  return {
+    place: budgetOf('place'),
+    query: budgetOf('query'),
+    close: budgetOf('close'),
+    certificates: budgetOf('certificates'),
+    refund: budgetOf('refund'),
+    query_refund: budgetOf('query_refund'),
+    abnormal_refund: budgetOf('abnormal_refund'),
+  }
+}
+
+/** Counts the calls that are refused, which is known only when they end. */
+interface FailureBudget {
+  allows(): boolean
+  begin(): void
+  end(isRefused: boolean): void
+}
+
+const unlimitedFailures: FailureBudget = { allows: () => true, begin: () => undefined, end: () => undefined }
+
+/**
+ * While none was refused of late, calls run side by side as they come; should all of those fail, the bucket falls into
+ * debt and nothing goes until that is worked off. Once some were refused, no more are on their way than may still fail.
+ */
+function failureBudget(rate: Rate, now: () => number): FailureBudget {
+  const bucket = tokenBucket(rate, now)
+  let onTheirWay = 0
+  return {
+    allows: () => bucket.isFull() || bucket.allows(onTheirWay + 1),
+    begin() {
+      onTheirWay += 1
+    },
+    end(isRefused) {
+      onTheirWay -= 1
+      if (isRefused) bucket.take()
+    },
+  }
+}
+
+interface TokenBucket {
+  /** whether so many tokens are there; one unless told */
+  allows(count?: number): boolean
+  isFull(): boolean
+  /** takes one, into debt if none is there */
+  take(): void
+}
+
+/** Refilled by the time that passed; a clock set back refills nothing. */
+function tokenBucket(rate: Rate, now: () => number): TokenBucket {
   let tokens = rate.burst
   let filled = now()
-  return () => {
+  const refill = () => {
     const time = now()
     tokens = Math.min(rate.burst, tokens + (Math.max(0, time - filled) / 1000) * rate.per_second)
     filled = time
-    if (tokens < 1) return false
-    tokens -= 1
-    return true
+  }
+  return {
+    allows(count = 1) {
+      refill()
+      return tokens >= count
+    },
+    isFull() {
+      refill()
+      return tokens >= rate.burst
+    },
+    take() {
+      refill()
+      tokens -= 1
+    },
   }
 }

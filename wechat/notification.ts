@@ -131,7 +131,10 @@ function subjectOf(eventType: string, plaintext: string): Inside | 'plaintext' |
   return 'unknown_subject'
 }
 
-/** A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. */
+/**
+ * A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. Asks
+ * for no more than it takes to find the refund and to ask about it, because a notification that is not read comes again.
+ */
 const refund = z.object({
   mchid: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
@@ -140,8 +143,8 @@ const refund = z.object({
   refund_id: z.string().min(1).max(32),
   refund_status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING']),
   success_time: moment.optional(),
-  user_received_account: z.string().max(128).optional(),
-  amount: z.object({ total: fen, refund: fen, payer_total: fen, payer_refund: fen }),
+  user_received_account: z.string().max(256).optional(),
+  amount: z.object({ total: fen, refund: fen, payer_total: fen.optional(), payer_refund: fen.optional() }),
 })
 
 function refundFact(statement: RefundStatement): RefundFact {
@@ -149,7 +152,7 @@ function refundFact(statement: RefundStatement): RefundFact {
   return {
     ...rest,
     success_time: success_time ? beijingTime(Date.parse(success_time)) : null,
-    user_received_account: user_received_account ?? null,
-    amount,
+    user_received_account: user_received_account || null,
+    amount: { ...amount, payer_total: amount.payer_total ?? null, payer_refund: amount.payer_refund ?? null },
   }
 }

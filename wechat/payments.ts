@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
 import type { PaymentFact } from '../domain/fact.ts'
-import { failureOf, WechatPayError } from './errors.ts'
-import type { Operation } from './errors.ts'
-import type { Transport, WechatAnswer } from './transport.ts'
+import { failureOf, unreadableAnswer } from './errors.ts'
+import type { Transport } from './transport.ts'
 import { fen, moment, parsedJson } from './wire.ts'
 
 /** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
@@ -52,7 +51,7 @@ export async function placeNative(
   const answer = await transport.send({ operation: 'place', method: 'POST', ...request }, signal)
   if (answer.status !== 200) throw failureOf('place', answer)
   const read = placed.safeParse(parsedJson(answer.body))
-  if (!read.success) throw unreadable('place', answer, read.error)
+  if (!read.success) throw unreadableAnswer('place', answer, read.error)
   return read.data
 }
 
@@ -82,7 +81,7 @@ export async function queryOrder(
     return { kind: 'not_found', code, raw }
   if (status !== 200) throw failureOf('query', answer)
   const transaction = readTransaction(body)
-  if (transaction === null) throw unreadable('query', answer)
+  if (transaction === null) throw unreadableAnswer('query', answer)
   return { kind: 'found', transaction, raw }
 }
 
@@ -169,11 +168,4 @@ export function paymentFact(transaction: Transaction): PaymentFact {
         : { total: amount.total, currency: amount.currency || 'CNY', payer_total: amount.payer_total ?? null },
     nocash_amount: free.reduce((sum, promotion) => sum + (promotion.amount ?? 0), 0),
   }
-}
-
-/** A verified answer that does not answer: never a reason to believe that nothing happened. */
-function unreadable(operation: Operation, answer: WechatAnswer, cause?: unknown): WechatPayError {
-  const { status, request_id } = answer
-  const failure = { kind: 'again', reason: 'unreadable', outcome_unknown: true } as const
-  return new WechatPayError({ ...failure, operation, status, request_id, cause })
 }

@@ -24,6 +24,8 @@ export interface WechatRequest {
    * Looked at before the key ring.
    */
   own_keys?: (body: Buffer) => (serial: string) => KeyObject | null
+  /** serial or id of the key of WeChat Pay's that fields of the body are encrypted with (wechat/sensitive) */
+  encrypted_for?: string
 }
 
 /** An HTTP answer. With 2xx its signature was verified; any other is unsigned and only advice. */
@@ -187,8 +189,8 @@ function signedRequest(settings: TransportSettings, origin: string, request: Wec
     authorization: authorization(signed, settings.credentials),
   }
   if (body !== '') headers['content-type'] = 'application/json'
-  const publicKeyId = settings.keyring.publicKeyId()
-  if (publicKeyId !== null) headers['wechatpay-serial'] = publicKeyId
+  const serial = request.encrypted_for ?? settings.keyring.publicKeyId()
+  if (serial !== null) headers['wechatpay-serial'] = serial
   return { origin, method, path, headers, body: body === '' ? null : body }
 }
 

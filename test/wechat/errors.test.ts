@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { classify, failureOf, WechatPayError } from '../../wechat/errors.ts'
 import type { FailureKind, Operation } from '../../wechat/errors.ts'
 
-const operations: Operation[] = ['place', 'query', 'close', 'certificates']
+const operations: Operation[] = ['place', 'query', 'close', 'certificates', 'refund', 'query_refund', 'abnormal_refund']
 const kindOf = (operation: Operation, status: number, code: string | null) => classify(operation, status, code).kind
 
 describe('an answer that is no success', () => {
@@ -49,10 +49,50 @@ describe('an answer that is no success', () => {
   it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'TRADE_ERROR', 'ORDER_CLOSED', 'A_CODE_OF_TOMORROW'])(
     '%s refuses no query and no close for good',
     (code) => {
-      for (const operation of ['query', 'close', 'certificates'] as const) {
+      for (const operation of ['query', 'close', 'certificates', 'query_refund'] as const) {
         expect(kindOf(operation, 400, code)).toBe('again')
       }
     },
+  )
+
+  it.each([
+    ['USER_ACCOUNT_ABNORMAL', 403],
+    ['TRADE_OVERDUE', 403],
+    ['RULE_LIMIT', 403],
+    ['RULELIMIT', 403],
+    ['REFUND_FEE_MISMATCH', 403],
+    ['PARAM_ERROR', 400],
+    ['INVALID_REQUEST', 400],
+  ])('%s refuses a refund (status %i)', (code, status) => {
+    expect(classify('refund', status, code)).toEqual({ kind: 'refused', about_number: false, outcome_unknown: false })
+  })
+
+  it.each(['NOT_ENOUGH', 'NOTENOUGH'])('%s leaves a refund for when there is money again: nothing was done', (code) => {
+    const notEnough = { kind: 'not_enough', about_number: false, outcome_unknown: false }
+    expect(classify('refund', 403, code)).toEqual(notEnough)
+  })
+
+  it.each([
+    'RESOURCE_NOT_EXISTS',
+    'ORDERNOTEXIST',
+    'TRADE_ERROR',
+    'ORDER_CLOSED',
+    'ACCOUNT_ERROR',
+    'OUT_TRADE_NO_USED',
+    'A_CODE_OF_TOMORROW',
+  ])('%s keeps a refund’s number and is asked again', (code) => {
+    expect(classify('refund', 404, code)).toEqual({ kind: 'again', about_number: false, outcome_unknown: true })
+  })
+
+  it('slows down what has to do with refunds when requests are blocked', () => {
+    for (const operation of ['refund', 'query_refund', 'abnormal_refund'] as const) {
+      expect(classify(operation, 403, 'REQUEST_BLOCKED')).toMatchObject({ kind: 'slower', outcome_unknown: true })
+    }
+  })
+
+  it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'USER_ACCOUNT_ABNORMAL', 'RESOURCE_NOT_EXISTS'])(
+    '%s refuses the card that an abnormal refund should go to',
+    (code) => expect(kindOf('abnormal_refund', 400, code)).toBe('refused'),
   )
 
   it('leaves the outcome open unless it is a refusal or a set-up fault', () => {

@@ -56,6 +56,86 @@ describe('the tokens of a merchant', () => {
   })
 })
 
+describe('the refunds of a merchant', () => {
+  const settings = { failing: { refund: { per_second: 2, burst: 3 } } }
+  const refund = async (limits: Limits, call: () => Promise<{ status: number }>) =>
+    (await limits.run('refund', call).catch((error: WechatPayError) => ({ status: `${error.kind}:${error.reason}` })))
+      .status
+  const refunds = async (limits: Limits, count: number, call: () => Promise<{ status: number }>) => {
+    const outcomes = []
+    for (let sent = 0; sent < count; sent += 1) outcomes.push(await refund(limits, call))
+    return outcomes
+  }
+
+  it('may be refused at a rate of their own; above it nothing is sent', async () => {
+    const limits = limitsWith(settings)
+    expect(await refunds(limits, 3, answer(403))).toEqual([403, 403, 403])
+    const call = vi.fn(answer(200))
+    expect(await refund(limits, call)).toBe('slower:limit')
+    expect(call).not.toHaveBeenCalled()
+    vi.setSystemTime(Date.now() + 500)
+    expect(await refund(limits, answer(404))).toBe(404)
+    expect(await refund(limits, call)).toBe('slower:limit')
+  })
+
+  it.each([
+    ['accepted', answer(200)],
+    ['limited', answer(429)],
+    ['met by a system error', answer(500)],
+    ['left without an answer', silence],
+  ])('are not refused when they are %s', async (_what, call) => {
+    const limits = limitsWith({ ...settings, breaker: { failures: 100, open_ms: 5_000 } })
+    await refunds(limits, 10, call)
+    expect(await refund(limits, answer(200))).toBe(200)
+  })
+
+  it('go side by side while none is refused, and pay for it when all are', async () => {
+    const limits = limitsWith(settings)
+    expect(await Promise.all(Array.from({ length: 9 }, () => refund(limits, answer(403))))).toEqual(Array(9).fill(403))
+    vi.setSystemTime(Date.now() + 3_499)
+    expect(await refund(limits, answer(200))).toBe('slower:limit')
+    vi.setSystemTime(Date.now() + 1)
+    expect(await refund(limits, answer(200))).toBe(200)
+  })
+
+  it('go no more at once than may still fail, once one was refused', async () => {
+    const limits = limitsWith(settings)
+    await refund(limits, answer(403))
+    const outcomes = await Promise.all(Array.from({ length: 5 }, () => refund(limits, answer(403))))
+    expect(outcomes).toEqual([403, 403, 'slower:limit', 'slower:limit', 'slower:limit'])
+  })
+
+  it('that are refused hold up no other call, and questions about refunds that fail no refund', async () => {
+    const limits = limitsWith(settings)
+    for (let sent = 0; sent < 10; sent += 1) await limits.run('query_refund', answer(404))
+    expect(await refunds(limits, 4, answer(403))).toEqual([403, 403, 403, 'slower:limit'])
+    for (const operation of ['query_refund', 'abnormal_refund', 'place', 'query'] as const) {
+      await expect(limits.run(operation, answer(200))).resolves.toEqual({ status: 200 })
+    }
+  })
+
+  it.each([
+    ['refund', answer(200), 150],
+    ['refund', answer(403), 6],
+    ['query_refund', answer(200), 300],
+    ['abnormal_refund', answer(200), 150],
+  ] as const)('stay, as %s, under what WeChat Pay takes in any second', async (operation, call, published) => {
+    const limits = limitsWith()
+    let sent = 0
+    for (let ms = 0; ms < 1_000; ms += 1) {
+      for (let tries = 0; tries < 2; tries += 1) {
+        await limits.run(operation, call).then(
+          () => (sent += 1),
+          () => undefined,
+        )
+      }
+      vi.setSystemTime(Date.now() + 1)
+    }
+    expect(sent).toBeLessThanOrEqual(published)
+    expect(sent).toBeGreaterThan(published / 10)
+  })
+})
+
 describe('the slots of a merchant', () => {
   it('hold so many calls at once, and are free again when one ends, well or badly', async () => {
     const limits = limitsWith({ slots: 2 })

@@ -227,3 +227,72 @@ describe('a notification of our own making', () => {
     )
   })
 })
+
+describe('a notification of a refund', () => {
+  const refund = {
+    mchid,
+    out_trade_no: 'T20260101000000000001',
+    transaction_id: '4200009999202601010000000001',
+    out_refund_no: 'R20260101|1@weft',
+    refund_id: '50300009999202601010000000001',
+    refund_status: 'SUCCESS',
+    success_time: '2026-01-01T13:00:05+08:00',
+    user_received_account: '支付用户零钱',
+    amount: { total: 100, refund: 60, payer_total: 90, payer_refund: 54 },
+  }
+  const readRefund = (change: object, event_type = 'REFUND.SUCCESS') =>
+    read(notify({ plaintext: { ...refund, ...change }, event_type }))
+
+  it('states what WeChat Pay says of it, in Beijing time', () => {
+    expect(readRefund({})).toMatchObject({
+      verdict: 'verified',
+      subject: 'refund',
+      mchid,
+      fact: { ...refund, success_time: '2026-01-01T13:00:05.000+08:00' },
+    })
+  })
+
+  it('may lack what only a success, an account or a coupon brings', () => {
+    const least = { success_time: undefined, user_received_account: undefined, amount: { total: 100, refund: 60 } }
+    const fact = {
+      success_time: null,
+      user_received_account: null,
+      amount: { total: 100, refund: 60, payer_total: null, payer_refund: null },
+    }
+    expect(readRefund({ ...least, refund_status: 'CLOSED' }, 'REFUND.CLOSED')).toMatchObject({ fact })
+    expect(readRefund({ ...least, user_received_account: '', success_time: '' })).toMatchObject({ fact })
+    expect(readRefund({ ...least, user_received_account: null })).toMatchObject({ fact })
+  })
+
+  it.each([
+    ['PROCESSING', 'REFUND.PROCESSING'],
+    ['ABNORMAL', 'REFUND.ABNORMAL'],
+    ['CLOSED', 'REFUND.CLOSED'],
+  ])('may be of %s too, listed for an event or not', (refund_status, event_type) => {
+    expect(readRefund({ refund_status }, event_type)).toMatchObject({ subject: 'refund', fact: { refund_status } })
+  })
+
+  it('keeps to its own fields, whatever a service provider’s has besides', () => {
+    const read = readRefund({ sp_mchid: '1900000001', sub_mchid: '1900000002', channel: 'ORIGINAL', new_field: [1] })
+    if (read.verdict !== 'verified') throw new Error(read.verdict)
+    expect(Object.keys(read.fact).sort()).toEqual(Object.keys(refund).sort())
+  })
+
+  it('of a service provider’s merchant names no merchant of ours, and is kept', () => {
+    const theirs = { mchid: undefined, sp_mchid: mchid, sub_mchid: '1900000002' }
+    expect(readRefund(theirs)).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
+  })
+
+  it('for another merchant is told apart', () => {
+    expect(readRefund({ mchid: '1900000002' })).toMatchObject({ verdict: 'foreign_mchid', subject: 'refund' })
+  })
+
+  it.each([
+    ['the field of a query', { refund_status: undefined, status: 'SUCCESS' }],
+    ['a status nobody knows', { refund_status: 'FAIL' }],
+    ['no number', { out_refund_no: undefined }],
+    ['an amount in yuan', { amount: { ...refund.amount, refund: 0.6 } }],
+  ])('with %s is kept as undecipherable', (_what, change) => {
+    expect(readRefund(change)).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
+  })
+})

@@ -1,0 +1,195 @@
+import { z } from 'zod'
+import { beijingTime } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import { failureOf, unreadableAnswer } from './errors.ts'
+import type { Operation } from './errors.ts'
+import type { RawExchange } from './payments.ts'
+import type { Transport, WechatAnswer } from './transport.ts'
+import { fen, moment, parsedJson } from './wire.ts'
+
+/** Where a refund is asked for, and below which it is asked about (docs/wechat-pay.md §2.4). */
+export const refundPath = '/v3/refund/domestic/refunds'
+
+export interface RefundRequest {
+  transaction_id: string
+  out_refund_no: string
+  /** shown to the payer */
+  reason: string | null
+  /** always sent: without one WeChat Pay may notify in the form of its old API */
+  notify_url: string
+  /** fen; `total` is the order's own */
+  amount: { refund: number; total: number; currency: string }
+}
+
+/** The exact bytes that ask for a refund; made once and frozen, as `placeBody` and for the same reasons. */
+export function refundBody(request: RefundRequest): string {
+  const { refund, total, currency } = request.amount
+  return JSON.stringify({
+    transaction_id: request.transaction_id,
+    out_refund_no: request.out_refund_no,
+    ...(request.reason ? { reason: request.reason } : {}),
+    notify_url: request.notify_url,
+    amount: { refund, total, currency },
+  })
+}
+
+/** What WeChat Pay says of a refund, in the answers to all three calls. Amounts in fen. */
+export interface RefundState {
+  refund_id: string
+  out_refund_no: string
+  transaction_id: string
+  out_trade_no: string
+  channel: string | null
+  user_received_account: string | null
+  success_time: Time | null
+  create_time: Time
+  /** accepted is PROCESSING; only SUCCESS means that money went back */
+  status: 'SUCCESS' | 'CLOSED' | 'PROCESSING' | 'ABNORMAL'
+  amount: {
+    total: number
+    refund: number
+    payer_total: number | null
+    payer_refund: number | null
+    settlement_refund: number | null
+    settlement_total: number | null
+    discount_refund: number | null
+    currency: string
+  }
+  /** the money is the merchant's again, and not the payer's, whatever the status says */
+  returned_to_merchant: boolean
+}
+
+export type RefundAnswer = { refund: RefundState; raw: RawExchange }
+
+/**
+ * Asks for a frozen refund, or asks again: the same number with the same parameters is the same refund. An answer means
+ * that it was accepted, not that it was made. Throws WechatPayError; `refused` and `not_enough` say that this request
+ * was not accepted, unless `outcome_unknown`.
+ */
+export async function createRefund(
+  transport: Transport,
+  frozen: { path: string; body: string },
+  signal?: AbortSignal,
+): Promise<RefundAnswer> {
+  const answer = await transport.send({ operation: 'refund', method: 'POST', ...frozen }, signal)
+  const { out_refund_no } = JSON.parse(frozen.body) as { out_refund_no: string }
+  return refundIn('refund', answer, out_refund_no)
+}
+
+export type RefundQueryResult =
+  | ({ kind: 'found' } & RefundAnswer)
+  /** WeChat Pay has no refund of this number, or not yet; unsigned, as all its errors are */
+  | { kind: 'not_found'; code: string; raw: RawExchange }
+
+/** Asks what WeChat Pay knows of a refund. May be repeated at will. Throws WechatPayError. */
+export async function queryRefund(
+  transport: Transport,
+  refund: { out_refund_no: string },
+  signal?: AbortSignal,
+): Promise<RefundQueryResult> {
+  const path = `${refundPath}/${encodeURIComponent(refund.out_refund_no)}`
+  const answer = await transport.send({ operation: 'query_refund', method: 'GET', path }, signal)
+  const { status, code } = answer
+  if (status === 404 && code === 'RESOURCE_NOT_EXISTS') return { kind: 'not_found', code, raw: exchangeOf(answer) }
+  return { kind: 'found', ...refundIn('query_refund', answer, refund.out_refund_no) }
+}
+
+export interface AbnormalRequest {
+  out_refund_no: string
+  type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
+  /** the three are for the payer's card only */
+  bank_type: string | null
+  /** encrypted, base64 (wechat/sensitive) */
+  bank_account: string | null
+  /** encrypted, base64 */
+  real_name: string | null
+}
+
+/**
+ * Says where the money of an ABNORMAL refund shall go instead. `serial` names the key that the sensitive fields were
+ * encrypted with. Throws WechatPayError, `refused` too.
+ */
+export async function applyAbnormalRefund(
+  transport: Transport,
+  refund_id: string,
+  request: AbnormalRequest,
+  serial: string,
+  signal?: AbortSignal,
+): Promise<RefundAnswer> {
+  const { out_refund_no, type, bank_type, bank_account, real_name } = request
+  const body = JSON.stringify({
+    out_refund_no,
+    type,
+    ...(bank_type ? { bank_type } : {}),
+    ...(bank_account ? { bank_account } : {}),
+    ...(real_name ? { real_name } : {}),
+  })
+  const path = `${refundPath}/${encodeURIComponent(refund_id)}/apply-abnormal-refund`
+  const call = { operation: 'abnormal_refund', method: 'POST', path, body, encrypted_for: serial } as const
+  return refundIn('abnormal_refund', await transport.send(call, signal), out_refund_no)
+}
+
+/** The refund that an answer brings. One about another refund is as good as none. */
+function refundIn(operation: Operation, answer: WechatAnswer, out_refund_no: string): RefundAnswer {
+  if (answer.status !== 200) throw failureOf(operation, answer)
+  const refund = readRefund(answer.body)
+  if (refund?.out_refund_no !== out_refund_no) throw unreadableAnswer(operation, answer)
+  return { refund, raw: exchangeOf(answer) }
+}
+
+function exchangeOf({ status, headers, body }: WechatAnswer): RawExchange {
+  return { status, headers, body }
+}
+
+/** The refund object of docs/wechat-pay.md §2.4. It may grow at any time. */
+const refund = z.object({
+  refund_id: z.string().min(1).max(32),
+  out_refund_no: z.string().min(1).max(64),
+  transaction_id: z.string().min(1).max(32),
+  out_trade_no: z.string().min(1).max(32),
+  channel: z.string().max(64).optional(),
+  user_received_account: z.string().max(256).optional(),
+  success_time: moment.optional(),
+  create_time: moment.refine((text) => text !== ''),
+  status: z.enum(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
+  amount: z.object({
+    total: fen,
+    refund: fen,
+    payer_total: fen.optional(),
+    payer_refund: fen.optional(),
+    settlement_refund: fen.optional(),
+    settlement_total: fen.optional(),
+    discount_refund: fen.optional(),
+    currency: z.string().max(16).optional(),
+  }),
+})
+
+/** Reads a refund as WeChat Pay writes it, also from stored evidence; null when it is none. A missing currency is CNY. */
+export function readRefund(text: string): RefundState | null {
+  const read = refund.safeParse(parsedJson(text))
+  if (!read.success) return null
+  const { channel, user_received_account, success_time, create_time, amount, ...rest } = read.data
+  return {
+    ...rest,
+    channel: channel || null,
+    user_received_account: user_received_account || null,
+    success_time: success_time ? beijingTime(Date.parse(success_time)) : null,
+    create_time: beijingTime(Date.parse(create_time)),
+    amount: {
+      total: amount.total,
+      refund: amount.refund,
+      payer_total: amount.payer_total ?? null,
+      payer_refund: amount.payer_refund ?? null,
+      settlement_refund: amount.settlement_refund ?? null,
+      settlement_total: amount.settlement_total ?? null,
+      discount_refund: amount.discount_refund ?? null,
+      currency: amount.currency || 'CNY',
+    },
+    returned_to_merchant: isMerchantsAccount(user_received_account ?? ''),
+  }
+}
+
+/** Both names begin so. 企业支付商户, though, is a payer: an enterprise that paid from an account of its own. */
+function isMerchantsAccount(account: string): boolean {
+  return /^\s*(商户基本账户|商户结算银行账户)/.test(account)
+}
