@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import type { Context } from 'koa'
 import getRawBody from 'raw-body'
-import type { Control } from './control.ts'
+import type { Control, FinishRefundRequest } from './control.ts'
 import type { Gateway, WireAnswer } from './gateway.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Phone } from './phone.ts'
@@ -99,6 +99,18 @@ function addControl(router: Router, control: Control): void {
   router.post('/control/pay', async (ctx) => {
     ctx.body = control.pay(await readJson(ctx))
   })
+  router.post('/control/refunds', async (ctx) => {
+    ctx.body = control.refundOutside(await readJson(ctx))
+  })
+  router.post('/control/refunds/:refund_id', async (ctx) => {
+    const end: object = await readJson(ctx)
+    ctx.body = control.finishRefund({ ...(end as FinishRefundRequest), refund_id: ctx.params['refund_id'] ?? '' })
+  })
+  router.post('/control/refunds/:mchid/:out_refund_no', async (ctx) => {
+    const { mchid = '', out_refund_no = '' } = ctx.params
+    const end: object = await readJson(ctx)
+    ctx.body = control.finishRefund({ ...(end as FinishRefundRequest), mchid, out_refund_no })
+  })
   router.post('/control/faults', async (ctx) => {
     ctx.body = control.addFault(await readJson(ctx))
   })
@@ -113,6 +125,9 @@ function addControl(router: Router, control: Control): void {
   })
   router.post('/control/notifications', async (ctx) => {
     ctx.body = await control.notify(await readJson(ctx))
+  })
+  router.post('/control/notifications/refund', async (ctx) => {
+    ctx.body = await control.notifyRefund(await readJson(ctx))
   })
   router.post('/control/notifications/:id/resend', async (ctx) => {
     ctx.body = await control.resend(ctx.params['id'] ?? '')

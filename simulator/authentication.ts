@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Authorization } from '../wechat/signing.ts'
 import { parseAuthorization, requestMessage, verify } from '../wechat/signing.ts'
-import type { Book, Merchant } from './book.ts'
+import type { Book } from './book.ts'
 import type { Keys } from './keys.ts'
+import type { Merchant } from './records.ts'
 import { Refusal } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
 
@@ -34,7 +35,14 @@ export interface Call {
 }
 
 export const isOrderPath = (path: string): boolean => path.startsWith('/v3/pay/transactions/')
-const wantsHeaders = (path: string): boolean => path.startsWith('/v3/certificates') || path.startsWith('/v3/refund/')
+const isRefundPath = (path: string): boolean => path.startsWith('/v3/refund/')
+const wantsHeaders = (path: string): boolean => path.startsWith('/v3/certificates') || isRefundPath(path)
+
+/** How a merchant nobody knows is told: not alike on orders and refunds (docs/wechat-pay.md §2.4), else by signature. */
+function unknownMerchantStatus(path: string): number | null {
+  if (isOrderPath(path)) return 400
+  return isRefundPath(path) ? 404 : null
+}
 
 /** The one check that comes even before authentication, on the paths that have it. Throws Refusal. */
 export function assertHeaders(call: Pick<Call, 'path' | 'headers'>): void {
@@ -90,8 +98,9 @@ export class Authentication {
   #find(authorization: Authorization, call: Call): Merchant {
     const merchant = this.#book.merchants.get(authorization.mchid)
     if (merchant === undefined) {
-      if (isOrderPath(call.path) && this.#settings.unknown_merchant === 'MCH_NOT_EXISTS') {
-        throw new Refusal('MCH_NOT_EXISTS')
+      const status = unknownMerchantStatus(call.path)
+      if (status !== null && this.#settings.unknown_merchant === 'MCH_NOT_EXISTS') {
+        throw new Refusal('MCH_NOT_EXISTS', { status })
       }
       throw unauthorized(messages.unknown_serial)
     }

@@ -1,142 +1,10 @@
+import type { Merchant, Notification, Order, Payment, PlatformCertificate } from './records.ts'
+import { upgraded } from './records.ts'
+import type { Refund } from './refund.ts'
 import type { Entry, Storage } from './storage.ts'
 
-/** Times in the book are Unix milliseconds, amounts integer fen. */
-export interface Merchant {
-  mchid: string
-  name: string
-  appids: string[]
-  /** the merchant's API certificate: 40 hex digits and the PEM of its public key; null before it applied for one */
-  serial_no: string | null
-  public_key: string | null
-  certificate_state: 'valid' | 'expired' | 'revoked'
-  /** serials of certificates this one took the place of */
-  replaced_serials: string[]
-  /** null before it was set in the console: nothing can be encrypted, so no notification is sent */
-  apiv3_key: string | null
-  key_mode: 'public_key' | 'certificate' | 'both'
-  /** in mode `both`, the share of notifications signed with the public key rather than a certificate */
-  public_key_share: number
-  /** WeChat Pay's key for this merchant, the newest last; more than one only after a rotation */
-  wechat_keys: WeChatKey[]
-  /** after a rotation, the share of messages signed with the newest key */
-  newest_share: number
-}
-
-export interface WeChatKey {
-  /** `PUB_KEY_ID_` and digits */
-  id: string
-  public_key: string
-  private_key: string
-}
-
-export interface PlatformCertificate {
-  serial_no: string
-  certificate: string
-  private_key: string
-  effective_time: number
-  expire_time: number
-  /** of the messages signed by certificate, the share that is signed with this one once it is the newest */
-  share: number
-  /** no longer listed nor used */
-  retired: boolean
-}
-
-export type TradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'
-
-/** A payment that waits for a close call to race with. */
-export interface ArmedPayment {
-  story: 'pay_while_closing' | 'pay_after_close_sent'
-  transaction_id: string
-  openid: string
-  nocash_amount: number
-}
-
-export interface Order {
-  mchid: string
-  out_trade_no: string
-  appid: string
-  description: string
-  attach: string | null
-  notify_url: string
-  total: number
-  currency: string
-  device_id: string | null
-  /** the parameters of the first call in one spelling: what a re-entry must equal */
-  parameters: string
-  create_time: number
-  /** the last moment it can be paid, after WeChat Pay's cutting */
-  time_expire: number
-  code_url: string
-  code_time: number
-  /** codes that a re-entry replaced */
-  dead_codes: string[]
-  trade_state: TradeState
-  transaction_id: string | null
-  close_time: number | null
-  armed: ArmedPayment | null
-}
-
-export interface Payment {
-  transaction_id: string
-  mchid: string
-  out_trade_no: string
-  openid: string
-  total: number
-  currency: string
-  /** part of the total that a coupon of the merchant's own covered */
-  nocash_amount: number
-  bank_type: string
-  success_time: number
-}
-
-/** How one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
-export type SignedWith = 'real' | 'probe' | 'other'
-
-export interface Attempt {
-  time: number
-  serial_no: string
-  signed_with: SignedWith
-  /** HTTP status, or null with `error` saying why none came */
-  status: number | null
-  error: string | null
-  /** the answer's first 1,024 characters */
-  answer: string | null
-  duration_ms: number
-}
-
-export interface Notification {
-  id: string
-  mchid: string
-  event_type: string
-  out_trade_no: string | null
-  transaction_id: string | null
-  url: string
-  /** the bytes of every delivery */
-  body: string
-  create_time: number
-  /**
-   * `lost`: never sent, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an address;
-   * `given_up`: no acceptable answer to the last delivery of the table.
-   */
-  state: 'waiting' | 'delivered' | 'given_up' | 'lost' | 'undeliverable'
-  next_time: number | null
-  /** deliveries of the table already made; sending by hand does not count */
-  tries: number
-  max_tries: number
-  attempts: Attempt[]
-  /** how it departs from what WeChat Pay does */
-  difference: {
-    /** sent so many times at once, the latest signed first */
-    copies?: number | undefined
-    sign_with?: SignedWith | undefined
-    serial_no?: string | undefined
-    timestamp_offset_s?: number | undefined
-    /** headers to replace, or to leave out with null */
-    headers?: Record<string, string | null> | undefined
-  }
-}
-
 const orderKey = (mchid: string, out_trade_no: string): string => `${mchid}/${out_trade_no}`
+const refundKey = (mchid: string, out_refund_no: string): string => `${mchid}/${out_refund_no}`
 
 /**
  * All that this WeChat Pay knows. Reads are from memory; every change is kept by `keep…`, which also writes it down.
@@ -147,9 +15,13 @@ export class Book {
   readonly certificates = new Map<string, PlatformCertificate>()
   readonly orders = new Map<string, Order>()
   readonly payments = new Map<string, Payment>()
+  /** by refund_id */
+  readonly refunds = new Map<string, Refund>()
   readonly notifications = new Map<string, Notification>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
+  readonly #refundNumbers = new Map<string, string>()
+  readonly #refundsOf = new Map<string, Refund[]>()
   readonly #notificationsOf = new Map<string, Notification[]>()
   readonly #storage: Storage
   readonly #limits: { order_life_ms: number; max_orders: number }
@@ -157,7 +29,7 @@ export class Book {
   constructor(storage: Storage, entries: Entry[], limits: { order_life_ms: number; max_orders: number }) {
     this.#storage = storage
     this.#limits = limits
-    for (const entry of entries) this.#remember(entry)
+    for (const entry of entries) this.#remember(upgraded(entry))
   }
 
   keepMerchant(merchant: Merchant): void {
@@ -175,6 +47,17 @@ export class Book {
 
   keepPayment(payment: Payment): void {
     this.#keep({ kind: 'payment', key: payment.transaction_id, record: payment })
+  }
+
+  keepRefund(refund: Refund): void {
+    this.#keep({ kind: 'refund', key: refund.refund_id, record: refund })
+  }
+
+  /** Adds `by` fen (less than zero takes) to what the merchant can refund from; one that never runs short stays so. */
+  changeBalance(mchid: string, by: number): void {
+    const merchant = this.merchants.get(mchid)
+    if (merchant === undefined || merchant.balance === null || by === 0) return
+    this.keepMerchant({ ...merchant, balance: merchant.balance + by })
   }
 
   keepNotification(notification: Notification): void {
@@ -208,6 +91,19 @@ export class Book {
     return this.#paymentsOf.get(orderKey(mchid, out_trade_no)) ?? []
   }
 
+  findRefund(mchid: string, out_refund_no: string): Refund | null {
+    return this.refunds.get(this.#refundNumbers.get(refundKey(mchid, out_refund_no)) ?? '') ?? null
+  }
+
+  /** All refunds of an order, the oldest first, whichever of its payments they are of. */
+  refundsOf(mchid: string, out_trade_no: string): Refund[] {
+    return this.#refundsOf.get(orderKey(mchid, out_trade_no)) ?? []
+  }
+
+  refundsOfPayment({ mchid, out_trade_no, transaction_id }: Payment): Refund[] {
+    return this.refundsOf(mchid, out_trade_no).filter((refund) => refund.transaction_id === transaction_id)
+  }
+
   notificationsOf(mchid: string, out_trade_no: string): Notification[] {
     return this.#notificationsOf.get(orderKey(mchid, out_trade_no)) ?? []
   }
@@ -234,6 +130,12 @@ export class Book {
       this.payments.set(key, payment)
       replaceIn(this.#paymentsOf, payment, 'transaction_id')
     }
+    if (kind === 'refund') {
+      const refund = record as Refund
+      this.refunds.set(key, refund)
+      this.#refundNumbers.set(refundKey(refund.mchid, refund.out_refund_no), key)
+      replaceIn(this.#refundsOf, refund, 'refund_id')
+    }
     if (kind === 'notification') {
       const notification = record as Notification
       this.notifications.set(key, notification)
@@ -246,13 +148,19 @@ export class Book {
       const gone = [
         { kind: 'order', key },
         ...(this.#paymentsOf.get(key) ?? []).map((payment) => ({ kind: 'payment', key: payment.transaction_id })),
+        ...(this.#refundsOf.get(key) ?? []).map(({ refund_id }) => ({ kind: 'refund', key: refund_id })),
         ...(this.#notificationsOf.get(key) ?? []).map(({ id }) => ({ kind: 'notification', key: id })),
       ]
       for (const entry of gone) this.#storage.append({ ...entry, record: null })
       for (const payment of this.#paymentsOf.get(key) ?? []) this.payments.delete(payment.transaction_id)
+      for (const { mchid, out_refund_no, refund_id } of this.#refundsOf.get(key) ?? []) {
+        this.refunds.delete(refund_id)
+        this.#refundNumbers.delete(refundKey(mchid, out_refund_no))
+      }
       for (const { id } of this.#notificationsOf.get(key) ?? []) this.notifications.delete(id)
       for (const code of [...order.dead_codes, order.code_url]) this.#codes.delete(code)
       this.#paymentsOf.delete(key)
+      this.#refundsOf.delete(key)
       this.#notificationsOf.delete(key)
       this.orders.delete(key)
       return

@@ -5,6 +5,7 @@ export interface SeenCall {
   operation: string
   mchid: string
   out_trade_no: string | null
+  out_refund_no: string | null
   /** SHA-256 of the body, hex: whether a repeat really was the same bytes */
   body_sha256: string
   /** null when it was left unanswered */

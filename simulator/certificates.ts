@@ -1,9 +1,9 @@
 import { wechatTime } from '../domain/calendar.ts'
 import { encryptText } from '../wechat/cipher.ts'
-import type { Merchant } from './book.ts'
 import type { Keys } from './keys.ts'
 import type { Outcome } from './payments.ts'
 import { randomLetters } from './random.ts'
+import type { Merchant } from './records.ts'
 import { Refusal } from './refusal.ts'
 import { ruleRefusal } from './requests.ts'
 

@@ -1,18 +1,23 @@
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
-import type { Book, Merchant } from './book.ts'
+import type { Book } from './book.ts'
 import type { Calls } from './calls.ts'
+import type { Clearing } from './clearing.ts'
+import type { Console, FinishRefundRequest, NotifyRefundRequest, OutsideRefundRequest } from './console.ts'
+import { finishRefundRequest, notifyRefundRequest, outsideRefundRequest } from './console.ts'
 import type { Fault, FaultRequest, Faults } from './faults.ts'
 import { faultRequest } from './faults.ts'
 import type { Keys } from './keys.ts'
 import type { Notifier } from './notifier.ts'
 import type { PayAnswer, Payer, PayRequest } from './payer.ts'
 import { payRequest } from './payer.ts'
+import type { Merchant } from './records.ts'
 import { ControlError } from './refusal.ts'
-import type { BookView, NotificationView } from './view.ts'
-import { notificationView, orderView, paymentView } from './view.ts'
+import type { BookView, NotificationView, RefundView } from './view.ts'
+import { notificationView, orderView, paymentView, refundView } from './view.ts'
 
-export type { BookView, FaultRequest, NotificationView, PayAnswer, PayRequest }
+export type { BookView, FaultRequest, NotificationView, PayAnswer, PayRequest, RefundView }
+export type { FinishRefundRequest, NotifyRefundRequest, OutsideRefundRequest }
 
 /** `POST /control/merchants`. The same number again updates what is given and keeps the rest. */
 export const merchantRequest = z.strictObject({
@@ -29,6 +34,12 @@ export const merchantRequest = z.strictObject({
   key_mode: z.enum(['public_key', 'certificate', 'both']).optional(),
   /** in mode `both`, the share of notifications signed with the public key */
   public_key_share: z.number().min(0).max(1).optional(),
+  /** fen to refund from: payments settle into it, refunds take from it; null never runs short */
+  balance: z.int().nonnegative().nullable().optional(),
+  /** `held`: refunds end only when told */
+  refund_completion: z.enum(['automatic', 'held']).optional(),
+  /** where refunds made in the console are notified to; null: nowhere */
+  refund_notify_url: z.string().nullable().optional(),
 })
 
 export type MerchantRequest = z.input<typeof merchantRequest>
@@ -38,6 +49,7 @@ export interface MerchantAnswer {
   mchid: string
   name: string
   key_mode: Merchant['key_mode']
+  balance: number | null
   wechatpay_public_key_id: string
   wechatpay_public_key: string
   /** listed platform certificates, the newest last; empty in mode `public_key` */
@@ -95,6 +107,8 @@ interface Tools {
   faults: Faults
   notifier: Notifier
   payer: Payer
+  clearing: Clearing
+  console: Console
   calls: Calls
   now: () => number
 }
@@ -108,7 +122,7 @@ export class Control {
   }
 
   async register(request: MerchantRequest): Promise<MerchantAnswer> {
-    const { book, keys } = this.#tools
+    const { book, keys, clearing } = this.#tools
     const given = checked(merchantRequest, request)
     const made = book.merchants.has(given.mchid) ? [] : [await keys.makeWeChatKey(given.mchid)]
     const before = book.merchants.get(given.mchid) // looked up after the wait: two may register the same number at once
@@ -128,13 +142,50 @@ export class Control {
       public_key_share: given.public_key_share ?? before?.public_key_share ?? 0.5,
       wechat_keys,
       newest_share: before?.newest_share ?? 1,
+      balance: given.balance === undefined ? (before?.balance ?? null) : given.balance,
+      refund_completion: before?.refund_completion ?? 'automatic',
+      refund_notify_url:
+        given.refund_notify_url === undefined ? (before?.refund_notify_url ?? null) : given.refund_notify_url,
     }
     book.keepMerchant(merchant)
-    return this.#console(merchant)
+    if (given.refund_completion !== undefined) clearing.setCompletion(merchant, given.refund_completion)
+    return this.#keysOf(merchant)
   }
 
   pay(request: PayRequest): PayAnswer {
     return this.#tools.payer.pay(checked(payRequest, request))
+  }
+
+  /** Ends a refund, or sends an abnormal one on to SUCCESS. */
+  finishRefund(request: FinishRefundRequest): RefundView {
+    return refundView(this.#tools.console.finishRefund(checked(finishRefundRequest, request)))
+  }
+
+  /** A refund made in the merchant console, under a number of the console's. */
+  refundOutside(request: OutsideRefundRequest): RefundView {
+    const given = checked(outsideRefundRequest, request)
+    return refundView(this.#tools.console.refundOutside(this.#merchant(given.mchid), given))
+  }
+
+  /** What the merchant can refund from, fen; null never runs short. */
+  setBalance(request: { mchid: string; balance: number | null }): void {
+    const balance = checked(merchantRequest.shape.balance.unwrap(), request.balance)
+    this.#tools.book.keepMerchant({ ...this.#merchant(request.mchid), balance })
+  }
+
+  /** From now on refunds of this merchant stay PROCESSING until they are finished by hand, those under way too. */
+  holdRefunds({ mchid }: { mchid: string }): void {
+    this.#tools.clearing.setCompletion(this.#merchant(mchid), 'held')
+  }
+
+  /** Refunds of this merchant end by themselves again; those held begin their time anew. */
+  releaseRefunds({ mchid }: { mchid: string }): void {
+    this.#tools.clearing.setCompletion(this.#merchant(mchid), 'automatic')
+  }
+
+  /** Sends one more notification of a refund, of any status, and answers when the receiver has. */
+  async notifyRefund(request: NotifyRefundRequest): Promise<NotificationView> {
+    return this.#notification(await this.#tools.console.notifyRefund(checked(notifyRefundRequest, request)))
   }
 
   addFault(request: FaultRequest): Fault {
@@ -158,7 +209,9 @@ export class Control {
     const named = (field: string): string | null => (typeof resource[field] === 'string' ? resource[field] : null)
     const out_trade_no = named('out_trade_no')
     const order = out_trade_no === null ? null : book.findOrder(merchant.mchid, out_trade_no, now())
-    const url = given.url ?? order?.notify_url
+    const out_refund_no = named('out_refund_no')
+    const refund = out_refund_no === null ? null : book.findRefund(merchant.mchid, out_refund_no)
+    const url = given.url ?? refund?.notify_url ?? order?.notify_url
     if (url === undefined) throw new ControlError(400, 'URL_MISSING', 'no order tells where to send it: give a url')
     if (given.id !== undefined && book.notifications.has(given.id)) {
       throw new ControlError(409, 'ID_USED', 'this id was sent already: send it again by /resend')
@@ -170,6 +223,7 @@ export class Control {
       plaintext,
       out_trade_no,
       transaction_id: named('transaction_id'),
+      out_refund_no,
       url,
     }
     const { sign_with, serial_no, timestamp_offset_s, headers } = given
@@ -217,6 +271,10 @@ export class Control {
       out_trade_no === null
         ? [...book.payments.values()].filter((payment) => payment.mchid === mchid)
         : book.paymentsOf(mchid, out_trade_no)
+    const refunds =
+      out_trade_no === null
+        ? [...book.refunds.values()].filter((refund) => refund.mchid === mchid)
+        : book.refundsOf(mchid, out_trade_no)
     const notifications =
       out_trade_no === null
         ? [...book.notifications.values()].filter((notification) => notification.mchid === mchid)
@@ -224,7 +282,8 @@ export class Control {
     return {
       orders: orders.map(orderView),
       payments: payments.map(paymentView),
-      refunds: [],
+      refunds: refunds.map(refundView),
+      balance: book.merchants.get(mchid)?.balance ?? null,
       notifications: notifications.map(notificationView),
       calls: calls.list(mchid, out_trade_no),
     }
@@ -242,13 +301,14 @@ export class Control {
     return notificationView(notification)
   }
 
-  async #console(merchant: Merchant): Promise<MerchantAnswer> {
+  async #keysOf(merchant: Merchant): Promise<MerchantAnswer> {
     const newest = merchant.wechat_keys.at(-1)
     const certificates = merchant.key_mode === 'public_key' ? [] : await this.#tools.keys.certificates()
     return {
       mchid: merchant.mchid,
       name: merchant.name,
       key_mode: merchant.key_mode,
+      balance: merchant.balance,
       wechatpay_public_key_id: newest?.id ?? '',
       wechatpay_public_key: newest?.public_key ?? '',
       certificates: certificates.map(({ serial_no, certificate }) => ({ serial_no, certificate })),

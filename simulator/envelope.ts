@@ -1,7 +1,7 @@
 import { wechatTime } from '../domain/calendar.ts'
 import { encryptText } from '../wechat/cipher.ts'
-import type { Merchant } from './book.ts'
 import { randomLetters } from './random.ts'
+import type { Merchant } from './records.ts'
 
 const summaries: Record<string, string> = {
   'TRANSACTION.SUCCESS': '支付成功',
@@ -18,12 +18,18 @@ export interface News {
   plaintext: string
   out_trade_no: string | null
   transaction_id: string | null
+  out_refund_no: string | null
   url: string
+}
+
+/** What the resource of such a notification is. */
+export function originalType(event_type: string): 'refund' | 'transaction' {
+  return event_type.startsWith('REFUND.') ? 'refund' : 'transaction'
 }
 
 /** The body of every delivery of one notification (docs/wechat-pay.md §4.2), encrypted with the APIv3 key. */
 export function envelope(head: { id: string; create_time: number }, news: News, key: string): string {
-  const original_type = news.event_type.startsWith('REFUND.') ? 'refund' : 'transaction'
+  const original_type = originalType(news.event_type)
   const { ciphertext, nonce } = encryptText(news.plaintext, randomLetters(12), original_type, key)
   return JSON.stringify({
     id: head.id,

@@ -23,6 +23,17 @@ const callFaults = [
 
 const queryFaults = [...callFaults, /** the query does not see the payment yet */ 'lagging'] as const
 
+const refundQueryFaults = [
+  ...callFaults,
+  /** the query does not find the refund; with `delay_ms` only while the refund is younger */
+  'lagging',
+  /** the query sees the refund as it was accepted, however it stands by now */
+  'stale',
+] as const
+
+/** How a refund ends by itself in place of SUCCESS; `RETURNED` is SUCCESS to the merchant's own account. */
+const refundEndFaults = ['ABNORMAL', 'CLOSED', 'RETURNED'] as const
+
 const notifyFaults = [
   /** the notification is never sent */
   'lose',
@@ -36,8 +47,34 @@ const notifyFaults = [
   'probe',
 ] as const
 
-export type CallFault = (typeof queryFaults)[number]
+export type CallFault = (typeof refundQueryFaults)[number]
 export type NotifyFault = (typeof notifyFaults)[number]
+export type RefundEndFault = (typeof refundEndFaults)[number]
+
+/** What may go wrong with each operation. */
+const faultsOf = {
+  place: callFaults,
+  query: queryFaults,
+  close: callFaults,
+  refund: callFaults,
+  query_refund: refundQueryFaults,
+  abnormal_refund: callFaults,
+  certificates: callFaults,
+  end_refund: refundEndFaults,
+  notify: notifyFaults,
+} as const satisfies Record<string, readonly string[]>
+
+type Operation = keyof typeof faultsOf
+export type CallOperation = Exclude<Operation, 'notify' | 'end_refund'>
+const operations = Object.keys(faultsOf) as [Operation, ...Operation[]]
+
+/** What a call or a notification is about; null for what it does not tell. */
+export interface FaultSubject {
+  out_trade_no: string | null
+  out_refund_no: string | null
+  /** of a notification: what its resource is */
+  original_type?: 'transaction' | 'refund'
+}
 
 const common = {
   status: z.int().min(202).max(599).optional(),
@@ -51,6 +88,9 @@ const common = {
   rate: z.number().min(0).max(1).optional(),
   mchid: z.string().optional(),
   out_trade_no: z.string().optional(),
+  out_refund_no: z.string().optional(),
+  /** of notifications, those of payments or of refunds */
+  original_type: z.enum(['transaction', 'refund']).optional(),
 }
 
 /** A fault by its name, or an error by its code or status alone: `SIGN_ERROR`, `429`, `USER_PAYING`. */
@@ -62,7 +102,7 @@ const faultName = z.string().min(1)
  */
 export const faultRequest = z
   .strictObject({
-    operation: z.enum(['place', 'query', 'close', 'certificates', 'notify']),
+    operation: z.enum(operations),
     fault: faultName,
     ...common,
   })
@@ -73,8 +113,6 @@ export const faultRequest = z
   })
 
 export type FaultRequest = z.input<typeof faultRequest>
-type Operation = FaultRequest['operation']
-export type CallOperation = Exclude<Operation, 'notify'>
 
 export interface ErrorAnswer {
   status: number
@@ -85,7 +123,8 @@ export interface ErrorAnswer {
 
 interface Effect<Kind> {
   kind: Kind
-  delay_ms: number
+  /** null when it was not said */
+  delay_ms: number | null
   acted: boolean
   error: ErrorAnswer | null
 }
@@ -101,10 +140,10 @@ export interface Fault {
 }
 
 function readFault(request: FaultRequest): { kind: string; error: ErrorAnswer | null } | null {
-  const names: readonly string[] =
-    request.operation === 'notify' ? notifyFaults : request.operation === 'query' ? queryFaults : callFaults
+  const { operation } = request
+  const names: readonly string[] = faultsOf[operation]
   if (names.includes(request.fault) && request.fault !== 'error') return { kind: request.fault, error: null }
-  if (request.operation === 'notify') return null
+  if (operation === 'notify' || operation === 'end_refund') return null
   if (request.fault === 'error') {
     const known = refusalEntry(request.code ?? String(request.status ?? 500))
     const base = known ?? { status: 400, code: 'PARAM_ERROR', message: '参数错误', number: 268435461 }
@@ -116,11 +155,16 @@ function readFault(request: FaultRequest): { kind: string; error: ErrorAnswer | 
 
 function overlay(base: ErrorAnswer, request: FaultRequest): ErrorAnswer {
   return {
-    status: request.status ?? base.status,
+    status: request.status ?? usualStatus(request.operation, base),
     code: request.code ?? base.code,
     message: request.message ?? base.message,
     number: base.number,
   }
+}
+
+/** A code has no status of its own: this one is told in two ways (docs/wechat-pay.md §2.4). */
+function usualStatus(operation: Operation, { code, status }: ErrorAnswer): number {
+  return code === 'MCH_NOT_EXISTS' && /refund/.test(operation) ? 404 : status
 }
 
 /** What goes wrong, decided call by call. */
@@ -152,26 +196,31 @@ export class Faults {
   }
 
   /** The fault that hits this call, if any; the oldest that matches. */
-  takeForCall(operation: CallOperation, mchid: string, out_trade_no: string | null): CallEffect | null {
-    return this.#take<CallFault>(operation, queryFaults, mchid, out_trade_no)
+  takeForCall(operation: CallOperation, mchid: string, subject: FaultSubject): CallEffect | null {
+    return this.#take<CallFault>(operation, refundQueryFaults, mchid, subject)
+  }
+
+  /** How this refund ends when its time has come, if not well. */
+  takeRefundEnd(mchid: string, subject: FaultSubject): RefundEndFault | null {
+    return this.#take<RefundEndFault>('end_refund', refundEndFaults, mchid, subject)?.kind ?? null
   }
 
   /** Whether this notification gets lost altogether: asked once, when it is made. */
-  takeLoss(mchid: string, out_trade_no: string | null): boolean {
-    return this.#take('notify', ['lose'], mchid, out_trade_no) !== null
+  takeLoss(mchid: string, subject: FaultSubject): boolean {
+    return this.#take('notify', ['lose'], mchid, subject) !== null
   }
 
   /** What hits one delivery of a notification. */
-  takeForDelivery(mchid: string, out_trade_no: string | null): NotifyEffect | null {
+  takeForDelivery(mchid: string, subject: FaultSubject): NotifyEffect | null {
     const kinds = notifyFaults.filter((kind) => kind !== 'lose')
-    return this.#take<NotifyFault>('notify', kinds, mchid, out_trade_no)
+    return this.#take<NotifyFault>('notify', kinds, mchid, subject)
   }
 
   #take<Kind extends string>(
     operation: Operation,
     kinds: readonly Kind[],
     mchid: string,
-    out_trade_no: string | null,
+    subject: FaultSubject,
   ): Effect<Kind> | null {
     for (const fault of this.#faults.values()) {
       const { request } = fault
@@ -179,14 +228,23 @@ export class Faults {
       const kind = kinds.find((candidate) => candidate === read?.kind)
       if (request.operation !== operation || read === null || kind === undefined) continue
       if (request.mchid !== undefined && request.mchid !== mchid) continue
-      if (request.out_trade_no !== undefined && request.out_trade_no !== out_trade_no) continue
+      if (!isAbout(request, subject)) continue
       if (request.rate !== undefined && this.#random() >= request.rate) continue
       if (fault.times_left !== null) {
         fault.times_left -= 1
         if (fault.times_left <= 0) this.#faults.delete(fault.fault_id)
       }
-      return { kind, delay_ms: request.delay_ms ?? 1_000, acted: request.acted ?? false, error: read.error }
+      return { kind, delay_ms: request.delay_ms ?? null, acted: request.acted ?? false, error: read.error }
     }
     return null
   }
 }
+
+/** Whether a fault that names an order, a refund or a kind of notification means this one. */
+function isAbout(request: FaultRequest, subject: FaultSubject): boolean {
+  const names = ['out_trade_no', 'out_refund_no', 'original_type'] as const
+  return names.every((name) => request[name] === undefined || request[name] === subject[name])
+}
+
+/** How long `slow` takes when nobody said. */
+export const slow_ms = 1_000

@@ -2,36 +2,34 @@ import { createHash, randomBytes } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Call } from './authentication.ts'
 import { Authentication, assertHeaders, isOrderPath } from './authentication.ts'
-import type { Book, Merchant } from './book.ts'
+import type { Book } from './book.ts'
 import type { Calls } from './calls.ts'
-import { listCertificates } from './certificates.ts'
-import type { CallEffect, CallOperation, Faults } from './faults.ts'
+import type { CallEffect, FaultSubject, Faults } from './faults.ts'
+import { slow_ms } from './faults.ts'
 import type { Keys } from './keys.ts'
 import { keyFor, signedHeaders } from './keys.ts'
 import { Limits } from './limits.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Payer } from './payer.ts'
-import type { Outcome, Payments } from './payments.ts'
+import type { Payments } from './payments.ts'
 import type { Random } from './random.ts'
+import type { Merchant } from './records.ts'
+import type { Refunds } from './refunds.ts'
 import { Refusal } from './refusal.ts'
+import type { Route } from './routes.ts'
+import { idOf, routesOf, subjectOf } from './routes.ts'
 import type { SimulatorSettings } from './settings.ts'
 
 /** What goes back on the wire; `body` null sends none. `hold` answers never, `cut` breaks the connection at once. */
 export type WireAnswer =
   { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
 
-interface Route {
-  operation: CallOperation
-  method: 'GET' | 'POST'
-  path: RegExp
-  act(merchant: Merchant, call: Call, id: string, effect: CallEffect | null): Outcome | Promise<Outcome>
-}
-
 export interface GatewayTools {
   book: Book
   keys: Keys
   faults: Faults
   payments: Payments
+  refunds: Refunds
   payer: Payer
   calls: Calls
   settings: SimulatorSettings
@@ -84,18 +82,27 @@ export class Gateway {
       return { kind: 'answer', status: onPath.length === 0 ? 404 : 405, headers, body: null }
     }
     const merchant = this.#authentication.authenticate(call)
-    if (!this.#limits.admits(`${route.operation}/${merchant.mchid}`, this.#rate(route.operation))) {
-      throw new Refusal(this.#tools.settings.too_many_code)
-    }
+    this.#assertWithinLimits(route, merchant)
     const id = idOf(route.path, call.path)
-    const out_trade_no = route.operation === 'place' ? numberIn(call.body) : this.#numberOf(id)
-    const effect = this.#tools.faults.takeForCall(route.operation, merchant.mchid, out_trade_no)
+    const subject = subjectOf(route.operation, merchant.mchid, id, call.body, this.#tools.book)
+    const effect = this.#tools.faults.takeForCall(route.operation, merchant.mchid, subject)
     const answer = await this.#act(route, merchant, call, id, effect).catch((error: unknown) => {
-      if (error instanceof Refusal) return this.#refuse(call, error)
-      throw error
+      if (!(error instanceof Refusal)) throw error
+      this.#limits.count(failing(route, merchant))
+      return this.#refuse(call, error)
     })
-    this.#remember(route, call, merchant, out_trade_no, effect, answer)
+    this.#remember(route, call, merchant, subject, effect, answer)
     return answer
+  }
+
+  /** So many calls a second, and of refunds so many that fail: whoever has sent those waits for the next second. */
+  #assertWithinLimits(route: Route, merchant: Merchant): void {
+    const { settings } = this.#tools
+    const rate = settings[`${route.operation}_rate`]
+    const failing_rate = route.operation === 'refund' ? settings.refund_failing_rate : null
+    const isWithin = this.#limits.admits(`${route.operation}/${merchant.mchid}`, rate)
+    if (isWithin && !this.#limits.isFull(failing(route, merchant), failing_rate)) return
+    throw new Refusal(settings.too_many_code)
   }
 
   async #act(route: Route, merchant: Merchant, call: Call, id: string, effect: CallEffect | null): Promise<WireAnswer> {
@@ -107,7 +114,7 @@ export class Gateway {
     if (effect?.kind === 'timeout_after' || outcome.kind === 'hang') return { kind: 'hold' }
     if (effect?.kind === 'disconnect_after') return { kind: 'cut' }
     if (effect?.error) return this.#error(call, merchant, effect.error)
-    if (effect?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, effect.delay_ms))
+    if (effect?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, effect.delay_ms ?? slow_ms))
     const body = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
     return this.#signed(call, merchant, { status: outcome.status, body, number: 0 }, effect)
   }
@@ -162,25 +169,16 @@ export class Gateway {
     return true
   }
 
-  /** A query may name its order by transaction. */
-  #numberOf(id: string): string {
-    return this.#tools.book.payments.get(id)?.out_trade_no ?? id
-  }
-
   #requestId(call: Call, status: number, number: number): Record<string, string> {
     const absent = status === 401 && isOrderPath(call.path) && this.#tools.settings.unauthorized_request_id === 'absent'
     return absent ? {} : { 'Request-ID': requestId(number) }
-  }
-
-  #rate(operation: CallOperation): number | null {
-    return this.#tools.settings[`${operation}_rate`]
   }
 
   #remember(
     route: Route,
     call: Call,
     merchant: Merchant,
-    out_trade_no: string | null,
+    { out_trade_no, out_refund_no }: FaultSubject,
     effect: CallEffect | null,
     answer: WireAnswer,
   ): void {
@@ -191,6 +189,7 @@ export class Gateway {
       operation: route.operation,
       mchid: merchant.mchid,
       out_trade_no,
+      out_refund_no,
       body_sha256: createHash('sha256').update(call.body).digest('hex'),
       status: answered?.status ?? null,
       code: failed ? ((JSON.parse(answered.body ?? '{}') as { code?: string }).code ?? null) : null,
@@ -199,62 +198,9 @@ export class Gateway {
   }
 }
 
-function routesOf({ payments, payer, keys }: GatewayTools): Route[] {
-  const sees = (effect: CallEffect | null): 'truth' | 'before_payment' =>
-    effect?.kind === 'lagging' ? 'before_payment' : 'truth'
-  return [
-    {
-      operation: 'place',
-      method: 'POST',
-      path: /^\/v3\/pay\/transactions\/native$/,
-      act: (merchant, call) => payments.place(merchant, call.body),
-    },
-    {
-      operation: 'query',
-      method: 'GET',
-      path: /^\/v3\/pay\/transactions\/out-trade-no\/([^/]+)$/,
-      act: (merchant, call, id, effect) => payments.query(merchant, id, searchOf(call), sees(effect)),
-    },
-    {
-      operation: 'query',
-      method: 'GET',
-      path: /^\/v3\/pay\/transactions\/id\/([^/]+)$/,
-      act: (merchant, call, id, effect) => payments.queryTransaction(merchant, id, searchOf(call), sees(effect)),
-    },
-    {
-      operation: 'close',
-      method: 'POST',
-      path: /^\/v3\/pay\/transactions\/out-trade-no\/([^/]+)\/close$/,
-      act: (merchant, call, id) =>
-        payments.close(merchant, id, call.body, (order, armed) => payer.payArmed(order, armed)),
-    },
-    {
-      operation: 'certificates',
-      method: 'GET',
-      path: /^\/v3\/certificates$/,
-      act: (merchant, call) => listCertificates(merchant, searchOf(call), keys),
-    },
-  ]
-}
-
-function searchOf(call: Call): URLSearchParams {
-  const start = call.url.indexOf('?')
-  return new URLSearchParams(start < 0 ? '' : call.url.slice(start + 1))
-}
-
-/** The number in the path, decoded; what cannot be decoded stays as it is and fails its rule. */
-function idOf(pattern: RegExp, path: string): string {
-  const raw = pattern.exec(path)?.[1] ?? ''
-  try {
-    return decodeURIComponent(raw)
-  } catch {
-    return raw
-  }
-}
-
-/** Which order a placement is about, for faults and the list of calls; its body has not been checked yet. */
-function numberIn(body: Buffer): string | null {
-  return /"out_trade_no"\s*:\s*"([^"]{1,64})"/.exec(body.toString('latin1'))?.[1] ?? null
+/** The name under which calls that fail are counted. */
+function failing({ operation }: Route, { mchid }: Merchant): string {
+  return `failing ${operation}/${mchid}`
 }
 
 function assertContentType(call: Call): void {

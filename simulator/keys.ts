@@ -2,9 +2,10 @@ import { constants, createPrivateKey, createPublicKey, generateKeyPair, randomBy
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signing.ts'
-import type { Book, Merchant, PlatformCertificate, SignedWith, WeChatKey } from './book.ts'
+import type { Book } from './book.ts'
 import type { Random } from './random.ts'
 import { randomDigits } from './random.ts'
+import type { Merchant, PlatformCertificate, SignedWith, WeChatKey } from './records.ts'
 import { selfSignedCertificate } from './x509.ts'
 
 const makeKeyPair = promisify(generateKeyPair)
@@ -82,6 +83,19 @@ export class Keys {
     const byPublicKey =
       merchant.key_mode === 'public_key' || (merchant.key_mode === 'both' && this.#random() < merchant.public_key_share)
     return byPublicKey ? this.#publicKeySigner(merchant) : this.#certificateSigner()
+  }
+
+  /**
+   * The key that opens what the merchant encrypted for the public key or listed certificate of this serial
+   * (docs/wechat-pay.md §1.9); null when it is none of this merchant's.
+   */
+  decryptionKey(merchant: Merchant, serial_no: string): KeyObject | null {
+    const byKey = merchant.key_mode === 'certificate' ? [] : merchant.wechat_keys
+    const byCertificate = merchant.key_mode === 'public_key' ? [] : this.#listed()
+    const pem =
+      byKey.find(({ id }) => id === serial_no)?.private_key ??
+      byCertificate.find((certificate) => certificate.serial_no === serial_no)?.private_key
+    return pem === undefined ? null : this.#parse(pem, createPrivateKey)
   }
 
   /** A key that nobody was told of, for forgeries. */

@@ -11,13 +11,26 @@ export class Limits {
   /** Whether one more call of this name fits into the running second; counts it. Null has no limit. */
   admits(name: string, per_second: number | null): boolean {
     if (per_second === null) return true
+    this.count(name)
+    return this.#counted(name) <= per_second
+  }
+
+  /** Whether the running second has had so many of this name already; counts nothing. */
+  isFull(name: string, per_second: number | null): boolean {
+    return per_second !== null && this.#counted(name) >= per_second
+  }
+
+  count(name: string): void {
+    const count = this.#counted(name) + 1 // first of all, because it may begin a new second and its counts
+    this.#counts.set(name, count)
+  }
+
+  #counted(name: string): number {
     const second = Math.floor(this.#now() / 1000)
     if (second !== this.#second) {
       this.#second = second
       this.#counts = new Map()
     }
-    const count = (this.#counts.get(name) ?? 0) + 1
-    this.#counts.set(name, count)
-    return count <= per_second
+    return this.#counts.get(name) ?? 0
   }
 }

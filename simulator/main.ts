@@ -6,6 +6,8 @@ import type { z } from 'zod'
 import { createApp } from './app.ts'
 import { Book } from './book.ts'
 import { Calls } from './calls.ts'
+import { Clearing } from './clearing.ts'
+import { Console } from './console.ts'
 import { Control } from './control.ts'
 import { Faults } from './faults.ts'
 import { Gateway } from './gateway.ts'
@@ -18,6 +20,7 @@ import { Payer } from './payer.ts'
 import { Payments } from './payments.ts'
 import { Phone } from './phone.ts'
 import { seededRandom } from './random.ts'
+import { Refunds } from './refunds.ts'
 import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
 import type { settingsSchema, SimulatorSettings } from './settings.ts'
 import { memoryStorage, openStorage } from './storage.ts'
@@ -28,7 +31,7 @@ export interface Simulator {
   settings: SimulatorSettings
   /** the control side without HTTP, for whoever shares the process */
   control: Control
-  /** delivers all notifications that are due by `now()`, for clocks that skip */
+  /** ends all refunds and delivers all notifications that are due by `now()`, for clocks that skip */
   runDue(): Promise<void>
   /** ends listening, cuts what is held open, and leaves unsent notifications in the book for the next start */
   close(): Promise<void>
@@ -55,8 +58,11 @@ export async function startSimulator(
   const payments = new Payments(book, settings, now)
   const notifier = new Notifier({ book, keys, faults, settings, random, now, logger })
   const payer = new Payer({ book, payments, notifier, settings, now })
-  const gateway = new Gateway({ book, keys, faults, payments, payer, calls, settings, random, now, logger })
-  const control = new Control({ book, keys, faults, notifier, payer, calls, now })
+  const clearing = new Clearing({ book, notifier, faults, settings, now })
+  const refunds = new Refunds({ book, clearing, keys, settings, now })
+  const gateway = new Gateway({ book, keys, faults, payments, refunds, payer, calls, settings, random, now, logger })
+  const backOffice = new Console({ book, refunds, clearing, notifier, now })
+  const control = new Control({ book, keys, faults, notifier, payer, clearing, console: backOffice, calls, now })
   const phone = new Phone({ book, payer, now })
   const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
   const handle = app.callback()
@@ -69,16 +75,21 @@ export async function startSimulator(
     throw error
   }
   notifier.start()
+  clearing.start()
   const url = addressOf(server, settings.host)
   logger.info('simulator ready', { url, data_dir: settings.data_dir })
   return {
     url,
     settings,
     control,
-    runDue: () => notifier.runDue(),
+    runDue: async () => {
+      clearing.runDue()
+      await notifier.runDue()
+    },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeAllConnections()
+      clearing.stop()
       await notifier.stop()
       await closed
       book.close()

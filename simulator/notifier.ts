@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import type { Attempt, Book, Merchant, Notification, SignedWith } from './book.ts'
-import { deliveryHeaders, envelope } from './envelope.ts'
+import type { Book } from './book.ts'
+import { deliveryHeaders, envelope, originalType } from './envelope.ts'
 import type { News } from './envelope.ts'
-import type { Faults, NotifyEffect } from './faults.ts'
+import type { FaultSubject, Faults, NotifyEffect } from './faults.ts'
+import { slow_ms } from './faults.ts'
 import { keyFor, signedHeaders } from './keys.ts'
 import type { Keys } from './keys.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Random } from './random.ts'
+import type { Attempt, Merchant, Notification, SignedWith } from './records.ts'
 import type { SimulatorSettings } from './settings.ts'
 
 const s = 1_000
@@ -92,7 +94,7 @@ export class Notifier {
     const { mchid, apiv3_key } = news.merchant
     const key = departure.encrypt_with ?? apiv3_key
     const head = { id: departure.id ?? randomUUID(), create_time: now() }
-    const lost = departure.lost === true || faults.takeLoss(mchid, news.out_trade_no)
+    const lost = departure.lost === true || faults.takeLoss(mchid, subjectOf(news))
     const reachable = isDeliverable(news.url, settings.notify_http) && (key !== null || departure.body !== undefined)
     const state = lost ? 'lost' : reachable ? 'waiting' : 'undeliverable'
     const deliveries = settings.notify_deliveries === 'first_and_15' ? 16 : 15
@@ -102,6 +104,7 @@ export class Notifier {
       event_type: news.event_type,
       out_trade_no: news.out_trade_no,
       transaction_id: news.transaction_id,
+      out_refund_no: news.out_refund_no,
       url: news.url,
       body: departure.body ?? (key === null ? '' : envelope(head, news, key)),
       state,
@@ -195,8 +198,8 @@ export class Notifier {
   /** One delivery, which a story or fault may double, delay, drop or sign wrongly. */
   async #attempt(notification: Notification, merchant: Merchant): Promise<Attempt[]> {
     const { faults, keys } = this.#tools
-    const effect = faults.takeForDelivery(notification.mchid, notification.out_trade_no)
-    if (effect?.kind === 'slow') await this.#pause(effect.delay_ms)
+    const effect = faults.takeForDelivery(notification.mchid, subjectOf(notification))
+    if (effect?.kind === 'slow') await this.#pause(effect.delay_ms ?? slow_ms)
     const signed_with = this.#signedWith(notification, effect)
     const signer = await keys.notificationSigner(merchant)
     const serial_no = notification.difference.serial_no ?? signer.serial_no
@@ -250,6 +253,12 @@ export class Notifier {
       return { status: null, error: reason, answer: null, duration_ms: duration_ms() }
     }
   }
+}
+
+/** What faults go by. */
+function subjectOf(news: Pick<Notification, 'out_trade_no' | 'out_refund_no' | 'event_type'>): FaultSubject {
+  const { out_trade_no, out_refund_no, event_type } = news
+  return { out_trade_no, out_refund_no, original_type: originalType(event_type) }
 }
 
 const longest_timer_ms = 2 ** 31 - 1

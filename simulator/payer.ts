@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { beijingDay } from '../domain/calendar.ts'
-import type { ArmedPayment, Book, Merchant, Notification, Order, Payment } from './book.ts'
-import { ControlError } from './refusal.ts'
+import type { Book } from './book.ts'
+import { settlementTotal } from './coupons.ts'
 import type { Departure, Notifier } from './notifier.ts'
 import type { Payments } from './payments.ts'
 import { randomDigits } from './random.ts'
+import type { ArmedPayment, Merchant, Notification, Order, Payment } from './records.ts'
+import { ControlError } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
 
 export const stories = [
@@ -43,7 +45,15 @@ export const payRequest = z
     code_url: z.string().optional(),
     story: z.enum(stories).default('pay'),
     payer_openid: z.string().min(1).max(128).optional(),
-    coupon: z.strictObject({ nocash_amount: z.int().nonnegative() }).optional(),
+    /** parts of the total that coupons cover: the merchant's own discount, and money paid for beforehand; fen */
+    coupon: z
+      .strictObject({ nocash_amount: z.int().nonnegative().default(0), cash_amount: z.int().nonnegative().default(0) })
+      .optional(),
+    /** `OTHERS` pays from the balance; `CMB_CREDIT` and the like from a bank card, to which refunds take days */
+    bank_type: z
+      .string()
+      .regex(/^[A-Z0-9_]{1,32}$/)
+      .optional(),
     amount: z.strictObject({ total: z.int().positive() }).optional(),
     delay_ms: z.int().min(0).max(86_400_000).optional(),
   })
@@ -128,10 +138,13 @@ export class Payer {
       const hindrance = this.hindrance(order, request.code_url ?? order.code_url, request.payer_openid ?? null)
       if (hindrance !== null) throw hindrance
     }
-    const nocash_amount = request.coupon?.nocash_amount ?? 0
+    const { nocash_amount, cash_amount } = request.coupon ?? { nocash_amount: 0, cash_amount: 0 }
+    const bank_type = request.bank_type ?? ordinary.bank_type
     const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
-    if (nocash_amount > total) throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
-    const payment = this.#newPayment(order, { openid, total, nocash_amount })
+    if (nocash_amount + cash_amount > total)
+      throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
+    const paid = { openid, nocash_amount, cash_amount, bank_type }
+    const payment = this.#newPayment(order, { ...paid, total })
     const { transaction_id } = payment
     switch (request.story) {
       case 'cancel':
@@ -139,7 +152,7 @@ export class Payer {
         return { ...answer, outcome: 'cancelled', transaction_id: null, notification_id: null }
       case 'pay_while_closing':
       case 'pay_after_close_sent':
-        this.#book.keepOrder({ ...order, armed: { story: request.story, transaction_id, openid, nocash_amount } })
+        this.#book.keepOrder({ ...order, armed: { story: request.story, transaction_id, ...paid } })
         return { ...answer, outcome: 'armed', transaction_id, notification_id: null }
       case 'forge_notification': {
         const forgery = { once: true, difference: { sign_with: 'other' as const } }
@@ -161,7 +174,7 @@ export class Payer {
   /** The payer who waited for a close call pays now, whatever the clock says: the call found the order unpaid. */
   payArmed(order: Order, armed: ArmedPayment): void {
     const payment = {
-      ...this.#newPayment(order, { ...armed, total: order.total }),
+      ...this.#newPayment(order, { ...ordinary, ...armed, total: order.total }),
       transaction_id: armed.transaction_id,
     }
     this.#settle(order, this.#merchantOf(order), payment, {})
@@ -173,8 +186,9 @@ export class Payer {
     openid: string,
   ): Pick<PayAnswer, 'outcome' | 'transaction_id' | 'notification_id'> {
     if (order.transaction_id === null) throw new ControlError(409, 'ORDER_NOT_PAID', 'nobody has paid it a first time')
-    const payment = this.#newPayment(order, { openid, total: order.total, nocash_amount: 0 })
+    const payment = this.#newPayment(order, { ...ordinary, openid, total: order.total })
     this.#book.keepPayment(payment)
+    this.#book.changeBalance(order.mchid, settlementTotal(payment))
     const { id } = this.#tell(order, merchant, payment, {})
     return { outcome: 'paid', transaction_id: payment.transaction_id, notification_id: id }
   }
@@ -183,6 +197,7 @@ export class Payer {
     const paid: Order = { ...order, trade_state: 'SUCCESS', transaction_id: payment.transaction_id, armed: null }
     this.#book.keepPayment(payment)
     this.#book.keepOrder(paid)
+    this.#book.changeBalance(order.mchid, settlementTotal(payment))
     return this.#tell(paid, merchant, payment, departure)
   }
 
@@ -193,6 +208,7 @@ export class Payer {
       plaintext: JSON.stringify(this.#payments.view(order, payment)),
       out_trade_no: order.out_trade_no,
       transaction_id: payment.transaction_id,
+      out_refund_no: null,
       url: order.notify_url,
     }
     return this.#notifier.send(news, departure)
@@ -207,7 +223,10 @@ export class Payer {
     return request.delay_ms === undefined ? {} : { delay_ms: request.delay_ms }
   }
 
-  #newPayment(order: Order, paid: { openid: string; total: number; nocash_amount: number }): Payment {
+  #newPayment(
+    order: Order,
+    paid: Pick<Payment, 'openid' | 'total' | 'nocash_amount' | 'cash_amount' | 'bank_type'>,
+  ): Payment {
     const now = this.#now()
     return {
       transaction_id: `4200${randomDigits(6)}${beijingDay(now).replaceAll('-', '')}${randomDigits(10)}`,
@@ -217,7 +236,8 @@ export class Payer {
       total: paid.total,
       currency: order.currency,
       nocash_amount: paid.nocash_amount,
-      bank_type: 'OTHERS',
+      cash_amount: paid.cash_amount,
+      bank_type: paid.bank_type,
       success_time: now,
     }
   }
@@ -228,6 +248,9 @@ export class Payer {
     return merchant
   }
 }
+
+/** How a payment is made unless somebody says otherwise: from the balance, without coupons. */
+const ordinary = { nocash_amount: 0, cash_amount: 0, bank_type: 'OTHERS' }
 
 /** The openid of the one phone at hand: an openid belongs to an appid, so it differs by appid. */
 function openidFor(appid: string, mchid: string): string {

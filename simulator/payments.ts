@@ -1,10 +1,13 @@
 import { out_trade_no_pattern } from '../domain/number.ts'
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
-import type { ArmedPayment, Book, Merchant, Order, Payment, TradeState } from './book.ts'
+import type { Book } from './book.ts'
+import { couponsOf, payerTotal } from './coupons.ts'
 import { randomLetters } from './random.ts'
+import type { ArmedPayment, Merchant, Order, Payment, TradeState } from './records.ts'
+import { showsAsRefund } from './refund.ts'
 import { Refusal } from './refusal.ts'
 import type { PlaceBody } from './requests.ts'
-import { closeBody, placeBody, readBody, required, ruleRefusal } from './requests.ts'
+import { closeBody, placeBody, readBody, required, ruleRefusal, sorted } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
 
 const minute_ms = 60_000
@@ -93,7 +96,7 @@ export class Payments {
 
   /** The order as a query and a payment's notification tell it (docs/wechat-pay.md §2.2, §4.3). */
   view(order: Order, payment: Payment | null): object {
-    const state = payment !== null && order.trade_state === 'NOTPAY' ? 'SUCCESS' : order.trade_state
+    const state = this.#stateOf(order, payment)
     const head = {
       appid: order.appid,
       mchid: order.mchid,
@@ -112,6 +115,13 @@ export class Payments {
       ...(order.attach === null && this.#settings.attach_when_none === 'empty' && { attach: '' }),
       ...paidView(payment),
     }
+  }
+
+  /** A second payment of an order has been refunded, or not, by itself. */
+  #stateOf(order: Order, payment: Payment | null): TradeState {
+    if (payment === null || payment.transaction_id === order.transaction_id) return order.trade_state
+    const refunds = this.#book.refundsOfPayment(payment)
+    return refunds.some((refund) => showsAsRefund(refund, this.#settings)) ? 'REFUND' : 'SUCCESS'
   }
 
   #paymentOf(order: Order): Payment | null {
@@ -177,29 +187,24 @@ const descriptions: Record<TradeState, string> = {
 }
 
 function paidView(payment: Payment): object {
-  const { total, currency, nocash_amount } = payment
+  const { total, currency } = payment
+  const coupons = couponsOf(payment)
   return {
     transaction_id: payment.transaction_id,
     trade_type: 'NATIVE',
     bank_type: payment.bank_type,
     success_time: wechatTime(payment.success_time),
     payer: { openid: payment.openid },
-    amount: { total, payer_total: total - nocash_amount, currency, payer_currency: currency },
-    ...(nocash_amount > 0 && {
-      promotion_detail: [
-        {
-          coupon_id: `1${payment.transaction_id.slice(-10)}`,
-          name: '商户代金券',
-          scope: 'GLOBAL',
-          type: 'NOCASH',
-          amount: nocash_amount,
-          stock_id: '9856000',
-          wechatpay_contribute: 0,
-          merchant_contribute: nocash_amount,
-          other_contribute: 0,
-          currency,
-        },
-      ],
+    amount: { total, payer_total: payerTotal(payment), currency, payer_currency: currency },
+    ...(coupons.length > 0 && {
+      promotion_detail: coupons.map(({ coupon_id, name, type, amount }) => ({
+        ...{ coupon_id, name, scope: 'GLOBAL', type, amount },
+        stock_id: '9856000',
+        wechatpay_contribute: 0,
+        merchant_contribute: amount,
+        other_contribute: 0,
+        currency,
+      })),
     }),
   }
 }
@@ -218,13 +223,6 @@ function parametersOf(body: PlaceBody): string {
       amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
     }),
   )
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
-  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]))
 }
 
 function assertNumber(out_trade_no: string): void {

@@ -1,10 +1,13 @@
 import { toString as qrToString } from 'qrcode'
 import { beijingTime } from '../domain/calendar.ts'
-import type { Book, Order } from './book.ts'
+import type { Book } from './book.ts'
 import type { Payer, Story } from './payer.ts'
 import { stories } from './payer.ts'
+import type { Order } from './records.ts'
+import type { Refund } from './refund.ts'
+import { isReturned } from './refund.ts'
 import { ControlError } from './refusal.ts'
-import type { Language } from './wording.ts'
+import type { Language, Wording } from './wording.ts'
 import { wordings } from './wording.ts'
 
 /** Text that is HTML already; everything else is escaped by `html`. */
@@ -70,7 +73,7 @@ export class Phone {
     const screen = screenOf(order, hindrance)
     const notice = noticeOf(happened, hindrance, screen, language)
     const body = html` ${this.#summary(order, screen, language)}
-      ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`}
+      ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`} ${this.#refunds(order, language)}
       ${screen === 'open' || screen === 'armed' ? this.#payForm(code_url, language) : ''}
       ${this.#storyForm(code_url, screen, language)}
       <details class="code">
@@ -171,6 +174,19 @@ export class Phone {
     </section>`
   }
 
+  /** What came back of the order's money, or is on its way. */
+  #refunds(order: Order, language: Language): Markup | string {
+    const words = wordings[language]
+    const refunds = this.#tools.book.refundsOf(order.mchid, order.out_trade_no)
+    if (refunds.length === 0) return ''
+    return html` <section class="card" data-refunds>
+      <h2>${words.refunds}</h2>
+      <ul class="refunds">
+        ${refunds.map((refund) => refundItem(refund, words))}
+      </ul>
+    </section>`
+  }
+
   #payForm(code_url: string, language: Language): Markup {
     const words = wordings[language]
     return html` <form method="post" action="/phone" class="pay">
@@ -221,6 +237,21 @@ function noticeOf(
 function hidden(code_url: string, language: Language): Markup {
   return html`<input type="hidden" name="code_url" value="${code_url}" />
     <input type="hidden" name="lang" value="${language}" />`
+}
+
+function refundItem(refund: Refund, words: Wording): Markup {
+  const { amount, reason, success_time, create_time } = refund
+  const state = isReturned(refund) ? 'returned' : refund.status
+  return html`<li data-refund="${refund.status}">
+    <span><b>¥${yuan(amount.payer_refund)}</b> ${words.refund_states[state]}</span>
+    <small>${shortTime(success_time ?? create_time)} · ${words.refund_to} ${refund.user_received_account}</small>
+    ${reason !== null && isReasonShown(refund) ? html`<small>${words.refund_reason}: ${reason}</small>` : ''}
+  </li>`
+}
+
+/** The payer does not see the reason of a partial refund of one yuan or less (docs/wechat-pay.md §2.4). */
+function isReasonShown({ amount }: Refund): boolean {
+  return amount.refund === amount.total || amount.refund > 100
 }
 
 function orderLink(order: Order, merchant: string, language: Language): Markup {

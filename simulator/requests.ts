@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { out_trade_no_pattern } from '../domain/number.ts'
+import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/number.ts'
 import { Refusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
 
@@ -72,6 +72,54 @@ export type PlaceBody = z.infer<typeof placeBody>
 /** The body of a close: the merchant's number and nothing else (docs/wechat-pay.md §2.3). */
 export const closeBody = z.strictObject({ mchid: text(32) })
 
+const refundNumber = z.string().min(1).max(64).regex(out_refund_no_pattern)
+
+/** The body of `POST /v3/refund/domestic/refunds` (docs/wechat-pay.md §2.4). */
+export const refundBody = z.strictObject({
+  transaction_id: text(32).optional(),
+  out_trade_no: z.string().min(6).max(32).regex(out_trade_no_pattern).optional(),
+  out_refund_no: refundNumber,
+  reason: text(80).optional(),
+  notify_url: text(256).refine(isWebAddress, { message: 'not a web address' }).optional(),
+  funds_account: z.enum(['AVAILABLE', 'UNSETTLED']).optional(),
+  amount: z.strictObject({
+    refund: z.int().positive(),
+    total: z.int().positive(),
+    currency: z.literal('CNY'),
+    from: z
+      .array(z.strictObject({ account: z.enum(['AVAILABLE', 'UNAVAILABLE']), amount: z.int().positive() }))
+      .min(1)
+      .max(2)
+      .optional(),
+  }),
+  goods_detail: z
+    .array(
+      z.strictObject({
+        merchant_goods_id: text(32),
+        wechatpay_goods_id: text(32).optional(),
+        goods_name: text(256).optional(),
+        unit_price: z.int().nonnegative(),
+        refund_amount: z.int().nonnegative(),
+        refund_quantity: z.int().positive(),
+      }),
+    )
+    .min(1)
+    .optional(),
+})
+
+export type RefundBody = z.infer<typeof refundBody>
+
+/** The body of the abnormal-refund call; what is encrypted is opened and checked later. */
+export const abnormalRefundBody = z.strictObject({
+  out_refund_no: refundNumber,
+  type: z.enum(['USER_BANK_CARD', 'MERCHANT_BANK_CARD']),
+  bank_type: text(16).optional(),
+  bank_account: text(1024).optional(),
+  real_name: text(1024).optional(),
+})
+
+export type AbnormalRefundBody = z.infer<typeof abnormalRefundBody>
+
 /** WeChat Pay's names of the fields, as its messages tell them. */
 const labels: Record<string, string> = {
   '/appid': '公众账号ID',
@@ -84,6 +132,17 @@ const labels: Record<string, string> = {
   '/amount': '订单金额',
   '/amount/total': '总金额',
   '/amount/currency': '货币类型',
+  '/amount/refund': '退款金额',
+  '/amount/from': '退款出资账户及金额',
+  '/transaction_id': '微信支付订单号',
+  '/out_refund_no': '商户退款单号',
+  '/reason': '退款原因',
+  '/funds_account': '退款资金来源',
+  '/goods_detail': '退款商品',
+  '/type': '异常退款处理方式',
+  '/bank_type': '开户银行',
+  '/bank_account': '收款银行卡号',
+  '/real_name': '收款用户姓名',
 }
 
 /**
@@ -116,6 +175,14 @@ function withoutNulls(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const kept = Object.entries(value).filter(([, inner]) => inner !== null)
   return Object.fromEntries(kept.map(([name, inner]) => [name, withoutNulls(inner)]))
+}
+
+/** The same value with its names in order, so that two spellings of it are one text. */
+export function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]))
 }
 
 function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): Refusal {

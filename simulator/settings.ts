@@ -13,7 +13,7 @@ export const settingsSchema = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(7701),
   /** where keys and book are kept over a restart; null keeps them in memory only */
   data_dir: z.string().min(1).nullable().default(null),
-  /** divides the delays between the deliveries of a notification */
+  /** divides the delays between the deliveries of a notification, and those of refunds */
   time_scale: z.number().positive().default(1),
   /** seeds everything that is left to chance: probes, fault rates, which key signs */
   seed: z.number().int().default(1),
@@ -27,6 +27,28 @@ export const settingsSchema = z.strictObject({
   notify_http: z.enum(['never', 'loopback', 'always']).default('loopback'),
   /** notifications under way at once; more wait for their turn */
   notify_concurrency: z.number().int().positive().default(128),
+  /** how long a refund to the payer's balance takes, and one to a bank card (real ones: 1 to 3 working days) */
+  refund_balance_delay_ms: z.number().int().nonnegative().default(5_000),
+  refund_card_delay_ms: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(2 * 24 * 3_600_000),
+  /** least time between two refunds of one payment; 0 asks for none. Not divided by time_scale */
+  refund_spacing_ms: z.number().int().nonnegative().default(60_000),
+  /** the answer to a refund that comes sooner */
+  refund_too_soon: z.enum(['FREQUENCY_LIMITED', 'INVALID_REQUEST']).default('FREQUENCY_LIMITED'),
+  /** the answer to a refund of a payment older than a year */
+  refund_overdue: z.enum(['TRADE_OVERDUE', 'INVALID_REQUEST']).default('TRADE_OVERDUE'),
+  /** what of a known refund number must be as it was: order and amounts, or every parameter */
+  refund_reentry: z.enum(['amounts', 'parameters']).default('amounts'),
+  /** when a refunded order's trade_state turns to REFUND; where the sources disagree */
+  refund_shown: z.enum(['at_acceptance', 'at_success']).default('at_acceptance'),
+  /**
+   * a refund without notify_url, while the console has an address for refunds: WeChat Pay then sends APIv2's XML, which
+   * this simulator does not speak, hence nothing; `v3` sends the ordinary notification
+   */
+  refund_without_url: z.enum(['nothing', 'v3']).default('nothing'),
   /** how long a code_url can be paid, and how long an unpaid order lives before WeChat Pay closes it */
   code_life_ms: z
     .number()
@@ -64,11 +86,16 @@ export const settingsSchema = z.strictObject({
   unauthorized_request_id: z.enum(['absent', 'present']).default('absent'),
   /** a nonce used twice within the window */
   nonce_replay: z.enum(['accept', 'refuse']).default('accept'),
-  /** calls per second and merchant; null has no limit. Only that of certificates is published */
+  /** calls per second and merchant; null has no limit. Those with a number are published */
   place_rate: rate.default(null),
   query_rate: rate.default(null),
   close_rate: rate.default(null),
   certificates_rate: rate.default(1_000),
+  refund_rate: rate.default(150),
+  query_refund_rate: rate.default(300),
+  abnormal_refund_rate: rate.default(150),
+  /** refused refunds per second and merchant; once there were so many, all of that second are answered 429 */
+  refund_failing_rate: rate.default(6),
   /** how long an unanswered call is held open by a time-out fault before its connection is cut */
   hold_ms: z.number().int().positive().default(60_000),
   /** orders kept; the oldest is forgotten beyond it */

@@ -46,6 +46,9 @@ button.secondary { text-align: center; background: transparent; }
 .orders a { display: flex; justify-content: space-between; align-items: center; gap: 16px; min-height: 56px;
   padding: 8px 0; color: inherit; text-decoration: none; border-top: 1px solid var(--line); }
 .orders small { color: var(--quiet); }
+.refunds { list-style: none; margin: 0; padding: 0; }
+.refunds li { display: grid; gap: 2px; padding: 10px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+.refunds small { color: var(--quiet); font-size: 14px; }
 .code { padding: 0 16px 8px; color: var(--quiet); }
 .code summary { min-height: 44px; cursor: pointer; }
 .code img { display: block; background: #fff; border-radius: 8px; }

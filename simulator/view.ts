@@ -1,6 +1,8 @@
 import { beijingTime } from '../domain/calendar.ts'
-import type { Attempt, Notification, Order, Payment } from './book.ts'
 import type { SeenCall } from './calls.ts'
+import { payerTotal } from './coupons.ts'
+import type { Attempt, Notification, Order, Payment } from './records.ts'
+import type { Refund, RefundAmount, RefundPromotion, RefundStatus } from './refund.ts'
 
 /** Times are RFC 3339, amounts integer fen. */
 export interface NotificationView {
@@ -9,6 +11,7 @@ export interface NotificationView {
   event_type: string
   out_trade_no: string | null
   transaction_id: string | null
+  out_refund_no: string | null
   url: string
   state: Notification['state']
   create_time: string
@@ -43,11 +46,34 @@ export interface PaymentView {
   success_time: string
 }
 
+export interface RefundView {
+  refund_id: string
+  mchid: string
+  out_refund_no: string
+  transaction_id: string
+  out_trade_no: string
+  source: Refund['source']
+  status: RefundStatus
+  channel: Refund['channel']
+  user_received_account: string
+  reason: string | null
+  notify_url: string | null
+  amount: RefundAmount
+  promotion_detail: RefundPromotion[]
+  create_time: string
+  success_time: string | null
+  /** when it ends by itself; null when it is over, or waits to be told */
+  finish_time: string | null
+}
+
 /** `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are the latest 10,000 only. */
 export interface BookView {
   orders: OrderView[]
   payments: PaymentView[]
-  refunds: never[]
+  /** the oldest first */
+  refunds: RefundView[]
+  /** what the merchant can refund from, fen; null never runs short */
+  balance: number | null
   notifications: NotificationView[]
   calls: SeenCall[]
 }
@@ -67,19 +93,31 @@ export function orderView(order: Order): OrderView {
 }
 
 export function paymentView(payment: Payment): PaymentView {
-  const { transaction_id, mchid, out_trade_no, total, currency, nocash_amount } = payment
+  const { transaction_id, mchid, out_trade_no, total, currency } = payment
   return {
     ...{ transaction_id, mchid, out_trade_no },
     payer: { openid: payment.openid },
-    amount: { total, payer_total: total - nocash_amount, currency },
+    amount: { total, payer_total: payerTotal(payment), currency },
     success_time: beijingTime(payment.success_time),
   }
 }
 
-export function notificationView(notification: Notification): NotificationView {
-  const { id, mchid, event_type, out_trade_no, transaction_id, url, state, body } = notification
+export function refundView(refund: Refund): RefundView {
+  const { refund_id, mchid, out_refund_no, transaction_id, out_trade_no, source, status, channel } = refund
+  const { user_received_account, reason, notify_url, amount, promotion_detail } = refund
   return {
-    ...{ id, mchid, event_type, out_trade_no, transaction_id, url, state, body },
+    ...{ refund_id, mchid, out_refund_no, transaction_id, out_trade_no, source, status, channel },
+    ...{ user_received_account, reason, notify_url, amount, promotion_detail },
+    create_time: beijingTime(refund.create_time),
+    success_time: timeOrNull(refund.success_time),
+    finish_time: timeOrNull(refund.finish_time),
+  }
+}
+
+export function notificationView(notification: Notification): NotificationView {
+  const { id, mchid, event_type, out_trade_no, transaction_id, out_refund_no, url, state, body } = notification
+  return {
+    ...{ id, mchid, event_type, out_trade_no, transaction_id, out_refund_no, url, state, body },
     create_time: beijingTime(notification.create_time),
     next_time: timeOrNull(notification.next_time),
     attempts: notification.attempts.map((attempt) => ({ ...attempt, time: beijingTime(attempt.time) })),

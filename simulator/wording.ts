@@ -1,4 +1,5 @@
 import type { Story } from './payer.ts'
+import type { RefundStatus } from './refund.ts'
 
 export type Language = 'zh-CN' | 'en'
 
@@ -22,6 +23,11 @@ export interface Wording {
   misbehave: string
   armed: string
   screens: Record<'open' | 'paid' | 'closed' | 'armed' | 'expired', string>
+  refunds: string
+  /** what the payer sees of a refund; `returned` went to the merchant instead */
+  refund_states: Record<RefundStatus | 'returned', string>
+  refund_reason: string
+  refund_to: string
   stories: Record<Story, { title: string; text: string }>
   /** by story: what the page says when it is done */
   told: Partial<Record<string, string>>
@@ -55,6 +61,16 @@ const chinese: Wording = {
     armed: '等待商户关单',
     expired: '无法支付',
   },
+  refunds: '退款',
+  refund_states: {
+    PROCESSING: '退款中',
+    SUCCESS: '已退款',
+    CLOSED: '退款已关闭，钱没有退回',
+    ABNORMAL: '退款异常，等待商户处理',
+    returned: '已退回商户，请联系商户',
+  },
+  refund_reason: '退款原因',
+  refund_to: '退回',
   stories: {
     pay: { title: '立即支付', text: '支付，一切正常' },
     cancel: { title: '取消', text: '不支付' },
@@ -119,6 +135,16 @@ const english: Wording = {
     armed: 'Waiting for the merchant to close',
     expired: 'Cannot be paid',
   },
+  refunds: 'Refunds',
+  refund_states: {
+    PROCESSING: 'On its way',
+    SUCCESS: 'Refunded',
+    CLOSED: 'Closed: the money did not come back',
+    ABNORMAL: 'Abnormal: the merchant has to see to it',
+    returned: 'Went back to the merchant: ask there',
+  },
+  refund_reason: 'Reason',
+  refund_to: 'To',
   stories: {
     pay: { title: 'Pay', text: 'Pay, and all goes well' },
     cancel: { title: 'Cancel', text: 'Do not pay' },

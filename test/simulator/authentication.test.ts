@@ -180,11 +180,12 @@ describe('an address', () => {
   it('that does not exist is 404 and one with another method 405, both without a body', async () => {
     const asked: [string, string, number][] = [
       ['GET', '/v3/nothing', 404],
-      ['POST', '/v3/refund/domestic/refunds', 404],
+      ['POST', '/v3/refund/domestic/nothing', 404],
       ['GET', '/v3/bill/tradebill', 404],
       ['GET', '/v3/pay/transactions/native/', 404],
       ['GET', native, 405],
       ['POST', certificates, 405],
+      ['GET', '/v3/refund/domestic/refunds', 405],
     ]
     for (const [method, path, status] of asked) {
       const headers = { 'user-agent': 'a test', accept: '*/*' }

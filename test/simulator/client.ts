@@ -1,4 +1,12 @@
-import { createDecipheriv, createSign, createVerify, generateKeyPairSync, randomBytes } from 'node:crypto'
+import {
+  constants,
+  createDecipheriv,
+  createSign,
+  createVerify,
+  generateKeyPairSync,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto'
 import { createServer, request as httpRequest } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -168,6 +176,27 @@ export class Client {
   close(out_trade_no: string, choices: CallChoices = {}): Promise<Answer> {
     const path = `/v3/pay/transactions/out-trade-no/${encodeURIComponent(out_trade_no)}/close`
     return this.call('POST', path, { mchid: this.merchant.mchid }, choices)
+  }
+
+  /** Refunds `refund` of the 100 fen that orders cost here, unless `more` says otherwise. */
+  refund(out_refund_no: string, more: Record<string, unknown>, choices: CallChoices = {}): Promise<Answer> {
+    const body = { out_refund_no, amount: { refund: 100, total: 100, currency: 'CNY' }, ...more }
+    return this.call('POST', '/v3/refund/domestic/refunds', body, choices)
+  }
+
+  queryRefund(out_refund_no: string, choices: CallChoices = {}): Promise<Answer> {
+    const path = `/v3/refund/domestic/refunds/${encodeURIComponent(out_refund_no)}`
+    return this.call('GET', path, undefined, choices)
+  }
+
+  applyAbnormalRefund(refund_id: string, body: Record<string, unknown>, choices: CallChoices = {}): Promise<Answer> {
+    return this.call('POST', `/v3/refund/domestic/refunds/${refund_id}/apply-abnormal-refund`, body, choices)
+  }
+
+  /** Encrypts a field for the key of this serial: RSAES-OAEP, SHA-1 both times. */
+  encrypt(plaintext: string, serial: string, oaepHash = 'sha1'): string {
+    const key = { key: this.keys.get(serial) ?? '', padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }
+    return publicEncrypt(key, Buffer.from(plaintext)).toString('base64')
   }
 
   /** Whether WeChat Pay's signature over these bytes holds, by the key its serial names. */

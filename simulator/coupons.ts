@@ -1,0 +1,62 @@
+import type { Payment } from './records.ts'
+
+/** A coupon that covered part of a payment; its amount is integer fen. */
+export interface Coupon {
+  coupon_id: string
+  name: string
+  /** `NOCASH`: the merchant's own discount, never settled to it; `CASH`: money somebody paid for beforehand */
+  type: 'NOCASH' | 'CASH'
+  amount: number
+}
+
+/** What a refund gives back of the discounts, in fen. */
+export interface Discounts {
+  nocash: number
+  cash: number
+}
+
+/** The coupons of a payment, those it was not paid with left out. */
+export function couponsOf(payment: Payment): Coupon[] {
+  const end = payment.transaction_id.slice(-10)
+  const coupons: Coupon[] = [
+    { coupon_id: `1${end}`, name: '商户代金券', type: 'NOCASH', amount: payment.nocash_amount },
+    { coupon_id: `2${end}`, name: '充值代金券', type: 'CASH', amount: payment.cash_amount },
+  ]
+  return coupons.filter(({ amount }) => amount > 0)
+}
+
+/** What the payer paid after every discount (docs/wechat-pay.md §2.2). */
+export function payerTotal({ total, nocash_amount, cash_amount }: Payment): number {
+  return total - nocash_amount - cash_amount
+}
+
+/** What WeChat Pay settles to the merchant: all but the merchant's own discounts. */
+export function settlementTotal({ total, nocash_amount }: Payment): number {
+  return total - nocash_amount
+}
+
+/**
+ * The discounts' part of a refund of `refund` fen, after refunds that gave back `before` in all: in proportion,
+ * reckoned over everything refunded so far and rounded down, so that whatever the sizes no coupon and no payer ever
+ * gets back more than went in, and the refund of the last fen takes all that is left.
+ */
+export function discountsOf(payment: Payment, before: Discounts & { refund: number }, refund: number): Discounts {
+  const { total, nocash_amount, cash_amount } = payment
+  const all = nocash_amount + cash_amount
+  const given = before.nocash + before.cash
+  const payerLeft = payerTotal(payment) - (before.refund - given)
+  const share = (amount: number): number => Math.floor((amount * (before.refund + refund)) / total)
+  const discount = within(share(all) - given, Math.max(0, refund - payerLeft), Math.min(refund, all - given))
+  const cashLeft = cash_amount - before.cash
+  const nocashLeft = nocash_amount - before.nocash
+  const nocash = within(
+    share(nocash_amount) - before.nocash,
+    Math.max(0, discount - cashLeft),
+    Math.min(discount, nocashLeft),
+  )
+  return { nocash, cash: discount - nocash }
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most)
+}

@@ -1,0 +1,162 @@
+import type { Entry } from './storage.ts'
+
+/** Times in the book are Unix milliseconds, amounts integer fen. */
+export interface Merchant {
+  mchid: string
+  name: string
+  appids: string[]
+  /** the merchant's API certificate: 40 hex digits and the PEM of its public key; null before it applied for one */
+  serial_no: string | null
+  public_key: string | null
+  certificate_state: 'valid' | 'expired' | 'revoked'
+  /** serials of certificates this one took the place of */
+  replaced_serials: string[]
+  /** null before it was set in the console: nothing can be encrypted, so no notification is sent */
+  apiv3_key: string | null
+  key_mode: 'public_key' | 'certificate' | 'both'
+  /** in mode `both`, the share of notifications signed with the public key rather than a certificate */
+  public_key_share: number
+  /** WeChat Pay's key for this merchant, the newest last; more than one only after a rotation */
+  wechat_keys: WeChatKey[]
+  /** after a rotation, the share of messages signed with the newest key */
+  newest_share: number
+  /** money to refund from: payments settle into it, refunds take from it; null never runs short */
+  balance: number | null
+  /** whether refunds end by themselves, in their time, or wait to be told */
+  refund_completion: 'automatic' | 'held'
+  /** where the console says that refunds are notified to, when a refund names no address of its own */
+  refund_notify_url: string | null
+}
+
+export interface WeChatKey {
+  /** `PUB_KEY_ID_` and digits */
+  id: string
+  public_key: string
+  private_key: string
+}
+
+export interface PlatformCertificate {
+  serial_no: string
+  certificate: string
+  private_key: string
+  effective_time: number
+  expire_time: number
+  /** of the messages signed by certificate, the share that is signed with this one once it is the newest */
+  share: number
+  /** no longer listed nor used */
+  retired: boolean
+}
+
+export type TradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'
+
+/** A payment that waits for a close call to race with. */
+export interface ArmedPayment {
+  story: 'pay_while_closing' | 'pay_after_close_sent'
+  transaction_id: string
+  openid: string
+  nocash_amount: number
+  cash_amount: number
+  bank_type: string
+}
+
+export interface Order {
+  mchid: string
+  out_trade_no: string
+  appid: string
+  description: string
+  attach: string | null
+  notify_url: string
+  total: number
+  currency: string
+  device_id: string | null
+  /** the parameters of the first call in one spelling: what a re-entry must equal */
+  parameters: string
+  create_time: number
+  /** the last moment it can be paid, after WeChat Pay's cutting */
+  time_expire: number
+  code_url: string
+  code_time: number
+  /** codes that a re-entry replaced */
+  dead_codes: string[]
+  trade_state: TradeState
+  transaction_id: string | null
+  close_time: number | null
+  armed: ArmedPayment | null
+}
+
+export interface Payment {
+  transaction_id: string
+  mchid: string
+  out_trade_no: string
+  openid: string
+  total: number
+  currency: string
+  /** part of the total that a coupon of the merchant's own covered */
+  nocash_amount: number
+  /** part of the total that a coupon with money behind it covered */
+  cash_amount: number
+  /** `OTHERS`: from the payer's balance; anything else is a bank card */
+  bank_type: string
+  success_time: number
+}
+
+/** How one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
+export type SignedWith = 'real' | 'probe' | 'other'
+
+export interface Attempt {
+  time: number
+  serial_no: string
+  signed_with: SignedWith
+  /** HTTP status, or null with `error` saying why none came */
+  status: number | null
+  error: string | null
+  /** the answer's first 1,024 characters */
+  answer: string | null
+  duration_ms: number
+}
+
+export interface Notification {
+  id: string
+  mchid: string
+  event_type: string
+  out_trade_no: string | null
+  transaction_id: string | null
+  /** the refund it is about, null for a payment's */
+  out_refund_no: string | null
+  url: string
+  /** the bytes of every delivery */
+  body: string
+  create_time: number
+  /**
+   * `lost`: never sent, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an address;
+   * `given_up`: no acceptable answer to the last delivery of the table.
+   */
+  state: 'waiting' | 'delivered' | 'given_up' | 'lost' | 'undeliverable'
+  next_time: number | null
+  /** deliveries of the table already made; sending by hand does not count */
+  tries: number
+  max_tries: number
+  attempts: Attempt[]
+  /** how it departs from what WeChat Pay does */
+  difference: {
+    /** sent so many times at once, the latest signed first */
+    copies?: number | undefined
+    sign_with?: SignedWith | undefined
+    serial_no?: string | undefined
+    timestamp_offset_s?: number | undefined
+    /** headers to replace, or to leave out with null */
+    headers?: Record<string, string | null> | undefined
+  }
+}
+
+/** What records of an older book lack, by kind. */
+const lacking: Record<string, object> = {
+  merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null },
+  payment: { cash_amount: 0 },
+  notification: { out_refund_no: null },
+}
+
+/** An entry of an older book, with what its record lacks filled in. */
+export function upgraded(entry: Entry): Entry {
+  return { ...entry, record: { ...lacking[entry.kind], ...(entry.record as object) } }
+}

@@ -1,0 +1,282 @@
+import { out_refund_no_pattern } from '../domain/number.ts'
+import { beijingDay } from '../domain/calendar.ts'
+import { bytesFromBase64, CipherError, decryptField } from '../wechat/cipher.ts'
+import type { Call } from './authentication.ts'
+import type { Book } from './book.ts'
+import type { Clearing } from './clearing.ts'
+import type { Keys } from './keys.ts'
+import type { Outcome } from './payments.ts'
+import { randomDigits } from './random.ts'
+import type { Merchant, Payment } from './records.ts'
+import type { Refund } from './refund.ts'
+import { asAccepted, merchantAccounts, refundAmounts, refundAnswer, refundedSum } from './refund.ts'
+import { Refusal } from './refusal.ts'
+import type { AbnormalRefundBody, RefundBody } from './requests.ts'
+import { abnormalRefundBody, readBody, refundBody, required, ruleRefusal, sorted } from './requests.ts'
+import type { SimulatorSettings } from './settings.ts'
+
+const year_ms = 365 * 24 * 3_600_000
+const most_refunds = 50
+
+/** What a query of a refund sees: all, nothing of one younger than `hidden_ms`, or how it was when it was accepted. */
+export type RefundSight = { kind: 'truth' | 'as_accepted' } | { kind: 'lagging'; hidden_ms: number }
+
+export interface RefundsTools {
+  book: Book
+  clearing: Clearing
+  keys: Keys
+  settings: SimulatorSettings
+  now: () => number
+}
+
+/** Refunding, asking after a refund, and helping an abnormal one on: docs/wechat-pay.md §2.4. Throws Refusal. */
+export class Refunds {
+  readonly #tools: RefundsTools
+
+  constructor(tools: RefundsTools) {
+    this.#tools = tools
+  }
+
+  /** Accepts a refund, or answers the one that this number already is, as it stands now. */
+  create(merchant: Merchant, bytes: Buffer): Outcome {
+    const { book, settings } = this.#tools
+    const body = readBody(bytes, refundBody, settings.null_fields)
+    const payment = this.#paymentOf(merchant, body)
+    const known = book.findRefund(merchant.mchid, body.out_refund_no)
+    if (known !== null) {
+      assertSameRefund(known, payment, body, settings.refund_reentry)
+      return answer(known)
+    }
+    assertAmounts(body.amount, payment)
+    this.#assertRefundable(payment, body.amount.refund)
+    this.#assertSpacing(payment)
+    const refund = this.#newRefund(payment, {
+      out_refund_no: body.out_refund_no,
+      source: 'api',
+      refund: body.amount.refund,
+      reason: body.reason ?? null,
+      notify_url: body.notify_url ?? null,
+      parameters: parametersOf(body),
+    })
+    if (body.funds_account !== undefined) refund.funds_account = body.funds_account
+    if (body.amount.from !== undefined) refund.amount.from = body.amount.from
+    this.#assertFunded(merchant, refund)
+    return answer(this.#tools.clearing.accept(refund, payment))
+  }
+
+  query(merchant: Merchant, out_refund_no: string, sight: RefundSight): Outcome {
+    assertNumber(out_refund_no)
+    const refund = this.#tools.book.findRefund(merchant.mchid, out_refund_no)
+    const isHidden =
+      refund !== null && sight.kind === 'lagging' && this.#tools.now() - refund.create_time < sight.hidden_ms
+    if (refund === null || isHidden) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
+    return answer(sight.kind === 'as_accepted' ? asAccepted(refund) : refund)
+  }
+
+  /** Sends an abnormal refund another way. What is encrypted must open with the key that the header names. */
+  applyAbnormal(merchant: Merchant, refund_id: string, call: Call): Outcome {
+    const { book, clearing, settings } = this.#tools
+    const body = readBody(call.body, abnormalRefundBody, settings.null_fields)
+    const account = this.#accountIn(body, merchant, call)
+    const refund = book.refunds.get(refund_id)
+    if (refund?.mchid !== merchant.mchid) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
+    if (refund.out_refund_no !== body.out_refund_no) throw mismatch()
+    if (refund.status === 'PROCESSING' && refund.abnormal_type === body.type) return answer(refund)
+    if (refund.status !== 'ABNORMAL') {
+      throw new Refusal('INVALID_REQUEST', { message: '退款单状态不是退款异常，不能发起异常退款' })
+    }
+    const resumed = { ...refund, abnormal_type: body.type, channel: 'OTHER_BANKCARD' as const }
+    return answer(clearing.resume({ ...resumed, user_received_account: account }))
+  }
+
+  /** A refund a person makes in the merchant console, of all that is left unless told; under a number of its own. */
+  createOutside(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
+    const refund = asked.refund ?? payment.total - refundedSum(this.#tools.book.refundsOfPayment(payment))
+    this.#assertRefundable(payment, refund)
+    const made = this.#newRefund(payment, {
+      out_refund_no: `${merchant.mchid}${digitsOfDay(this.#tools.now())}${randomDigits(10)}`,
+      source: 'console',
+      refund,
+      reason: asked.reason ?? null,
+      notify_url: null,
+      parameters: '',
+    })
+    this.#assertFunded(merchant, made)
+    return this.#tools.clearing.accept(made, payment)
+  }
+
+  /** The payment to refund; its own number wins over the order's. An unpaid order cannot be found here. */
+  #paymentOf(merchant: Merchant, { transaction_id, out_trade_no }: RefundBody): Payment {
+    if (transaction_id === undefined && out_trade_no === undefined) {
+      throw ruleRefusal({ source: '/body', field: '/transaction_id', value: '', location: 'body' }, required)
+    }
+    const { book, now } = this.#tools
+    const id = transaction_id ?? book.findOrder(merchant.mchid, out_trade_no ?? '', now())?.transaction_id
+    const payment = book.payments.get(id ?? '')
+    if (payment?.mchid !== merchant.mchid) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '订单不存在' })
+    return payment
+  }
+
+  /** What holds of every refund, wherever it is made. */
+  #assertRefundable(payment: Payment, refund: number): void {
+    const { book, settings, now } = this.#tools
+    const earlier = book.refundsOfPayment(payment)
+    if (now() - payment.success_time > year_ms) {
+      throw new Refusal(settings.refund_overdue, { message: '订单已经超过退款期限' })
+    }
+    if (refund <= 0 || refundedSum(earlier) + refund > payment.total) {
+      throw new Refusal('INVALID_REQUEST', { message: '申请退款金额超过订单可退金额' })
+    }
+    if (earlier.length >= most_refunds) {
+      throw new Refusal('INVALID_REQUEST', { message: '该订单的退款次数已达上限' })
+    }
+  }
+
+  #assertSpacing(payment: Payment): void {
+    const { book, settings, now } = this.#tools
+    const latest = Math.max(0, ...book.refundsOfPayment(payment).map(({ create_time }) => create_time))
+    if (now() - latest >= settings.refund_spacing_ms) return
+    throw new Refusal(settings.refund_too_soon, { message: '申请退款过于频繁，同一订单的两次退款须间隔一分钟' })
+  }
+
+  #assertFunded({ balance }: Merchant, { amount }: Refund): void {
+    if (balance !== null && balance < amount.settlement_refund) throw new Refusal('NOT_ENOUGH')
+  }
+
+  #newRefund(
+    payment: Payment,
+    asked: Pick<Refund, 'out_refund_no' | 'source' | 'reason' | 'notify_url' | 'parameters'> & { refund: number },
+  ): Refund {
+    const now = this.#tools.now()
+    const { refund, ...named } = asked
+    const { mchid, transaction_id, out_trade_no } = payment
+    return {
+      ...{ mchid, transaction_id, out_trade_no, ...named },
+      ...refundAmounts(payment, this.#tools.book.refundsOfPayment(payment), refund),
+      refund_id: `5030${randomDigits(7)}${digitsOfDay(now)}${randomDigits(10)}`,
+      funds_account: 'AVAILABLE',
+      channel: 'ORIGINAL',
+      user_received_account: payment.bank_type === 'OTHERS' ? '支付用户零钱' : '招商银行信用卡0403',
+      create_time: now,
+      status: 'PROCESSING',
+      success_time: null,
+      finish_time: null,
+      abnormal_type: null,
+    }
+  }
+
+  /** The account an abnormal refund goes to, as answers name it: the bank, the kind of card, its last four digits. */
+  #accountIn(body: AbnormalRefundBody, merchant: Merchant, call: Call): string {
+    const serial = call.headers['wechatpay-serial']
+    const key = this.#tools.keys.decryptionKey(merchant, typeof serial === 'string' ? serial : '')
+    if (key === null) throw new Refusal('PARAM_ERROR', { message: '平台证书序列号Wechatpay-Serial错误' })
+    if (body.type === 'MERCHANT_BANK_CARD') return merchantAccounts.merchant_bank_account
+    const open = (field: 'bank_account' | 'real_name'): string => {
+      const value = body[field]
+      if (value === undefined) throw fieldMissing(`/${field}`)
+      try {
+        if (bytesFromBase64(value) !== null) return decryptField(value, key)
+      } catch (error) {
+        if (!(error instanceof CipherError)) throw error
+      }
+      throw new Refusal('PARAM_ERROR', {
+        message: '敏感字段解密失败',
+        detail: { field: `/${field}`, location: 'body' },
+      })
+    }
+    const bank = debitCards[body.bank_type ?? '']
+    if (body.bank_type === undefined) throw fieldMissing('/bank_type')
+    if (bank === undefined) {
+      const place = { source: '/body', field: '/bank_type', value: body.bank_type, location: 'body' } as const
+      throw ruleRefusal(place, '枚举规则校验失败，取值不正确')
+    }
+    open('real_name')
+    const number = open('bank_account')
+    if (!/^\d{8,32}$/.test(number)) {
+      const place = { source: '/body', field: '/bank_account', value: '', location: 'body' } as const
+      throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+    }
+    return `${bank}借记卡${number.slice(-4)}`
+  }
+}
+
+/** The banks whose debit cards can take an abnormal refund. */
+const debitCards: Partial<Record<string, string>> = {
+  CMB_DEBIT: '招商银行',
+  COMM_DEBIT: '交通银行',
+  ABC_DEBIT: '农业银行',
+  CCB_DEBIT: '建设银行',
+  ICBC_DEBIT: '工商银行',
+  BOC_DEBIT: '中国银行',
+  PAB_DEBIT: '平安银行',
+  SPDB_DEBIT: '浦发银行',
+  CITIC_DEBIT: '中信银行',
+  CEB_DEBIT: '光大银行',
+  CMBC_DEBIT: '民生银行',
+  CIB_DEBIT: '兴业银行',
+  GDB_DEBIT: '广发银行',
+  PSBC_DEBIT: '邮储银行',
+  NBCB_DEBIT: '宁波银行',
+}
+
+function answer(refund: Refund): Outcome {
+  return { kind: 'answer', status: 200, body: refundAnswer(refund) }
+}
+
+function mismatch(): Refusal {
+  return new Refusal('INVALID_REQUEST', { message: '您的请求参数与订单信息不一致' })
+}
+
+function fieldMissing(field: string): Refusal {
+  return ruleRefusal({ source: '/body', field, value: '', location: 'body' }, required)
+}
+
+/** Order and amounts of a number that is known must be what they were; how much else, the sources do not say. */
+function assertSameRefund(
+  known: Refund,
+  payment: Payment,
+  body: RefundBody,
+  reentry: SimulatorSettings['refund_reentry'],
+): void {
+  if (known.transaction_id !== payment.transaction_id) throw mismatch()
+  if (known.amount.refund !== body.amount.refund || known.amount.total !== body.amount.total) {
+    throw new Refusal('INVALID_REQUEST', {
+      message: '订单金额或退款金额与之前请求不一致，请核实后再试',
+      number: 268498688,
+    })
+  }
+  if (reentry === 'parameters' && known.parameters !== parametersOf(body)) {
+    throw new Refusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
+  }
+}
+
+/** The total must be the payment's, and the accounts to take from must give the refund. */
+function assertAmounts({ refund, total, from }: RefundBody['amount'], payment: Payment): void {
+  if (total !== payment.total) throw mismatch()
+  if (from === undefined) return
+  const sum = from.reduce((all, { amount }) => all + amount, 0)
+  const accounts = new Set(from.map(({ account }) => account))
+  if (sum === refund && accounts.size === from.length) return
+  const place = { source: '/body', field: '/amount/from', value: from, location: 'body' } as const
+  throw ruleRefusal(place, '规则校验失败，出资账户不能重复，出资金额之和须等于退款金额')
+}
+
+function assertNumber(out_refund_no: string): void {
+  if (out_refund_no_pattern.test(out_refund_no)) return
+  const place = {
+    source: '/uri_template',
+    field: '/out_refund_no',
+    value: out_refund_no,
+    location: 'uri_template',
+  } as const
+  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+}
+
+/** One spelling for parameters that mean the same. */
+function parametersOf(body: RefundBody): string {
+  return JSON.stringify(sorted(body))
+}
+
+function digitsOfDay(ms: number): string {
+  return beijingDay(ms).replaceAll('-', '')
+}
