@@ -148,6 +148,104 @@ describe('a fault', () => {
   })
 })
 
+describe('a fault of refunds', () => {
+  const paid = async (): Promise<string> => {
+    const no = freshNumber()
+    await client.place(no)
+    simulator.control.pay({ mchid, out_trade_no: no, story: 'lose_notification' })
+    return no
+  }
+  const exists = async (no: string): Promise<boolean> => (await client.queryRefund(no)).status === 200
+
+  it('leaves a refund unanswered before or after it was accepted, or cuts it off', async () => {
+    for (const [kind, accepted] of [
+      ['timeout_before', false],
+      ['timeout_after', true],
+      ['disconnect', false],
+      ['disconnect_after', true],
+    ] as const) {
+      const out_trade_no = await paid()
+      await fault({ operation: 'refund', fault: kind, times: 1, out_trade_no })
+      await expect(client.refund(`R-${kind}`, { out_trade_no }, { timeout_ms: 500 })).rejects.toThrow()
+      expect(await exists(`R-${kind}`)).toBe(accepted)
+      expect((await client.refund(`R-${kind}`, { out_trade_no })).status).toBe(200)
+    }
+  })
+
+  it('answers any error, before or after it was accepted, with the statuses of refunds', async () => {
+    const cases: [object, number, string, boolean][] = [
+      [{ fault: '500', acted: true }, 500, 'SYSTEM_ERROR', true],
+      [{ fault: '429', acted: true }, 429, 'FREQUENCY_LIMITED', true],
+      [{ fault: '429' }, 429, 'FREQUENCY_LIMITED', false],
+      [{ fault: 'NOT_ENOUGH' }, 403, 'NOT_ENOUGH', false],
+      [{ fault: 'USER_ACCOUNT_ABNORMAL' }, 403, 'USER_ACCOUNT_ABNORMAL', false],
+      [{ fault: 'MCH_NOT_EXISTS' }, 404, 'MCH_NOT_EXISTS', false],
+      [{ fault: 'RESOURCE_NOT_EXISTS' }, 404, 'RESOURCE_NOT_EXISTS', false],
+    ]
+    for (const [index, [request, status, code, accepted]] of cases.entries()) {
+      const no = `R-ERROR-${index}`
+      await fault({ operation: 'refund', times: 1, out_refund_no: no, ...request })
+      const answer = await client.refund(no, { out_trade_no: await paid() })
+      expect([answer.status, answer.json.code]).toEqual([status, code])
+      expect(await exists(no)).toBe(accepted)
+    }
+    await fault({ operation: 'place', fault: 'MCH_NOT_EXISTS', times: 1 })
+    expect((await client.place(freshNumber())).status).toBe(400)
+  })
+
+  it('knows the payment of a refund that names only its transaction', async () => {
+    const out_trade_no = await paid()
+    const { transaction_id } = simulator.control.view(mchid, out_trade_no).payments[0] ?? {}
+    await fault({ operation: 'refund', fault: '500', times: 1, out_trade_no })
+    expect((await client.refund('R-NAMED', { transaction_id })).status).toBe(500)
+    const { calls } = simulator.control.view(mchid, out_trade_no)
+    expect(calls.at(-1)).toMatchObject({ operation: 'refund', out_trade_no, out_refund_no: 'R-NAMED', status: 500 })
+  })
+
+  it('signs an answer wrongly or as a probe, and answers slowly', async () => {
+    const out_trade_no = await paid()
+    for (const kind of ['wrong_signature', 'probe']) {
+      await fault({ operation: 'refund', fault: kind, times: 1 })
+      const wrong = await client.refund('R-SIGNED', { out_trade_no })
+      expect([wrong.status, client.verifies(wrong)]).toEqual([200, false])
+      expect(client.verifies(await client.refund('R-SIGNED', { out_trade_no }))).toBe(true)
+    }
+    await fault({ operation: 'query_refund', fault: 'slow', delay_ms: 150, times: 1 })
+    const started = Date.now()
+    await exists('R-SIGNED')
+    expect(Date.now() - started).toBeGreaterThanOrEqual(150)
+  })
+
+  it('keeps a query from finding the refund yet, so many times or for so long, or from seeing how it ended', async () => {
+    const out_trade_no = await paid()
+    simulator.control.holdRefunds({ mchid })
+    await fault({ operation: 'query_refund', fault: 'lagging', times: 2, out_refund_no: 'R-LAGGING' })
+    expect((await client.refund('R-LAGGING', { out_trade_no })).status).toBe(200)
+    const hidden = await client.queryRefund('R-LAGGING')
+    expect([hidden.status, hidden.json.code]).toEqual([404, 'RESOURCE_NOT_EXISTS'])
+    expect([await exists('R-LAGGING'), await exists('R-LAGGING')]).toEqual([false, true])
+    const { fault_id } = await fault({ operation: 'query_refund', fault: 'lagging', delay_ms: 400, mchid })
+    await client.refund('R-LATER', { out_trade_no: await paid() })
+    expect(await exists('R-LATER')).toBe(false)
+    await until(() => exists('R-LATER'))
+    await control(simulator.url, `/faults/${fault_id}`, undefined, 'DELETE')
+    simulator.control.finishRefund({ mchid, out_refund_no: 'R-LATER', status: 'SUCCESS' })
+    await fault({ operation: 'query_refund', fault: 'stale', times: 1 })
+    const stale = await client.queryRefund('R-LATER')
+    expect([stale.json.status, stale.json.success_time]).toEqual(['PROCESSING', undefined])
+    expect((await client.queryRefund('R-LATER')).json.status).toBe('SUCCESS')
+    simulator.control.releaseRefunds({ mchid })
+  })
+
+  it('hits the abnormal refund too, and only what it has', async () => {
+    await fault({ operation: 'abnormal_refund', fault: '500', times: 1 })
+    expect((await client.applyAbnormalRefund('5030', {})).status).toBe(500)
+    await expect(fault({ operation: 'refund', fault: 'lagging' })).rejects.toThrow(/not a fault of refund/)
+    await expect(fault({ operation: 'query', fault: 'stale' })).rejects.toThrow(/not a fault of query/)
+    await expect(fault({ operation: 'end_refund', fault: '500' })).rejects.toThrow(/not a fault of end_refund/)
+  })
+})
+
 describe('a fault of notifications', () => {
   const paidTo = async (url: string): Promise<string> => {
     const no = freshNumber()

@@ -63,6 +63,38 @@ describe('the phone', () => {
     expect(await press(code, 'pay')).toContain('The order is paid already.')
   })
 
+  it('shows what came back, what is on its way and what did not', async () => {
+    const { code, no } = await placed({ amount: { total: 1_000, currency: 'CNY' } })
+    await press(code, 'pay')
+    expect(await pageOf(code)).not.toContain('data-refund')
+    const ends = [
+      { refund: 100, status: 'SUCCESS' },
+      { refund: 250, status: 'ABNORMAL' },
+      { refund: 301, status: 'CLOSED' },
+      { refund: 202 },
+    ] as const
+    for (const end of ends) simulator.control.refundOutside({ mchid, out_trade_no: no, reason: '茶<凉>了', ...end })
+    const returned = simulator.control.refundOutside({ mchid, out_trade_no: no, refund: 303 })
+    const { refund_id } = returned
+    simulator.control.finishRefund({ refund_id, status: 'SUCCESS', received_by: 'merchant_basic_account' })
+    const page = await pageOf(code)
+    expect(screen(page)).toBe('paid')
+    const items = page.split('data-refund="').slice(1)
+    const expected = [
+      ['SUCCESS', '¥1.00', '已退款', '支付用户零钱'],
+      ['ABNORMAL', '¥2.50', '退款异常', '原因: 茶&#60;凉&#62;了'],
+      ['CLOSED', '¥3.01', '没有退回', '原因: 茶&#60;凉&#62;了'],
+      ['PROCESSING', '¥2.02', '退款中', '原因: 茶&#60;凉&#62;了'],
+      ['SUCCESS', '¥3.03', '已退回商户', '商户基本账户'],
+    ]
+    for (const [index, texts] of expected.entries()) {
+      for (const text of texts) expect(items[index]).toContain(text)
+    }
+    expect(items).toHaveLength(expected.length)
+    expect(items[0]).not.toContain('原因') // one yuan or less, and not all of it
+    expect(await pageOf(code, 'en')).toContain('On its way')
+  })
+
   it('cancels without paying', async () => {
     const { code, no } = await placed()
     const page = await press(code, 'cancel')

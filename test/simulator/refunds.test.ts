@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
-import { Client, control, makeMerchant, numbering } from './client.ts'
+import { Client, makeMerchant, numbering } from './client.ts'
 import type { Answer } from './client.ts'
 
 // real keys, real HTTP and two cores shared with others: slow is not wrong
@@ -423,93 +423,6 @@ describe('a query of a refund', () => {
       code: 'PARAM_ERROR',
       detail: { field: 'out_refund_no', location: 'uri_template' },
     })
-  })
-})
-
-describe('how a refund ends', () => {
-  it('is well, in seconds to a balance and in days to a card', async () => {
-    const [balance, card] = [await paid(), await paid({ bank_type: 'CMB_CREDIT' })]
-    const [quick, slow] = [freshRefund(), freshRefund()]
-    await refund(quick, { transaction_id: balance.transaction_id })
-    const toCard = await refund(slow, { transaction_id: card.transaction_id })
-    expect(toCard.json.user_received_account).toBe('招商银行信用卡0403')
-    clock.ms += 5_000 - 1
-    await simulator.runDue()
-    expect((await query(quick)).json.status).toBe('PROCESSING')
-    clock.ms += 1
-    await simulator.runDue()
-    const ended = await query(quick)
-    expect(ended.json).toMatchObject({ status: 'SUCCESS', user_received_account: '支付用户零钱' })
-    expect(Date.parse(String(ended.json.success_time))).toBe(Math.floor(clock.ms / 1000) * 1000)
-    expect((await query(slow)).json.status).toBe('PROCESSING')
-    clock.ms += 2 * day_ms
-    await simulator.runDue()
-    expect((await query(slow)).json.status).toBe('SUCCESS')
-  })
-
-  it('waits to be told while the merchant’s refunds are held, and is final', async () => {
-    const { transaction_id } = await paid()
-    const no = freshRefund()
-    await refund(no, { transaction_id, ...of(1) })
-    simulator.control.holdRefunds({ mchid })
-    clock.ms += minute_ms
-    await simulator.runDue()
-    const later = freshRefund()
-    await refund(later, { transaction_id, ...of(1) })
-    clock.ms += minute_ms
-    await simulator.runDue()
-    expect([(await query(no)).json.status, (await query(later)).json.status]).toEqual(['PROCESSING', 'PROCESSING'])
-    const closed = simulator.control.finishRefund({ mchid, out_refund_no: no, status: 'CLOSED' })
-    expect(closed).toMatchObject({ status: 'CLOSED', success_time: null, finish_time: null })
-    expect(() => simulator.control.finishRefund({ mchid, out_refund_no: no, status: 'SUCCESS' })).toThrow(/CLOSED/)
-    simulator.control.releaseRefunds({ mchid })
-    clock.ms += 5_000
-    await simulator.runDue()
-    expect([(await query(no)).json.status, (await query(later)).json.status]).toEqual(['CLOSED', 'SUCCESS'])
-  })
-
-  it('may be the merchant’s own account, named as WeChat Pay names it', async () => {
-    for (const [received_by, account, channel] of [
-      ['merchant_basic_account', '商户基本账户', 'OTHER_BALANCE'],
-      ['merchant_bank_account', '商户结算银行账户', 'OTHER_BANKCARD'],
-    ] as const) {
-      const { transaction_id } = await paid()
-      const { json } = await refund(freshRefund(), { transaction_id })
-      const path = `/refunds/${String(json.refund_id)}`
-      await control(simulator.url, path, { status: 'SUCCESS', received_by })
-      const ended = await query(String(json.out_refund_no))
-      expect(ended.json).toMatchObject({ status: 'SUCCESS', user_received_account: account, channel })
-    }
-  })
-
-  it('can be told by either number over HTTP, and what makes no sense is refused', async () => {
-    const { transaction_id } = await paid()
-    const no = 'R|1@*'
-    await refund(no, { transaction_id })
-    const path = `/refunds/${mchid}/${encodeURIComponent(no)}`
-    await expect(control(simulator.url, path, { status: 'DONE' })).rejects.toThrow(/400/)
-    const odd = { status: 'CLOSED', received_by: 'merchant_basic_account' }
-    await expect(control(simulator.url, path, odd)).rejects.toThrow(/400.*SUCCESS/)
-    await expect(control(simulator.url, '/refunds/5030', { status: 'CLOSED' })).rejects.toThrow(/404/)
-    expect(await control(simulator.url, path, { status: 'ABNORMAL' })).toMatchObject({ status: 'ABNORMAL' })
-    await expect(control(simulator.url, path, { status: 'CLOSED' })).rejects.toThrow(/409/)
-  })
-
-  it('may be chance', async () => {
-    for (const [fault, status] of [
-      ['ABNORMAL', 'ABNORMAL'],
-      ['CLOSED', 'CLOSED'],
-      ['RETURNED', 'SUCCESS'],
-    ] as const) {
-      const { transaction_id } = await paid()
-      const no = freshRefund()
-      simulator.control.addFault({ operation: 'end_refund', fault, out_refund_no: no, times: 1 })
-      await refund(no, { transaction_id })
-      clock.ms += 5_000
-      await simulator.runDue()
-      const { json } = await query(no)
-      expect([json.status, json.user_received_account === '商户基本账户']).toEqual([status, fault === 'RETURNED'])
-    }
   })
 })
 

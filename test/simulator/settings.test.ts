@@ -51,6 +51,16 @@ describe('the settings', () => {
       notify_deliveries: 'first_and_15',
       unauthorized_request_id: 'absent',
       nonce_replay: 'accept',
+      refund_too_soon: 'FREQUENCY_LIMITED',
+      refund_spacing_ms: 60_000,
+      refund_overdue: 'TRADE_OVERDUE',
+      refund_reentry: 'amounts',
+      refund_shown: 'at_acceptance',
+      refund_without_url: 'nothing',
+      refund_rate: 150,
+      refund_failing_rate: 6,
+      query_refund_rate: 300,
+      abnormal_refund_rate: 150,
     })
   })
 })
