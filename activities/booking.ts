@@ -11,8 +11,9 @@ import { wechat } from '../domain/order.ts'
 import type { Occurrence, OrderEvent, OrderRecord } from '../domain/order.ts'
 import { judgePayment } from '../domain/payment.ts'
 import type { PaymentRecord } from '../domain/payment.ts'
+import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
-import { merchantOf, recorded } from './recording.ts'
+import { recorded } from './recording.ts'
 
 /**
  * Claim of the reference → payment with its role → journal → order → event, each idempotent: a retry walks all of it
@@ -46,6 +47,7 @@ export async function bookPayment(
   const booking = (held: OrderRecord) => bookingOf(held, payment, fact, evidence, merchant.settings, context.now())
   const applied = await store.orders.apply(key, booking, order)
   if (applied.outcome === 'illegal') await holdForPerson(context, key, applied.order, payment)
+  if (applied.outcome === 'done_before') await noteRefundOutside(context, applied.order, payment, fact)
   const outcome = applied.outcome === 'done' || payment.evidence_id === evidence._id ? 'applied' : 'linked'
   const told = await recorded(context, applied, { merchant, payment })
   await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time })
@@ -64,6 +66,17 @@ async function holdForPerson(
   await context.store.orders.noteAttention(key, order.state, 'second_payment', beijingTime(context.now()))
 }
 
+/** WeChat says that money went back, and no refund of ours took it: only its notification or a bill names that refund. */
+async function noteRefundOutside(
+  context: ActivityContext,
+  order: OrderRecord,
+  { refunds }: PaymentRecord,
+  { trade_state }: MoneyFact,
+): Promise<void> {
+  if (trade_state !== 'REFUND' || refunds.some(({ state }) => state !== 'released')) return
+  await context.store.orders.noteAttention(order, order.state, 'refunded_outside', beijingTime(context.now()))
+}
+
 /** The payment's record: what was booked first stays, since a role is decided once. */
 async function keepPayment(
   context: ActivityContext,
@@ -73,7 +86,10 @@ async function keepPayment(
 ): Promise<PaymentRecord> {
   const { store } = context
   const existing = await store.payments.find(fact.mchid, fact.transaction_id)
-  if (existing !== null) return existing
+  if (existing !== null) {
+    if (existing.order_id === null && order !== null) await store.payments.own(existing, order._id)
+    return existing
+  }
   const held_by_other = order !== null && (await isReferenceHeldByOther(context, order, fact))
   const { role } = judgePayment(order, fact, held_by_other)
   const payment: PaymentRecord = {
@@ -123,7 +139,8 @@ function bookingOf(
     actor: wechat,
     evidence_id: evidence._id,
   }
-  if (payment.role === 'second') return { event: 'second_payment_found', ...cause }
+  const { transaction_id } = payment
+  if (payment.role === 'second') return { event: 'second_payment_found', transaction_id, ...cause }
   const found = {
     transaction_id: payment.transaction_id,
     role: payment.role,

@@ -1,3 +1,5 @@
+import { ApplicationFailure } from '@temporalio/activity'
+import type { MerchantRecord } from '../domain/merchant.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Sealer } from '../store/sealing.ts'
 import type { Store } from '../store/store.ts'
@@ -19,4 +21,11 @@ export interface ActivityContext {
   /** Unix ms */
   now: () => number
   log: ActivityLog
+}
+
+/** The merchant as it is now. One that is gone while its orders live is a fault to be mended. */
+export async function merchantOf(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
+  const merchant = await context.store.merchants.find(mchid)
+  if (merchant === null) throw ApplicationFailure.retryable(`merchant ${mchid} is not in the database; restore it`)
+  return merchant
 }

@@ -3,10 +3,12 @@ import { beijingTime } from '../domain/calendar.ts'
 import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
 import type { PaymentFact } from '../domain/fact.ts'
 import { evidenceId } from '../domain/ids.ts'
-import type { OrderKey } from '../domain/ids.ts'
+import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { publicId } from '../store/ids.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { QueryResult } from '../wechat/payments.ts'
+import { readRefund } from '../wechat/refunds.ts'
+import type { RefundAnswer, RefundState } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Keeps WeChat's answer to a query, sealed, since it names the payer. The same answer again is the same evidence. */
@@ -44,29 +46,29 @@ export async function archiveAnswer(
 
 /**
  * Keeps a notification that came while the database was away and travelled in a signal. Verified anew, at the moment
- * its own signature names: that it was fresh then was proven at the door. Null: it proves nothing.
+ * its own signature names: that it was fresh then was proven at the door. Null: it proves nothing about `subject`.
  */
 export async function archiveEnvelope(
   context: ActivityContext,
-  order: OrderKey,
+  mchid: string,
   envelope: Envelope,
+  subject: EvidenceRecord['subject'],
 ): Promise<EvidenceRecord | null> {
-  const account = await context.accounts.find(order.mchid)
-  if (account === null)
-    throw new Error(`merchant ${order.mchid} has no usable WeChat set-up; a notification waits for it`)
+  const account = await context.accounts.find(mchid)
+  if (account === null) throw new Error(`merchant ${mchid} has no usable WeChat set-up; a notification waits for it`)
   const signed_time = Number(envelope.headers['wechatpay-timestamp']) * 1000
   const read = account.read({ headers: envelope.headers, body: Buffer.from(envelope.body) }, signed_time)
-  if (read.verdict !== 'verified' || read.subject !== 'payment') return null
-  const _id = evidenceId.notification(order.mchid, read.notification_id)
+  if (read.verdict !== 'verified' || read.subject !== subject) return null
+  const _id = evidenceId.notification(mchid, read.notification_id)
   const { evidence } = await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
-    mchid: order.mchid,
+    mchid,
     kind: 'notification',
-    subject: 'payment',
+    subject,
     out_trade_no: read.fact.out_trade_no,
     transaction_id: read.fact.transaction_id,
-    out_refund_no: null,
+    out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
     verdict: 'verified',
     serial_no: read.serial_no,
     body_sha256: createHash('sha256').update(envelope.body).digest('hex'),
@@ -101,4 +103,45 @@ async function readNotified(context: ActivityContext, evidence: EvidenceRecord):
   const signed_time = Number(headers['wechatpay-timestamp']) * 1000
   const read = account.read({ headers, body: Buffer.from(body) }, signed_time)
   return read.verdict === 'verified' && read.subject === 'payment' ? read.fact : null
+}
+
+/** Keeps WeChat's answer about a refund, sealed. The same answer again is the same evidence. */
+export async function archiveRefundAnswer(
+  context: ActivityContext,
+  { mchid, out_refund_no }: RefundKey,
+  { refund, raw }: RefundAnswer,
+): Promise<EvidenceRecord> {
+  const state = refund.returned_to_merchant ? 'RETURNED' : refund.status
+  const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
+  const envelope = JSON.stringify({ headers: raw.headers, body: raw.body } satisfies Envelope)
+  const { evidence } = await context.store.evidence.archive({
+    _id,
+    id: publicId('evd', _id),
+    mchid,
+    kind: 'query',
+    subject: 'refund',
+    out_trade_no: refund.out_trade_no,
+    transaction_id: refund.transaction_id,
+    out_refund_no,
+    verdict: 'verified',
+    serial_no: raw.headers['wechatpay-serial'] ?? null,
+    body_sha256: createHash('sha256').update(raw.body).digest('hex'),
+    raw: context.sealer.seal(envelope),
+    receive_time: beijingTime(context.now()),
+    unapplied: true,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  })
+  return evidence
+}
+
+/** What an answer about a refund says, read anew from its bytes. Throws when there is no such evidence. */
+export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<RefundState> {
+  const evidence = await context.store.evidence.find(evidence_id)
+  if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
+  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const refund = readRefund(body)
+  if (refund === null) throw new Error(`evidence ${evidence_id} cannot be read as a refund`)
+  return refund
 }

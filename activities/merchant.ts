@@ -3,7 +3,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { isOpenDelivery } from '../domain/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../domain/delivery.ts'
-import { isHeard, readAnswer } from '../domain/event.ts'
+import { isHeard, isStatedFulfilled, readAnswer } from '../domain/event.ts'
 import type { FulfilmentAnswer } from '../domain/event.ts'
 import { eventId, looseEventId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
@@ -79,7 +79,7 @@ async function deciding(
   given: { order: OrderKey; sequence: number },
 ): Promise<DeliveryRecord | null> {
   const deliveries = await store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
-  return deliveries.find(({ purpose }) => purpose === 'fulfilment') ?? null
+  return deliveries.find(({ purpose }) => purpose !== 'notice') ?? null
 }
 
 async function attempt(desk: Desk, delivery: DeliveryRecord, deadline_time: Time | null): Promise<Delivered> {
@@ -259,9 +259,9 @@ function delayAfter({ policy }: ActivityContext, number: number, reply: Reply): 
 function outcomeOf(delivery: DeliveryRecord): Delivered {
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
-  if (delivery.purpose === 'notice') return { kind: 'heard' }
   const last = delivery.attempts.at(-1)
-  if (!last || last.read_as === 'heard' || last.read_as === 'not heard') return { kind: 'undelivered' }
+  if (delivery.purpose === 'notice' || last?.read_as === 'heard') return { kind: 'heard' }
+  if (!last || last.read_as === 'not heard') return { kind: 'undelivered' }
   return { kind: 'answered', answer: { result: last.read_as, reason: last.reason } }
 }
 
@@ -270,5 +270,7 @@ function reading({ purpose }: DeliveryRecord, { status, body }: Reply): Pick<Del
   if (status === null || !isHeard(status)) return { read_as: 'not heard', reason: null }
   if (purpose === 'notice') return { read_as: 'heard', reason: null }
   const answer = readAnswer(status, body)
+  // Taken back: whoever says all the same that it has shipped is believed, and everything else only heard it.
+  if (purpose === 'cancellation' && !isStatedFulfilled(body)) return { read_as: 'heard', reason: null }
   return answer === null ? { read_as: 'not heard', reason: null } : { read_as: answer.result, reason: answer.reason }
 }

@@ -1,6 +1,8 @@
-import type { OrderProgress } from '../domain/messages.ts'
-import { paidSequence } from '../domain/order.ts'
+import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
+import { paidSequence, stoppedSequence } from '../domain/order.ts'
 import type { OrderRecord } from '../domain/order.ts'
+import { entriesForOrder } from '../domain/refund.ts'
+import type { RefundRecord } from '../domain/refund.ts'
 
 /** What a run may know of a record: no address, no payer, no token. */
 export function progressOf(order: OrderRecord): OrderProgress {
@@ -27,8 +29,30 @@ export function progressOf(order: OrderRecord): OrderProgress {
       deadline_time: order.fulfilment.deadline_time,
     },
     paid_sequence: paidSequence(order),
+    stopped_sequence: stoppedSequence(order),
     close_reason: order.close_reason,
     attention: order.attention?.code ?? null,
     next_action: order.next_action ?? null,
+  }
+}
+
+/** What a refund's run may know of its record: no reason, no account, no proof. */
+export function progressOfRefund(refund: RefundRecord): RefundProgress {
+  return {
+    mchid: refund.mchid,
+    out_refund_no: refund.out_refund_no,
+    out_trade_no: refund.out_trade_no,
+    transaction_id: refund.transaction_id,
+    order_id: refund.order_id,
+    state: refund.state,
+    revision: refund.revision,
+    amount: refund.amount,
+    is_full: refund.is_full,
+    origin: refund.origin,
+    is_accepted: refund.facts !== null,
+    approval_expire_time: refund.approval?.expire_time ?? null,
+    attention: refund.attention?.code ?? null,
+    next_action: refund.next_action ?? null,
+    tells_revision: entriesForOrder(refund).at(-1)?.revision ?? 0,
   }
 }

@@ -1,10 +1,11 @@
-import { ApplicationFailure } from '@temporalio/activity'
-import { eventId } from '../domain/ids.ts'
+import { beijingTime } from '../domain/calendar.ts'
+import { eventId, operationId } from '../domain/ids.ts'
 import type { Recorded } from '../domain/messages.ts'
-import type { MerchantRecord } from '../domain/merchant.ts'
-import { paidSequence } from '../domain/order.ts'
+import { paidSequence, stoppedSequence, weft } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
+import { isWhollyRefunded } from '../domain/payment.ts'
 import type { ActivityContext } from './context.ts'
+import { bookAcceptance, oweRefund } from './owing.ts'
 import { progressOf } from './progress.ts'
 import { tell } from './telling.ts'
 import type { Known } from './telling.ts'
@@ -26,10 +27,79 @@ export async function recorded(
   { outcome, order, entry }: Applied,
   known: Known = {},
 ): Promise<Recorded> {
-  if (entry?.to === 'refunding') await releaseReference(context, order)
-  if (entry?.from === 'paid' && entry.to !== 'paid') await withdrawQuestion(context, order, entry)
-  const deliveries = entry === null ? [] : await tell(context, order, entry, known)
-  return { outcome, order: progressOf(order), deliveries }
+  const followed = entry === null ? nothing : await followUp(context, order, entry, known)
+  const whole = order.state === 'refunding' ? await completeRefunding(context, order) : null
+  if (whole === null) return { outcome, order: progressOf(order), ...followed }
+  const deliveries = [...followed.deliveries, ...whole.deliveries]
+  return { outcome, order: whole.order, deliveries, refunds: followed.refunds }
+}
+
+/** What others must carry on with: notices for `deliverEvent`, numbers for `refundPayment`. */
+export type Followed = Pick<Recorded, 'deliveries' | 'refunds'>
+const nothing: Followed = { deliveries: [], refunds: [] }
+
+/** All that an entry of the timeline brings about beyond the order's own record. The event comes last. */
+async function followUp(
+  context: ActivityContext,
+  order: OrderRecord,
+  entry: TimelineEntry,
+  known: Known = {},
+): Promise<Followed> {
+  const { mchid, payment } = order
+  if (entry.to === 'refunding') await releaseReference(context, order)
+  if (isQuestionOver(entry)) await withdrawQuestion(context, order, entry)
+  const accepted_id = acceptedPayment(entry, payment?.transaction_id ?? null)
+  if (accepted_id !== null) await bookAcceptance(context, mchid, accepted_id, entry)
+  const refunds = await oweRefund(context, order, entry)
+  return { deliveries: await tell(context, order, entry, known), refunds }
+}
+
+/**
+ * What a lost run still owed: events that it numbered and did not derive, and, since not all that money brings about
+ * has an event, refunds and bookings. After every usual run there is nothing to do.
+ */
+export async function followUpMissing(context: ActivityContext, order: OrderRecord): Promise<Followed> {
+  const owed: Followed = { deliveries: [], refunds: [] }
+  for (const entry of order.timeline) {
+    const event_id = entry.sequence === null ? null : eventId(order, entry.sequence)
+    const is_told = event_id === null || (await context.store.events.find(event_id)) !== null
+    if (is_told && !movesMoney(entry)) continue
+    const followed = await followUp(context, order, entry)
+    if (!is_told) owed.deliveries.push(...followed.deliveries)
+    owed.refunds.push(...followed.refunds)
+  }
+  return owed
+}
+
+function movesMoney({ event, from, to }: TimelineEntry): boolean {
+  return event === 'second_accepted' || event === 'second_rejected' || (to === 'refunding' && from !== 'refunding')
+}
+
+/** The transaction whose money a person has just accepted, or null. */
+function acceptedPayment({ event, transaction_id }: TimelineEntry, own: string | null): string | null {
+  if (event === 'accepted') return own
+  return event === 'second_accepted' ? (transaction_id ?? null) : null
+}
+
+/** The payer has all of it back: an order that was only waiting for this is done. */
+async function completeRefunding(
+  context: ActivityContext,
+  order: OrderRecord,
+): Promise<Pick<Recorded, 'order' | 'deliveries'> | null> {
+  const { store, now } = context
+  const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
+  if (payment === null || !isWhollyRefunded(payment)) return null
+  const cause = { event: 'refunded', operation_id: operationId.refunded(), actor: weft } as const
+  const applied = await store.orders.apply(order, () => ({ ...cause, time: beijingTime(now()) }), order)
+  if (applied.entry === null) return null
+  return {
+    order: progressOf(applied.order),
+    deliveries: await tell(context, applied.order, applied.entry, { payment }),
+  }
+}
+
+function isQuestionOver({ event, from, to }: TimelineEntry): boolean {
+  return event === 'fulfilment_stopped' || (from === 'paid' && to !== 'paid')
 }
 
 /** A sale that goes back to the payer may be paid by its other number. */
@@ -45,14 +115,10 @@ async function releaseReference(context: ActivityContext, order: OrderRecord): P
 async function withdrawQuestion(context: ActivityContext, order: OrderRecord, entry: TimelineEntry): Promise<void> {
   if (order.fulfilment.mode !== 'event' || entry.operation_id.startsWith('answered:')) return
   const { deliveries } = context.store
-  for (const delivery of await deliveries.ofEvent(order.mchid, eventId(order, paidSequence(order)))) {
-    if (delivery.purpose === 'fulfilment') await deliveries.finish(delivery._id, 'cancelled')
+  const questions = [paidSequence(order), ...(entry.event === 'fulfilment_stopped' ? [] : [stoppedSequence(order)])]
+  for (const sequence of questions.filter((one) => one > 0)) {
+    for (const delivery of await deliveries.ofEvent(order.mchid, eventId(order, sequence))) {
+      if (delivery.purpose !== 'notice') await deliveries.finish(delivery._id, 'cancelled')
+    }
   }
-}
-
-/** The merchant as it is now. One that is gone while its orders live is a fault to be mended. */
-export async function merchantOf(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
-  const merchant = await context.store.merchants.find(mchid)
-  if (merchant === null) throw ApplicationFailure.retryable(`merchant ${mchid} is not in the database; restore it`)
-  return merchant
 }

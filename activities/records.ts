@@ -4,15 +4,16 @@ import { operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Loaded, OrderProgress, PaymentFound, Recorded } from '../domain/messages.ts'
 import type { MerchantSettings } from '../domain/merchant.ts'
-import { wechat, weft } from '../domain/order.ts'
-import type { Actor, Occurrence } from '../domain/order.ts'
+import { paidSequence, stoppedSequence, wechat, weft } from '../domain/order.ts'
+import type { Actor, Occurrence, OrderRecord } from '../domain/order.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { archiveEnvelope, readPayment } from './evidence.ts'
 import { bookPayment } from './booking.ts'
+import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
 import { progressOf } from './progress.ts'
-import { merchantOf, recorded } from './recording.ts'
-import { tellMissing } from './telling.ts'
+import { followUpMissing, recorded } from './recording.ts'
+import { recordRefundNews, recordRefundRequested, recordReview } from './settling.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
@@ -35,6 +36,10 @@ export function createRecords(context: ActivityContext) {
     recordClosed: (given: Parameters<typeof recordClosed>[1]) => recordClosed(context, given),
     recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
     recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) => recordFulfilment(context, given),
+    recordReview: (given: Parameters<typeof recordReview>[1]) => recordReview(context, given),
+    recordRefundRequested: (given: Parameters<typeof recordRefundRequested>[1]) =>
+      recordRefundRequested(context, given),
+    recordRefundNews: (given: Parameters<typeof recordRefundNews>[1]) => recordRefundNews(context, given),
     noteLongPending: (given: Parameters<typeof noteLongPending>[1]) => noteLongPending(context, given),
   }
 }
@@ -42,9 +47,9 @@ export function createRecords(context: ActivityContext) {
 /** The first step of every run: the record, and what an earlier, lost run still owed. */
 async function load(context: ActivityContext, key: OrderKey): Promise<Loaded> {
   const order = await context.store.orders.find(key)
-  if (order === null) return { order: null, policy: context.policy, deliveries: [] }
-  const deliveries = order.sequence === 0 ? [] : await tellMissing(context, order)
-  return { order: progressOf(order), policy: context.policy, deliveries }
+  if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
+  const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissing(context, order)
+  return { order: progressOf(order), policy: context.policy, ...owed }
 }
 
 async function recordPlaced(
@@ -139,7 +144,7 @@ async function recordPayment(
   const evidence =
     'evidence_id' in found
       ? await context.store.evidence.find(found.evidence_id)
-      : await archiveEnvelope(context, order, found.envelope)
+      : await archiveEnvelope(context, order.mchid, found.envelope, 'payment')
   if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
   const fact = await readPayment(context, evidence)
   // A notification may become readable, when its key is here again; an answer of WeChat's says no more tomorrow.
@@ -165,12 +170,14 @@ async function recordFulfilment(
     operation_id: string
     actor: Actor
     reason: string | null
+    /** the endpoint never took in that the question was taken back: then the money does not go back by itself */
+    unheard?: true
   },
 ): Promise<Recorded> {
-  const { order, event, operation_id, actor, reason } = given
+  const { order } = given
   const merchant = await merchantOf(context, order.mchid)
-  const occurrence = () =>
-    fulfilmentOccurrence({ event, operation_id, actor, reason, time: moment(context) }, merchant.settings)
+  const occurrence = (held: OrderRecord) =>
+    fulfilmentOccurrence(held, { ...given, time: moment(context) }, merchant.settings)
   return recorded(context, await context.store.orders.apply(order, occurrence), { merchant })
 }
 
@@ -196,12 +203,26 @@ function moment({ now }: ActivityContext): string {
   return beijingTime(now())
 }
 
+/** What was answered, or that nothing was; before money goes back unasked, the merchant is told to stop. */
 function fulfilmentOccurrence(
-  given: { event: FulfilmentEvent; operation_id: string; actor: Actor; reason: string | null; time: string },
+  order: OrderRecord,
+  given: {
+    event: FulfilmentEvent
+    operation_id: string
+    actor: Actor
+    reason: string | null
+    time: string
+    unheard?: true
+  },
   { fulfilment }: MerchantSettings,
 ): Occurrence {
-  const { event, ...rest } = given
-  if (event === 'fulfilment_refused') return { event, ...rest, policy: fulfilment.on_refused }
-  if (event === 'fulfilment_overdue') return { event, ...rest, policy: fulfilment.on_overdue }
-  return { event, ...rest }
+  const { event, operation_id, actor, reason, time } = given
+  const cause = { operation_id, actor, reason, time }
+  if (event === 'fulfilment_refused') return { event, ...cause, policy: fulfilment.on_refused }
+  if (event !== 'fulfilment_overdue') return { event, ...cause }
+  const must_stop = fulfilment.on_overdue === 'refund' && order.fulfilment.mode === 'event' && order.state === 'paid'
+  if (must_stop && stoppedSequence(order) === 0) {
+    return { event: 'fulfilment_stopped', ...cause, operation_id: operationId.stopped(paidSequence(order)) }
+  }
+  return { event, ...cause, policy: given.unheard ? 'hold' : fulfilment.on_overdue }
 }

@@ -1,12 +1,14 @@
-import { orderEventBody } from '../domain/event.ts'
-import type { OrderEventType } from '../domain/event.ts'
+import { looseRefundEventBody, orderEventBody } from '../domain/event.ts'
+import type { EventType } from '../domain/event.ts'
 import type { DeliveryRecord } from '../domain/delivery.ts'
-import { deliveryId, eventId } from '../domain/ids.ts'
+import { deliveryId, eventId, looseEventId } from '../domain/ids.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import type { EndpointRecord, MerchantRecord } from '../domain/merchant.ts'
 import { paidSequence } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
 import type { PaymentRecord } from '../domain/payment.ts'
+import { refundEventType } from '../domain/refund.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund.ts'
 import { publicId } from '../store/ids.ts'
 import type { ActivityContext } from './context.ts'
 
@@ -30,16 +32,19 @@ export async function tell(
   if (sequence === null || event_type === null) return []
   const { store } = context
   const event_id = eventId(order, sequence)
-  const [endpoints, merchant, payment] = await Promise.all([
+  const [endpoints, merchant, payment, refund] = await Promise.all([
     store.endpoints.enabledOf(order.mchid),
     known.merchant ?? store.merchants.find(order.mchid),
     paymentOf(context, order, known),
+    refundOf(context, order, entry),
   ])
   const fulfilment_endpoint_id = merchant?.fulfilment_endpoint_id ?? null
-  const decides = isDecidedByDelivery(order, entry)
+  const decides = purposeOf(order, entry)
   const deliveries = endpoints
     .filter((endpoint) => wants(endpoint, event_type, fulfilment_endpoint_id, entry))
-    .map((endpoint) => deliveryOf(order, entry, event_id, endpoint, decides && endpoint.id === fulfilment_endpoint_id))
+    .map((endpoint) =>
+      deliveryOf(order, entry, event_id, endpoint, endpoint.id === fulfilment_endpoint_id ? decides : 'notice'),
+    )
   if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
   const id = publicId('evt', event_id)
   await store.events.record({
@@ -50,7 +55,7 @@ export async function tell(
     sequence,
     type: event_type,
     timestamp: entry.time,
-    body: orderEventBody(id, order, entry, payment),
+    body: orderEventBody(id, order, entry, payment, refund),
   })
   // All of them, not only those just inserted: the step that inserted them may have died before its answer.
   return deliveries.filter(({ purpose }) => purpose === 'notice').map(({ _id }) => _id)
@@ -67,21 +72,10 @@ async function paymentOf(
   return await store.payments.find(mchid, payment.transaction_id)
 }
 
-/** Events that a lost run numbered and did not derive; after every usual run there are none. */
-export async function tellMissing(context: ActivityContext, order: OrderRecord): Promise<string[]> {
-  const deliveries: string[] = []
-  for (const entry of order.timeline) {
-    if (entry.sequence === null) continue
-    const event = await context.store.events.find(eventId(order, entry.sequence))
-    if (event === null) deliveries.push(...(await tell(context, order, entry)))
-  }
-  return deliveries
-}
-
 /** The fulfilment endpoint hears all but its own answer; observers hear what they chose, from when they were added. */
 function wants(
   endpoint: EndpointRecord,
-  type: OrderEventType,
+  type: EventType,
   fulfilment_endpoint_id: string | null,
   entry: TimelineEntry,
 ): boolean {
@@ -90,9 +84,25 @@ function wants(
   return endpoint.event_types.includes('*') || endpoint.event_types.includes(type)
 }
 
-/** Mode `event`: the answer to this very `order.paid` is the fulfilment, so the order's own run delivers it. */
-function isDecidedByDelivery(order: OrderRecord, entry: TimelineEntry): boolean {
-  return order.fulfilment.mode === 'event' && entry.to === 'paid' && entry.sequence === paidSequence(order)
+/** The refund that an event is about; other events speak of the order alone. */
+async function refundOf(
+  { store }: ActivityContext,
+  { mchid }: OrderRecord,
+  { event_type, out_refund_no }: TimelineEntry,
+): Promise<RefundRecord | null> {
+  if (out_refund_no === undefined || !event_type?.startsWith('refund.')) return null
+  return await store.refunds.find({ mchid, out_refund_no })
+}
+
+/**
+ * What the fulfilment endpoint's answer to this event decides. Mode `event`: that to this very `order.paid` is the
+ * fulfilment. Weft took the question back by itself: that this is heard lets the money go back. The order's own run
+ * delivers both.
+ */
+function purposeOf(order: OrderRecord, entry: TimelineEntry): DeliveryRecord['purpose'] {
+  if (order.fulfilment.mode !== 'event') return 'notice'
+  if (entry.event === 'fulfilment_stopped') return entry.actor.kind === 'weft' ? 'cancellation' : 'notice'
+  return entry.to === 'paid' && entry.sequence === paidSequence(order) ? 'fulfilment' : 'notice'
 }
 
 function deliveryOf(
@@ -100,11 +110,11 @@ function deliveryOf(
   entry: TimelineEntry,
   event_id: string,
   endpoint: EndpointRecord,
-  is_fulfilment: boolean,
+  purpose: DeliveryRecord['purpose'],
 ): DeliveryRecord {
   const _id = deliveryId(event_id, endpoint.id)
   // Derived after the question was answered another way: it is kept, and not asked any more.
-  const is_over = is_fulfilment && order.state !== 'paid'
+  const is_over = purpose !== 'notice' && order.state !== 'paid'
   return {
     _id,
     id: publicId('dlv', _id),
@@ -115,11 +125,55 @@ function deliveryOf(
     endpoint_id: endpoint.id,
     out_trade_no: order.out_trade_no,
     sequence: entry.sequence,
-    purpose: is_fulfilment ? 'fulfilment' : 'notice',
+    purpose,
     state: is_over ? 'cancelled' : 'waiting',
     revision: 0,
     attempts: [],
     create_time: entry.time,
     ...(!is_over && { next_attempt_time: entry.time }),
   }
+}
+
+/**
+ * The event of a refund whose payment belongs to no order: numbered by nobody, named by what happened. As `tell`,
+ * deliveries first, and repeatable.
+ */
+export async function tellLooseRefund(
+  { store }: ActivityContext,
+  refund: RefundRecord,
+  event: RefundEvent,
+): Promise<string[]> {
+  const type = refundEventType(event)
+  const entry = refund.timeline.find((one) => one.event === event)
+  if (type === null || entry === undefined) return []
+  const { mchid, out_refund_no } = refund
+  const _id = looseEventId(mchid, type, out_refund_no)
+  const id = publicId('evt', _id)
+  const endpoints = (await store.endpoints.enabledOf(mchid)).filter(
+    ({ role, event_types }) => role === 'fulfilment' || event_types.includes('*') || event_types.includes(type),
+  )
+  const deliveries = endpoints.map((endpoint): DeliveryRecord => {
+    const delivery_id = deliveryId(_id, endpoint.id)
+    return {
+      _id: delivery_id,
+      id: publicId('dlv', delivery_id),
+      mchid,
+      event_id: _id,
+      event_public_id: id,
+      event_type: type,
+      endpoint_id: endpoint.id,
+      out_trade_no: null,
+      sequence: null,
+      purpose: 'notice',
+      state: 'waiting',
+      revision: 0,
+      attempts: [],
+      create_time: entry.time,
+      next_attempt_time: entry.time,
+    }
+  })
+  if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
+  const body = looseRefundEventBody(id, type, refund, entry.time)
+  await store.events.record({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp: entry.time, body })
+  return deliveries.map((delivery) => delivery._id)
 }

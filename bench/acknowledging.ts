@@ -49,6 +49,7 @@ export async function acknowledgements(
   const door = openDoor(installation.config.public_url, concurrency)
   const plain = connectForIntake(installation.config.temporal)
   const waiting = [...orders]
+  const signed = (keys: OrderKey[]) => Promise.all(keys.map((key) => signedNotification(merchant, key)))
   const used = { intake: metered(installation), bare: metered(installation) }
 
   const comparison = await compare(
@@ -58,7 +59,6 @@ export async function acknowledgements(
         // Sent again, a notification without effect so far goes the whole way again.
         const batch = await signed(waiting.slice(0, per_round))
         for (let pass = 0; pass < warm_ups; pass += 1) await inTurns(batch, concurrency, (one) => door.post(one))
-        waiting.splice(0, per_round)
       },
       async run() {
         const batch = await signed(waiting.splice(0, per_round))

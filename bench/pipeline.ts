@@ -21,7 +21,7 @@ import { waitingOrders } from './waiting.ts'
 const sizes = {
   full: {
     memory: { warm: 200, count: 1_000 },
-    acks: { rounds: 5, per_round: 200, concurrency: 16 },
+    acks: { rounds: 7, per_round: 150, concurrency: 16, warm_ups: 6 },
     fulfilments: { rounds: 5, per_round: 50, concurrency: 16 },
     creates: { warm: 10, count: 100, per_second: 10 },
     pages: { count: 60, per_second: 5 },
@@ -29,7 +29,7 @@ const sizes = {
   },
   small: {
     memory: { warm: 20, count: 60 },
-    acks: { rounds: 1, per_round: 40, concurrency: 8 },
+    acks: { rounds: 1, per_round: 30, concurrency: 8, warm_ups: 1 },
     fulfilments: { rounds: 1, per_round: 10, concurrency: 4 },
     creates: { warm: 2, count: 10, per_second: 5 },
     pages: { count: 8, per_second: 4 },

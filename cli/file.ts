@@ -51,6 +51,10 @@ export const merchant_file = z.strictObject({
           on_overdue: policy.optional(),
         })
         .optional(),
+      refund_approval: z
+        .strictObject({ above: z.int().min(0) })
+        .nullable()
+        .optional(),
     })
     .optional(),
   endpoints: z

@@ -80,6 +80,7 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
       on_refused: settings.fulfilment?.on_refused ?? base.fulfilment.on_refused,
       on_overdue: settings.fulfilment?.on_overdue ?? base.fulfilment.on_overdue,
     },
+    refund_approval: settings.refund_approval === undefined ? (base.refund_approval ?? null) : settings.refund_approval,
   }
 }
 

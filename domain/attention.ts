@@ -18,7 +18,18 @@ export const attentions = {
   fulfilment_overdue: 'The merchant has not said whether it shipped. Ask, then decide.',
   delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts.',
   undelivered: 'An event was given up after the whole schedule. Redeliver it once the endpoint works.',
-  refund_slow: 'Money is owed to the payer and no refund has succeeded yet.',
+  not_enough:
+    'The merchant’s balance at WeChat Pay is too low for the refund. Top it up; the same refund then goes on.',
+  refund_slow: 'WeChat has had the refund for days and has not finished it. Ask WeChat Pay’s support with its number.',
+  refund_abnormal:
+    'The payer’s account does not take the refund. Name another bank card, or have it sent to the merchant and pay by hand.',
+  refund_closed:
+    'WeChat closed a refund that is owed to the payer: the money is back here. Refund again, or pay by hand.',
+  refund_refused: 'WeChat refuses a refund that is owed to the payer. Mend the cause and refund again, or pay by hand.',
+  returned_to_merchant:
+    'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
+  approval_waiting: 'A refund above the limit waits for a second person’s approval.',
+  book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
   evidence_unapplied: 'A verified notification has had no effect yet.',
   signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
@@ -34,7 +45,13 @@ const about_money: ReadonlySet<AttentionCode> = new Set([
   'late_payment_held',
   'second_payment',
   'orphan_payment',
+  'not_enough',
   'refund_slow',
+  'refund_abnormal',
+  'refund_closed',
+  'refund_refused',
+  'returned_to_merchant',
+  'book_adrift',
   'evidence_unapplied',
   'decryption_failing',
 ])

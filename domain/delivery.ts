@@ -33,8 +33,11 @@ export interface DeliveryRecord {
   endpoint_id: string
   out_trade_no: string | null
   sequence: number | null
-  /** `fulfilment`: the answer to this `order.paid` decides, and the order's own run delivers it */
-  purpose: 'fulfilment' | 'notice'
+  /**
+   * `fulfilment`: the answer to this `order.paid` decides; `cancellation`: that it is heard decides. The order's own run
+   * delivers both, and nobody waits for a `notice`.
+   */
+  purpose: 'fulfilment' | 'cancellation' | 'notice'
   state: DeliveryState
   revision: number
   attempts: DeliveryAttempt[]

@@ -2,9 +2,10 @@ import { beijingTime } from './calendar.ts'
 import type { Time } from './calendar.ts'
 import type { OrderRecord, TimelineEntry } from './order.ts'
 import type { PaymentRecord } from './payment.ts'
-import { orderView } from './view.ts'
+import type { RefundRecord } from './refund.ts'
+import { orderView, refundView } from './view.ts'
 
-/** What merchants are told about orders in this release (api.md §7); refunds and bills add theirs. */
+/** What merchants are told about orders (api.md §7). */
 export const order_event_types = [
   'order.paid',
   'order.fulfilled',
@@ -19,10 +20,20 @@ export const order_event_types = [
 ] as const
 export type OrderEventType = (typeof order_event_types)[number]
 
-export const loose_event_types = ['endpoint.disabled', 'test.ping'] as const
-export type EventType = OrderEventType | (typeof loose_event_types)[number]
+/** What they are told about refunds: numbered with the events of the order, where there is one. */
+export const refund_event_types = [
+  'refund.succeeded',
+  'refund.abnormal',
+  'refund.closed',
+  'refund.refused',
+  'refund.returned_to_merchant',
+] as const
+export type RefundEventType = (typeof refund_event_types)[number]
 
-export const event_types: readonly EventType[] = [...order_event_types, ...loose_event_types]
+export const loose_event_types = ['endpoint.disabled', 'test.ping'] as const
+export type EventType = OrderEventType | RefundEventType | (typeof loose_event_types)[number]
+
+export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...loose_event_types]
 
 export interface EventRecord {
   /** <mchid>/<out_trade_no>/<sequence>, else <mchid>/<type>/<subject id> */
@@ -47,6 +58,7 @@ export function orderEventBody(
   order: OrderRecord,
   entry: TimelineEntry,
   payment: PaymentRecord | null,
+  refund: RefundRecord | null = null,
 ): string {
   return JSON.stringify({
     type: entry.event_type,
@@ -55,7 +67,21 @@ export function orderEventBody(
     api_version: 'v1',
     mchid: order.mchid,
     sequence: entry.sequence,
-    data: { order: orderView(order, payment) },
+    data: { ...(refund && { refund: refundView(refund) }), order: orderView(order, payment) },
+  })
+}
+
+/** The bytes of an event about a refund that belongs to no order. */
+export function looseRefundEventBody(id: string, type: RefundEventType, refund: RefundRecord, timestamp: Time): string {
+  const { mchid } = refund
+  return JSON.stringify({
+    type,
+    timestamp,
+    id,
+    api_version: 'v1',
+    mchid,
+    sequence: null,
+    data: { refund: refundView(refund) },
   })
 }
 
@@ -76,6 +102,11 @@ export function readAnswer(status: number, body: string | null): FulfilmentAnswe
 /** Whether an endpoint has taken an event: of a notice nothing more is asked. */
 export function isHeard(status: number): boolean {
   return status >= 200 && status <= 299
+}
+
+/** Whether an answer says in so many words that the merchant has fulfilled. */
+export function isStatedFulfilled(body: string | null): boolean {
+  return body !== null && statedFulfilment(body)?.result === 'fulfilled'
 }
 
 function statedFulfilment(body: string): FulfilmentAnswer {

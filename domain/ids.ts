@@ -20,6 +20,23 @@ export function paymentId(mchid: string, transaction_id: string): string {
   return `${mchid}/${transaction_id}`
 }
 
+export interface RefundKey {
+  mchid: string
+  out_refund_no: string
+}
+
+export function refundId({ mchid, out_refund_no }: RefundKey): string {
+  return `${mchid}/${out_refund_no}`
+}
+
+/**
+ * The number of a refund that Weft makes by itself: named by the order's timeline entry that made it owed, so that the
+ * same cause never makes two. `@` keeps it apart from merchants' numbers.
+ */
+export function automaticRefundNo(out_trade_no: string, revision: number): string {
+  return `${out_trade_no}@${revision}`
+}
+
 export function referenceId(mchid: string, reference: string): string {
   return `${mchid}/${reference}`
 }
@@ -47,16 +64,24 @@ export const evidenceId = {
   /** One document per distinct answer: asking again and hearing the same adds nothing. */
   query: (mchid: string, number: string, state: string, transaction_id: string | null) =>
     `${mchid}/query/${number}/${state}/${transaction_id ?? '-'}`,
+  /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
+  refundQuery: (mchid: string, out_refund_no: string, status: string, refund_id: string | null) =>
+    `${mchid}/query/${out_refund_no}/${status}/${refund_id ?? '-'}`,
   operator: (mchid: string, operation_id: string) => `${mchid}/operator/${operation_id}`,
 }
 
 export const journalId = {
   payment: (mchid: string, transaction_id: string) => `pay:${mchid}:${transaction_id}`,
+  acceptance: (mchid: string, transaction_id: string) => `accept:${mchid}:${transaction_id}`,
+  refund: (mchid: string, out_refund_no: string, step: 'accepted' | 'success' | 'closed' | 'returned') =>
+    `refund:${mchid}:${out_refund_no}:${step}`,
+  payout: (mchid: string, out_refund_no: string) => `payout:${mchid}:${out_refund_no}`,
 }
 
-/** Workflow ids. The id is the mutex: one run per order, one per delivery. */
+/** Workflow ids. The id is the mutex: one run per order, one per refund, one per delivery. */
 export const workflowId = {
   order: (order: OrderKey) => `order/${orderId(order)}`,
+  refund: (refund: RefundKey) => `refund/${refundId(refund)}`,
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
 }
 
@@ -77,4 +102,9 @@ export const operationId = {
   answered: (sequence: number, result: string) => `answered:${sequence}:${result}`,
   automatic: (sequence: number) => `automatic:${sequence}`,
   overdue: (sequence: number) => `overdue:${sequence}`,
+  stopped: (sequence: number) => `stopped:${sequence}`,
+  /** `revision` is that of the refund's entry of which the order is told */
+  refund: (out_refund_no: string, revision: number) => `refund:${out_refund_no}:${revision}`,
+  refundRequested: (out_refund_no: string) => `refund_requested:${out_refund_no}`,
+  refunded: () => 'refunded',
 }

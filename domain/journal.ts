@@ -2,13 +2,34 @@ import type { Time } from './calendar.ts'
 import { journalId } from './ids.ts'
 import { assertFen } from './money.ts'
 import type { PaymentRecord } from './payment.ts'
+import type { RefundRecord } from './refund.ts'
 
-/** The book of money.md §1, as far as payments need it. Debit is positive. */
-export type Account = 'wechat.pending' | 'suspense' | 'sales' | 'discount.nocash'
+/** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
+export const accounts = [
+  'wechat.pending',
+  'wechat.refund_transit',
+  'merchant.bank',
+  'suspense',
+  'refund.payable',
+  'sales',
+  'discount.nocash',
+] as const
+export type Account = (typeof accounts)[number]
+
+export const entry_kinds = [
+  'payment',
+  'acceptance',
+  'refund_accepted',
+  'refund_succeeded',
+  'refund_closed',
+  'refund_returned',
+  'payout',
+] as const
+export type EntryKind = (typeof entry_kinds)[number]
 
 export interface Posting {
   account: Account
-  /** the sub-key of the account: transaction_id or out_trade_no */
+  /** the sub-key of the account: transaction_id, out_trade_no, out_refund_no, refund_id, or `-` where it has none */
   key: string
   /** fen, debit positive, credit negative, never zero */
   amount: number
@@ -17,7 +38,7 @@ export interface Posting {
 export interface JournalEntry {
   _id: string
   mchid: string
-  kind: 'payment'
+  kind: EntryKind
   /** WeChat's moment */
   occurred_time: Time
   /** ours */
@@ -36,19 +57,22 @@ export function assertBalanced(postings: readonly Posting[]): void {
   if (sum !== 0 || postings.length < 2) throw new RangeError(`postings do not balance: ${JSON.stringify(postings)}`)
 }
 
+/** Where a payment's money is booked when it is found. */
+export function incomeOf({ role }: Pick<PaymentRecord, 'role'>): Income {
+  return role === 'order' ? 'sales' : 'suspense'
+}
+
 /** The one booking of a payment, whatever its role (money.md §2): its id is the transaction's, so it happens once. */
 export function paymentEntry(payment: PaymentRecord, booked_time: Time): JournalEntry {
   const { total } = payment.amount
-  const income: Account = payment.role === 'order' ? 'sales' : 'suspense'
+  const income = incomeOf(payment)
   const income_key = income === 'sales' ? payment.out_trade_no : payment.transaction_id
   const postings: Posting[] = [
     { account: 'wechat.pending', key: payment.transaction_id, amount: payment.settled_total },
     { account: 'discount.nocash', key: payment.out_trade_no, amount: total - payment.settled_total },
     { account: income, key: income_key, amount: -total },
   ]
-  const entry = postings.filter((posting) => posting.amount !== 0)
-  assertBalanced(entry)
-  return {
+  return entryOf({
     _id: journalId.payment(payment.mchid, payment.transaction_id),
     mchid: payment.mchid,
     kind: 'payment',
@@ -56,10 +80,136 @@ export function paymentEntry(payment: PaymentRecord, booked_time: Time): Journal
     booked_time,
     out_trade_no: payment.out_trade_no,
     out_refund_no: null,
-    postings: entry,
+    postings,
     evidence_id: payment.evidence_id,
-    reverses: null,
-  }
+  })
+}
+
+/** What a refund's entries are made of. */
+type BookedRefund = Pick<RefundRecord, 'mchid' | 'out_refund_no' | 'out_trade_no' | 'transaction_id' | 'amount'>
+
+/** Where a payment's money stands: `suspense` until a person accepts what nobody had asked for. */
+export type Income = 'sales' | 'suspense'
+
+/** A refund's part of its payment, in fen: R what the payer is owed, Q what leaves the merchant's account. */
+function partsOf({ amount }: BookedRefund, settlement_refund: number) {
+  return { whole: amount.refund, cash: settlement_refund, coupons: amount.refund - settlement_refund }
+}
+
+function incomePosting(refund: BookedRefund, income: Income, amount: number): Posting {
+  return { account: income, key: income === 'sales' ? refund.out_trade_no : refund.transaction_id, amount }
+}
+
+/** A person accepted money that nobody had asked for: what is left of it in suspense becomes a sale. */
+export function acceptanceEntry(
+  payment: PaymentRecord,
+  amount: number,
+  { occurred_time, booked_time }: Booking,
+): JournalEntry {
+  return entryOf({
+    _id: journalId.acceptance(payment.mchid, payment.transaction_id),
+    kind: 'acceptance',
+    mchid: payment.mchid,
+    out_trade_no: payment.out_trade_no,
+    out_refund_no: null,
+    occurred_time,
+    booked_time,
+    evidence_id: payment.evidence_id,
+    postings: [
+      { account: 'suspense', key: payment.transaction_id, amount },
+      { account: 'sales', key: payment.out_trade_no, amount: -amount },
+    ],
+  })
+}
+
+/** When something happened at WeChat, and when it is booked here. */
+export interface Booking {
+  occurred_time: Time
+  booked_time: Time
+}
+
+/** A refund as far as the book follows it, with Q and the evidence that says so. */
+export interface BookedStep extends Booking {
+  income: Income
+  settlement_refund: number
+  refund_id: string
+  evidence_id: string
+}
+
+/** WeChat took the refund: the payer is owed, the income is gone (docs/money.md §2). */
+export function refundAcceptedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'refund_accepted', 'accepted', [
+    incomePosting(refund, step.income, whole),
+    { account: 'refund.payable', key: refund.out_refund_no, amount: -cash },
+    { account: 'discount.nocash', key: refund.out_trade_no, amount: -coupons },
+  ])
+}
+
+/** The payer has it. */
+export function refundSucceededEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { cash } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'refund_succeeded', 'success', [
+    { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
+    { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
+  ])
+}
+
+/** WeChat closed it: exactly what its acceptance did, undone. */
+export function refundClosedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'refund_closed', 'closed', [
+    { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
+    { account: 'discount.nocash', key: refund.out_trade_no, amount: coupons },
+    incomePosting(refund, step.income, -whole),
+  ])
+}
+
+/** WeChat paid it to the merchant's own account: the payer is still owed. */
+export function refundReturnedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { cash } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'refund_returned', 'returned', [
+    { account: 'merchant.bank', key: '-', amount: cash },
+    { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
+  ])
+}
+
+/** Paid to the payer by hand, after WeChat had paid the merchant. */
+export function payoutEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { cash } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'payout', null, [
+    { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
+    { account: 'merchant.bank', key: '-', amount: -cash },
+  ])
+}
+
+/** Paid to the payer by hand, since WeChat would not or closed it: the income is gone without WeChat. */
+export function settledOutsideEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
+  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+  return refundEntry(refund, step, 'payout', null, [
+    incomePosting(refund, step.income, whole),
+    { account: 'merchant.bank', key: '-', amount: -cash },
+    { account: 'discount.nocash', key: refund.out_trade_no, amount: -coupons },
+  ])
+}
+
+function refundEntry(
+  refund: BookedRefund,
+  { occurred_time, booked_time, evidence_id }: BookedStep,
+  kind: EntryKind,
+  step: 'accepted' | 'success' | 'closed' | 'returned' | null,
+  postings: Posting[],
+): JournalEntry {
+  const { mchid, out_refund_no, out_trade_no } = refund
+  const _id = step === null ? journalId.payout(mchid, out_refund_no) : journalId.refund(mchid, out_refund_no, step)
+  return entryOf({ _id, kind, mchid, out_trade_no, out_refund_no, occurred_time, booked_time, evidence_id, postings })
+}
+
+/** The entry with its empty postings left out. Throws unless it balances. */
+function entryOf(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
+  const postings = entry.postings.filter(({ amount }) => amount !== 0)
+  assertBalanced(postings)
+  return { ...entry, postings, reverses: null }
 }
 
 /** Two entries say the same: then a second write of the first is done, otherwise it is an alarm (money.md). */

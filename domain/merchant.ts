@@ -16,12 +16,15 @@ export interface MerchantSettings {
     on_refused: 'refund' | 'hold'
     on_overdue: 'refund' | 'hold'
   }
+  /** a refund of more than `above` fen waits for a second person; null: none does */
+  refund_approval: { above: number } | null
 }
 
 export const default_settings: MerchantSettings = {
   order_expire_in: 1_800,
   late_payment: 'refund',
   fulfilment: { mode: 'none', deadline_in: 172_800, on_refused: 'refund', on_overdue: 'hold' },
+  refund_approval: null,
 }
 
 /** Something sealed with the installation's master key (store/sealing): base64 and the id of the key that opens it. */

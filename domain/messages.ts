@@ -1,11 +1,12 @@
 import type { Time } from './calendar.ts'
 import type { Envelope } from './evidence.ts'
 import { orderId, workflowId } from './ids.ts'
-import type { OrderKey } from './ids.ts'
+import type { OrderKey, RefundKey } from './ids.ts'
 import type { FulfilmentMode } from './merchant.ts'
 import type { Actor, OrderState } from './order.ts'
 import type { PaymentRole } from './payment.ts'
 import type { Policy } from './policy.ts'
+import type { RefundOrigin, RefundState } from './refund.ts'
 
 /** Task queues, one per kind of limit (architecture §6). */
 export const queues = {
@@ -31,18 +32,62 @@ export interface Command {
 }
 export type Confirmation = Command & { result: 'fulfilled' | 'refused' }
 
+/** A person's word on money in review; `transaction_id` names a second payment, null the order's own. */
+export type Decision = Command & { decision: 'accept' | 'reject'; transaction_id: string | null }
+export type RefundRequested = Command & { out_refund_no: string }
+
+/** What is told of a refund: its evidence, or nothing but that somebody should look. */
+export type RefundChanged = { evidence_id: string | null } | { envelope: Envelope }
+export type Approval = Command & { decision: 'approve' | 'reject' }
+export type Payout = Command & { proof: string }
+/** How an abnormal refund goes on; `bank_account` and `real_name` encrypted for WeChat Pay, whose key `serial_no` names. */
+export type AbnormalHandling = Command & {
+  type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
+  bank_type: string | null
+  bank_account: string | null
+  real_name: string | null
+  serial_no: string
+}
+
+/** How an update of a refund's run is answered: read the record, or why not. */
+export type RefundAnswer =
+  | { kind: 'state'; state: RefundState; revision: number }
+  | {
+      kind: 'refused'
+      code: 'refund_state' | 'already_decided' | 'approver_is_requester' | 'refund_exceeds_payment' | 'wechat_refused'
+      state: RefundState
+      /** what WeChat said, where it was WeChat that refused */
+      wechat?: { code: string; message: string }
+    }
+
 export type Answer =
   /** done, or was done before: read the record */
   | { kind: 'state'; state: OrderState; revision: number }
   | { kind: 'refused'; code: 'order_state' | 'order_paid' | 'already_decided'; state: OrderState }
 
 /** Names of signals and updates; workflows/ define them, api/ and activities/runs send them by name. */
-export const signals = { payment_found: 'paymentFound', check_requested: 'checkRequested' } as const
+export const signals = {
+  payment_found: 'paymentFound',
+  check_requested: 'checkRequested',
+  /** to a refund's run: WeChat says something about it; to an order's run: it has something to be told */
+  refund_changed: 'refundChanged',
+} as const
 export const updates = {
   prepay: 'prepay',
   refresh: 'refresh',
   close: 'close',
   confirm_fulfilment: 'confirmFulfilment',
+  resolve_review: 'resolveReview',
+  request_refund: 'requestRefund',
+} as const
+
+/** Updates of a refund's run. */
+export const refund_updates = {
+  /** answers once the refund is reserved or cannot be */
+  reserve: 'reserve',
+  approve: 'approve',
+  handle_abnormal: 'handleAbnormal',
+  pay_out: 'payOut',
 } as const
 
 /** What a run knows of its order: enough to decide and to explain, nothing personal. */
@@ -63,6 +108,8 @@ export interface OrderProgress {
   fulfilment: { mode: FulfilmentMode; result: 'pending' | 'fulfilled' | 'refused' | null; deadline_time: Time | null }
   /** the sequence of the `order.paid` that a fulfilment answers; 0 when never paid */
   paid_sequence: number
+  /** the sequence of the `order.fulfilment_cancelled` that took the question back; 0 while it stands */
+  stopped_sequence: number
   close_reason: string | null
   attention: string | null
   next_action: { what: string; time: Time } | null
@@ -74,6 +121,43 @@ export interface Recorded {
   order: OrderProgress
   /** ids of deliveries it inserted and that a `deliverEvent` must carry */
   deliveries: string[]
+  /** numbers of refunds that it made owed and that a `refundPayment` must carry */
+  refunds: string[]
+}
+
+/** What a run knows of its refund: enough to decide and to explain, nothing personal. */
+export interface RefundProgress {
+  mchid: string
+  out_refund_no: string
+  out_trade_no: string
+  transaction_id: string
+  /** null: the payment belongs to no order of ours */
+  order_id: string | null
+  state: RefundState
+  revision: number
+  amount: { refund: number; total: number; currency: string }
+  is_full: boolean
+  origin: RefundOrigin
+  /** WeChat has taken it */
+  is_accepted: boolean
+  approval_expire_time: Time | null
+  attention: string | null
+  next_action: { what: string; time: Time } | null
+  /** revision of the last entry that the order has to hear of; 0: none */
+  tells_revision: number
+}
+
+export interface RefundRecorded {
+  outcome: 'done' | 'done_before' | 'illegal'
+  refund: RefundProgress
+  /** as in `Recorded`: of a refund without an order */
+  deliveries: string[]
+}
+
+export interface RefundLoaded {
+  refund: RefundProgress | null
+  policy: Policy
+  deliveries: string[]
 }
 
 /** The first step of every run: the record, or null when there is no such order; and the durations it lives by. */
@@ -82,6 +166,8 @@ export interface Loaded {
   policy: Policy
   /** ids of notices whose events or runs an earlier, lost run still owed */
   deliveries: string[]
+  /** numbers of refunds that it owed */
+  refunds: string[]
 }
 
 /** `sequence` and not more: a delivery's own record tells the rest. */
@@ -123,6 +209,23 @@ export function orderStart(order: OrderKey): WorkflowStart<[OrderKey]> {
     ],
     summary: `Order ${order.out_trade_no} of merchant ${order.mchid}`,
     details: `Waits for the payment of order \`${orderId(order)}\`: a notification, or an answer when Weft asks WeChat. Then tells the merchant, once.`,
+  }
+}
+
+export function refundStart(refund: RefundKey & { out_trade_no: string }): WorkflowStart<[RefundKey]> {
+  const { mchid, out_refund_no, out_trade_no } = refund
+  return {
+    workflow_type: 'refundPayment',
+    workflow_id: workflowId.refund(refund),
+    arguments: [{ mchid, out_refund_no }],
+    queue: 'orders',
+    attributes: [
+      { key: search_attributes.merchant, value: mchid },
+      { key: search_attributes.out_trade_no, value: out_trade_no },
+      { key: search_attributes.state, value: 'processing' },
+    ],
+    summary: `Refund ${out_refund_no} of order ${out_trade_no}`,
+    details: `Gives money of order \`${mchid}/${out_trade_no}\` back: reserves it on the payment, sends one request to WeChat, asks until it has ended, tells the order.`,
   }
 }
 

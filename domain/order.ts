@@ -1,7 +1,7 @@
 import { isAboutMoney } from './attention.ts'
 import type { Attention, AttentionCode } from './attention.ts'
 import type { Time } from './calendar.ts'
-import type { OrderEventType } from './event.ts'
+import type { OrderEventType, RefundEventType } from './event.ts'
 import type { FulfilmentMode, Sealed } from './merchant.ts'
 import type { Amount } from './money.ts'
 import type { PaymentRole } from './payment.ts'
@@ -36,6 +36,7 @@ export const order_events = [
   'fulfilment_pending',
   'fulfilment_refused',
   'fulfilment_overdue',
+  'fulfilment_stopped',
   'full_refund_requested',
   'refund_changed',
   'refunded',
@@ -43,6 +44,8 @@ export const order_events = [
   'refund_refused',
   'accepted',
   'rejected',
+  'second_accepted',
+  'second_rejected',
 ] as const
 export type OrderEvent = (typeof order_events)[number]
 
@@ -70,6 +73,7 @@ const edges: Record<OrderState, Edges> = {
     fulfilment_pending: 'paid',
     fulfilment_refused: refund_or_hold,
     fulfilment_overdue: refund_or_hold,
+    fulfilment_stopped: 'paid',
     full_refund_requested: 'refunding',
   },
   fulfilled: {},
@@ -81,7 +85,7 @@ const edges: Record<OrderState, Edges> = {
 }
 
 /** Legal in every state, and leaves it. */
-const stays: readonly OrderEvent[] = ['refund_changed', 'second_payment_found']
+const stays: readonly OrderEvent[] = ['refund_changed', 'second_payment_found', 'second_accepted', 'second_rejected']
 
 /** Where `event` takes an order in `state`, or null: illegal. Total over states × events. */
 export function destination(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
@@ -120,7 +124,11 @@ export interface TimelineEntry {
   reason: string | null
   /** null, like event_type, when the merchant is told nothing */
   sequence: number | null
-  event_type: OrderEventType | null
+  event_type: OrderEventType | RefundEventType | null
+  /** the refund that this is about */
+  out_refund_no?: string
+  /** the payment that this is about, where it is not the order's own */
+  transaction_id?: string
 }
 
 export type Step = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
@@ -201,11 +209,18 @@ export type Occurrence = {
       /** seconds from `time` until a missing answer is overdue */
       deadline_time: Time
     }
-  | { event: 'second_payment_found' }
+  | { event: 'second_payment_found' | 'second_accepted' | 'second_rejected'; transaction_id: string }
   | { event: 'close_asked'; close_reason: string }
   | { event: 'closed_at_wechat' }
-  | { event: 'fulfilled' | 'fulfilment_pending' }
-  | { event: 'full_refund_requested' | 'refund_changed' | 'refunded' | 'refund_closed' | 'refund_refused' | 'rejected' }
+  | { event: 'fulfilled' | 'fulfilment_pending' | 'fulfilment_stopped' }
+  | { event: 'full_refund_requested'; out_refund_no: string }
+  | {
+      event: 'refund_changed' | 'refund_closed' | 'refund_refused'
+      out_refund_no: string
+      /** what the merchant is told of the refund; null: nothing */
+      event_type: RefundEventType | null
+    }
+  | { event: 'refunded' | 'rejected' }
   | { event: 'accepted'; deadline_time: Time }
   | { event: 'fulfilment_refused' | 'fulfilment_overdue'; policy: 'refund' | 'hold' }
 )
@@ -225,7 +240,7 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
   const policy = 'policy' in occurrence ? occurrence.policy : 'hold'
   const to = destination(order.state, occurrence.event, policy)
   if (to === null || !isAllowedHere(order, occurrence)) return null
-  const event_type = eventTypeOf(occurrence.event, to)
+  const event_type = eventTypeOf(occurrence, to)
   const sequence = event_type === null ? null : order.sequence + 1
   const attention = attentionNow(order, occurrence, to)
   const next_action = nextActionAfter(order, occurrence, to)
@@ -241,6 +256,8 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
     reason: occurrence.reason ?? null,
     sequence,
     event_type,
+    ...('out_refund_no' in occurrence && { out_refund_no: occurrence.out_refund_no }),
+    ...('transaction_id' in occurrence && { transaction_id: occurrence.transaction_id }),
   }
   return {
     entry,
@@ -255,10 +272,30 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
   }
 }
 
-/** Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it. */
+/**
+ * Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it, a
+ * second payment is decided once, and a question is withdrawn once.
+ */
 function isAllowedHere(order: OrderRecord, occurrence: Occurrence): boolean {
-  if (order.state !== 'review' || occurrence.event !== 'fulfilled') return true
-  return enteredBy(order)?.event === 'fulfilment_overdue'
+  switch (occurrence.event) {
+    case 'fulfilled':
+      return order.state !== 'review' || enteredBy(order)?.event === 'fulfilment_overdue'
+    case 'second_accepted':
+    case 'second_rejected':
+      return undecidedSeconds(order).includes(occurrence.transaction_id)
+    case 'fulfilment_stopped':
+      return stoppedSequence(order) === 0
+    default:
+      return true
+  }
+}
+
+/** Transactions of second payments on which nobody has decided yet, oldest first. */
+export function undecidedSeconds({ timeline }: Pick<OrderRecord, 'timeline'>): string[] {
+  const ofEvents = (...events: OrderEvent[]) =>
+    timeline.flatMap(({ event, transaction_id }) => (events.includes(event) && transaction_id ? [transaction_id] : []))
+  const decided = ofEvents('second_accepted', 'second_rejected')
+  return ofEvents('second_payment_found').filter((transaction_id) => !decided.includes(transaction_id))
 }
 
 /** The entry that brought the order into the state it is in. */
@@ -271,7 +308,13 @@ export function paidSequence(order: Pick<OrderRecord, 'timeline'>): number {
   return order.timeline.findLast((entry) => entry.to === 'paid' && entry.from !== 'paid')?.sequence ?? 0
 }
 
-/** What each event tells the merchant; null: nothing (api.md §7). */
+/** The `order.fulfilment_cancelled` of the order's present time in `paid`: 0 when its question still stands. */
+export function stoppedSequence(order: Pick<OrderRecord, 'timeline'>): number {
+  const stopped = order.timeline.findLast((entry) => entry.event === 'fulfilment_stopped')?.sequence ?? 0
+  return stopped > paidSequence(order) ? stopped : 0
+}
+
+/** What each event tells the merchant; null: nothing (api.md §7). Those of refunds say it themselves. */
 const event_types: Record<OrderEvent, OrderEventType | null> = {
   placed: null,
   code_renewed: null,
@@ -287,6 +330,7 @@ const event_types: Record<OrderEvent, OrderEventType | null> = {
   fulfilment_pending: null,
   fulfilment_refused: 'order.refunding', // or order.review, as the merchant's policy goes
   fulfilment_overdue: 'order.review', // or order.refunding
+  fulfilment_stopped: 'order.fulfilment_cancelled',
   full_refund_requested: 'order.refunding',
   refund_changed: null,
   refunded: 'order.refunded',
@@ -294,28 +338,33 @@ const event_types: Record<OrderEvent, OrderEventType | null> = {
   refund_refused: null,
   accepted: 'order.paid',
   rejected: 'order.refunding',
+  second_accepted: null,
+  second_rejected: null,
 }
 
-function eventTypeOf(event: OrderEvent, to: OrderState): OrderEventType | null {
+function eventTypeOf(occurrence: Occurrence, to: OrderState): OrderEventType | RefundEventType | null {
+  if ('event_type' in occurrence) return occurrence.event_type
+  const { event } = occurrence
   const is_policed = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
   if (is_policed) return to === 'refunding' ? 'order.refunding' : 'order.review'
   return event_types[event]
 }
 
 /** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
-const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded']
+const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded', 'second_accepted', 'second_rejected']
 
 /** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
 function attentionNow(order: OrderRecord, occurrence: Occurrence, to: OrderState): Attention | null {
-  const raised = attentionAfter(occurrence, to)
+  const raised = attentionAfter(order, occurrence, to)
   const before = order.attention ?? null
   const stays_about_money = before !== null && isAboutMoney(before.code) && !settling.includes(occurrence.event)
   if (stays_about_money && (raised === null || !isAboutMoney(raised))) return before
   if (raised !== null) return { code: raised, since_time: occurrence.time }
+  if (settling.includes(occurrence.event)) return null
   return to === order.state ? before : null
 }
 
-function attentionAfter(occurrence: Occurrence, to: OrderState): AttentionCode | null {
+function attentionAfter(order: OrderRecord, occurrence: Occurrence, to: OrderState): AttentionCode | null {
   switch (occurrence.event) {
     case 'payment_contradicted':
       return 'payment_contradicted'
@@ -324,13 +373,32 @@ function attentionAfter(occurrence: Occurrence, to: OrderState): AttentionCode |
     case 'second_payment_found':
       return 'second_payment'
     case 'late_payment_found':
-      return to === 'review' ? 'late_payment_held' : 'refund_slow'
+      return to === 'review' ? 'late_payment_held' : null
     case 'fulfilment_overdue':
     case 'fulfilment_refused':
-      return to === 'review' ? 'fulfilment_overdue' : 'refund_slow'
+      return to === 'review' ? 'fulfilment_overdue' : null
+    case 'refund_closed':
+      return 'refund_closed'
+    case 'refund_refused':
+      return 'refund_refused'
+    // What a decision settles is its own subject: an undecided second payment still wants a person.
+    case 'accepted':
+    case 'rejected':
+    case 'refunded':
+      return undecidedSeconds(order).length > 0 ? 'second_payment' : null
+    case 'second_accepted':
+    case 'second_rejected':
+      return attentionBesideSeconds(order, occurrence.transaction_id)
     default:
       return null
   }
+}
+
+/** After a decision on one second payment: another one, or what the order itself still waits for. */
+function attentionBesideSeconds(order: OrderRecord, decided: string): AttentionCode | null {
+  if (undecidedSeconds(order).some((transaction_id) => transaction_id !== decided)) return 'second_payment'
+  const entered = order.state === 'review' ? enteredBy(order) : undefined
+  return entered === undefined ? null : attentionAfter(order, { event: entered.event } as Occurrence, 'review')
 }
 
 function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {
@@ -363,8 +431,11 @@ function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {
         fulfilment: { ...order.fulfilment, result: null, reason: null, deadline_time: occurrence.deadline_time },
       }
     case 'second_payment_found':
+    case 'second_accepted':
+    case 'second_rejected':
     case 'closed_at_wechat':
     case 'fulfilment_overdue':
+    case 'fulfilment_stopped':
     case 'full_refund_requested':
     case 'refund_changed':
     case 'refunded':

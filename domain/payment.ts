@@ -1,3 +1,4 @@
+import { milliseconds } from './calendar.ts'
 import type { Time } from './calendar.ts'
 import { contradictions } from './fact.ts'
 import type { Contradiction, Expectation, MoneyFact } from './fact.ts'
@@ -29,12 +30,19 @@ export interface PaymentRecord {
   amount: Amount & { payer_total: number | null }
   /** S of money.md: total − Σ NOCASH promotions */
   settled_total: number
-  refunds: {
-    out_refund_no: string
-    amount: number
-    state: 'reserved' | 'accepted' | 'succeeded' | 'closed' | 'released'
-  }[]
+  refunds: RefundElement[]
   last_refund_time: Time | null
+}
+
+/**
+ * A refund as its payment counts it: `reserved` here, `accepted` by WeChat, `succeeded`, `settled` by hand, `closed` by
+ * WeChat, `released` because WeChat never took it.
+ */
+export interface RefundElement {
+  out_refund_no: string
+  /** fen */
+  amount: number
+  state: 'reserved' | 'accepted' | 'succeeded' | 'settled' | 'closed' | 'released'
 }
 
 /** What the role decision looks at of an order. */
@@ -78,14 +86,83 @@ function wasEverAskedFor(order: JudgedOrder): boolean {
   return order.code !== null || order.placement.unanswered
 }
 
-/** Fen given back or on their way back, and fen still on their way. */
+/** Holds money of the payment: it has gone back or may still go. */
+const live: readonly RefundElement['state'][] = ['reserved', 'accepted', 'succeeded', 'settled']
+
+export function holdsMoney(state: RefundElement['state']): boolean {
+  return live.includes(state)
+}
+
+/** Where a refund's element goes from each state: forwards only, whatever is told late or twice. */
+const element_edges: Record<RefundElement['state'], readonly RefundElement['state'][]> = {
+  reserved: ['accepted', 'succeeded', 'closed', 'released'],
+  accepted: ['succeeded', 'closed', 'settled'],
+  succeeded: [],
+  settled: [],
+  closed: ['settled'],
+  released: ['settled'],
+}
+
+export function mayBecome(from: RefundElement['state'], to: RefundElement['state']): boolean {
+  return element_edges[from].includes(to)
+}
+
+function sumOf(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {
+  return refunds.filter(({ state }) => states.includes(state)).reduce((total, { amount }) => total + amount, 0)
+}
+
+/** Fen given back, and fen still on their way. */
 export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null): {
   refunded: number
   refund_pending: number
 } {
-  const sum = (states: string[]) =>
-    (payment?.refunds ?? [])
-      .filter((refund) => states.includes(refund.state))
-      .reduce((total, refund) => total + refund.amount, 0)
-  return { refunded: sum(['succeeded']), refund_pending: sum(['reserved', 'accepted']) }
+  const refunds = payment?.refunds ?? []
+  return {
+    refunded: sumOf(refunds, ['succeeded', 'settled']),
+    refund_pending: sumOf(refunds, ['reserved', 'accepted']),
+  }
+}
+
+/** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */
+export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
+  return Math.max(0, payment.amount.total - sumOf(payment.refunds, live))
+}
+
+/** The payer has all of it back. */
+export function isWhollyRefunded(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): boolean {
+  return refundedAmounts(payment).refunded >= payment.amount.total
+}
+
+/** Why a refund cannot be reserved; each is a problem's code (api.md §6). */
+export type ReservationRefusal = 'refund_exceeds_payment' | 'refund_limit_reached' | 'refund_window_closed'
+
+/** WeChat's limits of refunds (docs/wechat-pay.md §2.4). */
+export const refund_limits = { count: 50, window_ms: 365 * 24 * 60 * 60 * 1000, spacing_ms: 61_000 } as const
+
+/**
+ * Whether `amount` fen may be reserved at `now_ms`, and if so which element the payment gains; `rest` takes what is
+ * left. What WeChat counts counts here: closed refunds too, released ones not.
+ */
+export function reservationOf(
+  payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'success_time'>,
+  { out_refund_no, amount }: { out_refund_no: string; amount: number | 'rest' },
+  now_ms: number,
+): { element: RefundElement } | { refusal: ReservationRefusal } {
+  const refundable = refundableAmount(payment)
+  const wanted = amount === 'rest' ? refundable : amount
+  if (wanted < 1 || wanted > refundable) return { refusal: 'refund_exceeds_payment' }
+  const refusal = windowRefusal(payment, now_ms)
+  if (refusal !== null) return { refusal }
+  return { element: { out_refund_no, amount: wanted, state: 'reserved' } }
+}
+
+/** What may have changed between reserving and sending: WeChat's count and its year. */
+export function windowRefusal(
+  payment: Pick<PaymentRecord, 'refunds' | 'success_time'>,
+  now_ms: number,
+): ReservationRefusal | null {
+  const counted = payment.refunds.filter(({ state }) => state !== 'released')
+  if (counted.length >= refund_limits.count) return 'refund_limit_reached'
+  if (now_ms - milliseconds(payment.success_time) > refund_limits.window_ms) return 'refund_window_closed'
+  return null
 }

@@ -28,7 +28,27 @@ export interface Policy {
   delivery_retry_ms: readonly number[]
   /** a gateway call that fails for the merchant's set-up is tried again this often */
   setup_retry_ms: number
-  attention_ms: { not_placed: number; wechat_unreachable: number; close_uncertain: number }
+  attention_ms: { not_placed: number; wechat_unreachable: number; close_uncertain: number; refund_slow: number }
+  refund: RefundPolicy
+}
+
+/** What decides when something happens to a refund, in milliseconds (architecture §8). */
+export interface RefundPolicy {
+  /** waits between sends of unknown outcome; the last one repeats */
+  submit_retry_ms: readonly number[]
+  /** between two refunds of one payment, with a second to spare over WeChat's minute */
+  spacing_ms: number
+  /** a refusal is believed when a query this long after it does not know the refund */
+  proof_ms: number
+  /** how often a refund for which the balance is too low is sent again */
+  not_enough_ms: number
+  /** when WeChat is asked, counted from its acceptance; after the last entry every `query_every_ms` */
+  query_plan_ms: readonly number[]
+  query_every_ms: number
+  /** the same while the payer's account refuses the money */
+  abnormal_query_every_ms: number
+  /** how long an approval may be waited for */
+  approval_ms: number
 }
 
 /** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
@@ -57,7 +77,23 @@ export const policy: Policy = {
     12 * hour,
   ],
   setup_retry_ms: minute,
-  attention_ms: { not_placed: 2 * minute, wechat_unreachable: 5 * minute, close_uncertain: 30 * minute },
+  attention_ms: {
+    not_placed: 2 * minute,
+    wechat_unreachable: 5 * minute,
+    close_uncertain: 30 * minute,
+    refund_slow: 3 * day,
+  },
+  refund: {
+    submit_retry_ms: [2 * second, 5 * second, 15 * second, 30 * second, minute, 5 * minute, 10 * minute],
+    spacing_ms: 61 * second,
+    proof_ms: minute,
+    not_enough_ms: 10 * minute,
+    // Every minute for five, then after 5, 10, 20 and 30 minutes more.
+    query_plan_ms: [1, 2, 3, 4, 5, 10, 20, 40, 70].map((minutes) => minutes * minute),
+    query_every_ms: 30 * minute,
+    abnormal_query_every_ms: 6 * hour,
+    approval_ms: 3 * day,
+  },
 }
 
 /** The same plan, `scale` times faster: for demonstrations and tests, never where live money is (runtime/config). */
@@ -82,6 +118,18 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
       not_placed: shrink(plan.attention_ms.not_placed),
       wechat_unreachable: shrink(plan.attention_ms.wechat_unreachable),
       close_uncertain: shrink(plan.attention_ms.close_uncertain),
+      refund_slow: shrink(plan.attention_ms.refund_slow),
+    },
+    refund: {
+      submit_retry_ms: plan.refund.submit_retry_ms.map(shrink),
+      // WeChat's own clock is not scaled by ours, but for the simulator, whose spacing is a setting.
+      spacing_ms: shrink(plan.refund.spacing_ms),
+      proof_ms: shrink(plan.refund.proof_ms),
+      not_enough_ms: shrink(plan.refund.not_enough_ms),
+      query_plan_ms: plan.refund.query_plan_ms.map(shrink),
+      query_every_ms: shrink(plan.refund.query_every_ms),
+      abnormal_query_every_ms: shrink(plan.refund.abnormal_query_every_ms),
+      approval_ms: shrink(plan.refund.approval_ms),
     },
   }
 }
@@ -92,6 +140,13 @@ export function nextQueryDelay(plan: Policy, elapsed_ms: number): number {
   if (planned !== undefined) return planned - elapsed_ms
   const beyond = elapsed_ms - (plan.query_plan_ms.at(-1) ?? 0)
   return plan.query_every_ms - (beyond % plan.query_every_ms)
+}
+
+/** Milliseconds until a refund is asked about next, `elapsed_ms` after WeChat took it. */
+export function nextRefundQueryDelay({ refund }: Policy, elapsed_ms: number, is_abnormal: boolean): number {
+  if (is_abnormal) return refund.abnormal_query_every_ms
+  const planned = refund.query_plan_ms.find((offset) => offset > elapsed_ms)
+  return planned === undefined ? refund.query_every_ms : planned - elapsed_ms
 }
 
 /** The wait after attempt number `attempt` (1, 2, …); the last of the plan repeats for ever. */

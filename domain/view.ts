@@ -2,10 +2,11 @@ import type { Attention } from './attention.ts'
 import { beijingTime, milliseconds } from './calendar.ts'
 import type { Time } from './calendar.ts'
 import type { FulfilmentMode } from './merchant.ts'
-import type { OrderRecord, OrderState, Step } from './order.ts'
+import type { Actor, OrderRecord, OrderState, Step } from './order.ts'
 import { refundedAmounts } from './payment.ts'
 import type { PaymentRecord } from './payment.ts'
 import { policy } from './policy.ts'
+import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from './refund.ts'
 
 /** An order as merchants see it, in answers and in events (api.md §3). Known fields are always present. */
 export interface OrderView {
@@ -88,4 +89,75 @@ function codeExpiry(order: OrderRecord): Time | null {
   if (order.code === null) return null
   const code_life = milliseconds(order.code.placed_time) + policy.code_life_ms
   return beijingTime(Math.min(code_life, milliseconds(order.time_expire)))
+}
+
+/** A refund as merchants see it, in answers and in events (api.md §4). Known fields are always present. */
+export interface RefundView {
+  object: 'refund'
+  mchid: string
+  out_refund_no: string
+  refund_id: string | null
+  out_trade_no: string
+  transaction_id: string
+  state: RefundState
+  close_reason: string | null
+  failure: { code: string; message: string } | null
+  attention: Attention | null
+  next_action: { what: RefundStep; time: Time } | null
+  channel: string | null
+  user_received_account: string | null
+  reason: string | null
+  metadata: Record<string, string>
+  origin: RefundOrigin
+  requested_by: Actor
+  create_time: Time
+  success_time: Time | null
+  last_check_time: Time | null
+  amount: {
+    refund: number
+    total: number
+    currency: string
+    payer_refund: number | null
+    settlement_refund: number | null
+  }
+  approval: {
+    decision: 'approve' | 'reject' | null
+    by: Actor | null
+    reason: string | null
+    expire_time: Time
+  } | null
+  payout: { proof: string; reason: string; by: Actor; time: Time } | null
+}
+
+export function refundView(refund: RefundRecord): RefundView {
+  const { facts } = refund
+  return {
+    object: 'refund',
+    mchid: refund.mchid,
+    out_refund_no: refund.out_refund_no,
+    refund_id: facts?.refund_id ?? null,
+    out_trade_no: refund.out_trade_no,
+    transaction_id: refund.transaction_id,
+    state: refund.state,
+    close_reason: refund.close_reason,
+    failure: refund.failure,
+    attention: refund.attention ?? null,
+    next_action: refund.next_action ?? null,
+    channel: facts?.channel ?? null,
+    user_received_account: facts?.user_received_account ?? null,
+    reason: refund.reason,
+    metadata: refund.metadata,
+    origin: refund.origin,
+    requested_by: refund.requested_by,
+    create_time: refund.create_time,
+    success_time: facts?.success_time ?? null,
+    last_check_time: refund.asked.last_time,
+    amount: {
+      ...refund.amount,
+      payer_refund: facts?.payer_refund ?? null,
+      settlement_refund: facts?.settlement_refund ?? null,
+    },
+    approval: refund.approval,
+    payout: refund.payout,
+  }
 }

@@ -96,6 +96,11 @@ export class Collection<T extends { _id: string }> {
     return this.#select(this.#fast, filter, selection)
   }
 
+  /** As `find`, on the slow connection: for what reads much and may take its time. */
+  async scan(filter: Filter, selection: Selection): Promise<T[]> {
+    return this.#select(this.#slow, filter, selection)
+  }
+
   /** A page by the time `field`, then `_id`. Throws `CursorMalformed`. Slow connection: a list may take its time. */
   async page(filter: Filter, field: keyof T & string, request: PageRequest): Promise<Page<T>> {
     const { cursor, order = 'desc' } = request
@@ -167,6 +172,12 @@ function native(model: Model<StoredDocument>): mongo.Collection<StoredDocument> 
 export function among(field: string, wanted: OneOrMore | undefined): Filter {
   if (wanted === undefined) return {}
   return { [field]: typeof wanted === 'string' ? wanted : { $in: [...wanted] } }
+}
+
+/** Records whose `_id` begins with the mchid, behind `after`. */
+export function inTurn(mchid: string, after: string | null): Filter {
+  // `0` follows `/`: the range ends where the next merchant's could begin.
+  return { _id: { $gt: after ?? `${mchid}/`, $lt: `${mchid}0` } }
 }
 
 /** `from` inclusive, `to` exclusive. */

@@ -66,6 +66,12 @@ export class Events {
     return this.#events.page(conditions, 'timestamp', page)
   }
 
+  /** What was told under these numbers, without the bytes. */
+  async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<Omit<EventRecord, 'body'>[]> {
+    const fields = ['_id', 'id', 'mchid', 'out_trade_no', 'sequence', 'type', 'timestamp']
+    return this.#events.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit, fields })
+  }
+
   async ensureIndexes(): Promise<void> {
     await this.#events.ensureIndexes()
   }

@@ -108,6 +108,12 @@ export class Evidence {
     return this.#evidence.find(filter, { limit, sort: { receive_time: 1 } })
   }
 
+  /** What was heard under these numbers, without what was said. */
+  async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<Omit<EvidenceRecord, 'raw'>[]> {
+    const fields = Object.keys(schema.obj).filter((field) => field !== 'raw')
+    return this.#evidence.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit, fields })
+  }
+
   async ensureIndexes(): Promise<void> {
     await this.#evidence.ensureIndexes()
   }

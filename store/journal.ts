@@ -1,6 +1,9 @@
+import { milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
 import { assertBalanced, isSamePostings } from '../domain/journal.ts'
 import type { Account, JournalEntry } from '../domain/journal.ts'
-import { Collection } from './collection.ts'
+import { among, between, Collection } from './collection.ts'
+import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { part, recordSchema } from './record.ts'
 
@@ -17,7 +20,9 @@ const schema = recordSchema({
   reverses: String,
 })
 schema.index({ mchid: 1, out_trade_no: 1 })
-schema.index({ mchid: 1, booked_time: -1 })
+schema.index({ mchid: 1, out_refund_no: 1 })
+schema.index({ mchid: 1, booked_time: -1, _id: -1 })
+schema.index({ mchid: 1, 'postings.key': 1 })
 
 /** One cause was booked twice with different amounts: never overwritten, always an alarm (money.md). */
 export class JournalConflict extends Error {
@@ -28,6 +33,14 @@ export class JournalConflict extends Error {
     super(`the journal entry ${existing._id} is there already with other postings`)
     this.existing = existing
   }
+}
+
+export interface JournalFilter {
+  out_trade_no?: OneOrMore | undefined
+  out_refund_no?: OneOrMore | undefined
+  kind?: OneOrMore | undefined
+  booked_time_from?: Time | undefined
+  booked_time_to?: Time | undefined
 }
 
 const most_of_order = 1_000
@@ -60,15 +73,58 @@ export class Journal {
     return this.#entries.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { booked_time: 1, _id: 1 } })
   }
 
-  /** Every account that was ever booked, by name, in fen, debit positive: they sum to zero. */
-  async balances(mchid: string): Promise<{ account: Account; amount: number }[]> {
+  async find(mchid: string, _id: string): Promise<JournalEntry | null> {
+    return this.#entries.findOne({ _id, mchid })
+  }
+
+  /** Fen of a transaction that lie in suspense: found, and neither accepted nor given back. */
+  async suspended(mchid: string, transaction_id: string): Promise<number> {
+    const [row] = await this.#entries.aggregate<{ amount: number }>([
+      { $match: { mchid, 'postings.key': transaction_id } },
+      { $unwind: '$postings' },
+      { $match: { 'postings.account': 'suspense', 'postings.key': transaction_id } },
+      { $group: { _id: null, amount: { $sum: '$postings.amount' } } },
+    ])
+    return row === undefined ? 0 : -row.amount
+  }
+
+  /** Newest first by booked_time. */
+  async list(mchid: string, filter: JournalFilter, page: PageRequest): Promise<Page<JournalEntry>> {
+    const conditions = [
+      { mchid },
+      among('out_trade_no', filter.out_trade_no),
+      among('out_refund_no', filter.out_refund_no),
+      among('kind', filter.kind),
+      between('booked_time', filter.booked_time_from, filter.booked_time_to),
+    ]
+    return this.#entries.page({ $and: conditions }, 'booked_time', page)
+  }
+
+  /**
+   * Every account that was booked up to `until`, by name, in fen, debit positive: they sum to zero. Without `until` all
+   * that was ever booked.
+   */
+  async balances(mchid: string, until?: Time): Promise<{ account: Account; amount: number }[]> {
+    // An aggregation is not mapped: its times must be the Dates that are stored.
+    const booked = until === undefined ? {} : { booked_time: { $lte: new Date(milliseconds(until)) } }
     const rows = await this.#entries.aggregate<{ _id: Account; amount: number }>([
-      { $match: { mchid } },
+      { $match: { mchid, ...booked } },
       { $unwind: '$postings' },
       { $group: { _id: '$postings.account', amount: { $sum: '$postings.amount' } } },
       { $sort: { _id: 1 } },
     ])
     return rows.map(({ _id, amount }) => ({ account: _id, amount }))
+  }
+
+  /** All entries under these numbers. */
+  async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<JournalEntry[]> {
+    return this.#entries.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit })
+  }
+
+  /** What was booked before `time`, in that order, page by page. */
+  async bookedBefore(mchid: string, time: Time, page: PageRequest): Promise<Page<JournalEntry>> {
+    const filter = { mchid, ...between('booked_time', undefined, time) }
+    return this.#entries.page(filter, 'booked_time', { ...page, order: 'asc' })
   }
 
   async ensureIndexes(): Promise<void> {

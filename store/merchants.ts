@@ -29,6 +29,7 @@ const schema = recordSchema({
     order_expire_in: Number,
     late_payment: String,
     fulfilment: part({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
+    refund_approval: part({ above: Number }),
   }),
   fulfilment_endpoint_id: String,
   create_time: Date,

@@ -8,7 +8,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import { applyOrderEvent, open_states } from '../domain/order.ts'
 import type { Occurrence, OrderRecord, OrderState, Step, TimelineEntry } from '../domain/order.ts'
 import { limits } from '../domain/policy.ts'
-import { among, between, Collection } from './collection.ts'
+import { among, between, Collection, inTurn } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
@@ -27,6 +27,8 @@ const timeline_entry = part({
   reason: String,
   sequence: Number,
   event_type: String,
+  out_refund_no: String,
+  transaction_id: String,
 })
 
 const schema = recordSchema({
@@ -286,6 +288,22 @@ export class Orders {
   /** A question that somebody asked for is about to be sent: counted before, since silence must count too. */
   async countRequest(key: OrderKey): Promise<boolean> {
     return this.#orders.touch({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
+  }
+
+  /** All of a merchant's orders by `_id`, from behind `after`: for proofs, which may take their time. */
+  async inTurn(mchid: string, after: string | null, limit: number): Promise<OrderRecord[]> {
+    return this.#orders.scan(inTurn(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** The orders of these ids; those unknown are left out. */
+  async findAll(ids: readonly string[]): Promise<OrderRecord[]> {
+    return this.#orders.scan({ _id: { $in: [...ids] } }, { limit: ids.length })
+  }
+
+  /** Which of these ids are orders'. */
+  async among(ids: readonly string[]): Promise<string[]> {
+    const found = await this.#orders.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
+    return found.map(({ _id }) => _id)
   }
 
   async ensureIndexes(): Promise<void> {

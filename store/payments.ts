@@ -1,6 +1,10 @@
-import { paymentId } from '../domain/ids.ts'
-import type { PaymentRecord } from '../domain/payment.ts'
-import { Collection } from './collection.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { beijingTime } from '../domain/calendar.ts'
+import { orderId, paymentId } from '../domain/ids.ts'
+import { holdsMoney, mayBecome, refundableAmount, reservationOf } from '../domain/payment.ts'
+import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment.ts'
+import { Collection, inTurn } from './collection.ts'
+import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { part, recordSchema } from './record.ts'
 
@@ -26,6 +30,8 @@ schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
 
 const most_payments = 1_000
+/** as many as WeChat takes refunds of one payment, all at once: each write lets one of them through */
+const most_contentions = 60
 
 /** The money that WeChat took, one record per transaction, whatever its role. */
 export class Payments {
@@ -52,6 +58,117 @@ export class Payments {
   /** All money that came for an order, oldest first: its own payment, second ones, contradicted ones. */
   async ofOrder(mchid: string, order_id: string): Promise<PaymentRecord[]> {
     return this.#payments.find({ mchid, order_id }, { limit: most_payments, sort: { success_time: 1, _id: 1 } })
+  }
+
+  /**
+   * Decides the race of refunds for one payment: by one conditional write at a time, so that their sum never exceeds
+   * what was paid. The same number again is answered with what it reserved. `rest` takes what is left.
+   */
+  async reserve(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    wanted: { out_refund_no: string; amount: number | 'rest' },
+    now_ms: number,
+  ): Promise<
+    { payment: PaymentRecord; element: RefundElement } | { payment: PaymentRecord; refusal: ReservationRefusal }
+  > {
+    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+      const before = payment.refunds.find(({ out_refund_no }) => out_refund_no === wanted.out_refund_no)
+      if (before !== undefined) return { payment, element: before }
+      const reservation = reservationOf(payment, wanted, now_ms)
+      if ('refusal' in reservation) return { payment, refusal: reservation.refusal }
+      const { element } = reservation
+      const written = await this.#push(payment, element)
+      return written && { payment: written, element }
+    })
+  }
+
+  /** Takes a refund in that was made outside Weft. WeChat has taken it: no limit of ours can refuse what is so. */
+  async adopt(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    element: RefundElement,
+  ): Promise<PaymentRecord> {
+    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+      const is_there = payment.refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
+      return is_there ? payment : await this.#push(payment, element)
+    })
+  }
+
+  /**
+   * What became of a refund. Only forwards: what the element has reached already stays, and a report that comes late
+   * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none.
+   */
+  async settleRefund(
+    { mchid, transaction_id, out_refund_no }: { mchid: string; transaction_id: string; out_refund_no: string },
+    state: RefundElement['state'],
+  ): Promise<PaymentRecord | null> {
+    const answer = await this.#write(paymentId(mchid, transaction_id), async (payment) => {
+      const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
+      if (element === undefined || !mayBecome(element.state, state)) return { payment }
+      const needs_room = state === 'settled' && !holdsMoney(element.state)
+      if (needs_room && element.amount > refundableAmount(payment)) return { payment: null }
+      const refunds = payment.refunds.map((one) => (one.out_refund_no === out_refund_no ? { ...one, state } : one))
+      const written = await this.#payments.change(
+        { _id: payment._id, revision: payment.revision },
+        { $set: { refunds }, $inc: { revision: 1 } },
+      )
+      return written && { payment: written }
+    })
+    return answer.payment
+  }
+
+  /**
+   * Claims the minute that WeChat wants between two refunds of one payment. False: another refund has it, until
+   * `spacing_ms` after its own claim.
+   */
+  async claimRefundTime(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    now_ms: number,
+    spacing_ms: number,
+  ): Promise<boolean> {
+    const free = [{ last_refund_time: null }, { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } }]
+    return this.#payments.touch(
+      { _id: paymentId(mchid, transaction_id), $or: free },
+      { $set: { last_refund_time: beijingTime(now_ms) } },
+    )
+  }
+
+  /** An orphan's order came after it: the payment is its from now on. Nothing happens where one is named already. */
+  async own({ mchid, transaction_id }: { mchid: string; transaction_id: string }, order_id: string): Promise<void> {
+    await this.#payments.touch({ _id: paymentId(mchid, transaction_id), order_id: null }, { $set: { order_id } })
+  }
+
+  async #push(payment: PaymentRecord, element: RefundElement): Promise<PaymentRecord | null> {
+    return this.#payments.change(
+      { _id: payment._id, revision: payment.revision },
+      { $push: { refunds: element }, $inc: { revision: 1 } },
+    )
+  }
+
+  /** Runs `attempt` on the payment as it now is until no other write comes before its own. */
+  async #write<T>(_id: string, attempt: (payment: PaymentRecord) => Promise<T | null>): Promise<T> {
+    for (let tries = 1; tries <= most_contentions; tries++) {
+      const payment = await this.#payments.findOne({ _id })
+      if (payment === null) throw new RecordMissing(_id)
+      const answer = await attempt(payment)
+      if (answer !== null) return answer
+      await pause(Math.random() * 5 * Math.min(tries, 10))
+    }
+    throw new WriteContended(_id)
+  }
+
+  /** All of a merchant's payments by `_id`, from behind `after`: for proofs, which may take their time. */
+  async inTurn(mchid: string, after: string | null, limit: number): Promise<PaymentRecord[]> {
+    return this.#payments.scan(inTurn(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** All money under these numbers, whether an order owns it or nobody does. */
+  async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<PaymentRecord[]> {
+    const order_ids = numbers.map((out_trade_no) => orderId({ mchid, out_trade_no }))
+    const [owned, unowned] = await Promise.all([
+      this.#payments.scan({ mchid, order_id: { $in: order_ids } }, { limit }),
+      this.#payments.scan({ mchid, order_id: null, out_trade_no: { $in: [...numbers] } }, { limit }),
+    ])
+    return [...owned, ...unowned]
   }
 
   async ensureIndexes(): Promise<void> {

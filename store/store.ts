@@ -10,6 +10,7 @@ import { Leases } from './leases.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
+import { Refunds } from './refunds.ts'
 import { References } from './references.ts'
 import { Rejections } from './rejections.ts'
 import type { Sealer } from './sealing.ts'
@@ -22,6 +23,7 @@ export interface StoreOptions extends Place {
 export interface Store {
   orders: Orders
   payments: Payments
+  refunds: Refunds
   references: References
   evidence: Evidence
   rejections: Rejections
@@ -51,6 +53,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
   const collections = {
     orders: new Orders(connections, payments),
     payments,
+    refunds: new Refunds(connections),
     references: new References(connections),
     evidence: new Evidence(connections),
     rejections: new Rejections(connections),

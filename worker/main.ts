@@ -1,8 +1,11 @@
+import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
 import { createCourier } from '../activities/courier.ts'
 import { createGateway } from '../activities/gateway.ts'
 import { createMerchant } from '../activities/merchant.ts'
+import { createRefundGateway } from '../activities/refundgateway.ts'
+import { createRefunds } from '../activities/refunds.ts'
 import { createRecords } from '../activities/records.ts'
 import { createRuns } from '../activities/runs.ts'
 import type { ActivityContext } from '../activities/context.ts'
@@ -67,7 +70,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const plan = scaledPolicy(policy, config.time_scale)
   const context: ActivityContext = { store, sealer, accounts, policy: plan, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
-  const gateway = createGateway(context)
+  const gateway = { ...createGateway(context), ...createRefundGateway(context) }
   const workers = await createWorkers({
     connection,
     namespace: config.temporal.namespace,
@@ -76,6 +79,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     activities: {
       orders: {
         ...createRecords(context),
+        ...createRefunds(context),
         ...createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix)),
       },
       gateway,
@@ -182,6 +186,8 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = createLogger({ level: config.log_level, service: 'worker' })
   Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] })
+  // On a machine that it shares with the API it yields: WeChat Pay and merchants wait there, and orders are durable here.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const failed = new AbortController()
   const worker = await startWorker({ config, log, process_metrics: true, on_failure: () => failed.abort() })
   const steps = [{ name: 'worker', limit_ms: 45_000, close: () => worker.close() }]

@@ -5,7 +5,7 @@ import type { Time } from '../domain/calendar.ts'
 import type { EvidenceRecord } from '../domain/evidence.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import { deliveryStart, orderStart, signals, updates } from '../domain/messages.ts'
+import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
 import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
 import { limits } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -72,6 +72,7 @@ export function createSweeper(settings: SweeperSettings) {
   async function sweep(): Promise<void> {
     if (!(await store.leases.acquire(lease, holder, patience.every_ms * 3, now()))) return
     await part(settings, 'orders', () => sweepOrders(settings))
+    await part(settings, 'refunds', () => sweepRefunds(settings))
     await part(settings, 'deliveries', () => sweepDeliveries(settings))
     await part(settings, 'evidence', () => sweepEvidence(settings))
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
@@ -121,6 +122,12 @@ async function sweepOrders(settings: SweeperSettings): Promise<number> {
   return await each(settings, late, (key) => begin(settings, orderStart(key)))
 }
 
+async function sweepRefunds(settings: SweeperSettings): Promise<number> {
+  const { store, patience, now } = settings
+  const late = await store.refunds.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  return await each(settings, late, (refund) => begin(settings, refundStart(refund)))
+}
+
 async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.deliveries.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
@@ -134,7 +141,7 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
 
 /**
  * Verified evidence that had no effect: its order is told again. What stays without effect for an hour is looked at
- * hourly, like orphans, so that it never keeps fresh evidence from its turn. Refunds wait for the release that knows them.
+ * hourly, like orphans, so that it never keeps fresh evidence from its turn.
  */
 async function sweepEvidence(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
@@ -142,7 +149,6 @@ async function sweepEvidence(settings: SweeperSettings): Promise<number> {
     received_before: beijingTime(now() - patience.evidence_ms),
     received_after: beijingTime(now() - patience.orphan_every_ms),
     outcome: null,
-    subject: 'payment',
     limit: limits.sweep_batch,
   })
   return await each(settings, late, (evidence) => handOver(settings, evidence))
@@ -151,7 +157,7 @@ async function sweepEvidence(settings: SweeperSettings): Promise<number> {
 /** One kind of evidence that stays without effect, and how much of it is looked at in a round. */
 interface Lingering {
   name: 'words' | 'orphans' | 'stubborn' | 'old'
-  search: Omit<Unapplied, 'limit' | 'subject'>
+  search: Omit<Unapplied, 'limit'>
   limit: number
 }
 
@@ -203,7 +209,7 @@ async function nextOf(
 ): Promise<EvidenceRecord[]> {
   const place = places.get(name)
   const received_after = latest(place, search.received_after)
-  const found = await store.evidence.unapplied({ ...search, received_after, subject: 'payment', limit })
+  const found = await store.evidence.unapplied({ ...search, received_after, limit })
   const [first, last] = [found[0], found.at(-1)]
   if (first === undefined || last === undefined || found.length < limit) places.delete(name)
   // A millisecond back, for what came in the same one and did not fit; unless that would be the same place again.
@@ -242,11 +248,26 @@ async function handOver(settings: SweeperSettings, evidence: EvidenceRecord): Pr
   if (evidence.out_trade_no === null) return
   const key: OrderKey = { mchid: evidence.mchid, out_trade_no: evidence.out_trade_no }
   if (evidence.kind === 'operator') return await handOverConfirmation(settings, key, evidence)
+  if (evidence.subject === 'refund') return await handOverRefund(settings, key, evidence)
   const start = orderStart(key)
   await boundedCall(temporal.connection, call_limit_ms, () =>
     temporal.client.workflow.signalWithStart(start.workflow_type, {
       ...startOptions(start, queue_prefix),
       signal: signals.payment_found,
+      signalArgs: [{ evidence_id: evidence._id }],
+    }),
+  )
+}
+
+/** What is told of a refund goes to the refund's own run, which finds out whether Weft knows it. */
+async function handOverRefund(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
+  const { temporal, queue_prefix } = settings
+  if (evidence.out_refund_no === null) return
+  const start = refundStart({ ...key, out_refund_no: evidence.out_refund_no })
+  await boundedCall(temporal.connection, call_limit_ms, () =>
+    temporal.client.workflow.signalWithStart(start.workflow_type, {
+      ...startOptions(start, queue_prefix),
+      signal: signals.refund_changed,
       signalArgs: [{ evidence_id: evidence._id }],
     }),
   )

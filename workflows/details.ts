@@ -1,8 +1,9 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { search_attributes } from '../domain/messages.ts'
-import type { OrderProgress } from '../domain/messages.ts'
+import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
 import type { OrderState } from '../domain/order.ts'
+import type { RefundState } from '../domain/refund.ts'
 
 /** One sentence per state, for someone who has never seen the code. */
 const sentences: Record<OrderState, string> = {
@@ -14,7 +15,7 @@ const sentences: Record<OrderState, string> = {
   closed: 'Closed at WeChat without a payment. Money that still arrives starts this order again.',
   failed: 'WeChat refused the order. Nothing can be paid on it.',
   review: 'A person must decide. Nothing is shipped or refunded until then.',
-  refunding: 'Money is owed to the payer.',
+  refunding: 'The money is on its way back to the payer, by a refund of its own run.',
   refunded: 'The payer has the money back.',
 }
 
@@ -52,6 +53,43 @@ export function progressText(order: OrderProgress): string {
   if (order.fulfilment.deadline_time) lines.push(`- fulfilment overdue at ${order.fulfilment.deadline_time}`)
   if (order.close_reason) lines.push(`- close reason: ${order.close_reason}`)
   return lines.join('\n')
+}
+
+const refund_sentences: Record<RefundState, string> = {
+  created: 'Being reserved on its payment, so that all refunds together never exceed it.',
+  awaiting_approval: 'Waits for a second person’s approval.',
+  processing: 'On its way. WeChat is asked until it says that the refund has ended.',
+  abnormal: 'The payer’s account does not take the money. A person names another way; Weft keeps asking.',
+  succeeded: 'Done: the payer has the money.',
+  closed: 'WeChat closed it: the money is back with the merchant. A new try needs a new number.',
+  refused: 'WeChat never took it. The reservation is given back.',
+  rejected: 'Not approved. The reservation is given back.',
+  returned_to_merchant: 'WeChat paid it to the merchant’s own account: the payer is still owed.',
+}
+
+/** What Temporal UI shows of a refund at this moment. */
+export function showRefund(refund: RefundProgress): void {
+  const { refund: fen, total, currency } = refund.amount
+  const money = `${readableAmount({ total: fen, currency })} of ${readableAmount({ total, currency })}`
+  const lines = [`**${refund.state}** · ${money}`, '', refund_sentences[refund.state], '']
+  if (refund.attention) lines.push(`- **attention: ${refund.attention}**`)
+  if (refund.next_action) lines.push(`- next: ${refund.next_action.what}, ${refund.next_action.time}`)
+  lines.push(
+    `- refund \`${refund.out_refund_no}\` of order \`${refund.out_trade_no}\`, merchant \`${refund.mchid}\``,
+    `- payment \`${refund.transaction_id}\`, origin ${refund.origin}`,
+  )
+  setCurrentDetails(lines.join('\n'))
+}
+
+/** As `Attributes`, for a refund: its start says `processing`. */
+export function followRefund(before: RefundProgress | null, refund: RefundProgress): void {
+  const was = before ?? { state: 'processing', attention: null }
+  const is_usual = refund.state === 'created' || refund.state === 'succeeded'
+  if (refund.attention === was.attention && (refund.state === was.state || is_usual)) return
+  upsertSearchAttributes([
+    { key: search_attributes.state, value: refund.state },
+    { key: search_attributes.attention, value: refund.attention },
+  ])
 }
 
 /**

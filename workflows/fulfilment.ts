@@ -21,6 +21,7 @@ export async function fulfil(run: Run, order: OrderProgress): Promise<OrderProgr
     case 'confirm':
       return await awaitConfirmation(run, order)
     case 'event':
+      if (order.stopped_sequence > 0) return await deliverStop(run, order)
       if (order.fulfilment.result === 'pending') return await awaitConfirmation(run, order)
       return await deliverPaid(run, order)
   }
@@ -28,29 +29,53 @@ export async function fulfil(run: Run, order: OrderProgress): Promise<OrderProgr
 
 /** Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. */
 async function deliverPaid(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  const { paid_sequence } = held
-  const deadline_time = held.fulfilment.deadline_time
+  const { deadline_time } = held.fulfilment
+  const { order, outcome } = await deliverBeside(run, held, held.paid_sequence, deadline_time)
+  // The table decides whether an answer that still arrived is heard: another may have come first.
+  return outcome === null ? order : await hear(run, order, outcome)
+}
+
+/** The question is taken back before money goes back unasked: that the merchant has heard so decides. */
+async function deliverStop(run: Run, held: OrderProgress): Promise<OrderProgress> {
+  const { order, outcome } = await deliverBeside(run, held, held.stopped_sequence, null)
+  if (outcome === null || order.state !== 'paid') return order
+  if (outcome.kind === 'answered') return await hear(run, order, outcome)
+  return await recordOverdue(run, order, outcome.kind === 'heard' ? 'heard' : 'unheard')
+}
+
+/**
+ * Delivers one event of this order while facts and commands are taken beside it: a slow shop must not hold up a second
+ * payment. What takes the order out of `paid`, or asks for all of the money back, calls the delivery off; an answer that
+ * still arrived is handed back all the same. Null: none.
+ */
+async function deliverBeside(
+  run: Run,
+  held: OrderProgress,
+  sequence: number,
+  deadline_time: Time | null,
+): Promise<{ order: OrderProgress; outcome: Delivered | null }> {
   const scope = new CancellationScope()
   const delivering: { outcome?: Delivered; failure?: Error } = {}
   const ended = scope
-    .run(() => run.does.deliverPaid({ order: run.key, sequence: paid_sequence, deadline_time }))
+    .run(() => run.does.deliverPaid({ order: run.key, sequence, deadline_time }))
     .then(
       (outcome) => void (delivering.outcome = outcome),
       (failure: Error) => void (delivering.failure = failure),
     )
-  // Facts and commands are taken beside the delivery: a slow shop must not hold up a second payment.
   let order = held
   const isOver = () => 'outcome' in delivering || 'failure' in delivering
-  while (!isOver() && order.state === 'paid' && order.fulfilment.result !== 'pending') {
+  // A promise ends the waiting for an answer, and not the waiting for a withdrawal to be heard.
+  const isPromised = () => order.fulfilment.result === 'pending' && order.stopped_sequence !== sequence
+  const isAsked = () => order.state === 'paid' && !isPromised()
+  while (!isOver() && isAsked() && !run.inbox.has('refund_request')) {
     await condition(() => isOver() || !run.inbox.isEmpty)
-    if (!isOver()) order = await take(run, order)
+    if (!isOver() && !run.inbox.has('refund_request')) order = await take(run, order)
   }
   const is_withdrawn = !isOver()
   if (is_withdrawn) scope.cancel()
   await ended
   if (delivering.failure !== undefined && !is_withdrawn) throw delivering.failure
-  // The table decides whether an answer that still arrived is heard: another may have come first.
-  return delivering.outcome === undefined ? order : await hear(run, order, delivering.outcome)
+  return { order, outcome: delivering.outcome ?? null }
 }
 
 async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promise<OrderProgress> {
@@ -100,7 +125,12 @@ function untilTime(time: Time | null): number {
   return time === null ? 0 : milliseconds(time) - Date.now()
 }
 
-async function recordOverdue(run: Run, order: OrderProgress): Promise<OrderProgress> {
+/** `unheard`: the merchant never took in that the question was taken back, so a person decides. */
+async function recordOverdue(
+  run: Run,
+  order: OrderProgress,
+  stop: 'heard' | 'unheard' = 'heard',
+): Promise<OrderProgress> {
   const operation_id = operationId.overdue(order.paid_sequence)
   const recorded = await run.does.contested.recordFulfilment({
     order: run.key,
@@ -108,6 +138,7 @@ async function recordOverdue(run: Run, order: OrderProgress): Promise<OrderProgr
     operation_id,
     actor: weft,
     reason: null,
+    ...(stop === 'unheard' && { unheard: true }),
   })
   return await settle(run, recorded)
 }

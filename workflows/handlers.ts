@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow'
 import { operationId } from '../domain/ids.ts'
 import { signals, updates } from '../domain/messages.ts'
-import type { Answer, Command, Confirmation, PaymentFound } from '../domain/messages.ts'
+import type { Answer, Command, Confirmation, Decision, PaymentFound, RefundRequested } from '../domain/messages.ts'
 import type { Asked } from './inbox.ts'
 import type { Run } from './run.ts'
 
@@ -20,6 +20,9 @@ const prepay = defineUpdate<Answer>(updates.prepay)
 const refresh = defineUpdate<Answer, [Command]>(updates.refresh)
 const close = defineUpdate<Answer, [Command]>(updates.close)
 const confirmFulfilment = defineUpdate<Answer, [Confirmation]>(updates.confirm_fulfilment)
+const resolveReview = defineUpdate<Answer, [Decision]>(updates.resolve_review)
+const requestRefund = defineUpdate<Answer, [RefundRequested]>(updates.request_refund)
+const refundChanged = defineSignal<[{ out_refund_no: string }]>(signals.refund_changed)
 
 /** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
 export function listen(run: Run): void {
@@ -43,6 +46,23 @@ export function listen(run: Run): void {
       description: 'The merchant says whether it shipped.',
     },
   )
+  setHandler(
+    resolveReview,
+    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'review', asked })),
+    {
+      description: 'A person decides on money in review, or on a second payment.',
+    },
+  )
+  setHandler(
+    requestRefund,
+    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'refund_request', asked })),
+    {
+      description: 'All of the payment is to go back: stops what the order is about, then answers.',
+    },
+  )
+  setHandler(refundChanged, ({ out_refund_no }) => inbox.put({ kind: 'refund_news', out_refund_no }), {
+    description: 'A refund of this order has something to tell.',
+  })
   setHandler(
     refresh,
     (command) => {

@@ -1,4 +1,16 @@
-import type { Answer, Command, Confirmation, PaymentFound } from '../domain/messages.ts'
+import type {
+  AbnormalHandling,
+  Answer,
+  Approval,
+  Command,
+  Confirmation,
+  Decision,
+  PaymentFound,
+  Payout,
+  RefundAnswer,
+  RefundChanged,
+  RefundRequested,
+} from '../domain/messages.ts'
 
 /** What can come to an order from outside. A handler puts it here and waits or returns; only the body acts. */
 export type Item =
@@ -7,48 +19,76 @@ export type Item =
   | { kind: 'close'; asked: Asked<Command> }
   | { kind: 'refresh'; command: Command }
   | { kind: 'confirm'; asked: Asked<Confirmation> }
+  | { kind: 'review'; asked: Asked<Decision> }
+  | { kind: 'refund_request'; asked: Asked<RefundRequested> }
+  | { kind: 'refund_news'; out_refund_no: string }
+
+/** What can come to a refund. */
+export type RefundItem =
+  | { kind: 'news'; found: RefundChanged }
+  | { kind: 'check'; operation_id: string }
+  | { kind: 'approval'; asked: Asked<Approval, RefundAnswer> }
+  | { kind: 'abnormal'; asked: Asked<AbnormalHandling, RefundAnswer> }
+  | { kind: 'payout'; asked: Asked<Payout, RefundAnswer> }
 
 /** A command with the place its answer goes. `reply` is set once, by the body, after the record has answered. */
-export interface Asked<C> {
+export interface Asked<C, A = Answer> {
   command: C
-  reply: Answer | null
+  reply: A | null
 }
 
 export type ItemKind = Item['kind']
+export type RefundItemKind = RefundItem['kind']
 
 /** What is taken first: money, then what somebody waits for, then what may be asked again. */
-const urgency: Record<ItemKind, number> = { payment: 0, close: 1, confirm: 1, refresh: 2, check: 3 }
+export const order_urgency: Record<ItemKind, number> = {
+  payment: 0,
+  close: 1,
+  confirm: 1,
+  review: 1,
+  refund_request: 1,
+  refund_news: 1,
+  refresh: 2,
+  check: 3,
+}
+export const refund_urgency: Record<RefundItemKind, number> = { approval: 0, abnormal: 0, payout: 0, news: 1, check: 2 }
 
 /**
  * By urgency, then first in, first out, within one run. An item is taken when its step begins and is gone when the
  * record has answered.
  */
-export class Inbox {
-  private readonly items: Item[] = []
+export class Inbox<I extends { kind: string } = Item> {
+  private readonly items: I[] = []
+  private readonly urgency: Record<I['kind'], number>
+
+  constructor(urgency: Record<I['kind'], number>) {
+    this.urgency = urgency
+  }
 
   get isEmpty(): boolean {
     return this.items.length === 0
   }
 
   /** One question answers all who ask meanwhile: a second check adds nothing. */
-  put(item: Item): void {
+  put(item: I): void {
     if (item.kind === 'check' && this.has('check')) return
-    const behind = this.items.findIndex(({ kind }) => urgency[kind] > urgency[item.kind])
+    const rank = (one: I) => this.urgency[one.kind as I['kind']]
+    const behind = this.items.findIndex((one) => rank(one) > rank(item))
     this.items.splice(behind < 0 ? this.items.length : behind, 0, item)
   }
 
   /** The most urgent, oldest item, left in place until `done`: a step that fails or is retried finds it again. */
-  get first(): Item | undefined {
+  get first(): I | undefined {
     return this.items[0]
   }
 
-  done(item: Item): void {
+  done(item: I): void {
     const index = this.items.indexOf(item)
     if (index >= 0) this.items.splice(index, 1)
   }
 
   /** Whether something waits that one of `kinds` names. */
-  has(...kinds: ItemKind[]): boolean {
-    return this.items.some((item) => kinds.includes(item.kind))
+  has(...kinds: I['kind'][]): boolean {
+    return this.items.some((item) => kinds.includes(item.kind as I['kind']))
   }
 }

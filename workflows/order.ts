@@ -7,7 +7,7 @@ import { closeAtWeChat } from './closing.ts'
 import { fulfil } from './fulfilment.ts'
 import { listen } from './handlers.ts'
 import { awaitPayment, place } from './payment.ts'
-import { adopt, beginRun, startDeliveries } from './run.ts'
+import { adopt, beginRun, startOwed } from './run.ts'
 import type { Run } from './run.ts'
 import { bookOrphans, take } from './taking.ts'
 
@@ -35,7 +35,7 @@ async function live(run: Run): Promise<string> {
   run.policy = loaded.policy
   if (loaded.order === null) return await bookOrphans(run)
   let order = adopt(run, loaded.order)
-  await startDeliveries(run, loaded.deliveries)
+  await startOwed(run, loaded)
   for (;;) {
     order = await moveToRest(run, order)
     await condition(allHandlersFinished)

@@ -2,7 +2,7 @@ import type { WeChatSays } from '../activities/gateway.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import { operationId } from '../domain/ids.ts'
 import type { OrderProgress } from '../domain/messages.ts'
-import { settle, startDeliveries, untilInterrupted, within } from './run.ts'
+import { settle, startOwed, untilInterrupted, within } from './run.ts'
 import type { Run } from './run.ts'
 
 /** `created`: the frozen request is sent until WeChat gives a definite answer. Money or a wish to close goes first. */
@@ -106,6 +106,6 @@ async function closeByItself(run: Run, operation_id: string, close_reason: strin
 /** The record moved without this run, as after a reset: go on from what it says now. */
 export async function reload(run: Run, order: OrderProgress): Promise<OrderProgress> {
   const loaded = await run.does.records.load(run.key)
-  await startDeliveries(run, loaded.deliveries)
+  await startOwed(run, loaded)
   return loaded.order ?? order
 }

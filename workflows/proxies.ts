@@ -10,10 +10,19 @@ import type { Queue } from '../domain/messages.ts'
 import type { GatewayActivities } from '../activities/gateway.ts'
 import type { MerchantActivities } from '../activities/merchant.ts'
 import type { RecordActivities } from '../activities/records.ts'
+import type { RefundActivities } from '../activities/refunds.ts'
+import type { RefundGatewayActivities } from '../activities/refundgateway.ts'
 import type { RunActivities } from '../activities/runs.ts'
 
 /** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const
+
+const record_times = { startToCloseTimeout: '5s', retry } as const
+const local_times = {
+  startToCloseTimeout: '900ms',
+  scheduleToCloseTimeout: '2s',
+  retry: { maximumAttempts: 2, initialInterval: '50ms' },
+} as const
 
 type Steps<T> = {
   [Name in keyof T]: T[Name] extends (...given: infer A) => Promise<infer R> ? (...given: A) => Promise<R> : never
@@ -23,12 +32,7 @@ type Steps<T> = {
 export function proxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const on = (queue: Queue) => queueName(queue, prefix)
-  const record_times = { startToCloseTimeout: '5s', retry } as const
-  const local = proxyLocalActivities<RecordActivities>({
-    startToCloseTimeout: '900ms',
-    scheduleToCloseTimeout: '2s',
-    retry: { maximumAttempts: 2, initialInterval: '50ms' },
-  })
+  const local = proxyLocalActivities<RecordActivities>(local_times)
   const regular = proxyActivities<RecordActivities>(record_times)
   const merchant = proxyActivities<MerchantActivities>({
     taskQueue: on('merchant'),
@@ -72,6 +76,35 @@ export function proxies() {
 }
 
 export type Proxies = ReturnType<typeof proxies>
+
+/** The same for a refund's run. Apart, since every waiting order would carry what it never uses. */
+export function refundProxies() {
+  const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
+  const on = (queue: Queue) => queueName(queue, prefix)
+  const calls = (summary: string, queue: Queue = 'gateway') =>
+    proxyActivities<RefundGatewayActivities>({ ...gateway(on(queue)), summary })
+  return {
+    /** a refund's record steps are contested by nobody but a person: local when the database is quick */
+    records: localFirst<RefundActivities>(
+      proxyLocalActivities<RefundActivities>(local_times),
+      proxyActivities<RefundActivities>(record_times),
+    ),
+    contested: proxyActivities<RefundActivities>(record_times),
+    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake the order' }),
+    submit: calls('Ask WeChat for the refund (a repeat only after a query)').submitRefund,
+    ask: proxyActivities<RefundGatewayActivities>({
+      ...gateway(on('gateway')),
+      retry: { maximumAttempts: 1 },
+      summary: 'Ask WeChat now, on request',
+    }).askRefund,
+    prove: calls('Ask WeChat what holds').askRefundUntilAnswered,
+    poll: calls('Ask WeChat by plan until the refund has ended (its retries are the plan)', 'gateway_poll').pollRefund,
+    handleAbnormal: calls('Send the money of an abnormal refund elsewhere').handleAbnormal,
+    findPaymentOf: calls('Find the payment of a refund made outside').findPaymentOf,
+  }
+}
+
+export type RefundProxies = ReturnType<typeof refundProxies>
 
 function gateway(taskQueue: string) {
   // The HTTP call is bounded to 10 s. No schedule-to-close: it would fail a poll as soon as its next delay passed it.

@@ -4,8 +4,7 @@ import type { OrderProgress, Recorded } from '../domain/messages.ts'
 import { policy } from '../domain/policy.ts'
 import type { Policy } from '../domain/policy.ts'
 import { Attributes, showProgress } from './details.ts'
-import { Inbox } from './inbox.ts'
-import type { ItemKind } from './inbox.ts'
+import { Inbox, order_urgency } from './inbox.ts'
 import { proxies } from './proxies.ts'
 import type { Proxies } from './proxies.ts'
 
@@ -20,7 +19,14 @@ export interface Run {
 }
 
 export function beginRun(key: OrderKey): Run {
-  return { key, inbox: new Inbox(), does: proxies(), attributes: new Attributes(), policy, order: undefined }
+  return {
+    key,
+    inbox: new Inbox(order_urgency),
+    does: proxies(),
+    attributes: new Attributes(),
+    policy,
+    order: undefined,
+  }
 }
 
 /** Takes over what the record answered, and shows it. */
@@ -34,12 +40,17 @@ export function adopt(run: Run, order: OrderProgress): OrderProgress {
 /** The record has answered: its notices get their runs, and the run goes on from what holds now. */
 export async function settle(run: Run, recorded: Recorded): Promise<OrderProgress> {
   const order = adopt(run, recorded.order)
-  await startDeliveries(run, recorded.deliveries)
+  await startOwed(run, recorded)
   return order
 }
 
-export async function startDeliveries(run: Run, deliveries: string[]): Promise<void> {
+/** What the record owes to others gets its runs. */
+export async function startOwed(
+  run: Run,
+  { deliveries, refunds }: Pick<Recorded, 'deliveries' | 'refunds'>,
+): Promise<void> {
   if (deliveries.length > 0) await run.does.runs.startDeliveries({ order: run.key, deliveries })
+  if (refunds.length > 0) await run.does.runs.startRefunds({ order: run.key, refunds })
 }
 
 /**
@@ -61,7 +72,11 @@ export async function within(delay_ms: number, isDone: () => boolean, summary: s
 }
 
 /** `work`, or null when one of `kinds` came first and `work` was called off. Without kinds any item does. */
-export async function untilInterrupted<T>(run: Run, work: () => Promise<T>, ...kinds: ItemKind[]): Promise<T | null> {
+export async function untilInterrupted<T, I extends { kind: string }>(
+  run: { inbox: Inbox<I> },
+  work: () => Promise<T>,
+  ...kinds: I['kind'][]
+): Promise<T | null> {
   const isInterrupted = () => (kinds.length === 0 ? !run.inbox.isEmpty : run.inbox.has(...kinds))
   if (isInterrupted()) return null
   const scope = new CancellationScope()

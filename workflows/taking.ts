@@ -1,6 +1,14 @@
 import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
 import type { WeChatSays } from '../activities/gateway.ts'
-import type { Answer, Command, Confirmation, OrderProgress, Recorded } from '../domain/messages.ts'
+import type {
+  Answer,
+  Command,
+  Confirmation,
+  Decision,
+  OrderProgress,
+  Recorded,
+  RefundRequested,
+} from '../domain/messages.ts'
 import { isResting } from '../domain/order.ts'
 import type { Asked, Item } from './inbox.ts'
 import { follow } from './payment.ts'
@@ -28,6 +36,12 @@ async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderP
       return await takeRefresh(run, order, item.command)
     case 'confirm':
       return await takeConfirmation(run, order, item.asked)
+    case 'review':
+      return await takeDecision(run, item.asked)
+    case 'refund_request':
+      return await takeRefundRequest(run, item.asked)
+    case 'refund_news':
+      return await takeRefundNews(run, item.out_refund_no)
   }
 }
 
@@ -116,6 +130,27 @@ function answerToConfirmation(recorded: Recorded, order: OrderProgress, result: 
   if (recorded.outcome !== 'illegal' || order.fulfilment.result === result) return stateOf(order)
   const was_decided = order.fulfilment.result === 'fulfilled' || order.fulfilment.result === 'refused'
   return { kind: 'refused', code: was_decided ? 'already_decided' : 'order_state', state: order.state }
+}
+
+async function takeDecision(run: Run, asked: Asked<Decision>): Promise<OrderProgress> {
+  const recorded = await run.does.contested.recordReview({ order: run.key, ...asked.command })
+  const held = await settle(run, recorded)
+  const is_as_asked = recorded.outcome !== 'illegal' || recorded.decided === asked.command.decision
+  const code = recorded.decided === null ? 'order_state' : 'already_decided'
+  asked.reply = is_as_asked ? stateOf(held) : { kind: 'refused', code, state: held.state }
+  return held
+}
+
+/** Nothing is refused here: the refund is reserved, and an order that has nothing to stop only says how it stands. */
+async function takeRefundRequest(run: Run, asked: Asked<RefundRequested>): Promise<OrderProgress> {
+  const recorded = await run.does.contested.recordRefundRequested({ order: run.key, ...asked.command })
+  const held = await settle(run, recorded)
+  asked.reply = stateOf(held)
+  return held
+}
+
+async function takeRefundNews(run: Run, out_refund_no: string): Promise<OrderProgress> {
+  return await settle(run, await run.does.contested.recordRefundNews({ order: run.key, out_refund_no }))
 }
 
 function stateOf(order: OrderProgress): Answer {

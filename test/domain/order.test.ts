@@ -55,7 +55,7 @@ const occurrences: Occurrence[] = [
   { event: 'payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
   { event: 'payment_contradicted', ...cause, payment, policy: 'refund', deadline_time: at(999) },
   { event: 'late_payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
-  { event: 'second_payment_found', ...cause },
+  { event: 'second_payment_found', transaction_id: 'second', ...cause },
   { event: 'close_asked', ...cause, close_reason: 'merchant' },
   { event: 'closed_at_wechat', ...cause },
   { event: 'fulfilled', ...cause },
@@ -171,7 +171,12 @@ describe('applying an event', () => {
     const paid = orderSample('T1', { state: 'paid', sequence: 1, fulfilment })
     const promised = applyOrderEvent(paid, { event: 'fulfilment_pending', ...cause, time: at(100) })
     expect(promised?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(550) })
-    const beside = applyOrderEvent(paid, { event: 'second_payment_found', ...cause, time: at(100) })
+    const beside = applyOrderEvent(paid, {
+      event: 'second_payment_found',
+      transaction_id: 'second',
+      ...cause,
+      time: at(100),
+    })
     expect(beside?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(1_000) })
   })
 

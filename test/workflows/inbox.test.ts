@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Inbox } from '../../workflows/inbox.ts'
+import { Inbox, order_urgency } from '../../workflows/inbox.ts'
 import type { Item } from '../../workflows/inbox.ts'
 
 const check: Item = { kind: 'check', operation_id: 'c' }
@@ -10,7 +10,7 @@ const payment = (evidence_id: string): Item => ({ kind: 'payment', found: { evid
 
 describe('an inbox', () => {
   it('gives money first, then what somebody waits for, each in the order it came', () => {
-    const inbox = new Inbox()
+    const inbox = new Inbox(order_urgency)
     for (const item of [check, confirm, payment('1'), close, payment('2')]) inbox.put(item)
     const taken: string[] = []
     for (let item = inbox.first; item; item = inbox.first) {
@@ -21,7 +21,7 @@ describe('an inbox', () => {
   })
 
   it('holds one question at most, however many ask', () => {
-    const inbox = new Inbox()
+    const inbox = new Inbox(order_urgency)
     for (let asked = 0; asked < 50; asked += 1) inbox.put({ kind: 'check', operation_id: String(asked) })
     expect(inbox.first).toBeDefined()
     if (inbox.first) inbox.done(inbox.first)
@@ -29,7 +29,7 @@ describe('an inbox', () => {
   })
 
   it('keeps an item until it is done, so that a step that fails finds it again', () => {
-    const inbox = new Inbox()
+    const inbox = new Inbox(order_urgency)
     inbox.put(close)
     expect(inbox.first).toBe(close)
     expect(inbox.first).toBe(close)

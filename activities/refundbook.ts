@@ -1,0 +1,77 @@
+import { beijingTime } from '../domain/calendar.ts'
+import { journalId } from '../domain/ids.ts'
+import {
+  incomeOf,
+  payoutEntry,
+  refundAcceptedEntry,
+  refundClosedEntry,
+  refundReturnedEntry,
+  refundSucceededEntry,
+  settledOutsideEntry,
+} from '../domain/journal.ts'
+import type { BookedStep, Income, JournalEntry } from '../domain/journal.ts'
+import type { PaymentRecord } from '../domain/payment.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund.ts'
+import type { ActivityContext } from './context.ts'
+
+type Booked = 'accepted' | 'succeeded' | 'closed' | 'returned_to_merchant' | 'paid_out'
+
+/** Which entry an event of a refund makes in the book (docs/money.md §2); the others move no money. */
+const entries: Record<Booked, (refund: RefundRecord, step: BookedStep) => JournalEntry> = {
+  accepted: refundAcceptedEntry,
+  succeeded: refundSucceededEntry,
+  closed: refundClosedEntry,
+  returned_to_merchant: refundReturnedEntry,
+  paid_out: (refund, step) =>
+    (refund.state === 'returned_to_merchant' ? payoutEntry : settledOutsideEntry)(refund, step),
+}
+
+/** Posts what `event` did; nothing where it moved no money. Repeated, it finds its entry there. */
+export async function bookRefundEntry(
+  context: ActivityContext,
+  refund: RefundRecord,
+  event: RefundEvent,
+): Promise<void> {
+  if (!isBooked(event)) return
+  const entry = refund.timeline.find((one) => one.event === event)
+  if (entry === undefined) return
+  const payment = await paymentOf(context, refund)
+  const step: BookedStep = {
+    income: refund.income ?? (await incomeNow(context, refund)),
+    settlement_refund: refund.facts?.settlement_refund ?? cashOf(payment, refund.amount.refund),
+    refund_id: refund.facts?.refund_id ?? '-',
+    evidence_id: entry.evidence_id ?? payment.evidence_id,
+    occurred_time: occurredTime(refund, event) ?? entry.time,
+    booked_time: beijingTime(context.now()),
+  }
+  await context.store.journal.post(entries[event](refund, step))
+}
+
+function isBooked(event: RefundEvent): event is Booked {
+  return event in entries
+}
+
+/** WeChat's moment where it names one. */
+function occurredTime({ facts }: RefundRecord, event: Booked): string | null {
+  if (event === 'accepted') return facts?.accepted_time ?? null
+  return event === 'succeeded' ? (facts?.success_time ?? null) : null
+}
+
+/** A refund that WeChat never took: of free coupons it bears the payment's share, rounded in the payer's favour. */
+function cashOf({ amount, settled_total }: PaymentRecord, refund: number): number {
+  return Math.ceil((refund * settled_total) / amount.total)
+}
+
+/** Where the payment's money stands now: in sales, or in suspense until a person has accepted it. */
+export async function incomeNow(context: ActivityContext, refund: RefundRecord): Promise<Income> {
+  const payment = await paymentOf(context, refund)
+  if (incomeOf(payment) === 'sales') return 'sales'
+  const _id = journalId.acceptance(refund.mchid, refund.transaction_id)
+  return (await context.store.journal.find(refund.mchid, _id)) === null ? 'suspense' : 'sales'
+}
+
+async function paymentOf({ store }: ActivityContext, refund: RefundRecord): Promise<PaymentRecord> {
+  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
+  if (payment === null) throw new Error(`payment ${refund.transaction_id} is not in the database; restore it`)
+  return payment
+}

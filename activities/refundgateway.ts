@@ -1,0 +1,320 @@
+import { cancellationSignal } from '@temporalio/activity'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { RefundKey } from '../domain/ids.ts'
+import type { AbnormalHandling } from '../domain/messages.ts'
+import { windowRefusal } from '../domain/payment.ts'
+import { nextRefundQueryDelay, retryDelay } from '../domain/policy.ts'
+import type { RefundRecord, RefundState, RefundStep } from '../domain/refund.ts'
+import type { Account } from '../wechat/accounts.ts'
+import { WechatPayError } from '../wechat/errors.ts'
+import { paymentFact, queryOrder } from '../wechat/payments.ts'
+import { applyAbnormalRefund, createRefund, queryRefund } from '../wechat/refunds.ts'
+import { again, notYet, setupMissing } from './calling.ts'
+import type { ActivityContext } from './context.ts'
+import { archiveAnswer, archiveRefundAnswer } from './evidence.ts'
+import type { RefundFailure } from './refunds.ts'
+import { refundOf, takenAt } from './refunds.ts'
+import { watchSetups } from './setup.ts'
+import type { SetupWatch } from './setup.ts'
+
+export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
+
+type Given = { refund: RefundKey }
+
+export type Submitted =
+  | { kind: 'taken'; evidence_id: string }
+  /** WeChat said no; believed once a query, a while later, does not know the number */
+  | { kind: 'refused'; failure: RefundFailure }
+  /** a limit of WeChat's was reached before anything was sent */
+  | { kind: 'unsent'; failure: RefundFailure }
+  | { kind: 'not_enough'; next_time: string }
+  /** the record says that this step no longer fits: nothing was sent */
+  | { kind: 'state'; state: RefundState }
+
+export type RefundSays =
+  | { kind: 'found'; evidence_id: string }
+  | { kind: 'not_found' }
+  /** what is known already, or asked a moment ago */
+  | { kind: 'nothing_new' }
+
+export type Handled =
+  { kind: 'taken'; evidence_id: string } | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
+
+interface Desk extends ActivityContext {
+  setups: SetupWatch
+}
+
+/**
+ * The calls to WeChat Pay about refunds, as activities/gateway makes those about orders: each reads the record first,
+ * and their retries are the waits. A refund is sent again only after a query that does not know it.
+ */
+export function createRefundGateway(given: ActivityContext) {
+  const context: Desk = { ...given, setups: watchSetups(given) }
+  return {
+    submitRefund: (call: Given) => submitRefund(context, call),
+    pollRefund: (call: Given) => pollRefund(context, call),
+    askRefund: (call: Given) => askRefund(context, call),
+    askRefundUntilAnswered: (call: Given) => askUntilAnswered(context, call),
+    handleAbnormal: (call: Given & AbnormalHandling) => handleAbnormal(context, call),
+    findPaymentOf: (call: Given) => findPaymentOf(context, call),
+  }
+}
+
+/** Sends the frozen request, once the payment's minute is ours. */
+async function submitRefund(context: Desk, { refund: key }: Given): Promise<Submitted> {
+  const { store, policy, now } = context
+  const refund = await refundOf(context, key)
+  const { wechat_request } = refund
+  if (refund.state !== 'processing' || refund.facts !== null || wechat_request === null)
+    return { kind: 'state', state: refund.state }
+  const account = await accountOf(context, key)
+  if (refund.submission.unanswered) {
+    const found = await queried(context, refund, account, 'submit')
+    if (found !== null) return { kind: 'taken', evidence_id: found }
+    // Not taken, says a definite answer: what follows is a first sending again.
+    await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
+  }
+  const limit = await limitReached(context, refund)
+  if (limit !== null) return { kind: 'unsent', failure: limit }
+  if (!(await store.payments.claimRefundTime(refund, now(), policy.refund.spacing_ms))) {
+    throw await later(
+      context,
+      refund,
+      'submit',
+      await untilFree(context, refund),
+      'another refund of this payment has the minute',
+    )
+  }
+  const attempts = refund.submission.attempts + 1
+  const attempt = { attempts, unanswered: true, last_attempt_time: moment(context) }
+  if (!(await store.refunds.noteSubmission(key, 'processing', attempt)))
+    return { kind: 'state', state: (await refundOf(context, key)).state }
+  try {
+    const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
+    await context.setups.worked(key.mchid)
+    return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+  } catch (error) {
+    return await unsent(context, refund, attempt, error)
+  }
+}
+
+/** What a failed sending means: a word to be proven, a balance to be filled, or the same again after a query. */
+async function unsent(
+  context: Desk,
+  refund: RefundRecord,
+  attempt: RefundRecord['submission'],
+  error: unknown,
+): Promise<Submitted> {
+  const { store, policy, now } = context
+  if (!(error instanceof WechatPayError)) throw error
+  const is_definite = !error.outcome_unknown
+  if (is_definite) await store.refunds.noteSubmission(refund, 'processing', { ...attempt, unanswered: false })
+  if (is_definite && error.kind === 'not_enough') {
+    return { kind: 'not_enough', next_time: beijingTime(now() + policy.refund.not_enough_ms) }
+  }
+  if (is_definite && error.kind === 'refused') return { kind: 'refused', failure: failureOf(error) }
+  throw await callFailed(context, refund, 'submit', error, retryDelay(policy.refund.submit_retry_ms, attempt.attempts))
+}
+
+function failureOf(error: WechatPayError): RefundFailure {
+  return { code: error.code ?? String(error.status), message: error.wechat_message ?? '' }
+}
+
+/** Count and age once more, since both may have changed while this refund waited. */
+async function limitReached({ store, now }: Desk, refund: RefundRecord): Promise<RefundFailure | null> {
+  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
+  if (payment === null) throw again(`payment ${refund.transaction_id} is not in the database; restore it`)
+  const others = payment.refunds.filter(({ out_refund_no }) => out_refund_no !== refund.out_refund_no)
+  const code = windowRefusal({ ...payment, refunds: others }, now())
+  return code && { code, message: 'reached while the refund waited to be sent' }
+}
+
+async function untilFree({ store, policy, now }: Desk, refund: RefundRecord): Promise<number> {
+  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
+  const last_ms = payment?.last_refund_time ? milliseconds(payment.last_refund_time) : now()
+  // Spread, so that those who wait for one minute do not all come for it at its end.
+  return Math.max(1, last_ms + policy.refund.spacing_ms - now()) + Math.random() * policy.refund.spacing_ms * 0.05
+}
+
+/** Asks by plan until WeChat says something new of the refund. The plan counts from its acceptance. */
+async function pollRefund(context: Desk, { refund: key }: Given): Promise<RefundSays> {
+  const refund = await refundOf(context, key)
+  if (refund.state !== 'processing' && refund.state !== 'abnormal') return { kind: 'nothing_new' }
+  const wait_ms = untilPlanned(context, refund)
+  if (wait_ms > 0) throw await later(context, refund, 'ask_wechat', wait_ms, 'the next question is due later')
+  const says = await ask(context, refund)
+  if (says.kind === 'found') return says
+  await liftReachability(context, refund)
+  await noteSlow(context, refund)
+  const delay_ms = nextDelay(context, refund, context.now())
+  throw await later(context, refund, 'ask_wechat', delay_ms, 'the refund has not ended yet')
+}
+
+/** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
+async function askRefund(context: Desk, { refund: key }: Given): Promise<RefundSays> {
+  const refund = await refundOf(context, key)
+  const last_ms = refund.asked.last_time ? milliseconds(refund.asked.last_time) : 0
+  if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
+  return await ask(context, refund)
+}
+
+/** One question whose answer decides what happens next: retried until it is there. Needs no record. */
+async function askUntilAnswered(context: Desk, { refund: key }: Given): Promise<RefundSays> {
+  const refund = await context.store.refunds.find(key)
+  if (refund !== null) return await ask(context, refund)
+  const account = await accountOf(context, key)
+  const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
+    if (!(error instanceof WechatPayError)) throw error
+    throw again(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
+  })
+  if (answer.kind === 'not_found') return { kind: 'not_found' }
+  return { kind: 'found', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+}
+
+/** Says where the money of an abnormal refund shall go instead. Somebody waits for the answer, so a refusal is one. */
+async function handleAbnormal(context: Desk, given: Given & AbnormalHandling): Promise<Handled> {
+  const { refund: key, type, bank_type, bank_account, real_name, serial_no } = given
+  const refund = await refundOf(context, key)
+  if (refund.state !== 'abnormal' || refund.facts === null) return { kind: 'state' }
+  const account = await accountOf(context, key)
+  const request = { out_refund_no: refund.out_refund_no, type, bank_type, bank_account, real_name }
+  const { refund_id } = refund.facts
+  const { transport } = account.client
+  try {
+    const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
+    return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+  } catch (error) {
+    if (!(error instanceof WechatPayError)) throw error
+    if (error.kind === 'refused') return { kind: 'refused', wechat: failureOf(error) }
+    throw await callFailed(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
+  }
+}
+
+/** The payment that a refund made outside speaks of, asked of WeChat, as evidence for its order's run. */
+async function findPaymentOf(
+  context: Desk,
+  { refund: key }: Given,
+): Promise<{ out_trade_no: string; evidence_id: string } | null> {
+  const account = await accountOf(context, key)
+  const answer = await queryRefund(account.client.transport, key, cancellationSignal())
+  if (answer.kind === 'not_found') return null
+  const order = { mchid: key.mchid, out_trade_no: answer.refund.out_trade_no }
+  const payment = await queryOrder(account.client.transport, order, cancellationSignal())
+  if (payment.kind === 'not_found' || paymentFact(payment.transaction).transaction_id === null) return null
+  return { out_trade_no: order.out_trade_no, evidence_id: (await archiveAnswer(context, order, payment))._id }
+}
+
+/** Asks WeChat; only what says something new of the refund is `found`. */
+async function ask(context: Desk, refund: RefundRecord): Promise<RefundSays> {
+  const account = await accountOf(context, refund)
+  const evidence_id = await queried(context, refund, account, 'ask_wechat')
+  await context.store.refunds.noteAsked(refund, moment(context))
+  if (evidence_id === null) return { kind: 'not_found' }
+  return isNews(refund, evidence_id) ? { kind: 'found', evidence_id } : { kind: 'nothing_new' }
+}
+
+/** An evidence id names the status: a processing refund that is processing, or an abnormal one abnormal, is no news. */
+function isNews({ state, facts }: RefundRecord, evidence_id: string): boolean {
+  if (facts === null) return true
+  const status = evidence_id.split('/').at(-2)
+  return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
+}
+
+/** WeChat's answer kept as evidence, or null: it does not know the number. */
+async function queried(
+  context: Desk,
+  refund: RefundRecord,
+  account: Account,
+  step: RefundStep,
+): Promise<string | null> {
+  try {
+    const answer = await queryRefund(account.client.transport, refund, cancellationSignal())
+    await context.setups.worked(refund.mchid)
+    return answer.kind === 'not_found' ? null : (await archiveRefundAnswer(context, refund, answer))._id
+  } catch (error) {
+    if (!(error instanceof WechatPayError)) throw error
+    throw await callFailed(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
+  }
+}
+
+function untilPlanned(context: Desk, refund: RefundRecord): number {
+  const taken_ms = takenAt(context, refund)
+  if (refund.facts === null) return 0
+  const asked_ms = refund.asked.last_time ? Math.max(milliseconds(refund.asked.last_time), taken_ms) : taken_ms
+  return Math.max(0, asked_ms + nextDelay(context, refund, asked_ms) - context.now())
+}
+
+function nextDelay(context: Desk, refund: RefundRecord, at_ms: number): number {
+  const elapsed_ms = Math.max(0, at_ms - takenAt(context, refund))
+  return nextRefundQueryDelay(context.policy, elapsed_ms, refund.state === 'abnormal')
+}
+
+/** WeChat answers again: what was said about its silence is no longer so. */
+async function liftReachability(context: Desk, { attention, ...refund }: RefundRecord): Promise<void> {
+  if (attention?.code !== 'wechat_unreachable' && attention?.code !== 'wechat_setup') return
+  await context.store.refunds.noteAttention(refund, refund.state, null, moment(context))
+}
+
+/** Days without an end: a person asks WeChat Pay. */
+async function noteSlow(context: Desk, refund: RefundRecord): Promise<void> {
+  const { store, policy, now } = context
+  if (refund.state !== 'processing' || now() - takenAt(context, refund) < policy.attention_ms.refund_slow) return
+  await store.refunds.noteAttention(refund, 'processing', 'refund_slow', moment(context))
+}
+
+/** The wait as a plan in the record, for the sweeper and for whoever reads it. */
+async function later(
+  context: Desk,
+  refund: RefundRecord,
+  what: RefundStep,
+  delay_ms: number,
+  reason: string,
+): Promise<Error> {
+  const time = beijingTime(context.now() + delay_ms)
+  await context.store.refunds.noteNextAction(refund, refund.state, { what, time })
+  return notYet(reason, delay_ms)
+}
+
+/** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
+async function callFailed(
+  context: Desk,
+  refund: RefundRecord,
+  what: RefundStep,
+  error: WechatPayError,
+  delay_ms: number,
+): Promise<Error> {
+  const { store, policy, now } = context
+  const is_setup = error.kind === 'setup'
+  const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
+  await store.refunds.noteNextAction(refund, refund.state, { what, time: beijingTime(now() + wait_ms) })
+  if (is_setup) await context.setups.refused(refund.mchid)
+  const since = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
+  const is_long = now() - milliseconds(since) >= policy.attention_ms.wechat_unreachable
+  if (is_setup || is_long) {
+    const code = is_setup ? 'wechat_setup' : 'wechat_unreachable'
+    await store.refunds.noteAttention(refund, refund.state, code, moment(context))
+  }
+  const { mchid, out_refund_no } = refund
+  const { kind, code, status } = error
+  context.log.warn('a call to WeChat Pay failed and is repeated', {
+    mchid,
+    out_refund_no,
+    step: what,
+    kind,
+    code,
+    status,
+    delay_ms: wait_ms,
+  })
+  return again(error.message, wait_ms)
+}
+
+async function accountOf(context: Desk, { mchid }: { mchid: string }): Promise<Account> {
+  const account = await context.accounts.find(mchid)
+  if (account !== null) return account
+  await context.setups.refused(mchid)
+  throw setupMissing(mchid, context.policy.setup_retry_ms)
+}
+
+function moment({ now }: Desk): string {
+  return beijingTime(now())
+}

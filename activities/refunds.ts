@@ -1,0 +1,368 @@
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { refundId } from '../domain/ids.ts'
+import type { RefundKey } from '../domain/ids.ts'
+import type {
+  Approval,
+  Payout,
+  RefundChanged,
+  RefundLoaded,
+  RefundProgress,
+  RefundRecorded,
+} from '../domain/messages.ts'
+import { wechat, weft } from '../domain/order.ts'
+import { nextRefundQueryDelay } from '../domain/policy.ts'
+import { isAutomatic } from '../domain/refund.ts'
+import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
+import { RecordMissing } from '../store/connection.ts'
+import { refundBody, refundPath } from '../wechat/refunds.ts'
+import type { RefundState as WeChatRefund } from '../wechat/refunds.ts'
+import { again } from './calling.ts'
+import { merchantOf } from './context.ts'
+import type { ActivityContext } from './context.ts'
+import { archiveEnvelope, readRefundAnswer } from './evidence.ts'
+import { bookRefundEntry, incomeNow } from './refundbook.ts'
+import { progressOfRefund } from './progress.ts'
+import { tellLooseRefund } from './telling.ts'
+
+export type RefundActivities = ReturnType<typeof createRefunds>
+
+type Given<T = unknown> = T & { refund: RefundKey }
+
+/**
+ * The steps that write a refund's record: one conditional write each, repeatable, and then what follows from it (the
+ * payment's element, the book, an event where no order tells it). As activities/records is for orders.
+ */
+export function createRefunds(context: ActivityContext) {
+  return {
+    loadRefund: (key: RefundKey) => loadRefund(context, key),
+    reserveRefund: (given: Given) => reserveRefund(context, given),
+    recordApproval: (given: Given<Approval>) => recordApproval(context, given),
+    recordApprovalExpired: (given: Given) => recordApprovalExpired(context, given),
+    recordRefundAnswer: (given: Given<{ evidence_id: string }>) => recordRefundAnswer(context, given),
+    recordRefundRefused: (given: Given<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
+    recordPayout: (given: Given<Payout>) => recordPayout(context, given),
+    settleNews: (given: Given<{ found: RefundChanged; outcome: 'applied' | 'linked' }>) => settleNews(context, given),
+    adoptRefund: (given: Given<{ evidence_id: string }>) => adoptRefund(context, given),
+    noteToldToOrder: (given: Given<{ revision: number }>) => noteToldToOrder(context, given),
+    noteNotEnough: (given: Given<{ next_time: string }>) => noteNotEnough(context, given),
+  }
+}
+
+export type RefundFailure = { code: string; message: string }
+
+/** The first step of every run: the record, and once more all that its entries bring about, each step idempotent. */
+async function loadRefund(context: ActivityContext, key: RefundKey): Promise<RefundLoaded> {
+  const refund = await context.store.refunds.find(key)
+  if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }
+  const deliveries: string[] = []
+  for (const { event } of refund.timeline) deliveries.push(...(await followUp(context, refund, event)))
+  return { refund: progressOfRefund(refund), policy: context.policy, deliveries }
+}
+
+/** Reserves the money on its payment. An automatic refund takes what is left; its exact bytes are frozen here. */
+async function reserveRefund(context: ActivityContext, { refund: key }: Given): Promise<RefundRecorded> {
+  const { store } = context
+  const held = await refundOf(context, key)
+  if (held.state !== 'created') return { outcome: 'done_before', refund: progressOfRefund(held), deliveries: [] }
+  const amount = isAutomatic(held.origin) ? ('rest' as const) : held.amount.refund
+  const { out_refund_no, transaction_id } = held
+  const reserved = await store.payments.reserve(held, { out_refund_no, amount }, context.now())
+  const operation_id = `reserved:${held.revision}`
+  const cause = { operation_id, time: moment(context), actor: weft }
+  if ('refusal' in reserved) {
+    const failure = { code: reserved.refusal, message: `payment ${transaction_id} cannot be refunded so` }
+    return await record(context, key, () => ({ event: 'not_reserved', failure, ...cause }))
+  }
+  const { payment, element } = reserved
+  const { settings } = await merchantOf(context, key.mchid)
+  const above = settings.refund_approval?.above ?? Infinity
+  const needs_approval = !isAutomatic(held.origin) && element.amount > above
+  const total = payment.amount.total
+  const { currency } = payment.amount
+  const exact = { refund: element.amount, total, currency }
+  const { reason, notify_url } = held
+  return await record(context, key, () => ({
+    event: 'reserved',
+    ...cause,
+    amount: exact,
+    is_full: payment.refunds.reduce((sum, one) => sum + (isHolding(one.state) ? one.amount : 0), 0) >= total,
+    wechat_request: {
+      path: refundPath,
+      body: refundBody({ transaction_id, out_refund_no, reason, notify_url, amount: exact }),
+    },
+    approval_expire_time: needs_approval ? beijingTime(context.now() + context.policy.refund.approval_ms) : null,
+  }))
+}
+
+/** A second person's word. The answer names the record that now holds; `illegal` when it was decided already. */
+async function recordApproval(context: ActivityContext, given: Given<Approval>): Promise<RefundRecorded> {
+  const { refund, decision, operation_id, actor, reason } = given
+  const event = decision === 'approve' ? 'approved' : 'rejected'
+  return await record(context, refund, (held) =>
+    held.requested_by.kind === actor.kind && held.requested_by.id === actor.id
+      ? null
+      : { event, operation_id, actor, reason, time: moment(context) },
+  )
+}
+
+async function recordApprovalExpired(context: ActivityContext, { refund }: Given): Promise<RefundRecorded> {
+  const operation_id = 'approval_expired'
+  return await record(context, refund, () => ({
+    event: 'approval_expired',
+    operation_id,
+    actor: weft,
+    time: moment(context),
+  }))
+}
+
+/** What WeChat says of the refund: first that it has taken it, then where it stands. Each is written once. */
+async function recordRefundAnswer(
+  context: ActivityContext,
+  { refund: key, evidence_id }: Given<{ evidence_id: string }>,
+): Promise<RefundRecorded> {
+  const { store } = context
+  const held = await refundOf(context, key)
+  const said = await readRefundAnswer(context, evidence_id)
+  const cause = { time: moment(context), actor: wechat, evidence_id }
+  let recorded: RefundRecorded = { outcome: 'done_before', refund: progressOfRefund(held), deliveries: [] }
+  // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
+  const last = held.timeline.at(-1)
+  if (last !== undefined) recorded.deliveries.push(...(await followUp(context, held, last.event)))
+  if (!isSame(held, said)) await refuseAnswer(context, held, evidence_id)
+  if (held.facts === null) {
+    const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
+    const income = await incomeNow(context, held)
+    const taken = {
+      event: 'accepted',
+      operation_id: 'accepted',
+      facts: factsOf(said),
+      income,
+      next_query_time,
+    } as const
+    recorded = await record(context, key, () => ({ ...taken, ...cause }))
+  }
+  const event = eventOf(said, recorded.refund.state)
+  if (event !== null) {
+    const operation_id = `${event}:${said.refund_id}:${recorded.refund.revision}`
+    const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
+    const before = recorded.deliveries
+    recorded = await record(context, key, (refund) =>
+      eventOf(said, refund.state) === event
+        ? { event, operation_id, facts: factsOf(said), next_query_time, ...cause }
+        : null,
+    )
+    recorded.deliveries.push(...before)
+  }
+  const outcome = recorded.outcome === 'done' ? 'applied' : 'linked'
+  await store.evidence.settle(evidence_id, { outcome, applied_to: refundId(key), time: moment(context) })
+  return recorded
+}
+
+/** Never settled by what is said of something else: a person looks, and WeChat is asked again, slowly. */
+async function refuseAnswer(context: ActivityContext, { mchid, out_refund_no }: RefundRecord, evidence_id: string) {
+  await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', moment(context))
+  context.log.error('WeChat answers about another refund than the one asked for', { mchid, out_refund_no, evidence_id })
+  throw again('WeChat’s answer is about another refund', context.policy.setup_retry_ms)
+}
+
+/** An answer about another refund must never settle this one: amount and payment have to agree. */
+function isSame(refund: RefundRecord, said: WeChatRefund): boolean {
+  return refund.transaction_id === said.transaction_id && refund.amount.refund === said.amount.refund
+}
+
+type Said = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant' | 'resumed'
+
+/** What an answer changes for a refund in `state`; null: it says what is known. */
+function eventOf(said: WeChatRefund, state: RefundRecord['state']): Said | null {
+  if (state !== 'processing' && state !== 'abnormal') return null
+  switch (said.status) {
+    case 'SUCCESS':
+      return said.returned_to_merchant ? 'returned_to_merchant' : 'succeeded'
+    case 'CLOSED':
+      return 'closed'
+    case 'ABNORMAL':
+      return state === 'abnormal' ? null : 'abnormal'
+    case 'PROCESSING':
+      return state === 'abnormal' ? 'resumed' : null
+  }
+}
+
+function factsOf(said: WeChatRefund): RefundFacts {
+  return {
+    refund_id: said.refund_id,
+    channel: said.channel,
+    user_received_account: said.user_received_account,
+    accepted_time: said.create_time,
+    success_time: said.success_time,
+    payer_refund: said.amount.payer_refund,
+    settlement_refund: said.amount.settlement_refund,
+  }
+}
+
+/** WeChat never took it, and a query has said so: the reservation is given back. */
+async function recordRefundRefused(
+  context: ActivityContext,
+  { refund, failure }: Given<{ failure: RefundFailure }>,
+): Promise<RefundRecorded> {
+  return await record(context, refund, (held) =>
+    held.facts !== null
+      ? null
+      : { event: 'refused', operation_id: 'refused', failure, actor: wechat, time: moment(context) },
+  )
+}
+
+/**
+ * Paid to the payer by hand. Where WeChat holds nothing of it any more, the payment must have the room: `illegal` says
+ * that it has none, or that this refund cannot be paid by hand.
+ */
+async function recordPayout(context: ActivityContext, given: Given<Payout>): Promise<RefundRecorded> {
+  const { refund: key, operation_id, actor, proof } = given
+  const held = await refundOf(context, key)
+  const may = held.state === 'refused' || held.state === 'closed' || held.state === 'returned_to_merchant'
+  if (held.payout === null && may) {
+    const room = await context.store.payments.settleRefund(held, 'settled')
+    if (room === null) return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
+  }
+  const time = moment(context)
+  const reason = given.reason ?? ''
+  return await record(context, key, () => ({
+    event: 'paid_out',
+    operation_id,
+    actor,
+    reason,
+    time,
+    payout: { proof, reason, by: actor, time },
+  }))
+}
+
+/** What was signalled had its effect, or added nothing to what was known. */
+async function settleNews(
+  context: ActivityContext,
+  given: Given<{ found: RefundChanged; outcome: 'applied' | 'linked' }>,
+): Promise<void> {
+  const { found, refund } = given
+  const evidence_id =
+    'envelope' in found
+      ? ((await archiveEnvelope(context, refund.mchid, found.envelope, 'refund'))?._id ?? null)
+      : found.evidence_id
+  if (evidence_id === null) return
+  const { outcome } = given
+  await context.store.evidence.settle(evidence_id, { outcome, applied_to: refundId(refund), time: moment(context) })
+}
+
+/**
+ * A refund that somebody made outside Weft, as WeChat's answer to a query tells it. `null`: its payment is not known
+ * here yet; whoever asked has it looked for first.
+ */
+async function adoptRefund(
+  context: ActivityContext,
+  { refund: key, evidence_id }: Given<{ evidence_id: string }>,
+): Promise<RefundProgress | null> {
+  const { store } = context
+  const said = await readRefundAnswer(context, evidence_id)
+  const payment = await store.payments.find(key.mchid, said.transaction_id)
+  if (payment === null) return null
+  const { notify_url } = await merchantOf(context, key.mchid)
+  const time = moment(context)
+  const { refund: amount } = said.amount
+  await store.payments.adopt(payment, { out_refund_no: key.out_refund_no, amount, state: 'accepted' })
+  const total = payment.amount.total
+  const adopted: RefundRecord = {
+    _id: refundId(key),
+    ...key,
+    out_trade_no: payment.out_trade_no,
+    transaction_id: payment.transaction_id,
+    order_id: payment.order_id,
+    state: 'processing',
+    revision: 0,
+    timeline: [],
+    origin: 'outside',
+    requested_by: wechat,
+    sent: null,
+    notify_url,
+    wechat_request: null,
+    amount: { refund: amount, total, currency: payment.amount.currency },
+    is_full: amount === total,
+    income: null,
+    reason: null,
+    metadata: {},
+    create_time: time,
+    approval: null,
+    facts: null,
+    failure: null,
+    close_reason: null,
+    payout: null,
+    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
+    asked: { last_time: null },
+    next_action: { what: 'ask_wechat', time },
+  }
+  const inserted = await store.refunds.insert(adopted)
+  return progressOfRefund(inserted.inserted ? adopted : inserted.existing)
+}
+
+async function noteToldToOrder(
+  context: ActivityContext,
+  { refund: key, revision }: Given<{ revision: number }>,
+): Promise<RefundProgress> {
+  await context.store.refunds.noteTold(key, revision)
+  return progressOfRefund(await refundOf(context, key))
+}
+
+/** The merchant's balance is too low: a person is told, and the same request goes again by plan. */
+async function noteNotEnough(
+  context: ActivityContext,
+  { refund: key, next_time }: Given<{ next_time: string }>,
+): Promise<RefundProgress> {
+  const { refunds } = context.store
+  await refunds.noteAttention(key, 'processing', 'not_enough', moment(context))
+  await refunds.noteNextAction(key, 'processing', { what: 'submit', time: next_time })
+  return progressOfRefund(await refundOf(context, key))
+}
+
+/** Writes one occurrence, then does what follows from it; done before is followed up again. */
+async function record(
+  context: ActivityContext,
+  key: RefundKey,
+  cause: (refund: RefundRecord) => RefundOccurrence | null,
+): Promise<RefundRecorded> {
+  const { outcome, refund, entry } = await context.store.refunds.apply(key, cause)
+  const deliveries = entry === null ? [] : await followUp(context, refund, entry.event)
+  return { outcome, refund: progressOfRefund(refund), deliveries }
+}
+
+/** The payment's element, the book, and the event where there is no order to number it. All of it may be repeated. */
+async function followUp(context: ActivityContext, refund: RefundRecord, event: RefundEvent): Promise<string[]> {
+  const element = elements[event]
+  if (element !== undefined) await context.store.payments.settleRefund(refund, element)
+  await bookRefundEntry(context, refund, event)
+  return refund.order_id === null ? await tellLooseRefund(context, refund, event) : []
+}
+
+/** What each event makes of the payment's element. `paid_out` has its own place: it needs room. */
+const elements: Partial<Record<RefundEvent, 'accepted' | 'succeeded' | 'closed' | 'released'>> = {
+  accepted: 'accepted',
+  succeeded: 'succeeded',
+  closed: 'closed',
+  refused: 'released',
+  rejected: 'released',
+  approval_expired: 'released',
+}
+
+function isHolding(state: string): boolean {
+  return state !== 'closed' && state !== 'released'
+}
+
+export async function refundOf({ store }: ActivityContext, key: RefundKey): Promise<RefundRecord> {
+  const refund = await store.refunds.find(key)
+  if (refund === null) throw new RecordMissing(refundId(key))
+  return refund
+}
+
+function moment({ now }: ActivityContext): string {
+  return beijingTime(now())
+}
+
+/** Unix ms at which WeChat took the refund; now, when it has not yet. */
+export function takenAt({ now }: ActivityContext, { facts }: RefundRecord): number {
+  return facts === null ? now() : milliseconds(facts.accepted_time)
+}

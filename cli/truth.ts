@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { refund_statuses, trade_states } from '../domain/truth.ts'
+import type { Truth } from '../domain/truth.ts'
+import type { TruthSource } from '../store/proving.ts'
+
+const named = { out_trade_no: z.string() }
+
+/** As much of the simulator's book as an audit compares with (docs/simulator.md). */
+const book = z.object({
+  orders: z.array(
+    z.object({ ...named, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) }),
+  ),
+  payments: z.array(
+    z.object({
+      ...named,
+      transaction_id: z.string(),
+      amount: z.object({ total: z.number() }),
+      success_time: z.string(),
+    }),
+  ),
+  refunds: z.array(
+    z.object({
+      ...named,
+      out_refund_no: z.string(),
+      refund_id: z.string(),
+      transaction_id: z.string(),
+      status: z.enum(refund_statuses),
+      user_received_account: z.string(),
+      amount: z.object({ refund: z.number(), settlement_refund: z.number() }),
+      create_time: z.string(),
+      success_time: z.string().nullable(),
+    }),
+  ),
+})
+type Book = z.output<typeof book>
+
+/** WeChat's book could not be read; `message` says from where and why. */
+export class TruthUnavailable extends Error {
+  override readonly name = 'TruthUnavailable'
+}
+
+const answer_within_ms = 30_000
+
+/** The book of the simulator at `url`: what WeChat Pay knows, where it is played by one. Throws TruthUnavailable. */
+export function simulatorTruth(url: string): TruthSource {
+  const base = url.replace(/\/+$/, '')
+  const read = async (query: Record<string, string>): Promise<Book> => {
+    const address = `${base}/control/book?${new URLSearchParams(query).toString()}`
+    try {
+      const answer = await fetch(address, { signal: AbortSignal.timeout(answer_within_ms) })
+      if (!answer.ok) throw new Error(`answered ${answer.status}`)
+      return book.parse(await answer.json())
+    } catch (error) {
+      const { message, cause } = error as Error
+      const reason = cause instanceof Error ? cause.message : message
+      throw new TruthUnavailable(`the simulator’s book cannot be read at ${address}: ${reason}`, { cause: error })
+    }
+  }
+  return {
+    ofMerchant: async (mchid) => byNumber(await read({ mchid })),
+    ofNumber: async (mchid, out_trade_no) => {
+      const truths = byNumber(await read({ mchid, out_trade_no }))
+      return truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }
+    },
+  }
+}
+
+function byNumber({ orders, payments, refunds }: Book): Map<string, Truth> {
+  const truths = new Map<string, Truth>()
+  const of = (out_trade_no: string): Truth => {
+    const known = truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }
+    truths.set(out_trade_no, known)
+    return known
+  }
+  for (const order of orders) of(order.out_trade_no).order = order
+  for (const payment of payments) of(payment.out_trade_no).payments.push(payment)
+  for (const refund of refunds) of(refund.out_trade_no).refunds.push(refund)
+  return truths
+}

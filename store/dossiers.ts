@@ -1,0 +1,58 @@
+import type { Dossier } from '../domain/finding.ts'
+import { orderId } from '../domain/ids.ts'
+import type { OrderRecord } from '../domain/order.ts'
+import type { Store } from './store.ts'
+
+/** The collections that proofs read. */
+export type Records = Pick<Store, 'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence'>
+
+/** as many as one read answers; a batch that may have more is read in halves */
+const most_at_once = 10_000
+
+/** All that is recorded under each of these numbers, in their order. `orders`: those of them that are read already. */
+export async function dossiersOf(
+  store: Records,
+  mchid: string,
+  numbers: readonly string[],
+  orders?: readonly OrderRecord[],
+): Promise<Dossier[]> {
+  if (numbers.length === 0) return []
+  const known = orders ?? (await store.orders.findAll(numbers.map((out_trade_no) => orderId({ mchid, out_trade_no }))))
+  const [payments, refunds, entries, events, evidence] = await Promise.all([
+    store.payments.ofNumbers(mchid, numbers, most_at_once),
+    store.refunds.ofNumbers(mchid, numbers, most_at_once),
+    store.journal.ofNumbers(mchid, numbers, most_at_once),
+    store.events.ofNumbers(mchid, numbers, most_at_once),
+    store.evidence.ofNumbers(mchid, numbers, most_at_once),
+  ])
+  const is_cut = [payments, refunds, entries, events, evidence].some(({ length }) => length >= most_at_once)
+  if (is_cut && numbers.length > 1) {
+    const half = Math.ceil(numbers.length / 2)
+    const parts = [numbers.slice(0, half), numbers.slice(half)]
+    const read = parts.map((part) => () => dossiersOf(store, mchid, part, known))
+    return [...((await read[0]?.()) ?? []), ...((await read[1]?.()) ?? [])]
+  }
+  const order_of = new Map(known.map((order) => [order.out_trade_no, order]))
+  const [payments_of, refunds_of] = [byNumber(payments), byNumber(refunds)]
+  const [entries_of, events_of, evidence_of] = [byNumber(entries), byNumber(events), byNumber(evidence)]
+  return numbers.map((out_trade_no) => ({
+    mchid,
+    out_trade_no,
+    order: order_of.get(out_trade_no) ?? null,
+    payments: (payments_of.get(out_trade_no) ?? []).toSorted((a, b) => (a._id < b._id ? -1 : 1)),
+    refunds: refunds_of.get(out_trade_no) ?? [],
+    entries: entries_of.get(out_trade_no) ?? [],
+    events: events_of.get(out_trade_no) ?? [],
+    evidence: evidence_of.get(out_trade_no) ?? [],
+  }))
+}
+
+function byNumber<T extends { out_trade_no: string | null }>(records: readonly T[]): Map<string | null, T[]> {
+  const groups = new Map<string | null, T[]>()
+  for (const record of records) {
+    const group = groups.get(record.out_trade_no)
+    if (group === undefined) groups.set(record.out_trade_no, [record])
+    else group.push(record)
+  }
+  return groups
+}

@@ -1,0 +1,264 @@
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { findingIn } from '../domain/finding.ts'
+import type { Dossier, Finding, Moment, Patience } from '../domain/finding.ts'
+import { orderId } from '../domain/ids.ts'
+import type { JournalEntry, Posting } from '../domain/journal.ts'
+import { reckon } from '../domain/ledger.ts'
+import { refundedAmounts } from '../domain/payment.ts'
+import { findingsOf } from '../domain/proof.ts'
+import type { Truth } from '../domain/truth.ts'
+import { dossiersOf } from './dossiers.ts'
+import type { Records } from './dossiers.ts'
+
+/** WeChat's own book of a merchant, where there is one to be seen. */
+export interface TruthSource {
+  /** by out_trade_no */
+  ofMerchant(mchid: string): Promise<Map<string, Truth>>
+  ofNumber(mchid: string, out_trade_no: string): Promise<Truth>
+}
+
+export interface ProvingOptions {
+  /** Unix ms */
+  now: () => number
+  /** what counts as under way; null: nothing does */
+  patience: Patience | null
+  truth?: TruthSource | undefined
+  /** orders read at once; 200 unless told, at most 500 */
+  page_size?: number
+}
+
+/** What a merchant's records came to. Amounts in fen. */
+export interface Tally {
+  mchid: string
+  orders: number
+  payments: number
+  refunds: number
+  /** Σ of all payments */
+  paid_in: number
+  /** Σ of what the payers have back */
+  given_back: number
+  adrift: number
+  under_way: number
+}
+
+/** A step of a proof: how many records it looked at, and what it found. */
+export interface ProvenPart {
+  looked_at: number
+  findings: Finding[]
+}
+
+const no_truth: Truth = { order: null, payments: [], refunds: [] }
+
+/**
+ * Proves all records of a merchant, a bounded page at a time: its orders in turn, then money, refunds and entries whose
+ * number no order has, then the sum of the book. Yields after each page and answers the tally at the end; whoever
+ * drives it may stop between two pages and go on later. What is found is read once more before it is said, since records
+ * are written one after the other while they are read.
+ */
+export async function* proveMerchant(
+  store: Records,
+  mchid: string,
+  options: ProvingOptions,
+): AsyncGenerator<ProvenPart, Tally> {
+  const run = new ProvingRun(store, mchid, options)
+  await run.begin()
+  yield* run.proveOrders()
+  yield* run.proveOwnerless('payments')
+  yield* run.proveOwnerless('refunds')
+  yield* run.proveBook()
+  yield await run.proveRest()
+  return run.tally
+}
+
+/** Proves what is recorded under these numbers, at most 500; reads what is found a second time. */
+export async function proveNumbers(
+  store: Records,
+  mchid: string,
+  numbers: readonly string[],
+  options: ProvingOptions,
+): Promise<Finding[]> {
+  const run = new ProvingRun(store, mchid, options)
+  await run.begin()
+  return await run.prove(await dossiersOf(store, mchid, numbers))
+}
+
+class ProvingRun {
+  readonly #store: Records
+  readonly #mchid: string
+  readonly #options: ProvingOptions
+  readonly #page_size: number
+  /** what WeChat knows and no dossier has been compared with yet; null: there is nothing to compare with */
+  #truths: Map<string, Truth> | null = null
+  /** The sum over the book is about all that was booked before this moment, when nothing of it is being written any more. */
+  readonly #booked_before: number
+  /** by account: what the records call for, less what is booked */
+  readonly #open = new Map<string, number>()
+  readonly tally: Tally
+
+  constructor(store: Records, mchid: string, options: ProvingOptions) {
+    this.#store = store
+    this.#mchid = mchid
+    this.#options = options
+    this.#page_size = Math.max(1, Math.min(options.page_size ?? 200, 500))
+    this.#booked_before = options.now() - (options.patience?.writing_ms ?? -1)
+    const none = { orders: 0, payments: 0, refunds: 0, paid_in: 0, given_back: 0, adrift: 0, under_way: 0 }
+    this.tally = { mchid, ...none }
+  }
+
+  async begin(): Promise<void> {
+    this.#truths = (await this.#options.truth?.ofMerchant(this.#mchid)) ?? null
+  }
+
+  async *proveOrders(): AsyncGenerator<ProvenPart> {
+    for (let after: string | null = null; ; ) {
+      const orders = await this.#store.orders.inTurn(this.#mchid, after, this.#page_size)
+      const numbers = orders.map(({ out_trade_no }) => out_trade_no)
+      const dossiers = await dossiersOf(this.#store, this.#mchid, numbers, orders)
+      yield { looked_at: orders.length, findings: await this.prove(dossiers) }
+      after = orders.at(-1)?._id ?? null
+      if (after === null || orders.length < this.#page_size) return
+    }
+  }
+
+  /** Payments and refunds whose number no order has, each number once: with the first that it has of the first kind. */
+  async *proveOwnerless(kind: 'payments' | 'refunds'): AsyncGenerator<ProvenPart> {
+    for (let after: string | null = null; ; ) {
+      const records: { _id: string; out_trade_no: string }[] = await this.#store[kind].inTurn(
+        this.#mchid,
+        after,
+        this.#page_size,
+      )
+      const dossiers = await this.#withoutOrder(records)
+      const first = dossiers.filter((dossier) => isFirst(dossier, kind, records))
+      yield { looked_at: records.length, findings: await this.prove(first) }
+      after = records.at(-1)?._id ?? null
+      if (after === null || records.length < this.#page_size) return
+    }
+  }
+
+  /** Every entry of the book in the order of booking: what no dossier has shown so far, and the sum of it all. */
+  async *proveBook(): AsyncGenerator<ProvenPart> {
+    const until = beijingTime(this.#booked_before)
+    for (let cursor: string | undefined; ; ) {
+      const page = await this.#store.journal.bookedBefore(this.#mchid, until, { limit: 500, cursor })
+      for (const { postings } of page.data) this.#count(postings, -1)
+      const loose = page.data.filter(({ out_trade_no }) => out_trade_no === null)
+      const named = page.data.flatMap(({ _id, out_trade_no }) => (out_trade_no === null ? [] : [{ _id, out_trade_no }]))
+      const dossiers = await this.#withoutOrder(named)
+      const unknown = dossiers.filter((dossier) => isFirst(dossier, 'entries', named))
+      const nameless = loose.map((entry) => this.#nameless(entry))
+      yield { looked_at: page.data.length, findings: await this.prove([...unknown, ...nameless]) }
+      if (page.next_cursor === null) return
+      cursor = page.next_cursor
+    }
+  }
+
+  /** What WeChat knows under numbers that are not recorded at all, and the sums. */
+  async proveRest(): Promise<ProvenPart> {
+    const numbers = [...(this.#truths?.keys() ?? [])]
+    const findings: Finding[] = []
+    for (let place = 0; place < numbers.length; place += this.#page_size) {
+      const part = numbers.slice(place, place + this.#page_size)
+      findings.push(...(await this.prove(await dossiersOf(this.#store, this.#mchid, part))))
+    }
+    const sums = [...this.#open].flatMap(([account, amount]) => (amount === 0 ? [] : [this.#sumFinding(account, amount)]))
+    this.tally.adrift += sums.length
+    return { looked_at: numbers.length, findings: [...findings, ...sums] }
+  }
+
+  async prove(dossiers: readonly Dossier[]): Promise<Finding[]> {
+    const findings: Finding[] = []
+    for (const dossier of dossiers) findings.push(...(await this.#proveOne(dossier)))
+    this.tally.adrift += findings.filter(({ under_way }) => !under_way).length
+    this.tally.under_way += findings.filter(({ under_way }) => under_way).length
+    return findings
+  }
+
+  async #proveOne(seen: Dossier): Promise<Finding[]> {
+    const { mchid, out_trade_no } = seen
+    const truth = this.#truthOf(out_trade_no)
+    if (findingsOf(seen, this.#moment, truth).length === 0) {
+      this.#reckon(seen)
+      return []
+    }
+    const [fresh = seen] = out_trade_no === null ? [seen] : await dossiersOf(this.#store, mchid, [out_trade_no])
+    const { truth: source } = this.#options
+    const now_there =
+      source === undefined || truth === null || out_trade_no === null
+        ? truth
+        : await source.ofNumber(mchid, out_trade_no)
+    this.#reckon(fresh)
+    return findingsOf(fresh, this.#moment, now_there)
+  }
+
+  get #moment(): Moment {
+    return { now_ms: this.#options.now(), patience: this.#options.patience }
+  }
+
+  #truthOf(out_trade_no: string | null): Truth | null {
+    if (this.#truths === null || out_trade_no === null) return null
+    const truth = this.#truths.get(out_trade_no) ?? no_truth
+    this.#truths.delete(out_trade_no)
+    return truth
+  }
+
+  /** Adds a dossier to the tally and to what the book must come to. */
+  #reckon(dossier: Dossier): void {
+    const { tally } = this
+    tally.orders += dossier.order === null ? 0 : 1
+    tally.payments += dossier.payments.length
+    tally.refunds += dossier.refunds.length
+    for (const payment of dossier.payments) {
+      tally.paid_in += payment.amount.total
+      tally.given_back += refundedAmounts(payment).refunded
+    }
+    for (const { booked_time, postings } of reckon(dossier, this.#moment).called_for) {
+      if (booked_time === null || milliseconds(booked_time) < this.#booked_before) this.#count(postings, 1)
+    }
+  }
+
+  #count(postings: readonly Posting[], sign: 1 | -1): void {
+    for (const { account, amount } of postings) {
+      this.#open.set(account, (this.#open.get(account) ?? 0) + sign * amount)
+    }
+  }
+
+  #sumFinding(account: string, by: number): Finding {
+    const more = by > 0 ? 'less' : 'more'
+    const detail = `${account} holds ${Math.abs(by)} fen ${more} than all records of the merchant call for`
+    return findingIn({ mchid: this.#mchid, out_trade_no: null }, 'totals_differ', { amount: Math.abs(by), detail })
+  }
+
+  #nameless(entry: JournalEntry): Dossier {
+    const nothing = { order: null, payments: [], refunds: [], events: [], evidence: [] }
+    return { mchid: this.#mchid, out_trade_no: null, ...nothing, entries: [entry] }
+  }
+
+  /** The dossiers of those numbers that no order has. */
+  async #withoutOrder(records: readonly { out_trade_no: string }[]): Promise<Dossier[]> {
+    const numbers = [...new Set(records.map(({ out_trade_no }) => out_trade_no))]
+    const ids = numbers.map((out_trade_no) => orderId({ mchid: this.#mchid, out_trade_no }))
+    const known = new Set(await this.#store.orders.among(ids))
+    const unknown = numbers.filter((out_trade_no) => !known.has(orderId({ mchid: this.#mchid, out_trade_no })))
+    return await dossiersOf(this.#store, this.#mchid, unknown)
+  }
+}
+
+/** Whether a number without an order comes up here for the first time: nothing of an earlier kind, none before these. */
+function isFirst(
+  dossier: Dossier,
+  kind: 'payments' | 'refunds' | 'entries',
+  records: readonly { _id: string }[],
+): boolean {
+  const { payments, refunds, entries } = dossier
+  if (kind !== 'payments' && payments.length > 0) return false
+  if (kind === 'entries' && refunds.length > 0) return false
+  const here = new Set(records.map(({ _id }) => _id))
+  const all = kind === 'payments' ? payments : kind === 'refunds' ? refunds : entries.toSorted(byBooking)
+  const first = kind === 'entries' ? all[0] : all.toSorted((a, b) => (a._id < b._id ? -1 : 1))[0]
+  return first !== undefined && here.has(first._id)
+}
+
+function byBooking(a: JournalEntry, b: JournalEntry): number {
+  return a.booked_time < b.booked_time || (a.booked_time === b.booked_time && a._id < b._id) ? -1 : 1
+}

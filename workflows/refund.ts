@@ -1,0 +1,156 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineSignal,
+  defineUpdate,
+  log,
+  setDefaultSignalHandler,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { RefundKey } from '../domain/ids.ts'
+import { refund_updates, signals } from '../domain/messages.ts'
+import type {
+  AbnormalHandling,
+  Approval,
+  Payout,
+  RefundAnswer,
+  RefundChanged,
+  RefundProgress,
+} from '../domain/messages.ts'
+import { isRefundResting } from '../domain/refund.ts'
+import type { RefundState } from '../domain/refund.ts'
+import type { Asked } from './inbox.ts'
+import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './refundrun.ts'
+import type { RefundRun } from './refundrun.ts'
+import { awaitApproval, follow, reserve, submit, takeRefund } from './refunding.ts'
+
+type Step = (run: RefundRun, refund: RefundProgress) => Promise<RefundProgress>
+
+/** What a refund does by itself in each state; a state without a step is at rest. */
+const steps: Partial<Record<RefundState, Step>> = {
+  created: reserve,
+  awaiting_approval: awaitApproval,
+  processing: (run, refund) => (refund.is_accepted || refund.origin === 'outside' ? follow : submit)(run, refund),
+  abnormal: follow,
+}
+
+/**
+ * `refundPayment`: one refund from its reservation to its end. As with an order the record decides: every run loads it
+ * first, goes on from the state found there, and may be ended and started again at any line (architecture §8).
+ */
+export async function refundPayment(key: RefundKey): Promise<string> {
+  const run = beginRefundRun(key)
+  listen(run)
+  // Money may be on its way: a cancel in Temporal UI stops nothing.
+  return await CancellationScope.nonCancellable(() => live(run))
+}
+
+async function live(run: RefundRun): Promise<string> {
+  const loaded = await run.does.records.loadRefund(run.key)
+  run.policy = loaded.policy
+  const known = loaded.refund ?? (await adoptOutside(run))
+  if (known === null) return await endUnknown(run)
+  let refund = hold(run, known)
+  await startNotices(run, refund, loaded.deliveries)
+  for (;;) {
+    refund = await moveToRest(run, refund)
+    await condition(allHandlersFinished)
+    // No await between this look and the return, as in payOrder.
+    if (run.inbox.isEmpty) return refund.state
+  }
+}
+
+/** Neither we nor WeChat know this number: whoever asked is told so, and nothing is kept. */
+async function endUnknown(run: RefundRun): Promise<string> {
+  run.refund = null
+  await condition(allHandlersFinished)
+  return 'unknown'
+}
+
+async function moveToRest(run: RefundRun, held: RefundProgress): Promise<RefundProgress> {
+  let refund = held
+  for (;;) {
+    const step = nextStep(run, refund)
+    if (step === undefined) return refund
+    refund = hold(run, await step(run, refund))
+    await renewHistory(run, refund)
+  }
+}
+
+/** The order hears first what has happened; then whoever waits is answered; then the refund goes on by itself. */
+function nextStep(run: RefundRun, refund: RefundProgress): Step | undefined {
+  if (refund.next_action?.what === 'tell_order') return tellOrder
+  if (!run.inbox.isEmpty) return takeRefund
+  return isRefundResting(refund.state) ? undefined : steps[refund.state]
+}
+
+/** Months of questions would outgrow a history. */
+async function renewHistory(run: RefundRun, refund: RefundProgress): Promise<void> {
+  if (!workflowInfo().continueAsNewSuggested || refund.state === 'created' || isRefundResting(refund.state)) return
+  await condition(() => allHandlersFinished() || !run.inbox.isEmpty)
+  if (run.inbox.isEmpty) await continueAsNew<typeof refundPayment>(run.key)
+}
+
+const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
+const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
+const reserveUpdate = defineUpdate<RefundAnswer>(refund_updates.reserve)
+const approve = defineUpdate<RefundAnswer, [Approval]>(refund_updates.approve)
+const handleAbnormal = defineUpdate<RefundAnswer, [AbnormalHandling]>(refund_updates.handle_abnormal)
+const payOut = defineUpdate<RefundAnswer, [Payout]>(refund_updates.pay_out)
+
+/** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
+function listen(run: RefundRun): void {
+  const { inbox } = run
+  setHandler(refundChanged, (found) => inbox.put({ kind: 'news', found }), {
+    description: 'WeChat says something about this refund: it is asked what.',
+  })
+  setHandler(checkRequested, ({ operation_id }) => inbox.put({ kind: 'check', operation_id }), {
+    description: 'Somebody wants WeChat asked now.',
+  })
+  setHandler(reserveUpdate, () => answered(() => answerOnceMoved(run)), {
+    description: 'Answers once the refund is reserved, or cannot be.',
+  })
+  setHandler(approve, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'approval', asked })), {
+    description: 'A second person approves or rejects.',
+  })
+  setHandler(
+    handleAbnormal,
+    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'abnormal', asked })),
+    { description: 'Says where the money of an abnormal refund goes instead.' },
+  )
+  setHandler(payOut, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'payout', asked })), {
+    description: 'The payer was paid by hand.',
+  })
+  setDefaultSignalHandler((name) => log.warn('a signal of unknown name was ignored', { signal: name }))
+}
+
+async function answerWhenDone<C>(
+  run: RefundRun,
+  command: C,
+  put: (asked: Asked<C, RefundAnswer>) => void,
+): Promise<RefundAnswer> {
+  const asked: Asked<C, RefundAnswer> = { command, reply: null }
+  put(asked)
+  return await answered(async () => {
+    await condition(() => asked.reply !== null || run.refund === null)
+    return asked.reply ?? answerOfRecord(run)
+  })
+}
+
+/** Handlers run in the root scope: without this a cancel would fail their awaits. */
+function answered(work: () => Promise<RefundAnswer>): Promise<RefundAnswer> {
+  return CancellationScope.nonCancellable(work)
+}
+
+async function answerOnceMoved(run: RefundRun): Promise<RefundAnswer> {
+  await condition(() => run.refund !== undefined && run.refund?.state !== 'created')
+  return answerOfRecord(run)
+}
+
+function answerOfRecord({ refund }: RefundRun): RefundAnswer {
+  if (refund) return { kind: 'state', state: refund.state, revision: refund.revision }
+  return { kind: 'refused', code: 'refund_state', state: 'refused' }
+}

@@ -1,0 +1,189 @@
+import { ActivityFailure, log } from '@temporalio/workflow'
+import type { RefundSays, Submitted } from '../activities/refundgateway.ts'
+import { milliseconds } from '../domain/calendar.ts'
+import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../domain/messages.ts'
+import type { Asked, RefundItem } from './inbox.ts'
+import { settleRefund } from './refundrun.ts'
+import type { RefundRun } from './refundrun.ts'
+import { untilInterrupted, within } from './run.ts'
+
+/** `created`: the money is reserved on its payment, by one conditional write, or the refund ends here. */
+export async function reserve(run: RefundRun): Promise<RefundProgress> {
+  return await settleRefund(run, await run.does.records.reserveRefund({ refund: run.key }))
+}
+
+/** `awaiting_approval`: until a second person decides or the time is over. */
+export async function awaitApproval(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const delay_ms = refund.approval_expire_time ? milliseconds(refund.approval_expire_time) - Date.now() : 0
+  const isAsked = () => !run.inbox.isEmpty
+  if (delay_ms > 0 && (await within(delay_ms, isAsked, 'Until the approval runs out'))) return refund
+  if (isAsked()) return refund
+  return await settleRefund(run, await run.does.contested.recordApprovalExpired({ refund: run.key }))
+}
+
+/**
+ * `processing`, not taken yet: a refund of everything first stops what the order is about, then the frozen request goes
+ * out. News and questions interrupt the waiting, never the sending.
+ */
+export async function submit(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  if (refund.is_full && isAskedFor(refund)) await run.does.runs.askOrderToRefund({ refund: run.key })
+  const submitted = await untilInterrupted(run, () => run.does.submit({ refund: run.key }))
+  return submitted === null ? refund : await afterSubmission(run, refund, submitted)
+}
+
+/** Somebody asked for it while the order may still be served; automatic refunds come after the order has stopped. */
+function isAskedFor({ origin }: RefundProgress): boolean {
+  return origin === 'api' || origin === 'operator'
+}
+
+async function afterSubmission(run: RefundRun, refund: RefundProgress, submitted: Submitted): Promise<RefundProgress> {
+  const { does, key } = run
+  switch (submitted.kind) {
+    case 'taken':
+      return await recordAnswer(run, submitted.evidence_id)
+    case 'unsent':
+      return await settleRefund(
+        run,
+        await does.contested.recordRefundRefused({ refund: key, failure: submitted.failure }),
+      )
+    case 'refused':
+      return await proveRefusal(run, submitted.failure)
+    case 'not_enough': {
+      const { next_time } = submitted
+      const held = await does.records.noteNotEnough({ refund: key, next_time })
+      const wait_ms = milliseconds(next_time) - Date.now()
+      await within(wait_ms, () => !run.inbox.isEmpty, 'Until the balance may suffice and the same request goes again')
+      return held
+    }
+    case 'state':
+      return await reload(run, refund)
+  }
+}
+
+/** A refusal is believed when WeChat, asked a minute later, does not know the number. Nothing may shorten the minute. */
+async function proveRefusal(run: RefundRun, failure: { code: string; message: string }): Promise<RefundProgress> {
+  const { does, key } = run
+  await within(
+    run.policy.refund.proof_ms,
+    () => false,
+    'Until WeChat can be asked whether it took the refund after all',
+  )
+  const says = await does.prove({ refund: key })
+  if (says.kind === 'found') return await recordAnswer(run, says.evidence_id)
+  return await settleRefund(run, await does.contested.recordRefundRefused({ refund: key, failure }))
+}
+
+/** Taken by WeChat: asked by plan until it has ended. A notification only wakes. */
+export async function follow(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const says = await untilInterrupted(run, () => run.does.poll({ refund: run.key }))
+  if (says === null) return refund
+  return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : await reload(run, refund)
+}
+
+async function adoptSaid(run: RefundRun, refund: RefundProgress, says: RefundSays): Promise<RefundProgress> {
+  return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : refund
+}
+
+async function recordAnswer(run: RefundRun, evidence_id: string): Promise<RefundProgress> {
+  return await settleRefund(run, await run.does.contested.recordRefundAnswer({ refund: run.key, evidence_id }))
+}
+
+/** The record moved without this run, as after a reset: go on from what it says now. */
+async function reload(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const loaded = await run.does.records.loadRefund(run.key)
+  return loaded.refund ?? refund
+}
+
+/** Takes the most urgent item. It leaves the inbox only after the record has answered. */
+export async function takeRefund(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const item = run.inbox.first
+  if (item === undefined) return refund
+  const held = await taken(run, refund, item)
+  run.inbox.done(item)
+  return held
+}
+
+async function taken(run: RefundRun, refund: RefundProgress, item: RefundItem): Promise<RefundProgress> {
+  switch (item.kind) {
+    case 'news':
+      return await takeNews(run, refund, item)
+    case 'check':
+      return await takeCheck(run, refund)
+    case 'approval':
+      return await takeApproval(run, item.asked)
+    case 'abnormal':
+      return await takeAbnormal(run, refund, item.asked)
+    case 'payout':
+      return await takePayout(run, item.asked)
+  }
+}
+
+/** A notification says that something changed; a query says what. What is told of an ended refund adds nothing. */
+async function takeNews(
+  run: RefundRun,
+  refund: RefundProgress,
+  item: RefundItem & { kind: 'news' },
+): Promise<RefundProgress> {
+  const can_change = refund.state === 'processing' || refund.state === 'abnormal'
+  const says = can_change ? await run.does.prove({ refund: run.key }) : null
+  const held = says === null ? refund : await adoptSaid(run, refund, says)
+  const outcome = held.revision > refund.revision ? 'applied' : 'linked'
+  await run.does.records.settleNews({ refund: run.key, found: item.found, outcome })
+  return held
+}
+
+/** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
+async function takeCheck(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  try {
+    return await adoptSaid(run, refund, await run.does.ask({ refund: run.key }))
+  } catch (failure) {
+    if (!(failure instanceof ActivityFailure)) throw failure
+    log.info('a question on request was not answered', { refund: run.key.out_refund_no })
+    return refund
+  }
+}
+
+async function takeApproval(run: RefundRun, asked: Asked<Approval, RefundAnswer>): Promise<RefundProgress> {
+  const recorded = await run.does.contested.recordApproval({ refund: run.key, ...asked.command })
+  const held = await settleRefund(run, recorded)
+  asked.reply = recorded.outcome === 'illegal' ? refusalOfApproval(held) : stateOf(held)
+  return held
+}
+
+/** The requester may not decide, and what was decided stays decided. */
+function refusalOfApproval({ state }: RefundProgress): RefundAnswer {
+  const code = state === 'awaiting_approval' ? 'approver_is_requester' : 'already_decided'
+  return { kind: 'refused', code, state }
+}
+
+async function takeAbnormal(
+  run: RefundRun,
+  refund: RefundProgress,
+  asked: Asked<AbnormalHandling, RefundAnswer>,
+): Promise<RefundProgress> {
+  const handled = await run.does.handleAbnormal({ refund: run.key, ...asked.command })
+  const held = handled.kind === 'taken' ? await recordAnswer(run, handled.evidence_id) : refund
+  asked.reply =
+    handled.kind === 'taken'
+      ? stateOf(held)
+      : {
+          kind: 'refused',
+          code: handled.kind === 'refused' ? 'wechat_refused' : 'refund_state',
+          state: held.state,
+          ...(handled.kind === 'refused' && { wechat: handled.wechat }),
+        }
+  return held
+}
+
+async function takePayout(run: RefundRun, asked: Asked<Payout, RefundAnswer>): Promise<RefundProgress> {
+  const recorded = await run.does.contested.recordPayout({ refund: run.key, ...asked.command })
+  const held = await settleRefund(run, recorded)
+  const may = held.state === 'refused' || held.state === 'closed' || held.state === 'returned_to_merchant'
+  const code = may ? 'refund_exceeds_payment' : 'refund_state'
+  asked.reply = recorded.outcome === 'illegal' ? { kind: 'refused', code, state: held.state } : stateOf(held)
+  return held
+}
+
+function stateOf(refund: RefundProgress): RefundAnswer {
+  return { kind: 'state', state: refund.state, revision: refund.revision }
+}
