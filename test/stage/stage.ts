@@ -10,7 +10,8 @@ import { default_settings } from '../../domain/merchant.ts'
 import type { MerchantSettings } from '../../domain/merchant.ts'
 import type { OrderRecord, OrderState } from '../../domain/order.ts'
 import { scopes } from '../../domain/scope.ts'
-import type { OrderView } from '../../domain/view.ts'
+import type { RefundRecord, RefundState } from '../../domain/refund.ts'
+import type { OrderView, RefundView } from '../../domain/view.ts'
 import { freePort } from '../../dev/servers/servers.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
@@ -82,7 +83,12 @@ export class Stage {
   static async open(options: StageOptions = {}): Promise<Stage> {
     const suite = randomBytes(5).toString('hex')
     const now = options.now ?? Date.now
-    const simulator = await startSimulator({ port: 0, probe_rate: 0, time_scale: 20, ...options.simulator }, { now })
+    // WeChat's minute between two refunds is as long for the simulator as Weft takes it to be.
+    const refund_spacing_ms = Math.floor(60_000 / (options.time_scale ?? 1))
+    const simulator = await startSimulator(
+      { port: 0, probe_rate: 0, time_scale: 20, refund_spacing_ms, ...options.simulator },
+      { now },
+    )
     const shop = await new MerchantDouble(now).open()
     const port = await freePort()
     const environment = {
@@ -154,6 +160,53 @@ export class Stage {
     const order = { mchid: this.mchid, out_trade_no: body.out_trade_no }
     if (status === 202) await this.reaches(order, 'awaiting_payment')
     return order
+  }
+
+  /** A tea that is paid and shipped. */
+  async fulfilled(given: Record<string, unknown> = {}): Promise<OrderKey & { transaction_id: string }> {
+    const order = await this.ordered(given)
+    const { transaction_id } = this.pay(order)
+    await this.reaches(order, 'fulfilled')
+    return { ...order, transaction_id }
+  }
+
+  /** Asks for a refund as the merchant; the answer is that of POST /v1/refunds. */
+  async refund(given: Record<string, unknown>): Promise<Answered<RefundView>> {
+    return await this.call<RefundView>('POST', '/v1/refunds', { out_refund_no: this.refundNumber(), ...given })
+  }
+
+  refundNumber(): string {
+    return `R${this.number().slice(1)}`
+  }
+
+  async refundRecord(out_refund_no: string): Promise<RefundRecord> {
+    const record = await this.store.refunds.find({ mchid: this.mchid, out_refund_no })
+    if (record === null) throw new Error(`no refund ${out_refund_no}`)
+    return record
+  }
+
+  /** Waits until the refund is in `state`. */
+  async refundReaches(out_refund_no: string, state: RefundState, within_ms = 30_000): Promise<RefundRecord> {
+    return await until(
+      `refund ${out_refund_no} ${state}`,
+      async () => {
+        const record = await this.refundRecord(out_refund_no)
+        if (record.state === state) return record
+        throw new Error(`is ${record.state}`)
+      },
+      { within_ms },
+    )
+  }
+
+  /** The one refund that Weft itself owes for an order. */
+  async owedRefund({ mchid, out_trade_no }: OrderKey): Promise<RefundRecord> {
+    return await until('a refund is owed', async () =>
+      (await this.store.refunds.ofOrder(mchid, out_trade_no)).find(({ out_refund_no }) => out_refund_no.includes('@')),
+    )
+  }
+
+  refundRun(out_refund_no: string) {
+    return this.temporal.client.workflow.getHandle(`refund/${this.mchid}/${out_refund_no}`)
   }
 
   pay(order: OrderKey, story: Parameters<Simulator['control']['pay']>[0]['story'] = 'pay', more: object = {}) {

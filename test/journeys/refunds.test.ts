@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { OrderKey } from '../../domain/ids.ts'
+import { Stage } from '../stage/stage.ts'
+import { until } from '../stage/until.ts'
+
+const told = (stage: Stage, { out_trade_no }: OrderKey, ...types: string[]) =>
+  until(`the merchant heard ${types.join(', ')}`, () => {
+    const heard = stage.shop.typesOf(out_trade_no)
+    return types.every((type) => heard.includes(type))
+  })
+
+/** What the book says of one account's sub-key, in fen. */
+async function booked(stage: Stage, order: OrderKey, account: string): Promise<number> {
+  const entries = await stage.store.journal.ofOrder(order.mchid, order.out_trade_no)
+  return entries
+    .flatMap(({ postings }) => postings)
+    .filter((posting) => posting.account === account)
+    .reduce((sum, { amount }) => sum + amount, 0)
+}
+
+describe('a refund that the merchant asks for', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.open({ time_scale: 60, simulator: { time_scale: 60 } })
+  })
+  afterAll(async () => await stage.close())
+
+  it('of everything gives the payer the money back and tells the merchant', async () => {
+    const order = await stage.fulfilled()
+    const { status, body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+    expect([status, body.amount.refund]).toEqual([201, 990])
+    const refund = await stage.refundReaches(body.out_refund_no, 'succeeded')
+    expect(refund.facts?.success_time).not.toBeNull()
+    await told(stage, order, 'refund.succeeded')
+    const answer = await stage.call<{ state: string; amount: object }>('GET', `/v1/orders/${order.out_trade_no}`)
+    expect(answer.body).toMatchObject({ state: 'fulfilled', amount: { total: 990, refunded: 990, refund_pending: 0 } })
+    expect(stage.wechat.refunds).toMatchObject([{ out_refund_no: body.out_refund_no, status: 'SUCCESS' }])
+    expect(await booked(stage, order, 'sales')).toBe(0)
+    expect(await booked(stage, order, 'refund.payable')).toBe(0)
+  })
+
+  it('of parts takes each once, waits for WeChat’s minute between them, and stops at what was paid', async () => {
+    const order = await stage.fulfilled()
+    const { out_trade_no } = order
+    const parts = await Promise.all([300, 300].map((refund) => stage.refund({ out_trade_no, amount: { refund } })))
+    const beyond = await stage.refund({ out_trade_no, amount: { refund: 391 } })
+    expect([beyond.status, (beyond.body as unknown as { code: string }).code]).toEqual([409, 'refund_exceeds_payment'])
+    const rest = await stage.refund({ out_trade_no, amount: { refund: 390 } })
+    for (const { body } of [...parts, rest]) await stage.refundReaches(body.out_refund_no, 'succeeded', 60_000)
+    await until(
+      'all three are told',
+      () => stage.shop.typesOf(out_trade_no).filter((type) => type === 'refund.succeeded').length === 3,
+    )
+    const sequences = stage.shop.of(out_trade_no).map(({ sequence }) => sequence)
+    expect([...sequences].sort((a, b) => a - b)).toEqual(sequences)
+    expect(await booked(stage, order, 'sales')).toBe(0)
+  })
+
+  it('asked for by twenty callers at once never exceeds the payment, and each is told exactly', async () => {
+    const order = await stage.fulfilled()
+    const { out_trade_no } = order
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => stage.refund({ out_trade_no, amount: { refund: 100 } })),
+    )
+    const by = (status: number) => answers.filter((answer) => answer.status === status)
+    await until('all are decided', async () => {
+      const refunds = await stage.store.refunds.ofOrder(stage.mchid, out_trade_no)
+      return refunds.length === 20 && refunds.every(({ state }) => state !== 'created')
+    })
+    const refunds = await stage.store.refunds.ofOrder(stage.mchid, out_trade_no)
+    expect(refunds.filter(({ state }) => state !== 'refused')).toHaveLength(9)
+    expect(by(409).every(({ body }) => (body as unknown as { code: string }).code === 'refund_exceeds_payment')).toBe(
+      true,
+    )
+    expect(by(201).length + by(202).length + by(409).length).toBe(20)
+    const payment = await stage.store.payments.find(stage.mchid, order.transaction_id)
+    expect(payment?.refunds.reduce((sum, { amount }) => sum + amount, 0)).toBe(900)
+  })
+
+  it('while the merchant has not answered yet stops the fulfilment first', async () => {
+    const slow = await Stage.open({
+      time_scale: 60,
+      settings: { fulfilment: { mode: 'event' } },
+      simulator: { time_scale: 60 },
+    })
+    slow.shop.answer = (event) => (event.type === 'order.paid' ? { status: 500 } : { status: 204 })
+    const order = await slow.ordered()
+    slow.pay(order)
+    await slow.reaches(order, 'paid')
+    const { body } = await slow.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+    await slow.refundReaches(body.out_refund_no, 'succeeded')
+    await slow.reaches(order, 'refunded')
+    await told(slow, order, 'order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded')
+    const { timeline } = await slow.record(order)
+    expect(timeline.map(({ event }) => event)).toEqual([
+      'placed',
+      'payment_found',
+      'fulfilment_stopped',
+      'full_refund_requested',
+      'refund_changed',
+      'refunded',
+    ])
+    await slow.close()
+  })
+})
+
+describe('money that Weft owes back by itself', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.open({
+      time_scale: 60,
+      settings: { fulfilment: { mode: 'event' } },
+      simulator: { time_scale: 60 },
+    })
+  })
+  afterAll(async () => await stage.close())
+
+  it('is a late payment’s, found after the order was closed', async () => {
+    const order = await stage.ordered()
+    await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    const { transaction_id } = stage.pay(order, 'pay_after_close')
+    await stage.reaches(order, 'refunded')
+    expect(await stage.owedRefund(order)).toMatchObject({
+      origin: 'late_payment',
+      transaction_id,
+      state: 'succeeded',
+      amount: { refund: 990 },
+    })
+    await told(stage, order, 'order.late_payment', 'refund.succeeded', 'order.refunded')
+    expect(stage.shop.typesOf(order.out_trade_no)).not.toContain('order.paid')
+    for (const account of ['suspense', 'sales', 'refund.payable']) expect(await booked(stage, order, account)).toBe(0)
+  })
+
+  it('is that of an order which the merchant cannot ship', async () => {
+    stage.shop.answer = (event) =>
+      event.type === 'order.paid'
+        ? { status: 200, body: '{"fulfilment":"refused","reason":"sold out"}' }
+        : { status: 204 }
+    const order = await stage.ordered()
+    stage.pay(order)
+    await stage.reaches(order, 'refunded')
+    expect((await stage.owedRefund(order)).origin).toBe('fulfilment_refused')
+    await told(stage, order, 'order.refunding', 'refund.succeeded', 'order.refunded')
+    expect(await booked(stage, order, 'sales')).toBe(0)
+  })
+})
