@@ -42,18 +42,10 @@ export function settlementTotal({ total, nocash_amount }: Payment): number {
  */
 export function discountsOf(payment: Payment, before: Discounts & { refund: number }, refund: number): Discounts {
   const { total, nocash_amount, cash_amount } = payment
-  const all = nocash_amount + cash_amount
-  const given = before.nocash + before.cash
-  const payerLeft = payerTotal(payment) - (before.refund - given)
   const share = (amount: number): number => Math.floor((amount * (before.refund + refund)) / total)
-  const discount = within(share(all) - given, Math.max(0, refund - payerLeft), Math.min(refund, all - given))
-  const cashLeft = cash_amount - before.cash
-  const nocashLeft = nocash_amount - before.nocash
-  const nocash = within(
-    share(nocash_amount) - before.nocash,
-    Math.max(0, discount - cashLeft),
-    Math.min(discount, nocashLeft),
-  )
+  // a refund closed since may have left more or less given back than is due: nothing is taken back for that
+  const discount = within(share(nocash_amount + cash_amount) - before.nocash - before.cash, 0, refund)
+  const nocash = within(share(nocash_amount) - before.nocash, 0, discount)
   return { nocash, cash: discount - nocash }
 }
 

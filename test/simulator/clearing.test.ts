@@ -79,6 +79,9 @@ describe('how a refund ends', () => {
     clock.ms += 5_000
     await simulator.runDue()
     expect([(await query(no)).json.status, (await query(later)).json.status]).toEqual(['CLOSED', 'SUCCESS'])
+    for (const status of ['CLOSED', 'ABNORMAL', 'SUCCESS'] as const) {
+      expect(() => simulator.control.finishRefund({ mchid, out_refund_no: later, status })).toThrow(/is SUCCESS/)
+    }
   })
 
   it('may be the merchant’s own account, named as WeChat Pay names it', async () => {
