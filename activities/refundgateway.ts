@@ -4,6 +4,7 @@ import type { RefundKey } from '../domain/ids.ts'
 import type { AbnormalHandling } from '../domain/messages.ts'
 import { windowRefusal } from '../domain/payment.ts'
 import { nextRefundQueryDelay, retryDelay } from '../domain/policy.ts'
+import { isRefundResting } from '../domain/refund.ts'
 import type { RefundRecord, RefundState, RefundStep } from '../domain/refund.ts'
 import type { Account } from '../wechat/accounts.ts'
 import { WechatPayError } from '../wechat/errors.ts'
@@ -161,6 +162,7 @@ async function askRefund(context: Desk, { refund: key }: Given): Promise<RefundS
 /** One question whose answer decides what happens next: retried until it is there. Needs no record. */
 async function askUntilAnswered(context: Desk, { refund: key }: Given): Promise<RefundSays> {
   const refund = await context.store.refunds.find(key)
+  if (refund !== null && isRefundResting(refund.state)) return { kind: 'nothing_new' }
   if (refund !== null) return await ask(context, refund)
   const account = await accountOf(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {

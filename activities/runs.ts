@@ -6,8 +6,8 @@ import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
 import type { Answer, Command, RefundRequested, WorkflowStart } from '../domain/messages.ts'
 import { open_states, weft } from '../domain/order.ts'
-import type { OrderRecord } from '../domain/order.ts'
 import { entriesForOrder } from '../domain/refund.ts'
+import type { Store } from '../store/store.ts'
 import { notYet } from './calling.ts'
 import type { ActivityContext } from './context.ts'
 
@@ -18,114 +18,121 @@ export type ToStartOptions = <A extends unknown[]>(
   start: WorkflowStart<A>,
 ) => WorkflowStartOptions & { args: A; workflowIdConflictPolicy: 'USE_EXISTING' }
 
+/** What starting and waking other runs takes. */
+interface Door {
+  context: ActivityContext
+  client: Client
+  toOptions: ToStartOptions
+}
+
 /** Starts and wakes other runs; nobody else does. Already started counts as done. */
 export function createRuns(context: ActivityContext, client: Client, toOptions: ToStartOptions) {
-  const { store } = context
-
+  const door: Door = { context, client, toOptions }
   return {
-    async startDeliveries({ order, deliveries }: { order: OrderKey; deliveries: string[] }): Promise<void> {
-      for (const delivery_id of deliveries) {
-        const start = deliveryStart({ delivery_id, ...order })
-        await client.workflow.start(start.workflow_type, toOptions(start))
-      }
-    },
-
-    async startRefunds({ order, refunds }: { order: OrderKey; refunds: string[] }): Promise<void> {
-      for (const out_refund_no of refunds) {
-        const start = refundStart({ ...order, out_refund_no })
-        await client.workflow.start(start.workflow_type, toOptions(start))
-      }
-    },
-
-    /** The order hears what became of a refund. Repeated until its record shows that it has. */
-    async tellOrder({ refund: key }: { refund: RefundKey }): Promise<void> {
-      const refund = await store.refunds.find(key)
-      if (refund === null || refund.order_id === null) return
-      const order_key = orderKey(refund.order_id)
-      const last = entriesForOrder(refund).at(-1)
-      const order = await store.orders.find(order_key)
-      if (last === undefined || hasHeard(order, refund.out_refund_no, last.revision)) return
-      const start = orderStart(order_key)
-      await client.workflow.signalWithStart(start.workflow_type, {
-        ...toOptions(start),
-        signal: signals.refund_changed,
-        signalArgs: [{ out_refund_no: refund.out_refund_no }],
-      })
-      const heard = await untilHeard(context, order_key, refund.out_refund_no, last.revision)
-      if (!heard) throw notYet('the order has not written down yet what became of the refund', 1_000)
-    },
-
-    /** Before a refund of everything is sent, the order stops what it is about (architecture §8). */
-    async askOrderToRefund({ refund: key }: { refund: RefundKey }): Promise<void> {
-      const refund = await store.refunds.find(key)
-      if (refund === null || refund.order_id === null) return
-      const order_key = orderKey(refund.order_id)
-      const command: RefundRequested = {
-        operation_id: operationId.refundRequested(refund.out_refund_no),
-        actor: refund.requested_by,
-        reason: null,
-        out_refund_no: refund.out_refund_no,
-      }
-      const start = orderStart(order_key)
-      await client.workflow.executeUpdateWithStart<(key: OrderKey) => Promise<unknown>, Answer, [RefundRequested]>(
-        updates.request_refund,
-        {
-          args: [command],
-          updateId: command.operation_id,
-          startWorkflowOperation: new WithStartWorkflowOperation(start.workflow_type, toOptions(start)),
-        },
-      )
-    },
-
-    /** A payment that a refund made outside speaks of, and that is not booked here: its order's run asks WeChat for it. */
-    async lookForPayment({ order, evidence_id }: { order: OrderKey; evidence_id: string }): Promise<void> {
-      const start = orderStart(order)
-      await client.workflow.signalWithStart(start.workflow_type, {
-        ...toOptions(start),
-        signal: signals.payment_found,
-        signalArgs: [{ evidence_id }],
-      })
-    },
-
-    /**
-     * Before a number of a sale is placed, its older unpaid numbers are closed: two numbers of one sale are never both
-     * kept (architecture §5, Second sale). Repeated until each has come to an end.
-     */
-    async closeOlder({
-      order: key,
-    }: {
-      order: OrderKey
-    }): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string }> {
-      const order = await store.orders.find(key)
-      if (order === null || order.reference === null) return { kind: 'clear' }
-      const holder = await store.references.holder(order.mchid, order.reference)
-      if (holder !== null && holder !== order.out_trade_no) return { kind: 'reference_paid', by: holder }
-      const older = await store.orders.olderUnpaid({ ...order, reference: order.reference })
-      const open = older.filter(({ state }) => open_states.includes(state) && state !== 'paid')
-      if (open.length === 0) return { kind: 'clear' }
-      for (const sibling of open) await askToClose(client, toOptions, orderKey(sibling._id), order.out_trade_no)
-      throw notYet('older numbers of the same sale are being closed', 1_000)
-    },
+    startDeliveries: (given: { order: OrderKey; deliveries: string[] }) => startDeliveries(door, given),
+    startRefunds: (given: { order: OrderKey; refunds: string[] }) => startRefunds(door, given),
+    tellOrder: (given: { refund: RefundKey }) => tellOrder(door, given),
+    askOrderToRefund: (given: { refund: RefundKey }) => askOrderToRefund(door, given),
+    lookForPayment: (given: { order: OrderKey; evidence_id: string }) => lookForPayment(door, given),
+    closeOlder: (given: { order: OrderKey }) => closeOlder(door, given),
   }
 }
 
-function hasHeard(order: OrderRecord | null, out_refund_no: string, revision: number): boolean {
-  const operation_id = operationId.refund(out_refund_no, revision)
-  return order?.timeline.some((entry) => entry.operation_id === operation_id) ?? false
+async function startDeliveries(
+  { client, toOptions }: Door,
+  { order, deliveries }: { order: OrderKey; deliveries: string[] },
+): Promise<void> {
+  for (const delivery_id of deliveries) {
+    const start = deliveryStart({ delivery_id, ...order })
+    await client.workflow.start(start.workflow_type, toOptions(start))
+  }
 }
 
-/** Usually a few milliseconds; who waits longer comes again. */
-async function untilHeard(
-  { store }: ActivityContext,
-  order: OrderKey,
-  out_refund_no: string,
-  revision: number,
-): Promise<boolean> {
+async function startRefunds(
+  { client, toOptions }: Door,
+  { order, refunds }: { order: OrderKey; refunds: string[] },
+): Promise<void> {
+  for (const out_refund_no of refunds) {
+    const start = refundStart({ ...order, out_refund_no })
+    await client.workflow.start(start.workflow_type, toOptions(start))
+  }
+}
+
+/** The order hears what became of a refund. Repeated until its record shows that it has. */
+async function tellOrder(door: Door, { refund: key }: { refund: RefundKey }): Promise<void> {
+  const { store } = door.context
+  const refund = await store.refunds.find(key)
+  if (refund === null || refund.order_id === null) return
+  const order = orderKey(refund.order_id)
+  const last = entriesForOrder(refund).at(-1)
+  if (last === undefined) return
+  const operation_id = operationId.refund(refund.out_refund_no, last.revision)
+  if (await hasHeard(store, order, operation_id)) return
+  await signalOrder(door, order, signals.refund_changed, { out_refund_no: refund.out_refund_no })
+  // Usually a few milliseconds; who waits longer comes again.
   for (const pause_ms of [50, 100, 200, 400, 800]) {
     await pause(pause_ms)
-    if (hasHeard(await store.orders.find(order), out_refund_no, revision)) return true
+    if (await hasHeard(store, order, operation_id)) return
   }
-  return false
+  throw notYet('the order has not written down yet what became of the refund', 1_000)
+}
+
+async function hasHeard({ orders }: Store, order: OrderKey, operation_id: string): Promise<boolean> {
+  const record = await orders.find(order)
+  return record?.timeline.some((entry) => entry.operation_id === operation_id) ?? false
+}
+
+/** Before a refund of everything is sent, the order stops what it is about (architecture §8). */
+async function askOrderToRefund(
+  { context, client, toOptions }: Door,
+  { refund: key }: { refund: RefundKey },
+): Promise<void> {
+  const refund = await context.store.refunds.find(key)
+  if (refund === null || refund.order_id === null) return
+  const command: RefundRequested = {
+    operation_id: operationId.refundRequested(refund.out_refund_no),
+    actor: refund.requested_by,
+    reason: null,
+    out_refund_no: refund.out_refund_no,
+  }
+  const start = orderStart(orderKey(refund.order_id))
+  const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, toOptions(start))
+  await client.workflow.executeUpdateWithStart<(key: OrderKey) => Promise<unknown>, Answer, [RefundRequested]>(
+    updates.request_refund,
+    { args: [command], updateId: command.operation_id, startWorkflowOperation },
+  )
+}
+
+/** A payment that a refund made outside speaks of, and that is not booked here: its order's run books it. */
+async function lookForPayment(
+  door: Door,
+  { order, evidence_id }: { order: OrderKey; evidence_id: string },
+): Promise<void> {
+  await signalOrder(door, order, signals.payment_found, { evidence_id })
+}
+
+async function signalOrder({ client, toOptions }: Door, order: OrderKey, signal: string, fact: object): Promise<void> {
+  const start = orderStart(order)
+  await client.workflow.signalWithStart(start.workflow_type, { ...toOptions(start), signal, signalArgs: [fact] })
+}
+
+/**
+ * Before a number of a sale is placed, its older unpaid numbers are closed: two numbers of one sale are never both
+ * kept (architecture §5, Second sale). Repeated until each has come to an end.
+ */
+async function closeOlder(
+  { context: { store }, client, toOptions }: Door,
+  { order: key }: { order: OrderKey },
+): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string }> {
+  const order = await store.orders.find(key)
+  if (order === null || order.reference === null) return { kind: 'clear' }
+  const holder = await store.references.holder(order.mchid, order.reference)
+  if (holder !== null && holder !== order.out_trade_no) return { kind: 'reference_paid', by: holder }
+  const older = await store.orders.olderUnpaid({ ...order, reference: order.reference })
+  const open = older.filter(({ state }) => open_states.includes(state) && state !== 'paid')
+  if (open.length === 0) return { kind: 'clear' }
+  for (const sibling of open) await askToClose(client, toOptions, orderKey(sibling._id), order.out_trade_no)
+  throw notYet('older numbers of the same sale are being closed', 1_000)
 }
 
 async function askToClose(

@@ -89,6 +89,6 @@ export class Inbox<I extends { kind: string } = Item> {
 
   /** Whether something waits that one of `kinds` names. */
   has(...kinds: I['kind'][]): boolean {
-    return this.items.some((item) => kinds.includes(item.kind as I['kind']))
+    return this.items.some((item) => kinds.includes(item.kind))
   }
 }

@@ -165,7 +165,7 @@ export class Stage {
   /** A tea that is paid and shipped. */
   async fulfilled(given: Record<string, unknown> = {}): Promise<OrderKey & { transaction_id: string }> {
     const order = await this.ordered(given)
-    const { transaction_id } = this.pay(order)
+    const transaction_id = this.pay(order).transaction_id ?? ''
     await this.reaches(order, 'fulfilled')
     return { ...order, transaction_id }
   }
