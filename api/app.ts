@@ -11,12 +11,17 @@ import type { Endpoint } from './endpoint.ts'
 import { health } from './health.ts'
 import { answerProblem, Problem, readerLanguage, unavailable } from './problem.ts'
 import { beginRequest, requestOf } from './request.ts'
+import { attention_endpoints } from './v1/attention.ts'
 import { decision_endpoints } from './v1/decisions.ts'
 import { delivery_endpoints } from './v1/deliveries.ts'
 import { endpoint_endpoints } from './v1/endpoints.ts'
 import { event_endpoints } from './v1/events.ts'
+import { handling_endpoints } from './v1/handling.ts'
+import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
 import { order_endpoints } from './v1/orders.ts'
+import { refund_endpoints } from './v1/refunds.ts'
+import { review_endpoints } from './v1/review.ts'
 import { ruleError } from './validation.ts'
 
 export type { ApiContext } from './context.ts'
@@ -25,9 +30,14 @@ export type { ApiContext } from './context.ts'
 export const endpoints: readonly Endpoint[] = [
   ...order_endpoints,
   ...decision_endpoints,
+  ...review_endpoints,
+  ...refund_endpoints,
+  ...handling_endpoints,
   ...event_endpoints,
   ...delivery_endpoints,
   ...endpoint_endpoints,
+  ...attention_endpoints,
+  ...journal_endpoints,
   ...merchant_endpoints,
 ]
 

@@ -1,4 +1,5 @@
 import type { Language } from './phrases.ts'
+import { refund_problems } from './refusals.ts'
 
 /** One sentence in each language that people read here. */
 export type Words = Record<Language, string>
@@ -127,8 +128,9 @@ export const catalogue = {
       'zh-CN': '订单状态为 {state}；仅在 {allowed} 时允许此操作。',
     },
     remedy: {
-      en: 'Read the order and act on the state it is in.',
-      'zh-CN': '请查询订单，并根据其当前状态处理。',
+      en: 'Read the order and act on the state it is in. One in review is decided first, with POST /v1/orders/{out_trade_no}/review.',
+      'zh-CN':
+        '请查询订单，并根据其当前状态处理。状态为 review 的订单须先通过 POST /v1/orders/{out_trade_no}/review 作出决定。',
     },
   },
   order_paid: {
@@ -149,14 +151,15 @@ export const catalogue = {
     retryable: false,
     title: { en: 'Another answer was given before', 'zh-CN': '此前已给出不同的结果' },
     detail: {
-      en: 'The fulfilment of this order was answered with “{result}”.',
-      'zh-CN': '该订单的履约结果已确定为 “{result}”。',
+      en: 'What was answered is “{result}”.',
+      'zh-CN': '此前给出的结果为 “{result}”。',
     },
     remedy: {
-      en: 'Read the order; a decision is made once. Refund the payment if it must be undone.',
-      'zh-CN': '请查询订单；结果只能确定一次。如需撤销，请退款。',
+      en: 'Read the order or the refund; a decision is made once. A sale is undone by a refund.',
+      'zh-CN': '请查询订单或退款单；结果只能确定一次。如需撤销交易，请退款。',
     },
   },
+  ...refund_problems,
   reference_paid: {
     status: 409,
     retryable: false,
@@ -187,7 +190,10 @@ export const catalogue = {
     status: 409,
     retryable: true,
     title: { en: 'The merchant is paused', 'zh-CN': '商户已暂停' },
-    detail: { en: 'Merchant {mchid} takes no new orders.', 'zh-CN': '商户 {mchid} 暂不接受新订单。' },
+    detail: {
+      en: 'Merchant {mchid} takes no new orders and refunds.',
+      'zh-CN': '商户 {mchid} 暂不接受新的订单和退款。',
+    },
     remedy: {
       en: 'Ask the operator to resume the merchant, then send the same request again.',
       'zh-CN': '请联系管理员恢复该商户，然后重新发送相同的请求。',
@@ -245,11 +251,11 @@ export const catalogue = {
   wechat_refused: {
     status: 422,
     retryable: false,
-    title: { en: 'WeChat Pay refused the order', 'zh-CN': '微信支付拒绝了该订单' },
+    title: { en: 'WeChat Pay refused it', 'zh-CN': '微信支付拒绝了该请求' },
     detail: { en: 'WeChat Pay said {code}: {message}', 'zh-CN': '微信支付返回 {code}：{message}' },
     remedy: {
-      en: 'Correct what WeChat Pay names and order again under a new out_trade_no.',
-      'zh-CN': '请根据微信支付的提示修正，并使用新的 out_trade_no 重新下单。',
+      en: 'Correct what WeChat Pay names and send it again; a new order needs a new out_trade_no.',
+      'zh-CN': '请根据微信支付的提示修正后重新提交；重新下单须使用新的 out_trade_no。',
     },
   },
   rate_limited: {

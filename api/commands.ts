@@ -1,23 +1,28 @@
-import {
-  isGrpcServiceError,
-  WithStartWorkflowOperation,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client'
-import type { OrderKey } from '../domain/ids.ts'
-import { orderStart, queueName, signals, updates } from '../domain/messages.ts'
-import type { Answer, Command, Confirmation, PaymentFound } from '../domain/messages.ts'
-import type { Logger } from '../runtime/logger.ts'
-import type { Metrics } from '../runtime/metrics.ts'
-import { boundedCall, startOptions, TemporalTimeout } from '../runtime/temporal.ts'
+import type { OrderKey, RefundKey } from '../domain/ids.ts'
+import { orderStart, queueName, refund_updates, refundStart, signals, updates } from '../domain/messages.ts'
+import type {
+  AbnormalHandling,
+  Answer,
+  Approval,
+  Command,
+  Confirmation,
+  Decision,
+  PaymentFound,
+  Payout,
+  RefundAnswer,
+  RefundChanged,
+} from '../domain/messages.ts'
+import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import { unavailable } from './problem.ts'
+import { begin, signal, signal_limit_ms, taken, update } from './calls.ts'
+import type { CallOptions, Run, Unanswered } from './calls.ts'
 
-/**
- * What a command is answered with. `timeout`: nobody answered in time, or the run ended first — the record tells what
- * holds. `unavailable`: Temporal took nothing.
- */
-export type Outcome = Answer | 'timeout' | 'unavailable'
+/** What a command about an order is answered with, or why it was not. */
+export type Outcome = Answer | Unanswered
+export type RefundOutcome = RefundAnswer | Unanswered
+
+/** A refund and the order whose money it gives back, by which its run is found in Temporal. */
+export type RefundSubject = RefundKey & Pick<OrderKey, 'out_trade_no'>
 
 /** Every call of the API to Temporal, each with a limit. None of them decides anything. */
 export interface Commands {
@@ -29,60 +34,62 @@ export interface Commands {
   refresh(key: OrderKey, command: Command): Promise<Outcome>
   /** Answers when the merchant's word is recorded, or refused. At most 8 s. */
   confirm(key: OrderKey, confirmation: Confirmation): Promise<Outcome>
+  /** Answers when a person's word on money in review is recorded, or refused. At most 8 s. */
+  resolveReview(key: OrderKey, decision: Decision): Promise<Outcome>
   /** Has WeChat asked once. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
   check(key: OrderKey, operation_id: string): Promise<void>
   /** Starts the order's run unless it runs. Throws the problem `unavailable` when Temporal does not within 2 s. */
   startOrder(key: OrderKey): Promise<void>
   /** Hands a found payment over, on the intake's own connection, bounded to 1.5 s. False: Temporal did not take it. */
   paymentFound(key: OrderKey, found: PaymentFound): Promise<boolean>
+
+  /**
+   * Answers when a new refund is reserved on its payment, or cannot be: sent by the request that recorded it, and by
+   * nobody else. `revision` is that of the record: a number begun anew is reserved anew. At most 8 s.
+   */
+  reserve(refund: RefundSubject & { revision: number }): Promise<RefundOutcome>
+  /** Each answers when the person's word is recorded, or refused. At most 8 s. */
+  approve(refund: RefundSubject, approval: Approval): Promise<RefundOutcome>
+  payOut(refund: RefundSubject, payout: Payout): Promise<RefundOutcome>
+  /** Answers when WeChat has taken or refused the other way for the money. At most 8 s. */
+  handleAbnormal(refund: RefundSubject, handling: AbnormalHandling): Promise<RefundOutcome>
+  /** As `check` and `startOrder`. */
+  checkRefund(refund: RefundSubject, operation_id: string): Promise<void>
+  startRefund(refund: RefundSubject): Promise<void>
+  /** As `paymentFound`: something was said about a refund. */
+  refundChanged(refund: RefundSubject, changed: RefundChanged): Promise<boolean>
+
   /** Seconds that the oldest order task waits for a worker; 0 when unknown. Asked at most once a second. */
   orderQueueBacklogAge(): Promise<number>
   /** Whether Temporal answers within 1 s. */
   isReachable(): Promise<boolean>
 }
 
-export interface CommandsOptions {
-  client: TemporalClient
+export interface CommandsOptions extends CallOptions {
   /** a connection of its own (runtime/temporal `connectForIntake`) */
   intake: TemporalClient
-  queue_prefix: string
-  log: Logger
-  metrics: Metrics
 }
 
-const update_limit_ms = 8_000
-const signal_limit_ms = 2_000
 const intake_limit_ms = 1_500
 const probe_limit_ms = 1_000
 const backlog_kept_ms = 1_000
 /** TASK_QUEUE_TYPE_WORKFLOW of Temporal's API */
 const WORKFLOW_QUEUE = 1
 
+type OrderCommands = Pick<
+  Commands,
+  'prepay' | 'close' | 'refresh' | 'confirm' | 'resolveReview' | 'check' | 'startOrder' | 'paymentFound'
+>
+type RefundCommands = Pick<
+  Commands,
+  'reserve' | 'approve' | 'payOut' | 'handleAbnormal' | 'checkRefund' | 'startRefund' | 'refundChanged'
+>
+
 export function createCommands(options: CommandsOptions): Commands {
-  const { client, intake, log } = options
-  const give = (key: OrderKey, name: string, command: Command) =>
-    update(options, key, name, command.operation_id, [command])
+  const { client } = options
   return {
-    prepay: (key) => update(options, key, updates.prepay, 'prepay', []),
-    close: (key, command) => give(key, updates.close, command),
-    refresh: (key, command) => give(key, updates.refresh, command),
-    confirm: (key, confirmation) => give(key, updates.confirm_fulfilment, confirmation),
-    check: (key, operation_id) =>
-      taken(options, signals.check_requested, () =>
-        signal(options, client, signal_limit_ms, key, signals.check_requested, [{ operation_id }]),
-      ),
-    startOrder: (key) => taken(options, 'start', () => start(options, key)),
-    async paymentFound(key, found) {
-      try {
-        await measured(options, signals.payment_found, () =>
-          signal(options, intake, intake_limit_ms, key, signals.payment_found, [found]),
-        )
-        return true
-      } catch (error) {
-        log.warn('a found payment was not handed over; the sweeper will', { ...keyOf(key), error })
-        return false
-      }
-    },
+    ...orderCommands(options),
+    ...refundCommands(options),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {
@@ -95,96 +102,59 @@ export function createCommands(options: CommandsOptions): Commands {
   }
 }
 
+function orderCommands(options: CommandsOptions): OrderCommands {
+  const give = (key: OrderKey, name: string, command: Command) =>
+    update<Answer>(options, orderRun(key), name, command.operation_id, [command])
+  return {
+    prepay: (key) => update<Answer>(options, orderRun(key), updates.prepay, 'prepay', []),
+    close: (key, command) => give(key, updates.close, command),
+    refresh: (key, command) => give(key, updates.refresh, command),
+    confirm: (key, confirmation) => give(key, updates.confirm_fulfilment, confirmation),
+    resolveReview: (key, decision) => give(key, updates.resolve_review, decision),
+    check: (key, operation_id) => question(options, orderRun(key), operation_id),
+    startOrder: (key) => taken(options, 'start', () => begin(options, orderRun(key))),
+    paymentFound: (key, found) => fact(options, orderRun(key), signals.payment_found, found),
+  }
+}
+
+function refundCommands(options: CommandsOptions): RefundCommands {
+  const give = (refund: RefundSubject, name: string, command: Command) =>
+    update<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [command])
+  return {
+    reserve: (refund) =>
+      update<RefundAnswer>(options, refundRun(refund), refund_updates.reserve, `reserve:${refund.revision}`, []),
+    approve: (refund, approval) => give(refund, refund_updates.approve, approval),
+    payOut: (refund, payout) => give(refund, refund_updates.pay_out, payout),
+    handleAbnormal: (refund, handling) => give(refund, refund_updates.handle_abnormal, handling),
+    checkRefund: (refund, operation_id) => question(options, refundRun(refund), operation_id),
+    startRefund: (refund) => taken(options, 'start', () => begin(options, refundRun(refund))),
+    refundChanged: (refund, changed) => fact(options, refundRun(refund), signals.refund_changed, changed),
+  }
+}
+
 /** Callers hand over whole records, whose amounts, metadata and codes are nothing for a log. */
-function keyOf({ mchid, out_trade_no }: OrderKey): OrderKey {
-  return { mchid, out_trade_no }
+function orderRun({ mchid, out_trade_no }: OrderKey): Run {
+  const key = { mchid, out_trade_no }
+  return { start: orderStart(key), named: key }
 }
 
-/** One update-with-start: the run that is there, or a new one that goes on from the record. */
-async function update(
-  options: CommandsOptions,
-  key: OrderKey,
-  name: string,
-  update_id: string,
-  args: [] | [Command],
-): Promise<Outcome> {
-  const { client, queue_prefix, log } = options
-  const order = orderStart(key)
-  const startWorkflowOperation = new WithStartWorkflowOperation(order.workflow_type, startOptions(order, queue_prefix))
-  const send = () =>
-    client.client.workflow.executeUpdateWithStart<(order: OrderKey) => Promise<unknown>, Answer, [] | [Command]>(name, {
-      args,
-      updateId: update_id,
-      startWorkflowOperation,
-    })
-  return measured(options, name, async () => {
-    try {
-      return await boundedCall(client.connection, update_limit_ms, send)
-    } catch (error) {
-      return outcomeOf(error, log.child({ ...keyOf(key), command: name }))
-    }
-  })
+function refundRun({ mchid, out_refund_no, out_trade_no }: RefundSubject): Run {
+  return { start: refundStart({ mchid, out_refund_no, out_trade_no }), named: { mchid, out_refund_no } }
 }
 
-async function signal(
-  { queue_prefix }: CommandsOptions,
-  on: TemporalClient,
-  limit_ms: number,
-  key: OrderKey,
-  name: string,
-  args: [unknown],
-): Promise<void> {
-  const order = orderStart(key)
-  const signalled = { ...startOptions(order, queue_prefix), signal: name, signalArgs: args }
-  await boundedCall(on.connection, limit_ms, () => on.client.workflow.signalWithStart(order.workflow_type, signalled))
+async function question(options: CommandsOptions, run: Run, operation_id: string): Promise<void> {
+  const { check_requested } = signals
+  await taken(options, check_requested, () => signal(options, run, check_requested, { operation_id }, signal_limit_ms))
 }
 
-async function start({ client, queue_prefix }: CommandsOptions, key: OrderKey): Promise<void> {
-  const order = orderStart(key)
-  const begin = () => client.client.workflow.start(order.workflow_type, startOptions(order, queue_prefix))
-  await boundedCall(client.connection, signal_limit_ms, begin)
-}
-
-/** gRPC's own numbers: the client package does not export the enumeration. */
-const grpc = { deadline_exceeded: 4, resource_exhausted: 8, cancelled: 1 } as const
-const unanswered: readonly number[] = Object.values(grpc)
-
-/** Silence and a full run are answered from the record; so is a run that ended before it answered. */
-function outcomeOf(error: unknown, log: Logger): 'timeout' | 'unavailable' {
-  const is_silence =
-    error instanceof TemporalTimeout ||
-    error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
-    (isGrpcServiceError(error) && unanswered.includes(error.code))
-  if (is_silence) {
-    log.info('a command was not answered in time; the record tells what holds')
-    return 'timeout'
-  }
-  if (error instanceof WorkflowUpdateFailedError) {
-    log.warn('a command failed in its run; the record tells what holds', { error })
-    return 'timeout'
-  }
-  log.warn('Temporal did not take a command', { error })
-  return 'unavailable'
-}
-
-async function taken(options: CommandsOptions, name: string, call: () => Promise<unknown>): Promise<void> {
+/** What WeChat said, on the intake's own connection. False: the sweeper hands it over. */
+async function fact(options: CommandsOptions, run: Run, name: string, told: unknown): Promise<boolean> {
   try {
-    await measured(options, name, call)
+    await signal({ ...options, client: options.intake }, run, name, told, intake_limit_ms)
+    return true
   } catch (error) {
-    options.log.warn('Temporal did not take a command', { command: name, error })
-    throw unavailable('temporal', error)
-  }
-}
-
-async function measured<T>({ metrics }: CommandsOptions, command: string, call: () => Promise<T>): Promise<T> {
-  const end = metrics.commands.startTimer({ command })
-  try {
-    const answer = await call()
-    end({ outcome: typeof answer === 'string' ? answer : 'answered' })
-    return answer
-  } catch (error) {
-    end({ outcome: 'failed' })
-    throw error
+    options.log.warn('what WeChat said was not handed over; the sweeper will', { ...run.named, error })
+    return false
   }
 }
 

@@ -5,6 +5,7 @@ import { beijingTime } from '../domain/calendar.ts'
 import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
 import { evidenceId, operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
+import type { PaymentFound } from '../domain/messages.ts'
 import { limits } from '../domain/policy.ts'
 import { publicId } from '../store/ids.ts'
 import type { Account } from '../wechat/accounts.ts'
@@ -117,25 +118,24 @@ async function handOver(
   body: Buffer,
   read: Verified,
 ): Promise<Acknowledgement> {
-  const key: OrderKey = { mchid, out_trade_no: read.fact.out_trade_no }
+  const key = keyOf(mchid, read)
   const envelope = envelopeOf(headers, body)
   let evidence: EvidenceRecord
   try {
     evidence = await archive(context, envelope, body, read)
   } catch (error) {
     context.log.warn('the database is away; the notification travels in a signal', { ...key, error })
-    return await handOverEnvelope(context, key, envelope, read)
+    return await handOverEnvelope(context, read, envelope)
   }
   try {
     if (evidence.outcome !== null && evidence.outcome !== 'orphan') return { status: 204, result: 'duplicate' }
-    if (read.subject === 'refund') return await leaveRefund(context, key)
-    const known = await lookUp(context, key, read, evidence)
+    const known = read.subject === 'payment' ? await lookUp(context, key, read, evidence) : null
     if (known !== null) return known
   } catch (error) {
     context.log.warn('the record could not be read; the run will', { ...key, error })
   }
   // Handed over or not: the evidence is durable, and the sweeper hands over what had no effect.
-  const is_taken = await context.commands.paymentFound(key, { evidence_id: evidence._id })
+  const is_taken = await tell(context, read, { evidence_id: evidence._id })
   return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
 }
 
@@ -160,23 +160,24 @@ async function lookUp(
   return { status: 204, result: 'linked' }
 }
 
-/** Refunds come with a later release: what is told of them is kept, unapplied, and somebody is told. */
-async function leaveRefund({ store, now }: ApiContext, key: OrderKey): Promise<Acknowledgement> {
-  await store.merchants.noteAttention(key.mchid, 'evidence_unapplied', beijingTime(now()))
-  return { status: 204, result: 'refund_kept' }
+/** Without the database the workflow archives first; what is too large to travel comes again. */
+async function handOverEnvelope(context: ApiContext, read: Verified, envelope: Envelope): Promise<Acknowledgement> {
+  const is_small = Buffer.byteLength(JSON.stringify(envelope)) <= limits.envelope_bytes
+  if (!is_small) return { status: 500, result: 'database_away' }
+  const is_taken = await tell(context, read, { envelope })
+  return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
 }
 
-/** Without the database the workflow archives first; what is too large to travel comes again. */
-async function handOverEnvelope(
-  context: ApiContext,
-  key: OrderKey,
-  envelope: Envelope,
-  read: Verified,
-): Promise<Acknowledgement> {
-  const is_small = Buffer.byteLength(JSON.stringify(envelope)) <= limits.envelope_bytes
-  if (read.subject !== 'payment' || !is_small) return { status: 500, result: 'database_away' }
-  const is_taken = await context.commands.paymentFound(key, { envelope })
-  return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
+/** To the run that it concerns: the order's, or the refund's, whether Weft made that refund or not. */
+async function tell({ commands }: ApiContext, read: Verified, found: PaymentFound): Promise<boolean> {
+  const { mchid, fact, subject } = read
+  const key = keyOf(mchid, read)
+  if (subject === 'payment') return await commands.paymentFound(key, found)
+  return await commands.refundChanged({ ...key, out_refund_no: fact.out_refund_no }, found)
+}
+
+function keyOf(mchid: string, { fact }: Verified): OrderKey {
+  return { mchid, out_trade_no: fact.out_trade_no }
 }
 
 async function archive(

@@ -60,7 +60,7 @@ export class Problem extends Error {
 }
 
 /** The installation cannot do it now: `part` says in one word what is away. */
-export function unavailable(part: 'temporal' | 'database' | 'workers', cause?: unknown): Problem {
+export function unavailable(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
   return new Problem('unavailable', { values: { part }, headers: { 'Retry-After': '2' }, cause })
 }
 

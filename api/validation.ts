@@ -10,6 +10,10 @@ const rules: Record<string, Words> = {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
     'zh-CN': '须为 6–32 位的字母、数字或 _ - | *',
   },
+  out_refund_no: {
+    en: 'must be 1 to 64 of letters, digits, _ - | * @',
+    'zh-CN': '须为 1–64 位的字母、数字或 _ - | * @',
+  },
   wechat_text: {
     en: 'must not contain control characters or characters of 4 bytes such as emoji: WeChat Pay refuses them',
     'zh-CN': '不能包含控制字符或表情等 4 字节字符，微信支付会拒绝',
@@ -31,7 +35,21 @@ const rules: Record<string, Words> = {
     en: 'the fulfilment endpoint hears every event: leave event_types out or send ["*"]',
     'zh-CN': '履约地址会收到全部事件：请省略 event_types 或填写 ["*"]',
   },
-  differs: { en: 'differs from the existing order', 'zh-CN': '与已有订单不一致' },
+  differs: { en: 'differs from what was sent under this number', 'zh-CN': '与此单号首次提交的内容不一致' },
+  one_payment: {
+    en: 'name the payment by out_trade_no or by transaction_id, not both',
+    'zh-CN': 'out_trade_no 与 transaction_id 必须且只能填一个',
+  },
+  payment_total: { en: 'the payment’s total is {total}', 'zh-CN': '该笔支付的总金额为 {total}' },
+  second_payment: {
+    en: 'must name a second payment of this order; undecided are: {known}',
+    'zh-CN': '须为该订单的重复支付单号；待处理的有：{known}',
+  },
+  bank_account: { en: 'must be 6 to 40 digits', 'zh-CN': '须为 6–40 位数字' },
+  payers_card: {
+    en: 'USER_BANK_CARD needs bank_type, bank_account and real_name; MERCHANT_BANK_CARD takes none of them',
+    'zh-CN': 'USER_BANK_CARD 必须提供 bank_type、bank_account 和 real_name；MERCHANT_BANK_CARD 不能提供这些字段',
+  },
   expiry_range: {
     en: 'must lie between {min} and {max} seconds from now',
     'zh-CN': '须在当前时间之后 {min} 至 {max} 秒之间',
@@ -58,7 +76,7 @@ export function ruleError(
   field: string,
   rule: string,
   language: Language,
-  values: Record<string, number> = {},
+  values: Record<string, number | string> = {},
 ): FieldError {
   const text = rules[rule]?.[language] ?? rule
   return { field, code: rule, detail: text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name])) }

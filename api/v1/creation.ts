@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { orderId } from '../../domain/ids.ts'
 import type { MerchantRecord } from '../../domain/merchant.ts'
@@ -9,6 +9,7 @@ import type { Call } from '../endpoint.ts'
 import { Problem, unavailable } from '../problem.ts'
 import { ruleError } from '../validation.ts'
 import type { OrderRequest } from './order.ts'
+import { sentRequest } from './sent.ts'
 
 type CreateCall = Call<unknown, unknown, OrderRequest>
 
@@ -27,7 +28,6 @@ export async function newOrder(call: CreateCall): Promise<OrderRecord> {
   const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
   const attach = body.attach ?? null
   const placing = { ...key, appid, description: body.description, time_expire, attach, amount: body.amount }
-  const sent = sentBody(call.sent)
   return {
     _id: orderId(key),
     ...key,
@@ -37,7 +37,7 @@ export async function newOrder(call: CreateCall): Promise<OrderRecord> {
     revision: 0,
     sequence: 0,
     timeline: [],
-    sent: { body: sent, sha256: createHash('sha256').update(sent, 'utf8').digest('hex') },
+    sent: sentRequest(call.sent),
     wechat_request: { path: nativePath, body: placeBody({ ...placing, notify_url: merchant.notify_url }) },
     description: body.description,
     attach,
@@ -67,17 +67,24 @@ interface ReadyMerchant {
 }
 
 /** The merchant, when it can take an order. Throws problems. */
-async function readyMerchant({ context, caller }: CreateCall): Promise<ReadyMerchant> {
-  const values = { mchid: caller.mchid }
-  const merchant = await context.store.merchants.find(caller.mchid)
-  if (merchant !== null && merchant.mode !== caller.key.mode) throw new Problem('not_found')
-  const appid = merchant?.appids[0]
-  if (!merchant?.wechat || appid === undefined) throw new Problem('merchant_not_ready', { values })
-  if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
+async function readyMerchant(call: CreateCall): Promise<ReadyMerchant> {
+  const merchant = await activeMerchant(call)
+  const [appid] = merchant.appids
+  if (appid === undefined) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
   if (merchant.settings.fulfilment.mode === 'event' && merchant.fulfilment_endpoint_id === null) {
     throw new Problem('fulfilment_endpoint_missing')
   }
   return { merchant, appid }
+}
+
+/** The caller's merchant, when WeChat Pay can be asked for anything new in its name. Throws problems. */
+export async function activeMerchant({ context, caller }: Pick<Call, 'context' | 'caller'>): Promise<MerchantRecord> {
+  const values = { mchid: caller.mchid }
+  const merchant = await context.store.merchants.find(caller.mchid)
+  if (merchant !== null && merchant.mode !== caller.key.mode) throw new Problem('not_found')
+  if (!merchant?.wechat) throw new Problem('merchant_not_ready', { values })
+  if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
+  return merchant
 }
 
 /** Another number of the same sale that keeps it already would only bring money to give back. */
@@ -101,31 +108,4 @@ function expiry({ context, body, language }: CreateCall, default_s: number, now_
     })
   }
   return Math.floor(wanted_ms / 1_000) * 1_000
-}
-
-/** The request in one spelling: fields as sent, names sorted, nulls left out; never our defaults. */
-export function sentBody(sent: unknown): string {
-  return JSON.stringify(canonical(sent))
-}
-
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null)
-  return Object.fromEntries(
-    entries.sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, inner]) => [name, canonical(inner)]),
-  )
-}
-
-/** Where two sent bodies differ, as JSON Pointers; empty when they are the same request. */
-export function differences(existing: string, again: string): string[] {
-  if (existing === again) return []
-  const [left, right] = [leaves(JSON.parse(existing)), leaves(JSON.parse(again))]
-  return [...new Set([...left.keys(), ...right.keys()])].filter((field) => left.get(field) !== right.get(field))
-}
-
-function leaves(value: unknown, path = ''): Map<string, string> {
-  if (typeof value !== 'object' || value === null) return new Map([[path, JSON.stringify(value)]])
-  const inner = Object.entries(value).map(([name, item]) => leaves(item, `${path}/${name}`))
-  return new Map(inner.flatMap((map) => [...map]))
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { attentions, byUrgency } from '../../domain/attention.ts'
+import { byUrgency } from '../../domain/attention.ts'
 import type { MerchantRecord } from '../../domain/merchant.ts'
 import { mchid_pattern } from '../../domain/number.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { Problem } from '../problem.ts'
-import { nullable_text, time } from './shapes.ts'
+import { attention, nullable_text, time } from './shapes.ts'
 
 const policy = z.enum(['refund', 'hold'])
 
@@ -21,9 +21,7 @@ const merchant_shape = z
     serial_no: nullable_text.meta({ description: 'of the merchant’s API certificate' }),
     public_key_id: nullable_text.meta({ description: 'of WeChat Pay’s public key' }),
     fulfilment_endpoint_id: nullable_text,
-    attentions: z
-      .array(z.object({ code: z.enum(Object.keys(attentions) as [string, ...string[]]), since_time: time }))
-      .meta({ description: 'all that a person should look at; what concerns money first' }),
+    attentions: z.array(attention).meta({ description: 'all that a person should look at; what concerns money first' }),
     settings: z.object({
       order_expire_in: z.int(),
       late_payment: policy,
@@ -33,6 +31,10 @@ const merchant_shape = z
         on_refused: policy,
         on_overdue: policy,
       }),
+      refund_approval: z
+        .object({ above: z.int() })
+        .nullable()
+        .meta({ description: 'a refund of more fen than this waits for a second person; null: none does' }),
     }),
     create_time: time,
   })
@@ -52,7 +54,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
     attentions: byUrgency(merchant.attentions ?? []),
-    settings: merchant.settings,
+    settings: { ...merchant.settings, refund_approval: merchant.settings.refund_approval ?? null },
     create_time: merchant.create_time,
   }
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { attentions } from '../../domain/attention.ts'
-import { order_event_types } from '../../domain/event.ts'
-import { orderKey, paymentId } from '../../domain/ids.ts'
+import { order_event_types, refund_event_types } from '../../domain/event.ts'
+import { paymentId } from '../../domain/ids.ts'
 import { order_events, order_states } from '../../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order.ts'
 import { limits } from '../../domain/policy.ts'
@@ -9,14 +8,9 @@ import { orderView } from '../../domain/view.ts'
 import { publicId } from '../../store/ids.ts'
 import type { ApiContext } from '../context.ts'
 import { Problem } from '../problem.ts'
-import { given_time, nullable_text, nullable_time, out_trade_no, time } from './shapes.ts'
-
-/** WeChat Pay refuses control characters and characters beyond the basic plane (docs/wechat-pay.md §2.1, §7). */
-const is_wechat_text = (text: string) => !/[\p{Cc}\p{Cs}\u{10000}-\u{10FFFF}]/u.test(text)
-const is_plain_text = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
-const is_text_with_lines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
-
-const fen = z.int().min(1).meta({ description: 'fen, an integer' })
+import { readUntil as readRecordUntil } from '../waiting.ts'
+import { actor, attention, fen, given_time, isPlainText, isWechatText, metadata } from './shapes.ts'
+import { nullable_text, nullable_time, out_trade_no, time } from './shapes.ts'
 
 /** What a merchant sends to have an order paid (docs/api.md §3). */
 export const order_request = z
@@ -26,7 +20,7 @@ export const order_request = z
       .string()
       .min(1)
       .max(127)
-      .refine(is_wechat_text, 'wechat_text')
+      .refine(isWechatText, 'wechat_text')
       .meta({ description: 'what is bought; the payer sees it' }),
     amount: z.strictObject({ total: fen, currency: z.literal('CNY').default('CNY') }),
     expire_in: z
@@ -40,23 +34,16 @@ export const order_request = z
       .string()
       .min(1)
       .max(64)
-      .refine(is_plain_text, 'text')
+      .refine(isPlainText, 'text')
       .nullish()
       .meta({ description: 'the merchant’s own sale: two numbers of one sale are never both kept' }),
     attach: z
       .string()
       .max(128)
-      .refine(is_wechat_text, 'wechat_text')
+      .refine(isWechatText, 'wechat_text')
       .nullish()
       .meta({ description: 'goes to WeChat Pay and comes back in its bills' }),
-    metadata: z
-      .record(
-        z.string().min(1).max(40).refine(is_plain_text, 'text'),
-        z.string().max(500).refine(is_text_with_lines, 'text'),
-      )
-      .refine((metadata) => Object.keys(metadata).length <= 20, 'metadata_size')
-      .nullish()
-      .meta({ description: 'at most 20 keys; never leaves Weft except to the merchant' }),
+    metadata: metadata.nullish(),
     return_url: z
       .string()
       .max(512, 'return_url')
@@ -79,22 +66,19 @@ function isReturnUrl(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
-const actor = z.object({
-  kind: z.enum(['weft', 'merchant', 'operator', 'payer', 'wechat', 'temporal_ui']),
-  id: nullable_text,
-})
-
 const timeline_entry = z
   .object({
     sequence: z.int().nullable().meta({ description: 'of the event the merchant was told; null: told nothing' }),
     event: z.enum(order_events),
-    event_type: z.enum(order_event_types).nullable(),
+    event_type: z.enum([...order_event_types, ...refund_event_types]).nullable(),
     from: z.enum(order_states),
     to: z.enum(order_states),
     time,
     actor,
     evidence_id: nullable_text,
     reason: nullable_text,
+    out_refund_no: nullable_text.meta({ description: 'the refund that this is about' }),
+    transaction_id: nullable_text.meta({ description: 'the payment, where it is not the order’s own' }),
   })
   .meta({ id: 'TimelineEntry' })
 
@@ -106,10 +90,7 @@ const order_fields = {
   reference: nullable_text,
   transaction_id: nullable_text,
   state: z.enum(order_states),
-  attention: z
-    .object({ code: z.enum(Object.keys(attentions) as [string, ...string[]]), since_time: time })
-    .nullable()
-    .meta({ description: 'why a person should look' }),
+  attention: attention.nullable().meta({ description: 'why a person should look' }),
   next_action: z
     .object({ what: z.enum(['place', 'ask_wechat', 'close', 'deliver', 'await_fulfilment', 'refund']), time })
     .nullable()
@@ -177,8 +158,19 @@ export async function briefOrders({ store }: Pick<ApiContext, 'store'>, orders: 
 
 function timelineView(entry: TimelineEntry) {
   const { sequence, event, event_type, from, to, time: happened, actor: who, evidence_id, reason } = entry
-  const evidence = evidence_id === null ? null : publicId('evd', evidence_id)
-  return { sequence, event, event_type, from, to, time: happened, actor: who, evidence_id: evidence, reason }
+  return {
+    sequence,
+    event,
+    event_type,
+    from,
+    to,
+    time: happened,
+    actor: who,
+    evidence_id: evidence_id === null ? null : publicId('evd', evidence_id),
+    reason,
+    out_refund_no: entry.out_refund_no ?? null,
+    transaction_id: entry.transaction_id ?? null,
+  }
 }
 
 /** The caller's order of that number. Throws the problem `not_found`. */
@@ -190,26 +182,15 @@ export async function requireOrder(context: ApiContext, mchid: string, number: s
 
 /** The state asked for does not follow from the state that holds. */
 export function wrongState(order: OrderRecord, allowed: string[]): Problem {
-  return new Problem('order_state', { values: { state: order.state, allowed } })
+  return new Problem('order_state', { values: { state: order.state, allowed, out_trade_no: order.out_trade_no } })
 }
 
-const reading_ms = 200
-
-/**
- * Reads the order every 200 ms until `isAnswer` says so, or `limit_ms` have passed; then the record as it is. This is
- * how every wait but the first is done: a run takes ten updates at once, the database thousands of reads.
- */
+/** Reads the order until `isAnswer` says so, or `limit_ms` have passed; then the record as it is. */
 export async function readUntil(
   { store }: Pick<ApiContext, 'store'>,
   order: OrderRecord,
   limit_ms: number,
   isAnswer: (order: OrderRecord) => boolean,
 ): Promise<OrderRecord> {
-  const deadline_ms = Date.now() + limit_ms
-  let latest = order
-  while (!isAnswer(latest) && Date.now() < deadline_ms) {
-    await new Promise((resolve) => setTimeout(resolve, reading_ms))
-    latest = (await store.orders.find(orderKey(order._id))) ?? latest
-  }
-  return latest
+  return await readRecordUntil(async () => (await store.orders.find(order)) ?? order, order, limit_ms, isAnswer)
 }

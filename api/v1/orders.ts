@@ -4,10 +4,11 @@ import { endpoint } from '../endpoint.ts'
 import type { Call, Endpoint, Reply } from '../endpoint.ts'
 import { Problem, unavailable } from '../problem.ts'
 import { ruleError } from '../validation.ts'
-import { differences, newOrder, sentBody } from './creation.ts'
+import { newOrder } from './creation.ts'
 import { briefOrders, order_params, order_request, order_shape, order_with_timeline, readUntil } from './order.ts'
 import { requireOrder, wholeOrder } from './order.ts'
 import type { OrderRequest } from './order.ts'
+import { differences, sentBody } from './sent.ts'
 import { any_attention, any_state, any_text, given_time, listOf, pageView, paging } from './shapes.ts'
 
 const patience_ms = 8_000

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { attentions } from '../../domain/attention.ts'
+import { attention_codes } from '../../domain/attention.ts'
 import { milliseconds } from '../../domain/calendar.ts'
-import { out_trade_no_pattern } from '../../domain/number.ts'
+import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
 import { order_states } from '../../domain/order.ts'
 
 /** Shapes that several resources share. Rules of ours are named; api/validation says them in both languages. */
@@ -30,6 +30,27 @@ export const out_trade_no = z
   .regex(out_trade_no_pattern, 'out_trade_no')
   .meta({ description: 'the merchant’s order number, 6–32 of letters, digits, _ - | *', examples: ['T20261123000001'] })
 
+export const out_refund_no = z
+  .string()
+  .regex(out_refund_no_pattern, 'out_refund_no')
+  .meta({ description: 'the refund’s number, 1–64 of letters, digits, _ - | * @', examples: ['R20261123000001'] })
+
+/** WeChat Pay refuses control characters and characters beyond the basic plane (docs/wechat-pay.md §2.1, §7). */
+export const isWechatText = (text: string) => !/[\p{Cc}\p{Cs}\u{10000}-\u{10FFFF}]/u.test(text)
+export const isPlainText = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
+const isTextWithLines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
+
+export const fen = z.int().min(1).meta({ description: 'fen, an integer' })
+
+/** The merchant's own words about an order or a refund, in requests. */
+export const metadata = z
+  .record(z.string().min(1).max(40).refine(isPlainText, 'text'), z.string().max(500).refine(isTextWithLines, 'text'))
+  .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
+  .meta({ description: 'at most 20 keys; never leaves Weft except to the merchant' })
+
+/** Why somebody decided: it goes into the timeline. */
+export const given_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
+
 /** `a,b` as a list of known values: commas mean “or”. */
 export function anyOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   const known = z.enum(values)
@@ -55,7 +76,7 @@ export const any_text = z
   .meta({ description: 'one or several, comma-separated' })
 
 export const any_state = anyOf(order_states)
-export const any_attention = anyOf(['any', ...Object.keys(attentions)])
+export const any_attention = anyOf(['any', ...attention_codes])
 
 export const paging = {
   limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: 'entries per page' }),
@@ -81,3 +102,11 @@ export function pageView<T, V>(page: { data: T[]; next_cursor: string | null }, 
 
 export const nullable_text = z.string().nullable()
 export const nullable_time = time.nullable()
+
+export const actor = z.object({
+  kind: z.enum(['weft', 'merchant', 'operator', 'payer', 'wechat', 'temporal_ui']),
+  id: nullable_text,
+})
+
+/** Why a person should look, and since when. */
+export const attention = z.object({ code: z.enum(attention_codes as [string, ...string[]]), since_time: time })

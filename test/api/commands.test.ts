@@ -72,6 +72,21 @@ describe('while no worker is there', () => {
     await run.terminate()
   })
 
+  it('what is said and asked of a refund goes to a run of its own', async () => {
+    const refund = { ...newKey(), out_refund_no: `R${randomBytes(8).toString('hex')}` }
+    await commands.startRefund(refund)
+    await commands.checkRefund(refund, 'check:1')
+    expect(await commands.refundChanged(refund, { evidence_id: 'evidence' })).toBe(true)
+    const run = temporal.client.workflow.getHandle(`refund/${refund.mchid}/${refund.out_refund_no}`)
+    expect((await run.describe()).type).toBe('refundPayment')
+    const { events } = await run.fetchHistory()
+    const names = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    )
+    expect(names).toEqual(['checkRequested', 'refundChanged'])
+    await run.terminate()
+  })
+
   it('the age of the oldest waiting order grows', async () => {
     const key = newKey()
     await commands.startOrder(key)
@@ -117,11 +132,14 @@ describe('a command that Temporal does not take', () => {
     const commands = commandsAt('127.0.0.1:1', undefined, listening(lines))
     await commands.close(order, command)
     await commands.paymentFound(order, { evidence_id: 'e' })
+    const payout = { ...command, proof: '小王的转账单' }
+    await commands.payOut({ ...order, out_refund_no: 'R1' }, payout)
     const named = { mchid: order.mchid, out_trade_no: order.out_trade_no }
     const error = expect.anything() as unknown
     expect(lines).toEqual([
       { ...named, command: 'close', error },
       { ...named, error },
+      { mchid: order.mchid, out_refund_no: 'R1', command: 'payOut', error },
     ])
   })
 

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { accounts, entry_kinds } from '../../domain/journal.ts'
+import type { JournalEntry } from '../../domain/journal.ts'
+import { publicId } from '../../store/ids.ts'
+import { endpoint } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { any_text, anyOf, given_time, listOf, nullable_text, pageView, paging, time } from './shapes.ts'
+
+const posting = z.object({
+  account: z.enum(accounts),
+  key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
+  amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),
+})
+
+const entry_shape = z
+  .object({
+    object: z.literal('journal_entry'),
+    id: z.string(),
+    kind: z.enum(entry_kinds),
+    occurred_time: time.meta({ description: 'WeChat Pay’s moment' }),
+    booked_time: time.meta({ description: 'ours' }),
+    out_trade_no: nullable_text,
+    out_refund_no: nullable_text,
+    postings: z.array(posting).meta({ description: 'their amounts sum to 0' }),
+    evidence_id: z.string(),
+    reverses: nullable_text,
+  })
+  .meta({ id: 'JournalEntry' })
+
+function entryView(entry: JournalEntry): z.output<typeof entry_shape> {
+  return {
+    object: 'journal_entry',
+    id: entry._id,
+    kind: entry.kind,
+    occurred_time: entry.occurred_time,
+    booked_time: entry.booked_time,
+    out_trade_no: entry.out_trade_no,
+    out_refund_no: entry.out_refund_no,
+    postings: entry.postings,
+    evidence_id: publicId('evd', entry.evidence_id),
+    reverses: entry.reverses,
+  }
+}
+
+const listJournal = endpoint({
+  name: 'listJournal',
+  method: 'GET',
+  path: '/v1/journal',
+  scope: 'money:read',
+  summary: 'The book’s entries, newest first',
+  description: 'What each account means, and what each event books: docs/money.md.',
+  query: z.strictObject({
+    ...paging,
+    out_trade_no: any_text.optional(),
+    out_refund_no: any_text.optional(),
+    kind: anyOf(entry_kinds).optional(),
+    booked_time_from: given_time.optional(),
+    booked_time_to: given_time.optional(),
+  }),
+  answers: { 200: { description: 'a page of entries', schema: listOf('JournalEntry', entry_shape) } },
+  problems: [],
+  async handle({ context, caller, query }) {
+    const { limit, cursor, ...filter } = query
+    const page = await context.store.journal.list(caller.mchid, filter, { limit, cursor })
+    return { status: 200, body: pageView(page, entryView) }
+  },
+})
+
+const balances_shape = z
+  .object({
+    object: z.literal('balances'),
+    time: time.meta({ description: 'all that was booked up to this moment' }),
+    currency: z.string(),
+    accounts: z.array(z.object({ account: z.enum(accounts), amount: z.int() })).meta({
+      description: 'every account of the book; fen, debit positive',
+    }),
+    sum: z.int().meta({ description: 'always 0: anything else is a fault' }),
+  })
+  .meta({ id: 'Balances' })
+
+const getBalances = endpoint({
+  name: 'getBalances',
+  method: 'GET',
+  path: '/v1/balances',
+  scope: 'money:read',
+  summary: 'What stands on every account',
+  query: z.strictObject({
+    time: given_time.optional().meta({ description: 'as the book stood then; now when absent' }),
+  }),
+  answers: { 200: { description: 'the balances', schema: balances_shape } },
+  problems: [],
+  async handle({ context, caller, query }) {
+    const booked = await context.store.journal.balances(caller.mchid, query.time)
+    const amounts = new Map(booked.map(({ account, amount }) => [account, amount]))
+    const body: z.output<typeof balances_shape> = {
+      object: 'balances',
+      time: beijingTime(query.time ? milliseconds(query.time) : context.now()),
+      currency: 'CNY',
+      accounts: accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
+      sum: booked.reduce((sum, { amount }) => sum + amount, 0),
+    }
+    return { status: 200, body }
+  },
+})
+
+export const journal_endpoints: readonly Endpoint[] = [listJournal, getBalances]

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+
+/** A request as sent: what a repeat of it is compared with. */
+export interface Sent {
+  body: string
+  sha256: string
+}
+
+export function sentRequest(sent: unknown): Sent {
+  const body = sentBody(sent)
+  return { body, sha256: createHash('sha256').update(body, 'utf8').digest('hex') }
+}
+
+/** The request in one spelling: fields as sent, names sorted, nulls left out; never our defaults. */
+export function sentBody(sent: unknown): string {
+  return JSON.stringify(canonical(sent))
+}
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).filter(([, inner]) => inner !== null)
+  return Object.fromEntries(
+    entries.sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, inner]) => [name, canonical(inner)]),
+  )
+}
+
+/** Where two sent bodies differ, as JSON Pointers; empty when they are the same request. */
+export function differences(existing: string, again: string): string[] {
+  if (existing === again) return []
+  const [left, right] = [leaves(JSON.parse(existing)), leaves(JSON.parse(again))]
+  return [...new Set([...left.keys(), ...right.keys()])].filter((field) => left.get(field) !== right.get(field))
+}
+
+function leaves(value: unknown, path = ''): Map<string, string> {
+  if (typeof value !== 'object' || value === null) return new Map([[path, JSON.stringify(value)]])
+  const inner = Object.entries(value).map(([name, item]) => leaves(item, `${path}/${name}`))
+  return new Map(inner.flatMap((map) => [...map]))
+}

@@ -1,0 +1,121 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import type { RefundFact } from '../../domain/fact.ts'
+import type { Store } from '../../store/store.ts'
+import type { Account } from '../../wechat/accounts.ts'
+import type { Notification } from '../../wechat/notification.ts'
+import { at, mchid } from '../store/samples.ts'
+import { newNumber, openDesk } from './desk.ts'
+
+/** While set, no notification can be archived. */
+const database = { is_away: false }
+const desk = await openDesk({ store: withDatabaseAway })
+afterAll(() => desk.close())
+afterEach(() => {
+  desk.on = {}
+  desk.given.length = 0
+  database.is_away = false
+})
+
+function withDatabaseAway(store: Store): Store {
+  const archive: Store['evidence']['archive'] = (record) =>
+    database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
+  const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
+  const settle: Store['evidence']['settle'] = (...given) => store.evidence.settle(...given)
+  return { ...store, evidence: Object.assign(evidence, { settle }) }
+}
+
+/** A merchant's account to which every body is a verified notification: what it says stands in the body. */
+function reading(fact: RefundFact): void {
+  const read: Notification = {
+    verdict: 'verified',
+    subject: 'refund',
+    notification_id: `n-${fact.out_refund_no}`,
+    event_type: 'REFUND.SUCCESS',
+    create_time: at(0),
+    serial_no: 'PUB_KEY_ID_1',
+    mchid,
+    plaintext: '{}',
+    fact,
+    refund: { ...fact, success_time: at(0), user_received_account: '零钱', amount: { total: 990, refund: 90 } },
+  }
+  const account = { mchid, read: () => read } as unknown as Account
+  desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+}
+
+function told(): RefundFact {
+  const fact = {
+    mchid,
+    out_trade_no: newNumber(),
+    transaction_id: newNumber('4200'),
+    out_refund_no: newNumber('R'),
+    refund_id: newNumber('5030'),
+    refund_status: 'SUCCESS' as const,
+    success_time: at(0),
+    user_received_account: null,
+    amount: { total: 990, refund: 90, payer_total: null, payer_refund: null },
+  }
+  reading(fact)
+  return fact
+}
+
+const headers = { 'wechatpay-serial': 'PUB_KEY_ID_1', 'x-other': 'not kept' }
+const evidenceOf = async ({ out_trade_no }: RefundFact) => await desk.store.evidence.ofOrder(mchid, out_trade_no)
+
+describe('a notification of a refund', () => {
+  it('is archived, handed to the refund’s run, known here or not, and raises no attention', async () => {
+    const fact = told()
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await evidenceOf(fact)
+    expect(evidence).toMatchObject({ subject: 'refund', out_refund_no: fact.out_refund_no, unapplied: true })
+    const { out_refund_no, out_trade_no } = fact
+    expect(desk.given).toEqual([
+      {
+        command: 'refundChanged',
+        arguments: [{ mchid, out_refund_no, out_trade_no }, { evidence_id: evidence?._id }],
+      },
+    ])
+    expect((await desk.store.merchants.find(mchid))?.attentions).toBeUndefined()
+  })
+
+  it('that had its effect is a duplicate, and wakes nobody', async () => {
+    const fact = told()
+    await desk.notify('{}', headers)
+    const [evidence] = await evidenceOf(fact)
+    const applied = { outcome: 'applied', applied_to: `${mchid}/${fact.out_refund_no}`, time: at(1) } as const
+    await desk.store.evidence.settle(evidence?._id ?? '', applied)
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(desk.given).toHaveLength(1)
+    expect(await evidenceOf(fact)).toHaveLength(1)
+  })
+
+  it('that comes again before it had its effect is handed over again', async () => {
+    told()
+    await desk.notify('{}', headers)
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(desk.given).toHaveLength(2)
+  })
+
+  it('is acknowledged while Temporal is away, since it lies in the archive', async () => {
+    const fact = told()
+    desk.on = { refundChanged: () => Promise.resolve(false) }
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(await evidenceOf(fact)).toHaveLength(1)
+  })
+
+  it('travels in the signal while the database is away', async () => {
+    told()
+    database.is_away = true
+    expect(await desk.notify('{"as":"it came"}', headers)).toBe(204)
+    const envelope = { headers: { 'wechatpay-serial': 'PUB_KEY_ID_1' }, body: '{"as":"it came"}' }
+    expect(desk.given[0]?.arguments[1]).toEqual({ envelope })
+  })
+
+  it('is not acknowledged when it can be kept nowhere', async () => {
+    told()
+    database.is_away = true
+    expect(await desk.notify('x'.repeat(17_000), headers)).toBe(500)
+    expect(desk.given).toEqual([])
+    desk.on = { refundChanged: () => Promise.resolve(false) }
+    expect(await desk.notify('{}', headers)).toBe(500)
+  })
+})
