@@ -7,9 +7,7 @@ const named = { out_trade_no: z.string() }
 
 /** As much of the simulator's book as an audit compares with (docs/simulator.md). */
 const book = z.object({
-  orders: z.array(
-    z.object({ ...named, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) }),
-  ),
+  orders: z.array(z.object({ ...named, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) })),
   payments: z.array(
     z.object({
       ...named,

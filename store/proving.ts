@@ -110,7 +110,7 @@ class ProvingRun {
   }
 
   async *proveOrders(): AsyncGenerator<ProvenPart> {
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const orders = await this.#store.orders.inTurn(this.#mchid, after, this.#page_size)
       const numbers = orders.map(({ out_trade_no }) => out_trade_no)
       const dossiers = await dossiersOf(this.#store, this.#mchid, numbers, orders)
@@ -122,7 +122,7 @@ class ProvingRun {
 
   /** Payments and refunds whose number no order has, each number once: with the first that it has of the first kind. */
   async *proveOwnerless(kind: 'payments' | 'refunds'): AsyncGenerator<ProvenPart> {
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const records: { _id: string; out_trade_no: string }[] = await this.#store[kind].inTurn(
         this.#mchid,
         after,
@@ -139,7 +139,7 @@ class ProvingRun {
   /** Every entry of the book in the order of booking: what no dossier has shown so far, and the sum of it all. */
   async *proveBook(): AsyncGenerator<ProvenPart> {
     const until = beijingTime(this.#booked_before)
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       const page = await this.#store.journal.bookedBefore(this.#mchid, until, { limit: 500, cursor })
       for (const { postings } of page.data) this.#count(postings, -1)
       const loose = page.data.filter(({ out_trade_no }) => out_trade_no === null)
@@ -161,7 +161,9 @@ class ProvingRun {
       const part = numbers.slice(place, place + this.#page_size)
       findings.push(...(await this.prove(await dossiersOf(this.#store, this.#mchid, part))))
     }
-    const sums = [...this.#open].flatMap(([account, amount]) => (amount === 0 ? [] : [this.#sumFinding(account, amount)]))
+    const sums = [...this.#open].flatMap(([account, amount]) =>
+      amount === 0 ? [] : [this.#sumFinding(account, amount)],
+    )
     this.tally.adrift += sums.length
     return { looked_at: numbers.length, findings: [...findings, ...sums] }
   }

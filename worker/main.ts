@@ -9,6 +9,7 @@ import { createRefunds } from '../activities/refunds.ts'
 import { createRecords } from '../activities/records.ts'
 import { createRuns } from '../activities/runs.ts'
 import type { ActivityContext } from '../activities/context.ts'
+import { patience, scaledPatience } from '../domain/finding.ts'
 import { policy, scaledPolicy } from '../domain/policy.ts'
 import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
@@ -19,11 +20,14 @@ import type { Metrics } from '../runtime/metrics.ts'
 import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
 import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, startOptions, verifySearchAttributes } from '../runtime/temporal.ts'
+import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealing.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { auditor_every_ms, createAuditor } from './auditor.ts'
+import type { Auditor } from './auditor.ts'
 import { workflowBundle } from './bundle.ts'
 import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
@@ -32,6 +36,7 @@ import type { Sweeper, SweeperPatience } from './sweeper.ts'
 
 export interface RunningWorker {
   sweeper: Sweeper
+  auditor: Auditor
   /** Resolves when all tasks have ended or the force time is over. */
   close(): Promise<void>
 }
@@ -94,22 +99,19 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   })
 
   const health = await serveHealthOf(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
-  const sweeper = createSweeper({
-    store,
-    temporal,
-    queue_prefix: config.queue_prefix,
-    patience: scaledPatience(config.time_scale),
-    now,
-    log,
-    swept: (kind, count) => metrics.swept.inc({ kind }, count),
-  })
-  if (sweeps) sweeper.start()
+  const { sweeper, auditor } = watchersOf(parts, store, temporal, metrics)
+  if (sweeps) {
+    sweeper.start()
+    auditor.start()
+  }
   log.info('worker ready', { queues: workers.length })
 
   return {
     sweeper,
+    auditor,
     async close() {
       await sweeper.close()
+      await auditor.close()
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above
@@ -119,6 +121,33 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await store.close()
     },
   }
+}
+
+/** Those that look after what nobody carries, and after the book. */
+function watchersOf(
+  { config, log, now = Date.now }: WorkerParts,
+  store: Store,
+  temporal: TemporalClient,
+  metrics: Metrics,
+): { sweeper: Sweeper; auditor: Auditor } {
+  const sweeper = createSweeper({
+    store,
+    temporal,
+    queue_prefix: config.queue_prefix,
+    patience: scaledSweeping(config.time_scale),
+    now,
+    log,
+    swept: (kind, count) => metrics.swept.inc({ kind }, count),
+  })
+  const auditor = createAuditor({
+    store,
+    // However fast time runs, reading all records has its cost.
+    every_ms: Math.max(5_000, Math.round(auditor_every_ms / config.time_scale)),
+    patience: scaledPatience(patience, config.time_scale),
+    now,
+    log,
+  })
+  return { sweeper, auditor }
 }
 
 function accountsOf(
@@ -143,7 +172,7 @@ async function serveHealthOf({ host, metrics_port }: Config, metrics: Metrics, i
   return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
 }
 
-function scaledPatience(scale: number): SweeperPatience {
+function scaledSweeping(scale: number): SweeperPatience {
   const shrink = (ms: number) => Math.max(200, Math.round(ms / scale))
   return {
     every_ms: shrink(sweeper_patience.every_ms),

@@ -1,0 +1,191 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { finding_kinds, patience } from '../domain/finding.ts'
+import type { Finding } from '../domain/finding.ts'
+import { yuan } from '../domain/money.ts'
+import { ConfigError, readConfig } from '../runtime/config.ts'
+import type { Config } from '../runtime/config.ts'
+import { StoreUnavailable } from '../store/connection.ts'
+import { proveMerchant } from '../store/proving.ts'
+import type { Tally, TruthSource } from '../store/proving.ts'
+import { createSealer } from '../store/sealing.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { simulatorTruth, TruthUnavailable } from './truth.ts'
+
+/** How the process ends: for scripts and schedulers. */
+export const exit_codes = { clean: 0, adrift: 1, misuse: 2, unreachable: 3 } as const
+
+const usage = `npm run audit -- [mchid…] [--json] [--simulator url] [--settled]
+
+Compares orders, payments and refunds with each other and with the journal, and prints every fen that is adrift.
+  mchid…           these merchants only; all without
+  --json           one JSON object per line
+  --simulator url  compare test merchants with this simulator's book, too (or WEFT_SIMULATOR_URL)
+  --settled        what is merely under way counts as adrift
+Ends with 0 clean, 1 adrift, 2 misuse, 3 not completed: database or simulator unreachable.`
+
+/** A call that cannot be understood; `message` says what is wrong. */
+export class Misuse extends Error {
+  override readonly name = 'Misuse'
+}
+
+export interface AuditRequest {
+  mchids: string[]
+  is_json: boolean
+  is_settled: boolean
+  simulator_url: string | null
+}
+
+/** Reads the command line; throws Misuse. */
+export function readRequest(args: readonly string[], environment: Environment): AuditRequest {
+  const options = { json: { type: 'boolean' }, settled: { type: 'boolean' }, simulator: { type: 'string' } } as const
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const simulator_url = values.simulator ?? environment.WEFT_SIMULATOR_URL ?? null
+    if (simulator_url !== null && simulator_url !== '' && !URL.canParse(simulator_url)) {
+      throw new Misuse(`${simulator_url} is not an address; write one like http://127.0.0.1:7701`)
+    }
+    return {
+      mchids: positionals,
+      is_json: values.json ?? false,
+      is_settled: values.settled ?? false,
+      simulator_url: simulator_url === '' ? null : simulator_url,
+    }
+  } catch (error) {
+    throw error instanceof Misuse ? error : new Misuse((error as Error).message)
+  }
+}
+
+export type Environment = Record<string, string | undefined>
+
+export interface AuditParts {
+  store: Store
+  request: Pick<AuditRequest, 'mchids' | 'is_json' | 'is_settled'>
+  truth: TruthSource | null
+  /** Unix ms */
+  now?: () => number
+  print: (line: string) => void
+}
+
+/** Audits the merchants asked for, prints as it goes and answers whether nothing is adrift. Throws Misuse. */
+export async function audit({ store, request, truth, now = Date.now, print }: AuditParts): Promise<boolean> {
+  const merchants = await store.merchants.list()
+  const unknown = request.mchids.filter((mchid) => !merchants.some((merchant) => merchant.mchid === mchid))
+  if (unknown.length > 0) throw new Misuse(`no such merchant: ${unknown.join(', ')}`)
+  const wanted = merchants.filter(({ mchid }) => request.mchids.length === 0 || request.mchids.includes(mchid))
+  let is_clean = true
+  for (const { mchid, mode } of wanted) {
+    const proof = proveMerchant(store, mchid, {
+      now,
+      patience: request.is_settled ? null : patience,
+      // Real money is at the real WeChat, of which no simulator knows anything.
+      ...(mode === 'test' && truth !== null && { truth }),
+    })
+    for (;;) {
+      const step = await proof.next()
+      if (step.done === true) {
+        print(request.is_json ? JSON.stringify({ type: 'merchant', ...step.value }) : tallyLine(step.value))
+        is_clean &&= step.value.adrift === 0
+        break
+      }
+      for (const finding of step.value.findings) {
+        print(request.is_json ? JSON.stringify({ type: 'finding', ...finding }) : findingLine(finding))
+      }
+    }
+  }
+  return is_clean
+}
+
+/** `adrift  1900000001  entry_missing  TEA-1  4200…  ¥9.90  pay:… is not booked` */
+export function findingLine(finding: Finding): string {
+  const { kind, mchid, out_trade_no, transaction_id, out_refund_no, amount, detail, under_way } = finding
+  const numbers = [out_trade_no, transaction_id, out_refund_no].filter((number) => number !== undefined)
+  const money = amount === undefined ? [] : [readable(amount)]
+  return [under_way ? 'under way' : 'adrift   ', mchid, kind, ...numbers, ...money, detail].join('  ')
+}
+
+/** `1900000001  1,204 orders  1,190 payments  37 refunds  ¥88,412.30 in  ¥912.00 back  0 adrift` */
+export function tallyLine(tally: Tally): string {
+  const counts = [
+    `${grouped(String(tally.orders))} orders`,
+    `${grouped(String(tally.payments))} payments`,
+    `${grouped(String(tally.refunds))} refunds`,
+    `${readable(tally.paid_in)} in`,
+    `${readable(tally.given_back)} back`,
+    `${grouped(String(tally.adrift))} adrift`,
+    ...(tally.under_way > 0 ? [`${grouped(String(tally.under_way))} under way`] : []),
+  ]
+  return [tally.mchid, ...counts].join('  ')
+}
+
+/** Fen as people read them; an amount that is none is shown as it is, since that is what was found. */
+function readable(fen: number): string {
+  return Number.isSafeInteger(fen) ? `¥${grouped(yuan(fen))}` : `${fen} fen`
+}
+
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',')
+}
+
+/**
+ * The settings of the audit: its own environment, or, where that names no database, those of the demo that `npm start`
+ * runs here. Never half of each: a real book is not compared with a demo's WeChat.
+ */
+export function auditEnvironment(environment: Environment, folder: string): Environment {
+  const path = join(folder, '.weft', 'demo.env')
+  if (environment.MONGODB_URI || !existsSync(path)) return environment
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const named = lines.flatMap((line) => [/^(\w+)=(.*)$/.exec(line)]).filter((match) => match !== null)
+  return { ...environment, ...Object.fromEntries(named.map(([, name = '', value]) => [name, value])) }
+}
+
+/** Nothing sealed is opened here, so the master key may stay where it is: an empty one stands for it. */
+export function auditConfig(environment: Environment): Config {
+  const no_key = Buffer.alloc(32).toString('base64')
+  return readConfig({ ...environment, WEFT_MASTER_KEY: environment.WEFT_MASTER_KEY || no_key })
+}
+
+async function main(): Promise<number> {
+  const environment = auditEnvironment(process.env, process.cwd())
+  const request = readRequest(process.argv.slice(2), environment)
+  const config = auditConfig(environment)
+  const sealer = createSealer({ keys: config.master_keys })
+  const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+  const truth = request.simulator_url === null ? null : simulatorTruth(request.simulator_url)
+  try {
+    const is_clean = await audit({ store, request, truth, print: (line) => process.stdout.write(`${line}\n`) })
+    return is_clean ? exit_codes.clean : exit_codes.adrift
+  } finally {
+    await store.close()
+  }
+}
+
+/** What a failure means to whoever called: never that all is well, and never that money is adrift. */
+function exitCodeOf(error: unknown): number {
+  return error instanceof Misuse || error instanceof ConfigError ? exit_codes.misuse : exit_codes.unreachable
+}
+
+/** In words where we have some, else all that is known. */
+function wordsFor(error: unknown): string {
+  if (error instanceof Misuse) return `${error.message}\n\n${usage}`
+  const is_known = [ConfigError, StoreUnavailable, TruthUnavailable].some((known) => error instanceof known)
+  return error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--help')) {
+    const kinds = Object.entries(finding_kinds).map(([kind, sentence]) => `  ${kind.padEnd(24)}${sentence}`)
+    process.stdout.write(`${usage}\n\nWhat can be adrift:\n${kinds.join('\n')}\n`)
+  } else {
+    main().then(
+      (code) => (process.exitCode = code),
+      (error: unknown) => {
+        process.stderr.write(`${wordsFor(error)}\n`)
+        process.exitCode = exitCodeOf(error)
+      },
+    )
+  }
+}

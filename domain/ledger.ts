@@ -1,0 +1,381 @@
+import type { Time } from './calendar.ts'
+import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
+import type { Dossier, Finding, Moment, Subject } from './finding.ts'
+import {
+  acceptanceEntry,
+  incomeOf,
+  isSamePostings,
+  paymentEntry,
+  payoutEntry,
+  refundAcceptedEntry,
+  refundClosedEntry,
+  refundReturnedEntry,
+  refundSucceededEntry,
+  settledOutsideEntry,
+} from './journal.ts'
+import type { Account, BookedStep, Income, JournalEntry, Posting } from './journal.ts'
+import { journalId } from './ids.ts'
+import { isResting } from './order.ts'
+import type { PaymentRecord } from './payment.ts'
+import type { RefundEvent, RefundRecord } from './refund.ts'
+
+/** An entry that the records call for, made by the very functions that book it. */
+export interface ExpectedEntry {
+  entry: JournalEntry
+  /** Weft may be just about to book it */
+  under_way: boolean
+}
+
+/** What a dossier's entries come to, for the sum over a whole merchant. */
+export interface Reckoning {
+  findings: Finding[]
+  /** the postings that the records call for, less those that are still to be booked */
+  called_for: { booked_time: Time | null; postings: Posting[] }[]
+}
+
+/** The book under one number: every entry by itself, each entry against the records, and what accounts come to. */
+export function bookFindings(dossier: Dossier, moment: Moment): Finding[] {
+  return reckon(dossier, moment).findings
+}
+
+export function reckon(dossier: Dossier, moment: Moment): Reckoning {
+  const { standing, findings } = standingEntries(dossier)
+  const { expected, unusable } = expectedEntries(dossier, standing, moment)
+  const known = new Set(expected.map(({ entry }) => entry._id))
+  const compared = expected.flatMap((one) => comparison(dossier, one, standing.get(one.entry._id)))
+  const unexplained = [...standing].flatMap(([_id, entries]) =>
+    known.has(_id) ? [] : entries.map((entry) => unexplainedEntry(dossier, entry, moment)),
+  )
+  const about_entries = [...findings, ...unusable, ...compared, ...unexplained]
+  const is_writing = about_entries.some(({ under_way }) => under_way)
+  const about_accounts = accountFindings(dossier, is_writing)
+  const pending = unexplained.filter(({ under_way }) => under_way).map(({ _id }) => _id)
+  return {
+    findings: [...about_entries.map(withoutId), ...about_accounts],
+    called_for: [
+      ...expected
+        .filter(({ entry, under_way }) => standing.has(entry._id) || !under_way)
+        .map(({ entry }) => ({
+          booked_time: standing.get(entry._id)?.[0]?.booked_time ?? null,
+          postings: entry.postings,
+        })),
+      ...dossier.entries.filter(({ _id }) => pending.includes(_id)),
+    ],
+  }
+}
+
+type EntryFinding = Finding & { _id?: string }
+
+function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
+  return finding
+}
+
+// Each entry by itself.
+
+/** The id of the cause: a correction books it anew under `<id>#<n>`. */
+function causeOf(_id: string): string {
+  return _id.replace(/#\d+$/, '')
+}
+
+/** Entries that no reversal takes back, by cause. What is wrong with them already is found here. */
+function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry[]>; findings: Finding[] } {
+  const findings = dossier.entries.flatMap((entry) => soundnessFindings(dossier, entry))
+  const reversals = dossier.entries.filter(({ reverses }) => reverses !== null)
+  const reversed = new Set<string>()
+  for (const reversal of reversals) {
+    const original = dossier.entries.find(({ _id }) => _id === reversal.reverses)
+    const exact = original?.postings.map((posting) => ({ ...posting, amount: -posting.amount }))
+    if (exact !== undefined && isSamePostings(exact, reversal.postings)) reversed.add(original?._id ?? '')
+    else
+      findings.push(
+        findingIn(dossier, 'entry_differs', {
+          ...entryFacts(reversal),
+          detail: `does not take back ${reversal.reverses}`,
+        }),
+      )
+  }
+  const standing = new Map<string, JournalEntry[]>()
+  for (const entry of dossier.entries) {
+    if (entry.reverses !== null || reversed.has(entry._id)) continue
+    const cause = causeOf(entry._id)
+    standing.set(cause, [...(standing.get(cause) ?? []), entry])
+  }
+  const doubled = [...standing.values()].flatMap((entries) => entries.slice(1))
+  for (const entry of doubled) {
+    const detail = `${entry._id} stands beside another entry of the same cause`
+    findings.push(findingIn(dossier, 'entry_doubled', { ...entryFacts(entry), detail }))
+  }
+  return { standing, findings }
+}
+
+function soundnessFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
+  const { _id, mchid, postings } = entry
+  const sum = postings.reduce((total, { amount }) => total + amount, 0)
+  const is_whole = postings.every(({ amount }) => Number.isSafeInteger(amount) && amount !== 0)
+  const named = _id.replace(/^rev:/, '').split(':')[1]
+  const is_balanced = sum === 0 && is_whole && postings.length >= 2
+  const detail = is_whole
+    ? `${_id} sums to ${sum} fen over ${postings.length} postings`
+    : `${_id} holds what is no amount`
+  return [
+    ...(is_balanced
+      ? []
+      : [findingIn(dossier, 'entry_unbalanced', { ...entryFacts(entry), amount: Math.abs(sum), detail })]),
+    ...(named === mchid && mchid === dossier.mchid
+      ? []
+      : [findingIn(dossier, 'entry_foreign', { ...entryFacts(entry), detail: `${_id} lies in the book of ${mchid}` })]),
+  ]
+}
+
+/** The numbers of an entry, and its fen. */
+function entryFacts({ _id, kind, out_refund_no, postings }: JournalEntry): Subject & { amount: number } {
+  const transaction_id = kind === 'payment' || kind === 'acceptance' ? causeOf(_id).split(':')[2] : undefined
+  const amount = postings.reduce((total, posting) => total + Math.max(0, posting.amount), 0)
+  return { ...(transaction_id && { transaction_id }), ...(out_refund_no && { out_refund_no }), amount }
+}
+
+// Entries against records.
+
+function comparison(
+  dossier: Dossier,
+  { entry, under_way }: ExpectedEntry,
+  booked: readonly JournalEntry[] | undefined,
+): EntryFinding[] {
+  const [first] = booked ?? []
+  if (first === undefined) {
+    return [
+      findingIn(dossier, 'entry_missing', { ...entryFacts(entry), detail: `${entry._id} is not booked`, under_way }),
+    ]
+  }
+  const is_same =
+    isSamePostings(first.postings, entry.postings) &&
+    first.kind === entry.kind &&
+    first.out_trade_no === entry.out_trade_no &&
+    first.out_refund_no === entry.out_refund_no
+  if (is_same) return []
+  const amount = differenceOf(first.postings, entry.postings)
+  const detail = `${first._id} is ${written(first.postings)}, called for is ${written(entry.postings)}`
+  return [findingIn(dossier, 'entry_differs', { ...entryFacts(entry), amount, detail })]
+}
+
+function written(postings: readonly Posting[]): string {
+  return postings.map(({ account, key, amount }) => `${account}/${key} ${amount}`).join(', ')
+}
+
+/** Fen on one account that belong on another. */
+function differenceOf(left: readonly Posting[], right: readonly Posting[]): number {
+  const sums = balancesOf([...left, ...right.map((posting) => ({ ...posting, amount: -posting.amount }))])
+  const amounts = [...sums.values()]
+  const debit = amounts.reduce((total, amount) => total + Math.max(0, amount), 0)
+  const credit = amounts.reduce((total, amount) => total + Math.max(0, -amount), 0)
+  return Math.max(debit, credit)
+}
+
+function unexplainedEntry(dossier: Dossier, entry: JournalEntry, moment: Moment): EntryFinding & { _id: string } {
+  const about = { ...entryFacts(entry), detail: `${entry._id}: ${written(entry.postings)}` }
+  const under_way = isFresh(entry.booked_time, moment)
+  return { ...findingIn(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
+}
+
+/** All that the records call for. Amounts that cannot be booked at all are findings themselves. */
+function expectedEntries(
+  dossier: Dossier,
+  standing: Map<string, JournalEntry[]>,
+  moment: Moment,
+): { expected: ExpectedEntry[]; unusable: Finding[] } {
+  const expected: ExpectedEntry[] = []
+  const unusable: Finding[] = []
+  const booked = (_id: string) => standing.get(_id)?.[0]
+  const expect = (about: Subject & { amount: number }, make: () => ExpectedEntry[]) => {
+    try {
+      expected.push(...make())
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      unusable.push(findingIn(dossier, 'amount_unusable', { ...about, detail: error.message }))
+    }
+  }
+  for (const payment of dossier.payments) {
+    const { transaction_id, amount } = payment
+    expect({ transaction_id, amount: amount.total }, () => ofPayment(dossier, payment, booked, moment))
+  }
+  for (const refund of dossier.refunds) {
+    const { transaction_id, out_refund_no, amount } = refund
+    const payment = dossier.payments.find((one) => one.transaction_id === transaction_id)
+    const about = { transaction_id, out_refund_no, amount: amount.refund }
+    expect(about, () => ofRefund(refund, payment ?? null, booked, moment))
+  }
+  return { expected, unusable }
+}
+
+type Booked = (_id: string) => JournalEntry | undefined
+
+function ofPayment(dossier: Dossier, payment: PaymentRecord, booked: Booked, moment: Moment): ExpectedEntry[] {
+  const { order } = dossier
+  const newest = dossier.evidence.reduce<Time | null>(
+    (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
+    null,
+  )
+  // The entry is written between the payment and the order: an order that knows the payment has it booked.
+  const is_open = order !== null && !isResting(order.state) && order.payment === null
+  const under_way = isFresh(newest, moment) || (is_open && isPlanned(order.next_action, moment))
+  const entry = paymentEntry(payment, payment.success_time)
+  return [{ entry, under_way }, ...acceptanceOf(dossier, payment, booked, moment)]
+}
+
+/** When a person accepted what nobody had asked for; null: nobody has. */
+function acceptanceTime({ order }: Dossier, payment: PaymentRecord): Time | null {
+  const { transaction_id, role } = payment
+  if (role === 'order' || order === null) return null
+  const is_own = order.payment?.transaction_id === transaction_id
+  const accepted = order.timeline.find(
+    (entry) =>
+      (is_own && entry.event === 'accepted') ||
+      (entry.event === 'second_accepted' && entry.transaction_id === transaction_id),
+  )
+  return accepted?.time ?? null
+}
+
+/** What is left in suspense is accepted; whether that was the right amount shows when suspense is zero after it. */
+function acceptanceOf(dossier: Dossier, payment: PaymentRecord, booked: Booked, moment: Moment): ExpectedEntry[] {
+  const time = acceptanceTime(dossier, payment)
+  if (time === null) return []
+  const _id = journalId.acceptance(payment.mchid, payment.transaction_id)
+  const found = booked(_id)?.postings.find(({ account }) => account === 'suspense')?.amount
+  const amount = found ?? -suspenseOf(dossier, payment)
+  if (amount <= 0) return []
+  const entry = acceptanceEntry(payment, amount, { occurred_time: time, booked_time: time })
+  return [{ entry, under_way: isFresh(time, moment) }]
+}
+
+/** Which entry each event of a refund calls for; a payout's depends on where the money lies. */
+const entry_makers = {
+  accepted: refundAcceptedEntry,
+  succeeded: refundSucceededEntry,
+  closed: refundClosedEntry,
+  returned_to_merchant: refundReturnedEntry,
+} as const satisfies Partial<Record<RefundEvent, typeof refundAcceptedEntry>>
+
+function ofRefund(
+  refund: RefundRecord,
+  payment: PaymentRecord | null,
+  booked: Booked,
+  moment: Moment,
+): ExpectedEntry[] {
+  const { facts, state, amount } = refund
+  const timeOf = (event: RefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
+  const income = refund.income ?? (payment === null ? 'sales' : incomeOf(payment))
+  const stepOf = (event: RefundEvent): BookedStep => {
+    const time = timeOf(event) ?? latestTime(refund)
+    return {
+      occurred_time: time,
+      booked_time: time,
+      income,
+      settlement_refund: facts?.settlement_refund ?? amount.refund,
+      refund_id: facts?.refund_id ?? '',
+      evidence_id: '',
+    }
+  }
+  const expected = (event: RefundEvent, entry: JournalEntry): ExpectedEntry => {
+    // A step that was interrupted is done again by whoever carries the refund, unless it now only waits for WeChat.
+    const is_writing = refund.next_action?.what === 'tell_order' && isPlanned(refund.next_action, moment)
+    return { entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing }
+  }
+  const made: ExpectedEntry[] = []
+  if (facts !== null) made.push(expected('accepted', entry_makers.accepted(refund, stepOf('accepted'))))
+  if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
+    made.push(expected(state, entry_makers[state](refund, stepOf(state))))
+  }
+  if (refund.payout !== null) made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out'), payment, booked)))
+  return made
+}
+
+/**
+ * A payout by hand. Of a refund that WeChat never paid out, the person says how much was paid: between what is left
+ * without the merchant's own coupons and all of it.
+ */
+function payoutOf(refund: RefundRecord, step: BookedStep, payment: PaymentRecord | null, booked: Booked): JournalEntry {
+  if (refund.state === 'returned_to_merchant') return payoutEntry(refund, step)
+  const postings = booked(journalId.payout(refund.mchid, refund.out_refund_no))?.postings ?? []
+  const paid = -(postings.find(({ account }) => account === 'merchant.bank')?.amount ?? -step.settlement_refund)
+  const coupons = payment === null ? 0 : payment.amount.total - payment.settled_total
+  const most = refund.amount.refund
+  const settlement_refund = paid >= Math.max(0, most - coupons) && paid <= most ? paid : step.settlement_refund
+  const from = postings.find(({ account }) => account === 'sales' || account === 'suspense')?.account
+  const income: Income = refund.income === null && from === 'suspense' ? 'suspense' : step.income
+  return settledOutsideEntry(refund, { ...step, income, settlement_refund })
+}
+
+// What accounts come to.
+
+function balancesOf(postings: readonly Posting[]): Map<string, number> {
+  const balances = new Map<string, number>()
+  for (const { account, key, amount } of postings) {
+    const name = `${account}/${key}`
+    balances.set(name, (balances.get(name) ?? 0) + amount)
+  }
+  return balances
+}
+
+function balance(dossier: Dossier, account: Account, key: string): number {
+  const postings = dossier.entries.flatMap((entry) => entry.postings)
+  return postings
+    .filter((posting) => posting.account === account && posting.key === key)
+    .reduce((sum, { amount }) => sum + amount, 0)
+}
+
+function suspenseOf(dossier: Dossier, { transaction_id }: PaymentRecord): number {
+  return balance(dossier, 'suspense', transaction_id)
+}
+
+/** Taken from the income and not given back to it: accepted and not closed, or settled outside WeChat. */
+function isTakenFromIncome({ facts, state, payout }: RefundRecord): boolean {
+  return payout !== null || (facts !== null && state !== 'closed')
+}
+
+/** The zero conditions of docs/money.md §1 that need no bill. `is_writing`: an entry of these is still to come. */
+function accountFindings(dossier: Dossier, is_writing: boolean): Finding[] {
+  return [
+    ...incomeFindings(dossier, is_writing),
+    ...dossier.payments.flatMap((payment) => suspenseFindings(dossier, payment, is_writing)),
+    ...dossier.refunds.flatMap((refund) => payableFindings(dossier, refund, is_writing)),
+  ]
+}
+
+function incomeFindings(dossier: Dossier, under_way: boolean): Finding[] {
+  const { out_trade_no, payments, refunds } = dossier
+  if (out_trade_no === null) return []
+  const paid = payments.reduce((sum, { amount }) => sum + amount.total, 0)
+  const back = refunds.filter(isTakenFromIncome).reduce((sum, { amount }) => sum + amount.refund, 0)
+  const suspended = payments.reduce((sum, payment) => sum + suspenseOf(dossier, payment), 0)
+  const income = 0 - balance(dossier, 'sales', out_trade_no) - suspended
+  const by = income - (paid - back)
+  if (by === 0) return []
+  const detail = `sales and suspense hold ${income} fen, ${paid} paid less ${back} given back are ${paid - back}`
+  return [findingIn(dossier, 'income_differs', { amount: Math.abs(by), detail, under_way })]
+}
+
+function suspenseFindings(dossier: Dossier, payment: PaymentRecord, under_way: boolean): Finding[] {
+  const { transaction_id, role } = payment
+  const is_decided = role === 'order' || acceptanceTime(dossier, payment) !== null
+  const back = dossier.refunds
+    .filter((refund) => refund.transaction_id === transaction_id && isTakenFromIncome(refund))
+    .reduce((sum, { amount }) => sum + amount.refund, 0)
+  const held = 0 - suspenseOf(dossier, payment)
+  const undecided = is_decided ? 0 : payment.amount.total - back
+  if (held === undecided) return []
+  const detail = `holds ${held} fen, ${undecided} of this ${role} payment are undecided`
+  return [
+    findingIn(dossier, 'suspense_open', { transaction_id, amount: Math.abs(held - undecided), detail, under_way }),
+  ]
+}
+
+function payableFindings(dossier: Dossier, refund: RefundRecord, under_way: boolean): Finding[] {
+  const { out_refund_no, transaction_id, state, facts, payout, amount } = refund
+  const is_owed = facts !== null && payout === null && state !== 'succeeded' && state !== 'closed'
+  const owed = is_owed ? (facts.settlement_refund ?? amount.refund) : 0
+  const held = 0 - balance(dossier, 'refund.payable', out_refund_no)
+  if (held === owed) return []
+  const detail = `the book owes ${held} fen, the refund is ${state} and owes ${owed}`
+  const about = { transaction_id, out_refund_no, amount: Math.abs(held - owed), detail }
+  return [findingIn(dossier, 'payable_open', { ...about, under_way })]
+}
