@@ -24,11 +24,13 @@ export interface Teller {
 export interface Chapter {
   options: StageOptions
   cuts_database?: boolean
+  /** what the simulator is told before the first path */
+  before?: (teller: Teller) => Promise<void>
   paths: Record<string, Path>
 }
 
 /** `name` is the path's own; a path of several runs adds to it. */
-type Path = (teller: Teller, name: string) => Promise<void>
+export type Path = (teller: Teller, name: string) => Promise<void>
 
 /** An order whose number is its path's name, so that a history says what it is. */
 async function ordered({ stage }: Teller, name: string, given: object = {}): Promise<OrderKey> {

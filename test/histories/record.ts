@@ -22,6 +22,7 @@ import { Wire } from '../stage/wire.ts'
 import { readable } from './payloads.ts'
 import { chapters } from './paths.ts'
 import type { Chapter, Teller } from './paths.ts'
+import { refund_chapters } from './refundpaths.ts'
 
 const directory = fileURLToPath(new URL('.', import.meta.url))
 
@@ -37,7 +38,7 @@ async function main(wanted: string[]): Promise<void> {
   const temporal = await startTemporal({ data_dir: null, search_attributes: attributes, ...(address && { address }) })
   const database = await startDatabase({ data_dir: join(data, 'database'), ...(uri && { uri }) })
   try {
-    for (const chapter of chapters) {
+    for (const chapter of [...chapters, ...refund_chapters]) {
       await tell(chapter, wanted, { temporal_address: temporal.address, mongodb_uri: database.uri })
     }
   } finally {
@@ -47,7 +48,7 @@ async function main(wanted: string[]): Promise<void> {
   }
 }
 
-async function tell({ options, cuts_database, paths }: Chapter, wanted: string[], servers: Servers): Promise<void> {
+async function tell({ options, cuts_database, before, paths }: Chapter, wanted: string[], servers: Servers): Promise<void> {
   const names = Object.keys(paths).filter((name) => wanted.length === 0 || wanted.includes(name))
   if (names.length === 0) return
   const wire = cuts_database ? await Wire.to(new URL(servers.mongodb_uri).host) : null
@@ -63,6 +64,7 @@ async function tell({ options, cuts_database, paths }: Chapter, wanted: string[]
     keep: (name, id) => keep(stage, name, id),
   }
   try {
+    await before?.(teller)
     await Promise.all(names.map(async (name) => paths[name]?.(teller, name)))
   } finally {
     await stage.close()

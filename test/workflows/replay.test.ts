@@ -7,6 +7,7 @@ import { DeterminismViolationError } from '@temporalio/workflow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../../worker/bundle.ts'
 import { chapters } from '../histories/paths.ts'
+import { refund_chapters } from '../histories/refundpaths.ts'
 import { readable } from '../histories/payloads.ts'
 
 Runtime.install({
@@ -43,7 +44,7 @@ describe('a history of before', () => {
   })
 
   it('is stored of every path that the code can go', () => {
-    const paths = chapters.flatMap((chapter) => Object.keys(chapter.paths))
+    const paths = [...chapters, ...refund_chapters].flatMap((chapter) => Object.keys(chapter.paths))
     expect(paths.filter((path) => !names.some((name) => name.startsWith(path)))).toEqual([])
   })
 
@@ -53,7 +54,7 @@ describe('a history of before', () => {
 
   it.each(names)('%s holds nothing personal, no secret, and no trace of the machine it was made on', (name) => {
     const text = readable(historyOf(name))
-    expect(text).toMatch(/\\"(out_trade_no|delivery_id)\\":/) // the payloads are open
+    expect(text).toMatch(/\\"(out_trade_no|out_refund_no|delivery_id)\\":/) // the payloads are open
     const forbidden = [
       /openid|\\?"payer\\?"/i,
       /PRIVATE KEY|CERTIFICATE/,
