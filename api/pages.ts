@@ -30,7 +30,7 @@ export interface Assets {
 }
 
 /** Scenes in which more may happen by itself. */
-const moving: readonly Scene[] = ['preparing', 'waiting', 'confirming', 'paid']
+const moving: readonly Scene[] = ['preparing', 'waiting', 'confirming', 'paid', 'late', 'refunding']
 const to_pay: readonly Scene[] = ['preparing', 'waiting']
 const to_check: readonly Scene[] = ['waiting', 'confirming']
 const faded: readonly Scene[] = ['confirming', 'expired', 'closed']

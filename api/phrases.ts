@@ -93,9 +93,9 @@ const chinese: Phrases = {
     },
     refunding: {
       title: '款项将原路退回',
-      line: '商家无法完成这笔订单。款项将原路退回：零钱一般 5 分钟内到账，银行卡 1–3 个工作日。',
+      line: '这笔订单不再继续，商家不会发货。款项将原路退回：零钱一般 5 分钟内到账，银行卡 1–3 个工作日。',
     },
-    refunded: { title: '已退款', line: '款项已原路退回您付款的账户。' },
+    refunded: { title: '已退款', line: '款项已退还给您，一般原路退回您付款的账户，可在微信账单中查看。' },
   },
   unknown: { title: '没有这笔订单', line: '链接不完整或已失效。请返回商家，重新打开付款页面。' },
   unavailable: { title: '暂时无法打开', line: '服务正在恢复，您的订单和付款不会丢失。请过几秒再刷新本页。' },
@@ -164,13 +164,16 @@ const english: Phrases = {
     },
     late: {
       title: 'Your money is on its way back',
-      line: 'The payment arrived after the order had ended. It goes back the way it came: WeChat balance within about 5 minutes, bank cards 1–3 working days.',
+      line: 'The payment arrived after the order had ended. It goes back the way it came: usually to a WeChat balance within 5 minutes, to a bank card in 1–3 working days.',
     },
     refunding: {
       title: 'Your money is on its way back',
-      line: 'The shop cannot complete this order. The money goes back the way it came: WeChat balance within about 5 minutes, bank cards 1–3 working days.',
+      line: 'This order does not go ahead, and nothing will be shipped. The money goes back the way it came: usually to a WeChat balance within 5 minutes, to a bank card in 1–3 working days.',
     },
-    refunded: { title: 'Refunded', line: 'The money has gone back to the account you paid from.' },
+    refunded: {
+      title: 'Refunded',
+      line: 'You have your money back, as a rule in the account you paid from. Your WeChat bill shows it.',
+    },
   },
   unknown: {
     title: 'No such order',

@@ -4,7 +4,9 @@ import type { AttentionCode } from '../../domain/attention.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../domain/delivery.ts'
+import { paymentId } from '../../domain/ids.ts'
 import type { MerchantRecord } from '../../domain/merchant.ts'
+import { undecidedSeconds } from '../../domain/order.ts'
 import type { OrderRecord } from '../../domain/order.ts'
 import type { RefundRecord } from '../../domain/refund.ts'
 import type { ApiContext } from '../context.ts'
@@ -60,11 +62,38 @@ const nothing_named = {
   next_action: null,
 } as const
 
-function ofOrder({ attention, amount, out_trade_no, payment, next_action }: OrderRecord): Stuck[] {
+/** The payment that the order's attention is about: a second one that nobody decided on, else its own. */
+function paymentBehind({ attention, payment, timeline }: OrderRecord): string | null {
+  const [second] = attention?.code === 'second_payment' ? undecidedSeconds({ timeline }) : []
+  return second ?? payment?.transaction_id ?? null
+}
+
+/** `paid`: fen by transaction, since what arrived may not be what was asked for. */
+function ofOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
+  const { attention, out_trade_no, next_action } = order
   if (attention === undefined) return []
-  const transaction_id = payment?.transaction_id ?? null
-  const named = { amount: amount.total, out_trade_no, transaction_id, next_action: next_action ?? null }
-  return [{ ...nothing_named, kind: 'order', ...attention, ...named }]
+  const transaction_id = paymentBehind(order)
+  const amount = paid.get(transaction_id ?? '') ?? order.amount.total
+  return [
+    {
+      ...nothing_named,
+      kind: 'order',
+      ...attention,
+      amount,
+      out_trade_no,
+      transaction_id,
+      next_action: next_action ?? null,
+    },
+  ]
+}
+
+async function paidBehind({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+  const ids = orders.flatMap((order) => {
+    const transaction_id = paymentBehind(order)
+    return transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)]
+  })
+  const payments = ids.length === 0 ? [] : await store.payments.findAll(ids)
+  return new Map(payments.map(({ transaction_id, amount }) => [transaction_id, amount.total]))
 }
 
 function ofRefund(refund: RefundRecord): Stuck[] {
@@ -86,7 +115,8 @@ function ofDelivery(delivery: DeliveryRecord): Stuck {
 }
 
 /** All that is stuck at a merchant, the longest first. */
-async function stuckAt({ store }: Pick<ApiContext, 'store'>, mchid: string) {
+async function stuckAt(context: Pick<ApiContext, 'store'>, mchid: string) {
+  const { store } = context
   const page = { limit: looked_at, order: 'asc' } as const
   const [merchant, orders, refunds, deliveries] = await Promise.all([
     store.merchants.find(mchid),
@@ -94,9 +124,10 @@ async function stuckAt({ store }: Pick<ApiContext, 'store'>, mchid: string) {
     store.refunds.list(mchid, { attention: 'any' }, page),
     store.deliveries.list(mchid, { state: 'undelivered' }, page),
   ])
+  const paid = await paidBehind(context, orders.data)
   const stuck = [
     ...(merchant === null ? [] : ofMerchant(merchant)),
-    ...orders.data.flatMap(ofOrder),
+    ...orders.data.flatMap((order) => ofOrder(order, paid)),
     ...refunds.data.flatMap(ofRefund),
     ...deliveries.data.map(ofDelivery),
   ]

@@ -76,9 +76,11 @@ async function create(call: CreateCall): Promise<Reply> {
   return await reserve(call, refund)
 }
 
-/** WeChat Pay never heard of it: the number is free for another try. */
-function isRefusedHere({ state, submission, facts }: RefundRecord): boolean {
-  return state === 'refused' && submission.attempts === 0 && facts === null
+/** Its payment had no room for it, and WeChat Pay never heard of it: the number is free for another try. */
+function isRefusedHere({ state, submission, facts, timeline }: RefundRecord): boolean {
+  // One that was reserved and given up before it was sent keeps its place on the payment, and so its number.
+  const was_reserved = timeline.some(({ event }) => event === 'reserved')
+  return state === 'refused' && submission.attempts === 0 && facts === null && !was_reserved
 }
 
 async function reserve(call: CreateCall, refund: RefundRecord): Promise<Reply> {

@@ -72,7 +72,8 @@ function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: s
     actor: { kind: 'merchant', id: caller.key.id },
     reason: body.reason,
     decision: body.decision,
-    transaction_id: subject,
+    // Said even where it is the order's own: by the time the word is taken, only a second payment may be waiting.
+    transaction_id: subject ?? order.payment?.transaction_id ?? null,
   }
 }
 

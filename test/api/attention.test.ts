@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { reasons } from '../../api/reasons.ts'
 import { attention_codes } from '../../domain/attention.ts'
 import type { RefundRecord } from '../../domain/refund.ts'
-import { at, deliverySample, mchid } from '../store/samples.ts'
-import { newNumber, openDesk, paidOrder } from './desk.ts'
+import { at, deliverySample, mchid, paymentSample } from '../store/samples.ts'
+import { newNumber, openDesk, orderBecomes, paidOrder } from './desk.ts'
 
 const desk = await openDesk()
 afterAll(() => desk.close())
@@ -30,6 +30,7 @@ describe('the list of what waits for a person', () => {
   it('holds things of every kind, the longest first, with what, how much and why', async () => {
     const { order } = await paidOrder(desk, {
       order: { state: 'review', attention: { code: 'payment_contradicted', since_time: at(20) } },
+      payment: { amount: { total: 1, currency: 'CNY', payer_total: 1 } },
     })
     const refund = await stuckRefund(at(10))
     await desk.store.merchants.noteAttention(mchid, 'orphan_payment', at(30))
@@ -50,13 +51,25 @@ describe('the list of what waits for a person', () => {
       expect.objectContaining({
         kind: 'order',
         code: 'payment_contradicted',
-        amount: 990,
+        amount: 1,
         out_trade_no: order.out_trade_no,
         transaction_id: order.payment?.transaction_id,
         why: reasons.en.payment_contradicted,
       }),
       expect.objectContaining({ kind: 'merchant', code: 'orphan_payment', amount: null, next_action: null }),
     ])
+  })
+
+  it('names of a second payment that payment, as a decision on it must', async () => {
+    const out_trade_no = newNumber()
+    const order_id = `${mchid}/${out_trade_no}`
+    const second = paymentSample(newNumber('4200'), { out_trade_no, order_id, role: 'second' })
+    await desk.store.payments.insert({ ...second, amount: { total: 70, currency: 'CNY', payer_total: 70 } })
+    const { order } = await paidOrder(desk)
+    const { transaction_id } = second
+    await orderBecomes(desk, order, { event: 'second_payment_found', transaction_id, time: at(90) })
+    const { body } = await list()
+    expect(body.data.at(-1)).toMatchObject({ code: 'second_payment', transaction_id, amount: 70 })
   })
 
   it('says when there is more than it shows', async () => {

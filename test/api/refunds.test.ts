@@ -258,6 +258,16 @@ describe('the same refund sent again', () => {
     expect((await post({ ...request, amount: { refund: 1 } })).body.code).toBe('refund_number_reused')
   })
 
+  it('that was reserved and given up keeps its number, sent or not', async () => {
+    desk.on = reserving
+    const { request } = await wish()
+    await post(request)
+    const key = { mchid, out_refund_no: request.out_refund_no }
+    await refundBecomes(desk, key, { event: 'refused', failure: { code: 'refund_limit_reached', message: '…' } })
+    expect((await post(request)).status).toBe(200)
+    expect((await post({ ...request, amount: { refund: 1 } })).body.code).toBe('refund_number_reused')
+  })
+
   it('as one made outside Weft is a conflict', async () => {
     desk.on = reserving
     const { request } = await wish()

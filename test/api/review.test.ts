@@ -21,8 +21,9 @@ const recording = {
   resolveReview: async (order: { mchid: string; out_trade_no: string }, given: Decision) => {
     const { decision, reason, actor, operation_id, transaction_id } = given
     const cause = { reason, actor, operation_id }
+    const { payment } = (await desk.store.orders.find(order)) ?? {}
     const { state, revision } =
-      transaction_id !== null
+      transaction_id !== payment?.transaction_id && transaction_id !== null
         ? await orderBecomes(desk, order, {
             event: decision === 'accept' ? 'second_accepted' : 'second_rejected',
             transaction_id,
@@ -52,9 +53,11 @@ describe('an order in review', () => {
     ['reject', 'refunding'],
   ])('is left by %s, and says who decided', async (decision, state) => {
     desk.on = recording
-    const { status, body } = await decide(await inReview(), { decision })
+    const order = await inReview()
+    const { status, body } = await decide(order, { decision })
     expect([status, body.state]).toEqual([200, state])
-    expect(sent()).toMatchObject([{ decision, transaction_id: null, reason: 'looked', actor: { id: desk.key.id } }])
+    const { transaction_id } = order.payment ?? {}
+    expect(sent()).toMatchObject([{ decision, transaction_id, reason: 'looked', actor: { id: desk.key.id } }])
   })
 
   it('is decided once: the same again is 200, another answer is 409 and shows the first', async () => {
@@ -82,7 +85,7 @@ describe('an order in review', () => {
     const order = await inReview()
     const { transaction_id } = order.payment ?? {}
     expect((await decide(order, { decision: 'accept', transaction_id })).status).toBe(200)
-    expect(sent()[0]?.transaction_id).toBeNull()
+    expect(sent()[0]?.transaction_id).toBe(transaction_id)
   })
 
   it('is not said to be decided when nobody recorded it', async () => {
