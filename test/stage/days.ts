@@ -4,6 +4,8 @@ import { createCourier } from '../../activities/courier.ts'
 import { createGateway } from '../../activities/gateway.ts'
 import { createMerchant } from '../../activities/merchant.ts'
 import { createRecords } from '../../activities/records.ts'
+import { createRefundGateway } from '../../activities/refundgateway.ts'
+import { createRefunds } from '../../activities/refunds.ts'
 import { createRuns } from '../../activities/runs.ts'
 import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
@@ -109,7 +111,8 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
   })
   const { sealer } = store
   const context: ActivityContext = { store, sealer, accounts, policy, now: clock.now, log: silentLogger }
-  const gateway = clock.watch(createGateway(context))
+  const gateway = { ...clock.watch(createGateway(context)), ...clock.watch(createRefundGateway(context)) }
+  const records = { ...clock.watch(createRecords(context)), ...clock.watch(createRefunds(context)) }
   const runs = createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix))
   const workers = await createWorkers({
     connection: env.nativeConnection,
@@ -117,7 +120,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
     queue_prefix: config.queue_prefix,
     bundle: await workflowBundle(),
     activities: {
-      orders: { ...clock.watch(createRecords(context)), ...clock.watch(runs) },
+      orders: { ...records, ...clock.watch(runs) },
       gateway,
       gateway_poll: gateway,
       merchant: clock.watch(createMerchant(context, courier)),
