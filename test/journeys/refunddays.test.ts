@@ -176,7 +176,7 @@ describe('over days, a refund', () => {
       const last = callsOf(stage, order, 'refund').at(-1)
       expect([last?.status, last?.body_sha256]).toEqual([200, sent[0]?.body_sha256])
       finish(taken, 'SUCCESS')
-      await days.pass(2 * minute)
+      await days.pass(10 * minute)
       await stage.refundReaches(out_refund_no, 'succeeded')
     },
     patience_ms,
