@@ -3,8 +3,11 @@
  * The page stands without it; it decides nothing and shows only what the server says.
  */
 
-/** How often the page asks by itself when it has no stream: seen, hidden, and once the order rests. */
-const asking_ms = { seen: 2_500, hidden: 10_000, resting: 30_000 }
+/**
+ * How often the page asks by itself when it has no stream: seen, hidden, while money is on its way back (that may take
+ * days, too long for a stream), and once the order rests.
+ */
+const asking_ms = { seen: 2_500, hidden: 10_000, refunding: 5_000, resting: 30_000 }
 /** After a stream was refused or broken for good, the next one is tried this much later. */
 const stream_again_ms = 30_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
@@ -168,7 +171,8 @@ function closeStream() {
 function planAsking() {
   clearTimeout(page.asking_timer)
   const is_resting = resting_states.includes(page.view.state)
-  const delay_ms = is_resting ? asking_ms.resting : document.hidden ? asking_ms.hidden : asking_ms.seen
+  const resting_ms = page.view.state === 'refunding' ? asking_ms.refunding : asking_ms.resting
+  const delay_ms = is_resting ? resting_ms : document.hidden ? asking_ms.hidden : asking_ms.seen
   page.asking_timer = setTimeout(async () => {
     const is_fed = page.stream?.readyState === EventSource.OPEN
     if (!is_fed && !(is_resting && document.hidden)) await ask('/order')

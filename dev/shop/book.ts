@@ -2,8 +2,20 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Wish } from './words.ts'
 
-/** How the shop answered `order.paid`; the same answer is given as often as it is asked. */
-export type Decision = 'fulfilled' | 'refused' | 'pending'
+/**
+ * How the shop answered `order.paid`; the same answer is given as often as it is asked. `stopped`: Weft took the question
+ * back before anything was shipped, and nothing will be.
+ */
+export type Decision = 'fulfilled' | 'refused' | 'pending' | 'stopped'
+
+/** Money on its way back to the payer, as far as the shop knows: its own wish, or what Weft tells. */
+export interface ShopRefund {
+  out_refund_no: string
+  /** fen */
+  amount: number
+  /** Weft's word for it, from the newest event heard; `new`: Weft has not taken it yet */
+  state: string
+}
 
 /** An order as the shop knows it: what it wanted, and what it has heard. */
 export interface ShopOrder {
@@ -22,6 +34,8 @@ export interface ShopOrder {
   decision: Decision | null
   /** parcels sent: never more than one */
   shipped: number
+  /** oldest first */
+  refunds: ShopRefund[]
   events: { id: string; type: string; time: string; sequence: number }[]
 }
 
@@ -57,7 +71,8 @@ export class Book {
 function read(path: string | null): ShopOrder[] {
   if (!path) return []
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ShopOrder[]
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as (Omit<ShopOrder, 'refunds'> & Partial<ShopOrder>)[]
+    return kept.map((order) => ({ ...order, refunds: order.refunds ?? [] })) // the first shop knew no refunds
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw error

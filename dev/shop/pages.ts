@@ -1,7 +1,8 @@
 import { html, trusted } from '../../api/markup.ts'
 import type { Markup } from '../../api/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
-import type { ShopOrder } from './book.ts'
+import type { ShopOrder, ShopRefund } from './book.ts'
+import { isMoving, refundableBy } from './refunds.ts'
 import { teas } from './teas.ts'
 import type { Tea } from './teas.ts'
 import { languages, wishes, words } from './words.ts'
@@ -26,10 +27,8 @@ export function orderPage(language: Language, order: ShopOrder): string {
     [said.amount, yuan(order.total)],
     [said.state, stateWords(order, language)],
     [said.shipped, said.times(order.shipped)],
+    ...order.refunds.map((refund): [string, string] => [said.refund, refundWords(refund, language)]),
   ]
-  const ship = html`<form method="post" action="/orders/${order.out_trade_no}/ship?lang=${language}">
-    <button>${said.ship_now}</button>
-  </form>`
   const body = html`<h2><code>${order.out_trade_no}</code></h2>
     <dl>
       ${rows.map(
@@ -38,7 +37,8 @@ export function orderPage(language: Language, order: ShopOrder): string {
             <dd>${value}</dd>`,
       )}
     </dl>
-    ${order.decision === 'pending' ? ship : null}
+    ${order.decision === 'pending' ? button(order, 'ship', said.ship_now, language) : null}
+    ${refundableBy(order) ? button(order, 'refund', said.give_back, language) : null}
     ${
       order.state === 'new' && order.checkout_url
         ? html`<p><a class="button" href="${order.checkout_url}">${said.pay}</a></p>`
@@ -47,17 +47,35 @@ export function orderPage(language: Language, order: ShopOrder): string {
     <h3>${said.events}</h3>
     ${order.events.length === 0 ? html`<p class="soft">${said.nothing_heard}</p>` : null}
     <ol class="events">
-      ${order.events.map(({ sequence, type, time }) => html`<li><b>${sequence}</b> ${type} <time>${time}</time></li>`)}
+      ${order.events.map(
+        ({ sequence, type, time }) =>
+          html`<li><b>${sequence}</b> <code>${type}</code> ${said.story[type] ?? null} <time>${time}</time></li>`,
+      )}
     </ol>
     <p><a href="/?lang=${language}">${said.to_shop}</a></p>`
-  const is_settled = order.shipped > 0 || ['closed', 'failed', 'refunded'].includes(order.state)
   return frame({
     language,
     path: `/orders/${order.out_trade_no}`,
     title: order.out_trade_no,
     body,
-    refresh_s: is_settled ? null : 2,
+    refresh_s: isSettled(order) ? null : 2,
   })
+}
+
+/** Nothing more is expected to happen by itself: the page stands still, for reading. */
+function isSettled(order: ShopOrder): boolean {
+  if (order.refunds.some(isMoving)) return false
+  return order.shipped > 0 || ['closed', 'failed', 'refunded'].includes(order.state)
+}
+
+function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: string, language: Language): Markup {
+  return html`<form method="post" action="/orders/${out_trade_no}/${what}?lang=${language}">
+    <button>${name}</button>
+  </form>`
+}
+
+function refundWords({ amount, state }: ShopRefund, language: Language): string {
+  return `${yuan(amount)} · ${words[language].refund_states[state] ?? state}`
 }
 
 /** The order was not placed; its number is kept, so that trying again cannot make a second one. */
@@ -122,12 +140,23 @@ function orderTable(orders: ShopOrder[], language: Language): Markup {
   </div>`
 }
 
-/** The shop's own words: after the payment what it decided, otherwise what it heard. */
+const decided = { fulfilled: 'shipped', refused: 'refused', pending: 'later', stopped: 'stopped' } as const
+
+/** The shop's own words: after the payment what it decided and gave back, otherwise what it heard. */
 function stateWords(order: ShopOrder, language: Language): string {
   const { states } = words[language]
-  const decided = { fulfilled: 'shipped', refused: 'refused', pending: 'later' } as const
-  const state = order.state === 'paid' && order.decision ? decided[order.decision] : order.state
+  const state = isSold(order) ? (moneyWord(order) ?? decided[order.decision]) : order.state
   return states[state] ?? state
+}
+
+/** An order that was shipped stays so for Weft, also when its money goes back. */
+function isSold(order: ShopOrder): order is ShopOrder & { decision: keyof typeof decided } {
+  return order.decision !== null && (order.state === 'paid' || order.state === 'fulfilled')
+}
+
+function moneyWord({ refunds }: ShopOrder): 'giving_back' | 'given_back' | null {
+  if (refunds.some(isMoving)) return 'giving_back'
+  return refunds.some(({ state }) => state === 'succeeded') ? 'given_back' : null
 }
 
 function cup(colour: string): Markup {

@@ -10,6 +10,7 @@ import rawBody from 'raw-body'
 import { Book } from './book.ts'
 import type { Decision, ShopOrder } from './book.ts'
 import { counterPage, failedPage, orderPage } from './pages.ts'
+import { refundableBy, wishedRefund, withoutRefund, withRefund } from './refunds.ts'
 import { isSigned } from './signature.ts'
 import { teas } from './teas.ts'
 import type { Tea } from './teas.ts'
@@ -22,7 +23,7 @@ export interface ShopOptions {
   port: number
   host?: string
   weft_url: string
-  /** needs orders:write, and settings:read and settings:write when it registers its endpoint itself */
+  /** needs orders:write and refunds:write, and settings:read and settings:write when it registers its endpoint itself */
   weft_key: string
   /** `whsec_…` of this shop's endpoint; absent: the shop registers its endpoint and keeps the secret */
   webhook_secret?: string
@@ -38,7 +39,11 @@ interface HeardEvent {
   type: string
   timestamp: string
   sequence: number | null
-  data: { order?: { out_trade_no: string; state: string; description: string; amount: { total: number } } }
+  data: {
+    order?: { out_trade_no: string; state: string; description: string; amount: { total: number } }
+    /** of events about a refund */
+    refund?: { out_refund_no: string; state: string; amount: { refund: number } }
+  }
 }
 
 const most_bytes = 64 * 1024
@@ -87,6 +92,7 @@ function routes(shop: Shop): Router {
   router.post('/buy', (ctx) => buy(shop, ctx))
   router.post('/orders/:number/pay', (ctx) => toCheckout(shop, ctx, orderOf(shop, ctx)))
   router.post('/orders/:number/ship', (ctx) => shipLater(shop, ctx))
+  router.post('/orders/:number/refund', (ctx) => giveBack(shop, ctx))
   router.post('/weft-events', (ctx) => hear(shop, ctx))
   return router
 }
@@ -141,6 +147,7 @@ function newOrder(tea: Tea, wish: Wish, language: Language): ShopOrder {
     sequence: 0,
     decision: null,
     shipped: 0,
+    refunds: [],
     events: [],
   }
 }
@@ -153,14 +160,26 @@ async function hear(shop: Shop, ctx: RouterContext): Promise<void> {
   const told = event.data.order
   if (!told) return void (ctx.status = 204)
   const order = heard(shop.book.find(told.out_trade_no) ?? adopted(event), event)
-  const decided = event.type === 'order.paid' ? decide(order) : order
+  const decided = event.type === 'order.paid' ? decide(order) : event.type === stop_type ? stop(order) : order
   shop.book.keep(decided)
-  if (event.type !== 'order.paid') return void (ctx.status = 204)
-  ctx.status = decided.decision === 'pending' ? 202 : 200
-  ctx.body = { fulfilment: decided.decision, ...(decided.decision === 'refused' ? { reason: refusal } : {}) }
+  ctx.status = 204
+  const answer = answerOf(decided, event)
+  if (answer === null) return
+  ctx.status = answer.fulfilment === 'pending' ? 202 : 200
+  ctx.body = answer
 }
 
-const refusal = `${words.en.refusal} / ${words['zh-CN'].refusal}`
+const stop_type = 'order.fulfilment_cancelled'
+const inBoth = (what: 'refusal' | 'stopped' | 'refund_reason') => `${words.en[what]} / ${words['zh-CN'][what]}`
+
+/** What the shop says to an event that asks or takes the question back; null: it has heard, and that is all. */
+function answerOf({ decision }: ShopOrder, { type }: HeardEvent): { fulfilment: string; reason?: string } | null {
+  if (type === stop_type) return decision === 'fulfilled' ? { fulfilment: 'fulfilled' } : null
+  if (type !== 'order.paid' || decision === null) return null
+  if (decision === 'refused') return { fulfilment: 'refused', reason: inBoth('refusal') }
+  if (decision === 'stopped') return { fulfilment: 'refused', reason: inBoth('stopped') }
+  return { fulfilment: decision }
+}
 
 /** The order after this event. The newest number tells its state; one that comes again is the same one. */
 function heard(order: ShopOrder, event: HeardEvent): ShopOrder {
@@ -168,7 +187,11 @@ function heard(order: ShopOrder, event: HeardEvent): ShopOrder {
   if (order.events.some(({ id }) => id === event.id)) return order
   const events = [...order.events, { id: event.id, type: event.type, time: event.timestamp, sequence }]
   if (sequence <= order.sequence) return { ...order, events }
-  return { ...order, events, sequence, state: event.data.order?.state ?? order.state }
+  const { order: told, refund } = event.data
+  const newest = { ...order, events, sequence, state: told?.state ?? order.state }
+  if (!refund) return newest
+  const { out_refund_no, state, amount } = refund
+  return withRefund(newest, { out_refund_no, state, amount: amount.refund })
 }
 
 /** The decision, once per order number: a second `order.paid` gets the first one's answer, and no second parcel. */
@@ -177,6 +200,11 @@ function decide(order: ShopOrder): ShopOrder {
   const decisions: Record<Wish, Decision> = { ship: 'fulfilled', refuse: 'refused', later: 'pending' }
   const decision = decisions[order.wish]
   return decision === 'fulfilled' ? shipped(order) : { ...order, decision }
+}
+
+/** Weft takes the question back. What has left the shop has left it; anything else never will. */
+function stop(order: ShopOrder): ShopOrder {
+  return order.decision === 'fulfilled' ? order : { ...order, decision: 'stopped' }
 }
 
 /** One more parcel leaves the shop. */
@@ -199,6 +227,7 @@ function adopted(event: HeardEvent): ShopOrder {
     sequence: 0,
     decision: null,
     shipped: 0,
+    refunds: [],
     events: [],
   }
 }
@@ -218,6 +247,37 @@ async function shipLater(shop: Shop, ctx: RouterContext): Promise<void> {
   }
   ctx.status = 303
   ctx.redirect(`/orders/${order.out_trade_no}?lang=${languageOf(ctx)}`)
+}
+
+/** All of the money goes back. The number is kept before Weft hears of it, as that of the order was. */
+async function giveBack(shop: Shop, ctx: RouterContext): Promise<void> {
+  const order = orderOf(shop, ctx)
+  const { out_trade_no } = order
+  if (refundableBy(order)) {
+    const refund = wishedRefund(order)
+    shop.book.keep(withRefund(order, refund))
+    const { out_refund_no, amount } = refund
+    const reason = inBoth('refund_reason') // not of one language: it belongs to the bytes that are sent again
+    const now = () => shop.book.find(out_trade_no) ?? order
+    try {
+      const { state } = await shop.weft.createRefund({
+        out_refund_no,
+        out_trade_no,
+        amount: { refund: amount },
+        reason,
+      })
+      const is_told = now().refunds.some((one) => one.out_refund_no === out_refund_no && one.state !== 'new')
+      if (!is_told) shop.book.keep(withRefund(now(), { ...refund, state })) // an event that came meanwhile knows more
+    } catch (error) {
+      // After silence Weft may have it: the page says that it is being asked for, and offers to ask once more.
+      if (error instanceof WeftRefused) {
+        shop.book.keep(withoutRefund(now(), refund))
+        return ctx.throw(409, error.message)
+      }
+    }
+  }
+  ctx.status = 303
+  ctx.redirect(`/orders/${out_trade_no}?lang=${languageOf(ctx)}`)
 }
 
 function orderOf(shop: Shop, ctx: RouterContext): ShopOrder {

@@ -44,6 +44,11 @@ export class Weft {
     return this.#send('POST', `/v1/orders/${encodeURIComponent(out_trade_no)}/fulfilment`, answer)
   }
 
+  /** Gives money back, or finds that it is on its way: the same number and body may be sent as often as need be. */
+  async createRefund(refund: object): Promise<{ state: string }> {
+    return this.#send('POST', '/v1/refunds', refund)
+  }
+
   /**
    * Makes `url` the fulfilment endpoint of this merchant and answers its secret. Weft shows a secret once, so it is
    * kept in `data_dir`; an endpoint whose secret is lost, or that an earlier run had elsewhere, is replaced.

@@ -10,7 +10,7 @@ const [stage, browser] = await Promise.all([Stage.open(), openBrowser()])
 const shop = await startShop({ port: 0, weft_url: stage.config.public_url, weft_key: stage.key })
 
 beforeAll(async () => {
-  const fulfilment = { ...default_settings.fulfilment, mode: 'event' as const, on_refused: 'hold' as const }
+  const fulfilment = { ...default_settings.fulfilment, mode: 'event' as const }
   await stage.store.merchants.updateSettings(stage.mchid, { ...default_settings, fulfilment })
 })
 
@@ -45,8 +45,14 @@ async function purchase(wish: 'ship' | 'refuse' | 'later'): Promise<Purchase> {
   return { checkout, phone, out_trade_no, complaints }
 }
 
-async function shippedPage(out_trade_no: string): Promise<string> {
-  return (await fetch(`${shop.url}/orders/${out_trade_no}?lang=en`)).text()
+/** The shop's page of the order, once it is as `isReached` wants it. */
+async function orderPage(out_trade_no: string, isReached: (html: string) => boolean = () => true): Promise<string> {
+  let html = ''
+  await until('the shop’s page tells it', async () => {
+    html = await (await fetch(`${shop.url}/orders/${out_trade_no}?lang=en`)).text()
+    return isReached(html)
+  })
+  return html
 }
 
 describe('a purchase at the tea shop', () => {
@@ -56,7 +62,7 @@ describe('a purchase at the tea shop', () => {
     await phone.locator('[data-story="pay"]').click()
     await checkout.getByText('商家已确认您的订单').waitFor()
     expect(await checkout.evaluate('window.is_same_page')).toBe(true)
-    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+    expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
     expect(complaints).toEqual([])
   })
 
@@ -69,20 +75,53 @@ describe('a purchase at the tea shop', () => {
     expect(order.payment?.found_by).toBe('query')
   })
 
-  it('that the shop cannot ship is not called confirmed', async () => {
-    const { checkout, phone, out_trade_no } = await purchase('refuse')
+  it('that the shop cannot ship ends with the payer’s money back, on every page without a reload', async () => {
+    const { checkout, phone, out_trade_no, complaints } = await purchase('refuse')
+    await checkout.evaluate('window.is_same_page = true')
     await phone.locator('[data-story="pay"]').click()
-    await checkout.getByRole('heading', { name: '商家正在处理' }).waitFor()
-    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>0 times<\/dd>/)
+    await checkout.getByRole('heading', { name: '已退款' }).waitFor()
+    expect(await checkout.evaluate('window.is_same_page')).toBe(true)
+    expect(complaints).toEqual([])
+    const told = await orderPage(out_trade_no, (html) => html.includes('order.refunded'))
+    expect(told).toMatch(/<dt>Shipped<\/dt>\s*<dd>0 times<\/dd>/)
+    expect(told).toMatch(/<dt>Refund<\/dt>\s*<dd>¥128.00 · back with the payer<\/dd>/)
+    const events = [...told.matchAll(/<code>((?:order|refund)\.\w+)<\/code>/g)].map(([, type]) => type)
+    expect(events).toEqual(['order.paid', 'order.refunding', 'refund.succeeded', 'order.refunded'])
+    await phone.reload()
+    expect(await phone.locator('[data-refund="SUCCESS"]').count()).toBe(1)
+  })
+
+  it('that was shipped is paid back when the shop wishes', async () => {
+    const { checkout, phone, out_trade_no } = await purchase('ship')
+    await phone.locator('[data-story="pay"]').click()
+    await checkout.getByText('商家已确认您的订单').waitFor()
+    await checkout.goto(`${shop.url}/orders/${out_trade_no}?lang=zh-CN`)
+    await checkout.getByRole('button', { name: '全额退款' }).click()
+    await checkout.getByText('付款人已收到退款').waitFor()
+    expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+    const order = await stage.record({ mchid: stage.mchid, out_trade_no })
+    expect(order.state).toBe('fulfilled')
+  })
+
+  it('that is paid back before the shop has answered is not shipped any more', async () => {
+    const { checkout, phone, out_trade_no } = await purchase('later')
+    await phone.locator('[data-story="pay"]').click()
+    await orderPage(out_trade_no, (html) => html.includes('Ship now'))
+    await fetch(`${shop.url}/orders/${out_trade_no}/refund`, { method: 'POST', redirect: 'manual' })
+    await checkout.getByRole('heading', { name: '已退款' }).waitFor()
+    const told = await orderPage(out_trade_no, (html) => html.includes('order.refunded'))
+    expect(told).toContain('order.fulfilment_cancelled')
+    expect(told).not.toContain('Ship now')
+    expect(told).toMatch(/<dt>Shipped<\/dt>\s*<dd>0 times<\/dd>/)
   })
 
   it('that the shop answers later is confirmed when it has', async () => {
     const { checkout, phone, out_trade_no } = await purchase('later')
     await phone.locator('[data-story="pay"]').click()
     await checkout.getByText('正在通知商家').waitFor()
-    await until('the shop heard', async () => (await shippedPage(out_trade_no)).includes('Ship now'))
+    await orderPage(out_trade_no, (html) => html.includes('Ship now'))
     await fetch(`${shop.url}/orders/${out_trade_no}/ship`, { method: 'POST', redirect: 'manual' })
     await checkout.getByText('商家已确认您的订单').waitFor()
-    expect(await shippedPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+    expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
   })
 })

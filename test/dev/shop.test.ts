@@ -56,6 +56,7 @@ class WeftDouble {
     if (call === 'POST /v1/orders') {
       return { status: 201, body: { checkout_url: 'http://weft.test/pay/token', state: 'awaiting_payment' } }
     }
+    if (call === 'POST /v1/refunds') return { status: 201, body: { state: 'processing' } }
     if (call === 'GET /v1/endpoints') return { status: 200, body: { data: this.endpoints } }
     if (call === 'POST /v1/endpoints') {
       const endpoint = { id: `ep_${this.endpoints.length}`, ...(JSON.parse(body) as { url: string; role: string }) }
@@ -101,11 +102,20 @@ async function bought(shop: { url: string }, weft: WeftDouble, wish?: string): P
   return body.out_trade_no
 }
 
-function event(out_trade_no: string, given: { type?: string; sequence?: number; state?: string; id?: string } = {}) {
-  const { type = 'order.paid', sequence = 1, state = type.split('.')[1] ?? '' } = given
+interface Told {
+  type?: string
+  sequence?: number
+  state?: string
+  id?: string
+  /** of an event about a refund */
+  refund?: { out_refund_no: string; state: string; amount: { refund: number } }
+}
+
+function event(out_trade_no: string, given: Told = {}) {
+  const { type = 'order.paid', sequence = 1, state = type.split('.')[1] ?? '', refund } = given
   const order = { object: 'order', out_trade_no, state, description: 'tea', amount: { total: 12_800 } }
   const id = given.id ?? `evt_${out_trade_no}_${sequence}`
-  return JSON.stringify({ type, timestamp: new Date().toISOString(), id, sequence, data: { order } })
+  return JSON.stringify({ type, timestamp: new Date().toISOString(), id, sequence, data: { refund, order } })
 }
 
 /** Sends an event as Weft does, signed by the Standard Webhooks library; `given` says what is wrong with it. */
@@ -128,6 +138,8 @@ async function tell(
   })
   return { status: answer.status, text: await answer.text() }
 }
+
+const refundOf = (out_refund_no: string, state: string) => ({ out_refund_no, state, amount: { refund: 12_800 } })
 
 const page = async (shop: { url: string }, path: string) => (await fetch(`${shop.url}${path}`)).text()
 const orderPage = (shop: { url: string }, number: string) => page(shop, `/orders/${number}?lang=en`)
@@ -256,6 +268,128 @@ describe('a paid order', () => {
     const shop = await openShop(await new WeftDouble().open())
     expect((await tell(shop, event('T-by-curl-1'))).text).toBe('{"fulfilment":"fulfilled"}')
     expect(says(await orderPage(shop, 'T-by-curl-1'), 'Shipped')).toBe('once')
+  })
+})
+
+describe('an order whose question Weft takes back', () => {
+  const stop = (number: string) => event(number, { type: 'order.fulfilment_cancelled', sequence: 2, state: 'paid' })
+
+  it('is heard and never shipped, even when it is asked for again', async () => {
+    const weft = await new WeftDouble().open()
+    const shop = await openShop(weft)
+    const number = await bought(shop, weft, 'later')
+    await tell(shop, event(number))
+    expect(await tell(shop, stop(number))).toEqual({ status: 204, text: '' })
+    const html = await orderPage(shop, number)
+    expect(says(html, 'State')).toBe('no longer shipped')
+    expect(html).not.toContain('Ship now')
+    expect((await tell(shop, event(number, { sequence: 3 }))).text).toContain('"fulfilment":"refused"')
+    await fetch(`${shop.url}/orders/${number}/ship`, { method: 'POST', redirect: 'manual' })
+    expect(says(await orderPage(shop, number), 'Shipped')).toBe('0 times')
+  })
+
+  it('is said to be shipped when it has been', async () => {
+    const weft = await new WeftDouble().open()
+    const shop = await openShop(weft)
+    const number = await bought(shop, weft)
+    await tell(shop, event(number))
+    expect(await tell(shop, stop(number))).toEqual({ status: 200, text: '{"fulfilment":"fulfilled"}' })
+    expect(says(await orderPage(shop, number), 'Shipped')).toBe('once')
+  })
+})
+
+describe('money that goes back', () => {
+  const call = 'POST /v1/refunds'
+  const press = (shop: { url: string }, number: string) =>
+    fetch(`${shop.url}/orders/${number}/refund?lang=en`, { method: 'POST', redirect: 'manual' })
+
+  async function soldOrder(wish?: string) {
+    const weft = await new WeftDouble().open()
+    const shop = await openShop(weft)
+    const number = await bought(shop, weft, wish)
+    await tell(shop, event(number))
+    return { weft, shop, number }
+  }
+
+  it('by itself is followed to the end, without anybody’s request', async () => {
+    const { weft, shop, number } = await soldOrder('refuse')
+    await tell(shop, event(number, { type: 'order.refunding', sequence: 2 }))
+    const refund = refundOf(`${number}@1`, 'succeeded')
+    await tell(shop, event(number, { type: 'refund.succeeded', sequence: 3, state: 'refunding', refund }))
+    expect(await orderPage(shop, number)).toContain('http-equiv="refresh"')
+    await tell(shop, event(number, { type: 'order.refunded', sequence: 4 }))
+    const html = await orderPage(shop, number)
+    expect(says(html, 'State')).toBe('refunded')
+    expect(says(html, 'Refund')).toBe('¥128.00 · back with the payer')
+    expect(says(html, 'Shipped')).toBe('0 times')
+    expect(html).toContain('all of it is back: the end')
+    expect(html).not.toContain('http-equiv="refresh"')
+    expect(weft.of(call)).toEqual([])
+  })
+
+  it('on request is asked for once, under a number of the shop’s own, and shown until the payer has it', async () => {
+    const { weft, shop, number } = await soldOrder()
+    expect(await orderPage(shop, number)).toContain('Give the money back')
+    expect((await press(shop, number)).status).toBe(303)
+    expect((await press(shop, number)).status).toBe(303)
+    const asked = weft.of(call).map((body) => JSON.parse(body) as Record<string, unknown>)
+    expect(asked).toEqual([expect.objectContaining({ out_trade_no: number, amount: { refund: 12_800 } })])
+    const out_refund_no = String(asked[0]?.['out_refund_no'])
+    expect(out_refund_no).toMatch(/^[0-9A-Za-z_\-|*]{6,64}$/)
+    const before = await orderPage(shop, number)
+    expect(says(before, 'State')).toBe('money on its way back')
+    expect(before).not.toContain('Give the money back')
+    const refund = refundOf(out_refund_no, 'succeeded')
+    await tell(shop, event(number, { type: 'refund.succeeded', sequence: 3, state: 'fulfilled', refund }))
+    const after = await orderPage(shop, number)
+    expect(says(after, 'State')).toBe('refunded')
+    expect(says(after, 'Refund')).toBe('¥128.00 · back with the payer')
+    expect(says(after, 'Shipped')).toBe('once')
+  })
+
+  it('is asked for in the same words after silence, in whatever language', async () => {
+    const { weft, shop, number } = await soldOrder()
+    weft.answers.set(
+      call,
+      Array.from({ length: 4 }, () => ({ status: 503 })),
+    )
+    expect((await press(shop, number)).status).toBe(303)
+    const html = await orderPage(shop, number)
+    expect(says(html, 'Refund')).toBe('¥128.00 · being asked for')
+    expect(html).toContain('Give the money back')
+    await fetch(`${shop.url}/orders/${number}/refund?lang=zh-CN`, { method: 'POST', redirect: 'manual' })
+    expect(weft.of(call)).toHaveLength(5)
+    expect(new Set(weft.of(call)).size).toBe(1)
+  })
+
+  it('that Weft refuses is not on its way, and its number stays free', async () => {
+    const { weft, shop, number } = await soldOrder()
+    weft.answers.set(call, [{ status: 409, body: { code: 'refund_exceeds_payment' } }])
+    expect((await press(shop, number)).status).toBe(409)
+    const html = await orderPage(shop, number)
+    expect(says(html, 'Refund')).toBeUndefined()
+    expect(says(html, 'State')).toBe('shipped')
+    await press(shop, number)
+    expect(new Set(weft.of(call)).size).toBe(1)
+  })
+
+  it('that WeChat closed may be asked for again, under the next number', async () => {
+    const { weft, shop, number } = await soldOrder()
+    await press(shop, number)
+    const { out_refund_no } = JSON.parse(weft.of(call)[0] ?? '') as { out_refund_no: string }
+    const refund = refundOf(out_refund_no, 'closed')
+    await tell(shop, event(number, { type: 'refund.closed', sequence: 2, state: 'fulfilled', refund }))
+    await press(shop, number)
+    expect(new Set(weft.of(call)).size).toBe(2)
+  })
+
+  it('cannot be asked for where nothing was sold', async () => {
+    const weft = await new WeftDouble().open()
+    const shop = await openShop(weft)
+    const number = await bought(shop, weft)
+    expect(await orderPage(shop, number)).not.toContain('Give the money back')
+    expect((await press(shop, number)).status).toBe(303)
+    expect(weft.of(call)).toEqual([])
   })
 })
 
