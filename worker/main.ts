@@ -2,6 +2,7 @@ import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
 import { createCourier } from '../activities/courier.ts'
+import type { Courier } from '../activities/courier.ts'
 import { createGateway } from '../activities/gateway.ts'
 import { createMerchant } from '../activities/merchant.ts'
 import { createRefundGateway } from '../activities/refundgateway.ts'
@@ -10,6 +11,7 @@ import { createRecords } from '../activities/records.ts'
 import { createRuns } from '../activities/runs.ts'
 import type { ActivityContext } from '../activities/context.ts'
 import { patience, scaledPatience } from '../domain/finding.ts'
+import type { Queue } from '../domain/messages.ts'
 import { policy, scaledPolicy } from '../domain/policy.ts'
 import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
@@ -75,22 +77,12 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const plan = scaledPolicy(policy, config.time_scale)
   const context: ActivityContext = { store, sealer, accounts, policy: plan, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
-  const gateway = { ...createGateway(context), ...createRefundGateway(context) }
   const workers = await createWorkers({
     connection,
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
     bundle: await workflowBundle(),
-    activities: {
-      orders: {
-        ...createRecords(context),
-        ...createRefunds(context),
-        ...createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix)),
-      },
-      gateway,
-      gateway_poll: gateway,
-      merchant: createMerchant(context, courier),
-    },
+    activities: activitiesOf(context, courier, temporal, config.queue_prefix),
   })
   const running = Promise.all(workers.map((worker) => worker.run()))
   running.catch((error: unknown) => {
@@ -120,6 +112,23 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await Promise.all([courier.close(), dispatcher.close()])
       await store.close()
     },
+  }
+}
+
+/** What each queue can do. Questions that wait have a queue of their own for what the others do too. */
+function activitiesOf(
+  context: ActivityContext,
+  courier: Courier,
+  { client }: TemporalClient,
+  queue_prefix: string,
+): Record<Queue, object> {
+  const runs = createRuns(context, client, (start) => startOptions(start, queue_prefix))
+  const gateway = { ...createGateway(context), ...createRefundGateway(context) }
+  return {
+    orders: { ...createRecords(context), ...createRefunds(context), ...runs },
+    gateway,
+    gateway_poll: gateway,
+    merchant: createMerchant(context, courier),
   }
 }
 
