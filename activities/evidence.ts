@@ -111,7 +111,8 @@ export async function archiveRefundAnswer(
   { mchid, out_refund_no }: RefundKey,
   { refund, raw }: RefundAnswer,
 ): Promise<EvidenceRecord> {
-  const state = refund.returned_to_merchant ? 'RETURNED' : refund.status
+  // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
+  const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
   const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
   const envelope = JSON.stringify({ headers: raw.headers, body: raw.body } satisfies Envelope)
   const { evidence } = await context.store.evidence.archive({
