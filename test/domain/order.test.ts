@@ -28,6 +28,9 @@ const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
   [['review'], 'rejected', 'refunding'],
   [[...order_states], 'refund_changed', 'same'],
   [[...order_states], 'second_payment_found', 'same'],
+  [['paid'], 'fulfilment_stopped', 'same'],
+  [[...order_states], 'second_accepted', 'same'],
+  [[...order_states], 'second_rejected', 'same'],
 ]
 
 function expected(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
@@ -139,6 +142,44 @@ describe('applying an event', () => {
     const held = orderSample('T2', { state: 'review', attention: { code: 'payment_contradicted', since_time: at(1) } })
     expect(applyOrderEvent(held, { event: 'accepted', ...cause, deadline_time: at(99) })?.unset).toContain('attention')
   })
+
+  it('decides a second payment once, and only one that was found', () => {
+    const found = { ...entryInto('paid'), event: 'second_payment_found' as const, transaction_id: 'second' }
+    const order = orderSample('T1', { state: 'fulfilled', timeline: [found] })
+    for (const event of ['second_accepted', 'second_rejected'] as const) {
+      expect(applyOrderEvent(order, { event, transaction_id: 'other', ...cause })).toBeNull()
+      const change = applyOrderEvent(order, { event, transaction_id: 'second', ...cause })
+      expect(change?.entry).toMatchObject({ to: 'fulfilled', transaction_id: 'second', sequence: null })
+      const decided = { ...order, timeline: [found, change?.entry ?? found] }
+      expect(applyOrderEvent(decided, { event: 'second_accepted', transaction_id: 'second', ...cause })).toBeNull()
+    }
+  })
+
+  it('withdraws a question once in each time in paid', () => {
+    const paid = { ...entryInto('paid'), from: 'created' as const }
+    const stopped = { ...entryInto('paid'), event: 'fulfilment_stopped' as const, sequence: 2 }
+    const again = { ...entryInto('paid'), from: 'review' as const, sequence: 3 }
+    const stop = (...timeline: OrderRecord['timeline']) =>
+      applyOrderEvent(orderSample('T1', { state: 'paid', timeline }), { event: 'fulfilment_stopped', ...cause })
+    expect(stop(paid)?.entry.to).toBe('paid')
+    expect(stop(paid, stopped)).toBeNull()
+    expect(stop(paid, stopped, again)?.entry.to).toBe('paid')
+  })
+
+  it.each(['accepted', 'rejected', 'refunded'] as const)(
+    'still wants a person for a second payment after %s',
+    (event) => {
+      const found = { ...entryInto('review'), event: 'second_payment_found' as const, transaction_id: 'second' }
+      const state = event === 'refunded' ? 'refunding' : 'review'
+      const attention = { code: 'second_payment', since_time: at(1) } as const
+      const order = orderSample('T1', { state, timeline: [found], attention })
+      const change = applyOrderEvent(order, { event, ...cause, deadline_time: at(99) })
+      expect(change?.set.attention?.code).toBe('second_payment')
+      expect(applyOrderEvent({ ...order, timeline: [] }, { event, ...cause, deadline_time: at(99) })?.unset).toContain(
+        'attention',
+      )
+    },
+  )
 
   it('leaves a reason that is not about money behind with the state it belonged to', () => {
     const silent = orderSample('T1', { state: 'created', attention: { code: 'not_placed', since_time: at(1) } })

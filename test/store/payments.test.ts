@@ -1,0 +1,73 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../store/store.ts'
+import { database_uri, freshStore, sealerOf } from './database.ts'
+import { at, mchid, noon, paymentSample } from './samples.ts'
+
+const { store, database, drop } = await freshStore()
+const options = { uri: database_uri, database, sealer: sealerOf('one'), answer_within_ms: 30_000 }
+const stores = [store, await openStore(options), await openStore(options)]
+afterAll(async () => {
+  for (const one of stores.slice(1)) await one.close()
+  await drop()
+})
+
+/** Twenty at once, spread over three connections. */
+function twenty<T>(attempt: (through: typeof store, n: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: 20 }, (_, n) => attempt(stores[n % stores.length] ?? store, n)))
+}
+
+describe('refunds of one payment', () => {
+  it('never exceed it: of twenty at once exactly those that fit succeed, the others are told why', async () => {
+    const key = { mchid, transaction_id: 'race' }
+    await store.payments.insert(paymentSample('race'))
+    const answers = await twenty(({ payments }, n) =>
+      payments.reserve(key, { out_refund_no: `R${n}`, amount: 100 }, noon),
+    )
+    expect(answers.filter((answer) => 'element' in answer)).toHaveLength(9)
+    const refusals = answers.flatMap((answer) => ('refusal' in answer ? [answer.refusal] : []))
+    expect(refusals).toEqual(Array.from({ length: 11 }, () => 'refund_exceeds_payment'))
+    const kept = await store.payments.find(mchid, 'race')
+    expect(kept?.refunds.reduce((sum, { amount }) => sum + amount, 0)).toBe(900)
+  }, 30_000)
+
+  it('hold one reservation under one number, however often it is asked for', async () => {
+    const key = { mchid, transaction_id: 'same' }
+    await store.payments.insert(paymentSample('same'))
+    const answers = await twenty(({ payments }) => payments.reserve(key, { out_refund_no: 'R', amount: 600 }, noon))
+    expect(answers.every((answer) => 'element' in answer)).toBe(true)
+    expect((await store.payments.find(mchid, 'same'))?.refunds).toEqual([
+      { out_refund_no: 'R', amount: 600, state: 'reserved' },
+    ])
+  }, 30_000)
+
+  it('share one minute: of twenty that claim it one has it, until it is over', async () => {
+    const key = { mchid, transaction_id: 'minute' }
+    await store.payments.insert(paymentSample('minute'))
+    const claims = await twenty(({ payments }) => payments.claimRefundTime(key, noon, 61_000))
+    expect(claims.filter(Boolean)).toHaveLength(1)
+    expect(await store.payments.claimRefundTime(key, noon + 60_999, 61_000)).toBe(false)
+    expect(await store.payments.claimRefundTime(key, noon + 61_000, 61_000)).toBe(true)
+  }, 30_000)
+
+  it('go forwards only, and are paid by hand only where there is room', async () => {
+    const key = { mchid, transaction_id: 'forwards' }
+    const refunds = [{ out_refund_no: 'R1', amount: 990, state: 'closed' as const }]
+    await store.payments.insert(paymentSample('forwards', { refunds, last_refund_time: at(1) }))
+    const settle = (state: 'accepted' | 'settled') =>
+      store.payments.settleRefund({ ...key, out_refund_no: 'R1' }, state)
+    expect((await settle('accepted'))?.refunds).toEqual(refunds)
+    await store.payments.reserve(key, { out_refund_no: 'R2', amount: 1 }, noon)
+    expect(await settle('settled')).toBeNull()
+    await store.payments.settleRefund({ ...key, out_refund_no: 'R2' }, 'released')
+    expect((await settle('settled'))?.refunds[0]?.state).toBe('settled')
+  })
+
+  it('made outside are taken in whatever was left, once', async () => {
+    const key = { mchid, transaction_id: 'outside' }
+    const ours = { out_refund_no: 'OURS', amount: 990, state: 'reserved' as const }
+    const theirs = { out_refund_no: 'THEIRS', amount: 500, state: 'accepted' as const }
+    await store.payments.insert(paymentSample('outside', { refunds: [ours] }))
+    await twenty(({ payments }) => payments.adopt(key, theirs))
+    expect((await store.payments.find(mchid, 'outside'))?.refunds).toEqual([ours, theirs])
+  }, 30_000)
+})
