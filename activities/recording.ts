@@ -28,7 +28,9 @@ export async function recorded(
   known: Known = {},
 ): Promise<Recorded> {
   const followed = entry === null ? nothing : await followUp(context, order, entry, known)
-  const whole = order.state === 'refunding' ? await completeRefunding(context, order) : null
+  // A request for the whole is followed by the refund's own news, which the merchant hears first.
+  const may_be_done = order.state === 'refunding' && entry?.event !== 'full_refund_requested'
+  const whole = may_be_done ? await completeRefunding(context, order) : null
   if (whole === null) return { outcome, order: progressOf(order), ...followed }
   const deliveries = [...followed.deliveries, ...whole.deliveries]
   return { outcome, order: whole.order, deliveries, refunds: followed.refunds }

@@ -134,11 +134,16 @@ export class Stage {
     return `T${Date.now().toString(36)}${randomBytes(6).toString('hex')}`.toUpperCase()
   }
 
-  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answered<T>> {
+  async call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    key = this.key,
+  ): Promise<Answered<T>> {
     const answer = await fetch(`http://127.0.0.1:${this.config.port}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${this.key}`,
+        authorization: `Bearer ${key}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -173,6 +178,11 @@ export class Stage {
   /** Asks for a refund as the merchant; the answer is that of POST /v1/refunds. */
   async refund(given: Record<string, unknown>): Promise<Answered<RefundView>> {
     return await this.call<RefundView>('POST', '/v1/refunds', { out_refund_no: this.refundNumber(), ...given })
+  }
+
+  /** A second person's key, with all scopes. */
+  async anotherKey(): Promise<string> {
+    return await addKey(this.store, this.mchid, beijingTime(this.now() - 60_000))
   }
 
   refundNumber(): string {
@@ -325,6 +335,11 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     last_success_time: null,
     failing_since_time: null,
   })
+  return [mchid, appid, await addKey(store, mchid, create_time)]
+}
+
+/** A key of somebody who may do everything. */
+async function addKey(store: Store, mchid: string, create_time: string): Promise<string> {
   const key = `weft_test_${randomBytes(32).toString('base64url')}`
   await store.keys.add({
     _id: createHash('sha256').update(key).digest('hex'),
@@ -339,5 +354,5 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     revoke_time: null,
     last_use_time: null,
   })
-  return [mchid, appid, key]
+  return key
 }
