@@ -64,7 +64,9 @@ describe('how a refund ends:', () => {
       it('was taken and never answered on either way is found by a query, and is one refund', async () => {
         const order = await stage.fulfilled()
         fault(order, { operation: 'refund', fault: 'timeout_after', times: 2 })
-        const number = await refundAll(order)
+        const out_refund_no = stage.refundNumber()
+        add({ operation: 'notify', fault: 'lose', times: 1, out_refund_no })
+        const number = await refundAll(order, { out_refund_no })
         await expectGivenBack(order, number, 2)
         expect(callsAbout(number).slice(0, 3)).toEqual(['refund', 'refund', 'query_refund'])
       })
