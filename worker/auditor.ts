@@ -130,7 +130,8 @@ async function lookAgain(settings: AuditorSettings, mchid: string, watch: Watch)
 /** On through the merchant's records; answers how many were looked at. */
 async function goOn(settings: AuditorSettings, mchid: string, watch: Watch, most: number): Promise<number> {
   const { store, patience, now } = settings
-  const proof = (watch.proof ??= proveMerchant(store, mchid, { now, patience }))
+  const page_size = Math.min(most, 200)
+  const proof = (watch.proof ??= proveMerchant(store, mchid, { now, patience, page_size }))
   for (let looked_at = 0; looked_at < most;) {
     const step = await proof.next().catch((error: unknown) => {
       watch.proof = null
