@@ -5,11 +5,14 @@ import type { ActivityContext } from '../activities/context.ts'
 import { createGateway } from '../activities/gateway.ts'
 import { createMerchant } from '../activities/merchant.ts'
 import { createRecords } from '../activities/records.ts'
+import { createRefundGateway } from '../activities/refundgateway.ts'
+import { createRefunds } from '../activities/refunds.ts'
+import { createRuns } from '../activities/runs.ts'
 import { policy } from '../domain/policy.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
-import { connectionOptions } from '../runtime/temporal.ts'
+import { connectionOptions, connectTemporal, startOptions } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealing.ts'
 import { openStore } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
@@ -19,7 +22,7 @@ import { createWorkers } from '../worker/queues.ts'
 
 /**
  * The process that runs the yardsticks: Weft's queues, limits and activities with the bare workflows in place of its
- * own. The prefix of its queues is that of the environment.
+ * own. The prefix of its queues is that of the environment, and so is the file of its yardsticks.
  */
 const config = readConfig(process.env)
 const log = createLogger({ level: config.log_level, service: 'bare-worker' })
@@ -37,15 +40,20 @@ const accounts = createAccounts({
 })
 const context: ActivityContext = { store, sealer, accounts, policy, now: Date.now, log }
 const courier = createCourier({ allow_private: true })
-const gateway = createGateway(context)
+const temporal = connectTemporal(config.temporal)
+const gateway = { ...createGateway(context), ...createRefundGateway(context) }
 const connection = await NativeConnection.connect(connectionOptions(config.temporal))
 const workers = await createWorkers({
   connection,
   namespace: config.temporal.namespace,
   queue_prefix: config.queue_prefix,
-  bundle: await buildBundle(fileURLToPath(new URL('./bare.js', import.meta.url))),
+  bundle: await buildBundle(fileURLToPath(new URL(`./${process.env.BENCH_YARDSTICKS ?? 'bare'}.js`, import.meta.url))),
   activities: {
-    orders: createRecords(context),
+    orders: {
+      ...createRecords(context),
+      ...createRefunds(context),
+      ...createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix)),
+    },
     gateway,
     gateway_poll: gateway,
     merchant: createMerchant(context, courier),
@@ -56,7 +64,7 @@ const running = Promise.all(workers.map((worker) => worker.run()))
 async function close(): Promise<void> {
   for (const worker of workers) worker.shutdown()
   await running
-  await Promise.all([connection.close(), courier.close(), dispatcher.close()])
+  await Promise.all([connection.close(), temporal.close(), courier.close(), dispatcher.close()])
   await store.close()
 }
 

@@ -1,7 +1,9 @@
+import type { OrderKey } from '../domain/ids.ts'
 import type { Acks } from './acknowledging.ts'
 import { median, percentile, rounded } from './figures.ts'
 import type { Fulfilled } from './fulfilling.ts'
-import type { MemoryPerOrder } from './memory.ts'
+import type { MemoryOfWaiting } from './memory.ts'
+import type { Refunded } from './refunding.ts'
 
 export interface Latencies {
   create_ms: number[]
@@ -11,7 +13,7 @@ export interface Latencies {
 }
 
 export interface Measured {
-  memory: MemoryPerOrder
+  memory: MemoryOfWaiting<OrderKey>
   acks: Acks
   fulfilled: Fulfilled
   latencies: Latencies
@@ -31,6 +33,19 @@ export function figures({ memory, acks, fulfilled, latencies }: Measured): Recor
   }
 }
 
+export interface MeasuredRefunds {
+  memory: MemoryOfWaiting<unknown>
+  refunded: Refunded
+}
+
+export function refundFigures({ memory, refunded }: MeasuredRefunds): Record<string, number> {
+  return {
+    refund_ratio: rounded(refunded.comparison.ratio, 3),
+    events_per_refund: median(refunded.events),
+    memory_per_waiting_refund_kb: rounded(memory.kb.workflows, 1),
+  }
+}
+
 /** What each figure has to be: docs/performance.md. */
 export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: string }> = {
   ack_ratio: { at: 'least', value: 0.6, of: 'acknowledgements per bare signal-with-start' },
@@ -44,5 +59,16 @@ export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: 
   ack_p50_ms: { at: 'most', value: 300, of: 'ms to acknowledge, at 20 a second, half of them' },
   ack_p99_ms: { at: 'most', value: 300, of: 'ms to acknowledge, 99 of 100' },
   create_p95_ms: { at: 'most', value: 250, of: 'ms to create an order, at 10 a second, 95 of 100' },
+  refund_ratio: {
+    at: 'least',
+    value: 0.7,
+    of: 'refunds accepted to succeeded per bare workflow with the same activities',
+  },
+  events_per_refund: { at: 'most', value: 60, of: 'events in the history of a refund found by its notification' },
+  memory_per_waiting_refund_kb: {
+    at: 'most',
+    value: 75,
+    of: 'KB of V8’s heap in the workflow thread per waiting refund',
+  },
   paid_to_page_p95_ms: { at: 'most', value: 500, of: 'ms from paid to the payer’s page, 95 of 100' },
 }

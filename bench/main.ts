@@ -1,14 +1,18 @@
 import { pipeline } from './pipeline.ts'
+import { measureRefunds } from './refunds.ts'
 
-/** `npm run bench -- pipeline [small]` */
-const [what, size = 'full'] = process.argv.slice(2)
+const benches = { pipeline, refunds: measureRefunds }
 
-if (what === 'pipeline' && (size === 'full' || size === 'small')) {
-  pipeline(size).catch((error: unknown) => {
+/** `npm run bench -- pipeline|refunds [small]` */
+const [what = '', size = 'full'] = process.argv.slice(2)
+
+if (Object.hasOwn(benches, what) && (size === 'full' || size === 'small')) {
+  benches[what as keyof typeof benches](size).catch((error: unknown) => {
     console.error(error)
     process.exitCode = 1
   })
 } else {
-  console.error('which bench? npm run bench -- pipeline        (add “small” to see only that it works)')
+  const names = Object.keys(benches).join('|')
+  console.error(`which bench? npm run bench -- ${names}        (add “small” to see only that it works)`)
   process.exitCode = 1
 }

@@ -1,26 +1,23 @@
 import { freePort } from '../dev/servers/servers.ts'
-import type { OrderKey } from '../domain/ids.ts'
 import type { Installation } from './installation.ts'
 import type { MemoryInUse } from './memoryworker.ts'
-import type { SignedMerchant } from './merchants.ts'
-import { waitingOrders } from './waiting.ts'
 
-export interface MemoryPerOrder {
-  /** KB by what holds it */
+export interface MemoryOfWaiting<T> {
+  /** KB of each, by what holds it */
   kb: MemoryInUse
-  /** the orders that now wait, without a worker */
-  orders: OrderKey[]
+  /** those that now wait, without a worker */
+  waiting: T[]
 }
 
 /**
- * What a waiting order costs a worker: the memory of its process with `warm + count` runs cached, minus that with
+ * What one that waits costs a worker: the memory of its process with `warm + count` runs cached, minus that with
  * `warm`, each after collection. The first ones are left out, for they pay for code and pools that all others share.
  */
-export async function memoryPerOrder(
+export async function memoryOfWaiting<T>(
   installation: Installation,
-  merchant: SignedMerchant,
   { warm, count }: { warm: number; count: number },
-): Promise<MemoryPerOrder> {
+  wait: (count: number) => Promise<T[]>,
+): Promise<MemoryOfWaiting<T>> {
   const port = await freePort()
   await installation.start({
     name: 'memory-worker',
@@ -30,14 +27,14 @@ export async function memoryPerOrder(
   })
   await installation.untilPolled(installation.config.queue_prefix)
   const inUse = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as MemoryInUse
-  const first = await waitingOrders(installation, merchant, warm)
+  const first = await wait(warm)
   const before = await inUse()
-  const more = await waitingOrders(installation, merchant, count)
+  const more = await wait(count)
   const after = await inUse()
   await installation.stopProcesses()
   const each = (side: keyof MemoryInUse) => (after[side] - before[side]) / count / 1024
   return {
     kb: { workflows: each('workflows'), main: each('main'), rss: each('rss') },
-    orders: [...first, ...more],
+    waiting: [...first, ...more],
   }
 }

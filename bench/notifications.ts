@@ -53,7 +53,8 @@ export async function signedNotification(merchant: SignedMerchant, order: OrderK
   return { order, notification_id, transaction_id, headers: await signedHeaders(merchant, body), body }
 }
 
-async function signedHeaders(merchant: SignedMerchant, body: string): Promise<Record<string, string>> {
+/** What WeChat Pay sends beside `body`, a notification or an answer. */
+export async function signedHeaders(merchant: SignedMerchant, body: string): Promise<Record<string, string>> {
   const timestamp = Math.floor(Date.now() / 1_000)
   const nonce = randomBytes(16).toString('hex')
   const signature = await signInPool('sha256', responseMessage({ timestamp, nonce, body }), merchant.wechat_key)

@@ -1,20 +1,17 @@
-import { cpus, loadavg } from 'node:os'
 import { freePort } from '../dev/servers/servers.ts'
 import { acknowledgements } from './acknowledging.ts'
 import type { Measured } from './budgets.ts'
-import { rounded } from './figures.ts'
 import { fulfilments } from './fulfilling.ts'
-import { openInstallation } from './installation.ts'
 import type { Installation } from './installation.ts'
 import { atPace, until } from './load.ts'
-import { memoryPerOrder } from './memory.ts'
+import { memoryOfWaiting } from './memory.ts'
 import { addSignedMerchant, addSimulatedMerchant } from './merchants.ts'
 import type { SignedMerchant } from './merchants.ts'
 import { openDoor, signedNotification } from './notifications.ts'
 import { createOrders, eventsOf, paidToPage } from './paying.ts'
 import { report } from './report.ts'
-import { startServers } from './servers.ts'
-import type { Servers } from './servers.ts'
+import { onServers } from './servers.ts'
+import type { Open, Say } from './servers.ts'
 import { waitingOrders } from './waiting.ts'
 
 /** How much of everything. `small` proves that the bench works; its figures mean little. */
@@ -43,51 +40,28 @@ export type Size = keyof typeof sizes
  * servers: in the first runs only wait, in the second they live.
  */
 export async function pipeline(size: Size): Promise<void> {
-  const begin = performance.now()
-  const say = (line: string) => console.log(`[${Math.round((performance.now() - begin) / 1_000)} s] ${line}`)
-  const load = loadavg().map((average) => rounded(average, 1))
-  const servers = await startServers(say)
-  say(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, load before ${load.join(' ')}`)
-  say(servers.description)
-  const opened: Installation[] = []
-  try {
-    const idle = await measureWaiting(servers, size, say, opened)
-    const live = await measureLiving(servers, size, say, opened)
+  await onServers(async (open, say) => {
+    const idle = await measureWaiting(open, size, say)
+    const live = await measureLiving(open, size, say)
     report({ ...idle, ...live })
-  } finally {
-    for (const installation of opened.reverse()) await installation.close()
-    await servers.stop()
-  }
+  })
 }
 
-type Say = (line: string) => void
-
-async function measureWaiting(
-  servers: Servers,
-  size: Size,
-  say: Say,
-  opened: Installation[],
-): Promise<Pick<Measured, 'memory' | 'acks'>> {
-  const installation = await openInstallation('waiting', servers)
-  opened.push(installation)
+async function measureWaiting(open: Open, size: Size, say: Say): Promise<Pick<Measured, 'memory' | 'acks'>> {
+  const installation = await open('waiting')
   const merchant = await addSignedMerchant({ ...installation })
   say('memory of waiting orders')
-  const memory = await memoryPerOrder(installation, merchant, sizes[size].memory)
+  const wait = (count: number) => waitingOrders(installation, merchant, count)
+  const memory = await memoryOfWaiting(installation, sizes[size].memory, wait)
   say('acknowledgements against bare signals')
-  const acks = await acknowledgements(installation, merchant, memory.orders, sizes[size].acks)
+  const acks = await acknowledgements(installation, merchant, memory.waiting, sizes[size].acks)
   return { memory, acks }
 }
 
-async function measureLiving(
-  servers: Servers,
-  size: Size,
-  say: Say,
-  opened: Installation[],
-): Promise<Pick<Measured, 'fulfilled' | 'latencies'>> {
+async function measureLiving(open: Open, size: Size, say: Say): Promise<Pick<Measured, 'fulfilled' | 'latencies'>> {
   const port = await freePort()
   const simulator_url = `http://127.0.0.1:${port}`
-  const installation = await openInstallation('living', servers, { WEFT_TEST_WECHAT_URL: simulator_url })
-  opened.push(installation)
+  const installation = await open('living', { WEFT_TEST_WECHAT_URL: simulator_url })
   await installation.start({
     name: 'simulator',
     script: 'simulator/main.js',

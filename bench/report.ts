@@ -1,6 +1,7 @@
 import { rounded, spread } from './figures.ts'
-import { budgets, figures } from './budgets.ts'
-import type { Measured } from './budgets.ts'
+import { budgets, figures, refundFigures } from './budgets.ts'
+import type { Measured, MeasuredRefunds } from './budgets.ts'
+import type { MemoryInUse } from './memoryworker.ts'
 import type { Comparison } from './rounds.ts'
 
 /** The table for people, then the line for programs. */
@@ -17,17 +18,39 @@ export function report(measured: Measured): void {
   console.log(`  create         ${spread(latencies.create_ms)}`)
   console.log(`  paid to page   ${spread(latencies.page_ms)}`)
   console.log(`  history events ${Math.min(...latencies.events)} to ${Math.max(...latencies.events)}`)
-  const { workflows, main, rss } = memory.kb
-  console.log(
-    `  waiting order  ${rounded(workflows, 1)} KB in the workflow thread, ${rounded(main, 1)} KB in the SDK’s; the process grows by ${rounded(rss, 1)} KB`,
-  )
-  const values = figures(measured)
+  holds('waiting order ', memory.kb)
+  verdicts(figures(measured))
+}
+
+/** The same for refunds. */
+export function reportRefunds(measured: MeasuredRefunds): void {
+  const { memory, refunded } = measured
+  rounds('refunds/s from accepted to succeeded against bare workflows/s', refunded.comparison)
+  console.log(`  processor ms each: ${shares(refunded.refund_ms)}`)
+  console.log(`               bare: ${shares(refunded.bare_ms)}`)
   console.log('')
-  for (const [name, { at, value, of }] of Object.entries(budgets)) {
-    const measured_value = values[name] ?? NaN
-    const is_kept = at === 'least' ? measured_value >= value : measured_value <= value
+  console.log(`  history events ${Math.min(...refunded.events)} to ${Math.max(...refunded.events)}`)
+  holds('waiting refund', memory.kb)
+  verdicts(refundFigures(measured))
+}
+
+function holds(what: string, { workflows, main, rss }: MemoryInUse): void {
+  console.log(
+    `  ${what} ${rounded(workflows, 1)} KB in the workflow thread, ${rounded(main, 1)} KB in the SDK’s; the process grows by ${rounded(rss, 1)} KB`,
+  )
+}
+
+/** Each figure beside what it has to be, and all of them as one line of JSON. */
+function verdicts(values: Record<string, number>): void {
+  console.log('')
+  for (const [name, value] of Object.entries(values)) {
+    const budget = budgets[name]
+    if (budget === undefined) continue
+    const is_kept = budget.at === 'least' ? value >= budget.value : value <= budget.value
     const verdict = is_kept ? 'kept  ' : 'MISSED'
-    console.log(`${verdict} ${name.padEnd(28)} ${String(measured_value).padStart(8)}  at ${at} ${value}: ${of}`)
+    console.log(
+      `${verdict} ${name.padEnd(28)} ${String(value).padStart(8)}  at ${budget.at} ${budget.value}: ${budget.of}`,
+    )
   }
   console.log('')
   console.log(JSON.stringify(values))

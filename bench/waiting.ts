@@ -70,7 +70,7 @@ export function newNumber(letter: string): string {
 }
 
 /** As POST /v1/orders and the step `recordPlaced` leave it. */
-function placedOrder({ mchid, appid }: BenchMerchant, public_url: string): OrderRecord {
+export function placedOrder({ mchid, appid }: BenchMerchant, public_url: string): OrderRecord {
   const now = Date.now()
   const out_trade_no = newNumber('B')
   const key = { mchid, out_trade_no }

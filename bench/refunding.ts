@@ -1,0 +1,143 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { beijingTime } from '../domain/calendar.ts'
+import type { EvidenceRecord } from '../domain/evidence.ts'
+import { evidenceId, workflowId } from '../domain/ids.ts'
+import { refundStart, signals } from '../domain/messages.ts'
+import { connectForIntake, startOptions } from '../runtime/temporal.ts'
+import { publicId } from '../store/ids.ts'
+import { barePrefix, metered } from './acknowledging.ts'
+import type { Installation } from './installation.ts'
+import { inTurns, until } from './load.ts'
+import type { SignedMerchant } from './merchants.ts'
+import type { RefundWeChat } from './refundwechat.ts'
+import { compare } from './rounds.ts'
+import type { Comparison } from './rounds.ts'
+import { startedRefunds } from './waitingrefunds.ts'
+import type { WaitingRefund } from './waitingrefunds.ts'
+
+export interface RefundOptions {
+  rounds: number
+  per_round: number
+  /** signals sent at once */
+  concurrency: number
+}
+
+export interface Refunded {
+  comparison: Comparison
+  refund_ms: [string, number][]
+  bare_ms: [string, number][]
+  /** events in the history of each of Weft's refunds */
+  events: number[]
+}
+
+/**
+ * Refunds a second from accepted to succeeded, against bare workflows that run the very same activities. On both sides
+ * WeChat has taken every refund, its run asks by plan, and the evidence of its end is archived; then WeChat ends them, a
+ * plain client sends the same signal to all, and the clock runs until the last record is `succeeded` and its order has
+ * been told. The orders' own runs and the merchant's event are Weft's on both sides.
+ */
+export async function refunds(
+  installation: Installation,
+  merchant: SignedMerchant,
+  wechat: RefundWeChat,
+  { rounds, per_round, concurrency }: RefundOptions,
+): Promise<Refunded> {
+  const { config, temporal, store } = installation
+  const bare_prefix = barePrefix(installation)
+  await installation.start({
+    name: 'bare-worker',
+    script: 'bench/bareworker.js',
+    environment: { WEFT_QUEUE_PREFIX: bare_prefix, BENCH_YARDSTICKS: 'barerefunds' },
+  })
+  await installation.untilPolled(bare_prefix)
+  const plain = connectForIntake(config.temporal)
+  const used = { refund: metered(installation), bare: metered(installation) }
+  const done: WaitingRefund[] = []
+
+  async function timed(given: WaitingRefund[], type: string, prefix: string, meter: typeof used.bare): Promise<number> {
+    const evidence = given.map(evidenceOf)
+    await inTurns(evidence, concurrency, (one) => store.evidence.archive(one))
+    wechat.end(given.map(({ out_refund_no }) => out_refund_no))
+    const send = (refund: WaitingRefund, evidence_id: string) =>
+      plain.client.workflow.signalWithStart(type, {
+        ...startOptions(refundStart(refund), prefix),
+        signal: signals.refund_changed,
+        signalArgs: [{ evidence_id }],
+      })
+    const begin = performance.now()
+    await meter.during(async () => {
+      await inTurns([...given.entries()], concurrency, ([index, refund]) => send(refund, evidence[index]?._id ?? ''))
+      await untilSucceeded(installation, given)
+    })
+    return given.length / ((performance.now() - begin) / 1_000)
+  }
+
+  const comparison = await compare(
+    {
+      name: 'refunds',
+      async run() {
+        const prefix = config.queue_prefix
+        const given = await startedRefunds(installation, merchant, { count: per_round, type: null, prefix })
+        done.push(...given)
+        return await timed(given, 'refundPayment', prefix, used.refund)
+      },
+    },
+    {
+      name: 'bare workflows',
+      async run() {
+        const given = { count: per_round, type: 'refundBare', prefix: bare_prefix }
+        return await timed(await startedRefunds(installation, merchant, given), given.type, bare_prefix, used.bare)
+      },
+    },
+    rounds,
+  )
+  const events = await Promise.all(done.map((refund) => historyLength(temporal, refund)))
+  await plain.close()
+  const count = (rounds + 1) * per_round
+  return { comparison, refund_ms: used.refund.per(count), bare_ms: used.bare.per(count), events }
+}
+
+/** What the intake archives of a notification. Nobody reads it again: a query says how the refund stands. */
+function evidenceOf({ mchid, out_refund_no, out_trade_no, transaction_id }: WaitingRefund): EvidenceRecord {
+  const _id = evidenceId.notification(mchid, randomUUID())
+  const body = JSON.stringify({ event_type: 'REFUND.SUCCESS', out_refund_no })
+  return {
+    _id,
+    id: publicId('evd', _id),
+    mchid,
+    kind: 'notification',
+    subject: 'refund',
+    out_trade_no,
+    transaction_id,
+    out_refund_no,
+    verdict: 'verified',
+    serial_no: null,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    raw: { headers: {}, body },
+    receive_time: beijingTime(Date.now()),
+    unapplied: true,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  }
+}
+
+/** Looks only at the last that is not there yet, so that looking costs both sides the same little. */
+async function untilSucceeded({ store }: Installation, given: WaitingRefund[]): Promise<void> {
+  const open = [...given]
+  await until(`${given.length} refunds succeeded`, 60_000, async () => {
+    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+      const refund = await store.refunds.find(last)
+      if (refund?.state !== 'succeeded' || refund.next_action !== undefined) return false
+      open.pop()
+    }
+    return true
+  })
+}
+
+/** Of a run that has ended. */
+async function historyLength({ client }: Installation['temporal'], refund: WaitingRefund): Promise<number> {
+  const handle = client.workflow.getHandle(workflowId.refund(refund))
+  if ((await handle.result()) !== 'succeeded') throw new Error(`${refund.out_refund_no} took another way`)
+  return (await handle.describe()).historyLength
+}

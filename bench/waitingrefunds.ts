@@ -1,0 +1,147 @@
+import { randomInt } from 'node:crypto'
+import { beijingTime } from '../domain/calendar.ts'
+import { evidenceId, orderId, paymentId, refundId, workflowId } from '../domain/ids.ts'
+import type { RefundKey } from '../domain/ids.ts'
+import { refundStart } from '../domain/messages.ts'
+import type { OrderRecord } from '../domain/order.ts'
+import type { PaymentRecord } from '../domain/payment.ts'
+import type { RefundRecord } from '../domain/refund.ts'
+import { startOptions } from '../runtime/temporal.ts'
+import type { TemporalClient } from '../runtime/temporal.ts'
+import type { Installation } from './installation.ts'
+import { inTurns, until } from './load.ts'
+import type { BenchMerchant } from './merchants.ts'
+import { newNumber, placedOrder, price } from './waiting.ts'
+
+/** Part of the payment: nothing of the order has to stop for it. */
+const refunded = 300
+
+export interface WaitingRefund extends RefundKey {
+  out_trade_no: string
+  transaction_id: string
+}
+
+/** The order of a payment made here. */
+export function orderOf(transaction_id: string): string {
+  return `B${transaction_id}`
+}
+
+/**
+ * `count` refunds that WeChat has taken and not ended, each with its run, which asks by plan. Their orders and payments
+ * are written here; from the reservation on everything is real.
+ */
+export async function waitingRefunds(
+  installation: Installation,
+  merchant: BenchMerchant,
+  count: number,
+): Promise<WaitingRefund[]> {
+  return await startedRefunds(installation, merchant, { count, type: null, prefix: installation.config.queue_prefix })
+}
+
+/** As `waitingRefunds`, by runs of workflow `type` on the queues of `prefix`; null: Weft's own. */
+export async function startedRefunds(
+  installation: Installation,
+  merchant: BenchMerchant,
+  { count, type, prefix }: { count: number; type: string | null; prefix: string },
+): Promise<WaitingRefund[]> {
+  const { store, config, temporal } = installation
+  const refunds = Array.from({ length: count }, () => createdRefund(merchant, config.public_url))
+  await inTurns(refunds, 16, async ({ order, payment, refund }) => {
+    await store.orders.insert(order)
+    await store.payments.insert(payment)
+    await store.refunds.insert(refund)
+  })
+  const keys = refunds.map(({ refund }) => refund)
+  await inTurns(keys, 32, (key) => {
+    const start = refundStart(key)
+    return temporal.client.workflow.start(type ?? start.workflow_type, startOptions(start, prefix))
+  })
+  await untilPolling(temporal, keys)
+  return keys.map(({ mchid, out_refund_no, out_trade_no, transaction_id }) => {
+    return { mchid, out_refund_no, out_trade_no, transaction_id }
+  })
+}
+
+/** Waits until every run's poll has looked once and has been told to come later: then nothing is left to do. */
+async function untilPolling({ client }: TemporalClient, keys: RefundKey[]): Promise<void> {
+  const busy = new Set(keys.map((key) => workflowId.refund(key)))
+  await until(`${keys.length} refunds wait`, 240_000, async () => {
+    for (const id of busy) {
+      const { raw } = await client.workflow.getHandle(id).describe()
+      const [poll] = raw.pendingActivities ?? []
+      if (poll?.activityType?.name !== 'pollRefund' || (poll.attempt ?? 0) < 2) return false
+      busy.delete(id)
+    }
+    return true
+  })
+}
+
+function createdRefund(merchant: BenchMerchant, public_url: string) {
+  const { mchid, appid } = merchant
+  const transaction_id = `4200${String(randomInt(1e12)).padStart(12, '0')}${String(randomInt(1e12)).padStart(12, '0')}`
+  const key = { mchid, out_trade_no: orderOf(transaction_id) }
+  const time = beijingTime(Date.now())
+  const amount = { total: price, currency: 'CNY' as const }
+  const paid = { transaction_id, role: 'order' as const, success_time: time, bank_type: 'OTHERS' }
+  // An order whose own story is over and told: what it hears of its refund is all that its run does.
+  const order: OrderRecord = {
+    ...placedOrder(merchant, public_url),
+    ...key,
+    _id: orderId(key),
+    state: 'fulfilled',
+    timeline: [],
+    payment: { ...paid, found_by: 'notification', found_time: time },
+  }
+  delete order.next_action
+  const payment: PaymentRecord = {
+    _id: paymentId(mchid, transaction_id),
+    ...key,
+    ...paid,
+    order_id: order._id,
+    revision: 0,
+    evidence_id: evidenceId.notification(mchid, transaction_id),
+    appid,
+    trade_type: 'NATIVE',
+    amount: { ...amount, payer_total: price },
+    settled_total: price,
+    refunds: [],
+    last_refund_time: null,
+  }
+  return { order, payment, refund: refundOf(payment, `${public_url}/wechat/notify/${mchid}`) }
+}
+
+/** As POST /v1/refunds leaves it. */
+function refundOf(payment: PaymentRecord, notify_url: string): RefundRecord {
+  const { mchid, out_trade_no, transaction_id, order_id, amount } = payment
+  const key = { mchid, out_refund_no: newNumber('R') }
+  const time = beijingTime(Date.now())
+  return {
+    _id: refundId(key),
+    ...key,
+    out_trade_no,
+    transaction_id,
+    order_id,
+    state: 'created',
+    revision: 0,
+    timeline: [],
+    origin: 'api',
+    requested_by: { kind: 'merchant', id: 'bench' },
+    sent: null,
+    notify_url,
+    wechat_request: null,
+    amount: { refund: refunded, total: amount.total, currency: amount.currency },
+    is_full: false,
+    income: null,
+    reason: null,
+    metadata: {},
+    create_time: time,
+    approval: null,
+    facts: null,
+    failure: null,
+    close_reason: null,
+    payout: null,
+    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
+    asked: { last_time: null },
+    next_action: { what: 'reserve', time },
+  }
+}
