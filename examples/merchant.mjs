@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 
 const { WEFT_URL, WEFT_KEY, WEFT_SECRET, PORT = 3000 } = process.env
+const shipped = new Set() // keep it in your database
 const isSame = (one, other) => one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other))
 
 async function answer(request, response) {
@@ -22,8 +23,13 @@ async function answer(request, response) {
   const is_genuine = signatures.split(' ').some((signature) => isSame(signature, expected))
   if (!is_genuine || Math.abs(Date.now() / 1000 - time) > 300) return response.writeHead(401).end()
   const { type, data } = JSON.parse(body)
-  if (type === 'order.paid') console.log('ship', data.order.out_trade_no) // once per out_trade_no
-  response.writeHead(200, { 'content-type': 'application/json' }).end('{"fulfilment":"fulfilled"}')
+  const number = data.order?.out_trade_no
+  if (type === 'order.paid' && !shipped.has(number)) console.log('ship', number) // once per out_trade_no
+  if (type === 'order.paid') shipped.add(number)
+  if (type.startsWith('refund.')) console.log(type, data.refund.out_refund_no, data.refund.amount.refund)
+  // To order.fulfilment_cancelled this means: too late, it is on its way; without it the money goes back.
+  const decided = shipped.has(number) ? { fulfilment: 'fulfilled' } : {}
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(decided))
 }
 
 const server = createServer((request, response) => answer(request, response).catch(() => response.destroy()))

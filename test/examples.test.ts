@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { introduceMerchant, makeMerchant } from '../dev/demo.ts'
 import { findPhp, freePort } from '../dev/servers/servers.ts'
@@ -12,6 +13,9 @@ const example = (name: string) => new URL(`../examples/${name}`, import.meta.url
 
 interface Merchant {
   url: string
+  mchid: string
+  key: string
+  secret: string
   said: () => string
 }
 
@@ -45,7 +49,21 @@ async function open(command: string, args: (port: number) => string[], mchid: st
   for (const stream of [program.stdout, program.stderr])
     stream.on('data', (bytes: Buffer) => (output += bytes.toString()))
   await until(`${command} listens`, async () => (await fetch(url)).status === 404)
-  return { url, said: () => output }
+  return { url, mchid, key: merchant.key, secret: webhook_secret, said: () => output }
+}
+
+/** Tells the example an event of an order as Weft does; what it answers. */
+async function tell({ url, secret }: Merchant, type: string, out_trade_no: string): Promise<unknown> {
+  const time = new Date()
+  const body = JSON.stringify({ type, data: { order: { out_trade_no } } })
+  const headers = {
+    'webhook-id': 'evt_told',
+    'webhook-timestamp': String(Math.floor(time.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign('evt_told', time, body),
+  }
+  const answer = await fetch(`${url}/weft`, { method: 'POST', body, headers })
+  expect(answer.status).toBe(200)
+  return answer.json()
 }
 
 /** Buys by the example's page; answers the order's number and where the payer was sent. */
@@ -79,6 +97,31 @@ describe.each(examples)('the merchant in $language', ({ language, file, mchid })
     const order = await stage.reaches({ mchid, out_trade_no }, 'fulfilled')
     expect(order.amount.total).toBe(990)
     expect(merchant.said().match(new RegExp(`ship ${out_trade_no}`, 'g'))).toHaveLength(1)
+  })
+
+  it('hears that the payer has the money back', async () => {
+    const { out_trade_no } = await buy(merchant)
+    stage.pay({ mchid, out_trade_no })
+    await stage.reaches({ mchid, out_trade_no }, 'fulfilled')
+    const headers = { authorization: `Bearer ${merchant.key}`, 'content-type': 'application/json' }
+    const refund = { out_refund_no: `${out_trade_no}-R`, out_trade_no, amount: { refund: 990 } }
+    const asked = await fetch(`${stage.config.public_url}/v1/refunds`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(refund),
+    })
+    expect(asked.status).toBe(201)
+    await until('told', () => merchant.said().includes(`refund.succeeded ${out_trade_no}-R 990`))
+  })
+
+  it('says that it has shipped when it is asked to stop, but only where it has', async () => {
+    const number = `T-told-${language}-${Date.now()}`
+    expect(await tell(merchant, 'order.fulfilment_cancelled', number)).toEqual({})
+    expect(merchant.said()).not.toContain(`ship ${number}`)
+    for (const type of ['order.paid', 'order.paid', 'order.fulfilment_cancelled']) {
+      expect(await tell(merchant, type, number)).toEqual({ fulfilment: 'fulfilled' })
+    }
+    expect(merchant.said().match(new RegExp(`ship ${number}`, 'g'))).toHaveLength(1)
   })
 
   it('reads no event that Weft has not signed', async () => {
