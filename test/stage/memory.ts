@@ -9,22 +9,29 @@ import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
 import { References } from '../../store/references.ts'
+import { Refunds } from '../../store/refunds.ts'
 import type { Sealer } from '../../store/sealing.ts'
 import type { Store } from '../../store/store.ts'
 
 type Fields = Record<string, unknown>
 type Document = Fields & { _id: string }
 
+/** How many writes there still are before the worker dies; from then on none has an effect. */
+export interface Writes {
+  left: number
+}
+
 /**
  * The real store over a database in memory, for thousands of stories a minute. It knows the filters and updates that the
  * store uses and throws on any other; what MongoDB and FerretDB make of them is proven in test/store.
  */
-export function memoryStore(sealer: Sealer): Store {
-  const connections = memoryConnections()
+export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity }): Store {
+  const connections = memoryConnections(writes)
   const payments = new Payments(connections)
   const kept = {
     orders: new Orders(connections, payments),
     payments,
+    refunds: new Refunds(connections),
     references: new References(connections),
     evidence: new Evidence(connections),
     journal: new Journal(connections),
@@ -37,12 +44,12 @@ export function memoryStore(sealer: Sealer): Store {
   return kept as Partial<Store> as Store
 }
 
-function memoryConnections(): Connections {
+function memoryConnections(writes: Writes): Connections {
   const collections = new Map<string, MemoryCollection>()
   const model = (name: string) => {
-    const collection = collections.get(name) ?? new MemoryCollection()
+    const collection = collections.get(name) ?? new MemoryCollection(writes)
     collections.set(name, collection)
-    return { collection }
+    return { collection, aggregate: (pipeline: Fields[]) => ({ exec: () => collection.aggregate(pipeline) }) }
   }
   return { fast: { model }, slow: { model }, close: () => Promise.resolve() } as unknown as Connections
 }
@@ -50,8 +57,14 @@ function memoryConnections(): Connections {
 /** As much of the driver's collection as the store calls. */
 class MemoryCollection {
   readonly #documents = new Map<string, Document>()
+  readonly #writes: Writes
+
+  constructor(writes: Writes) {
+    this.#writes = writes
+  }
 
   insertOne(document: Document): Promise<void> {
+    if (this.#isDead()) return death()
     if (this.#documents.has(document._id)) {
       return Promise.reject(Object.assign(new Error(`duplicate ${document._id}`), { code: 11000 }))
     }
@@ -70,6 +83,7 @@ class MemoryCollection {
   }
 
   findOneAndUpdate(filter: Fields, update: Fields): Promise<Document | null> {
+    if (this.#isDead()) return death()
     const found = this.#matching(filter)[0]
     if (found === undefined) return Promise.resolve(null)
     change(found, update)
@@ -80,9 +94,51 @@ class MemoryCollection {
     return { matchedCount: (await this.findOneAndUpdate(filter, update)) === null ? 0 : 1 }
   }
 
+  aggregate(pipeline: Fields[]): Promise<unknown[]> {
+    return Promise.resolve(pipeline.reduce<unknown[]>(stageOf, structuredClone([...this.#documents.values()])))
+  }
+
+  #isDead(): boolean {
+    this.#writes.left -= 1
+    return this.#writes.left < 0
+  }
+
   #matching(filter: Fields): Document[] {
     return [...this.#documents.values()].filter((document) => matches(document, filter))
   }
+}
+
+function death(): Promise<never> {
+  return Promise.reject(new Error('the worker died'))
+}
+
+/** One stage of a sum over entries: as much as the journal asks for. */
+function stageOf(rows: unknown[], stage: Fields): unknown[] {
+  const [operator, operand] = Object.entries(stage)[0] ?? ['nothing', null]
+  switch (operator) {
+    case '$match':
+      return rows.filter((row) => matches(row as Document, operand as Fields))
+    case '$unwind': {
+      const field = String(operand).slice(1)
+      return rows.flatMap((row) =>
+        ((row as Fields)[field] as unknown[]).map((one) => ({ ...(row as Fields), [field]: one })),
+      )
+    }
+    case '$group':
+      return grouped(rows, operand as { _id: string | null; amount: { $sum: string } })
+    default:
+      throw new Error(`the database in memory does not know ${operator}`)
+  }
+}
+
+function grouped(rows: unknown[], { _id, amount }: { _id: string | null; amount: { $sum: string } }): unknown[] {
+  const at = (row: unknown, path: string) => valuesAt(row, path.slice(1).split('.'))[0]
+  const sums = new Map<unknown, number>()
+  for (const row of rows) {
+    const key = _id === null ? null : at(row, _id)
+    sums.set(key, (sums.get(key) ?? 0) + Number(at(row, amount.$sum)))
+  }
+  return [...sums].map(([key, sum]) => ({ _id: key, amount: sum }))
 }
 
 function matches(document: Document, filter: Fields): boolean {

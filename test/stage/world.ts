@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Client } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
@@ -7,6 +8,9 @@ import type { Reply } from '../../activities/courier.ts'
 import { createGateway } from '../../activities/gateway.ts'
 import { createMerchant } from '../../activities/merchant.ts'
 import { createRecords } from '../../activities/records.ts'
+import { createRefundGateway } from '../../activities/refundgateway.ts'
+import { createRefunds } from '../../activities/refunds.ts'
+import { createRuns } from '../../activities/runs.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, evidenceId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
@@ -14,19 +18,18 @@ import { default_settings } from '../../domain/merchant.ts'
 import type { FulfilmentMode } from '../../domain/merchant.ts'
 import type { OrderRecord } from '../../domain/order.ts'
 import { policy } from '../../domain/policy.ts'
+import type { RefundRecord } from '../../domain/refund.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealing.ts'
 import type { Store } from '../../store/store.ts'
 import type { Account } from '../../wechat/accounts.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
-import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'
 import { mchid, noon, orderSample } from '../store/samples.ts'
 import { memoryStore } from './memory.ts'
-
-/** How WeChat stays silent at the next call: before it acted, or after. */
-export type Silence = 'before' | 'after'
+import type { Writes } from './memory.ts'
+import { PlayedWeChat } from './playedwechat.ts'
+import { toOptions } from './runs.ts'
 
 /** What the shop answers to one delivery of `order.paid`. */
 export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
@@ -40,82 +43,6 @@ const replies: Record<ShopAnswer, Reply> = {
 
 function replyOf(status: number, answer: string): Reply {
   return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
-}
-
-/** A WeChat Pay that knows one number, in as many lines as the workflow's questions need. */
-class PlayedWeChat implements Transport {
-  is_placed = false
-  is_closed = false
-  /** what was taken for the number, the first one first */
-  readonly transactions: { id: string; total: number }[] = []
-  silence: Silence | null = null
-  /** codes that the next placements are refused with */
-  readonly refusals: string[] = []
-  readonly #order: OrderRecord
-  readonly #now: () => number
-  #codes = 0
-
-  constructor(order: OrderRecord, now: () => number) {
-    this.#order = order
-    this.#now = now
-  }
-
-  send({ operation }: WechatRequest): Promise<WechatAnswer> {
-    const { silence } = this
-    this.silence = null
-    const unanswered = () => {
-      const failure = { kind: 'again', reason: 'timeout', outcome_unknown: true } as const
-      return Promise.reject(new WechatPayError({ operation, ...failure }))
-    }
-    if (silence === 'before') return unanswered()
-    const answer = operation === 'place' ? this.#place() : operation === 'close' ? this.#close() : this.#query()
-    return silence === 'after' ? unanswered() : Promise.resolve(answer)
-  }
-
-  /** As a query's answer and a notification tell it. */
-  transaction({ id, total }: { id: string; total: number }): string {
-    const { appid, out_trade_no } = this.#order
-    const success_time = beijingTime(this.#now())
-    const amount = { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' }
-    return JSON.stringify({
-      mchid,
-      appid,
-      out_trade_no,
-      transaction_id: id,
-      trade_state: 'SUCCESS',
-      success_time,
-      amount,
-    })
-  }
-
-  #place(): WechatAnswer {
-    const refusal = this.refusals.shift()
-    if (refusal !== undefined) return answerOf(400, '', refusal)
-    if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
-    if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
-    this.is_placed = true
-    this.#codes += 1
-    return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
-  }
-
-  #close(): WechatAnswer {
-    if (this.transactions.length > 0) return answerOf(400, '', 'ORDER_PAID')
-    if (this.is_placed) this.is_closed = true
-    return answerOf(204, '')
-  }
-
-  #query(): WechatAnswer {
-    if (!this.is_placed) return answerOf(404, '', 'ORDER_NOT_EXIST')
-    const paid = this.transactions[0]
-    if (paid !== undefined) return answerOf(200, this.transaction(paid))
-    const { appid, out_trade_no } = this.#order
-    const trade_state = this.is_closed ? 'CLOSED' : 'NOTPAY'
-    return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
-  }
-}
-
-function answerOf(status: number, body: string, code: string | null = null): WechatAnswer {
-  return { status, headers: {}, body, code, message: null, request_id: null, unanswered_before: false }
 }
 
 /** Its parts are slow to make and hold nothing of a story. */
@@ -134,6 +61,10 @@ export class World {
   /** what the shop answers next; then `fulfilled` */
   readonly shop: ShopAnswer[]
   now_ms = noon
+  /** the server that activities start and wake other runs at (stage/runs) */
+  client: Client | null = null
+  /** how many writes the activity that runs now may make before its worker dies */
+  readonly writes: Writes = { left: Infinity }
   #notifications = 0
   readonly #order: OrderRecord
   readonly #steps: Record<string, (given: never) => Promise<unknown>>
@@ -143,7 +74,7 @@ export class World {
     this.key = { mchid, out_trade_no: this.#order.out_trade_no }
     this.shop = shop
     const now = () => this.now_ms
-    this.store = memoryStore(sealer)
+    this.store = memoryStore(sealer, this.writes)
     this.wechat = new PlayedWeChat(this.#order, now)
     const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as Account
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
@@ -156,9 +87,29 @@ export class World {
       ...createRecords(context),
       ...createGateway(context),
       ...createMerchant(context, courier),
-      startDeliveries: () => Promise.resolve(),
+      ...createRefunds(context),
+      ...createRefundGateway(context),
+      ...this.#runs(context),
+    }
+  }
+
+  /** What starts and wakes other runs; a notice is told by being started. */
+  #runs(context: ActivityContext): Record<string, (given: never) => Promise<unknown>> {
+    // The server is there only after the world.
+    const client = new Proxy({}, { get: (_, name) => this.client?.[name as keyof Client] }) as Client
+    return {
+      ...createRuns(context, client, toOptions),
+      startDeliveries: async ({ deliveries }: { deliveries: string[] }) => {
+        for (const _id of deliveries) await this.store.deliveries.finish(_id, 'delivered')
+      },
       closeOlder: () => Promise.resolve({ kind: 'clear' }),
     }
+  }
+
+  /** The sweeper takes up notices that nobody carries. */
+  async sweepNotices(): Promise<void> {
+    const late = await this.store.deliveries.due(beijingTime(this.now_ms), 100)
+    for (const { _id } of late) await this.store.deliveries.finish(_id, 'delivered')
   }
 
   /** The names of all activities, which a worker would register. */
@@ -178,18 +129,20 @@ export class World {
     return order
   }
 
+  async refunds(): Promise<RefundRecord[]> {
+    return await this.store.refunds.ofOrder(this.key.mchid, this.key.out_trade_no)
+  }
+
   /** Runs an activity as a worker would. A failure that says when to come again is one; any other is a mistake. */
-  async perform(name: string, argument: unknown): Promise<{ value: unknown } | { failure: ApplicationFailure }> {
+  async perform(name: string, argument: unknown): Promise<{ value: unknown } | { failure: Error }> {
     const step = this.#steps[name]
     if (step === undefined) throw new Error(`no such activity: ${name}`)
     try {
-      return {
-        value: await new MockActivityEnvironment({}, { logger: quiet }).run(
-          step as (given: unknown) => Promise<unknown>,
-          argument,
-        ),
-      }
+      const environment = new MockActivityEnvironment({}, { logger: quiet })
+      const value = await environment.run(step as (given: unknown) => Promise<unknown>, argument)
+      return this.writes.left < 0 ? { failure: new Error('the worker died') } : { value }
     } catch (error) {
+      if (this.writes.left < 0) return { failure: new Error('the worker died') }
       if (error instanceof ApplicationFailure) return { failure: error }
       throw error
     }

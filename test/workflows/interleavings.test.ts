@@ -1,6 +1,5 @@
-import type { ApplicationFailure } from '@temporalio/common'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { workflowId } from '../../domain/ids.ts'
 import { signals, updates } from '../../domain/messages.ts'
 import { isResting } from '../../domain/order.ts'
@@ -8,9 +7,13 @@ import type { Actor } from '../../domain/order.ts'
 import { buildBundle } from '../../worker/bundle.ts'
 import { expectSound } from '../stage/audit.ts'
 import { Driver } from '../stage/driver.ts'
-import type { Pending, Run } from '../stage/driver.ts'
+import type { Run } from '../stage/driver.ts'
+import { Runs } from '../stage/runs.ts'
 import { idOf, World } from '../stage/world.ts'
 import type { ShopAnswer } from '../stage/world.ts'
+
+// Pauses within an activity are no part of a story.
+vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }))
 
 /** What can come from outside at any moment, in any order, as often as the story says. */
 const happenings = [
@@ -56,36 +59,25 @@ const stories: fc.Arbitrary<Story> = fc.record({
   choices: fc.array(fc.nat({ max: 9_999 }), { maxLength: 120, size: 'max' }),
 })
 
-/** An attempt of an activity: when it may begin, and what it answered once it has run. */
-interface Attempt {
-  activity: Pending
-  due_ms: number
-  answer: { value: unknown } | { failure: ApplicationFailure } | null
-}
-
 const merchant: Actor = { kind: 'merchant', id: null }
 const most_steps = 4_000
 
 /** Tells one story: nothing happens but what is chosen, one thing at a time. */
 class Teller {
   readonly world: World
-  run: Run | null = null
   is_terminated = false
-  readonly #driver: Driver
+  readonly #runs: Runs
   readonly #story: Story
   #coming: Happening[]
-  #attempts = new Map<Pending, Attempt>()
-  /** attempts of activities that nobody waits for any more: a worker may still be at them */
-  #orphaned: Pending[] = []
   #handed: string[] = []
   #notified = new Set<string>()
   #commands = 0
 
   private constructor(driver: Driver, story: Story, world: World) {
-    this.#driver = driver
     this.#story = story
     this.#coming = [...story.happenings]
     this.world = world
+    this.#runs = new Runs(driver, world, (workflow_id, run) => this.#ended(workflow_id, run))
     world.wechat.refusals.push(...story.refusals)
   }
 
@@ -107,116 +99,34 @@ class Teller {
 
   /** The run that is there, or a new one: how signals and updates with a start reach an order. */
   async #running(): Promise<Run> {
-    this.run ??= await this.#driver.start(
-      'payOrder',
-      workflowId.order(this.world.key),
-      this.world.key,
-      this.world.now_ms,
-    )
-    return this.run
+    return await this.#runs.running('payOrder', workflowId.order(this.world.key), this.world.key)
+  }
+
+  get run(): Run | undefined {
+    return this.#runs.find(workflowId.order(this.world.key))
   }
 
   /** Everything that could be next. */
   #possible(): (() => Promise<void>)[] {
-    const next: (() => Promise<void>)[] = []
-    const { run, world } = this
-    if (run?.hasNews) next.push(() => this.#activate(run))
-    for (const timer of run?.timers.values() ?? []) {
-      if (timer.due_ms <= world.now_ms) next.push(async () => run?.fire(timer))
-    }
-    for (const attempt of this.#attempts.values()) next.push(...this.#courses(attempt))
-    for (const activity of this.#orphaned) {
-      next.push(async () => {
-        this.#orphaned = this.#orphaned.filter((other) => other !== activity)
-        await world.perform(activity.name, activity.argument)
-      })
-    }
-    if (this.#nextDue() !== null) next.push(async () => this.#pass())
+    const next = this.#runs.possible()
     this.#coming = this.#coming.filter((happening) => this.#mayBecomePossible(happening))
     const happening = this.#nextHappening()
     if (happening !== undefined) next.push(() => this.#happen(happening))
+    if (this.world.wechat.refunds.length > 0) next.push(async () => void this.world.wechat.progress())
     return next
   }
 
-  /** The courses that an activity's attempt can take. */
-  #courses(attempt: Attempt): (() => Promise<void>)[] {
-    const { world } = this
-    const { activity } = attempt
-    if (attempt.answer !== null) return [async () => this.#report(attempt), async () => this.#lose(attempt)]
-    const ended = activity.is_cancelled ? [async () => this.#endCancelled(attempt)] : []
-    if (attempt.due_ms > world.now_ms) return ended
-    const silently = (silence: 'before' | 'after') => async () => {
-      world.wechat.silence = silence
-      await this.#perform(attempt)
-      world.wechat.silence = null
-    }
-    const perform = () => this.#perform(attempt)
-    return [...ended, perform, perform, silently('before'), silently('after'), async () => this.#lose(attempt)]
-  }
-
-  async #perform(attempt: Attempt): Promise<void> {
-    const { name, argument } = attempt.activity
-    attempt.answer = await this.world.perform(name, argument)
-  }
-
-  /** The attempt's answer reaches the server: it is the result, or a failure that says when the next attempt is. */
-  #report(attempt: Attempt): void {
-    const { activity, answer } = attempt
-    if (answer === null) return
-    if ('value' in answer) {
-      this.#attempts.delete(activity)
-      this.run?.complete(activity, answer.value)
-    } else this.#tryAgain(attempt, answer.failure)
-  }
-
-  /** The worker died, or took too long: what it did is done, what it would have said is not heard. */
-  #lose(attempt: Attempt): void {
-    this.#tryAgain(attempt, new Error('the attempt timed out'))
-  }
-
-  #tryAgain(attempt: Attempt, failure: Error | ApplicationFailure): void {
-    const { activity } = attempt
-    if (activity.is_cancelled) return this.#endCancelled(attempt)
-    if (activity.is_local || activity.maximum_attempts === 1) {
-      this.#attempts.delete(activity)
-      this.run?.fail(activity, failure)
-      return
-    }
-    const asked = 'nextRetryDelay' in failure ? Number(failure.nextRetryDelay ?? 1_000) : 1_000
-    attempt.answer = null
-    attempt.due_ms = this.world.now_ms + asked
-  }
-
-  #endCancelled({ activity }: Attempt): void {
-    this.#attempts.delete(activity)
-    this.run?.endCancelled(activity)
-  }
-
-  async #activate(run: Run): Promise<void> {
-    await run.activate(this.world.now_ms)
-    for (const activity of run.activities.values()) {
-      if (!this.#attempts.has(activity))
-        this.#attempts.set(activity, { activity, due_ms: this.world.now_ms, answer: null })
-    }
-    for (const [activity, { answer }] of this.#attempts) {
-      if (run.activities.has(activity.seq)) continue
-      this.#attempts.delete(activity)
-      if (answer === null) this.#orphaned.push(activity)
-    }
-    if (run.ending !== null) await this.#ended(run)
-  }
-
   /** What must hold whenever a run ends, wherever it was interrupted before. */
-  async #ended(run: Run): Promise<void> {
+  async #ended(workflow_id: string, run: Run): Promise<void> {
     expect(run.ending).toMatchObject({ kind: 'completed' })
+    expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
+    if (workflow_id !== workflowId.order(this.world.key)) return
     const { state } = await this.world.record()
     expect(isResting(state), `the run ended in ${state}`).toBe(true)
-    expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
     for (const id of this.#handed) {
       const evidence = await this.world.store.evidence.find(id)
       expect(evidence?.outcome, `${id} was handed to a run that ended`).not.toBeNull()
     }
-    this.run = null
     this.#handed = []
   }
 
@@ -242,7 +152,7 @@ class Teller {
         return is_placed
       case 'cancel_in_ui':
       case 'terminate':
-        return this.run !== null
+        return this.run !== undefined
       default:
         return true
     }
@@ -269,6 +179,7 @@ class Teller {
         if (taken) await this.#notify(taken)
         return
       case 'notify_second_payment':
+        if (wechat.seconds.length === 0) wechat.seconds.push({ id: 'T2', total: 990 })
         await this.#notify({ id: 'T2', total: 990 })
         return
       case 'notify_unknown':
@@ -298,13 +209,9 @@ class Teller {
   }
 
   async #terminate(): Promise<void> {
-    if (this.run === null) return
-    await this.run.end()
-    this.run = null
+    await this.#runs.terminate(workflowId.order(this.world.key))
     this.is_terminated = true
     this.#handed = []
-    this.#orphaned.push(...this.#attempts.keys())
-    this.#attempts.clear()
   }
 
   #operation(): string {
@@ -317,43 +224,25 @@ class Teller {
     return [operation_id, { operation_id, actor: merchant, reason: 'for the story', ...more }]
   }
 
-  /** The earliest moment at which something is due that is not due yet. */
-  #nextDue(): number | null {
-    const { now_ms } = this.world
-    const timers = [...(this.run?.timers.values() ?? [])].map(({ due_ms }) => due_ms)
-    const attempts = [...this.#attempts.values()].filter(({ answer }) => answer === null).map(({ due_ms }) => due_ms)
-    const coming = [...timers, ...attempts].filter((due_ms) => due_ms > now_ms)
-    return coming.length === 0 ? null : Math.min(...coming)
-  }
-
-  #pass(): void {
-    this.world.now_ms = this.#nextDue() ?? this.world.now_ms
-  }
-
   /** From here on nothing goes wrong; what is still to come comes by and by, and then the order must come to rest. */
   async #comeToRest(): Promise<void> {
     for (let step = 1; step <= most_steps; step += 1) {
-      const happening = this.run === null || step % 5 === 0 ? this.#nextHappening() : undefined
+      const happening = this.#runs.isEmpty || step % 5 === 0 ? this.#nextHappening() : undefined
       if (happening !== undefined) await this.#happen(happening)
-      else if (this.run !== null) await this.#proceed(this.run)
+      else if (!this.#runs.isEmpty) await this.#proceed()
       else if (this.#coming.length > 0) this.#coming.shift()
       else if (await this.#isSwept()) return
     }
     const { state } = await this.world.record()
-    const waits = [...this.#attempts.keys()].map(({ name }) => name)
-    throw new Error(`the order did not come to rest: ${state}, at ${waits.join(', ')}`)
+    throw new Error(`the order did not come to rest: ${state}, at ${this.#runs.waits}`)
   }
 
-  async #proceed(run: Run): Promise<void> {
-    if (run.hasNews) return await this.#activate(run)
-    for (const attempt of this.#attempts.values()) {
-      if (attempt.activity.is_cancelled && attempt.answer === null) return this.#endCancelled(attempt)
-      if (attempt.answer !== null) return this.#report(attempt)
-      if (attempt.due_ms <= this.world.now_ms) return await this.#perform(attempt)
-    }
-    for (const timer of run.timers.values()) if (timer.due_ms <= this.world.now_ms) return run.fire(timer)
-    if (this.#nextDue() === null) throw new Error('the run waits for nothing')
-    this.#pass()
+  async #proceed(): Promise<void> {
+    if (await this.#runs.proceed()) return
+    if (this.#runs.nextDue() === null) throw new Error('the runs wait for nothing')
+    this.world.wechat.progress()
+    await this.world.sweepNotices()
+    this.#runs.pass()
   }
 
   /** What the sweeper does for an order without a run: starts it while it is open; after a terminate also evidence. */
@@ -363,11 +252,21 @@ class Teller {
       await this.#running()
       return false
     }
+    if (await this.#hasRefundsUnderWay()) return false
     if (!this.is_terminated) return true
     const all = await this.world.store.evidence.ofOrder(this.world.key.mchid, this.world.key.out_trade_no)
     const unapplied = all.filter(({ outcome }) => outcome === null)
     for (const { _id } of unapplied) (await this.#running()).signal(signals.payment_found, { evidence_id: _id })
     return unapplied.length === 0
+  }
+
+  async #hasRefundsUnderWay(): Promise<boolean> {
+    const refunds = await this.world.refunds()
+    for (const { mchid, out_refund_no, next_action } of refunds) {
+      const key = { mchid, out_refund_no }
+      if (next_action !== undefined) await this.#runs.running('refundPayment', workflowId.refund(key), key)
+    }
+    return !this.#runs.isEmpty
   }
 
   /** What must hold once everything is at rest. */
@@ -386,7 +285,9 @@ class Teller {
     const owed = [...this.#notified, ...found.map(({ id }) => id)]
     expect(owed.filter((id) => !booked.includes(id))).toEqual([])
     expect(booked).toEqual([...new Set(booked)])
-    expect(entries).toHaveLength(payments.length)
+    expect(entries.filter(({ kind }) => kind === 'payment')).toHaveLength(payments.length)
+    expect(wechat.violations).toEqual([])
+    expect(order.state).not.toBe('refunding')
     expect(payments.filter(({ role }) => role === 'order').length).toBeLessThanOrEqual(1)
     const contradicted = payments.filter(({ role }) => role === 'contradicted')
     expect(contradicted.filter(({ amount }) => amount.total === order.amount.total)).toEqual([])

@@ -1,0 +1,237 @@
+import { beijingTime } from '../../domain/calendar.ts'
+import type { OrderRecord } from '../../domain/order.ts'
+import type { TrueRefund, Truth } from '../../domain/truth.ts'
+import { WechatPayError } from '../../wechat/errors.ts'
+import { refundPath } from '../../wechat/refunds.ts'
+import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'
+import { mchid } from '../store/samples.ts'
+
+/** How WeChat stays silent at the next call: before it acted, or after. */
+export type Silence = 'before' | 'after'
+
+/** Where a refund goes from one step to the next, after it was taken; `RETURNED`: to the merchant's own account. */
+export type Fate = ('PROCESSING' | 'ABNORMAL' | 'SUCCESS' | 'CLOSED' | 'RETURNED')[]
+
+interface Transaction {
+  id: string
+  total: number
+}
+
+interface PlayedRefund extends TrueRefund {
+  /** the exact bytes that asked for it */
+  body: string
+  fate: Fate
+}
+
+/** A WeChat Pay that knows one number, in as many lines as the workflows' questions need. */
+export class PlayedWeChat implements Transport {
+  is_placed = false
+  is_closed = false
+  /** what was taken for the number, the first one first */
+  readonly transactions: Transaction[] = []
+  /** what was taken for it besides, which a query does not tell of */
+  readonly seconds: Transaction[] = []
+  silence: Silence | null = null
+  /** codes that the next placements are refused with */
+  readonly refusals: string[] = []
+  /** codes that the next requests for refunds are refused with */
+  readonly refund_refusals: string[] = []
+  /** the merchant's account holds nothing to refund from */
+  is_poor = false
+  /** what becomes of the refunds, each taking the next; then they succeed */
+  readonly fates: Fate[] = []
+  readonly refunds: PlayedRefund[] = []
+  /** what no caller may do */
+  readonly violations: string[] = []
+  /** refunds that were asked for and of which the caller cannot know whether they were taken */
+  readonly #unanswered = new Set<string>()
+  readonly #order: OrderRecord
+  readonly #now: () => number
+  #codes = 0
+
+  constructor(order: OrderRecord, now: () => number) {
+    this.#order = order
+    this.#now = now
+  }
+
+  send({ operation, path, body }: WechatRequest): Promise<WechatAnswer> {
+    const { silence } = this
+    this.silence = null
+    const unanswered = () => {
+      if (operation === 'refund') this.#unanswered.add(numberIn(body))
+      const failure = { kind: 'again', reason: 'timeout', outcome_unknown: true } as const
+      return Promise.reject(new WechatPayError({ operation, ...failure }))
+    }
+    if (operation === 'refund' && this.#unanswered.has(numberIn(body))) {
+      this.violations.push(`${numberIn(body)} was sent again without a question`)
+    }
+    if (silence === 'before') return unanswered()
+    const answer = this.#answer(operation, path, body ?? '')
+    return silence === 'after' ? unanswered() : Promise.resolve(answer)
+  }
+
+  #answer(operation: WechatRequest['operation'], path: string, body: string): WechatAnswer {
+    switch (operation) {
+      case 'place':
+        return this.#place()
+      case 'close':
+        return this.#close()
+      case 'refund':
+        return this.#refund(body)
+      case 'query_refund':
+        return this.#queryRefund(decodeURIComponent(path.slice(refundPath.length + 1)))
+      case 'abnormal_refund':
+        return this.#redirect(numberIn(body))
+      default:
+        return this.#query()
+    }
+  }
+
+  /** As a query's answer and a notification tell it. */
+  transaction({ id, total }: Transaction): string {
+    const { appid, out_trade_no } = this.#order
+    const success_time = beijingTime(this.#now())
+    const amount = { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' }
+    const trade_state = this.refunds.some(({ transaction_id }) => transaction_id === id) ? 'REFUND' : 'SUCCESS'
+    return JSON.stringify({
+      mchid,
+      appid,
+      out_trade_no,
+      transaction_id: id,
+      trade_state,
+      success_time,
+      amount,
+    })
+  }
+
+  /** Every refund goes one step on. False: all have come to their end. */
+  progress(): boolean {
+    let has_moved = false
+    for (const refund of this.refunds) {
+      const next = refund.fate.shift()
+      if (next === undefined) continue
+      has_moved = true
+      if (next === 'RETURNED') refund.user_received_account = '商户基本账户'
+      refund.status = next === 'RETURNED' ? 'SUCCESS' : next
+      if (refund.status === 'SUCCESS') refund.success_time = beijingTime(this.#now())
+    }
+    return has_moved
+  }
+
+  /** Fen of a payment that are back, or on their way. */
+  refunded(transaction_id: string): number {
+    const taken = this.refunds.filter((one) => one.transaction_id === transaction_id && one.status !== 'CLOSED')
+    return taken.reduce((sum, { amount }) => sum + amount.refund, 0)
+  }
+
+  get truth(): Truth {
+    const is_paid = this.transactions.length > 0
+    const trade_state = is_paid ? 'SUCCESS' : this.is_closed ? 'CLOSED' : 'NOTPAY'
+    const success_time = beijingTime(this.#now())
+    return {
+      order: this.is_placed ? { trade_state, amount: { total: this.#order.amount.total } } : null,
+      payments: [...this.transactions, ...this.seconds].map(({ id, total }) => ({
+        transaction_id: id,
+        amount: { total },
+        success_time,
+      })),
+      refunds: this.refunds,
+    }
+  }
+
+  #place(): WechatAnswer {
+    const refusal = this.refusals.shift()
+    if (refusal !== undefined) return answerOf(400, '', refusal)
+    if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
+    if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
+    this.is_placed = true
+    this.#codes += 1
+    return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
+  }
+
+  #close(): WechatAnswer {
+    if (this.transactions.length > 0) return answerOf(400, '', 'ORDER_PAID')
+    if (this.is_placed) this.is_closed = true
+    return answerOf(204, '')
+  }
+
+  #query(): WechatAnswer {
+    if (!this.is_placed) return answerOf(404, '', 'ORDER_NOT_EXIST')
+    const paid = this.transactions[0]
+    if (paid !== undefined) return answerOf(200, this.transaction(paid))
+    const { appid, out_trade_no } = this.#order
+    const trade_state = this.is_closed ? 'CLOSED' : 'NOTPAY'
+    return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
+  }
+
+  #refund(body: string): WechatAnswer {
+    const asked = JSON.parse(body) as { transaction_id: string; out_refund_no: string; amount: { refund: number } }
+    const { transaction_id, out_refund_no, amount } = asked
+    const before = this.#find(out_refund_no)
+    if (before !== undefined) {
+      if (before.body !== body) this.violations.push(`${out_refund_no} was sent with two bodies`)
+      return answerOf(200, this.#told(before))
+    }
+    const refusal = this.refund_refusals.shift() ?? (this.is_poor ? 'NOT_ENOUGH' : undefined)
+    if (refusal !== undefined) return answerOf(refusal === 'SYSTEM_ERROR' ? 500 : 400, '', refusal)
+    const paid = [...this.transactions, ...this.seconds].find(({ id }) => id === transaction_id)
+    if (paid === undefined || this.refunded(transaction_id) + amount.refund > paid.total) {
+      this.violations.push(
+        `${out_refund_no} asks for ${amount.refund} of ${transaction_id}, which has not so much left`,
+      )
+      return answerOf(400, '', 'INVALID_REQUEST')
+    }
+    const refund: PlayedRefund = {
+      out_refund_no,
+      refund_id: `R${this.refunds.length + 1}`,
+      transaction_id,
+      status: 'PROCESSING',
+      user_received_account: '支付用户零钱',
+      amount: { refund: amount.refund, settlement_refund: amount.refund },
+      create_time: beijingTime(this.#now()),
+      success_time: null,
+      body,
+      fate: [...(this.fates.shift() ?? ['SUCCESS' as const])],
+    }
+    this.refunds.push(refund)
+    return answerOf(200, this.#told(refund))
+  }
+
+  #queryRefund(out_refund_no: string): WechatAnswer {
+    this.#unanswered.delete(out_refund_no)
+    const refund = this.#find(out_refund_no)
+    return refund === undefined ? answerOf(404, '', 'RESOURCE_NOT_EXISTS') : answerOf(200, this.#told(refund))
+  }
+
+  /** The payer's card takes what the account did not. */
+  #redirect(out_refund_no: string): WechatAnswer {
+    const refund = this.#find(out_refund_no)
+    if (refund?.status !== 'ABNORMAL') return answerOf(400, '', 'INVALID_REQUEST')
+    refund.status = 'PROCESSING'
+    return answerOf(200, this.#told(refund))
+  }
+
+  #find(out_refund_no: string): PlayedRefund | undefined {
+    return this.refunds.find((one) => one.out_refund_no === out_refund_no)
+  }
+
+  #told({ body: _body, fate: _fate, success_time, amount, ...refund }: PlayedRefund): string {
+    const { out_trade_no, amount: asked } = this.#order
+    const total = [...this.transactions, ...this.seconds].find(({ id }) => id === refund.transaction_id)?.total
+    return JSON.stringify({
+      ...refund,
+      out_trade_no,
+      channel: 'ORIGINAL',
+      ...(success_time !== null && { success_time }),
+      amount: { ...amount, total: total ?? asked.total, payer_refund: amount.refund, currency: 'CNY' },
+    })
+  }
+}
+
+function numberIn(body: string | undefined): string {
+  return (JSON.parse(body ?? '{}') as { out_refund_no?: string }).out_refund_no ?? ''
+}
+
+function answerOf(status: number, body: string, code: string | null = null): WechatAnswer {
+  return { status, headers: {}, body, code, message: null, request_id: null, unanswered_before: false }
+}
