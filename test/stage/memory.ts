@@ -126,6 +126,8 @@ function stageOf(rows: unknown[], stage: Fields): unknown[] {
     }
     case '$group':
       return grouped(rows, operand as { _id: string | null; amount: { $sum: string } })
+    case '$sort':
+      return (rows as Document[]).sort((one, other) => inOrder(one, other, operand as Record<string, 1 | -1>))
     default:
       throw new Error(`the database in memory does not know ${operator}`)
   }

@@ -12,20 +12,23 @@ import { createRefundGateway } from '../../activities/refundgateway.ts'
 import { createRefunds } from '../../activities/refunds.ts'
 import { createRuns } from '../../activities/runs.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { endpointId, evidenceId, orderId } from '../../domain/ids.ts'
-import type { OrderKey } from '../../domain/ids.ts'
+import { endpointId, orderId } from '../../domain/ids.ts'
+import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import { default_settings } from '../../domain/merchant.ts'
 import type { FulfilmentMode } from '../../domain/merchant.ts'
-import type { OrderRecord } from '../../domain/order.ts'
+import type { EvidenceRecord } from '../../domain/evidence.ts'
+import type { Actor, OrderRecord } from '../../domain/order.ts'
 import { policy } from '../../domain/policy.ts'
 import type { RefundRecord } from '../../domain/refund.ts'
+import type { TrueRefund } from '../../domain/truth.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealing.ts'
 import type { Store } from '../../store/store.ts'
 import type { Account } from '../../wechat/accounts.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
-import { mchid, noon, orderSample } from '../store/samples.ts'
+import { evidenceSample, mchid, noon, orderSample } from '../store/samples.ts'
+import { refundSample } from './dossiers.ts'
 import { memoryStore } from './memory.ts'
 import type { Writes } from './memory.ts'
 import { PlayedWeChat } from './playedwechat.ts'
@@ -117,9 +120,10 @@ export class World {
     return Object.keys(new World('none', []).#steps)
   }
 
-  static async open(mode: FulfilmentMode, shop: ShopAnswer[]): Promise<World> {
+  /** `approval_above`: fen from which a refund waits for a second person; null: none does. */
+  static async open(mode: FulfilmentMode, shop: ShopAnswer[], approval_above: number | null = null): Promise<World> {
     const world = new World(mode, shop)
-    await world.#furnish(mode)
+    await world.#furnish(mode, approval_above)
     return world
   }
 
@@ -151,32 +155,56 @@ export class World {
   /** What the intake does with a notification of a transaction: archives it, and answers the id that it signals. */
   async notified(transaction: { id: string; total: number }): Promise<string> {
     const body = this.wechat.transaction(transaction)
+    return await this.#archive({ subject: 'payment', transaction_id: transaction.id, out_refund_no: null }, body)
+  }
+
+  /** The same with one of a refund, which proves nothing by itself: it only wakes. */
+  async refundNotified({ transaction_id, out_refund_no }: TrueRefund): Promise<string> {
+    return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, '{}')
+  }
+
+  async #archive(
+    about: Pick<EvidenceRecord, 'subject' | 'transaction_id' | 'out_refund_no'>,
+    body: string,
+  ): Promise<string> {
     this.#notifications += 1
-    const _id = evidenceId.notification(mchid, `n${this.#notifications}`)
     const timestamp = String(Math.floor(this.now_ms / 1000))
     const { evidence } = await this.store.evidence.archive({
-      _id,
-      id: publicId('evd', _id),
-      mchid,
-      kind: 'notification',
-      subject: 'payment',
+      ...evidenceSample(`n${this.#notifications}`),
+      ...about,
       out_trade_no: this.key.out_trade_no,
-      transaction_id: transaction.id,
-      out_refund_no: null,
-      verdict: 'verified',
-      serial_no: null,
-      body_sha256: '',
       raw: { headers: { 'wechatpay-timestamp': timestamp }, body },
       receive_time: beijingTime(this.now_ms),
-      unapplied: true,
-      outcome: null,
-      applied_time: null,
-      applied_to: null,
     })
     return evidence._id
   }
 
-  async #furnish(mode: FulfilmentMode): Promise<void> {
+  /** What the API does with a request for a refund; null: it refuses it. */
+  async askRefund(
+    out_refund_no: string,
+    transaction_id: string,
+    refund: number,
+    requested_by: Actor,
+  ): Promise<RefundKey | null> {
+    const payment = await this.store.payments.find(mchid, transaction_id)
+    if (payment === null) return null
+    const order = await this.record()
+    if (order.state === 'review' && order.payment?.transaction_id === transaction_id) return null
+    const key = { mchid, out_refund_no }
+    const create_time = beijingTime(this.now_ms)
+    const asked = refundSample(out_refund_no, { ...payment, amount: { ...payment.amount, refund } })
+    await this.store.refunds.insert({
+      ...asked,
+      requested_by,
+      create_time,
+      is_full: false,
+      submission: { attempts: 0, unanswered: false, last_attempt_time: null },
+      next_action: { what: 'reserve', time: create_time },
+    })
+    return key
+  }
+
+  async #furnish(mode: FulfilmentMode, approval_above: number | null): Promise<void> {
     const create_time = beijingTime(noon - 60_000)
     const endpoint_id = publicId('ep', endpoint_key)
     await this.store.merchants.save({
@@ -189,7 +217,11 @@ export class World {
       appids: [this.#order.appid],
       notify_url: 'https://weft.example.cn/wechat/notify/1',
       wechat: null,
-      settings: { ...default_settings, fulfilment: { ...default_settings.fulfilment, mode } },
+      settings: {
+        ...default_settings,
+        fulfilment: { ...default_settings.fulfilment, mode },
+        refund_approval: approval_above === null ? null : { above: approval_above },
+      },
       fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
       create_time,
     } as unknown as Parameters<Store['merchants']['save']>[0])

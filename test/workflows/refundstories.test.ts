@@ -1,0 +1,445 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { workflowId } from '../../domain/ids.ts'
+import type { RefundKey } from '../../domain/ids.ts'
+import { refund_updates, signals, updates } from '../../domain/messages.ts'
+import { isResting } from '../../domain/order.ts'
+import type { Actor } from '../../domain/order.ts'
+import { isRefundResting } from '../../domain/refund.ts'
+import type { RefundRecord } from '../../domain/refund.ts'
+import { proveNumbers } from '../../store/proving.ts'
+import { buildBundle } from '../../worker/bundle.ts'
+import { expectSound } from '../stage/audit.ts'
+import { Driver } from '../stage/driver.ts'
+import type { Run } from '../stage/driver.ts'
+import type { Fate } from '../stage/playedwechat.ts'
+import { Runs } from '../stage/runs.ts'
+import { World } from '../stage/world.ts'
+import type { ShopAnswer } from '../stage/world.ts'
+
+// Pauses within an activity are no part of a story.
+vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }))
+
+/** How the order stands when the story begins: what was paid for it, and whether somebody said that it came late. */
+const openings = ['paid', 'paid', 'paid', 'paid_wrong_amount', 'paid_late', 'paid_twice'] as const
+type Opening = (typeof openings)[number]
+
+/** What can come from outside at any moment, in any order, as often as the story says. */
+const happenings = [
+  'refund_all',
+  'refund_part',
+  'refund_part',
+  'refund_second',
+  'refund_unpaid',
+  'repeat_request',
+  'progress',
+  'progress',
+  'notify_refund',
+  'notify_refund_unreadable',
+  'check_refund',
+  'approve',
+  'approve_own_request',
+  'disapprove',
+  'redirect_abnormal',
+  'pay_out',
+  'notify_second_payment',
+  'accept',
+  'reject',
+  'accept_second',
+  'reject_second',
+  'confirm',
+  'refuse',
+  'starve',
+  'fund',
+  'cancel_in_ui',
+  'terminate_order',
+  'terminate_refund',
+] as const
+type Happening = (typeof happenings)[number]
+
+interface Story {
+  opening: Opening
+  mode: 'event' | 'confirm' | 'none'
+  shop: ShopAnswer[]
+  /** fen from which a second person must approve; null: never */
+  approval_above: number | null
+  refusals: string[]
+  fates: Fate[]
+  happenings: Happening[]
+  /** at each step, which of the things that can be next is */
+  choices: number[]
+}
+
+const fates = fc.constantFrom<Fate>(
+  ['SUCCESS'],
+  ['CLOSED'],
+  ['RETURNED'],
+  ['ABNORMAL', 'SUCCESS'],
+  ['ABNORMAL', 'PROCESSING', 'SUCCESS'],
+  ['ABNORMAL', 'CLOSED'],
+  ['ABNORMAL', 'RETURNED'],
+)
+
+const stories: fc.Arbitrary<Story> = fc.record({
+  opening: fc.constantFrom(...openings),
+  mode: fc.constantFrom('event', 'confirm', 'none'),
+  shop: fc.array(fc.constantFrom<ShopAnswer>('fulfilled', 'refused', 'pending', 'away'), { maxLength: 2 }),
+  approval_above: fc.constantFrom(null, null, 0, 500),
+  refusals: fc.array(
+    fc.constantFrom('PARAM_ERROR', 'USER_ACCOUNT_ABNORMAL', 'FREQUENCY_LIMITED', 'SYSTEM_ERROR', 'NO_AUTH'),
+    { maxLength: 2, size: 'xsmall' },
+  ),
+  fates: fc.array(fates, { maxLength: 3 }),
+  happenings: fc.array(fc.constantFrom(...happenings), { maxLength: 9, size: 'max' }),
+  choices: fc.array(fc.nat({ max: 9_999 }), { maxLength: 150, size: 'max' }),
+})
+
+const requester: Actor = { kind: 'merchant', id: 'key-1' }
+const approver: Actor = { kind: 'operator', id: 'li' }
+const most_steps = 4_000
+
+/** Tells one story of an order that is paid, and of the refunds of it. */
+class Teller {
+  readonly world: World
+  readonly #runs: Runs
+  readonly #story: Story
+  readonly #coming: Happening[]
+  /** evidence by the workflow that was told of it last */
+  readonly #handed = new Map<string, string[]>()
+  #commands = 0
+  #requests = 0
+  #notices = 0
+
+  private constructor(driver: Driver, story: Story, world: World) {
+    this.#story = story
+    this.#coming = [...story.happenings]
+    this.world = world
+    this.#runs = new Runs(driver, world, (workflow_id, run) => this.#ended(workflow_id, run))
+    world.wechat.refund_refusals.push(...story.refusals)
+    world.wechat.fates.push(...story.fates.map((fate) => [...fate]))
+  }
+
+  static async begin(driver: Driver, story: Story): Promise<Teller> {
+    const world = await World.open(story.mode, [...story.shop], story.approval_above)
+    const teller = new Teller(driver, story, world)
+    await teller.#open()
+    return teller
+  }
+
+  async tell(): Promise<void> {
+    for (const choice of this.#story.choices) {
+      const next = this.#runs.possible()
+      const happening = this.#coming[0]
+      if (happening !== undefined) next.push(async () => void (this.#coming.shift(), await this.#happen(happening)))
+      const chosen = next[choice % next.length]
+      if (chosen === undefined) break
+      await chosen()
+    }
+    await this.#comeToRest()
+  }
+
+  /** Until the order is placed, nothing goes wrong: that is told in interleavings.test.ts. */
+  async #open(): Promise<void> {
+    const { wechat } = this.world
+    const order = await this.#order()
+    order.update(updates.prepay, 'prepay')
+    while (!wechat.is_placed || order.updates.get('prepay') === null) await this.#runs.proceed()
+    const { opening } = this.#story
+    if (opening === 'paid_late') {
+      ;(await this.#order()).update(updates.close, ...this.#command({ actor: requester }))
+      for (let step = 0; !this.#runs.isEmpty && step < most_steps; step += 1) {
+        if (!(await this.#runs.proceed())) this.#runs.pass()
+      }
+    }
+    wechat.transactions.push({ id: 'T1', total: opening === 'paid_wrong_amount' ? 991 : 990 })
+    await this.#notifyPayment('T1')
+    if (opening === 'paid_twice') await this.#happen('notify_second_payment')
+  }
+
+  async #order(): Promise<Run> {
+    return await this.#runs.running('payOrder', workflowId.order(this.world.key), this.world.key)
+  }
+
+  async #refund({ mchid, out_refund_no }: RefundKey): Promise<Run> {
+    const key = { mchid, out_refund_no }
+    return await this.#runs.running('refundPayment', workflowId.refund(key), key)
+  }
+
+  async #happen(happening: Happening): Promise<void> {
+    const { wechat } = this.world
+    switch (happening) {
+      case 'refund_all':
+        return await this.#ask('T1', wechat.transactions[0]?.total ?? 990)
+      case 'refund_part':
+        return await this.#ask('T1', 400)
+      case 'refund_second':
+        return await this.#ask('T2', 990)
+      case 'refund_unpaid':
+        return await this.#ask('T1', 992)
+      case 'repeat_request':
+        return await this.#withRefund(
+          () => true,
+          async (refund) => (await this.#refund(refund)).update(refund_updates.reserve, this.#operation()),
+        )
+      case 'progress':
+        return void wechat.progress()
+      case 'notify_refund':
+        return await this.#notifyRefund()
+      case 'notify_refund_unreadable':
+        return await this.#withRefund(
+          () => true,
+          async (refund) => (await this.#refund(refund)).signal(signals.refund_changed, { evidence_id: null }),
+        )
+      case 'check_refund':
+        return await this.#withRefund(
+          () => true,
+          async (refund) =>
+            (await this.#refund(refund)).signal(signals.check_requested, { operation_id: this.#operation() }),
+        )
+      case 'approve':
+        return await this.#decideApproval('approve', approver)
+      case 'approve_own_request':
+        return await this.#decideApproval('approve', requester)
+      case 'disapprove':
+        return await this.#decideApproval('reject', approver)
+      case 'redirect_abnormal':
+        return await this.#redirect()
+      case 'pay_out':
+        return await this.#payOut()
+      case 'notify_second_payment':
+        if (wechat.seconds.length === 0) wechat.seconds.push({ id: 'T2', total: 990 })
+        return await this.#notifyPayment('T2')
+      case 'accept':
+      case 'reject':
+        return await this.#decide(happening, null)
+      case 'accept_second':
+        return await this.#decide('accept', 'T2')
+      case 'reject_second':
+        return await this.#decide('reject', 'T2')
+      case 'confirm':
+        return (await this.#order()).update(updates.confirm_fulfilment, ...this.#command({ result: 'fulfilled' }))
+      case 'refuse':
+        return (await this.#order()).update(updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
+      case 'starve':
+      case 'fund':
+        wechat.is_poor = happening === 'starve'
+        return
+      case 'cancel_in_ui':
+        for (const id of this.#runs.ids) this.#runs.find(id)?.cancel()
+        return
+      case 'terminate_order':
+        return await this.#terminate(workflowId.order(this.world.key))
+      case 'terminate_refund':
+        return await this.#withRefund(
+          () => true,
+          (refund) => this.#terminate(workflowId.refund(refund)),
+        )
+    }
+  }
+
+  /** What the API does with a request: it records it, and has it reserved. */
+  async #ask(transaction_id: string, refund: number): Promise<void> {
+    this.#requests += 1
+    const asked = await this.world.askRefund(`RE-${this.#requests}`, transaction_id, refund, requester)
+    if (asked !== null) (await this.#refund(asked)).update(refund_updates.reserve, this.#operation())
+  }
+
+  /** `then` with one of the refunds that `is`, in turn; nothing where there is none. */
+  async #withRefund(is: (refund: RefundRecord) => boolean, then: (refund: RefundRecord) => unknown): Promise<void> {
+    const refunds = (await this.world.refunds()).filter(is)
+    const refund = refunds[this.#commands % Math.max(1, refunds.length)]
+    if (refund !== undefined) await then(refund)
+  }
+
+  async #decideApproval(decision: 'approve' | 'reject', actor: Actor): Promise<void> {
+    const command = this.#command({ actor, decision })
+    await this.#withRefund(
+      ({ approval }) => approval !== null,
+      async (refund) => (await this.#refund(refund)).update(refund_updates.approve, ...command),
+    )
+  }
+
+  async #redirect(): Promise<void> {
+    const bank = { type: 'MERCHANT_BANK_CARD', bank_type: null, bank_account: null, real_name: null, serial_no: 'K' }
+    const command = this.#command(bank)
+    await this.#withRefund(
+      ({ facts }) => facts !== null,
+      async (refund) => (await this.#refund(refund)).update(refund_updates.handle_abnormal, ...command),
+    )
+  }
+
+  async #payOut(): Promise<void> {
+    const command = this.#command({ proof: 'transfer 1' })
+    await this.#withRefund(
+      ({ state }) => isRefundResting(state),
+      async (refund) => (await this.#refund(refund)).update(refund_updates.pay_out, ...command),
+    )
+  }
+
+  async #decide(decision: 'accept' | 'reject', transaction_id: string | null): Promise<void> {
+    const command = this.#command({ actor: approver, decision, transaction_id })
+    ;(await this.#order()).update(updates.resolve_review, ...command)
+  }
+
+  async #notifyPayment(id: string): Promise<void> {
+    const { transactions, seconds } = this.world.wechat
+    const transaction = [...transactions, ...seconds].find((one) => one.id === id)
+    if (transaction === undefined) return
+    const evidence_id = await this.world.notified(transaction)
+    this.#hand(workflowId.order(this.world.key), evidence_id)
+    ;(await this.#order()).signal(signals.payment_found, { evidence_id })
+  }
+
+  async #notifyRefund(): Promise<void> {
+    const { refunds } = this.world.wechat
+    const told = refunds[this.#notices++ % Math.max(1, refunds.length)]
+    if (told === undefined) return
+    const key = { mchid: this.world.key.mchid, out_refund_no: told.out_refund_no }
+    const evidence_id = await this.world.refundNotified(told)
+    this.#hand(workflowId.refund(key), evidence_id)
+    ;(await this.#refund(key)).signal(signals.refund_changed, { evidence_id })
+  }
+
+  #hand(workflow_id: string, evidence_id: string): void {
+    this.#handed.set(workflow_id, [...(this.#handed.get(workflow_id) ?? []), evidence_id])
+  }
+
+  async #terminate(workflow_id: string): Promise<void> {
+    await this.#runs.terminate(workflow_id)
+    this.#handed.delete(workflow_id)
+  }
+
+  #operation(): string {
+    this.#commands += 1
+    return `operation-${this.#commands}`
+  }
+
+  #command(more: object): [string, object] {
+    const operation_id = this.#operation()
+    return [operation_id, { operation_id, actor: requester, reason: 'for the story', ...more }]
+  }
+
+  /** What must hold whenever a run ends, wherever it was interrupted before. */
+  async #ended(workflow_id: string, run: Run): Promise<void> {
+    expect(run.ending).toMatchObject({ kind: 'completed' })
+    expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
+    const { state } = await this.world.record()
+    const refund = (await this.world.refunds()).find((one) => workflowId.refund(one) === workflow_id)
+    const is_at_rest = refund === undefined ? isResting(state) : isRefundResting(refund.state)
+    expect(is_at_rest, `${workflow_id} ended in ${refund?.state ?? state}`).toBe(true)
+    for (const id of this.#handed.get(workflow_id) ?? []) {
+      const evidence = await this.world.store.evidence.find(id)
+      expect(evidence?.outcome, `${id} was handed to a run that ended`).not.toBeNull()
+    }
+    this.#handed.delete(workflow_id)
+  }
+
+  /** From here on nothing goes wrong; what is still to come comes by and by, and then all must come to rest. */
+  async #comeToRest(): Promise<void> {
+    for (let step = 1; step <= most_steps; step += 1) {
+      const happening = this.#runs.isEmpty || step % 5 === 0 ? this.#coming.shift() : undefined
+      if (happening !== undefined) await this.#happen(happening)
+      else if (!this.#runs.isEmpty) await this.#proceed()
+      else if (await this.#isSwept()) return
+    }
+    throw new Error(`all did not come to rest, at ${this.#runs.waits}`)
+  }
+
+  async #proceed(): Promise<void> {
+    if (await this.#runs.proceed()) return
+    if (this.#runs.nextDue() === null) throw new Error(`the runs wait for nothing: ${this.#runs.ids.join(', ')}`)
+    if (this.#coming.length === 0) this.world.wechat.is_poor = false
+    this.world.wechat.progress()
+    await this.world.sweepNotices()
+    this.#runs.pass()
+  }
+
+  /** What the sweeper does for what has no run: starts it where something is planned, and hands evidence over. */
+  async #isSwept(): Promise<boolean> {
+    const { store, key } = this.world
+    const order = await this.world.record()
+    if (order.next_action !== undefined) await this.#order()
+    for (const refund of await this.world.refunds()) {
+      if (refund.next_action !== undefined) await this.#refund(refund)
+    }
+    const all = await store.evidence.ofOrder(key.mchid, key.out_trade_no)
+    for (const { _id, subject, out_refund_no } of all.filter(({ outcome }) => outcome === null)) {
+      const found = { evidence_id: _id }
+      if (subject === 'payment') (await this.#order()).signal(signals.payment_found, found)
+      else if (out_refund_no !== null)
+        (await this.#refund({ mchid: key.mchid, out_refund_no })).signal(signals.refund_changed, found)
+    }
+    return this.#runs.isEmpty
+  }
+
+  /** What must hold once everything is at rest. */
+  async audit(): Promise<void> {
+    const { store, wechat, key } = this.world
+    const order = await this.world.record()
+    const refunds = await this.world.refunds()
+    expect(wechat.violations).toEqual([])
+    expectSound(order)
+    expect(isResting(order.state), order.state).toBe(true)
+    expect(refunds.filter(({ state }) => !isRefundResting(state)).map(({ state }) => state)).toEqual([])
+    for (const { id, total } of [...wechat.transactions, ...wechat.seconds])
+      expect(wechat.refunded(id), `refunded of ${id}`).toBeLessThanOrEqual(total)
+    const numbers = wechat.refunds.map(({ out_refund_no }) => out_refund_no)
+    expect(numbers).toEqual([...new Set(numbers)])
+    const truth = {
+      ofMerchant: () => Promise.resolve(new Map([[key.out_trade_no, wechat.truth]])),
+      ofNumber: () => Promise.resolve(wechat.truth),
+    }
+    const options = { now: () => this.world.now_ms, patience: null, truth }
+    const findings = await proveNumbers(store, key.mchid, [key.out_trade_no], options)
+    expect(findings.map(({ kind, detail }) => `${kind}: ${detail}`)).toEqual([])
+    const balances = await store.journal.balances(key.mchid)
+    expect(balances.reduce((sum, { amount }) => sum + amount, 0)).toBe(0)
+    this.#auditTelling(order.timeline, refunds)
+    if (order.state === 'refunding' || order.state === 'review') this.#expectAttention(order.attention?.code, refunds)
+  }
+
+  /** The order has heard, once and under a number of its own, whatever ended a refund. */
+  #auditTelling(timeline: { out_refund_no?: string; event_type: string | null }[], refunds: RefundRecord[]): void {
+    const told = timeline.flatMap(({ out_refund_no, event_type }) =>
+      out_refund_no !== undefined && event_type?.startsWith('refund.') ? [`${out_refund_no} ${event_type}`] : [],
+    )
+    const owed = refunds.flatMap((refund) =>
+      refund.timeline.flatMap(({ event }) => (tells[event] ? [`${refund.out_refund_no} ${tells[event]}`] : [])),
+    )
+    expect(told.sort()).toEqual(owed.sort())
+  }
+
+  #expectAttention(code: string | undefined, refunds: RefundRecord[]): void {
+    const codes = [code, ...refunds.map(({ attention }) => attention?.code)].filter((one) => one !== undefined)
+    expect(codes, 'a person is waited for, and nobody says so').not.toEqual([])
+  }
+}
+
+/** What the merchant hears of each event of a refund; `unheard` ones are left out. */
+const tells: Record<string, string> = {
+  succeeded: 'refund.succeeded',
+  abnormal: 'refund.abnormal',
+  closed: 'refund.closed',
+  refused: 'refund.refused',
+  returned_to_merchant: 'refund.returned_to_merchant',
+}
+
+describe('refunds of an order whose requests, outcomes, failures and timers come in any order', () => {
+  let driver: Driver
+  beforeAll(async () => {
+    const { code } = await buildBundle()
+    driver = await Driver.open(code, World.activities)
+  })
+  afterAll(async () => await driver.close())
+
+  it('never give back more than was paid, agree with WeChat and the book, and rest only when nothing is left', async () => {
+    await fc.assert(
+      fc.asyncProperty(stories, async (story) => {
+        const teller = await Teller.begin(driver, story)
+        await teller.tell()
+        await teller.audit()
+      }),
+      { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 300) / 2 },
+    )
+  }, 300_000)
+})
