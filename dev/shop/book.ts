@@ -13,6 +13,8 @@ export interface ShopRefund {
   out_refund_no: string
   /** fen */
   amount: number
+  /** of another payment than the sale's own: the order was paid twice, and the sale stays */
+  is_second: boolean
   /** Weft's word for it, from the newest event heard; `new`: Weft has not taken it yet */
   state: string
 }

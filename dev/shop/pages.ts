@@ -2,7 +2,7 @@ import { html, trusted } from '../../api/markup.ts'
 import type { Markup } from '../../api/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
 import type { ShopOrder, ShopRefund } from './book.ts'
-import { isMoving, refundableBy } from './refunds.ts'
+import { isMoving, refundableBy, returnOf } from './refunds.ts'
 import { teas } from './teas.ts'
 import type { Tea } from './teas.ts'
 import { languages, wishes, words } from './words.ts'
@@ -142,21 +142,16 @@ function orderTable(orders: ShopOrder[], language: Language): Markup {
 
 const decided = { fulfilled: 'shipped', refused: 'refused', pending: 'later', stopped: 'stopped' } as const
 
-/** The shop's own words: after the payment what it decided and gave back, otherwise what it heard. */
+/** The shop's own words: after the payment what it decided or gave back, otherwise what it heard. */
 function stateWords(order: ShopOrder, language: Language): string {
   const { states } = words[language]
-  const state = isSold(order) ? (moneyWord(order) ?? decided[order.decision]) : order.state
+  const state = isSold(order) ? (returnOf(order) ?? decided[order.decision]) : order.state
   return states[state] ?? state
 }
 
 /** An order that was shipped stays so for Weft, also when its money goes back. */
 function isSold(order: ShopOrder): order is ShopOrder & { decision: keyof typeof decided } {
   return order.decision !== null && (order.state === 'paid' || order.state === 'fulfilled')
-}
-
-function moneyWord({ refunds }: ShopOrder): 'giving_back' | 'given_back' | null {
-  if (refunds.some(isMoving)) return 'giving_back'
-  return refunds.some(({ state }) => state === 'succeeded') ? 'given_back' : null
 }
 
 function cup(colour: string): Markup {

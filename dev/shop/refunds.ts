@@ -8,11 +8,24 @@ export function isMoving({ state }: ShopRefund): boolean {
   return state !== 'succeeded' && state !== 'returned_to_merchant' && !failed_states.includes(state)
 }
 
+/** Refunds of the sale itself. */
+function ofSale({ refunds }: ShopOrder): ShopRefund[] {
+  return refunds.filter(({ is_second }) => !is_second)
+}
+
+/** How far the sale's money has gone back; null: all or a part of it is the shop's. */
+export function returnOf(order: ShopOrder): 'giving_back' | 'given_back' | null {
+  const own = ofSale(order)
+  if (own.some(isMoving)) return 'giving_back'
+  const back = own.filter(({ state }) => state === 'succeeded').reduce((sum, { amount }) => sum + amount, 0)
+  return back >= order.total ? 'given_back' : null
+}
+
 /** Whether the shop may give the money back by itself: it has it, and none of it is on its way. */
 export function refundableBy(order: ShopOrder): boolean {
   const has_money = order.state === 'paid' || order.state === 'fulfilled'
   const may_stop = order.decision === 'fulfilled' || order.decision === 'pending'
-  return has_money && may_stop && order.refunds.every(({ state }) => state === 'new' || failed_states.includes(state))
+  return has_money && may_stop && ofSale(order).every(({ state }) => state === 'new' || failed_states.includes(state))
 }
 
 /**
@@ -22,7 +35,7 @@ export function refundableBy(order: ShopOrder): boolean {
 export function wishedRefund(order: ShopOrder): ShopRefund {
   const unanswered = order.refunds.find(({ state }) => state === 'new')
   const out_refund_no = `${order.out_trade_no}-R${order.refunds.length + 1}`
-  return unanswered ?? { out_refund_no, amount: order.total, state: 'new' }
+  return unanswered ?? { out_refund_no, amount: order.total, is_second: false, state: 'new' }
 }
 
 /** The order with this refund as it now is; one that is not known yet is added. */

@@ -40,9 +40,15 @@ interface HeardEvent {
   timestamp: string
   sequence: number | null
   data: {
-    order?: { out_trade_no: string; state: string; description: string; amount: { total: number } }
+    order?: {
+      out_trade_no: string
+      state: string
+      description: string
+      transaction_id: string | null
+      amount: { total: number }
+    }
     /** of events about a refund */
-    refund?: { out_refund_no: string; state: string; amount: { refund: number } }
+    refund?: { out_refund_no: string; transaction_id: string; state: string; amount: { refund: number } }
   }
 }
 
@@ -191,7 +197,8 @@ function heard(order: ShopOrder, event: HeardEvent): ShopOrder {
   const newest = { ...order, events, sequence, state: told?.state ?? order.state }
   if (!refund) return newest
   const { out_refund_no, state, amount } = refund
-  return withRefund(newest, { out_refund_no, state, amount: amount.refund })
+  const is_second = refund.transaction_id !== told?.transaction_id
+  return withRefund(newest, { out_refund_no, amount: amount.refund, is_second, state })
 }
 
 /** The decision, once per order number: a second `order.paid` gets the first one's answer, and no second parcel. */

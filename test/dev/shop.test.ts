@@ -108,12 +108,13 @@ interface Told {
   state?: string
   id?: string
   /** of an event about a refund */
-  refund?: { out_refund_no: string; state: string; amount: { refund: number } }
+  refund?: { out_refund_no: string; transaction_id: string; state: string; amount: { refund: number } }
 }
 
 function event(out_trade_no: string, given: Told = {}) {
   const { type = 'order.paid', sequence = 1, state = type.split('.')[1] ?? '', refund } = given
-  const order = { object: 'order', out_trade_no, state, description: 'tea', amount: { total: 12_800 } }
+  const amount = { total: 12_800 }
+  const order = { object: 'order', out_trade_no, transaction_id: '4200-own', state, description: 'tea', amount }
   const id = given.id ?? `evt_${out_trade_no}_${sequence}`
   return JSON.stringify({ type, timestamp: new Date().toISOString(), id, sequence, data: { refund, order } })
 }
@@ -139,7 +140,10 @@ async function tell(
   return { status: answer.status, text: await answer.text() }
 }
 
-const refundOf = (out_refund_no: string, state: string) => ({ out_refund_no, state, amount: { refund: 12_800 } })
+const refundOf = (out_refund_no: string, state: string, given: { transaction_id?: string; refund?: number } = {}) => {
+  const { transaction_id = '4200-own', refund = 12_800 } = given
+  return { out_refund_no, transaction_id, state, amount: { refund } }
+}
 
 const page = async (shop: { url: string }, path: string) => (await fetch(`${shop.url}${path}`)).text()
 const orderPage = (shop: { url: string }, number: string) => page(shop, `/orders/${number}?lang=en`)
@@ -371,6 +375,18 @@ describe('money that goes back', () => {
     expect(says(html, 'State')).toBe('shipped')
     await press(shop, number)
     expect(new Set(weft.of(call)).size).toBe(1)
+  })
+
+  it.each([
+    ['a second payment', { transaction_id: '4200-second' }],
+    ['a part', { refund: 100 }],
+  ])('of %s leaves the sale', async (_what, given) => {
+    const { shop, number } = await soldOrder()
+    const refund = refundOf(`${number}@5`, 'succeeded', given)
+    await tell(shop, event(number, { type: 'refund.succeeded', sequence: 4, state: 'fulfilled', refund }))
+    const html = await orderPage(shop, number)
+    expect(says(html, 'State')).toBe('shipped')
+    expect(says(html, 'Refund')).toMatch(/back with the payer/)
   })
 
   it('that WeChat closed may be asked for again, under the next number', async () => {
