@@ -1,3 +1,4 @@
+import { rounded } from './figures.ts'
 import { memoryOfWaiting } from './memory.ts'
 import { addSignedMerchant } from './merchants.ts'
 import type { SignedMerchant } from './merchants.ts'
@@ -26,6 +27,7 @@ export async function measureRefunds(size: keyof typeof sizes): Promise<void> {
       const memory = await memoryOfWaiting(waiting.installation, sizes[size].memory, (count) =>
         waitingRefunds(waiting.installation, waiting.merchant, count),
       )
+      say(`${rounded(memory.kb.workflows, 1)} KB each`)
       say('refunds from accepted to succeeded against bare workflows')
       const living = await openFor(open, 'living', wechat)
       await living.installation.startWorker()
