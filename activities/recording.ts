@@ -28,9 +28,7 @@ export async function recorded(
   known: Known = {},
 ): Promise<Recorded> {
   const followed = entry === null ? nothing : await followUp(context, order, entry, known)
-  // A request for the whole is followed by the refund's own news, which the merchant hears first.
-  const may_be_done = order.state === 'refunding' && entry?.event !== 'full_refund_requested'
-  const whole = may_be_done ? await completeRefunding(context, order) : null
+  const whole = mayBeDone(order, outcome, entry) ? await completeRefunding(context, order) : null
   if (whole === null) return { outcome, order: progressOf(order), ...followed }
   const deliveries = [...followed.deliveries, ...whole.deliveries]
   return { outcome, order: whole.order, deliveries, refunds: followed.refunds }
@@ -81,6 +79,15 @@ function movesMoney({ event, from, to }: TimelineEntry): boolean {
 function acceptedPayment({ event, transaction_id }: TimelineEntry, own: string | null): string | null {
   if (event === 'accepted') return own
   return event === 'second_accepted' ? (transaction_id ?? null) : null
+}
+
+/**
+ * A request for the whole is followed by the refund's own news, which the merchant hears first. What is refunded already
+ * is told again by a repeated step: whoever wrote it may have died before telling.
+ */
+function mayBeDone({ state }: OrderRecord, outcome: Applied['outcome'], entry: TimelineEntry | null): boolean {
+  if (entry?.event === 'full_refund_requested' || entry?.event === 'fulfilment_stopped') return false
+  return state === 'refunding' || (state === 'refunded' && outcome === 'done_before' && false)
 }
 
 /** The payer has all of it back: an order that was only waiting for this is done. */

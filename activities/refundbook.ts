@@ -35,6 +35,10 @@ export async function bookRefundEntry(
   if (!isBooked(event)) return
   const entry = refund.timeline.find((one) => one.event === event)
   if (entry === undefined) return
+  // Booked before an acceptance moved the income: derived anew it would differ, and it stands as it is.
+  const { mchid, out_refund_no } = refund
+  const is_payout = event === 'paid_out'
+  if (is_payout && (await context.store.journal.find(mchid, journalId.payout(mchid, out_refund_no))) !== null) return
   const payment = await paymentOf(context, refund)
   const step: BookedStep = {
     income: refund.income ?? (await incomeNow(context, refund)),

@@ -76,7 +76,8 @@ async function submitRefund(context: Desk, { refund: key }: Given): Promise<Subm
     await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
   }
   const limit = await limitReached(context, refund)
-  if (limit !== null) return { kind: 'unsent', failure: limit }
+  // What was sent before may have been taken, whatever a query that lags behind says: then it is proven like a refusal.
+  if (limit !== null) return { kind: refund.submission.attempts > 0 ? 'refused' : 'unsent', failure: limit }
   if (!(await store.payments.claimRefundTime(refund, now(), policy.refund.spacing_ms))) {
     throw await later(
       context,
@@ -162,7 +163,7 @@ async function askRefund(context: Desk, { refund: key }: Given): Promise<RefundS
 /** One question whose answer decides what happens next: retried until it is there. Needs no record. */
 async function askUntilAnswered(context: Desk, { refund: key }: Given): Promise<RefundSays> {
   const refund = await context.store.refunds.find(key)
-  if (refund !== null && isRefundResting(refund.state)) return { kind: 'nothing_new' }
+  if (refund !== null && isRefundResting(refund.state) && refund.state !== 'refused') return { kind: 'nothing_new' }
   if (refund !== null) return await ask(context, refund)
   const account = await accountOf(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {

@@ -10,6 +10,8 @@ import type {
   RefundRecorded,
 } from '../domain/messages.ts'
 import { wechat, weft } from '../domain/order.ts'
+import { holdsMoney, refundableAmount } from '../domain/payment.ts'
+import type { RefundElement } from '../domain/payment.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
 import { isAutomatic } from '../domain/refund.ts'
 import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
@@ -42,6 +44,7 @@ export function createRefunds(context: ActivityContext) {
     recordRefundRefused: (given: Given<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
     recordPayout: (given: Given<Payout>) => recordPayout(context, given),
     settleNews: (given: Given<{ found: RefundChanged; outcome: 'applied' | 'linked' }>) => settleNews(context, given),
+    keepNews: (given: Given<{ found: RefundChanged }>) => keepNews(context, given),
     adoptRefund: (given: Given<{ evidence_id: string }>) => adoptRefund(context, given),
     noteToldToOrder: (given: Given<{ revision: number }>) => noteToldToOrder(context, given),
     noteNotEnough: (given: Given<{ next_time: string }>) => noteNotEnough(context, given),
@@ -85,7 +88,7 @@ async function reserveRefund(context: ActivityContext, { refund: key }: Given): 
     event: 'reserved',
     ...cause,
     amount: exact,
-    is_full: payment.refunds.reduce((sum, one) => sum + (isHolding(one.state) ? one.amount : 0), 0) >= total,
+    is_full: refundableAmount(payment) === 0,
     wechat_request: {
       path: refundPath,
       body: refundBody({ transaction_id, out_refund_no, reason, notify_url, amount: exact }),
@@ -140,6 +143,7 @@ async function recordRefundAnswer(
       next_query_time,
     } as const
     recorded = await record(context, key, () => ({ ...taken, ...cause }))
+    if (recorded.outcome === 'illegal') await noteContradiction(context, held, evidence_id)
   }
   const event = eventOf(said, recorded.refund.state)
   if (event !== null) {
@@ -156,6 +160,16 @@ async function recordRefundAnswer(
   const outcome = recorded.outcome === 'done' ? 'applied' : 'linked'
   await store.evidence.settle(evidence_id, { outcome, applied_to: refundId(key), time: moment(context) })
   return recorded
+}
+
+/** WeChat made a refund that was given up here and paid by hand: the payer may have the money twice. */
+async function noteContradiction(
+  context: ActivityContext,
+  { mchid, out_refund_no }: RefundRecord,
+  evidence_id: string,
+): Promise<void> {
+  await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', moment(context))
+  context.log.error('WeChat made a refund that was given up here', { mchid, out_refund_no, evidence_id })
 }
 
 /** Never settled by what is said of something else: a person looks, and WeChat is asked again, slowly. */
@@ -218,10 +232,8 @@ async function recordRefundRefused(
 async function recordPayout(context: ActivityContext, given: Given<Payout>): Promise<RefundRecorded> {
   const { refund: key, operation_id, actor, proof } = given
   const held = await refundOf(context, key)
-  const may = held.state === 'refused' || held.state === 'closed' || held.state === 'returned_to_merchant'
-  if (held.payout === null && may) {
-    const room = await context.store.payments.settleRefund(held, 'settled')
-    if (room === null) return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
+  if (held.payout === null && !(await hasRoom(context, held))) {
+    return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
   }
   const time = moment(context)
   const reason = given.reason ?? ''
@@ -233,6 +245,19 @@ async function recordPayout(context: ActivityContext, given: Given<Payout>): Pro
     time,
     payout: { proof, reason, by: actor, time },
   }))
+}
+
+/** Whether the payment still holds what is to be paid by hand; what WeChat returned to the merchant is held already. */
+async function hasRoom({ store }: ActivityContext, refund: RefundRecord): Promise<boolean> {
+  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
+  const element = payment?.refunds.find(({ out_refund_no }) => out_refund_no === refund.out_refund_no)
+  if (payment === null || element === undefined) return false
+  return holdsMoney(element.state) || element.amount <= refundableAmount(payment)
+}
+
+/** Keeps a notification that travelled in a signal, for a number that nobody knows yet: the sweeper hands it over again. */
+async function keepNews(context: ActivityContext, { refund, found }: Given<{ found: RefundChanged }>): Promise<void> {
+  if ('envelope' in found) await archiveEnvelope(context, refund.mchid, found.envelope, 'refund')
 }
 
 /** What was signalled had its effect, or added nothing to what was known. */
@@ -265,7 +290,7 @@ async function adoptRefund(
   const { notify_url } = await merchantOf(context, key.mchid)
   const time = moment(context)
   const { refund: amount } = said.amount
-  await store.payments.adopt(payment, { out_refund_no: key.out_refund_no, amount, state: 'accepted' })
+  const held = await store.payments.adopt(payment, { out_refund_no: key.out_refund_no, amount, state: 'accepted' })
   const total = payment.amount.total
   const adopted: RefundRecord = {
     _id: refundId(key),
@@ -282,7 +307,7 @@ async function adoptRefund(
     notify_url,
     wechat_request: null,
     amount: { refund: amount, total, currency: payment.amount.currency },
-    is_full: amount === total,
+    is_full: refundableAmount(held) === 0,
     income: null,
     reason: null,
     metadata: {},
@@ -338,18 +363,15 @@ async function followUp(context: ActivityContext, refund: RefundRecord, event: R
   return refund.order_id === null ? await tellLooseRefund(context, refund, event) : []
 }
 
-/** What each event makes of the payment's element. `paid_out` has its own place: it needs room. */
-const elements: Partial<Record<RefundEvent, 'accepted' | 'succeeded' | 'closed' | 'released'>> = {
+/** What each event makes of the payment's element. */
+const elements: Partial<Record<RefundEvent, RefundElement['state']>> = {
   accepted: 'accepted',
   succeeded: 'succeeded',
   closed: 'closed',
   refused: 'released',
   rejected: 'released',
   approval_expired: 'released',
-}
-
-function isHolding(state: string): boolean {
-  return state !== 'closed' && state !== 'released'
+  paid_out: 'settled',
 }
 
 export async function refundOf({ store }: ActivityContext, key: RefundKey): Promise<RefundRecord> {

@@ -89,6 +89,9 @@ async function askOrderToRefund(
 ): Promise<void> {
   const refund = await context.store.refunds.find(key)
   if (refund === null || refund.order_id === null) return
+  // A second payment that goes back whole stops nothing: the order stands on its own.
+  const order = await context.store.orders.find(orderKey(refund.order_id))
+  if (order?.payment?.transaction_id !== refund.transaction_id) return
   const command: RefundRequested = {
     operation_id: operationId.refundRequested(refund.out_refund_no),
     actor: refund.requested_by,

@@ -2,7 +2,7 @@ import { beijingTime } from '../domain/calendar.ts'
 import { operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Decision, Recorded, RefundRequested } from '../domain/messages.ts'
-import { paidSequence, stoppedSequence, undecidedSeconds } from '../domain/order.ts'
+import { paidSequence } from '../domain/order.ts'
 import type { Occurrence, OrderRecord } from '../domain/order.ts'
 import { entriesForOrder, refundEventType } from '../domain/refund.ts'
 import type { RefundEntry, RefundRecord } from '../domain/refund.ts'
@@ -39,15 +39,14 @@ function decisionOn(
   if (second !== null) {
     return { event: decision === 'accept' ? 'second_accepted' : 'second_rejected', transaction_id: second, ...cause }
   }
-  if (order.state !== 'review') return null
+  // The table refuses what no longer fits; what this very command wrote before is found by its id, and followed up.
   if (decision === 'reject') return { event: 'rejected', ...cause }
   return { event: 'accepted', ...cause, deadline_time: beijingTime(now_ms + deadline_ms) }
 }
 
-/** A second payment is meant when it is named, or when the order itself waits for nobody. */
+/** A second payment is meant only when it is named: a decision that comes twice must not fall on another one. */
 function secondMeant(order: OrderRecord, transaction_id: string | null): string | null {
-  if (transaction_id !== null) return transaction_id === order.payment?.transaction_id ? null : transaction_id
-  return order.state === 'review' ? null : (undecidedSeconds(order)[0] ?? null)
+  return transaction_id === order.payment?.transaction_id ? null : transaction_id
 }
 
 function decisionBefore({ timeline, payment }: OrderRecord, transaction_id: string | null): 'accept' | 'reject' | null {
@@ -82,8 +81,9 @@ export async function recordRefundRequested(
 ): Promise<Recorded> {
   const { order: key, out_refund_no, actor, reason } = given
   const cause = () => ({ actor, reason, time: beijingTime(context.now()) })
+  // Where it was written before, by this step or by Weft itself, it is followed up again; the table refuses the rest.
   const stopped = await context.store.orders.apply(key, (order) =>
-    order.state === 'paid' && order.fulfilment.mode === 'event' && stoppedSequence(order) === 0
+    order.fulfilment.mode === 'event'
       ? { event: 'fulfilment_stopped', operation_id: operationId.stopped(paidSequence(order)), ...cause() }
       : null,
   )
@@ -138,4 +138,6 @@ function newsOf(order: OrderRecord, refund: RefundRecord, entry: RefundEntry, no
 const setbacks: Partial<Record<RefundEntry['event'], 'refund_closed' | 'refund_refused'>> = {
   closed: 'refund_closed',
   refused: 'refund_refused',
+  rejected: 'refund_refused',
+  approval_expired: 'refund_refused',
 }

@@ -100,7 +100,7 @@ const element_edges: Record<RefundElement['state'], readonly RefundElement['stat
   succeeded: [],
   settled: [],
   closed: ['settled'],
-  released: ['settled'],
+  released: ['settled', 'accepted', 'succeeded'],
 }
 
 export function mayBecome(from: RefundElement['state'], to: RefundElement['state']): boolean {

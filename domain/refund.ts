@@ -49,7 +49,8 @@ const edges: Record<RefundState, Edges> = {
   abnormal: { resumed: 'processing', ...endings },
   succeeded: {},
   closed: { paid_out: 'closed' },
-  refused: { paid_out: 'refused' },
+  // A refusal that a lagging query seemed to prove is taken back by WeChat's own word.
+  refused: { paid_out: 'refused', accepted: 'processing' },
   rejected: {},
   returned_to_merchant: { paid_out: 'returned_to_merchant' },
 }
@@ -208,7 +209,8 @@ export interface RefundChange {
 export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange | null {
   const needs_approval = occurrence.event === 'reserved' && occurrence.approval_expire_time !== null
   const to = refundDestination(refund.state, occurrence.event, needs_approval)
-  if (to === null || (occurrence.event === 'paid_out' && refund.payout !== null)) return null
+  if (to === null || (refund.payout !== null && refund.state !== 'returned_to_merchant')) return null
+  if (occurrence.event === 'paid_out' && refund.payout !== null) return null
   const attention = attentionAfter(refund, occurrence, to)
   const next_action = nextActionAfter(refund, occurrence, to)
   return {
@@ -261,7 +263,7 @@ function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundCha
       return {
         facts: { ...occurrence.facts, settlement_refund: settlementOf(refund, occurrence.facts) },
         submission: { ...refund.submission, unanswered: false },
-        ...(occurrence.event === 'accepted' && { income: occurrence.income }),
+        ...(occurrence.event === 'accepted' && { income: occurrence.income, failure: null }),
         ...(occurrence.event === 'closed' && { close_reason: 'closed_by_wechat' }),
       }
     case 'paid_out':
@@ -334,9 +336,12 @@ export function refundEventType(event: RefundEvent): RefundEventType | null {
   return event_types[event]
 }
 
-/** Whether the order hears of it: what the merchant is told, and a payout, which may complete the order's refund. */
+/** Told to the order though not to the merchant: what may complete its refund, and what leaves it without one. */
+const silent: readonly RefundEvent[] = ['paid_out', 'rejected', 'approval_expired']
+
+/** Whether the order hears of it. */
 export function isToldToOrder(refund: Pick<RefundRecord, 'order_id'>, event: RefundEvent): boolean {
-  return refund.order_id !== null && (event_types[event] !== null || event === 'paid_out')
+  return refund.order_id !== null && (event_types[event] !== null || silent.includes(event))
 }
 
 /** The entries of which the order has to hear, oldest first. */

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Schema } from 'mongoose'
+import { attention_codes, isAboutMoney } from '../domain/attention.ts'
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { refundId } from '../domain/ids.ts'
@@ -219,11 +220,14 @@ export class Refunds {
     since_time: Time,
   ): Promise<boolean> {
     const filter = { _id: refundId(key), state }
-    if (code === null) return this.#refunds.touch({ ...filter, attention: present }, { $unset: { attention: 1 } })
-    return this.#refunds.touch(
-      { ...filter, 'attention.code': { $ne: code } },
-      { $set: { attention: { code, since_time } } },
-    )
+    const about_money = attention_codes.filter(isAboutMoney)
+    // As with orders: what money waits behind is hidden behind nothing and taken away by what settles it.
+    if (code === null) {
+      const is_other = { 'attention.code': { ...present, $nin: about_money } }
+      return this.#refunds.touch({ ...filter, ...is_other }, { $unset: { attention: 1 } })
+    }
+    const is_new = { 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
+    return this.#refunds.touch({ ...filter, ...is_new }, { $set: { attention: { code, since_time } } })
   }
 
   /** WeChat answered a question at `time`. */

@@ -51,7 +51,8 @@ export async function refundPayment(key: RefundKey): Promise<string> {
 async function live(run: RefundRun): Promise<string> {
   const loaded = await run.does.records.loadRefund(run.key)
   run.policy = loaded.policy
-  const known = loaded.refund ?? (await adoptOutside(run))
+  // Looked at once more: it may have been asked for here while WeChat was asked.
+  const known = loaded.refund ?? (await adoptOutside(run)) ?? (await run.does.records.loadRefund(run.key)).refund
   if (known === null) return await endUnknown(run)
   let refund = hold(run, known)
   await startNotices(run, refund, loaded.deliveries)
@@ -63,9 +64,13 @@ async function live(run: RefundRun): Promise<string> {
   }
 }
 
-/** Neither we nor WeChat know this number: whoever asked is told so, and nothing is kept. */
+/** Neither we nor WeChat know this number: whoever asked is told so, and what was notified is kept. */
 async function endUnknown(run: RefundRun): Promise<string> {
   run.refund = null
+  for (let item = run.inbox.first; item !== undefined; item = run.inbox.first) {
+    if (item.kind === 'news') await run.does.records.keepNews({ refund: run.key, found: item.found })
+    run.inbox.done(item)
+  }
   await condition(allHandlersFinished)
   return 'unknown'
 }

@@ -124,7 +124,8 @@ async function takeNews(
   refund: RefundProgress,
   item: RefundItem & { kind: 'news' },
 ): Promise<RefundProgress> {
-  const can_change = refund.state === 'processing' || refund.state === 'abnormal'
+  // A refusal too: WeChat's word that it made the refund after all goes before what we took for proven.
+  const can_change = ['processing', 'abnormal', 'refused'].includes(refund.state)
   const says = can_change ? await run.does.prove({ refund: run.key }) : null
   const held = says === null ? refund : await adoptSaid(run, refund, says)
   const outcome = held.revision > refund.revision ? 'applied' : 'linked'

@@ -9,7 +9,7 @@ const written: [RefundState[], RefundEvent, RefundState | 'same' | 'by_approval'
   [['awaiting_approval'], 'approved', 'processing'],
   [['awaiting_approval'], 'rejected', 'rejected'],
   [['awaiting_approval'], 'approval_expired', 'rejected'],
-  [['processing'], 'accepted', 'same'],
+  [['processing', 'refused'], 'accepted', 'processing'],
   [['processing'], 'abnormal', 'abnormal'],
   [['processing'], 'refused', 'refused'],
   [['abnormal'], 'resumed', 'processing'],

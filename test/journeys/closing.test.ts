@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderView } from '../../domain/view.ts'
+import { expectAuditClean } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
@@ -8,7 +9,10 @@ describe('closing an order', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 30 })
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   const close = (out_trade_no: string) => stage.call<OrderView>('POST', `/v1/orders/${out_trade_no}/close`)
   const traded = (out_trade_no: string) =>
@@ -60,13 +64,12 @@ describe('closing an order', () => {
     expect(record.payment?.role).toBe('order')
   })
 
-  it('gives money that arrives afterwards an owner: late, in suspense, waiting with attention', async () => {
+  it('gives money that arrives afterwards an owner: late, booked in suspense, and back to the payer', async () => {
     const order = await stage.ordered()
     await close(order.out_trade_no)
     const { transaction_id } = stage.pay(order, 'pay_after_close')
-    const record = await stage.reaches(order, 'refunding')
+    const record = await stage.reaches(order, 'refunded')
     expect(record.payment).toMatchObject({ transaction_id, role: 'late' })
-    expect(record.attention).toBeDefined()
     const [entry] = await stage.store.journal.ofOrder(order.mchid, order.out_trade_no)
     expect(entry?.postings).toContainEqual({ account: 'suspense', key: transaction_id, amount: -990 })
     await until('the merchant is told', () => stage.shop.typesOf(order.out_trade_no).includes('order.late_payment'))

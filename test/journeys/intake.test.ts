@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import { expectAuditClean } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
@@ -16,7 +17,10 @@ describe('a notification that proves nothing', () => {
     stage = await Stage.open()
     order = await stage.ordered()
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   const paid = (given: object = {}) => ({
     mchid: stage.mchid,
@@ -94,7 +98,10 @@ describe('a verified notification', () => {
   beforeAll(async () => {
     stage = await Stage.open()
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   it('of another amount takes the order to review and the money to suspense', async () => {
     const order = await stage.ordered()
@@ -161,7 +168,7 @@ describe('a verified notification', () => {
     expect(answer.body.attentions.map(({ code }) => code)).toContain('orphan_payment')
   })
 
-  it('of a refund is archived, answered 204 and left unapplied with attention', async () => {
+  it('of a refund that WeChat itself does not know is kept, answered 204 and has no effect', async () => {
     const order = await stage.ordered()
     const sent = await stage.simulator.control.notify({
       mchid: stage.mchid,
@@ -179,9 +186,13 @@ describe('a verified notification', () => {
       },
     })
     expect(sent.attempts.at(-1)?.status).toBe(204)
+    await until(
+      'its run has asked WeChat',
+      async () => (await stage.refundRun('R1').describe()).status.name === 'COMPLETED',
+    )
     const [evidence] = await stage.store.evidence.ofOrder(stage.mchid, order.out_trade_no)
     expect(evidence).toMatchObject({ subject: 'refund', out_refund_no: 'R1', outcome: null, unapplied: true })
-    expect(await attentionsOf(stage)).toContain('evidence_unapplied')
+    expect(await stage.store.refunds.find({ mchid: stage.mchid, out_refund_no: 'R1' })).toBeNull()
     expect((await stage.record(order)).state).toBe('awaiting_payment')
   })
 })

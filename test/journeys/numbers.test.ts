@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectAuditClean } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 
 describe('a number', () => {
@@ -6,7 +7,10 @@ describe('a number', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 60 })
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   const request = (out_trade_no: string, given: object = {}) => ({
     out_trade_no,
@@ -54,7 +58,10 @@ describe('two numbers of one sale', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 60 })
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   it('are never both open: the older is closed at WeChat before the newer is placed', async () => {
     const reference = `sale-${stage.number()}`
@@ -87,7 +94,7 @@ describe('two numbers of one sale', () => {
     stage.pay(newer)
     await stage.reaches(newer, 'fulfilled')
     stage.pay(older, 'pay_after_close')
-    const late = await stage.reaches(older, 'refunding')
+    const late = await stage.reaches(older, 'refunded')
     expect(late.payment?.role).toBe('late')
     expect(stage.shop.typesOf(older.out_trade_no)).not.toContain('order.paid')
     expect(await stage.store.references.holder(stage.mchid, reference)).toBe(newer.out_trade_no)

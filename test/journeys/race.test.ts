@@ -9,7 +9,7 @@ import { createMetrics } from '../../runtime/metrics.ts'
 import { publicId } from '../../store/ids.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker } from '../../worker/main.ts'
-import { callsOf, expectFulfilledOnce } from '../stage/audit.ts'
+import { expectAuditClean, callsOf, expectFulfilledOnce } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { Wire } from '../stage/wire.ts'
@@ -19,7 +19,10 @@ describe('a placement that worked and was never answered', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 30 })
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   it.each(['timeout_after', 'disconnect_after'])(
     'is sent again with the same bytes and leaves one order (%s)',
@@ -106,7 +109,10 @@ describe('a payment told again at the very moment its run completes', () => {
     // Real time: the sweeper, which would find what was lost, comes only after two minutes.
     stage = await Stage.open({ settings: { fulfilment: { mode: 'event' } } })
   })
-  afterAll(async () => await stage.close())
+  afterAll(async () => {
+    await expectAuditClean(stage, 'meanwhile')
+    await stage.close()
+  })
 
   it('never stays without an outcome', async () => {
     const { client, namespace, connection } = stage.temporal
