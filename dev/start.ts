@@ -219,7 +219,10 @@ async function openDatabase({ folder, ports, running }: Surroundings): Promise<D
 }
 
 async function openSimulator({ folder, ports, environment, running, log }: Surroundings): Promise<Simulator> {
-  const settings = settingsFromEnvironment({ SIMULATOR_TIME_SCALE: environment.WEFT_TIME_SCALE, ...process.env })
+  const scale = Number(environment.WEFT_TIME_SCALE ?? 1)
+  // WeChat's minute between two refunds has to pass as quickly as Weft's own, which is a second longer.
+  const pace = { SIMULATOR_TIME_SCALE: String(scale), SIMULATOR_REFUND_SPACING_MS: String(Math.floor(60_000 / scale)) }
+  const settings = settingsFromEnvironment({ ...pace, ...process.env })
   await ports.simulator.release()
   const here = { port: ports.simulator.port, data_dir: folder.simulator }
   const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator') })
