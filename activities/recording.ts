@@ -87,7 +87,7 @@ function acceptedPayment({ event, transaction_id }: TimelineEntry, own: string |
  */
 function mayBeDone({ state }: OrderRecord, outcome: Applied['outcome'], entry: TimelineEntry | null): boolean {
   if (entry?.event === 'full_refund_requested' || entry?.event === 'fulfilment_stopped') return false
-  return state === 'refunding' || (state === 'refunded' && outcome === 'done_before' && false)
+  return state === 'refunding' || (state === 'refunded' && outcome === 'done_before')
 }
 
 /** The payer has all of it back: an order that was only waiting for this is done. */
