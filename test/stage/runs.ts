@@ -48,6 +48,8 @@ export class Runs {
   /** answers of updates that an activity waits for, by workflow and update */
   readonly #answers = new Map<string, unknown>()
   #deaths = 0
+  /** what becomes of the next attempts while nothing is chosen: a number says after how many writes its worker dies */
+  readonly perils: (number | null)[] = []
 
   constructor(driver: Driver, world: World, ended: (workflow_id: string, run: Run) => Promise<void>) {
     this.#driver = driver
@@ -113,7 +115,7 @@ export class Runs {
       const { activity, answer, due_ms } = attempt
       if (activity.is_cancelled && answer === null) this.#endCancelled(attempt)
       else if (answer !== null) this.#report(attempt)
-      else if (due_ms <= this.#world.now_ms) await this.#perform(attempt)
+      else if (due_ms <= this.#world.now_ms) await this.#endure(attempt)
       else continue
       return true
     }
@@ -171,11 +173,7 @@ export class Runs {
       world.wechat.silence = null
     }
     const perform = () => this.#perform(attempt)
-    const die = async () => {
-      world.writes.left = this.#deaths++ % most_writes
-      await this.#perform(attempt)
-      world.writes.left = Infinity
-    }
+    const die = () => this.#die(attempt, this.#deaths++ % most_writes)
     return [
       ...ended,
       perform,
@@ -186,6 +184,19 @@ export class Runs {
       die,
       async () => this.#lose(attempt),
     ]
+  }
+
+  async #endure(attempt: Attempt): Promise<void> {
+    const peril = this.perils.shift() ?? null
+    return peril === null ? await this.#perform(attempt) : await this.#die(attempt, peril)
+  }
+
+  /** The worker dies after so many writes, or just before it would have answered. */
+  async #die(attempt: Attempt, writes: number): Promise<void> {
+    this.#world.writes.left = writes
+    await this.#perform(attempt)
+    this.#world.writes.left = Infinity
+    this.#lose(attempt)
   }
 
   async #perform(attempt: Attempt): Promise<void> {

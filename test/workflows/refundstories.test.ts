@@ -68,6 +68,8 @@ interface Story {
   happenings: Happening[]
   /** at each step, which of the things that can be next is */
   choices: number[]
+  /** what becomes of the attempts that follow: dies after so many writes, or not */
+  perils: (number | null)[]
 }
 
 const fates = fc.constantFrom<Fate>(
@@ -91,7 +93,8 @@ const stories: fc.Arbitrary<Story> = fc.record({
   ),
   fates: fc.array(fates, { maxLength: 3 }),
   happenings: fc.array(fc.constantFrom(...happenings), { maxLength: 9, size: 'max' }),
-  choices: fc.array(fc.nat({ max: 9_999 }), { maxLength: 150, size: 'max' }),
+  choices: fc.array(fc.nat({ max: 9_999 }), { maxLength: 120, size: 'max' }),
+  perils: fc.array(fc.option(fc.nat({ max: 8 }), { freq: 4 }), { maxLength: 60, size: 'max' }),
 })
 
 const requester: Actor = { kind: 'merchant', id: 'key-1' }
@@ -135,6 +138,7 @@ class Teller {
       if (chosen === undefined) break
       await chosen()
     }
+    this.#runs.perils.push(...this.#story.perils)
     await this.#comeToRest()
   }
 
@@ -334,7 +338,7 @@ class Teller {
     this.#handed.delete(workflow_id)
   }
 
-  /** From here on nothing goes wrong; what is still to come comes by and by, and then all must come to rest. */
+  /** Workers still die, as told; what is still to come comes by and by, and then all must come to rest. */
   async #comeToRest(): Promise<void> {
     for (let step = 1; step <= most_steps; step += 1) {
       const happening = this.#runs.isEmpty || step % 5 === 0 ? this.#coming.shift() : undefined
