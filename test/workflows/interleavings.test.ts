@@ -312,7 +312,7 @@ describe('an order whose facts, commands, failures and timers come in any order'
         await teller.tell()
         await teller.audit()
       }),
-      { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 300) },
+      { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 180) },
     )
   }, 120_000)
 })
