@@ -88,7 +88,13 @@ export function paymentFound(transaction_id: string): Occurrence {
 
 export function secondPayment(transaction_id: string): Occurrence {
   const operation_id = `payment:${transaction_id}`
-  return { operation_id, event: 'second_payment_found', transaction_id: 'second', time: at(25), actor: { kind: 'wechat', id: null } }
+  return {
+    operation_id,
+    event: 'second_payment_found',
+    transaction_id: 'second',
+    time: at(25),
+    actor: { kind: 'wechat', id: null },
+  }
 }
 
 export function closeAsked(operation_id = 'expired'): Occurrence {
