@@ -208,6 +208,7 @@ export class PlayedWeChat implements Transport {
     const refund = this.#find(out_refund_no)
     if (refund?.status !== 'ABNORMAL') return answerOf(400, '', 'INVALID_REQUEST')
     refund.status = 'PROCESSING'
+    if (refund.fate.length === 0) refund.fate.push('SUCCESS')
     return answerOf(200, this.#told(refund))
   }
 
