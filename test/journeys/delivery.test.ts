@@ -150,11 +150,15 @@ describe('events of one order', () => {
     const order = await stage.ordered()
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
-    const { body } = await stage.call<{ data: { type: string; sequence: number }[] }>(
-      'GET',
-      `/v1/events?out_trade_no=${order.out_trade_no}&order=asc`,
-    )
-    expect(body.data.map(({ type, sequence }) => [type, sequence])).toEqual([
+    // Events are derived right after the state that numbered them.
+    const told = await until('both events', async () => {
+      const { body } = await stage.call<{ data: { type: string; sequence: number }[] }>(
+        'GET',
+        `/v1/events?out_trade_no=${order.out_trade_no}&order=asc`,
+      )
+      return body.data.length >= 2 && body.data
+    })
+    expect(told.map(({ type, sequence }) => [type, sequence])).toEqual([
       ['order.paid', 1],
       ['order.fulfilled', 2],
     ])

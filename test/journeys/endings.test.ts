@@ -43,7 +43,7 @@ describe('how a refund ends:', () => {
   async function expectGivenBack(order: Paid, out_refund_no: string, sent: number): Promise<void> {
     await stage.refundReaches(out_refund_no, 'succeeded')
     await expectHeard(stage, order, 'order.paid', 'order.fulfilled', 'refund.succeeded')
-    expectAskedAlike(stage, out_refund_no, sent)
+    await expectAskedAlike(stage, out_refund_no, sent)
     expect((await stage.record(order)).state).toBe('fulfilled')
     expect(await amounts(order)).toMatchObject({ total: 990, refunded: 990, refund_pending: 0 })
     expect(await bookedOf(stage, order)).toEqual(['payment', 'refund_accepted', 'refund_succeeded'])

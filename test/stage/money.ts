@@ -72,9 +72,10 @@ export function refundCallsOf(stage: Stage, out_refund_no: string, operation: st
   return stage.wechat.calls.filter((call) => call.operation === operation && call.out_refund_no === out_refund_no)
 }
 
-/** However often a refund was asked for, WeChat has it once, by the same bytes. */
-export function expectAskedAlike(stage: Stage, out_refund_no: string, times: number): void {
-  const sent = refundCallsOf(stage, out_refund_no, 'refund')
+/** However often a refund was asked for, WeChat has it once, by the same bytes. A call counts once WeChat is done with it. */
+export async function expectAskedAlike(stage: Stage, out_refund_no: string, times: number): Promise<void> {
+  const calls = () => refundCallsOf(stage, out_refund_no, 'refund')
+  const sent = await until(`${times} calls for ${out_refund_no}`, () => calls().length >= times && calls())
   expect(sent).toHaveLength(times)
   expect(new Set(sent.map(({ body_sha256 }) => body_sha256)).size).toBe(1)
   expect(stage.wechat.refunds.filter((refund) => refund.out_refund_no === out_refund_no)).toHaveLength(1)

@@ -284,7 +284,7 @@ export class Runs {
         }
         const run = await running(String(startWorkflowOperation.workflowTypeOrFunc), start)
         run.update(name, updateId, ...args)
-        throw ApplicationFailure.create({ message: 'the update is not answered yet', nextRetryDelay: 1 })
+        throw ApplicationFailure.create({ message: 'the update is not answered yet', nextRetryDelay: 100 })
       },
     }
     return { workflow } as unknown as Client
