@@ -289,11 +289,15 @@ async function callFailed(
   const { store, policy, now } = context
   const is_setup = error.kind === 'setup'
   const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
-  await store.refunds.noteNextAction(refund, refund.state, { what, time: beijingTime(now() + wait_ms) })
+  // What has ended is asked about once more when somebody wonders; nothing is planned for it.
+  const is_open = !isRefundResting(refund.state)
+  if (is_open) {
+    await store.refunds.noteNextAction(refund, refund.state, { what, time: beijingTime(now() + wait_ms) })
+  }
   if (is_setup) await context.setups.refused(refund.mchid)
   const since = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
   const is_long = now() - milliseconds(since) >= policy.attention_ms.wechat_unreachable
-  if (is_setup || is_long) {
+  if (is_open && (is_setup || is_long)) {
     const code = is_setup ? 'wechat_setup' : 'wechat_unreachable'
     await store.refunds.noteAttention(refund, refund.state, code, moment(context))
   }
