@@ -109,6 +109,7 @@ async function keepPayment(
     settled_total: fact.amount.total - fact.nocash_amount,
     refunds: [],
     last_refund_time: null,
+    acceptance: null,
   }
   const inserted = await store.payments.insert(payment)
   return inserted.inserted ? payment : inserted.existing

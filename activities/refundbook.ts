@@ -1,7 +1,5 @@
 import { beijingTime } from '../domain/calendar.ts'
-import { journalId } from '../domain/ids.ts'
 import {
-  incomeOf,
   payoutEntry,
   refundAcceptedEntry,
   refundClosedEntry,
@@ -9,8 +7,9 @@ import {
   refundSucceededEntry,
   settledOutsideEntry,
 } from '../domain/journal.ts'
-import type { BookedStep, Income, JournalEntry } from '../domain/journal.ts'
-import type { PaymentRecord } from '../domain/payment.ts'
+import type { BookedStep, JournalEntry } from '../domain/journal.ts'
+import { incomeMoved } from '../domain/payment.ts'
+import type { IncomeMove, PaymentRecord } from '../domain/payment.ts'
 import type { RefundEvent, RefundRecord } from '../domain/refund.ts'
 import type { ActivityContext } from './context.ts'
 
@@ -35,13 +34,9 @@ export async function bookRefundEntry(
   if (!isBooked(event)) return
   const entry = refund.timeline.find((one) => one.event === event)
   if (entry === undefined) return
-  // Booked before an acceptance moved the income: derived anew it would differ, and it stands as it is.
-  const { mchid, out_refund_no } = refund
-  const is_payout = event === 'paid_out'
-  if (is_payout && (await context.store.journal.find(mchid, journalId.payout(mchid, out_refund_no))) !== null) return
   const payment = await paymentOf(context, refund)
   const step: BookedStep = {
-    income: refund.income ?? (await incomeNow(context, refund)),
+    income: incomeMoved(payment, refund.out_refund_no, moves[event]),
     settlement_refund: refund.facts?.settlement_refund ?? cashOf(payment, refund.amount.refund),
     refund_id: refund.facts?.refund_id ?? '-',
     evidence_id: entry.evidence_id ?? payment.evidence_id,
@@ -66,13 +61,8 @@ function cashOf({ amount, settled_total }: PaymentRecord, refund: number): numbe
   return Math.ceil((refund * settled_total) / amount.total)
 }
 
-/** Where the payment's money stands now: in sales, or in suspense until a person has accepted it. */
-export async function incomeNow(context: ActivityContext, refund: RefundRecord): Promise<Income> {
-  const payment = await paymentOf(context, refund)
-  if (incomeOf(payment) === 'sales') return 'sales'
-  const _id = journalId.acceptance(refund.mchid, refund.transaction_id)
-  return (await context.store.journal.find(refund.mchid, _id)) === null ? 'suspense' : 'sales'
-}
+/** What moves the payment's income; the others only pass between WeChat, payer and merchant. */
+const moves: Partial<Record<Booked, IncomeMove>> = { accepted: 'accepted', closed: 'closed', paid_out: 'settled' }
 
 async function paymentOf({ store }: ActivityContext, refund: RefundRecord): Promise<PaymentRecord> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)

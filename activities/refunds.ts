@@ -10,10 +10,10 @@ import type {
   RefundRecorded,
 } from '../domain/messages.ts'
 import { wechat, weft } from '../domain/order.ts'
-import { holdsMoney, refundableAmount } from '../domain/payment.ts'
+import { refundableAmount } from '../domain/payment.ts'
 import type { RefundElement } from '../domain/payment.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
-import { isAutomatic } from '../domain/refund.ts'
+import { applyRefundEvent, isAutomatic, newRefund } from '../domain/refund.ts'
 import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { refundBody, refundPath } from '../wechat/refunds.ts'
@@ -22,7 +22,7 @@ import { again } from './calling.ts'
 import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
 import { archiveEnvelope, readRefundAnswer } from './evidence.ts'
-import { bookRefundEntry, incomeNow } from './refundbook.ts'
+import { bookRefundEntry } from './refundbook.ts'
 import { progressOfRefund } from './progress.ts'
 import { tellLooseRefund } from './telling.ts'
 
@@ -134,14 +134,7 @@ async function recordRefundAnswer(
   if (!isSame(held, said)) await refuseAnswer(context, held, evidence_id)
   if (held.facts === null) {
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
-    const income = await incomeNow(context, held)
-    const taken = {
-      event: 'accepted',
-      operation_id: 'accepted',
-      facts: factsOf(said),
-      income,
-      next_query_time,
-    } as const
+    const taken = { event: 'accepted', operation_id: 'accepted', facts: factsOf(said), next_query_time } as const
     recorded = await record(context, key, () => ({ ...taken, ...cause }))
     if (recorded.outcome === 'illegal') await noteContradiction(context, held, evidence_id)
   }
@@ -226,33 +219,21 @@ async function recordRefundRefused(
 }
 
 /**
- * Paid to the payer by hand. Where WeChat holds nothing of it any more, the payment must have the room: `illegal` says
- * that it has none, or that this refund cannot be paid by hand.
+ * Paid to the payer by hand. Where WeChat holds nothing of it any more, the payment must have the room, which is claimed
+ * before the record says so: `illegal` says that it has none, or that this refund cannot be paid by hand.
  */
 async function recordPayout(context: ActivityContext, given: Given<Payout>): Promise<RefundRecorded> {
   const { refund: key, operation_id, actor, proof } = given
   const held = await refundOf(context, key)
-  if (held.payout === null && !(await hasRoom(context, held))) {
-    return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
-  }
   const time = moment(context)
   const reason = given.reason ?? ''
-  return await record(context, key, () => ({
-    event: 'paid_out',
-    operation_id,
-    actor,
-    reason,
-    time,
-    payout: { proof, reason, by: actor, time },
-  }))
-}
-
-/** Whether the payment still holds what is to be paid by hand; what WeChat returned to the merchant is held already. */
-async function hasRoom({ store }: ActivityContext, refund: RefundRecord): Promise<boolean> {
-  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
-  const element = payment?.refunds.find(({ out_refund_no }) => out_refund_no === refund.out_refund_no)
-  if (payment === null || element === undefined) return false
-  return holdsMoney(element.state) || element.amount <= refundableAmount(payment)
+  const payout = { proof, reason, by: actor, time }
+  const occurrence = { event: 'paid_out', operation_id, actor, reason, time, payout } as const
+  const is_possible = held.payout !== null || applyRefundEvent(held, occurrence) !== null
+  if (!is_possible || (await context.store.payments.settleRefund(held, 'settled')) === null) {
+    return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
+  }
+  return await record(context, key, () => occurrence)
 }
 
 /** Keeps a notification that travelled in a signal, for a number that nobody knows yet: the sweeper hands it over again. */
@@ -288,39 +269,17 @@ async function adoptRefund(
   const payment = await store.payments.find(key.mchid, said.transaction_id)
   if (payment === null) return null
   const { notify_url } = await merchantOf(context, key.mchid)
-  const time = moment(context)
   const { refund: amount } = said.amount
-  const held = await store.payments.adopt(payment, { out_refund_no: key.out_refund_no, amount, state: 'accepted' })
-  const total = payment.amount.total
-  const adopted: RefundRecord = {
-    _id: refundId(key),
-    ...key,
-    out_trade_no: payment.out_trade_no,
-    transaction_id: payment.transaction_id,
-    order_id: payment.order_id,
-    state: 'processing',
-    revision: 0,
-    timeline: [],
+  const held = await store.payments.adopt(payment, { out_refund_no: key.out_refund_no, amount })
+  const adopted = newRefund(payment, {
+    out_refund_no: key.out_refund_no,
     origin: 'outside',
     requested_by: wechat,
-    sent: null,
     notify_url,
-    wechat_request: null,
-    amount: { refund: amount, total, currency: payment.amount.currency },
+    amount,
     is_full: refundableAmount(held) === 0,
-    income: null,
-    reason: null,
-    metadata: {},
-    create_time: time,
-    approval: null,
-    facts: null,
-    failure: null,
-    close_reason: null,
-    payout: null,
-    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
-    asked: { last_time: null },
-    next_action: { what: 'ask_wechat', time },
-  }
+    create_time: moment(context),
+  })
   const inserted = await store.refunds.insert(adopted)
   return progressOfRefund(inserted.inserted ? adopted : inserted.existing)
 }

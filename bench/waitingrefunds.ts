@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
-import { evidenceId, orderId, paymentId, refundId, workflowId } from '../domain/ids.ts'
+import { evidenceId, orderId, paymentId, workflowId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { refundStart } from '../domain/messages.ts'
 import type { OrderRecord } from '../domain/order.ts'
 import type { PaymentRecord } from '../domain/payment.ts'
+import { newRefund } from '../domain/refund.ts'
 import type { RefundRecord } from '../domain/refund.ts'
 import { startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
@@ -106,42 +107,20 @@ function createdRefund(merchant: BenchMerchant, public_url: string) {
     settled_total: price,
     refunds: [],
     last_refund_time: null,
+    acceptance: null,
   }
   return { order, payment, refund: refundOf(payment, `${public_url}/wechat/notify/${mchid}`) }
 }
 
 /** As POST /v1/refunds leaves it. */
 function refundOf(payment: PaymentRecord, notify_url: string): RefundRecord {
-  const { mchid, out_trade_no, transaction_id, order_id, amount } = payment
-  const key = { mchid, out_refund_no: newNumber('R') }
-  const time = beijingTime(Date.now())
-  return {
-    _id: refundId(key),
-    ...key,
-    out_trade_no,
-    transaction_id,
-    order_id,
-    state: 'created',
-    revision: 0,
-    timeline: [],
+  return newRefund(payment, {
+    out_refund_no: newNumber('R'),
     origin: 'api',
     requested_by: { kind: 'merchant', id: 'bench' },
-    sent: null,
     notify_url,
-    wechat_request: null,
-    amount: { refund: refunded, total: amount.total, currency: amount.currency },
+    amount: refunded,
     is_full: false,
-    income: null,
-    reason: null,
-    metadata: {},
-    create_time: time,
-    approval: null,
-    facts: null,
-    failure: null,
-    close_reason: null,
-    payout: null,
-    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
-    asked: { last_time: null },
-    next_action: { what: 'reserve', time },
-  }
+    create_time: beijingTime(Date.now()),
+  })
 }

@@ -1,7 +1,8 @@
 import type { Time } from './calendar.ts'
 import { journalId } from './ids.ts'
 import { assertFen } from './money.ts'
-import type { PaymentRecord } from './payment.ts'
+import { incomeWhenFound } from './payment.ts'
+import type { Income, PaymentRecord } from './payment.ts'
 import type { RefundRecord } from './refund.ts'
 
 /** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
@@ -57,15 +58,10 @@ export function assertBalanced(postings: readonly Posting[]): void {
   if (sum !== 0 || postings.length < 2) throw new RangeError(`postings do not balance: ${JSON.stringify(postings)}`)
 }
 
-/** Where a payment's money is booked when it is found. */
-export function incomeOf({ role }: Pick<PaymentRecord, 'role'>): Income {
-  return role === 'order' ? 'sales' : 'suspense'
-}
-
 /** The one booking of a payment, whatever its role (money.md §2): its id is the transaction's, so it happens once. */
 export function paymentEntry(payment: PaymentRecord, booked_time: Time): JournalEntry {
   const { total } = payment.amount
-  const income = incomeOf(payment)
+  const income = incomeWhenFound(payment)
   const income_key = income === 'sales' ? payment.out_trade_no : payment.transaction_id
   const postings: Posting[] = [
     { account: 'wechat.pending', key: payment.transaction_id, amount: payment.settled_total },
@@ -87,9 +83,6 @@ export function paymentEntry(payment: PaymentRecord, booked_time: Time): Journal
 
 /** What a refund's entries are made of. */
 type BookedRefund = Pick<RefundRecord, 'mchid' | 'out_refund_no' | 'out_trade_no' | 'transaction_id' | 'amount'>
-
-/** Where a payment's money stands: `suspense` until a person accepts what nobody had asked for. */
-export type Income = 'sales' | 'suspense'
 
 /** A refund's part of its payment, in fen: R what the payer is owed, Q what leaves the merchant's account. */
 function partsOf({ amount }: BookedRefund, settlement_refund: number) {
@@ -130,6 +123,7 @@ export interface Booking {
 
 /** A refund as far as the book follows it, with Q and the evidence that says so. */
 export interface BookedStep extends Booking {
+  /** the account that the payment's money leaves, or comes back to */
   income: Income
   settlement_refund: number
   refund_id: string
@@ -155,7 +149,7 @@ export function refundSucceededEntry(refund: BookedRefund, step: BookedStep): Jo
   ])
 }
 
-/** WeChat closed it: exactly what its acceptance did, undone. */
+/** WeChat closed it: what its acceptance did is undone, and the income is where the payment's money stands now. */
 export function refundClosedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
   const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
   return refundEntry(refund, step, 'refund_closed', 'closed', [

@@ -3,7 +3,6 @@ import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
 import type { Dossier, Finding, Moment, Subject } from './finding.ts'
 import {
   acceptanceEntry,
-  incomeOf,
   isSamePostings,
   paymentEntry,
   payoutEntry,
@@ -13,10 +12,11 @@ import {
   refundSucceededEntry,
   settledOutsideEntry,
 } from './journal.ts'
-import type { Account, BookedStep, Income, JournalEntry, Posting } from './journal.ts'
+import type { Account, BookedStep, JournalEntry, Posting } from './journal.ts'
 import { journalId } from './ids.ts'
 import { isResting } from './order.ts'
-import type { PaymentRecord } from './payment.ts'
+import { incomeMoved } from './payment.ts'
+import type { IncomeMove, PaymentRecord } from './payment.ts'
 import type { RefundEvent, RefundRecord } from './refund.ts'
 
 /** An entry that the records call for, made by the very functions that book it. */
@@ -196,7 +196,7 @@ function expectedEntries(
   }
   for (const payment of dossier.payments) {
     const { transaction_id, amount } = payment
-    expect({ transaction_id, amount: amount.total }, () => ofPayment(dossier, payment, booked, moment))
+    expect({ transaction_id, amount: amount.total }, () => ofPayment(dossier, payment, moment))
   }
   for (const refund of dossier.refunds) {
     const { transaction_id, out_refund_no, amount } = refund
@@ -209,7 +209,7 @@ function expectedEntries(
 
 type Booked = (_id: string) => JournalEntry | undefined
 
-function ofPayment(dossier: Dossier, payment: PaymentRecord, booked: Booked, moment: Moment): ExpectedEntry[] {
+function ofPayment(dossier: Dossier, payment: PaymentRecord, moment: Moment): ExpectedEntry[] {
   const { order } = dossier
   const newest = dossier.evidence.reduce<Time | null>(
     (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
@@ -219,7 +219,7 @@ function ofPayment(dossier: Dossier, payment: PaymentRecord, booked: Booked, mom
   const is_open = order !== null && !isResting(order.state) && order.payment === null
   const under_way = isFresh(newest, moment) || (is_open && isPlanned(order.next_action, moment))
   const entry = paymentEntry(payment, payment.success_time)
-  return [{ entry, under_way }, ...acceptanceOf(dossier, payment, booked, moment)]
+  return [{ entry, under_way }, ...acceptanceOf(dossier, payment, moment)]
 }
 
 /** When a person accepted what nobody had asked for; null: nobody has. */
@@ -235,13 +235,11 @@ function acceptanceTime({ order }: Dossier, payment: PaymentRecord): Time | null
   return accepted?.time ?? null
 }
 
-/** What is left in suspense is accepted; whether that was the right amount shows when suspense is zero after it. */
-function acceptanceOf(dossier: Dossier, payment: PaymentRecord, booked: Booked, moment: Moment): ExpectedEntry[] {
+/** The payment says how much was left to be accepted; whether that was right shows when suspense is zero after it. */
+function acceptanceOf(dossier: Dossier, payment: PaymentRecord, moment: Moment): ExpectedEntry[] {
   const time = acceptanceTime(dossier, payment)
   if (time === null) return []
-  const _id = journalId.acceptance(payment.mchid, payment.transaction_id)
-  const found = booked(_id)?.postings.find(({ account }) => account === 'suspense')?.amount
-  const amount = found ?? -suspenseOf(dossier, payment)
+  const amount = payment.acceptance?.amount ?? -suspenseOf(dossier, payment)
   if (amount <= 0) return []
   const entry = acceptanceEntry(payment, amount, { occurred_time: time, booked_time: time })
   return [{ entry, under_way: isFresh(time, moment) }]
@@ -263,13 +261,12 @@ function ofRefund(
 ): ExpectedEntry[] {
   const { facts, state, amount } = refund
   const timeOf = (event: RefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
-  const income = refund.income ?? (payment === null ? 'sales' : incomeOf(payment))
-  const stepOf = (event: RefundEvent): BookedStep => {
+  const stepOf = (event: RefundEvent, move?: IncomeMove): BookedStep => {
     const time = timeOf(event) ?? latestTime(refund)
     return {
       occurred_time: time,
       booked_time: time,
-      income,
+      income: payment === null ? 'sales' : incomeMoved(payment, refund.out_refund_no, move),
       settlement_refund: facts?.settlement_refund ?? amount.refund,
       refund_id: facts?.refund_id ?? '',
       evidence_id: '',
@@ -281,11 +278,12 @@ function ofRefund(
     return { entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing }
   }
   const made: ExpectedEntry[] = []
-  if (facts !== null) made.push(expected('accepted', entry_makers.accepted(refund, stepOf('accepted'))))
+  if (facts !== null) made.push(expected('accepted', entry_makers.accepted(refund, stepOf('accepted', 'accepted'))))
   if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
-    made.push(expected(state, entry_makers[state](refund, stepOf(state))))
+    made.push(expected(state, entry_makers[state](refund, stepOf(state, 'closed'))))
   }
-  if (refund.payout !== null) made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out'), payment, booked)))
+  if (refund.payout !== null)
+    made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out', 'settled'), payment, booked)))
   return made
 }
 
@@ -300,9 +298,7 @@ function payoutOf(refund: RefundRecord, step: BookedStep, payment: PaymentRecord
   const coupons = payment === null ? 0 : payment.amount.total - payment.settled_total
   const most = refund.amount.refund
   const settlement_refund = paid >= Math.max(0, most - coupons) && paid <= most ? paid : step.settlement_refund
-  const from = postings.find(({ account }) => account === 'sales' || account === 'suspense')?.account
-  const income: Income = refund.income === null && from === 'suspense' ? 'suspense' : step.income
-  return settledOutsideEntry(refund, { ...step, income, settlement_refund })
+  return settledOutsideEntry(refund, { ...step, settlement_refund })
 }
 
 // What accounts come to.

@@ -12,6 +12,9 @@ import type { OrderEvent, OrderState } from './order.ts'
  */
 export type PaymentRole = 'order' | 'late' | 'second' | 'contradicted' | 'orphan'
 
+/** The account that a payment's money stands in: `suspense` while nobody has asked for it or accepted it. */
+export type Income = 'sales' | 'suspense'
+
 export interface PaymentRecord {
   /** <mchid>/<transaction_id> */
   _id: string
@@ -32,6 +35,8 @@ export interface PaymentRecord {
   settled_total: number
   refunds: RefundElement[]
   last_refund_time: Time | null
+  /** a person took money that lay in suspense: `amount` is what was left of it there */
+  acceptance: { time: Time; amount: number } | null
 }
 
 /**
@@ -43,7 +48,12 @@ export interface RefundElement {
   /** fen */
   amount: number
   state: 'reserved' | 'accepted' | 'succeeded' | 'settled' | 'closed' | 'released'
+  /** the account that each of its moves is booked against: the one the payment's money stood in then; absent before any */
+  incomes?: Partial<Record<IncomeMove, Income>>
 }
+
+/** What takes a refund's money from the payment's income, or gives it back. */
+export type IncomeMove = 'accepted' | 'closed' | 'settled'
 
 /** What the role decision looks at of an order. */
 export interface JudgedOrder extends Expectation {
@@ -105,6 +115,56 @@ const element_edges: Record<RefundElement['state'], readonly RefundElement['stat
 
 export function mayBecome(from: RefundElement['state'], to: RefundElement['state']): boolean {
   return element_edges[from].includes(to)
+}
+
+/** Where a payment's money was booked when it was found. */
+export function incomeWhenFound({ role }: Pick<PaymentRecord, 'role'>): Income {
+  return role === 'order' ? 'sales' : 'suspense'
+}
+
+/** Where it stands now. */
+export function incomeNow(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): Income {
+  return payment.acceptance === null ? incomeWhenFound(payment) : 'sales'
+}
+
+/**
+ * The element in its next state. Which account its money leaves, or comes back to, is decided with it: a person may
+ * accept the payment at the same time, and both are writes to the payment, one after the other.
+ */
+export function elementMoved(
+  payment: Pick<PaymentRecord, 'role' | 'acceptance'>,
+  element: RefundElement,
+  state: RefundElement['state'],
+): RefundElement {
+  const income = incomeNow(payment)
+  switch (state) {
+    case 'accepted':
+    case 'succeeded':
+      return { ...element, state, incomes: { accepted: income, ...element.incomes } }
+    case 'closed':
+      return { ...element, state, incomes: { accepted: income, ...element.incomes, closed: income } }
+    case 'settled': {
+      const has_left = holdsMoney(element.state)
+      return { ...element, state, ...(!has_left && { incomes: { ...element.incomes, settled: income } }) }
+    }
+    default:
+      return { ...element, state }
+  }
+}
+
+/** The account that a move of a refund is booked against. One that was never decided has it where the money stands. */
+export function incomeMoved(
+  payment: Pick<PaymentRecord, 'role' | 'acceptance' | 'refunds'>,
+  out_refund_no: string,
+  move: IncomeMove | undefined,
+): Income {
+  const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
+  return (move && element?.incomes?.[move]) ?? incomeNow(payment)
+}
+
+/** What a person can still accept of money in suspense: all that no refund has taken from there. */
+export function acceptableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
+  return Math.max(0, payment.amount.total - sumOf(payment.refunds, ['accepted', 'succeeded', 'settled']))
 }
 
 function sumOf(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {

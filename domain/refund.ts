@@ -1,8 +1,9 @@
 import type { Attention, AttentionCode } from './attention.ts'
 import type { Time } from './calendar.ts'
 import type { RefundEventType } from './event.ts'
-import type { Income } from './journal.ts'
+import { refundId } from './ids.ts'
 import type { Actor, OrderEvent } from './order.ts'
+import type { PaymentRecord } from './payment.ts'
 
 export const refund_states = [
   'created',
@@ -151,8 +152,6 @@ export interface RefundRecord {
   amount: { refund: number; total: number; currency: string }
   /** after its reservation nothing of the payment is left to refund */
   is_full: boolean
-  /** where the payment's money stood when WeChat took this: the same account takes it back; null before */
-  income: Income | null
   reason: string | null
   metadata: Record<string, string>
   create_time: Time
@@ -175,6 +174,44 @@ export interface RefundRecord {
   attention?: Attention
 }
 
+/** What is known of a refund when it comes to be; `amount` in fen. */
+export type RefundBeginning = Pick<
+  RefundRecord,
+  'out_refund_no' | 'origin' | 'requested_by' | 'notify_url' | 'is_full' | 'create_time'
+> &
+  Partial<Pick<RefundRecord, 'sent' | 'reason' | 'metadata'>> & { amount: number }
+
+/** The record of a refund of `payment` that is still to be reserved; of one made outside, which WeChat already has. */
+export function newRefund(payment: PaymentRecord, beginning: RefundBeginning): RefundRecord {
+  const { mchid, out_trade_no, transaction_id, order_id } = payment
+  const { out_refund_no, create_time, amount } = beginning
+  const is_taken = beginning.origin === 'outside'
+  return {
+    _id: refundId({ mchid, out_refund_no }),
+    mchid,
+    out_trade_no,
+    transaction_id,
+    order_id,
+    state: is_taken ? 'processing' : 'created',
+    revision: 0,
+    timeline: [],
+    wechat_request: null,
+    sent: null,
+    reason: null,
+    metadata: {},
+    ...beginning,
+    amount: { refund: amount, total: payment.amount.total, currency: payment.amount.currency },
+    approval: null,
+    facts: null,
+    failure: null,
+    close_reason: null,
+    payout: null,
+    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
+    asked: { last_time: null },
+    next_action: { what: is_taken ? 'ask_wechat' : 'reserve', time: create_time },
+  }
+}
+
 /** Something that happened to a refund, with all that its write needs. */
 export type RefundOccurrence = {
   operation_id: string
@@ -193,7 +230,7 @@ export type RefundOccurrence = {
     }
   | { event: 'not_reserved' | 'refused'; failure: { code: string; message: string } }
   | { event: 'approved' | 'rejected' | 'approval_expired' }
-  | { event: 'accepted'; facts: RefundFacts; income: Income; next_query_time: Time }
+  | { event: 'accepted'; facts: RefundFacts; next_query_time: Time }
   | { event: 'resumed'; facts: RefundFacts; next_query_time: Time }
   | { event: 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant'; facts: RefundFacts }
   | { event: 'paid_out'; payout: NonNullable<RefundRecord['payout']> }
@@ -263,7 +300,7 @@ function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundCha
       return {
         facts: { ...occurrence.facts, settlement_refund: settlementOf(refund, occurrence.facts) },
         submission: { ...refund.submission, unanswered: false },
-        ...(occurrence.event === 'accepted' && { income: occurrence.income, failure: null }),
+        ...(occurrence.event === 'accepted' && { failure: null }),
         ...(occurrence.event === 'closed' && { close_reason: 'closed_by_wechat' }),
       }
     case 'paid_out':

@@ -77,17 +77,6 @@ export class Journal {
     return this.#entries.findOne({ _id, mchid })
   }
 
-  /** Fen of a transaction that lie in suspense: found, and neither accepted nor given back. */
-  async suspended(mchid: string, transaction_id: string): Promise<number> {
-    const [row] = await this.#entries.aggregate<{ amount: number }>([
-      { $match: { mchid, 'postings.key': transaction_id } },
-      { $unwind: '$postings' },
-      { $match: { 'postings.account': 'suspense', 'postings.key': transaction_id } },
-      { $group: { _id: null, amount: { $sum: '$postings.amount' } } },
-    ])
-    return row === undefined ? 0 : -row.amount
-  }
-
   /** Newest first by booked_time. */
   async list(mchid: string, filter: JournalFilter, page: PageRequest): Promise<Page<JournalEntry>> {
     const conditions = [

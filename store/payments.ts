@@ -1,7 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { beijingTime } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
-import { holdsMoney, mayBecome, refundableAmount, reservationOf } from '../domain/payment.ts'
+import {
+  acceptableAmount,
+  elementMoved,
+  holdsMoney,
+  incomeNow,
+  mayBecome,
+  refundableAmount,
+  reservationOf,
+} from '../domain/payment.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment.ts'
 import { Collection, inTurn } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
@@ -23,8 +32,16 @@ const schema = recordSchema({
   success_time: Date,
   amount: part({ total: Number, currency: String, payer_total: Number }),
   settled_total: Number,
-  refunds: [part({ out_refund_no: String, amount: Number, state: String })],
+  refunds: [
+    part({
+      out_refund_no: String,
+      amount: Number,
+      state: String,
+      incomes: part({ accepted: String, closed: String, settled: String }),
+    }),
+  ],
   last_refund_time: Date,
+  acceptance: part({ time: Date, amount: Number }),
 })
 schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
@@ -85,17 +102,19 @@ export class Payments {
   /** Takes a refund in that was made outside Weft. WeChat has taken it: no limit of ours can refuse what is so. */
   async adopt(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
-    element: RefundElement,
+    element: Pick<RefundElement, 'out_refund_no' | 'amount'>,
   ): Promise<PaymentRecord> {
     return this.#write(paymentId(mchid, transaction_id), async (payment) => {
       const is_there = payment.refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
-      return is_there ? payment : await this.#push(payment, element)
+      if (is_there) return payment
+      return await this.#push(payment, elementMoved(payment, { ...element, state: 'reserved' }, 'accepted'))
     })
   }
 
   /**
    * What became of a refund. Only forwards: what the element has reached already stays, and a report that comes late
-   * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none.
+   * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none, or
+   * that nothing was ever reserved.
    */
   async settleRefund(
     { mchid, transaction_id, out_refund_no }: { mchid: string; transaction_id: string; out_refund_no: string },
@@ -103,10 +122,12 @@ export class Payments {
   ): Promise<PaymentRecord | null> {
     const answer = await this.#write(paymentId(mchid, transaction_id), async (payment) => {
       const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-      if (element === undefined || !mayBecome(element.state, state)) return { payment }
+      if (element === undefined) return { payment: state === 'settled' ? null : payment }
+      if (!mayBecome(element.state, state)) return { payment }
       const needs_room = state === 'settled' && !holdsMoney(element.state)
       if (needs_room && element.amount > refundableAmount(payment)) return { payment: null }
-      const refunds = payment.refunds.map((one) => (one.out_refund_no === out_refund_no ? { ...one, state } : one))
+      const moved = elementMoved(payment, element, state)
+      const refunds = payment.refunds.map((one) => (one.out_refund_no === out_refund_no ? moved : one))
       const written = await this.#payments.change(
         { _id: payment._id, revision: payment.revision },
         { $set: { refunds }, $inc: { revision: 1 } },
@@ -114,6 +135,24 @@ export class Payments {
       return written && { payment: written }
     })
     return answer.payment
+  }
+
+  /**
+   * Decides the race of a person who accepts money in suspense with the refunds that take it from there: what is left
+   * becomes a sale, once. Money that never lay in suspense stays as it is.
+   */
+  async accept(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    time: Time,
+  ): Promise<PaymentRecord> {
+    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+      if (incomeNow(payment) === 'sales') return payment
+      const acceptance = { time, amount: acceptableAmount(payment) }
+      return await this.#payments.change(
+        { _id: payment._id, revision: payment.revision },
+        { $set: { acceptance }, $inc: { revision: 1 } },
+      )
+    })
   }
 
   /**

@@ -45,7 +45,6 @@ const schema = recordSchema({
   wechat_request: part({ path: String, body: String }),
   amount: part({ refund: Number, total: Number, currency: String }),
   is_full: Boolean,
-  income: String,
   reason: String,
   metadata: Schema.Types.Mixed,
   create_time: Date,

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { beijingTime } from '../../domain/calendar.ts'
-import { orderKey, refundId } from '../../domain/ids.ts'
+import { orderKey } from '../../domain/ids.ts'
 import { refundableAmount } from '../../domain/payment.ts'
 import type { PaymentRecord, ReservationRefusal } from '../../domain/payment.ts'
-import { refund_origins, refund_states } from '../../domain/refund.ts'
+import { newRefund, refund_origins, refund_states } from '../../domain/refund.ts'
 import type { RefundRecord } from '../../domain/refund.ts'
 import { refundView } from '../../domain/view.ts'
 import type { ApiContext } from '../context.ts'
@@ -65,7 +65,7 @@ async function create(call: CreateCall): Promise<Reply> {
   if (body.out_refund_no.includes('@')) throw new Problem('number_prefix_reserved')
   const existing = await context.store.refunds.find(key)
   if (existing !== null && !isRefusedHere(existing)) return await replay(call, existing)
-  const refund = await newRefund(call)
+  const refund = await requestedRefund(call)
   if (existing !== null) {
     const is_ours = await context.store.refunds.replaceUnsent(refund, existing)
     if (!is_ours) return await replay(call, await requireRefund(context, key))
@@ -138,42 +138,22 @@ export function exceedsPayment(refund: RefundRecord, payment: PaymentRecord | nu
 }
 
 /** The record of a new refund. What WeChat Pay is asked stands in it once it is reserved. Throws problems. */
-async function newRefund(call: CreateCall): Promise<RefundRecord> {
+async function requestedRefund(call: CreateCall): Promise<RefundRecord> {
   const { context, caller, body } = call
   const merchant = await activeMerchant(call)
   const payment = await refundedPayment(call)
-  const key = { mchid: caller.mchid, out_refund_no: body.out_refund_no }
-  const create_time = beijingTime(context.now())
-  const { total, currency } = payment.amount
-  return {
-    _id: refundId(key),
-    ...key,
-    out_trade_no: payment.out_trade_no,
-    transaction_id: payment.transaction_id,
-    order_id: payment.order_id,
-    state: 'created',
-    revision: 0,
-    timeline: [],
+  return newRefund(payment, {
+    out_refund_no: body.out_refund_no,
     origin: 'api',
     requested_by: { kind: 'merchant', id: caller.key.id },
     sent: sentRequest(call.sent),
     notify_url: merchant.notify_url,
-    wechat_request: null,
-    amount: { refund: body.amount.refund, total, currency },
+    amount: body.amount.refund,
     is_full: false,
-    income: null,
     reason: body.reason ?? null,
     metadata: body.metadata ?? {},
-    create_time,
-    approval: null,
-    facts: null,
-    failure: null,
-    close_reason: null,
-    payout: null,
-    submission: { attempts: 0, unanswered: false, last_attempt_time: null },
-    asked: { last_time: null },
-    next_action: { what: 'reserve', time: create_time },
-  }
+    create_time: beijingTime(context.now()),
+  })
 }
 
 /** The payment that is to go back, when it may. Throws problems. */

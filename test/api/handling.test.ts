@@ -39,7 +39,7 @@ async function created(): Promise<RefundRecord> {
 }
 
 const waiting = async () => await reserve(desk, await created(), beijingTime(Date.now() + 60_000))
-const accepted = { event: 'accepted', facts, income: 'sales', next_query_time: at(0) } as const
+const accepted = { event: 'accepted', facts, next_query_time: at(0) } as const
 const processing = async () => await refundBecomes(desk, await reserve(desk, await created()), accepted)
 const ended = async (event: 'abnormal' | 'closed' | 'returned_to_merchant' | 'succeeded') =>
   await refundBecomes(desk, await processing(), { event, facts })

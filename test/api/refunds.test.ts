@@ -330,7 +330,7 @@ describe('refunds', () => {
     const { request } = await wish()
     await post(request)
     const key = { mchid, out_refund_no: request.out_refund_no }
-    await refundBecomes(desk, key, { event: 'accepted', facts, income: 'sales', next_query_time: at(0) })
+    await refundBecomes(desk, key, { event: 'accepted', facts, next_query_time: at(0) })
     await refundBecomes(desk, key, { event: 'succeeded', facts: { ...facts, success_time: at(5), payer_refund: 90 } })
     const { body } = await desk.call<Body>('GET', `/v1/refunds/${request.out_refund_no}`)
     expect(body).toMatchObject({

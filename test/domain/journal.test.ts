@@ -22,6 +22,7 @@ function paid(role: PaymentRole, total: number, nocash: number): PaymentRecord {
     settled_total: total - nocash,
     refunds: [],
     last_refund_time: null,
+    acceptance: null,
   }
 }
 

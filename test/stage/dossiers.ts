@@ -1,7 +1,6 @@
 import type { Dossier } from '../../domain/finding.ts'
 import {
   acceptanceEntry,
-  incomeOf,
   paymentEntry,
   payoutEntry,
   refundAcceptedEntry,
@@ -13,7 +12,8 @@ import {
 import type { BookedStep, JournalEntry } from '../../domain/journal.ts'
 import { applyOrderEvent, wechat } from '../../domain/order.ts'
 import type { Occurrence, OrderRecord } from '../../domain/order.ts'
-import type { PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment.ts'
+import { elementMoved, incomeMoved } from '../../domain/payment.ts'
+import type { IncomeMove, PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment.ts'
 import { applyRefundEvent } from '../../domain/refund.ts'
 import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../../domain/refund.ts'
 import type { Truth } from '../../domain/truth.ts'
@@ -102,6 +102,7 @@ export class Story {
     const cause = { operation_id: `review:${time}`, actor: operator, time, deadline_time: at(200_000) }
     this.tell({ event: 'accepted', ...cause })
     const payment = this.payment(transaction_id)
+    payment.acceptance = { time, amount }
     this.dossier.entries.push(acceptanceEntry(payment, amount, { occurred_time: time, booked_time: time }))
     return this
   }
@@ -116,6 +117,8 @@ export class Story {
   refund(given: RefundGiven): this {
     const { out_refund_no = 'R1', transaction_id = 't1', amount = 990, tale } = given
     const payment = this.payment(transaction_id)
+    let element: RefundElement = { out_refund_no, amount, state: 'reserved' }
+    const place = payment.refunds.push(element) - 1
     let refund = refundSample(out_refund_no, { ...payment, amount: { ...payment.amount, refund: amount } })
     for (const event of tale) {
       const time = at(this.#time++)
@@ -128,11 +131,11 @@ export class Story {
         revision: refund.revision + 1,
       }
       delete refund.next_action
+      element = elementMoved(payment, element, counted[event])
+      payment.refunds[place] = element
       const entry = entryOf(event, refund, payment, time, given.settlement ?? amount)
       if (entry !== null) this.dossier.entries.push(entry)
     }
-    const state = counted[tale.at(-1) ?? 'reserved']
-    payment.refunds.push({ out_refund_no, amount, state })
     this.dossier.refunds.push(refund)
     return this
   }
@@ -227,7 +230,6 @@ export function refundSample(
     wechat_request: null,
     amount: { refund: amount.refund, total: amount.total, currency: 'CNY' },
     is_full: amount.refund === amount.total,
-    income: null,
     reason: null,
     metadata: {},
     create_time: at(90),
@@ -269,7 +271,7 @@ function occurrenceOf(
         ...cause,
       }
     case 'accepted':
-      return { event, facts, income: 'sales', next_query_time: time, ...cause }
+      return { event, facts, next_query_time: time, ...cause }
     case 'refused':
       return { event, failure: { code: 'USER_ACCOUNT_ABNORMAL', message: '' }, ...cause }
     case 'paid_out':
@@ -297,8 +299,11 @@ function entryOf(
     event === 'paid_out' ? (refund.state === 'returned_to_merchant' ? payoutEntry : settledOutsideEntry) : makers[event]
   const step = { occurred_time: time, booked_time: time, settlement_refund, evidence_id: payment.evidence_id }
   const refund_id = refund.facts?.refund_id ?? '-'
-  return maker?.(refund, { ...step, income: refund.income ?? incomeOf(payment), refund_id }) ?? null
+  const income = incomeMoved(payment, refund.out_refund_no, moves[event])
+  return maker?.(refund, { ...step, income, refund_id }) ?? null
 }
+
+const moves: Partial<Record<RefundEvent, IncomeMove>> = { accepted: 'accepted', closed: 'closed', paid_out: 'settled' }
 
 /** An order of 990 fen, paid as it should be and fulfilled. */
 export function fulfilledStory(out_trade_no = 'TEA-1', transaction_id = 't1', nocash = 0): Story {

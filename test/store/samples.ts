@@ -123,6 +123,7 @@ export function paymentSample(transaction_id: string, given: Partial<PaymentReco
     settled_total: 990,
     refunds: [],
     last_refund_time: null,
+    acceptance: null,
     ...given,
   }
 }

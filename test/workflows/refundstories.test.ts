@@ -101,6 +101,32 @@ const stories: fc.Arbitrary<Story> = fc.record({
   perils: fc.array(fc.option(fc.nat({ max: 8 }), { freq: 4 }), { maxLength: 60, size: 'max' }),
 })
 
+const quiet: Story = {
+  opening: 'paid',
+  mode: 'none',
+  shop: [],
+  approval_above: null,
+  refusals: [],
+  fates: [],
+  happenings: [],
+  choices: [],
+  perils: [],
+}
+
+/** Stories that once came out wrong: told first, every time. */
+const remembered: Story[] = [
+  // Accepted, then refused by the shop and by WeChat: what is paid by hand comes out of sales.
+  {
+    ...quiet,
+    opening: 'paid_wrong_amount',
+    mode: 'event',
+    refusals: ['PARAM_ERROR'],
+    happenings: ['pay_out', 'accept', 'refuse'],
+  },
+  // Closed by WeChat after a person has accepted the payment: the money comes back to sales, not to suspense.
+  { ...quiet, opening: 'paid_twice', fates: [['CLOSED']], happenings: ['refund_second', 'accept_second', 'progress'] },
+]
+
 const requester: Actor = { kind: 'merchant', id: 'key-1' }
 const approver: Actor = { kind: 'operator', id: 'li' }
 const most_steps = 4_000
@@ -496,7 +522,11 @@ describe('refunds of an order whose requests, outcomes, failures and timers come
         await teller.tell()
         await teller.audit()
       }),
-      { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 180) },
+      {
+        numRuns: Number(process.env.WEFT_TEST_STORIES ?? 180),
+        examples: remembered.map((story) => [story]),
+        endOnFailure: true,
+      },
     )
   }, 300_000)
 })
