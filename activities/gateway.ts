@@ -1,5 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { isPayersCheck } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { OrderRecord, OrderState } from '../domain/order.ts'
 import { isMoneyFact } from '../domain/fact.ts'
@@ -52,7 +53,7 @@ export function createGateway(given: ActivityContext) {
   return {
     place: (call: Given) => place(context, call),
     pollPayment: (call: Given) => pollPayment(context, call),
-    askOnRequest: (call: Given) => askOnRequest(context, call),
+    askOnRequest: (call: Given & { operation_id: string }) => askOnRequest(context, call),
     askUntilAnswered: (call: Given) => askUntilAnswered(context, call),
     closeAtWeChat: (call: Given) => closeAtWeChat(context, call),
   }
@@ -107,7 +108,7 @@ async function pollPayment(context: Desk, { order: key }: Given): Promise<WeChat
   if (left_ms <= 0) return { kind: 'expired' }
   const wait_ms = untilPlanned(context, order)
   if (wait_ms > 0) throw await plannedAgain(context, order, Math.min(wait_ms, left_ms))
-  const says = await ask(context, order, false)
+  const says = await ask(context, order)
   if (says.kind !== 'unpaid') return says
   const placed_ms = order.code ? milliseconds(order.code.placed_time) : milliseconds(order.create_time)
   const delay_ms = nextQueryDelay(context.policy, context.now() - placed_ms)
@@ -115,17 +116,21 @@ async function pollPayment(context: Desk, { order: key }: Given): Promise<WeChat
 }
 
 /** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
-async function askOnRequest(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+async function askOnRequest(
+  context: Desk,
+  { order: key, operation_id }: Given & { operation_id: string },
+): Promise<WeChatSays> {
   const order = await orderOf(context, key)
   const last_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
-  return await ask(context, order, true)
+  if (isPayersCheck(operation_id)) await context.store.orders.countPayersCheck(order)
+  return await ask(context, order)
 }
 
 /** One question whose answer decides what happens next: retried until it is there. Needs no order record. */
 async function askUntilAnswered(context: Desk, { order: key }: Given): Promise<WeChatSays> {
   const order = await context.store.orders.find(key)
-  if (order !== null) return await ask(context, order, false)
+  if (order !== null) return await ask(context, order)
   const account = await accountOf(context, key)
   const answer = await callWeChat(context, 'query', () =>
     queryOrder(account.client.transport, key, cancellationSignal()),
@@ -188,9 +193,8 @@ function refusalOf(error: unknown): { kind: 'refused' | 'about_number'; failure:
 }
 
 /** Asks WeChat and keeps the answer as evidence when it decides something. */
-async function ask(context: Desk, order: OrderRecord, on_request: boolean): Promise<WeChatSays> {
+async function ask(context: Desk, order: OrderRecord): Promise<WeChatSays> {
   const account = await accountOf(context, order)
-  if (on_request) await context.store.orders.countRequest(order)
   const query = () => queryOrder(account.client.transport, order, cancellationSignal())
   let answer: QueryResult
   try {
@@ -249,7 +253,7 @@ async function archiveMoney(context: Desk, key: OrderKey, answer: QueryResult & 
 
 /** As `ask`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open it. */
 async function askToClose(context: Desk, order: OrderRecord): Promise<WeChatSays> {
-  const says = await ask(context, order, false)
+  const says = await ask(context, order)
   if (says.kind !== 'unpaid' || says.is_known) return says
   const { last_attempt_time } = order.placement
   const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)

@@ -1,4 +1,5 @@
 import { milliseconds } from '../domain/calendar.ts'
+import { operationId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Command } from '../domain/messages.ts'
 import { isResting } from '../domain/order.ts'
@@ -32,7 +33,7 @@ const renewal_window_ms = 10 * 60_000
 export async function askNow(context: AskingContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   if (!mayAsk(order, actor, context.now(), planOf(context))) return order
   const asked_before = order.asked.last_time
-  await context.commands.check(keyOf(order), `check:${crypto.randomUUID()}`)
+  await context.commands.check(keyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
   return readUntil(
     context,
     order,

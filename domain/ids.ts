@@ -89,8 +89,15 @@ export const workflowId = {
  * Operation ids are derived from what caused a write, never from the attempt that makes it: the same cause told twice
  * is done once (architecture §4.3).
  */
+/** Whether a question on request is a payer's, of which an order has a limited number. */
+export function isPayersCheck(operation_id: string): boolean {
+  return operation_id.startsWith('check:payer:')
+}
+
 export const operationId = {
   placed: () => 'placed',
+  /** `asker`: the kind of actor that wants to know; only what payers ask is limited per order. */
+  check: (asker: string, random: string) => `check:${asker}:${random}`,
   renewed: (command_operation_id: string) => `renewed:${command_operation_id}`,
   placementRefused: () => 'placement_refused',
   payment: (transaction_id: string) => `payment:${transaction_id}`,

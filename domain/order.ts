@@ -183,6 +183,7 @@ export interface OrderRecord {
   // Bookkeeping: set by this order's activities outside the revision; decides no edge.
   placement: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
   close_sent_time: Time | null
+  /** `on_request`: how often the payer had it asked, which is limited */
   asked: { last_time: Time | null; on_request: number }
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: Step; time: Time }

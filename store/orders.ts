@@ -285,8 +285,8 @@ export class Orders {
     return this.#orders.touch({ _id: orderId(key) }, { $max: { 'asked.last_time': time } })
   }
 
-  /** A question that somebody asked for is about to be sent: counted before, since silence must count too. */
-  async countRequest(key: OrderKey): Promise<boolean> {
+  /** A question that the payer asked for is about to be sent: counted before, since silence must count too. */
+  async countPayersCheck(key: OrderKey): Promise<boolean> {
     return this.#orders.touch({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
   }
 

@@ -29,7 +29,7 @@ async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderP
     case 'payment':
       return await takePayment(run, order, item)
     case 'check':
-      return await takeCheck(run, order)
+      return await takeCheck(run, order, item.operation_id)
     case 'close':
       return await takeClose(run, order, item.asked)
     case 'refresh':
@@ -59,11 +59,11 @@ async function takePayment(run: Run, order: OrderProgress, item: Item & { kind: 
 }
 
 /** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
-async function takeCheck(run: Run, order: OrderProgress): Promise<OrderProgress> {
+async function takeCheck(run: Run, order: OrderProgress, operation_id: string): Promise<OrderProgress> {
   if (order.state === 'created') return order // it is being placed; the answer to that says more
   let says: WeChatSays | null
   try {
-    says = await untilInterrupted(run, () => run.does.ask({ order: run.key }), 'payment', 'close', 'confirm')
+    says = await untilInterrupted(run, () => run.does.ask({ order: run.key, operation_id }), 'payment', 'close', 'confirm')
   } catch (failure) {
     if (!(failure instanceof ActivityFailure)) throw failure
     log.info('a question on request was not answered', { order: run.key.out_trade_no })

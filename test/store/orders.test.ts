@@ -269,7 +269,7 @@ describe('bookkeeping', () => {
   it('leaves the revision alone, so that it never forestalls a write that matters', async () => {
     const order = await inserted()
     await store.orders.notePlacement(order, 'created', { attempts: 1, unanswered: true, last_attempt_time: at(1) })
-    await store.orders.countRequest(order)
+    await store.orders.countPayersCheck(order)
     await store.orders.noteAsked(order, at(2))
     await store.orders.noteAttention(order, 'created', 'not_placed', at(3))
     await store.orders.noteNextAction(order, 'created', null)
@@ -301,11 +301,11 @@ describe('bookkeeping', () => {
 
   it('remembers the latest answer, and counts questions that somebody asked for, answered or not', async () => {
     const order = await inserted()
-    await store.orders.countRequest(order)
+    await store.orders.countPayersCheck(order)
     await store.orders.noteAsked(order, at(10))
     await store.orders.noteAsked(order, at(5))
     expect((await read(order)).asked).toEqual({ last_time: at(10), on_request: 1 })
-    await store.orders.countRequest(order)
+    await store.orders.countPayersCheck(order)
     expect((await read(order)).asked).toEqual({ last_time: at(10), on_request: 2 })
   })
 
