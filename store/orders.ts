@@ -226,9 +226,9 @@ export class Orders {
     return this.#orders.find(filter, { limit: most_older_orders, sort: { create_time: 1, _id: 1 } })
   }
 
-  /** Open orders whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(before: Time, limit: number): Promise<OrderKey[]> {
-    const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...open_states] } }
+  /** Orders in these states whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
+  async due(states: readonly OrderState[], before: Time, limit: number): Promise<OrderKey[]> {
+    const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...states] } }
     const fields = ['mchid', 'out_trade_no']
     const found = await this.#orders.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
     return found.map(({ mchid, out_trade_no }) => ({ mchid, out_trade_no }))

@@ -189,6 +189,7 @@ function scaledSweeping(scale: number): SweeperPatience {
     orphan_ms: shrink(sweeper_patience.orphan_ms),
     orphan_every_ms: shrink(sweeper_patience.orphan_every_ms),
     evidence_old_ms: shrink(sweeper_patience.evidence_old_ms),
+    created_ms: shrink(sweeper_patience.created_ms),
     due_ms: shrink(sweeper_patience.due_ms),
   }
 }

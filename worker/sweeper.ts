@@ -7,6 +7,7 @@ import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
 import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
+import { open_states } from '../domain/order.ts'
 import { limits } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { boundedCall, startOptions } from '../runtime/temporal.ts'
@@ -24,6 +25,7 @@ export interface SweeperPatience {
   orphan_every_ms: number
   /** from this age on a person is told, and it is looked at in small numbers only */
   evidence_old_ms: number
+  created_ms: number
   due_ms: number
 }
 
@@ -33,6 +35,7 @@ export const sweeper_patience: SweeperPatience = {
   orphan_ms: 10 * minute,
   orphan_every_ms: 60 * minute,
   evidence_old_ms: 3 * 24 * 60 * minute,
+  created_ms: minute,
   due_ms: 2 * minute,
 }
 
@@ -116,9 +119,14 @@ async function part({ log, swept }: SweeperSettings, kind: string, work: () => P
   }
 }
 
+/** An order that is only recorded has a payer in front of it, so its run is missed sooner than any other. */
 async function sweepOrders(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
-  const late = await store.orders.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  const begun = open_states.filter((state) => state !== 'created')
+  const late = [
+    ...(await store.orders.due(['created'], beijingTime(now() - patience.created_ms), limits.sweep_batch)),
+    ...(await store.orders.due(begun, beijingTime(now() - patience.due_ms), limits.sweep_batch)),
+  ]
   return await each(settings, late, (key) => begin(settings, orderStart(key)))
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { destination } from '../../domain/order.ts'
+import { destination, open_states } from '../../domain/order.ts'
 import type { Occurrence, OrderRecord } from '../../domain/order.ts'
 import { RecordMissing, WriteContended } from '../../store/connection.ts'
 import type { Applied, Cause } from '../../store/orders.ts'
@@ -421,9 +421,9 @@ describe('the questions of runs, pages and sweeper', () => {
     const sooner = await inserted(long_ago(1))
     await inserted({ ...long_ago(1), state: 'review' })
     await inserted(long_ago(10))
-    const due = await store.orders.due(at(-10_000 + 10), 10)
+    const due = await store.orders.due(open_states, at(-10_000 + 10), 10)
     expect(due).toEqual([sooner, later].map(({ out_trade_no }) => ({ mchid, out_trade_no })))
-    expect(await store.orders.due(at(-10_000 + 10), 1)).toHaveLength(1)
+    expect(await store.orders.due(open_states, at(-10_000 + 10), 1)).toHaveLength(1)
   })
 
   it('glimpse at many orders at once, and at those only that are there', async () => {

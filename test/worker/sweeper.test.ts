@@ -7,14 +7,18 @@ import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
-import { evidenceSample, mchid, merchantSample, noon } from '../store/samples.ts'
+import { evidenceSample, mchid, merchantSample, noon, orderSample } from '../store/samples.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
 
 /** A Temporal that takes everything and keeps what it was told; runs of orders at rest end before anyone else is heard. */
 function listeningTemporal() {
-  const heard: { signals: PaymentFound[]; words: Confirmation[] } = { signals: [], words: [] }
+  const heard: { signals: PaymentFound[]; words: Confirmation[]; starts: string[] } = {
+    signals: [],
+    words: [],
+    starts: [],
+  }
   const workflow = {
     signalWithStart: async (_type: string, { signalArgs }: { signalArgs: [PaymentFound] }) =>
       void heard.signals.push(...signalArgs),
@@ -22,7 +26,7 @@ function listeningTemporal() {
       heard.words.push(...args)
       return { kind: 'state', state: 'fulfilled', revision: 4 }
     },
-    start: async () => undefined,
+    start: async (_type: string, { workflowId }: { workflowId: string }) => void heard.starts.push(workflowId),
     getHandle: () => ({ executeUpdate: () => Promise.reject(new Error('the run has ended')) }),
   }
   const connection = { withDeadline: async (_: number, call: () => Promise<unknown>) => await call() }
@@ -47,6 +51,13 @@ async function stage() {
     store,
     heard,
     drop,
+    /** `ms` later */
+    async sweepAfter(ms: number) {
+      clock.now += ms
+      heard.starts.length = 0
+      await sweeper.sweep()
+      return heard.starts
+    },
     /** an hour later each time: what lingers is looked at hourly */
     async sweep() {
       clock.now += 61 * minute
@@ -108,5 +119,23 @@ describe('evidence that has had no effect for days', () => {
     await here.heardAgo('word', 4 * day, { kind: 'operator', raw })
     await here.sweep()
     expect(here.heard.words).toEqual([word])
+  })
+})
+
+describe('an order whose run was lost', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  const planned = { what: 'place', time: beijingTime(noon) } as const
+
+  it('is taken up a minute after its moment when it is only recorded, and after two when it is placed', async () => {
+    await here.store.orders.insert(orderSample('TEA-1', { next_action: planned }))
+    await here.store.orders.insert(orderSample('TEA-2', { next_action: planned, state: 'awaiting_payment' }))
+    expect(await here.sweepAfter(59_000)).toEqual([])
+    expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
+    expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`])
   })
 })
