@@ -5,17 +5,17 @@ import { isOpenDelivery } from '../domain/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../domain/delivery.ts'
 import { isHeard, isStatedFulfilled, readAnswer } from '../domain/event.ts'
 import type { FulfilmentAnswer } from '../domain/event.ts'
-import { eventId, looseEventId } from '../domain/ids.ts'
+import { eventId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { EndpointRecord } from '../domain/merchant.ts'
 import { limits, observer_patience_ms } from '../domain/policy.ts'
-import { publicId } from '../store/ids.ts'
 import { again, notYet } from './calling.ts'
 import type { ActivityContext } from './context.ts'
 import { webhookHeaders } from './courier.ts'
 import type { Courier, Reply } from './courier.ts'
 import { boundedWait, createPace, soonest_ms } from './pace.ts'
 import type { Pace } from './pace.ts'
+import { tellLoose } from './telling.ts'
 
 export type MerchantActivities = ReturnType<typeof createMerchant>
 
@@ -54,6 +54,13 @@ export function createMerchant(context: ActivityContext, courier: Courier) {
       return await attempt(desk, delivery, deadline_time)
     },
 
+    /** Once more, because somebody asks: beside the row of events, and with no effect on the order. */
+    async redeliver({ delivery_id }: { delivery_id: string }): Promise<Delivered> {
+      const delivery = await store.deliveries.find(delivery_id)
+      if (delivery === null) throw again(`delivery ${delivery_id} is not in the database; restore it`)
+      return await repeat(desk, delivery)
+    },
+
     /** `order.paid` to the fulfilment endpoint, whose answer decides. */
     async deliverPaid(given: { order: OrderKey; sequence: number; deadline_time: Time | null }): Promise<Delivered> {
       const delivery = await deciding(context, given)
@@ -88,7 +95,8 @@ async function attempt(desk: Desk, delivery: DeliveryRecord, deadline_time: Time
   if (!isOpenDelivery(delivery.state)) return outcomeOf(delivery)
   const left_ms = deadline_time === null ? Infinity : milliseconds(deadline_time) - now()
   if (left_ms <= 0) {
-    await store.deliveries.finish(delivery._id, 'undelivered')
+    // Not given up: it is the question that is over, and the order says so.
+    await store.deliveries.finish(delivery._id, 'cancelled')
     return { kind: 'overdue' }
   }
   const wait_ms = delivery.next_attempt_time ? milliseconds(delivery.next_attempt_time) - now() : 0
@@ -108,6 +116,28 @@ async function attempt(desk: Desk, delivery: DeliveryRecord, deadline_time: Time
     const reply = await send(desk, delivery, endpoint)
     was_heard = reply.status !== null && isHeard(reply.status)
     return await settleAttempt(context, delivery, endpoint, reply, left_ms)
+  } finally {
+    turn.end(was_heard)
+  }
+}
+
+/** One attempt of a delivery that had ended. One that is still open goes its way, and needs no other. */
+async function repeat(desk: Desk, delivery: DeliveryRecord): Promise<Delivered> {
+  const { context, pace } = desk
+  const { store } = context
+  const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
+  if (isOpenDelivery(delivery.state) || endpoint === null || endpoint.state === 'disabled') return outcomeOf(delivery)
+  const turn = pace.take(delivery.mchid, endpoint.id)
+  if ('wait_ms' in turn) throw notYet('this merchant’s endpoint is busy', turn.wait_ms)
+  let was_heard = false
+  try {
+    const reply = await send(desk, delivery, endpoint)
+    const { read_as } = reading({ ...delivery, purpose: 'notice' }, reply)
+    was_heard = read_as === 'heard'
+    const kept = attemptOf(context, delivery, reply, { read_as, reason: null })
+    if (was_heard) await noteSuccess(context, endpoint, kept)
+    else await store.endpoints.noteFailure(endpoint._id, kept.time)
+    return outcomeOf(await store.deliveries.noteRepeat(delivery._id, kept))
   } finally {
     turn.end(was_heard)
   }
@@ -145,11 +175,7 @@ async function send({ context, courier }: Desk, delivery: DeliveryRecord, endpoi
   const headers = webhookHeaders(event.id, Math.floor(now() / 1000), event.body, secrets)
   const beat = setInterval(() => heartbeat(), heartbeat_every_ms)
   try {
-    return await courier.send(
-      endpoint.url,
-      { ...headers, 'weft-attempt': String(delivery.attempts.length + 1) },
-      event.body,
-    )
+    return await courier.send(endpoint.url, { ...headers, 'weft-attempt': String(nextNumber(delivery)) }, event.body)
   } finally {
     clearInterval(beat)
   }
@@ -164,23 +190,14 @@ async function settleAttempt(
   left_ms: number,
 ): Promise<Delivered> {
   const { store, now } = context
-  const number = delivery.attempts.length + 1
+  const number = nextNumber(delivery)
   const { read_as, reason } = reading(delivery, reply)
   const was_heard = read_as !== 'not heard'
   const is_given_up = !was_heard && number > context.policy.delivery_retry_ms.length
   const state = was_heard ? 'delivered' : is_given_up ? 'undelivered' : 'waiting'
   const delay_ms = delayAfter(context, number, reply)
   const next_attempt_time = state === 'waiting' ? beijingTime(now() + delay_ms) : null
-  const kept: DeliveryAttempt = {
-    number,
-    time: beijingTime(now()),
-    duration_ms: reply.duration_ms,
-    status: reply.status,
-    error: reply.error,
-    answer: reply.answer,
-    read_as,
-    reason,
-  }
+  const kept = attemptOf(context, delivery, reply, { read_as, reason })
   // What follows comes first: a delivery that is no longer open comes here no more.
   if (was_heard) await noteSuccess(context, endpoint, kept)
   else await noteFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
@@ -188,6 +205,20 @@ async function settleAttempt(
   if (state === 'waiting')
     throw notYet(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
   return outcomeOf({ ...delivery, state, attempts: [...delivery.attempts, kept] })
+}
+
+/** Attempts that are no longer kept count as well. */
+function nextNumber({ attempts }: DeliveryRecord): number {
+  return (attempts.at(-1)?.number ?? 0) + 1
+}
+
+function attemptOf(
+  { now }: ActivityContext,
+  delivery: DeliveryRecord,
+  { duration_ms, status, error, answer }: Reply,
+  read: Pick<DeliveryAttempt, 'read_as' | 'reason'>,
+): DeliveryAttempt {
+  return { number: nextNumber(delivery), time: beijingTime(now()), duration_ms, status, error, answer, ...read }
 }
 
 /** What called for a person because this endpoint failed is over; what was given up meanwhile still needs one. */
@@ -218,9 +249,9 @@ async function noteFailure(
       await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)
     return
   }
-  // A notice is about an order that goes on without it, so it is the merchant that needs a look.
-  if (state === 'undelivered') await store.merchants.noteAttention(delivery.mchid, 'undelivered', time)
-  else if (number >= limits.delivery_failing_attempts)
+  // A notice is about an order that goes on without it, so it is the merchant that needs a look; one that is given up
+  // stands among what is stuck itself.
+  if (state === 'waiting' && number >= limits.delivery_failing_attempts)
     await store.merchants.noteAttention(delivery.mchid, 'delivery_failing', time)
   const since = endpoint.failing_since_time
   const is_tired = since !== null && now() - milliseconds(since) >= observer_patience_ms
@@ -229,24 +260,20 @@ async function noteFailure(
   }
 }
 
-/** An observer that is gone is called no more; the merchant's event feed says so. */
-async function disable({ store, now }: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
-  await store.endpoints.disable(endpoint._id, reason)
-  const _id = looseEventId(endpoint.mchid, 'endpoint.disabled', endpoint.id)
-  const id = publicId('evt', _id)
-  const timestamp = beijingTime(now())
+/** An observer that is gone is called no more; the merchant's other endpoints are told, by the sweeper's next round. */
+async function disable(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
+  const { id: endpoint_id, mchid, url, create_time } = endpoint
+  await context.store.endpoints.disable(endpoint._id, reason)
   const type = 'endpoint.disabled' as const
-  const data = { endpoint: { id: endpoint.id, url: endpoint.url, state: 'disabled', disable_reason: reason } }
-  const body = JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid: endpoint.mchid, sequence: null, data })
-  await store.events.record({
-    _id,
-    id,
-    mchid: endpoint.mchid,
-    out_trade_no: null,
-    sequence: null,
+  const timestamp = beijingTime(context.now())
+  const data = { endpoint: { id: endpoint_id, url, state: 'disabled', disable_reason: reason } }
+  await tellLoose(context, {
+    mchid,
     type,
+    // One that was deleted and made anew has the same id, and is disabled anew.
+    subject_id: `${endpoint_id}:${milliseconds(create_time)}`,
     timestamp,
-    body,
+    bodyOf: (id) => JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data }),
   })
 }
 

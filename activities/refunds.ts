@@ -10,7 +10,7 @@ import type {
   RefundRecorded,
 } from '../domain/messages.ts'
 import { wechat, weft } from '../domain/order.ts'
-import { refundableAmount } from '../domain/payment.ts'
+import { isWhollyRefunded, refundableAmount } from '../domain/payment.ts'
 import type { RefundElement } from '../domain/payment.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
 import { applyRefundEvent, isAutomatic, newRefund } from '../domain/refund.ts'
@@ -317,7 +317,8 @@ async function record(
 /** The payment's element, the book, and the event where there is no order to number it. All of it may be repeated. */
 async function followUp(context: ActivityContext, refund: RefundRecord, event: RefundEvent): Promise<string[]> {
   const element = elements[event]
-  if (element !== undefined) await context.store.payments.settleRefund(refund, element)
+  const payment = element && (await context.store.payments.settleRefund(refund, element))
+  if (payment && isWhollyRefunded(payment)) await context.store.refunds.liftSetbacks(refund)
   await bookRefundEntry(context, refund, event)
   return refund.order_id === null ? await tellLooseRefund(context, refund, event) : []
 }

@@ -4,6 +4,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import type { Decision, Recorded, RefundRequested } from '../domain/messages.ts'
 import { paidSequence } from '../domain/order.ts'
 import type { Occurrence, OrderRecord } from '../domain/order.ts'
+import { refundableAmount } from '../domain/payment.ts'
 import { entriesForOrder, refundEventType } from '../domain/refund.ts'
 import type { RefundEntry, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
@@ -21,7 +22,8 @@ export async function recordReview(context: ActivityContext, given: Given<Decisi
   const { order: key } = given
   const { settings } = await merchantOf(context, key.mchid)
   const deadline_ms = settings.fulfilment.deadline_in * 1000
-  const cause = (order: OrderRecord) => decisionOn(order, given, context.now(), deadline_ms)
+  const is_gone = given.decision === 'accept' && (await isGivenBack(context, given))
+  const cause = (order: OrderRecord) => (is_gone ? null : decisionOn(order, given, context.now(), deadline_ms))
   const applied = await context.store.orders.apply(key, cause)
   if (applied.entry?.event === 'accepted') await keepSale(context, applied.order)
   return { ...(await recorded(context, applied)), decided: decisionBefore(applied.order, given.transaction_id) }
@@ -42,6 +44,15 @@ function decisionOn(
   // The table refuses what no longer fits; what this very command wrote before is found by its id, and followed up.
   if (decision === 'reject') return { event: 'rejected', ...cause }
   return { event: 'accepted', ...cause, deadline_time: beijingTime(now_ms + deadline_ms) }
+}
+
+/** Nothing is left of the money: to accept it would ship for nothing. */
+async function isGivenBack({ store }: ActivityContext, given: Given<Decision>): Promise<boolean> {
+  const { mchid } = given.order
+  const order = await store.orders.find(given.order)
+  const transaction_id = given.transaction_id ?? order?.payment?.transaction_id
+  const payment = transaction_id === undefined ? null : await store.payments.find(mchid, transaction_id)
+  return payment !== null && refundableAmount(payment) === 0
 }
 
 /** A second payment is meant only when it is named: a decision that comes twice must not fall on another one. */

@@ -3,6 +3,7 @@ import type { EventType } from '../domain/event.ts'
 import type { DeliveryRecord } from '../domain/delivery.ts'
 import { deliveryId, eventId, looseEventId } from '../domain/ids.ts'
 import { milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
 import type { EndpointRecord, MerchantRecord } from '../domain/merchant.ts'
 import { paidSequence } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
@@ -134,12 +135,9 @@ function deliveryOf(
   }
 }
 
-/**
- * The event of a refund whose payment belongs to no order: numbered by nobody, named by what happened. As `tell`,
- * deliveries first, and repeatable.
- */
+/** The event of a refund whose payment belongs to no order. */
 export async function tellLooseRefund(
-  { store }: ActivityContext,
+  context: ActivityContext,
   refund: RefundRecord,
   event: RefundEvent,
 ): Promise<string[]> {
@@ -147,7 +145,27 @@ export async function tellLooseRefund(
   const entry = refund.timeline.find((one) => one.event === event)
   if (type === null || entry === undefined) return []
   const { mchid, out_refund_no } = refund
-  const _id = looseEventId(mchid, type, out_refund_no)
+  const timestamp = entry.time
+  const bodyOf = (id: string) => looseRefundEventBody(id, type, refund, timestamp)
+  return await tellLoose(context, { mchid, type, subject_id: out_refund_no, timestamp, bodyOf })
+}
+
+/** What no order numbers. */
+export interface LooseEvent {
+  mchid: string
+  type: EventType
+  /** what it is about: the same subject is told the same once */
+  subject_id: string
+  timestamp: Time
+  bodyOf: (id: string) => string
+}
+
+/** An event of no order, named by what it is about. As `tell`: deliveries first, repeatable, answers its notices. */
+export async function tellLoose(
+  { store }: ActivityContext,
+  { mchid, type, subject_id, timestamp, bodyOf }: LooseEvent,
+): Promise<string[]> {
+  const _id = looseEventId(mchid, type, subject_id)
   const id = publicId('evt', _id)
   const endpoints = (await store.endpoints.enabledOf(mchid)).filter(
     ({ role, event_types }) => role === 'fulfilment' || event_types.includes('*') || event_types.includes(type),
@@ -168,12 +186,12 @@ export async function tellLooseRefund(
       state: 'waiting',
       revision: 0,
       attempts: [],
-      create_time: entry.time,
-      next_attempt_time: entry.time,
+      create_time: timestamp,
+      next_attempt_time: timestamp,
     }
   })
   if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
-  const body = looseRefundEventBody(id, type, refund, entry.time)
-  await store.events.record({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp: entry.time, body })
+  const body = bodyOf(id)
+  await store.events.record({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp, body })
   return deliveries.map((delivery) => delivery._id)
 }

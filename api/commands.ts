@@ -1,5 +1,14 @@
+import type { DeliveryRecord } from '../domain/delivery.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
-import { orderStart, queueName, refund_updates, refundStart, signals, updates } from '../domain/messages.ts'
+import {
+  deliveryStart,
+  orderStart,
+  queueName,
+  refund_updates,
+  refundStart,
+  signals,
+  updates,
+} from '../domain/messages.ts'
 import type {
   AbnormalHandling,
   Answer,
@@ -59,6 +68,9 @@ export interface Commands {
   /** As `paymentFound`: something was said about a refund. */
   refundChanged(refund: RefundSubject, changed: RefundChanged): Promise<boolean>
 
+  /** Has a delivery that ended sent once more. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
+  redeliver(delivery: DeliveryRecord): Promise<void>
+
   /** Seconds that the oldest order task waits for a worker; 0 when unknown. Asked at most once a second. */
   orderQueueBacklogAge(): Promise<number>
   /** Whether Temporal answers within 1 s. */
@@ -90,6 +102,7 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     ...orderCommands(options),
     ...refundCommands(options),
+    redeliver: (delivery) => taken(options, 'redeliver', () => begin(options, repeatRun(delivery))),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {
@@ -140,6 +153,11 @@ function orderRun({ mchid, out_trade_no }: OrderKey): Run {
 
 function refundRun({ mchid, out_refund_no, out_trade_no }: RefundSubject): Run {
   return { start: refundStart({ mchid, out_refund_no, out_trade_no }), named: { mchid, out_refund_no } }
+}
+
+function repeatRun({ _id, id, mchid, out_trade_no }: DeliveryRecord): Run {
+  const start = deliveryStart({ delivery_id: _id, is_repeat: true, mchid, out_trade_no: out_trade_no ?? '' })
+  return { start, named: { mchid, delivery_id: id } }
 }
 
 async function question(options: CommandsOptions, run: Run, operation_id: string): Promise<void> {

@@ -72,6 +72,7 @@ async function receive(
       return { status: 500, result: 'no_key' }
     case 'undecipherable':
     case 'foreign_mchid':
+      vigil.raised(mchid)
       return await keepUnusable(context, mchid, headers, body, read)
     case 'verified':
       vigil.verified(mchid)

@@ -45,6 +45,10 @@ const rules: Record<string, Words> = {
     en: 'must name a second payment of this order; undecided are: {known}',
     'zh-CN': '须为该订单的重复支付单号；待处理的有：{known}',
   },
+  nothing_left: {
+    en: 'nothing of this payment is left to accept, all of it went back: reject it',
+    'zh-CN': '该笔付款已全部退回，无可接受：请选择 reject',
+  },
   bank_account: { en: 'must be 6 to 40 digits', 'zh-CN': '须为 6–40 位数字' },
   payers_card: {
     en: 'USER_BANK_CARD needs bank_type, bank_account and real_name; MERCHANT_BANK_CARD takes none of them',

@@ -11,8 +11,15 @@ export interface Vigil {
     headers: Record<string, string | string[] | undefined>,
     body: Buffer,
   ): Promise<void>
+  /** Attention was raised by what came in: the next that is good may take it away at once. */
+  raised(mchid: string): void
+  /** Verified and read. Costs a write at most once a minute and merchant: another process may have raised what is over. */
   verified(mchid: string): void
 }
+
+/** What a notification that can be read proves to be over. */
+const healed = ['signatures_failing', 'decryption_failing'] as const
+const lifted_every_ms = 60_000
 
 /** So many refusals in a row, with nothing verified between them, and a person should look at the key. */
 const suspicious_in_row = 5
@@ -22,6 +29,7 @@ const about_keys: readonly string[] = ['bad_signature', 'unknown_serial']
 
 export function createVigil({ store, now, log }: ApiContext): Vigil {
   const in_row = new Map<string, number>()
+  const lifted = new Map<string, number>()
   return {
     async rejected(mchid, reason, headers, body) {
       const time = beijingTime(now())
@@ -37,17 +45,22 @@ export function createVigil({ store, now, log }: ApiContext): Vigil {
         if (!about_keys.includes(reason)) return
         const count = (in_row.get(mchid) ?? 0) + 1
         in_row.set(mchid, count)
-        if (count === suspicious_in_row) await store.merchants.noteAttention(mchid, 'signatures_failing', time)
+        if (count !== suspicious_in_row) return
+        await store.merchants.noteAttention(mchid, 'signatures_failing', time)
+        lifted.delete(mchid)
       } catch (error) {
         log.warn('a refused notification was not kept', { mchid, reason, error })
       }
     },
+    raised(mchid) {
+      lifted.delete(mchid)
+    },
     verified(mchid) {
-      const count = in_row.get(mchid) ?? 0
       in_row.delete(mchid)
-      if (count < suspicious_in_row) return
+      if (now() - (lifted.get(mchid) ?? -Infinity) < lifted_every_ms) return
+      lifted.set(mchid, now())
       store.merchants
-        .liftAttention(mchid, 'signatures_failing')
+        .liftAttention(mchid, ...healed)
         .catch((error: unknown) => log.warn('attention was not lifted', { mchid, error }))
     },
   }

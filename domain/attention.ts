@@ -17,7 +17,7 @@ export const attentions = {
   fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone.',
   fulfilment_overdue: 'The merchant has not said whether it shipped. Ask, then decide.',
   delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts.',
-  undelivered: 'An event was given up after the whole schedule. Redeliver it once the endpoint works.',
+  undelivered: 'An event was given up after the whole schedule. Send it once more when the endpoint works.',
   not_enough:
     'The merchant’s balance at WeChat Pay is too low for the refund. Top it up; the same refund then goes on.',
   refund_slow: 'WeChat has had the refund for days and has not finished it. Ask WeChat Pay’s support with its number.',
@@ -30,8 +30,10 @@ export const attentions = {
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
   approval_waiting: 'A refund above the limit waits for a second person’s approval.',
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
-  evidence_unapplied: 'A verified notification has had no effect yet.',
+  evidence_unapplied:
+    'Something that WeChat said has had no effect, or speaks of something else. Look at the log, then settle this.',
   signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
+  key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
 

@@ -170,9 +170,10 @@ export interface Loaded {
   refunds: string[]
 }
 
-/** `sequence` and not more: a delivery's own record tells the rest. */
+/** A delivery's own record tells the rest. `is_repeat`: once more, though it is no longer open. */
 export interface DeliveryArgument {
   delivery_id: string
+  is_repeat?: true
 }
 
 /** Search attributes of every run, registered or verified at start-up per namespace (architecture §12). */
@@ -233,7 +234,7 @@ export function deliveryStart(delivery: DeliveryArgument & OrderKey): WorkflowSt
   return {
     workflow_type: 'deliverEvent',
     workflow_id: workflowId.delivery(delivery.delivery_id),
-    arguments: [{ delivery_id: delivery.delivery_id }],
+    arguments: [{ delivery_id: delivery.delivery_id, ...(delivery.is_repeat && { is_repeat: true }) }],
     queue: 'orders',
     attributes: [
       { key: search_attributes.merchant, value: delivery.mchid },

@@ -354,14 +354,19 @@ function eventTypeOf(occurrence: Occurrence, to: OrderState): OrderEventType | R
 /** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
 const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded', 'second_accepted', 'second_rejected']
 
+/** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
+function isSettled({ state }: OrderRecord, { event }: Occurrence, code: AttentionCode): boolean {
+  return settling.includes(event) || (code === 'refunded_outside' && event === 'refund_changed' && state !== 'review')
+}
+
 /** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
 function attentionNow(order: OrderRecord, occurrence: Occurrence, to: OrderState): Attention | null {
   const raised = attentionAfter(order, occurrence, to)
   const before = order.attention ?? null
-  const stays_about_money = before !== null && isAboutMoney(before.code) && !settling.includes(occurrence.event)
+  const stays_about_money = before !== null && isAboutMoney(before.code) && !isSettled(order, occurrence, before.code)
   if (stays_about_money && (raised === null || !isAboutMoney(raised))) return before
   if (raised !== null) return { code: raised, since_time: occurrence.time }
-  if (settling.includes(occurrence.event)) return null
+  if (before !== null && isSettled(order, occurrence, before.code)) return null
   return to === order.state ? before : null
 }
 

@@ -172,5 +172,11 @@ export const limits = {
   order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },
 } as const
 
+/** Money for an unknown number: its order may only be late. After this WeChat is asked, and then again at this pace. */
+export const orphan_pace = { first_ms: 10 * minute, every_ms: 60 * minute } as const
+
+/** How long before a key to the API runs out a person is told. */
+export const key_notice_ms = 14 * day
+
 /** An observer that failed for this long is disabled (api.md §7); the fulfilment endpoint never is. */
 export const observer_patience_ms = 5 * day

@@ -54,7 +54,7 @@ const attempts_kept = 50
 const most_of_event = 1_000
 const is_open = { state: { $in: [...open_delivery_states] } }
 
-/** One event on its way to one endpoint. What is no longer open is never changed again. */
+/** One event on its way to one endpoint. What is no longer open changes only by what a person sends again. */
 export class Deliveries {
   readonly #deliveries: Collection<DeliveryRecord>
 
@@ -125,6 +125,23 @@ export class Deliveries {
       },
     )
     const standing = written ?? (await this.find(_id))
+    if (standing === null) throw new RecordMissing(_id)
+    return standing
+  }
+
+  /**
+   * Writes down an attempt of a delivery that had ended, once. A notice that was given up and is now heard is delivered;
+   * nothing else is made of it. Answers the delivery as it now stands; throws `RecordMissing`.
+   */
+  async noteRepeat(_id: string, attempt: DeliveryAttempt): Promise<DeliveryRecord> {
+    const ended = { state: { $nin: [...open_delivery_states] }, 'attempts.number': { $ne: attempt.number } }
+    const attempts = { $each: [attempt], $slice: -attempts_kept }
+    await this.#deliveries.touch({ _id, ...ended }, { $push: { attempts }, $inc: { revision: 1 } })
+    if (attempt.read_as === 'heard') {
+      const given_up = { _id, purpose: 'notice', state: 'undelivered' }
+      await this.#deliveries.touch(given_up, { $set: { state: 'delivered' }, $inc: { revision: 1 } })
+    }
+    const standing = await this.find(_id)
     if (standing === null) throw new RecordMissing(_id)
     return standing
   }

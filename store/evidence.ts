@@ -108,6 +108,12 @@ export class Evidence {
     return this.#evidence.find(filter, { limit, sort: { receive_time: 1 } })
   }
 
+  /** Money of a merchant that was reported for numbers Weft does not know and that is not booked yet, oldest first. */
+  async orphans(mchid: string, limit: number): Promise<EvidenceRecord[]> {
+    const filter = { mchid, unapplied: true, outcome: 'orphan' }
+    return this.#evidence.scan(filter, { limit, sort: { receive_time: 1 } })
+  }
+
   /** What was heard under these numbers, without what was said. */
   async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<Omit<EvidenceRecord, 'raw'>[]> {
     const fields = Object.keys(schema.obj).filter((field) => field !== 'raw')

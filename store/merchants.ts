@@ -152,9 +152,15 @@ export class Merchants {
     return this.#merchants.touch(is_new, { $push: { attentions: { code, since_time: time } } })
   }
 
-  /** Takes attention away that was raised for this reason; all others stay. */
-  async liftAttention(mchid: string, code: AttentionCode): Promise<boolean> {
-    return this.#merchants.touch({ _id: mchid, 'attentions.code': code }, { $pull: { attentions: { code } } })
+  /** Those for whom this reason stands. */
+  async withAttention(code: AttentionCode, limit: number): Promise<MerchantRecord[]> {
+    return this.#merchants.find({ 'attentions.code': code }, { limit, sort: { _id: 1 } })
+  }
+
+  /** Takes attention away that was raised for these reasons; all others stay. */
+  async liftAttention(mchid: string, ...codes: AttentionCode[]): Promise<boolean> {
+    const raised = { _id: mchid, 'attentions.code': { $in: codes } }
+    return this.#merchants.touch(raised, { $pull: { attentions: { code: { $in: codes } } } })
   }
 
   async ensureIndexes(): Promise<void> {

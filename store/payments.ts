@@ -77,6 +77,15 @@ export class Payments {
     return this.#payments.find({ mchid, order_id }, { limit: most_payments, sort: { success_time: 1, _id: 1 } })
   }
 
+  /** Money that no order owns and that has not gone back, oldest first: somebody has to find whose it is. */
+  async ownerless(mchid: string): Promise<PaymentRecord[]> {
+    const found = await this.#payments.scan(
+      { mchid, order_id: null },
+      { limit: most_payments, sort: { success_time: 1, _id: 1 } },
+    )
+    return found.filter((payment) => refundableAmount(payment) > 0)
+  }
+
   /**
    * Decides the race of refunds for one payment: by one conditional write at a time, so that their sum never exceeds
    * what was paid. The same number again is answered with what it reserved. `rest` takes what is left.

@@ -121,6 +121,15 @@ export class Refunds {
     return this.#refunds.touch(filter, { $set: set, $unset: attention ? {} : { attention: 1 } })
   }
 
+  /** The payer has all of a payment back: what its earlier refunds left to a person is settled. */
+  async liftSetbacks({ mchid, out_trade_no, transaction_id }: RefundRecord): Promise<void> {
+    const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: ['refund_closed', 'refund_refused'] } }
+    const found = await this.#refunds.find(left, { limit: most_of_order })
+    for (const { _id } of found) {
+      await this.#refunds.touch({ _id, 'attention.code': left['attention.code'] }, { $unset: { attention: 1 } })
+    }
+  }
+
   async find(key: RefundKey): Promise<RefundRecord | null> {
     return this.#refunds.findOne({ _id: refundId(key) })
   }

@@ -8,7 +8,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
 import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
 import { open_states } from '../domain/order.ts'
-import { limits } from '../domain/policy.ts'
+import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { boundedCall, startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
@@ -32,8 +32,8 @@ export interface SweeperPatience {
 export const sweeper_patience: SweeperPatience = {
   every_ms: minute / 2,
   evidence_ms: 2 * minute,
-  orphan_ms: 10 * minute,
-  orphan_every_ms: 60 * minute,
+  orphan_ms: orphan_pace.first_ms,
+  orphan_every_ms: orphan_pace.every_ms,
   evidence_old_ms: 3 * 24 * 60 * minute,
   created_ms: minute,
   due_ms: 2 * minute,
@@ -81,6 +81,7 @@ export function createSweeper(settings: SweeperSettings) {
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
       running.orphans_looked_at = now()
       await part(settings, 'orphans', () => sweepOrphans(settings, places))
+      await part(settings, 'owned', () => liftOwned(settings))
     }
   }
 
@@ -207,6 +208,18 @@ async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>
     )
   }
   return await each(settings, [...late.values()], (evidence) => handOver(settings, evidence))
+}
+
+/** Money that was nobody's has found its order, or went back: no merchant's attention stays behind. */
+async function liftOwned({ store }: SweeperSettings): Promise<number> {
+  const merchants = await store.merchants.withAttention('orphan_payment', limits.sweep_batch)
+  let lifted = 0
+  for (const { mchid } of merchants) {
+    const [payment, evidence] = await Promise.all([store.payments.ownerless(mchid), store.evidence.orphans(mchid, 1)])
+    if (payment.length > 0 || evidence.length > 0) continue
+    if (await store.merchants.liftAttention(mchid, 'orphan_payment')) lifted += 1
+  }
+  return lifted
 }
 
 /** The next of this kind behind those of the round before; after the last of them, the first again. */

@@ -71,6 +71,7 @@ export function proxies() {
       summary: 'Close at WeChat until a query proves it',
     }).closeAtWeChat,
     deliver: merchant.deliver,
+    redeliver: merchant.redeliver,
     deliverPaid: merchant.deliverPaid,
   }
 }

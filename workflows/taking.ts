@@ -63,7 +63,13 @@ async function takeCheck(run: Run, order: OrderProgress, operation_id: string): 
   if (order.state === 'created') return order // it is being placed; the answer to that says more
   let says: WeChatSays | null
   try {
-    says = await untilInterrupted(run, () => run.does.ask({ order: run.key, operation_id }), 'payment', 'close', 'confirm')
+    says = await untilInterrupted(
+      run,
+      () => run.does.ask({ order: run.key, operation_id }),
+      'payment',
+      'close',
+      'confirm',
+    )
   } catch (failure) {
     if (!(failure instanceof ActivityFailure)) throw failure
     log.info('a question on request was not answered', { order: run.key.out_trade_no })

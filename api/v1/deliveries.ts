@@ -92,4 +92,24 @@ const getDelivery = endpoint({
   },
 })
 
-export const delivery_endpoints: readonly Endpoint[] = [listDeliveries, getDelivery]
+const redeliver = endpoint({
+  name: 'redeliver',
+  method: 'POST',
+  path: '/v1/deliveries/{delivery_id}/redeliver',
+  scope: 'events:write',
+  summary: 'Send an event once more',
+  description:
+    'Under the same webhook-id, hence harmless; beside the order of events, and without any effect on the order. A ' +
+    'delivery that is still under way needs no other. Read the delivery for what came of it.',
+  params: z.object({ delivery_id: z.string().max(64) }),
+  answers: { 202: { description: 'it is sent now; the delivery as it was before', schema: delivery_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const delivery = await context.store.deliveries.findPublic(caller.mchid, params.delivery_id)
+    if (delivery === null) throw new Problem('not_found')
+    await context.commands.redeliver(delivery)
+    return { status: 202, body: deliveryView(delivery) }
+  },
+})
+
+export const delivery_endpoints: readonly Endpoint[] = [listDeliveries, getDelivery, redeliver]

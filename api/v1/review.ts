@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Decision } from '../../domain/messages.ts'
 import { enteredBy, undecidedSeconds } from '../../domain/order.ts'
 import type { OrderEvent, OrderRecord } from '../../domain/order.ts'
+import { refundableAmount } from '../../domain/payment.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Call, Endpoint, Reply } from '../endpoint.ts'
 import { Problem, unavailable } from '../problem.ts'
@@ -53,7 +54,20 @@ async function review(call: ReviewCall): Promise<Reply> {
   if (isDecided(call, held, subject)) return { status: 200, body: await wholeOrder(context, held) }
   if (outcome === 'unavailable') throw unavailable('temporal')
   if (outcome === 'timeout') throw unavailable('workers')
+  if (await isGivenBack(call, held, subject)) throw nothingLeft(call)
   throw wrongState(held, ['review'])
+}
+
+/** Accepting is refused by the run where all of the money has gone back; it is then only to be rejected. */
+async function isGivenBack({ context, body }: ReviewCall, order: OrderRecord, subject: string | null) {
+  const transaction_id = subject ?? order.payment?.transaction_id
+  if (body.decision !== 'accept' || transaction_id === undefined) return false
+  const payment = await context.store.payments.find(order.mchid, transaction_id)
+  return payment !== null && refundableAmount(payment) === 0
+}
+
+function nothingLeft({ language }: ReviewCall): Problem {
+  return new Problem('invalid_request', { errors: [ruleError('/decision', 'nothing_left', language)] })
 }
 
 /** A second payment's transaction, or null: the order's own. */

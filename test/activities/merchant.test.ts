@@ -18,7 +18,7 @@ const desk = {
   /** the orders' numbers that were called for, in the order of the calls */
   calls: [] as string[],
 }
-const { deliver } = createMerchant({ store, policy, now: () => clock.now } as ActivityContext, {
+const { deliver, redeliver } = createMerchant({ store, policy, now: () => clock.now } as ActivityContext, {
   send: (_url, _headers, body) => {
     desk.calls.push(body)
     const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
@@ -135,7 +135,7 @@ describe('an event whose endpoint is busy', () => {
 describe('a notice that is not heard', () => {
   const attentions = async () => ((await store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
 
-  it('calls for a person from the fifth attempt until the endpoint answers, and for good once it is given up', async () => {
+  it('calls for a person from the fifth attempt until the endpoint answers, and stands among what is stuck once it is given up', async () => {
     await store.merchants.save(merchantSample())
     await store.merchants.noteAttention(mchid, 'orphan_payment', beijingTime(clock.now))
     const others = await inserted('HEARD', 1)
@@ -150,9 +150,65 @@ describe('a notice that is not heard', () => {
     expect(await attentions()).toContain('delivery_failing') // another endpoint answers, not this one
     says(503)
     expect(await attemptOf(given_up)).toEqual({ kind: 'undelivered' })
-    expect(await attentions()).toEqual(['orphan_payment', 'delivery_failing', 'undelivered'])
+    expect(await attentions()).toEqual(['orphan_payment', 'delivery_failing'])
     says(200)
     await attemptOf(await inserted('MENDED', 1, { endpoint_id: 'GIVEN_UP' }))
-    expect(await attentions()).toEqual(['orphan_payment', 'undelivered'])
+    expect(await attentions()).toEqual(['orphan_payment'])
+  })
+})
+
+describe('an event that is sent once more', () => {
+  const repeated = async (delivery: DeliveryRecord) => {
+    await redeliver({ delivery_id: delivery._id })
+    return await store.deliveries.find(delivery._id)
+  }
+
+  it('is delivered when it is heard at last, and nothing waits behind it', async () => {
+    says(200)
+    const given_up = await inserted('AGAIN', 1, { state: 'undelivered' })
+    expect(await repeated(given_up)).toMatchObject({ state: 'delivered', attempts: [{ number: 1, read_as: 'heard' }] })
+  })
+
+  it('stays given up when it is not heard, and says why', async () => {
+    says(503)
+    const given_up = await inserted('IN_VAIN', 1, { state: 'undelivered' })
+    const after = await repeated(given_up)
+    expect(after).toMatchObject({ state: 'undelivered', attempts: [{ status: 503, read_as: 'not heard' }] })
+  })
+
+  it('does not leave the way it has while it is still open', async () => {
+    const calls = desk.calls.length
+    const open = await inserted('OPEN', 1)
+    expect(await repeated(open)).toEqual(await store.deliveries.find(open._id))
+    expect(desk.calls).toHaveLength(calls)
+  })
+
+  it('decides nothing any more, whatever is answered', async () => {
+    says(200, '{"fulfilment":"refused","reason":"sold out"}')
+    const asked = await inserted('DECIDED', 1, { state: 'cancelled', purpose: 'fulfilment' })
+    expect(await repeated(asked)).toMatchObject({ state: 'cancelled', attempts: [{ read_as: 'heard', reason: null }] })
+  })
+})
+
+describe('an observer that is gone', () => {
+  it('is disabled, and the merchant’s other endpoints are told, anew each time', async () => {
+    const others = endpointSample('https://shop.example/others')
+    await store.endpoints.add(others)
+    const told = async () => {
+      const filter = { event_type: 'endpoint.disabled', endpoint_id: others.id }
+      const { data } = await store.deliveries.list(mchid, filter, { limit: 10 })
+      return data.map(({ state, out_trade_no }) => ({ state, out_trade_no }))
+    }
+    says(410)
+    const url = 'https://shop.example/GONE'
+    const gone = await inserted('GONE', 1)
+    await delayOf(gone)
+    expect(await told()).toEqual([{ state: 'waiting', out_trade_no: null }])
+    await store.endpoints.remove(mchid, endpointSample(url).id)
+    clock.now += 1_000
+    await store.endpoints.add(endpointSample(url, { create_time: beijingTime(clock.now) }))
+    says(410)
+    await delayOf(await inserted('GONE_AGAIN', 1, { endpoint_id: 'GONE' }))
+    expect(await told()).toHaveLength(2)
   })
 })

@@ -120,3 +120,43 @@ describe('a refund that WeChat refused', () => {
     expect(await world.store.refunds.find(refund)).not.toHaveProperty('next_action')
   })
 })
+
+describe('a refund that leaves the payer without money', () => {
+  it('waits for a person only until the payer has all of it by another number', async () => {
+    const world = await paidTwice()
+    await done(world, 'recordReview', {
+      order: world.key,
+      ...{ operation_id: 'reject-1', actor: approver, reason: 'not ours', decision: 'reject', transaction_id: 'T2' },
+    })
+    const [owed] = await world.refunds()
+    if (owed === undefined) throw new Error('nothing is owed')
+    await done(world, 'reserveRefund', { refund: owed })
+    await done(world, 'recordRefundRefused', { refund: owed, failure: { code: 'TRADE_OVERDUE', message: '' } })
+    expect((await world.store.refunds.find(owed))?.attention?.code).toBe('refund_refused')
+    const refund = await reserved(world, 'R1', 990)
+    await done(world, 'submitRefund', { refund })
+    await answered(world, refund)
+    expect((await world.store.refunds.find(owed))?.attention?.code).toBe('refund_refused')
+    world.wechat.progress()
+    await answered(world, refund)
+    expect(await world.store.refunds.find(owed)).not.toHaveProperty('attention')
+  })
+})
+
+describe('money of which nothing is left', () => {
+  it('cannot be accepted any more, only rejected', async () => {
+    const world = await paidTwice()
+    const refund = await reserved(world, 'R1', 990)
+    await done(world, 'submitRefund', { refund })
+    await answered(world, refund)
+    const word = { order: world.key, actor: approver, reason: 'it is ours', transaction_id: 'T2' }
+    expect(await done(world, 'recordReview', { ...word, operation_id: 'accept-1', decision: 'accept' })).toMatchObject({
+      outcome: 'illegal',
+      decided: null,
+    })
+    expect(await done(world, 'recordReview', { ...word, operation_id: 'reject-1', decision: 'reject' })).toMatchObject({
+      outcome: 'done',
+      decided: 'reject',
+    })
+  })
+})

@@ -38,7 +38,7 @@ export interface Desk {
   accounts: Accounts
   /** with all scopes */
   key: Key
-  newKey(given?: { scopes?: readonly string[] }): Promise<Key>
+  newKey(given?: { scopes?: readonly string[]; expire_time?: string | null }): Promise<Key>
   call<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -70,8 +70,8 @@ export async function openDesk({ store: given }: { store?: (store: Store) => Sto
     given: [],
     on: {},
     accounts: { find: () => Promise.resolve(null), forget: () => undefined },
-    key: await addKey(whole, scopes),
-    newKey: ({ scopes: some = scopes } = {}) => addKey(whole, some),
+    key: await addKey(whole, scopes, null),
+    newKey: ({ scopes: some = scopes, expire_time = null } = {}) => addKey(whole, some, expire_time),
     call: async (method, path, body, { key = desk.key, headers = {} } = {}) => {
       const answer = await fetch(`${url}${path}`, {
         method,
@@ -133,6 +133,7 @@ const unplayed: Commands = {
   payOut: () => Promise.resolve('timeout'),
   handleAbnormal: () => Promise.resolve('timeout'),
   checkRefund: () => Promise.resolve(),
+  redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
   refundChanged: () => Promise.resolve(true),
   orderQueueBacklogAge: () => Promise.resolve(0),
@@ -152,7 +153,7 @@ function commandsOf(desk: Desk): Commands {
   return Object.fromEntries(played) as unknown as Commands
 }
 
-async function addKey(store: Store, some: readonly string[]): Promise<Key> {
+async function addKey(store: Store, some: readonly string[], expire_time: string | null): Promise<Key> {
   const token = newToken('test')
   const id = randomId('key')
   await store.keys.add({
@@ -164,7 +165,7 @@ async function addKey(store: Store, some: readonly string[]): Promise<Key> {
     scopes: [...some],
     hint: token.slice(-4),
     create_time: beijingTime(Date.now()),
-    expire_time: null,
+    expire_time,
     revoke_time: null,
     last_use_time: null,
   })

@@ -4,6 +4,7 @@ import type { Store } from '../../store/store.ts'
 import type { Account } from '../../wechat/accounts.ts'
 import type { Notification } from '../../wechat/notification.ts'
 import { at, mchid } from '../store/samples.ts'
+import { until } from '../stage/until.ts'
 import { newNumber, openDesk } from './desk.ts'
 
 /** While set, no notification can be archived. */
@@ -117,5 +118,25 @@ describe('a notification of a refund', () => {
     expect(desk.given).toEqual([])
     desk.on = { refundChanged: () => Promise.resolve(false) }
     expect(await desk.notify('{}', headers)).toBe(500)
+  })
+})
+
+describe('a notification that verifies and does not decrypt', () => {
+  const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+
+  it('calls for a person until the first that can be read', async () => {
+    const unreadable = {
+      verdict: 'undecipherable',
+      notification_id: 'n-1',
+      serial_no: 'PUB_KEY_ID_1',
+      reason: 'key',
+    } as const
+    const account = { mchid, read: () => unreadable } as unknown as Account
+    desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toContain('decryption_failing')
+    told()
+    expect(await desk.notify('{}', headers)).toBe(204)
+    await until('it is over', async () => !(await attentions()).includes('decryption_failing'))
   })
 })

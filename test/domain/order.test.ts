@@ -139,6 +139,12 @@ describe('applying an event', () => {
     }
     const overdue = applyOrderEvent(paid, { event: 'fulfilment_overdue', ...cause, policy: 'hold' })
     expect(overdue?.set.attention?.code).toBe('second_payment')
+    const outside = { code: 'refunded_outside', since_time: at(1) } as const
+    const known = { event: 'refund_changed', out_refund_no: 'R1', event_type: null, ...cause } as const
+    const sold = orderSample('T3', { state: 'fulfilled', attention: outside })
+    expect(applyOrderEvent(sold, known)?.unset).toContain('attention')
+    const undecided = orderSample('T4', { state: 'review', attention: outside })
+    expect(applyOrderEvent(undecided, known)?.set.attention).toEqual(outside)
     const held = orderSample('T2', { state: 'review', attention: { code: 'payment_contradicted', since_time: at(1) } })
     expect(applyOrderEvent(held, { event: 'accepted', ...cause, deadline_time: at(99) })?.unset).toContain('attention')
   })

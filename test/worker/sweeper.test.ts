@@ -7,7 +7,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
-import { evidenceSample, mchid, merchantSample, noon, orderSample } from '../store/samples.ts'
+import { evidenceSample, mchid, merchantSample, noon, orderSample, paymentSample } from '../store/samples.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -137,5 +137,29 @@ describe('an order whose run was lost', () => {
     expect(await here.sweepAfter(59_000)).toEqual([])
     expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
     expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`])
+  })
+})
+
+describe('money that nobody ordered', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  it('is said of its merchant until the last of it has an owner', async () => {
+    await here.store.merchants.noteAttention(mchid, 'orphan_payment', beijingTime(noon))
+    const orphan = paymentSample('4200orphan', { order_id: null, role: 'orphan' })
+    await here.store.payments.insert(orphan)
+    await here.sweep()
+    expect(await here.attentions()).toEqual(['orphan_payment'])
+    await here.store.payments.own(orphan, `${mchid}/TEA-1`)
+    await here.heardAgo('orphan', minute, { outcome: 'orphan' })
+    await here.sweep()
+    expect(await here.attentions()).toEqual(['orphan_payment'])
+    const { _id } = evidenceSample('orphan')
+    await here.store.evidence.settle(_id, { outcome: 'applied', applied_to: null, time: beijingTime(noon) })
+    await here.sweep()
+    expect(await here.attentions()).toEqual([])
   })
 })
