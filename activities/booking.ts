@@ -37,6 +37,7 @@ export async function bookPayment(
   }
   const order = await store.orders.find(key)
   const payment = await keepPayment(context, order, evidence, fact)
+  if (payment.out_trade_no !== key.out_trade_no) return await refuseForeign(context, key, evidence, payment)
   await store.journal.post(paymentEntry(payment, time))
   if (order === null) {
     await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
@@ -52,6 +53,23 @@ export async function bookPayment(
   const told = await recorded(context, applied, { merchant, payment })
   await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time })
   return told
+}
+
+/** One transaction pays one order: what says that it paid another as well moves nothing, and a person looks. */
+async function refuseForeign(
+  { store, now, log }: ActivityContext,
+  key: OrderKey,
+  evidence: EvidenceRecord,
+  { transaction_id, out_trade_no }: PaymentRecord,
+): Promise<'unproven'> {
+  log.error('a transaction was reported for two orders', {
+    ...key,
+    transaction_id,
+    paid: out_trade_no,
+    evidence_id: evidence.id,
+  })
+  await store.merchants.noteAttention(key.mchid, 'evidence_unapplied', beijingTime(now()))
+  return 'unproven'
 }
 
 /** The table has no way for this money, which a stale run and a live one can bring about: then a person decides. */
@@ -87,7 +105,11 @@ async function keepPayment(
   const { store } = context
   const existing = await store.payments.find(fact.mchid, fact.transaction_id)
   if (existing !== null) {
-    if (existing.order_id === null && order !== null) await store.payments.own(existing, order._id)
+    // An orphan whose order has come. Its refunds first: that the payment is owned says that all of it is.
+    if (existing.order_id === null && order !== null) {
+      await store.refunds.own(existing, order._id, beijingTime(context.now()))
+      await store.payments.own(existing, order._id)
+    }
     return existing
   }
   const held_by_other = order !== null && (await isReferenceHeldByOther(context, order, fact))

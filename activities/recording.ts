@@ -1,7 +1,7 @@
 import { beijingTime } from '../domain/calendar.ts'
 import { eventId, operationId } from '../domain/ids.ts'
 import type { Recorded } from '../domain/messages.ts'
-import { paidSequence, stoppedSequence, weft } from '../domain/order.ts'
+import { movesMoney, paidSequence, stoppedSequence, weft } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
 import { isWhollyRefunded } from '../domain/payment.ts'
 import type { ActivityContext } from './context.ts'
@@ -45,13 +45,30 @@ async function followUp(
   entry: TimelineEntry,
   known: Known = {},
 ): Promise<Followed> {
+  if (isQuestionOver(entry)) await withdrawQuestion(context, order, entry)
+  const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
+  return { deliveries: await tell(context, order, entry, known), refunds }
+}
+
+/** Whether a refund is owed depends on what else holds the money at that moment, so it is decided once. */
+function hasMoneyToMove({ followed_revision = 0 }: OrderRecord, entry: TimelineEntry): boolean {
+  return movesMoney(entry) && entry.revision > followed_revision
+}
+
+async function moveMoney(context: ActivityContext, order: OrderRecord, entry: TimelineEntry): Promise<string[]> {
   const { mchid, payment } = order
   if (entry.to === 'refunding') await releaseReference(context, order)
-  if (isQuestionOver(entry)) await withdrawQuestion(context, order, entry)
+  if (entry.event === 'accepted') await keepSale(context, order)
   const accepted_id = acceptedPayment(entry, payment?.transaction_id ?? null)
   if (accepted_id !== null) await bookAcceptance(context, mchid, accepted_id, entry)
   const refunds = await oweRefund(context, order, entry)
-  return { deliveries: await tell(context, order, entry, known), refunds }
+  await context.store.orders.noteFollowed(order, entry.revision)
+  return refunds
+}
+
+/** Accepted money keeps the sale, unless another number of it does. */
+async function keepSale({ store }: ActivityContext, { mchid, reference, out_trade_no }: OrderRecord): Promise<void> {
+  if (reference !== null) await store.references.claim(mchid, reference, out_trade_no)
 }
 
 /**
@@ -63,16 +80,12 @@ export async function followUpMissing(context: ActivityContext, order: OrderReco
   for (const entry of order.timeline) {
     const event_id = entry.sequence === null ? null : eventId(order, entry.sequence)
     const is_told = event_id === null || (await context.store.events.find(event_id)) !== null
-    if (is_told && !movesMoney(entry)) continue
+    if (is_told && !hasMoneyToMove(order, entry)) continue
     const followed = await followUp(context, order, entry)
     if (!is_told) owed.deliveries.push(...followed.deliveries)
     owed.refunds.push(...followed.refunds)
   }
   return owed
-}
-
-function movesMoney({ event, from, to }: TimelineEntry): boolean {
-  return event === 'second_accepted' || event === 'second_rejected' || (to === 'refunding' && from !== 'refunding')
 }
 
 /** The transaction whose money a person has just accepted, or null. */

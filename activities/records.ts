@@ -2,7 +2,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { isMoneyFact } from '../domain/fact.ts'
 import { operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import type { Loaded, OrderProgress, PaymentFound, Recorded } from '../domain/messages.ts'
+import type { Confirmation, Loaded, OrderProgress, PaymentFound, Recorded } from '../domain/messages.ts'
 import type { MerchantSettings } from '../domain/merchant.ts'
 import { paidSequence, stoppedSequence, wechat, weft } from '../domain/order.ts'
 import type { Actor, Occurrence, OrderRecord } from '../domain/order.ts'
@@ -147,6 +147,12 @@ async function recordPayment(
       : await archiveEnvelope(context, order.mchid, found.envelope, 'payment')
   if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
   const fact = await readPayment(context, evidence)
+  if (fact !== null && evidence.kind !== 'query' && fact.out_trade_no !== order.out_trade_no) {
+    // Handed to the wrong run: it says nothing of this order, whatever it says.
+    context.log.error('evidence of another order was handed over', { ...order, evidence_id: evidence.id })
+    await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', moment(context))
+    return 'unproven'
+  }
   // A notification may become readable, when its key is here again; an answer of WeChat's says no more tomorrow.
   if (fact === null && evidence.kind === 'notification') return 'unproven'
   if (fact === null || !isMoneyFact(fact)) {
@@ -175,10 +181,42 @@ async function recordFulfilment(
   },
 ): Promise<Recorded> {
   const { order } = given
+  if (given.event === 'fulfilment_overdue') {
+    const kept = await recordKeptWord(context, order)
+    if (kept !== null) return kept
+  }
   const merchant = await merchantOf(context, order.mchid)
   const occurrence = (held: OrderRecord) =>
     fulfilmentOccurrence(held, { ...given, time: moment(context) }, merchant.settings)
   return recorded(context, await context.store.orders.apply(order, occurrence), { merchant })
+}
+
+/**
+ * The merchant answered in time and was told that it is kept, while no worker was there: that goes before anything that
+ * its silence would bring about. Null: there is no such word, or it decides nothing any more.
+ */
+async function recordKeptWord(context: ActivityContext, key: OrderKey): Promise<Recorded | null> {
+  const { store } = context
+  const [order, heard] = await Promise.all([
+    store.orders.find(key),
+    store.evidence.ofOrder(key.mchid, key.out_trade_no),
+  ])
+  if (order === null) return null
+  for (const evidence of heard.filter(({ kind, outcome }) => kind === 'operator' && outcome === null)) {
+    const word = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
+    if (word === null || !isAnswerTo(order, word)) continue
+    const event = word.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
+    const told = await recordFulfilment(context, { order: key, ...word, event })
+    const outcome = told.outcome === 'illegal' ? 'no_effect' : 'applied'
+    await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time: moment(context) })
+    if (told.outcome !== 'illegal') return told
+  }
+  return null
+}
+
+/** Whether the word is about the `order.paid` that the order waits for now. */
+function isAnswerTo(order: OrderRecord, { operation_id, result }: Confirmation): boolean {
+  return operation_id === operationId.confirmation(order.out_trade_no, paidSequence(order), result)
 }
 
 /** Half of the time of a promised answer is gone: a person may ask. What already wants one keeps its reason. */

@@ -1,5 +1,6 @@
 import { beijingTime } from '../domain/calendar.ts'
 import {
+  cashOf,
   payoutEntry,
   refundAcceptedEntry,
   refundClosedEntry,
@@ -54,11 +55,6 @@ function isBooked(event: RefundEvent): event is Booked {
 function occurredTime({ facts }: RefundRecord, event: Booked): string | null {
   if (event === 'accepted') return facts?.accepted_time ?? null
   return event === 'succeeded' ? (facts?.success_time ?? null) : null
-}
-
-/** A refund that WeChat never took: of free coupons it bears the payment's share, rounded in the payer's favour. */
-function cashOf({ amount, settled_total }: PaymentRecord, refund: number): number {
-  return Math.ceil((refund * settled_total) / amount.total)
 }
 
 /** What moves the payment's income; the others only pass between WeChat, payer and merchant. */

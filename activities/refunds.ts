@@ -10,10 +10,10 @@ import type {
   RefundRecorded,
 } from '../domain/messages.ts'
 import { wechat, weft } from '../domain/order.ts'
-import { isWhollyRefunded, refundableAmount } from '../domain/payment.ts'
+import { hasRoomFor, isWhollyRefunded } from '../domain/payment.ts'
 import type { RefundElement } from '../domain/payment.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
-import { applyRefundEvent, isAutomatic, newRefund } from '../domain/refund.ts'
+import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../domain/refund.ts'
 import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { refundBody, refundPath } from '../wechat/refunds.ts'
@@ -84,11 +84,12 @@ async function reserveRefund(context: ActivityContext, { refund: key }: Given): 
   const { currency } = payment.amount
   const exact = { refund: element.amount, total, currency }
   const { reason, notify_url } = held
+  const is_full = await isFull(context, held)
   return await record(context, key, () => ({
     event: 'reserved',
     ...cause,
     amount: exact,
-    is_full: refundableAmount(payment) === 0,
+    is_full,
     wechat_request: {
       path: refundPath,
       body: refundBody({ transaction_id, out_refund_no, reason, notify_url, amount: exact }),
@@ -99,13 +100,23 @@ async function reserveRefund(context: ActivityContext, { refund: key }: Given): 
 
 /** A second person's word. The answer names the record that now holds; `illegal` when it was decided already. */
 async function recordApproval(context: ActivityContext, given: Given<Approval>): Promise<RefundRecorded> {
-  const { refund, decision, operation_id, actor, reason } = given
-  const event = decision === 'approve' ? 'approved' : 'rejected'
-  return await record(context, refund, (held) =>
-    held.requested_by.kind === actor.kind && held.requested_by.id === actor.id
-      ? null
-      : { event, operation_id, actor, reason, time: moment(context) },
-  )
+  const { refund: key, decision, operation_id, actor, reason } = given
+  const cause = { operation_id, actor, reason, time: moment(context) }
+  const is_full = await isFull(context, await refundOf(context, key))
+  return await record(context, key, (held) => {
+    if (held.requested_by.kind === actor.kind && held.requested_by.id === actor.id) return null
+    return decision === 'approve' ? { event: 'approved', is_full, ...cause } : { event: 'rejected', ...cause }
+  })
+}
+
+/** Whether all of the payment goes back once this refund is sent, as far as the others are decided. */
+async function isFull(
+  { store }: ActivityContext,
+  { mchid, transaction_id, out_refund_no }: RefundRecord,
+): Promise<boolean> {
+  const payment = await store.payments.find(mchid, transaction_id)
+  if (payment === null) return false
+  return isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no), out_refund_no)
 }
 
 async function recordApprovalExpired(context: ActivityContext, { refund }: Given): Promise<RefundRecorded> {
@@ -155,14 +166,14 @@ async function recordRefundAnswer(
   return recorded
 }
 
-/** WeChat made a refund that was given up here and paid by hand: the payer may have the money twice. */
+/** WeChat and a person gave back the same money, or WeChat made what was given up here: the payer may have it twice. */
 async function noteContradiction(
   context: ActivityContext,
   { mchid, out_refund_no }: RefundRecord,
-  evidence_id: string,
+  proof: string,
 ): Promise<void> {
   await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', moment(context))
-  context.log.error('WeChat made a refund that was given up here', { mchid, out_refund_no, evidence_id })
+  context.log.error('a refund was given back in two ways', { mchid, out_refund_no, proof })
 }
 
 /** Never settled by what is said of something else: a person looks, and WeChat is asked again, slowly. */
@@ -219,21 +230,25 @@ async function recordRefundRefused(
 }
 
 /**
- * Paid to the payer by hand. Where WeChat holds nothing of it any more, the payment must have the room, which is claimed
- * before the record says so: `illegal` says that it has none, or that this refund cannot be paid by hand.
+ * Paid to the payer by hand. Where WeChat holds nothing of it any more, the payment must have the room: `illegal` says
+ * that it has none, or that this refund cannot be paid by hand.
  */
 async function recordPayout(context: ActivityContext, given: Given<Payout>): Promise<RefundRecorded> {
   const { refund: key, operation_id, actor, proof } = given
   const held = await refundOf(context, key)
+  if (held.payout === null && !(await hasRoom(context, held))) {
+    return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
+  }
   const time = moment(context)
   const reason = given.reason ?? ''
   const payout = { proof, reason, by: actor, time }
-  const occurrence = { event: 'paid_out', operation_id, actor, reason, time, payout } as const
-  const is_possible = held.payout !== null || applyRefundEvent(held, occurrence) !== null
-  if (!is_possible || (await context.store.payments.settleRefund(held, 'settled')) === null) {
-    return { outcome: 'illegal', refund: progressOfRefund(held), deliveries: [] }
-  }
-  return await record(context, key, () => occurrence)
+  return await record(context, key, () => ({ event: 'paid_out', operation_id, actor, reason, time, payout }))
+}
+
+/** Whether the payment still holds what is to be paid by hand; what WeChat returned to the merchant is held already. */
+async function hasRoom({ store }: ActivityContext, refund: RefundRecord): Promise<boolean> {
+  const payment = await store.payments.find(refund.mchid, refund.transaction_id)
+  return payment !== null && hasRoomFor(payment, refund.out_refund_no, refund.amount.refund)
 }
 
 /** Keeps a notification that travelled in a signal, for a number that nobody knows yet: the sweeper hands it over again. */
@@ -277,7 +292,7 @@ async function adoptRefund(
     requested_by: wechat,
     notify_url,
     amount,
-    is_full: refundableAmount(held) === 0,
+    is_full: isAllGoingBack(held, await store.refunds.ofOrder(key.mchid, payment.out_trade_no)),
     create_time: moment(context),
   })
   const inserted = await store.refunds.insert(adopted)
@@ -288,7 +303,12 @@ async function noteToldToOrder(
   context: ActivityContext,
   { refund: key, revision }: Given<{ revision: number }>,
 ): Promise<RefundProgress> {
-  await context.store.refunds.noteTold(key, revision)
+  const { refunds } = context.store
+  const { state } = await refundOf(context, key)
+  // One that has not ended goes on being asked about, also where this run is lost before it plans that itself.
+  if (await refunds.noteTold(key, revision)) {
+    if (!isRefundResting(state)) await refunds.noteNextAction(key, state, { what: 'ask_wechat', time: moment(context) })
+  }
   return progressOfRefund(await refundOf(context, key))
 }
 
@@ -298,6 +318,9 @@ async function noteNotEnough(
   { refund: key, next_time }: Given<{ next_time: string }>,
 ): Promise<RefundProgress> {
   const { refunds } = context.store
+  const held = await refundOf(context, key)
+  // An attempt that was given up on and comes late: WeChat has it by now.
+  if (held.facts !== null) return progressOfRefund(held)
   await refunds.noteAttention(key, 'processing', 'not_enough', moment(context))
   await refunds.noteNextAction(key, 'processing', { what: 'submit', time: next_time })
   return progressOfRefund(await refundOf(context, key))
@@ -318,6 +341,8 @@ async function record(
 async function followUp(context: ActivityContext, refund: RefundRecord, event: RefundEvent): Promise<string[]> {
   const element = elements[event]
   const payment = element && (await context.store.payments.settleRefund(refund, element))
+  // Another refund took the room in the very moment: more goes back than was paid, which only a person can mend.
+  if (payment === null) await noteContradiction(context, refund, refund.payout?.proof ?? '-')
   if (payment && isWhollyRefunded(payment)) await context.store.refunds.liftSetbacks(refund)
   await bookRefundEntry(context, refund, event)
   return refund.order_id === null ? await tellLooseRefund(context, refund, event) : []
@@ -328,6 +353,7 @@ const elements: Partial<Record<RefundEvent, RefundElement['state']>> = {
   accepted: 'accepted',
   succeeded: 'succeeded',
   closed: 'closed',
+  not_reserved: 'released',
   refused: 'released',
   rejected: 'released',
   approval_expired: 'released',

@@ -2,10 +2,10 @@ import { beijingTime } from '../domain/calendar.ts'
 import { operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Decision, Recorded, RefundRequested } from '../domain/messages.ts'
-import { paidSequence } from '../domain/order.ts'
+import { owedTransactions, paidSequence } from '../domain/order.ts'
 import type { Occurrence, OrderRecord } from '../domain/order.ts'
-import { refundableAmount } from '../domain/payment.ts'
-import { entriesForOrder, refundEventType } from '../domain/refund.ts'
+import { isWhollyRefunded } from '../domain/payment.ts'
+import { entriesForOrder, isAllGoingBack, refundEventType, uncoveredAmount } from '../domain/refund.ts'
 import type { RefundEntry, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { merchantOf } from './context.ts'
@@ -25,7 +25,6 @@ export async function recordReview(context: ActivityContext, given: Given<Decisi
   const is_gone = given.decision === 'accept' && (await isGivenBack(context, given))
   const cause = (order: OrderRecord) => (is_gone ? null : decisionOn(order, given, context.now(), deadline_ms))
   const applied = await context.store.orders.apply(key, cause)
-  if (applied.entry?.event === 'accepted') await keepSale(context, applied.order)
   return { ...(await recorded(context, applied)), decided: decisionBefore(applied.order, given.transaction_id) }
 }
 
@@ -46,13 +45,13 @@ function decisionOn(
   return { event: 'accepted', ...cause, deadline_time: beijingTime(now_ms + deadline_ms) }
 }
 
-/** Nothing is left of the money: to accept it would ship for nothing. */
+/** All of the money is back, or on its way: to accept it would ship for nothing. */
 async function isGivenBack({ store }: ActivityContext, given: Given<Decision>): Promise<boolean> {
   const { mchid } = given.order
   const order = await store.orders.find(given.order)
   const transaction_id = given.transaction_id ?? order?.payment?.transaction_id
   const payment = transaction_id === undefined ? null : await store.payments.find(mchid, transaction_id)
-  return payment !== null && refundableAmount(payment) === 0
+  return payment !== null && isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no))
 }
 
 /** A second payment is meant only when it is named: a decision that comes twice must not fall on another one. */
@@ -62,10 +61,9 @@ function secondMeant(order: OrderRecord, transaction_id: string | null): string 
 
 function decisionBefore({ timeline, payment }: OrderRecord, transaction_id: string | null): 'accept' | 'reject' | null {
   const is_second = transaction_id !== null && transaction_id !== payment?.transaction_id
-  const found = timeline.findLast((entry) =>
-    is_second
-      ? entry.transaction_id === transaction_id && entry.event !== 'second_payment_found'
-      : decisions[entry.event] !== undefined,
+  const found = timeline.findLast(
+    (entry) =>
+      decisions[entry.event] !== undefined && (entry.transaction_id ?? null) === (is_second ? transaction_id : null),
   )
   return found === undefined ? null : (decisions[found.event] ?? null)
 }
@@ -77,36 +75,45 @@ const decisions: Partial<Record<Occurrence['event'], 'accept' | 'reject'>> = {
   second_rejected: 'reject',
 }
 
-/** Accepted money keeps the sale, unless another number of it does. */
-async function keepSale({ store }: ActivityContext, { mchid, reference, out_trade_no }: OrderRecord): Promise<void> {
-  if (reference !== null) await store.references.claim(mchid, reference, out_trade_no)
-}
-
 /**
  * A refund of the whole payment was asked for: the merchant's question is taken back first, and then the order is on its
- * way to be refunded. Anything but `paid` has nothing to stop.
+ * way to be refunded. Anything but `paid` has nothing to stop, and nothing is stopped for a part: what made it look
+ * whole when it was reserved may have been given up since.
  */
 export async function recordRefundRequested(
   context: ActivityContext,
   given: Given<RefundRequested>,
 ): Promise<Recorded> {
   const { order: key, out_refund_no, actor, reason } = given
+  const is_whole = await isWhole(context, key, out_refund_no)
   const cause = () => ({ actor, reason, time: beijingTime(context.now()) })
   // Where it was written before, by this step or by Weft itself, it is followed up again; the table refuses the rest.
   const stopped = await context.store.orders.apply(key, (order) =>
-    order.fulfilment.mode === 'event'
+    order.fulfilment.mode === 'event' && is_whole
       ? { event: 'fulfilment_stopped', operation_id: operationId.stopped(paidSequence(order)), ...cause() }
       : null,
   )
   const before = await recorded(context, stopped)
-  const applied = await context.store.orders.apply(key, () => ({
-    event: 'full_refund_requested',
-    operation_id: operationId.refundRequested(out_refund_no),
-    out_refund_no,
-    ...cause(),
-  }))
+  const operation_id = operationId.refundRequested(out_refund_no)
+  const applied = await context.store.orders.apply(key, () =>
+    is_whole ? { event: 'full_refund_requested', operation_id, out_refund_no, ...cause() } : null,
+  )
   const after = await recorded(context, applied)
   return { ...after, deliveries: [...before.deliveries, ...after.deliveries] }
+}
+
+/** With this refund all of its payment goes back, as things stand now. */
+async function isWhole({ store }: ActivityContext, { mchid }: OrderKey, out_refund_no: string): Promise<boolean> {
+  const refund = await store.refunds.find({ mchid, out_refund_no })
+  const payment = refund && (await store.payments.find(mchid, refund.transaction_id))
+  return payment !== null && isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no))
+}
+
+/** How the payment of a refund stands, for the news of it. */
+interface Standing {
+  /** fen of it that no refund holds or is about to */
+  uncovered: number
+  is_whole: boolean
 }
 
 /** What became of a refund: all of it that the order has not heard yet, each under a number of its own. */
@@ -117,9 +124,10 @@ export async function recordRefundNews(
   const { store } = context
   const refund = await store.refunds.find({ mchid: key.mchid, out_refund_no })
   if (refund === null) throw new RecordMissing(`${key.mchid}/${out_refund_no}`)
+  const standing = await standingOf(context, refund)
   const news: Recorded[] = []
   for (const entry of entriesForOrder(refund)) {
-    const applied = await store.orders.apply(key, (order) => newsOf(order, refund, entry, context.now()))
+    const applied = await store.orders.apply(key, (order) => newsOf(order, refund, entry, standing, context.now()))
     news.push(await recorded(context, applied))
   }
   const last = news.at(-1)
@@ -129,10 +137,24 @@ export async function recordRefundNews(
   return await recorded(context, { outcome: 'illegal', order, entry: null })
 }
 
-function newsOf(order: OrderRecord, refund: RefundRecord, entry: RefundEntry, now_ms: number): Occurrence {
+async function standingOf({ store }: ActivityContext, refund: RefundRecord): Promise<Standing> {
+  const { mchid, transaction_id, out_trade_no } = refund
+  const payment = await store.payments.find(mchid, transaction_id)
+  if (payment === null) return { uncovered: refund.amount.refund, is_whole: false }
+  const refunds = await store.refunds.ofOrder(mchid, out_trade_no)
+  return { uncovered: uncoveredAmount(payment, refunds), is_whole: isWhollyRefunded(payment) }
+}
+
+function newsOf(
+  order: OrderRecord,
+  refund: RefundRecord,
+  entry: RefundEntry,
+  { uncovered, is_whole }: Standing,
+  now_ms: number,
+): Occurrence {
   const { out_refund_no, transaction_id } = refund
-  const is_relied_on = order.state === 'refunding' && order.payment?.transaction_id === transaction_id
-  const event = !is_relied_on ? 'refund_changed' : (setbacks[entry.event] ?? 'refund_changed')
+  const is_owed = uncovered > 0 && owedTransactions(order).includes(transaction_id)
+  const event = is_owed ? (setbacks[entry.event] ?? 'refund_changed') : 'refund_changed'
   return {
     event,
     operation_id: operationId.refund(out_refund_no, entry.revision),
@@ -141,14 +163,17 @@ function newsOf(order: OrderRecord, refund: RefundRecord, entry: RefundEntry, no
     evidence_id: entry.evidence_id,
     reason: entry.reason,
     out_refund_no,
+    is_whole,
+    ...(order.payment?.transaction_id !== transaction_id && { transaction_id }),
     event_type: refundEventType(entry.event),
   }
 }
 
-/** What leaves an order without the refund it relied on. */
+/** What leaves a payer without the refund that is owed. */
 const setbacks: Partial<Record<RefundEntry['event'], 'refund_closed' | 'refund_refused'>> = {
   closed: 'refund_closed',
   refused: 'refund_refused',
+  not_reserved: 'refund_refused',
   rejected: 'refund_refused',
   approval_expired: 'refund_refused',
 }

@@ -68,7 +68,7 @@ export interface Attention {
 }
 
 /** Those about money first, then as they came. */
-export function byUrgency(given: readonly Attention[]): Attention[] {
+export function byUrgency<A extends Attention>(given: readonly A[]): A[] {
   return given.toSorted(
     (a, b) =>
       Number(isAboutMoney(b.code)) - Number(isAboutMoney(a.code)) ||

@@ -107,6 +107,9 @@ export const operationId = {
   cancelled: (run_id: string) => `cancelled:${run_id}`,
   /** `sequence` is that of the `order.paid` that was answered: each entry into `paid` asks anew. */
   answered: (sequence: number, result: string) => `answered:${sequence}:${result}`,
+  /** Derived from what it answers, so that the same word told twice is one operation wherever it arrives. */
+  confirmation: (out_trade_no: string, sequence: number, result: string) =>
+    `fulfilment:${out_trade_no}:${sequence}:${result}`,
   automatic: (sequence: number) => `automatic:${sequence}`,
   overdue: (sequence: number) => `overdue:${sequence}`,
   stopped: (sequence: number) => `stopped:${sequence}`,

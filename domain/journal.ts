@@ -89,6 +89,14 @@ function partsOf({ amount }: BookedRefund, settlement_refund: number) {
   return { whole: amount.refund, cash: settlement_refund, coupons: amount.refund - settlement_refund }
 }
 
+/** A refund that WeChat never took: of free coupons it bears the payment's share, rounded in the payer's favour. In fen. */
+export function cashOf(
+  { amount, settled_total }: Pick<PaymentRecord, 'amount' | 'settled_total'>,
+  refund: number,
+): number {
+  return Math.ceil((refund * settled_total) / amount.total)
+}
+
 function incomePosting(refund: BookedRefund, income: Income, amount: number): Posting {
   return { account: income, key: income === 'sales' ? refund.out_trade_no : refund.transaction_id, amount }
 }

@@ -3,6 +3,7 @@ import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
 import type { Dossier, Finding, Moment, Subject } from './finding.ts'
 import {
   acceptanceEntry,
+  cashOf,
   isSamePostings,
   paymentEntry,
   payoutEntry,
@@ -13,7 +14,6 @@ import {
   settledOutsideEntry,
 } from './journal.ts'
 import type { Account, BookedStep, JournalEntry, Posting } from './journal.ts'
-import { journalId } from './ids.ts'
 import { isResting } from './order.ts'
 import { incomeMoved } from './payment.ts'
 import type { IncomeMove, PaymentRecord } from './payment.ts'
@@ -40,7 +40,7 @@ export function bookFindings(dossier: Dossier, moment: Moment): Finding[] {
 
 export function reckon(dossier: Dossier, moment: Moment): Reckoning {
   const { standing, findings } = standingEntries(dossier)
-  const { expected, unusable } = expectedEntries(dossier, standing, moment)
+  const { expected, unusable } = expectedEntries(dossier, moment)
   const known = new Set(expected.map(({ entry }) => entry._id))
   const compared = expected.flatMap((one) => comparison(dossier, one, standing.get(one.entry._id)))
   const unexplained = [...standing].flatMap(([_id, entries]) =>
@@ -178,14 +178,9 @@ function unexplainedEntry(dossier: Dossier, entry: JournalEntry, moment: Moment)
 }
 
 /** All that the records call for. Amounts that cannot be booked at all are findings themselves. */
-function expectedEntries(
-  dossier: Dossier,
-  standing: Map<string, JournalEntry[]>,
-  moment: Moment,
-): { expected: ExpectedEntry[]; unusable: Finding[] } {
+function expectedEntries(dossier: Dossier, moment: Moment): { expected: ExpectedEntry[]; unusable: Finding[] } {
   const expected: ExpectedEntry[] = []
   const unusable: Finding[] = []
-  const booked = (_id: string) => standing.get(_id)?.[0]
   const expect = (about: Subject & { amount: number }, make: () => ExpectedEntry[]) => {
     try {
       expected.push(...make())
@@ -202,12 +197,10 @@ function expectedEntries(
     const { transaction_id, out_refund_no, amount } = refund
     const payment = dossier.payments.find((one) => one.transaction_id === transaction_id)
     const about = { transaction_id, out_refund_no, amount: amount.refund }
-    expect(about, () => ofRefund(refund, payment ?? null, booked, moment))
+    expect(about, () => ofRefund(refund, payment ?? null, moment))
   }
   return { expected, unusable }
 }
-
-type Booked = (_id: string) => JournalEntry | undefined
 
 function ofPayment(dossier: Dossier, payment: PaymentRecord, moment: Moment): ExpectedEntry[] {
   const { order } = dossier
@@ -253,12 +246,7 @@ const entry_makers = {
   returned_to_merchant: refundReturnedEntry,
 } as const satisfies Partial<Record<RefundEvent, typeof refundAcceptedEntry>>
 
-function ofRefund(
-  refund: RefundRecord,
-  payment: PaymentRecord | null,
-  booked: Booked,
-  moment: Moment,
-): ExpectedEntry[] {
+function ofRefund(refund: RefundRecord, payment: PaymentRecord | null, moment: Moment): ExpectedEntry[] {
   const { facts, state, amount } = refund
   const timeOf = (event: RefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
   const stepOf = (event: RefundEvent, move?: IncomeMove): BookedStep => {
@@ -282,22 +270,15 @@ function ofRefund(
   if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
     made.push(expected(state, entry_makers[state](refund, stepOf(state, 'closed'))))
   }
-  if (refund.payout !== null)
-    made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out', 'settled'), payment, booked)))
+  if (refund.payout !== null) made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out', 'settled'), payment)))
   return made
 }
 
-/**
- * A payout by hand. Of a refund that WeChat never paid out, the person says how much was paid: between what is left
- * without the merchant's own coupons and all of it.
- */
-function payoutOf(refund: RefundRecord, step: BookedStep, payment: PaymentRecord | null, booked: Booked): JournalEntry {
+/** A payout by hand: of what WeChat returned to the merchant, or of what it never paid out. */
+function payoutOf(refund: RefundRecord, step: BookedStep, payment: PaymentRecord | null): JournalEntry {
   if (refund.state === 'returned_to_merchant') return payoutEntry(refund, step)
-  const postings = booked(journalId.payout(refund.mchid, refund.out_refund_no))?.postings ?? []
-  const paid = -(postings.find(({ account }) => account === 'merchant.bank')?.amount ?? -step.settlement_refund)
-  const coupons = payment === null ? 0 : payment.amount.total - payment.settled_total
-  const most = refund.amount.refund
-  const settlement_refund = paid >= Math.max(0, most - coupons) && paid <= most ? paid : step.settlement_refund
+  const settlement_refund =
+    refund.facts === null && payment ? cashOf(payment, refund.amount.refund) : step.settlement_refund
   return settledOutsideEntry(refund, { ...step, settlement_refund })
 }
 

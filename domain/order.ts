@@ -1,4 +1,4 @@
-import { isAboutMoney } from './attention.ts'
+import { byUrgency, isAboutMoney } from './attention.ts'
 import type { Attention, AttentionCode } from './attention.ts'
 import type { Time } from './calendar.ts'
 import type { OrderEventType, RefundEventType } from './event.ts'
@@ -80,12 +80,19 @@ const edges: Record<OrderState, Edges> = {
   closed: { late_payment_found: refund_or_hold, payment_contradicted: 'review', payment_refunded_outside: 'review' },
   failed: { late_payment_found: 'review', payment_contradicted: 'review', payment_refunded_outside: 'review' },
   review: { accepted: 'paid', rejected: 'refunding', fulfilled: 'fulfilled' },
-  refunding: { refunded: 'refunded', refund_closed: 'refunding', refund_refused: 'refunding' },
+  refunding: { refunded: 'refunded' },
   refunded: {},
 }
 
 /** Legal in every state, and leaves it. */
-const stays: readonly OrderEvent[] = ['refund_changed', 'second_payment_found', 'second_accepted', 'second_rejected']
+const stays: readonly OrderEvent[] = [
+  'refund_changed',
+  'refund_closed',
+  'refund_refused',
+  'second_payment_found',
+  'second_accepted',
+  'second_rejected',
+]
 
 /** Where `event` takes an order in `state`, or null: illegal. Total over states × events. */
 export function destination(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
@@ -129,6 +136,8 @@ export interface TimelineEntry {
   out_refund_no?: string
   /** the payment that this is about, where it is not the order's own */
   transaction_id?: string
+  /** with this refund the payer has all of that payment back */
+  is_whole?: true
 }
 
 export type Step = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
@@ -185,6 +194,8 @@ export interface OrderRecord {
   close_sent_time: Time | null
   /** `on_request`: how often the payer had it asked, which is limited */
   asked: { last_time: Time | null; on_request: number }
+  /** up to this entry of the timeline all that moves money has been seen through; absent: none of it has */
+  followed_revision?: number
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: Step; time: Time }
   attention?: Attention
@@ -218,6 +229,10 @@ export type Occurrence = {
   | {
       event: 'refund_changed' | 'refund_closed' | 'refund_refused'
       out_refund_no: string
+      /** the payment, where it is not the order's own */
+      transaction_id?: string
+      /** the payer has all of that payment back */
+      is_whole?: boolean
       /** what the merchant is told of the refund; null: nothing */
       event_type: RefundEventType | null
     }
@@ -243,8 +258,9 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
   if (to === null || !isAllowedHere(order, occurrence)) return null
   const event_type = eventTypeOf(occurrence, to)
   const sequence = event_type === null ? null : order.sequence + 1
-  const attention = attentionNow(order, occurrence, to)
-  const next_action = nextActionAfter(order, occurrence, to)
+  const { event, time } = occurrence
+  const is_owing = isResting(to) && movesMoney({ event, from: order.state, to })
+  const next_action = is_owing ? ({ what: 'refund', time } as const) : nextActionAfter(order, occurrence, to)
   const entry: TimelineEntry = {
     revision: order.revision + 1,
     operation_id: occurrence.operation_id,
@@ -258,14 +274,17 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
     sequence,
     event_type,
     ...('out_refund_no' in occurrence && { out_refund_no: occurrence.out_refund_no }),
-    ...('transaction_id' in occurrence && { transaction_id: occurrence.transaction_id }),
+    ...('transaction_id' in occurrence && occurrence.transaction_id && { transaction_id: occurrence.transaction_id }),
+    ...('is_whole' in occurrence && occurrence.is_whole && { is_whole: true }),
   }
+  const fields = fieldsOf(order, occurrence)
+  const attention = attentionNow(order, entry, fields)
   return {
     entry,
     set: {
       state: to,
       sequence: sequence ?? order.sequence,
-      ...fieldsOf(order, occurrence),
+      ...fields,
       ...(next_action && { next_action }),
       ...(attention && { attention }),
     },
@@ -351,60 +370,98 @@ function eventTypeOf(occurrence: Occurrence, to: OrderState): OrderEventType | R
   return event_types[event]
 }
 
+/** Something about the order's money that a person has to answer; `transaction_id`: of which payment, where it has one. */
+export interface Question extends Attention {
+  transaction_id: string | null
+}
+
+/** What brought an order into review is what a person is asked. */
+const review_reasons: Partial<Record<OrderEvent, AttentionCode>> = {
+  payment_contradicted: 'payment_contradicted',
+  payment_refunded_outside: 'refunded_outside',
+  late_payment_found: 'late_payment_held',
+  fulfilment_overdue: 'fulfilment_overdue',
+  fulfilment_refused: 'fulfilment_overdue',
+}
+
+/**
+ * What still waits for a person, those about money first, then the oldest: worked out from the timeline, so that an
+ * answer takes away its own question and no other.
+ */
+export function openQuestions(order: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): Question[] {
+  const entered = order.state === 'review' ? enteredBy(order) : undefined
+  const reason = entered && review_reasons[entered.event]
+  const own = order.payment?.transaction_id ?? null
+  return byUrgency([
+    ...(reason ? [{ code: reason, since_time: entered.time, transaction_id: own }] : []),
+    ...undecidedSeconds(order).map((transaction_id) => secondQuestion(order, transaction_id)),
+    ...owedTransactions(order).flatMap((transaction_id) => setbackOf(order, transaction_id)),
+  ])
+}
+
+function secondQuestion({ timeline }: Pick<OrderRecord, 'timeline'>, transaction_id: string): Question {
+  const found = timeline.find(
+    (entry) => entry.event === 'second_payment_found' && entry.transaction_id === transaction_id,
+  )
+  return { code: 'second_payment', since_time: found?.time ?? '', transaction_id }
+}
+
+/** Payments that the payer is owed whole: the order's own while it is being refunded, and rejected second ones. */
+export function owedTransactions({
+  state,
+  timeline,
+  payment,
+}: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): string[] {
+  const rejected = timeline.filter(({ event }) => event === 'second_rejected')
+  return [
+    ...(state === 'refunding' && payment !== null ? [payment.transaction_id] : []),
+    ...rejected.flatMap(({ transaction_id }) => transaction_id ?? []),
+  ]
+}
+
+/** The refund of an owed payment that ended without the payer having it, unless the payer has all of it by now. */
+function setbackOf(
+  { timeline, payment }: Pick<OrderRecord, 'timeline' | 'payment'>,
+  transaction_id: string,
+): Question[] {
+  const own = payment?.transaction_id
+  const news = timeline.filter((entry) => entry.out_refund_no && (entry.transaction_id ?? own) === transaction_id)
+  const since_whole = news.slice(news.findLastIndex(({ is_whole }) => is_whole === true) + 1)
+  const setback = since_whole.findLast(({ event }) => event === 'refund_closed' || event === 'refund_refused')
+  if (setback === undefined) return []
+  const code = setback.event === 'refund_closed' ? 'refund_closed' : 'refund_refused'
+  return [{ code, since_time: setback.time, transaction_id }]
+}
+
+/** What brings a refund, a booking or a claim about beyond the order's own record: it is seen through once. */
+export function movesMoney({ event, from, to }: Pick<TimelineEntry, 'event' | 'from' | 'to'>): boolean {
+  if (event === 'accepted' || event === 'second_accepted' || event === 'second_rejected') return true
+  return to === 'refunding' && from !== 'refunding'
+}
+
 /** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
 const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded', 'second_accepted', 'second_rejected']
 
+/** What is a question of the timeline's own: asked no more, it is over. Others are raised beside it as well. */
+const derived: readonly AttentionCode[] = ['refund_closed', 'refund_refused']
+
 /** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
-function isSettled({ state }: OrderRecord, { event }: Occurrence, code: AttentionCode): boolean {
-  return settling.includes(event) || (code === 'refunded_outside' && event === 'refund_changed' && state !== 'review')
+function isSettled({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {
+  if (settling.includes(event) || derived.includes(code)) return true
+  return code === 'refunded_outside' && event === 'refund_changed' && state !== 'review'
 }
 
 /** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
-function attentionNow(order: OrderRecord, occurrence: Occurrence, to: OrderState): Attention | null {
-  const raised = attentionAfter(order, occurrence, to)
+function attentionNow(order: OrderRecord, entry: TimelineEntry, set: Change['set']): Attention | null {
+  const { to } = entry
   const before = order.attention ?? null
-  const stays_about_money = before !== null && isAboutMoney(before.code) && !isSettled(order, occurrence, before.code)
-  if (stays_about_money && (raised === null || !isAboutMoney(raised))) return before
-  if (raised !== null) return { code: raised, since_time: occurrence.time }
-  if (before !== null && isSettled(order, occurrence, before.code)) return null
-  return to === order.state ? before : null
-}
-
-function attentionAfter(order: OrderRecord, occurrence: Occurrence, to: OrderState): AttentionCode | null {
-  switch (occurrence.event) {
-    case 'payment_contradicted':
-      return 'payment_contradicted'
-    case 'payment_refunded_outside':
-      return 'refunded_outside'
-    case 'second_payment_found':
-      return 'second_payment'
-    case 'late_payment_found':
-      return to === 'review' ? 'late_payment_held' : null
-    case 'fulfilment_overdue':
-    case 'fulfilment_refused':
-      return to === 'review' ? 'fulfilment_overdue' : null
-    case 'refund_closed':
-      return 'refund_closed'
-    case 'refund_refused':
-      return 'refund_refused'
-    // What a decision settles is its own subject: an undecided second payment still wants a person.
-    case 'accepted':
-    case 'rejected':
-    case 'refunded':
-      return undecidedSeconds(order).length > 0 ? 'second_payment' : null
-    case 'second_accepted':
-    case 'second_rejected':
-      return attentionBesideSeconds(order, occurrence.transaction_id)
-    default:
-      return null
+  const [question] = openQuestions({ ...order, ...set, state: to, timeline: [...order.timeline, entry] })
+  if (question !== undefined && (isAboutMoney(question.code) || before === null || !isAboutMoney(before.code))) {
+    const { code, since_time } = question
+    return before?.code === code ? before : { code, since_time }
   }
-}
-
-/** After a decision on one second payment: another one, or what the order itself still waits for. */
-function attentionBesideSeconds(order: OrderRecord, decided: string): AttentionCode | null {
-  if (undecidedSeconds(order).some((transaction_id) => transaction_id !== decided)) return 'second_payment'
-  const entered = order.state === 'review' ? enteredBy(order) : undefined
-  return entered === undefined ? null : attentionAfter(order, { event: entered.event } as Occurrence, 'review')
+  if (before === null || isSettled(order, entry, before.code)) return null
+  return isAboutMoney(before.code) || to === order.state ? before : null
 }
 
 function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {

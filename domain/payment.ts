@@ -188,6 +188,23 @@ export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refund
   return Math.max(0, payment.amount.total - sumOf(payment.refunds, live))
 }
 
+/** The refunds of a payment with this one as it is now, in its place or behind the others. */
+export function withElement(refunds: readonly RefundElement[], element: RefundElement): RefundElement[] {
+  const is_known = refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
+  if (!is_known) return [...refunds, element]
+  return refunds.map((one) => (one.out_refund_no === element.out_refund_no ? element : one))
+}
+
+/** Whether `amount` fen can be paid by hand for this refund: what it holds already needs no more room. */
+export function hasRoomFor(
+  payment: Pick<PaymentRecord, 'amount' | 'refunds'>,
+  out_refund_no: string,
+  amount: number,
+): boolean {
+  const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
+  return (element !== undefined && holdsMoney(element.state)) || amount <= refundableAmount(payment)
+}
+
 /** The payer has all of it back. */
 export function isWhollyRefunded(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): boolean {
   return refundedAmounts(payment).refunded >= payment.amount.total

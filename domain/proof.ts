@@ -1,7 +1,7 @@
 import { findingIn, isFresh, isInHand, isPlanned, latestTime } from './finding.ts'
 import type { Dossier, Finding, Moment, Subject } from './finding.ts'
 import { bookFindings } from './ledger.ts'
-import { enteredBy, isResting } from './order.ts'
+import { enteredBy, isResting, owedTransactions } from './order.ts'
 import type { OrderRecord, OrderState } from './order.ts'
 import { holdsMoney, isWhollyRefunded } from './payment.ts'
 import type { PaymentRecord, RefundElement } from './payment.ts'
@@ -45,6 +45,7 @@ function orderFindings(order: OrderRecord, dossier: Dossier, moment: Moment): Fi
     ...eventFindings(order, dossier, moment),
     ...orderPaymentFindings(order, dossier),
     ...refundingFindings(order, dossier, moment),
+    ...rejectedFindings(order, dossier, moment),
   ]
 }
 
@@ -149,16 +150,28 @@ function refundingFindings(order: OrderRecord, dossier: Dossier, moment: Moment)
       }),
     ]
   }
+  return idleFindings(order, payment, dossier, moment)
+}
+
+/** Rejected second payments go back whole as well, whatever becomes of the order. */
+function rejectedFindings(order: OrderRecord, dossier: Dossier, moment: Moment): Finding[] {
+  const rejected = owedTransactions(order).filter((transaction_id) => transaction_id !== order.payment?.transaction_id)
+  return dossier.payments
+    .filter((payment) => rejected.includes(payment.transaction_id) && !isWhollyRefunded(payment))
+    .flatMap((payment) => idleFindings(order, payment, dossier, moment))
+}
+
+/** Money that is owed to the payer is carried by a refund, or a person has been told. */
+function idleFindings(order: OrderRecord, payment: PaymentRecord, dossier: Dossier, moment: Moment): Finding[] {
+  const { transaction_id, amount } = payment
+  const refunds = dossier.refunds.filter((refund) => refund.transaction_id === transaction_id)
   const is_carried = refunds.some(({ state, attention }) => !isRefundResting(state) || attention !== undefined)
   if (is_carried || order.attention !== undefined) return []
-  return [
-    findingIn(dossier, 'refunding_idle', {
-      transaction_id,
-      amount: left,
-      detail: `${left} fen are owed to the payer since ${enteredBy(order)?.time ?? 'ever'}`,
-      under_way: under_way || refunds.some(({ next_action }) => isPlanned(next_action, moment)),
-    }),
-  ]
+  const left = amount.total - refundedOf(payment)
+  const is_planned = [order, ...refunds].some(({ next_action }) => isPlanned(next_action, moment))
+  const detail = `${left} fen are owed to the payer since ${enteredBy(order)?.time ?? 'ever'}`
+  const under_way = is_planned || isFresh(latestTime(order), moment)
+  return [findingIn(dossier, 'refunding_idle', { transaction_id, amount: left, detail, under_way })]
 }
 
 function refundedOf({ refunds }: PaymentRecord): number {

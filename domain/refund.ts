@@ -3,6 +3,7 @@ import type { Time } from './calendar.ts'
 import type { RefundEventType } from './event.ts'
 import { refundId } from './ids.ts'
 import type { Actor, OrderEvent } from './order.ts'
+import { refundableAmount } from './payment.ts'
 import type { PaymentRecord } from './payment.ts'
 
 export const refund_states = [
@@ -150,7 +151,7 @@ export interface RefundRecord {
   wechat_request: { path: string; body: string } | null
   /** `total` is the payment's; an automatic refund's `refund` is final with its reservation */
   amount: { refund: number; total: number; currency: string }
-  /** after its reservation nothing of the payment is left to refund */
+  /** when it was decided, all of the payment went back with it: the order may have to stop first */
   is_full: boolean
   reason: string | null
   metadata: Record<string, string>
@@ -212,6 +213,32 @@ export function newRefund(payment: PaymentRecord, beginning: RefundBeginning): R
   }
 }
 
+/** Reserved, and not yet decided on: it may never be sent. */
+const undecided_states: readonly RefundState[] = ['created', 'awaiting_approval']
+
+/** All of the payment is back or being sent, as far as anything has been decided; `but`: a refund that is being decided. */
+export function isAllGoingBack(
+  payment: PaymentRecord,
+  refunds: readonly RefundRecord[],
+  but: string | null = null,
+): boolean {
+  const undecided = refunds.filter(
+    ({ state, out_refund_no }) => undecided_states.includes(state) && out_refund_no !== but,
+  )
+  const numbers = new Set(undecided.map(({ out_refund_no }) => out_refund_no))
+  const holding = payment.refunds.some(({ out_refund_no, state }) => state === 'reserved' && numbers.has(out_refund_no))
+  return refundableAmount(payment) === 0 && !holding
+}
+
+/** Fen of a payment that no refund holds, nor will: an automatic one takes all that is left with its reservation. */
+export function uncoveredAmount(payment: PaymentRecord, refunds: readonly RefundRecord[]): number {
+  const is_coming = refunds.some(
+    ({ transaction_id, state, origin }) =>
+      transaction_id === payment.transaction_id && state === 'created' && isAutomatic(origin),
+  )
+  return is_coming ? 0 : refundableAmount(payment)
+}
+
 /** Something that happened to a refund, with all that its write needs. */
 export type RefundOccurrence = {
   operation_id: string
@@ -229,7 +256,9 @@ export type RefundOccurrence = {
       approval_expire_time: Time | null
     }
   | { event: 'not_reserved' | 'refused'; failure: { code: string; message: string } }
-  | { event: 'approved' | 'rejected' | 'approval_expired' }
+  /** with it all of the payment goes back, as things stand now */
+  | { event: 'approved'; is_full: boolean }
+  | { event: 'rejected' | 'approval_expired' }
   | { event: 'accepted'; facts: RefundFacts; next_query_time: Time }
   | { event: 'resumed'; facts: RefundFacts; next_query_time: Time }
   | { event: 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant'; facts: RefundFacts }
@@ -313,11 +342,13 @@ function settlementOf(refund: RefundRecord, facts: RefundFacts): number {
   return refund.facts?.settlement_refund ?? facts.settlement_refund ?? refund.amount.refund
 }
 
-function decided(refund: RefundRecord, { event, actor, reason }: RefundOccurrence): RefundChange['set'] {
+function decided(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {
+  const { event, actor, reason } = occurrence
   if (refund.approval === null) return {}
   if (event === 'approval_expired') return { close_reason: 'approval_expired' }
   const decision = event === 'approved' ? 'approve' : 'reject'
-  return { approval: { ...refund.approval, decision, by: actor, reason: reason ?? null } }
+  const approval = { ...refund.approval, decision, by: actor, reason: reason ?? null } as const
+  return { approval, ...(occurrence.event === 'approved' && { is_full: occurrence.is_full }) }
 }
 
 /** Why a person should look at the refund in this state; one state, one reason. */
@@ -331,6 +362,8 @@ function attentionAfter(refund: RefundRecord, occurrence: RefundOccurrence, to: 
       return isAutomatic(refund.origin) ? 'refund_closed' : null
     case 'refused':
       return isAutomatic(refund.origin) ? 'refund_refused' : null
+    case 'not_reserved':
+      return isLeftUnpaid(refund.origin, occurrence.failure.code) ? 'refund_refused' : null
     default:
       return to === 'awaiting_approval' ? 'approval_waiting' : null
   }
@@ -348,7 +381,8 @@ function nextActionAfter(
     return { what: 'await_approval', time: occurrence.approval_expire_time }
   }
   if (to === 'processing') return { what: 'submit', time }
-  if (isToldToOrder(refund, event)) return { what: 'tell_order', time }
+  const failure = occurrence.event === 'not_reserved' ? occurrence.failure : refund.failure
+  if (isToldToOrder({ ...refund, failure }, event)) return { what: 'tell_order', time }
   return null
 }
 
@@ -376,12 +410,25 @@ export function refundEventType(event: RefundEvent): RefundEventType | null {
 /** Told to the order though not to the merchant: what may complete its refund, and what leaves it without one. */
 const silent: readonly RefundEvent[] = ['paid_out', 'rejected', 'approval_expired']
 
+/**
+ * What Weft owes by itself and WeChat's limits forbid. That other refunds hold all of the payment already leaves nobody
+ * without money.
+ */
+function isLeftUnpaid(origin: RefundOrigin, code: string | undefined): boolean {
+  return isAutomatic(origin) && code !== 'refund_exceeds_payment'
+}
+
+/** What the order looks at of a refund. */
+type Told = Pick<RefundRecord, 'order_id' | 'origin' | 'failure'>
+
 /** Whether the order hears of it. */
-export function isToldToOrder(refund: Pick<RefundRecord, 'order_id'>, event: RefundEvent): boolean {
-  return refund.order_id !== null && (event_types[event] !== null || silent.includes(event))
+export function isToldToOrder({ order_id, origin, failure }: Told, event: RefundEvent): boolean {
+  if (order_id === null) return false
+  if (event === 'not_reserved') return isLeftUnpaid(origin, failure?.code)
+  return event_types[event] !== null || silent.includes(event)
 }
 
 /** The entries of which the order has to hear, oldest first. */
-export function entriesForOrder(refund: Pick<RefundRecord, 'order_id' | 'timeline'>): RefundEntry[] {
+export function entriesForOrder(refund: Told & Pick<RefundRecord, 'timeline'>): RefundEntry[] {
   return refund.timeline.filter(({ event }) => isToldToOrder(refund, event))
 }

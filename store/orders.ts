@@ -29,6 +29,7 @@ const timeline_entry = part({
   event_type: String,
   out_refund_no: String,
   transaction_id: String,
+  is_whole: Boolean,
 })
 
 const schema = recordSchema({
@@ -68,6 +69,7 @@ const schema = recordSchema({
   placement: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
   close_sent_time: Date,
   asked: part({ last_time: Date, on_request: Number }),
+  followed_revision: Number,
   next_action: part({ what: String, time: Date }),
   attention: part({ code: String, since_time: Date }),
 })
@@ -82,6 +84,9 @@ schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'at
 schema.index({ mchid: 1, reference: 1 }, { partialFilterExpression: { reference: text } })
 schema.index({ mchid: 1, 'payment.success_time': 1 }, { partialFilterExpression: { 'payment.success_time': present } })
 schema.index({ checkout_token: 1 })
+
+/** An order whose planned moment, `time`, has passed. */
+export type DueOrder = OrderKey & { time: Time }
 
 export interface OrderFilter {
   state?: OneOrMore | undefined
@@ -227,11 +232,21 @@ export class Orders {
   }
 
   /** Orders in these states whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(states: readonly OrderState[], before: Time, limit: number): Promise<OrderKey[]> {
+  async due(states: readonly OrderState[], before: Time, limit: number): Promise<DueOrder[]> {
     const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...states] } }
-    const fields = ['mchid', 'out_trade_no']
+    const fields = ['mchid', 'out_trade_no', 'next_action']
     const found = await this.#orders.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
-    return found.map(({ mchid, out_trade_no }) => ({ mchid, out_trade_no }))
+    return found.map(({ mchid, out_trade_no, next_action }) => ({
+      mchid,
+      out_trade_no,
+      time: next_action?.time ?? before,
+    }))
+  }
+
+  /** Behind all others that are late, while it is still the plan that was seen: for who did not make it. */
+  async putOff({ time: seen, ...key }: DueOrder, time: Time): Promise<boolean> {
+    const unchanged = { _id: orderId(key), 'next_action.time': seen }
+    return this.#orders.touch(unchanged, { $set: { 'next_action.time': time } })
   }
 
   /**
@@ -246,6 +261,14 @@ export class Orders {
       'placement.attempts': { $lte: placement.attempts },
     }
     return this.#orders.touch(filter, { $set: { placement } })
+  }
+
+  /** All that the entry of `revision` brings about has been done: what was planned to see it through is over. */
+  async noteFollowed({ _id }: Pick<OrderRecord, '_id'>, revision: number): Promise<void> {
+    const followed = { $max: { followed_revision: revision } }
+    const planned = { _id, 'next_action.what': 'refund' }
+    if (await this.#orders.touch(planned, { ...followed, $unset: { next_action: 1 } })) return
+    await this.#orders.touch({ _id }, followed)
   }
 
   /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */

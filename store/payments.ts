@@ -5,13 +5,15 @@ import { orderId, paymentId } from '../domain/ids.ts'
 import {
   acceptableAmount,
   elementMoved,
-  holdsMoney,
+  hasRoomFor,
   incomeNow,
   mayBecome,
   refundableAmount,
   reservationOf,
+  withElement,
 } from '../domain/payment.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment.ts'
+import type { RefundRecord } from '../domain/refund.ts'
 import { Collection, inTurn } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
@@ -49,6 +51,15 @@ schema.index({ mchid: 1, success_time: -1 })
 const most_payments = 1_000
 /** as many as WeChat takes refunds of one payment, all at once: each write lets one of them through */
 const most_contentions = 60
+
+/** As much of a refund as its payment's count needs. */
+type SettledRefund = Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_refund_no'> & { amount: { refund: number } }
+
+/** The same reservation repeated; WeChat may have it by now. */
+function isSameReservation({ state, amount }: RefundElement, wanted: number | 'rest'): boolean {
+  if (state === 'released') return false
+  return state !== 'reserved' || wanted === 'rest' || wanted === amount
+}
 
 /** The money that WeChat took, one record per transaction, whatever its role. */
 export class Payments {
@@ -99,11 +110,13 @@ export class Payments {
   > {
     return this.#write(paymentId(mchid, transaction_id), async (payment) => {
       const before = payment.refunds.find(({ out_refund_no }) => out_refund_no === wanted.out_refund_no)
-      if (before !== undefined) return { payment, element: before }
-      const reservation = reservationOf(payment, wanted, now_ms)
+      if (before !== undefined && isSameReservation(before, wanted.amount)) return { payment, element: before }
+      // Given up here and never sent, so it may be asked for anew, with another amount: what it held then is over.
+      const others = payment.refunds.filter((element) => element !== before)
+      const reservation = reservationOf({ ...payment, refunds: others }, wanted, now_ms)
       if ('refusal' in reservation) return { payment, refusal: reservation.refusal }
       const { element } = reservation
-      const written = await this.#push(payment, element)
+      const written = await this.#replace(payment, withElement(payment.refunds, element))
       return written && { payment: written, element }
     })
   }
@@ -116,31 +129,28 @@ export class Payments {
     return this.#write(paymentId(mchid, transaction_id), async (payment) => {
       const is_there = payment.refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
       if (is_there) return payment
-      return await this.#push(payment, elementMoved(payment, { ...element, state: 'reserved' }, 'accepted'))
+      const taken = elementMoved(payment, { ...element, state: 'reserved' }, 'accepted')
+      return await this.#replace(payment, withElement(payment.refunds, taken))
     })
   }
 
   /**
    * What became of a refund. Only forwards: what the element has reached already stays, and a report that comes late
-   * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none, or
-   * that nothing was ever reserved.
+   * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none.
    */
   async settleRefund(
-    { mchid, transaction_id, out_refund_no }: { mchid: string; transaction_id: string; out_refund_no: string },
+    { mchid, transaction_id, out_refund_no, amount }: SettledRefund,
     state: RefundElement['state'],
   ): Promise<PaymentRecord | null> {
     const answer = await this.#write(paymentId(mchid, transaction_id), async (payment) => {
-      const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-      if (element === undefined) return { payment: state === 'settled' ? null : payment }
+      const known = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
+      if (known === undefined && state !== 'settled') return { payment }
+      // Never reserved, and yet paid by hand: WeChat's limits forbade it.
+      const element = known ?? { out_refund_no, amount: amount.refund, state: 'released' as const }
       if (!mayBecome(element.state, state)) return { payment }
-      const needs_room = state === 'settled' && !holdsMoney(element.state)
-      if (needs_room && element.amount > refundableAmount(payment)) return { payment: null }
+      if (state === 'settled' && !hasRoomFor(payment, out_refund_no, element.amount)) return { payment: null }
       const moved = elementMoved(payment, element, state)
-      const refunds = payment.refunds.map((one) => (one.out_refund_no === out_refund_no ? moved : one))
-      const written = await this.#payments.change(
-        { _id: payment._id, revision: payment.revision },
-        { $set: { refunds }, $inc: { revision: 1 } },
-      )
+      const written = await this.#replace(payment, withElement(payment.refunds, moved))
       return written && { payment: written }
     })
     return answer.payment
@@ -185,10 +195,11 @@ export class Payments {
     await this.#payments.touch({ _id: paymentId(mchid, transaction_id), order_id: null }, { $set: { order_id } })
   }
 
-  async #push(payment: PaymentRecord, element: RefundElement): Promise<PaymentRecord | null> {
+  /** Null: another write came before. */
+  async #replace(payment: PaymentRecord, refunds: RefundElement[]): Promise<PaymentRecord | null> {
     return this.#payments.change(
       { _id: payment._id, revision: payment.revision },
-      { $push: { refunds: element }, $inc: { revision: 1 } },
+      { $set: { refunds }, $inc: { revision: 1 } },
     )
   }
 

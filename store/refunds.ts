@@ -6,7 +6,7 @@ import type { Time } from '../domain/calendar.ts'
 import { refundId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { limits } from '../domain/policy.ts'
-import { applyRefundEvent } from '../domain/refund.ts'
+import { applyRefundEvent, isRefundResting } from '../domain/refund.ts'
 import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState, RefundStep } from '../domain/refund.ts'
 import { among, between, Collection, inTurn } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
@@ -74,6 +74,9 @@ schema.index({ mchid: 1, out_trade_no: 1 })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
 schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'attention.code': present } })
 
+/** A refund whose planned moment, `time`, has passed. */
+export type DueRefund = RefundKey & { out_trade_no: string; time: Time }
+
 export interface RefundFilter {
   state?: OneOrMore | undefined
   /** codes, or `any` for every refund that wants a person */
@@ -119,6 +122,22 @@ export class Refunds {
     const filter = { _id, mchid, revision: seen.revision, state: 'refused', 'submission.attempts': 0, facts: null }
     const set = { ...fresh, revision: seen.revision + 1, ...(next_action && { next_action }) }
     return this.#refunds.touch(filter, { $set: set, $unset: attention ? {} : { attention: 1 } })
+  }
+
+  /**
+   * The order of an orphan's payment came after it: what was asked for of that money meanwhile is the order's from now
+   * on, and it has to hear of it.
+   */
+  async own(
+    { mchid, transaction_id, out_trade_no }: Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_trade_no'>,
+    order_id: string,
+    time: Time,
+  ): Promise<void> {
+    const loose = { mchid, out_trade_no, transaction_id, order_id: null }
+    for (const { _id, state } of await this.#refunds.find(loose, { limit: most_of_order })) {
+      const tells = isRefundResting(state) ? { next_action: { what: 'tell_order', time } } : {}
+      await this.#refunds.touch({ _id, order_id: null, state }, { $set: { order_id, ...tells } })
+    }
   }
 
   /** The payer has all of a payment back: what its earlier refunds left to a person is settled. */
@@ -191,11 +210,22 @@ export class Refunds {
   }
 
   /** Refunds whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(before: Time, limit: number): Promise<(RefundKey & { out_trade_no: string })[]> {
+  async due(before: Time, limit: number): Promise<DueRefund[]> {
     const filter = { 'next_action.time': { ...present, $lt: before } }
-    const fields = ['mchid', 'out_refund_no', 'out_trade_no']
+    const fields = ['mchid', 'out_refund_no', 'out_trade_no', 'next_action']
     const found = await this.#refunds.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
-    return found.map(({ mchid, out_refund_no, out_trade_no }) => ({ mchid, out_refund_no, out_trade_no }))
+    return found.map(({ mchid, out_refund_no, out_trade_no, next_action }) => ({
+      mchid,
+      out_refund_no,
+      out_trade_no,
+      time: next_action?.time ?? before,
+    }))
+  }
+
+  /** As `Orders.putOff`. */
+  async putOff({ time: seen, mchid, out_refund_no }: DueRefund, time: Time): Promise<boolean> {
+    const unchanged = { _id: refundId({ mchid, out_refund_no }), 'next_action.time': seen }
+    return this.#refunds.touch(unchanged, { $set: { 'next_action.time': time } })
   }
 
   /** Only while `state` holds, and never over a later attempt. False: whoever was about to send must not. */

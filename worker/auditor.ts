@@ -15,6 +15,8 @@ export interface AuditorSettings {
   patience: Patience
   /** records looked at in one round, about; 20,000 unless told */
   round_size?: number
+  /** starts the runs that a finding is about: a run first does what a lost one still owed */
+  wake: (finding: Finding) => Promise<void>
   now: () => number
   log: Logger
 }
@@ -148,14 +150,17 @@ async function goOn(settings: AuditorSettings, mchid: string, watch: Watch, most
   return most
 }
 
-/** Found for the first time: the next round looks again. The sums are told when two whole passages find them. */
+/**
+ * Found for the first time: what a run was lost over its run puts right, and the next round looks again. The sums are
+ * told when two whole passages find them.
+ */
 async function suspect(settings: AuditorSettings, mchid: string, watch: Watch, found: Finding[]): Promise<void> {
   const sums = found.filter((finding) => numberOf(finding) === null)
   if (watch.suspects.has(null)) await alarm(settings, mchid, watch, sums)
   for (const finding of found) {
-    if (watch.suspects.size < most_suspects && !watch.adrift.has(numberOf(finding))) {
-      watch.suspects.add(numberOf(finding))
-    }
+    if (watch.suspects.size >= most_suspects || watch.adrift.has(numberOf(finding))) continue
+    watch.suspects.add(numberOf(finding))
+    await settings.wake(finding).catch((error: unknown) => settings.log.warn('a run was not woken', { mchid, error }))
   }
 }
 

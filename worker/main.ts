@@ -33,7 +33,7 @@ import type { Auditor } from './auditor.ts'
 import { workflowBundle } from './bundle.ts'
 import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
-import { createSweeper, sweeper_patience } from './sweeper.ts'
+import { createSweeper, sweeper_patience, wakeRuns } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
 
 export interface RunningWorker {
@@ -153,6 +153,7 @@ function watchersOf(
     // However fast time runs, reading all records has its cost.
     every_ms: Math.max(5_000, Math.round(auditor_every_ms / config.time_scale)),
     patience: scaledPatience(patience, config.time_scale),
+    wake: (finding) => wakeRuns({ temporal, queue_prefix: config.queue_prefix }, finding),
     now,
     log,
   })

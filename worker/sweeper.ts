@@ -7,7 +7,7 @@ import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
 import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
-import { open_states } from '../domain/order.ts'
+import { order_states } from '../domain/order.ts'
 import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { boundedCall, startOptions } from '../runtime/temporal.ts'
@@ -123,18 +123,25 @@ async function part({ log, swept }: SweeperSettings, kind: string, work: () => P
 /** An order that is only recorded has a payer in front of it, so its run is missed sooner than any other. */
 async function sweepOrders(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
-  const begun = open_states.filter((state) => state !== 'created')
+  const begun = order_states.filter((state) => state !== 'created')
   const late = [
     ...(await store.orders.due(['created'], beijingTime(now() - patience.created_ms), limits.sweep_batch)),
     ...(await store.orders.due(begun, beijingTime(now() - patience.due_ms), limits.sweep_batch)),
   ]
-  return await each(settings, late, (key) => begin(settings, orderStart(key)))
+  return await each(settings, late, async (order) => {
+    await begin(settings, orderStart(order))
+    // What is carried and only slow to plan anew never keeps what is lost from its turn.
+    await store.orders.putOff(order, beijingTime(now()))
+  })
 }
 
 async function sweepRefunds(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.refunds.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
-  return await each(settings, late, (refund) => begin(settings, refundStart(refund)))
+  return await each(settings, late, async (refund) => {
+    await begin(settings, refundStart(refund))
+    await store.refunds.putOff(refund, beijingTime(now()))
+  })
 }
 
 async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
@@ -256,8 +263,21 @@ async function each<T>({ log }: SweeperSettings, items: T[], take: (item: T) => 
   return items.length
 }
 
+/** What starting a run takes. */
+export type Door = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
+
+/** The runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
+export async function wakeRuns(
+  door: Door,
+  { mchid, out_trade_no, out_refund_no }: { mchid: string; out_trade_no?: string; out_refund_no?: string },
+): Promise<void> {
+  if (out_trade_no === undefined) return
+  await begin(door, orderStart({ mchid, out_trade_no }))
+  if (out_refund_no !== undefined) await begin(door, refundStart({ mchid, out_refund_no, out_trade_no }))
+}
+
 /** A start of something that may run already, bounded: a silent Temporal must not hold up a round. */
-async function begin<A extends unknown[]>(settings: SweeperSettings, start: WorkflowStart<A>): Promise<void> {
+async function begin<A extends unknown[]>(settings: Door, start: WorkflowStart<A>): Promise<void> {
   const { temporal, queue_prefix } = settings
   await boundedCall(temporal.connection, call_limit_ms, () =>
     temporal.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),

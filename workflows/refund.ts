@@ -67,12 +67,15 @@ async function live(run: RefundRun): Promise<string> {
 /** Neither we nor WeChat know this number: whoever asked is told so, and what was notified is kept. */
 async function endUnknown(run: RefundRun): Promise<string> {
   run.refund = null
-  for (let item = run.inbox.first; item !== undefined; item = run.inbox.first) {
-    if (item.kind === 'news') await run.does.records.keepNews({ refund: run.key, found: item.found })
-    run.inbox.done(item)
+  for (;;) {
+    for (let item = run.inbox.first; item !== undefined; item = run.inbox.first) {
+      if (item.kind === 'news') await run.does.records.keepNews({ refund: run.key, found: item.found })
+      run.inbox.done(item)
+    }
+    await condition(allHandlersFinished)
+    // No await between this look and the return, as in payOrder.
+    if (run.inbox.isEmpty) return 'unknown'
   }
-  await condition(allHandlersFinished)
-  return 'unknown'
 }
 
 async function moveToRest(run: RefundRun, held: RefundProgress): Promise<RefundProgress> {

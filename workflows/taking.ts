@@ -6,13 +6,14 @@ import type {
   Confirmation,
   Decision,
   OrderProgress,
+  PaymentFound,
   Recorded,
   RefundRequested,
 } from '../domain/messages.ts'
 import { isResting } from '../domain/order.ts'
 import type { Asked, Item } from './inbox.ts'
 import { follow } from './payment.ts'
-import { settle, untilInterrupted } from './run.ts'
+import { settle, startOwed, untilInterrupted } from './run.ts'
 import type { Run } from './run.ts'
 
 /** Takes the oldest item. It leaves the inbox only after the record has answered (architecture §4.3). */
@@ -175,10 +176,15 @@ export async function bookOrphans(run: Run): Promise<string> {
     }
     if (item.kind === 'payment') {
       const says = await run.does.prove({ order: run.key })
-      if (says.kind === 'payment')
-        await run.does.contested.recordPayment({ order: run.key, found: { evidence_id: says.evidence_id } })
-      await run.does.contested.recordPayment({ order: run.key, found: item.found })
+      if (says.kind === 'payment') await bookOrphan(run, { evidence_id: says.evidence_id })
+      await bookOrphan(run, item.found)
     }
     run.inbox.done(item)
   }
+}
+
+/** Its order may have come meanwhile, and then owes what any order does. */
+async function bookOrphan(run: Run, found: PaymentFound): Promise<void> {
+  const recorded = await run.does.contested.recordPayment({ order: run.key, found })
+  if (recorded !== 'unproven') await startOwed(run, recorded)
 }

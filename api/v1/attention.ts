@@ -7,8 +7,8 @@ import type { DeliveryRecord } from '../../domain/delivery.ts'
 import type { EvidenceRecord } from '../../domain/evidence.ts'
 import { paymentId } from '../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../domain/merchant.ts'
-import { undecidedSeconds } from '../../domain/order.ts'
-import type { OrderRecord } from '../../domain/order.ts'
+import { openQuestions } from '../../domain/order.ts'
+import type { OrderRecord, Question } from '../../domain/order.ts'
 import { refundableAmount } from '../../domain/payment.ts'
 import type { PaymentRecord } from '../../domain/payment.ts'
 import { key_notice_ms, orphan_pace } from '../../domain/policy.ts'
@@ -69,36 +69,29 @@ const nothing_named = {
   next_action: null,
 } as const
 
-/** The payment that the order's attention is about: a second one that nobody decided on, else its own. */
-function paymentBehind({ attention, payment, timeline }: OrderRecord): string | null {
-  const [second] = attention?.code === 'second_payment' ? undecidedSeconds({ timeline }) : []
-  return second ?? payment?.transaction_id ?? null
+/** What an order waits for: each open question by itself, and what else is said of it. */
+function questionsOf(order: OrderRecord): Question[] {
+  const { attention, payment } = order
+  const questions = openQuestions(order)
+  if (attention === undefined || questions.some(({ code }) => code === attention.code)) return questions
+  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...questions]
 }
 
 /** `paid`: fen by transaction, since what arrived may not be what was asked for. */
 function ofOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
-  const { attention, out_trade_no, next_action } = order
-  if (attention === undefined) return []
-  const transaction_id = paymentBehind(order)
-  const amount = paid.get(transaction_id ?? '') ?? order.amount.total
-  return [
-    {
-      ...nothing_named,
-      kind: 'order',
-      ...attention,
-      amount,
-      out_trade_no,
-      transaction_id,
-      next_action: next_action ?? null,
-    },
-  ]
+  const { out_trade_no, next_action = null } = order
+  return questionsOf(order).map((question) => {
+    const amount = paid.get(question.transaction_id ?? '') ?? order.amount.total
+    return { ...nothing_named, kind: 'order', ...question, amount, out_trade_no, next_action }
+  })
 }
 
 async function paidBehind({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
-  const ids = orders.flatMap((order) => {
-    const transaction_id = paymentBehind(order)
-    return transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)]
-  })
+  const ids = orders.flatMap((order) =>
+    questionsOf(order).flatMap(({ transaction_id }) =>
+      transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)],
+    ),
+  )
   const payments = ids.length === 0 ? [] : await store.payments.findAll(ids)
   return new Map(payments.map(({ transaction_id, amount }) => [transaction_id, amount.total]))
 }

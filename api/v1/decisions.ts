@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { beijingTime } from '../../domain/calendar.ts'
-import { evidenceId } from '../../domain/ids.ts'
+import { evidenceId, operationId } from '../../domain/ids.ts'
 import type { Command, Confirmation } from '../../domain/messages.ts'
 import { enteredBy, isResting, paidSequence } from '../../domain/order.ts'
 import type { Actor, OrderRecord } from '../../domain/order.ts'
@@ -169,8 +169,7 @@ async function confirm(call: Call<Params, unknown, FulfilmentRequest>): Promise<
   const order = await requireOrder(context, caller.mchid, params.out_trade_no)
   if (isDecided(order, body.result)) return answerWith(call, 200, order)
   const confirmation: Confirmation = {
-    // Derived from what it answers, so that the same word told twice is one operation wherever it arrives.
-    operation_id: `fulfilment:${order.out_trade_no}:${paidSequence(order)}:${body.result}`,
+    operation_id: operationId.confirmation(order.out_trade_no, paidSequence(order), body.result),
     actor: actorOf(caller),
     reason: body.reason ?? null,
     result: body.result,

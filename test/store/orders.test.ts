@@ -422,7 +422,9 @@ describe('the questions of runs, pages and sweeper', () => {
     await inserted({ ...long_ago(1), state: 'review' })
     await inserted(long_ago(10))
     const due = await store.orders.due(open_states, at(-10_000 + 10), 10)
-    expect(due).toEqual([sooner, later].map(({ out_trade_no }) => ({ mchid, out_trade_no })))
+    expect(due).toEqual(
+      [sooner, later].map(({ out_trade_no, next_action }) => ({ mchid, out_trade_no, time: next_action?.time })),
+    )
     expect(await store.orders.due(open_states, at(-10_000 + 10), 1)).toHaveLength(1)
   })
 

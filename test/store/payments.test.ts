@@ -54,11 +54,11 @@ describe('refunds of one payment', () => {
     const refunds = [{ out_refund_no: 'R1', amount: 990, state: 'closed' as const }]
     await store.payments.insert(paymentSample('forwards', { refunds, last_refund_time: at(1) }))
     const settle = (state: 'accepted' | 'settled') =>
-      store.payments.settleRefund({ ...key, out_refund_no: 'R1' }, state)
+      store.payments.settleRefund({ ...key, out_refund_no: 'R1', amount: { refund: 990 } }, state)
     expect((await settle('accepted'))?.refunds).toEqual(refunds)
     await store.payments.reserve(key, { out_refund_no: 'R2', amount: 1 }, noon)
     expect(await settle('settled')).toBeNull()
-    await store.payments.settleRefund({ ...key, out_refund_no: 'R2' }, 'released')
+    await store.payments.settleRefund({ ...key, out_refund_no: 'R2', amount: { refund: 990 } }, 'released')
     expect((await settle('settled'))?.refunds[0]?.state).toBe('settled')
   })
 
@@ -68,6 +68,7 @@ describe('refunds of one payment', () => {
     const theirs = { out_refund_no: 'THEIRS', amount: 500, state: 'accepted' as const }
     await store.payments.insert(paymentSample('outside', { refunds: [ours] }))
     await twenty(({ payments }) => payments.adopt(key, theirs))
-    expect((await store.payments.find(mchid, 'outside'))?.refunds).toEqual([ours, theirs])
+    const taken = { ...theirs, incomes: { accepted: 'sales' } }
+    expect((await store.payments.find(mchid, 'outside'))?.refunds).toEqual([ours, taken])
   }, 30_000)
 })

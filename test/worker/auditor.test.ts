@@ -16,6 +16,7 @@ async function stage() {
     const story = fulfilledStory(number, `t-${number}`)
     await story.keep(store, writerInto(database))
   }
+  const woken: string[] = []
   const told: { message: string; out_trade_no?: string; kind?: string }[] = []
   const log = { ...silentLogger, error: (message: string, about: object) => void told.push({ message, ...about }) }
   const auditorOf = (round_size = 20_000) =>
@@ -23,6 +24,7 @@ async function stage() {
       store,
       every_ms: 600_000,
       patience,
+      wake: ({ out_trade_no }) => Promise.resolve(void woken.push(out_trade_no ?? 'none')),
       round_size,
       now: () => noon + 24 * 60 * 60 * 1000,
       log: log as unknown as Logger,
@@ -31,6 +33,7 @@ async function stage() {
     store,
     drop,
     told,
+    woken,
     auditorOf,
     harm: breakerOf(database),
     write: writerInto(database),
@@ -63,6 +66,7 @@ describe('the auditor', () => {
     const auditor = here.auditorOf()
     await auditor.audit()
     expect(await here.attentions()).toEqual([])
+    expect(new Set(here.woken)).toEqual(new Set(['A-2', 'none']))
     for (let round = 0; round < 3; round++) await auditor.audit()
     expect(await here.attentions()).toEqual(['book_adrift'])
     expect(here.told.filter(({ kind }) => kind === 'entry_missing')).toEqual([

@@ -30,7 +30,10 @@ const happenings = [
   'refund_all',
   'refund_part',
   'refund_part',
+  'refund_rest',
+  'refund_rest',
   'refund_second',
+  'refund_second_part',
   'refund_unpaid',
   'repeat_request',
   'progress',
@@ -125,6 +128,20 @@ const remembered: Story[] = [
   },
   // Closed by WeChat after a person has accepted the payment: the money comes back to sales, not to suspense.
   { ...quiet, opening: 'paid_twice', fates: [['CLOSED']], happenings: ['refund_second', 'accept_second', 'progress'] },
+  // One half is not approved, so that the other is not all of the money any more and stops nothing.
+  {
+    ...quiet,
+    mode: 'confirm',
+    approval_above: 0,
+    happenings: ['refund_part', 'refund_rest', 'repeat_request', 'disapprove', 'approve'],
+  },
+  // Part of a rejected second payment is closed by WeChat: somebody has to see to it.
+  {
+    ...quiet,
+    opening: 'paid_twice',
+    fates: [['CLOSED']],
+    happenings: ['refund_second_part', 'reject_second', 'progress', 'progress'],
+  },
 ]
 
 const requester: Actor = { kind: 'merchant', id: 'key-1' }
@@ -227,6 +244,7 @@ class Teller {
       case 'accept_second':
       case 'reject_second':
       case 'refund_second':
+      case 'refund_second_part':
         return order.timeline.some(({ event }) => event === 'second_payment_found')
       case 'notify_refund':
         return wechat.refunds.length > 0
@@ -236,6 +254,7 @@ class Teller {
         return refunds.length > 0
       case 'refund_all':
       case 'refund_part':
+      case 'refund_rest':
       case 'refund_unpaid':
       case 'confirm':
       case 'refuse':
@@ -252,8 +271,12 @@ class Teller {
         return await this.#ask('T1', wechat.transactions[0]?.total ?? 990)
       case 'refund_part':
         return await this.#ask('T1', 400)
+      case 'refund_rest':
+        return await this.#ask('T1', 590)
       case 'refund_second':
         return await this.#ask('T2', 990)
+      case 'refund_second_part':
+        return await this.#ask('T2', 400)
       case 'refund_unpaid':
         return await this.#ask('T1', 992)
       case 'repeat_request':

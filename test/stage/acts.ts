@@ -1,0 +1,157 @@
+import { beijingTime } from '../../domain/calendar.ts'
+import type { RefundKey } from '../../domain/ids.ts'
+import { operationId } from '../../domain/ids.ts'
+import type { FulfilmentMode } from '../../domain/merchant.ts'
+import type { Actor } from '../../domain/order.ts'
+import { proveNumbers } from '../../store/proving.ts'
+import type { Patience } from '../../domain/finding.ts'
+import { placed } from '../store/samples.ts'
+import { World } from './world.ts'
+
+export const requester: Actor = { kind: 'merchant', id: 'key-1' }
+export const approver: Actor = { kind: 'operator', id: 'li' }
+
+/** Performs an activity that must succeed. */
+export async function done<T = unknown>(world: World, name: string, argument: unknown): Promise<T> {
+  const answer = await world.perform(name, argument)
+  if ('failure' in answer) throw answer.failure
+  return answer.value as T
+}
+
+/** Performs an activity whose worker dies after so many writes. */
+export async function interrupted(world: World, writes: number, name: string, argument: unknown): Promise<void> {
+  world.writes.left = writes
+  await world.perform(name, argument)
+  world.writes.left = Infinity
+}
+
+/** An order of 990 fen that is paid: `T1`, and by `T2` once more where it is paid twice. */
+export async function paidOrder(
+  given: { mode?: FulfilmentMode; approval_above?: number | null; is_paid_twice?: boolean } = {},
+): Promise<World> {
+  const { mode = 'confirm', approval_above = null, is_paid_twice = false } = given
+  const world = await World.open(mode, [], approval_above)
+  await world.store.orders.apply(world.key, placed())
+  world.wechat.is_placed = true
+  world.wechat.transactions.push({ id: 'T1', total: 990 })
+  await found(world, 'T1')
+  if (is_paid_twice) await paidAgain(world)
+  return world
+}
+
+export async function paidAgain(world: World): Promise<void> {
+  world.wechat.seconds.push({ id: 'T2', total: 990 })
+  await found(world, 'T2')
+}
+
+/** A notification of the transaction is booked. */
+export async function found(world: World, id: string): Promise<void> {
+  const { transactions, seconds } = world.wechat
+  const transaction = [...transactions, ...seconds].find((one) => one.id === id)
+  if (transaction === undefined) throw new Error(`no transaction ${id}`)
+  await done(world, 'recordPayment', { order: world.key, found: { evidence_id: await world.notified(transaction) } })
+}
+
+/** A refund that is asked for and reserved. */
+export async function reserved(
+  world: World,
+  out_refund_no: string,
+  transaction_id: string,
+  amount: number,
+): Promise<RefundKey> {
+  const key = await world.askRefund(out_refund_no, transaction_id, amount, requester)
+  if (key === null) throw new Error('no such payment, or it waits for a decision')
+  await done(world, 'reserveRefund', { refund: key })
+  return key
+}
+
+/** Sent to WeChat and taken there, a minute after any other. */
+export async function sent(world: World, refund: RefundKey): Promise<void> {
+  world.now_ms += 62_000
+  const submitted = await done<{ kind: string; evidence_id: string }>(world, 'submitRefund', { refund })
+  if (submitted.kind !== 'taken') throw new Error(`not taken: ${submitted.kind}`)
+  await done(world, 'recordRefundAnswer', { refund, evidence_id: submitted.evidence_id })
+}
+
+/** WeChat is asked, and what it says is written. */
+export async function asked(world: World, refund: RefundKey): Promise<void> {
+  const says = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund })
+  await done(world, 'recordRefundAnswer', { refund, evidence_id: says.evidence_id })
+}
+
+/** The order writes down what became of the refund. */
+export async function told(world: World, refund: RefundKey): Promise<void> {
+  await done(world, 'recordRefundNews', { order: world.key, out_refund_no: refund.out_refund_no })
+  const { revision } = await refundIn(world, refund)
+  await done(world, 'noteToldToOrder', { refund, revision })
+}
+
+export async function refused(world: World, refund: RefundKey): Promise<void> {
+  await done(world, 'recordRefundRefused', { refund, failure: { code: 'TRADE_OVERDUE', message: '' } })
+}
+
+/** The refund's run asks the order to stop, where the refund is of everything. */
+export async function askedToStop(world: World, refund: RefundKey): Promise<void> {
+  if (!(await refundIn(world, refund)).is_full) return
+  const { out_refund_no } = refund
+  const command = { operation_id: operationId.refundRequested(out_refund_no), actor: requester, reason: null }
+  await done(world, 'recordRefundRequested', { order: world.key, ...command, out_refund_no })
+}
+
+export async function decided(
+  world: World,
+  decision: 'accept' | 'reject',
+  transaction_id: string | null = null,
+): Promise<{ outcome: string }> {
+  const command = { operation_id: `review:${decision}:${transaction_id}`, actor: approver, reason: 'for the test' }
+  return await done(world, 'recordReview', { order: world.key, ...command, decision, transaction_id })
+}
+
+export async function approved(world: World, refund: RefundKey, decision: 'approve' | 'reject'): Promise<void> {
+  const command = { operation_id: `approval:${decision}`, actor: approver, reason: 'for the test' }
+  await done(world, 'recordApproval', { refund, ...command, decision })
+}
+
+/** What the merchant says, or that it says nothing. */
+export async function answered(
+  world: World,
+  event: 'fulfilled' | 'fulfilment_refused' | 'fulfilment_overdue',
+): Promise<{ outcome: string; order: { state: string } }> {
+  const cause = { operation_id: `answer:${event}`, actor: requester, reason: 'sold out' }
+  return await done(world, 'recordFulfilment', { order: world.key, event, ...cause })
+}
+
+export async function refundIn(world: World, key: RefundKey) {
+  const refund = await world.store.refunds.find(key)
+  if (refund === null) throw new Error(`no refund ${key.out_refund_no}`)
+  return refund
+}
+
+/** The one refund that Weft owes by itself. */
+export async function owedIn(world: World) {
+  const owed = (await world.refunds()).filter(({ out_refund_no }) => out_refund_no.includes('@'))
+  if (owed[0] === undefined || owed.length > 1) throw new Error(`${owed.length} refunds are owed`)
+  return owed[0]
+}
+
+/** Everything that says that a person should look. */
+export async function attentionsIn(world: World): Promise<string[]> {
+  const records = [await world.record(), ...(await world.refunds())]
+  return records.flatMap(({ attention }) => (attention ? [attention.code] : []))
+}
+
+export async function findingsIn(world: World, patience: Patience | null = null): Promise<string[]> {
+  const { mchid, out_trade_no } = world.key
+  const found_here = await proveNumbers(world.store, mchid, [out_trade_no], { now: () => world.now_ms, patience })
+  return found_here.filter(({ under_way }) => !under_way).map(({ kind, detail }) => `${kind}: ${detail}`)
+}
+
+export async function balanceIn(world: World, account: string): Promise<number> {
+  const balances = await world.store.journal.balances(world.key.mchid)
+  return balances.find((one) => one.account === account)?.amount ?? 0
+}
+
+export function later(world: World, ms: number): string {
+  world.now_ms += ms
+  return beijingTime(world.now_ms)
+}
