@@ -2,7 +2,7 @@ import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { isPayersCheck } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import type { OrderRecord, OrderState } from '../domain/order.ts'
+import type { OrderRecord, OrderState, PlacementFailure } from '../domain/order.ts'
 import { isMoneyFact } from '../domain/fact.ts'
 import { isResting } from '../domain/order.ts'
 import { nextQueryDelay, retryDelay } from '../domain/policy.ts'
@@ -19,7 +19,7 @@ import { again, callWeChat, notYet, setupMissing } from './calling.ts'
 export type GatewayActivities = ReturnType<typeof createGateway>
 
 type Given = { order: OrderKey }
-type Refusal = { code: string; message: string; number_taken: boolean }
+type Refusal = PlacementFailure
 
 export type Placed =
   | { kind: 'placed'; code: { url: string; placed_time: string } }
@@ -188,6 +188,7 @@ function refusalOf(error: unknown): { kind: 'refused' | 'about_number'; failure:
     code: error.code ?? String(error.status),
     message: error.wechat_message ?? '',
     number_taken: error.about_number,
+    status: error.status,
   }
   return { kind: error.about_number ? 'about_number' : 'refused', failure }
 }

@@ -5,7 +5,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import type { Confirmation, Loaded, OrderProgress, PaymentFound, Recorded } from '../domain/messages.ts'
 import type { MerchantSettings } from '../domain/merchant.ts'
 import { paidSequence, stoppedSequence, wechat, weft } from '../domain/order.ts'
-import type { Actor, Occurrence, OrderRecord } from '../domain/order.ts'
+import type { Actor, Occurrence, OrderRecord, PlacementFailure } from '../domain/order.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { archiveEnvelope, readPayment } from './evidence.ts'
 import { bookPayment } from './booking.ts'
@@ -19,7 +19,7 @@ export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
 
 type Code = { url: string; placed_time: string }
-type Failure = { code: string; message: string; number_taken: boolean }
+type Failure = PlacementFailure
 
 /**
  * The steps that write an order's record: one conditional write each, repeatable, and then what follows from it (event,

@@ -5,7 +5,7 @@ import type { AbnormalHandling } from '../domain/messages.ts'
 import { windowRefusal } from '../domain/payment.ts'
 import { nextRefundQueryDelay, retryDelay } from '../domain/policy.ts'
 import { isRefundResting } from '../domain/refund.ts'
-import type { RefundRecord, RefundState, RefundStep } from '../domain/refund.ts'
+import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../domain/refund.ts'
 import type { Account } from '../wechat/accounts.ts'
 import { WechatPayError } from '../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../wechat/payments.ts'
@@ -13,7 +13,6 @@ import { applyAbnormalRefund, createRefund, queryRefund } from '../wechat/refund
 import { again, notYet, setupMissing } from './calling.ts'
 import type { ActivityContext } from './context.ts'
 import { archiveAnswer, archiveRefundAnswer } from './evidence.ts'
-import type { RefundFailure } from './refunds.ts'
 import { refundOf, takenAt } from './refunds.ts'
 import { watchSetups } from './setup.ts'
 import type { SetupWatch } from './setup.ts'
@@ -119,7 +118,7 @@ async function unsent(
 }
 
 function failureOf(error: WechatPayError): RefundFailure {
-  return { code: error.code ?? String(error.status), message: error.wechat_message ?? '' }
+  return { code: error.code ?? String(error.status), message: error.wechat_message ?? '', status: error.status }
 }
 
 /** Count and age once more, since both may have changed while this refund waited. */

@@ -14,7 +14,7 @@ import { hasRoomFor, isWhollyRefunded } from '../domain/payment.ts'
 import type { RefundElement } from '../domain/payment.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
 import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../domain/refund.ts'
-import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
+import type { RefundEvent, RefundFacts, RefundFailure, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { refundBody, refundPath } from '../wechat/refunds.ts'
 import type { RefundState as WeChatRefund } from '../wechat/refunds.ts'
@@ -50,8 +50,6 @@ export function createRefunds(context: ActivityContext) {
     noteNotEnough: (given: Given<{ next_time: string }>) => noteNotEnough(context, given),
   }
 }
-
-export type RefundFailure = { code: string; message: string }
 
 /** The first step of every run: the record, and once more all that its entries bring about, each step idempotent. */
 async function loadRefund(context: ActivityContext, key: RefundKey): Promise<RefundLoaded> {

@@ -57,7 +57,7 @@ export type RefundAnswer =
       code: 'refund_state' | 'already_decided' | 'approver_is_requester' | 'refund_exceeds_payment' | 'wechat_refused'
       state: RefundState
       /** what WeChat said, where it was WeChat that refused */
-      wechat?: { code: string; message: string }
+      wechat?: { code: string; message: string; status?: number | null }
     }
 
 export type Answer =

@@ -151,6 +151,14 @@ export interface OrderPayment {
   bank_type: string | null
 }
 
+/** Why an order was not placed; `status`: WeChat's HTTP status, where it was WeChat that said so. */
+export interface PlacementFailure {
+  code: string
+  message: string
+  number_taken: boolean
+  status?: number | null
+}
+
 export interface OrderRecord {
   /** <mchid>/<out_trade_no> */
   _id: string
@@ -187,7 +195,7 @@ export interface OrderRecord {
     deadline_time: Time | null
   }
   close_reason: string | null
-  failure: { code: string; message: string; number_taken: boolean } | null
+  failure: PlacementFailure | null
 
   // Bookkeeping: set by this order's activities outside the revision; decides no edge.
   placement: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
@@ -213,7 +221,7 @@ export type Occurrence = {
   reason?: string | null
 } & (
   | { event: 'placed' | 'code_renewed'; code: { url: string; placed_time: Time }; next_query_time: Time }
-  | { event: 'placement_refused'; failure: { code: string; message: string; number_taken: boolean } }
+  | { event: 'placement_refused'; failure: PlacementFailure }
   | {
       event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
       payment: OrderPayment

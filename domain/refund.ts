@@ -130,6 +130,13 @@ export interface RefundFacts {
   settlement_refund: number | null
 }
 
+/** Why WeChat, or Weft itself, does not make a refund; `status`: WeChat's HTTP status, where WeChat said so. */
+export interface RefundFailure {
+  code: string
+  message: string
+  status?: number | null
+}
+
 export interface RefundRecord {
   /** <mchid>/<out_refund_no> */
   _id: string
@@ -163,7 +170,7 @@ export interface RefundRecord {
     reason: string | null
   } | null
   facts: RefundFacts | null
-  failure: { code: string; message: string } | null
+  failure: RefundFailure | null
   close_reason: string | null
   payout: { proof: string; reason: string; by: Actor; time: Time } | null
 
@@ -255,7 +262,7 @@ export type RefundOccurrence = {
       /** when an approval that the policy asks for runs out; null: none is asked for */
       approval_expire_time: Time | null
     }
-  | { event: 'not_reserved' | 'refused'; failure: { code: string; message: string } }
+  | { event: 'not_reserved' | 'refused'; failure: RefundFailure }
   /** with it all of the payment goes back, as things stand now */
   | { event: 'approved'; is_full: boolean }
   | { event: 'rejected' | 'approval_expired' }

@@ -140,7 +140,7 @@ export function refundView(refund: RefundRecord): RefundView {
     transaction_id: refund.transaction_id,
     state: refund.state,
     close_reason: refund.close_reason,
-    failure: refund.failure,
+    failure: refund.failure && { code: refund.failure.code, message: refund.failure.message },
     attention: refund.attention ?? null,
     next_action: refund.next_action ?? null,
     channel: facts?.channel ?? null,

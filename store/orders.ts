@@ -65,7 +65,7 @@ const schema = recordSchema({
   }),
   fulfilment: part({ mode: String, result: String, reason: String, deadline_time: Date }),
   close_reason: String,
-  failure: part({ code: String, message: String, number_taken: Boolean }),
+  failure: part({ code: String, message: String, number_taken: Boolean, status: Number }),
   placement: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
   close_sent_time: Date,
   asked: part({ last_time: Date, on_request: Number }),

@@ -58,7 +58,7 @@ const schema = recordSchema({
     payer_refund: Number,
     settlement_refund: Number,
   }),
-  failure: part({ code: String, message: String }),
+  failure: part({ code: String, message: String, status: Number }),
   close_reason: String,
   payout: part({ proof: String, reason: String, by: actor, time: Date }),
   submission: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),

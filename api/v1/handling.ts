@@ -48,8 +48,8 @@ async function refusalOf(
     case 'refund_exceeds_payment':
       return exceedsPayment(held, await store.payments.find(held.mchid, held.transaction_id))
     case 'wechat_refused': {
-      const { code, message } = outcome.wechat ?? { code: '–', message: '–' }
-      return new Problem('wechat_refused', { values: { code, message }, wechat: { status: null, code, message } })
+      const { code, message, status = null } = outcome.wechat ?? { code: '–', message: '–' }
+      return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
     }
     case 'already_decided':
       return alreadyDecided(held)

@@ -71,13 +71,13 @@ async function firstAnswer({ context }: Call, order: OrderRecord): Promise<Reply
 async function refusal(
   { store }: Call['context'],
   order: OrderRecord,
-  { code, message }: NonNullable<OrderRecord['failure']>,
+  { code, message, status = null }: NonNullable<OrderRecord['failure']>,
 ): Promise<Problem> {
   if (code === 'reference_paid' && order.reference !== null) {
     const paid_by = (await store.references.holder(order.mchid, order.reference)) ?? '–'
     return new Problem('reference_paid', { values: { paid_by } })
   }
-  return new Problem('wechat_refused', { values: { code, message }, wechat: { status: null, code, message } })
+  return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
 }
 
 /** The same request again: never placed from here, only read; the run is started in case the first request died. */

@@ -76,7 +76,7 @@ describe('while WeChat Pay misbehaves', () => {
       amount: { total: 1 },
     })
     expect([status, body.code]).toEqual([422, 'wechat_refused'])
-    expect(body).toMatchObject({ wechat: { code: 'RULE_LIMIT' } })
+    expect(body).toMatchObject({ wechat: { code: 'RULE_LIMIT', status: expect.any(Number) as number } })
     expect(await stage.record(order)).toMatchObject({
       state: 'failed',
       failure: { code: 'RULE_LIMIT', number_taken: false },
