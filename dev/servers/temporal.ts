@@ -48,6 +48,8 @@ export interface TemporalOptions {
   /** Registered in every namespace it starts with. */
   search_attributes: Record<string, SearchAttributeType>
   progress?: Progress
+  /** Events after which it suggests that a run go on in a new one; its own default is some thousands. */
+  renewed_after?: number
   /** A server that runs already (TEMPORAL_ADDRESS): nothing is started. */
   address?: string
 }
@@ -158,7 +160,12 @@ function serverArgs(options: TemporalOptions & { port: number; ui_port: number }
     ...pairs('--sqlite-pragma', { journal_mode: 'WAL', synchronous: 'NORMAL' }),
     ...pairs('--search-attribute', options.search_attributes),
     ...pairs('--dynamic-config-value', dynamic_config),
+    ...pairs('--dynamic-config-value', renewal(options)),
   ]
+}
+
+function renewal({ renewed_after }: TemporalOptions): Record<string, number> {
+  return renewed_after === undefined ? {} : { 'limit.historyCount.suggestContinueAsNew': renewed_after }
 }
 
 /** Ready is when every namespace answers; a child that ended, or something else on its port, is not. */

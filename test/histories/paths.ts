@@ -16,14 +16,16 @@ export interface Teller {
   wire: Wire | null
   /** answers of the shop to an order's events, in this order; then `fulfilled` */
   answers(order: OrderKey, ...answers: MerchantAnswer[]): void
-  /** Waits until the latest run of `id` has ended, and keeps its history under `name`. */
-  keep(name: string, id: string): Promise<void>
+  /** Waits until a run of `id` has ended, the latest unless `run_id` names one, and keeps its history under `name`. */
+  keep(name: string, id: string, run_id?: string): Promise<void>
 }
 
 /** The ways an order or a delivery can go, told on one stage side by side; each keeps the runs that its names say. */
 export interface Chapter {
   options: StageOptions
   cuts_database?: boolean
+  /** on a Temporal of its own that soon wants a new run, as it does of a history of thousands of events elsewhere */
+  renews_early?: boolean
   /** what the simulator is told before the first path */
   before?: (teller: Teller) => Promise<void>
   paths: Record<string, Path>
@@ -33,24 +35,44 @@ export interface Chapter {
 export type Path = (teller: Teller, name: string) => Promise<void>
 
 /** An order whose number is its path's name, so that a history says what it is. */
-async function ordered({ stage }: Teller, name: string, given: object = {}): Promise<OrderKey> {
+export async function ordered({ stage }: Teller, name: string, given: object = {}): Promise<OrderKey> {
   return await stage.ordered({ out_trade_no: numberOf(name), ...given })
 }
 
-function numberOf(name: string): string {
+export function numberOf(name: string): string {
   return name.toUpperCase().slice(0, 32)
 }
 
-function keyOf({ stage }: Teller, name: string): OrderKey {
+export function keyOf({ stage }: Teller, name: string): OrderKey {
   return { mchid: stage.mchid, out_trade_no: numberOf(name) }
 }
 
-async function kept(teller: Teller, name: string, order: OrderKey): Promise<void> {
-  await teller.keep(name, workflowId.order(order))
+/** The order's latest run, or the one that `run_id` names. */
+export async function kept(teller: Teller, name: string, order: OrderKey, run_id?: string): Promise<void> {
+  await teller.keep(name, workflowId.order(order), run_id)
+}
+
+/** The run that carries the order now: what happens later may start another one. */
+export async function currentRun({ stage }: Teller, order: OrderKey): Promise<string> {
+  return (await stage.run(order).describe()).runId
+}
+
+/** What the sweeper does with evidence of an unknown number, some minutes later. */
+export async function swept({ stage }: Teller, order: OrderKey): Promise<void> {
+  const evidence = await until('its evidence', async () => {
+    const [first] = await stage.store.evidence.ofOrder(order.mchid, order.out_trade_no)
+    return first
+  })
+  const start = orderStart(order)
+  await stage.temporal.client.workflow.signalWithStart(start.workflow_type, {
+    ...startOptions(start, stage.config.queue_prefix),
+    signal: signals.payment_found,
+    signalArgs: [{ evidence_id: evidence._id }],
+  })
 }
 
 /** The run that tells the merchant event number `sequence`. */
-async function keptNotice({ stage, keep }: Teller, name: string, order: OrderKey, sequence: number): Promise<void> {
+export async function keptNotice({ stage, keep }: Teller, name: string, order: OrderKey, sequence: number): Promise<void> {
   const event_id = eventId(order, sequence)
   const [delivery] = await until('the notice', async () => {
     const found = await stage.store.deliveries.ofEvent(order.mchid, event_id)
@@ -59,12 +81,12 @@ async function keptNotice({ stage, keep }: Teller, name: string, order: OrderKey
   await keep(name, workflowId.delivery(deliveryId(event_id, delivery?.endpoint_id ?? '')))
 }
 
-function misbehave({ stage }: Teller, order: OrderKey, fault: Omit<FaultRequest, 'mchid' | 'out_trade_no'>): void {
+export function misbehave({ stage }: Teller, order: OrderKey, fault: Omit<FaultRequest, 'mchid' | 'out_trade_no'>): void {
   stage.simulator.control.addFault({ ...fault, ...order })
 }
 
-const close = ({ stage }: Teller, { out_trade_no }: OrderKey) => stage.call('POST', `/v1/orders/${out_trade_no}/close`)
-const decide = ({ stage }: Teller, { out_trade_no }: OrderKey, body: object) =>
+export const close = ({ stage }: Teller, { out_trade_no }: OrderKey) => stage.call('POST', `/v1/orders/${out_trade_no}/close`)
+export const confirm = ({ stage }: Teller, { out_trade_no }: OrderKey, body: object) =>
   stage.call('POST', `/v1/orders/${out_trade_no}/fulfilment`, body)
 
 const asking: Record<string, Path> = {
@@ -146,13 +168,7 @@ const asking: Record<string, Path> = {
         amount: { total: 5, currency: 'CNY' },
       },
     })
-    const [evidence] = await stage.store.evidence.ofOrder(order.mchid, order.out_trade_no)
-    const start = orderStart(order)
-    await stage.temporal.client.workflow.signalWithStart(start.workflow_type, {
-      ...startOptions(start, stage.config.queue_prefix),
-      signal: signals.payment_found,
-      signalArgs: [{ evidence_id: evidence?._id }],
-    })
+    await swept(teller, order)
     await kept(teller, name, order)
   },
 }
@@ -261,7 +277,7 @@ const answering: Record<string, Path> = {
     const order = await ordered(teller, name)
     teller.stage.pay(order)
     await until('pending', async () => (await teller.stage.record(order)).fulfilment.result === 'pending')
-    await decide(teller, order, { result: 'fulfilled' })
+    await confirm(teller, order, { result: 'fulfilled' })
     await kept(teller, name, order)
   },
   delivery_retried: async (teller, name) => {
@@ -275,7 +291,7 @@ const answering: Record<string, Path> = {
     const order = await ordered(teller, name)
     teller.stage.pay(order)
     await until('an attempt', () => teller.stage.shop.of(order.out_trade_no).length > 0)
-    await decide(teller, order, { result: 'fulfilled' })
+    await confirm(teller, order, { result: 'fulfilled' })
     await kept(teller, name, order)
   },
   second_payment_while_delivering: async (teller, name) => {
@@ -299,14 +315,14 @@ const confirming: Record<string, Path> = {
     const order = await ordered(teller, name)
     teller.stage.pay(order)
     await teller.stage.reaches(order, 'paid')
-    await decide(teller, order, { result: 'fulfilled' })
+    await confirm(teller, order, { result: 'fulfilled' })
     await kept(teller, name, order)
   },
   confirmed_refused: async (teller, name) => {
     const order = await ordered(teller, name)
     teller.stage.pay(order)
     await teller.stage.reaches(order, 'paid')
-    await decide(teller, order, { result: 'refused', reason: 'sold out' })
+    await confirm(teller, order, { result: 'refused', reason: 'sold out' })
     await kept(teller, name, order)
   },
   second_payment_while_paid: async (teller, name) => {
@@ -315,7 +331,7 @@ const confirming: Record<string, Path> = {
     await teller.stage.reaches(order, 'paid')
     teller.stage.pay(order, 'second_payment')
     await until('the second payment', async () => (await teller.stage.record(order)).attention)
-    await decide(teller, order, { result: 'fulfilled' })
+    await confirm(teller, order, { result: 'fulfilled' })
     await kept(teller, name, order)
   },
 }
@@ -327,7 +343,7 @@ const late: Record<string, Path> = {
     teller.stage.pay(order)
     await teller.stage.reaches(order, 'review')
     await kept(teller, name, order)
-    await decide(teller, order, { result: 'fulfilled' })
+    await confirm(teller, order, { result: 'fulfilled' })
     await teller.stage.reaches(order, 'fulfilled')
     await kept(teller, `${name}_then_confirmed`, order)
   },

@@ -1,7 +1,7 @@
 /**
- * Makes the stored histories anew, by telling every path of `paths.ts` on a real Temporal and a real database:
+ * Makes the stored histories anew, by telling every path of `chapters.ts` on a real Temporal and a real database:
  *
- *     node --import tsx test/histories/record.ts            all of them, about a minute
+ *     node --import tsx test/histories/record.ts            all of them, some minutes
  *     node --import tsx test/histories/record.ts expired    only the paths named
  *
  * Do so when a path is added, or when a change of the workflows is meant for new orders only: histories that a release
@@ -20,9 +20,8 @@ import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { Wire } from '../stage/wire.ts'
 import { readable } from './payloads.ts'
-import { chapters } from './paths.ts'
 import type { Chapter, Teller } from './paths.ts'
-import { refund_chapters } from './refundpaths.ts'
+import { all_chapters } from './chapters.ts'
 
 const directory = fileURLToPath(new URL('.', import.meta.url))
 
@@ -36,12 +35,15 @@ async function main(wanted: string[]): Promise<void> {
   const attributes = Object.fromEntries(Object.values(search_attributes).map(({ name }) => [name, 'Keyword' as const]))
   const { WEFT_TEST_TEMPORAL: address, WEFT_TEST_MONGODB: uri } = process.env
   const temporal = await startTemporal({ data_dir: null, search_attributes: attributes, ...(address && { address }) })
+  const impatient = await startTemporal({ data_dir: null, search_attributes: attributes, renewed_after: 40 })
   const database = await startDatabase({ data_dir: join(data, 'database'), ...(uri && { uri }) })
   try {
-    for (const chapter of [...chapters, ...refund_chapters]) {
-      await tell(chapter, wanted, { temporal_address: temporal.address, mongodb_uri: database.uri })
+    for (const chapter of all_chapters) {
+      const temporal_address = (chapter.renews_early ? impatient : temporal).address
+      await tell(chapter, wanted, { temporal_address, mongodb_uri: database.uri })
     }
   } finally {
+    await impatient.stop()
     if (!address) await temporal.stop()
     if (!uri) await database.stop()
     rmSync(data, { recursive: true, force: true })
@@ -61,7 +63,7 @@ async function tell({ options, cuts_database, before, paths }: Chapter, wanted: 
     stage,
     wire,
     answers: (order, ...answers) => void planned.set(order.out_trade_no, answers),
-    keep: (name, id) => keep(stage, name, id),
+    keep: (name, id, run_id) => keep(stage, name, id, run_id),
   }
   try {
     await before?.(teller)
@@ -72,9 +74,10 @@ async function tell({ options, cuts_database, before, paths }: Chapter, wanted: 
   }
 }
 
-async function keep(stage: Stage, name: string, id: string): Promise<void> {
-  const handle = stage.temporal.client.workflow.getHandle(id)
-  await until(`${name}: the run ended`, async () => (await handle.describe()).status.name === 'COMPLETED', {
+async function keep(stage: Stage, name: string, id: string, run_id?: string): Promise<void> {
+  const handle = stage.temporal.client.workflow.getHandle(id, run_id)
+  const ended = ['COMPLETED', 'CONTINUED_AS_NEW']
+  await until(`${name}: the run ended`, async () => ended.includes((await handle.describe()).status.name), {
     within_ms: 60_000,
   })
   const history = JSON.parse(historyToJSON(await handle.fetchHistory())) as object

@@ -6,12 +6,13 @@ import { orderStart, refund_updates, refundStart, updates } from '../../domain/m
 import { startOptions } from '../../runtime/temporal.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import { until } from '../stage/until.ts'
+import { currentRun, kept } from './paths.ts'
 import type { Chapter, Path, Teller } from './paths.ts'
 
 const actor = { kind: 'operator' as const, id: 'opr_second' }
 
 /** A paid and shipped order, and a refund of it whose number is its path's name. */
-async function refunding({ stage }: Teller, name: string, refund: number): Promise<OrderKey & { out_refund_no: string }> {
+export async function refunding({ stage }: Teller, name: string, refund: number): Promise<OrderKey & { out_refund_no: string }> {
   const order = await stage.ordered({ out_trade_no: name.toUpperCase().slice(0, 32) })
   stage.pay(order)
   await stage.reaches(order, 'fulfilled')
@@ -39,13 +40,11 @@ const prepared = new Map<string, (stage: Teller['stage'], order: OrderKey) => vo
   ],
 ])
 
-const kept = (teller: Teller, name: string, out_refund_no: string) =>
+export const keptRefund = (teller: Teller, name: string, out_refund_no: string) =>
   teller.keep(name, workflowId.refund({ mchid: teller.stage.mchid, out_refund_no }))
 
-const keptOrder = (teller: Teller, name: string, order: OrderKey) => teller.keep(name, workflowId.order(order))
-
 /** An update with start to the refund's run, as the API sends it. */
-async function command({ stage }: Teller, refund: OrderKey & { out_refund_no: string }, name: string, given: object) {
+export async function command({ stage }: Teller, refund: OrderKey & { out_refund_no: string }, name: string, given: object) {
   const start = refundStart(refund)
   const operation_id = randomUUID()
   await stage.temporal.client.workflow.executeUpdateWithStart(name, {
@@ -58,52 +57,62 @@ async function command({ stage }: Teller, refund: OrderKey & { out_refund_no: st
   })
 }
 
-async function decide({ stage }: Teller, order: OrderKey, decision: 'accept' | 'reject', transaction_id: string | null) {
+/** A person's decision on the order; answers the id of the run that took it. */
+export async function decide(
+  { stage }: Teller,
+  order: OrderKey,
+  decision: 'accept' | 'reject',
+  transaction_id: string | null,
+): Promise<string | undefined> {
   const start = orderStart(order)
   const operation_id = randomUUID()
-  await stage.temporal.client.workflow.executeUpdateWithStart(updates.resolve_review, {
+  const startWorkflowOperation = new WithStartWorkflowOperation(
+    start.workflow_type,
+    startOptions(start, stage.config.queue_prefix),
+  )
+  const update = await stage.temporal.client.workflow.startUpdateWithStart(updates.resolve_review, {
     args: [{ operation_id, actor, reason: 'told by a path', decision, transaction_id }],
     updateId: operation_id,
-    startWorkflowOperation: new WithStartWorkflowOperation(
-      start.workflow_type,
-      startOptions(start, stage.config.queue_prefix),
-    ),
+    waitForStage: 'ACCEPTED',
+    startWorkflowOperation,
   })
+  await update.result()
+  return update.workflowRunId
 }
 
 const asked: Record<string, Path> = {
   refund_notified: async (teller, name) => {
     const { out_refund_no } = await refunding(teller, name, 990)
     await teller.stage.refundReaches(out_refund_no, 'succeeded')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_unanswered: async (teller, name) => {
     const { out_refund_no } = await refunding(teller, name, 500)
     await teller.stage.refundReaches(out_refund_no, 'succeeded', 60_000)
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_refused: async (teller, name) => {
     const { out_refund_no } = await refunding(teller, name, 500)
     await teller.stage.refundReaches(out_refund_no, 'refused')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_not_enough: async (teller, name) => {
     const { out_refund_no } = await refunding(teller, name, 500)
     await teller.stage.refundReaches(out_refund_no, 'succeeded', 60_000)
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_exceeds: async (teller, name) => {
     const { out_refund_no } = await refunding(teller, name, 990_000)
     await teller.stage.refundReaches(out_refund_no, 'refused')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   late_payment_refunded: async (teller, name) => {
     const order = await teller.stage.ordered({ out_trade_no: name.toUpperCase() })
     await teller.stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
     teller.stage.pay(order, 'pay_after_close')
     await teller.stage.reaches(order, 'refunded')
-    await keptOrder(teller, `${name}_order`, order)
-    await kept(teller, name, (await teller.stage.owedRefund(order)).out_refund_no)
+    await kept(teller, `${name}_order`, order)
+    await keptRefund(teller, name, (await teller.stage.owedRefund(order)).out_refund_no)
   },
   refund_while_delivering: async (teller, name) => {
     const { stage } = teller
@@ -112,11 +121,13 @@ const asked: Record<string, Path> = {
     await stage.ordered({ out_trade_no: order.out_trade_no })
     stage.pay(order)
     await until('an attempt', () => stage.shop.of(order.out_trade_no).length > 0)
+    const first_run = await currentRun(teller, order)
     const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
     teller.answers(order)
     await stage.refundReaches(body.out_refund_no, 'succeeded')
     await stage.reaches(order, 'refunded')
-    await keptOrder(teller, name, order)
+    await kept(teller, name, order)
+    await kept(teller, `${name}_first_run`, order, first_run)
   },
   contradicted_accepted: async (teller, name) => {
     const order = await teller.stage.ordered({ out_trade_no: name.toUpperCase() })
@@ -124,15 +135,25 @@ const asked: Record<string, Path> = {
     await teller.stage.reaches(order, 'review')
     await decide(teller, order, 'accept', null)
     await teller.stage.reaches(order, 'fulfilled')
-    await keptOrder(teller, name, order)
+    await kept(teller, name, order)
   },
   contradicted_rejected: async (teller, name) => {
     const order = await teller.stage.ordered({ out_trade_no: name.toUpperCase() })
     teller.stage.pay(order, 'wrong_amount')
     await teller.stage.reaches(order, 'review')
-    await decide(teller, order, 'reject', null)
+    const deciding_run = await decide(teller, order, 'reject', null)
     await teller.stage.reaches(order, 'refunded')
-    await keptOrder(teller, name, order)
+    await kept(teller, name, order)
+    await kept(teller, `${name}_decision`, order, deciding_run)
+  },
+  second_accepted: async (teller, name) => {
+    const order = await teller.stage.ordered({ out_trade_no: name.toUpperCase() })
+    teller.stage.pay(order)
+    await teller.stage.reaches(order, 'fulfilled')
+    const { transaction_id } = teller.stage.pay(order, 'second_payment')
+    await until('the second payment', async () => (await teller.stage.record(order)).attention)
+    await decide(teller, order, 'accept', transaction_id)
+    await kept(teller, name, order)
   },
   second_rejected: async (teller, name) => {
     const order = await teller.stage.ordered({ out_trade_no: name.toUpperCase() })
@@ -143,7 +164,7 @@ const asked: Record<string, Path> = {
     await decide(teller, order, 'reject', transaction_id)
     const { out_refund_no } = await teller.stage.owedRefund(order)
     await teller.stage.refundReaches(out_refund_no, 'succeeded')
-    await keptOrder(teller, name, order)
+    await kept(teller, name, order)
   },
 }
 
@@ -154,7 +175,7 @@ const held: Record<string, Path> = {
     await taken(teller, out_refund_no)
     teller.stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS', notification: 'lose' })
     await teller.stage.refundReaches(out_refund_no, 'succeeded', 60_000)
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_abnormal: async (teller, name) => {
     const { out_refund_no, mchid } = await refunding(teller, name, 500)
@@ -163,14 +184,14 @@ const held: Record<string, Path> = {
     await teller.stage.refundReaches(out_refund_no, 'abnormal')
     teller.stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
     await teller.stage.refundReaches(out_refund_no, 'succeeded')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_closed: async (teller, name) => {
     const { out_refund_no, mchid } = await refunding(teller, name, 500)
     await taken(teller, out_refund_no)
     teller.stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'CLOSED' })
     await teller.stage.refundReaches(out_refund_no, 'closed')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
   refund_returned: async (teller, name) => {
     const refund = await refunding(teller, name, 500)
@@ -179,10 +200,10 @@ const held: Record<string, Path> = {
     const received_by = 'merchant_basic_account'
     teller.stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS', received_by })
     await teller.stage.refundReaches(out_refund_no, 'returned_to_merchant')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
     await command(teller, refund, refund_updates.pay_out, { proof: 'bank transfer 1' })
     await until('it is told', async () => (await teller.stage.refundRecord(out_refund_no)).next_action === undefined)
-    await kept(teller, `${name}_and_paid_out`, out_refund_no)
+    await keptRefund(teller, `${name}_and_paid_out`, out_refund_no)
   },
   refund_outside: async (teller, name) => {
     const { stage } = teller
@@ -192,11 +213,11 @@ const held: Record<string, Path> = {
     const { out_refund_no } = stage.simulator.control.refundOutside({ ...order, refund: 400, status: 'SUCCESS' })
     await until('it was adopted', async () => await stage.store.refunds.find({ ...order, out_refund_no }))
     await stage.refundReaches(out_refund_no, 'succeeded')
-    await kept(teller, name, out_refund_no)
+    await keptRefund(teller, name, out_refund_no)
   },
 }
 
-async function taken({ stage }: Teller, out_refund_no: string): Promise<void> {
+export async function taken({ stage }: Teller, out_refund_no: string): Promise<void> {
   await until('WeChat has taken it', async () => (await stage.refundRecord(out_refund_no)).facts)
 }
 
@@ -206,13 +227,13 @@ const approved: Record<string, Path> = {
     await teller.stage.refundReaches(refund.out_refund_no, 'awaiting_approval')
     await command(teller, refund, refund_updates.approve, { decision: 'approve' })
     await teller.stage.refundReaches(refund.out_refund_no, 'succeeded')
-    await kept(teller, name, refund.out_refund_no)
+    await keptRefund(teller, name, refund.out_refund_no)
   },
   refund_rejected: async (teller, name) => {
     const refund = await refunding(teller, name, 500)
     await teller.stage.refundReaches(refund.out_refund_no, 'awaiting_approval')
     await command(teller, refund, refund_updates.approve, { decision: 'reject' })
-    await kept(teller, name, refund.out_refund_no)
+    await keptRefund(teller, name, refund.out_refund_no)
   },
 }
 
@@ -242,7 +263,7 @@ export const refund_chapters: Chapter[] = [
       refund_approval_expired: async (teller, name) => {
         const { out_refund_no } = await refunding(teller, name, 500)
         await teller.stage.refundReaches(out_refund_no, 'rejected')
-        await kept(teller, name, out_refund_no)
+        await keptRefund(teller, name, out_refund_no)
       },
     },
   },
@@ -253,10 +274,12 @@ export const refund_chapters: Chapter[] = [
         const order: OrderKey = { mchid: teller.stage.mchid, out_trade_no: name.toUpperCase() }
         teller.answers(order, { status: 202 })
         await teller.stage.ordered({ out_trade_no: order.out_trade_no })
+        const first_run = await currentRun(teller, order)
         teller.stage.pay(order)
         teller.answers(order, { status: 202 }, { status: 204 })
         await teller.stage.reaches(order, 'refunded', 60_000)
-        await keptOrder(teller, name, order)
+        await kept(teller, name, order)
+        await kept(teller, `${name}_first_run`, order, first_run)
       },
     },
   },
