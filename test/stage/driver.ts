@@ -18,6 +18,10 @@ type Scheduled = NonNullable<Command['scheduleActivity']> & NonNullable<Command[
 type Resolution = NonNullable<NonNullable<Job['resolveActivity']>['result']>
 type Payload = NonNullable<NonNullable<Job['signalWorkflow']>['input']>[number]
 
+interface Metadata {
+  definition: Record<'signalDefinitions' | 'updateDefinitions', { name: string | null }[]>
+}
+
 /** An activity that the workflow has asked for and that has not been answered. */
 export interface Pending {
   seq: number
@@ -146,17 +150,30 @@ export class Run {
     this.#now_ms = now_ms
     const jobs = inOrder(this.#jobs)
     this.#jobs = []
+    for (const command of await this.#commandsAfter(jobs)) this.#take(command)
+    if (this.ending !== null) await this.end()
+  }
+
+  /** The signals and updates that it has handlers for, by name: what Temporal UI shows of it. */
+  async hears(): Promise<string[]> {
+    const question = { queryId: 'metadata', queryType: '__temporal_workflow_metadata', arguments: [] }
+    // Queries alone reach the workflow as they are, and there the SDK looks for the name of what a job is.
+    const [answer] = await this.#commandsAfter([{ variant: 'queryWorkflow', queryWorkflow: question }])
+    const { definition } = opened(answer?.respondToQuery?.succeeded?.response) as Metadata
+    return [...definition.signalDefinitions, ...definition.updateDefinitions].flatMap(({ name }) => name ?? [])
+  }
+
+  async #commandsAfter(jobs: Job[]): Promise<Command[]> {
     const { successful, failed } = await this.#workflow.activate({
       runId: this.#run_id,
-      timestamp: msNumberToTs(now_ms),
+      timestamp: msNumberToTs(this.#now_ms),
       isReplaying: false,
       historyLength: 10,
       jobs,
     })
     await this.#workflow.getAndResetSinkCalls()
     if (failed) throw new Error(`a workflow task failed: ${failed.failure?.message} ${failed.failure?.stackTrace}`)
-    for (const command of successful?.commands ?? []) this.#take(command)
-    if (this.ending !== null) await this.end()
+    return successful?.commands ?? []
   }
 
   /** Forgets the run, as a terminate does. */

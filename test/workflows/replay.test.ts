@@ -6,9 +6,11 @@ import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/
 import { DeterminismViolationError } from '@temporalio/workflow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../../worker/bundle.ts'
-import { chapters } from '../histories/paths.ts'
-import { refund_chapters } from '../histories/refundpaths.ts'
+import { all_chapters } from '../histories/chapters.ts'
+import { activity, handler, happenings, seenIn } from '../histories/coverage.ts'
 import { readable } from '../histories/payloads.ts'
+import { Driver } from '../stage/driver.ts'
+import { World } from '../stage/world.ts'
 
 Runtime.install({
   logger: new DefaultLogger('ERROR'),
@@ -43,8 +45,8 @@ describe('a history of before', () => {
     found = await differences(await buildBundle())
   })
 
-  it('is stored of every path that the code can go', () => {
-    const paths = [...chapters, ...refund_chapters].flatMap((chapter) => Object.keys(chapter.paths))
+  it('is stored of every path that is told', () => {
+    const paths = all_chapters.flatMap((chapter) => Object.keys(chapter.paths))
     expect(paths.filter((path) => !names.some((name) => name.startsWith(path)))).toEqual([])
   })
 
@@ -66,6 +68,34 @@ describe('a history of before', () => {
     expect(forbidden.filter((trace) => trace.test(text))).toEqual([])
     const identities = [...text.matchAll(/"identity":"([^"]*)"/g)].map(([, identity]) => identity)
     expect(new Set(identities)).toEqual(new Set(['recorder']))
+  })
+})
+
+describe('all histories of before together', () => {
+  const seen = new Set(names.flatMap((name) => [...seenIn(historyOf(name))]))
+  const unseen = (wanted: string[]) => wanted.filter((one) => !seen.has(one))
+  let driver: Driver
+  beforeAll(async () => {
+    driver = await Driver.open((await buildBundle()).code, World.activities)
+  })
+  afterAll(async () => await driver.close())
+
+  it('have taken every step that there is', () => {
+    expect(World.activities.length).toBeGreaterThan(40)
+    expect(unseen(World.activities.map(activity))).toEqual([])
+  })
+
+  it.each(['payOrder', 'refundPayment'])('have heard everything that %s hears', async (workflow) => {
+    const run = await driver.start(workflow, 'any', { mchid: '1', out_trade_no: 'A', out_refund_no: 'R' }, 0)
+    await run.activate(0)
+    const heard = await run.hears()
+    await run.end() // the driver closes only over ended runs
+    expect(heard.length).toBeGreaterThan(5)
+    expect(unseen(heard.map((name) => handler(workflow, name)))).toEqual([])
+  })
+
+  it('have written down every event, met every answer, and ended in every way', () => {
+    expect(unseen(happenings)).toEqual([])
   })
 })
 
