@@ -32,6 +32,7 @@ import type { HeldPort } from './ports.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
+import { phoneNotes } from './proofs.ts'
 import { startShop } from './shop/shop.ts'
 
 const demo = { mchid: '1900000001', name: '山月茶铺' }
@@ -225,7 +226,7 @@ async function openSimulator({ folder, ports, environment, running, log }: Surro
   const settings = settingsFromEnvironment({ ...pace, ...process.env })
   await ports.simulator.release()
   const here = { port: ports.simulator.port, data_dir: folder.simulator }
-  const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator') })
+  const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator'), notes: phoneNotes() })
   running.add('simulator', 5_000, () => simulator.close())
   return simulator
 }

@@ -19,6 +19,7 @@ import { Notifier } from './notifier.ts'
 import { Payer } from './payer.ts'
 import { Payments } from './payments.ts'
 import { Phone } from './phone.ts'
+import type { Notes } from './phone.ts'
 import { seededRandom } from './random.ts'
 import { Refunds } from './refunds.ts'
 import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
@@ -43,7 +44,7 @@ export interface Simulator {
  */
 export async function startSimulator(
   given: z.input<typeof settingsSchema> = {},
-  surroundings: { now?: () => number; logger?: Logger } = {},
+  surroundings: { now?: () => number; logger?: Logger; notes?: Notes } = {},
 ): Promise<Simulator> {
   const settings = completeSettings(given)
   const now = surroundings.now ?? Date.now
@@ -63,7 +64,7 @@ export async function startSimulator(
   const gateway = new Gateway({ book, keys, faults, payments, refunds, payer, calls, settings, random, now, logger })
   const backOffice = new Console({ book, refunds, clearing, notifier, now })
   const control = new Control({ book, keys, faults, notifier, payer, clearing, console: backOffice, calls, now })
-  const phone = new Phone({ book, payer, now })
+  const phone = new Phone({ book, payer, notes: surroundings.notes ?? {}, now })
   const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
   const handle = app.callback()
   const server = createServer((request, response) => void handle(request, response))

@@ -49,9 +49,13 @@ const storiesOf: Record<Screen, Story[]> = {
   expired: [],
 }
 
+/** A small line below the button of a story: whoever starts the simulator may have something to say about it. */
+export type Notes = Partial<Record<Story, Record<Language, string>>>
+
 export interface PhoneTools {
   book: Book
   payer: Payer
+  notes: Notes
   now: () => number
 }
 
@@ -192,8 +196,15 @@ export class Phone {
     return html` <form method="post" action="/phone" class="pay">
       ${hidden(code_url, language)}
       <button class="primary" name="story" value="pay" data-story="pay">${words.stories.pay.title}</button>
+      ${this.#note('pay', language)}
       <button class="secondary" name="story" value="cancel" data-story="cancel">${words.stories.cancel.title}</button>
+      ${this.#note('cancel', language)}
     </form>`
+  }
+
+  #note(story: Story, language: Language): Markup | string {
+    const note = this.#tools.notes[story]?.[language]
+    return note === undefined ? '' : html`<small data-note="${story}">${note}</small>`
   }
 
   #storyForm(code_url: string, screen: Screen, language: Language): Markup | string {
@@ -207,6 +218,7 @@ export class Phone {
           (story) =>
             html` <button name="story" value="${story}" data-story="${story}">
               <strong>${words.stories[story].title}</strong><span>${words.stories[story].text}</span>
+              ${this.#note(story, language)}
             </button>`,
         )}
       </form>

@@ -1,6 +1,7 @@
 import { html, trusted } from '../../api/markup.ts'
 import type { Markup } from '../../api/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
+import { proofLine, proofs } from '../proofs.ts'
 import type { ShopOrder, ShopRefund } from './book.ts'
 import { isMoving, refundableBy, returnOf } from './refunds.ts'
 import { teas } from './teas.ts'
@@ -14,6 +15,9 @@ const yuan = (total: number) => readableAmount({ total, currency: 'CNY' })
 export function counterPage(language: Language, orders: ShopOrder[]): string {
   const said = words[language]
   const body = html`<section class="teas">${teas.map((tea) => teaCard(tea, language))}</section>
+    <ul class="proofs">
+      ${wishes.map((wish) => html`<li>${said.wishes[wish]} · ${proofLine(proofs.shop[wish], language)}</li>`)}
+    </ul>
     <h2>${said.orders}</h2>
     ${orderTable(orders.slice(0, 8), language)}`
   return frame({ language, path: '/', title: said.shop, body, refresh_s: null })
@@ -38,7 +42,7 @@ export function orderPage(language: Language, order: ShopOrder): string {
       )}
     </dl>
     ${order.decision === 'pending' ? button(order, 'ship', said.ship_now, language) : null}
-    ${refundableBy(order) ? button(order, 'refund', said.give_back, language) : null}
+    ${refundableBy(order) ? giveBackForm(order, language) : null}
     ${
       order.state === 'new' && order.checkout_url
         ? html`<p><a class="button" href="${order.checkout_url}">${said.pay}</a></p>`
@@ -72,6 +76,11 @@ function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: stri
   return html`<form method="post" action="/orders/${out_trade_no}/${what}?lang=${language}">
     <button>${name}</button>
   </form>`
+}
+
+function giveBackForm(order: ShopOrder, language: Language): Markup {
+  return html`${button(order, 'refund', words[language].give_back, language)}
+    <p class="proofs">${proofLine(proofs.shop.give_back, language)}</p>`
 }
 
 function refundWords({ amount, state }: ShopRefund, language: Language): string {

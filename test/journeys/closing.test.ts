@@ -77,6 +77,24 @@ describe('closing an order', () => {
   })
 })
 
+describe('an order whose time runs out', () => {
+  it('is paid and fulfilled when the payer pays while WeChat is closing it', async () => {
+    // As below: the shortest life of an order is two seconds here.
+    const stage = await Stage.open({ time_scale: 60 })
+    try {
+      const order = await stage.ordered({ expire_in: 4 })
+      const { transaction_id } = stage.pay(order, 'pay_while_closing')
+      const record = await stage.reaches(order, 'fulfilled')
+      expect(record.close_reason).toBe('expired')
+      expect(record.payment).toMatchObject({ transaction_id, role: 'order' })
+      expect(record.timeline.map(({ event }) => event)).toEqual(['placed', 'close_asked', 'payment_found', 'fulfilled'])
+      expect(Date.parse(record.payment?.success_time ?? '')).toBeGreaterThanOrEqual(Date.parse(record.time_expire))
+    } finally {
+      await stage.close()
+    }
+  })
+})
+
 describe('an order that nobody pays', () => {
   it('expires, is closed at WeChat, and only then says closed', async () => {
     // Time runs 60 times faster, so the shortest life of an order is two seconds instead of two minutes.

@@ -53,6 +53,23 @@ describe('the phone', () => {
     ])
   })
 
+  it('shows below a button what whoever started it has to say about the story, and else nothing', async () => {
+    const notes = { wrong_amount: { en: 'proven <there>', 'zh-CN': '见彼处' } }
+    const noted = await startSimulator({ port: 0, probe_rate: 0 }, { now: () => clock.ms, notes })
+    const other = new Client(noted.url, makeMerchant(mchid))
+    await other.register()
+    const { json } = await other.place(freshNumber(), {}, { timestamp: Math.floor(clock.ms / 1000) })
+    const address = (language: string) =>
+      `/phone?${new URLSearchParams({ code_url: String(json.code_url), lang: language }).toString()}`
+    const page = async (language: string) => (await fetch(noted.url + address(language))).text()
+    const lines = (text: string) =>
+      [...text.matchAll(/<small data-note="(\w+)">([^<]*)</g)].map(([, ...found]) => found)
+    expect(lines(await page('en'))).toEqual([['wrong_amount', 'proven &#60;there&#62;']])
+    expect(lines(await page('zh-CN'))).toEqual([['wrong_amount', '见彼处']])
+    expect(lines(await pageOf((await placed()).code))).toEqual([])
+    await noted.close()
+  })
+
   it('pays, and shows that it did', async () => {
     const { code, no } = await placed()
     const page = await press(code, 'pay')
