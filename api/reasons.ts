@@ -13,7 +13,7 @@ const chinese: Record<AttentionCode, string> = {
   second_payment: '已付款的订单又收到一笔付款，须由人决定。',
   orphan_payment: '收到一笔系统不认识的单号的付款。请找出是哪个系统下的单。',
   fulfilment_pending: '商户答复稍后处理，时间已过半。',
-  fulfilment_overdue: '商户尚未告知是否已发货。请询问后决定。',
+  fulfilment_overdue: '商户尚未告知已发货，或已告知无法发货。请询问后决定。',
   delivery_failing: '商户的地址连续五次未接收某个事件。',
   undelivered: '某个事件重试完毕仍未送达，已放弃。请在地址恢复后重新投递。',
   not_enough: '商户在微信支付的余额不足以退款。请充值，同一笔退款随后会自动继续。',

@@ -15,7 +15,7 @@ export const attentions = {
   second_payment: 'A second payment arrived for an order that was already paid. A person must decide.',
   orphan_payment: 'Money arrived for a number that Weft does not know. Find the system that made the order.',
   fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone.',
-  fulfilment_overdue: 'The merchant has not said whether it shipped. Ask, then decide.',
+  fulfilment_overdue: 'The merchant has not said that it shipped, or has said that it cannot. Ask, then decide.',
   delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts.',
   undelivered: 'An event was given up after the whole schedule. Send it once more when the endpoint works.',
   not_enough:
