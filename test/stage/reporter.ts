@@ -8,6 +8,8 @@ export class PlainTotals implements Reporter {
     for (const module of modules) {
       // A file that could not even be loaded has no tests to count, and is a failure all the same.
       if (module.errors().length > 0) failed += 1
+      // Nor does a journey whose book does not agree at its end: what fails there is no test, and a failure all the same.
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) failed += 1
       for (const test of module.children.allTests()) {
         const { state } = test.result()
         if (state === 'passed') passed += 1
