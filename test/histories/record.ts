@@ -69,7 +69,7 @@ async function tell({ options, cuts_database, before, paths }: Chapter, wanted: 
     await before?.(teller)
     await Promise.all(names.map(async (name) => paths[name]?.(teller, name)))
   } finally {
-    await stage.close()
+    await stage.abandon('what is kept are histories, also of money that WeChat never took')
     await wire?.close()
   }
 }

@@ -38,10 +38,13 @@ describe('a database that is away for half a minute', () => {
       paid.push(...(await Promise.all(Array.from({ length: 10 }, () => stage.ordered()))))
   }, 240_000)
   afterAll(async () => {
-    await Promise.all([stage.close(), neighbour.close()])
-    await database.stop()
-    clearDatabase(data_dir)
-    rmSync(directory, { recursive: true, force: true })
+    try {
+      await Promise.all([stage.close(), neighbour.close()])
+    } finally {
+      await database.stop()
+      clearDatabase(data_dir)
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
 
   const attemptsFor = (order: OrderKey) =>

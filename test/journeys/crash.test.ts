@@ -19,13 +19,10 @@ describe('the API, killed after it wrote an order down and before Temporal heard
     stage = await Stage.open({ time_scale: 30, worker: false, api: false })
     await stage.store.ensureIndexes()
     wire = await Wire.to(stage.config.temporal.address)
+    stage.endsWith(() => wire.close())
     first = await startRole(stage, 'api', { TEMPORAL_ADDRESS: wire.address })
   })
-  afterAll(async () => {
-    await first.kill()
-    await wire.close()
-    await stage.close()
-  })
+  afterAll(async () => await stage.close())
 
   const hasRun = async (order: OrderKey) => {
     try {
@@ -105,10 +102,7 @@ describe('a worker, killed while orders wait', () => {
     await payWhileNobodyWorks()
     workers.push(await startRole(stage, 'worker'))
   }, 240_000)
-  afterAll(async () => {
-    for (const worker of workers) await worker.kill()
-    await stage.close()
-  })
+  afterAll(async () => await stage.close())
 
   const key = (): OrderKey => ({ mchid: stage.mchid, out_trade_no: stage.number() })
   const fault = (operation: 'place' | 'query' | 'close', kind: string, { mchid, out_trade_no }: OrderKey) =>

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectAuditClean } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 
 describe('a number', () => {
@@ -7,10 +6,7 @@ describe('a number', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 60 })
   })
-  afterAll(async () => {
-    await expectAuditClean(stage, 'meanwhile')
-    await stage.close()
-  })
+  afterAll(async () => await stage.close())
 
   const request = (out_trade_no: string, given: object = {}) => ({
     out_trade_no,
@@ -58,10 +54,7 @@ describe('two numbers of one sale', () => {
   beforeAll(async () => {
     stage = await Stage.open({ time_scale: 60 })
   })
-  afterAll(async () => {
-    await expectAuditClean(stage, 'meanwhile')
-    await stage.close()
-  })
+  afterAll(async () => await stage.close())
 
   it('are never both open: the older is closed at WeChat before the newer is placed', async () => {
     const reference = `sale-${stage.number()}`

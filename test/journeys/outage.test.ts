@@ -32,8 +32,11 @@ describe('a notification', () => {
     await stage.reaches(order, 'fulfilled')
   })
   afterAll(async () => {
-    await stage.close()
-    await servers.clear()
+    try {
+      await stage.close()
+    } finally {
+      await servers.clear()
+    }
   })
   /** An order whose payment no question finds first: what is told of it can only have been the notification. */
   beforeEach(() => {
@@ -132,6 +135,7 @@ describe('a server that is silent: it takes what is sent, and never answers', ()
     stage.worker = await startWorker({ config, log: silentLogger })
     const intake = { ...config, temporal: { ...config.temporal, address: temporal.address } }
     stage.api = await startApi({ config: intake, log: silentLogger })
+    for (const wire of [database, temporal]) stage.endsWith(() => wire.close())
     const warming = await stage.ordered()
     stage.pay(warming)
     await stage.reaches(warming, 'fulfilled')
@@ -140,7 +144,6 @@ describe('a server that is silent: it takes what is sent, and never answers', ()
     database.release()
     temporal.release()
     await stage.close()
-    await Promise.all([database.close(), temporal.close()])
   })
 
   it.each(['database', 'temporal'] as const)(

@@ -58,13 +58,11 @@ export class Days {
   readonly stage: Stage
   readonly clock: SkippedClock
   readonly #env: TestWorkflowEnvironment
-  readonly #end: () => Promise<void>
 
-  private constructor(stage: Stage, clock: SkippedClock, env: TestWorkflowEnvironment, end: () => Promise<void>) {
+  private constructor(stage: Stage, clock: SkippedClock, env: TestWorkflowEnvironment) {
     this.stage = stage
     this.clock = clock
     this.#env = env
-    this.#end = end
   }
 
   static async open(options: Omit<StageOptions, 'worker' | 'now' | 'temporal_address'> = {}): Promise<Days> {
@@ -79,11 +77,8 @@ export class Days {
     await clock.refresh()
     const stage = await Stage.open({ ...options, worker: false, now: clock.now, temporal_address: env.address })
     const worker = await startWorkers(env, clock, stage)
-    return new Days(stage, clock, env, async () => {
-      await worker.close()
-      await stage.close()
-      await env.teardown()
-    })
+    stage.endsWith(() => worker.close())
+    return new Days(stage, clock, env)
   }
 
   /** Skips to `ms` from now; all that is due on the way happens at its moment. */
@@ -93,7 +88,12 @@ export class Days {
   }
 
   async close(): Promise<void> {
-    await this.#end()
+    try {
+      await this.clock.refresh()
+      await this.stage.close()
+    } finally {
+      await this.#env.teardown()
+    }
   }
 }
 

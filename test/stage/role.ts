@@ -9,7 +9,7 @@ import { until } from './until.ts'
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const ready = { api: 'api ready', worker: 'worker ready' }
 
-/** A role of Weft as a process of its own, which ends with this one however this one ends. */
+/** A role of Weft as a process of its own, which ends with its stage, and with this process however this one ends. */
 export interface Role {
   /** SIGKILL: nothing is asked, nothing is tidied. Resolves when it is gone. */
   kill(): Promise<void>
@@ -36,6 +36,7 @@ export async function startRole(
     await child.ended
     rmSync(directory, { recursive: true, force: true })
   }
+  stage.endsWith(kill)
   try {
     await until(
       `the ${name} is ready`,

@@ -27,6 +27,7 @@ import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker } from '../../worker/main.ts'
+import { expectAuditClean } from './audit.ts'
 import { MerchantDouble } from './merchant.ts'
 import { until } from './until.ts'
 
@@ -79,6 +80,7 @@ export class Stage {
 
   api: RunningApi | null = null
   worker: RunningWorker | null = null
+  readonly #ends: (() => Promise<unknown>)[] = []
 
   static async open(options: StageOptions = {}): Promise<Stage> {
     const suite = randomBytes(5).toString('hex')
@@ -123,9 +125,30 @@ export class Stage {
     this.api = await startApi({ config: this.config, log: stageLog('api'), now: this.now })
   }
 
+  /** What a test has started beside the stage: ended with it, after the proof, the last first. */
+  endsWith(end: () => Promise<unknown>): void {
+    this.#ends.push(end)
+  }
+
+  /** How every journey ends: all that is recorded, booked and known to WeChat agrees, and then all is shut down. */
   async close(): Promise<void> {
+    try {
+      await expectAuditClean(this, 'meanwhile')
+    } finally {
+      await this.#shutDown()
+    }
+  }
+
+  /** Shuts down unproven: `because` says what in this story no book can agree with. */
+  async abandon(because: string): Promise<void> {
+    if (because === '') throw new Error('a stage is closed, or abandoned for a reason')
+    await this.#shutDown()
+  }
+
+  async #shutDown(): Promise<void> {
     await this.api?.close()
     await this.worker?.close()
+    for (const end of this.#ends.reverse()) await end()
     await Promise.all([this.shop.close(), this.simulator.close(), this.temporal.close(), this.store.close()])
   }
 
