@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { startWorker } from '../../worker/main.ts'
+import { Gate } from '../stage/gate.ts'
+import type { Fate, Message, Watch } from '../stage/gate.ts'
 import { startRole } from '../stage/role.ts'
 import type { Role } from '../stage/role.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
-/** More than any refund's history has; where it has fewer, the refund had ended before its run could be lost. */
-const longest_history = 40
+const walks_at_once = 5
 
 /** What must hold of a refund of everything that ended well, whatever happened to its runs. */
 async function expectRefundedOnce(stage: Stage, order: OrderKey, out_refund_no: string): Promise<void> {
@@ -15,7 +18,8 @@ async function expectRefundedOnce(stage: Stage, order: OrderKey, out_refund_no: 
   const { refunds } = stage.simulator.control.view(mchid, out_trade_no)
   expect(refunds.map((refund) => [refund.out_refund_no, refund.status])).toEqual([[out_refund_no, 'SUCCESS']])
   const payments = await stage.store.payments.ofOrder(mchid, `${mchid}/${out_trade_no}`)
-  expect(payments.map((payment) => payment.refunds)).toEqual([[{ out_refund_no, amount: 990, state: 'succeeded' }]])
+  const element = { out_refund_no, amount: 990, state: 'succeeded', incomes: { accepted: 'sales' } }
+  expect(payments.map((payment) => payment.refunds)).toEqual([[element]])
   const entries = await stage.store.journal.ofOrder(mchid, out_trade_no)
   expect(entries.map(({ kind }) => kind).sort()).toEqual(['payment', 'refund_accepted', 'refund_succeeded'])
   const { timeline } = await stage.record(order)
@@ -32,73 +36,186 @@ async function historyLength(stage: Stage, out_refund_no: string): Promise<numbe
   }
 }
 
+async function hasEnded(stage: Stage, out_refund_no: string): Promise<boolean> {
+  try {
+    return (await stage.refundRun(out_refund_no).describe()).status.name !== 'RUNNING'
+  } catch {
+    return false
+  }
+}
+
+/** The last event of each step that Temporal wrote: a run can be lost after these, and nowhere between them. */
+async function stepsOf(stage: Stage, out_refund_no: string): Promise<number[]> {
+  const { events } = await stage.refundRun(out_refund_no).fetchHistory()
+  return (events ?? []).flatMap((event, index, all) => {
+    const is_task = event.workflowTaskScheduledEventAttributes ?? event.workflowTaskStartedEventAttributes
+    return is_task || all[index + 1]?.activityTaskStartedEventAttributes ? [Number(event.eventId)] : []
+  })
+}
+
+/** Between which two things a run is lost: what had just passed or was about to, and how many events its history had. */
+interface Place {
+  kind: Message['kind'] | 'workflow_task_waits'
+  length: number
+}
+const nameOf = ({ kind, length }: Place) => `${kind} at ${length}`
+
+interface Asked {
+  order: OrderKey
+  out_refund_no: string
+}
+
+/** Refunds whose worker is behind a gate. Each refund's messages are shown to whoever asked for them. */
+class Walk {
+  readonly #watched = new Map<string, Watch>()
+
+  constructor(
+    readonly stage: Stage,
+    readonly gate: Gate,
+  ) {
+    gate.watch = async (message) => {
+      for (const [id, watch] of this.#watched) if (message.body.includes(id)) return await watch(message)
+      return 'pass'
+    }
+  }
+
+  /** A refund of everything that WeChat ends without telling: it takes the same way each time. */
+  async prepared(): Promise<Asked> {
+    const { out_trade_no, mchid } = await this.stage.fulfilled()
+    const out_refund_no = this.stage.refundNumber()
+    this.stage.simulator.control.addFault({ operation: 'notify', fault: 'lose', mchid, out_refund_no })
+    return { order: { mchid, out_trade_no }, out_refund_no }
+  }
+
+  async ask({ order, out_refund_no }: Asked): Promise<void> {
+    await this.stage.refund({ out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+  }
+
+  /** All places of a refund to which nothing happens, in their order. */
+  async places(): Promise<{ places: Place[]; steps: number[] }> {
+    const refund = await this.prepared()
+    const { out_refund_no } = refund
+    const places: Place[] = []
+    this.#watched.set(this.#idOf(refund), async ({ kind }) => {
+      const length = await this.#lengthOf(refund)
+      if (kind === 'workflow_task') places.push({ kind: 'workflow_task_waits', length: length - 1 })
+      places.push({ kind, length })
+      return 'pass'
+    })
+    await this.ask(refund)
+    await until('its run ended', () => hasEnded(this.stage, out_refund_no))
+    this.#watched.delete(this.#idOf(refund))
+    const once = places.filter((place, index) => places.findIndex((one) => nameOf(one) === nameOf(place)) === index)
+    return { places: once, steps: await stepsOf(this.stage, out_refund_no) }
+  }
+
+  /** Loses the run of a refund at this place, which comes after `before`. */
+  async loseAt(place: Place, before: Place | undefined): Promise<Asked> {
+    const refund = await this.prepared()
+    if (place.kind === 'workflow_task_waits') await this.#loseWaiting(refund, place.length, before)
+    else await this.#loseAtMessage(refund, place)
+    return refund
+  }
+
+  async #loseAtMessage(refund: Asked, place: Place): Promise<void> {
+    const held = this.#heldAt(refund, place)
+    const asking = this.ask(refund)
+    const passes = await held
+    await this.#lose(refund)
+    passes('lose')
+    await asking
+  }
+
+  /** What brought a task is the refund's start, or what the worker did before; then nobody takes it. */
+  async #loseWaiting(refund: Asked, length: number, before: Place | undefined): Promise<void> {
+    const held = before && this.#heldAt(refund, before)
+    const asking = before && this.ask(refund)
+    const passes = await held
+    const goOn = await this.gate.stopAsking()
+    try {
+      const started = asking ?? this.ask(refund)
+      passes?.('pass')
+      await until(`a task waits at ${length}`, async () => (await this.#lengthOf(refund)) === length, { every_ms: 5 })
+      await this.#lose(refund)
+      goOn()
+      await started
+    } finally {
+      goOn()
+    }
+  }
+
+  async #lose({ out_refund_no }: Asked): Promise<void> {
+    await this.stage.refundRun(out_refund_no).terminate('lost')
+  }
+
+  /** The whole of it: the order's run speaks of the refund's number, too. */
+  #idOf({ out_refund_no }: Asked): string {
+    return this.stage.refundRun(out_refund_no).workflowId
+  }
+
+  async #lengthOf({ out_refund_no }: Asked): Promise<number> {
+    return await historyLength(this.stage, out_refund_no)
+  }
+
+  /** Comes when the message at `place` has come, and answers how to decide about it. */
+  #heldAt(refund: Asked, place: Place): Promise<(fate: Fate) => void> {
+    return new Promise((held) => {
+      this.#watched.set(this.#idOf(refund), async ({ kind }) => {
+        if (nameOf({ kind, length: await this.#lengthOf(refund) }) !== nameOf(place)) return 'pass'
+        this.#watched.delete(this.#idOf(refund))
+        return await new Promise<Fate>((resolve) => held(resolve))
+      })
+    })
+  }
+}
+
 describe('a refund', () => {
   let stage: Stage
+  let walk: Walk
   beforeAll(async () => {
-    stage = await Stage.open({ time_scale: 60, simulator: { time_scale: 60 } })
+    stage = await Stage.open({ time_scale: 60, worker: false, simulator: { time_scale: 60 } })
+    const gate = await Gate.to(stage.config.temporal.address)
+    stage.endsWith(() => gate.close())
+    const temporal = { ...stage.config.temporal, address: gate.address }
+    stage.worker = await startWorker({ config: { ...stage.config, temporal }, log: silentLogger })
+    walk = new Walk(stage, gate)
   })
   afterAll(async () => await stage.close())
 
-  /** Terminates the refund's run as soon as its history has `length` events. Answers how many it had. */
-  async function loseRunAt(
-    length: number,
-  ): Promise<{ order: OrderKey; out_refund_no: string; lost_at: number | null }> {
-    const order = await stage.fulfilled()
-    const out_refund_no = stage.refundNumber()
-    const asked = stage.refund({ out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 990 } })
-    await until(
-      'the run is so far',
-      async () => (await historyLength(stage, out_refund_no)) >= length || (await ended(out_refund_no)),
-      {
-        every_ms: 5,
-      },
+  /** The refund came to its end by another run, and nothing of it happened twice. */
+  async function endsOnce({ order, out_refund_no }: Asked): Promise<void> {
+    await stage.refundReaches(out_refund_no, 'succeeded', 60_000)
+    await until('the merchant heard', () => stage.shop.typesOf(order.out_trade_no).includes('refund.succeeded'))
+    await until('its run ended', () => hasEnded(stage, out_refund_no))
+    await until('all evidence is settled', async () =>
+      (await stage.store.evidence.ofOrder(order.mchid, order.out_trade_no)).every(({ outcome }) => outcome !== null),
     )
-    const lost_at = await stage
-      .refundRun(out_refund_no)
-      .terminate('lost')
-      .then(
-        () => historyLength(stage, out_refund_no),
-        () => null, // it had ended
-      )
-    await asked
-    return { order, out_refund_no, lost_at }
-  }
-
-  async function ended(out_refund_no: string): Promise<boolean> {
-    try {
-      return (await stage.refundRun(out_refund_no).describe()).status.name !== 'RUNNING'
-    } catch {
-      return false
-    }
+    await expectRefundedOnce(stage, order, out_refund_no)
   }
 
   it('whose run is lost at any event of its history is made once, booked once and told once', async () => {
-    const lost = new Set<number>()
-    for (let length = 2; length <= longest_history; length += 4) {
-      const walked = await Promise.all([0, 1, 2, 3].map((more) => loseRunAt(length + more)))
-      for (const { order, out_refund_no, lost_at } of walked) {
-        if (lost_at !== null) lost.add(lost_at)
-        await stage.refundReaches(out_refund_no, 'succeeded', 60_000)
-        await until('the merchant heard', () => stage.shop.typesOf(order.out_trade_no).includes('refund.succeeded'))
-        await until('its run ended', () => ended(out_refund_no))
-        await until('all evidence is settled', async () =>
-          (await stage.store.evidence.ofOrder(order.mchid, order.out_trade_no)).every(
-            ({ outcome }) => outcome !== null,
-          ),
-        )
-        await expectRefundedOnce(stage, order, out_refund_no)
+    const { places, steps } = await walk.places()
+    const lost: Place[] = []
+    const left = places.entries()
+    const work = async () => {
+      for (const [index, place] of left) {
+        const refund = await walk.loseAt(place, places[index - 1])
+        lost.push(place)
+        await endsOnce(refund)
       }
     }
-    // That runs were really lost on the way, and at many places of it.
-    expect(lost.size).toBeGreaterThanOrEqual(8)
-  }, 300_000)
+    await Promise.all(Array.from({ length: walks_at_once }, work))
+    // Before and after each task of the worker, and so after every step that Temporal wrote.
+    expect(lost.map(nameOf).sort()).toEqual(places.map(nameOf).sort())
+    expect([...new Set(lost.map(({ length }) => length))].sort((a, b) => a - b)).toEqual(steps)
+  }, 240_000)
 
   it('that was reset to any earlier event does nothing a second time', async () => {
     const order = await stage.fulfilled()
     const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
     const { out_refund_no } = body
     await stage.refundReaches(out_refund_no, 'succeeded')
-    await until('its run ended', () => ended(out_refund_no))
+    await until('its run ended', () => hasEnded(stage, out_refund_no))
     await expectRefundedOnce(stage, order, out_refund_no)
     const before = await stage.refundRecord(out_refund_no)
     const { connection, namespace } = stage.temporal
@@ -114,7 +231,7 @@ describe('a refund', () => {
         workflowTaskFinishEventId: eventId as never,
         requestId: randomUUID(),
       })
-      await until('the new run ended', () => ended(out_refund_no))
+      await until('the new run ended', () => hasEnded(stage, out_refund_no))
       expect(await stage.refundRecord(out_refund_no), `reset to ${String(eventId)}`).toEqual(before)
       await expectRefundedOnce(stage, order, out_refund_no)
     }
@@ -124,10 +241,7 @@ describe('a refund', () => {
 describe('a worker, killed while refunds wait', () => {
   let stage: Stage
   const workers: Role[] = []
-  afterAll(async () => {
-    for (const worker of workers) await worker.kill()
-    await stage.close()
-  })
+  afterAll(async () => await stage.close())
 
   it('leaves each to the next one, which ends it as it should', async () => {
     stage = await Stage.open({
