@@ -1,7 +1,9 @@
 import { WorkflowNotFoundError } from '@temporalio/client'
+import type { WorkflowHandle } from '@temporalio/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
 import { callsOf, expectFulfilledOnce, expectPlacedAlike, expectSound } from '../stage/audit.ts'
+import { refundCallsOf } from '../stage/money.ts'
 import { startRole } from '../stage/role.ts'
 import type { Role } from '../stage/role.ts'
 import { Stage } from '../stage/stage.ts'
@@ -10,6 +12,16 @@ import { Wire } from '../stage/wire.ts'
 
 /** A killed worker's sticky queue (10 s) and attempts (15 s) have to time out before anybody else goes on. */
 const patience = { within_ms: 90_000 }
+
+async function hasRun(run: WorkflowHandle): Promise<boolean> {
+  try {
+    await run.describe()
+    return true
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false
+    throw error
+  }
+}
 
 describe('the API, killed after it wrote an order down and before Temporal heard of it', () => {
   let stage: Stage
@@ -23,16 +35,6 @@ describe('the API, killed after it wrote an order down and before Temporal heard
     first = await startRole(stage, 'api', { TEMPORAL_ADDRESS: wire.address })
   })
   afterAll(async () => await stage.close())
-
-  const hasRun = async (order: OrderKey) => {
-    try {
-      await stage.run(order).describe()
-      return true
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false
-      throw error
-    }
-  }
 
   it('leaves an order without a run, which the same request again, or the sweeper, places once', async () => {
     const requests = [stage.number(), stage.number()].map((out_trade_no) => ({
@@ -48,12 +50,12 @@ describe('the API, killed after it wrote an order down and before Temporal heard
     await first.kill()
     expect(await Promise.all(unanswered)).toEqual(['cut off', 'cut off'])
     wire.cut() // what the dead process had sent is lost
-    expect([await hasRun(repeated), await hasRun(forgotten)]).toEqual([false, false])
+    expect([await hasRun(stage.run(repeated)), await hasRun(stage.run(forgotten))]).toEqual([false, false])
 
     await stage.startApi()
     const again = stage.call('POST', '/v1/orders', requests[0])
-    await until('the repeat has started its run', () => hasRun(repeated))
-    expect(await hasRun(forgotten)).toBe(false)
+    await until('the repeat has started its run', () => hasRun(stage.run(repeated)))
+    expect(await hasRun(stage.run(forgotten))).toBe(false)
     await stage.startWorker() // and with it the sweeper
     const { status, headers, body } = await again
     expect([status, headers.get('weft-replay'), body.out_trade_no]).toEqual([200, 'true', repeated.out_trade_no])
@@ -65,6 +67,61 @@ describe('the API, killed after it wrote an order down and before Temporal heard
       await expectFulfilledOnce(stage, order)
       expect(callsOf(stage, order, 'place')).toHaveLength(1)
     }
+  }, 180_000)
+})
+
+describe('the API, killed after it wrote a refund down and before Temporal heard of it', () => {
+  let stage: Stage
+  let wire: Wire
+  let first: Role
+  const orders: OrderKey[] = []
+  beforeAll(async () => {
+    stage = await Stage.open({ time_scale: 30, simulator: { time_scale: 60 } })
+    for (const order of await Promise.all([stage.fulfilled(), stage.fulfilled()])) {
+      await stage.rests(order)
+      orders.push(order)
+    }
+    await stage.worker?.close()
+    await stage.api?.close()
+    wire = await Wire.to(stage.config.temporal.address)
+    stage.endsWith(() => wire.close())
+    first = await startRole(stage, 'api', { TEMPORAL_ADDRESS: wire.address })
+  })
+  afterAll(async () => await stage.close())
+
+  it('leaves a refund without a run, which the same request again, or the sweeper, makes once', async () => {
+    const requests = orders.map(({ out_trade_no }) => ({
+      out_refund_no: stage.refundNumber(),
+      out_trade_no,
+      amount: { refund: 990 },
+    }))
+    const [repeated = '', forgotten = ''] = requests.map(({ out_refund_no }) => out_refund_no)
+    wire.hold()
+    const unanswered = requests.map((request) => stage.refund(request).catch(() => 'cut off'))
+    for (const number of [repeated, forgotten])
+      await until('it is written down', () => stage.store.refunds.find({ mchid: stage.mchid, out_refund_no: number }))
+    await first.kill()
+    expect(await Promise.all(unanswered)).toEqual(['cut off', 'cut off'])
+    wire.cut() // what the dead process had sent is lost
+    for (const number of [repeated, forgotten]) {
+      expect(await hasRun(stage.refundRun(number))).toBe(false)
+      expect((await stage.refundRecord(number)).state).toBe('created')
+    }
+
+    await stage.startApi()
+    const again = stage.refund(requests[0] ?? {})
+    await until('the repeat has started its run', () => hasRun(stage.refundRun(repeated)))
+    expect(await hasRun(stage.refundRun(forgotten))).toBe(false)
+    await stage.startWorker() // and with it the sweeper
+    const { status, headers, body } = await again
+    expect([status, headers.get('weft-replay'), body.out_refund_no]).toEqual([200, 'true', repeated])
+    for (const [index, number] of [repeated, forgotten].entries()) {
+      await stage.refundReaches(number, 'succeeded', 60_000)
+      const { out_trade_no = '' } = orders[index] ?? {}
+      await until('the merchant heard', () => stage.shop.typesOf(out_trade_no).includes('refund.succeeded'))
+      expect(refundCallsOf(stage, number, 'refund')).toHaveLength(1)
+    }
+    expect(stage.wechat.refunds.map(({ out_refund_no }) => out_refund_no).sort()).toEqual([repeated, forgotten].sort())
   }, 180_000)
 })
 
