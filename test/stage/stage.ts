@@ -125,6 +125,14 @@ export class Stage {
     this.api = await startApi({ config: this.config, log: stageLog('api'), now: this.now })
   }
 
+  /** A second API beside the first, over the same records; answers its port. */
+  async anotherApi(): Promise<number> {
+    const port = await freePort()
+    const api = await startApi({ config: { ...this.config, port }, log: stageLog('api'), now: this.now })
+    this.endsWith(() => api.close())
+    return port
+  }
+
   /** What a test has started beside the stage: ended with it, after the proof, the last first. */
   endsWith(end: () => Promise<unknown>): void {
     this.#ends.push(end)
@@ -162,8 +170,9 @@ export class Stage {
     path: string,
     body?: unknown,
     key = this.key,
+    port = this.config.port,
   ): Promise<Answered<T>> {
-    const answer = await fetch(`http://127.0.0.1:${this.config.port}${path}`, {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${key}`,
