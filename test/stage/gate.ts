@@ -11,7 +11,7 @@ import { gunzipSync } from 'node:zlib'
 
 /** What passes between a worker and Temporal about a run: a task on its way to the worker, or what came of one. */
 export interface Message {
-  kind: 'workflow_task' | 'workflow_task_done' | 'activity' | 'activity_failed' | 'activity_done'
+  kind: 'workflow_task' | 'workflow_task_done' | 'activity' | 'activity_done'
   /** its bytes: the run's workflow id is among them */
   body: Buffer
 }
@@ -23,7 +23,6 @@ export type Watch = (message: Message) => Promise<Fate>
 const asked: Record<string, Message['kind']> = {
   RespondWorkflowTaskCompleted: 'workflow_task_done',
   RespondActivityTaskCompleted: 'activity_done',
-  RespondActivityTaskFailed: 'activity_failed',
 }
 const answered: Record<string, Message['kind']> = {
   PollWorkflowTaskQueue: 'workflow_task',
