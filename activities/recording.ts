@@ -4,6 +4,8 @@ import type { Recorded } from '../domain/messages.ts'
 import { movesMoney, paidSequence, stoppedSequence, weft } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
 import { isWhollyRefunded } from '../domain/payment.ts'
+import type { PaymentRecord } from '../domain/payment.ts'
+import { entriesForOrder } from '../domain/refund.ts'
 import type { ActivityContext } from './context.ts'
 import { bookAcceptance, oweRefund } from './owing.ts'
 import { progressOf } from './progress.ts'
@@ -111,6 +113,7 @@ async function completeRefunding(
   const { store, now } = context
   const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
   if (payment === null || !isWhollyRefunded(payment)) return null
+  if (await hasUntoldNews(context, order, payment)) return null
   const cause = { event: 'refunded', operation_id: operationId.refunded(), actor: weft } as const
   const applied = await store.orders.apply(order, () => ({ ...cause, time: beijingTime(now()) }), order)
   if (applied.entry === null) return null
@@ -118,6 +121,17 @@ async function completeRefunding(
     order: progressOf(applied.order),
     deliveries: await tell(context, applied.order, applied.entry, { payment }),
   }
+}
+
+/** A refund that gave it back has still to tell its own end: the merchant hears that first, and then that this was all. */
+async function hasUntoldNews({ store }: ActivityContext, order: OrderRecord, payment: PaymentRecord): Promise<boolean> {
+  const refunds = await store.refunds.ofOrder(order.mchid, payment.out_trade_no)
+  const told = new Set(order.timeline.map(({ operation_id }) => operation_id))
+  return refunds
+    .filter(({ transaction_id }) => transaction_id === payment.transaction_id)
+    .some((refund) =>
+      entriesForOrder(refund).some(({ revision }) => !told.has(operationId.refund(refund.out_refund_no, revision))),
+    )
 }
 
 function isQuestionOver({ event, from, to }: TimelineEntry): boolean {
