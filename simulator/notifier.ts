@@ -218,13 +218,14 @@ export class Notifier {
     return Promise.all(sends)
   }
 
-  /** Repeats of a probed notification are not probed again (docs/wechat-pay.md §1.5). */
+  /** A notification that was probed is not probed again, however often it has to come (docs/wechat-pay.md §1.5). */
   #signedWith(notification: Notification, effect: NotifyEffect | null): SignedWith {
     if (effect?.kind === 'wrong_signature') return 'other'
     if (effect?.kind === 'probe') return 'probe'
     if (notification.difference.sign_with !== undefined) return notification.difference.sign_with
     const { settings, random } = this.#tools
-    return notification.attempts.at(-1)?.signed_with !== 'probe' && random() < settings.probe_rate ? 'probe' : 'real'
+    const was_probed = notification.attempts.some(({ signed_with }) => signed_with === 'probe')
+    return !was_probed && random() < settings.probe_rate ? 'probe' : 'real'
   }
 
   async #pause(delay_ms: number): Promise<void> {

@@ -357,6 +357,22 @@ describe('signature probes', () => {
     await receiver.close()
   })
 
+  it('hit a notification once at most, however often it has to come again', async () => {
+    const other = await startSimulator({ port: 0, probe_rate: 1, time_scale: 1_000 })
+    const own = new Client(other.url, client.merchant)
+    await own.register()
+    const receiver = await startReceiver((n) => (n < 5 ? 500 : 204))
+    await own.place('PROBE_0002', { notify_url: receiver.url })
+    other.control.pay({ mchid, out_trade_no: 'PROBE_0002' })
+    const sent = await until(() => {
+      const [notification] = other.control.view(mchid, 'PROBE_0002').notifications
+      return notification?.state === 'delivered' && notification
+    })
+    expect(sent.attempts.map((attempt) => attempt.signed_with)).toEqual(['probe', 'real', 'real', 'real', 'real'])
+    await other.close()
+    await receiver.close()
+  })
+
   it('come by a share that the seed repeats', async () => {
     const probedOf = async (seed: number): Promise<boolean[]> => {
       const other = await startSimulator({ port: 0, probe_rate: 0.3, seed })
