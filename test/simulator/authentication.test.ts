@@ -71,6 +71,16 @@ describe('a signed call', () => {
     }
   })
 
+  it('that counts its time in milliseconds is told of the five minutes, for its header is well-formed', async () => {
+    for (const timestamp of [Date.now(), Number.MAX_SAFE_INTEGER]) {
+      const answer = await client.place('CLOCK_0002', {}, { timestamp })
+      expect([answer.status, answer.json.message]).toEqual([
+        401,
+        'Http头Authorization中的timestamp与发起请求的时间不得超过5分钟',
+      ])
+    }
+  })
+
   it('has its clock looked at before its certificate, and its certificate before its signature', async () => {
     const stale = await client.place('ORDER_0001', {}, { timestamp: 1, serial_no: 'FF', signed_body: 'x' })
     expect(stale.json.message).toContain('timestamp')
