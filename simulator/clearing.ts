@@ -109,9 +109,7 @@ export class Clearing {
     book.keepMerchant({ ...merchant, refund_completion })
     for (const refund of book.refunds.values()) {
       if (refund.mchid !== merchant.mchid || refund.status !== 'PROCESSING') continue
-      const payment = book.payments.get(refund.transaction_id)
-      const delay_ms = payment === undefined ? 0 : this.#delayOf(payment)
-      const changed = { ...refund, finish_time: this.#finishTime(refund.mchid, delay_ms) }
+      const changed = { ...refund, finish_time: this.#finishTime(refund.mchid, this.#delayOnRelease(refund)) }
       book.keepRefund(changed)
       this.#schedule(changed)
     }
@@ -166,6 +164,13 @@ export class Clearing {
     const { book, settings, now } = this.#tools
     if (book.merchants.get(mchid)?.refund_completion === 'held') return null
     return now() + delay_ms / settings.time_scale
+  }
+
+  /** The delay of what is under way: one that was redirected goes to a card, whatever was paid with. */
+  #delayOnRelease({ abnormal_type, transaction_id }: Refund): number {
+    if (abnormal_type !== null) return this.#tools.settings.refund_card_delay_ms
+    const payment = this.#tools.book.payments.get(transaction_id)
+    return payment === undefined ? 0 : this.#delayOf(payment)
   }
 
   #delayOf(payment: Payment): number {

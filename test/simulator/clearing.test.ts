@@ -84,6 +84,26 @@ describe('how a refund ends', () => {
     }
   })
 
+  it('takes the days of a card for what was redirected to one, also after it was held', async () => {
+    const { transaction_id } = await paid()
+    const no = freshRefund()
+    const { json } = await refund(no, { transaction_id })
+    simulator.control.finishRefund({ mchid, out_refund_no: no, status: 'ABNORMAL' })
+    simulator.control.holdRefunds({ mchid })
+    await client.applyAbnormalRefund(
+      String(json.refund_id),
+      { out_refund_no: no, type: 'MERCHANT_BANK_CARD' },
+      { ...signed(), headers: { 'wechatpay-serial': [...client.keys.keys()][0] ?? '' } },
+    )
+    simulator.control.releaseRefunds({ mchid })
+    clock.ms += 2 * day_ms - 1
+    await simulator.runDue()
+    expect((await query(no)).json.status).toBe('PROCESSING')
+    clock.ms += 1
+    await simulator.runDue()
+    expect((await query(no)).json.status).toBe('SUCCESS')
+  })
+
   it('may be the merchant’s own account, named as WeChat Pay names it', async () => {
     for (const [received_by, account, channel] of [
       ['merchant_basic_account', '商户基本账户', 'OTHER_BALANCE'],
