@@ -16,8 +16,24 @@ export function wechatTime(ms: number): string {
 /** Unix milliseconds of any RFC 3339 text, whatever its offset. Throws on anything else: a time is never guessed. */
 export function milliseconds(time: Time): number {
   const ms = Date.parse(time)
-  if (!/^\d{4}-\d{2}-\d{2}T/.test(time) || Number.isNaN(ms)) throw new RangeError(`not an RFC 3339 time: ${time}`)
+  if (Number.isNaN(ms) || !isOnCalendar(time)) throw new RangeError(`not an RFC 3339 time: ${time}`)
   return ms
+}
+
+/** Date.parse carries a day or an hour too many over into the next: 31 November is 1 December to it. */
+function isOnCalendar(time: string): boolean {
+  const [day] = /^\d{4}-\d{2}-\d{2}(?=T([01]\d|2[0-3]))/.exec(time) ?? []
+  return day !== undefined && new Date(day).toISOString().startsWith(day)
+}
+
+/** Whether a text is a time that `milliseconds` can read. */
+export function isTime(text: string): boolean {
+  try {
+    milliseconds(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The Beijing day of a moment, `2026-11-23`: what bills and reports are cut by. */

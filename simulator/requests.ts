@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isTime } from '../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/number.ts'
 import { Refusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
@@ -12,9 +13,7 @@ const text = (length: number, least = 1) =>
     .refine((value) => !/[\u{10000}-\u{10FFFF}]/u.test(value), { message: '4-byte characters' })
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
-const time = text(64).refine((value) => rfc3339.test(value) && !Number.isNaN(Date.parse(value)), {
-  message: 'not RFC 3339',
-})
+const time = text(64).refine((value) => rfc3339.test(value) && isTime(value), { message: 'not RFC 3339' })
 
 /** Whether the text is an absolute http(s) address with a host. */
 function isWebAddress(value: string): boolean {

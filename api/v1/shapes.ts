@@ -1,25 +1,20 @@
 import { z } from 'zod'
 import { attention_codes } from '../../domain/attention.ts'
-import { milliseconds } from '../../domain/calendar.ts'
+import { isTime } from '../../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
 import { order_states } from '../../domain/order.ts'
 
 /** Shapes that several resources share. Rules of ours are named; api/validation says them in both languages. */
 
-function isTime(text: string): boolean {
-  try {
-    milliseconds(text)
-    return /(Z|[+-]\d{2}:\d{2})$/i.test(text)
-  } catch {
-    return false
-  }
+function hasOffset(text: string): boolean {
+  return /(Z|[+-]\d{2}:\d{2})$/i.test(text)
 }
 
 /** An RFC 3339 time with any offset, in requests. */
 export const given_time = z
   .string()
   .max(40)
-  .refine(isTime, 'time')
+  .refine((text) => isTime(text) && hasOffset(text), 'time')
   .meta({ format: 'date-time', description: 'RFC 3339, any offset' })
 
 /** A time in answers: Beijing, with milliseconds. */

@@ -17,6 +17,8 @@ const tea = (more: object = {}) => ({
   amount: { total: 990 },
   ...more,
 })
+/** Within seven days whatever day it is, so that only the calendar can refuse it. */
+const hourTooLate = () => `${new Date().toISOString().slice(0, 10)}T24:00:00Z`
 const fieldsOf = ({ errors }: ProblemBody) => errors.map(({ field }) => field)
 
 describe('a new order', () => {
@@ -89,6 +91,7 @@ describe('a new order', () => {
     ['expire_in below two minutes', { expire_in: 119 }, '/expire_in'],
     ['expire_in above seven days', { expire_in: 604_801 }, '/expire_in'],
     ['a time_expire that is over', { time_expire: '2020-01-01T00:00:00+08:00' }, '/time_expire'],
+    ['a time_expire at an hour that today does not have', { time_expire: hourTooLate() }, '/time_expire'],
     ['a time_expire without an offset', { time_expire: '2036-01-01T00:00:00' }, '/time_expire'],
     ['both ways to expire', { expire_in: 600, time_expire: '2036-01-01T00:00:00Z' }, '/time_expire'],
     ['a control character', { description: 'tea\u0007' }, '/description'],

@@ -70,6 +70,7 @@ describe('placing', () => {
     ['another currency', { amount: { total: 1, currency: 'XYZ' } }, '/amount/currency', 'XYZ'],
     ['a null', { attach: null }, '/attach', ''],
     ['a time that is none', { time_expire: '2026-01-01 12:00:00' }, '/time_expire', '2026-01-01 12:00:00'],
+    ['a day that no calendar has', { time_expire: '2026-02-30T12:00:00Z' }, '/time_expire', '2026-02-30T12:00:00Z'],
     ['an address that is none', { notify_url: '/notify' }, '/notify_url', '/notify'],
     [
       'an address of 256 characters',
