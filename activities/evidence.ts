@@ -88,6 +88,25 @@ export async function archiveEnvelope(
  */
 export async function readPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.verdict !== 'verified' || evidence.subject !== 'payment') return null
+  const fact = await factIn(context, evidence)
+  if (fact?.has_unread_promotions) await tellUnread(context, evidence)
+  return fact
+}
+
+/** The amount that settles is booked without what nobody understood: said before it is, and only until it is. */
+async function tellUnread({ store, now, log }: ActivityContext, evidence: EvidenceRecord): Promise<void> {
+  const { mchid, out_trade_no, transaction_id, unapplied } = evidence
+  if (!unapplied) return
+  log.error('a promotion of a payment cannot be read', {
+    mchid,
+    out_trade_no,
+    transaction_id,
+    evidence_id: evidence.id,
+  })
+  await store.merchants.noteAttention(mchid, 'promotion_unreadable', beijingTime(now()))
+}
+
+async function factIn(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.kind === 'notification') return await readNotified(context, evidence)
   if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
   const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope

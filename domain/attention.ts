@@ -32,6 +32,8 @@ export const attentions = {
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
   evidence_unapplied:
     'Something that WeChat said has had no effect, or speaks of something else. Look at the log, then settle this.',
+  promotion_unreadable:
+    'A payment came with a promotion that Weft cannot read; it is booked as if the merchant had given nothing away. Compare what WeChat settles.',
   signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
   key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
@@ -56,6 +58,7 @@ const about_money: ReadonlySet<AttentionCode> = new Set([
   'book_adrift',
   'evidence_unapplied',
   'decryption_failing',
+  'promotion_unreadable',
 ])
 
 export function isAboutMoney(code: AttentionCode): boolean {

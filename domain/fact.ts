@@ -16,6 +16,8 @@ export interface PaymentFact {
   amount: { total: number; currency: string; payer_total: number | null } | null
   /** Σ of promotions of type NOCASH: what the merchant himself gave away and is not paid */
   nocash_amount: number
+  /** some could not be understood and count as none: `nocash_amount` may be too little */
+  has_unread_promotions?: true
 }
 
 /** WeChat's statement about a refund, as its notification makes it. Amounts in fen. */

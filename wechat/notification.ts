@@ -7,7 +7,7 @@ import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
 import { checkSignature } from './signing.ts'
 import type { ReceivedHeaders, Rejection } from './signing.ts'
-import { fen, moment, parsedJson } from './wire.ts'
+import { fen, minor, moment, parsedJson } from './wire.ts'
 
 /** A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are no one's. */
 export const notificationLimit = 64 * 1024
@@ -32,7 +32,7 @@ export interface Addressee {
 export interface NotificationEnvelope {
   notification_id: string
   event_type: string
-  create_time: string
+  create_time?: string | undefined
   serial_no: string
 }
 
@@ -80,10 +80,9 @@ export function readNotification(received: ReceivedNotification, addressee: Addr
 
 const envelope = z.object({
   id: z.string().min(1).max(64),
-  create_time: z.string().max(64),
+  create_time: minor(z.string().max(64)),
   event_type: z.string().max(64),
   resource: z.object({
-    original_type: z.string().max(64).optional(),
     algorithm: z.literal('AEAD_AES_256_GCM'),
     ciphertext: z.string(),
     nonce: z.string().min(1).max(64),
@@ -143,8 +142,8 @@ const refund = z.object({
   refund_id: z.string().min(1).max(32),
   refund_status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING']),
   success_time: moment.optional(),
-  user_received_account: z.string().max(256).optional(),
-  amount: z.object({ total: fen, refund: fen, payer_total: fen.optional(), payer_refund: fen.optional() }),
+  user_received_account: minor(z.string().max(256)),
+  amount: z.object({ total: fen, refund: fen, payer_total: minor(fen), payer_refund: minor(fen) }),
 })
 
 function refundFact(statement: RefundStatement): RefundFact {

@@ -3,7 +3,7 @@ import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
 import type { PaymentFact } from '../domain/fact.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Transport } from './transport.ts'
-import { fen, moment, parsedJson } from './wire.ts'
+import { fen, minor, moment, parsedJson } from './wire.ts'
 
 /** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
 export const nativePath = '/v3/pay/transactions/native'
@@ -122,28 +122,30 @@ const transaction = z.object({
   mchid: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
   transaction_id: z.string().max(32).optional(),
-  trade_type: z.string().max(32).optional(),
+  trade_type: minor(z.string().max(32)),
   trade_state: z.enum(['SUCCESS', 'REFUND', 'NOTPAY', 'CLOSED', 'REVOKED', 'USERPAYING', 'PAYERROR']),
-  trade_state_desc: z.string().optional(),
-  bank_type: z.string().max(64).optional(),
-  attach: z.string().optional(),
+  trade_state_desc: minor(z.string()),
+  bank_type: minor(z.string().max(64)),
+  attach: minor(z.string()),
   success_time: moment.optional(),
-  payer: z.object({ openid: z.string().optional() }).optional(),
+  payer: minor(z.object({ openid: z.string().optional() })),
   amount: z
     .object({
       total: fen.optional(),
-      payer_total: fen.optional(),
+      payer_total: minor(fen),
       currency: z.string().max(16).optional(),
-      payer_currency: z.string().max(16).optional(),
+      payer_currency: minor(z.string().max(16)),
     })
     .optional(),
-  promotion_detail: z
-    .array(z.object({ coupon_id: z.string().optional(), type: z.string().optional(), amount: fen.optional() }))
-    .optional(),
+  /** each looked at for itself, by `promotionsIn` */
+  promotion_detail: z.unknown().optional(),
 })
 export type Transaction = z.output<typeof transaction>
 
-/** Reads a payment as WeChat Pay writes it; null when it is none. A JSON null counts as an absent field. */
+/**
+ * Reads a payment as WeChat Pay writes it; null when what decides (numbers, state, time, total, currency) is none. A
+ * JSON null counts as an absent field.
+ */
 export function readTransaction(text: string): Transaction | null {
   const read = transaction.safeParse(parsedJson(text))
   return read.success ? read.data : null
@@ -152,7 +154,7 @@ export function readTransaction(text: string): Transaction | null {
 /** The statement a transaction makes, in the words of domain/fact. A missing currency is CNY. */
 export function paymentFact(transaction: Transaction): PaymentFact {
   const { mchid, appid, out_trade_no, trade_state, amount } = transaction
-  const free = (transaction.promotion_detail ?? []).filter((promotion) => promotion.type === 'NOCASH')
+  const { nocash_amount, is_understood } = promotionsIn(transaction.promotion_detail)
   return {
     mchid,
     appid,
@@ -166,6 +168,26 @@ export function paymentFact(transaction: Transaction): PaymentFact {
       amount?.total === undefined
         ? null
         : { total: amount.total, currency: amount.currency || 'CNY', payer_total: amount.payer_total ?? null },
-    nocash_amount: free.reduce((sum, promotion) => sum + (promotion.amount ?? 0), 0),
+    nocash_amount,
+    ...(!is_understood && { has_unread_promotions: true as const }),
+  }
+}
+
+const promotion = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('CASH') }),
+  z.object({ type: z.literal('NOCASH'), amount: fen }),
+])
+
+/**
+ * What the merchant gave away himself. A promotion that is not understood counts as none: the money must not be lost
+ * for it, and no amount be made up. What settles may then be less than is booked, so whoever books must say so.
+ */
+function promotionsIn(detail: unknown): { nocash_amount: number; is_understood: boolean } {
+  const listed: unknown[] = Array.isArray(detail) ? detail : detail === undefined ? [] : [detail]
+  const read = listed.map((one) => promotion.safeParse(one))
+  const amounts = read.map(({ data }) => (data?.type === 'NOCASH' ? data.amount : 0))
+  return {
+    nocash_amount: amounts.reduce((sum, amount) => sum + amount, 0),
+    is_understood: read.every((one) => one.success),
   }
 }

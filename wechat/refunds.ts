@@ -5,7 +5,7 @@ import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Operation } from './errors.ts'
 import type { RawExchange } from './payments.ts'
 import type { Transport, WechatAnswer } from './transport.ts'
-import { fen, moment, parsedJson } from './wire.ts'
+import { fen, minor, moment, parsedJson } from './wire.ts'
 
 /** Where a refund is asked for, and below which it is asked about (docs/wechat-pay.md §2.4). */
 export const refundPath = '/v3/refund/domestic/refunds'
@@ -147,7 +147,7 @@ const refund = z.object({
   out_refund_no: z.string().min(1).max(64),
   transaction_id: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
-  channel: z.string().max(64).optional(),
+  channel: minor(z.string().max(64)),
   user_received_account: z.string().max(256).optional(),
   success_time: moment.optional(),
   create_time: moment.refine((text) => text !== ''),
@@ -155,11 +155,11 @@ const refund = z.object({
   amount: z.object({
     total: fen,
     refund: fen,
-    payer_total: fen.optional(),
+    payer_total: minor(fen),
     payer_refund: fen.optional(),
     settlement_refund: fen.optional(),
-    settlement_total: fen.optional(),
-    discount_refund: fen.optional(),
+    settlement_total: minor(fen),
+    discount_refund: minor(fen),
     currency: z.string().max(16).optional(),
   }),
 })

@@ -202,9 +202,9 @@ describe('a notification of our own making', () => {
     expect(read(notify({ plaintext }))).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
   })
 
-  it('may hold fields nobody knows yet, and nulls', () => {
-    const plaintext = { ...payment, new_field: { deep: true }, attach: null, promotion_detail: null }
-    expect(read(notify({ plaintext, envelope: { another: 1 } })).verdict).toBe('verified')
+  it('may hold fields nobody knows yet, nulls, and what decides nothing in any form', () => {
+    const plaintext = { ...payment, new_field: { deep: [null] }, attach: null, promotion_detail: [null] }
+    expect(read(notify({ plaintext, envelope: { another: 1, create_time: 5 } })).verdict).toBe('verified')
   })
 
   it('of a payment is never read as one of a refund', () => {
@@ -262,6 +262,8 @@ describe('a notification of a refund', () => {
     expect(readRefund({ ...least, refund_status: 'CLOSED' }, 'REFUND.CLOSED')).toMatchObject({ fact })
     expect(readRefund({ ...least, user_received_account: '', success_time: '' })).toMatchObject({ fact })
     expect(readRefund({ ...least, user_received_account: null })).toMatchObject({ fact })
+    const odd = { user_received_account: 5, amount: { total: 100, refund: 60, payer_total: '90', payer_refund: -1 } }
+    expect(readRefund({ ...least, ...odd })).toMatchObject({ fact })
   })
 
   it.each([

@@ -211,9 +211,35 @@ describe('a transaction', () => {
       { coupon_id: '1', type: 'NOCASH', amount: 10, scope: 'GLOBAL' },
       { coupon_id: '2', type: 'CASH', amount: 5 },
       { coupon_id: '3', type: 'NOCASH', amount: 3 },
-      { coupon_id: '4', type: 'NOCASH' },
     ]
     expect(factOf({ promotion_detail })?.nocash_amount).toBe(13)
+    expect(factOf({ promotion_detail })?.has_unread_promotions).toBeUndefined()
+    expect(factOf({ promotion_detail: [null] })).toEqual(factOf({}))
+  })
+
+  it.each([
+    ['an amount that is none', { type: 'NOCASH', amount: '5' }],
+    ['no amount', { type: 'NOCASH' }],
+    ['an amount below nothing', { type: 'NOCASH', amount: -1 }],
+    ['a kind that nobody knows', { type: 'GIFT', amount: 5 }],
+    ['no kind', { amount: 5 }],
+    ['a text in its place', 'coupon'],
+  ])('keeps its amounts with a promotion of %s, and says that it was not understood', (_what, odd) => {
+    const promotion_detail = [odd, { type: 'NOCASH', amount: 10 }]
+    const fact = { nocash_amount: 10, has_unread_promotions: true, amount: { total: 50, currency: 'CNY' } }
+    expect(factOf({ amount: { total: 50 }, promotion_detail })).toMatchObject(fact)
+    expect(factOf({ promotion_detail: 'none' })).toMatchObject({ nocash_amount: 0, has_unread_promotions: true })
+  })
+
+  it.each([
+    ['bank_type', { bank_type: 5 }],
+    ['trade_type', { trade_type: 'N'.repeat(33) }],
+    ['trade_state_desc', { trade_state_desc: ['paid'] }],
+    ['payer', { payer: 'oPayer' }],
+    ['attach', { attach: { k: 1 } }],
+    ['payer_total', { amount: { total: 5, payer_total: '5', payer_currency: 156 } }],
+  ])('is read whatever form its %s has, since nothing is decided by that', (_field, odd) => {
+    expect(factOf({ amount: { total: 5 }, ...odd })).toEqual(factOf({ amount: { total: 5 } }))
   })
 
   it('has its time in Beijing, whatever offset it was written with', () => {
@@ -226,6 +252,8 @@ describe('a transaction', () => {
     { mchid: '' },
     { out_trade_no: undefined },
     { amount: { total: '100' } },
+    { amount: { total: 100, currency: 156 } },
+    { transaction_id: 4200 },
     { amount: { total: 2 ** 53 } },
     { success_time: 'yesterday' },
     { success_time: '5' },

@@ -262,6 +262,13 @@ describe('a refund', () => {
     })
   })
 
+  it('is read whatever form has what nothing is decided by', () => {
+    const amount = { total: 5, refund: 5, payer_total: '5', settlement_total: -1, discount_refund: 0.5 }
+    expect(stateOf({ channel: 5, promotion_detail: [null], amount })).toEqual(
+      stateOf({ channel: undefined, amount: { total: 5, refund: 5 } }),
+    )
+  })
+
   it.each([
     ['商户基本账户', true],
     ['商户结算银行账户', true],
