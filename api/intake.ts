@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import Router from '@koa/router'
 import getRawBody from 'raw-body'
+import type { AttentionCode } from '../domain/attention.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
 import { evidenceId, operationId, orderId } from '../domain/ids.ts'
@@ -19,6 +20,16 @@ type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
 
 type Headers = Record<string, string | string[] | undefined>
 type Verified = Extract<Notification, { verdict: 'verified' }>
+type Unusable = Extract<Notification, { verdict: 'undecipherable' | 'foreign_mchid' }>
+
+/** Why what verifies is of no use, and what a person is called for then. Only the key is a matter of ours that lasts. */
+const attentionFor = {
+  key: 'decryption_failing',
+  envelope: 'notification_unreadable',
+  plaintext: 'notification_unreadable',
+  unknown_subject: 'notification_unreadable',
+  foreign: 'foreign_notification',
+} as const satisfies Record<string, AttentionCode>
 
 /**
  * `POST /wechat/notify/:mchid`: where WeChat Pay says that money has moved (architecture §7). Verify, archive, hand
@@ -86,15 +97,18 @@ async function keepUnusable(
   mchid: string,
   headers: Headers,
   body: Buffer,
-  read: Extract<Notification, { verdict: 'undecipherable' | 'foreign_mchid' }>,
+  read: Unusable,
 ): Promise<Acknowledgement> {
-  const body_sha256 = createHash('sha256').update(body).digest('hex')
+  const body_sha256 = sha256(body)
   // An id of its own: the same notification must be archived as verified once it can be read.
   const _id = evidenceId.notification(mchid, `${read.verdict}:${read.notification_id ?? body_sha256}`)
   const time = beijingTime(context.now())
-  const code = read.verdict === 'undecipherable' ? 'decryption_failing' : 'evidence_unapplied'
-  context.log.error('a verified notification cannot be used', { mchid, verdict: read.verdict })
+  const reason = read.verdict === 'undecipherable' ? read.reason : 'foreign'
+  const { notification_id, event_type } = read
+  const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
+  context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
   try {
+    await callPerson(context, mchid, attentionFor[reason], _id)
     await context.store.evidence.archive({
       ...blank(_id, mchid, time),
       subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
@@ -104,11 +118,24 @@ async function keepUnusable(
       raw: envelopeOf(headers, body),
       ...(read.verdict === 'foreign_mchid' && { outcome: 'foreign' as const, applied_time: time }),
     })
-    await context.store.merchants.noteAttention(mchid, code, time)
   } catch (error) {
     context.log.error('an unusable notification was not kept', { mchid, error })
   }
   return { status: 500, result: read.verdict }
+}
+
+/**
+ * Before the message is kept, so that one that is kept has been told of: its repeats, which come for a day, then leave
+ * alone what a person has settled. That the key is wrong each of them proves anew.
+ */
+async function callPerson(
+  { store, now }: ApiContext,
+  mchid: string,
+  code: AttentionCode,
+  evidence_id: string,
+): Promise<void> {
+  if (code !== 'decryption_failing' && (await store.evidence.find(evidence_id)) !== null) return
+  await store.merchants.noteAttention(mchid, code, beijingTime(now()))
 }
 
 /** Steps 3 to 6: archive, look, hand over. Each store that is away leaves the other to make the 204 true. */
@@ -195,7 +222,7 @@ async function archive(
     transaction_id: read.fact.transaction_id,
     out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
     serial_no: read.serial_no,
-    body_sha256: createHash('sha256').update(body).digest('hex'),
+    body_sha256: sha256(body),
     raw: envelope,
     unapplied: true,
   })
@@ -222,6 +249,10 @@ function blank(
     applied_time: null,
     applied_to: null,
   }
+}
+
+function sha256(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex')
 }
 
 /** The headers that prove, and the body as it came, still encrypted. */

@@ -25,6 +25,8 @@ const chinese: Record<AttentionCode, string> = {
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
   book_adrift: '记录与账簿不一致。请运行审计，它会列出每个单号和每一分钱。',
   evidence_unapplied: '微信支付的一条消息没有产生效果，或说的是别的事。请查看日志，然后了结此项。',
+  notification_unreadable: '微信支付的一条通知验签通过，但内容无法识别。请查看日志，查明后了结此项。',
+  foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
   promotion_unreadable: '某笔付款带有系统无法识别的优惠，已按商户未让利入账。请与微信支付的结算金额核对。',
   signatures_failing: '收到的通知验签失败。请检查微信支付公钥。',
   key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',

@@ -32,6 +32,10 @@ export const attentions = {
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
   evidence_unapplied:
     'Something that WeChat said has had no effect, or speaks of something else. Look at the log, then settle this.',
+  notification_unreadable:
+    'A notification of WeChat’s verifies, but says nothing that Weft can read. Look at the log for what it is, then settle this.',
+  foreign_notification:
+    'A notification speaks of another merchant number. Correct the notify address of the system that uses that number.',
   promotion_unreadable:
     'A payment came with a promotion that Weft cannot read; it is booked as if the merchant had given nothing away. Compare what WeChat settles.',
   signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
@@ -58,6 +62,8 @@ const about_money: ReadonlySet<AttentionCode> = new Set([
   'book_adrift',
   'evidence_unapplied',
   'decryption_failing',
+  'notification_unreadable',
+  'foreign_notification',
   'promotion_unreadable',
 ])
 

@@ -22,12 +22,18 @@ function withDatabaseAway(store: Store): Store {
     database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
   const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
   const settle: Store['evidence']['settle'] = (...given) => store.evidence.settle(...given)
-  return { ...store, evidence: Object.assign(evidence, { settle }) }
+  const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
+  return { ...store, evidence: Object.assign(evidence, { settle, find }) }
 }
 
-/** A merchant's account to which every body is a verified notification: what it says stands in the body. */
-function reading(fact: RefundFact): void {
-  const read: Notification = {
+/** A merchant's account that reads every body as this. */
+function reading(read: Notification): void {
+  const account = { mchid, read: () => read } as unknown as Account
+  desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+}
+
+function ofRefund(fact: RefundFact): Notification {
+  return {
     verdict: 'verified',
     subject: 'refund',
     notification_id: `n-${fact.out_refund_no}`,
@@ -39,8 +45,6 @@ function reading(fact: RefundFact): void {
     fact,
     refund: { ...fact, success_time: at(0), user_received_account: '零钱', amount: { total: 990, refund: 90 } },
   }
-  const account = { mchid, read: () => read } as unknown as Account
-  desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
 }
 
 function told(): RefundFact {
@@ -55,7 +59,7 @@ function told(): RefundFact {
     user_received_account: null,
     amount: { total: 990, refund: 90, payer_total: null, payer_refund: null },
   }
-  reading(fact)
+  reading(ofRefund(fact))
   return fact
 }
 
@@ -121,22 +125,39 @@ describe('a notification of a refund', () => {
   })
 })
 
-describe('a notification that verifies and does not decrypt', () => {
+describe('a notification that verifies and is of no use', () => {
   const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+  const undecipherable = (reason: string) =>
+    ({ verdict: 'undecipherable', notification_id: `n-${reason}`, serial_no: 'PUB_KEY_ID_1', reason }) as Notification
+  const foreign: Notification = {
+    verdict: 'foreign_mchid',
+    subject: 'payment',
+    mchid: '1900999999',
+    notification_id: 'n-foreign',
+    event_type: 'TRANSACTION.SUCCESS',
+    serial_no: 'PUB_KEY_ID_1',
+  }
 
-  it('calls for a person until the first that can be read', async () => {
-    const unreadable = {
-      verdict: 'undecipherable',
-      notification_id: 'n-1',
-      serial_no: 'PUB_KEY_ID_1',
-      reason: 'key',
-    } as const
-    const account = { mchid, read: () => unreadable } as unknown as Account
-    desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+  it('since it does not decrypt, calls for a person until the first that can be read', async () => {
+    reading(undecipherable('key'))
     expect(await desk.notify('{}', headers)).toBe(500)
-    expect(await attentions()).toContain('decryption_failing')
+    expect(await attentions()).toEqual(['decryption_failing'])
     told()
     expect(await desk.notify('{}', headers)).toBe(204)
-    await until('it is over', async () => !(await attentions()).includes('decryption_failing'))
+    await until('it is over', async () => (await attentions()).length === 0)
+  })
+
+  it.each([
+    ['is no envelope', undecipherable('envelope'), 'notification_unreadable'],
+    ['says what nobody can read', undecipherable('plaintext'), 'notification_unreadable'],
+    ['is of a kind that Weft does not know', undecipherable('unknown_subject'), 'notification_unreadable'],
+    ['is another merchant’s', foreign, 'foreign_notification'],
+  ] as const)('since it %s, calls for a person once, and comes again', async (_what, read, code) => {
+    reading(read)
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toEqual([code])
+    await desk.call('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' })
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toEqual([])
   })
 })

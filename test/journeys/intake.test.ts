@@ -69,6 +69,7 @@ describe('a notification that proves nothing', () => {
 
   it('is answered 500 when it verifies but is not an envelope, so that it comes again', async () => {
     expect(await send({ plaintext: undefined, body: '{"not":"an envelope"}' })).toBe(500)
+    expect(await attentionsOf(stage)).toEqual(['notification_unreadable'])
     await untouched()
   })
 
@@ -80,6 +81,7 @@ describe('a notification that proves nothing', () => {
 
   it('is answered 500 and never booked when it speaks of another merchant', async () => {
     expect(await send({ plaintext: paid({ mchid: '1900999999' }) })).toBe(500)
+    expect(await attentionsOf(stage)).toContain('foreign_notification')
     await untouched()
   })
 
