@@ -162,6 +162,8 @@ export const limits = {
   notification_body_bytes: 64 * 1024,
   /** above this a signal may not carry the envelope itself */
   envelope_bytes: 16 * 1024,
+  /** a notification waits so long for the first key of its merchant: WeChat wants its answer within 5 s */
+  first_key_wait_ms: 2_500,
   event_body_bytes: 20_000,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,

@@ -19,7 +19,7 @@ export interface Keyring {
   replace(configured: readonly WechatKey[]): void
   /**
    * Says that a message named this serial and no key was found: refreshes, if that can help. True when the key is there
-   * now. The intake does not wait for it; an answer from WeChat Pay may. Never rejects.
+   * now. The intake waits for it only while the ring is empty; an answer from WeChat Pay may. Never rejects.
    */
   miss(serial: string, signal?: AbortSignal): Promise<boolean>
   /**

@@ -168,6 +168,8 @@ function accountsOf(
 ) {
   return createAccounts({
     load: (mchid) => store.merchants.openSetup(mchid),
+    // The API proves the notifications of orders placed here: what was fetched for these is there for it at once.
+    keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
     test_wechat_url: config.test_wechat_url,
     dispatcher,
     now,

@@ -91,6 +91,34 @@ describe('a notification that proves nothing', () => {
   })
 })
 
+describe('the first notification of a merchant in certificate mode', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.open({ worker: false, key_mode: 'certificate' })
+  })
+  afterAll(() => stage.close())
+
+  const answered = async () => {
+    const { mchid, appid, config } = stage
+    const url = `${config.public_url}/wechat/notify/${mchid}`
+    const money = { trade_state: 'SUCCESS', success_time: beijingTime(Date.now()), amount: { total: 5 } }
+    const plaintext = { mchid, appid, out_trade_no: stage.number(), transaction_id: '4200first', ...money }
+    const sent = await stage.simulator.control.notify({ mchid, url, plaintext })
+    return sent.attempts.map(({ status }) => status)
+  }
+
+  it('is answered 500 in time when the certificate that proves it does not come', async () => {
+    stage.simulator.control.addFault({ operation: 'certificates', fault: 'timeout_before', times: 1 })
+    expect(await answered()).toEqual([500])
+  })
+
+  it('waits for the download that it began, and is taken', async () => {
+    await stage.api?.close()
+    await stage.startApi()
+    expect(await answered()).toEqual([204])
+  })
+})
+
 describe('a verified notification', () => {
   let stage: Stage
   beforeAll(async () => {

@@ -109,13 +109,18 @@ describe('an order of a merchant in certificate mode', () => {
     const stage = await Stage.open({ time_scale: scale, key_mode: 'certificate' })
     try {
       const order = await stage.ordered()
+      await until('what the worker fetched is there for all', async () => {
+        const setup = await stage.store.merchants.openSetup(stage.mchid)
+        return (setup?.certificates.length ?? 0) > 0
+      })
       stage.pay(order)
-      // The API's own key ring may be empty at the first delivery: then WeChat comes again, as it does.
       const record = await stage.reaches(order, 'fulfilled')
       expect(record.fulfilment.mode).toBe('none')
-      await until('a notification was taken', () =>
-        stage.wechat.notifications.some(({ attempts }) => attempts.some(({ status }) => status === 204)),
-      )
+      const [notification] = await until('it was notified', () => {
+        const { notifications } = stage.wechat
+        return notifications.every(({ attempts }) => attempts.length > 0) && notifications
+      })
+      expect(notification?.attempts.map(({ status }) => status)).toEqual([204])
     } finally {
       await stage.close()
     }
