@@ -60,7 +60,7 @@ export async function archiveEnvelope(
   const read = account.read({ headers: envelope.headers, body: Buffer.from(envelope.body) }, signed_time)
   if (read.verdict !== 'verified' || read.subject !== subject) return null
   const _id = evidenceId.notification(mchid, read.notification_id)
-  const { evidence } = await context.store.evidence.archive({
+  const { evidence, other_than } = await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
     mchid,
@@ -79,6 +79,11 @@ export async function archiveEnvelope(
     applied_time: null,
     applied_to: null,
   })
+  if (other_than !== undefined) {
+    const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
+    context.log.error('one notification id came with two contents', { mchid, ...ids })
+    await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', beijingTime(context.now()))
+  }
   return evidence
 }
 

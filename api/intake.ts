@@ -223,15 +223,17 @@ function keyOf(mchid: string, { fact }: Verified): OrderKey {
   return { mchid, out_trade_no: fact.out_trade_no }
 }
 
+/** What came under the id of another message is handed over as any other; that two have one id is for a person. */
 async function archive(
-  { store, now }: ApiContext,
+  { store, log, now }: ApiContext,
   envelope: Envelope,
   body: Buffer,
   read: Verified,
 ): Promise<EvidenceRecord> {
   const _id = evidenceId.notification(read.mchid, read.notification_id)
-  const { evidence } = await store.evidence.archive({
-    ...blank(_id, read.mchid, beijingTime(now())),
+  const time = beijingTime(now())
+  const { evidence, other_than } = await store.evidence.archive({
+    ...blank(_id, read.mchid, time),
     subject: read.subject,
     out_trade_no: read.fact.out_trade_no,
     transaction_id: read.fact.transaction_id,
@@ -241,6 +243,11 @@ async function archive(
     raw: envelope,
     unapplied: true,
   })
+  if (other_than !== undefined) {
+    const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
+    log.error('one notification id came with two contents', { ...keyOf(read.mchid, read), ...ids })
+    await store.merchants.noteAttention(read.mchid, 'evidence_unapplied', time)
+  }
   return evidence
 }
 

@@ -10,7 +10,7 @@ export interface Envelope {
 export type EvidenceOutcome = 'applied' | 'linked' | 'orphan' | 'foreign' | 'no_effect'
 
 export interface EvidenceRecord {
-  /** <mchid>/<kind>/<natural id> */
+  /** <mchid>/<kind>/<natural id>; of a notification under the id of another one: /<body_sha256> behind it */
   _id: string
   /** evd_… */
   id: string

@@ -4,6 +4,7 @@ import type { EvidenceOutcome, EvidenceRecord } from '../domain/evidence.ts'
 import { Collection } from './collection.ts'
 import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'
+import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
 
 const schema = recordSchema({
@@ -40,7 +41,23 @@ export interface Unapplied {
   limit: number
 }
 
+export interface Archived {
+  inserted: boolean
+  evidence: EvidenceRecord
+  /** what had this id before, and speaks of something else */
+  other_than?: EvidenceRecord
+}
+
 const most_of_order = 1_000
+
+/**
+ * By the numbers alone: WeChat may encrypt a message anew when it repeats it, and then its bytes are others too. Only a
+ * notification has an id that somebody else gave it; all others are named by their numbers.
+ */
+function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
+  const numbers = ['out_trade_no', 'transaction_id', 'out_refund_no'] as const
+  return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
+}
 
 /** What was heard and from whom, as it came: written before anything is done about it, and never changed. */
 export class Evidence {
@@ -50,8 +67,20 @@ export class Evidence {
     this.#evidence = new Collection(connections, 'evidence', schema)
   }
 
-  /** Decides which of several arrivals of one message counts: the first; all are answered with what it left. */
-  async archive(record: EvidenceRecord): Promise<{ inserted: boolean; evidence: EvidenceRecord }> {
+  /**
+   * Decides which of several arrivals of one message counts: the first; all are answered with what it left. A notification
+   * that comes under a known id and names other numbers is another message, whatever an id promises: it is kept beside
+   * the first, by its bytes, and answered with `other_than`.
+   */
+  async archive(record: EvidenceRecord): Promise<Archived> {
+    const first = await this.#keep(record)
+    if (first.inserted || isSameMessage(record, first.evidence)) return first
+    const _id = `${record._id}/${record.body_sha256}`
+    const beside = await this.#keep({ ...record, _id, id: publicId('evd', _id) })
+    return { ...beside, other_than: first.evidence }
+  }
+
+  async #keep(record: EvidenceRecord): Promise<Archived> {
     const answer = await this.#evidence.insertOrFind(record)
     return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
   }

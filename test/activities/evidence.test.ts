@@ -45,3 +45,23 @@ describe('a payment with a promotion', () => {
     expect(await attentions(world)).toEqual([])
   })
 })
+
+describe('a notification that travelled in a signal', () => {
+  const arrives = async (world: World, transaction: { id: string; total: number }) => {
+    const body = world.wechat.transaction(transaction)
+    const envelope = { headers: { 'wechatpay-timestamp': '1' }, body }
+    await world.perform('recordPayment', { order: world.key, found: { envelope } })
+  }
+
+  it('is booked for what it says itself, though another message had its id before', async () => {
+    const world = await World.open('none', [])
+    await world.store.orders.apply(world.key, placed())
+    await arrives(world, { id: 'T1', total: 990 })
+    expect(await attentions(world)).toEqual([])
+    await arrives(world, { id: 'T2', total: 990 })
+    const { mchid, out_trade_no } = world.key
+    expect((await world.store.payments.find(mchid, 'T2'))?.role).toBe('second')
+    expect(await attentions(world)).toContain('evidence_unapplied')
+    expect(await world.store.evidence.ofOrder(mchid, out_trade_no)).toHaveLength(2)
+  })
+})

@@ -1,9 +1,13 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import type { RefundFact } from '../../domain/fact.ts'
+import { attention_codes } from '../../domain/attention.ts'
+import type { PaymentFact, RefundFact } from '../../domain/fact.ts'
+import type { OrderKey, RefundKey } from '../../domain/ids.ts'
+import type { OrderRecord } from '../../domain/order.ts'
 import type { Store } from '../../store/store.ts'
 import type { Account } from '../../wechat/accounts.ts'
 import type { Notification } from '../../wechat/notification.ts'
-import { at, mchid } from '../store/samples.ts'
+import type { Transaction } from '../../wechat/payments.ts'
+import { at, mchid, orderSample } from '../store/samples.ts'
 import { until } from '../stage/until.ts'
 import { newNumber, openDesk } from './desk.ts'
 
@@ -125,8 +129,74 @@ describe('a notification of a refund', () => {
   })
 })
 
+/** Ordered here and not paid yet, and a notification that says it is. */
+async function orderedAndPaid(notification_id = newNumber('n')) {
+  const order = orderSample(newNumber(), { state: 'awaiting_payment' })
+  await desk.store.orders.insert(order)
+  return { order, read: ofPayment(notification_id, paidFact(order)) }
+}
+
+function paidFact({ appid, out_trade_no, amount }: OrderRecord): PaymentFact {
+  const transaction_id = newNumber('4200')
+  const paid = { trade_state: 'SUCCESS', trade_type: 'NATIVE', bank_type: null, success_time: at(0) } as const
+  return {
+    mchid,
+    appid,
+    out_trade_no,
+    transaction_id,
+    ...paid,
+    amount: { ...amount, payer_total: null },
+    nocash_amount: 0,
+  }
+}
+
+function ofPayment(notification_id: string, fact: PaymentFact): Notification {
+  const event_type = 'TRANSACTION.SUCCESS'
+  const outside = { notification_id, event_type, serial_no: 'PUB_KEY_ID_1', mchid, plaintext: '{}' }
+  return { verdict: 'verified', subject: 'payment', ...outside, fact, transaction: {} as Transaction }
+}
+
+const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+const noAttention = () => desk.store.merchants.liftAttention(mchid, ...attention_codes)
+
+describe('one notification id with two contents', () => {
+  afterEach(noAttention)
+
+  it('is two messages: each is handed over for the numbers that it names itself, and a person hears of it', async () => {
+    const [first, second] = [await orderedAndPaid('n-twice'), await orderedAndPaid('n-twice')]
+    reading(first.read)
+    expect(await desk.notify('{"of":"the first"}', headers)).toBe(204)
+    expect(await attentions()).toEqual([])
+    reading(second.read)
+    for (const _again of [1, 2]) expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
+    const numbers = desk.given.map(({ arguments: [key] }) => (key as OrderKey).out_trade_no)
+    expect(numbers).toEqual([first, second, second].map(({ order }) => order.out_trade_no))
+    for (const { order } of [first, second]) {
+      const kept = await desk.store.evidence.ofOrder(mchid, order.out_trade_no)
+      expect(kept).toEqual([expect.objectContaining({ verdict: 'verified', unapplied: true })])
+      const given = desk.given.findLast(({ arguments: [key] }) => (key as OrderKey).out_trade_no === order.out_trade_no)
+      expect(given?.arguments[1]).toEqual({ evidence_id: kept[0]?._id })
+    }
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+
+  it('is two messages also when the first had its effect, and of two refunds of one order', async () => {
+    const fact = told()
+    await desk.notify('{"of":"the first"}', headers)
+    const [evidence] = await evidenceOf(fact)
+    await desk.store.evidence.settle(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
+    const other = { ...fact, out_refund_no: newNumber('R'), refund_id: newNumber('5030') }
+    reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as Notification)
+    expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
+    expect(desk.given.map(({ arguments: [key] }) => (key as RefundKey).out_refund_no)).toEqual([
+      fact.out_refund_no,
+      other.out_refund_no,
+    ])
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+})
+
 describe('a notification that verifies and is of no use', () => {
-  const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
   const undecipherable = (reason: string) =>
     ({ verdict: 'undecipherable', notification_id: `n-${reason}`, serial_no: 'PUB_KEY_ID_1', reason }) as Notification
   const foreign: Notification = {

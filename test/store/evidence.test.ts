@@ -31,6 +31,21 @@ describe('evidence', () => {
     for (const { evidence } of answers) expect(evidence).toStrictEqual(kept)
   })
 
+  it('that names other numbers under a known id is another one, and is kept beside the first', async () => {
+    const first = await archived({ out_trade_no: 'TEA-A' })
+    for (const given of [{ out_trade_no: 'TEA-B' }, { transaction_id: 't2' }, { out_refund_no: 'R-2' }]) {
+      const told = { ...first, ...given, body_sha256: Object.keys(given).join().padEnd(64, 'c') }
+      const answer = await store.evidence.archive(told)
+      expect(answer).toMatchObject({ inserted: true, other_than: first, evidence: given })
+      expect(await store.evidence.find(answer.evidence._id)).toStrictEqual(answer.evidence)
+      expect(await store.evidence.findPublic(mchid, answer.evidence.id)).toStrictEqual(answer.evidence)
+      expect(await store.evidence.archive(told)).toEqual({ ...answer, inserted: false })
+    }
+    expect(await store.evidence.find(first._id)).toStrictEqual(first)
+    const again = await store.evidence.archive({ ...first, body_sha256: 'd'.repeat(64) })
+    expect(again).toStrictEqual({ inserted: false, evidence: first })
+  })
+
   it('has one outcome: the first stands and a repeat is harmless', async () => {
     const { _id } = await archived()
     const outcome = { outcome: 'applied', applied_to: `${mchid}/TEA-1`, time: at(30) } as const
