@@ -4,6 +4,7 @@ import getRawBody from 'raw-body'
 import type { AttentionCode } from '../domain/attention.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Envelope, EvidenceRecord } from '../domain/evidence.ts'
+import type { PaymentFact } from '../domain/fact.ts'
 import { evidenceId, operationId, orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { PaymentFound } from '../domain/messages.ts'
@@ -184,11 +185,12 @@ async function handOver(
 
 /** What the record already knows of this money needs no run. Null: it must be handed over. */
 async function lookUp(
-  { store, now, log }: ApiContext,
+  context: ApiContext,
   key: OrderKey,
   read: Verified & { subject: 'payment' },
   evidence: EvidenceRecord,
 ): Promise<Acknowledgement | null> {
+  const { store, now, log } = context
   const order = await store.orders.find(key)
   const time = beijingTime(now())
   if (order === null) {
@@ -199,8 +201,24 @@ async function lookUp(
   }
   const operation_id = operationId.payment(read.fact.transaction_id ?? '')
   if (!order.timeline.some((entry) => entry.operation_id === operation_id)) return null
+  await compare(context, key, read.fact, evidence)
   await store.evidence.settle(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
   return { status: 204, result: 'linked' }
+}
+
+/** What was booked stands; of a statement that says something else of the same money a person hears. */
+async function compare(
+  { store, now, log }: ApiContext,
+  { mchid, out_trade_no }: OrderKey,
+  { transaction_id, amount }: PaymentFact,
+  evidence: EvidenceRecord,
+): Promise<void> {
+  const payment = await store.payments.find(mchid, transaction_id ?? '')
+  if (payment === null || amount === null) return
+  if (amount.total === payment.amount.total && amount.currency === payment.amount.currency) return
+  const ids = { mchid, out_trade_no, transaction_id, evidence_id: evidence.id }
+  log.error('a payment that is booked was reported with another amount', ids)
+  await store.merchants.noteAttention(mchid, 'evidence_unapplied', beijingTime(now()))
 }
 
 /** Without the database the workflow archives first; what is too large to travel comes again. */

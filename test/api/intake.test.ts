@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts'
 import type { Account } from '../../wechat/accounts.ts'
 import type { Notification } from '../../wechat/notification.ts'
 import type { Transaction } from '../../wechat/payments.ts'
-import { at, mchid, orderSample } from '../store/samples.ts'
+import { at, mchid, orderSample, paymentFound, paymentSample } from '../store/samples.ts'
 import { until } from '../stage/until.ts'
 import { newNumber, openDesk } from './desk.ts'
 
@@ -192,6 +192,42 @@ describe('one notification id with two contents', () => {
       fact.out_refund_no,
       other.out_refund_no,
     ])
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+})
+
+describe('a notification of a payment that its order already has', () => {
+  afterEach(noAttention)
+
+  async function known() {
+    const order = orderSample(newNumber(), { state: 'awaiting_payment' })
+    await desk.store.orders.insert(order)
+    const fact = paidFact(order)
+    const { out_trade_no, _id: order_id } = order
+    await desk.store.payments.insert(paymentSample(fact.transaction_id ?? '', { out_trade_no, order_id }))
+    await desk.store.orders.apply(order, paymentFound(fact.transaction_id ?? ''))
+    return { out_trade_no, fact }
+  }
+
+  it('is linked and wakes nobody', async () => {
+    const { out_trade_no, fact } = await known()
+    reading(ofPayment(newNumber('n'), fact))
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(evidence?.outcome).toBe('linked')
+    expect([desk.given, await attentions()]).toEqual([[], []])
+  })
+
+  it.each([
+    ['amount', { total: 5, currency: 'CNY', payer_total: null }],
+    ['currency', { total: 990, currency: 'USD', payer_total: null }],
+  ])('with another %s is linked and books nothing, and a person hears of it', async (_what, amount) => {
+    const { out_trade_no, fact } = await known()
+    reading(ofPayment(newNumber('n'), { ...fact, amount }))
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(evidence?.outcome).toBe('linked')
+    expect(desk.given).toEqual([])
     expect(await attentions()).toEqual(['evidence_unapplied'])
   })
 })
