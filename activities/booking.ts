@@ -128,7 +128,8 @@ async function keepPayment(
     bank_type: fact.bank_type,
     success_time: fact.success_time,
     amount: fact.amount,
-    settled_total: fact.amount.total - fact.nocash_amount,
+    // Coupons that come to more than the price are not understood, and take no money that never came.
+    settled_total: Math.max(0, fact.amount.total - fact.nocash_amount),
     refunds: [],
     last_refund_time: null,
     acceptance: null,
