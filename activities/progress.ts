@@ -1,6 +1,6 @@
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
-import { paidSequence, stoppedSequence } from '../domain/order.ts'
 import type { OrderRecord } from '../domain/order.ts'
+import { paidSequence, stoppedSequence } from '../domain/timeline.ts'
 import { entriesForOrder } from '../domain/refund.ts'
 import type { RefundRecord } from '../domain/refund.ts'
 

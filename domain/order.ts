@@ -1,11 +1,12 @@
-import { byUrgency, isAboutMoney } from './attention.ts'
-import type { Attention, AttentionCode } from './attention.ts'
+import type { Attention } from './attention.ts'
 import type { Time } from './calendar.ts'
 import type { OrderEventType, RefundEventType } from './event.ts'
 import type { FulfilmentMode, Sealed } from './merchant.ts'
 import type { Amount } from './money.ts'
 import type { PaymentRole } from './payment.ts'
 import { nextActionAfter } from './plan.ts'
+import { attentionNow } from './question.ts'
+import { enteredBy, movesMoney, stoppedSequence, undecidedSeconds } from './timeline.ts'
 
 export const order_states = [
   'created',
@@ -318,30 +319,6 @@ function isAllowedHere(order: OrderRecord, occurrence: Occurrence): boolean {
   }
 }
 
-/** Transactions of second payments on which nobody has decided yet, oldest first. */
-export function undecidedSeconds({ timeline }: Pick<OrderRecord, 'timeline'>): string[] {
-  const ofEvents = (...events: OrderEvent[]) =>
-    timeline.flatMap(({ event, transaction_id }) => (events.includes(event) && transaction_id ? [transaction_id] : []))
-  const decided = ofEvents('second_accepted', 'second_rejected')
-  return ofEvents('second_payment_found').filter((transaction_id) => !decided.includes(transaction_id))
-}
-
-/** The entry that brought the order into the state it is in. */
-export function enteredBy(order: Pick<OrderRecord, 'state' | 'timeline'>): TimelineEntry | undefined {
-  return order.timeline.findLast((entry) => entry.to === order.state && entry.from !== order.state)
-}
-
-/** The `order.paid` that a fulfilment now answers: 0 when the order was never paid. */
-export function paidSequence(order: Pick<OrderRecord, 'timeline'>): number {
-  return order.timeline.findLast((entry) => entry.to === 'paid' && entry.from !== 'paid')?.sequence ?? 0
-}
-
-/** The `order.fulfilment_cancelled` of the order's present time in `paid`: 0 when its question still stands. */
-export function stoppedSequence(order: Pick<OrderRecord, 'timeline'>): number {
-  const stopped = order.timeline.findLast((entry) => entry.event === 'fulfilment_stopped')?.sequence ?? 0
-  return stopped > paidSequence(order) ? stopped : 0
-}
-
 /** What each event tells the merchant; null: nothing (api.md §7). Those of refunds say it themselves. */
 const event_types: Record<OrderEvent, OrderEventType | null> = {
   placed: null,
@@ -376,100 +353,6 @@ function eventTypeOf(occurrence: Occurrence, to: OrderState): OrderEventType | R
   const is_policed = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
   if (is_policed) return to === 'refunding' ? 'order.refunding' : 'order.review'
   return event_types[event]
-}
-
-/** Something about the order's money that a person has to answer; `transaction_id`: of which payment, where it has one. */
-export interface Question extends Attention {
-  transaction_id: string | null
-}
-
-/** What brought an order into review is what a person is asked. */
-const review_reasons: Partial<Record<OrderEvent, AttentionCode>> = {
-  payment_contradicted: 'payment_contradicted',
-  payment_refunded_outside: 'refunded_outside',
-  late_payment_found: 'late_payment_held',
-  fulfilment_overdue: 'fulfilment_overdue',
-  fulfilment_refused: 'fulfilment_overdue',
-}
-
-/**
- * What still waits for a person, those about money first, then the oldest: worked out from the timeline, so that an
- * answer takes away its own question and no other.
- */
-export function openQuestions(order: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): Question[] {
-  const entered = order.state === 'review' ? enteredBy(order) : undefined
-  const reason = entered && review_reasons[entered.event]
-  const own = order.payment?.transaction_id ?? null
-  return byUrgency([
-    ...(reason ? [{ code: reason, since_time: entered.time, transaction_id: own }] : []),
-    ...undecidedSeconds(order).map((transaction_id) => secondQuestion(order, transaction_id)),
-    ...owedTransactions(order).flatMap((transaction_id) => setbackOf(order, transaction_id)),
-  ])
-}
-
-function secondQuestion({ timeline }: Pick<OrderRecord, 'timeline'>, transaction_id: string): Question {
-  const found = timeline.find(
-    (entry) => entry.event === 'second_payment_found' && entry.transaction_id === transaction_id,
-  )
-  return { code: 'second_payment', since_time: found?.time ?? '', transaction_id }
-}
-
-/** Payments that the payer is owed whole: the order's own while it is being refunded, and rejected second ones. */
-export function owedTransactions({
-  state,
-  timeline,
-  payment,
-}: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): string[] {
-  const rejected = timeline.filter(({ event }) => event === 'second_rejected')
-  return [
-    ...(state === 'refunding' && payment !== null ? [payment.transaction_id] : []),
-    ...rejected.flatMap(({ transaction_id }) => transaction_id ?? []),
-  ]
-}
-
-/** The refund of an owed payment that ended without the payer having it, unless the payer has all of it by now. */
-function setbackOf(
-  { timeline, payment }: Pick<OrderRecord, 'timeline' | 'payment'>,
-  transaction_id: string,
-): Question[] {
-  const own = payment?.transaction_id
-  const news = timeline.filter((entry) => entry.out_refund_no && (entry.transaction_id ?? own) === transaction_id)
-  const since_whole = news.slice(news.findLastIndex(({ is_whole }) => is_whole === true) + 1)
-  const setback = since_whole.findLast(({ event }) => event === 'refund_closed' || event === 'refund_refused')
-  if (setback === undefined) return []
-  const code = setback.event === 'refund_closed' ? 'refund_closed' : 'refund_refused'
-  return [{ code, since_time: setback.time, transaction_id }]
-}
-
-/** What brings a refund, a booking or a claim about beyond the order's own record: it is seen through once. */
-export function movesMoney({ event, from, to }: Pick<TimelineEntry, 'event' | 'from' | 'to'>): boolean {
-  if (event === 'accepted' || event === 'second_accepted' || event === 'second_rejected') return true
-  return to === 'refunding' && from !== 'refunding'
-}
-
-/** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
-const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded', 'second_accepted', 'second_rejected']
-
-/** What is a question of the timeline's own: asked no more, it is over. Others are raised beside it as well. */
-const derived: readonly AttentionCode[] = ['refund_closed', 'refund_refused']
-
-/** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
-function isSettled({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {
-  if (settling.includes(event) || derived.includes(code)) return true
-  return code === 'refunded_outside' && event === 'refund_changed' && state !== 'review'
-}
-
-/** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
-function attentionNow(order: OrderRecord, entry: TimelineEntry, set: Change['set']): Attention | null {
-  const { to } = entry
-  const before = order.attention ?? null
-  const [question] = openQuestions({ ...order, ...set, state: to, timeline: [...order.timeline, entry] })
-  if (question !== undefined && (isAboutMoney(question.code) || before === null || !isAboutMoney(before.code))) {
-    const { code, since_time } = question
-    return before?.code === code ? before : { code, since_time }
-  }
-  if (before === null || isSettled(order, entry, before.code)) return null
-  return isAboutMoney(before.code) || to === order.state ? before : null
 }
 
 function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Decision } from '../../domain/messages.ts'
-import { enteredBy, undecidedSeconds } from '../../domain/order.ts'
 import type { OrderEvent, OrderRecord } from '../../domain/order.ts'
+import { enteredBy, undecidedSeconds } from '../../domain/timeline.ts'
 import { refundableAmount } from '../../domain/payment.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Call, Endpoint, Reply } from '../endpoint.ts'

@@ -1,0 +1,46 @@
+import type { OrderEvent, OrderRecord, TimelineEntry } from './order.ts'
+
+/** What an order's timeline says: who asked, what was decided, what is still open. All of it is derived, nothing is kept. */
+
+/** Transactions of second payments on which nobody has decided yet, oldest first. */
+export function undecidedSeconds({ timeline }: Pick<OrderRecord, 'timeline'>): string[] {
+  const ofEvents = (...events: OrderEvent[]) =>
+    timeline.flatMap(({ event, transaction_id }) => (events.includes(event) && transaction_id ? [transaction_id] : []))
+  const decided = ofEvents('second_accepted', 'second_rejected')
+  return ofEvents('second_payment_found').filter((transaction_id) => !decided.includes(transaction_id))
+}
+
+/** The entry that brought the order into the state it is in. */
+export function enteredBy(order: Pick<OrderRecord, 'state' | 'timeline'>): TimelineEntry | undefined {
+  return order.timeline.findLast((entry) => entry.to === order.state && entry.from !== order.state)
+}
+
+/** The `order.paid` that a fulfilment now answers: 0 when the order was never paid. */
+export function paidSequence(order: Pick<OrderRecord, 'timeline'>): number {
+  return order.timeline.findLast((entry) => entry.to === 'paid' && entry.from !== 'paid')?.sequence ?? 0
+}
+
+/** The `order.fulfilment_cancelled` of the order's present time in `paid`: 0 when its question still stands. */
+export function stoppedSequence(order: Pick<OrderRecord, 'timeline'>): number {
+  const stopped = order.timeline.findLast((entry) => entry.event === 'fulfilment_stopped')?.sequence ?? 0
+  return stopped > paidSequence(order) ? stopped : 0
+}
+
+/** Payments that the payer is owed whole: the order's own while it is being refunded, and rejected second ones. */
+export function owedTransactions({
+  state,
+  timeline,
+  payment,
+}: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): string[] {
+  const rejected = timeline.filter(({ event }) => event === 'second_rejected')
+  return [
+    ...(state === 'refunding' && payment !== null ? [payment.transaction_id] : []),
+    ...rejected.flatMap(({ transaction_id }) => transaction_id ?? []),
+  ]
+}
+
+/** What brings a refund, a booking or a claim about beyond the order's own record: it is seen through once. */
+export function movesMoney({ event, from, to }: Pick<TimelineEntry, 'event' | 'from' | 'to'>): boolean {
+  if (event === 'accepted' || event === 'second_accepted' || event === 'second_rejected') return true
+  return to === 'refunding' && from !== 'refunding'
+}
