@@ -85,6 +85,17 @@ export function misbehave({ stage }: Teller, order: OrderKey, fault: Omit<FaultR
   stage.simulator.control.addFault({ ...fault, ...order })
 }
 
+/** WeChat says that money came for the number, whether it ever knew it or not. */
+export async function reported(stage: Stage, order: OrderKey, transaction_id: string, total: number): Promise<void> {
+  const success_time = beijingTime(stage.now())
+  const amount = { total, currency: 'CNY' }
+  await stage.simulator.control.notify({
+    mchid: order.mchid,
+    url: `${stage.config.public_url}/wechat/notify/${order.mchid}`,
+    plaintext: { ...order, appid: stage.appid, transaction_id, trade_state: 'SUCCESS', success_time, amount },
+  })
+}
+
 export const close = ({ stage }: Teller, { out_trade_no }: OrderKey) => stage.call('POST', `/v1/orders/${out_trade_no}/close`)
 export const confirm = ({ stage }: Teller, { out_trade_no }: OrderKey, body: object) =>
   stage.call('POST', `/v1/orders/${out_trade_no}/fulfilment`, body)
@@ -156,18 +167,7 @@ const asking: Record<string, Path> = {
   orphan: async (teller, name) => {
     const { stage } = teller
     const order = keyOf(teller, name)
-    await stage.simulator.control.notify({
-      mchid: order.mchid,
-      url: `${stage.config.public_url}/wechat/notify/${order.mchid}`,
-      plaintext: {
-        ...order,
-        appid: stage.appid,
-        transaction_id: '4200000000202611230000000001',
-        trade_state: 'SUCCESS',
-        success_time: beijingTime(stage.now()),
-        amount: { total: 5, currency: 'CNY' },
-      },
-    })
+    await reported(stage, order, '4200000000202611230000000001', 5)
     await swept(teller, order)
     await kept(teller, name, order)
   },

@@ -8,7 +8,7 @@ import { startOptions } from '../../runtime/temporal.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import type { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
-import { close, confirm, kept, keptNotice, keyOf, misbehave, ordered, swept } from './paths.ts'
+import { close, confirm, kept, keptNotice, keyOf, misbehave, ordered, reported, swept } from './paths.ts'
 import type { Chapter, Path, Teller } from './paths.ts'
 import { command, keptRefund, refunding, taken } from './refundpaths.ts'
 
@@ -75,18 +75,7 @@ const found: Record<string, Path> = {
     misbehave(teller, order, { operation: 'place', fault: 'RULE_LIMIT', times: 1 })
     await stage.create({ out_trade_no: order.out_trade_no })
     await kept(teller, `${name}_first_run`, order)
-    await stage.simulator.control.notify({
-      mchid: order.mchid,
-      url: `${stage.config.public_url}/wechat/notify/${order.mchid}`,
-      plaintext: {
-        ...order,
-        appid: stage.appid,
-        transaction_id: '4200000000202611230000000002',
-        trade_state: 'SUCCESS',
-        success_time: beijingTime(stage.now()),
-        amount: { total: 990, currency: 'CNY' },
-      },
-    })
+    await reported(stage, order, '4200000000202611230000000002', 990)
     await stage.reaches(order, 'review')
     await kept(teller, name, order)
   },
