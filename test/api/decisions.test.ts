@@ -131,6 +131,7 @@ describe('while no worker is there', () => {
     expect([unpromised.status, unpromised.body.code, unpromised.body.retryable]).toEqual([503, 'unavailable', true])
     const [evidence] = await stage.store.evidence.unapplied({
       received_before: beijingTime(Date.now() + 1_000),
+      kind: 'operator',
       limit: 10,
     })
     expect(evidence).toMatchObject({ kind: 'operator', out_trade_no: paid.out_trade_no, outcome: null })

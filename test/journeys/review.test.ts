@@ -391,8 +391,11 @@ describe('what a person decides, or nobody:', () => {
       const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
       const refund = await stage.refundReaches(body.out_refund_no, 'rejected')
       expect([refund.close_reason, refund.approval?.decision]).toEqual(['approval_expired', null])
-      const payment = await stage.store.payments.find(order.mchid, order.transaction_id)
-      expect(payment?.refunds.map(({ state }) => state)).toEqual(['released'])
+      // Given back on the payment right after the refund says so.
+      await until('its money is free again', async () => {
+        const payment = await stage.store.payments.find(order.mchid, order.transaction_id)
+        return payment?.refunds.map(({ state }) => state).join() === 'released'
+      })
       expect(stage.wechat.refunds.filter(({ out_refund_no }) => out_refund_no === body.out_refund_no)).toEqual([])
       await expectProven(stage, order)
     })
