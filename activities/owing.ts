@@ -4,7 +4,8 @@ import { acceptanceEntry } from '../domain/journal.ts'
 import { weft } from '../domain/order.ts'
 import type { OrderRecord, TimelineEntry } from '../domain/order.ts'
 import { refundableAmount } from '../domain/payment.ts'
-import { automaticOrigin, isRefundResting, newRefund } from '../domain/refund.ts'
+import type { PaymentRecord } from '../domain/payment.ts'
+import { automaticOrigin, isAllGoingBack, isRefundResting, newRefund } from '../domain/refund.ts'
 import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
 
@@ -51,4 +52,14 @@ export async function bookAcceptance(
   if (acceptance === null || acceptance.amount === 0) return
   const booking = { occurred_time: acceptance.time, booked_time: beijingTime(now()) }
   await store.journal.post(acceptanceEntry(payment, acceptance.amount, booking))
+}
+
+/** Whether all of a payment is back or being sent, as far as its refunds are decided; `but`: one that is being decided. */
+export async function isGoingBack(
+  { store }: ActivityContext,
+  { mchid, transaction_id }: Pick<PaymentRecord, 'mchid' | 'transaction_id'>,
+  but: string | null = null,
+): Promise<boolean> {
+  const payment = await store.payments.find(mchid, transaction_id)
+  return payment !== null && isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no), but)
 }

@@ -22,6 +22,7 @@ import { again } from './calling.ts'
 import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
 import { archiveEnvelope, readRefundAnswer } from './evidence.ts'
+import { isGoingBack } from './owing.ts'
 import { bookRefundEntry } from './refundbook.ts'
 import { progressOfRefund } from './progress.ts'
 import { tellLooseRefund } from './telling.ts'
@@ -82,7 +83,7 @@ async function reserveRefund(context: ActivityContext, { refund: key }: Given): 
   const { currency } = payment.amount
   const exact = { refund: element.amount, total, currency }
   const { reason, notify_url } = held
-  const is_full = await isFull(context, held)
+  const is_full = await isGoingBack(context, held, held.out_refund_no)
   return await record(context, key, () => ({
     event: 'reserved',
     ...cause,
@@ -100,21 +101,11 @@ async function reserveRefund(context: ActivityContext, { refund: key }: Given): 
 async function recordApproval(context: ActivityContext, given: Given<Approval>): Promise<RefundRecorded> {
   const { refund: key, decision, operation_id, actor, reason } = given
   const cause = { operation_id, actor, reason, time: moment(context) }
-  const is_full = await isFull(context, await refundOf(context, key))
+  const is_full = await isGoingBack(context, await refundOf(context, key), key.out_refund_no)
   return await record(context, key, (held) => {
     if (held.requested_by.kind === actor.kind && held.requested_by.id === actor.id) return null
     return decision === 'approve' ? { event: 'approved', is_full, ...cause } : { event: 'rejected', ...cause }
   })
-}
-
-/** Whether all of the payment goes back once this refund is sent, as far as the others are decided. */
-async function isFull(
-  { store }: ActivityContext,
-  { mchid, transaction_id, out_refund_no }: RefundRecord,
-): Promise<boolean> {
-  const payment = await store.payments.find(mchid, transaction_id)
-  if (payment === null) return false
-  return isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no), out_refund_no)
 }
 
 async function recordApprovalExpired(context: ActivityContext, { refund }: Given): Promise<RefundRecorded> {

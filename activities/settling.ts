@@ -5,11 +5,12 @@ import type { Decision, Recorded, RefundRequested } from '../domain/messages.ts'
 import type { Occurrence, OrderRecord } from '../domain/order.ts'
 import { owedTransactions, paidSequence } from '../domain/timeline.ts'
 import { isWhollyRefunded } from '../domain/payment.ts'
-import { entriesForOrder, isAllGoingBack, refundEventType, uncoveredAmount } from '../domain/refund.ts'
+import { entriesForOrder, refundEventType, uncoveredAmount } from '../domain/refund.ts'
 import type { RefundEntry, RefundRecord } from '../domain/refund.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { merchantOf } from './context.ts'
 import type { ActivityContext } from './context.ts'
+import { isGoingBack } from './owing.ts'
 import { recorded } from './recording.ts'
 
 type Given<T> = T & { order: OrderKey }
@@ -46,12 +47,11 @@ function decisionOn(
 }
 
 /** All of the money is back, or on its way: to accept it would ship for nothing. */
-async function isGivenBack({ store }: ActivityContext, given: Given<Decision>): Promise<boolean> {
+async function isGivenBack(context: ActivityContext, given: Given<Decision>): Promise<boolean> {
   const { mchid } = given.order
-  const order = await store.orders.find(given.order)
+  const order = await context.store.orders.find(given.order)
   const transaction_id = given.transaction_id ?? order?.payment?.transaction_id
-  const payment = transaction_id === undefined ? null : await store.payments.find(mchid, transaction_id)
-  return payment !== null && isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no))
+  return transaction_id !== undefined && (await isGoingBack(context, { mchid, transaction_id }))
 }
 
 /** A second payment is meant only when it is named: a decision that comes twice must not fall on another one. */
@@ -103,10 +103,9 @@ export async function recordRefundRequested(
 }
 
 /** With this refund all of its payment goes back, as things stand now. */
-async function isWhole({ store }: ActivityContext, { mchid }: OrderKey, out_refund_no: string): Promise<boolean> {
-  const refund = await store.refunds.find({ mchid, out_refund_no })
-  const payment = refund && (await store.payments.find(mchid, refund.transaction_id))
-  return payment !== null && isAllGoingBack(payment, await store.refunds.ofOrder(mchid, payment.out_trade_no))
+async function isWhole(context: ActivityContext, { mchid }: OrderKey, out_refund_no: string): Promise<boolean> {
+  const refund = await context.store.refunds.find({ mchid, out_refund_no })
+  return refund !== null && (await isGoingBack(context, refund))
 }
 
 /** How the payment of a refund stands, for the news of it. */
