@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity'
-import type { MerchantRecord } from '../domain/merchant.ts'
+import type { MerchantRecord } from '../domain/merchant/record.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Sealer } from '../store/sealing.ts'
 import type { Store } from '../store/store.ts'

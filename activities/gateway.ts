@@ -2,9 +2,9 @@ import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { isPayersCheck } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import type { OrderRecord, OrderState, PlacementFailure } from '../domain/order.ts'
-import { isMoneyFact } from '../domain/fact.ts'
-import { isResting } from '../domain/order.ts'
+import type { OrderRecord, OrderState, PlacementFailure } from '../domain/order/change.ts'
+import { isMoneyFact } from '../domain/payment/fact.ts'
+import { isResting } from '../domain/order/change.ts'
 import { nextQueryDelay, retryDelay } from '../domain/policy.ts'
 import { WechatPayError } from '../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../wechat/payments.ts'
@@ -76,7 +76,7 @@ async function place(context: Desk, { order: key }: Given): Promise<Placed> {
   try {
     const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
     await context.setups.worked(order.mchid)
-    // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment).
+    // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
     return { kind: 'placed', code: { url: code_url, placed_time: moment(context) } }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).

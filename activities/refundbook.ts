@@ -9,9 +9,9 @@ import {
   settledOutsideEntry,
 } from '../domain/journal.ts'
 import type { BookedStep, JournalEntry } from '../domain/journal.ts'
-import { incomeMoved } from '../domain/payment.ts'
-import type { IncomeMove, PaymentRecord } from '../domain/payment.ts'
-import type { RefundEvent, RefundRecord } from '../domain/refund.ts'
+import { incomeMoved } from '../domain/payment/record.ts'
+import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund/change.ts'
 import type { ActivityContext } from './context.ts'
 
 type Booked = 'accepted' | 'succeeded' | 'closed' | 'returned_to_merchant' | 'paid_out'

@@ -9,12 +9,18 @@ import type {
   RefundProgress,
   RefundRecorded,
 } from '../domain/messages.ts'
-import { wechat, weft } from '../domain/order.ts'
-import { hasRoomFor, isWhollyRefunded } from '../domain/payment.ts'
-import type { RefundElement } from '../domain/payment.ts'
+import { wechat, weft } from '../domain/order/change.ts'
+import { hasRoomFor, isWhollyRefunded } from '../domain/payment/record.ts'
+import type { RefundElement } from '../domain/payment/record.ts'
 import { nextRefundQueryDelay } from '../domain/policy.ts'
-import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../domain/refund.ts'
-import type { RefundEvent, RefundFacts, RefundFailure, RefundOccurrence, RefundRecord } from '../domain/refund.ts'
+import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../domain/refund/change.ts'
+import type {
+  RefundEvent,
+  RefundFacts,
+  RefundFailure,
+  RefundOccurrence,
+  RefundRecord,
+} from '../domain/refund/change.ts'
 import { RecordMissing } from '../store/connection.ts'
 import { refundBody, refundPath } from '../wechat/refunds.ts'
 import type { RefundState as WeChatRefund } from '../wechat/refunds.ts'

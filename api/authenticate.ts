@@ -1,6 +1,6 @@
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import type { KeyRecord } from '../domain/merchant.ts'
-import type { Scope } from '../domain/scope.ts'
+import type { KeyRecord } from '../domain/merchant/record.ts'
+import type { Scope } from '../domain/merchant/scope.ts'
 import { tokenHash } from '../runtime/secrets.ts'
 import type { ApiContext } from './context.ts'
 import { Problem } from './problem.ts'

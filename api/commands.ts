@@ -1,4 +1,4 @@
-import type { DeliveryRecord } from '../domain/delivery.ts'
+import type { DeliveryRecord } from '../domain/event/delivery.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import {
   deliveryStart,

@@ -1,7 +1,7 @@
 import { Router } from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import type { Scope } from '../domain/scope.ts'
+import type { Scope } from '../domain/merchant/scope.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { authenticate, authorise } from './authenticate.ts'
 import type { Caller } from './authenticate.ts'

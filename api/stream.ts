@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
-import type { OrderRecord } from '../domain/order.ts'
-import { isResting } from '../domain/order.ts'
+import type { OrderRecord } from '../domain/order/change.ts'
+import { isResting } from '../domain/order/change.ts'
 import type { Poller } from './poller.ts'
 
 export interface StreamOptions {

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { applyMerchantFile } from '../cli/merchant.ts'
 import { publicId } from '../store/ids.ts'
 import { endpointId } from '../domain/ids.ts'
-import { scopes } from '../domain/scope.ts'
+import { scopes } from '../domain/merchant/scope.ts'
 import type { Config } from '../runtime/config.ts'
 import type { Store } from '../store/store.ts'
 

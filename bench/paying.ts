@@ -1,6 +1,6 @@
 import { get } from 'node:http'
 import { orderId, workflowId } from '../domain/ids.ts'
-import type { OrderView } from '../domain/view.ts'
+import type { OrderView } from '../domain/event/view.ts'
 import type { Installation } from './installation.ts'
 import { atPace } from './load.ts'
 import type { BenchMerchant } from './merchants.ts'

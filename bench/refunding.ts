@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
-import type { EvidenceRecord } from '../domain/evidence.ts'
+import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { evidenceId, workflowId } from '../domain/ids.ts'
 import { refundStart, signals } from '../domain/messages.ts'
 import { connectForIntake, startOptions } from '../runtime/temporal.ts'

@@ -3,10 +3,10 @@ import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { event_types } from '../domain/event.ts'
+import { event_types } from '../domain/event/event.ts'
 import { mchid_pattern } from '../domain/number.ts'
 import { limits } from '../domain/policy.ts'
-import { scopes } from '../domain/scope.ts'
+import { scopes } from '../domain/merchant/scope.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
 const policy = z.enum(['refund', 'hold'])

@@ -1,11 +1,11 @@
 import { milliseconds } from './calendar.ts'
 import type { Time } from './calendar.ts'
-import type { EventRecord } from './event.ts'
-import type { EvidenceRecord } from './evidence.ts'
+import type { EventRecord } from './event/event.ts'
+import type { EvidenceRecord } from './payment/evidence.ts'
 import type { JournalEntry } from './journal.ts'
-import type { OrderRecord } from './order.ts'
-import type { PaymentRecord } from './payment.ts'
-import type { RefundRecord } from './refund.ts'
+import type { OrderRecord } from './order/change.ts'
+import type { PaymentRecord } from './payment/record.ts'
+import type { RefundRecord } from './refund/change.ts'
 
 /** What can be adrift, each in one sentence. The proofs are in domain/proof, domain/ledger and domain/truth. */
 export const finding_kinds = {

@@ -14,10 +14,10 @@ import {
   settledOutsideEntry,
 } from './journal.ts'
 import type { Account, BookedStep, JournalEntry, Posting } from './journal.ts'
-import { isResting } from './order.ts'
-import { incomeMoved } from './payment.ts'
-import type { IncomeMove, PaymentRecord } from './payment.ts'
-import type { RefundEvent, RefundRecord } from './refund.ts'
+import { isResting } from './order/change.ts'
+import { incomeMoved } from './payment/record.ts'
+import type { IncomeMove, PaymentRecord } from './payment/record.ts'
+import type { RefundEvent, RefundRecord } from './refund/change.ts'
 
 /** An entry that the records call for, made by the very functions that book it. */
 export interface ExpectedEntry {

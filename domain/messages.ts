@@ -1,12 +1,12 @@
 import type { Time } from './calendar.ts'
-import type { Envelope } from './evidence.ts'
+import type { Envelope } from './payment/evidence.ts'
 import { orderId, workflowId } from './ids.ts'
 import type { OrderKey, RefundKey } from './ids.ts'
-import type { FulfilmentMode } from './merchant.ts'
-import type { Actor, OrderState } from './order.ts'
-import type { PaymentRole } from './payment.ts'
+import type { FulfilmentMode } from './merchant/record.ts'
+import type { Actor, OrderState } from './order/change.ts'
+import type { PaymentRole } from './payment/record.ts'
 import type { Policy } from './policy.ts'
-import type { RefundOrigin, RefundState } from './refund.ts'
+import type { RefundOrigin, RefundState } from './refund/change.ts'
 
 /** Task queues, one per kind of limit (architecture §6). */
 export const queues = {

@@ -1,6 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
-import { open_delivery_states } from '../domain/delivery.ts'
-import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/delivery.ts'
+import { open_delivery_states } from '../domain/event/delivery.ts'
+import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/event/delivery.ts'
 import { among, Collection } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import { RecordMissing } from './connection.ts'

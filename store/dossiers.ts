@@ -1,6 +1,6 @@
 import type { Dossier } from '../domain/finding.ts'
 import { orderId } from '../domain/ids.ts'
-import type { OrderRecord } from '../domain/order.ts'
+import type { OrderRecord } from '../domain/order/change.ts'
 import type { Store } from './store.ts'
 
 /** The collections that proofs read. */

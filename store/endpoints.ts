@@ -1,6 +1,6 @@
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import type { EndpointRecord } from '../domain/merchant.ts'
+import type { EndpointRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Sealer } from './sealing.ts'

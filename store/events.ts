@@ -1,5 +1,5 @@
 import type { Time } from '../domain/calendar.ts'
-import type { EventRecord } from '../domain/event.ts'
+import type { EventRecord } from '../domain/event/event.ts'
 import { among, between, Collection } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'

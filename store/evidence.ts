@@ -1,6 +1,6 @@
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
-import type { EvidenceOutcome, EvidenceRecord } from '../domain/evidence.ts'
+import type { EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
 import { Collection } from './collection.ts'
 import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'

@@ -1,6 +1,6 @@
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import type { KeyRecord } from '../domain/merchant.ts'
+import type { KeyRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { recordSchema } from './record.ts'

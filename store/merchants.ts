@@ -1,6 +1,6 @@
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
-import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '../domain/merchant.ts'
+import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Sealer } from './sealing.ts'

@@ -5,8 +5,8 @@ import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import { applyOrderEvent } from '../domain/order.ts'
-import type { Occurrence, OrderRecord, OrderState, Step, TimelineEntry } from '../domain/order.ts'
+import { applyOrderEvent } from '../domain/order/change.ts'
+import type { Occurrence, OrderRecord, OrderState, Step, TimelineEntry } from '../domain/order/change.ts'
 import { limits } from '../domain/policy.ts'
 import { among, between, Collection, inTurn } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
@@ -290,7 +290,7 @@ export class Orders {
   ): Promise<boolean> {
     const filter = { _id: orderId(key), state }
     const about_money = attention_codes.filter(isAboutMoney)
-    // What money waits behind is taken away by what settles it, and hidden behind nothing (domain/order).
+    // What money waits behind is taken away by what settles it, and hidden behind nothing (domain/order/change).
     if (code === null) {
       return this.#orders.touch({ ...filter, 'attention.code': { $nin: about_money } }, { $unset: { attention: 1 } })
     }

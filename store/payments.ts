@@ -11,9 +11,9 @@ import {
   refundableAmount,
   reservationOf,
   withElement,
-} from '../domain/payment.ts'
-import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment.ts'
-import type { RefundRecord } from '../domain/refund.ts'
+} from '../domain/payment/record.ts'
+import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
+import type { RefundRecord } from '../domain/refund/change.ts'
 import { Collection, inTurn } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { Sealed } from '../domain/merchant.ts'
+import type { Sealed } from '../domain/merchant/record.ts'
 
 export interface SealingKey {
   /** names the key in every text it sealed; never given to another key */

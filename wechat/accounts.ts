@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { beijingTime } from '../domain/calendar.ts'
-import type { OpenSetup } from '../domain/merchant.ts'
+import type { OpenSetup } from '../domain/merchant/record.ts'
 import { createClient } from './client.ts'
 import type { WechatClient } from './client.ts'
 import { readCredentials } from './credentials.ts'

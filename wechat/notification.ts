@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { beijingTime } from '../domain/calendar.ts'
-import type { PaymentFact, RefundFact } from '../domain/fact.ts'
+import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
 import { CipherError, decryptText } from './cipher.ts'
 import type { Keyring } from './keyring.ts'
 import { paymentFact, readTransaction } from './payments.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
-import type { PaymentFact } from '../domain/fact.ts'
+import type { PaymentFact } from '../domain/payment/fact.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Transport } from './transport.ts'
 import { fen, minor, moment, parsedJson } from './wire.ts'
@@ -151,7 +151,7 @@ export function readTransaction(text: string): Transaction | null {
   return read.success ? read.data : null
 }
 
-/** The statement a transaction makes, in the words of domain/fact. A missing currency is CNY. */
+/** The statement a transaction makes, in the words of domain/payment/fact. A missing currency is CNY. */
 export function paymentFact(transaction: Transaction): PaymentFact {
   const { mchid, appid, out_trade_no, trade_state, amount } = transaction
   const { nocash_amount, is_understood } = promotionsIn(transaction.promotion_detail)

@@ -20,8 +20,8 @@ import type {
   RefundChanged,
   RefundProgress,
 } from '../domain/messages.ts'
-import { isRefundResting } from '../domain/refund.ts'
-import type { RefundState } from '../domain/refund.ts'
+import { isRefundResting } from '../domain/refund/change.ts'
+import type { RefundState } from '../domain/refund/change.ts'
 import type { Asked } from './inbox.ts'
 import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './refundrun.ts'
 import type { RefundRun } from './refundrun.ts'

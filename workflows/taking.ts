@@ -10,7 +10,7 @@ import type {
   Recorded,
   RefundRequested,
 } from '../domain/messages.ts'
-import { isResting } from '../domain/order.ts'
+import { isResting } from '../domain/order/change.ts'
 import type { Asked, Item } from './inbox.ts'
 import { follow } from './payment.ts'
 import { settle, startOwed, untilInterrupted } from './run.ts'
@@ -46,7 +46,7 @@ async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderP
   }
 }
 
-/** Money is never refused: whatever the state, the record step finds its role (domain/payment). */
+/** Money is never refused: whatever the state, the record step finds its role (domain/payment/record). */
 async function takePayment(run: Run, order: OrderProgress, item: Item & { kind: 'payment' }): Promise<OrderProgress> {
   // What has ended can be contested by a person at the same time: history must not run behind the record there.
   const records = isResting(order.state) ? run.does.contested : run.does.records

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { DeliveryRecord } from '../../domain/delivery.ts'
-import { event_types } from '../../domain/event.ts'
+import type { DeliveryRecord } from '../../domain/event/delivery.ts'
+import { event_types } from '../../domain/event/event.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { Problem } from '../problem.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { event_types } from '../../domain/event.ts'
-import type { EventRecord } from '../../domain/event.ts'
+import { event_types } from '../../domain/event/event.ts'
+import type { EventRecord } from '../../domain/event/event.ts'
 import type { ApiContext } from '../context.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Endpoint } from '../endpoint.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { byUrgency } from '../../domain/attention.ts'
-import type { MerchantRecord } from '../../domain/merchant.ts'
+import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/number.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Endpoint } from '../endpoint.ts'

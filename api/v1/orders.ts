@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { OrderRecord } from '../../domain/order.ts'
+import type { OrderRecord } from '../../domain/order/change.ts'
 import { endpoint } from '../endpoint.ts'
 import type { Call, Endpoint, Reply } from '../endpoint.ts'
 import { Problem, unavailable } from '../problem.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { patience } from '../../domain/finding.ts'
 import { operationId } from '../../domain/ids.ts'
-import { order_states } from '../../domain/order.ts'
-import { newRefund } from '../../domain/refund.ts'
+import { order_states } from '../../domain/order/change.ts'
+import { newRefund } from '../../domain/refund/change.ts'
 import { evidenceSample, orderSample, paymentSample } from '../store/samples.ts'
 import {
   answered,

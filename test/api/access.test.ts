@@ -5,7 +5,7 @@ import { createRateLimiter } from '../../api/limits.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ProblemBody } from '../../api/problem.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import type { KeyRecord } from '../../domain/merchant.ts'
+import type { KeyRecord } from '../../domain/merchant/record.ts'
 import { newToken, randomId, tokenHash } from '../../runtime/secrets.ts'
 import { Stage } from '../stage/stage.ts'
 

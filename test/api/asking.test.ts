@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { askNow, freshCode } from '../../api/asking.ts'
 import type { AskingContext } from '../../api/asking.ts'
 import type { Command } from '../../domain/messages.ts'
-import type { Actor, OrderRecord } from '../../domain/order.ts'
+import type { Actor, OrderRecord } from '../../domain/order/change.ts'
 import { at, noon, orderSample } from '../store/samples.ts'
 
 const payer: Actor = { kind: 'payer', id: null }

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProblemBody } from '../../api/problem.ts'
 import { urlObjection } from '../../api/v1/addresses.ts'
-import type { FulfilmentMode } from '../../domain/merchant.ts'
+import type { FulfilmentMode } from '../../domain/merchant/record.ts'
 import { Stage } from '../stage/stage.ts'
 
 const stage = await Stage.open({ worker: false })

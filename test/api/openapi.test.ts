@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { endpoints } from '../../api/app.ts'
 import { catalogue } from '../../api/catalogue.ts'
 import { openApi, problemsOf } from '../../api/openapi.ts'
-import { scopes } from '../../domain/scope.ts'
+import { scopes } from '../../domain/merchant/scope.ts'
 
 const document = openApi(endpoints, '1.2.3')
 const operations = Object.values(document.paths).flatMap((item) => Object.values(item))

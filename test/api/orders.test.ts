@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { ProblemBody } from '../../api/problem.ts'
 import { order_shape, order_with_timeline } from '../../api/v1/order.ts'
 import { milliseconds } from '../../domain/calendar.ts'
-import type { OrderView } from '../../domain/view.ts'
+import type { OrderView } from '../../domain/event/view.ts'
 import { Stage } from '../stage/stage.ts'
 
 const stage = await Stage.open({ settings: { fulfilment: { mode: 'confirm' } } })

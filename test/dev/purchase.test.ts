@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { startShop } from '../../dev/shop/shop.ts'
-import { default_settings } from '../../domain/merchant.ts'
+import { default_settings } from '../../domain/merchant/record.ts'
 import { collectComplaints, openBrowser } from '../stage/browser.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { assertBalanced, isSamePostings, paymentEntry } from '../../domain/journal.ts'
-import type { PaymentRecord, PaymentRole } from '../../domain/payment.ts'
+import type { PaymentRecord, PaymentRole } from '../../domain/payment/record.ts'
 import { at } from '../store/samples.ts'
 
 function paid(role: PaymentRole, total: number, nocash: number): PaymentRecord {

@@ -2,10 +2,10 @@ import type { Placed, WeChatSays } from '../../activities/gateway.ts'
 import type { Delivered } from '../../activities/merchant.ts'
 import type { Handled, RefundSays, Submitted } from '../../activities/refundgateway.ts'
 import type { OrderProgress, RefundProgress } from '../../domain/messages.ts'
-import { destination, order_events, order_states } from '../../domain/order.ts'
-import type { OrderEvent, OrderState } from '../../domain/order.ts'
-import { refund_events, refund_states, refundDestination } from '../../domain/refund.ts'
-import type { RefundEvent, RefundState } from '../../domain/refund.ts'
+import { destination, order_events, order_states } from '../../domain/order/change.ts'
+import type { OrderEvent, OrderState } from '../../domain/order/change.ts'
+import { refund_events, refund_states, refundDestination } from '../../domain/refund/change.ts'
+import type { RefundEvent, RefundState } from '../../domain/refund/change.ts'
 
 /*
  * What stored histories go through, read from the histories alone: which steps were asked for, what came from outside,

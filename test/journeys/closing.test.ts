@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderView } from '../../domain/view.ts'
+import type { OrderView } from '../../domain/event/view.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { RefundView } from '../../domain/view.ts'
+import type { RefundView } from '../../domain/event/view.ts'
 import { bookedOf, expectAskedAlike, expectBook, expectHeard, expectProven, refundCallsOf } from '../stage/money.ts'
 import { Stage } from '../stage/stage.ts'
 import type { Answered } from '../stage/stage.ts'

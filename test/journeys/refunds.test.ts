@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { RefundView } from '../../domain/view.ts'
+import type { RefundView } from '../../domain/event/view.ts'
 import { callsOf } from '../stage/audit.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderView, RefundView } from '../../domain/view.ts'
+import type { OrderView, RefundView } from '../../domain/event/view.ts'
 import { expectBook, expectHeard, expectProven } from '../stage/money.ts'
 import { Stage } from '../stage/stage.ts'
 import type { StageOptions } from '../stage/stage.ts'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { DeliveryAttempt, DeliveryRecord } from '../../domain/delivery.ts'
+import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { freshStore } from './database.ts'
 import { at, deliverySample, eventSample, mchid } from './samples.ts'

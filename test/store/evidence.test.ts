@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { EvidenceRecord } from '../../domain/evidence.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { freshStore } from './database.ts'
 import { at, evidenceSample, mchid } from './samples.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { KeyRecord, MerchantRecord } from '../../domain/merchant.ts'
+import type { KeyRecord, MerchantRecord } from '../../domain/merchant/record.ts'
 import { SealingKeyMissing } from '../../store/sealing.ts'
 import { openStore } from '../../store/store.ts'
 import { database_uri, freshStore, sealerOf } from './database.ts'

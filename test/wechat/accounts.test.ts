@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { OpenSetup } from '../../domain/merchant.ts'
+import type { OpenSetup } from '../../domain/merchant/record.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import type { AccountsSettings } from '../../wechat/accounts.ts'
 import { createDispatcher } from '../../wechat/connection.ts'

@@ -1,10 +1,10 @@
-import type { Attention, AttentionCode } from './attention.ts'
-import type { Time } from './calendar.ts'
-import type { RefundEventType } from './event.ts'
-import { refundId } from './ids.ts'
-import type { Actor, OrderEvent } from './order.ts'
-import { refundableAmount } from './payment.ts'
-import type { PaymentRecord } from './payment.ts'
+import type { Attention, AttentionCode } from '../attention.ts'
+import type { Time } from '../calendar.ts'
+import type { RefundEventType } from '../event/event.ts'
+import { refundId } from '../ids.ts'
+import type { Actor, OrderEvent } from '../order/change.ts'
+import { refundableAmount } from '../payment/record.ts'
+import type { PaymentRecord } from '../payment/record.ts'
 
 export const refund_states = [
   'created',

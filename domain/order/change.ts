@@ -1,11 +1,11 @@
-import type { Attention } from './attention.ts'
-import type { Time } from './calendar.ts'
-import type { OrderEventType, RefundEventType } from './event.ts'
-import type { FulfilmentMode, Sealed } from './merchant.ts'
-import type { Amount } from './money.ts'
-import type { PaymentRole } from './payment.ts'
+import type { Attention } from '../attention.ts'
+import type { Time } from '../calendar.ts'
+import type { OrderEventType, RefundEventType } from '../event/event.ts'
+import type { FulfilmentMode, Sealed } from '../merchant/record.ts'
+import type { Amount } from '../money.ts'
+import type { PaymentRole } from '../payment/record.ts'
 import { nextActionAfter } from './plan.ts'
-import { attentionNow } from './question.ts'
+import { attentionNow } from './review.ts'
 import { enteredBy, movesMoney, stoppedSequence, undecidedSeconds } from './timeline.ts'
 
 export const order_states = [

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { MoneyFact } from '../../domain/fact.ts'
-import { contradictions, isMoneyFact } from '../../domain/fact.ts'
-import { judgePayment } from '../../domain/payment.ts'
-import type { JudgedOrder } from '../../domain/payment.ts'
-import { at } from '../store/samples.ts'
+import type { MoneyFact } from '../../../domain/payment/fact.ts'
+import { contradictions, isMoneyFact } from '../../../domain/payment/fact.ts'
+import { judgePayment } from '../../../domain/payment/record.ts'
+import type { JudgedOrder } from '../../../domain/payment/record.ts'
+import { at } from '../../store/samples.ts'
 
 const order: JudgedOrder = {
   mchid: '1900000001',

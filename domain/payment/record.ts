@@ -1,9 +1,9 @@
-import { milliseconds } from './calendar.ts'
-import type { Time } from './calendar.ts'
+import { milliseconds } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
 import { contradictions } from './fact.ts'
 import type { Contradiction, Expectation, MoneyFact } from './fact.ts'
-import type { Amount } from './money.ts'
-import type { OrderEvent, OrderState } from './order.ts'
+import type { Amount } from '../money.ts'
+import type { OrderEvent, OrderState } from '../order/change.ts'
 
 /**
  * What a payment is to Weft: `order` the money we asked for; `late` it came when the order had ended or its sale was

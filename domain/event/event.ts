@@ -1,8 +1,8 @@
-import { beijingTime } from './calendar.ts'
-import type { Time } from './calendar.ts'
-import type { OrderRecord, TimelineEntry } from './order.ts'
-import type { PaymentRecord } from './payment.ts'
-import type { RefundRecord } from './refund.ts'
+import { beijingTime } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
+import type { OrderRecord, TimelineEntry } from '../order/change.ts'
+import type { PaymentRecord } from '../payment/record.ts'
+import type { RefundRecord } from '../refund/change.ts'
 import { orderView, refundView } from './view.ts'
 
 /** What merchants are told about orders (api.md §7). */

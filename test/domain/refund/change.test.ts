@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { refund_events, refund_states, refundDestination } from '../../domain/refund.ts'
-import type { RefundEvent, RefundState } from '../../domain/refund.ts'
+import { refund_events, refund_states, refundDestination } from '../../../domain/refund/change.ts'
+import type { RefundEvent, RefundState } from '../../../domain/refund/change.ts'
 
 /** The table of docs/architecture.md §8, typed out a second time: two independent copies must agree. */
 const written: [RefundState[], RefundEvent, RefundState | 'same' | 'by_approval'][] = [

@@ -1,4 +1,4 @@
-import type { Time } from './calendar.ts'
+import type { Time } from '../calendar.ts'
 
 /** What WeChat can say of an order (docs/wechat-pay.md §3.1). */
 export type TradeState = 'SUCCESS' | 'REFUND' | 'NOTPAY' | 'CLOSED' | 'REVOKED' | 'USERPAYING' | 'PAYERROR'

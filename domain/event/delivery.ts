@@ -1,4 +1,4 @@
-import type { Time } from './calendar.ts'
+import type { Time } from '../calendar.ts'
 import type { EventType } from './event.ts'
 
 export type DeliveryState = 'waiting' | 'delivering' | 'delivered' | 'undelivered' | 'cancelled'

@@ -1,5 +1,5 @@
-import type { Attention } from './attention.ts'
-import type { Time } from './calendar.ts'
+import type { Attention } from '../attention.ts'
+import type { Time } from '../calendar.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 

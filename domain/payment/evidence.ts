@@ -1,5 +1,5 @@
-import type { Time } from './calendar.ts'
-import type { Sealed } from './merchant.ts'
+import type { Time } from '../calendar.ts'
+import type { Sealed } from '../merchant/record.ts'
 
 /** A message as it came, still encrypted: headers in lower case and the exact body. */
 export interface Envelope {

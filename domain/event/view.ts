@@ -1,12 +1,12 @@
-import type { Attention } from './attention.ts'
-import { beijingTime, milliseconds } from './calendar.ts'
-import type { Time } from './calendar.ts'
-import type { FulfilmentMode } from './merchant.ts'
-import type { Actor, OrderRecord, OrderState, Step } from './order.ts'
-import { refundedAmounts } from './payment.ts'
-import type { PaymentRecord } from './payment.ts'
-import { policy } from './policy.ts'
-import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from './refund.ts'
+import type { Attention } from '../attention.ts'
+import { beijingTime, milliseconds } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
+import type { FulfilmentMode } from '../merchant/record.ts'
+import type { Actor, OrderRecord, OrderState, Step } from '../order/change.ts'
+import { refundedAmounts } from '../payment/record.ts'
+import type { PaymentRecord } from '../payment/record.ts'
+import { policy } from '../policy.ts'
+import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from '../refund/change.ts'
 
 /** An order as merchants see it, in answers and in events (api.md §3). Known fields are always present. */
 export interface OrderView {
