@@ -6,16 +6,17 @@ const rooms = {
   domain: [],
   workflows: ['domain', 'types:activities'],
   activities: ['domain', 'wechat', 'store'],
-  worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'runtime'],
+  proof: ['domain', 'store', 'types:runtime'],
+  worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain'],
   store: ['domain'],
   api: ['domain', 'wechat', 'store', 'runtime'],
   runtime: ['domain'],
   simulator: ['domain', 'wechat/signing', 'wechat/cipher', 'runtime'],
   web: ['types:api'],
-  cli: ['runtime', 'store', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
+  cli: ['runtime', 'store', 'proof', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
 }
-const anyRoom = '^(domain|workflows|activities|worker|wechat|store|api|runtime|simulator|web|cli|dev|test|bench)/'
+const anyRoom = '^(domain|workflows|activities|worker|wechat|store|proof|api|runtime|simulator|web|cli|dev|test|bench)/'
 
 /** One rule per room: reaching any other room than those allowed is an error. */
 const boundaries = Object.entries(rooms).flatMap(([room, allowed]) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { refund_statuses, trade_states } from '../domain/truth.ts'
-import type { Truth } from '../domain/truth.ts'
-import type { TruthSource } from '../store/proving.ts'
+import type { TruthSource } from '../proof/passage.ts'
+import { refund_statuses, trade_states } from '../proof/wechat.ts'
+import type { Truth } from '../proof/wechat.ts'
 
 const named = { out_trade_no: z.string() }
 

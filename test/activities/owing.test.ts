@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { patience } from '../../domain/finding.ts'
 import { operationId } from '../../domain/ids.ts'
 import { order_states } from '../../domain/order/change.ts'
 import { newRefund } from '../../domain/refund/change.ts'
-import { evidenceSample, orderSample, paymentSample } from '../store/samples.ts'
+import { patience } from '../../proof/finding.ts'
 import {
   answered,
   approved,
@@ -28,6 +27,7 @@ import {
   told,
 } from '../stage/acts.ts'
 import { World } from '../stage/world.ts'
+import { evidenceSample, orderSample, paymentSample } from '../store/samples.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { audit, auditEnvironment, exit_codes, findingLine, Misuse, readRequest, tallyLine } from '../../cli/audit.ts'
-import type { Finding } from '../../domain/finding.ts'
-import type { Truth } from '../../domain/truth.ts'
+import type { Finding } from '../../proof/finding.ts'
+import type { TruthSource } from '../../proof/passage.ts'
+import type { Truth } from '../../proof/wechat.ts'
 import { startSimulator } from '../../simulator/main.ts'
-import type { TruthSource } from '../../store/proving.ts'
 import { breakerOf, writerInto } from '../stage/book.ts'
 import { acceptedStory, closedStory, fulfilledStory, refundedStory, Story } from '../stage/dossiers.ts'
 import { database_uri, freshStore } from '../store/database.ts'
@@ -267,7 +267,7 @@ describe('an audit of records and book', () => {
   })
 
   it('reads page by page and finds the same', async () => {
-    const { proveMerchant } = await import('../../store/proving.ts')
+    const { proveMerchant } = await import('../../proof/passage.ts')
     await book.harm('journal', pay('ta'), null)
     // A second orphan of the same number: each page shows one of them, and the number is told once.
     const orphan = await book.store.payments.find(mchid, 'to')

@@ -1,10 +1,10 @@
 import { beijingTime } from '../../domain/calendar.ts'
-import type { RefundKey } from '../../domain/ids.ts'
 import { operationId } from '../../domain/ids.ts'
+import type { RefundKey } from '../../domain/ids.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
 import type { Actor } from '../../domain/order/change.ts'
-import { proveNumbers } from '../../store/proving.ts'
-import type { Patience } from '../../domain/finding.ts'
+import type { Patience } from '../../proof/finding.ts'
+import { proveNumbers } from '../../proof/passage.ts'
 import { placed } from '../store/samples.ts'
 import { World } from './world.ts'
 

@@ -1,4 +1,3 @@
-import type { Dossier } from '../../domain/finding.ts'
 import {
   acceptanceEntry,
   paymentEntry,
@@ -16,7 +15,8 @@ import { elementMoved, incomeMoved } from '../../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
 import { applyRefundEvent } from '../../domain/refund/change.ts'
 import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../../domain/refund/change.ts'
-import type { Truth } from '../../domain/truth.ts'
+import type { Dossier } from '../../proof/finding.ts'
+import type { Truth } from '../../proof/wechat.ts'
 import { publicId } from '../../store/ids.ts'
 import type { Store } from '../../store/store.ts'
 import { at, evidenceSample, mchid, orderSample, paymentFound, paymentSample, placed } from '../store/samples.ts'

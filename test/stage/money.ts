@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { simulatorTruth } from '../../cli/truth.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
-import { proveNumbers } from '../../store/proving.ts'
+import { proveNumbers } from '../../proof/passage.ts'
 import type { Stage } from './stage.ts'
 import { until } from './until.ts'
 

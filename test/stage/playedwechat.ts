@@ -1,6 +1,6 @@
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderRecord } from '../../domain/order/change.ts'
-import type { TrueRefund, Truth } from '../../domain/truth.ts'
+import type { TrueRefund, Truth } from '../../proof/wechat.ts'
 import { WechatPayError } from '../../wechat/errors.ts'
 import { refundPath } from '../../wechat/refunds.ts'
 import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'

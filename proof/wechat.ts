@@ -1,8 +1,8 @@
-import type { Time } from './calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import { isResting } from '../domain/order/change.ts'
+import type { RefundRecord, RefundState } from '../domain/refund/change.ts'
 import { findingIn, isFresh, isInHand, isPlanned } from './finding.ts'
 import type { Dossier, Finding, Moment } from './finding.ts'
-import { isResting } from './order/change.ts'
-import type { RefundRecord, RefundState } from './refund/change.ts'
 
 export const trade_states = ['NOTPAY', 'SUCCESS', 'REFUND', 'CLOSED'] as const
 export const refund_statuses = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const

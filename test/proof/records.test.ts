@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { finding_kinds, patience, scaledPatience } from '../../domain/finding.ts'
-import type { Dossier, Finding, FindingKind, Moment } from '../../domain/finding.ts'
 import { assertBalanced } from '../../domain/journal.ts'
-import { findingsOf } from '../../domain/proof.ts'
-import type { Truth } from '../../domain/truth.ts'
+import { finding_kinds, patience, scaledPatience } from '../../proof/finding.ts'
+import type { Dossier, Finding, FindingKind, Moment } from '../../proof/finding.ts'
+import { findingsOf } from '../../proof/records.ts'
+import type { Truth } from '../../proof/wechat.ts'
 import { acceptedStory, closedStory, fulfilledStory, refundedStory, Story } from '../stage/dossiers.ts'
 import {
   at,

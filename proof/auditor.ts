@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
-import type { Finding, Patience } from '../domain/finding.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { proveMerchant, proveNumbers } from '../store/proving.ts'
-import type { ProvenPart, Tally } from '../store/proving.ts'
 import type { Store } from '../store/store.ts'
+import type { Finding, Patience } from './finding.ts'
+import { proveMerchant, proveNumbers } from './passage.ts'
+import type { ProvenPart, Tally } from './passage.ts'
 
 export const auditor_every_ms = 10 * 60_000
 

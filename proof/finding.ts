@@ -1,13 +1,13 @@
-import { milliseconds } from './calendar.ts'
-import type { Time } from './calendar.ts'
-import type { EventRecord } from './event/event.ts'
-import type { EvidenceRecord } from './payment/evidence.ts'
-import type { JournalEntry } from './journal.ts'
-import type { OrderRecord } from './order/change.ts'
-import type { PaymentRecord } from './payment/record.ts'
-import type { RefundRecord } from './refund/change.ts'
+import { milliseconds } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
+import type { EventRecord } from '../domain/event/event.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { OrderRecord } from '../domain/order/change.ts'
+import type { EvidenceRecord } from '../domain/payment/evidence.ts'
+import type { PaymentRecord } from '../domain/payment/record.ts'
+import type { RefundRecord } from '../domain/refund/change.ts'
 
-/** What can be adrift, each in one sentence. The proofs are in domain/proof, domain/ledger and domain/truth. */
+/** What can be adrift, each in one sentence. The proofs are in proof/records, proof/journal and proof/wechat. */
 export const finding_kinds = {
   timeline_broken: 'The revisions of an order or refund have a gap, or its state is not where its timeline ends.',
   event_gap: 'The numbers of an order’s events do not run from 1 to the last one without a gap.',

@@ -1,14 +1,14 @@
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import { findingIn } from '../domain/finding.ts'
-import type { Dossier, Finding, Moment, Patience } from '../domain/finding.ts'
 import { orderId } from '../domain/ids.ts'
 import type { JournalEntry, Posting } from '../domain/journal.ts'
-import { reckon } from '../domain/ledger.ts'
 import { refundedAmounts } from '../domain/payment/record.ts'
-import { findingsOf } from '../domain/proof.ts'
-import type { Truth } from '../domain/truth.ts'
-import { dossiersOf } from './dossiers.ts'
-import type { Records } from './dossiers.ts'
+import { dossiersOf } from './dossier.ts'
+import type { Records } from './dossier.ts'
+import { findingIn } from './finding.ts'
+import type { Dossier, Finding, Moment, Patience } from './finding.ts'
+import { reckon } from './journal.ts'
+import { findingsOf } from './records.ts'
+import type { Truth } from './wechat.ts'
 
 /** WeChat's own book of a merchant, where there is one to be seen. */
 export interface TruthSource {

@@ -1,6 +1,4 @@
-import type { Time } from './calendar.ts'
-import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
-import type { Dossier, Finding, Moment, Subject } from './finding.ts'
+import type { Time } from '../domain/calendar.ts'
 import {
   acceptanceEntry,
   cashOf,
@@ -12,12 +10,14 @@ import {
   refundReturnedEntry,
   refundSucceededEntry,
   settledOutsideEntry,
-} from './journal.ts'
-import type { Account, BookedStep, JournalEntry, Posting } from './journal.ts'
-import { isResting } from './order/change.ts'
-import { incomeMoved } from './payment/record.ts'
-import type { IncomeMove, PaymentRecord } from './payment/record.ts'
-import type { RefundEvent, RefundRecord } from './refund/change.ts'
+} from '../domain/journal.ts'
+import type { Account, BookedStep, JournalEntry, Posting } from '../domain/journal.ts'
+import { isResting } from '../domain/order/change.ts'
+import { incomeMoved } from '../domain/payment/record.ts'
+import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund/change.ts'
+import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
+import type { Dossier, Finding, Moment, Subject } from './finding.ts'
 
 /** An entry that the records call for, made by the very functions that book it. */
 export interface ExpectedEntry {

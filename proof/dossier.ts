@@ -1,7 +1,7 @@
-import type { Dossier } from '../domain/finding.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderRecord } from '../domain/order/change.ts'
-import type { Store } from './store.ts'
+import type { Store } from '../store/store.ts'
+import type { Dossier } from './finding.ts'
 
 /** The collections that proofs read. */
 export type Records = Pick<Store, 'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence'>
