@@ -8,8 +8,8 @@ import type { Answer, Command, RefundRequested, WorkflowStart } from '../domain/
 import { open_states, weft } from '../domain/order/change.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
 import type { Store } from '../store/store.ts'
-import { notYet } from './calling.ts'
 import type { ActivityContext } from './context.ts'
+import { notYet } from './failure.ts'
 
 export type RunActivities = ReturnType<typeof createRuns>
 

@@ -10,8 +10,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { MerchantActivities } from '../activities/merchant.ts'
-import type { RecordActivities } from '../activities/records.ts'
+import type { MerchantActivities } from '../activities/delivery/attempt.ts'
+import type { RecordActivities } from '../activities/order/steps.ts'
 import { operationId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { queueName, queues, signals } from '../domain/messages.ts'

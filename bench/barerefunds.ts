@@ -9,8 +9,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { RefundActivities } from '../activities/refunds.ts'
-import type { RefundGatewayActivities } from '../activities/refundgateway.ts'
+import type { RefundGatewayActivities } from '../activities/refund/gateway.ts'
+import type { RefundActivities } from '../activities/refund/steps.ts'
 import type { RunActivities } from '../activities/runs.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { queueName, queues, signals } from '../domain/messages.ts'

@@ -1,6 +1,6 @@
 import { CancellationScope, condition } from '@temporalio/workflow'
-import type { Delivered } from '../activities/merchant.ts'
-import type { FulfilmentEvent } from '../activities/records.ts'
+import type { Delivered } from '../activities/delivery/attempt.ts'
+import type { FulfilmentEvent } from '../activities/order/steps.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { operationId } from '../domain/ids.ts'

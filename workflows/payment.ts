@@ -1,4 +1,4 @@
-import type { WeChatSays } from '../activities/gateway.ts'
+import type { WeChatSays } from '../activities/order/gateway.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import { operationId } from '../domain/ids.ts'
 import type { OrderProgress } from '../domain/messages.ts'

@@ -5,14 +5,14 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow'
+import type { MerchantActivities } from '../activities/delivery/attempt.ts'
+import type { GatewayActivities } from '../activities/order/gateway.ts'
+import type { RecordActivities } from '../activities/order/steps.ts'
+import type { RefundGatewayActivities } from '../activities/refund/gateway.ts'
+import type { RefundActivities } from '../activities/refund/steps.ts'
+import type { RunActivities } from '../activities/runs.ts'
 import { queueName, queues } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
-import type { GatewayActivities } from '../activities/gateway.ts'
-import type { MerchantActivities } from '../activities/merchant.ts'
-import type { RecordActivities } from '../activities/records.ts'
-import type { RefundActivities } from '../activities/refunds.ts'
-import type { RefundGatewayActivities } from '../activities/refundgateway.ts'
-import type { RunActivities } from '../activities/runs.ts'
 
 /** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const

@@ -1,5 +1,5 @@
 import { ActivityFailure, log } from '@temporalio/workflow'
-import type { RefundSays, Submitted } from '../activities/refundgateway.ts'
+import type { RefundSays, Submitted } from '../activities/refund/gateway.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../domain/messages.ts'
 import type { Asked, RefundItem } from './inbox.ts'

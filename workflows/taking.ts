@@ -1,5 +1,5 @@
 import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
-import type { WeChatSays } from '../activities/gateway.ts'
+import type { WeChatSays } from '../activities/order/gateway.ts'
 import type {
   Answer,
   Command,

@@ -4,7 +4,7 @@ import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
-import { limits } from '../domain/policy.ts'
+import { limits } from '../../domain/policy.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
 export interface Reply {

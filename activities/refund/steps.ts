@@ -1,6 +1,6 @@
-import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import { refundId } from '../domain/ids.ts'
-import type { RefundKey } from '../domain/ids.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { refundId } from '../../domain/ids.ts'
+import type { RefundKey } from '../../domain/ids.ts'
 import type {
   Approval,
   Payout,
@@ -8,30 +8,30 @@ import type {
   RefundLoaded,
   RefundProgress,
   RefundRecorded,
-} from '../domain/messages.ts'
-import { wechat, weft } from '../domain/order/change.ts'
-import { hasRoomFor, isWhollyRefunded } from '../domain/payment/record.ts'
-import type { RefundElement } from '../domain/payment/record.ts'
-import { nextRefundQueryDelay } from '../domain/policy.ts'
-import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../domain/refund/change.ts'
+} from '../../domain/messages.ts'
+import { wechat, weft } from '../../domain/order/change.ts'
+import { hasRoomFor, isWhollyRefunded } from '../../domain/payment/record.ts'
+import type { RefundElement } from '../../domain/payment/record.ts'
+import { nextRefundQueryDelay } from '../../domain/policy.ts'
+import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../../domain/refund/change.ts'
 import type {
   RefundEvent,
   RefundFacts,
   RefundFailure,
   RefundOccurrence,
   RefundRecord,
-} from '../domain/refund/change.ts'
-import { RecordMissing } from '../store/connection.ts'
-import { refundBody, refundPath } from '../wechat/refunds.ts'
-import type { RefundState as WeChatRefund } from '../wechat/refunds.ts'
-import { again } from './calling.ts'
-import { merchantOf } from './context.ts'
-import type { ActivityContext } from './context.ts'
-import { archiveEnvelope, readRefundAnswer } from './evidence.ts'
-import { isGoingBack } from './owing.ts'
-import { bookRefundEntry } from './refundbook.ts'
-import { progressOfRefund } from './progress.ts'
-import { tellLooseRefund } from './telling.ts'
+} from '../../domain/refund/change.ts'
+import { RecordMissing } from '../../store/connection.ts'
+import { refundBody, refundPath } from '../../wechat/refunds.ts'
+import type { RefundState as WeChatRefund } from '../../wechat/refunds.ts'
+import { merchantOf } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import { tellLooseRefund } from '../delivery/event.ts'
+import { archiveEnvelope, readRefundAnswer } from '../evidence.ts'
+import { again } from '../failure.ts'
+import { progressOfRefund } from '../progress.ts'
+import { bookRefundEntry } from './journal.ts'
+import { isGoingBack } from './owed.ts'
 
 export type RefundActivities = ReturnType<typeof createRefunds>
 
@@ -39,7 +39,7 @@ type Given<T = unknown> = T & { refund: RefundKey }
 
 /**
  * The steps that write a refund's record: one conditional write each, repeatable, and then what follows from it (the
- * payment's element, the book, an event where no order tells it). As activities/records is for orders.
+ * payment's element, the book, an event where no order tells it). As activities/order/steps is for orders.
  */
 export function createRefunds(context: ActivityContext) {
   return {

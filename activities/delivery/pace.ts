@@ -1,4 +1,4 @@
-import { limits } from '../domain/policy.ts'
+import { limits } from '../../domain/policy.ts'
 
 /** A slot that was taken and is given back with its end, or when to come again for one. */
 export type Turn = { end: (was_heard: boolean) => void } | { wait_ms: number }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createPace } from '../../activities/pace.ts'
-import type { Turn } from '../../activities/pace.ts'
+import { createPace } from '../../../activities/delivery/pace.ts'
+import type { Turn } from '../../../activities/delivery/pace.ts'
 
 const longest_ms = 600_000
 const ends = (turns: Turn[]) => turns.flatMap((turn) => ('end' in turn ? [turn.end] : []))

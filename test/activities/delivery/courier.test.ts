@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
-import { assertPublicUrl, createCourier, webhookHeaders } from '../../activities/courier.ts'
-import type { Courier } from '../../activities/courier.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { assertPublicUrl, createCourier, webhookHeaders } from '../../../activities/delivery/courier.ts'
+import type { Courier } from '../../../activities/delivery/courier.ts'
 
 describe('a courier', () => {
   const open: (() => Promise<unknown>)[] = []

@@ -1,13 +1,13 @@
-import { beijingTime } from '../domain/calendar.ts'
-import { automaticRefundNo } from '../domain/ids.ts'
-import { acceptanceEntry } from '../domain/journal.ts'
-import { weft } from '../domain/order/change.ts'
-import type { OrderRecord, TimelineEntry } from '../domain/order/change.ts'
-import { refundableAmount } from '../domain/payment/record.ts'
-import type { PaymentRecord } from '../domain/payment/record.ts'
-import { automaticOrigin, isAllGoingBack, isRefundResting, newRefund } from '../domain/refund/change.ts'
-import { merchantOf } from './context.ts'
-import type { ActivityContext } from './context.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { automaticRefundNo } from '../../domain/ids.ts'
+import { acceptanceEntry } from '../../domain/journal.ts'
+import { weft } from '../../domain/order/change.ts'
+import type { OrderRecord, TimelineEntry } from '../../domain/order/change.ts'
+import { refundableAmount } from '../../domain/payment/record.ts'
+import type { PaymentRecord } from '../../domain/payment/record.ts'
+import { automaticOrigin, isAllGoingBack, isRefundResting, newRefund } from '../../domain/refund/change.ts'
+import { merchantOf } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
 
 /**
  * The refund that an entry of the order's timeline makes owed, inserted once: its number is the entry's. Answers the

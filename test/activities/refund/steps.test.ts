@@ -12,8 +12,8 @@ import {
   refundIn,
   refused,
   reserved,
-} from '../stage/acts.ts'
-import type { World } from '../stage/world.ts'
+} from '../../stage/acts.ts'
+import type { World } from '../../stage/world.ts'
 
 /** T1 is the order's own, T2 lies in suspense. */
 const paidTwice = () => paidOrder({ mode: 'none', is_paid_twice: true })

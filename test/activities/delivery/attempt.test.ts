@@ -1,13 +1,13 @@
 import { ApplicationFailure } from '@temporalio/activity'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { ActivityContext } from '../../activities/context.ts'
-import type { Reply } from '../../activities/courier.ts'
-import { createMerchant } from '../../activities/merchant.ts'
-import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import type { DeliveryRecord } from '../../domain/event/delivery.ts'
-import { limits, policy } from '../../domain/policy.ts'
-import { freshStore } from '../store/database.ts'
-import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../store/samples.ts'
+import type { ActivityContext } from '../../../activities/context.ts'
+import { createMerchant } from '../../../activities/delivery/attempt.ts'
+import type { Reply } from '../../../activities/delivery/courier.ts'
+import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
+import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
+import { limits, policy } from '../../../domain/policy.ts'
+import { freshStore } from '../../store/database.ts'
+import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../../store/samples.ts'
 
 const { store, drop } = await freshStore()
 afterAll(drop)

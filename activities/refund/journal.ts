@@ -1,4 +1,4 @@
-import { beijingTime } from '../domain/calendar.ts'
+import { beijingTime } from '../../domain/calendar.ts'
 import {
   cashOf,
   payoutEntry,
@@ -7,12 +7,12 @@ import {
   refundReturnedEntry,
   refundSucceededEntry,
   settledOutsideEntry,
-} from '../domain/journal.ts'
-import type { BookedStep, JournalEntry } from '../domain/journal.ts'
-import { incomeMoved } from '../domain/payment/record.ts'
-import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../domain/refund/change.ts'
-import type { ActivityContext } from './context.ts'
+} from '../../domain/journal.ts'
+import type { BookedStep, JournalEntry } from '../../domain/journal.ts'
+import { incomeMoved } from '../../domain/payment/record.ts'
+import type { IncomeMove, PaymentRecord } from '../../domain/payment/record.ts'
+import type { RefundEvent, RefundRecord } from '../../domain/refund/change.ts'
+import type { ActivityContext } from '../context.ts'
 
 type Booked = 'accepted' | 'succeeded' | 'closed' | 'returned_to_merchant' | 'paid_out'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { operationId } from '../../domain/ids.ts'
-import { placed } from '../store/samples.ts'
-import { World } from '../stage/world.ts'
+import { operationId } from '../../../domain/ids.ts'
+import { World } from '../../stage/world.ts'
+import { placed } from '../../store/samples.ts'
 
 async function waitingOrder(): Promise<World> {
   const world = await World.open('none', [])

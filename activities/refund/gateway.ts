@@ -1,21 +1,21 @@
 import { cancellationSignal } from '@temporalio/activity'
-import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import type { RefundKey } from '../domain/ids.ts'
-import type { AbnormalHandling } from '../domain/messages.ts'
-import { windowRefusal } from '../domain/payment/record.ts'
-import { nextRefundQueryDelay, retryDelay } from '../domain/policy.ts'
-import { isRefundResting } from '../domain/refund/change.ts'
-import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../domain/refund/change.ts'
-import type { Account } from '../wechat/accounts.ts'
-import { WechatPayError } from '../wechat/errors.ts'
-import { paymentFact, queryOrder } from '../wechat/payments.ts'
-import { applyAbnormalRefund, createRefund, queryRefund } from '../wechat/refunds.ts'
-import { again, notYet, setupMissing } from './calling.ts'
-import type { ActivityContext } from './context.ts'
-import { archiveAnswer, archiveRefundAnswer } from './evidence.ts'
-import { refundOf, takenAt } from './refunds.ts'
-import { watchSetups } from './setup.ts'
-import type { SetupWatch } from './setup.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { RefundKey } from '../../domain/ids.ts'
+import type { AbnormalHandling } from '../../domain/messages.ts'
+import { windowRefusal } from '../../domain/payment/record.ts'
+import { nextRefundQueryDelay, retryDelay } from '../../domain/policy.ts'
+import { isRefundResting } from '../../domain/refund/change.ts'
+import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/change.ts'
+import type { Account } from '../../wechat/accounts.ts'
+import { WechatPayError } from '../../wechat/errors.ts'
+import { paymentFact, queryOrder } from '../../wechat/payments.ts'
+import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
+import type { ActivityContext } from '../context.ts'
+import { archiveAnswer, archiveRefundAnswer } from '../evidence.ts'
+import { again, notYet, setupMissing } from '../failure.ts'
+import { watchSetups } from '../setup.ts'
+import type { SetupWatch } from '../setup.ts'
+import { refundOf, takenAt } from './steps.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
 
@@ -45,7 +45,7 @@ interface Desk extends ActivityContext {
 }
 
 /**
- * The calls to WeChat Pay about refunds, as activities/gateway makes those about orders: each reads the record first,
+ * The calls to WeChat Pay about refunds, as activities/order/gateway makes those about orders: each reads the record first,
  * and their retries are the waits. A refund is sent again only after a query that does not know it.
  */
 export function createRefundGateway(given: ActivityContext) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { operationId } from '../../domain/ids.ts'
-import { order_states } from '../../domain/order/change.ts'
-import { newRefund } from '../../domain/refund/change.ts'
-import { patience } from '../../proof/finding.ts'
+import { operationId } from '../../../domain/ids.ts'
+import { order_states } from '../../../domain/order/change.ts'
+import { newRefund } from '../../../domain/refund/change.ts'
+import { patience } from '../../../proof/finding.ts'
 import {
   answered,
   approved,
@@ -25,9 +25,9 @@ import {
   reserved,
   sent,
   told,
-} from '../stage/acts.ts'
-import { World } from '../stage/world.ts'
-import { evidenceSample, orderSample, paymentSample } from '../store/samples.ts'
+} from '../../stage/acts.ts'
+import { World } from '../../stage/world.ts'
+import { evidenceSample, orderSample, paymentSample } from '../../store/samples.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
 
