@@ -17,8 +17,8 @@ import { queueName, queues, signals } from '../domain/messages.ts'
 import type { Queue, RefundChanged } from '../domain/messages.ts'
 
 /** Whoever tells an order wakes its run: those are Weft's, on both sides. */
-export { deliverEvent } from '../workflows/delivery.ts'
-export { payOrder } from '../workflows/order.ts'
+export { deliverEvent } from '../workflows/delivery/workflow.ts'
+export { payOrder } from '../workflows/order/workflow.ts'
 
 const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
 

@@ -1,4 +1,4 @@
 /** The bundler's list: every workflow that a Weft worker runs. */
-export { payOrder } from './order.ts'
-export { refundPayment } from './refund.ts'
-export { deliverEvent } from './delivery.ts'
+export { payOrder } from './order/workflow.ts'
+export { refundPayment } from './refund/workflow.ts'
+export { deliverEvent } from './delivery/workflow.ts'

@@ -8,10 +8,10 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow'
-import { operationId } from '../domain/ids.ts'
-import { signals, updates } from '../domain/messages.ts'
-import type { Answer, Command, Confirmation, Decision, PaymentFound, RefundRequested } from '../domain/messages.ts'
-import type { Asked } from './inbox.ts'
+import { operationId } from '../../domain/ids.ts'
+import { signals, updates } from '../../domain/messages.ts'
+import type { Answer, Command, Confirmation, Decision, PaymentFound, RefundRequested } from '../../domain/messages.ts'
+import type { Asked } from '../inbox.ts'
 import type { Run } from './run.ts'
 
 const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)

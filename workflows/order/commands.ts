@@ -1,5 +1,5 @@
 import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
-import type { WeChatSays } from '../activities/order/gateway.ts'
+import type { WeChatSays } from '../../activities/order/gateway.ts'
 import type {
   Answer,
   Command,
@@ -9,10 +9,10 @@ import type {
   PaymentFound,
   Recorded,
   RefundRequested,
-} from '../domain/messages.ts'
-import { isResting } from '../domain/order/change.ts'
-import type { Asked, Item } from './inbox.ts'
-import { follow } from './payment.ts'
+} from '../../domain/messages.ts'
+import { isResting } from '../../domain/order/change.ts'
+import type { Asked, Item } from '../inbox.ts'
+import { follow } from './placement.ts'
 import { settle, startOwed, untilInterrupted } from './run.ts'
 import type { Run } from './run.ts'
 

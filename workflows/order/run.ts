@@ -1,12 +1,12 @@
 import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow'
-import type { OrderKey } from '../domain/ids.ts'
-import type { OrderProgress, Recorded } from '../domain/messages.ts'
-import { policy } from '../domain/policy.ts'
-import type { Policy } from '../domain/policy.ts'
-import { Attributes, showProgress } from './details.ts'
-import { Inbox, order_urgency } from './inbox.ts'
-import { proxies } from './proxies.ts'
-import type { Proxies } from './proxies.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import type { OrderProgress, Recorded } from '../../domain/messages.ts'
+import { policy } from '../../domain/policy.ts'
+import type { Policy } from '../../domain/policy.ts'
+import { Attributes, showProgress } from '../details.ts'
+import { Inbox, order_urgency } from '../inbox.ts'
+import { proxies } from '../proxies.ts'
+import type { Proxies } from '../proxies.ts'
 
 /** What one run of an order holds. `order` is what the record last answered: undefined before it was read. */
 export interface Run {

@@ -1,15 +1,15 @@
 import { allHandlersFinished, CancellationScope, condition, continueAsNew, workflowInfo } from '@temporalio/workflow'
-import type { OrderKey } from '../domain/ids.ts'
-import type { OrderProgress } from '../domain/messages.ts'
-import { isResting } from '../domain/order/change.ts'
-import type { OrderState } from '../domain/order/change.ts'
-import { closeAtWeChat } from './closing.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import type { OrderProgress } from '../../domain/messages.ts'
+import { isResting } from '../../domain/order/change.ts'
+import type { OrderState } from '../../domain/order/change.ts'
+import { closeAtWeChat } from './close.ts'
+import { bookOrphans, take } from './commands.ts'
 import { fulfil } from './fulfilment.ts'
 import { listen } from './handlers.ts'
-import { awaitPayment, place } from './payment.ts'
+import { awaitPayment, place } from './placement.ts'
 import { adopt, beginRun, startOwed } from './run.ts'
 import type { Run } from './run.ts'
-import { bookOrphans, take } from './taking.ts'
 
 /** What an order does by itself in each state; a state without a step is at rest. */
 const steps: Partial<Record<OrderState, (run: Run, order: OrderProgress) => Promise<OrderProgress>>> = {

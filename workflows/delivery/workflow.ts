@@ -1,6 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow'
-import type { DeliveryArgument } from '../domain/messages.ts'
-import { proxies } from './proxies.ts'
+import type { DeliveryArgument } from '../../domain/messages.ts'
+import { proxies } from '../proxies.ts'
 
 /**
  * `deliverEvent`: one event to one endpoint, until it is heard or given up. The schedule, the order of events and every

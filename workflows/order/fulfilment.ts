@@ -1,14 +1,14 @@
 import { CancellationScope, condition } from '@temporalio/workflow'
-import type { Delivered } from '../activities/delivery/attempt.ts'
-import type { FulfilmentEvent } from '../activities/order/steps.ts'
-import { milliseconds } from '../domain/calendar.ts'
-import type { Time } from '../domain/calendar.ts'
-import { operationId } from '../domain/ids.ts'
-import type { OrderProgress } from '../domain/messages.ts'
-import type { Actor } from '../domain/order/change.ts'
+import type { Delivered } from '../../activities/delivery/attempt.ts'
+import type { FulfilmentEvent } from '../../activities/order/steps.ts'
+import { milliseconds } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
+import { operationId } from '../../domain/ids.ts'
+import type { OrderProgress } from '../../domain/messages.ts'
+import type { Actor } from '../../domain/order/change.ts'
+import { take } from './commands.ts'
 import { adopt, settle, within } from './run.ts'
 import type { Run } from './run.ts'
-import { take } from './taking.ts'
 
 const weft: Actor = { kind: 'weft', id: null }
 const merchant: Actor = { kind: 'merchant', id: null }

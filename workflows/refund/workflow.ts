@@ -10,8 +10,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { RefundKey } from '../domain/ids.ts'
-import { refund_updates, signals } from '../domain/messages.ts'
+import type { RefundKey } from '../../domain/ids.ts'
+import { refund_updates, signals } from '../../domain/messages.ts'
 import type {
   AbnormalHandling,
   Approval,
@@ -19,13 +19,13 @@ import type {
   RefundAnswer,
   RefundChanged,
   RefundProgress,
-} from '../domain/messages.ts'
-import { isRefundResting } from '../domain/refund/change.ts'
-import type { RefundState } from '../domain/refund/change.ts'
-import type { Asked } from './inbox.ts'
-import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './refundrun.ts'
-import type { RefundRun } from './refundrun.ts'
-import { awaitApproval, follow, reserve, submit, takeRefund } from './refunding.ts'
+} from '../../domain/messages.ts'
+import { isRefundResting } from '../../domain/refund/change.ts'
+import type { RefundState } from '../../domain/refund/change.ts'
+import type { Asked } from '../inbox.ts'
+import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './run.ts'
+import type { RefundRun } from './run.ts'
+import { awaitApproval, follow, reserve, submit, takeRefund } from './steps.ts'
 
 type Step = (run: RefundRun, refund: RefundProgress) => Promise<RefundProgress>
 

@@ -1,11 +1,11 @@
 import { ActivityFailure, log } from '@temporalio/workflow'
-import type { RefundSays, Submitted } from '../activities/refund/gateway.ts'
-import { milliseconds } from '../domain/calendar.ts'
-import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../domain/messages.ts'
-import type { Asked, RefundItem } from './inbox.ts'
-import { settleRefund } from './refundrun.ts'
-import type { RefundRun } from './refundrun.ts'
-import { untilInterrupted, within } from './run.ts'
+import type { RefundSays, Submitted } from '../../activities/refund/gateway.ts'
+import { milliseconds } from '../../domain/calendar.ts'
+import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../../domain/messages.ts'
+import type { Asked, RefundItem } from '../inbox.ts'
+import { untilInterrupted, within } from '../order/run.ts'
+import { settleRefund } from './run.ts'
+import type { RefundRun } from './run.ts'
 
 /** `created`: the money is reserved on its payment, by one conditional write, or the refund ends here. */
 export async function reserve(run: RefundRun): Promise<RefundProgress> {

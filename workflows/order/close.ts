@@ -1,5 +1,5 @@
-import type { OrderProgress } from '../domain/messages.ts'
-import { follow } from './payment.ts'
+import type { OrderProgress } from '../../domain/messages.ts'
+import { follow } from './placement.ts'
 import { untilInterrupted } from './run.ts'
 import type { Run } from './run.ts'
 

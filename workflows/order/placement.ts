@@ -1,7 +1,7 @@
-import type { WeChatSays } from '../activities/order/gateway.ts'
-import { milliseconds } from '../domain/calendar.ts'
-import { operationId } from '../domain/ids.ts'
-import type { OrderProgress } from '../domain/messages.ts'
+import type { WeChatSays } from '../../activities/order/gateway.ts'
+import { milliseconds } from '../../domain/calendar.ts'
+import { operationId } from '../../domain/ids.ts'
+import type { OrderProgress } from '../../domain/messages.ts'
 import { settle, startOwed, untilInterrupted, within } from './run.ts'
 import type { Run } from './run.ts'
 
