@@ -1,5 +1,5 @@
 import { Router } from '@koa/router'
-import type { ApiContext } from './context.ts'
+import type { ApiContext } from './http/context.ts'
 
 /** For those who run Weft: is the process up, can it work, what does it count. None of them needs a key. */
 export function health(context: ApiContext): Router {

@@ -17,11 +17,11 @@ import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createApp } from './app.ts'
-import { checkout } from './checkout.ts'
-import { createCommands } from './commands.ts'
-import type { ApiContext } from './context.ts'
-import { intake } from './intake.ts'
-import { createRateLimiter } from './limits.ts'
+import { checkout } from './checkout/router.ts'
+import type { ApiContext } from './http/context.ts'
+import { createRateLimiter } from './http/ratelimit.ts'
+import { intake } from './notify/intake.ts'
+import { createCommands } from './temporal/commands.ts'
 
 export interface RunningApi {
   /** where it listens, `http://127.0.0.1:7700` */

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { endpoints } from '../api/app.ts'
-import { openApi } from '../api/openapi.ts'
+import { openApi } from '../api/reference/openapi.ts'
 import { release } from '../runtime/release.ts'
 
 const path = new URL('../docs/openapi.json', import.meta.url)

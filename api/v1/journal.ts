@@ -3,8 +3,8 @@ import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { accounts, entry_kinds } from '../../domain/journal.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
 import { publicId } from '../../store/ids.ts'
-import { endpoint } from '../endpoint.ts'
-import type { Endpoint } from '../endpoint.ts'
+import { endpoint } from '../http/endpoint.ts'
+import type { Endpoint } from '../http/endpoint.ts'
 import { any_text, anyOf, given_time, listOf, nullable_text, pageView, paging, time } from './shapes.ts'
 
 const posting = z.object({

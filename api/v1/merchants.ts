@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { byUrgency } from '../../domain/attention.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/number.ts'
-import { endpoint } from '../endpoint.ts'
-import type { Endpoint } from '../endpoint.ts'
-import { Problem } from '../problem.ts'
+import { endpoint } from '../http/endpoint.ts'
+import type { Endpoint } from '../http/endpoint.ts'
+import { Problem } from '../http/problem.ts'
 import { attention, nullable_text, time } from './shapes.ts'
 
 const policy = z.enum(['refund', 'hold'])

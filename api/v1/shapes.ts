@@ -4,7 +4,7 @@ import { isTime } from '../../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
 import { order_states } from '../../domain/order/change.ts'
 
-/** Shapes that several resources share. Rules of ours are named; api/validation says them in both languages. */
+/** Shapes that several resources share. Rules of ours are named; api/http/validation says them in both languages. */
 
 function hasOffset(text: string): boolean {
   return /(Z|[+-]\d{2}:\d{2})$/i.test(text)

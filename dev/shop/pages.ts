@@ -1,5 +1,5 @@
-import { html, trusted } from '../../api/markup.ts'
-import type { Markup } from '../../api/markup.ts'
+import { html, trusted } from '../../api/http/markup.ts'
+import type { Markup } from '../../api/http/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
 import { proofLine, proofs } from '../proofs.ts'
 import type { ShopOrder, ShopRefund } from './book.ts'

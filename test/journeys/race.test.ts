@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCommands } from '../../api/commands.ts'
+import { createCommands } from '../../api/temporal/commands.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { evidenceId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'

@@ -1,0 +1,202 @@
+import { Router } from '@koa/router'
+import type { RouterContext } from '@koa/router'
+import type { Next } from 'koa'
+import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import { isResting } from '../../domain/order/change.ts'
+import type { Actor, OrderRecord } from '../../domain/order/change.ts'
+import { limits } from '../../domain/policy.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { Problem } from '../http/problem.ts'
+import { requestOf } from '../http/request.ts'
+import { askNow, freshCode } from '../temporal/check.ts'
+import type { AskingContext } from '../temporal/check.ts'
+import { readAsset } from './assets.ts'
+import type { Asset } from './assets.ts'
+import { qrDrawing } from './image.ts'
+import { check_results, checkoutPage, unavailablePage, unknownPage } from './page.ts'
+import type { CheckResult } from './page.ts'
+import { Poller } from './poller.ts'
+import type { PollerOptions } from './poller.ts'
+import { Streams } from './stream.ts'
+import { payerView } from './view.ts'
+import type { PayerView, PayerViewContext } from './view.ts'
+import { languages } from './words.ts'
+import type { Language } from './words.ts'
+
+/** What the checkout page needs of the API's context. */
+export type CheckoutContext = AskingContext &
+  PayerViewContext & {
+    log: Logger
+    store: PollerOptions['store'] & {
+      orders: { findByToken(token: string): Promise<OrderRecord | null> }
+      merchants: { find(mchid: string): Promise<MerchantRecord | null> }
+    }
+    /** aborted when the process drains: open pages are let go, so that the server can close */
+    draining?: AbortSignal
+  }
+
+type Koa = RouterContext
+
+const payer: Actor = { kind: 'payer', id: null }
+/** What a token can look like at all; anything else is not worth a question to the database. */
+const token_pattern = /^[A-Za-z0-9_-]{16,128}$/
+
+const security_headers = {
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+  // The address is the secret: it must not travel to the shop, to the simulator or anywhere else.
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Robots-Tag': 'noindex, nofollow',
+  'X-Frame-Options': 'DENY',
+}
+
+/**
+ * The checkout page and what it lives on (docs/api.md, Checkout page): `/pay/:token` and, below it, `order`, `events`,
+ * `code.svg`, `check` and `code`. Without a session: whoever has the token may look and ask, and nothing else.
+ */
+export function checkout(context: CheckoutContext): Router {
+  const poller = new Poller({ store: context.store, log: context.log })
+  const streams = new Streams({ poller })
+  context.draining?.addEventListener('abort', () => {
+    streams.close()
+    poller.close()
+  })
+  const assets = { style: readAsset('checkout.css'), script: readAsset('checkout.js') }
+
+  const router = new Router({ prefix: '/pay', strict: true })
+  router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
+  router.use(secured)
+  router.get('/:token', pageErrors(assets.style), async (ctx) => {
+    ctx.type = 'html'
+    const order = await findOrder(context, ctx)
+    ctx.body = await checkoutPage({
+      view: await viewOf(context, order),
+      language: pageLanguage(ctx),
+      token: order.checkout_token,
+      assets: { style: assets.style.address, script: assets.script.address },
+      is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
+      check_result: check_results.find((result) => result === ctx.query['checked']) ?? null,
+    })
+  })
+  router.get('/:token/order', async (ctx) => {
+    ctx.body = await viewOf(context, await findOrder(context, ctx))
+  })
+  router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
+  router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
+  router.post('/:token/check', (ctx) => check(context, ctx))
+  router.post('/:token/code', (ctx) => renew(context, ctx))
+  return router
+}
+
+async function secured(ctx: Koa, next: Next): Promise<void> {
+  ctx.set(security_headers)
+  await next()
+}
+
+async function findOrder(context: CheckoutContext, ctx: Koa): Promise<OrderRecord> {
+  const token = String(ctx.params['token'])
+  const order = token_pattern.test(token) ? await context.store.orders.findByToken(token) : null
+  if (!order) throw new Problem('not_found')
+  return order
+}
+
+async function viewOf(context: CheckoutContext, order: OrderRecord): Promise<PayerView> {
+  return payerView(context, order, await merchantOf(context, order))
+}
+
+async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise<MerchantRecord> {
+  const merchant = await context.store.merchants.find(order.mchid)
+  if (!merchant) throw new Error(`order ${order._id} has no merchant`)
+  return merchant
+}
+
+/** A person reads the page's errors, not a program: in both languages, and with a way on. */
+function pageErrors(style: Asset) {
+  return async (ctx: Koa, next: Next): Promise<void> => {
+    try {
+      await next()
+    } catch (error) {
+      ctx.type = 'html'
+      ctx.set(security_headers)
+      if (error instanceof Problem && error.code === 'not_found') {
+        ctx.status = 404
+        ctx.body = unknownPage(style.address)
+        return
+      }
+      requestOf(ctx).log.error('a checkout page could not be shown', { error })
+      ctx.status = 503
+      ctx.set('Retry-After', '5')
+      ctx.body = unavailablePage(style.address)
+    }
+  }
+}
+
+function sendAsset(ctx: Koa, assets: Asset[]): void {
+  const asset = assets.find(({ name }) => name === ctx.params['name'])
+  if (!asset) throw new Problem('not_found')
+  ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
+  ctx.set('Content-Type', asset.type)
+  ctx.body = asset.content
+}
+
+/** `?lang=` wins; then the browser's wish; then the language of the country in which the page is paid. */
+function pageLanguage(ctx: Koa): Language {
+  const asked = languages.find((language) => language === ctx.query['lang'])
+  if (asked) return asked
+  return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
+}
+
+async function sendEvents(context: CheckoutContext, streams: Streams, ctx: Koa): Promise<void> {
+  const order = await findOrder(context, ctx)
+  const merchant = await merchantOf(context, order)
+  // 204 tells the browser not to come again: nothing more happens to this order by itself.
+  if (isResting(order.state)) return void (ctx.status = 204)
+  ctx.status = 200
+  ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
+  const is_open = streams.open(ctx.res, order, (changed) => payerView(context, changed, merchant))
+  if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
+  ctx.respond = false
+}
+
+async function sendCode(context: CheckoutContext, ctx: Koa): Promise<void> {
+  const view = await viewOf(context, await findOrder(context, ctx))
+  if (!view.code) throw new Problem('not_found')
+  ctx.body = await qrDrawing(view.code.url)
+  ctx.type = 'image/svg+xml'
+}
+
+/** "I have paid": at most one question to WeChat, and what is known after it. */
+async function check(context: CheckoutContext, ctx: Koa): Promise<void> {
+  const order = await askNow(context, await findOrder(context, ctx), payer)
+  const view = await viewOf(context, order)
+  await answer(ctx, { ...view, check: checkResult(order, view) })
+}
+
+/** Ended orders speak for themselves: their scene is the answer. */
+function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' | 'closed' {
+  if (order.payment !== null) return 'paid'
+  if (view.scene === 'waiting' || view.scene === 'preparing' || view.scene === 'confirming') {
+    return order.asked.on_request >= limits.checks_by_payer ? 'limit' : 'not_yet'
+  }
+  return 'closed'
+}
+
+async function renew(context: CheckoutContext, ctx: Koa): Promise<void> {
+  const order = await freshCode(context, await findOrder(context, ctx), payer)
+  await answer(ctx, await viewOf(context, order))
+}
+
+/** JSON for the page's script; a form sent without scripts goes back to the page. */
+async function answer(ctx: Koa, body: PayerView & { check?: string }): Promise<void> {
+  if (ctx.accepts('json', 'html') === 'json') {
+    ctx.body = body
+    return
+  }
+  const query = new URLSearchParams({ lang: pageLanguage(ctx), ...(body.check ? { checked: body.check } : {}) })
+  ctx.status = 303
+  ctx.set('Location', `../${String(ctx.params['token'])}?${query.toString()}`)
+}

@@ -1,0 +1,69 @@
+import type { Writable } from 'node:stream'
+import { isResting } from '../../domain/order/change.ts'
+import type { OrderRecord } from '../../domain/order/change.ts'
+import type { Poller } from './poller.ts'
+
+export interface StreamOptions {
+  poller: Poller
+  /** a comment this often keeps proxies from thinking that nobody is there */
+  heartbeat_ms?: number
+  /** after this long a stream ends and the page opens the next one */
+  max_age_ms?: number
+  /** open at once in this process; beyond it pages ask by themselves */
+  max_streams?: number
+}
+
+/** A page that reads slower than this is let go; it comes back by itself. */
+const max_unread_bytes = 64 * 1024
+
+/** The open pages of this process, each fed by server-sent events. */
+export class Streams {
+  readonly #options: Required<StreamOptions>
+  readonly #endings = new Set<() => void>()
+
+  constructor(options: StreamOptions) {
+    this.#options = { heartbeat_ms: 15_000, max_age_ms: 30 * 60_000, max_streams: 2_000, ...options }
+  }
+
+  get size(): number {
+    return this.#endings.size
+  }
+
+  /**
+   * Tells `response` the order at once and at every change, as `event: order` with `view(order)` in JSON, and ends it
+   * when the order rests. False: too many pages are open, here or of this order; nothing was written.
+   */
+  open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => unknown): boolean {
+    if (this.#endings.size >= this.#options.max_streams) return false
+    const tell = (changed: OrderRecord) => {
+      response.write(`event: order\ndata: ${JSON.stringify(view(changed))}\n\n`)
+      if (isResting(changed.state)) end()
+      else if (response.writableLength > max_unread_bytes) response.destroy()
+    }
+    const unwatch = this.#options.poller.watch(order, tell)
+    if (unwatch === null) return false
+    const heartbeat = setInterval(() => response.write(': still here\n\n'), this.#options.heartbeat_ms)
+    const age = setTimeout(() => end(), this.#options.max_age_ms)
+    const release = () => {
+      clearInterval(heartbeat)
+      clearTimeout(age)
+      unwatch()
+      this.#endings.delete(end)
+    }
+    const end = () => {
+      release()
+      response.end()
+    }
+    response.on('close', release)
+    response.on('error', release) // the other side went away
+    this.#endings.add(end)
+    response.write('retry: 2000\n\n')
+    tell(order)
+    return true
+  }
+
+  /** Ends every open page, so that the process can: each opens a new stream, at a process that stays. */
+  close(): void {
+    for (const end of [...this.#endings]) end()
+  }
+}

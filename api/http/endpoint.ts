@@ -1,0 +1,120 @@
+import { Router } from '@koa/router'
+import type { Context } from 'koa'
+import { z } from 'zod'
+import type { Scope } from '../../domain/merchant/scope.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Language } from '../checkout/words.ts'
+import { authenticate, authorise } from './authentication.ts'
+import type { Caller } from './authentication.ts'
+import type { ProblemCode } from './catalogue.ts'
+import type { ApiContext } from './context.ts'
+import { readerLanguage } from './problem.ts'
+import { readJson } from './ratelimit.ts'
+import { requestOf } from './request.ts'
+import { validated } from './validation.ts'
+
+/** One request to one endpoint, checked. */
+export interface Call<P = unknown, Q = unknown, B = unknown> {
+  context: ApiContext
+  caller: Caller
+  params: P
+  query: Q
+  body: B
+  /** the body as it came, before defaults; undefined when there was none */
+  sent: unknown
+  request_id: string
+  language: Language
+  log: Logger
+}
+
+export interface Reply {
+  status: number
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+/** What one status of an endpoint means, and the shape of its body. */
+export interface Answer {
+  description: string
+  schema?: z.ZodType
+  headers?: Record<string, string>
+}
+
+/** One endpoint, said once: its route, authorisation, validation, OpenAPI and documentation all come from here. */
+export interface Declaration<P, Q, B> {
+  /** the operation's name in OpenAPI, camelCase */
+  name: string
+  method: 'GET' | 'POST' | 'DELETE'
+  /** as OpenAPI writes it: `/v1/orders/{out_trade_no}` */
+  path: string
+  scope: Scope
+  summary: string
+  description?: string
+  params?: z.ZodType<P>
+  query?: z.ZodType<Q>
+  body?: z.ZodType<B>
+  answers: Record<number, Answer>
+  /** problems of its own; those that every endpoint can answer with are added */
+  problems: ProblemCode[]
+  handle: (call: Call<P, Q, B>) => Promise<Reply>
+}
+
+export type Endpoint = Omit<Declaration<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'handle'> & {
+  params: z.ZodType
+  query: z.ZodType
+  /** null: the endpoint takes no body */
+  body: z.ZodType | null
+  handle: (call: Call) => Promise<Reply>
+}
+
+const nothing = z.strictObject({})
+
+/** Checks a declaration's types against each other, and forgets them: a list of endpoints has one type. */
+export function endpoint<P = Record<string, never>, Q = Record<string, never>, B = undefined>(
+  declaration: Declaration<P, Q, B>,
+): Endpoint {
+  const { params, query, body, handle, ...rest } = declaration
+  return {
+    ...rest,
+    params: params ?? nothing,
+    query: query ?? nothing,
+    body: body ?? null,
+    handle: (call) => handle(call as Call<P, Q, B>),
+  }
+}
+
+/** Routes for `endpoints`. Problems are thrown; app.ts answers them. */
+export function route(endpoints: readonly Endpoint[], context: ApiContext): Router {
+  const router = new Router()
+  for (const declared of endpoints) {
+    const path = declared.path.replace(/\{(\w+)\}/g, ':$1')
+    router.register(path, [declared.method], async (ctx) => serve(declared, context, ctx))
+  }
+  return router
+}
+
+/** Order matters: who asks comes before what is asked, so that a stranger learns nothing, not even which fields exist. */
+async function serve(declared: Endpoint, context: ApiContext, ctx: Context): Promise<void> {
+  const { request_id, log } = requestOf(ctx)
+  const language = readerLanguage(ctx)
+  const caller = await authenticate(context, ctx.headers.authorization)
+  ctx.set({ ...context.limiter.take(caller.key.id) })
+  authorise(caller, declared.scope)
+  const params = validated(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
+  const query = validated(declared.query, { ...ctx.query }, 'query', language)
+  const sent = declared.method === 'GET' ? undefined : await readJson(ctx.req)
+  const body = validated(declared.body ?? nothing.optional(), sent, 'body', language)
+  const named = { mchid: caller.mchid, ...namesIn(params) }
+  const call = { context, caller, params, query, body, sent, request_id, language, log: log.child(named) }
+  const reply = await declared.handle(call)
+  ctx.status = reply.status
+  ctx.set(reply.headers ?? {})
+  if (reply.body === undefined) return
+  ctx.body = JSON.stringify(reply.body)
+  ctx.type = 'application/json; charset=utf-8'
+}
+
+/** The numbers a log line can be found by. */
+function namesIn(params: unknown): Record<string, unknown> {
+  return typeof params === 'object' && params !== null ? { ...params } : {}
+}

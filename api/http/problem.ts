@@ -1,0 +1,108 @@
+import type { Context } from 'koa'
+import { languages } from '../checkout/words.ts'
+import type { Language } from '../checkout/words.ts'
+import { catalogue } from './catalogue.ts'
+import type { CatalogueEntry, ProblemCode } from './catalogue.ts'
+
+/** One field that is wrong: `field` is a JSON Pointer into the body, `/query/…` or `/path/…`. */
+export interface FieldError {
+  field: string
+  code: string
+  detail: string
+}
+
+/** What WeChat Pay itself answered. */
+export interface WechatRefusal {
+  status: number | null
+  code: string
+  message: string
+}
+
+/** An answer of RFC 9457 as it goes over the wire (docs/api.md, Errors). */
+export interface ProblemBody {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: ProblemCode
+  errors: FieldError[]
+  retryable: boolean
+  remedy: string
+  wechat: WechatRefusal | null
+  request_id: string
+  [extension: string]: unknown
+}
+
+interface ProblemParts {
+  /** fill the texts, and are members of the answer too: `state`, `allowed`, `required_scope` */
+  values?: Record<string, string | number | string[]>
+  errors?: FieldError[]
+  wechat?: WechatRefusal
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** A request that is answered with a problem from the catalogue. Thrown anywhere below app.ts. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly parts: ProblemParts
+
+  constructor(code: ProblemCode, parts: ProblemParts = {}) {
+    super(code, { cause: parts.cause })
+    this.code = code
+    this.parts = parts
+  }
+
+  get status(): number {
+    return catalogue[this.code].status
+  }
+}
+
+/** The installation cannot do it now: `part` says in one word what is away. */
+export function unavailable(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
+  return new Problem('unavailable', { values: { part }, headers: { 'Retry-After': '2' }, cause })
+}
+
+export const problem_media_type = 'application/problem+json'
+
+/** The answer's body, in the reader's language. */
+export function problemBody(problem: Problem, language: Language, request_id: string): ProblemBody {
+  const entry: CatalogueEntry = catalogue[problem.code]
+  const { values = {}, errors = [], wechat } = problem.parts
+  return {
+    ...values,
+    type: `/docs/errors/${problem.code}`,
+    title: entry.title[language],
+    status: entry.status,
+    detail: filled(entry.detail[language], values),
+    code: problem.code,
+    errors,
+    retryable: entry.retryable,
+    remedy: filled(entry.remedy[language], values),
+    wechat: wechat ?? null,
+    request_id,
+  }
+}
+
+function filled(text: string, values: NonNullable<ProblemParts['values']>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().join(', '))
+}
+
+/** The language of whoever asks: English for those who do not say, since most of them are programs. */
+export function readerLanguage(ctx: Context): Language {
+  if (!ctx.get('Accept-Language')) return 'en'
+  const preferred = ctx.acceptsLanguages(['en', 'zh-CN', 'zh'])
+  return preferred === 'zh' ? 'zh-CN' : (languages.find((language) => language === preferred) ?? 'en')
+}
+
+/** Answers `ctx` with `problem`. */
+export function answerProblem(ctx: Context, problem: Problem, request_id: string): void {
+  const language = readerLanguage(ctx)
+  ctx.status = problem.status
+  ctx.set(problem.parts.headers ?? {})
+  ctx.set('Content-Language', language)
+  ctx.vary('Accept-Language')
+  ctx.body = JSON.stringify(problemBody(problem, language, request_id))
+  ctx.type = problem_media_type
+}

@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http'
+import rawBody from 'raw-body'
+import { limits } from '../../domain/policy.ts'
+import { Problem } from './problem.ts'
+
+/** How fast one key may ask, per API process: a protection of the process, not a tariff. */
+export interface Pace {
+  per_second: number
+  /** requests that may come at once after a pause */
+  burst: number
+}
+
+export const default_pace: Pace = { per_second: 200, burst: 400 }
+
+/** What a request is told of its key's pace: headers of the IETF draft `RateLimit`. */
+export interface PaceHeaders {
+  'RateLimit-Policy': string
+  RateLimit: string
+}
+
+export interface RateLimiter {
+  /** Counts one request of `key_id`. Throws the problem `rate_limited` when its pace is used up. */
+  take(key_id: string): PaceHeaders
+}
+
+interface Bucket {
+  tokens: number
+  filled_ms: number
+}
+
+const max_buckets = 10_000
+
+/** A token bucket per key, in memory. `now` is Unix ms; a clock set back refills nothing. */
+export function createRateLimiter(now: () => number, pace: Pace = default_pace): RateLimiter {
+  const buckets = new Map<string, Bucket>()
+  const refill_s = Math.ceil(pace.burst / pace.per_second)
+  const policy = `"key";q=${pace.burst};w=${refill_s}`
+
+  function bucketOf(key_id: string): Bucket {
+    const known = buckets.get(key_id)
+    if (known) return known
+    if (buckets.size >= max_buckets) buckets.clear() // every key starts full again: generous, and bounded
+    const bucket = { tokens: pace.burst, filled_ms: now() }
+    buckets.set(key_id, bucket)
+    return bucket
+  }
+
+  return {
+    take(key_id) {
+      const bucket = bucketOf(key_id)
+      const time = now()
+      const passed_s = Math.max(0, time - bucket.filled_ms) / 1_000
+      bucket.tokens = Math.min(pace.burst, bucket.tokens + passed_s * pace.per_second)
+      bucket.filled_ms = time
+      const has_token = bucket.tokens >= 1
+      if (has_token) bucket.tokens -= 1
+      const full_in_s = Math.ceil((pace.burst - bucket.tokens) / pace.per_second)
+      const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${full_in_s}` }
+      if (has_token) return headers
+      const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / pace.per_second))
+      throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
+    },
+  }
+}
+
+/**
+ * The JSON of a request's body; undefined when it has none. Throws the problems `body_too_large`,
+ * `unsupported_media_type` and `malformed_json`. Nothing is read of a body that is too large by its own account.
+ */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const has_body =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+  if (!has_body) return undefined
+  const media_type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (media_type !== 'application/json' || encoding !== 'identity') throw new Problem('unsupported_media_type')
+  const bytes = await bodyBytes(request)
+  if (bytes.length === 0) return undefined
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown
+  } catch (cause) {
+    throw new Problem('malformed_json', { cause })
+  }
+}
+
+async function bodyBytes(request: IncomingMessage): Promise<Buffer> {
+  try {
+    return await rawBody(request, {
+      limit: limits.request_body_bytes,
+      length: request.headers['content-length'] ?? null,
+    })
+  } catch (cause) {
+    const type = (cause as { type?: string }).type
+    // The connection ends with the answer: otherwise the rest of the body would be read as the next request.
+    if (type === 'entity.too.large') throw new Problem('body_too_large', { headers: { Connection: 'close' }, cause })
+    throw new Problem('malformed_json', { cause }) // cut short, or of another length than it said
+  }
+}

@@ -1,0 +1,28 @@
+import type { Context } from 'koa'
+import type { Logger } from '../../runtime/logger.ts'
+import { randomId } from '../../runtime/secrets.ts'
+
+/** What is known of every request before anything else: its id, and a logger that names it. */
+export interface RequestFacts {
+  request_id: string
+  log: Logger
+}
+
+const request_id_pattern = /^[A-Za-z0-9_-]{1,64}$/
+
+/** Gives `ctx` its request id — the caller's own when it is one — and says it back. */
+export function beginRequest(ctx: Context, log: Logger): RequestFacts {
+  const given = ctx.get('Request-Id')
+  const request_id = request_id_pattern.test(given) ? given : randomId('req')
+  const facts: RequestFacts = { request_id, log: log.child({ request_id }) }
+  ctx.set('Request-Id', request_id)
+  ctx.state['weft'] = facts
+  return facts
+}
+
+/** What `beginRequest` found. Throws outside of the app, which is a mistake in this program. */
+export function requestOf(ctx: Context): RequestFacts {
+  const facts = ctx.state['weft'] as RequestFacts | undefined
+  if (facts === undefined) throw new Error('beginRequest has not run for this request')
+  return facts
+}

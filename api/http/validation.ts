@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import type { Language } from '../checkout/words.ts'
+import type { Words } from './catalogue.ts'
+import { Problem } from './problem.ts'
+import type { FieldError } from './problem.ts'
+
+/** What our own rules say when they are broken. A schema names a rule where zod wants a message. */
+const rules: Record<string, Words> = {
+  out_trade_no: {
+    en: 'must be 6 to 32 of letters, digits, _ - | *',
+    'zh-CN': '须为 6–32 位的字母、数字或 _ - | *',
+  },
+  out_refund_no: {
+    en: 'must be 1 to 64 of letters, digits, _ - | * @',
+    'zh-CN': '须为 1–64 位的字母、数字或 _ - | * @',
+  },
+  wechat_text: {
+    en: 'must not contain control characters or characters of 4 bytes such as emoji: WeChat Pay refuses them',
+    'zh-CN': '不能包含控制字符或表情等 4 字节字符，微信支付会拒绝',
+  },
+  text: { en: 'must not contain control characters', 'zh-CN': '不能包含控制字符' },
+  one_expiry: {
+    en: 'give expire_in or time_expire, not both',
+    'zh-CN': 'expire_in 与 time_expire 只能二选一',
+  },
+  return_url: { en: 'must be an https URL of at most 512 characters', 'zh-CN': '须为不超过 512 个字符的 https 地址' },
+  metadata_size: { en: 'may have at most 20 keys', 'zh-CN': '最多 20 个键' },
+  time: {
+    en: 'must be an RFC 3339 time with an offset, such as 2026-11-23T12:00:00+08:00',
+    'zh-CN': '须为带时区的 RFC 3339 时间，例如 2026-11-23T12:00:00+08:00',
+  },
+  reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
+  list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
+  fulfilment_hears_all: {
+    en: 'the fulfilment endpoint hears every event: leave event_types out or send ["*"]',
+    'zh-CN': '履约地址会收到全部事件：请省略 event_types 或填写 ["*"]',
+  },
+  differs: { en: 'differs from what was sent under this number', 'zh-CN': '与此单号首次提交的内容不一致' },
+  one_payment: {
+    en: 'name the payment by out_trade_no or by transaction_id, not both',
+    'zh-CN': 'out_trade_no 与 transaction_id 必须且只能填一个',
+  },
+  payment_total: { en: 'the payment’s total is {total}', 'zh-CN': '该笔支付的总金额为 {total}' },
+  second_payment: {
+    en: 'must name a second payment of this order; undecided are: {known}',
+    'zh-CN': '须为该订单的重复支付单号；待处理的有：{known}',
+  },
+  nothing_left: {
+    en: 'nothing of this payment is left to accept, all of it went back: reject it',
+    'zh-CN': '该笔付款已全部退回，无可接受：请选择 reject',
+  },
+  bank_account: { en: 'must be 6 to 40 digits', 'zh-CN': '须为 6–40 位数字' },
+  payers_card: {
+    en: 'USER_BANK_CARD needs bank_type, bank_account and real_name; MERCHANT_BANK_CARD takes none of them',
+    'zh-CN': 'USER_BANK_CARD 必须提供 bank_type、bank_account 和 real_name；MERCHANT_BANK_CARD 不能提供这些字段',
+  },
+  expiry_range: {
+    en: 'must lie between {min} and {max} seconds from now',
+    'zh-CN': '须在当前时间之后 {min} 至 {max} 秒之间',
+  },
+  cursor: { en: 'is not a next_cursor of this list', 'zh-CN': '不是本列表返回的 next_cursor' },
+  missing: { en: 'is required', 'zh-CN': '必填' },
+  unknown: { en: 'is not a known field', 'zh-CN': '未知字段' },
+}
+
+const locales = { en: z.locales.en().localeError, 'zh-CN': z.locales.zhCN().localeError }
+
+/** Where in a request a value came from; the body's own fields have no prefix. */
+export type Place = 'body' | 'query' | 'path'
+
+/** `value` as `schema` reads it, or a problem that names every wrong field in the reader's language. */
+export function validated<T>(schema: z.ZodType<T>, value: unknown, place: Place, language: Language): T {
+  const parsed = schema.safeParse(value, { error: locales[language], reportInput: true })
+  if (parsed.success) return parsed.data
+  throw new Problem('invalid_request', { errors: fieldErrors(parsed.error.issues, place, language) })
+}
+
+/** One error of our own, in the words of the rules above. */
+export function ruleError(
+  field: string,
+  rule: string,
+  language: Language,
+  values: Record<string, number | string> = {},
+): FieldError {
+  const text = rules[rule]?.[language] ?? rule
+  return { field, code: rule, detail: text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name])) }
+}
+
+function fieldErrors(issues: z.core.$ZodIssue[], place: Place, language: Language): FieldError[] {
+  return issues.flatMap((issue) => {
+    const path = place === 'body' ? issue.path : [place, ...issue.path]
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ruleError(pointer([...path, key]), 'unknown', language))
+    }
+    const field = pointer(path)
+    if (issue.code === 'invalid_type' && issue.input === undefined) return ruleError(field, 'missing', language)
+    if (Object.hasOwn(rules, issue.message)) return ruleError(field, issue.message, language)
+    return { field, code: issue.code, detail: issue.message }
+  })
+}
+
+/** RFC 6901. */
+function pointer(path: PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}

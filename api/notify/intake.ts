@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto'
+import Router from '@koa/router'
+import getRawBody from 'raw-body'
+import type { AttentionCode } from '../../domain/attention.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { evidenceId, operationId, orderId } from '../../domain/ids.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import type { PaymentFound } from '../../domain/messages.ts'
+import type { Envelope, EvidenceRecord } from '../../domain/payment/evidence.ts'
+import type { PaymentFact } from '../../domain/payment/fact.ts'
+import { limits } from '../../domain/policy.ts'
+import { publicId } from '../../store/ids.ts'
+import type { Account } from '../../wechat/accounts.ts'
+import type { Notification, ReceivedNotification } from '../../wechat/notification.ts'
+import type { ApiContext } from '../http/context.ts'
+import { createVigil } from './rejections.ts'
+import type { Vigil } from './rejections.ts'
+
+/** What WeChat Pay is answered. 204: durable in at least one place. Anything else: it comes again. */
+type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
+
+type Headers = Record<string, string | string[] | undefined>
+type Verified = Extract<Notification, { verdict: 'verified' }>
+type Unusable = Extract<Notification, { verdict: 'undecipherable' | 'foreign_mchid' }>
+
+/** Why what verifies is of no use, and what a person is called for then. Only the key is a matter of ours that lasts. */
+const attentionFor = {
+  key: 'decryption_failing',
+  envelope: 'notification_unreadable',
+  plaintext: 'notification_unreadable',
+  unknown_subject: 'notification_unreadable',
+  foreign: 'foreign_notification',
+} as const satisfies Record<string, AttentionCode>
+
+/**
+ * `POST /wechat/notify/:mchid`: where WeChat Pay says that money has moved (architecture §7). Verify, archive, hand
+ * over; nothing is decided here, and nothing is acknowledged before it is durable somewhere.
+ */
+export function intake(context: ApiContext): Router {
+  const router = new Router()
+  const vigil = createVigil(context)
+  router.post('/wechat/notify/:mchid', async (request) => {
+    const end = context.metrics.acknowledgements.startTimer()
+    const acknowledgement = await receive(context, vigil, request.params.mchid ?? '', request.req.headers, () =>
+      getRawBody(request.req, { limit: limits.notification_body_bytes }),
+    )
+    request.status = acknowledgement.status
+    if (acknowledgement.status !== 204) request.body = { code: 'FAIL', message: '失败' }
+    context.metrics.notifications.inc({ result: acknowledgement.result })
+    end({ status: String(acknowledgement.status) })
+  })
+  return router
+}
+
+async function receive(
+  context: ApiContext,
+  vigil: Vigil,
+  mchid: string,
+  headers: Headers,
+  readBody: () => Promise<Buffer>,
+): Promise<Acknowledgement> {
+  let body: Buffer
+  try {
+    body = await readBody()
+  } catch (error) {
+    const is_too_large = error instanceof Error && 'type' in error && error.type === 'entity.too.large'
+    return is_too_large ? { status: 413, result: 'too_large' } : { status: 500, result: 'unread' }
+  }
+  let account: Account | null
+  try {
+    account = await context.accounts.find(mchid)
+  } catch (error) {
+    context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
+    return { status: 500, result: 'no_key' }
+  }
+  if (account === null) return { status: 404, result: 'unknown_merchant' }
+  const read = await readOnceKeyed(context, account, { headers, body })
+  switch (read.verdict) {
+    case 'rejected':
+      await vigil.rejected(mchid, read.reason, headers, body)
+      return { status: 401, result: read.reason }
+    case 'no_key':
+      context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
+      return { status: 500, result: 'no_key' }
+    case 'undecipherable':
+    case 'foreign_mchid':
+      vigil.raised(mchid)
+      return await keepUnusable(context, mchid, headers, body, read)
+    case 'verified':
+      vigil.verified(mchid)
+      return await handOver(context, mchid, headers, body, read)
+  }
+}
+
+/**
+ * Reads it; before the first key of a merchant is here, after the download that reading it has begun. That is the one
+ * wait for WeChat on this path, and short enough that it hears the answer (docs/wechat-pay.md §4.5).
+ */
+async function readOnceKeyed(
+  { now }: ApiContext,
+  account: Account,
+  received: ReceivedNotification,
+): Promise<Notification> {
+  const read = account.read(received, now())
+  if (read.verdict !== 'no_key') return read
+  const has_come = await account.client.keyring.refresh(AbortSignal.timeout(limits.first_key_wait_ms))
+  return has_come ? account.read(received, now()) : read
+}
+
+/** Verified, and yet of no use here: kept raw for a person; 500, so that a key that was changed too early heals. */
+async function keepUnusable(
+  context: ApiContext,
+  mchid: string,
+  headers: Headers,
+  body: Buffer,
+  read: Unusable,
+): Promise<Acknowledgement> {
+  const body_sha256 = sha256(body)
+  // An id of its own: the same notification must be archived as verified once it can be read.
+  const _id = evidenceId.notification(mchid, `${read.verdict}:${read.notification_id ?? body_sha256}`)
+  const time = beijingTime(context.now())
+  const reason = read.verdict === 'undecipherable' ? read.reason : 'foreign'
+  const { notification_id, event_type } = read
+  const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
+  context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
+  try {
+    await callPerson(context, mchid, attentionFor[reason], _id)
+    await context.store.evidence.archive({
+      ...blank(_id, mchid, time),
+      subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
+      verdict: read.verdict,
+      serial_no: read.serial_no ?? null,
+      body_sha256,
+      raw: envelopeOf(headers, body),
+      ...(read.verdict === 'foreign_mchid' && { outcome: 'foreign' as const, applied_time: time }),
+    })
+  } catch (error) {
+    context.log.error('an unusable notification was not kept', { mchid, error })
+  }
+  return { status: 500, result: read.verdict }
+}
+
+/**
+ * Before the message is kept, so that one that is kept has been told of: its repeats, which come for a day, then leave
+ * alone what a person has settled. That the key is wrong each of them proves anew.
+ */
+async function callPerson(
+  { store, now }: ApiContext,
+  mchid: string,
+  code: AttentionCode,
+  evidence_id: string,
+): Promise<void> {
+  if (code !== 'decryption_failing' && (await store.evidence.find(evidence_id)) !== null) return
+  await store.merchants.noteAttention(mchid, code, beijingTime(now()))
+}
+
+/** Steps 3 to 6: archive, look, hand over. Each store that is away leaves the other to make the 204 true. */
+async function handOver(
+  context: ApiContext,
+  mchid: string,
+  headers: Headers,
+  body: Buffer,
+  read: Verified,
+): Promise<Acknowledgement> {
+  const key = keyOf(mchid, read)
+  const envelope = envelopeOf(headers, body)
+  let evidence: EvidenceRecord
+  try {
+    evidence = await archive(context, envelope, body, read)
+  } catch (error) {
+    context.log.warn('the database is away; the notification travels in a signal', { ...key, error })
+    return await handOverEnvelope(context, read, envelope)
+  }
+  try {
+    if (evidence.outcome !== null && evidence.outcome !== 'orphan') return { status: 204, result: 'duplicate' }
+    const known = read.subject === 'payment' ? await lookUp(context, key, read, evidence) : null
+    if (known !== null) return known
+  } catch (error) {
+    context.log.warn('the record could not be read; the run will', { ...key, error })
+  }
+  // Handed over or not: the evidence is durable, and the sweeper hands over what had no effect.
+  const is_taken = await tell(context, read, { evidence_id: evidence._id })
+  return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
+}
+
+/** What the record already knows of this money needs no run. Null: it must be handed over. */
+async function lookUp(
+  context: ApiContext,
+  key: OrderKey,
+  read: Verified & { subject: 'payment' },
+  evidence: EvidenceRecord,
+): Promise<Acknowledgement | null> {
+  const { store, now, log } = context
+  const order = await store.orders.find(key)
+  const time = beijingTime(now())
+  if (order === null) {
+    log.error('money was reported for a number that Weft does not know', { ...key, evidence_id: evidence.id })
+    await store.evidence.settle(evidence._id, { outcome: 'orphan', applied_to: null, time })
+    await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
+    return { status: 204, result: 'orphan' }
+  }
+  const operation_id = operationId.payment(read.fact.transaction_id ?? '')
+  if (!order.timeline.some((entry) => entry.operation_id === operation_id)) return null
+  await compare(context, key, read.fact, evidence)
+  await store.evidence.settle(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
+  return { status: 204, result: 'linked' }
+}
+
+/** What was booked stands; of a statement that says something else of the same money a person hears. */
+async function compare(
+  { store, now, log }: ApiContext,
+  { mchid, out_trade_no }: OrderKey,
+  { transaction_id, amount }: PaymentFact,
+  evidence: EvidenceRecord,
+): Promise<void> {
+  const payment = await store.payments.find(mchid, transaction_id ?? '')
+  if (payment === null || amount === null) return
+  if (amount.total === payment.amount.total && amount.currency === payment.amount.currency) return
+  const ids = { mchid, out_trade_no, transaction_id, evidence_id: evidence.id }
+  log.error('a payment that is booked was reported with another amount', ids)
+  await store.merchants.noteAttention(mchid, 'evidence_unapplied', beijingTime(now()))
+}
+
+/** Without the database the workflow archives first; what is too large to travel comes again. */
+async function handOverEnvelope(context: ApiContext, read: Verified, envelope: Envelope): Promise<Acknowledgement> {
+  const is_small = Buffer.byteLength(JSON.stringify(envelope)) <= limits.envelope_bytes
+  if (!is_small) return { status: 500, result: 'database_away' }
+  const is_taken = await tell(context, read, { envelope })
+  return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
+}
+
+/** To the run that it concerns: the order's, or the refund's, whether Weft made that refund or not. */
+async function tell({ commands }: ApiContext, read: Verified, found: PaymentFound): Promise<boolean> {
+  const { mchid, fact, subject } = read
+  const key = keyOf(mchid, read)
+  if (subject === 'payment') return await commands.paymentFound(key, found)
+  return await commands.refundChanged({ ...key, out_refund_no: fact.out_refund_no }, found)
+}
+
+function keyOf(mchid: string, { fact }: Verified): OrderKey {
+  return { mchid, out_trade_no: fact.out_trade_no }
+}
+
+/** What came under the id of another message is handed over as any other; that two have one id is for a person. */
+async function archive(
+  { store, log, now }: ApiContext,
+  envelope: Envelope,
+  body: Buffer,
+  read: Verified,
+): Promise<EvidenceRecord> {
+  const _id = evidenceId.notification(read.mchid, read.notification_id)
+  const time = beijingTime(now())
+  const { evidence, other_than } = await store.evidence.archive({
+    ...blank(_id, read.mchid, time),
+    subject: read.subject,
+    out_trade_no: read.fact.out_trade_no,
+    transaction_id: read.fact.transaction_id,
+    out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
+    serial_no: read.serial_no,
+    body_sha256: sha256(body),
+    raw: envelope,
+    unapplied: true,
+  })
+  if (other_than !== undefined) {
+    const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
+    log.error('one notification id came with two contents', { ...keyOf(read.mchid, read), ...ids })
+    await store.merchants.noteAttention(read.mchid, 'evidence_unapplied', time)
+  }
+  return evidence
+}
+
+function blank(
+  _id: string,
+  mchid: string,
+  receive_time: string,
+): Omit<EvidenceRecord, 'subject' | 'raw' | 'body_sha256'> {
+  return {
+    _id,
+    id: publicId('evd', _id),
+    mchid,
+    kind: 'notification',
+    out_trade_no: null,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    receive_time,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  }
+}
+
+function sha256(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex')
+}
+
+/** The headers that prove, and the body as it came, still encrypted. */
+function envelopeOf(headers: Headers, body: Buffer): Envelope {
+  const kept = Object.entries(headers).filter(
+    (header): header is [string, string] => header[0].startsWith('wechatpay-') && typeof header[1] === 'string',
+  )
+  return { headers: Object.fromEntries(kept), body: body.toString('utf8') }
+}

@@ -1,0 +1,198 @@
+import { z } from 'zod'
+import { catalogue } from '../http/catalogue.ts'
+import type { ProblemCode } from '../http/catalogue.ts'
+import type { Answer, Endpoint } from '../http/endpoint.ts'
+import { problem_media_type } from '../http/problem.ts'
+
+type Json = Record<string, unknown>
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApi extends Json {
+  openapi: '3.1.0'
+  paths: Record<string, Record<string, Json>>
+  components: { schemas: Record<string, Json> } & Json
+}
+
+/** Problems that every endpoint with a key can answer with. */
+const everywhere: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'internal', 'unavailable']
+const with_input: readonly ProblemCode[] = ['invalid_request']
+const with_body: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
+
+/** The codes an endpoint can answer with, its own first. */
+export function problemsOf(endpoint: Endpoint): ProblemCode[] {
+  const body = endpoint.body === null ? [] : with_body
+  return [...endpoint.problems, ...with_input, ...body, ...everywhere]
+}
+
+/** The whole API in one document, from the declarations that also route and validate it. */
+export function openApi(endpoints: readonly Endpoint[], version: string): OpenApi {
+  const schemas: Record<string, Json> = { Problem: problemSchema() }
+  const paths: OpenApi['paths'] = {}
+  for (const endpoint of endpoints) {
+    const item = (paths[endpoint.path] ??= {})
+    item[endpoint.method.toLowerCase()] = operation(endpoint, schemas)
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Weft',
+      version,
+      description:
+        'WeChat Pay orders that cannot get lost. Amounts are integer fen. Known fields are always present, null when ' +
+        'unknown; new fields and values may appear, so ignore what you do not know. Unknown request fields are refused.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ key: [] }],
+    paths,
+    components: {
+      schemas,
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'weft_live_… or weft_test_…' } },
+    },
+  }
+}
+
+function operation(endpoint: Endpoint, schemas: Record<string, Json>): Json {
+  const { name, summary, description, scope, body, answers } = endpoint
+  return {
+    operationId: name,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [endpoint.path.split('/')[2] ?? 'other'],
+    'x-required-scope': scope,
+    parameters: [
+      ...parametersOf(endpoint.params, 'path', schemas),
+      ...parametersOf(endpoint.query, 'query', schemas),
+      {
+        name: 'Request-Id',
+        in: 'header',
+        schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+        description: 'said back in every answer; one is made when absent',
+      },
+    ],
+    ...(body === null
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(body, 'input', schemas) } },
+          },
+        }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer, schemas)])),
+      ...problemResponses(problemsOf(endpoint)),
+    },
+  }
+}
+
+function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Record<string, Json>): Json[] {
+  const { properties = {}, required = [] } = schemaOf(schema, 'input', schemas) as {
+    properties?: Record<string, Json>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, { description, ...rest }]) => ({
+    name,
+    in: where,
+    required: where === 'path' || required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema: rest,
+  }))
+}
+
+function response(answer: Answer, schemas: Record<string, Json>): Json {
+  const { description, schema, headers = {} } = answer
+  const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
+  return {
+    description,
+    headers: { 'Request-Id': { schema: { type: 'string' } }, ...Object.fromEntries(named) },
+    ...(schema === undefined
+      ? {}
+      : { content: { 'application/json': { schema: schemaOf(schema, 'output', schemas) } } }),
+  }
+}
+
+function problemResponses(codes: readonly ProblemCode[]): Json {
+  const by_status = new Map<number, ProblemCode[]>()
+  for (const code of new Set(codes)) {
+    const { status } = catalogue[code]
+    by_status.set(status, [...(by_status.get(status) ?? []), code])
+  }
+  return Object.fromEntries(
+    [...by_status].map(([status, of_status]) => [
+      status,
+      {
+        description: of_status.map((code) => `\`${code}\`: ${catalogue[code].title.en}`).join('; '),
+        content: { [problem_media_type]: { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  )
+}
+
+/** JSON Schema of `schema`; what has a name goes to `schemas` once and is referred to. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Record<string, Json>): Json {
+  const {
+    $schema: _,
+    $defs = {},
+    ...root
+  } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      // What we answer may grow: a client that refuses unknown fields would break on the next release.
+      if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+    },
+  })
+  for (const [name, definition] of Object.entries($defs)) schemas[name] = referring(definition) as Json
+  return referring(root) as Json
+}
+
+function referring(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(referring)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !isNamed(value as Json))
+      .map(([name, inner]) => [
+        name,
+        name === '$ref' && typeof inner === 'string'
+          ? inner.replace('#/$defs/', '#/components/schemas/')
+          : referring(inner),
+      ]),
+  )
+}
+
+/** zod repeats a schema's name inside it as `id`, which JSON Schema does not know. */
+function isNamed(value: Json): boolean {
+  return 'type' in value && typeof value['type'] === 'string'
+}
+
+function problemSchema(): Json {
+  const text = { type: 'string' }
+  return {
+    type: 'object',
+    description: 'RFC 9457. Further members by code, such as `state`, `allowed`, `required_scope`, `fields`.',
+    required: ['type', 'title', 'status', 'detail', 'code', 'errors', 'retryable', 'remedy', 'wechat', 'request_id'],
+    properties: {
+      type: { ...text, description: 'a page about this code: /docs/errors/<code>' },
+      title: text,
+      status: { type: 'integer' },
+      detail: text,
+      code: { ...text, examples: Object.keys(catalogue) },
+      errors: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['field', 'code', 'detail'],
+          properties: { field: { ...text, description: 'JSON Pointer' }, code: text, detail: text },
+        },
+      },
+      retryable: { type: 'boolean', description: 'true: send the identical request again' },
+      remedy: text,
+      wechat: {
+        type: ['object', 'null'],
+        properties: { status: { type: ['integer', 'null'] }, code: text, message: text },
+      },
+      request_id: text,
+    },
+  }
+}

@@ -1,0 +1,242 @@
+import { z } from 'zod'
+import { attention_codes } from '../../../domain/attention.ts'
+import type { AttentionCode } from '../../../domain/attention.ts'
+import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
+import type { Time } from '../../../domain/calendar.ts'
+import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
+import { paymentId } from '../../../domain/ids.ts'
+import type { KeyRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
+import type { OrderRecord } from '../../../domain/order/change.ts'
+import { openQuestions } from '../../../domain/order/review.ts'
+import type { Question } from '../../../domain/order/review.ts'
+import type { EvidenceRecord } from '../../../domain/payment/evidence.ts'
+import { refundableAmount } from '../../../domain/payment/record.ts'
+import type { PaymentRecord } from '../../../domain/payment/record.ts'
+import { key_notice_ms, orphan_pace } from '../../../domain/policy.ts'
+import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { endpoint } from '../../http/endpoint.ts'
+import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
+import { given_reason, nullable_text, time } from '../shapes.ts'
+import { reasons } from './reasons.ts'
+
+/** So many of each kind are looked at, those created first: beyond that, what is shown is not all, and says so. */
+const looked_at = 500
+
+/** Something that waits for a person, whatever kind of thing it is. Amounts in fen. */
+interface Stuck {
+  kind: 'order' | 'refund' | 'payment' | 'merchant' | 'delivery' | 'key'
+  code: AttentionCode
+  since_time: Time
+  amount: number | null
+  out_trade_no: string | null
+  out_refund_no: string | null
+  transaction_id: string | null
+  delivery_id: string | null
+  endpoint_id: string | null
+  key_id: string | null
+  next_action: { what: string; time: Time } | null
+}
+
+const stuck_shape = z
+  .object({
+    object: z.literal('attention'),
+    kind: z.enum(['order', 'refund', 'payment', 'merchant', 'delivery', 'key']),
+    code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]),
+    why: z.string().meta({ description: 'what happened and what to do, in the language of Accept-Language' }),
+    since_time: time,
+    amount: z.int().nullable().meta({ description: 'fen that wait behind it' }),
+    out_trade_no: nullable_text,
+    out_refund_no: nullable_text,
+    transaction_id: nullable_text,
+    delivery_id: nullable_text,
+    endpoint_id: nullable_text,
+    key_id: nullable_text,
+    next_action: z
+      .object({ what: z.string(), time })
+      .nullable()
+      .meta({ description: 'what Weft does next by itself; null: nothing happens without a person' }),
+  })
+  .meta({ id: 'Attention' })
+
+const nothing_named = {
+  amount: null,
+  out_trade_no: null,
+  out_refund_no: null,
+  transaction_id: null,
+  delivery_id: null,
+  endpoint_id: null,
+  key_id: null,
+  next_action: null,
+} as const
+
+/** What an order waits for: each open question by itself, and what else is said of it. */
+function questionsOf(order: OrderRecord): Question[] {
+  const { attention, payment } = order
+  const questions = openQuestions(order)
+  if (attention === undefined || questions.some(({ code }) => code === attention.code)) return questions
+  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...questions]
+}
+
+/** `paid`: fen by transaction, since what arrived may not be what was asked for. */
+function ofOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
+  const { out_trade_no, next_action = null } = order
+  return questionsOf(order).map((question) => {
+    const amount = paid.get(question.transaction_id ?? '') ?? order.amount.total
+    return { ...nothing_named, kind: 'order', ...question, amount, out_trade_no, next_action }
+  })
+}
+
+async function paidBehind({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+  const ids = orders.flatMap((order) =>
+    questionsOf(order).flatMap(({ transaction_id }) =>
+      transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)],
+    ),
+  )
+  const payments = ids.length === 0 ? [] : await store.payments.findAll(ids)
+  return new Map(payments.map(({ transaction_id, amount }) => [transaction_id, amount.total]))
+}
+
+function ofRefund(refund: RefundRecord): Stuck[] {
+  const { attention, amount, out_trade_no, out_refund_no, transaction_id, next_action } = refund
+  if (attention === undefined) return []
+  const named = { out_trade_no, out_refund_no, transaction_id, next_action: next_action ?? null }
+  return [{ ...nothing_named, kind: 'refund', ...attention, amount: amount.refund, ...named }]
+}
+
+/** Money without an owner is listed one by one, so the merchant's own word that there is some is left out. */
+function ofMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
+  const told = attentions.filter(({ code }) => code !== 'orphan_payment')
+  return told.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
+}
+
+function ofOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {
+  const named = { out_trade_no, transaction_id, amount: refundableAmount({ amount, refunds }) }
+  return { ...nothing_named, kind: 'payment', code: 'orphan_payment', since_time: success_time, ...named }
+}
+
+/** Reported and not booked yet: Weft will ask WeChat, in case its order is only late. */
+function ofOrphanEvidence({ out_trade_no, transaction_id, receive_time }: EvidenceRecord, now_ms: number): Stuck {
+  const first_ms = milliseconds(receive_time) + orphan_pace.first_ms
+  const rounds = Math.max(0, Math.ceil((now_ms - first_ms) / orphan_pace.every_ms))
+  const next_action = { what: 'ask_wechat', time: beijingTime(first_ms + rounds * orphan_pace.every_ms) }
+  const named = { out_trade_no, transaction_id, next_action }
+  return { ...nothing_named, kind: 'payment', code: 'orphan_payment', since_time: receive_time, ...named }
+}
+
+async function ownerlessAt({ store, now }: Pick<ApiContext, 'store' | 'now'>, mchid: string): Promise<Stuck[]> {
+  const [payments, evidence] = await Promise.all([
+    store.payments.ownerless(mchid),
+    store.evidence.orphans(mchid, looked_at),
+  ])
+  const booked = new Set(payments.map(({ transaction_id }) => transaction_id))
+  const reported = new Map(evidence.map((one) => [one.transaction_id, one]))
+  return [
+    ...payments.map(ofOwnerless),
+    ...[...reported.values()]
+      .filter(({ transaction_id }) => !booked.has(transaction_id ?? ''))
+      .map((one) => ofOrphanEvidence(one, now())),
+  ]
+}
+
+function ofDelivery(delivery: DeliveryRecord): Stuck {
+  const { id, endpoint_id, out_trade_no, attempts, create_time } = delivery
+  const since_time = attempts.at(-1)?.time ?? create_time
+  const named = { out_trade_no, delivery_id: id, endpoint_id }
+  return { ...nothing_named, kind: 'delivery', code: 'undelivered', since_time, ...named }
+}
+
+/** A key that runs out, from two weeks before until two weeks after: then nobody uses it any more. */
+function ofKey({ id, expire_time, revoke_time }: KeyRecord, now_ms: number): Stuck[] {
+  if (expire_time === null || revoke_time !== null) return []
+  const since_ms = milliseconds(expire_time) - key_notice_ms
+  const is_near = now_ms >= since_ms && now_ms < since_ms + 2 * key_notice_ms
+  if (!is_near) return []
+  return [{ ...nothing_named, kind: 'key', code: 'key_expiring', since_time: beijingTime(since_ms), key_id: id }]
+}
+
+/** All that is stuck at a merchant, the longest first. */
+async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string) {
+  const { store, now } = context
+  const page = { limit: looked_at, order: 'asc' } as const
+  const [merchant, keys, ownerless, orders, refunds, deliveries] = await Promise.all([
+    store.merchants.find(mchid),
+    store.keys.list(mchid),
+    ownerlessAt(context, mchid),
+    store.orders.list(mchid, { attention: 'any' }, page),
+    store.refunds.list(mchid, { attention: 'any' }, page),
+    store.deliveries.list(mchid, { state: 'undelivered' }, page),
+  ])
+  const paid = await paidBehind(context, orders.data)
+  const stuck = [
+    ...(merchant === null ? [] : ofMerchant(merchant)),
+    ...keys.flatMap((key) => ofKey(key, now())),
+    ...ownerless,
+    ...orders.data.flatMap((order) => ofOrder(order, paid)),
+    ...refunds.data.flatMap(ofRefund),
+    // What decides an order is waited for, and missed, by the order itself.
+    ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(ofDelivery),
+  ]
+  return {
+    stuck: stuck.sort((a, b) => milliseconds(a.since_time) - milliseconds(b.since_time)),
+    is_complete: [orders, refunds, deliveries].every(({ next_cursor }) => next_cursor === null),
+  }
+}
+
+const attention_list = z
+  .object({
+    data: z.array(stuck_shape),
+    is_complete: z.boolean().meta({ description: 'false: there is more than is shown' }),
+  })
+  .meta({ id: 'AttentionList' })
+
+async function listed(
+  { context, caller, language }: Pick<Call<unknown, unknown, unknown>, 'context' | 'caller' | 'language'>,
+  limit: number,
+): Promise<Reply> {
+  const { stuck, is_complete } = await stuckAt(context, caller.mchid)
+  const data = stuck.slice(0, limit).map((one) => ({ object: 'attention', ...one, why: reasons[language][one.code] }))
+  return { status: 200, body: { data, is_complete: is_complete && stuck.length <= limit } }
+}
+
+const listAttention = endpoint({
+  name: 'listAttention',
+  method: 'GET',
+  path: '/v1/attention',
+  scope: 'orders:read',
+  summary: 'Everything that waits for a person, the longest first',
+  description:
+    'Orders, refunds, money without an order, the merchant itself and events that were given up. Without pages: settle what is shown, and the ' +
+    'rest follows; is_complete says whether there is a rest.',
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(looked_at).default(100).meta({ description: 'at most so many' }),
+  }),
+  answers: { 200: { description: 'what is stuck; empty when nothing is', schema: attention_list } },
+  problems: [],
+  handle: (call) => listed(call, call.query.limit),
+})
+
+const settlement_request = z.strictObject({ reason: given_reason }).meta({ id: 'AttentionSettlement' })
+
+const settleAttention = endpoint({
+  name: 'settleAttention',
+  method: 'POST',
+  path: '/v1/attention/{code}/settlement',
+  scope: 'orders:decide',
+  summary: 'Say that a person has looked',
+  description:
+    'Takes away what is said of the merchant itself (kind merchant); it comes back when its cause does. What stands on an ' +
+    'order, a refund or a payment goes away by a decision on it, and no other way. Done before is 200 as well.',
+  params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
+  body: settlement_request,
+  answers: { 200: { description: 'what is still stuck', schema: attention_list } },
+  problems: [],
+  async handle(call) {
+    const { context, caller, params, body, log } = call
+    await context.store.merchants.liftAttention(caller.mchid, params.code)
+    log.info('a person has settled an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
+    return await listed(call, 100)
+  },
+})
+
+export const attention_endpoints: readonly Endpoint[] = [listAttention, settleAttention]

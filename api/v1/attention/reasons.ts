@@ -1,0 +1,37 @@
+import { attentions } from '../../../domain/attention.ts'
+import type { AttentionCode } from '../../../domain/attention.ts'
+import type { Language } from '../../checkout/words.ts'
+
+const chinese: Record<AttentionCode, string> = {
+  not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
+  wechat_setup: '微信支付拒绝了该商户本身（密钥、证书、权限或 appid）。请更正配置，等待中的工作随后会自动继续。',
+  wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
+  close_uncertain: '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。',
+  payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',
+  refunded_outside: '首次看到该笔付款时它已被退款。请查明是谁退的款。',
+  late_payment_held: '款项在订单结束后到账，按设置暂不处理。请退款或接受。',
+  second_payment: '已付款的订单又收到一笔付款，须由人决定。',
+  orphan_payment: '收到一笔系统不认识的单号的付款。请找出是哪个系统下的单。',
+  fulfilment_pending: '商户答复稍后处理，时间已过半。',
+  fulfilment_overdue: '商户尚未告知已发货，或已告知无法发货。请询问后决定。',
+  delivery_failing: '商户的地址连续五次未接收某个事件。',
+  undelivered: '某个事件重试完毕仍未送达，已放弃。请在地址恢复后重新投递。',
+  not_enough: '商户在微信支付的余额不足以退款。请充值，同一笔退款随后会自动继续。',
+  refund_slow: '微信支付受理该退款已有数日仍未完成。请持退款单号咨询微信支付客服。',
+  refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后由人工支付。',
+  refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或由人工支付。',
+  refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或由人工支付。',
+  returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
+  approval_waiting: '一笔超过限额的退款等待另一人审批。',
+  book_adrift: '记录与账簿不一致。请运行审计，它会列出每个单号和每一分钱。',
+  evidence_unapplied: '微信支付的一条消息没有产生效果，或说的是别的事。请查看日志，然后了结此项。',
+  notification_unreadable: '微信支付的一条通知验签通过，但内容无法识别。请查看日志，查明后了结此项。',
+  foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
+  promotion_unreadable: '某笔付款带有系统无法识别的优惠，已按商户未让利入账。请与微信支付的结算金额核对。',
+  signatures_failing: '收到的通知验签失败。请检查微信支付公钥。',
+  key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',
+  decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
+}
+
+/** Why a person should look, and what to do about it, in the reader's language. */
+export const reasons: Record<Language, Record<AttentionCode, string>> = { en: attentions, 'zh-CN': chinese }

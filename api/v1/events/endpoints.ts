@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import { event_types } from '../../../domain/event/event.ts'
+import type { EventRecord } from '../../../domain/event/event.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { endpoint } from '../../http/endpoint.ts'
+import type { Endpoint } from '../../http/endpoint.ts'
+import { Problem } from '../../http/problem.ts'
+import { any_text, anyOf, given_time, listOf, order_of_time, pageView, paging, time } from '../shapes.ts'
+
+const event_shape = z
+  .object({
+    object: z.literal('event'),
+    id: z.string().meta({ description: 'the webhook-id of every attempt to deliver it' }),
+    type: z.enum(event_types),
+    timestamp: time,
+    mchid: z.string(),
+    sequence: z.int().nullable().meta({ description: 'counts per order, without gaps' }),
+    api_version: z.string(),
+    data: z.record(z.string(), z.unknown()).meta({ description: 'the resource as it was then, under its name' }),
+    deliveries: z.array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() })),
+  })
+  .meta({ id: 'Event' })
+
+/** What the stored bytes say; they are ours, so anything else is a fault here. */
+const told = z.object({ api_version: z.string(), data: z.record(z.string(), z.unknown()) })
+
+async function eventView({ store }: Pick<ApiContext, 'store'>, event: EventRecord) {
+  const deliveries = await store.deliveries.ofEvent(event.mchid, event._id)
+  const { api_version, data } = told.parse(JSON.parse(event.body))
+  return {
+    object: 'event',
+    id: event.id,
+    type: event.type,
+    timestamp: event.timestamp,
+    mchid: event.mchid,
+    sequence: event.sequence,
+    api_version,
+    data,
+    deliveries: deliveries.map(({ id, endpoint_id, state }) => ({ id, endpoint_id, state })),
+  }
+}
+
+const listEvents = endpoint({
+  name: 'listEvents',
+  method: 'GET',
+  path: '/v1/events',
+  scope: 'events:read',
+  summary: 'Events, newest first',
+  description: 'With order=asc also the feed for shops without a public address: keep next_cursor and go on from it.',
+  query: z.strictObject({
+    ...paging,
+    order: order_of_time,
+    type: anyOf(event_types as [string, ...string[]]).optional(),
+    out_trade_no: any_text.optional(),
+    time_from: given_time.optional(),
+    time_to: given_time.optional(),
+  }),
+  answers: { 200: { description: 'a page of events', schema: listOf('Event', event_shape) } },
+  problems: [],
+  async handle({ context, caller, query }) {
+    const { limit, cursor, order, ...filter } = query
+    const page = await context.store.events.list(caller.mchid, filter, { limit, cursor, order })
+    const data = await Promise.all(page.data.map((event) => eventView(context, event)))
+    return { status: 200, body: pageView({ ...page, data }, (view) => view) }
+  },
+})
+
+const getEvent = endpoint({
+  name: 'getEvent',
+  method: 'GET',
+  path: '/v1/events/{event_id}',
+  scope: 'events:read',
+  summary: 'One event with its deliveries',
+  params: z.object({ event_id: z.string().max(64) }),
+  answers: { 200: { description: 'the event', schema: event_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const event = await context.store.events.findPublic(caller.mchid, params.event_id)
+    if (event === null) throw new Problem('not_found')
+    return { status: 200, body: await eventView(context, event) }
+  },
+})
+
+export const event_endpoints: readonly Endpoint[] = [listEvents, getEvent]

@@ -1,0 +1,219 @@
+import { z } from 'zod'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { event_types } from '../../../domain/event/event.ts'
+import { endpointId } from '../../../domain/ids.ts'
+import type { EndpointRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
+import { newEndpointSecret } from '../../../runtime/secrets.ts'
+import { publicId } from '../../../store/ids.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { endpoint } from '../../http/endpoint.ts'
+import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
+import { Problem } from '../../http/problem.ts'
+import { nullable_text, nullable_time, time } from '../shapes.ts'
+import { urlObjection } from './address.ts'
+
+const endpoint_request = z
+  .strictObject({
+    url: z.string().min(1).max(2_048).meta({ description: 'https, public', format: 'uri' }),
+    role: z.enum(['fulfilment', 'observer']).default('observer'),
+    event_types: z
+      .array(z.enum(['*', ...event_types]))
+      .min(1)
+      .max(50)
+      .default(['*']),
+    description: z.string().max(200).nullish(),
+  })
+  .refine((wanted) => wanted.role === 'observer' || wanted.event_types.join() === '*', {
+    message: 'fulfilment_hears_all',
+    path: ['event_types'],
+  })
+  .meta({ id: 'EndpointRequest' })
+type EndpointRequest = z.output<typeof endpoint_request>
+
+const endpoint_fields = {
+  object: z.literal('endpoint'),
+  id: z.string(),
+  url: z.string(),
+  role: z.enum(['fulfilment', 'observer']),
+  event_types: z.array(z.string()),
+  description: nullable_text,
+  state: z.enum(['enabled', 'disabled']),
+  disable_reason: nullable_text,
+  secrets: z.array(z.object({ hint: z.string(), expire_time: nullable_time })),
+  create_time: time,
+  last_success_time: nullable_time,
+  failing_since_time: nullable_time,
+}
+const endpoint_shape = z.object(endpoint_fields).meta({ id: 'Endpoint' })
+const endpoint_with_secret = z
+  .object({ ...endpoint_fields, secret: z.string().meta({ description: 'whsec_…, shown this once' }) })
+  .meta({ id: 'EndpointWithSecret' })
+
+/** An endpoint as merchants see it: a secret by its last characters only. */
+export function endpointView(found: EndpointRecord): z.output<typeof endpoint_shape> {
+  return {
+    object: 'endpoint',
+    id: found.id,
+    url: found.url,
+    role: found.role,
+    event_types: found.event_types,
+    description: found.description,
+    state: found.state,
+    disable_reason: found.disable_reason,
+    secrets: found.secrets.map(({ hint, expire_time }) => ({ hint, expire_time })),
+    create_time: found.create_time,
+    last_success_time: found.last_success_time,
+    failing_since_time: found.failing_since_time,
+  }
+}
+
+async function callersMerchant({ store }: ApiContext, mchid: string): Promise<MerchantRecord> {
+  const merchant = await store.merchants.find(mchid)
+  if (merchant === null) throw new Problem('merchant_not_ready', { values: { mchid } })
+  return merchant
+}
+
+const createEndpoint = endpoint({
+  name: 'createEndpoint',
+  method: 'POST',
+  path: '/v1/endpoints',
+  scope: 'settings:write',
+  summary: 'Have events sent to a URL',
+  description:
+    'The secret is shown in this answer and never again. The answer of the one fulfilment endpoint to order.paid ' +
+    'decides, in fulfilment mode “event”; observers are only told. The same URL again answers the existing endpoint ' +
+    'without a secret; 201 with a further secret where a fulfilment endpoint was left half made by a failure.',
+  body: endpoint_request,
+  answers: {
+    201: { description: 'made; keep the secret', schema: endpoint_with_secret },
+    200: { description: 'the existing one', schema: endpoint_shape, headers: { 'Weft-Replay': 'true' } },
+  },
+  problems: ['endpoint_url_forbidden', 'fulfilment_endpoint_exists', 'merchant_not_ready'],
+  handle: create,
+})
+
+async function create(call: Call<unknown, unknown, EndpointRequest>): Promise<Reply> {
+  const { context, caller, body } = call
+  const { store, config } = context
+  const reason = urlObjection(body.url, config.allow_private_endpoints)
+  if (reason !== null) throw new Problem('endpoint_url_forbidden', { values: { reason } })
+  const _id = endpointId(caller.mchid, new URL(body.url).href)
+  const existing = await store.endpoints.find(_id)
+  if (existing) return answerExisting(call, existing)
+  const id = publicId('ep', _id)
+  if (body.role === 'fulfilment') await assertNoOther(context, caller.mchid, id)
+  const secret = newEndpointSecret()
+  const record: EndpointRecord = {
+    _id,
+    id,
+    mchid: caller.mchid,
+    url: new URL(body.url).href,
+    role: body.role,
+    event_types: body.event_types,
+    description: body.description ?? null,
+    state: 'enabled',
+    disable_reason: null,
+    secrets: [store.endpoints.sealSecret(secret)],
+    create_time: beijingTime(context.now()),
+    last_success_time: null,
+    failing_since_time: null,
+  }
+  const added = await store.endpoints.add(record)
+  if (!added.inserted) return answerExisting(call, added.existing)
+  if (body.role === 'fulfilment' && !(await store.merchants.setFulfilmentEndpoint(caller.mchid, id))) {
+    // Somebody else's was set in between. This one was never told of anything, so it goes without a trace.
+    await store.endpoints.remove(caller.mchid, id)
+    await assertNoOther(context, caller.mchid, id)
+  }
+  call.log.info('an endpoint was added', { endpoint_id: id, role: body.role })
+  return { status: 201, body: { ...endpointView(record), secret } }
+}
+
+/**
+ * The endpoint that is there. A fulfilment endpoint that holds no place was left so by a crash, and nobody was shown its
+ * secret: it takes the place and gets one more. The first one stays, since its request may only have been slower.
+ */
+async function answerExisting(call: Call<unknown, unknown, EndpointRequest>, existing: EndpointRecord): Promise<Reply> {
+  const { context, caller, body, log } = call
+  const { store } = context
+  const replay: Reply = { status: 200, body: endpointView(existing), headers: { 'Weft-Replay': 'true' } }
+  if (existing.role !== 'fulfilment' || body.role !== 'fulfilment') return replay
+  const merchant = await callersMerchant(context, caller.mchid)
+  if (merchant.fulfilment_endpoint_id !== null) return replay
+  const secret = newEndpointSecret()
+  const whole = await store.endpoints.addSecret(existing._id, store.endpoints.sealSecret(secret))
+  if (whole === null) throw new Problem('not_found')
+  if (!(await store.merchants.setFulfilmentEndpoint(caller.mchid, existing.id))) {
+    await assertNoOther(context, caller.mchid, existing.id)
+  }
+  log.info('a half made endpoint was completed', { endpoint_id: existing.id })
+  return { status: 201, body: { ...endpointView(whole), secret } }
+}
+
+async function assertNoOther(context: ApiContext, mchid: string, id: string): Promise<void> {
+  const { fulfilment_endpoint_id } = await callersMerchant(context, mchid)
+  if (fulfilment_endpoint_id === null || fulfilment_endpoint_id === id) return
+  throw new Problem('fulfilment_endpoint_exists', { values: { endpoint_id: fulfilment_endpoint_id } })
+}
+
+const listEndpoints = endpoint({
+  name: 'listEndpoints',
+  method: 'GET',
+  path: '/v1/endpoints',
+  scope: 'settings:read',
+  summary: 'All endpoints',
+  answers: {
+    200: {
+      description: 'all of them',
+      schema: z.object({ data: z.array(endpoint_shape) }).meta({ id: 'EndpointList' }),
+    },
+  },
+  problems: [],
+  async handle({ context, caller }) {
+    const endpoints = await context.store.endpoints.list(caller.mchid)
+    return { status: 200, body: { data: endpoints.map(endpointView) } }
+  },
+})
+
+const endpoint_params = z.object({ endpoint_id: z.string().max(64) })
+
+const getEndpoint = endpoint({
+  name: 'getEndpoint',
+  method: 'GET',
+  path: '/v1/endpoints/{endpoint_id}',
+  scope: 'settings:read',
+  summary: 'One endpoint',
+  params: endpoint_params,
+  answers: { 200: { description: 'the endpoint', schema: endpoint_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const found = await context.store.endpoints.findPublic(caller.mchid, params.endpoint_id)
+    if (found === null) throw new Problem('not_found')
+    return { status: 200, body: endpointView(found) }
+  },
+})
+
+const deleteEndpoint = endpoint({
+  name: 'deleteEndpoint',
+  method: 'DELETE',
+  path: '/v1/endpoints/{endpoint_id}',
+  scope: 'settings:write',
+  summary: 'Send nothing more to an endpoint',
+  params: endpoint_params,
+  answers: { 204: { description: 'gone' } },
+  problems: ['not_found', 'endpoint_in_use'],
+  async handle({ context, caller, params, log }) {
+    const { store } = context
+    const found = await store.endpoints.findPublic(caller.mchid, params.endpoint_id)
+    if (found === null) throw new Problem('not_found')
+    const merchant = await callersMerchant(context, caller.mchid)
+    const is_fulfilment = merchant.fulfilment_endpoint_id === found.id
+    if (is_fulfilment && merchant.settings.fulfilment.mode === 'event') throw new Problem('endpoint_in_use')
+    if (is_fulfilment) await store.merchants.setFulfilmentEndpoint(caller.mchid, null, found.id)
+    await store.endpoints.remove(caller.mchid, found.id)
+    log.info('an endpoint was deleted', { endpoint_id: found.id })
+    return { status: 204 }
+  },
+})
+
+export const endpoint_endpoints: readonly Endpoint[] = [createEndpoint, listEndpoints, getEndpoint, deleteEndpoint]

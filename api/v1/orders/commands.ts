@@ -1,0 +1,226 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { evidenceId, operationId } from '../../../domain/ids.ts'
+import type { Command, Confirmation } from '../../../domain/messages.ts'
+import { isResting } from '../../../domain/order/change.ts'
+import type { Actor, OrderRecord } from '../../../domain/order/change.ts'
+import { enteredBy, paidSequence } from '../../../domain/order/timeline.ts'
+import { publicId } from '../../../store/ids.ts'
+import type { Caller } from '../../http/authentication.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { endpoint } from '../../http/endpoint.ts'
+import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
+import { Problem, unavailable } from '../../http/problem.ts'
+import { askNow, freshCode, needsCode, planOf } from '../../temporal/check.ts'
+import { order_params, order_with_timeline, readUntil, requireOrder, wholeOrder, wrongState } from './shape.ts'
+
+type Params = z.output<typeof order_params>
+
+const patience_ms = 8_000
+
+const ok = { description: 'the order as it is now', schema: order_with_timeline }
+
+function actorOf(caller: Caller): Actor {
+  return { kind: 'merchant', id: caller.key.id }
+}
+
+async function answerWith(
+  { context }: Call<unknown, unknown, unknown>,
+  status: number,
+  order: OrderRecord,
+): Promise<Reply> {
+  return { status, body: await wholeOrder(context, order) }
+}
+
+/** Why an order that was to end unpaid did not. */
+function notUnpaid(order: OrderRecord, allowed: string[]): Problem {
+  return order.payment ? new Problem('order_paid', { values: { state: order.state } }) : wrongState(order, allowed)
+}
+
+const closeOrder = endpoint({
+  name: 'closeOrder',
+  method: 'POST',
+  path: '/v1/orders/{out_trade_no}/close',
+  scope: 'orders:write',
+  summary: 'End an order that is not paid',
+  description: 'An order is closed when WeChat Pay says so. After 202 read the order, or repeat the request.',
+  params: order_params,
+  answers: {
+    200: { ...ok, description: 'closed at WeChat Pay' },
+    202: { ...ok, description: 'closing: WeChat Pay is not yet certain' },
+  },
+  problems: ['not_found', 'order_paid', 'order_state'],
+  handle: close,
+})
+
+const closable = ['created', 'awaiting_payment']
+const ended = ['closed', 'failed']
+
+async function close(call: Call<Params>): Promise<Reply> {
+  const { context, caller, params } = call
+  const begun_ms = Date.now()
+  const order = await requireOrder(context, caller.mchid, params.out_trade_no)
+  if (ended.includes(order.state)) return answerWith(call, 200, order)
+  if (closable.includes(order.state)) {
+    const command: Command = { operation_id: `close:${randomUUID()}`, actor: actorOf(caller), reason: null }
+    const outcome = await context.commands.close(order, command)
+    if (outcome === 'unavailable') throw unavailable('temporal')
+  } else if (order.state === 'closing') {
+    // The run is there, as a rule; where it was lost, this brings it back. The record answers either way.
+    await context.commands.startOrder(order).catch(() => undefined)
+  }
+  const left_ms = Math.max(0, patience_ms - (Date.now() - begun_ms))
+  const latest = await requireOrder(context, caller.mchid, params.out_trade_no)
+  const held = await readUntil(context, latest, left_ms, ({ state }) => isResting(state) || state === 'paid')
+  if (ended.includes(held.state)) return answerWith(call, 200, held)
+  if (held.state === 'closing') return answerWith(call, 202, held)
+  // Nobody took the wish in time, so it is not recorded, and 202 would promise what may not happen.
+  if (closable.includes(held.state)) throw unavailable('workers')
+  throw notUnpaid(held, [...closable, 'closing', 'closed'])
+}
+
+const checkOrder = endpoint({
+  name: 'checkOrder',
+  method: 'POST',
+  path: '/v1/orders/{out_trade_no}/check',
+  scope: 'orders:write',
+  summary: 'Ask WeChat Pay now',
+  description: 'At most one question per 5 s and order; otherwise the last answer, see last_check_time.',
+  params: order_params,
+  answers: { 200: ok },
+  problems: ['not_found'],
+  async handle(call) {
+    const { context, caller, params } = call
+    const order = await requireOrder(context, caller.mchid, params.out_trade_no)
+    const asked = await askNow(context, order, actorOf(caller))
+    return answerWith(call, 200, await withEffect(context, asked))
+  },
+})
+
+/** How long an answer that WeChat has given may take until the record shows it. */
+const effect_ms = 2_000
+
+/**
+ * What WeChat said is kept before it is acted on: when it said something of consequence, the order is answered as that
+ * leaves it, and not as it was a moment before.
+ */
+async function withEffect(context: ApiContext, order: OrderRecord): Promise<OrderRecord> {
+  const heard = await context.store.evidence.ofOrder(order.mchid, order.out_trade_no)
+  if (!heard.some(({ unapplied, kind }) => unapplied === true && kind === 'query')) return order
+  return readUntil(context, order, effect_ms, ({ revision }) => revision !== order.revision)
+}
+
+const renewCode = endpoint({
+  name: 'renewCode',
+  method: 'POST',
+  path: '/v1/orders/{out_trade_no}/code',
+  scope: 'orders:write',
+  summary: 'A code that can be scanned',
+  description: 'The stored code, or, when it is older than 110 minutes, a new one: the old code then dies.',
+  params: order_params,
+  answers: { 200: ok, 202: { ...ok, description: 'not placed yet: WeChat Pay is silent. Repeat the request' } },
+  problems: ['not_found', 'order_paid', 'order_state'],
+  handle: renew,
+})
+
+async function renew(call: Call<Params>): Promise<Reply> {
+  const { context, caller, params } = call
+  const found = await requireOrder(context, caller.mchid, params.out_trade_no)
+  if (found.state === 'created') await context.commands.startOrder(found)
+  const placed = await readUntil(context, found, patience_ms, ({ state }) => state !== 'created')
+  if (placed.state === 'created') return answerWith(call, 202, placed)
+  const order = await freshCode(context, placed, actorOf(caller))
+  if (order.state !== 'awaiting_payment') throw notUnpaid(order, ['awaiting_payment'])
+  if (needsCode(order, context.now(), planOf(context))) throw unavailable('workers')
+  return answerWith(call, 200, order)
+}
+
+const fulfilment_request = z
+  .strictObject({
+    result: z.enum(['fulfilled', 'refused']).meta({ description: 'shipped, or cannot be' }),
+    reason: z.string().min(1).max(200).nullish().meta({ description: 'required when refused' }),
+  })
+  .refine(({ result, reason }) => result === 'fulfilled' || Boolean(reason), {
+    message: 'reason_required',
+    path: ['reason'],
+  })
+  .meta({ id: 'FulfilmentRequest' })
+type FulfilmentRequest = z.output<typeof fulfilment_request>
+
+const confirmFulfilment = endpoint({
+  name: 'confirmFulfilment',
+  method: 'POST',
+  path: '/v1/orders/{out_trade_no}/fulfilment',
+  scope: 'orders:write',
+  summary: 'Say whether the paid order was fulfilled',
+  description: 'Decided once: the same answer again is 200, another one 409. A refusal leads to a refund by default.',
+  params: order_params,
+  body: fulfilment_request,
+  answers: {
+    200: ok,
+    202: { ...ok, description: 'kept durably; it takes effect as soon as a worker is back' },
+  },
+  problems: ['not_found', 'order_state', 'already_decided'],
+  handle: confirm,
+})
+
+async function confirm(call: Call<Params, unknown, FulfilmentRequest>): Promise<Reply> {
+  const { context, caller, params, body } = call
+  const order = await requireOrder(context, caller.mchid, params.out_trade_no)
+  if (isDecided(order, body.result)) return answerWith(call, 200, order)
+  const confirmation: Confirmation = {
+    operation_id: operationId.confirmation(order.out_trade_no, paidSequence(order), body.result),
+    actor: actorOf(caller),
+    reason: body.reason ?? null,
+    result: body.result,
+  }
+  const outcome = await context.commands.confirm(order, confirmation)
+  const latest = await requireOrder(context, caller.mchid, params.out_trade_no)
+  if (isDecided(latest, body.result)) return answerWith(call, 200, latest)
+  if (typeof outcome === 'object' && outcome.kind === 'refused') throw wrongState(latest, ['paid'])
+  await keepForLater(call, confirmation)
+  return answerWith(call, 202, latest)
+}
+
+/** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
+function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean {
+  const { result } = order.fulfilment
+  if (order.state === 'paid') return false
+  const was_overdue = order.state === 'review' && enteredBy(order)?.event === 'fulfilment_overdue'
+  if (was_overdue && wanted === 'fulfilled') return false
+  if (result === wanted) return true
+  if (result === 'fulfilled' || result === 'refused') {
+    throw new Problem('already_decided', { values: { result, reason: order.fulfilment.reason ?? '–' } })
+  }
+  throw wrongState(order, ['paid'])
+}
+
+/** A merchant's word that found no worker is not lost: it is evidence, and the sweeper hands it over. */
+async function keepForLater(call: Call<Params>, confirmation: Confirmation): Promise<void> {
+  const { context, caller, params, log } = call
+  const body = JSON.stringify(confirmation)
+  const _id = evidenceId.operator(caller.mchid, confirmation.operation_id)
+  await context.store.evidence.archive({
+    _id,
+    id: publicId('evd', _id),
+    mchid: caller.mchid,
+    kind: 'operator',
+    subject: 'payment',
+    out_trade_no: params.out_trade_no,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    body_sha256: createHash('sha256').update(body, 'utf8').digest('hex'),
+    raw: context.store.sealer.seal(body),
+    receive_time: beijingTime(context.now()),
+    unapplied: true,
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+  })
+  log.warn('a fulfilment found no worker and is kept for the sweeper', { result: confirmation.result })
+}
+
+export const decision_endpoints: readonly Endpoint[] = [closeOrder, checkOrder, renewCode, confirmFulfilment]

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
+import { orderId } from '../../../domain/ids.ts'
+import type { MerchantRecord } from '../../../domain/merchant/record.ts'
+import type { OrderRecord } from '../../../domain/order/change.ts'
+import { limits } from '../../../domain/policy.ts'
+import { nativePath, placeBody } from '../../../wechat/payments.ts'
+import type { Call } from '../../http/endpoint.ts'
+import { Problem, unavailable } from '../../http/problem.ts'
+import { ruleError } from '../../http/validation.ts'
+import { sentRequest } from '../idempotency.ts'
+import type { OrderRequest } from './shape.ts'
+
+type CreateCall = Call<unknown, unknown, OrderRequest>
+
+/** Above this age of the order queue's backlog new orders would only wait: they are refused, to be sent again. */
+const longest_backlog_s = 10
+
+/** The record of a new order, complete: nothing of it depends on the moment it is placed. Throws problems. */
+export async function newOrder(call: CreateCall): Promise<OrderRecord> {
+  const { context, caller, body } = call
+  const { merchant, appid } = await readyMerchant(call)
+  await assertUnpaid(call)
+  if ((await context.commands.orderQueueBacklogAge()) > longest_backlog_s) throw unavailable('workers')
+  const now_ms = context.now()
+  const time_expire = beijingTime(expiry(call, merchant.settings.order_expire_in, now_ms))
+  const checkout_token = randomBytes(32).toString('base64url')
+  const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
+  const attach = body.attach ?? null
+  const placing = { ...key, appid, description: body.description, time_expire, attach, amount: body.amount }
+  return {
+    _id: orderId(key),
+    ...key,
+    appid,
+    reference: body.reference ?? null,
+    state: 'created',
+    revision: 0,
+    sequence: 0,
+    timeline: [],
+    sent: sentRequest(call.sent),
+    wechat_request: { path: nativePath, body: placeBody({ ...placing, notify_url: merchant.notify_url }) },
+    description: body.description,
+    attach,
+    metadata: body.metadata ?? {},
+    return_url: body.return_url ?? null,
+    trade_type: body.trade_type,
+    amount: body.amount,
+    create_time: beijingTime(now_ms),
+    time_expire,
+    checkout_token,
+    checkout_url: `${context.config.public_url}/pay/${checkout_token}`,
+    code: null,
+    payment: null,
+    fulfilment: { mode: merchant.settings.fulfilment.mode, result: null, reason: null, deadline_time: null },
+    close_reason: null,
+    failure: null,
+    placement: { attempts: 0, unanswered: false, last_attempt_time: null },
+    close_sent_time: null,
+    asked: { last_time: null, on_request: 0 },
+    next_action: { what: 'place', time: beijingTime(now_ms) },
+  }
+}
+
+interface ReadyMerchant {
+  merchant: MerchantRecord
+  appid: string
+}
+
+/** The merchant, when it can take an order. Throws problems. */
+async function readyMerchant(call: CreateCall): Promise<ReadyMerchant> {
+  const merchant = await activeMerchant(call)
+  const [appid] = merchant.appids
+  if (appid === undefined) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
+  if (merchant.settings.fulfilment.mode === 'event' && merchant.fulfilment_endpoint_id === null) {
+    throw new Problem('fulfilment_endpoint_missing')
+  }
+  return { merchant, appid }
+}
+
+/** The caller's merchant, when WeChat Pay can be asked for anything new in its name. Throws problems. */
+export async function activeMerchant({ context, caller }: Pick<Call, 'context' | 'caller'>): Promise<MerchantRecord> {
+  const values = { mchid: caller.mchid }
+  const merchant = await context.store.merchants.find(caller.mchid)
+  if (merchant !== null && merchant.mode !== caller.key.mode) throw new Problem('not_found')
+  if (!merchant?.wechat) throw new Problem('merchant_not_ready', { values })
+  if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
+  return merchant
+}
+
+/** Another number of the same sale that keeps it already would only bring money to give back. */
+async function assertUnpaid({ context, caller, body }: CreateCall): Promise<void> {
+  if (!body.reference) return
+  const paid_by = await context.store.references.holder(caller.mchid, body.reference)
+  if (paid_by !== null) throw new Problem('reference_paid', { values: { paid_by } })
+}
+
+/** When the payer's time ends, Unix ms in whole seconds, as WeChat Pay counts. Throws `invalid_request`. */
+function expiry({ context, body, language }: CreateCall, default_s: number, now_ms: number): number {
+  const { min, max } = limits.order_expire_in_s
+  // In a demonstration that runs faster, orders may be shorter by as much.
+  const shortest = Math.max(1, Math.ceil(min / context.config.time_scale))
+  const wanted_ms = body.time_expire ? milliseconds(body.time_expire) : now_ms + (body.expire_in ?? default_s) * 1_000
+  const in_s = (wanted_ms - now_ms) / 1_000
+  if (in_s < shortest || in_s > max) {
+    const field = body.time_expire ? '/time_expire' : '/expire_in'
+    throw new Problem('invalid_request', {
+      errors: [ruleError(field, 'expiry_range', language, { min: shortest, max })],
+    })
+  }
+  return Math.floor(wanted_ms / 1_000) * 1_000
+}

@@ -1,0 +1,318 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { milliseconds } from '../../../domain/calendar.ts'
+import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
+import type { Actor } from '../../../domain/order/change.ts'
+import type { RefundRecord, RefundState } from '../../../domain/refund/change.ts'
+import { WechatPayError } from '../../../wechat/errors.ts'
+import { encryptFields } from '../../../wechat/sensitive.ts'
+import type { Caller } from '../../http/authentication.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { endpoint } from '../../http/endpoint.ts'
+import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
+import { Problem, unavailable } from '../../http/problem.ts'
+import { planOf } from '../../temporal/check.ts'
+import type { RefundOutcome } from '../../temporal/commands.ts'
+import { readUntil } from '../../temporal/wait.ts'
+import { given_reason, isPlainText, isWechatText } from '../shapes.ts'
+import { exceedsPayment } from './endpoints.ts'
+import { readRefundUntil, refund_params, refund_with_timeline, requireRefund, wholeRefund } from './shape.ts'
+import { wrongRefundState } from './shape.ts'
+
+/** What is asked and decided about a refund that is under way, or that ended without the payer having the money. */
+
+type Params = z.output<typeof refund_params>
+
+const ok = { description: 'the refund as it is now', schema: refund_with_timeline }
+
+function actorOf(caller: Caller): Actor {
+  return { kind: 'merchant', id: caller.key.id }
+}
+
+function callersRefund({ context, caller, params }: Pick<Call<Params>, 'context' | 'caller' | 'params'>) {
+  return requireRefund(context, { mchid: caller.mchid, out_refund_no: params.out_refund_no })
+}
+
+/** Why a command came to nothing, as the run said it or did not. `held` is the record as it is after it. */
+async function refusalOf(
+  { store }: Pick<ApiContext, 'store'>,
+  outcome: RefundOutcome,
+  held: RefundRecord,
+  allowed: readonly RefundState[],
+): Promise<Problem> {
+  if (outcome === 'unavailable') return unavailable('temporal')
+  // Nobody took the word in time, so it is not recorded, and a 2xx would promise what may not happen.
+  if (outcome === 'timeout') return unavailable('workers')
+  if (outcome.kind === 'state') return wrongRefundState(held, allowed)
+  switch (outcome.code) {
+    case 'refund_exceeds_payment':
+      return exceedsPayment(held, await store.payments.find(held.mchid, held.transaction_id))
+    case 'wechat_refused': {
+      const { code, message, status = null } = outcome.wechat ?? { code: '–', message: '–' }
+      return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
+    }
+    case 'already_decided':
+      return alreadyDecided(held)
+    case 'refund_state':
+      return wrongRefundState(held, allowed)
+    case 'approver_is_requester':
+      return new Problem('approver_is_requester')
+  }
+}
+
+function alreadyDecided({ approval, payout, state }: RefundRecord): Problem {
+  const result = payout?.proof ?? approval?.decision ?? state
+  return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
+}
+
+const check_patience_ms = 5_000
+/** how long an answer that WeChat has given may take until the record shows it */
+const effect_ms = 2_000
+
+/** WeChat Pay has it, or may have it: only then can it say anything new. */
+const askable: readonly RefundState[] = ['processing', 'abnormal']
+
+const checkRefund = endpoint({
+  name: 'checkRefund',
+  method: 'POST',
+  path: '/v1/refunds/{out_refund_no}/check',
+  scope: 'refunds:write',
+  summary: 'Ask WeChat Pay now',
+  description:
+    'At most one question per 5 s and refund; otherwise the last answer, see last_check_time. A number that Weft does ' +
+    'not know is asked about too: a refund made in WeChat Pay’s console is then taken in, with origin “outside”.',
+  params: refund_params,
+  answers: { 200: ok },
+  problems: ['not_found'],
+  async handle(call) {
+    const refund = await call.context.store.refunds.find({ mchid: call.caller.mchid, ...call.params })
+    const asked = refund === null ? await adopted(call) : await askNow(call.context, refund)
+    return { status: 200, body: wholeRefund(asked) }
+  },
+})
+
+/** Stands where a run wants an order's number before WeChat Pay has named it. */
+const unknown_order = '-'
+
+/** The refund that WeChat Pay knows under a number that we do not. Throws `not_found`. */
+async function adopted({ context, caller, params }: Call<Params>): Promise<RefundRecord> {
+  const key = { mchid: caller.mchid, out_refund_no: params.out_refund_no }
+  await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
+  const find = () => context.store.refunds.find(key)
+  const refund = await readUntil(find, null, check_patience_ms, (found) => found !== null)
+  if (refund === null) throw new Problem('not_found')
+  return refund
+}
+
+async function askNow(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
+  const { last_time } = refund.asked
+  const is_recent = last_time !== null && context.now() - milliseconds(last_time) < planOf(context).query_on_request_ms
+  if (is_recent || !askable.includes(refund.state)) return refund
+  await context.commands.checkRefund(refund, `check:${randomUUID()}`)
+  const asked = await readRefundUntil(
+    context,
+    refund,
+    check_patience_ms,
+    (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
+  )
+  return asked.revision === refund.revision ? await withEffect(context, asked) : asked
+}
+
+/** What WeChat said is kept before it is acted on: the refund is answered as that leaves it. */
+async function withEffect(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
+  const heard = await context.store.evidence.ofOrder(refund.mchid, refund.out_trade_no)
+  const is_pending = heard.some(
+    ({ unapplied, kind, out_refund_no }) =>
+      unapplied === true && kind === 'query' && out_refund_no === refund.out_refund_no,
+  )
+  if (!is_pending) return refund
+  return await readRefundUntil(context, refund, effect_ms, ({ revision }) => revision !== refund.revision)
+}
+
+const approval_request = z
+  .strictObject({ decision: z.enum(['approve', 'reject']), reason: given_reason })
+  .meta({ id: 'ApprovalRequest' })
+type ApprovalRequest = z.output<typeof approval_request>
+
+const approveRefund = endpoint({
+  name: 'approveRefund',
+  method: 'POST',
+  path: '/v1/refunds/{out_refund_no}/approval',
+  scope: 'refunds:approve',
+  summary: 'Let a refund go, or not',
+  description:
+    'A refund above the merchant’s refund_approval limit waits for a second person: never for the key that asked for ' +
+    'it. Decided once: the same answer again is 200, another one 409.',
+  params: refund_params,
+  body: approval_request,
+  answers: { 200: ok },
+  problems: ['not_found', 'approver_is_requester', 'already_decided', 'refund_state'],
+  handle: approve,
+})
+
+async function approve(call: Call<Params, unknown, ApprovalRequest>): Promise<Reply> {
+  const { context, caller, body } = call
+  const refund = await callersRefund(call)
+  if (refund.requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
+  if (isApproved(refund, body.decision)) return { status: 200, body: wholeRefund(refund) }
+  const outcome = await context.commands.approve(refund, {
+    // Named after who says it: a word that was refused to one person is not yet refused to another.
+    operation_id: `approval:${body.decision}:${caller.key.id}`,
+    actor: actorOf(caller),
+    reason: body.reason,
+    decision: body.decision,
+  })
+  const held = await callersRefund(call)
+  if (isApproved(held, body.decision)) return { status: 200, body: wholeRefund(held) }
+  throw await refusalOf(context, outcome, held, ['awaiting_approval'])
+}
+
+/** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
+function isApproved(refund: RefundRecord, wanted: 'approve' | 'reject'): boolean {
+  const decision = refund.approval?.decision ?? null
+  if (decision === wanted) return true
+  if (decision !== null) throw alreadyDecided(refund)
+  if (refund.state !== 'awaiting_approval') throw wrongRefundState(refund, ['awaiting_approval'])
+  return false
+}
+
+const abnormal_request = z
+  .strictObject({
+    type: z.enum(['USER_BANK_CARD', 'MERCHANT_BANK_CARD']).meta({
+      description: 'to a bank card of the payer’s, or to the merchant’s own account, to be paid by hand from there',
+    }),
+    bank_type: z.string().min(1).max(16).refine(isPlainText, 'text').nullish().meta({
+      description: 'WeChat Pay’s code of the bank, such as ICBC_DEBIT; of the payer’s card only, as the two below',
+    }),
+    bank_account: z
+      .string()
+      .regex(/^[0-9 -]{6,40}$/, 'bank_account')
+      .nullish()
+      .meta({ description: 'encrypted for WeChat Pay at once; never kept, never logged' }),
+    real_name: z
+      .string()
+      .min(1)
+      .max(60)
+      .refine(isWechatText, 'wechat_text')
+      .nullish()
+      .meta({ description: 'of the card’s owner; encrypted for WeChat Pay at once; never kept, never logged' }),
+    reason: given_reason.nullish(),
+  })
+  .refine(namesTheCard, { message: 'payers_card', path: ['type'] })
+  .meta({ id: 'AbnormalRequest' })
+type AbnormalRequest = z.output<typeof abnormal_request>
+
+/** All three for the payer's card, none of them for the merchant's account. */
+function namesTheCard(wanted: Record<'type', string> & Record<string, unknown>): boolean {
+  const given = ['bank_type', 'bank_account', 'real_name'].filter((name) => Boolean(wanted[name]))
+  return given.length === (wanted.type === 'USER_BANK_CARD' ? 3 : 0)
+}
+
+const handleAbnormal = endpoint({
+  name: 'handleAbnormalRefund',
+  method: 'POST',
+  path: '/v1/refunds/{out_refund_no}/abnormal',
+  scope: 'refunds:write',
+  summary: 'Name another way for a refund that the payer’s account does not take',
+  params: refund_params,
+  body: abnormal_request,
+  answers: { 200: ok },
+  problems: ['not_found', 'refund_state', 'wechat_refused', 'merchant_not_ready'],
+  handle: redirect,
+})
+
+async function redirect(call: Call<Params, unknown, AbnormalRequest>): Promise<Reply> {
+  const { context, caller, body } = call
+  const refund = await callersRefund(call)
+  if (refund.state !== 'abnormal') throw wrongRefundState(refund, ['abnormal'])
+  const outcome = await context.commands.handleAbnormal(refund, {
+    ...command(caller, 'abnormal', body.reason ?? null),
+    type: body.type,
+    bank_type: body.bank_type ?? null,
+    ...(await encrypted(context, caller.mchid, body)),
+  })
+  const held = await callersRefund(call)
+  if (typeof outcome === 'object' && outcome.kind === 'state') return { status: 200, body: wholeRefund(held) }
+  throw await refusalOf(context, outcome, held, ['abnormal'])
+}
+
+/** From here on nobody but WeChat Pay can read them. Throws problems. */
+async function encrypted(
+  { accounts }: ApiContext,
+  mchid: string,
+  { bank_account, real_name }: AbnormalRequest,
+): Promise<Pick<AbnormalHandling, 'bank_account' | 'real_name' | 'serial_no'>> {
+  const account = await accounts.find(mchid)
+  if (account === null) throw new Problem('merchant_not_ready', { values: { mchid } })
+  const plain = { ...(bank_account && { bank_account }), ...(real_name && { real_name }) }
+  try {
+    const { serial, fields } = await encryptFields<string>(account.client.keyring, 'abnormal_refund', plain)
+    return {
+      bank_account: fields['bank_account'] ?? null,
+      real_name: fields['real_name'] ?? null,
+      serial_no: serial,
+    }
+  } catch (error) {
+    // Only certificates that cannot be fetched: what is encrypted is short enough by its schema.
+    if (error instanceof WechatPayError) throw unavailable('wechat', error)
+    throw error
+  }
+}
+
+const payout_request = z
+  .strictObject({
+    proof: z
+      .string()
+      .min(1)
+      .max(500)
+      .refine(isPlainText, 'text')
+      .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
+    reason: given_reason,
+  })
+  .meta({ id: 'PayoutRequest' })
+type PayoutRequest = z.output<typeof payout_request>
+
+/** It ended without the payer having the money. */
+const payable: readonly RefundState[] = ['closed', 'refused', 'returned_to_merchant']
+
+const payOutRefund = endpoint({
+  name: 'payOutRefund',
+  method: 'POST',
+  path: '/v1/refunds/{out_refund_no}/payout',
+  scope: 'money:write',
+  summary: 'Record that the payer was paid by hand',
+  description:
+    'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and what the payer is owed is ' +
+    'settled. Recorded once: the same proof again is 200, another one 409.',
+  params: refund_params,
+  body: payout_request,
+  answers: { 200: ok },
+  problems: ['not_found', 'refund_state', 'already_decided', 'refund_exceeds_payment'],
+  handle: payOut,
+})
+
+async function payOut(call: Call<Params, unknown, PayoutRequest>): Promise<Reply> {
+  const { context, caller, body } = call
+  const refund = await callersRefund(call)
+  if (isPaidOut(refund, body.proof)) return { status: 200, body: wholeRefund(refund) }
+  const payout = { ...command(caller, 'payout', body.reason), proof: body.proof }
+  const outcome = await context.commands.payOut(refund, payout)
+  const held = await callersRefund(call)
+  if (isPaidOut(held, body.proof)) return { status: 200, body: wholeRefund(held) }
+  throw await refusalOf(context, outcome, held, payable)
+}
+
+/** True: recorded so. False: still open. Throws when another proof is there, or there is nothing to pay. */
+function isPaidOut(refund: RefundRecord, proof: string): boolean {
+  if (refund.payout?.proof === proof) return true
+  if (refund.payout !== null) throw alreadyDecided(refund)
+  if (!payable.includes(refund.state)) throw wrongRefundState(refund, payable)
+  return false
+}
+
+/** A command of its own each time: where it came to nothing it may be sent again, corrected. */
+function command(caller: Caller, what: string, reason: string | null): Command {
+  return { operation_id: `${what}:${randomUUID()}`, actor: actorOf(caller), reason }
+}
+
+export const handling_endpoints: readonly Endpoint[] = [checkRefund, approveRefund, handleAbnormal, payOutRefund]

@@ -1,0 +1,220 @@
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import type { OrderRecord } from '../../../domain/order/change.ts'
+import { collectComplaints, openBrowser } from '../../stage/browser.ts'
+import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
+
+const [counter, browser] = await Promise.all([openCounter(), openBrowser()])
+const visits: BrowserContext[] = []
+const complaints: string[] = []
+
+afterAll(async () => {
+  await browser.close()
+  await counter.close()
+})
+
+afterEach(async () => {
+  await Promise.all(visits.splice(0).map((visit) => visit.close()))
+  expect(complaints.splice(0)).toEqual([])
+})
+
+async function visitor(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const visit = await browser.newContext({ locale: 'zh-CN', ...options })
+  visits.push(visit)
+  return visit
+}
+
+async function open(order: OrderRecord, visit?: BrowserContext): Promise<Page> {
+  const page = await (visit ?? (await visitor())).newPage()
+  collectComplaints(page, complaints)
+  await page.goto(`${counter.url}/pay/${order.checkout_token}`)
+  return page
+}
+
+/** Resolves once the page's stream is open, so that a change is seen by way of it. */
+async function openStreaming(order: OrderRecord): Promise<Page> {
+  const visit = await visitor()
+  const streaming = visit.waitForEvent('response', (response) => response.url().endsWith('/events'))
+  const page = await open(order, visit)
+  await streaming
+  return page
+}
+
+const shows = (page: Page, text: string) => page.getByRole('heading', { name: text, level: 2 }).waitFor()
+
+describe('an open page', () => {
+  it('shows the payment at once, then the confirmation, without a reload', async () => {
+    const order = await counter.insert()
+    const page = await openStreaming(order)
+    await page.evaluate('window.is_same_page = true')
+    await counter.apply(order, paid())
+    const written_ms = Date.now()
+    await shows(page, '付款成功')
+    expect(Date.now() - written_ms).toBeLessThan(2_000) // its own questions are 2.5 s apart: this came by the stream
+    await page.getByText('正在通知商家').waitFor()
+    expect(await page.locator('#qr').isVisible()).toBe(false)
+    await counter.apply(order, { event: 'fulfilled' })
+    await page.getByText('商家已确认您的订单').waitFor()
+    expect(await page.evaluate('window.is_same_page')).toBe(true)
+  })
+
+  it('shows a code as soon as there is one', async () => {
+    const order = await counter.insert({ state: 'created', revision: 0, code: null })
+    const page = await openStreaming(order)
+    await shows(page, '正在准备二维码')
+    const code = { url: 'weixin://wxpay/bizpayurl?pr=fresh', placed_time: fromNow(0) }
+    await counter.apply(order, { event: 'placed', code, next_query_time: fromNow(30_000) })
+    await page.locator('#qr img').waitFor()
+    await shows(page, '等待付款')
+    const phone = await page.locator('#test-phone').getAttribute('href')
+    expect(phone).toContain(encodeURIComponent(code.url))
+  })
+
+  it('says that the shop closed the order, and leads back to it', async () => {
+    const order = await counter.insert({ return_url: 'https://shop.example.cn/back' })
+    const page = await openStreaming(order)
+    await counter.apply(order, { event: 'close_asked', close_reason: 'merchant' })
+    await counter.apply(order, { event: 'closed_at_wechat' })
+    await shows(page, '订单已关闭')
+    expect(await page.locator('.qr.faded').isVisible()).toBe(true)
+    expect(await page.getByRole('link', { name: '返回商家' }).getAttribute('href')).toBe('https://shop.example.cn/back')
+  })
+
+  it('goes by itself to the shop’s page after the payment, naming the order', async () => {
+    const order = await counter.insert({ return_url: 'https://shop.example.cn/back' })
+    const page = await openStreaming(order)
+    await page.route('https://shop.example.cn/**', (route) => route.fulfill({ body: 'the shop' }))
+    await counter.apply(order, paid())
+    await page.getByText('即将自动返回商家').waitFor()
+    await page.waitForURL(`https://shop.example.cn/back?out_trade_no=${order.out_trade_no}`)
+  })
+
+  it('tells that late money goes back, also when it rested as closed before', async () => {
+    const order = await counter.insert({ state: 'closed', close_reason: 'expired' })
+    const page = await open(order)
+    await shows(page, '订单已过期')
+    await counter.apply(order, {
+      event: 'late_payment_found',
+      payment: payment('late'),
+      policy: 'refund',
+      deadline_time: fromNow(minute_ms),
+    })
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await shows(page, '款项将原路退回')
+  })
+})
+
+describe('a page without a stream', () => {
+  it('asks by itself and shows the payment all the same', async () => {
+    const order = await counter.insert()
+    const visit = await visitor()
+    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
+    const page = await open(order, visit)
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+  })
+
+  it('says that the connection is unsteady, and goes on when it is back', async () => {
+    const order = await counter.insert()
+    const visit = await visitor()
+    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
+    await visit.route('**/order', (route) => route.abort())
+    const page = await open(order, visit)
+    await page.getByText('网络不稳定').waitFor()
+    await visit.unroute('**/order')
+    await page.getByText('付款后本页会自动更新').waitFor()
+  })
+})
+
+describe('the countdown', () => {
+  it('ends at the server’s time and takes the code away', async () => {
+    const order = await counter.insert({ time_expire: fromNow(6_000) })
+    const visit = await visitor()
+    await visit.addInitScript(() => {
+      const now = performance.now.bind(performance)
+      performance.now = () => now() - 3_600_000 // a browser whose clock is an hour slow
+    })
+    const page = await open(order, visit)
+    expect(await page.locator('#left').textContent()).toMatch(/^00:0[0-5]$/)
+    await shows(page, '正在向微信支付确认')
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(order.time_expire) - 1_000)
+    expect(await page.locator('#qr').isVisible()).toBe(false)
+  })
+})
+
+describe('a page whose code has grown old', () => {
+  it('gets a fresh one by itself', async () => {
+    const order = await counter.insert({
+      time_expire: fromNow(600 * minute_ms),
+      code: { url: 'weixin://old', placed_time: fromNow(-115 * minute_ms) },
+    })
+    counter.onRefresh = () =>
+      counter.apply(order, {
+        event: 'code_renewed',
+        code: { url: 'weixin://wxpay/bizpayurl?pr=young', placed_time: fromNow(0) },
+        next_query_time: fromNow(30_000),
+      })
+    const page = await open(order)
+    await page.locator('#qr img').waitFor()
+    expect(await page.locator('#test-phone').getAttribute('href')).toContain('young')
+  })
+})
+
+describe('“I have paid”', () => {
+  it('says in words that nothing has come yet, and then that it has', async () => {
+    const order = await counter.insert()
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    const page = await open(order)
+    const button = page.getByRole('button', { name: '我已支付' })
+    await button.click()
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await counter.store.orders.noteAsked(order, fromNow(0))
+    await counter.apply(order, paid())
+    await button.click({ force: true }).catch(() => undefined) // the page may have seen it before us
+    await shows(page, '付款成功')
+    expect(await page.getByText('还没有收到这笔付款').count()).toBe(0)
+  })
+
+  it('works where scripts do not run', async () => {
+    const order = await counter.insert()
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    const page = await open(order, await visitor({ javaScriptEnabled: false }))
+    expect(await page.locator('#qr svg').isVisible()).toBe(true)
+    await page.getByRole('button', { name: '我已支付' }).click()
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await counter.apply(order, paid())
+    await shows(page, '付款成功') // by the refresh that the page carries
+  })
+})
+
+describe('the order number', () => {
+  it('is copied with one press', async () => {
+    const order = await counter.insert()
+    const visit = await visitor()
+    await visit.grantPermissions(['clipboard-read', 'clipboard-write'])
+    const page = await open(order, visit)
+    await page.getByRole('button', { name: '复制' }).click()
+    await page.getByRole('button', { name: '已复制' }).waitFor()
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(order.out_trade_no)
+  })
+})
+
+describe('a small screen in the dark', () => {
+  it('shows everything without scrolling sideways', async () => {
+    const order = await counter.insert({
+      description: '特级明前西湖龙井'.repeat(8),
+      return_url: 'https://shop.example.cn',
+    })
+    const page = await open(
+      order,
+      await visitor({
+        viewport: { width: 320, height: 600 },
+        colorScheme: 'dark',
+        locale: 'en-GB',
+      }),
+    )
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320)
+    const tile = await page.evaluate("getComputedStyle(document.querySelector('.tile')).backgroundColor")
+    expect(tile).toBe('rgb(255, 255, 255)') // cameras need black on white, whatever the scheme
+  })
+})

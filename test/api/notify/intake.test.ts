@@ -1,0 +1,269 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { attention_codes } from '../../../domain/attention.ts'
+import type { OrderKey, RefundKey } from '../../../domain/ids.ts'
+import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { PaymentFact, RefundFact } from '../../../domain/payment/fact.ts'
+import type { Store } from '../../../store/store.ts'
+import type { Account } from '../../../wechat/accounts.ts'
+import type { Notification } from '../../../wechat/notification.ts'
+import type { Transaction } from '../../../wechat/payments.ts'
+import { until } from '../../stage/until.ts'
+import { at, mchid, orderSample, paymentFound, paymentSample } from '../../store/samples.ts'
+import { newNumber, openDesk } from '../desk.ts'
+
+/** While set, no notification can be archived. */
+const database = { is_away: false }
+const desk = await openDesk({ store: withDatabaseAway })
+afterAll(() => desk.close())
+afterEach(() => {
+  desk.on = {}
+  desk.given.length = 0
+  database.is_away = false
+})
+
+function withDatabaseAway(store: Store): Store {
+  const archive: Store['evidence']['archive'] = (record) =>
+    database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
+  const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
+  const settle: Store['evidence']['settle'] = (...given) => store.evidence.settle(...given)
+  const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
+  return { ...store, evidence: Object.assign(evidence, { settle, find }) }
+}
+
+/** A merchant's account that reads every body as this. */
+function reading(read: Notification): void {
+  const account = { mchid, read: () => read } as unknown as Account
+  desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+}
+
+function ofRefund(fact: RefundFact): Notification {
+  return {
+    verdict: 'verified',
+    subject: 'refund',
+    notification_id: `n-${fact.out_refund_no}`,
+    event_type: 'REFUND.SUCCESS',
+    create_time: at(0),
+    serial_no: 'PUB_KEY_ID_1',
+    mchid,
+    plaintext: '{}',
+    fact,
+    refund: { ...fact, success_time: at(0), user_received_account: '零钱', amount: { total: 990, refund: 90 } },
+  }
+}
+
+function told(): RefundFact {
+  const fact = {
+    mchid,
+    out_trade_no: newNumber(),
+    transaction_id: newNumber('4200'),
+    out_refund_no: newNumber('R'),
+    refund_id: newNumber('5030'),
+    refund_status: 'SUCCESS' as const,
+    success_time: at(0),
+    user_received_account: null,
+    amount: { total: 990, refund: 90, payer_total: null, payer_refund: null },
+  }
+  reading(ofRefund(fact))
+  return fact
+}
+
+const headers = { 'wechatpay-serial': 'PUB_KEY_ID_1', 'x-other': 'not kept' }
+const evidenceOf = async ({ out_trade_no }: RefundFact) => await desk.store.evidence.ofOrder(mchid, out_trade_no)
+
+describe('a notification of a refund', () => {
+  it('is archived, handed to the refund’s run, known here or not, and raises no attention', async () => {
+    const fact = told()
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await evidenceOf(fact)
+    expect(evidence).toMatchObject({ subject: 'refund', out_refund_no: fact.out_refund_no, unapplied: true })
+    const { out_refund_no, out_trade_no } = fact
+    expect(desk.given).toEqual([
+      {
+        command: 'refundChanged',
+        arguments: [{ mchid, out_refund_no, out_trade_no }, { evidence_id: evidence?._id }],
+      },
+    ])
+    expect((await desk.store.merchants.find(mchid))?.attentions).toBeUndefined()
+  })
+
+  it('that had its effect is a duplicate, and wakes nobody', async () => {
+    const fact = told()
+    await desk.notify('{}', headers)
+    const [evidence] = await evidenceOf(fact)
+    const applied = { outcome: 'applied', applied_to: `${mchid}/${fact.out_refund_no}`, time: at(1) } as const
+    await desk.store.evidence.settle(evidence?._id ?? '', applied)
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(desk.given).toHaveLength(1)
+    expect(await evidenceOf(fact)).toHaveLength(1)
+  })
+
+  it('that comes again before it had its effect is handed over again', async () => {
+    told()
+    await desk.notify('{}', headers)
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(desk.given).toHaveLength(2)
+  })
+
+  it('is acknowledged while Temporal is away, since it lies in the archive', async () => {
+    const fact = told()
+    desk.on = { refundChanged: () => Promise.resolve(false) }
+    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(await evidenceOf(fact)).toHaveLength(1)
+  })
+
+  it('travels in the signal while the database is away', async () => {
+    told()
+    database.is_away = true
+    expect(await desk.notify('{"as":"it came"}', headers)).toBe(204)
+    const envelope = { headers: { 'wechatpay-serial': 'PUB_KEY_ID_1' }, body: '{"as":"it came"}' }
+    expect(desk.given[0]?.arguments[1]).toEqual({ envelope })
+  })
+
+  it('is not acknowledged when it can be kept nowhere', async () => {
+    told()
+    database.is_away = true
+    expect(await desk.notify('x'.repeat(17_000), headers)).toBe(500)
+    expect(desk.given).toEqual([])
+    desk.on = { refundChanged: () => Promise.resolve(false) }
+    expect(await desk.notify('{}', headers)).toBe(500)
+  })
+})
+
+/** Ordered here and not paid yet, and a notification that says it is. */
+async function orderedAndPaid(notification_id = newNumber('n')) {
+  const order = orderSample(newNumber(), { state: 'awaiting_payment' })
+  await desk.store.orders.insert(order)
+  return { order, read: ofPayment(notification_id, paidFact(order)) }
+}
+
+function paidFact({ appid, out_trade_no, amount }: OrderRecord): PaymentFact {
+  const transaction_id = newNumber('4200')
+  const paid = { trade_state: 'SUCCESS', trade_type: 'NATIVE', bank_type: null, success_time: at(0) } as const
+  return {
+    mchid,
+    appid,
+    out_trade_no,
+    transaction_id,
+    ...paid,
+    amount: { ...amount, payer_total: null },
+    nocash_amount: 0,
+  }
+}
+
+function ofPayment(notification_id: string, fact: PaymentFact): Notification {
+  const event_type = 'TRANSACTION.SUCCESS'
+  const outside = { notification_id, event_type, serial_no: 'PUB_KEY_ID_1', mchid, plaintext: '{}' }
+  return { verdict: 'verified', subject: 'payment', ...outside, fact, transaction: {} as Transaction }
+}
+
+const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+const noAttention = () => desk.store.merchants.liftAttention(mchid, ...attention_codes)
+
+describe('one notification id with two contents', () => {
+  afterEach(noAttention)
+
+  it('is two messages: each is handed over for the numbers that it names itself, and a person hears of it', async () => {
+    const [first, second] = [await orderedAndPaid('n-twice'), await orderedAndPaid('n-twice')]
+    reading(first.read)
+    expect(await desk.notify('{"of":"the first"}', headers)).toBe(204)
+    expect(await attentions()).toEqual([])
+    reading(second.read)
+    for (const _again of [1, 2]) expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
+    const numbers = desk.given.map(({ arguments: [key] }) => (key as OrderKey).out_trade_no)
+    expect(numbers).toEqual([first, second, second].map(({ order }) => order.out_trade_no))
+    for (const { order } of [first, second]) {
+      const kept = await desk.store.evidence.ofOrder(mchid, order.out_trade_no)
+      expect(kept).toEqual([expect.objectContaining({ verdict: 'verified', unapplied: true })])
+      const given = desk.given.findLast(({ arguments: [key] }) => (key as OrderKey).out_trade_no === order.out_trade_no)
+      expect(given?.arguments[1]).toEqual({ evidence_id: kept[0]?._id })
+    }
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+
+  it('is two messages also when the first had its effect, and of two refunds of one order', async () => {
+    const fact = told()
+    await desk.notify('{"of":"the first"}', headers)
+    const [evidence] = await evidenceOf(fact)
+    await desk.store.evidence.settle(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
+    const other = { ...fact, out_refund_no: newNumber('R'), refund_id: newNumber('5030') }
+    reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as Notification)
+    expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
+    expect(desk.given.map(({ arguments: [key] }) => (key as RefundKey).out_refund_no)).toEqual([
+      fact.out_refund_no,
+      other.out_refund_no,
+    ])
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+})
+
+describe('a notification of a payment that its order already has', () => {
+  afterEach(noAttention)
+
+  async function known() {
+    const order = orderSample(newNumber(), { state: 'awaiting_payment' })
+    await desk.store.orders.insert(order)
+    const fact = paidFact(order)
+    const { out_trade_no, _id: order_id } = order
+    await desk.store.payments.insert(paymentSample(fact.transaction_id ?? '', { out_trade_no, order_id }))
+    await desk.store.orders.apply(order, paymentFound(fact.transaction_id ?? ''))
+    return { out_trade_no, fact }
+  }
+
+  it('is linked and wakes nobody', async () => {
+    const { out_trade_no, fact } = await known()
+    reading(ofPayment(newNumber('n'), fact))
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(evidence?.outcome).toBe('linked')
+    expect([desk.given, await attentions()]).toEqual([[], []])
+  })
+
+  it.each([
+    ['amount', { total: 5, currency: 'CNY', payer_total: null }],
+    ['currency', { total: 990, currency: 'USD', payer_total: null }],
+  ])('with another %s is linked and books nothing, and a person hears of it', async (_what, amount) => {
+    const { out_trade_no, fact } = await known()
+    reading(ofPayment(newNumber('n'), { ...fact, amount }))
+    expect(await desk.notify('{}', headers)).toBe(204)
+    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(evidence?.outcome).toBe('linked')
+    expect(desk.given).toEqual([])
+    expect(await attentions()).toEqual(['evidence_unapplied'])
+  })
+})
+
+describe('a notification that verifies and is of no use', () => {
+  const undecipherable = (reason: string) =>
+    ({ verdict: 'undecipherable', notification_id: `n-${reason}`, serial_no: 'PUB_KEY_ID_1', reason }) as Notification
+  const foreign: Notification = {
+    verdict: 'foreign_mchid',
+    subject: 'payment',
+    mchid: '1900999999',
+    notification_id: 'n-foreign',
+    event_type: 'TRANSACTION.SUCCESS',
+    serial_no: 'PUB_KEY_ID_1',
+  }
+
+  it('since it does not decrypt, calls for a person until the first that can be read', async () => {
+    reading(undecipherable('key'))
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toEqual(['decryption_failing'])
+    told()
+    expect(await desk.notify('{}', headers)).toBe(204)
+    await until('it is over', async () => (await attentions()).length === 0)
+  })
+
+  it.each([
+    ['is no envelope', undecipherable('envelope'), 'notification_unreadable'],
+    ['says what nobody can read', undecipherable('plaintext'), 'notification_unreadable'],
+    ['is of a kind that Weft does not know', undecipherable('unknown_subject'), 'notification_unreadable'],
+    ['is another merchant’s', foreign, 'foreign_notification'],
+  ] as const)('since it %s, calls for a person once, and comes again', async (_what, read, code) => {
+    reading(read)
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toEqual([code])
+    await desk.call('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' })
+    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await attentions()).toEqual([])
+  })
+})

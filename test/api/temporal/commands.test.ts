@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { createCommands } from '../../../api/temporal/commands.ts'
+import { silentLogger } from '../../../runtime/logger.ts'
+import type { LogFields, Logger } from '../../../runtime/logger.ts'
+import { createMetrics } from '../../../runtime/metrics.ts'
+import { connectForIntake, connectTemporal } from '../../../runtime/temporal.ts'
+import { until } from '../../stage/until.ts'
+import { orderSample } from '../../store/samples.ts'
+
+const here = { address: inject('temporal_address'), namespace: 'default', api_key: null, tls: null }
+const temporal = connectTemporal(here)
+const opened = [temporal]
+/** Takes connections and says nothing. */
+const silent = createServer(() => undefined)
+await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+afterAll(async () => {
+  silent.close()
+  await Promise.all(opened.map((client) => client.close()))
+})
+
+/** A logger that keeps the fields of what it is told. */
+function listening(lines: Record<string, unknown>[], bound: LogFields = {}): Logger {
+  const keep = (_: string, fields?: LogFields) => void lines.push({ ...bound, ...fields })
+  const child = (fields: LogFields) => listening(lines, { ...bound, ...fields })
+  return { ...silentLogger, info: keep, warn: keep, error: keep, child }
+}
+
+function commandsAt(address: string, queue_prefix = `${randomBytes(5).toString('hex')}-`, log = silentLogger) {
+  const client = connectTemporal({ ...here, address })
+  const intake = connectForIntake({ ...here, address })
+  opened.push(client, intake)
+  return createCommands({ client, intake, queue_prefix, log, metrics: createMetrics() })
+}
+const newKey = () => ({ mchid: '1900000001', out_trade_no: `T${randomBytes(8).toString('hex')}` })
+const command = { operation_id: 'close:1', actor: { kind: 'merchant', id: 'key_1' } as const, reason: null }
+
+async function timed<T>(call: () => Promise<T>): Promise<{ answer: T | string; ms: number }> {
+  const begun = performance.now()
+  const answer = await call().catch((error: unknown) => (error as { code: string }).code)
+  return { answer, ms: performance.now() - begun }
+}
+
+describe('while no worker is there', () => {
+  const commands = commandsAt(here.address)
+
+  it('a command times out after 8 s, and its run is there for the worker to come', async () => {
+    const key = newKey()
+    const { answer, ms } = await timed(() => commands.prepay(key))
+    expect(answer).toBe('timeout')
+    expect(ms).toBeGreaterThan(7_000)
+    expect(ms).toBeLessThan(9_500)
+    const run = temporal.client.workflow.getHandle(`order/${key.mchid}/${key.out_trade_no}`)
+    expect((await run.describe()).status.name).toBe('RUNNING')
+    await run.terminate()
+  })
+
+  it('facts and starts are taken at once', async () => {
+    const key = newKey()
+    await commands.startOrder(key)
+    await commands.startOrder(key)
+    await commands.check(key, 'check:1')
+    expect(await commands.paymentFound(key, { evidence_id: 'evidence' })).toBe(true)
+    const run = temporal.client.workflow.getHandle(`order/${key.mchid}/${key.out_trade_no}`)
+    const { events } = await run.fetchHistory()
+    const names = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    )
+    expect(names).toEqual(['checkRequested', 'paymentFound'])
+    await run.terminate()
+  })
+
+  it('what is said and asked of a refund goes to a run of its own', async () => {
+    const refund = { ...newKey(), out_refund_no: `R${randomBytes(8).toString('hex')}` }
+    await commands.startRefund(refund)
+    await commands.checkRefund(refund, 'check:1')
+    expect(await commands.refundChanged(refund, { evidence_id: 'evidence' })).toBe(true)
+    const run = temporal.client.workflow.getHandle(`refund/${refund.mchid}/${refund.out_refund_no}`)
+    expect((await run.describe()).type).toBe('refundPayment')
+    const { events } = await run.fetchHistory()
+    const names = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    )
+    expect(names).toEqual(['checkRequested', 'refundChanged'])
+    await run.terminate()
+  })
+
+  it('the age of the oldest waiting order grows', async () => {
+    const key = newKey()
+    await commands.startOrder(key)
+    const age_s = await until('an age', async () => (await commands.orderQueueBacklogAge()) >= 2, { within_ms: 10_000 })
+    expect(age_s).toBe(true)
+    await temporal.client.workflow.getHandle(`order/${key.mchid}/${key.out_trade_no}`).terminate()
+  })
+})
+
+describe.each([
+  ['refuses connections', () => '127.0.0.1:1'],
+  ['is silent', () => `127.0.0.1:${(silent.address() as AddressInfo).port}`],
+])('when Temporal %s', (_, address) => {
+  it('the intake is told so within its 1.5 s', async () => {
+    const { answer, ms } = await timed(() => commandsAt(address()).paymentFound(newKey(), { evidence_id: 'e' }))
+    expect(answer).toBe(false)
+    expect(ms).toBeLessThan(1_900)
+  })
+
+  it('questions and starts are answered as unavailable within 2 s', async () => {
+    const commands = commandsAt(address())
+    const answers = await Promise.all([
+      timed(() => commands.check(newKey(), 'check:1')),
+      timed(() => commands.startOrder(newKey())),
+    ])
+    for (const { answer, ms } of answers) {
+      expect(answer).toBe('unavailable')
+      expect(ms).toBeLessThan(2_500)
+    }
+  })
+
+  it('it is not reachable, and the age of its queue keeps nobody from trying', async () => {
+    const commands = commandsAt(address())
+    expect(await commands.isReachable()).toBe(false)
+    expect(await commands.orderQueueBacklogAge()).toBe(0)
+  })
+})
+
+describe('a command that Temporal does not take', () => {
+  it('is logged by its order’s key alone, though whole records are handed over', async () => {
+    const order = orderSample('T20260101', { metadata: { note: '给小王' } })
+    const lines: Record<string, unknown>[] = []
+    const commands = commandsAt('127.0.0.1:1', undefined, listening(lines))
+    await commands.close(order, command)
+    await commands.paymentFound(order, { evidence_id: 'e' })
+    const payout = { ...command, proof: '小王的转账单' }
+    await commands.payOut({ ...order, out_refund_no: 'R1' }, payout)
+    const named = { mchid: order.mchid, out_trade_no: order.out_trade_no }
+    const error = expect.anything() as unknown
+    expect(lines).toEqual([
+      { ...named, command: 'close', error },
+      { ...named, error },
+      { mchid: order.mchid, out_refund_no: 'R1', command: 'payOut', error },
+    ])
+  })
+
+  it('is said to be unavailable, and not a time-out, when nobody is there', async () => {
+    expect((await timed(() => commandsAt('127.0.0.1:1').close(newKey(), command))).answer).toBe('unavailable')
+  })
+})

@@ -1,0 +1,84 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import type { ProblemBody } from '../../../api/http/problem.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
+
+const stage = await Stage.open({ settings: { fulfilment: { mode: 'event' } } })
+afterAll(async () => {
+  await stage.close()
+})
+
+interface EventAnswer {
+  id: string
+  type: string
+  sequence: number
+  data: { order: { state: string; out_trade_no: string } }
+  deliveries: { id: string; endpoint_id: string; state: string }[]
+}
+interface DeliveryAnswer {
+  id: string
+  event_id: string
+  state: string
+  attempts: { number: number; status: number | null; read_as: string }[]
+}
+interface List<T> {
+  data: T[]
+  next_cursor?: string
+}
+
+async function fulfilled(): Promise<OrderKey> {
+  const order = await stage.ordered()
+  stage.pay(order)
+  await stage.reaches(order, 'fulfilled')
+  return order
+}
+
+describe('the events of an order', () => {
+  it('are told in their order, each with the state at its time and its deliveries', async () => {
+    const { out_trade_no } = await fulfilled()
+    const path = `/v1/events?out_trade_no=${out_trade_no}&order=asc`
+    const events = await until('both events', async () => {
+      const { body } = await stage.call<List<EventAnswer>>('GET', path)
+      return body.data.length === 2 ? body.data : null
+    })
+    expect(events.map(({ type, sequence, data }) => [type, sequence, data.order.state])).toEqual([
+      ['order.paid', 1, 'paid'],
+      ['order.fulfilled', 2, 'fulfilled'],
+    ])
+    const [paid] = events
+    const one = await stage.call<EventAnswer>('GET', `/v1/events/${paid?.id}`)
+    expect(one.body.data.order.out_trade_no).toBe(out_trade_no)
+    expect(one.body.deliveries).toHaveLength(1)
+    const [heard] = stage.shop.of(out_trade_no)
+    expect(one.body.id).toBe(heard?.id)
+  })
+
+  it('can be filtered, paged, and are nobody else’s', async () => {
+    await Promise.all([fulfilled(), fulfilled()])
+    const first = await stage.call<List<EventAnswer>>('GET', '/v1/events?type=order.paid&limit=1')
+    const second = await stage.call<List<EventAnswer>>(
+      'GET',
+      `/v1/events?type=order.paid&limit=1&cursor=${first.body.next_cursor}`,
+    )
+    expect(first.body.data[0]?.type).toBe('order.paid')
+    expect(second.body.data[0]?.id).not.toBe(first.body.data[0]?.id)
+    const future = await stage.call<List<EventAnswer>>('GET', '/v1/events?time_from=2036-01-01T00:00:00Z')
+    expect(future.body).toEqual({ data: [] })
+    expect((await stage.call<ProblemBody>('GET', '/v1/events?type=order.lost')).status).toBe(400)
+    expect((await stage.call<ProblemBody>('GET', '/v1/events/evt_nothing')).status).toBe(404)
+  })
+})
+
+describe('a delivery', () => {
+  it('shows its attempts and how the answer was read', async () => {
+    const { out_trade_no } = await fulfilled()
+    const path = `/v1/deliveries?out_trade_no=${out_trade_no}&state=delivered`
+    const { body } = await stage.call<List<DeliveryAnswer>>('GET', path)
+    expect(body.data).toHaveLength(1)
+    const one = await stage.call<DeliveryAnswer>('GET', `/v1/deliveries/${body.data[0]?.id}`)
+    expect(one.body).toMatchObject({ state: 'delivered', attempts: [{ number: 1, status: 200 }] })
+    expect(one.body.event_id).toBe(stage.shop.of(out_trade_no)[0]?.id)
+    expect((await stage.call<ProblemBody>('GET', '/v1/deliveries/dlv_nothing')).status).toBe(404)
+  })
+})

@@ -1,0 +1,154 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import type { ProblemBody } from '../../../api/http/problem.ts'
+import { urlObjection } from '../../../api/v1/events/address.ts'
+import type { FulfilmentMode } from '../../../domain/merchant/record.ts'
+import { Stage } from '../../stage/stage.ts'
+
+const stage = await Stage.open({ worker: false })
+afterAll(async () => {
+  await stage.close()
+})
+
+interface EndpointAnswer extends ProblemBody {
+  id: string
+  role: string
+  url: string
+  secret?: string
+  secrets: { hint: string }[]
+}
+const add = (body: object) => stage.call<EndpointAnswer>('POST', '/v1/endpoints', body)
+const list = async () => (await stage.call<{ data: EndpointAnswer[] }>('GET', '/v1/endpoints')).body.data
+const remove = (id: string) => stage.call<ProblemBody>('DELETE', `/v1/endpoints/${id}`)
+
+async function setMode(mode: FulfilmentMode): Promise<void> {
+  const merchant = await stage.store.merchants.find(stage.mchid)
+  if (!merchant) throw new Error('no merchant')
+  const { settings } = merchant
+  await stage.store.merchants.updateSettings(stage.mchid, { ...settings, fulfilment: { ...settings.fulfilment, mode } })
+}
+
+beforeEach(async () => {
+  await setMode('none')
+  for (const { id } of await list()) await remove(id)
+})
+
+describe('an endpoint', () => {
+  it('is given its secret once, and keeps it sealed', async () => {
+    const { status, body } = await add({ url: 'https://shop.example.cn/weft', event_types: ['order.paid'] })
+    expect(status).toBe(201)
+    expect(body.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+    expect(body).toMatchObject({ role: 'observer', secrets: [{ hint: body.secret?.slice(-4) }] })
+    const shown = await stage.call<EndpointAnswer>('GET', `/v1/endpoints/${body.id}`)
+    expect(JSON.stringify(shown.body)).not.toContain(body.secret)
+    const stored = await stage.store.endpoints.findPublic(stage.mchid, body.id)
+    expect(JSON.stringify(stored)).not.toContain(body.secret)
+    expect(stored && stage.store.endpoints.openSecrets(stored, Date.now())).toEqual([body.secret])
+  })
+
+  it('of the same URL is the existing one, without its secret', async () => {
+    const first = await add({ url: 'https://shop.example.cn/weft' })
+    const again = await add({ url: 'https://shop.example.cn/weft' })
+    expect([again.status, again.body.id, again.headers.get('weft-replay')]).toEqual([200, first.body.id, 'true'])
+    expect(again.body).not.toHaveProperty('secret')
+  })
+
+  it('that is deleted is gone', async () => {
+    const { body } = await add({ url: 'https://shop.example.cn/weft' })
+    expect((await remove(body.id)).status).toBe(204)
+    expect((await remove(body.id)).status).toBe(404)
+    expect(await list()).toEqual([])
+  })
+})
+
+describe('the fulfilment endpoint', () => {
+  it('is one: a second is refused and leaves no trace', async () => {
+    const first = await add({ url: 'https://shop.example.cn/a', role: 'fulfilment' })
+    const second = await add({ url: 'https://shop.example.cn/b', role: 'fulfilment' })
+    expect([second.status, second.body.code, second.body['endpoint_id']]).toEqual([
+      409,
+      'fulfilment_endpoint_exists',
+      first.body.id,
+    ])
+    expect((await list()).map(({ url }) => url)).toEqual(['https://shop.example.cn/a'])
+  })
+
+  it('is one even when many are added at once', async () => {
+    const urls = Array.from({ length: 8 }, (_, n) => `https://shop.example.cn/${n}`)
+    const answers = await Promise.all(urls.map((url) => add({ url, role: 'fulfilment' })))
+    const made = answers.filter(({ status }) => status === 201)
+    expect(made).toHaveLength(1)
+    expect((await list()).map(({ id }) => id)).toEqual(made.map(({ body }) => body.id))
+    const merchant = await stage.store.merchants.find(stage.mchid)
+    expect(merchant?.fulfilment_endpoint_id).toBe(made[0]?.body.id)
+  })
+
+  it('cannot be deleted while its answers decide, and leaves its place free when it goes', async () => {
+    const { body } = await add({ url: 'https://shop.example.cn/a', role: 'fulfilment' })
+    await setMode('event')
+    const refused = await remove(body.id)
+    expect([refused.status, refused.body.code]).toEqual([409, 'endpoint_in_use'])
+    await setMode('confirm')
+    expect((await remove(body.id)).status).toBe(204)
+    expect((await add({ url: 'https://shop.example.cn/b', role: 'fulfilment' })).status).toBe(201)
+  })
+
+  it('is completed by the repeat when a crash left it without its place and nobody saw its secret', async () => {
+    const request = { url: 'https://shop.example.cn/a', role: 'fulfilment' }
+    const { body: first } = await add(request)
+    await stage.store.merchants.setFulfilmentEndpoint(stage.mchid, null, first.id)
+    const again = await add(request)
+    expect([again.status, again.body.id]).toEqual([201, first.id])
+    expect((await stage.store.merchants.find(stage.mchid))?.fulfilment_endpoint_id).toBe(first.id)
+    const stored = await stage.store.endpoints.findPublic(stage.mchid, first.id)
+    const signing = stored && stage.store.endpoints.openSecrets(stored, Date.now())
+    expect(signing).toEqual([first.secret, again.body.secret])
+    const third = await add(request)
+    expect([third.status, third.body.secret]).toEqual([200, undefined])
+  })
+
+  it('hears everything: it does not choose its events', async () => {
+    const { status, body } = await add({ url: 'https://a.cn/', role: 'fulfilment', event_types: ['order.paid'] })
+    expect([status, body.errors[0]?.field]).toEqual([400, '/event_types'])
+  })
+})
+
+describe('a URL for events', () => {
+  it.each([
+    'http://shop.example.cn/',
+    'https://localhost/',
+    'https://shop.local/',
+    'https://db.internal/',
+    'https://intranet/',
+    'https://127.0.0.1/',
+    'https://10.0.0.8/',
+    'https://192.168.1.1/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://100.64.0.1/',
+    'https://0.0.0.0/',
+    'https://2130706433/',
+    'https://[::1]/',
+    'https://[::ffff:10.0.0.1]/',
+    'https://[fd00::1]/',
+    'https://user:password@shop.example.cn/',
+    'https://shop.example.cn/#part',
+    'ftp://shop.example.cn/',
+    'shop.example.cn',
+  ])('may not be %s', (url) => {
+    expect(urlObjection(url, false)).not.toBeNull()
+  })
+
+  it.each([
+    'https://shop.example.cn/weft?x=1',
+    'https://203.119.24.1/',
+    'https://[::ffff:203.119.24.1]/',
+    'https://[2606:4700::1111]/',
+  ])('may be %s', (url) => {
+    expect(urlObjection(url, false)).toBeNull()
+  })
+
+  it('may be on this machine in development only', async () => {
+    expect(urlObjection('http://127.0.0.1:3000/weft', true)).toBeNull()
+    const refused = await add({ url: 'ftp://shop.example.cn/' })
+    expect([refused.status, refused.body.code]).toEqual([422, 'endpoint_url_forbidden'])
+  })
+})
