@@ -20,77 +20,77 @@ const paid = 'an order that is paid'
 export const proofs: { phone: Record<Story, Proof>; shop: Record<Wish | 'give_back', Proof> } = {
   phone: {
     pay: {
-      file: 'payment',
+      file: 'order/payment',
       about: paid,
       sentence: 'is told by a notification, booked once, and fulfilled by the merchant’s answer',
     },
     cancel: {
-      file: 'closing',
+      file: 'order/close',
       about: 'an order that nobody pays',
       sentence: 'expires, is closed at WeChat, and only then says closed',
     },
     lose_notification: {
-      file: 'payment',
+      file: 'order/payment',
       about: paid,
       sentence: 'is found by Weft’s own question when the notification is lost',
     },
     notify_three_times: {
-      file: 'payment',
+      file: 'order/payment',
       about: paid,
       sentence: 'is paid once when the notification comes three times and out of order',
     },
     notify_late: {
-      file: 'payment',
+      file: 'order/payment',
       about: paid,
       sentence:
         'stays as it is when the notification comes after a question had found the payment and the run had ended',
     },
     pay_while_closing: {
-      file: 'closing',
+      file: 'order/close',
       about: 'an order whose time runs out',
       sentence: 'is paid and fulfilled when the payer pays while WeChat is closing it',
     },
     pay_after_close_sent: {
-      file: 'closing',
+      file: 'order/close',
       about: 'closing an order',
       sentence: 'loses to a payer who pays after the close was sent and never answered',
     },
     forge_notification: {
-      file: 'intake',
+      file: 'notify/intake',
       about: 'a notification that proves nothing',
       sentence: 'is answered 401 when it is %s, and the order does not move',
       of: 'forged by a stranger’s key',
     },
     wrong_amount: {
-      file: 'intake',
+      file: 'notify/intake',
       about: verified,
       sentence: 'of another amount takes the order to review and the money to suspense',
     },
     second_payment: {
-      file: 'intake',
+      file: 'notify/intake',
       about: verified,
       sentence: 'of a second transaction is booked, kept for a person, and moves nothing',
     },
     pay_after_close: {
-      file: 'closing',
+      file: 'order/close',
       about: 'closing an order',
       sentence: 'gives money that arrives afterwards an owner: late, booked in suspense, and back to the payer',
     },
   },
   shop: {
     ship: {
-      file: 'payment',
+      file: 'order/payment',
       about: paid,
       sentence: 'is told by a notification, booked once, and fulfilled by the merchant’s answer',
     },
     refuse: {
-      file: 'refunds',
+      file: 'refund/request',
       about: 'money that Weft owes back by itself',
       sentence: 'is that of an order which the merchant cannot ship',
     },
-    later: { file: 'delivery', about: answers, sentence: 'that answers 202 decides later by itself, once' },
+    later: { file: 'delivery/answer', about: answers, sentence: 'that answers 202 decides later by itself, once' },
     give_back: {
-      file: 'refunds',
+      file: 'refund/request',
       about: 'a refund that the merchant asks for',
       sentence: 'of everything gives the payer the money back and tells the merchant',
     },

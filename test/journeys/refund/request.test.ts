@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { RefundView } from '../../domain/event/view.ts'
-import { callsOf } from '../stage/audit.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { RefundView } from '../../../domain/event/view.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { callsOf } from '../../stage/audit.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const told = (stage: Stage, { out_trade_no }: OrderKey, ...types: string[]) =>
   until(`the merchant heard ${types.join(', ')}`, () => {

@@ -1,14 +1,14 @@
 import { WorkflowNotFoundError } from '@temporalio/client'
 import type { WorkflowHandle } from '@temporalio/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import { callsOf, expectFulfilledOnce, expectPlacedAlike, expectSound } from '../stage/audit.ts'
-import { refundCallsOf } from '../stage/money.ts'
-import { startRole } from '../stage/role.ts'
-import type { Role } from '../stage/role.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
-import { Wire } from '../stage/wire.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { callsOf, expectFulfilledOnce, expectPlacedAlike, expectSound } from '../../stage/audit.ts'
+import { refundCallsOf } from '../../stage/money.ts'
+import { startRole } from '../../stage/role.ts'
+import type { Role } from '../../stage/role.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
+import { Wire } from '../../stage/wire.ts'
 
 /** A killed worker's sticky queue (10 s) and attempts (15 s) have to time out before anybody else goes on. */
 const patience = { within_ms: 90_000 }

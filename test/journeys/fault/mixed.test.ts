@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderState } from '../../domain/order/change.ts'
-import type { RefundState } from '../../domain/refund/change.ts'
-import { expectAuditClean } from '../stage/audit.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import type { OrderState } from '../../../domain/order/change.ts'
+import type { RefundState } from '../../../domain/refund/change.ts'
+import { expectAuditClean } from '../../stage/audit.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 /** `WEFT_TEST_MIXED=2000` for a night's load: the same mixture, more of it. */
 const count = Number(process.env.WEFT_TEST_MIXED ?? 28)

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { RefundView } from '../../domain/event/view.ts'
-import { bookedOf, expectAskedAlike, expectBook, expectHeard, expectProven, refundCallsOf } from '../stage/money.ts'
-import { Stage } from '../stage/stage.ts'
-import type { Answered } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { RefundView } from '../../../domain/event/view.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { bookedOf, expectAskedAlike, expectBook, expectHeard, expectProven, refundCallsOf } from '../../stage/money.ts'
+import { Stage } from '../../stage/stage.ts'
+import type { Answered } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 /** Waits are 60 times shorter, and a call that WeChat leaves without an answer is cut after a while. */
 const times = { time_scale: 60, simulator: { time_scale: 60, hold_ms: 400, refund_card_delay_ms: 5_000 } }

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { orderStart, signals } from '../../domain/messages.ts'
-import { silentLogger } from '../../runtime/logger.ts'
-import { startOptions } from '../../runtime/temporal.ts'
-import { startWorker } from '../../worker/main.ts'
-import { Gate } from '../stage/gate.ts'
-import { expectHeard } from '../stage/money.ts'
-import { Stage } from '../stage/stage.ts'
+import { orderStart, signals } from '../../../domain/messages.ts'
+import { silentLogger } from '../../../runtime/logger.ts'
+import { startOptions } from '../../../runtime/temporal.ts'
+import { startWorker } from '../../../worker/main.ts'
+import { Gate } from '../../stage/gate.ts'
+import { expectHeard } from '../../stage/money.ts'
+import { Stage } from '../../stage/stage.ts'
 
 describe('a refund that has ended and has not told its order yet', () => {
   let stage: Stage

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderView } from '../../domain/event/view.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { OrderView } from '../../../domain/event/view.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 describe('closing an order', () => {
   let stage: Stage

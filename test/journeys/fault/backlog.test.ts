@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clearDatabase, startDatabase } from '../../dev/servers/servers.ts'
-import type { DatabaseServer } from '../../dev/servers/servers.ts'
-import type { OrderKey } from '../../domain/ids.ts'
-import { expectFulfilledOnce } from '../stage/audit.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { clearDatabase, startDatabase } from '../../../dev/servers/servers.ts'
+import type { DatabaseServer } from '../../../dev/servers/servers.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { expectFulfilledOnce } from '../../stage/audit.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 /** More than a worker has slots for workflow tasks (40). */
 const paid_meanwhile = 60

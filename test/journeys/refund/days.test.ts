@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { milliseconds } from '../../domain/calendar.ts'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { RefundRecord } from '../../domain/refund/change.ts'
-import type { FinishRefundRequest } from '../../simulator/console.ts'
-import { callsOf } from '../stage/audit.ts'
-import { Days } from '../stage/days.ts'
-import type { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { milliseconds } from '../../../domain/calendar.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { FinishRefundRequest } from '../../../simulator/console.ts'
+import { callsOf } from '../../stage/audit.ts'
+import { Days } from '../../stage/days.ts'
+import type { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const second = 1_000
 const minute = 60 * second

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderView, RefundView } from '../../domain/event/view.ts'
-import { expectBook, expectHeard, expectProven } from '../stage/money.ts'
-import { Stage } from '../stage/stage.ts'
-import type { StageOptions } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
-import { breakerOf } from '../stage/book.ts'
+import type { OrderView, RefundView } from '../../../domain/event/view.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { breakerOf } from '../../stage/book.ts'
+import { expectBook, expectHeard, expectProven } from '../../stage/money.ts'
+import { Stage } from '../../stage/stage.ts'
+import type { StageOptions } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const times = { time_scale: 60, simulator: { time_scale: 60 } }
 /** Days pass in seconds: what nobody answers runs out while the test looks on. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventId, orderId, workflowId } from '../../domain/ids.ts'
-import type { OrderKey } from '../../domain/ids.ts'
-import { signals } from '../../domain/messages.ts'
-import { callsOf, expectFulfilledOnce, expectSound } from '../stage/audit.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { eventId, orderId, workflowId } from '../../../domain/ids.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { signals } from '../../../domain/messages.ts'
+import { callsOf, expectFulfilledOnce, expectSound } from '../../stage/audit.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 /** What an operator can do to a run from Temporal UI. None of it may cost money, or ship anything twice. */
 describe('a run', () => {

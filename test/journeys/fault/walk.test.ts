@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import { silentLogger } from '../../runtime/logger.ts'
-import { startWorker } from '../../worker/main.ts'
-import { Gate } from '../stage/gate.ts'
-import type { Fate, Message, Watch } from '../stage/gate.ts'
-import { startRole } from '../stage/role.ts'
-import type { Role } from '../stage/role.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { silentLogger } from '../../../runtime/logger.ts'
+import { startWorker } from '../../../worker/main.ts'
+import { Gate } from '../../stage/gate.ts'
+import type { Fate, Message, Watch } from '../../stage/gate.ts'
+import { startRole } from '../../stage/role.ts'
+import type { Role } from '../../stage/role.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const walks_at_once = 5
 const most_tries = 5

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderState } from '../../domain/order/change.ts'
-import { expectBook, expectHeard, expectProven } from '../stage/money.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import type { OrderState } from '../../../domain/order/change.ts'
+import { expectBook, expectHeard, expectProven } from '../../stage/money.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const times = { time_scale: 60, simulator: { time_scale: 60 } }
 const undecided = { suspense: -990, 'wechat.pending': 990 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Stage } from '../stage/stage.ts'
+import { Stage } from '../../stage/stage.ts'
 
 describe('a number', () => {
   let stage: Stage

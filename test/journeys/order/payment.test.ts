@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 /** Waits are 30 times shorter: the first question is asked after a second. */
 const scale = 30

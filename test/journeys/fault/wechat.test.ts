@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { FaultRequest } from '../../simulator/control.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import type { FaultRequest } from '../../../simulator/control.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 type Misbehaviour = [name: string, fault: Partial<FaultRequest> & { fault: string }]
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OrderKey } from '../../domain/ids.ts'
-import { beijingTime } from '../../domain/calendar.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { beijingTime } from '../../../domain/calendar.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 async function attentionsOf(stage: Stage) {
   return (await stage.store.merchants.find(stage.mchid))?.attentions?.map(({ code }) => code) ?? []

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { eventId } from '../../domain/ids.ts'
-import type { OrderKey } from '../../domain/ids.ts'
-import type { MerchantAnswer } from '../stage/merchant.ts'
-import { Stage } from '../stage/stage.ts'
-import { until } from '../stage/until.ts'
+import { eventId } from '../../../domain/ids.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import type { MerchantAnswer } from '../../stage/merchant.ts'
+import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const fulfilled: MerchantAnswer = { status: 200, body: '{"fulfilment":"fulfilled"}' }
 
