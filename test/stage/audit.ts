@@ -21,20 +21,16 @@ export async function expectAuditClean(stage: Stage, when: 'settled' | 'meanwhil
     patience: when === 'settled' ? null : { ...scaledPatience(patience, stage.config.time_scale), writing_ms: 0 },
     truth: simulatorTruth(stage.simulator.url),
   }
-  return await until(
-    'the audit is clean',
-    async () => {
-      const proof = proveMerchant(stage.store, stage.mchid, options)
-      const adrift: string[] = []
-      for (;;) {
-        const step = await proof.next()
-        if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
-        if (step.done === true) return step.value
-        adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
-      }
-    },
-    { within_ms: 30_000 },
-  )
+  return await until('the audit is clean', async () => {
+    const proof = proveMerchant(stage.store, stage.mchid, options)
+    const adrift: string[] = []
+    for (;;) {
+      const step = await proof.next()
+      if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
+      if (step.done === true) return step.value
+      adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
+    }
+  })
 }
 
 /** How often something happened that may happen once. */
@@ -61,7 +57,7 @@ export async function expectFulfilledOnce(stage: Stage, order: OrderKey): Promis
   const paid = stage.shop.of(order.out_trade_no).filter(({ type }) => type === 'order.paid')
   expect(new Set(paid.map(({ id }) => id)).size).toBeLessThanOrEqual(1)
   // An answer that a notification overtook is settled by the sweeper, in its time.
-  await until('no evidence is without an outcome', () => hasNoOpenEvidence(stage, order), { within_ms: 30_000 })
+  await until('no evidence is without an outcome', () => hasNoOpenEvidence(stage, order))
   expectPlacedAlike(stage, order)
   return record
 }
