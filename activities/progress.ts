@@ -1,8 +1,8 @@
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { paidSequence, stoppedSequence } from '../domain/order/timeline.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 
 /** What a run may know of a record: no address, no payer, no token. */
 export function progressOf(order: OrderRecord): OrderProgress {

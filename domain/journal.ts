@@ -3,7 +3,7 @@ import { journalId } from './ids.ts'
 import { assertFen } from './money.ts'
 import { incomeWhenFound } from './payment/record.ts'
 import type { Income, PaymentRecord } from './payment/record.ts'
-import type { RefundRecord } from './refund/change.ts'
+import type { RefundRecord } from './refund/record.ts'
 
 /** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
 export const accounts = [

@@ -1,12 +1,13 @@
+import type { Actor } from './actor.ts'
 import type { Time } from './calendar.ts'
-import type { Envelope } from './payment/evidence.ts'
 import { orderId, workflowId } from './ids.ts'
 import type { OrderKey, RefundKey } from './ids.ts'
 import type { FulfilmentMode } from './merchant/record.ts'
-import type { Actor, OrderState } from './order/change.ts'
+import type { OrderState } from './order/record.ts'
+import type { Envelope } from './payment/evidence.ts'
 import type { PaymentRole } from './payment/record.ts'
 import type { Policy } from './policy.ts'
-import type { RefundOrigin, RefundState } from './refund/change.ts'
+import type { RefundOrigin, RefundState } from './refund/record.ts'
 
 /** Task queues, one per kind of limit (architecture §6). */
 export const queues = {

@@ -1,5 +1,5 @@
 import { orderId } from '../domain/ids.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import type { Store } from '../store/store.ts'
 import type { Dossier } from './finding.ts'
 

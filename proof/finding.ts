@@ -2,10 +2,10 @@ import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { EventRecord } from '../domain/event/event.ts'
 import type { JournalEntry } from '../domain/journal.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 
 /** What can be adrift, each in one sentence. The proofs are in proof/records, proof/journal and proof/wechat. */
 export const finding_kinds = {

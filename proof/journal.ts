@@ -12,10 +12,10 @@ import {
   settledOutsideEntry,
 } from '../domain/journal.ts'
 import type { Account, BookedStep, JournalEntry, Posting } from '../domain/journal.ts'
-import { isResting } from '../domain/order/change.ts'
+import { isResting } from '../domain/order/record.ts'
 import { incomeMoved } from '../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../domain/refund/change.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund/record.ts'
 import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
 import type { Dossier, Finding, Moment, Subject } from './finding.ts'
 

@@ -1,6 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
-import { isResting } from '../domain/order/change.ts'
-import type { RefundRecord, RefundState } from '../domain/refund/change.ts'
+import { isResting } from '../domain/order/record.ts'
+import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { findingIn, isFresh, isInHand, isPlanned } from './finding.ts'
 import type { Dossier, Finding, Moment } from './finding.ts'
 

@@ -13,7 +13,7 @@ import {
   withElement,
 } from '../domain/payment/record.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 import { Collection, inTurn } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'

@@ -2,8 +2,8 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
-import type { OrderState } from '../domain/order/change.ts'
-import type { RefundState } from '../domain/refund/change.ts'
+import type { OrderState } from '../domain/order/record.ts'
+import type { RefundState } from '../domain/refund/record.ts'
 
 /** One sentence per state, for someone who has never seen the code. */
 const sentences: Record<OrderState, string> = {

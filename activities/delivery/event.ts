@@ -5,11 +5,11 @@ import { looseRefundEventBody, orderEventBody } from '../../domain/event/event.t
 import type { EventType } from '../../domain/event/event.ts'
 import { deliveryId, eventId, looseEventId } from '../../domain/ids.ts'
 import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
-import type { OrderRecord, TimelineEntry } from '../../domain/order/change.ts'
+import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { paidSequence } from '../../domain/order/timeline.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { refundEventType } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundRecord } from '../../domain/refund/change.ts'
+import type { RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
 import { publicId } from '../../store/ids.ts'
 import type { ActivityContext } from '../context.ts'
 

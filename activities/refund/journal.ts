@@ -11,7 +11,7 @@ import {
 import type { BookedStep, JournalEntry } from '../../domain/journal.ts'
 import { incomeMoved } from '../../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord } from '../../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../../domain/refund/change.ts'
+import type { RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
 import type { ActivityContext } from '../context.ts'
 
 type Booked = 'accepted' | 'succeeded' | 'closed' | 'returned_to_merchant' | 'paid_out'

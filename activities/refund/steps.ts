@@ -1,3 +1,4 @@
+import { wechat, weft } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { refundId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
@@ -9,18 +10,18 @@ import type {
   RefundProgress,
   RefundRecorded,
 } from '../../domain/messages.ts'
-import { wechat, weft } from '../../domain/order/change.ts'
 import { hasRoomFor, isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { RefundElement } from '../../domain/payment/record.ts'
 import { nextRefundQueryDelay } from '../../domain/policy.ts'
-import { isAllGoingBack, isAutomatic, isRefundResting, newRefund } from '../../domain/refund/change.ts'
+import { isAllGoingBack } from '../../domain/refund/cover.ts'
+import { isAutomatic, isRefundResting, newRefund } from '../../domain/refund/record.ts'
 import type {
   RefundEvent,
   RefundFacts,
   RefundFailure,
   RefundOccurrence,
   RefundRecord,
-} from '../../domain/refund/change.ts'
+} from '../../domain/refund/record.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
 import type { RefundState as WeChatRefund } from '../../wechat/refunds.ts'

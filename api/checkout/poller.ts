@@ -1,5 +1,5 @@
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { Logger } from '../../runtime/logger.ts'
 
 /** The part of an order that moves while a page is open. */

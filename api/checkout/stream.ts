@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
-import { isResting } from '../../domain/order/change.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
+import { isResting } from '../../domain/order/record.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { Poller } from './poller.ts'
 
 export interface StreamOptions {

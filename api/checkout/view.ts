@@ -1,7 +1,7 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
-import type { OrderRecord, OrderState } from '../../domain/order/change.ts'
+import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { planOf } from '../temporal/check.ts'
 

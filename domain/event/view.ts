@@ -1,12 +1,13 @@
+import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
-import type { Actor, OrderRecord, OrderState, Step } from '../order/change.ts'
+import type { OrderRecord, OrderState, Step } from '../order/record.ts'
 import { refundedAmounts } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
 import { policy } from '../policy.ts'
-import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from '../refund/change.ts'
+import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from '../refund/record.ts'
 
 /** An order as merchants see it, in answers and in events (api.md §3). Known fields are always present. */
 export interface OrderView {

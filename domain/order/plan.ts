@@ -1,6 +1,6 @@
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
-import type { Occurrence, OrderRecord, OrderState, Step } from './change.ts'
+import type { Occurrence, OrderRecord, OrderState, Step } from './record.ts'
 
 /** What Weft itself does next, and when: the sweeper starts the run of an order whose moment has passed. */
 export function nextActionAfter(

@@ -1,6 +1,6 @@
 import { byUrgency, isAboutMoney } from '../attention.ts'
 import type { Attention, AttentionCode } from '../attention.ts'
-import type { Change, OrderEvent, OrderRecord, TimelineEntry } from './change.ts'
+import type { Change, OrderEvent, OrderRecord, TimelineEntry } from './record.ts'
 import { enteredBy, owedTransactions, undecidedSeconds } from './timeline.ts'
 
 /** Something about the order's money that a person has to answer; `transaction_id`: of which payment, where it has one. */

@@ -1,4 +1,4 @@
-import type { OrderEvent, OrderRecord, TimelineEntry } from './change.ts'
+import type { OrderEvent, OrderRecord, TimelineEntry } from './record.ts'
 
 /** What an order's timeline says: who asked, what was decided, what is still open. All of it is derived, nothing is kept. */
 

@@ -2,10 +2,12 @@ import type { Delivered } from '../../activities/delivery/attempt.ts'
 import type { Placed, WeChatSays } from '../../activities/order/gateway.ts'
 import type { Handled, RefundSays, Submitted } from '../../activities/refund/gateway.ts'
 import type { OrderProgress, RefundProgress } from '../../domain/messages.ts'
-import { destination, order_events, order_states } from '../../domain/order/change.ts'
-import type { OrderEvent, OrderState } from '../../domain/order/change.ts'
-import { refund_events, refund_states, refundDestination } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundState } from '../../domain/refund/change.ts'
+import { destination } from '../../domain/order/change.ts'
+import { order_events, order_states } from '../../domain/order/record.ts'
+import type { OrderEvent, OrderState } from '../../domain/order/record.ts'
+import { refundDestination } from '../../domain/refund/change.ts'
+import { refund_events, refund_states } from '../../domain/refund/record.ts'
+import type { RefundEvent, RefundState } from '../../domain/refund/record.ts'
 
 /*
  * What stored histories go through, read from the histories alone: which steps were asked for, what came from outside,

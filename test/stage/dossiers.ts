@@ -1,3 +1,4 @@
+import { wechat } from '../../domain/actor.ts'
 import {
   acceptanceEntry,
   paymentEntry,
@@ -9,12 +10,12 @@ import {
   settledOutsideEntry,
 } from '../../domain/journal.ts'
 import type { BookedStep, JournalEntry } from '../../domain/journal.ts'
-import { applyOrderEvent, wechat } from '../../domain/order/change.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/change.ts'
+import { applyOrderEvent } from '../../domain/order/change.ts'
+import type { Occurrence, OrderRecord } from '../../domain/order/record.ts'
 import { elementMoved, incomeMoved } from '../../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
 import { applyRefundEvent } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../../domain/refund/change.ts'
+import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import type { Dossier } from '../../proof/finding.ts'
 import type { Truth } from '../../proof/wechat.ts'
 import { publicId } from '../../store/ids.ts'

@@ -1,5 +1,5 @@
 import { beijingTime } from '../../domain/calendar.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { TrueRefund, Truth } from '../../proof/wechat.ts'
 import { WechatPayError } from '../../wechat/errors.ts'
 import { refundPath } from '../../wechat/refunds.ts'

@@ -10,7 +10,7 @@ import type {
   Recorded,
   RefundRequested,
 } from '../../domain/messages.ts'
-import { isResting } from '../../domain/order/change.ts'
+import { isResting } from '../../domain/order/record.ts'
 import type { Asked, Item } from '../inbox.ts'
 import { follow } from './placement.ts'
 import { settle, startOwed, untilInterrupted } from './run.ts'

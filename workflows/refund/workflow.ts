@@ -20,8 +20,8 @@ import type {
   RefundChanged,
   RefundProgress,
 } from '../../domain/messages.ts'
-import { isRefundResting } from '../../domain/refund/change.ts'
-import type { RefundState } from '../../domain/refund/change.ts'
+import { isRefundResting } from '../../domain/refund/record.ts'
+import type { RefundState } from '../../domain/refund/record.ts'
 import type { Asked } from '../inbox.ts'
 import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './run.ts'
 import type { RefundRun } from './run.ts'

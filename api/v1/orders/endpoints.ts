@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { endpoint } from '../../http/endpoint.ts'
 import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
 import { Problem, unavailable } from '../../http/problem.ts'
@@ -7,8 +7,16 @@ import { ruleError } from '../../http/validation.ts'
 import { differences, sentBody } from '../idempotency.ts'
 import { any_attention, any_state, any_text, given_time, listOf, pageView, paging } from '../shapes.ts'
 import { newOrder } from './new.ts'
-import { briefOrders, order_params, order_request, order_shape, order_with_timeline, readUntil } from './shape.ts'
-import { requireOrder, wholeOrder } from './shape.ts'
+import {
+  briefOrders,
+  order_params,
+  order_request,
+  order_shape,
+  order_with_timeline,
+  readUntil,
+  requireOrder,
+  wholeOrder,
+} from './shape.ts'
 import type { OrderRequest } from './shape.ts'
 
 const patience_ms = 8_000

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Decision } from '../../../domain/messages.ts'
-import type { OrderEvent, OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderEvent, OrderRecord } from '../../../domain/order/record.ts'
 import { enteredBy, undecidedSeconds } from '../../../domain/order/timeline.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import { endpoint } from '../../http/endpoint.ts'

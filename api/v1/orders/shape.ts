@@ -1,16 +1,27 @@
 import { z } from 'zod'
-import { order_event_types, refund_event_types } from '../../../domain/event/event.ts'
 import { orderView } from '../../../domain/event/view.ts'
 import { paymentId } from '../../../domain/ids.ts'
-import { order_events, order_states } from '../../../domain/order/change.ts'
-import type { OrderRecord, TimelineEntry } from '../../../domain/order/change.ts'
+import { order_event_types, order_events, order_states } from '../../../domain/order/record.ts'
+import type { OrderRecord, TimelineEntry } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
+import { refund_event_types } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
-import { actor, attention, fen, given_time, isPlainText, isWechatText, metadata } from '../shapes.ts'
-import { nullable_text, nullable_time, out_trade_no, time } from '../shapes.ts'
+import {
+  actor,
+  attention,
+  fen,
+  given_time,
+  isPlainText,
+  isWechatText,
+  metadata,
+  nullable_text,
+  nullable_time,
+  out_trade_no,
+  time,
+} from '../shapes.ts'
 
 /** What a merchant sends to have an order paid (docs/api.md §3). */
 export const order_request = z

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import type { Actor } from '../../../domain/actor.ts'
 import { milliseconds } from '../../../domain/calendar.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
-import type { Actor } from '../../../domain/order/change.ts'
-import type { RefundRecord, RefundState } from '../../../domain/refund/change.ts'
+import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { WechatPayError } from '../../../wechat/errors.ts'
 import { encryptFields } from '../../../wechat/sensitive.ts'
 import type { Caller } from '../../http/authentication.ts'
@@ -16,8 +16,14 @@ import type { RefundOutcome } from '../../temporal/commands.ts'
 import { readUntil } from '../../temporal/wait.ts'
 import { given_reason, isPlainText, isWechatText } from '../shapes.ts'
 import { exceedsPayment } from './endpoints.ts'
-import { readRefundUntil, refund_params, refund_with_timeline, requireRefund, wholeRefund } from './shape.ts'
-import { wrongRefundState } from './shape.ts'
+import {
+  readRefundUntil,
+  refund_params,
+  refund_with_timeline,
+  requireRefund,
+  wholeRefund,
+  wrongRefundState,
+} from './shape.ts'
 
 /** What is asked and decided about a refund that is under way, or that ended without the payer having the money. */
 

@@ -4,8 +4,8 @@ import { refundView } from '../../../domain/event/view.ts'
 import { orderKey } from '../../../domain/ids.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord, ReservationRefusal } from '../../../domain/payment/record.ts'
-import { newRefund, refund_origins, refund_states } from '../../../domain/refund/change.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import { newRefund, refund_origins, refund_states } from '../../../domain/refund/record.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { endpoint } from '../../http/endpoint.ts'
 import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
@@ -15,8 +15,15 @@ import { differences, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
 import { wrongState } from '../orders/shape.ts'
 import { any_attention, any_text, anyOf, given_time, listOf, pageView, paging } from '../shapes.ts'
-import { readRefundUntil, refund_params, refund_request, refund_shape, refund_with_timeline } from './shape.ts'
-import { requireRefund, wholeRefund } from './shape.ts'
+import {
+  readRefundUntil,
+  refund_params,
+  refund_request,
+  refund_shape,
+  refund_with_timeline,
+  requireRefund,
+  wholeRefund,
+} from './shape.ts'
 import type { RefundRequest } from './shape.ts'
 
 type CreateCall = Call<unknown, unknown, RefundRequest>

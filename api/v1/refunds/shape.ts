@@ -1,14 +1,25 @@
 import { z } from 'zod'
 import { refundView } from '../../../domain/event/view.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
-import { refund_events, refund_origins, refund_states } from '../../../domain/refund/change.ts'
-import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/refund/change.ts'
+import { refund_events, refund_origins, refund_states } from '../../../domain/refund/record.ts'
+import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
-import { actor, attention, fen, isPlainText, isWechatText, metadata, nullable_text, nullable_time } from '../shapes.ts'
-import { out_refund_no, out_trade_no, time } from '../shapes.ts'
+import {
+  actor,
+  attention,
+  fen,
+  isPlainText,
+  isWechatText,
+  metadata,
+  nullable_text,
+  nullable_time,
+  out_refund_no,
+  out_trade_no,
+  time,
+} from '../shapes.ts'
 
 /** What a merchant sends to give money back (docs/api.md §4). */
 export const refund_request = z

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { operationId } from '../../../domain/ids.ts'
-import { order_states } from '../../../domain/order/change.ts'
-import { newRefund } from '../../../domain/refund/change.ts'
+import { order_states } from '../../../domain/order/record.ts'
+import { newRefund } from '../../../domain/refund/record.ts'
 import { patience } from '../../../proof/finding.ts'
 import {
   answered,

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attention_codes } from '../../../domain/attention.ts'
 import type { OrderKey, RefundKey } from '../../../domain/ids.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import type { PaymentFact, RefundFact } from '../../../domain/payment/fact.ts'
 import type { Store } from '../../../store/store.ts'
 import type { Account } from '../../../wechat/accounts.ts'

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { askNow, freshCode } from '../../../api/temporal/check.ts'
 import type { AskingContext } from '../../../api/temporal/check.ts'
+import type { Actor } from '../../../domain/actor.ts'
 import type { Command } from '../../../domain/messages.ts'
-import type { Actor, OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { at, noon, orderSample } from '../../store/samples.ts'
 
 const payer: Actor = { kind: 'payer', id: null }

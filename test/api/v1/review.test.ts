@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { OrderView } from '../../../domain/event/view.ts'
 import type { Decision } from '../../../domain/messages.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { at } from '../../store/samples.ts'
 import { newNumber, openDesk, orderBecomes, paidOrder } from '../desk.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../../domain/event/event.ts'
+import { readAnswer } from '../../../domain/event/answer.ts'
 
 describe('a fulfilment answer', () => {
   it.each([

@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  applyOrderEvent,
-  destination,
-  isResting,
-  open_states,
-  order_events,
-  order_states,
-} from '../../../domain/order/change.ts'
-import type { Occurrence, OrderEvent, OrderRecord, OrderState } from '../../../domain/order/change.ts'
+import { applyOrderEvent, destination } from '../../../domain/order/change.ts'
+import { isResting, open_states, order_events, order_states } from '../../../domain/order/record.ts'
+import type { Occurrence, OrderEvent, OrderRecord, OrderState } from '../../../domain/order/record.ts'
 import { at, orderSample } from '../../store/samples.ts'
 
 /** The table of docs/architecture.md §5, typed out a second time: two independent copies must agree. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../../domain/ids.ts'
-import type { OrderState } from '../../../domain/order/change.ts'
+import type { OrderState } from '../../../domain/order/record.ts'
 import { expectBook, expectHeard, expectProven } from '../../stage/money.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
