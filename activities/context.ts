@@ -24,7 +24,7 @@ export interface ActivityContext {
 }
 
 /** The merchant as it is now. One that is gone while its orders live is a fault to be mended. */
-export async function merchantOf(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
+export async function requireMerchant(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
   const merchant = await context.store.merchants.find(mchid)
   if (merchant === null) throw ApplicationFailure.retryable(`merchant ${mchid} is not in the database; restore it`)
   return merchant

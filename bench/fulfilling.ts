@@ -116,7 +116,7 @@ async function archived(
 async function untilFulfilled({ store }: Installation, keys: OrderKey[]): Promise<void> {
   const open = new Set(keys.map(({ mchid, out_trade_no }) => `${mchid}/${out_trade_no}`))
   await until(`${keys.length} orders are fulfilled`, 60_000, async () => {
-    for (const { _id, state } of await store.orders.progressOf([...open])) if (state === 'fulfilled') open.delete(_id)
+    for (const { _id, state } of await store.orders.findGlimpses([...open])) if (state === 'fulfilled') open.delete(_id)
     return open.size === 0
   })
 }

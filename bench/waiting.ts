@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { weft } from '../domain/actor.ts'
+import { weft_actor } from '../domain/actor.ts'
 import { beijingTime } from '../domain/calendar.ts'
-import { orderId, operationId, workflowId } from '../domain/ids.ts'
+import { operationId, orderId, workflowId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { orderStart } from '../domain/messages.ts'
 import { applyOrderEvent } from '../domain/order/change.ts'
@@ -115,7 +115,7 @@ export function placedOrder({ mchid, appid }: BenchMerchant, public_url: string)
     event: 'placed',
     operation_id: operationId.placed(),
     time: beijingTime(now),
-    actor: weft,
+    actor: weft_actor,
     code: {
       url: `weixin://wxpay/bizpayurl?pr=${randomBytes(6).toString('hex')}`,
       placed_time: beijingTime(now + 600_000),

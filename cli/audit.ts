@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { yuan } from '../domain/money.ts'
-import { finding_kinds, patience } from '../proof/finding.ts'
+import { yuanText } from '../domain/money.ts'
+import { finding_kinds, proof_patience } from '../proof/finding.ts'
 import type { Finding } from '../proof/finding.ts'
 import { proveMerchant } from '../proof/passage.ts'
-import type { Tally, TruthSource } from '../proof/passage.ts'
+import type { Tally, WeChatRecordsSource } from '../proof/passage.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { StoreUnavailable } from '../store/connection.ts'
@@ -64,7 +64,7 @@ export type Environment = Record<string, string | undefined>
 export interface AuditParts {
   store: Store
   request: Pick<AuditRequest, 'mchids' | 'is_json' | 'is_settled'>
-  truth: TruthSource | null
+  truth: WeChatRecordsSource | null
   /** Unix ms */
   now?: () => number
   print: (line: string) => void
@@ -80,7 +80,7 @@ export async function audit({ store, request, truth, now = Date.now, print }: Au
   for (const { mchid, mode } of wanted) {
     const proof = proveMerchant(store, mchid, {
       now,
-      patience: request.is_settled ? null : patience,
+      patience: request.is_settled ? null : proof_patience,
       // Real money is at the real WeChat, of which no simulator knows anything.
       ...(mode === 'test' && truth !== null && { truth }),
     })
@@ -123,7 +123,7 @@ export function tallyLine(tally: Tally): string {
 
 /** Fen as people read them; an amount that is none is shown as it is, since that is what was found. */
 function readable(fen: number): string {
-  return Number.isSafeInteger(fen) ? `¥${grouped(yuan(fen))}` : `${fen} fen`
+  return Number.isSafeInteger(fen) ? `¥${grouped(yuanText(fen))}` : `${fen} fen`
 }
 
 function grouped(digits: string): string {

@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
+import { refund_or_hold } from '../domain/merchant/record.ts'
+import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/number.ts'
 import { limits } from '../domain/policy.ts'
-import { scopes } from '../domain/merchant/scope.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
-const policy = z.enum(['refund', 'hold'])
 const { min, max } = limits.order_expire_in_s
 
 /** A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file. */
@@ -38,7 +38,7 @@ export const merchant_file = z.strictObject({
   settings: z
     .strictObject({
       order_expire_in: z.int().min(min).max(max).optional(),
-      late_payment: policy.optional(),
+      late_payment: z.enum(refund_or_hold).optional(),
       fulfilment: z
         .strictObject({
           mode: z.enum(['event', 'confirm', 'none']).optional(),
@@ -47,8 +47,8 @@ export const merchant_file = z.strictObject({
             .min(1)
             .max(30 * 86_400)
             .optional(),
-          on_refused: policy.optional(),
-          on_overdue: policy.optional(),
+          on_refused: z.enum(refund_or_hold).optional(),
+          on_overdue: z.enum(refund_or_hold).optional(),
         })
         .optional(),
       refund_approval: z

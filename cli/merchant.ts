@@ -107,7 +107,7 @@ async function save(
     revision: before?.revision ?? 0,
     appids: wanted.appids,
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: setup ? store.merchants.setup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    wechat: setup ? store.merchants.sealSetup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
     fulfilment_endpoint_id: own
       ? publicId('ep', endpointId(mchid, new URL(own.url).href))

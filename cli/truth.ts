@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { TruthSource } from '../proof/passage.ts'
+import type { WeChatRecordsSource } from '../proof/passage.ts'
 import { refund_statuses, trade_states } from '../proof/wechat.ts'
-import type { Truth } from '../proof/wechat.ts'
+import type { WeChatRecords } from '../proof/wechat.ts'
 
 const named = { out_trade_no: z.string() }
 
@@ -40,7 +40,7 @@ export class TruthUnavailable extends Error {
 const answer_within_ms = 30_000
 
 /** The book of the simulator at `url`: what WeChat Pay knows, where it is played by one. Throws TruthUnavailable. */
-export function simulatorTruth(url: string): TruthSource {
+export function simulatorTruth(url: string): WeChatRecordsSource {
   const base = url.replace(/\/+$/, '')
   const read = async (query: Record<string, string>): Promise<Book> => {
     const address = `${base}/control/book?${new URLSearchParams(query).toString()}`
@@ -63,9 +63,9 @@ export function simulatorTruth(url: string): TruthSource {
   }
 }
 
-function byNumber({ orders, payments, refunds }: Book): Map<string, Truth> {
-  const truths = new Map<string, Truth>()
-  const of = (out_trade_no: string): Truth => {
+function byNumber({ orders, payments, refunds }: Book): Map<string, WeChatRecords> {
+  const truths = new Map<string, WeChatRecords>()
+  const of = (out_trade_no: string): WeChatRecords => {
     const known = truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }
     truths.set(out_trade_no, known)
     return known

@@ -3,5 +3,5 @@ export interface Actor {
   id: string | null
 }
 
-export const weft: Actor = { kind: 'weft', id: null }
-export const wechat: Actor = { kind: 'wechat', id: null }
+export const weft_actor: Actor = { kind: 'weft', id: null }
+export const wechat_actor: Actor = { kind: 'wechat', id: null }

@@ -1,15 +1,15 @@
 import type {
   AbnormalHandling,
-  Answer,
-  Approval,
+  OrderAnswer,
+  RefundApproval,
   Command,
   Confirmation,
-  Decision,
+  ReviewDecision,
   PaymentFound,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
   RefundChanged,
-  RefundRequested,
+  FullRefundCommand,
 } from '../domain/messages.ts'
 
 /** What can come to an order from outside. A handler puts it here and waits or returns; only the body acts. */
@@ -19,20 +19,20 @@ export type Item =
   | { kind: 'close'; asked: Asked<Command> }
   | { kind: 'refresh'; command: Command }
   | { kind: 'confirm'; asked: Asked<Confirmation> }
-  | { kind: 'review'; asked: Asked<Decision> }
-  | { kind: 'refund_request'; asked: Asked<RefundRequested> }
+  | { kind: 'review'; asked: Asked<ReviewDecision> }
+  | { kind: 'refund_request'; asked: Asked<FullRefundCommand> }
   | { kind: 'refund_news'; out_refund_no: string }
 
 /** What can come to a refund. */
 export type RefundItem =
   | { kind: 'news'; found: RefundChanged }
   | { kind: 'check'; operation_id: string }
-  | { kind: 'approval'; asked: Asked<Approval, RefundAnswer> }
+  | { kind: 'approval'; asked: Asked<RefundApproval, RefundAnswer> }
   | { kind: 'abnormal'; asked: Asked<AbnormalHandling, RefundAnswer> }
-  | { kind: 'payout'; asked: Asked<Payout, RefundAnswer> }
+  | { kind: 'payout'; asked: Asked<PayoutCommand, RefundAnswer> }
 
 /** A command with the place its answer goes. `reply` is set once, by the body, after the record has answered. */
-export interface Asked<C, A = Answer> {
+export interface Asked<C, A = OrderAnswer> {
   command: C
   reply: A | null
 }

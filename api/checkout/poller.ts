@@ -8,7 +8,7 @@ export type OrderPulse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code'
 export interface PollerOptions {
   store: {
     orders: {
-      progressOf(ids: string[]): Promise<OrderPulse[]>
+      findGlimpses(ids: string[]): Promise<OrderPulse[]>
       find(key: OrderKey): Promise<OrderRecord | null>
     }
   }
@@ -90,7 +90,7 @@ export class Poller {
     this.#timer = null
     this.#is_reading = true
     try {
-      const pulses = await this.#options.store.orders.progressOf([...this.#watched.keys()])
+      const pulses = await this.#options.store.orders.findGlimpses([...this.#watched.keys()])
       await Promise.all(pulses.map((pulse) => this.#compare(pulse)))
       if (this.#is_failing) this.#options.log.info('open pages are fed again')
       this.#is_failing = false

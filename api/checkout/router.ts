@@ -3,7 +3,7 @@ import type { RouterContext } from '@koa/router'
 import type { Next } from 'koa'
 import type { Actor } from '../../domain/actor.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
-import { isResting } from '../../domain/order/record.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -154,7 +154,7 @@ async function sendEvents(context: CheckoutContext, streams: Streams, ctx: Koa):
   const order = await findOrder(context, ctx)
   const merchant = await merchantOf(context, order)
   // 204 tells the browser not to come again: nothing more happens to this order by itself.
-  if (isResting(order.state)) return void (ctx.status = 204)
+  if (isOrderResting(order.state)) return void (ctx.status = 204)
   ctx.status = 200
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
   const is_open = streams.open(ctx.res, order, (changed) => payerView(context, changed, merchant))

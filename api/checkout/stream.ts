@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { isResting } from '../../domain/order/record.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import type { Poller } from './poller.ts'
 
@@ -37,7 +37,7 @@ export class Streams {
     if (this.#endings.size >= this.#options.max_streams) return false
     const tell = (changed: OrderRecord) => {
       response.write(`event: order\ndata: ${JSON.stringify(view(changed))}\n\n`)
-      if (isResting(changed.state)) end()
+      if (isOrderResting(changed.state)) end()
       else if (response.writableLength > max_unread_bytes) response.destroy()
     }
     const unwatch = this.#options.poller.watch(order, tell)

@@ -195,14 +195,14 @@ async function lookUp(
   const time = beijingTime(now())
   if (order === null) {
     log.error('money was reported for a number that Weft does not know', { ...key, evidence_id: evidence.id })
-    await store.evidence.settle(evidence._id, { outcome: 'orphan', applied_to: null, time })
+    await store.evidence.recordOutcome(evidence._id, { outcome: 'orphan', applied_to: null, time })
     await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
     return { status: 204, result: 'orphan' }
   }
   const operation_id = operationId.payment(read.fact.transaction_id ?? '')
   if (!order.timeline.some((entry) => entry.operation_id === operation_id)) return null
   await compare(context, key, read.fact, evidence)
-  await store.evidence.settle(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
+  await store.evidence.recordOutcome(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
   return { status: 204, result: 'linked' }
 }
 

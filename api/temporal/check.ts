@@ -3,9 +3,9 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
-import { isResting } from '../../domain/order/record.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
-import { limits, policy, scaledPolicy } from '../../domain/policy.ts'
+import { default_policy, limits, scaledPolicy } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { unavailable } from '../http/problem.ts'
 
@@ -70,14 +70,14 @@ export function needsCode(order: OrderRecord, now_ms: number, plan: Policy): boo
 
 /** The durations this installation lives by: those of domain/policy, or their scaled kin in a demonstration. */
 export function planOf({ config }: Pick<AskingContext, 'config'>): Policy {
-  return scaledPolicy(policy, config.time_scale)
+  return scaledPolicy(default_policy, config.time_scale)
 }
 
 /** Asking is of use while money may be found that is not known yet. */
 function mayAsk(order: OrderRecord, actor: Actor, now_ms: number, plan: Policy): boolean {
   if (order.payment !== null || order.state === 'failed') return false
   const by_payer = actor.kind === 'payer'
-  if (by_payer && (isResting(order.state) || order.asked.on_request >= limits.checks_by_payer)) return false
+  if (by_payer && (isOrderResting(order.state) || order.asked.on_request >= limits.checks_by_payer)) return false
   const { last_time } = order.asked
   return last_time === null || now_ms - milliseconds(last_time) >= plan.query_on_request_ms
 }

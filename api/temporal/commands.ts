@@ -2,24 +2,24 @@ import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import {
   deliveryStart,
+  order_updates,
   orderStart,
   queueName,
   refund_updates,
   refundStart,
   signals,
-  updates,
 } from '../../domain/messages.ts'
 import type {
   AbnormalHandling,
-  Answer,
-  Approval,
   Command,
   Confirmation,
-  Decision,
+  OrderAnswer,
   PaymentFound,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
+  RefundApproval,
   RefundChanged,
+  ReviewDecision,
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
@@ -27,7 +27,7 @@ import { begin, signal, signal_limit_ms, taken, update } from './calls.ts'
 import type { CallOptions, Run, Unanswered } from './calls.ts'
 
 /** What a command about an order is answered with, or why it was not. */
-export type Outcome = Answer | Unanswered
+export type Outcome = OrderAnswer | Unanswered
 export type RefundOutcome = RefundAnswer | Unanswered
 
 /** A refund and the order whose money it gives back, by which its run is found in Temporal. */
@@ -44,7 +44,7 @@ export interface Commands {
   /** Answers when the merchant's word is recorded, or refused. At most 8 s. */
   confirm(key: OrderKey, confirmation: Confirmation): Promise<Outcome>
   /** Answers when a person's word on money in review is recorded, or refused. At most 8 s. */
-  resolveReview(key: OrderKey, decision: Decision): Promise<Outcome>
+  resolveReview(key: OrderKey, decision: ReviewDecision): Promise<Outcome>
   /** Has WeChat asked once. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
   check(key: OrderKey, operation_id: string): Promise<void>
   /** Starts the order's run unless it runs. Throws the problem `unavailable` when Temporal does not within 2 s. */
@@ -58,8 +58,8 @@ export interface Commands {
    */
   reserve(refund: RefundSubject & { revision: number }): Promise<RefundOutcome>
   /** Each answers when the person's word is recorded, or refused. At most 8 s. */
-  approve(refund: RefundSubject, approval: Approval): Promise<RefundOutcome>
-  payOut(refund: RefundSubject, payout: Payout): Promise<RefundOutcome>
+  approve(refund: RefundSubject, approval: RefundApproval): Promise<RefundOutcome>
+  payOut(refund: RefundSubject, payout: PayoutCommand): Promise<RefundOutcome>
   /** Answers when WeChat has taken or refused the other way for the money. At most 8 s. */
   handleAbnormal(refund: RefundSubject, handling: AbnormalHandling): Promise<RefundOutcome>
   /** As `check` and `startOrder`. */
@@ -117,13 +117,13 @@ export function createCommands(options: CommandsOptions): Commands {
 
 function orderCommands(options: CommandsOptions): OrderCommands {
   const give = (key: OrderKey, name: string, command: Command) =>
-    update<Answer>(options, orderRun(key), name, command.operation_id, [command])
+    update<OrderAnswer>(options, orderRun(key), name, command.operation_id, [command])
   return {
-    prepay: (key) => update<Answer>(options, orderRun(key), updates.prepay, 'prepay', []),
-    close: (key, command) => give(key, updates.close, command),
-    refresh: (key, command) => give(key, updates.refresh, command),
-    confirm: (key, confirmation) => give(key, updates.confirm_fulfilment, confirmation),
-    resolveReview: (key, decision) => give(key, updates.resolve_review, decision),
+    prepay: (key) => update<OrderAnswer>(options, orderRun(key), order_updates.prepay, 'prepay', []),
+    close: (key, command) => give(key, order_updates.close, command),
+    refresh: (key, command) => give(key, order_updates.refresh, command),
+    confirm: (key, confirmation) => give(key, order_updates.confirm_fulfilment, confirmation),
+    resolveReview: (key, decision) => give(key, order_updates.resolve_review, decision),
     check: (key, operation_id) => question(options, orderRun(key), operation_id),
     startOrder: (key) => taken(options, 'start', () => begin(options, orderRun(key))),
     paymentFound: (key, found) => fact(options, orderRun(key), signals.payment_found, found),

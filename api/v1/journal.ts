@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { accounts, entry_kinds } from '../../domain/journal.ts'
+import { entry_kinds, journal_accounts } from '../../domain/journal.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
 import { publicId } from '../../store/ids.ts'
 import { endpoint } from '../http/endpoint.ts'
@@ -8,7 +8,7 @@ import type { Endpoint } from '../http/endpoint.ts'
 import { any_text, anyOf, given_time, listOf, nullable_text, pageView, paging, time } from './shapes.ts'
 
 const posting = z.object({
-  account: z.enum(accounts),
+  account: z.enum(journal_accounts),
   key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
   amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),
 })
@@ -72,7 +72,7 @@ const balances_shape = z
     object: z.literal('balances'),
     time: time.meta({ description: 'all that was booked up to this moment' }),
     currency: z.string(),
-    accounts: z.array(z.object({ account: z.enum(accounts), amount: z.int() })).meta({
+    accounts: z.array(z.object({ account: z.enum(journal_accounts), amount: z.int() })).meta({
       description: 'every account of the book; fen, debit positive',
     }),
     sum: z.int().meta({ description: 'always 0: anything else is a fault' }),
@@ -97,7 +97,7 @@ const getBalances = endpoint({
       object: 'balances',
       time: beijingTime(query.time ? milliseconds(query.time) : context.now()),
       currency: 'CNY',
-      accounts: accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
+      accounts: journal_accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
       sum: booked.reduce((sum, { amount }) => sum + amount, 0),
     }
     return { status: 200, body }

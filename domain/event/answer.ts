@@ -5,9 +5,9 @@ export type FulfilmentAnswer = { result: 'fulfilled' | 'pending' | 'refused'; re
  * Status says heard, body says decided (api.md §7). `body` is all that came; null is one too long to be read, which is
  * no answer, since it might refuse.
  */
-export function readAnswer(status: number, body: string | null): FulfilmentAnswer {
+export function readFulfilmentAnswer(status: number, body: string | null): FulfilmentAnswer {
   if (!isHeard(status) || body === null) return null
-  const stated = statedFulfilment(body)
+  const stated = statedAnswer(body)
   if (stated) return stated
   return { result: status === 202 ? 'pending' : 'fulfilled', reason: null }
 }
@@ -19,10 +19,10 @@ export function isHeard(status: number): boolean {
 
 /** Whether an answer says in so many words that the merchant has fulfilled. */
 export function isStatedFulfilled(body: string | null): boolean {
-  return body !== null && statedFulfilment(body)?.result === 'fulfilled'
+  return body !== null && statedAnswer(body)?.result === 'fulfilled'
 }
 
-function statedFulfilment(body: string): FulfilmentAnswer {
+function statedAnswer(body: string): FulfilmentAnswer {
   let parsed: unknown
   try {
     parsed = JSON.parse(body)

@@ -7,10 +7,10 @@ import { refund_event_types } from '../refund/record.ts'
 import type { RefundEventType, RefundRecord } from '../refund/record.ts'
 import { orderView, refundView } from './view.ts'
 
-export const loose_event_types = ['endpoint.disabled', 'test.ping'] as const
-export type EventType = OrderEventType | RefundEventType | (typeof loose_event_types)[number]
+export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
+export type EventType = OrderEventType | RefundEventType | (typeof orderless_event_types)[number]
 
-export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...loose_event_types]
+export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...orderless_event_types]
 
 export interface EventRecord {
   /** <mchid>/<out_trade_no>/<sequence>, else <mchid>/<type>/<subject id> */
@@ -49,7 +49,12 @@ export function orderEventBody(
 }
 
 /** The bytes of an event about a refund that belongs to no order. */
-export function looseRefundEventBody(id: string, type: RefundEventType, refund: RefundRecord, timestamp: Time): string {
+export function orderlessRefundEventBody(
+  id: string,
+  type: RefundEventType,
+  refund: RefundRecord,
+  timestamp: Time,
+): string {
   const { mchid } = refund
   return JSON.stringify({
     type,

@@ -2,7 +2,7 @@ import type { RefundOrigin } from '../refund/record.ts'
 import type { OrderEvent } from './record.ts'
 
 /** Which refund Weft makes by itself after an event of the order; the others owe nobody a new one. */
-const automatic: Partial<Record<OrderEvent, RefundOrigin>> = {
+const automatic_origins: Partial<Record<OrderEvent, RefundOrigin>> = {
   late_payment_found: 'late_payment',
   fulfilment_refused: 'fulfilment_refused',
   fulfilment_overdue: 'fulfilment_overdue',
@@ -11,5 +11,5 @@ const automatic: Partial<Record<OrderEvent, RefundOrigin>> = {
 }
 
 export function automaticOrigin(event: OrderEvent): RefundOrigin | null {
-  return automatic[event] ?? null
+  return automatic_origins[event] ?? null
 }

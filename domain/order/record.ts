@@ -1,7 +1,7 @@
 import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
-import type { FulfilmentMode, Sealed } from '../merchant/record.ts'
+import type { FulfilmentMode, RefundOrHold, Sealed } from '../merchant/record.ts'
 import type { Amount } from '../money.ts'
 import type { PaymentRole } from '../payment/record.ts'
 import type { RefundEventType } from '../refund/record.ts'
@@ -64,13 +64,13 @@ export const order_events = [
 export type OrderEvent = (typeof order_events)[number]
 
 /** Nothing more happens by itself in these states: the run ends there, and the next fact starts it again. */
-const resting: readonly OrderState[] = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
+const resting_states: readonly OrderState[] = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
 
-export function isResting(state: OrderState): boolean {
-  return resting.includes(state)
+export function isOrderResting(state: OrderState): boolean {
+  return resting_states.includes(state)
 }
 
-export const open_states: readonly OrderState[] = order_states.filter((state) => !resting.includes(state))
+export const open_order_states: readonly OrderState[] = order_states.filter((state) => !resting_states.includes(state))
 
 export interface TimelineEntry {
   revision: number
@@ -93,7 +93,7 @@ export interface TimelineEntry {
   is_whole?: true
 }
 
-export type Step = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
+export type OrderStep = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
 
 export interface OrderPayment {
   transaction_id: string
@@ -158,7 +158,7 @@ export interface OrderRecord {
   /** up to this entry of the timeline all that moves money has been seen through; absent: none of it has */
   followed_revision?: number
   /** absent, not null, when nothing is planned: the index is sparse */
-  next_action?: { what: Step; time: Time }
+  next_action?: { what: OrderStep; time: Time }
   attention?: Attention
 }
 
@@ -166,7 +166,7 @@ export interface OrderRecord {
 export type MaybeSealed<T> = T | Sealed
 
 /** Something that happened to an order, with all that its write needs. */
-export type Occurrence = {
+export type OrderOccurrence = {
   operation_id: string
   time: Time
   actor: Actor
@@ -178,7 +178,7 @@ export type Occurrence = {
   | {
       event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
       payment: OrderPayment
-      policy: 'refund' | 'hold'
+      choice: RefundOrHold
       /** seconds from `time` until a missing answer is overdue */
       deadline_time: Time
     }
@@ -199,11 +199,11 @@ export type Occurrence = {
     }
   | { event: 'refunded' | 'rejected' }
   | { event: 'accepted'; deadline_time: Time }
-  | { event: 'fulfilment_refused' | 'fulfilment_overdue'; policy: 'refund' | 'hold' }
+  | { event: 'fulfilment_refused' | 'fulfilment_overdue'; choice: RefundOrHold }
 )
 
 /** A state change worked out: what to set, what to take away, and the timeline entry that goes with it. */
-export interface Change {
+export interface OrderChange {
   entry: TimelineEntry
   set: Partial<Omit<OrderRecord, '_id' | 'timeline' | 'revision'>>
   unset: ('next_action' | 'attention')[]

@@ -53,10 +53,10 @@ export interface RefundElement {
 export type IncomeMove = 'accepted' | 'closed' | 'settled'
 
 /** Holds money of the payment: it has gone back or may still go. */
-const live: readonly RefundElement['state'][] = ['reserved', 'accepted', 'succeeded', 'settled']
+const money_holding_states: readonly RefundElement['state'][] = ['reserved', 'accepted', 'succeeded', 'settled']
 
-export function holdsMoney(state: RefundElement['state']): boolean {
-  return live.includes(state)
+export function isHoldingMoney(state: RefundElement['state']): boolean {
+  return money_holding_states.includes(state)
 }
 
 /** Where a refund's element goes from each state: forwards only, whatever is told late or twice. */
@@ -69,7 +69,7 @@ const element_edges: Record<RefundElement['state'], readonly RefundElement['stat
   released: ['settled', 'accepted', 'succeeded'],
 }
 
-export function mayBecome(from: RefundElement['state'], to: RefundElement['state']): boolean {
+export function hasElementEdge(from: RefundElement['state'], to: RefundElement['state']): boolean {
   return element_edges[from].includes(to)
 }
 
@@ -79,7 +79,7 @@ export function incomeWhenFound({ role }: Pick<PaymentRecord, 'role'>): Income {
 }
 
 /** Where it stands now. */
-export function incomeNow(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): Income {
+export function currentIncome(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): Income {
   return payment.acceptance === null ? incomeWhenFound(payment) : 'sales'
 }
 
@@ -87,12 +87,12 @@ export function incomeNow(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): 
  * The element in its next state. Which account its money leaves, or comes back to, is decided with it: a person may
  * accept the payment at the same time, and both are writes to the payment, one after the other.
  */
-export function elementMoved(
+export function movedElement(
   payment: Pick<PaymentRecord, 'role' | 'acceptance'>,
   element: RefundElement,
   state: RefundElement['state'],
 ): RefundElement {
-  const income = incomeNow(payment)
+  const income = currentIncome(payment)
   switch (state) {
     case 'accepted':
     case 'succeeded':
@@ -100,7 +100,7 @@ export function elementMoved(
     case 'closed':
       return { ...element, state, incomes: { accepted: income, ...element.incomes, closed: income } }
     case 'settled': {
-      const has_left = holdsMoney(element.state)
+      const has_left = isHoldingMoney(element.state)
       return { ...element, state, ...(!has_left && { incomes: { ...element.incomes, settled: income } }) }
     }
     default:
@@ -109,21 +109,21 @@ export function elementMoved(
 }
 
 /** The account that a move of a refund is booked against. One that was never decided has it where the money stands. */
-export function incomeMoved(
+export function incomeOfMove(
   payment: Pick<PaymentRecord, 'role' | 'acceptance' | 'refunds'>,
   out_refund_no: string,
   move: IncomeMove | undefined,
 ): Income {
   const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-  return (move && element?.incomes?.[move]) ?? incomeNow(payment)
+  return (move && element?.incomes?.[move]) ?? currentIncome(payment)
 }
 
 /** What a person can still accept of money in suspense: all that no refund has taken from there. */
 export function acceptableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
-  return Math.max(0, payment.amount.total - sumOf(payment.refunds, ['accepted', 'succeeded', 'settled']))
+  return Math.max(0, payment.amount.total - amountIn(payment.refunds, ['accepted', 'succeeded', 'settled']))
 }
 
-function sumOf(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {
+function amountIn(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {
   return refunds.filter(({ state }) => states.includes(state)).reduce((total, { amount }) => total + amount, 0)
 }
 
@@ -134,14 +134,14 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
 } {
   const refunds = payment?.refunds ?? []
   return {
-    refunded: sumOf(refunds, ['succeeded', 'settled']),
-    refund_pending: sumOf(refunds, ['reserved', 'accepted']),
+    refunded: amountIn(refunds, ['succeeded', 'settled']),
+    refund_pending: amountIn(refunds, ['reserved', 'accepted']),
   }
 }
 
 /** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */
 export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
-  return Math.max(0, payment.amount.total - sumOf(payment.refunds, live))
+  return Math.max(0, payment.amount.total - amountIn(payment.refunds, money_holding_states))
 }
 
 /** The refunds of a payment with this one as it is now, in its place or behind the others. */
@@ -158,7 +158,7 @@ export function hasRoomFor(
   amount: number,
 ): boolean {
   const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-  return (element !== undefined && holdsMoney(element.state)) || amount <= refundableAmount(payment)
+  return (element !== undefined && isHoldingMoney(element.state)) || amount <= refundableAmount(payment)
 }
 
 /** The payer has all of it back. */
@@ -182,15 +182,15 @@ export function reservationOf(
   now_ms: number,
 ): { element: RefundElement } | { refusal: ReservationRefusal } {
   const refundable = refundableAmount(payment)
-  const wanted = amount === 'rest' ? refundable : amount
-  if (wanted < 1 || wanted > refundable) return { refusal: 'refund_exceeds_payment' }
-  const refusal = windowRefusal(payment, now_ms)
+  const wanted_amount = amount === 'rest' ? refundable : amount
+  if (wanted_amount < 1 || wanted_amount > refundable) return { refusal: 'refund_exceeds_payment' }
+  const refusal = limitRefusal(payment, now_ms)
   if (refusal !== null) return { refusal }
-  return { element: { out_refund_no, amount: wanted, state: 'reserved' } }
+  return { element: { out_refund_no, amount: wanted_amount, state: 'reserved' } }
 }
 
 /** What may have changed between reserving and sending: WeChat's count and its year. */
-export function windowRefusal(
+export function limitRefusal(
   payment: Pick<PaymentRecord, 'refunds' | 'success_time'>,
   now_ms: number,
 ): ReservationRefusal | null {

@@ -1,11 +1,11 @@
 import type { AttentionCode } from '../attention.ts'
-import { isAutomatic } from './record.ts'
+import { isAutomaticOrigin } from './record.ts'
 import type {
+  RefundAtWeChat,
   RefundChange,
   RefundEntry,
   RefundEvent,
   RefundEventType,
-  RefundFacts,
   RefundOccurrence,
   RefundOrigin,
   RefundRecord,
@@ -13,18 +13,22 @@ import type {
 } from './record.ts'
 
 /** A merchant's policy decides whether a reserved refund waits for a second person. */
-type Reserved = { asks: RefundState; sends: RefundState }
-type Edges = Partial<Record<RefundEvent, RefundState | Reserved>>
+type ApprovalEdge = { asks: RefundState; sends: RefundState }
+type RefundEdges = Partial<Record<RefundEvent, RefundState | ApprovalEdge>>
 
 /** How WeChat ends a refund, from any state in which it has it. */
-const endings: Edges = { succeeded: 'succeeded', closed: 'closed', returned_to_merchant: 'returned_to_merchant' }
+const ending_edges: RefundEdges = {
+  succeeded: 'succeeded',
+  closed: 'closed',
+  returned_to_merchant: 'returned_to_merchant',
+}
 
 /** Where each event takes a refund. A pair that is not listed is illegal: SUCCESS never regresses. */
-const edges: Record<RefundState, Edges> = {
+const refund_edges: Record<RefundState, RefundEdges> = {
   created: { reserved: { asks: 'awaiting_approval', sends: 'processing' }, not_reserved: 'refused' },
   awaiting_approval: { approved: 'processing', rejected: 'rejected', approval_expired: 'rejected' },
-  processing: { accepted: 'processing', abnormal: 'abnormal', refused: 'refused', ...endings },
-  abnormal: { resumed: 'processing', ...endings },
+  processing: { accepted: 'processing', abnormal: 'abnormal', refused: 'refused', ...ending_edges },
+  abnormal: { resumed: 'processing', ...ending_edges },
   succeeded: {},
   closed: { paid_out: 'closed' },
   // A refusal that a lagging query seemed to prove is taken back by WeChat's own word.
@@ -35,7 +39,7 @@ const edges: Record<RefundState, Edges> = {
 
 /** Where `event` takes a refund in `state`, or null: illegal. */
 export function refundDestination(state: RefundState, event: RefundEvent, needs_approval: boolean): RefundState | null {
-  const edge = edges[state][event]
+  const edge = refund_edges[state][event]
   if (edge === undefined) return null
   return typeof edge === 'string' ? edge : needs_approval ? edge.asks : edge.sends
 }
@@ -46,8 +50,8 @@ export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurre
   const to = refundDestination(refund.state, occurrence.event, needs_approval)
   if (to === null || (refund.payout !== null && refund.state !== 'returned_to_merchant')) return null
   if (occurrence.event === 'paid_out' && refund.payout !== null) return null
-  const attention = attentionAfter(refund, occurrence, to)
-  const next_action = nextActionAfter(refund, occurrence, to)
+  const attention = refundAttention(refund, occurrence, to)
+  const next_action = nextRefundAction(refund, occurrence, to)
   return {
     entry: {
       revision: refund.revision + 1,
@@ -62,7 +66,7 @@ export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurre
     },
     set: {
       state: to,
-      ...fieldsOf(refund, occurrence),
+      ...changedFields(refund, occurrence),
       ...(next_action && { next_action }),
       ...(attention && { attention: { code: attention, since_time: occurrence.time } }),
     },
@@ -70,7 +74,7 @@ export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurre
   }
 }
 
-function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {
+function changedFields(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {
   switch (occurrence.event) {
     case 'reserved': {
       const { amount, is_full, wechat_request, approval_expire_time } = occurrence
@@ -88,7 +92,7 @@ function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundCha
     case 'approved':
     case 'rejected':
     case 'approval_expired':
-      return decided(refund, occurrence)
+      return approvalFields(refund, occurrence)
     case 'accepted':
     case 'resumed':
     case 'succeeded':
@@ -96,7 +100,7 @@ function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundCha
     case 'closed':
     case 'returned_to_merchant':
       return {
-        facts: { ...occurrence.facts, settlement_refund: settlementOf(refund, occurrence.facts) },
+        facts: { ...occurrence.facts, settlement_refund: bookedSettlement(refund, occurrence.facts) },
         submission: { ...refund.submission, unanswered: false },
         ...(occurrence.event === 'accepted' && { failure: null }),
         ...(occurrence.event === 'closed' && { close_reason: 'closed_by_wechat' }),
@@ -107,11 +111,11 @@ function fieldsOf(refund: RefundRecord, occurrence: RefundOccurrence): RefundCha
 }
 
 /** What was booked at acceptance stays: a later answer that leaves the amount out must not unbalance the book. */
-function settlementOf(refund: RefundRecord, facts: RefundFacts): number {
+function bookedSettlement(refund: RefundRecord, facts: RefundAtWeChat): number {
   return refund.facts?.settlement_refund ?? facts.settlement_refund ?? refund.amount.refund
 }
 
-function decided(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {
+function approvalFields(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {
   const { event, actor, reason } = occurrence
   if (refund.approval === null) return {}
   if (event === 'approval_expired') return { close_reason: 'approval_expired' }
@@ -121,16 +125,16 @@ function decided(refund: RefundRecord, occurrence: RefundOccurrence): RefundChan
 }
 
 /** Why a person should look at the refund in this state; one state, one reason. */
-function attentionAfter(refund: RefundRecord, occurrence: RefundOccurrence, to: RefundState): AttentionCode | null {
+function refundAttention(refund: RefundRecord, occurrence: RefundOccurrence, to: RefundState): AttentionCode | null {
   switch (occurrence.event) {
     case 'abnormal':
       return 'refund_abnormal'
     case 'returned_to_merchant':
       return 'returned_to_merchant'
     case 'closed':
-      return isAutomatic(refund.origin) ? 'refund_closed' : null
+      return isAutomaticOrigin(refund.origin) ? 'refund_closed' : null
     case 'refused':
-      return isAutomatic(refund.origin) ? 'refund_refused' : null
+      return isAutomaticOrigin(refund.origin) ? 'refund_refused' : null
     case 'not_reserved':
       return isLeftUnpaid(refund.origin, occurrence.failure.code) ? 'refund_refused' : null
     default:
@@ -139,7 +143,7 @@ function attentionAfter(refund: RefundRecord, occurrence: RefundOccurrence, to: 
 }
 
 /** What Weft does next by itself. After what the order must hear, telling it is the next thing, until it has heard. */
-function nextActionAfter(
+function nextRefundAction(
   refund: RefundRecord,
   occurrence: RefundOccurrence,
   to: RefundState,
@@ -151,12 +155,12 @@ function nextActionAfter(
   }
   if (to === 'processing') return { what: 'submit', time }
   const failure = occurrence.event === 'not_reserved' ? occurrence.failure : refund.failure
-  if (isToldToOrder({ ...refund, failure }, event)) return { what: 'tell_order', time }
+  if (isSignalledToOrder({ ...refund, failure }, event)) return { what: 'tell_order', time }
   return null
 }
 
 /** What each event of a refund tells the merchant; null: nothing (api.md §7). */
-const event_types: Record<RefundEvent, RefundEventType | null> = {
+const published_types: Record<RefundEvent, RefundEventType | null> = {
   reserved: null,
   not_reserved: null, // the request itself is answered so
   approved: null,
@@ -172,32 +176,32 @@ const event_types: Record<RefundEvent, RefundEventType | null> = {
   paid_out: null,
 }
 
-export function refundEventType(event: RefundEvent): RefundEventType | null {
-  return event_types[event]
+export function publishedRefundType(event: RefundEvent): RefundEventType | null {
+  return published_types[event]
 }
 
 /** Told to the order though not to the merchant: what may complete its refund, and what leaves it without one. */
-const silent: readonly RefundEvent[] = ['paid_out', 'rejected', 'approval_expired']
+const order_only_events: readonly RefundEvent[] = ['paid_out', 'rejected', 'approval_expired']
 
 /**
  * What Weft owes by itself and WeChat's limits forbid. That other refunds hold all of the payment already leaves nobody
  * without money.
  */
 function isLeftUnpaid(origin: RefundOrigin, code: string | undefined): boolean {
-  return isAutomatic(origin) && code !== 'refund_exceeds_payment'
+  return isAutomaticOrigin(origin) && code !== 'refund_exceeds_payment'
 }
 
 /** What the order looks at of a refund. */
-type Told = Pick<RefundRecord, 'order_id' | 'origin' | 'failure'>
+type SignalledRefund = Pick<RefundRecord, 'order_id' | 'origin' | 'failure'>
 
 /** Whether the order hears of it. */
-export function isToldToOrder({ order_id, origin, failure }: Told, event: RefundEvent): boolean {
+export function isSignalledToOrder({ order_id, origin, failure }: SignalledRefund, event: RefundEvent): boolean {
   if (order_id === null) return false
   if (event === 'not_reserved') return isLeftUnpaid(origin, failure?.code)
-  return event_types[event] !== null || silent.includes(event)
+  return published_types[event] !== null || order_only_events.includes(event)
 }
 
 /** The entries of which the order has to hear, oldest first. */
-export function entriesForOrder(refund: Told & Pick<RefundRecord, 'timeline'>): RefundEntry[] {
-  return refund.timeline.filter(({ event }) => isToldToOrder(refund, event))
+export function entriesForOrder(refund: SignalledRefund & Pick<RefundRecord, 'timeline'>): RefundEntry[] {
+  return refund.timeline.filter(({ event }) => isSignalledToOrder(refund, event))
 }

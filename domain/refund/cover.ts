@@ -1,6 +1,6 @@
 import { refundableAmount } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
-import { isAutomatic } from './record.ts'
+import { isAutomaticOrigin } from './record.ts'
 import type { RefundRecord, RefundState } from './record.ts'
 
 /** Reserved, and not yet decided on: it may never be sent. */
@@ -10,10 +10,10 @@ const undecided_states: readonly RefundState[] = ['created', 'awaiting_approval'
 export function isAllGoingBack(
   payment: PaymentRecord,
   refunds: readonly RefundRecord[],
-  but: string | null = null,
+  except: string | null = null,
 ): boolean {
   const undecided = refunds.filter(
-    ({ state, out_refund_no }) => undecided_states.includes(state) && out_refund_no !== but,
+    ({ state, out_refund_no }) => undecided_states.includes(state) && out_refund_no !== except,
   )
   const numbers = new Set(undecided.map(({ out_refund_no }) => out_refund_no))
   const holding = payment.refunds.some(({ out_refund_no, state }) => state === 'reserved' && numbers.has(out_refund_no))
@@ -24,7 +24,7 @@ export function isAllGoingBack(
 export function uncoveredAmount(payment: PaymentRecord, refunds: readonly RefundRecord[]): number {
   const is_coming = refunds.some(
     ({ transaction_id, state, origin }) =>
-      transaction_id === payment.transaction_id && state === 'created' && isAutomatic(origin),
+      transaction_id === payment.transaction_id && state === 'created' && isAutomaticOrigin(origin),
   )
   return is_coming ? 0 : refundableAmount(payment)
 }

@@ -45,13 +45,15 @@ export const refund_events = [
 export type RefundEvent = (typeof refund_events)[number]
 
 /** Nothing more happens by itself: the run ends here. */
-const resting: readonly RefundState[] = ['succeeded', 'closed', 'refused', 'rejected', 'returned_to_merchant']
+const resting_states: readonly RefundState[] = ['succeeded', 'closed', 'refused', 'rejected', 'returned_to_merchant']
 
 export function isRefundResting(state: RefundState): boolean {
-  return resting.includes(state)
+  return resting_states.includes(state)
 }
 
-export const open_refund_states: readonly RefundState[] = refund_states.filter((state) => !resting.includes(state))
+export const open_refund_states: readonly RefundState[] = refund_states.filter(
+  (state) => !resting_states.includes(state),
+)
 
 export const refund_origins = [
   'api',
@@ -66,7 +68,7 @@ export const refund_origins = [
 export type RefundOrigin = (typeof refund_origins)[number]
 
 /** Made by Weft itself, without anybody's request: it needs no approval and no merchant's number. */
-export function isAutomatic(origin: RefundOrigin): boolean {
+export function isAutomaticOrigin(origin: RefundOrigin): boolean {
   return origin !== 'api' && origin !== 'operator' && origin !== 'outside'
 }
 
@@ -85,7 +87,7 @@ export interface RefundEntry {
 export type RefundStep = 'reserve' | 'await_approval' | 'submit' | 'ask_wechat' | 'tell_order'
 
 /** What WeChat says of a refund it has taken. Amounts in fen; null: it did not say. */
-export interface RefundFacts {
+export interface RefundAtWeChat {
   refund_id: string
   channel: string | null
   user_received_account: string | null
@@ -136,7 +138,7 @@ export interface RefundRecord {
     by: Actor | null
     reason: string | null
   } | null
-  facts: RefundFacts | null
+  facts: RefundAtWeChat | null
   failure: RefundFailure | null
   close_reason: string | null
   payout: { proof: string; reason: string; by: Actor; time: Time } | null
@@ -150,17 +152,17 @@ export interface RefundRecord {
 }
 
 /** What is known of a refund when it comes to be; `amount` in fen. */
-export type RefundBeginning = Pick<
+export type RefundDraft = Pick<
   RefundRecord,
   'out_refund_no' | 'origin' | 'requested_by' | 'notify_url' | 'is_full' | 'create_time'
 > &
   Partial<Pick<RefundRecord, 'sent' | 'reason' | 'metadata'>> & { amount: number }
 
 /** The record of a refund of `payment` that is still to be reserved; of one made outside, which WeChat already has. */
-export function newRefund(payment: PaymentRecord, beginning: RefundBeginning): RefundRecord {
+export function newRefund(payment: PaymentRecord, draft: RefundDraft): RefundRecord {
   const { mchid, out_trade_no, transaction_id, order_id } = payment
-  const { out_refund_no, create_time, amount } = beginning
-  const is_taken = beginning.origin === 'outside'
+  const { out_refund_no, create_time, amount } = draft
+  const is_taken = draft.origin === 'outside'
   return {
     _id: refundId({ mchid, out_refund_no }),
     mchid,
@@ -174,7 +176,7 @@ export function newRefund(payment: PaymentRecord, beginning: RefundBeginning): R
     sent: null,
     reason: null,
     metadata: {},
-    ...beginning,
+    ...draft,
     amount: { refund: amount, total: payment.amount.total, currency: payment.amount.currency },
     approval: null,
     facts: null,
@@ -207,9 +209,9 @@ export type RefundOccurrence = {
   /** with it all of the payment goes back, as things stand now */
   | { event: 'approved'; is_full: boolean }
   | { event: 'rejected' | 'approval_expired' }
-  | { event: 'accepted'; facts: RefundFacts; next_query_time: Time }
-  | { event: 'resumed'; facts: RefundFacts; next_query_time: Time }
-  | { event: 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant'; facts: RefundFacts }
+  | { event: 'accepted'; facts: RefundAtWeChat; next_query_time: Time }
+  | { event: 'resumed'; facts: RefundAtWeChat; next_query_time: Time }
+  | { event: 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant'; facts: RefundAtWeChat }
   | { event: 'paid_out'; payout: NonNullable<RefundRecord['payout']> }
 )
 

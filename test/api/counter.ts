@@ -9,7 +9,7 @@ import { beginRequest } from '../../api/http/request.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
-import type { Occurrence, OrderPayment, OrderRecord } from '../../domain/order/record.ts'
+import type { OrderOccurrence, OrderPayment, OrderRecord } from '../../domain/order/record.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Store } from '../../store/store.ts'
 import { freshStore } from '../store/database.ts'
@@ -31,7 +31,7 @@ export interface Counter {
   is_database_away: boolean
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
   insert(given?: Partial<OrderRecord>): Promise<OrderRecord>
-  apply(order: OrderRecord, occurrence: Partial<Occurrence> & Pick<Occurrence, 'event'>): Promise<OrderRecord>
+  apply(order: OrderRecord, occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): Promise<OrderRecord>
   drain(): void
   close(): Promise<void>
 }
@@ -86,9 +86,9 @@ function contextOf(
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),
-        progressOf: (ids) => {
+        findGlimpses: (ids) => {
           counter.rounds.push({ ids })
-          return present(() => orders.progressOf(ids))
+          return present(() => orders.findGlimpses(ids))
         },
       },
     },
@@ -130,9 +130,9 @@ async function insertOrder(store: Store, given: Partial<OrderRecord> = {}): Prom
   return order
 }
 
-function complete(occurrence: Partial<Occurrence> & Pick<Occurrence, 'event'>): Occurrence {
+function complete(occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): OrderOccurrence {
   const base = { operation_id: randomBytes(8).toString('hex'), time: fromNow(0), actor: { kind: 'weft', id: null } }
-  return { ...base, ...occurrence } as Occurrence
+  return { ...base, ...occurrence } as OrderOccurrence
 }
 
 /** The moment so many milliseconds from now. */

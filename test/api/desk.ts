@@ -10,7 +10,7 @@ import type { Commands } from '../../api/temporal/commands.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/record.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import type { RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import { readConfig } from '../../runtime/config.ts'
@@ -230,9 +230,9 @@ export async function refundBecomes(
 export async function orderBecomes(
   { store }: Desk,
   order: Pick<OrderRecord, 'mchid' | 'out_trade_no'>,
-  occurrence: Given<Occurrence, 'event'>,
+  occurrence: Given<OrderOccurrence, 'event'>,
 ): Promise<OrderRecord> {
-  const applied = await store.orders.apply(order, whole(occurrence) as Occurrence)
+  const applied = await store.orders.apply(order, whole(occurrence) as OrderOccurrence)
   if (applied.outcome !== 'done') throw new Error(`${occurrence.event} is ${applied.outcome}`)
   return applied.order
 }
@@ -256,7 +256,7 @@ export async function reserve(
   const record = await desk.store.refunds.find(refund)
   if (record === null) throw new Error('no such refund')
   const { out_refund_no, amount } = record
-  const answer = await desk.store.payments.reserve(record, { out_refund_no, amount: amount.refund }, Date.now())
+  const answer = await desk.store.payments.reserveRefund(record, { out_refund_no, amount: amount.refund }, Date.now())
   if ('refusal' in answer) {
     const failure = { code: answer.refusal, message: 'by the payment' }
     return await refundBecomes(desk, refund, { event: 'not_reserved', failure })

@@ -3,7 +3,7 @@ import { findingLine } from '../../cli/audit.ts'
 import { simulatorTruth } from '../../cli/truth.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
-import { patience, scaledPatience } from '../../proof/finding.ts'
+import { proof_patience, scaledPatience } from '../../proof/finding.ts'
 import { proveMerchant } from '../../proof/passage.ts'
 import type { Tally } from '../../proof/passage.ts'
 import type { Stage } from './stage.ts'
@@ -18,7 +18,7 @@ import { until } from './until.ts'
 export async function expectAuditClean(stage: Stage, when: 'settled' | 'meanwhile' = 'settled'): Promise<Tally> {
   const options = {
     now: stage.now,
-    patience: when === 'settled' ? null : { ...scaledPatience(patience, stage.config.time_scale), writing_ms: 0 },
+    patience: when === 'settled' ? null : { ...scaledPatience(proof_patience, stage.config.time_scale), writing_ms: 0 },
     truth: simulatorTruth(stage.simulator.url),
   }
   return await until(

@@ -1,6 +1,6 @@
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
-import type { TrueRefund, Truth } from '../../proof/wechat.ts'
+import type { WeChatRecords, WeChatRefundRecord } from '../../proof/wechat.ts'
 import { WechatPayError } from '../../wechat/errors.ts'
 import { refundPath } from '../../wechat/refunds.ts'
 import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'
@@ -17,7 +17,7 @@ interface Transaction {
   total: number
 }
 
-interface PlayedRefund extends TrueRefund {
+interface PlayedRefund extends WeChatRefundRecord {
   /** the exact bytes that asked for it */
   body: string
   fate: Fate
@@ -124,7 +124,7 @@ export class PlayedWeChat implements Transport {
     return taken.reduce((sum, { amount }) => sum + amount.refund, 0)
   }
 
-  get truth(): Truth {
+  get truth(): WeChatRecords {
     const is_paid = this.transactions.length > 0
     const trade_state = is_paid ? 'SUCCESS' : this.is_closed ? 'CLOSED' : 'NOTPAY'
     const success_time = beijingTime(this.#now())

@@ -340,7 +340,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     revision: 0,
     appids: [appid],
     notify_url: `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: store.merchants.setup({
+    wechat: store.merchants.sealSetup({
       serial_no,
       private_key: pair.privateKey,
       apiv3_key,

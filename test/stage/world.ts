@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
-import type { Reply } from '../../activities/delivery/courier.ts'
+import type { EndpointReply } from '../../activities/delivery/courier.ts'
 import { createGateway } from '../../activities/order/gateway.ts'
 import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
@@ -19,9 +19,9 @@ import { default_settings } from '../../domain/merchant/record.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
-import { policy } from '../../domain/policy.ts'
+import { default_policy } from '../../domain/policy.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
-import type { TrueRefund } from '../../proof/wechat.ts'
+import type { WeChatRefundRecord } from '../../proof/wechat.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealing.ts'
@@ -38,14 +38,14 @@ import { toOptions } from './runs.ts'
 /** What the shop answers to one delivery of `order.paid`. */
 export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
 
-const replies: Record<ShopAnswer, Reply> = {
+const replies: Record<ShopAnswer, EndpointReply> = {
   fulfilled: replyOf(200, '{"fulfilment":"fulfilled"}'),
   refused: replyOf(200, '{"fulfilment":"refused","reason":"sold out"}'),
   pending: replyOf(202, ''),
   away: replyOf(503, ''),
 }
 
-function replyOf(status: number, answer: string): Reply {
+function replyOf(status: number, answer: string): EndpointReply {
   return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
 }
 
@@ -82,7 +82,14 @@ export class World {
     this.wechat = new PlayedWeChat(this.#order, now)
     const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as Account
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
-    const context: ActivityContext = { store: this.store, sealer, accounts, policy, now, log: silentLogger }
+    const context: ActivityContext = {
+      store: this.store,
+      sealer,
+      accounts,
+      policy: default_policy,
+      now,
+      log: silentLogger,
+    }
     const courier = {
       send: () => Promise.resolve(replies[this.shop.shift() ?? 'fulfilled']),
       close: () => Promise.resolve(),
@@ -104,7 +111,7 @@ export class World {
     return {
       ...createRuns(context, client, toOptions),
       startDeliveries: async ({ deliveries }: { deliveries: string[] }) => {
-        for (const _id of deliveries) await this.store.deliveries.finish(_id, 'delivered')
+        for (const _id of deliveries) await this.store.deliveries.end(_id, 'delivered')
       },
       closeOlder: () => Promise.resolve({ kind: 'clear' }),
     }
@@ -112,8 +119,8 @@ export class World {
 
   /** The sweeper takes up notices that nobody carries. */
   async sweepNotices(): Promise<void> {
-    const late = await this.store.deliveries.due(beijingTime(this.now_ms), 100)
-    for (const { _id } of late) await this.store.deliveries.finish(_id, 'delivered')
+    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms), 100)
+    for (const { _id } of late) await this.store.deliveries.end(_id, 'delivered')
   }
 
   /** The names of all activities, which a worker would register. */
@@ -160,7 +167,7 @@ export class World {
   }
 
   /** The same with one of a refund, which proves nothing by itself: it only wakes. */
-  async refundNotified({ transaction_id, out_refund_no }: TrueRefund): Promise<string> {
+  async refundNotified({ transaction_id, out_refund_no }: WeChatRefundRecord): Promise<string> {
     return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, '{}')
   }
 

@@ -1,4 +1,4 @@
-import { createServer, connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -81,12 +81,12 @@ describe('a store whose database is away', () => {
     const store = await openBy(way.port)
     expect(await store.isReachable()).toBe(true)
     await way.close()
-    expect(await timeToRefusal(() => store.references.holder('1900000001', 'r'))).toBeLessThan(2_500)
+    expect(await timeToRefusal(() => store.references.findHolder('1900000001', 'r'))).toBeLessThan(2_500)
     expect(await store.isReachable()).toBe(false)
 
     await startWay(way.port)
     await until(() => store.isReachable())
-    expect(await store.references.holder('1900000001', 'r')).toBeNull()
+    expect(await store.references.findHolder('1900000001', 'r')).toBeNull()
   }, 20_000)
 
   it('says so within two and a half seconds when it only fell silent', async () => {
@@ -94,7 +94,7 @@ describe('a store whose database is away', () => {
     const store = await openBy(way.port)
     expect(await store.isReachable()).toBe(true)
     way.state.is_silent = true
-    expect(await timeToRefusal(() => store.references.holder('1900000001', 'r'))).toBeLessThan(2_500)
+    expect(await timeToRefusal(() => store.references.findHolder('1900000001', 'r'))).toBeLessThan(2_500)
     way.state.is_silent = false
     await until(() => store.isReachable())
   }, 20_000)

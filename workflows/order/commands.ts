@@ -1,16 +1,16 @@
 import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
-import type { WeChatSays } from '../../activities/order/gateway.ts'
+import type { QueryOutcome } from '../../activities/order/gateway.ts'
 import type {
-  Answer,
   Command,
   Confirmation,
-  Decision,
+  FullRefundCommand,
+  OrderAnswer,
   OrderProgress,
+  OrderWriteResult,
   PaymentFound,
-  Recorded,
-  RefundRequested,
+  ReviewDecision,
 } from '../../domain/messages.ts'
-import { isResting } from '../../domain/order/record.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { Asked, Item } from '../inbox.ts'
 import { follow } from './placement.ts'
 import { settle, startOwed, untilInterrupted } from './run.ts'
@@ -20,9 +20,9 @@ import type { Run } from './run.ts'
 export async function take(run: Run, order: OrderProgress): Promise<OrderProgress> {
   const item = run.inbox.first
   if (item === undefined) return order
-  const held = await taken(run, order, item)
+  const current = await taken(run, order, item)
   run.inbox.done(item)
-  return held
+  return current
 }
 
 async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderProgress> {
@@ -49,7 +49,7 @@ async function taken(run: Run, order: OrderProgress, item: Item): Promise<OrderP
 /** Money is never refused: whatever the state, the record step finds its role (domain/payment/record). */
 async function takePayment(run: Run, order: OrderProgress, item: Item & { kind: 'payment' }): Promise<OrderProgress> {
   // What has ended can be contested by a person at the same time: history must not run behind the record there.
-  const records = isResting(order.state) ? run.does.contested : run.does.records
+  const records = isOrderResting(order.state) ? run.does.contested : run.does.records
   const recorded = await records.recordPayment({ order: run.key, found: item.found })
   if (recorded !== 'unproven') return await settle(run, recorded)
   // It names no evidence that we can read, but may be right: WeChat is asked. Whatever else comes goes before it, and
@@ -62,7 +62,7 @@ async function takePayment(run: Run, order: OrderProgress, item: Item & { kind: 
 /** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
 async function takeCheck(run: Run, order: OrderProgress, operation_id: string): Promise<OrderProgress> {
   if (order.state === 'created') return order // it is being placed; the answer to that says more
-  let says: WeChatSays | null
+  let says: QueryOutcome | null
   try {
     says = await untilInterrupted(
       run,
@@ -93,13 +93,13 @@ async function takeClose(run: Run, order: OrderProgress, asked: Asked<Command>):
     reason,
     close_reason,
   })
-  const held = await settle(run, recorded)
-  asked.reply = answerToClose(held)
-  return held
+  const current = await settle(run, recorded)
+  asked.reply = answerToClose(current)
+  return current
 }
 
 /** Closing, closed and failed orders take no money any more, which is all that a close wants. */
-function answerToClose(order: OrderProgress): Answer {
+function answerToClose(order: OrderProgress): OrderAnswer {
   const is_done = order.state === 'closing' || order.state === 'closed' || order.state === 'failed'
   if (is_done) return stateOf(order)
   return { kind: 'refused', code: 'order_paid', state: order.state }
@@ -128,39 +128,43 @@ async function takeConfirmation(run: Run, order: OrderProgress, asked: Asked<Con
   const { operation_id, actor, reason, result } = asked.command
   const event = result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
   const recorded = await run.does.contested.recordFulfilment({ order: run.key, event, operation_id, actor, reason })
-  const held = await settle(run, recorded)
-  asked.reply = answerToConfirmation(recorded, held, result)
-  return held
+  const current = await settle(run, recorded)
+  asked.reply = answerToConfirmation(recorded, current, result)
+  return current
 }
 
-function answerToConfirmation(recorded: Recorded, order: OrderProgress, result: 'fulfilled' | 'refused'): Answer {
+function answerToConfirmation(
+  recorded: OrderWriteResult,
+  order: OrderProgress,
+  result: 'fulfilled' | 'refused',
+): OrderAnswer {
   if (recorded.outcome !== 'illegal' || order.fulfilment.result === result) return stateOf(order)
   const was_decided = order.fulfilment.result === 'fulfilled' || order.fulfilment.result === 'refused'
   return { kind: 'refused', code: was_decided ? 'already_decided' : 'order_state', state: order.state }
 }
 
-async function takeDecision(run: Run, asked: Asked<Decision>): Promise<OrderProgress> {
+async function takeDecision(run: Run, asked: Asked<ReviewDecision>): Promise<OrderProgress> {
   const recorded = await run.does.contested.recordReview({ order: run.key, ...asked.command })
-  const held = await settle(run, recorded)
+  const current = await settle(run, recorded)
   const is_as_asked = recorded.outcome !== 'illegal' || recorded.decided === asked.command.decision
   const code = recorded.decided === null ? 'order_state' : 'already_decided'
-  asked.reply = is_as_asked ? stateOf(held) : { kind: 'refused', code, state: held.state }
-  return held
+  asked.reply = is_as_asked ? stateOf(current) : { kind: 'refused', code, state: current.state }
+  return current
 }
 
 /** Nothing is refused here: the refund is reserved, and an order that has nothing to stop only says how it stands. */
-async function takeRefundRequest(run: Run, asked: Asked<RefundRequested>): Promise<OrderProgress> {
+async function takeRefundRequest(run: Run, asked: Asked<FullRefundCommand>): Promise<OrderProgress> {
   const recorded = await run.does.contested.recordRefundRequested({ order: run.key, ...asked.command })
-  const held = await settle(run, recorded)
-  asked.reply = stateOf(held)
-  return held
+  const current = await settle(run, recorded)
+  asked.reply = stateOf(current)
+  return current
 }
 
 async function takeRefundNews(run: Run, out_refund_no: string): Promise<OrderProgress> {
   return await settle(run, await run.does.contested.recordRefundNews({ order: run.key, out_refund_no }))
 }
 
-function stateOf(order: OrderProgress): Answer {
+function stateOf(order: OrderProgress): OrderAnswer {
   return { kind: 'state', state: order.state, revision: order.revision }
 }
 

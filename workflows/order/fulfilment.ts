@@ -1,5 +1,5 @@
 import { CancellationScope, condition } from '@temporalio/workflow'
-import type { Delivered } from '../../activities/delivery/attempt.ts'
+import type { DeliveryOutcome } from '../../activities/delivery/attempt.ts'
 import type { FulfilmentEvent } from '../../activities/order/steps.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { milliseconds } from '../../domain/calendar.ts'
@@ -28,16 +28,16 @@ export async function fulfil(run: Run, order: OrderProgress): Promise<OrderProgr
 }
 
 /** Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. */
-async function deliverPaid(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  const { deadline_time } = held.fulfilment
-  const { order, outcome } = await deliverBeside(run, held, held.paid_sequence, deadline_time)
+async function deliverPaid(run: Run, current: OrderProgress): Promise<OrderProgress> {
+  const { deadline_time } = current.fulfilment
+  const { order, outcome } = await deliverBeside(run, current, current.paid_sequence, deadline_time)
   // The table decides whether an answer that still arrived is heard: another may have come first.
   return outcome === null ? order : await hear(run, order, outcome)
 }
 
 /** The question is taken back before money goes back unasked: that the merchant has heard so decides. */
-async function deliverStop(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  const { order, outcome } = await deliverBeside(run, held, held.stopped_sequence, null)
+async function deliverStop(run: Run, current: OrderProgress): Promise<OrderProgress> {
+  const { order, outcome } = await deliverBeside(run, current, current.stopped_sequence, null)
   if (outcome === null || order.state !== 'paid') return order
   if (outcome.kind === 'answered') return await hear(run, order, outcome)
   return await recordOverdue(run, order, outcome.kind === 'heard' ? 'heard' : 'unheard')
@@ -50,19 +50,19 @@ async function deliverStop(run: Run, held: OrderProgress): Promise<OrderProgress
  */
 async function deliverBeside(
   run: Run,
-  held: OrderProgress,
+  current: OrderProgress,
   sequence: number,
   deadline_time: Time | null,
-): Promise<{ order: OrderProgress; outcome: Delivered | null }> {
+): Promise<{ order: OrderProgress; outcome: DeliveryOutcome | null }> {
   const scope = new CancellationScope()
-  const delivering: { outcome?: Delivered; failure?: Error } = {}
+  const delivering: { outcome?: DeliveryOutcome; failure?: Error } = {}
   const ended = scope
     .run(() => run.does.deliverPaid({ order: run.key, sequence, deadline_time }))
     .then(
       (outcome) => void (delivering.outcome = outcome),
       (failure: Error) => void (delivering.failure = failure),
     )
-  let order = held
+  let order = current
   const isOver = () => 'outcome' in delivering || 'failure' in delivering
   // A promise ends the waiting for an answer, and not the waiting for a withdrawal to be heard.
   const isPromised = () => order.fulfilment.result === 'pending' && order.stopped_sequence !== sequence
@@ -78,7 +78,7 @@ async function deliverBeside(
   return { order, outcome: delivering.outcome ?? null }
 }
 
-async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promise<OrderProgress> {
+async function hear(run: Run, order: OrderProgress, delivered: DeliveryOutcome): Promise<OrderProgress> {
   switch (delivered.kind) {
     case 'answered': {
       const { result, reason } = delivered.answer
@@ -98,11 +98,11 @@ async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promi
 }
 
 /** Waits for `confirmFulfilment` until the deadline of this entry into `paid`. */
-async function awaitConfirmation(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  if (held.state !== 'paid') return held
+async function awaitConfirmation(run: Run, current: OrderProgress): Promise<OrderProgress> {
+  if (current.state !== 'paid') return current
   const isAnswered = () => !run.inbox.isEmpty
-  if (isAnswered()) return held
-  const order = await untilHalfTime(run, held, isAnswered)
+  if (isAnswered()) return current
+  const order = await untilHalfTime(run, current, isAnswered)
   if (isAnswered()) return order
   const delay_ms = untilTime(order.fulfilment.deadline_time)
   if (delay_ms > 0 && (await within(delay_ms, isAnswered, 'Until the merchant’s answer is overdue'))) return order

@@ -9,19 +9,26 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { operationId } from '../../domain/ids.ts'
-import { signals, updates } from '../../domain/messages.ts'
-import type { Answer, Command, Confirmation, Decision, PaymentFound, RefundRequested } from '../../domain/messages.ts'
+import { order_updates, signals } from '../../domain/messages.ts'
+import type {
+  Command,
+  Confirmation,
+  FullRefundCommand,
+  OrderAnswer,
+  PaymentFound,
+  ReviewDecision,
+} from '../../domain/messages.ts'
 import type { Asked } from '../inbox.ts'
 import type { Run } from './run.ts'
 
 const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)
 const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
-const prepay = defineUpdate<Answer>(updates.prepay)
-const refresh = defineUpdate<Answer, [Command]>(updates.refresh)
-const close = defineUpdate<Answer, [Command]>(updates.close)
-const confirmFulfilment = defineUpdate<Answer, [Confirmation]>(updates.confirm_fulfilment)
-const resolveReview = defineUpdate<Answer, [Decision]>(updates.resolve_review)
-const requestRefund = defineUpdate<Answer, [RefundRequested]>(updates.request_refund)
+const prepay = defineUpdate<OrderAnswer>(order_updates.prepay)
+const refresh = defineUpdate<OrderAnswer, [Command]>(order_updates.refresh)
+const close = defineUpdate<OrderAnswer, [Command]>(order_updates.close)
+const confirmFulfilment = defineUpdate<OrderAnswer, [Confirmation]>(order_updates.confirm_fulfilment)
+const resolveReview = defineUpdate<OrderAnswer, [ReviewDecision]>(order_updates.resolve_review)
+const requestRefund = defineUpdate<OrderAnswer, [FullRefundCommand]>(order_updates.request_refund)
 const refundChanged = defineSignal<[{ out_refund_no: string }]>(signals.refund_changed)
 
 /** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
@@ -85,7 +92,7 @@ function closeOnCancel({ inbox }: Run): void {
   CancellationScope.current().cancelRequested.catch(() => inbox.put({ kind: 'close', asked: { command, reply: null } }))
 }
 
-async function answerWhenDone<C>(run: Run, command: C, put: (asked: Asked<C>) => void): Promise<Answer> {
+async function answerWhenDone<C>(run: Run, command: C, put: (asked: Asked<C>) => void): Promise<OrderAnswer> {
   const asked: Asked<C> = { command, reply: null }
   put(asked)
   return await answered(async () => {
@@ -95,17 +102,17 @@ async function answerWhenDone<C>(run: Run, command: C, put: (asked: Asked<C>) =>
 }
 
 /** Handlers run in the root scope: without this a cancel would fail their awaits. */
-function answered(work: () => Promise<Answer>): Promise<Answer> {
+function answered(work: () => Promise<OrderAnswer>): Promise<OrderAnswer> {
   return CancellationScope.nonCancellable(work)
 }
 
-async function answerOnceMoved(run: Run): Promise<Answer> {
+async function answerOnceMoved(run: Run): Promise<OrderAnswer> {
   await condition(() => run.order !== undefined && run.order?.state !== 'created')
   return answerOfRecord(run)
 }
 
 /** What holds, for those who then read the record. An order that does not exist can only refuse. */
-function answerOfRecord({ order }: Run): Answer {
+function answerOfRecord({ order }: Run): OrderAnswer {
   if (order) return { kind: 'state', state: order.state, revision: order.revision }
   if (order === undefined) return { kind: 'state', state: 'created', revision: 0 }
   return { kind: 'refused', code: 'order_state', state: 'failed' }

@@ -1,4 +1,4 @@
-import type { WeChatSays } from '../../activities/order/gateway.ts'
+import type { QueryOutcome } from '../../activities/order/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
@@ -63,7 +63,7 @@ async function waitsForFirstQuestion(run: Run, order: OrderProgress): Promise<bo
 }
 
 /** What WeChat's answer to a question does to an open order. */
-export async function follow(run: Run, order: OrderProgress, says: WeChatSays): Promise<OrderProgress> {
+export async function follow(run: Run, order: OrderProgress, says: QueryOutcome): Promise<OrderProgress> {
   switch (says.kind) {
     case 'payment':
       return await book(run, order, says.evidence_id)

@@ -1,7 +1,7 @@
 import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderProgress, Recorded } from '../../domain/messages.ts'
-import { policy } from '../../domain/policy.ts'
+import type { OrderProgress, OrderWriteResult } from '../../domain/messages.ts'
+import { default_policy } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { Attributes, showProgress } from '../details.ts'
 import { Inbox, order_urgency } from '../inbox.ts'
@@ -24,7 +24,7 @@ export function beginRun(key: OrderKey): Run {
     inbox: new Inbox(order_urgency),
     does: proxies(),
     attributes: new Attributes(),
-    policy,
+    policy: default_policy,
     order: undefined,
   }
 }
@@ -38,7 +38,7 @@ export function adopt(run: Run, order: OrderProgress): OrderProgress {
 }
 
 /** The record has answered: its notices get their runs, and the run goes on from what holds now. */
-export async function settle(run: Run, recorded: Recorded): Promise<OrderProgress> {
+export async function settle(run: Run, recorded: OrderWriteResult): Promise<OrderProgress> {
   const order = adopt(run, recorded.order)
   await startOwed(run, recorded)
   return order
@@ -47,7 +47,7 @@ export async function settle(run: Run, recorded: Recorded): Promise<OrderProgres
 /** What the record owes to others gets its runs. */
 export async function startOwed(
   run: Run,
-  { deliveries, refunds }: Pick<Recorded, 'deliveries' | 'refunds'>,
+  { deliveries, refunds }: Pick<OrderWriteResult, 'deliveries' | 'refunds'>,
 ): Promise<void> {
   if (deliveries.length > 0) await run.does.runs.startDeliveries({ order: run.key, deliveries })
   if (refunds.length > 0) await run.does.runs.startRefunds({ order: run.key, refunds })

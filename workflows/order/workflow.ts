@@ -1,7 +1,7 @@
 import { allHandlersFinished, CancellationScope, condition, continueAsNew, workflowInfo } from '@temporalio/workflow'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
-import { isResting } from '../../domain/order/record.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderState } from '../../domain/order/record.ts'
 import { closeAtWeChat } from './close.ts'
 import { bookOrphans, take } from './commands.ts'
@@ -44,9 +44,9 @@ async function live(run: Run): Promise<string> {
   }
 }
 
-async function moveToRest(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  let order = held
-  while (!run.inbox.isEmpty || !isResting(order.state)) {
+async function moveToRest(run: Run, current: OrderProgress): Promise<OrderProgress> {
+  let order = current
+  while (!run.inbox.isEmpty || !isOrderResting(order.state)) {
     const step = run.inbox.isEmpty ? steps[order.state] : take
     if (step === undefined) return order
     order = adopt(run, await step(run, order))
@@ -57,7 +57,7 @@ async function moveToRest(run: Run, held: OrderProgress): Promise<OrderProgress>
 
 /** Thousands of questions asked on one order would outgrow a history. The record knows everything a new run needs. */
 async function renewHistory(run: Run, order: OrderProgress): Promise<void> {
-  if (!workflowInfo().continueAsNewSuggested || order.state === 'created' || isResting(order.state)) return
+  if (!workflowInfo().continueAsNewSuggested || order.state === 'created' || isOrderResting(order.state)) return
   // A handler that waits for its item waits for the body: so the body waits for handlers only while there is none.
   await condition(() => allHandlersFinished() || !run.inbox.isEmpty)
   if (run.inbox.isEmpty) await continueAsNew<typeof payOrder>(run.key)

@@ -1,7 +1,7 @@
 import { orderKey } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
-import type { RefundProgress, RefundRecorded } from '../../domain/messages.ts'
-import { policy } from '../../domain/policy.ts'
+import type { RefundProgress, RefundWriteResult } from '../../domain/messages.ts'
+import { default_policy } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { followRefund, showRefund } from '../details.ts'
 import { Inbox, refund_urgency } from '../inbox.ts'
@@ -20,7 +20,7 @@ export interface RefundRun {
 }
 
 export function beginRefundRun(key: RefundKey): RefundRun {
-  return { key, inbox: new Inbox(refund_urgency), does: refundProxies(), policy, refund: undefined }
+  return { key, inbox: new Inbox(refund_urgency), does: refundProxies(), policy: default_policy, refund: undefined }
 }
 
 /** Takes over what the record answered, and shows it. */
@@ -32,7 +32,7 @@ export function hold(run: RefundRun, refund: RefundProgress): RefundProgress {
 }
 
 /** The record has answered: its notices get their runs, and the run goes on from what holds now. */
-export async function settleRefund(run: RefundRun, recorded: RefundRecorded): Promise<RefundProgress> {
+export async function settleRefund(run: RefundRun, recorded: RefundWriteResult): Promise<RefundProgress> {
   const refund = hold(run, recorded.refund)
   await startNotices(run, refund, recorded.deliveries)
   return refund

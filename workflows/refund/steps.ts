@@ -1,7 +1,13 @@
 import { ActivityFailure, log } from '@temporalio/workflow'
-import type { RefundSays, Submitted } from '../../activities/refund/gateway.ts'
+import type { RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
-import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../../domain/messages.ts'
+import type {
+  AbnormalHandling,
+  PayoutCommand,
+  RefundAnswer,
+  RefundApproval,
+  RefundProgress,
+} from '../../domain/messages.ts'
 import type { Asked, RefundItem } from '../inbox.ts'
 import { untilInterrupted, within } from '../order/run.ts'
 import { settleRefund } from './run.ts'
@@ -36,7 +42,11 @@ function isAskedFor({ origin }: RefundProgress): boolean {
   return origin === 'api' || origin === 'operator'
 }
 
-async function afterSubmission(run: RefundRun, refund: RefundProgress, submitted: Submitted): Promise<RefundProgress> {
+async function afterSubmission(
+  run: RefundRun,
+  refund: RefundProgress,
+  submitted: SubmissionOutcome,
+): Promise<RefundProgress> {
   const { does, key } = run
   switch (submitted.kind) {
     case 'taken':
@@ -50,10 +60,10 @@ async function afterSubmission(run: RefundRun, refund: RefundProgress, submitted
       return await proveRefusal(run, submitted.failure)
     case 'not_enough': {
       const { next_time } = submitted
-      const held = await does.records.noteNotEnough({ refund: key, next_time })
+      const current = await does.records.noteNotEnough({ refund: key, next_time })
       const wait_ms = milliseconds(next_time) - Date.now()
       await within(wait_ms, () => !run.inbox.isEmpty, 'Until the balance may suffice and the same request goes again')
-      return held
+      return current
     }
     case 'state':
       return await reload(run, refund)
@@ -80,7 +90,7 @@ export async function follow(run: RefundRun, refund: RefundProgress): Promise<Re
   return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : await reload(run, refund)
 }
 
-async function adoptSaid(run: RefundRun, refund: RefundProgress, says: RefundSays): Promise<RefundProgress> {
+async function adoptSaid(run: RefundRun, refund: RefundProgress, says: RefundQueryOutcome): Promise<RefundProgress> {
   return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : refund
 }
 
@@ -98,9 +108,9 @@ async function reload(run: RefundRun, refund: RefundProgress): Promise<RefundPro
 export async function takeRefund(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   const item = run.inbox.first
   if (item === undefined) return refund
-  const held = await taken(run, refund, item)
+  const current = await taken(run, refund, item)
   run.inbox.done(item)
-  return held
+  return current
 }
 
 async function taken(run: RefundRun, refund: RefundProgress, item: RefundItem): Promise<RefundProgress> {
@@ -127,10 +137,10 @@ async function takeNews(
   // A refusal too: WeChat's word that it made the refund after all goes before what we took for proven.
   const can_change = ['processing', 'abnormal', 'refused'].includes(refund.state)
   const says = can_change ? await run.does.prove({ refund: run.key }) : null
-  const held = says === null ? refund : await adoptSaid(run, refund, says)
-  const outcome = held.revision > refund.revision ? 'applied' : 'linked'
+  const current = says === null ? refund : await adoptSaid(run, refund, says)
+  const outcome = current.revision > refund.revision ? 'applied' : 'linked'
   await run.does.records.settleNews({ refund: run.key, found: item.found, outcome })
-  return held
+  return current
 }
 
 /** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
@@ -144,11 +154,11 @@ async function takeCheck(run: RefundRun, refund: RefundProgress): Promise<Refund
   }
 }
 
-async function takeApproval(run: RefundRun, asked: Asked<Approval, RefundAnswer>): Promise<RefundProgress> {
+async function takeApproval(run: RefundRun, asked: Asked<RefundApproval, RefundAnswer>): Promise<RefundProgress> {
   const recorded = await run.does.contested.recordApproval({ refund: run.key, ...asked.command })
-  const held = await settleRefund(run, recorded)
-  asked.reply = recorded.outcome === 'illegal' ? refusalOfApproval(held) : stateOf(held)
-  return held
+  const current = await settleRefund(run, recorded)
+  asked.reply = recorded.outcome === 'illegal' ? refusalOfApproval(current) : stateOf(current)
+  return current
 }
 
 /** The requester may not decide, and what was decided stays decided. */
@@ -163,26 +173,26 @@ async function takeAbnormal(
   asked: Asked<AbnormalHandling, RefundAnswer>,
 ): Promise<RefundProgress> {
   const handled = await run.does.handleAbnormal({ refund: run.key, ...asked.command })
-  const held = handled.kind === 'taken' ? await recordAnswer(run, handled.evidence_id) : refund
+  const current = handled.kind === 'taken' ? await recordAnswer(run, handled.evidence_id) : refund
   asked.reply =
     handled.kind === 'taken'
-      ? stateOf(held)
+      ? stateOf(current)
       : {
           kind: 'refused',
           code: handled.kind === 'refused' ? 'wechat_refused' : 'refund_state',
-          state: held.state,
+          state: current.state,
           ...(handled.kind === 'refused' && { wechat: handled.wechat }),
         }
-  return held
+  return current
 }
 
-async function takePayout(run: RefundRun, asked: Asked<Payout, RefundAnswer>): Promise<RefundProgress> {
+async function takePayout(run: RefundRun, asked: Asked<PayoutCommand, RefundAnswer>): Promise<RefundProgress> {
   const recorded = await run.does.contested.recordPayout({ refund: run.key, ...asked.command })
-  const held = await settleRefund(run, recorded)
-  const may = held.state === 'refused' || held.state === 'closed' || held.state === 'returned_to_merchant'
+  const current = await settleRefund(run, recorded)
+  const may = current.state === 'refused' || current.state === 'closed' || current.state === 'returned_to_merchant'
   const code = may ? 'refund_exceeds_payment' : 'refund_state'
-  asked.reply = recorded.outcome === 'illegal' ? { kind: 'refused', code, state: held.state } : stateOf(held)
-  return held
+  asked.reply = recorded.outcome === 'illegal' ? { kind: 'refused', code, state: current.state } : stateOf(current)
+  return current
 }
 
 function stateOf(refund: RefundProgress): RefundAnswer {

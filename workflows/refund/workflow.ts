@@ -14,9 +14,9 @@ import type { RefundKey } from '../../domain/ids.ts'
 import { refund_updates, signals } from '../../domain/messages.ts'
 import type {
   AbnormalHandling,
-  Approval,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
+  RefundApproval,
   RefundChanged,
   RefundProgress,
 } from '../../domain/messages.ts'
@@ -78,8 +78,8 @@ async function endUnknown(run: RefundRun): Promise<string> {
   }
 }
 
-async function moveToRest(run: RefundRun, held: RefundProgress): Promise<RefundProgress> {
-  let refund = held
+async function moveToRest(run: RefundRun, current: RefundProgress): Promise<RefundProgress> {
+  let refund = current
   for (;;) {
     const step = nextStep(run, refund)
     if (step === undefined) return refund
@@ -105,9 +105,9 @@ async function renewHistory(run: RefundRun, refund: RefundProgress): Promise<voi
 const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
 const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
 const reserveUpdate = defineUpdate<RefundAnswer>(refund_updates.reserve)
-const approve = defineUpdate<RefundAnswer, [Approval]>(refund_updates.approve)
+const approve = defineUpdate<RefundAnswer, [RefundApproval]>(refund_updates.approve)
 const handleAbnormal = defineUpdate<RefundAnswer, [AbnormalHandling]>(refund_updates.handle_abnormal)
-const payOut = defineUpdate<RefundAnswer, [Payout]>(refund_updates.pay_out)
+const payOut = defineUpdate<RefundAnswer, [PayoutCommand]>(refund_updates.pay_out)
 
 /** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
 function listen(run: RefundRun): void {

@@ -7,8 +7,8 @@ import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
-import { openQuestions } from '../../../domain/order/review.ts'
-import type { Question } from '../../../domain/order/review.ts'
+import { openReviews } from '../../../domain/order/review.ts'
+import type { OpenReview } from '../../../domain/order/review.ts'
 import type { EvidenceRecord } from '../../../domain/payment/evidence.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
@@ -71,9 +71,9 @@ const nothing_named = {
 } as const
 
 /** What an order waits for: each open question by itself, and what else is said of it. */
-function questionsOf(order: OrderRecord): Question[] {
+function questionsOf(order: OrderRecord): OpenReview[] {
   const { attention, payment } = order
-  const questions = openQuestions(order)
+  const questions = openReviews(order)
   if (attention === undefined || questions.some(({ code }) => code === attention.code)) return questions
   return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...questions]
 }
@@ -126,8 +126,8 @@ function ofOrphanEvidence({ out_trade_no, transaction_id, receive_time }: Eviden
 
 async function ownerlessAt({ store, now }: Pick<ApiContext, 'store' | 'now'>, mchid: string): Promise<Stuck[]> {
   const [payments, evidence] = await Promise.all([
-    store.payments.ownerless(mchid),
-    store.evidence.orphans(mchid, looked_at),
+    store.payments.findOwnerless(mchid),
+    store.evidence.findOrphans(mchid, looked_at),
   ])
   const booked = new Set(payments.map(({ transaction_id }) => transaction_id))
   const reported = new Map(evidence.map((one) => [one.transaction_id, one]))

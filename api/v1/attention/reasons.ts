@@ -1,4 +1,4 @@
-import { attentions } from '../../../domain/attention.ts'
+import { attention_texts } from '../../../domain/attention.ts'
 import type { AttentionCode } from '../../../domain/attention.ts'
 import type { Language } from '../../checkout/words.ts'
 
@@ -34,4 +34,4 @@ const chinese: Record<AttentionCode, string> = {
 }
 
 /** Why a person should look, and what to do about it, in the reader's language. */
-export const reasons: Record<Language, Record<AttentionCode, string>> = { en: attentions, 'zh-CN': chinese }
+export const reasons: Record<Language, Record<AttentionCode, string>> = { en: attention_texts, 'zh-CN': chinese }

@@ -4,9 +4,9 @@ import type { Actor } from '../../../domain/actor.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { evidenceId, operationId } from '../../../domain/ids.ts'
 import type { Command, Confirmation } from '../../../domain/messages.ts'
-import { isResting } from '../../../domain/order/record.ts'
+import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
-import { enteredBy, paidSequence } from '../../../domain/order/timeline.ts'
+import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -73,7 +73,7 @@ async function close(call: Call<Params>): Promise<Reply> {
   }
   const left_ms = Math.max(0, patience_ms - (Date.now() - begun_ms))
   const latest = await requireOrder(context, caller.mchid, params.out_trade_no)
-  const held = await readUntil(context, latest, left_ms, ({ state }) => isResting(state) || state === 'paid')
+  const held = await readUntil(context, latest, left_ms, ({ state }) => isOrderResting(state) || state === 'paid')
   if (ended.includes(held.state)) return answerWith(call, 200, held)
   if (held.state === 'closing') return answerWith(call, 202, held)
   // Nobody took the wish in time, so it is not recorded, and 202 would promise what may not happen.
@@ -188,7 +188,7 @@ async function confirm(call: Call<Params, unknown, FulfilmentRequest>): Promise<
 function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean {
   const { result } = order.fulfilment
   if (order.state === 'paid') return false
-  const was_overdue = order.state === 'review' && enteredBy(order)?.event === 'fulfilment_overdue'
+  const was_overdue = order.state === 'review' && entryIntoState(order)?.event === 'fulfilment_overdue'
   if (was_overdue && wanted === 'fulfilled') return false
   if (result === wanted) return true
   if (result === 'fulfilled' || result === 'refused') {

@@ -82,7 +82,7 @@ async function refusal(
   { code, message, status = null }: NonNullable<OrderRecord['failure']>,
 ): Promise<Problem> {
   if (code === 'reference_paid' && order.reference !== null) {
-    const paid_by = (await store.references.holder(order.mchid, order.reference)) ?? '–'
+    const paid_by = (await store.references.findHolder(order.mchid, order.reference)) ?? '–'
     return new Problem('reference_paid', { values: { paid_by } })
   }
   return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })

@@ -90,7 +90,7 @@ export async function activeMerchant({ context, caller }: Pick<Call, 'context' |
 /** Another number of the same sale that keeps it already would only bring money to give back. */
 async function assertUnpaid({ context, caller, body }: CreateCall): Promise<void> {
   if (!body.reference) return
-  const paid_by = await context.store.references.holder(caller.mchid, body.reference)
+  const paid_by = await context.store.references.findHolder(caller.mchid, body.reference)
   if (paid_by !== null) throw new Problem('reference_paid', { values: { paid_by } })
 }
 

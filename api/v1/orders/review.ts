@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Decision } from '../../../domain/messages.ts'
+import type { ReviewDecision } from '../../../domain/messages.ts'
 import type { OrderEvent, OrderRecord } from '../../../domain/order/record.ts'
-import { enteredBy, undecidedSeconds } from '../../../domain/order/timeline.ts'
+import { entryIntoState, undecidedSecondPayments } from '../../../domain/order/timeline.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import { endpoint } from '../../http/endpoint.ts'
 import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
@@ -79,8 +79,8 @@ function subjectOf(order: OrderRecord, transaction_id: string | null): string | 
  * Derived from what it decides: an order that came into review a second time is decided anew, the same word told twice
  * is one operation.
  */
-function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: string | null): Decision {
-  const what = subject ?? `own:${enteredBy(order)?.revision ?? 0}`
+function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: string | null): ReviewDecision {
+  const what = subject ?? `own:${entryIntoState(order)?.revision ?? 0}`
   return {
     operation_id: `review:${what}:${body.decision}`,
     actor: { kind: 'merchant', id: caller.key.id },
@@ -100,7 +100,7 @@ const decisions: Partial<Record<OrderEvent, ReviewRequest['decision']>> = {
 
 /** True: decided as asked. False: still open. Throws when it was decided otherwise, or there is nothing to decide. */
 function isDecided(call: ReviewCall, order: OrderRecord, subject: string | null): boolean {
-  if (subject === null ? order.state === 'review' : undecidedSeconds(order).includes(subject)) return false
+  if (subject === null ? order.state === 'review' : undecidedSecondPayments(order).includes(subject)) return false
   const entry = order.timeline.findLast(
     ({ event, transaction_id }) => event in decisions && (transaction_id ?? null) === subject,
   )
@@ -112,7 +112,7 @@ function isDecided(call: ReviewCall, order: OrderRecord, subject: string | null)
 
 /** Nothing was ever to decide about it; where another payment waits, its number must be said: money is never guessed. */
 function undecidable({ language }: ReviewCall, order: OrderRecord, subject: string | null): Problem {
-  const waiting = undecidedSeconds(order)
+  const waiting = undecidedSecondPayments(order)
   if (subject === null && waiting.length === 0) return wrongState(order, ['review'])
   const known = { known: waiting.join(', ') || '–' }
   return new Problem('invalid_request', { errors: [ruleError('/transaction_id', 'second_payment', language, known)] })

@@ -96,7 +96,7 @@ describe('an open page', () => {
     await counter.apply(order, {
       event: 'late_payment_found',
       payment: payment('late'),
-      policy: 'refund',
+      choice: 'refund',
       deadline_time: fromNow(minute_ms),
     })
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

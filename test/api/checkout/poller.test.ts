@@ -24,7 +24,7 @@ function stage(given: Partial<PollerOptions> = {}) {
     interval_ms: 5,
     store: {
       orders: {
-        progressOf: async (ids) => {
+        findGlimpses: async (ids) => {
           asked.rounds.push(ids)
           asked.most_at_once = Math.max(asked.most_at_once, ++asked.at_once)
           await new Promise((resolve) => setImmediate(resolve))

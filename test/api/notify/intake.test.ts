@@ -25,7 +25,7 @@ function withDatabaseAway(store: Store): Store {
   const archive: Store['evidence']['archive'] = (record) =>
     database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
   const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
-  const settle: Store['evidence']['settle'] = (...given) => store.evidence.settle(...given)
+  const settle: Store['evidence']['recordOutcome'] = (...given) => store.evidence.recordOutcome(...given)
   const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
   return { ...store, evidence: Object.assign(evidence, { settle, find }) }
 }
@@ -91,7 +91,7 @@ describe('a notification of a refund', () => {
     await desk.notify('{}', headers)
     const [evidence] = await evidenceOf(fact)
     const applied = { outcome: 'applied', applied_to: `${mchid}/${fact.out_refund_no}`, time: at(1) } as const
-    await desk.store.evidence.settle(evidence?._id ?? '', applied)
+    await desk.store.evidence.recordOutcome(evidence?._id ?? '', applied)
     expect(await desk.notify('{}', headers)).toBe(204)
     expect(desk.given).toHaveLength(1)
     expect(await evidenceOf(fact)).toHaveLength(1)
@@ -184,7 +184,7 @@ describe('one notification id with two contents', () => {
     const fact = told()
     await desk.notify('{"of":"the first"}', headers)
     const [evidence] = await evidenceOf(fact)
-    await desk.store.evidence.settle(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
+    await desk.store.evidence.recordOutcome(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
     const other = { ...fact, out_refund_no: newNumber('R'), refund_id: newNumber('5030') }
     reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as Notification)
     expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)

@@ -86,9 +86,9 @@ describe('the list of what waits for a person', () => {
     expect(await orphans()).toEqual([
       expect.objectContaining({ kind: 'payment', amount: 70, out_trade_no, transaction_id: heard.transaction_id }),
     ])
-    await desk.store.payments.own(orphan, `${mchid}/${out_trade_no}`)
+    await desk.store.payments.assignToOrder(orphan, `${mchid}/${out_trade_no}`)
     const { _id } = evidenceSample(out_trade_no)
-    await desk.store.evidence.settle(_id, { outcome: 'applied', applied_to: null, time: at(50) })
+    await desk.store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: null, time: at(50) })
     expect(await orphans()).toEqual([])
   })
 

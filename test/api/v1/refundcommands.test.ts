@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { beijingTime } from '../../../domain/calendar.ts'
 import type { RefundView } from '../../../domain/event/view.ts'
-import type { AbnormalHandling, Approval, Payout } from '../../../domain/messages.ts'
+import type { AbnormalHandling, PayoutCommand, RefundApproval } from '../../../domain/messages.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { Account } from '../../../wechat/accounts.ts'
 import { decryptField } from '../../../wechat/cipher.ts'
@@ -47,7 +47,7 @@ const ended = async (event: 'abnormal' | 'closed' | 'returned_to_merchant' | 'su
 describe('an approval', () => {
   /** A run that records what it is told. */
   const recording = {
-    approve: async (refund: { mchid: string; out_refund_no: string }, { decision, actor, reason }: Approval) =>
+    approve: async (refund: { mchid: string; out_refund_no: string }, { decision, actor, reason }: RefundApproval) =>
       state(
         await refundBecomes(desk, refund, { event: decision === 'approve' ? 'approved' : 'rejected', actor, reason }),
       ),
@@ -236,7 +236,7 @@ describe('an abnormal refund', () => {
 
 describe('a payout', () => {
   const recording = {
-    payOut: async (refund: RefundRecord | object, { proof, reason, actor }: Payout) => {
+    payOut: async (refund: RefundRecord | object, { proof, reason, actor }: PayoutCommand) => {
       const payout = { proof, reason: reason ?? '', by: actor, time: at(9) }
       return state(await refundBecomes(desk, refund as RefundRecord, { event: 'paid_out', payout }))
     },

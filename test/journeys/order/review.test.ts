@@ -297,7 +297,7 @@ describe('what a person decides, or nobody:', () => {
       await expectHeard(stage, older, ...heard)
       await expectBook(stage, older, given_back)
       await expectBook(stage, newer, sold)
-      expect(await stage.store.references.holder(stage.mchid, reference)).toBe(newer.out_trade_no)
+      expect(await stage.store.references.findHolder(stage.mchid, reference)).toBe(newer.out_trade_no)
       await expectProven(stage, older, newer)
     })
   })
