@@ -3,7 +3,7 @@ import type { MerchantRecord } from '../domain/merchant/record.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Sealer } from '../store/sealing.ts'
 import type { Store } from '../store/store.ts'
-import type { Accounts } from '../wechat/accounts.ts'
+import type { WeChatAccounts } from '../wechat/accounts.ts'
 
 /** What a line of the log needs to be; runtime/logger is one, handed in by the worker. */
 export interface ActivityLog {
@@ -16,7 +16,7 @@ export interface ActivityLog {
 export interface ActivityContext {
   store: Store
   sealer: Sealer
-  accounts: Accounts
+  accounts: WeChatAccounts
   policy: Policy
   /** Unix ms */
   now: () => number

@@ -6,16 +6,16 @@ import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentFact } from '../domain/payment/fact.ts'
 import { publicId } from '../store/ids.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
-import type { QueryResult } from '../wechat/payments.ts'
+import type { OrderQueryResult } from '../wechat/payments.ts'
 import { readRefund } from '../wechat/refunds.ts'
-import type { RefundAnswer, RefundState } from '../wechat/refunds.ts'
+import type { WeChatRefund, WeChatRefundAnswer } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Keeps WeChat's answer to a query, sealed, since it names the payer. The same answer again is the same evidence. */
 export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
-  answer: QueryResult,
+  answer: OrderQueryResult,
 ): Promise<EvidenceRecord> {
   const fact = answer.kind === 'found' ? paymentFact(answer.transaction) : null
   const state = fact?.trade_state ?? 'ORDER_NOT_EXIST'
@@ -133,7 +133,7 @@ async function readNotifiedPayment(context: ActivityContext, evidence: EvidenceR
 export async function archiveRefundAnswer(
   context: ActivityContext,
   { mchid, out_refund_no }: RefundKey,
-  { refund, raw }: RefundAnswer,
+  { refund, raw }: WeChatRefundAnswer,
 ): Promise<EvidenceRecord> {
   // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
   const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
@@ -162,7 +162,7 @@ export async function archiveRefundAnswer(
 }
 
 /** What an answer about a refund says, read anew from its bytes. Throws when there is no such evidence. */
-export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<RefundState> {
+export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
   const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope

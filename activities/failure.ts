@@ -2,8 +2,8 @@ import { ApplicationFailure } from '@temporalio/activity'
 import { ApplicationFailureCategory } from '@temporalio/common'
 import { failures } from '../domain/failures.ts'
 import type { FailureType } from '../domain/failures.ts'
-import { slowerDelay, WechatPayError } from '../wechat/errors.ts'
-import type { Operation } from '../wechat/errors.ts'
+import { slowerDelay, WeChatPayError } from '../wechat/errors.ts'
+import type { WeChatOperation } from '../wechat/errors.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Failures as Temporal takes them: a class that says what is done next, and when. None of them ends a workflow. */
@@ -38,13 +38,13 @@ export function setupMissingFailure(mchid: string, delay_ms: number): Applicatio
 /** Runs a call that belongs to no order, and turns what fails into a failure that says when to come again. */
 export async function callWeChat<T>(
   context: ActivityContext,
-  operation: Operation,
+  operation: WeChatOperation,
   call: () => Promise<T>,
 ): Promise<T> {
   try {
     return await call()
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
+    if (!(error instanceof WeChatPayError)) throw error
     const delay_ms = error.kind === 'setup' ? context.policy.setup_retry_ms : (error.delay_ms ?? slowerDelay())
     throw againFailure(`${operation}: ${error.message}`, delay_ms)
   }

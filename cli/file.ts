@@ -114,12 +114,12 @@ export function readMerchantFile(given: unknown, folder: string): ReadMerchantFi
   }
   if (wechat) {
     attempt('private_key', () => {
-      wechat.private_key = pem(wechat.private_key, folder)
+      wechat.private_key = readPem(wechat.private_key, folder)
       assertStrong(createPrivateKey(wechat.private_key))
     })
     attempt('public_key', () => {
       if (!wechat.public_key) return
-      wechat.public_key = pem(wechat.public_key, folder)
+      wechat.public_key = readPem(wechat.public_key, folder)
       if (!wechat.public_key.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
         throw new Error('is not a PUBLIC KEY in PEM; download it in WeChat’s console beside its id')
       }
@@ -156,7 +156,7 @@ function contradictionsIn(file: ReadMerchantFile): string[] {
 }
 
 /** PEM as it is, or the content of the file that the text names. */
-function pem(text: string, folder: string): string {
+function readPem(text: string, folder: string): string {
   if (text.trimStart().startsWith('-----BEGIN')) return text
   try {
     return readFileSync(resolve(folder, text), 'utf8')

@@ -36,16 +36,16 @@ export function createLogger({ level, service, stream }: LoggerOptions): Logger 
     format: winston.format.printf((entry) => JSON.stringify(entry)),
     exitOnError: false,
   })
-  return loggerOver(sink, { service })
+  return createLoggerOver(sink, { service })
 }
 
-function loggerOver(sink: winston.Logger, bound: LogFields): Logger {
+function createLoggerOver(sink: winston.Logger, bound: LogFields): Logger {
   const write = (level: LogLevel, message: string, fields?: LogFields) => {
     if (!sink.isLevelEnabled(level)) return
     // One object, built here: winston would glue a `message` field to the message and drop errors in the fields.
     const time = beijingTime(Date.now())
     const data = maskValue({ ...bound, ...fields }) as LogFields
-    sink.log({ time, level, message: maskText(message), ...without(data, ['time', 'level', 'message']) })
+    sink.log({ time, level, message: maskText(message), ...withoutReserved(data, ['time', 'level', 'message']) })
   }
   return {
     error: (message, fields) => write('error', message, fields),
@@ -53,12 +53,12 @@ function loggerOver(sink: winston.Logger, bound: LogFields): Logger {
     info: (message, fields) => write('info', message, fields),
     debug: (message, fields) => write('debug', message, fields),
     silly: (message, fields) => write('silly', message, fields),
-    child: (fields) => loggerOver(sink, { ...bound, ...fields }),
+    child: (fields) => createLoggerOver(sink, { ...bound, ...fields }),
   }
 }
 
 /** A field named like a part of the line would replace it. */
-function without(fields: LogFields, names: string[]): LogFields {
+function withoutReserved(fields: LogFields, names: string[]): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [names.includes(name) ? `_${name}` : name, value]),
   )

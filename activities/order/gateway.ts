@@ -6,10 +6,10 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, OrderState, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
-import type { Account } from '../../wechat/accounts.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
-import type { QueryResult } from '../../wechat/payments.ts'
+import type { OrderQueryResult } from '../../wechat/payments.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer } from '../evidence.ts'
 import { againFailure, callWeChat, notYetFailure, setupMissingFailure } from '../failure.ts'
@@ -79,7 +79,7 @@ async function place(context: OrderGatewayContext, { order: key }: OrderCall): P
     return { kind: 'placed', code: { url: code_url, placed_time: currentTime(context) } }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
-    const is_unknown = !(error instanceof WechatPayError) || error.outcome_unknown
+    const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
     const unanswered = earlier_unknown || is_renewal || is_unknown
     if (!unanswered)
       await context.store.orders.notePlacement(key, order.state, answeredPlacement(order, attempt, error))
@@ -93,7 +93,7 @@ async function place(context: OrderGatewayContext, { order: key }: OrderCall): P
 function answeredPlacement(
   order: OrderRecord,
   attempt: OrderRecord['placement'],
-  error: WechatPayError,
+  error: WeChatPayError,
 ): OrderRecord['placement'] {
   const was_sent = error.reason !== 'limit' && error.reason !== 'breaker'
   const { last_attempt_time } = was_sent ? attempt : order.placement
@@ -150,7 +150,7 @@ async function closeAtWeChat(context: OrderGatewayContext, { order: key }: Order
     await closeOrder(account.client.transport, key, cancellationSignal())
   } catch (error) {
     // Whatever the call said, the query below decides; only what a query would meet too is passed on.
-    if (!(error instanceof WechatPayError) || error.kind === 'setup' || error.kind === 'slower') {
+    if (!(error instanceof WeChatPayError) || error.kind === 'setup' || error.kind === 'slower') {
       throw await noteFailedCall(context, order, 'close', error, closeDelay(context, order))
     }
   }
@@ -170,7 +170,7 @@ async function requireOrder({ store }: OrderGatewayContext, key: OrderKey): Prom
   return order
 }
 
-async function requireAccount(context: OrderGatewayContext, { mchid }: { mchid: string }): Promise<Account> {
+async function requireAccount(context: OrderGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
   const account = await context.accounts.find(mchid)
   if (account !== null) return account
   await context.setups.noteRefused(mchid)
@@ -183,7 +183,7 @@ function isCodeOld({ now, policy }: OrderGatewayContext, order: OrderRecord): bo
 
 /** What a refusal of a placement says, or null when the error is none. */
 function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; failure: PlacementFailure } | null {
-  if (!(error instanceof WechatPayError) || error.kind !== 'refused') return null
+  if (!(error instanceof WeChatPayError) || error.kind !== 'refused') return null
   const failure = {
     code: error.code ?? String(error.status),
     message: error.wechat_message ?? '',
@@ -197,7 +197,7 @@ function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; f
 async function queryOrderAtWeChat(context: OrderGatewayContext, order: OrderRecord): Promise<QueryOutcome> {
   const account = await requireAccount(context, order)
   const query = () => queryOrder(account.client.transport, order, cancellationSignal())
-  let answer: QueryResult
+  let answer: OrderQueryResult
   try {
     answer = await query()
   } catch (error) {
@@ -223,7 +223,7 @@ async function liftUnreachable({ store }: OrderGatewayContext, order: OrderRecor
   await store.orders.noteAttention(order, order.state, null, since_time ?? order.create_time)
 }
 
-async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: QueryResult): Promise<QueryOutcome> {
+async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: OrderQueryResult): Promise<QueryOutcome> {
   if (answer.kind === 'not_found') return { kind: 'unpaid', is_known: false }
   switch (answer.transaction.trade_state) {
     case 'SUCCESS':
@@ -246,7 +246,7 @@ async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: Qu
 async function archivePaidAnswer(
   context: OrderGatewayContext,
   key: OrderKey,
-  answer: QueryResult & { kind: 'found' },
+  answer: OrderQueryResult & { kind: 'found' },
 ): Promise<string> {
   const evidence = await archiveQueryAnswer(context, key, answer)
   const fact = paymentFact(answer.transaction)
@@ -324,7 +324,7 @@ async function noteFailedCall(
   error: unknown,
   delay_ms: number,
 ): Promise<unknown> {
-  if (!(error instanceof WechatPayError)) return error
+  if (!(error instanceof WeChatPayError)) return error
   const { store, policy, now } = context
   const is_setup = error.kind === 'setup'
   const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)

@@ -6,8 +6,8 @@ import { limitRefusal } from '../../domain/payment/record.ts'
 import { nextRefundQueryDelay, retryDelay } from '../../domain/policy.ts'
 import { isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/record.ts'
-import type { Account } from '../../wechat/accounts.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
 import type { ActivityContext } from '../context.ts'
@@ -107,7 +107,7 @@ async function handleFailedSubmission(
   error: unknown,
 ): Promise<SubmissionOutcome> {
   const { store, policy, now } = context
-  if (!(error instanceof WechatPayError)) throw error
+  if (!(error instanceof WeChatPayError)) throw error
   const is_definite = !error.outcome_unknown
   if (is_definite) await store.refunds.noteSubmission(refund, 'processing', { ...attempt, unanswered: false })
   if (is_definite && error.kind === 'not_enough') {
@@ -123,7 +123,7 @@ async function handleFailedSubmission(
   )
 }
 
-function refundFailure(error: WechatPayError): RefundFailure {
+function refundFailure(error: WeChatPayError): RefundFailure {
   return { code: error.code ?? String(error.status), message: error.wechat_message ?? '', status: error.status }
 }
 
@@ -178,7 +178,7 @@ async function askUntilAnswered(
   if (refund !== null) return await queryForNews(context, refund)
   const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
-    if (!(error instanceof WechatPayError)) throw error
+    if (!(error instanceof WeChatPayError)) throw error
     throw againFailure(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
   })
   if (answer.kind === 'not_found') return { kind: 'not_found' }
@@ -201,7 +201,7 @@ async function handleAbnormal(
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
     return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
+    if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
     throw await noteFailedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
   }
@@ -241,7 +241,7 @@ function isNews({ state, facts }: RefundRecord, evidence_id: string): boolean {
 async function archiveRefundQuery(
   context: RefundGatewayContext,
   refund: RefundRecord,
-  account: Account,
+  account: WeChatAccount,
   step: RefundStep,
 ): Promise<string | null> {
   try {
@@ -249,7 +249,7 @@ async function archiveRefundQuery(
     await context.setups.noteWorking(refund.mchid)
     return answer.kind === 'not_found' ? null : (await archiveRefundAnswer(context, refund, answer))._id
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
+    if (!(error instanceof WeChatPayError)) throw error
     throw await noteFailedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
   }
 }
@@ -297,7 +297,7 @@ async function noteFailedCall(
   context: RefundGatewayContext,
   refund: RefundRecord,
   what: RefundStep,
-  error: WechatPayError,
+  error: WeChatPayError,
   delay_ms: number,
 ): Promise<Error> {
   const { store, policy, now } = context
@@ -329,7 +329,7 @@ async function noteFailedCall(
   return againFailure(error.message, wait_ms)
 }
 
-async function requireAccount(context: RefundGatewayContext, { mchid }: { mchid: string }): Promise<Account> {
+async function requireAccount(context: RefundGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
   const account = await context.accounts.find(mchid)
   if (account !== null) return account
   await context.setups.noteRefused(mchid)

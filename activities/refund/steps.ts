@@ -24,7 +24,7 @@ import type {
 } from '../../domain/refund/record.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
-import type { RefundState as WeChatRefund } from '../../wechat/refunds.ts'
+import type { WeChatRefund as WeChatRefund } from '../../wechat/refunds.ts'
 import { requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { publishOrderlessRefundEvent } from '../delivery/event.ts'

@@ -87,10 +87,10 @@ export function payerView(context: PayerViewContext, order: OrderRecord, merchan
 function sceneOf(order: OrderRecord, now_ms: number, plan: Policy): Scene {
   switch (order.state) {
     case 'created':
-      return isOver(order, now_ms) ? 'confirming' : 'preparing'
+      return isPaymentTimeOver(order, now_ms) ? 'confirming' : 'preparing'
     case 'awaiting_payment':
-      if (isOver(order, now_ms)) return 'confirming'
-      return isDead(order, now_ms, plan) ? 'preparing' : 'waiting'
+      if (isPaymentTimeOver(order, now_ms)) return 'confirming'
+      return isCodeExpired(order, now_ms, plan) ? 'preparing' : 'waiting'
     case 'closing':
       return 'confirming'
     case 'closed':
@@ -107,12 +107,12 @@ function sceneOf(order: OrderRecord, now_ms: number, plan: Policy): Scene {
 }
 
 /** The time to pay is over, and WeChat has not yet been heard on it. */
-function isOver(order: OrderRecord, now_ms: number): boolean {
+function isPaymentTimeOver(order: OrderRecord, now_ms: number): boolean {
   return now_ms >= milliseconds(order.time_expire)
 }
 
 /** WeChat's codes live two hours: after that, one that is still shown could only disappoint. */
-function isDead(order: OrderRecord, now_ms: number, plan: Policy): boolean {
+function isCodeExpired(order: OrderRecord, now_ms: number, plan: Policy): boolean {
   return order.code === null || now_ms - milliseconds(order.code.placed_time) >= plan.code_life_ms
 }
 

@@ -3,7 +3,7 @@ import { sortedByUrgency } from '../../domain/attention.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/number.ts'
-import { endpoint } from '../http/endpoint.ts'
+import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { Problem } from '../http/problem.ts'
 import { attention, nullable_text, time } from './shapes.ts'
@@ -58,14 +58,14 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
   }
 }
 
-const getMerchant = endpoint({
+const getMerchant = declareEndpoint({
   name: 'getMerchant',
   method: 'GET',
   path: '/v1/merchants/{mchid}',
   scope: 'settings:read',
   summary: 'The merchant of this key',
   params: z.object({ mchid: z.string().regex(mchid_pattern) }),
-  answers: { 200: { description: 'the merchant', schema: merchant_shape } },
+  responses: { 200: { description: 'the merchant', schema: merchant_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const merchant = params.mchid === caller.mchid ? await context.store.merchants.find(caller.mchid) : null

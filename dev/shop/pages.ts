@@ -1,5 +1,5 @@
-import { html, trusted } from '../../api/http/markup.ts'
-import type { Markup } from '../../api/http/markup.ts'
+import { html, trustedHtml } from '../../api/http/markup.ts'
+import type { SafeHtml } from '../../api/http/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
 import { proofLine, proofs } from '../proofs.ts'
 import type { ShopOrder, ShopRefund } from './book.ts'
@@ -72,13 +72,13 @@ function isSettled(order: ShopOrder): boolean {
   return order.shipped > 0 || ['closed', 'failed', 'refunded'].includes(order.state)
 }
 
-function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: string, language: Language): Markup {
+function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: string, language: Language): SafeHtml {
   return html`<form method="post" action="/orders/${out_trade_no}/${what}?lang=${language}">
     <button>${name}</button>
   </form>`
 }
 
-function giveBackForm(order: ShopOrder, language: Language): Markup {
+function giveBackForm(order: ShopOrder, language: Language): SafeHtml {
   return html`${button(order, 'refund', words[language].give_back, language)}
     <p class="proofs">${proofLine(proofs.shop.give_back, language)}</p>`
 }
@@ -100,7 +100,7 @@ export function failedPage(language: Language, order: ShopOrder, why: string): s
   return frame({ language, path: '/', title: said.failed, body, refresh_s: null })
 }
 
-function teaCard(tea: Tea, language: Language): Markup {
+function teaCard(tea: Tea, language: Language): SafeHtml {
   const said = words[language]
   return html`<article>
     ${cup(tea.colour)}
@@ -120,7 +120,7 @@ function teaCard(tea: Tea, language: Language): Markup {
   </article>`
 }
 
-function orderTable(orders: ShopOrder[], language: Language): Markup {
+function orderTable(orders: ShopOrder[], language: Language): SafeHtml {
   const said = words[language]
   if (orders.length === 0) return html`<p class="soft">${said.no_orders}</p>`
   const rows = orders.map(
@@ -163,7 +163,7 @@ function isSold(order: ShopOrder): order is ShopOrder & { decision: keyof typeof
   return order.decision !== null && (order.state === 'paid' || order.state === 'fulfilled')
 }
 
-function cup(colour: string): Markup {
+function cup(colour: string): SafeHtml {
   return html`<svg viewBox="0 0 96 72" width="96" height="72" fill="none" aria-hidden="true">
     <path d="M38 12c-4-5 4-6 0-11M50 12c-4-5 4-6 0-11" class="steam" />
     <ellipse cx="44" cy="26" rx="30" ry="8" fill="${colour}" />
@@ -178,7 +178,7 @@ interface Frame {
   language: Language
   path: string
   title: string
-  body: Markup
+  body: SafeHtml
   refresh_s: number | null
 }
 
@@ -213,5 +213,5 @@ function frame({ language, path, title, body, refresh_s }: Frame): string {
         <main>${body}</main>
       </body>
     </html>
-    ${trusted('\n')}`.toString()
+    ${trustedHtml('\n')}`.toString()
 }

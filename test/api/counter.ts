@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
-import { checkout } from '../../api/checkout/router.ts'
+import { checkoutRouter } from '../../api/checkout/router.ts'
 import type { CheckoutContext } from '../../api/checkout/router.ts'
 import { answerProblem, Problem } from '../../api/http/problem.ts'
 import { beginRequest } from '../../api/http/request.ts'
@@ -60,7 +60,7 @@ export async function openCounter(given: Partial<CheckoutContext['config']> = {}
   }
   const app = new Koa()
   app.use(answerProblems)
-  app.use(checkout(contextOf(counter, given, draining.signal)).routes())
+  app.use(checkoutRouter(contextOf(counter, given, draining.signal)).routes())
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
   })

@@ -5,7 +5,7 @@ import { createApp } from '../../api/app.ts'
 import type { ApiContext } from '../../api/http/context.ts'
 import type { ProblemBody } from '../../api/http/problem.ts'
 import { createRateLimiter } from '../../api/http/ratelimit.ts'
-import { intake } from '../../api/notify/intake.ts'
+import { intakeRouter } from '../../api/notify/intake.ts'
 import type { Commands } from '../../api/temporal/commands.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -18,7 +18,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { newToken, randomId, tokenHash } from '../../runtime/secrets.ts'
 import type { Store } from '../../store/store.ts'
-import type { Accounts } from '../../wechat/accounts.ts'
+import type { WeChatAccounts } from '../../wechat/accounts.ts'
 import { freshStore } from '../store/database.ts'
 import { mchid, merchantSample, orderSample, paymentSample } from '../store/samples.ts'
 
@@ -35,7 +35,7 @@ export interface Desk {
   /** in place of Temporal: every command is kept, and answered by `on` where the test says how */
   given: { command: keyof Commands; arguments: unknown[] }[]
   on: Partial<Commands>
-  accounts: Accounts
+  accounts: WeChatAccounts
   /** with all scopes */
   key: Key
   newKey(given?: { scopes?: readonly string[]; expire_time?: string | null }): Promise<Key>
@@ -92,7 +92,7 @@ export async function openDesk({ store: given }: { store?: (store: Store) => Sto
     },
   }
   const context = contextOf(desk, store)
-  const app = createApp(context, [intake(context)], '0.0.0')
+  const app = createApp(context, [intakeRouter(context)], '0.0.0')
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
   })
@@ -127,7 +127,7 @@ const unplayed: Commands = {
   resolveReview: () => Promise.resolve('timeout'),
   check: () => Promise.resolve(),
   startOrder: () => Promise.resolve(),
-  paymentFound: () => Promise.resolve(true),
+  signalPaymentFound: () => Promise.resolve(true),
   reserve: () => Promise.resolve('timeout'),
   approve: () => Promise.resolve('timeout'),
   payOut: () => Promise.resolve('timeout'),
@@ -135,7 +135,7 @@ const unplayed: Commands = {
   checkRefund: () => Promise.resolve(),
   redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
-  refundChanged: () => Promise.resolve(true),
+  signalRefundChanged: () => Promise.resolve(true),
   orderQueueBacklogAge: () => Promise.resolve(0),
   isReachable: () => Promise.resolve(true),
 }

@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { audit, auditEnvironment, exit_codes, findingLine, Misuse, readRequest, tallyLine } from '../../cli/audit.ts'
+import {
+  auditEnvironment,
+  auditMerchants,
+  exit_codes,
+  findingLine,
+  Misuse,
+  readRequest,
+  tallyLine,
+} from '../../cli/audit.ts'
 import type { Finding } from '../../proof/finding.ts'
 import type { WeChatRecordsSource } from '../../proof/passage.ts'
 import type { WeChatRecords } from '../../proof/wechat.ts'
@@ -60,7 +68,7 @@ type Book = Awaited<ReturnType<typeof keptBook>>
 
 async function audited(book: Book, { with_truth = true, is_settled = false } = {}) {
   const lines: string[] = []
-  const is_clean = await audit({
+  const is_clean = await auditMerchants({
     store: book.store,
     request: { mchids: [], is_json: true, is_settled },
     truth: with_truth ? truthOf(book.truths) : null,

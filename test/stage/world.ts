@@ -26,7 +26,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealing.ts'
 import type { Store } from '../../store/store.ts'
-import type { Account } from '../../wechat/accounts.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
 import { evidenceSample, mchid, noon, orderSample } from '../store/samples.ts'
 import { refundSample } from './dossiers.ts'
@@ -80,7 +80,7 @@ export class World {
     const now = () => this.now_ms
     this.store = memoryStore(sealer, this.writes)
     this.wechat = new PlayedWeChat(this.#order, now)
-    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as Account
+    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as WeChatAccount
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
     const context: ActivityContext = {
       store: this.store,
@@ -253,12 +253,12 @@ export class World {
 }
 
 /** A notification whose signature and encryption hold: what of them does not is proven elsewhere. */
-function readNotified({ body }: { body: Buffer }): ReturnType<Account['read']> {
+function readNotified({ body }: { body: Buffer }): ReturnType<WeChatAccount['read']> {
   const transaction = readTransaction(body.toString('utf8'))
   if (transaction === null) throw new Error('not a transaction')
   const fact = paymentFact(transaction)
   return { verdict: 'verified', subject: 'payment', fact, notification_id: '', serial_no: '' } as unknown as ReturnType<
-    Account['read']
+    WeChatAccount['read']
   >
 }
 

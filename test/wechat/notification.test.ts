@@ -28,7 +28,7 @@ function ring(serials = known) {
   const missed: string[] = []
   const keyring = {
     find: (serial: string) => (serials.includes(serial) ? publicKey('go-sdk') : null),
-    miss: (serial: string) => Promise.resolve(missed.push(serial) < 0),
+    fetchMissing: (serial: string) => Promise.resolve(missed.push(serial) < 0),
     isEmpty: () => serials.length === 0,
   }
   return { keyring, missed }

@@ -34,4 +34,7 @@ const chinese: Record<AttentionCode, string> = {
 }
 
 /** Why a person should look, and what to do about it, in the reader's language. */
-export const reasons: Record<Language, Record<AttentionCode, string>> = { en: attention_texts, 'zh-CN': chinese }
+export const attention_reasons: Record<Language, Record<AttentionCode, string>> = {
+  en: attention_texts,
+  'zh-CN': chinese,
+}

@@ -13,13 +13,13 @@ import {
   actor,
   attention,
   fen,
-  given_time,
   isPlainText,
   isWechatText,
   metadata,
   nullable_text,
   nullable_time,
   out_trade_no,
+  request_time,
   time,
 } from '../shapes.ts'
 
@@ -40,7 +40,9 @@ export const order_request = z
       .max(limits.order_expire_in_s.max)
       .nullish()
       .meta({ description: 'seconds the payer has, 120–604800; the merchant’s setting when absent' }),
-    time_expire: given_time.nullish().meta({ description: 'instead of expire_in; changes on every retry if computed' }),
+    time_expire: request_time
+      .nullish()
+      .meta({ description: 'instead of expire_in; changes on every retry if computed' }),
     reference: z
       .string()
       .min(1)
@@ -148,15 +150,16 @@ export const order_with_timeline = z
   .meta({ id: 'OrderWithTimeline' })
 
 export const order_params = z.object({ out_trade_no })
+export type OrderParams = z.output<typeof order_params>
 
 /** The order with all that merchants may know of it; reads its payment when there is one. */
-export async function wholeOrder(context: Pick<ApiContext, 'store'>, order: OrderRecord) {
-  const [view] = await briefOrders(context, [order])
+export async function orderWithTimeline(context: Pick<ApiContext, 'store'>, order: OrderRecord) {
+  const [view] = await orderViews(context, [order])
   return { ...view, timeline: order.timeline.map(timelineView) }
 }
 
 /** Orders without their timelines, as lists show them; one read for all of their payments. */
-export async function briefOrders({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+export async function orderViews({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
   const ids = orders.flatMap(({ mchid, payment }) => (payment ? [paymentId(mchid, payment.transaction_id)] : []))
   const payments = new Map(
     (ids.length === 0 ? [] : await store.payments.findAll(ids)).map((found) => [found._id, found]),
@@ -192,12 +195,12 @@ export async function requireOrder(context: ApiContext, mchid: string, number: s
 }
 
 /** The state asked for does not follow from the state that holds. */
-export function wrongState(order: OrderRecord, allowed: string[]): Problem {
+export function orderStateProblem(order: OrderRecord, allowed: string[]): Problem {
   return new Problem('order_state', { values: { state: order.state, allowed, out_trade_no: order.out_trade_no } })
 }
 
 /** Reads the order until `isAnswer` says so, or `limit_ms` have passed; then the record as it is. */
-export async function readUntil(
+export async function readOrderUntil(
   { store }: Pick<ApiContext, 'store'>,
   order: OrderRecord,
   limit_ms: number,

@@ -124,7 +124,7 @@ export const refund_with_timeline = z
 export const refund_params = z.object({ out_refund_no })
 
 /** The refund with all that merchants may know of it. */
-export function wholeRefund(refund: RefundRecord) {
+export function refundWithTimeline(refund: RefundRecord) {
   return { ...refundView(refund), timeline: refund.timeline.map(entryView) }
 }
 
@@ -141,7 +141,7 @@ export async function requireRefund({ store }: Pick<ApiContext, 'store'>, key: R
 }
 
 /** The state asked for does not follow from the state that holds. */
-export function wrongRefundState(refund: RefundRecord, allowed: readonly RefundState[]): Problem {
+export function refundStateProblem(refund: RefundRecord, allowed: readonly RefundState[]): Problem {
   return new Problem('refund_state', { values: { state: refund.state, allowed: [...allowed] } })
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { askNow, freshCode } from '../../../api/temporal/check.ts'
-import type { AskingContext } from '../../../api/temporal/check.ts'
+import { checkOrderNow, refreshCode } from '../../../api/temporal/check.ts'
+import type { CheckContext } from '../../../api/temporal/check.ts'
 import type { Actor } from '../../../domain/actor.ts'
 import type { Command } from '../../../domain/messages.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
@@ -22,7 +22,7 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
     outcome: '',
   }
   const effect = () => (stage.record = { ...stage.record, ...stage.change })
-  const context: AskingContext = {
+  const context: CheckContext = {
     config: { time_scale },
     now: () => noon + seconds * 1_000,
     store: { orders: { find: async () => stage.record } },
@@ -38,7 +38,11 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
       },
     },
   }
-  return { stage, ask: (actor: Actor) => askNow(context, order, actor), renew: () => freshCode(context, order, payer) }
+  return {
+    stage,
+    ask: (actor: Actor) => checkOrderNow(context, order, actor),
+    renew: () => refreshCode(context, order, payer),
+  }
 }
 
 describe('asking WeChat on request', () => {

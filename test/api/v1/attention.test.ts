@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { reasons } from '../../../api/v1/attention/reasons.ts'
+import { attention_reasons } from '../../../api/v1/attention/reasons.ts'
 import { attention_codes } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
@@ -64,7 +64,7 @@ describe('the list of what waits for a person', () => {
         amount: 1,
         out_trade_no: order.out_trade_no,
         transaction_id: order.payment?.transaction_id,
-        why: reasons.en.payment_contradicted,
+        why: attention_reasons.en.payment_contradicted,
       }),
       expect.objectContaining({ kind: 'merchant', code: 'evidence_unapplied', amount: null, next_action: null }),
     ])
@@ -144,8 +144,8 @@ describe('the list of what waits for a person', () => {
 
   it('speaks Chinese to those who read it', async () => {
     const { body } = await list('', { 'accept-language': 'zh-CN' })
-    expect(body.data.map(({ why }) => why)).toContain(reasons['zh-CN'].not_enough)
-    for (const code of attention_codes) expect(reasons['zh-CN'][code]).toMatch(/[\u4e00-\u9fff]/)
+    expect(body.data.map(({ why }) => why)).toContain(attention_reasons['zh-CN'].not_enough)
+    for (const code of attention_codes) expect(attention_reasons['zh-CN'][code]).toMatch(/[\u4e00-\u9fff]/)
   })
 
   it('is for keys that read orders', async () => {

@@ -3,7 +3,7 @@ import { beijingTime } from '../../../domain/calendar.ts'
 import type { RefundView } from '../../../domain/event/view.ts'
 import type { AbnormalHandling, PayoutCommand, RefundApproval } from '../../../domain/messages.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
-import type { Account } from '../../../wechat/accounts.ts'
+import type { WeChatAccount } from '../../../wechat/accounts.ts'
 import { decryptField } from '../../../wechat/cipher.ts'
 import { createKeyring } from '../../../wechat/keyring.ts'
 import { at, mchid } from '../../store/samples.ts'
@@ -171,7 +171,10 @@ describe('asking WeChat now', () => {
 describe('an abnormal refund', () => {
   const card = { type: 'USER_BANK_CARD', bank_type: 'ICBC_DEBIT', bank_account: '6222020000000000', real_name: '张三' }
   const keyring = createKeyring({ keys: [platformPublicKey], download: () => Promise.resolve([]), now: Date.now })
-  const account = { find: () => Promise.resolve({ mchid, client: { keyring } } as Account), forget: () => undefined }
+  const account = {
+    find: () => Promise.resolve({ mchid, client: { keyring } } as WeChatAccount),
+    forget: () => undefined,
+  }
 
   it('goes to another card, whose number and owner only WeChat can read', async () => {
     const refund = await ended('abnormal')

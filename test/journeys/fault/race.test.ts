@@ -122,7 +122,7 @@ describe('a payment told again at the very moment its run completes', () => {
       const receive_time = beijingTime(Date.now())
       await stage.store.evidence.archive({ ...first, ...blank, _id, id: publicId('evd', _id), receive_time })
       await pause(delay_ms)
-      return await commands.paymentFound(order, { evidence_id: _id })
+      return await commands.signalPaymentFound(order, { evidence_id: _id })
     }
 
     stage.shop.answer = ({ data }) => {
