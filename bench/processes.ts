@@ -43,12 +43,12 @@ export async function startProcess(options: ProcessOptions): Promise<Child> {
     stop_signal: 'TERM',
     grace_s: 45,
     cwd: root,
-    env: { ...inherited(), NODE_ENV: 'production', ...environment },
+    env: { ...inheritedEnvironment(), NODE_ENV: 'production', ...environment },
   })
 }
 
 /** What any program needs, and nothing of ours: a setting of the caller's own shell must not change a figure. */
-function inherited(): NodeJS.ProcessEnv {
+function inheritedEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, XDG_CACHE_HOME } = process.env
   return { PATH, HOME, TMPDIR, XDG_CACHE_HOME }
 }

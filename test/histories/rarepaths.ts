@@ -42,7 +42,7 @@ const found: Record<string, Path> = {
     const { stage } = teller
     const order = await ordered(teller, name)
     stage.pay(order, 'lose_notification')
-    stage.simulator.control.refundOutside({ ...order, status: 'SUCCESS', notification: 'lose' })
+    stage.simulator.control.createConsoleRefund({ ...order, status: 'SUCCESS', notification: 'lose' })
     await stage.reaches(order, 'review')
     await kept(teller, name, order)
   },

@@ -210,7 +210,7 @@ const held: Record<string, Path> = {
     const order = await stage.ordered({ out_trade_no: name.toUpperCase() })
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
-    const { out_refund_no } = stage.simulator.control.refundOutside({ ...order, refund: 400, status: 'SUCCESS' })
+    const { out_refund_no } = stage.simulator.control.createConsoleRefund({ ...order, refund: 400, status: 'SUCCESS' })
     await until('it was adopted', async () => await stage.store.refunds.find({ ...order, out_refund_no }))
     await stage.refundReaches(out_refund_no, 'succeeded')
     await keptRefund(teller, name, out_refund_no)

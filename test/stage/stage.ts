@@ -18,7 +18,7 @@ import type { Config } from '../../runtime/config.ts'
 import { createLogger, silentLogger } from '../../runtime/logger.ts'
 import { connectTemporal } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import type { BookView } from '../../simulator/control.ts'
+import type { StateView } from '../../simulator/control.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { publicId } from '../../store/ids.ts'
@@ -27,8 +27,8 @@ import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker } from '../../worker/main.ts'
-import { expectAuditClean } from './audit.ts'
 import { MerchantDouble } from './merchant.ts'
+import { expectAuditClean } from './proof.ts'
 import { until } from './until.ts'
 
 // Once per process: the SDK tells of every worker's every state otherwise.
@@ -281,7 +281,7 @@ export class Stage {
   }
 
   /** What WeChat knows: the truth. */
-  get wechat(): BookView {
+  get wechat(): StateView {
     return this.simulator.control.view(this.mchid, null)
   }
 

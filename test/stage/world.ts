@@ -11,6 +11,7 @@ import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
 import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
+import type { ToStartOptions } from '../../activities/runs.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, orderId } from '../../domain/ids.ts'
@@ -33,7 +34,6 @@ import { refundSample } from './dossiers.ts'
 import { memoryStore } from './memory.ts'
 import type { Writes } from './memory.ts'
 import { PlayedWeChat } from './playedwechat.ts'
-import { toOptions } from './runs.ts'
 
 /** What the shop answers to one delivery of `order.paid`. */
 export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
@@ -266,3 +266,11 @@ function readNotified({ body }: { body: Buffer }): ReturnType<WeChatAccount['rea
 export function idOf(world: World): string {
   return orderId(world.key)
 }
+
+/** Starts carry no more than these runs need. */
+export const toOptions = ((start) => ({
+  workflowId: start.workflow_id,
+  args: start.arguments,
+  taskQueue: '',
+  workflowIdConflictPolicy: 'USE_EXISTING',
+})) as ToStartOptions

@@ -216,7 +216,7 @@ describe('what a person decides, or nobody:', () => {
     afterAll(close)
 
     const outside = ({ mchid, out_trade_no }: OrderKey, given: object = {}) =>
-      stage.simulator.control.refundOutside({ mchid, out_trade_no, status: 'SUCCESS', ...given })
+      stage.simulator.control.createConsoleRefund({ mchid, out_trade_no, status: 'SUCCESS', ...given })
 
     async function paid(): Promise<OrderKey> {
       const order = await stage.ordered()
