@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
@@ -76,6 +77,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       log,
       metrics,
       draining: drain.signal,
+      policy: scaledPolicy(default_policy, config.time_scale),
       now,
     }
     const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], release())

@@ -1,7 +1,7 @@
 import qrcode from 'qrcode'
 import { html, trustedHtml } from '../http/markup.ts'
 import type { SafeHtml } from '../http/markup.ts'
-import type { Scene } from './view.ts'
+import type { Scene } from './scene.ts'
 
 /** A QR code as an SVG document: black on white in every colour scheme, with the quiet zone that cameras need. */
 export async function qrCodeSvg(text: string): Promise<string> {

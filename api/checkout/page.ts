@@ -1,12 +1,15 @@
 import { milliseconds } from '../../domain/calendar.ts'
 import { readableAmount } from '../../domain/money.ts'
+import { languages } from '../http/language.ts'
+import type { Language } from '../http/language.ts'
 import { html, jsonScript, trustedHtml } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { deadCodeSvg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
-import { scenes } from './view.ts'
-import type { PayerView, Scene } from './view.ts'
-import { checkout_words, languages } from './words.ts'
-import type { CheckoutWords, Language } from './words.ts'
+import { scenes } from './scene.ts'
+import type { Scene } from './scene.ts'
+import type { PayerView } from './view.ts'
+import { checkout_words } from './words.ts'
+import type { CheckoutWords } from './words.ts'
 
 /** What became of "I have paid", where the order itself does not say it. */
 export const check_results = ['not_yet', 'limit', 'unavailable'] as const

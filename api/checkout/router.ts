@@ -7,6 +7,8 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import { languages } from '../http/language.ts'
+import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { requestOf } from '../http/request.ts'
 import { checkOrderNow, refreshCode } from '../temporal/check.ts'
@@ -21,8 +23,6 @@ import type { PollerOptions } from './poller.ts'
 import { OrderStreams } from './stream.ts'
 import { payerView } from './view.ts'
 import type { PayerView, PayerViewContext } from './view.ts'
-import { languages } from './words.ts'
-import type { Language } from './words.ts'
 
 /** What the checkout page needs of the API's context. */
 export type CheckoutContext = CheckContext &

@@ -1,8 +1,5 @@
-import type { Scene } from './view.ts'
-
-/** The languages of everything a person reads here. */
-export const languages = ['zh-CN', 'en'] as const
-export type Language = (typeof languages)[number]
+import type { Language } from '../http/language.ts'
+import type { Scene } from './scene.ts'
 
 /** What a scene says: its heading, a sentence below it, and the line that a screen reader is told. */
 interface SceneText {

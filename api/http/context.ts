@@ -1,3 +1,4 @@
+import type { Policy } from '../../domain/policy.ts'
 import type { Config } from '../../runtime/config.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
@@ -18,6 +19,8 @@ export interface ApiContext {
   metrics: Metrics
   /** aborted when the process drains: open pages are let go, so that the server can close */
   draining: AbortSignal
+  /** the durations this installation lives by: scaled in a demonstration */
+  policy: Policy
   /** Unix ms */
   now: () => number
 }

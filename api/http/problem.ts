@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
-import { languages } from '../checkout/words.ts'
-import type { Language } from '../checkout/words.ts'
 import { catalogue } from './catalogue.ts'
-import type { CatalogueEntry, ProblemCode } from './catalogue.ts'
+import type { ProblemCode } from './catalogue.ts'
+import type { CatalogueEntry } from './catalogueentry.ts'
+import { readerLanguage } from './language.ts'
+import type { Language } from './language.ts'
 
 /** One field that is wrong: `field` is a JSON Pointer into the body, `/query/…` or `/path/…`. */
 export interface FieldError {
@@ -87,13 +88,6 @@ export function problemBody(problem: Problem, language: Language, request_id: st
 
 function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().join(', '))
-}
-
-/** The language of whoever asks: English for those who do not say, since most of them are programs. */
-export function readerLanguage(ctx: Context): Language {
-  if (!ctx.get('Accept-Language')) return 'en'
-  const preferred = ctx.acceptsLanguages(['en', 'zh-CN', 'zh'])
-  return preferred === 'zh' ? 'zh-CN' : (languages.find((language) => language === preferred) ?? 'en')
 }
 
 /** Answers `ctx` with `problem`. */

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Language } from '../checkout/words.ts'
-import type { Bilingual } from './catalogue.ts'
+import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
 

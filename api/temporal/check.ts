@@ -5,13 +5,13 @@ import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
-import { default_policy, limits, scaledPolicy } from '../../domain/policy.ts'
+import { limits } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { unavailableProblem } from '../http/problem.ts'
 
 /** What asking needs of the API's context: the record, the two commands that start the order's run, and a clock. */
 export interface CheckContext {
-  config: { time_scale: number }
+  policy: Policy
   store: { orders: { find(key: OrderKey): Promise<OrderRecord | null> } }
   commands: {
     check(key: OrderKey, operation_id: string): Promise<unknown>
@@ -32,7 +32,7 @@ const renewal_window_ms = 10 * 60_000
  * when the question could not be handed over (Temporal or the database is away).
  */
 export async function checkOrderNow(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
-  if (!isCheckAllowed(order, actor, context.now(), planOf(context))) return order
+  if (!isCheckAllowed(order, actor, context.now(), context.policy)) return order
   const asked_before = order.asked.last_time
   await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
   return readOrderUntil(
@@ -48,7 +48,7 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
  * (the old code then dies). When no new code came within 8 s, the record as it is: look at `code.placed_time`.
  */
 export async function refreshCode(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
-  if (!isCodeStale(order, context.now(), planOf(context))) return order
+  if (!isCodeStale(order, context.now(), context.policy)) return order
   const placed_before = order.code?.placed_time ?? null
   const command = { operation_id: renewalOperationId(order, context.now()), actor, reason: null }
   const outcome = await context.commands.refresh(orderKeyOf(order), command)
@@ -62,24 +62,19 @@ export async function refreshCode(context: CheckContext, order: OrderRecord, act
 }
 
 /** True when the code of an order that can still be paid is too old, and there is time left to place it again. */
-export function isCodeStale(order: OrderRecord, now_ms: number, plan: Policy): boolean {
+export function isCodeStale(order: OrderRecord, now_ms: number, policy: Policy): boolean {
   if (order.state !== 'awaiting_payment' || order.code === null) return false
-  if (milliseconds(order.time_expire) - now_ms < plan.place_margin_ms) return false
-  return now_ms - milliseconds(order.code.placed_time) >= plan.code_renewal_ms
-}
-
-/** The durations this installation lives by: those of domain/policy, or their scaled kin in a demonstration. */
-export function planOf({ config }: Pick<CheckContext, 'config'>): Policy {
-  return scaledPolicy(default_policy, config.time_scale)
+  if (milliseconds(order.time_expire) - now_ms < policy.place_margin_ms) return false
+  return now_ms - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
 }
 
 /** Asking is of use while money may be found that is not known yet. */
-function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, plan: Policy): boolean {
+function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, policy: Policy): boolean {
   if (order.payment !== null || order.state === 'failed') return false
   const by_payer = actor.kind === 'payer'
   if (by_payer && (isOrderResting(order.state) || order.asked.on_request >= limits.checks_by_payer)) return false
   const { last_time } = order.asked
-  return last_time === null || now_ms - milliseconds(last_time) >= plan.query_on_request_ms
+  return last_time === null || now_ms - milliseconds(last_time) >= policy.query_on_request_ms
 }
 
 /**

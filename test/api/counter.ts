@@ -10,6 +10,7 @@ import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
 import type { OrderOccurrence, OrderPayment, OrderRecord } from '../../domain/order/record.ts'
+import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Store } from '../../store/store.ts'
 import { freshStore } from '../store/database.ts'
@@ -77,7 +78,8 @@ function contextOf(
   const present = <T>(read: () => Promise<T>) =>
     counter.is_database_away ? Promise.reject(new Error('the database is away')) : read()
   return {
-    config: { time_scale: 1, test_wechat_url: 'http://127.0.0.1:7701', ...given },
+    config: { test_wechat_url: 'http://127.0.0.1:7701', ...given },
+    policy: default_policy,
     log: silentLogger,
     now: () => Date.now(),
     draining,

@@ -12,6 +12,7 @@ import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
 import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
+import { default_policy } from '../../domain/policy.ts'
 import type { RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import { readConfig } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -114,6 +115,7 @@ function contextOf(desk: Desk, store: Store): ApiContext {
     log: silentLogger,
     metrics: createMetrics(),
     draining: new AbortController().signal,
+    policy: default_policy,
     now: Date.now,
   }
 }

@@ -13,7 +13,7 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
-import { checkOrderNow, isCodeStale, planOf, refreshCode } from '../../temporal/check.ts'
+import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
 import {
   order_params,
   order_with_timeline,
@@ -149,7 +149,7 @@ async function renew(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   if (placed.state === 'created') return orderReply(call, 202, placed)
   const order = await refreshCode(context, placed, actorOf(caller))
   if (order.state !== 'awaiting_payment') throw notEndedProblem(order, ['awaiting_payment'])
-  if (isCodeStale(order, context.now(), planOf(context))) throw unavailableProblem('workers')
+  if (isCodeStale(order, context.now(), context.policy)) throw unavailableProblem('workers')
   return orderReply(call, 200, order)
 }
 

@@ -11,7 +11,6 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
-import { planOf } from '../../temporal/check.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import { readUntil } from '../../temporal/wait.ts'
 import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
@@ -112,7 +111,7 @@ async function adoptOutsideRefund({ context, caller, params }: EndpointCall<Refu
 
 async function checkRefundNow(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
   const { last_time } = refund.asked
-  const is_recent = last_time !== null && context.now() - milliseconds(last_time) < planOf(context).query_on_request_ms
+  const is_recent = last_time !== null && context.now() - milliseconds(last_time) < context.policy.query_on_request_ms
   if (is_recent || !checkable_states.includes(refund.state)) return refund
   await context.commands.checkRefund(refund, `check:${randomUUID()}`)
   const asked = await readRefundUntil(

@@ -4,6 +4,7 @@ import type { CheckContext } from '../../../api/temporal/check.ts'
 import type { Actor } from '../../../domain/actor.ts'
 import type { Command } from '../../../domain/messages.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
+import { default_policy, scaledPolicy } from '../../../domain/policy.ts'
 import { at, noon, orderSample } from '../../store/samples.ts'
 
 const payer: Actor = { kind: 'payer', id: null }
@@ -23,7 +24,7 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
   }
   const effect = () => (stage.record = { ...stage.record, ...stage.change })
   const context: CheckContext = {
-    config: { time_scale },
+    policy: scaledPolicy(default_policy, time_scale),
     now: () => noon + seconds * 1_000,
     store: { orders: { find: async () => stage.record } },
     commands: {
