@@ -12,7 +12,7 @@ const rooms = {
   store: ['domain'],
   api: ['domain', 'wechat', 'store', 'runtime'],
   runtime: ['domain'],
-  simulator: ['domain', 'wechat/signing', 'wechat/cipher', 'runtime'],
+  simulator: ['domain', 'wechat/signature', 'wechat/cipher', 'runtime'],
   web: ['types:api'],
   cli: ['runtime', 'store', 'proof', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
 }

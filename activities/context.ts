@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity'
 import type { MerchantRecord } from '../domain/merchant/record.ts'
 import type { Policy } from '../domain/policy.ts'
-import type { Sealer } from '../store/sealing.ts'
+import type { Sealer } from '../store/sealer.ts'
 import type { Store } from '../store/store.ts'
 import type { WeChatAccounts } from '../wechat/accounts.ts'
 

@@ -8,7 +8,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { publicId } from '../store/ids.ts'
 import { encryptText } from '../wechat/cipher.ts'
-import { responseMessage, signatureType } from '../wechat/signing.ts'
+import { responseMessage, signatureType } from '../wechat/signature.ts'
 import type { SignedMerchant } from './merchants.ts'
 import { price } from './orderruns.ts'
 

@@ -17,7 +17,7 @@ import { connectTemporal, registerSearchAttributes } from '../runtime/temporal.t
 import { startSimulator } from '../simulator/main.ts'
 import type { Simulator } from '../simulator/main.ts'
 import { settingsFromEnvironment } from '../simulator/settings.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import { startWorker } from '../worker/main.ts'
 import { banner } from './banner.ts'

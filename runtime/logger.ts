@@ -2,12 +2,12 @@ import type { Logger as TemporalLogger } from '@temporalio/common'
 import winston from 'winston'
 import { beijingTime } from '../domain/calendar.ts'
 import type { LogLevel } from './config.ts'
-import { maskText, maskValue } from './masking.ts'
+import { maskText, maskValue } from './mask.ts'
 
 /** Data that goes with a message, snake_case: `mchid`, `out_trade_no`, `request_id`, `error`. */
 export type LogFields = Record<string, unknown>
 
-/** One JSON line per call, secrets and persons masked (runtime/masking). */
+/** One JSON line per call, secrets and persons masked (runtime/mask). */
 export interface Logger {
   error(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { parseAuthorization, requestMessage, verify } from '../wechat/signing.ts'
-import type { Authorization } from '../wechat/signing.ts'
+import { parseAuthorization, requestMessage, verify } from '../wechat/signature.ts'
+import type { Authorization } from '../wechat/signature.ts'
 import type { WeChatKeys } from './keys.ts'
 import type { Merchant } from './records.ts'
 import { CallRefusal } from './refusal.ts'

@@ -1,7 +1,7 @@
 import { constants, createPrivateKey, createPublicKey, generateKeyPair, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signing.ts'
+import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signature.ts'
 import { randomDigits } from './random.ts'
 import type { Random } from './random.ts'
 import type { Merchant, PlatformCertificate, SignedWith, WeChatKeyPair } from './records.ts'

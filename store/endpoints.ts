@@ -4,7 +4,7 @@ import type { EndpointRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import type { Sealer } from './sealing.ts'
+import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,

@@ -4,7 +4,7 @@ import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '.
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import type { Sealer } from './sealing.ts'
+import type { Sealer } from './sealer.ts'
 
 const sealed = partSchema({ sealed: String, key_id: String })
 const schema = recordSchema({

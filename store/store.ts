@@ -13,7 +13,7 @@ import { Payments } from './payments.ts'
 import { References } from './references.ts'
 import { Refunds } from './refunds.ts'
 import { Rejections } from './rejections.ts'
-import type { Sealer } from './sealing.ts'
+import type { Sealer } from './sealer.ts'
 
 export interface StoreOptions extends DatabaseAddress {
   sealer: Sealer

@@ -5,8 +5,8 @@ import { CipherError, decryptText } from './cipher.ts'
 import type { Keyring } from './keyring.ts'
 import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
-import { checkSignature } from './signing.ts'
-import type { ReceivedHeaders, SignatureRejection } from './signing.ts'
+import { checkSignature } from './signature.ts'
+import type { ReceivedHeaders, SignatureRejection } from './signature.ts'
 import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /** A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are no one's. */

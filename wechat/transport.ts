@@ -9,8 +9,8 @@ import { createHostPreference } from './hosts.ts'
 import type { HostPreference, Hosts } from './hosts.ts'
 import type { Keyring } from './keyring.ts'
 import type { WeChatLimits } from './limits.ts'
-import { authorization, checkSignature, freshNonce } from './signing.ts'
-import type { SignatureCheck, SignatureRejection } from './signing.ts'
+import { authorization, checkSignature, freshNonce } from './signature.ts'
+import type { SignatureCheck, SignatureRejection } from './signature.ts'
 
 export interface WeChatRequest {
   operation: WeChatOperation

@@ -31,7 +31,7 @@ export const default_settings: MerchantSettings = {
   refund_approval: null,
 }
 
-/** Something sealed with the installation's master key (store/sealing): base64 and the id of the key that opens it. */
+/** Something sealed with the installation's master key (store/sealer): base64 and the id of the key that opens it. */
 export interface Sealed {
   sealed: string
   key_id: string

@@ -9,7 +9,7 @@ import { applyMerchantFile } from '../../cli/merchant.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
-import { createSealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { merchantFile } from '../cli/sample.ts'
 

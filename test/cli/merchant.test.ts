@@ -6,7 +6,7 @@ import { afterAll, describe, expect, inject, it } from 'vitest'
 import { appliedText, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
 import type { MerchantFile } from '../../cli/merchant.ts'
 import { newToken, tokenHash } from '../../runtime/secrets.ts'
-import { createSealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { keyPair, merchantFile } from './sample.ts'
 

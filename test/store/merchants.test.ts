@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { KeyRecord, MerchantRecord } from '../../domain/merchant/record.ts'
-import { SealingKeyMissing } from '../../store/sealing.ts'
+import { SealingKeyMissing } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { database_uri, freshStore, sealerOf } from './database.ts'
 import { at, endpointSample, mchid, merchantSample, noon } from './samples.ts'

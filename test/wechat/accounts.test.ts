@@ -4,7 +4,7 @@ import { createAccounts } from '../../wechat/accounts.ts'
 import type { WeChatAccountsSettings } from '../../wechat/accounts.ts'
 import { encryptText } from '../../wechat/cipher.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
-import { freshNonce, signatureHeaders } from '../../wechat/signing.ts'
+import { freshNonce, signatureHeaders } from '../../wechat/signature.ts'
 import { mchid, playHost, publicKeyId } from './server.ts'
 import { certificatePem, privateKey, publicKey, received } from './vectors.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decryptText, encryptText } from '../../wechat/cipher.ts'
 import { notificationLimit, readNotification } from '../../wechat/notification.ts'
-import { checkSignature, freshNonce, signatureHeaders } from '../../wechat/signing.ts'
+import { checkSignature, freshNonce, signatureHeaders } from '../../wechat/signature.ts'
 import { privateKey, publicKey, received, vectorsOf } from './vectors.ts'
 
 interface NotificationVector {

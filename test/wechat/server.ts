@@ -13,7 +13,7 @@ import {
   requestMessage,
   signatureHeaders,
   verify,
-} from '../../wechat/signing.ts'
+} from '../../wechat/signature.ts'
 import { createTransport } from '../../wechat/transport.ts'
 import type { TransportSettings, WeChatAttempt } from '../../wechat/transport.ts'
 import { privateKey, publicKey } from './vectors.ts'
