@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
@@ -199,19 +199,66 @@ describe('the cache of fetched servers', () => {
     expect(most).toBe(1)
   })
 
+  it('lets the second of two searches at once wait, and find what the first has fetched', async () => {
+    let fetched: string | null = null
+    let letOn = waiting
+    const second_waits = new Promise<void>((resolve) => (letOn = resolve))
+    const fetch = async (): Promise<string> => {
+      await second_waits
+      return (fetched = '/there')
+    }
+    const wanted = {
+      name: 'Thing',
+      here: [{ how: 'in the cache', find: async () => fetched }],
+      fetches: [{ how: 'registry', find: fetch }],
+    }
+    const said: string[] = []
+    const progress = (line: string): void => {
+      said.push(line)
+      letOn()
+    }
+    const found = await Promise.all([search(wanted, progress), search(wanted, progress)])
+    expect(found.map(({ how }) => how)).toEqual(['registry', 'in the cache'])
+    expect(said).toEqual(['Thing: another process is fetching it, waiting for that one'])
+  })
+
   it.each([
-    ['whose owner has ended', identityOf(process.pid)?.pid, 'another start', 0],
-    ['of another machine that fell silent', 1, 'unknown', 120_000],
-  ])('takes over a lock %s', async (_case, pid, started, silent_ms) => {
+    ['whose owner has ended', `${hostname()},${process.pid},another%20start`, 0],
+    ['of another machine that fell silent', 'elsewhere,1,7', 120_000],
+    ['that names its owner otherwise and fell silent', 'owner.json', 120_000],
+  ])('takes over a lock %s', async (_case, owner, silent_ms) => {
+    const lock = locked(owner, silent_ms)
+    const held = await withLock('thing', waiting, async () => readdirSync(lock))
+    expect(held).toEqual([`${hostname()},${process.pid},${identityOf(process.pid)?.started}`])
+    expect(existsSync(lock)).toBe(false)
+  })
+
+  it.each([
+    ['whose owner runs', `${hostname()},${process.pid},${identityOf(process.pid)?.started}`, 120_000],
+    ['of another machine that was heard of just now', 'elsewhere,1,7', 0],
+  ])('waits for a lock %s', async (_case, owner, silent_ms) => {
+    const lock = locked(owner, silent_ms)
+    const waited: boolean[] = []
+    const done = withLock(
+      'thing',
+      () => {
+        waited.push(existsSync(join(lock, owner)))
+        rmSync(lock, { recursive: true })
+      },
+      async () => 'done',
+    )
+    expect(await done).toBe('done')
+    expect(waited).toEqual([true])
+  })
+
+  function locked(owner: string, silent_ms: number): string {
     const lock = join(cache(), 'locks/thing.lock')
     mkdirSync(lock, { recursive: true })
-    const { hostname } = await import('node:os')
-    const host = started === 'unknown' ? 'elsewhere' : hostname()
-    writeFileSync(join(lock, 'owner.json'), JSON.stringify({ host, process: { pid, started } }))
+    writeFileSync(join(lock, owner), '')
     const since = new Date(Date.now() - silent_ms)
     utimesSync(lock, since, since)
-    expect(await withLock('thing', waiting, async () => 'done')).toBe('done')
-  })
+    return lock
+  }
 })
 
 describe("the machine's apt mirrors", () => {
