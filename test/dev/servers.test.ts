@@ -284,7 +284,7 @@ describe('a Go program that is built', () => {
            echo internal/cpu
            echo example.invalid/two/v2/some-c++
            until_let_on compiled
-           echo "$3" > "$GOBIN/program" ;;
+           echo "$4" > "$GOBIN/program" ;;
        esac`,
       { mode: 0o755 },
     )
