@@ -92,7 +92,7 @@ async function main(): Promise<void> {
     const ports = await holdPorts(wished_ports)
     const environment = { ...process.env, ...environmentOf(folder, ports) }
     readConfig(environment) // a mistake is told before anything is fetched or started
-    say('Starting Temporal, the database, WeChat Pay and Weft: about 15 s')
+    say('Starting Temporal, the database, WeChat Pay and Weft: about 15 s, longer where they must be fetched first')
     say(`\n${await startAll({ folder, ports, environment, running, log })}`)
   } catch (error) {
     if (!running.isEnding) await end(error)

@@ -76,7 +76,7 @@ export async function findDatabase(
         how: fetchedHow.installed('Go and Debian registries'),
         find: () => {
           const line = 'MongoDB: building FerretDB from the Go and Debian registries, about 2 min, first start only'
-          return withProgress<DatabasePrograms>(progress, line, () => installFerretDb(progress))
+          return withProgress<DatabasePrograms>(progress, line, (tell) => installFerretDb(progress, tell))
         },
       },
     ],

@@ -1,17 +1,8 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheLog, withLock } from './cache.ts'
 import { run } from './child.ts'
 import { need, NotFoundHere, whereIs } from './search.ts'
 import type { Progress } from './search.ts'
-
-/** Builds a Go program from the module registry into `directory`. The module cache stays the user's own. */
-export async function goInstall(module: string, directory: string, remedy: string): Promise<void> {
-  const go = need('go', remedy)
-  mkdirSync(directory, { recursive: true })
-  const log = cacheLog(`go-${module.split('@')[0]?.split('/').at(-1) ?? 'install'}`)
-  await run(go, ['install', module], { log, env: { ...process.env, GOBIN: directory } })
-}
 
 /** Installs packages with the machine's own apt, which takes root. */
 export async function aptInstall(packages: string[], remedy: string, progress: Progress): Promise<void> {

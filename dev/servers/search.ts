@@ -13,6 +13,9 @@ export interface Found {
 /** Shows one line of progress to whoever waits. */
 export type Progress = (line: string) => void
 
+/** Takes from a work how it describes, in a few words, what it is doing at the moment it is asked. */
+export type Tell = (describe: () => string) => void
+
 /** One way to come by something: `find` answers null where this way does not apply and throws where it fails. */
 export interface Way<Where> {
   how: string
@@ -110,14 +113,24 @@ export async function versionOf(command: string, args: string[], pattern: RegExp
   return pattern.exec(stdout + stderr)?.[1] ?? 'unknown'
 }
 
-/** Says what begins, and every half minute that it still goes on. */
-export async function withProgress<T>(progress: Progress, line: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Says what begins, `Name: doing this, about 1 min`, and every ten seconds what is being done then and for how long. Until
+ * the work tells how it describes that, it is the first words of the line.
+ */
+export async function withProgress<T>(
+  progress: Progress,
+  line: string,
+  work: (tell: Tell) => Promise<T>,
+  every_ms = 10_000,
+): Promise<T> {
   const began = Date.now()
+  const [name, beginning = ''] = (line.split(',')[0] ?? line).split(': ')
+  let describe = (): string => beginning
   progress(line)
   const beat = setInterval(() => {
-    progress(`${line.split(',')[0] ?? line}, ${Math.round((Date.now() - began) / 1000)} s so far`)
-  }, 30_000)
-  return work().finally(() => clearInterval(beat))
+    progress(`${name}: ${describe()}, ${Math.round((Date.now() - began) / 1000)} s so far`)
+  }, every_ms)
+  return work((described) => (describe = described)).finally(() => clearInterval(beat))
 }
 
 /** The reason of a failure on one line. */

@@ -8,8 +8,8 @@ import type { Found, Progress } from './search.ts'
 import { inCache, place } from './cache.ts'
 import { lastWords, startChild } from './child.ts'
 import type { Child } from './child.ts'
+import { goInstall } from './goprogram.ts'
 import { downloadFromTemporal } from './official.ts'
-import { goInstall } from './packages.ts'
 import { arePortsFree, freePort } from './port.ts'
 
 /** Later tags carry replace directives, which `go install` refuses. */
@@ -95,7 +95,7 @@ export async function findTemporal(progress: Progress = () => undefined): Promis
         find: () => {
           const module = `github.com/temporalio/cli/cmd/temporal@v${version}`
           const line = 'Temporal: building from the Go registry, about 3 min, first start only'
-          return withProgress(progress, line, () => fetched((into) => goInstall(module, into, remedy)))
+          return withProgress(progress, line, (tell) => fetched((into) => goInstall(module, into, remedy, tell)))
         },
       },
     ],

@@ -22,13 +22,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const address = process.env.WEFT_TEST_TEMPORAL
   const uri = process.env.WEFT_TEST_MONGODB
   const attributes = Object.fromEntries(Object.values(search_attributes).map(({ name }) => [name, 'Keyword' as const]))
-  const temporal = await startTemporal({
-    data_dir: null,
-    search_attributes: attributes,
-    progress,
-    ...(address && { address }),
-  })
-  const database = await startDatabase({ data_dir: join(directory, 'database'), progress, ...(uri && { uri }) })
+  const [temporal, database] = await Promise.all([
+    startTemporal({ data_dir: null, search_attributes: attributes, progress, ...(address && { address }) }),
+    startDatabase({ data_dir: join(directory, 'database'), progress, ...(uri && { uri }) }),
+  ])
   project.provide('temporal_address', temporal.address)
   project.provide('mongodb_uri', database.uri)
   return async () => {
