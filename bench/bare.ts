@@ -16,19 +16,19 @@ import { operationId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { queueName, queues, signals } from '../domain/messages.ts'
 
-interface Found {
+interface FoundEvidence {
   evidence_id: string
 }
 
-const paymentFound = defineSignal<[Found]>(signals.payment_found)
+const paymentFound = defineSignal<[FoundEvidence]>(signals.payment_found)
 
 /** Waits for one signal, with a timer beside it as a waiting order has one. */
 export async function waitForSignal(_order: OrderKey): Promise<string> {
   return (await untilSignalled()).evidence_id
 }
 
-async function untilSignalled(): Promise<Found> {
-  const found_evidence: Found[] = []
+async function untilSignalled(): Promise<FoundEvidence> {
+  const found_evidence: FoundEvidence[] = []
   setHandler(paymentFound, (found) => void found_evidence.push(found))
   await condition(() => found_evidence.length > 0, '10 minutes')
   return found_evidence[0] ?? { evidence_id: 'none' }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import mongoose from 'mongoose'
-import { lastWords } from '../dev/servers/child.ts'
+import { logTail } from '../dev/servers/child.ts'
 import type { Child } from '../dev/servers/child.ts'
 import { freePort } from '../dev/servers/servers.ts'
 import { queueName, queues } from '../domain/messages.ts'
@@ -79,7 +79,7 @@ export async function openInstallation(
   /** A process that could not start says why; nobody waits for it. */
   async function untilStarted(what: string, look: () => Promise<boolean>): Promise<void> {
     await until(what, 30_000, async () => {
-      for (const child of children) if (!child.isRunning()) throw new Error(lastWords(child.log))
+      for (const child of children) if (!child.isRunning()) throw new Error(logTail(child.log))
       return await look()
     })
   }

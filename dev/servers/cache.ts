@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { renameSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
@@ -25,7 +25,7 @@ export function cacheName(): string {
 }
 
 /** A path in the cache, where it exists. */
-export function inCache(...parts: string[]): string | null {
+export function cachedPath(...parts: string[]): string | null {
   const path = join(cacheDirectory(), ...parts)
   return existsSync(path) ? path : null
 }
@@ -39,7 +39,7 @@ export function cacheLog(name: string): string {
  * Puts a directory into the cache under `name`, whole or not at all: `fill` works in a directory beside it, which is
  * renamed when it is complete. Whoever renames second keeps the first one's. Call it under the lock of that name.
  */
-export async function place(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
+export async function placeInCache(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
   const target = join(cacheDirectory(), name)
   const partials = join(cacheDirectory(), 'partial')
   removePartials(partials, name)
@@ -76,7 +76,7 @@ export async function withLock<T>(name: string, onWait: () => void, work: () => 
 async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
   mkdirSync(join(lock, '..'), { recursive: true })
   const me = ownerName(identityOf(process.pid) ?? { pid: process.pid, started: unknown_start })
-  for (let tries = 0; !claim(lock, me) && !takeOver(lock, me); tries += 1) {
+  for (let tries = 0; !claimLock(lock, me) && !takeOver(lock, me); tries += 1) {
     if (tries % 100 === 0) onWait()
     await sleep(300)
   }
@@ -94,7 +94,7 @@ async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
 }
 
 /** Takes a lock that is free: the directory is filled first and then renamed into place, so it never lacks its owner. */
-function claim(lock: string, me: string): boolean {
+function claimLock(lock: string, me: string): boolean {
   const filled = `${lock}.${process.pid}-${randomBytes(4).toString('hex')}`
   mkdirSync(filled)
   writeFileSync(join(filled, me), '')

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { cacheLog } from './cache.ts'
-import { run } from './child.ts'
-import { need } from './search.ts'
+import { runToEnd } from './child.ts'
+import { requireCommand } from './search.ts'
 import type { Tell } from './search.ts'
 
 /** Leaves a debugger's tables out, as Temporal's own releases do: a sixth of the file, and seconds of linking. */
@@ -13,19 +13,19 @@ const stripped = ['-ldflags=-s -w']
  * stay the user's own, and hold only what is whole: a build that was cut short goes on from there.
  */
 export async function goInstall(module: string, directory: string, remedy: string, tell: Tell): Promise<void> {
-  const go = need('go', remedy)
+  const go = requireCommand('go', remedy)
   mkdirSync(directory, { recursive: true })
   const name = module.split('@')[0]?.split('/').at(-1) ?? 'install'
   const env = { ...compilerMemory(), ...process.env, GOBIN: directory }
   // The plan downloads all modules, and then lists the work of each package that Go's build cache does not hold.
   const plan = cacheLog(`go-${name}-plan`)
   tell(() => downloadingNow(read(plan)))
-  await run(go, ['install', '-n', ...stripped, module], { log: plan, env })
+  await runToEnd(go, ['install', '-n', ...stripped, module], { log: plan, env })
   const total = plannedPackages(read(plan))
   rmSync(plan)
   const log = cacheLog(`go-${name}`)
   tell(() => compilingNow(read(log), total))
-  await run(go, ['install', '-v', ...stripped, module], { log, env })
+  await runToEnd(go, ['install', '-v', ...stripped, module], { log, env })
 }
 
 /** Counts the packages that `go install -n` plans to compile: it makes a directory for each. */

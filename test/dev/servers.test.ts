@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import mongoose from 'mongoose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { place, withLock } from '../../dev/servers/cache.ts'
+import { placeInCache, withLock } from '../../dev/servers/cache.ts'
 import { aptMirrors } from '../../dev/servers/debian.ts'
 import { goInstall } from '../../dev/servers/goprogram.ts'
 import { identityOf, isRunning } from '../../dev/servers/process.ts'
@@ -172,7 +172,7 @@ describe('the cache of fetched servers', () => {
   const waiting = (): void => undefined
 
   it('holds nothing of a fetch that failed half-way', async () => {
-    const half = place('thing-1', async (into) => {
+    const half = placeInCache('thing-1', async (into) => {
       writeFileSync(join(into, 'half'), '')
       throw new Error('line cut')
     })
@@ -183,7 +183,7 @@ describe('the cache of fetched servers', () => {
 
   it('clears what a fetch that was killed left, and places the whole', async () => {
     mkdirSync(join(cache(), 'partial/thing-1~999-dead'), { recursive: true })
-    const path = await place('thing-1', async (into) => writeFileSync(join(into, 'whole'), ''))
+    const path = await placeInCache('thing-1', async (into) => writeFileSync(join(into, 'whole'), ''))
     expect(readdirSync(path)).toEqual(['whole'])
     expect(readdirSync(join(cache(), 'partial'))).toEqual([])
   })
