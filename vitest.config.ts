@@ -1,14 +1,28 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { filesByProject } from './test/stage/projects.ts'
+import { LongestFirst } from './test/stage/sequence.ts'
+
+const files = filesByProject(fileURLToPath(new URL('.', import.meta.url)))
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/stage/servers.ts'],
     pool: 'forks',
-    // Two cores: more would make the servers under test wait for the tests.
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // More than there are cores: journeys mostly wait, for a retry, a deadline, or an answer that never comes.
+    maxWorkers: 4,
+    // No test is that slow. A machine that is busy with something else may be.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/stage/reporter.ts'],
+    // Without isolation the files of a worker share its modules: the SDK and mongoose take seconds to load.
+    projects: [
+      {
+        extends: true,
+        test: { name: 'served', include: files.served, isolate: false, globalSetup: ['test/stage/servers.ts'] },
+      },
+      { extends: true, test: { name: 'mocking', include: files.mocking } },
+      { extends: true, test: { name: 'pure', include: files.pure, isolate: false } },
+    ],
   },
 })

@@ -52,6 +52,8 @@ export interface WorkerParts {
   sweeps?: boolean
   /** count Node's own numbers too: only where the process is the worker's alone */
   process_metrics?: boolean
+  /** the workflow code; made from its source when absent, or read where `npm run build` has left it */
+  bundle?: Awaited<ReturnType<typeof workflowBundle>>
   /** told when a worker stopped by itself: its queue is served no more, and only closing is left to do */
   on_failure?: (error: unknown) => void
 }
@@ -81,7 +83,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     connection,
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
-    bundle: await workflowBundle(),
+    bundle: parts.bundle ?? (await workflowBundle()),
     activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
   })
   const running = Promise.all(workers.map((worker) => worker.run()))

@@ -30,6 +30,8 @@ export interface Counter {
   /** how often the poller read */
   rounds: { ids: string[] }[]
   is_database_away: boolean
+  /** Unix ms, as the pages' server tells it */
+  now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
   insert(given?: Partial<OrderRecord>): Promise<OrderRecord>
   apply(order: OrderRecord, occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): Promise<OrderRecord>
@@ -50,6 +52,7 @@ export async function openCounter(given: Partial<CheckoutContext['config']> = {}
     onRefresh: async () => undefined,
     rounds: [],
     is_database_away: false,
+    now: Date.now,
     insert: (order) => insertOrder(store, order),
     apply: async (order, occurrence) => (await store.orders.apply(order, complete(occurrence))).order,
     drain: () => draining.abort(),
@@ -81,7 +84,7 @@ function contextOf(
     config: { test_wechat_url: 'http://127.0.0.1:7701', ...given },
     policy: default_policy,
     log: silentLogger,
-    now: () => Date.now(),
+    now: () => counter.now(),
     draining,
     store: {
       merchants: { find: (mchid) => present(() => merchants.find(mchid)) },

@@ -12,6 +12,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { merchantFile } from '../cli/sample.ts'
+import { within } from '../stage/until.ts'
 
 const environment = {
   TEMPORAL_ADDRESS: inject('temporal_address'),
@@ -87,9 +88,7 @@ describe('the process', () => {
     const [answer] = (await answered) as [IncomingMessage]
     answer.resume()
     expect(answer.statusCode).toBe(400)
-    const begun = performance.now()
-    await closed
-    expect(performance.now() - begun).toBeLessThan(3_000)
+    await within(10_000, () => closed) // requests under way have 12 s, and this one has ended
   })
 
   it('does not start where time is scaled and a live merchant is', async () => {

@@ -121,7 +121,7 @@ describe('a parent that is killed', () => {
     expect(noted.length).toBeGreaterThanOrEqual(4)
     expect(noted.every(isRunning)).toBe(true)
     parent.kill('SIGKILL')
-    await until(() => !noted.some(isRunning), 30_000)
+    await until(() => !noted.some(isRunning), 120_000)
     expect(noted.filter(isRunning)).toEqual([])
   })
 })

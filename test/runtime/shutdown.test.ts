@@ -17,7 +17,7 @@ describe('shutting down', () => {
     const ended: string[] = []
     const step = (name: string, after_ms: number) => ({
       name,
-      limit_ms: 1_000,
+      limit_ms: 60_000,
       close: async () => {
         await new Promise((resolve) => setTimeout(resolve, after_ms))
         ended.push(name)
@@ -31,16 +31,16 @@ describe('shutting down', () => {
     const ended: string[] = []
     const is_clean = await closeInOrder(
       [
-        { name: 'fails', limit_ms: 100, close: async () => Promise.reject(new Error('no')) },
+        { name: 'fails', limit_ms: 60_000, close: async () => Promise.reject(new Error('no')) },
         {
           name: 'throws',
-          limit_ms: 100,
+          limit_ms: 60_000,
           close: () => {
             throw new Error('no')
           },
         },
         { name: 'hangs', limit_ms: 20, close: () => new Promise(() => undefined) },
-        { name: 'database', limit_ms: 100, close: () => ended.push('database') },
+        { name: 'database', limit_ms: 60_000, close: () => ended.push('database') },
       ],
       silentLogger,
     )

@@ -1,9 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, send } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const native = '/v3/pay/transactions/native'
 const certificates = '/v3/certificates'

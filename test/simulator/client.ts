@@ -53,7 +53,7 @@ export interface Answer {
 /** Plain HTTP, headers exactly as given (Node adds Host and Connection only). */
 export function send(
   url: string,
-  message: { method: string; headers: Record<string, string>; body?: string | Buffer; timeout_ms?: number },
+  message: { method: string; headers: Record<string, string>; body?: string | Buffer; give_up?: Promise<unknown> },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest(
@@ -72,9 +72,7 @@ export function send(
       },
     )
     outgoing.on('error', reject)
-    if (message.timeout_ms) {
-      outgoing.setTimeout(message.timeout_ms, () => outgoing.destroy(new Error('the test gave up waiting')))
-    }
+    void message.give_up?.then(() => outgoing.destroy(new Error('the test gave up waiting')))
     outgoing.end(message.body)
   })
 }
@@ -99,7 +97,8 @@ export interface CallChoices {
   serial_no?: string
   mchid?: string
   headers?: Record<string, string | null>
-  timeout_ms?: number
+  /** waits for the answer until this is so, and no longer */
+  give_up?: Promise<unknown>
 }
 
 export class Client {
@@ -148,7 +147,7 @@ export class Client {
       Object.entries(headers).filter((pair): pair is [string, string] => pair[1] !== null),
     )
     const message = { method, headers: sent, ...(text !== '' && { body: text }) }
-    return send(this.base + path, { ...message, ...(choices.timeout_ms && { timeout_ms: choices.timeout_ms }) })
+    return send(this.base + path, { ...message, ...(choices.give_up && { give_up: choices.give_up }) })
   }
 
   orderBody(out_trade_no: string, more: Record<string, unknown> = {}): Record<string, unknown> {
@@ -264,7 +263,7 @@ export async function startReceiver(
 /** Waits for a fact, at most `limit_ms`. */
 export async function until<T>(
   fact: () => T | Promise<T>,
-  limit_ms = 15_000,
+  limit_ms = 120_000,
 ): Promise<Exclude<T, null | undefined | false>> {
   const end = Date.now() + limit_ms
   for (;;) {

@@ -1,12 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { Client, control, makeMerchant, numbering, startReceiver, until } from './client.ts'
 
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 const mchid = '1900000030'
-const simulator = await startSimulator({ port: 0, probe_rate: 0, hold_ms: 2_000, time_scale: 1_000 })
+const clock = { ahead_ms: 0 }
+const simulator = await startSimulator(
+  { port: 0, probe_rate: 0, hold_ms: 2_000, time_scale: 1_000 },
+  { now: () => Date.now() + clock.ahead_ms },
+)
 const client = new Client(simulator.url, makeMerchant(mchid))
 const freshNumber = numbering('FAULT')
 
@@ -16,12 +17,18 @@ afterAll(() => simulator.close())
 
 const fault = (request: object) => control<{ fault_id: string }>(simulator.url, '/faults', request)
 const isPlaced = async (no: string): Promise<boolean> => (await client.query(no)).status === 200
+/** The call about this order has come and is held. */
+const isHeld = (no: string) =>
+  until(() => simulator.control.view(mchid, no).calls.some(({ status }) => status === null))
+/** The call has taken effect. */
+const hasEffect = (no: string, kind: 'orders' | 'refunds') =>
+  until(() => simulator.control.view(mchid, no)[kind].length > 0)
 
 describe('a fault', () => {
   it('leaves a call unanswered before it takes effect', async () => {
     await fault({ operation: 'place', fault: 'timeout_before', times: 1 })
     const no = freshNumber()
-    await expect(client.place(no, {}, { timeout_ms: 200 })).rejects.toThrow('gave up waiting')
+    await expect(client.place(no, {}, { give_up: isHeld(no) })).rejects.toThrow('gave up waiting')
     expect(await isPlaced(no)).toBe(false)
     expect((await client.place(no)).status).toBe(200)
   })
@@ -29,7 +36,7 @@ describe('a fault', () => {
   it('leaves a call unanswered after it took effect', async () => {
     await fault({ operation: 'place', fault: 'timeout_after', times: 1 })
     const no = freshNumber()
-    await expect(client.place(no, {}, { timeout_ms: 200 })).rejects.toThrow('gave up waiting')
+    await expect(client.place(no, {}, { give_up: hasEffect(no, 'orders') })).rejects.toThrow('gave up waiting')
     expect(await isPlaced(no)).toBe(true)
   })
 
@@ -166,7 +173,8 @@ describe('a fault of refunds', () => {
     ] as const) {
       const out_trade_no = await paid()
       await fault({ operation: 'refund', fault: kind, times: 1, out_trade_no })
-      await expect(client.refund(`R-${kind}`, { out_trade_no }, { timeout_ms: 500 })).rejects.toThrow()
+      const give_up = accepted ? hasEffect(out_trade_no, 'refunds') : isHeld(out_trade_no)
+      await expect(client.refund(`R-${kind}`, { out_trade_no }, { give_up })).rejects.toThrow()
       expect(await exists(`R-${kind}`)).toBe(accepted)
       expect((await client.refund(`R-${kind}`, { out_trade_no })).status).toBe(200)
     }
@@ -224,10 +232,11 @@ describe('a fault of refunds', () => {
     const hidden = await client.queryRefund('R-LAGGING')
     expect([hidden.status, hidden.json.code]).toEqual([404, 'RESOURCE_NOT_EXISTS'])
     expect([await exists('R-LAGGING'), await exists('R-LAGGING')]).toEqual([false, true])
-    const { fault_id } = await fault({ operation: 'query_refund', fault: 'lagging', delay_ms: 400, mchid })
+    const { fault_id } = await fault({ operation: 'query_refund', fault: 'lagging', delay_ms: 30_000, mchid })
     await client.refund('R-LATER', { out_trade_no: await paid() })
     expect(await exists('R-LATER')).toBe(false)
-    await until(() => exists('R-LATER'))
+    clock.ahead_ms += 30_000
+    expect(await exists('R-LATER')).toBe(true)
     await control(simulator.url, `/faults/${fault_id}`, undefined, 'DELETE')
     simulator.control.finishRefund({ mchid, out_refund_no: 'R-LATER', status: 'SUCCESS' })
     await fault({ operation: 'query_refund', fault: 'stale', times: 1 })
@@ -247,9 +256,13 @@ describe('a fault of refunds', () => {
 })
 
 describe('a fault of notifications', () => {
-  const paidTo = async (url: string): Promise<string> => {
+  const placedTo = async (url: string): Promise<string> => {
     const no = freshNumber()
     await client.place(no, { notify_url: url })
+    return no
+  }
+  const paidTo = async (url: string): Promise<string> => {
+    const no = await placedTo(url)
     simulator.control.pay({ mchid, out_trade_no: no })
     return no
   }
@@ -273,9 +286,9 @@ describe('a fault of notifications', () => {
     const tripled = await paidTo(receiver.url)
     await until(() => notification(tripled)?.state === 'delivered')
     expect(receiver.received).toHaveLength(3)
-    await fault({ operation: 'notify', fault: 'slow', delay_ms: 200, times: 1 })
-    const first = await paidTo(receiver.url)
-    const second = await paidTo(receiver.url)
+    await fault({ operation: 'notify', fault: 'slow', delay_ms: 1_000, times: 1 })
+    const [first, second] = [await placedTo(receiver.url), await placedTo(receiver.url)]
+    for (const out_trade_no of [first, second]) simulator.control.pay({ mchid, out_trade_no })
     await until(() => notification(first)?.state === 'delivered')
     const ids = receiver.received.slice(3).map(({ text }) => (JSON.parse(text) as { id: string }).id)
     expect(ids).toEqual([notification(second)?.id, notification(first)?.id])
@@ -324,7 +337,7 @@ describe('the list of calls', () => {
     await client.place(no)
     await client.place(no)
     await fault({ operation: 'close', fault: 'timeout_before', times: 1 })
-    await expect(client.close(no, { timeout_ms: 100 })).rejects.toThrow()
+    await expect(client.close(no, { give_up: isHeld(no) })).rejects.toThrow()
     const { calls } = simulator.control.view(mchid, no)
     expect(calls.map(({ operation, status, code, fault: hit }) => [operation, status, code, hit])).toEqual([
       ['query', 404, 'ORDER_NOT_EXIST', null],

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { retry_delays_ms } from '../../simulator/notifier.ts'
 import { Client, makeMerchant, numbering, startReceiver, until } from './client.ts'
 import type { Envelope, Received } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const hour_ms = 3_600_000
 const minute_ms = 60_000
@@ -188,8 +185,10 @@ describe('the retry table', () => {
     const { join } = await import('node:path')
     const data_dir = mkdtempSync(join(tmpdir(), 'simulator-'))
     const receiver = await startReceiver((n) => (n < 2 ? 500 : 204))
-    const choices = { port: 0, probe_rate: 0, data_dir, time_scale: 5 }
-    const before = await startSimulator(choices)
+    const clock = { ahead_ms: 0 }
+    const now = () => Date.now() + clock.ahead_ms
+    const choices = { port: 0, probe_rate: 0, data_dir }
+    const before = await startSimulator(choices, { now })
     const own = new Client(before.url, client.merchant)
     const registered = await own.register({ key_mode: 'both' })
     await own.place('RESTART_01', { notify_url: receiver.url })
@@ -202,12 +201,14 @@ describe('the retry table', () => {
     const truth = before.control.view(mchid, null)
     await before.close()
 
-    const after = await startSimulator(choices)
+    const after = await startSimulator(choices, { now })
     const again = new Client(after.url, client.merchant)
     const { calls: _calls, ...kept } = after.control.view(mchid, null)
     const { calls: _before, ...known } = truth
     expect(kept).toEqual(known)
     expect(await again.register()).toEqual({ ...registered, key_mode: 'both' })
+    clock.ahead_ms = 15_000
+    await after.runDue()
     const delivered = await until(() => {
       const [notification] = after.control.view(mchid, 'RESTART_01').notifications
       return notification?.state === 'delivered' && notification

@@ -1,10 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { Client, control, makeMerchant, numbering, startReceiver, until } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const day_ms = 24 * 3_600_000
 
@@ -334,7 +331,8 @@ describe('a payer who is faster than a close', () => {
     const no = freshNumber()
     await place(no)
     pay({ mchid: client.merchant.mchid, out_trade_no: no, story: 'pay_after_close_sent' })
-    await expect(client.close(no, { ...signedNow(), timeout_ms: 200 })).rejects.toThrow('gave up waiting')
+    const give_up = until(() => simulator.control.view(client.merchant.mchid, no).orders[0]?.trade_state === 'SUCCESS')
+    await expect(client.close(no, { ...signedNow(), give_up })).rejects.toThrow('gave up waiting')
     expect((await query(no)).json.trade_state).toBe('SUCCESS')
     expect((await close(no)).json.code).toBe('ORDER_PAID')
   })

@@ -1,9 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, numbering } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const mchid = '1900000040'
 const clock = { ms: Date.now() }

@@ -1,11 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, numbering } from './client.ts'
 import type { Answer } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms

@@ -4,13 +4,10 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { SettingsError, completeSettings, settingsFromEnvironment } from '../../simulator/settings.ts'
 import { until } from './client.ts'
-
-// real keys, real HTTP and two cores shared with others: slow is not wrong
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 describe('the settings', () => {
   it('are read from the environment, each by its name', () => {
@@ -83,10 +80,10 @@ describe('a simulator', () => {
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))
-    const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0], 20_000)
+    const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0])
     expect((await fetch(`${url}/v3/certificates`)).status).toBe(401)
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
     rmSync(data_dir, { recursive: true })
-  }, 30_000)
+  })
 })

@@ -28,7 +28,7 @@ export async function expectFulfilledOnce(stage: Stage, order: OrderKey): Promis
   const paid = stage.shop.of(order.out_trade_no).filter(({ type }) => type === 'order.paid')
   expect(new Set(paid.map(({ id }) => id)).size).toBeLessThanOrEqual(1)
   // An answer that a notification overtook is settled by the sweeper, in its time.
-  await until('no evidence is without an outcome', () => hasNoOpenEvidence(stage, order), { within_ms: 30_000 })
+  await until('no evidence is without an outcome', () => hasNoOpenEvidence(stage, order))
   expectPlacedAlike(stage, order)
   return record
 }

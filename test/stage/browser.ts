@@ -2,9 +2,12 @@ import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import { findChromium } from '../../dev/servers/chromium.ts'
 
+/** Playwright waits 30 s unless told: on a machine that is busy with something else a page may need more. */
+const patience_ms = 120_000
+
 /** A browser that speaks to nobody but the page under test. */
 export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({
+  const browser = await chromium.launch({
     executablePath: await findChromium(),
     args: [
       '--no-sandbox',
@@ -16,6 +19,13 @@ export async function openBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+  const newContext = browser.newContext.bind(browser)
+  browser.newContext = async (options) => {
+    const context = await newContext(options)
+    context.setDefaultTimeout(patience_ms)
+    return context
+  }
+  return browser
 }
 
 /** Keeps what a page complains of: script errors and whatever its own content security policy forbade. */

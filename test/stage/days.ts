@@ -1,4 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing'
+import { inject } from 'vitest'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
 import { createCourier } from '../../activities/delivery/courier.ts'
@@ -14,10 +15,10 @@ import { silentLogger } from '../../runtime/logger.ts'
 import { startOptions } from '../../runtime/temporal.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
-import { workflowBundle } from '../../worker/bundle.ts'
 import { createWorkers } from '../../worker/queues.ts'
 import { Stage } from './stage.ts'
 import type { StageOptions } from './stage.ts'
+import { until } from './until.ts'
 
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
 const keyword = 2
@@ -67,9 +68,10 @@ export class Days {
 
   static async open(options: Omit<StageOptions, 'worker' | 'now' | 'temporal_address'> = {}): Promise<Days> {
     const { path } = await findTimeSkippingServer()
-    const env = await TestWorkflowEnvironment.createTimeSkipping({
-      server: { executable: { type: 'existing-path', path } },
-    })
+    // The SDK gives it 5 s to start, which is too little for a machine that is busy with something else.
+    const env = await until('the time-skipping server', () =>
+      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } }),
+    )
     // This server can add search attributes, though it cannot list them.
     const names = Object.values(search_attributes).map(({ name }) => [name, keyword] as const)
     await env.connection.operatorService.addSearchAttributes({ searchAttributes: Object.fromEntries(names) })
@@ -125,7 +127,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
     connection: env.nativeConnection,
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
-    bundle: await workflowBundle(),
+    bundle: { codePath: inject('workflow_bundle') },
     activities: {
       orders: { ...records, ...clock.watch(runs) },
       gateway,

@@ -13,7 +13,15 @@ export interface HeardEvent {
 }
 
 export type MerchantAnswer =
-  { status: number; body?: string; headers?: Record<string, string>; after_ms?: number } | 'hang'
+  | {
+      status: number
+      body?: string
+      headers?: Record<string, string>
+      after_ms?: number
+      /** what the merchant waits for before it answers */
+      after?: Promise<void>
+    }
+  | 'hang'
 
 /** A merchant's endpoint as a stranger would write it: it verifies with the Standard Webhooks library, not with ours. */
 export class MerchantDouble {
@@ -67,6 +75,7 @@ export class MerchantDouble {
     this.heard.push(event)
     const answer = this.answer(event)
     if (answer === 'hang') return
+    await answer.after
     if (answer.after_ms) await new Promise((resolve) => setTimeout(resolve, answer.after_ms))
     response.writeHead(answer.status, answer.headers).end(answer.body)
   }

@@ -14,7 +14,7 @@ export async function expectBook(stage: Stage, order: OrderKey, balances: Record
     if (booked === wanted) return true
     throw new Error(booked)
   }
-  await until(`booked ${wanted}`, isBooked, { within_ms: 10_000 })
+  await until(`booked ${wanted}`, isBooked)
 }
 
 async function bookOf(stage: Stage, order: OrderKey): Promise<Record<string, number>> {

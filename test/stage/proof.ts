@@ -29,18 +29,14 @@ export async function expectAuditClean(stage: ProvenStage, when: 'settled' | 'me
     patience: when === 'settled' ? null : { ...scaledPatience(proof_patience, stage.config.time_scale), writing_ms: 0 },
     truth: simulatorTruth(stage.simulator.url),
   }
-  return await until(
-    'the audit is clean',
-    async () => {
-      const proof = proveMerchant(stage.store, stage.mchid, options)
-      const adrift: string[] = []
-      for (;;) {
-        const step = await proof.next()
-        if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
-        if (step.done === true) return step.value
-        adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
-      }
-    },
-    { within_ms: 30_000 },
-  )
+  return await until('the audit is clean', async () => {
+    const proof = proveMerchant(stage.store, stage.mchid, options)
+    const adrift: string[] = []
+    for (;;) {
+      const step = await proof.next()
+      if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
+      if (step.done === true) return step.value
+      adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
+    }
+  })
 }

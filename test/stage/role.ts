@@ -38,14 +38,10 @@ export async function startRole(
   }
   stage.endsWith(kill)
   try {
-    await until(
-      `the ${name} is ready`,
-      () => {
-        if (!child.isRunning()) throw new Error(logTail(child.log))
-        return readFileSync(child.log, 'utf8').includes(ready[name])
-      },
-      { within_ms: 60_000 },
-    )
+    await until(`the ${name} is ready`, () => {
+      if (!child.isRunning()) throw new Error(logTail(child.log))
+      return readFileSync(child.log, 'utf8').includes(ready[name])
+    })
   } catch (error) {
     await kill()
     throw error

@@ -1,20 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
+import { buildBundle } from '../../worker/bundle.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     temporal_address: string
     mongodb_uri: string
+    /** the file that holds the workflow code, for workers in the processes of tests */
+    workflow_bundle: string
   }
 }
 
 /**
- * One Temporal and one database for the whole run; each suite has a database and a queue prefix of its own. Addresses
- * of the environment are taken when given, which spares the start while working on one test.
+ * One Temporal, one database and one bundle of the workflow code for the whole run; each suite has a database and a
+ * queue prefix of its own. Addresses of the environment are taken when given, which spares the start while working on
+ * one test.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-test-'))
@@ -22,12 +26,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const address = process.env.WEFT_TEST_TEMPORAL
   const uri = process.env.WEFT_TEST_MONGODB
   const attributes = Object.fromEntries(Object.values(search_attributes).map(({ name }) => [name, 'Keyword' as const]))
-  const [temporal, database] = await Promise.all([
-    startTemporal({ data_dir: null, search_attributes: attributes, progress, ...(address && { address }) }),
-    startDatabase({ data_dir: join(directory, 'database'), progress, ...(uri && { uri }) }),
+  const own_temporal = { data_dir: null, search_attributes: attributes, progress }
+  const own_database = { data_dir: join(directory, 'database'), progress }
+  const [temporal, database, { code }] = await Promise.all([
+    startTemporal({ ...own_temporal, ...(address && { address }) }),
+    startDatabase({ ...own_database, ...(uri && { uri }) }),
+    buildBundle(),
   ])
+  const bundle = join(directory, 'workflows.bundle.js')
+  writeFileSync(bundle, code)
   project.provide('temporal_address', temporal.address)
   project.provide('mongodb_uri', database.uri)
+  project.provide('workflow_bundle', bundle)
   return async () => {
     if (!address) await temporal.stop()
     if (!uri) await database.stop()

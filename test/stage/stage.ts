@@ -4,7 +4,7 @@ import { inject } from 'vitest'
 import { startApi } from '../../api/main.ts'
 import type { RunningApi } from '../../api/main.ts'
 import { freePort } from '../../dev/servers/servers.ts'
-import { beijingTime } from '../../domain/calendar.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { OrderView, RefundView } from '../../domain/event/view.ts'
 import { endpointId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
@@ -26,7 +26,7 @@ import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
-import type { RunningWorker } from '../../worker/main.ts'
+import type { RunningWorker, WorkerParts } from '../../worker/main.ts'
 import { MerchantDouble } from './merchant.ts'
 import { expectAuditClean } from './proof.ts'
 import { until } from './until.ts'
@@ -36,6 +36,13 @@ Runtime.install({
   logger: new DefaultLogger('ERROR'),
   telemetryOptions: { logging: { filter: 'ERROR' } },
   shutdownSignals: [],
+})
+
+/** Made once per process: which key a merchant has is nothing to any story. */
+const pair = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 })
 
 export interface StageOptions {
@@ -117,8 +124,10 @@ export class Stage {
     return stage
   }
 
-  async startWorker(): Promise<void> {
-    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now })
+  /** `parts`: what is other than usual about this worker. */
+  async startWorker(parts: Partial<WorkerParts> = {}): Promise<void> {
+    const bundle = { codePath: inject('workflow_bundle') }
+    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, bundle, ...parts })
   }
 
   async startApi(): Promise<void> {
@@ -190,13 +199,52 @@ export class Stage {
     return await this.call<OrderView>('POST', '/v1/orders', request)
   }
 
-  /** An order whose code can be paid. On a busy machine the answer may be 202 first: placed a moment later. */
+  /**
+   * Sends the same request until Weft answers what became of it, as a merchant does: on a busy machine the answer may be
+   * first that it is not known yet (202), or that nobody answered in time (503).
+   */
+  async insist<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    key = this.key,
+  ): Promise<Answered<T>> {
+    return await until(`${method} ${path} is decided`, async () => {
+      const answer = await this.call<T>(method, path, body, key)
+      if (answer.status !== 202 && answer.status !== 503) return answer
+      throw new Error(`answered ${answer.status} ${JSON.stringify(answer.body)}`)
+    })
+  }
+
+  /** An order whose code can be paid. On a busy machine it may be placed only after it was answered. */
   async ordered(given: Record<string, unknown> = {}): Promise<OrderKey> {
-    const { status, body } = await this.create(given)
-    if (status !== 201 && status !== 202) throw new Error(`not placed: ${status} ${JSON.stringify(body)}`)
-    const order = { mchid: this.mchid, out_trade_no: body.out_trade_no }
-    if (status === 202) await this.reaches(order, 'awaiting_payment')
+    const order = { mchid: this.mchid, out_trade_no: this.number() }
+    const request = { out_trade_no: order.out_trade_no, description: '龙井茶', amount: { total: 990 }, ...given }
+    const { status, body } = await this.insist<OrderView>('POST', '/v1/orders', request)
+    if (status !== 201 && status !== 200) throw new Error(`not placed: ${status} ${JSON.stringify(body)}`)
+    order.out_trade_no = body.out_trade_no
+    if (body.state === 'created') await this.reaches(order, 'awaiting_payment')
     return order
+  }
+
+  /**
+   * An order that nobody pays in time. It lives for seconds, and must have been placed before they are over: where a
+   * busy machine was too slow for that, another one lives longer. `meanwhile` happens to it while it can be paid.
+   */
+  async expiring<T>(meanwhile: (order: OrderKey) => T): Promise<{ order: OrderKey; met: T }> {
+    for (let expire_in = 4; expire_in <= 256; expire_in *= 2) {
+      const order = { mchid: this.mchid, out_trade_no: this.number() }
+      const request = { out_trade_no: order.out_trade_no, description: '龙井茶', amount: { total: 990 }, expire_in }
+      await this.insist('POST', '/v1/orders', request)
+      const { state, time_expire } = await until('it is placed, or too late', async () => {
+        const record = await this.record(order)
+        return record.state !== 'created' && record
+      })
+      const is_payable = state === 'awaiting_payment' && this.now() < milliseconds(time_expire)
+      const met = is_payable ? meanwhile(order) : null
+      if (met !== null) return { order, met }
+    }
+    throw new Error('no order was placed before it expired')
   }
 
   /** A tea that is paid and shipped. */
@@ -210,6 +258,19 @@ export class Stage {
   /** Asks for a refund as the merchant; the answer is that of POST /v1/refunds. */
   async refund(given: Record<string, unknown>): Promise<Answered<RefundView>> {
     return await this.call<RefundView>('POST', '/v1/refunds', { out_refund_no: this.refundNumber(), ...given })
+  }
+
+  /** Asks for a refund until it is reserved, or waits for a decision; answers its number. */
+  async refunding(given: Record<string, unknown>): Promise<string> {
+    const request = { out_refund_no: this.refundNumber(), ...given }
+    const { status, body } = await this.insist<RefundView>('POST', '/v1/refunds', request)
+    if (status !== 201 && status !== 200) throw new Error(`not reserved: ${status} ${JSON.stringify(body)}`)
+    await until(`${request.out_refund_no} is reserved`, async () => {
+      const { state, failure } = await this.refundRecord(request.out_refund_no)
+      if (state === 'refused') throw new Error(`refused: ${failure?.code}`)
+      return state !== 'created'
+    })
+    return request.out_refund_no
   }
 
   /** A second person's key, with all scopes. */
@@ -228,7 +289,7 @@ export class Stage {
   }
 
   /** Waits until the refund is in `state`. */
-  async refundReaches(out_refund_no: string, state: RefundState, within_ms = 30_000): Promise<RefundRecord> {
+  async refundReaches(out_refund_no: string, state: RefundState, within_ms?: number): Promise<RefundRecord> {
     return await until(
       `refund ${out_refund_no} ${state}`,
       async () => {
@@ -236,7 +297,7 @@ export class Stage {
         if (record.state === state) return record
         throw new Error(`is ${record.state}`)
       },
-      { within_ms },
+      within_ms === undefined ? {} : { within_ms },
     )
   }
 
@@ -262,7 +323,7 @@ export class Stage {
   }
 
   /** Waits until the order is in `state`. */
-  async reaches(order: OrderKey, state: OrderState, within_ms = 30_000): Promise<OrderRecord> {
+  async reaches(order: OrderKey, state: OrderState, within_ms?: number): Promise<OrderRecord> {
     return await until(
       `order ${order.out_trade_no} ${state}`,
       async () => {
@@ -270,7 +331,7 @@ export class Stage {
         if (record.state === state) return record
         throw new Error(`is ${record.state}`)
       },
-      { within_ms },
+      within_ms === undefined ? {} : { within_ms },
     )
   }
 
@@ -310,11 +371,6 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
   const appid = `wx${randomBytes(8).toString('hex')}`
   const apiv3_key = randomBytes(16).toString('hex')
   const serial_no = randomBytes(20).toString('hex').toUpperCase()
-  const pair = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  })
   const key_mode = options.key_mode ?? 'public_key'
   const wechat = await simulator.control.register({
     mchid,

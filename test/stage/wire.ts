@@ -52,10 +52,13 @@ export class Wire {
     }
   }
 
-  /** What was held back arrives now, also when its client has long gone; nothing more is held. */
-  release(): void {
+  /**
+   * What was held back arrives now, also when its client has long gone; nothing more is held. Resolves when the server
+   * has answered it, or has ended the connection.
+   */
+  async release(): Promise<void> {
     this.#catch = null
-    for (const line of this.#lines) line.release()
+    await Promise.all([...this.#lines].map((line) => line.release()))
   }
 
   /** Ends all connections at once, loses what was held back, and refuses new ones. */
@@ -117,12 +120,20 @@ class Line {
     )
   }
 
-  release(): void {
+  async release(): Promise<void> {
     const held = this.#held
-    if (held === null) return
+    if (held === null || held.length === 0) {
+      this.#held = null
+      return
+    }
     this.#held = null
+    const answered = new Promise<void>((resolve) => {
+      this.#server.once('data', () => resolve())
+      this.#server.once('close', () => resolve())
+    })
     for (const sent of held) this.#server.write(sent)
     if (this.#has_left) setTimeout(() => this.#server.destroy(), last_answer_ms).unref()
+    await answered
   }
 
   cut(): void {

@@ -1,5 +1,4 @@
 import { createServer as createTlsServer } from 'node:https'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { encryptText } from '../../wechat/cipher.ts'
@@ -10,6 +9,7 @@ import { WeChatPayError } from '../../wechat/errors.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import { createLimits } from '../../wechat/limits.ts'
 import type { Transport, WeChatRequest } from '../../wechat/transport.ts'
+import { within } from '../stage/until.ts'
 import { mchid, platformPublicKey, playHost, publicKeyId, transportTo } from './server.ts'
 import type { Play, PlayedHost } from './server.ts'
 import { certificatePem, privateKey } from './vectors.ts'
@@ -24,14 +24,9 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((played) => played.close()))
 })
 
-/** An origin on which nobody listens. */
-async function deadOrigin(): Promise<string> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
-}
+/** Origins on which nobody listens, nor will: the system gives such ports to nobody who asks for any. */
+const dead_origin = 'http://127.0.0.1:1'
+const other_dead_origin = 'http://127.0.0.1:2'
 
 const ok = () => ({ status: 200, body: '{"code_url":"weixin://wxpay/bizpayurl?pr=1"}' })
 const request: WeChatRequest = {
@@ -188,7 +183,7 @@ describe('an answer that does not verify', () => {
 describe('a host that cannot be reached', () => {
   it('is left for the backup with the same bytes and a signature of its own', async () => {
     const backup = await host(ok)
-    const { transport, attempts } = transportTo(await deadOrigin(), backup.origin)
+    const { transport, attempts } = transportTo(dead_origin, backup.origin)
     const answer = await transport.send(request)
     expect(answer).toMatchObject({ status: 200, unanswered_before: false })
     expect(backup.seen[0]?.body).toBe(request.body)
@@ -206,10 +201,9 @@ describe('a host that cannot be reached', () => {
   it('is left when it is silent, in time for the backup to answer', async () => {
     const main = await host(() => 'silence')
     const backup = await host(ok)
-    const started = performance.now()
-    const { transport } = transportTo(main.origin, backup.origin, { timeout_ms: 1_000 })
+    // A call that takes longer than its time fails: half of it is left when the first host is given up.
+    const { transport } = transportTo(main.origin, backup.origin, { timeout_ms: 3_000 })
     expect((await transport.send(request)).status).toBe(200)
-    expect(performance.now() - started).toBeLessThan(1_000)
     expect(main.seen).toHaveLength(1)
   })
 
@@ -233,13 +227,13 @@ describe('a host that cannot be reached', () => {
   })
 
   it('is no answer when the backup is away too; nothing was sent, so nothing can have happened', async () => {
-    const { transport } = transportTo(await deadOrigin(), await deadOrigin())
+    const { transport } = transportTo(dead_origin, other_dead_origin)
     expect(await failureOf(transport)).toMatchObject({ kind: 'again', reason: 'network', outcome_unknown: false })
   })
 
   it('leaves the outcome open when the first may have had it and the second cannot be reached', async () => {
     const main = await host(() => 'hang_up')
-    const failure = await failureOf(transportTo(main.origin, await deadOrigin()).transport)
+    const failure = await failureOf(transportTo(main.origin, dead_origin).transport)
     expect(failure).toMatchObject({ kind: 'again', reason: 'network', outcome_unknown: true })
   })
 
@@ -280,16 +274,15 @@ describe('the time of a call', () => {
   it('is bounded with both hosts silent', async () => {
     const main = await host(() => 'silence')
     const backup = await host(() => 'silence')
-    const started = performance.now()
-    const failure = await failureOf(transportTo(main.origin, backup.origin, { timeout_ms: 600 }).transport)
+    const { transport } = transportTo(main.origin, backup.origin, { timeout_ms: 2_000 })
+    const failure = await within(4_000, () => failureOf(transport))
     expect(failure).toMatchObject({ kind: 'again', reason: 'timeout', outcome_unknown: true })
-    expect(performance.now() - started).toBeLessThan(900)
     expect([main.seen.length, backup.seen.length]).toEqual([1, 1])
   })
 
   it('belongs to the one host alone where there is no backup', async () => {
-    const main = await host(() => ({ ...ok(), delay_ms: 400 }))
-    expect((await transportTo(main.origin, null, { timeout_ms: 500 }).transport.send(request)).status).toBe(200)
+    const main = await host(() => ({ ...ok(), delay_ms: 2_100 })) // more than half of it
+    expect((await transportTo(main.origin, null, { timeout_ms: 4_000 }).transport.send(request)).status).toBe(200)
   })
 
   it('ends when the caller gives up, with his reason', async () => {
@@ -311,7 +304,8 @@ describe('the time of a call', () => {
 describe('a limit', () => {
   it('lets nothing out', async () => {
     const main = await host(ok)
-    const limits = createLimits({ now: Date.now, rates: { place: { per_second: 1, burst: 1 } } })
+    const moment = Date.now()
+    const limits = createLimits({ now: () => moment, rates: { place: { per_second: 1, burst: 1 } } })
     const { transport } = transportTo(main.origin, null, { limits })
     await transport.send(request)
     expect(await failureOf(transport)).toMatchObject({ kind: 'slower', reason: 'limit', outcome_unknown: false })

@@ -1,10 +1,11 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProblemBody } from '../../../api/http/problem.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { OrderView } from '../../../domain/event/view.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { orderStart } from '../../../domain/messages.ts'
 import { startOptions } from '../../../runtime/temporal.ts'
+import { callsOf } from '../../stage/audit.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
 
@@ -23,7 +24,7 @@ async function paidOrder(): Promise<OrderKey> {
   return order
 }
 
-describe('closing', () => {
+describe.concurrent('closing', () => {
   it('answers when WeChat says closed, and the same again', async () => {
     const order = await stage.ordered()
     const first = await ask(order, 'close')
@@ -45,10 +46,10 @@ describe('closing', () => {
   it('is answered 202 while WeChat cannot say', async () => {
     const order = await stage.ordered()
     const { out_trade_no } = order
-    stage.simulator.control.addFault({ operation: 'query', fault: '500', out_trade_no })
+    const { fault_id } = stage.simulator.control.addFault({ operation: 'query', fault: '500', out_trade_no })
     const { status, body } = await ask(order, 'close')
     expect([status, body.state]).toEqual([202, 'closing'])
-    stage.simulator.control.removeFaults(null)
+    stage.simulator.control.removeFaults(fault_id)
   })
 
   it('of nothing is not found', async () => {
@@ -56,7 +57,7 @@ describe('closing', () => {
   })
 })
 
-describe('asking WeChat now', () => {
+describe.concurrent('asking WeChat now', () => {
   it('finds a payment whose notification was lost', async () => {
     const order = await stage.ordered()
     stage.pay(order, 'lose_notification')
@@ -67,15 +68,14 @@ describe('asking WeChat now', () => {
   it('answers the last answer when asked again within five seconds', async () => {
     const order = await stage.ordered()
     const first = await ask(order, 'check')
-    const begun = performance.now()
     const again = await ask(order, 'check')
     expect(first.body.last_check_time).not.toBeNull()
     expect(again.body.last_check_time).toBe(first.body.last_check_time)
-    expect(performance.now() - begun).toBeLessThan(1_000)
+    expect(callsOf(stage, order, 'query')).toHaveLength(1)
   })
 })
 
-describe('a code', () => {
+describe.concurrent('a code', () => {
   it('is the stored one while it is young', async () => {
     const order = await stage.ordered()
     const { code } = await stage.record(order)
@@ -96,7 +96,7 @@ describe('a code', () => {
   })
 })
 
-describe('a fulfilment', () => {
+describe.concurrent('a fulfilment', () => {
   it('is said once: the same again is 200, another answer is 409 and shows the first', async () => {
     const order = await paidOrder()
     const first = await ask(order, 'fulfilment', { result: 'fulfilled' })
@@ -122,10 +122,16 @@ describe('a fulfilment', () => {
 })
 
 describe('while no worker is there', () => {
-  it('a fulfilment is kept and a close is not promised', async () => {
-    const [paid, open] = [await paidOrder(), await stage.ordered()]
+  let paid: OrderKey
+  let open: OrderKey
+  beforeAll(async () => {
+    ;[paid, open] = [await paidOrder(), await stage.ordered()]
     await stage.worker?.close()
     stage.worker = null
+  })
+
+  it.concurrent('a fulfilment is kept and a close is not promised', async () => {
+    const begun = Date.now()
     const [kept, unpromised] = await Promise.all([ask(paid, 'fulfilment', { result: 'fulfilled' }), ask(open, 'close')])
     expect([kept.status, kept.body.state]).toEqual([202, 'paid'])
     expect([unpromised.status, unpromised.body.code, unpromised.body.retryable]).toEqual([503, 'unavailable', true])
@@ -137,27 +143,30 @@ describe('while no worker is there', () => {
     expect(evidence).toMatchObject({ kind: 'operator', out_trade_no: paid.out_trade_no, outcome: null })
     if (evidence === undefined || !('sealed' in evidence.raw)) throw new Error('the word is not sealed')
     expect(JSON.parse(stage.store.sealer.open(evidence.raw))).toMatchObject({ result: 'fulfilled' })
-    expect(milliseconds(evidence.receive_time)).toBeGreaterThan(Date.now() - 30_000)
+    expect(milliseconds(evidence.receive_time)).toBeGreaterThanOrEqual(begun)
   })
 
-  it('new orders are refused once the oldest has waited for ten seconds, and repeats are still answered', async () => {
-    const waiting = orderStart({ mchid: stage.mchid, out_trade_no: stage.number() })
-    const options = startOptions(waiting, stage.config.queue_prefix)
-    await stage.temporal.client.workflow.start(waiting.workflow_type, options)
-    const request = { out_trade_no: stage.number(), description: '龙井茶', amount: { total: 990 } }
-    const accepted = await stage.create(request)
-    expect([accepted.status, accepted.body.state]).toEqual([202, 'created'])
-    const refused = await until('a refusal', async () => {
-      const answer = await stage.call<ProblemBody>('POST', '/v1/orders', { ...request, out_trade_no: stage.number() })
-      return answer.status === 503 ? answer : null
-    })
-    expect([refused.body.code, refused.body['part'], refused.headers.get('retry-after')]).toEqual([
-      'unavailable',
-      'workers',
-      '2',
-    ])
-    expect((await stage.create(request)).status).toBe(200)
-  }, 60_000)
+  it.concurrent(
+    'new orders are refused once the oldest has waited for ten seconds, and repeats are still answered',
+    async () => {
+      const waiting = orderStart({ mchid: stage.mchid, out_trade_no: stage.number() })
+      const options = startOptions(waiting, stage.config.queue_prefix)
+      await stage.temporal.client.workflow.start(waiting.workflow_type, options)
+      const request = { out_trade_no: stage.number(), description: '龙井茶', amount: { total: 990 } }
+      const accepted = await stage.create(request)
+      expect([accepted.status, accepted.body.state]).toEqual([202, 'created'])
+      const refused = await until('a refusal', async () => {
+        const answer = await stage.call<ProblemBody>('POST', '/v1/orders', { ...request, out_trade_no: stage.number() })
+        return answer.status === 503 ? answer : null
+      })
+      expect([refused.body.code, refused.body['part'], refused.headers.get('retry-after')]).toEqual([
+        'unavailable',
+        'workers',
+        '2',
+      ])
+      expect((await stage.create(request)).status).toBe(200)
+    },
+  )
 })
 
 describe('while Temporal is away', () => {

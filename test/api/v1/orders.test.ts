@@ -4,6 +4,7 @@ import { order_shape, order_with_timeline } from '../../../api/v1/orders/shape.t
 import { milliseconds } from '../../../domain/calendar.ts'
 import type { OrderView } from '../../../domain/event/view.ts'
 import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 const stage = await Stage.open({ settings: { fulfilment: { mode: 'confirm' } } })
 afterAll(async () => {
@@ -133,8 +134,11 @@ describe('a new order', () => {
     const first = await post(request)
     expect([first.status, first.body.state, first.headers.get('retry-after')]).toEqual([202, 'created', '2'])
     stage.simulator.control.removeFaults(null)
-    const again = await post(request)
-    expect([again.status, again.body.state]).toEqual([200, 'awaiting_payment'])
+    const again = await until('it is placed', async () => {
+      const answer = await post(request)
+      return answer.body.state === 'awaiting_payment' && answer
+    })
+    expect([again.status, again.headers.get('weft-replay')]).toEqual([200, 'true'])
   })
 })
 

@@ -24,7 +24,7 @@ describe('a merchant that fulfils by its answer', () => {
   }
   const deliveriesOf = (order: OrderKey) => stage.store.deliveries.ofEvent(order.mchid, eventId(order, 1))
   const say = (order: OrderKey, result: string, reason?: string) =>
-    stage.call('POST', `/v1/orders/${order.out_trade_no}/fulfilment`, { result, ...(reason && { reason }) })
+    stage.insist('POST', `/v1/orders/${order.out_trade_no}/fulfilment`, { result, ...(reason && { reason }) })
 
   it('is told again with the same id until it hears, and every attempt is kept', async () => {
     stage.shop.answer = ({ attempt }) => (attempt < 4 ? { status: 500, body: 'oops' } : fulfilled)

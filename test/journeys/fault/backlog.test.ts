@@ -8,14 +8,13 @@ import type { DatabaseServer } from '../../../dev/servers/servers.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { expectFulfilledOnce } from '../../stage/audit.ts'
 import { Stage } from '../../stage/stage.ts'
-import { until } from '../../stage/until.ts'
+import { until, within } from '../../stage/until.ts'
 
 /** More than a worker has slots for workflow tasks (40). */
 const paid_meanwhile = 60
 const waiting_meanwhile = 5
 /** 30 rounds of the local attempts, and regular ones until their waits are the longest they can be. */
 const outage_ms = 60_000
-const comeback_ms = 120_000
 
 describe('a database that is away for a minute', () => {
   const directory = mkdtempSync(join(tmpdir(), 'weft-backlog-'))
@@ -28,15 +27,17 @@ describe('a database that is away for a minute', () => {
   beforeAll(async () => {
     database = await startDatabase({ data_dir })
     const settings = { fulfilment: { mode: 'event' as const } }
-    stage = await Stage.open({ time_scale: 30, mongodb_uri: database.uri, settings, simulator: { time_scale: 60 } })
+    // WeChat tells of a few at a time, so that how long one is answered says nothing of how many there are.
+    const simulator = { time_scale: 60, notify_concurrency: 8 }
+    stage = await Stage.open({ time_scale: 30, mongodb_uri: database.uri, settings, simulator })
     neighbour = await Stage.open({ time_scale: 30 })
     const warming = await stage.ordered()
     stage.pay(warming)
-    await stage.reaches(warming, 'fulfilled', 30_000)
+    await stage.reaches(warming, 'fulfilled')
     for (let n = 0; n < waiting_meanwhile; n += 1) waiting.push(await stage.ordered())
     while (paid.length < paid_meanwhile)
       paid.push(...(await Promise.all(Array.from({ length: 10 }, () => stage.ordered()))))
-  }, 240_000)
+  })
   afterAll(async () => {
     try {
       await Promise.all([stage.close(), neighbour.close()])
@@ -55,10 +56,8 @@ describe('a database that is away for a minute', () => {
     database.kill()
     const away_since = performance.now()
     for (const order of paid) stage.pay(order)
-    await until(
-      'every payment is durable somewhere',
-      () => paid.every((order) => attemptsFor(order).some(({ status }) => status === 204)),
-      { within_ms: 60_000 },
+    await until('every payment is durable somewhere', () =>
+      paid.every((order) => attemptsFor(order).some(({ status }) => status === 204)),
     )
     const durations = paid.flatMap(attemptsFor).map(({ duration_ms }) => duration_ms)
     expect(Math.max(...durations)).toBeLessThan(5_000)
@@ -66,29 +65,23 @@ describe('a database that is away for a minute', () => {
     // An order of other records goes all its way, in the same namespace.
     const elsewhere = await neighbour.ordered()
     neighbour.pay(elsewhere)
-    await neighbour.reaches(elsewhere, 'fulfilled', 30_000)
+    await neighbour.reaches(elsewhere, 'fulfilled')
     // A query needs a slot for workflow tasks: the worker whose 60 orders are blocked still has some.
-    for (const order of waiting) {
-      const asked = performance.now()
-      await stage.run(order).query('__temporal_workflow_metadata')
-      expect(performance.now() - asked).toBeLessThan(10_000)
-    }
+    for (const order of waiting) await within(10_000, () => stage.run(order).query('__temporal_workflow_metadata'))
     await pause(Math.max(0, outage_ms - (performance.now() - away_since)))
     expect((await Promise.all([...paid, ...waiting].map(isRunning))).every(Boolean)).toBe(true)
 
     await database.restart()
-    const end = performance.now() + comeback_ms
-    const left = () => Math.max(1_000, end - performance.now())
-    for (const order of paid) await stage.reaches(order, 'fulfilled', left())
+    for (const order of paid) await stage.reaches(order, 'fulfilled')
     for (const order of waiting) {
       await stage.reaches(order, 'awaiting_payment')
       stage.pay(order)
     }
-    for (const order of waiting) await stage.reaches(order, 'fulfilled', left())
+    for (const order of waiting) await stage.reaches(order, 'fulfilled')
     for (const order of [...paid, ...waiting]) {
       await stage.rests(order)
       await expectFulfilledOnce(stage, order)
       expect(stage.shop.typesOf(order.out_trade_no)).toContain('order.paid')
     }
-  }, 300_000)
+  }, 600_000)
 })

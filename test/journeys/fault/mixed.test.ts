@@ -9,7 +9,7 @@ import { until } from '../../stage/until.ts'
 /** `WEFT_TEST_MIXED=2000` for a night's load: the same mixture, more of it. */
 const count = Number(process.env.WEFT_TEST_MIXED ?? 28)
 const at_once = 12
-const patience = { within_ms: Math.max(120_000, count * 500) }
+const patience = { within_ms: Math.max(200_000, count * 500) }
 
 /** What becomes of an order, one after the other, so that every mixture has all of them. */
 const stories = [

@@ -7,7 +7,6 @@ import type { OrderKey } from '../../../domain/ids.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { publicId } from '../../../store/ids.ts'
-import { startWorker } from '../../../worker/main.ts'
 import { callsOf, expectFulfilledOnce } from '../../stage/audit.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
@@ -27,7 +26,7 @@ describe('a placement that worked and was never answered', () => {
       stage.simulator.control.addFault({ operation: 'place', fault, times: 1, ...order })
       const { status, body } = await stage.create({ out_trade_no: order.out_trade_no })
       expect([201, 202]).toContain(status)
-      const record = await stage.reaches(order, 'awaiting_payment', 30_000)
+      const record = await stage.reaches(order, 'awaiting_payment')
       expect(callsOf(stage, order, 'place').length).toBeGreaterThanOrEqual(2)
       // The code that counts is the one that the last answer brought: the one before it is dead.
       const [placed] = stage.simulator.control.view(order.mchid, order.out_trade_no).orders
@@ -38,7 +37,6 @@ describe('a placement that worked and was never answered', () => {
       await stage.rests(order)
       await expectFulfilledOnce(stage, order)
     },
-    60_000,
   )
 })
 
@@ -49,11 +47,11 @@ describe('a write that the database receives long after its attempt was given up
     stage = await Stage.open({ time_scale: 30, worker: false, settings: { fulfilment: { mode: 'event' } } })
     wire = await Wire.to(new URL(stage.config.mongodb_uri).host)
     const mongodb_uri = `mongodb://${wire.address}/?directConnection=true`
-    stage.worker = await startWorker({ config: { ...stage.config, mongodb_uri }, log: silentLogger })
+    await stage.startWorker({ config: { ...stage.config, mongodb_uri } })
     stage.endsWith(() => wire.close())
   })
   afterAll(async () => {
-    wire.release()
+    await wire.release()
     await stage.close()
   })
 
@@ -72,29 +70,24 @@ describe('a write that the database receives long after its attempt was given up
     ['tells the event', ['insert', 'events', 'order.paid']],
     ['keeps the attempt', ['findAndModify', 'deliveries', 'read_as']],
     ['says fulfilled', ['findAndModify', 'orders', 'answered:1:fulfilled']],
-  ])(
-    'changes nothing twice when it %s',
-    async (_, words) => {
-      const caught = wire.caught
-      wire.catchFirst(commandWith(...words))
-      const created = await stage.create()
-      const order = { mchid: stage.mchid, out_trade_no: created.body.out_trade_no }
-      await stage.reaches(order, 'awaiting_payment', 30_000)
-      stage.pay(order)
-      await stage.reaches(order, 'fulfilled', 60_000)
-      await stage.rests(order)
-      const before = await stage.record(order)
-      expect(wire.caught).toBe(caught + 1)
-      wire.release()
-      await pause(1_000) // nothing tells that a write which must change nothing has arrived
-      expect(await stage.record(order)).toEqual(before)
-      await expectFulfilledOnce(stage, order)
-      expect((await stage.store.deliveries.ofEvent(order.mchid, `${before._id}/1`)).map(({ state }) => state)).toEqual([
-        'delivered',
-      ])
-    },
-    120_000,
-  )
+  ])('changes nothing twice when it %s', async (_, words) => {
+    const caught = wire.caught
+    wire.catchFirst(commandWith(...words))
+    const created = await stage.create()
+    const order = { mchid: stage.mchid, out_trade_no: created.body.out_trade_no }
+    await stage.reaches(order, 'awaiting_payment')
+    stage.pay(order)
+    await stage.reaches(order, 'fulfilled')
+    await stage.rests(order)
+    const before = await stage.record(order)
+    expect(wire.caught).toBe(caught + 1)
+    await wire.release()
+    expect(await stage.record(order)).toEqual(before)
+    await expectFulfilledOnce(stage, order)
+    expect((await stage.store.deliveries.ofEvent(order.mchid, `${before._id}/1`)).map(({ state }) => state)).toEqual([
+      'delivered',
+    ])
+  })
 })
 
 describe('a payment told again at the very moment its run completes', () => {
@@ -122,7 +115,8 @@ describe('a payment told again at the very moment its run completes', () => {
       const receive_time = beijingTime(Date.now())
       await stage.store.evidence.archive({ ...first, ...blank, _id, id: publicId('evd', _id), receive_time })
       await pause(delay_ms)
-      return await commands.signalPaymentFound(order, { evidence_id: _id })
+      // The intake has 1.5 s for this, and a machine that is busy may need more: then the same is told once more.
+      return await until('Temporal has it', () => commands.signalPaymentFound(order, { evidence_id: _id }))
     }
 
     stage.shop.answer = ({ data }) => {
@@ -136,7 +130,7 @@ describe('a payment told again at the very moment its run completes', () => {
       for (const order of some) stage.pay(order)
       orders.push(...some)
     }
-    for (const order of orders) await stage.reaches(order, 'fulfilled', 60_000)
+    for (const order of orders) await stage.reaches(order, 'fulfilled')
     expect(await Promise.all(told)).toEqual(Array.from({ length: 120 }, () => true))
     for (const order of orders) {
       await stage.rests(order)
@@ -147,5 +141,5 @@ describe('a payment told again at the very moment its run completes', () => {
       expect(evidence.map(({ outcome }) => outcome).toSorted()).toEqual(['applied', 'linked', 'linked'])
       await expectFulfilledOnce(stage, order)
     }
-  }, 180_000)
+  })
 })

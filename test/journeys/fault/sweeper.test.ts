@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApi } from '../../../api/main.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
@@ -8,9 +7,9 @@ import { evidenceId } from '../../../domain/ids.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { createLogger, silentLogger } from '../../../runtime/logger.ts'
 import { publicId } from '../../../store/ids.ts'
-import { startWorker } from '../../../worker/main.ts'
 import { expectFulfilledOnce } from '../../stage/audit.ts'
 import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 describe('the sweeper', () => {
   let stage: Stage
@@ -45,21 +44,23 @@ describe('the sweeper', () => {
     const lines = String(said.read())
     expect(lines).toContain('a command was not answered in time')
     expect(lines).not.toContain('wechat_request') // a log names an order, and does not tell it
-    stage.worker = await startWorker({ config: stage.config, log: silentLogger, sweeps: false })
+    await stage.startWorker({ sweeps: false })
     // Temporal may remember the word by itself, or not; what was kept needs its outcome all the same.
     const [first] = orders
     if (first) await stage.run(first).terminate('so that only what was kept is left of the word')
-    for (const order of orders.slice(1)) await stage.reaches(order, 'fulfilled', 60_000)
+    for (const order of orders.slice(1)) await stage.reaches(order, 'fulfilled')
     for (const order of orders.slice(1)) await stage.rests(order)
-    await pause(2_500) // the sweeper leaves to others what is younger than two minutes, which here are two seconds
-    await stage.worker.sweeper.sweep()
     for (const order of orders) {
-      expect(await unsettled(order)).toEqual([])
+      // It leaves to others what is younger than two minutes, which here are two seconds.
+      await until('the sweeper has handed it over', async () => {
+        await stage.worker?.sweeper.sweep()
+        return (await unsettled(order)).length === 0
+      })
       await stage.reaches(order, 'fulfilled')
       await stage.rests(order)
       await expectFulfilledOnce(stage, order)
     }
-  }, 120_000)
+  })
 
   it('is not held up by evidence that it cannot hand over', async () => {
     await stage.worker?.close()
@@ -89,8 +90,8 @@ describe('the sweeper', () => {
     const temporal = { ...stage.config.temporal, address: '127.0.0.1:1' }
     stage.api = await startApi({ config: { ...stage.config, temporal }, log: silentLogger })
     stage.pay(order)
-    const record = await stage.reaches(order, 'paid', 30_000)
+    const record = await stage.reaches(order, 'paid')
     expect(record.payment?.found_by).toBe('notification')
     expect((await stage.store.evidence.find(_id))?.outcome).toBeNull()
-  }, 60_000)
+  })
 })

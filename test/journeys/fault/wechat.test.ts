@@ -59,7 +59,7 @@ describe('while WeChat Pay misbehaves', () => {
     it.concurrent('an order is closed only once a query has said so', async () => {
       const order = await stage.ordered()
       misbehave(order, 'close', fault)
-      await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+      await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
       const record = await stage.reaches(order, 'closed')
       expect(record.timeline.at(-1)).toMatchObject({ event: 'closed_at_wechat' })
       const wechat = stage.wechat.orders.find(({ out_trade_no }) => out_trade_no === order.out_trade_no)
@@ -100,9 +100,10 @@ describe('while WeChat Pay misbehaves', () => {
 
   it('over the merchant’s set-up, the order waits with attention and goes on when it is mended', async () => {
     const order = newOrder()
-    misbehave(order, 'place', { fault: 'NO_AUTH' }, 3)
+    const { fault_id } = stage.simulator.control.addFault({ operation: 'place', ...order, fault: 'NO_AUTH' })
     const creating = stage.create({ out_trade_no: order.out_trade_no })
     await until('attention', async () => (await stage.record(order)).attention?.code === 'wechat_setup')
+    stage.simulator.control.removeFaults(fault_id)
     const record = await stage.reaches(order, 'awaiting_payment')
     expect(record.attention).toBeUndefined()
     expect([201, 202]).toContain((await creating).status)

@@ -184,7 +184,7 @@ describe('a verified notification', () => {
     expect(await attentionsOf(stage)).toEqual(expect.arrayContaining(['orphan_payment', 'signatures_failing']))
     const order = await stage.ordered()
     stage.pay(order)
-    await stage.reaches(order, 'paid')
+    await stage.reaches(order, 'fulfilled')
     await until('signatures are fine', async () => !(await attentionsOf(stage)).includes('signatures_failing'))
     expect(await attentionsOf(stage)).toContain('orphan_payment')
     const answer = await stage.call<{ attentions: { code: string }[] }>('GET', `/v1/merchants/${stage.mchid}`)

@@ -10,7 +10,7 @@ describe('closing an order', () => {
   })
   afterAll(async () => await stage.close())
 
-  const close = (out_trade_no: string) => stage.call<OrderView>('POST', `/v1/orders/${out_trade_no}/close`)
+  const close = (out_trade_no: string) => stage.insist<OrderView>('POST', `/v1/orders/${out_trade_no}/close`)
   const traded = (out_trade_no: string) =>
     stage.wechat.orders.find((order) => order.out_trade_no === out_trade_no)?.trade_state
 
@@ -38,14 +38,14 @@ describe('closing an order', () => {
     const order = await stage.ordered()
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
-    const { status, body } = await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    const { status, body } = await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
     expect([status, body.code]).toEqual([409, 'order_paid'])
   })
 
   it('loses to a payer who pays while WeChat is closing', async () => {
     const order = await stage.ordered()
     stage.pay(order, 'pay_while_closing')
-    const { status } = await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    const { status } = await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
     expect(status).toBe(409)
     const record = await stage.reaches(order, 'fulfilled')
     expect(record.payment?.role).toBe('order')
@@ -63,6 +63,7 @@ describe('closing an order', () => {
   it('gives money that arrives afterwards an owner: late, booked in suspense, and back to the payer', async () => {
     const order = await stage.ordered()
     await close(order.out_trade_no)
+    await stage.reaches(order, 'closed')
     const { transaction_id } = stage.pay(order, 'pay_after_close')
     const record = await stage.reaches(order, 'refunded')
     expect(record.payment).toMatchObject({ transaction_id, role: 'late' })
@@ -75,14 +76,12 @@ describe('closing an order', () => {
 
 describe('an order whose time runs out', () => {
   it('is paid and fulfilled when the payer pays while WeChat is closing it', async () => {
-    // As below: the shortest life of an order is two seconds here.
     const stage = await Stage.open({ time_scale: 60 })
     try {
-      const order = await stage.ordered({ expire_in: 4 })
-      const { transaction_id } = stage.pay(order, 'pay_while_closing')
+      const { order, met } = await stage.expiring((placed) => stage.pay(placed, 'pay_while_closing'))
       const record = await stage.reaches(order, 'fulfilled')
       expect(record.close_reason).toBe('expired')
-      expect(record.payment).toMatchObject({ transaction_id, role: 'order' })
+      expect(record.payment).toMatchObject({ transaction_id: met.transaction_id, role: 'order' })
       expect(record.timeline.map(({ event }) => event)).toEqual(['placed', 'close_asked', 'payment_found', 'fulfilled'])
       expect(Date.parse(record.payment?.success_time ?? '')).toBeGreaterThanOrEqual(Date.parse(record.time_expire))
     } finally {
@@ -96,11 +95,12 @@ describe('an order that nobody pays', () => {
     // Time runs 60 times faster, so the shortest life of an order is two seconds instead of two minutes.
     const stage = await Stage.open({ time_scale: 60 })
     try {
-      const order = await stage.ordered({ expire_in: 4 })
+      const { order } = await stage.expiring(() => 'placed')
       const record = await stage.reaches(order, 'closed')
       expect(record.close_reason).toBe('expired')
       expect(record.timeline.map(({ event }) => event)).toEqual(['placed', 'close_asked', 'closed_at_wechat'])
-      expect(stage.wechat.orders.map(({ trade_state }) => trade_state)).toEqual(['CLOSED'])
+      const there = stage.wechat.orders.filter(({ out_trade_no }) => out_trade_no === order.out_trade_no)
+      expect(there.map(({ trade_state }) => trade_state)).toEqual(['CLOSED'])
     } finally {
       await stage.close()
     }

@@ -14,6 +14,8 @@ describe('an order that is paid', () => {
 
   it('is told by a notification, booked once, and fulfilled by the merchant’s answer', async () => {
     const order = await stage.ordered()
+    // No question finds it before the notification is taken in.
+    stage.simulator.control.addFault({ operation: 'query', fault: 'SYSTEM_ERROR', ...order })
     const { transaction_id } = stage.pay(order)
     const record = await stage.reaches(order, 'fulfilled')
     expect(record.payment).toMatchObject({ transaction_id, role: 'order', found_by: 'notification' })
@@ -55,10 +57,11 @@ describe('an order that is paid', () => {
 
   it('stays as it is when the notification comes after a question had found the payment and the run had ended', async () => {
     const order = await stage.ordered()
-    stage.pay(order, 'notify_late', { delay_ms: 4_000 })
+    const { notification_id } = stage.pay(order, 'notify_late', { delay_ms: 3_600_000 })
     const found = await stage.reaches(order, 'fulfilled')
     expect(found.payment?.found_by).toBe('query')
     await stage.rests(order)
+    await stage.simulator.control.resend(notification_id ?? '') // so late, however long all that took
     await until('the late notification was answered', () =>
       stage.wechat.notifications.some(
         (sent) => sent.out_trade_no === order.out_trade_no && sent.attempts.some(({ status }) => status === 204),
@@ -76,10 +79,10 @@ describe('an order that is paid', () => {
 
   it('is paid although the notification came before the record said placed', async () => {
     // WeChat takes the order and answers slowly; the payer has scanned another terminal's copy of the code meanwhile.
-    stage.simulator.control.addFault({ operation: 'place', fault: 'timeout_after', times: 1, mchid: stage.mchid })
-    const out_trade_no = stage.number()
+    const order = { mchid: stage.mchid, out_trade_no: stage.number() }
+    const { out_trade_no } = order
+    stage.simulator.control.addFault({ operation: 'place', fault: 'timeout_after', ...order })
     const creating = stage.create({ out_trade_no })
-    const order = { mchid: stage.mchid, out_trade_no }
     await until('WeChat has the order', () =>
       stage.wechat.orders.some((placed) => placed.out_trade_no === out_trade_no),
     )

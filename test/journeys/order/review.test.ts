@@ -23,7 +23,11 @@ describe('what a person decides, or nobody:', () => {
   const close = async () => await stage.close()
 
   const decide = (order: OrderKey, decision: string, more: object = {}) =>
-    stage.call<OrderView>('POST', `/v1/orders/${order.out_trade_no}/review`, { decision, reason: 'looked at', ...more })
+    stage.insist<OrderView>('POST', `/v1/orders/${order.out_trade_no}/review`, {
+      decision,
+      reason: 'looked at',
+      ...more,
+    })
 
   const attentionOf = async (order: OrderKey) => (await stage.record(order)).attention?.code
 
@@ -76,7 +80,7 @@ describe('what a person decides, or nobody:', () => {
     describe.concurrent('that came after the order was closed, of a merchant who holds it,', () => {
       async function late(): Promise<OrderKey> {
         const order = await stage.ordered()
-        await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+        await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
         await stage.reaches(order, 'closed')
         stage.pay(order, 'pay_after_close')
         await stage.reaches(order, 'review')
@@ -169,12 +173,13 @@ describe('what a person decides, or nobody:', () => {
     afterAll(close)
 
     const approve = (number: string, decision: string, key?: string) =>
-      stage.call('POST', `/v1/refunds/${number}/approval`, { decision, reason: 'looked at' }, key)
+      stage.insist('POST', `/v1/refunds/${number}/approval`, { decision, reason: 'looked at' }, key)
 
     async function waiting(order: OrderKey): Promise<string> {
-      const { status, body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
-      expect([status, body.state, body.attention?.code]).toEqual([201, 'awaiting_approval', 'approval_waiting'])
-      return body.out_refund_no
+      const number = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+      const { state, attention } = await stage.refundRecord(number)
+      expect([state, attention?.code]).toEqual(['awaiting_approval', 'approval_waiting'])
+      return number
     }
 
     it.concurrent('waits for another person: whoever asked for it is refused', async () => {
@@ -243,7 +248,7 @@ describe('what a person decides, or nobody:', () => {
     it.concurrent('and told to nobody is taken in when somebody asks about its number', async () => {
       const order = await paid()
       const { out_refund_no } = outside(order, { refund: 300, notification: 'lose' })
-      const { status, body } = await stage.call<RefundView>('POST', `/v1/refunds/${out_refund_no}/check`)
+      const { status, body } = await stage.insist<RefundView>('POST', `/v1/refunds/${out_refund_no}/check`)
       expect([status, body.origin]).toEqual([200, 'outside'])
       await stage.refundReaches(out_refund_no, 'succeeded')
       await expectHeard(stage, order, 'order.paid', 'refund.succeeded')
@@ -303,119 +308,155 @@ describe('what a person decides, or nobody:', () => {
   })
 
   describe('a question to the merchant', () => {
-    const event = { mode: 'event', on_overdue: 'refund', deadline_in: 2 } as const
-    beforeAll(open({ ...times, settings: { fulfilment: event } }))
-    afterAll(close)
+    const event = { mode: 'event', on_overdue: 'refund' } as const
+    /** What the shop answers, by order. */
+    const answers = new Map<string, Stage['shop']['answer']>()
+    const openShop = (fulfilment: StageOptions['settings'] & object) => async () => {
+      await open({ ...times, settings: fulfilment })()
+      stage.shop.answer = (told) => answers.get(told.data.order?.out_trade_no ?? '')?.(told) ?? { status: 204 }
+    }
 
     const paidAnd = async (answer: Stage['shop']['answer']) => {
-      stage.shop.answer = answer
       const order = await stage.ordered()
+      answers.set(order.out_trade_no, answer)
       stage.pay(order)
       return order
     }
 
-    it('that nobody answers in time is taken back, and only when that is heard the money goes back', async () => {
-      let is_heard = false
-      const order = await paidAnd(({ type }) => ({
-        status: type === 'order.paid' || (type === 'order.fulfilment_cancelled' && !is_heard) ? 500 : 204,
-      }))
-      await until('it is being taken back', () =>
-        stage.shop.typesOf(order.out_trade_no).includes('order.fulfilment_cancelled'),
+    describe('that has its time', () => {
+      // Long enough for the question to be heard before it is over.
+      beforeAll(openShop({ fulfilment: { ...event, deadline_in: 4 } }))
+      afterAll(close)
+
+      it.concurrent(
+        'that nobody answers in time is taken back, and only when that is heard the money goes back',
+        async () => {
+          let is_heard = false
+          const order = await paidAnd(({ type }) => ({
+            status: type === 'order.paid' || (type === 'order.fulfilment_cancelled' && !is_heard) ? 500 : 204,
+          }))
+          await until('it is being taken back', () =>
+            stage.shop.typesOf(order.out_trade_no).includes('order.fulfilment_cancelled'),
+          )
+          expect([(await stage.record(order)).state, await refundsOf(order)]).toEqual(['paid', []])
+          is_heard = true
+          await stage.reaches(order, 'refunded')
+          expect((await stage.owedRefund(order)).origin).toBe('fulfilment_overdue')
+          const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
+          await expectHeard(stage, order, 'order.paid', ...heard)
+          await expectBook(stage, order, given_back)
+          await expectProven(stage, order)
+        },
       )
-      expect([(await stage.record(order)).state, await refundsOf(order)]).toEqual(['paid', []])
-      is_heard = true
-      await stage.reaches(order, 'refunded')
-      expect((await stage.owedRefund(order)).origin).toBe('fulfilment_overdue')
-      const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
-      await expectHeard(stage, order, 'order.paid', ...heard)
-      await expectBook(stage, order, given_back)
-      await expectProven(stage, order)
+
+      it.concurrent('that is answered “shipped” while it is taken back is a sale', async () => {
+        const order = await paidAnd(({ type }) =>
+          type === 'order.paid' ? { status: 500 } : { status: 200, body: '{"fulfilment":"fulfilled"}' },
+        )
+        await stage.reaches(order, 'fulfilled')
+        await expectHeard(stage, order, 'order.paid', 'order.fulfilment_cancelled')
+        expect(await refundsOf(order)).toEqual([])
+        await expectBook(stage, order, sold)
+        await expectProven(stage, order)
+      })
     })
 
-    it('that is answered “shipped” while it is taken back is a sale', async () => {
-      const order = await paidAnd(({ type }) =>
-        type === 'order.paid' ? { status: 500 } : { status: 200, body: '{"fulfilment":"fulfilled"}' },
+    describe('that can wait', () => {
+      beforeAll(openShop({ fulfilment: event }))
+      afterAll(close)
+
+      it.concurrent(
+        'whose answer is on its way when all is given back counts, and the money goes back all the same',
+        async () => {
+          let decides = () => {}
+          const decided = new Promise<void>((resolve) => (decides = resolve))
+          const order = await paidAnd(() => ({ status: 200, body: '{"fulfilment":"fulfilled"}', after: decided }))
+          await until('it is asked', () => stage.shop.of(order.out_trade_no).length > 0)
+          const asking = stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+          const [{ out_refund_no } = { out_refund_no: '' }] = await until('all is to be given back', async () => {
+            const refunds = await refundsOf(order)
+            return refunds.length > 0 && refunds
+          })
+          decides()
+          await asking
+          await stage.refundReaches(out_refund_no, 'succeeded')
+          await expectHeard(stage, order, 'order.paid', 'refund.succeeded')
+          const { state, timeline } = await stage.record(order)
+          expect(state).toBe('fulfilled')
+          expect(timeline.map((entry) => entry.event)).not.toContain('fulfilment_stopped')
+          await expectBook(stage, order, given_back)
+          await expectProven(stage, order)
+        },
       )
-      await stage.reaches(order, 'fulfilled')
-      await expectHeard(stage, order, 'order.paid', 'order.fulfilment_cancelled')
-      expect(await refundsOf(order)).toEqual([])
-      await expectBook(stage, order, sold)
-      await expectProven(stage, order)
-    })
 
-    it('whose answer is on its way when all is given back counts, and the money goes back all the same', async () => {
-      const order = await paidAnd(() => ({ status: 200, body: '{"fulfilment":"fulfilled"}', after_ms: 1_000 }))
-      await until('it is asked', () => stage.shop.of(order.out_trade_no).length > 0)
-      const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
-      await stage.refundReaches(body.out_refund_no, 'succeeded')
-      await expectHeard(stage, order, 'order.paid', 'refund.succeeded')
-      const { state, timeline } = await stage.record(order)
-      expect(state).toBe('fulfilled')
-      expect(timeline.map((entry) => entry.event)).not.toContain('fulfilment_stopped')
-      await expectBook(stage, order, given_back)
-      await expectProven(stage, order)
-    })
-
-    it('that all is given back before is taken back, and “shipped” comes too late', async () => {
-      const order = await paidAnd(({ type }) => ({ status: type === 'order.paid' ? 500 : 204 }))
-      await stage.reaches(order, 'paid')
-      const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
-      await stage.refundReaches(body.out_refund_no, 'succeeded')
-      await stage.reaches(order, 'refunded')
-      const late = await stage.call('POST', `/v1/orders/${order.out_trade_no}/fulfilment`, { result: 'fulfilled' })
-      expect(late.status).toBe(409)
-      const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
-      await expectHeard(stage, order, 'order.paid', ...heard)
-      await expectProven(stage, order)
+      it.concurrent('that all is given back before is taken back, and “shipped” comes too late', async () => {
+        const order = await paidAnd(({ type }) => ({ status: type === 'order.paid' ? 500 : 204 }))
+        await stage.reaches(order, 'paid')
+        const number = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+        await stage.refundReaches(number, 'succeeded')
+        await stage.reaches(order, 'refunded')
+        const late = await stage.call('POST', `/v1/orders/${order.out_trade_no}/fulfilment`, { result: 'fulfilled' })
+        expect(late.status).toBe(409)
+        const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
+        await expectHeard(stage, order, 'order.paid', ...heard)
+        await expectProven(stage, order)
+      })
     })
   })
 
-  describe('when days pass', () => {
+  describe('when days pass for a question', () => {
     const event = { mode: 'event', on_overdue: 'refund', deadline_in: 1 } as const
-    beforeAll(open({ ...hasty, settings: { fulfilment: event, refund_approval: { above: 500 } } }))
+    beforeAll(open({ ...hasty, settings: { fulfilment: event } }))
     afterAll(close)
 
     it('a merchant who never takes in that the question is over leaves the money to a person', async () => {
       stage.shop.answer = ({ type }) => ({ status: type === 'order.review' ? 204 : 500 })
       const order = await stage.ordered()
       stage.pay(order)
-      await stage.reaches(order, 'review', 60_000)
+      await stage.reaches(order, 'review')
       expect(await attentionOf(order)).toBe('fulfilment_overdue')
       expect(await refundsOf(order)).toEqual([])
       await expectBook(stage, order, sold)
     })
+  })
 
-    it('a refund that nobody approves is given up, and its money is free again', async () => {
-      stage.shop.answer = () => ({ status: 200, body: '{"fulfilment":"fulfilled"}' })
+  describe('when days pass for a refund', () => {
+    beforeAll(open({ ...hasty, settings: { refund_approval: { above: 500 } } }))
+    afterAll(close)
+
+    it.concurrent('a refund that nobody approves is given up, and its money is free again', async () => {
       const order = await stage.fulfilled()
-      const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
-      const refund = await stage.refundReaches(body.out_refund_no, 'rejected')
+      const number = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
+      const refund = await stage.refundReaches(number, 'rejected')
       expect([refund.close_reason, refund.approval?.decision]).toEqual(['approval_expired', null])
       // Given back on the payment right after the refund says so.
       await until('its money is free again', async () => {
         const payment = await stage.store.payments.find(order.mchid, order.transaction_id)
         return payment?.refunds.map(({ state }) => state).join() === 'released'
       })
-      expect(stage.wechat.refunds.filter(({ out_refund_no }) => out_refund_no === body.out_refund_no)).toEqual([])
+      expect(stage.wechat.refunds.filter(({ out_refund_no }) => out_refund_no === number)).toEqual([])
       await expectProven(stage, order)
     })
 
-    it('money for a number that Weft does not know goes back by its transaction, told without an order', async () => {
-      const order = await stage.ordered()
-      await stage.run(order).terminate('the order is to be forgotten')
-      await breakerOf(stage.config.database)('orders', { _id: `${order.mchid}/${order.out_trade_no}` }, null)
-      const transaction_id = stage.pay(order).transaction_id ?? ''
-      const orphan = await until('it is booked', () => stage.store.payments.find(order.mchid, transaction_id))
-      expect([orphan.role, orphan.order_id]).toEqual(['orphan', null])
-      await expectBook(stage, order, undecided)
-      const { body } = await stage.refund({ transaction_id, amount: { refund: 400 } })
-      await stage.refundReaches(body.out_refund_no, 'succeeded')
-      const told = await until('the merchant is told', () =>
-        stage.shop.heard.find(({ type, data }) => type === 'refund.succeeded' && !data.order),
-      )
-      expect(told).toMatchObject({ sequence: null, data: { refund: { out_refund_no: body.out_refund_no } } })
-      const books = { suspense: -590, 'wechat.pending': 990, 'wechat.refund_transit': -400 }
-      await expectBook(stage, order, books)
-    })
+    it.concurrent(
+      'money for a number that Weft does not know goes back by its transaction, told without an order',
+      async () => {
+        const order = await stage.ordered()
+        await stage.run(order).terminate('the order is to be forgotten')
+        await breakerOf(stage.config.database)('orders', { _id: `${order.mchid}/${order.out_trade_no}` }, null)
+        const transaction_id = stage.pay(order).transaction_id ?? ''
+        const orphan = await until('it is booked', () => stage.store.payments.find(order.mchid, transaction_id))
+        expect([orphan.role, orphan.order_id]).toEqual(['orphan', null])
+        await expectBook(stage, order, undecided)
+        const out_refund_no = await stage.refunding({ transaction_id, amount: { refund: 400 } })
+        await stage.refundReaches(out_refund_no, 'succeeded')
+        const told = await until('the merchant is told', () =>
+          stage.shop.heard.find(({ type, data }) => type === 'refund.succeeded' && !data.order),
+        )
+        expect(told).toMatchObject({ sequence: null, data: { refund: { out_refund_no } } })
+        const books = { suspense: -590, 'wechat.pending': 990, 'wechat.refund_transit': -400 }
+        await expectBook(stage, order, books)
+      },
+    )
   })
 })

@@ -19,9 +19,7 @@ describe('how a refund ends:', () => {
 
   /** A refund of all that was paid, as the merchant asks for it. */
   async function refundAll({ out_trade_no }: OrderKey, given: object = {}): Promise<string> {
-    const { status, body } = await stage.refund({ out_trade_no, amount: { refund: 990 }, ...given })
-    if (status !== 201) throw new Error(`not reserved: ${status} ${JSON.stringify(body)}`)
-    return body.out_refund_no
+    return await stage.refunding({ out_trade_no, amount: { refund: 990 }, ...given })
   }
 
   /** What goes wrong with the calls about one order's refunds. */
@@ -37,7 +35,7 @@ describe('how a refund ends:', () => {
   }
 
   const post = <T = RefundView>(out_refund_no: string, what: string, body?: object): Promise<Answered<T>> =>
-    stage.call<T>('POST', `/v1/refunds/${out_refund_no}/${what}`, body)
+    stage.insist<T>('POST', `/v1/refunds/${out_refund_no}/${what}`, body)
 
   /** It ended well: once at WeChat, told once, booked, and the order is what it was. */
   async function expectGivenBack(order: Paid, out_refund_no: string, sent: number): Promise<void> {
@@ -235,8 +233,9 @@ describe('how a refund ends:', () => {
         fault(order, { operation: 'end_refund', fault: 'CLOSED', times: 1 })
         const closed = await stage.refundReaches(await refundAll(order), 'closed')
         expect([closed.close_reason, closed.attention]).toEqual(['closed_by_wechat', undefined])
-        expect(await amounts(order)).toMatchObject({ refunded: 0, refund_pending: 0 })
+        // What the refund held is given back, and booked, right after the refund says that it is closed.
         await expectBook(stage, order, untouched)
+        expect(await amounts(order)).toMatchObject({ refunded: 0, refund_pending: 0 })
         await stage.refundReaches(await refundAll(order), 'succeeded')
         await expectHeard(stage, order, 'order.paid', 'order.fulfilled', 'refund.closed', 'refund.succeeded')
         await expectBook(stage, order, given_back)
@@ -275,8 +274,9 @@ describe('how a refund ends:', () => {
         const order = await stage.ordered({ amount: { total: 1000 } })
         stage.pay(order, 'pay', { coupon: { nocash_amount: 300 } })
         await stage.reaches(order, 'fulfilled')
-        const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 400 } })
-        const part = await stage.refundReaches(body.out_refund_no, 'succeeded')
+        const { out_trade_no } = order
+        const first = await stage.refunding({ out_trade_no, amount: { refund: 400 } })
+        const part = await stage.refundReaches(first, 'succeeded')
         expect(part.facts?.settlement_refund).toBe(280)
         await expectBook(stage, order, {
           'discount.nocash': 180,
@@ -284,8 +284,8 @@ describe('how a refund ends:', () => {
           'wechat.pending': 700,
           'wechat.refund_transit': -280,
         })
-        const rest = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 600 } })
-        await stage.refundReaches(rest.body.out_refund_no, 'succeeded')
+        const rest = await stage.refunding({ out_trade_no, amount: { refund: 600 } })
+        await stage.refundReaches(rest, 'succeeded')
         await expectBook(stage, order, { 'wechat.pending': 700, 'wechat.refund_transit': -700 })
         await expectProven(stage, order)
       },

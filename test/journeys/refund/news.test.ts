@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { orderStart, signals } from '../../../domain/messages.ts'
-import { silentLogger } from '../../../runtime/logger.ts'
 import { startOptions } from '../../../runtime/temporal.ts'
-import { startWorker } from '../../../worker/main.ts'
 import { Gate } from '../../stage/gate.ts'
 import { expectHeard } from '../../stage/money.ts'
 import { Stage } from '../../stage/stage.ts'
@@ -15,13 +13,13 @@ describe('a refund that has ended and has not told its order yet', () => {
     gate = await Gate.to(stage.config.temporal.address)
     stage.endsWith(() => gate.close())
     const temporal = { ...stage.config.temporal, address: gate.address }
-    stage.worker = await startWorker({ config: { ...stage.config, temporal }, log: silentLogger })
+    await stage.startWorker({ config: { ...stage.config, temporal } })
   })
   afterAll(async () => await stage.close())
 
   it('is heard of before its order is refunded, also when the payment is told once more in between', async () => {
     const order = await stage.ordered()
-    await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
     await stage.reaches(order, 'closed')
     let goOn = () => {}
     const ended = new Promise<void>((resolve) => {

@@ -48,7 +48,7 @@ describe('a refund that the merchant asks for', () => {
     const beyond = await stage.refund({ out_trade_no, amount: { refund: 391 } })
     expect([beyond.status, (beyond.body as unknown as { code: string }).code]).toEqual([409, 'refund_exceeds_payment'])
     const rest = await stage.refund({ out_trade_no, amount: { refund: 390 } })
-    for (const { body } of [...parts, rest]) await stage.refundReaches(body.out_refund_no, 'succeeded', 60_000)
+    for (const { body } of [...parts, rest]) await stage.refundReaches(body.out_refund_no, 'succeeded')
     await until(
       'all three are told',
       () => stage.shop.typesOf(out_trade_no).filter((type) => type === 'refund.succeeded').length === 3,
@@ -88,12 +88,12 @@ describe('a refund that the merchant asks for', () => {
     const held = payment?.refunds.map(({ out_refund_no, amount }) => [out_refund_no, amount])
     expect(held?.sort()).toEqual(reserved.map((number) => [number, 100]).sort())
 
-    for (const number of reserved) await stage.refundReaches(number, 'succeeded', 60_000)
+    for (const number of reserved) await stage.refundReaches(number, 'succeeded')
     const there = stage.simulator.control.view(mchid, out_trade_no).refunds
     expect(there.map(({ out_refund_no, amount }) => [out_refund_no, amount.refund]).sort()).toEqual(held)
     const asked = callsOf(stage, order, 'refund').map(({ out_refund_no }) => out_refund_no)
     expect([...new Set(asked)].sort()).toEqual(reserved.sort())
-  }, 120_000)
+  })
 
   it('while the merchant has not answered yet stops the fulfilment first', async () => {
     const slow = await Stage.open({
@@ -135,7 +135,8 @@ describe('money that Weft owes back by itself', () => {
 
   it('is a late payment’s, found after the order was closed', async () => {
     const order = await stage.ordered()
-    await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    await stage.insist('POST', `/v1/orders/${order.out_trade_no}/close`)
+    await stage.reaches(order, 'closed')
     const { transaction_id } = stage.pay(order, 'pay_after_close')
     await stage.reaches(order, 'refunded')
     expect(await stage.owedRefund(order)).toMatchObject({

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { BaseSequencer } from 'vitest/node'
+import type { TestSpecification } from 'vitest/node'
+
+/** The files that take longest on two idle cores, the longest first. */
+const longest = ['test/journeys/fault/backlog.test.ts', 'test/dev/start.test.ts']
+
+/**
+ * Begins with the files that take longest, so that no worker is left alone with one of them at the end. Then those that
+ * need servers, then the others: a worker that changes the project has to load all modules anew.
+ */
+export class LongestFirst extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const { root } = this.ctx.config
+    const gone = longest.filter((file) => !existsSync(join(root, file)))
+    if (gone.length > 0) throw new Error(`test/stage/sequence.ts names files that are gone: ${gone.join(', ')}`)
+    const places = new Map(longest.map((file, place) => [join(root, file), place]))
+    const placeOf = ({ moduleId }: TestSpecification) => places.get(moduleId) ?? longest.length
+    const projects = ['mocking', 'served', 'pure']
+    const projectOf = ({ project }: TestSpecification) => projects.indexOf(project.name)
+    const by_size = await super.sort(specifications)
+    return by_size.sort((one, other) => placeOf(one) - placeOf(other) || projectOf(one) - projectOf(other))
+  }
+}
