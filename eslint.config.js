@@ -20,6 +20,24 @@ const forbiddenInWorkflows = {
   patterns: [{ regex: '^node:', message: 'Workflow and domain code runs in a sandbox without Node modules.' }],
 }
 
+/** Nouns that only look like gerunds. */
+const nouns = ['keyring', 'finding']
+
+/** A file is named for its one thing, never for what is done with it (docs/architecture.md §2). */
+const house = {
+  rules: {
+    'noun-as-file-name': {
+      create: (context) => ({
+        Program(node) {
+          const name = context.filename.replace(/^.*\//, '').replace(/\..*$/, '')
+          if (!name.endsWith('ing') || nouns.includes(name)) return
+          context.report({ node, message: `A file is one noun, never a gerund: ${name}.` })
+        },
+      }),
+    },
+  },
+}
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '.weft/**'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -44,6 +62,8 @@ export default tseslint.config(
       ],
     },
   },
+  { files: ['*/**'], plugins: { house }, rules: { 'house/noun-as-file-name': 'error' } },
+  { files: ['*/**'], ignores: ['test/**'], rules: { 'max-lines': ['error', 400] } },
   {
     files: ['domain/**', 'workflows/**'],
     rules: {

@@ -1,9 +1,9 @@
 import { ApplicationFailure } from '@temporalio/activity'
 import type { MerchantRecord } from '../domain/merchant/record.ts'
 import type { Policy } from '../domain/policy.ts'
-import type { Sealer } from '../store/sealing.ts'
+import type { Sealer } from '../store/sealer.ts'
 import type { Store } from '../store/store.ts'
-import type { Accounts } from '../wechat/accounts.ts'
+import type { WeChatAccounts } from '../wechat/accounts.ts'
 
 /** What a line of the log needs to be; runtime/logger is one, handed in by the worker. */
 export interface ActivityLog {
@@ -16,7 +16,7 @@ export interface ActivityLog {
 export interface ActivityContext {
   store: Store
   sealer: Sealer
-  accounts: Accounts
+  accounts: WeChatAccounts
   policy: Policy
   /** Unix ms */
   now: () => number
@@ -24,7 +24,7 @@ export interface ActivityContext {
 }
 
 /** The merchant as it is now. One that is gone while its orders live is a fault to be mended. */
-export async function merchantOf(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
+export async function requireMerchant(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
   const merchant = await context.store.merchants.find(mchid)
   if (merchant === null) throw ApplicationFailure.retryable(`merchant ${mchid} is not in the database; restore it`)
   return merchant

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
-import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
-import type { PaymentFact } from '../domain/payment/fact.ts'
 import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
+import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
+import type { PaymentFact } from '../domain/payment/fact.ts'
 import { publicId } from '../store/ids.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
-import type { QueryResult } from '../wechat/payments.ts'
+import type { OrderQueryResult } from '../wechat/payments.ts'
 import { readRefund } from '../wechat/refunds.ts'
-import type { RefundAnswer, RefundState } from '../wechat/refunds.ts'
+import type { WeChatRefund, WeChatRefundAnswer } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Keeps WeChat's answer to a query, sealed, since it names the payer. The same answer again is the same evidence. */
-export async function archiveAnswer(
+export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
-  answer: QueryResult,
+  answer: OrderQueryResult,
 ): Promise<EvidenceRecord> {
   const fact = answer.kind === 'found' ? paymentFact(answer.transaction) : null
   const state = fact?.trade_state ?? 'ORDER_NOT_EXIST'
@@ -91,15 +91,15 @@ export async function archiveEnvelope(
  * What a piece of evidence says of a payment, read anew from its bytes (architecture §4.5): a notification's signature
  * is verified once more, a query's answer was when it came and has been sealed since. Null: it says nothing we may book.
  */
-export async function readPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+export async function readPaymentFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.verdict !== 'verified' || evidence.subject !== 'payment') return null
-  const fact = await factIn(context, evidence)
-  if (fact?.has_unread_promotions) await tellUnread(context, evidence)
+  const fact = await readFact(context, evidence)
+  if (fact?.has_unread_promotions) await flagUnreadPromotion(context, evidence)
   return fact
 }
 
 /** The amount that settles is booked without what nobody understood: said before it is, and only until it is. */
-async function tellUnread({ store, now, log }: ActivityContext, evidence: EvidenceRecord): Promise<void> {
+async function flagUnreadPromotion({ store, now, log }: ActivityContext, evidence: EvidenceRecord): Promise<void> {
   const { mchid, out_trade_no, transaction_id, unapplied } = evidence
   if (!unapplied) return
   log.error('a promotion of a payment cannot be read', {
@@ -111,15 +111,15 @@ async function tellUnread({ store, now, log }: ActivityContext, evidence: Eviden
   await store.merchants.noteAttention(mchid, 'promotion_unreadable', beijingTime(now()))
 }
 
-async function factIn(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
-  if (evidence.kind === 'notification') return await readNotified(context, evidence)
+async function readFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+  if (evidence.kind === 'notification') return await readNotifiedPayment(context, evidence)
   if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
   const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
   const transaction = readTransaction(body)
   return transaction && paymentFact(transaction)
 }
 
-async function readNotified(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+async function readNotifiedPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (!('body' in evidence.raw)) return null
   const account = await context.accounts.find(evidence.mchid)
   if (account === null) return null
@@ -133,7 +133,7 @@ async function readNotified(context: ActivityContext, evidence: EvidenceRecord):
 export async function archiveRefundAnswer(
   context: ActivityContext,
   { mchid, out_refund_no }: RefundKey,
-  { refund, raw }: RefundAnswer,
+  { refund, raw }: WeChatRefundAnswer,
 ): Promise<EvidenceRecord> {
   // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
   const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
@@ -162,7 +162,7 @@ export async function archiveRefundAnswer(
 }
 
 /** What an answer about a refund says, read anew from its bytes. Throws when there is no such evidence. */
-export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<RefundState> {
+export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
   const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope

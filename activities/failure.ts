@@ -2,14 +2,14 @@ import { ApplicationFailure } from '@temporalio/activity'
 import { ApplicationFailureCategory } from '@temporalio/common'
 import { failures } from '../domain/failures.ts'
 import type { FailureType } from '../domain/failures.ts'
-import { slowerDelay, WechatPayError } from '../wechat/errors.ts'
-import type { Operation } from '../wechat/errors.ts'
+import { slowerDelay, WeChatPayError } from '../wechat/errors.ts'
+import type { WeChatOperation } from '../wechat/errors.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Failures as Temporal takes them: a class that says what is done next, and when. None of them ends a workflow. */
 
 /** What we wait for has not happened. Benign: a wait is no error, in no log and no metric. */
-export function notYet(message: string, delay_ms: number): ApplicationFailure {
+export function notYetFailure(message: string, delay_ms: number): ApplicationFailure {
   return ApplicationFailure.create({
     message,
     type: failures.not_yet,
@@ -19,7 +19,7 @@ export function notYet(message: string, delay_ms: number): ApplicationFailure {
 }
 
 /** The same again; without a delay by the activity's own policy. */
-export function again(message: string, delay_ms?: number, type: FailureType = 'again'): ApplicationFailure {
+export function againFailure(message: string, delay_ms?: number, type: FailureType = 'again'): ApplicationFailure {
   return ApplicationFailure.create({
     message,
     type: failures[type],
@@ -27,21 +27,25 @@ export function again(message: string, delay_ms?: number, type: FailureType = 'a
   })
 }
 
-export function setupMissing(mchid: string, delay_ms: number): ApplicationFailure {
-  return again(`merchant ${mchid} has no usable WeChat Pay set-up; add its keys and certificate`, delay_ms, 'setup')
+export function setupMissingFailure(mchid: string, delay_ms: number): ApplicationFailure {
+  return againFailure(
+    `merchant ${mchid} has no usable WeChat Pay set-up; add its keys and certificate`,
+    delay_ms,
+    'setup',
+  )
 }
 
 /** Runs a call that belongs to no order, and turns what fails into a failure that says when to come again. */
 export async function callWeChat<T>(
   context: ActivityContext,
-  operation: Operation,
+  operation: WeChatOperation,
   call: () => Promise<T>,
 ): Promise<T> {
   try {
     return await call()
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
+    if (!(error instanceof WeChatPayError)) throw error
     const delay_ms = error.kind === 'setup' ? context.policy.setup_retry_ms : (error.delay_ms ?? slowerDelay())
-    throw again(`${operation}: ${error.message}`, delay_ms)
+    throw againFailure(`${operation}: ${error.message}`, delay_ms)
   }
 }

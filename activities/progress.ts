@@ -1,11 +1,11 @@
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { paidSequence, stoppedSequence } from '../domain/order/timeline.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 
 /** What a run may know of a record: no address, no payer, no token. */
-export function progressOf(order: OrderRecord): OrderProgress {
+export function orderProgress(order: OrderRecord): OrderProgress {
   return {
     mchid: order.mchid,
     out_trade_no: order.out_trade_no,
@@ -37,7 +37,7 @@ export function progressOf(order: OrderRecord): OrderProgress {
 }
 
 /** What a refund's run may know of its record: no reason, no account, no proof. */
-export function progressOfRefund(refund: RefundRecord): RefundProgress {
+export function refundProgress(refund: RefundRecord): RefundProgress {
   return {
     mchid: refund.mchid,
     out_refund_no: refund.out_refund_no,

@@ -3,22 +3,22 @@ import type { ActivityContext } from './context.ts'
 
 /** Keeps the merchant's attention honest about its WeChat set-up: raised when refused, lifted when it works again. */
 export interface SetupWatch {
-  refused(mchid: string): Promise<void>
+  noteRefused(mchid: string): Promise<void>
   /** Costs a write at most once a minute and merchant: another process may have raised what is lifted here. */
-  worked(mchid: string): Promise<void>
+  noteWorking(mchid: string): Promise<void>
 }
 
-const looked_every_ms = 60_000
+const lift_every_ms = 60_000
 
 export function watchSetups({ store, now }: Pick<ActivityContext, 'store' | 'now'>): SetupWatch {
   const lifted = new Map<string, number>()
   return {
-    async refused(mchid) {
+    async noteRefused(mchid) {
       lifted.delete(mchid)
       await store.merchants.noteAttention(mchid, 'wechat_setup', beijingTime(now()))
     },
-    async worked(mchid) {
-      if (now() - (lifted.get(mchid) ?? -Infinity) < looked_every_ms) return
+    async noteWorking(mchid) {
+      if (now() - (lifted.get(mchid) ?? -Infinity) < lift_every_ms) return
       lifted.set(mchid, now())
       await store.merchants.liftAttention(mchid, 'wechat_setup')
     },

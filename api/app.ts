@@ -4,24 +4,25 @@ import type { Context, Next } from 'koa'
 import { TemporalTimeout } from '../runtime/temporal.ts'
 import { StoreUnavailable, WriteContended } from '../store/connection.ts'
 import { CursorMalformed } from '../store/cursor.ts'
-import { health } from './health.ts'
+import { healthRouter } from './health.ts'
 import type { ApiContext } from './http/context.ts'
-import { route } from './http/endpoint.ts'
+import { endpointRouter } from './http/endpoint.ts'
 import type { Endpoint } from './http/endpoint.ts'
-import { answerProblem, Problem, readerLanguage, unavailable } from './http/problem.ts'
+import { readerLanguage } from './http/language.ts'
+import { answerProblem, Problem, unavailableProblem } from './http/problem.ts'
 import { beginRequest, requestOf } from './http/request.ts'
 import { ruleError } from './http/validation.ts'
-import { docs } from './reference/docs.ts'
+import { docsRouter } from './reference/docs.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
-import { endpoint_endpoints } from './v1/events/webhooks.ts'
+import { webhook_endpoints } from './v1/events/webhooks.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
-import { decision_endpoints } from './v1/orders/commands.ts'
+import { order_command_endpoints } from './v1/orders/commands.ts'
 import { order_endpoints } from './v1/orders/endpoints.ts'
 import { review_endpoints } from './v1/orders/review.ts'
-import { handling_endpoints } from './v1/refunds/commands.ts'
+import { refund_command_endpoints } from './v1/refunds/commands.ts'
 import { refund_endpoints } from './v1/refunds/endpoints.ts'
 
 export type { ApiContext } from './http/context.ts'
@@ -29,13 +30,13 @@ export type { ApiContext } from './http/context.ts'
 /** Everything under /v1, in the order of the documentation. */
 export const endpoints: readonly Endpoint[] = [
   ...order_endpoints,
-  ...decision_endpoints,
+  ...order_command_endpoints,
   ...review_endpoints,
   ...refund_endpoints,
-  ...handling_endpoints,
+  ...refund_command_endpoints,
   ...event_endpoints,
   ...delivery_endpoints,
-  ...endpoint_endpoints,
+  ...webhook_endpoints,
   ...attention_endpoints,
   ...journal_endpoints,
   ...merchant_endpoints,
@@ -47,17 +48,17 @@ export const endpoints: readonly Endpoint[] = [
  */
 export function createApp(context: ApiContext, others: readonly Router[], version: string): Koa {
   const app = new Koa()
-  const routers = [health(context), docs(endpoints, version), ...others, route(endpoints, context)]
+  const routers = [healthRouter(context), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
   app.silent = true // what goes wrong is logged here, with its request id
-  app.use((ctx, next) => answered(context, version, ctx, next))
+  app.use((ctx, next) => answerRequest(context, version, ctx, next))
   for (const router of routers) app.use(router.routes())
-  app.use((ctx) => refuseUnrouted(routers, ctx))
+  app.use((ctx) => refuseUnroutedRequest(routers, ctx))
   app.on('error', (error: unknown) => context.log.debug('an answer could not be sent', { error }))
   return app
 }
 
 /** Every request: its id, its answer or its problem, one line in the log, one number in the metrics. */
-async function answered(context: ApiContext, version: string, ctx: Context, next: Next): Promise<void> {
+async function answerRequest(context: ApiContext, version: string, ctx: Context, next: Next): Promise<void> {
   const { request_id, log } = beginRequest(ctx, context.log)
   const begun_ms = performance.now()
   ctx.set('Weft-Version', version)
@@ -80,8 +81,8 @@ async function answered(context: ApiContext, version: string, ctx: Context, next
 /** What went wrong, in the words of the catalogue. */
 function problemOf(error: unknown, ctx: Context): Problem {
   if (error instanceof Problem) return error
-  if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailable('database', error)
-  if (error instanceof TemporalTimeout) return unavailable('temporal', error)
+  if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailableProblem('database', error)
+  if (error instanceof TemporalTimeout) return unavailableProblem('temporal', error)
   if (error instanceof CursorMalformed) {
     return new Problem('invalid_request', { errors: [ruleError('/query/cursor', 'cursor', readerLanguage(ctx))] })
   }
@@ -91,7 +92,7 @@ function problemOf(error: unknown, ctx: Context): Problem {
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** No such address, or an address that answers other methods. */
-function refuseUnrouted(routers: readonly Router[], ctx: Context): void {
+function refuseUnroutedRequest(routers: readonly Router[], ctx: Context): void {
   if (ctx.status !== 404 || ctx.body !== undefined) return
   requestOf(ctx)
   const allowed = methods.filter((method) => routers.some((router) => router.match(ctx.path, method).route))

@@ -2,7 +2,7 @@ import { Router } from '@koa/router'
 import type { ApiContext } from './http/context.ts'
 
 /** For those who run Weft: is the process up, can it work, what does it count. None of them needs a key. */
-export function health(context: ApiContext): Router {
+export function healthRouter(context: ApiContext): Router {
   const router = new Router()
   router.get('/healthz', (ctx) => {
     ctx.body = { status: 'ok' }

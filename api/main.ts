@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
@@ -11,16 +12,16 @@ import { release } from '../runtime/release.ts'
 import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createApp } from './app.ts'
-import { checkout } from './checkout/router.ts'
+import { checkoutRouter } from './checkout/router.ts'
 import type { ApiContext } from './http/context.ts'
 import { createRateLimiter } from './http/ratelimit.ts'
-import { intake } from './notify/intake.ts'
+import { intakeRouter } from './notify/intake.ts'
 import { createCommands } from './temporal/commands.ts'
 
 export interface RunningApi {
@@ -56,7 +57,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const drain = new AbortController()
   const closeClients = () => Promise.all([temporal.close(), intake_temporal.close(), dispatcher.close()])
   try {
-    await Promise.all([assertSuitable(config, store, log), assertAttributes(temporal, log)])
+    await Promise.all([assertTimeScale(config, store, log), assertSearchAttributes(temporal, log)])
     const metrics = createMetrics({ process_metrics: parts.process_metrics ?? false })
     const { queue_prefix } = config
     const context: ApiContext = {
@@ -76,11 +77,12 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       log,
       metrics,
       draining: drain.signal,
+      policy: scaledPolicy(default_policy, config.time_scale),
       now,
     }
-    const app = createApp(context, [intake(context), checkout(context)], release())
+    const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], release())
     const handle = app.callback()
-    const server = await listening(
+    const server = await startListening(
       createServer((request, response) => void handle(request, response)),
       config,
     )
@@ -105,7 +107,7 @@ async function close(
 ): Promise<void> {
   drain.abort()
   const steps = [
-    { name: 'requests', limit_ms: 12_000, close: () => ended(server) },
+    { name: 'requests', limit_ms: 12_000, close: () => closeWhenIdle(server) },
     { name: 'late requests', limit_ms: 1_000, close: () => server.closeAllConnections() },
     { name: 'connections', limit_ms: 5_000, close: closeClients },
     { name: 'database', limit_ms: 5_000, close: () => store.close() },
@@ -114,13 +116,13 @@ async function close(
 }
 
 /** A command may take 8 s, and its answer should still be heard; connections go as soon as they are idle. */
-async function ended(server: Server): Promise<void> {
-  const letGo = setInterval(() => server.closeIdleConnections(), 50)
+async function closeWhenIdle(server: Server): Promise<void> {
+  const idle_timer = setInterval(() => server.closeIdleConnections(), 50)
   await new Promise<void>((resolve) => server.close(() => resolve()))
-  clearInterval(letGo)
+  clearInterval(idle_timer)
 }
 
-async function listening(server: Server, { host, port }: Config): Promise<Server> {
+async function startListening(server: Server, { host, port }: Config): Promise<Server> {
   server.requestTimeout = 30_000
   server.headersTimeout = 10_000
   // Longer than load balancers keep theirs, so that none sends a request into a connection that is just closing.
@@ -143,7 +145,7 @@ function listenMistake(error: NodeJS.ErrnoException, host: string, port: number)
 }
 
 /** Scaled time needs to know that no live merchant exists, so only then the start waits for the database. */
-async function assertSuitable(config: Config, store: Store, log: Logger): Promise<void> {
+async function assertTimeScale(config: Config, store: Store, log: Logger): Promise<void> {
   if (config.time_scale === 1) return
   while (!(await store.isReachable())) {
     log.warn('the database is not there yet; scaled time has to wait for it')
@@ -152,7 +154,7 @@ async function assertSuitable(config: Config, store: Store, log: Logger): Promis
   assertTimeScaleAllowed(config, await store.merchants.list())
 }
 
-async function assertAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
+async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
   try {
     await verifySearchAttributes(temporal, 3_000)
   } catch (error) {

@@ -16,22 +16,22 @@ import { operationId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { queueName, queues, signals } from '../domain/messages.ts'
 
-interface Found {
+interface FoundEvidence {
   evidence_id: string
 }
 
-const paymentFound = defineSignal<[Found]>(signals.payment_found)
+const paymentFound = defineSignal<[FoundEvidence]>(signals.payment_found)
 
 /** Waits for one signal, with a timer beside it as a waiting order has one. */
 export async function waitForSignal(_order: OrderKey): Promise<string> {
-  return (await signalled()).evidence_id
+  return (await untilSignalled()).evidence_id
 }
 
-async function signalled(): Promise<Found> {
-  const heard: Found[] = []
-  setHandler(paymentFound, (found) => void heard.push(found))
-  await condition(() => heard.length > 0, '10 minutes')
-  return heard[0] ?? { evidence_id: 'none' }
+async function untilSignalled(): Promise<FoundEvidence> {
+  const found_evidence: FoundEvidence[] = []
+  setHandler(paymentFound, (found) => void found_evidence.push(found))
+  await condition(() => found_evidence.length > 0, '10 minutes')
+  return found_evidence[0] ?? { evidence_id: 'none' }
 }
 
 /**
@@ -48,7 +48,7 @@ export async function fulfilBare(order: OrderKey): Promise<string> {
     heartbeatTimeout: '10s',
   })
   await records.load(order)
-  const found = await signalled()
+  const found = await untilSignalled()
   const paid = await records.recordPayment({ order, found })
   if (paid === 'unproven') return paid
   const { paid_sequence: sequence, fulfilment } = paid.order

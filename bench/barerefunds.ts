@@ -45,7 +45,7 @@ export async function refundBare(refund: RefundKey): Promise<string> {
   await regular.recordRefundAnswer({ refund, evidence_id: submitted.evidence_id })
 
   const polling = new CancellationScope()
-  const polled = polling.run(() => calls('gateway_poll').pollRefund({ refund })).catch(unlessCancelled)
+  const polled = polling.run(() => calls('gateway_poll').pollRefund({ refund })).catch(throwUnlessCancelled)
   await condition(() => heard.length > 0)
   polling.cancel()
   await polled
@@ -59,6 +59,6 @@ export async function refundBare(refund: RefundKey): Promise<string> {
   return ended.state
 }
 
-function unlessCancelled(failure: unknown): void {
+function throwUnlessCancelled(failure: unknown): void {
   if (!isCancellation(failure)) throw failure
 }

@@ -8,12 +8,12 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
-import { policy } from '../domain/policy.ts'
+import { default_policy } from '../domain/policy.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, startOptions } from '../runtime/temporal.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
@@ -38,7 +38,7 @@ const accounts = createAccounts({
   now: Date.now,
   user_agent: 'Weft',
 })
-const context: ActivityContext = { store, sealer, accounts, policy, now: Date.now, log }
+const context: ActivityContext = { store, sealer, accounts, policy: default_policy, now: Date.now, log }
 const courier = createCourier({ allow_private: true })
 const temporal = connectTemporal(config.temporal)
 const gateway = { ...createGateway(context), ...createRefundGateway(context) }

@@ -1,9 +1,9 @@
 import type { OrderKey } from '../domain/ids.ts'
-import type { Acks } from './acknowledging.ts'
-import { median, percentile, rounded } from './figures.ts'
-import type { Fulfilled } from './fulfilling.ts'
-import type { MemoryOfWaiting } from './memory.ts'
-import type { Refunded } from './refunding.ts'
+import type { Acknowledgements } from './acknowledgements.ts'
+import { median, percentile, roundTo } from './figures.ts'
+import type { FulfilmentResult } from './fulfilments.ts'
+import type { MemoryResult } from './memory.ts'
+import type { RefundRateResult } from './refunds.ts'
 
 export interface Latencies {
   create_ms: number[]
@@ -12,37 +12,37 @@ export interface Latencies {
   events: number[]
 }
 
-export interface Measured {
-  memory: MemoryOfWaiting<OrderKey>
-  acks: Acks
-  fulfilled: Fulfilled
+export interface PipelineResult {
+  memory: MemoryResult<OrderKey>
+  acks: Acknowledgements
+  fulfilled: FulfilmentResult
   latencies: Latencies
 }
 
 /** The figures that the budgets name. */
-export function figures({ memory, acks, fulfilled, latencies }: Measured): Record<string, number> {
+export function pipelineFigures({ memory, acks, fulfilled, latencies }: PipelineResult): Record<string, number> {
   return {
-    ack_ratio: rounded(acks.comparison.ratio, 3),
-    order_ratio: rounded(fulfilled.comparison.ratio, 3),
+    ack_ratio: roundTo(acks.comparison.ratio, 3),
+    order_ratio: roundTo(fulfilled.comparison.ratio, 3),
     events_per_order: median(latencies.events),
-    memory_per_waiting_order_kb: rounded(memory.kb.workflows, 1),
-    ack_p50_ms: rounded(percentile(latencies.ack_ms, 0.5), 1),
-    ack_p99_ms: rounded(percentile(latencies.ack_ms, 0.99), 1),
-    create_p95_ms: rounded(percentile(latencies.create_ms, 0.95), 1),
-    paid_to_page_p95_ms: rounded(percentile(latencies.page_ms, 0.95), 1),
+    memory_per_waiting_order_kb: roundTo(memory.kb.workflows, 1),
+    ack_p50_ms: roundTo(percentile(latencies.ack_ms, 0.5), 1),
+    ack_p99_ms: roundTo(percentile(latencies.ack_ms, 0.99), 1),
+    create_p95_ms: roundTo(percentile(latencies.create_ms, 0.95), 1),
+    paid_to_page_p95_ms: roundTo(percentile(latencies.page_ms, 0.95), 1),
   }
 }
 
-export interface MeasuredRefunds {
-  memory: MemoryOfWaiting<unknown>
-  refunded: Refunded
+export interface RefundPipelineResult {
+  memory: MemoryResult<unknown>
+  refunded: RefundRateResult
 }
 
-export function refundFigures({ memory, refunded }: MeasuredRefunds): Record<string, number> {
+export function refundFigures({ memory, refunded }: RefundPipelineResult): Record<string, number> {
   return {
-    refund_ratio: rounded(refunded.comparison.ratio, 3),
+    refund_ratio: roundTo(refunded.comparison.ratio, 3),
     events_per_refund: median(refunded.events),
-    memory_per_waiting_refund_kb: rounded(memory.kb.workflows, 1),
+    memory_per_waiting_refund_kb: roundTo(memory.kb.workflows, 1),
   }
 }
 

@@ -17,12 +17,12 @@ export function median(values: readonly number[]): number {
 }
 
 /** `value` with at most `digits` digits behind the point, as a number again. */
-export function rounded(value: number, digits = 0): number {
+export function roundTo(value: number, digits = 0): number {
   return Number(value.toFixed(digits))
 }
 
 /** Times of single requests in one line: how many, p50, p95, p99 and the longest, in ms. */
-export function spread(times_ms: readonly number[]): string {
-  const at = (share: number) => rounded(percentile(times_ms, share), 1)
+export function spreadLine(times_ms: readonly number[]): string {
+  const at = (share: number) => roundTo(percentile(times_ms, share), 1)
   return `${times_ms.length} × p50 ${at(0.5)}  p95 ${at(0.95)}  p99 ${at(0.99)}  longest ${at(1)} ms`
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import mongoose from 'mongoose'
-import { lastWords } from '../dev/servers/child.ts'
+import { logTail } from '../dev/servers/child.ts'
 import type { Child } from '../dev/servers/child.ts'
 import { freePort } from '../dev/servers/servers.ts'
 import { queueName, queues } from '../domain/messages.ts'
@@ -11,7 +11,7 @@ import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { until } from './load.ts'
@@ -77,9 +77,9 @@ export async function openInstallation(
   const pids = new Map<number, string>()
 
   /** A process that could not start says why; nobody waits for it. */
-  async function untilThere(what: string, look: () => Promise<boolean>): Promise<void> {
+  async function untilStarted(what: string, look: () => Promise<boolean>): Promise<void> {
     await until(what, 30_000, async () => {
-      for (const child of children) if (!child.isRunning()) throw new Error(lastWords(child.log))
+      for (const child of children) if (!child.isRunning()) throw new Error(logTail(child.log))
       return await look()
     })
   }
@@ -107,7 +107,7 @@ export async function openInstallation(
     },
     async startApi() {
       await installation.start({ name: 'api', script: 'api/main.js' })
-      await untilThere('the API', () => isReady(`${config.public_url}/readyz`))
+      await untilStarted('the API', () => isReady(`${config.public_url}/readyz`))
     },
     async startWorker() {
       await installation.start({ name: 'worker', script: 'worker/main.js' })
@@ -115,7 +115,7 @@ export async function openInstallation(
     },
     async untilPolled(prefix, polled = Object.keys(queues) as Queue[]) {
       for (const queue of polled)
-        await untilThere(`a worker on ${queue}`, () => isPolled(temporal, queueName(queue, prefix), queue))
+        await untilStarted(`a worker on ${queue}`, () => isPolled(temporal, queueName(queue, prefix), queue))
     },
     async stopProcesses() {
       for (const child of children.splice(0).reverse()) await child.stop()
@@ -124,7 +124,7 @@ export async function openInstallation(
     async close() {
       await installation.stopProcesses()
       endpoint.close()
-      await endRuns(temporal, config.queue_prefix)
+      await terminateRuns(temporal, config.queue_prefix)
       await dropDatabase(config)
       await Promise.all([temporal.close(), store.close()])
     },
@@ -169,7 +169,7 @@ async function openEndpoint(): Promise<{ url: string; close(): void }> {
 }
 
 /** On a server that stays, runs without a worker would wait for ever. */
-async function endRuns({ client }: TemporalClient, queue_prefix: string): Promise<void> {
+async function terminateRuns({ client }: TemporalClient, queue_prefix: string): Promise<void> {
   if (!process.env.WEFT_TEST_TEMPORAL) return
   const query = `ExecutionStatus = "Running" AND TaskQueue STARTS_WITH "${queue_prefix}"`
   for await (const { workflowId } of client.workflow.list({ query })) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Does `work` for every item, `concurrency` at once, each as soon as one is done. Answers the seconds it all took. */
-export async function inTurns<T>(
+export async function runConcurrently<T>(
   items: readonly T[],
   concurrency: number,
   work: (item: T) => Promise<unknown>,
@@ -19,7 +19,7 @@ export async function inTurns<T>(
  * Does `work` for every item at `per_second`, whether or not those before are done, and answers how long each took, ms.
  * Counted from the moment it was due: a server that stalls is charged for those who had to wait, too.
  */
-export async function atPace<T>(
+export async function runAtPace<T>(
   items: readonly T[],
   per_second: number,
   work: (item: T) => Promise<unknown>,

@@ -1,7 +1,7 @@
-import { pipeline } from './pipeline.ts'
-import { measureRefunds } from './refunds.ts'
+import { measurePipeline } from './pipeline.ts'
+import { measureRefundPipeline } from './refundpipeline.ts'
 
-const benches = { pipeline, refunds: measureRefunds }
+const benches = { pipeline: measurePipeline, refunds: measureRefundPipeline }
 
 /** `npm run bench -- pipeline|refunds [small]` */
 const [what = '', size = 'full'] = process.argv.slice(2)

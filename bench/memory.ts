@@ -2,7 +2,7 @@ import { freePort } from '../dev/servers/servers.ts'
 import type { Installation } from './installation.ts'
 import type { MemoryInUse } from './memoryworker.ts'
 
-export interface MemoryOfWaiting<T> {
+export interface MemoryResult<T> {
   /** KB of each, by what holds it */
   kb: MemoryInUse
   /** those that now wait, without a worker */
@@ -13,11 +13,11 @@ export interface MemoryOfWaiting<T> {
  * What one that waits costs a worker: the memory of its process with `warm + count` runs cached, minus that with
  * `warm`, each after collection. The first ones are left out, for they pay for code and pools that all others share.
  */
-export async function memoryOfWaiting<T>(
+export async function measureMemory<T>(
   installation: Installation,
   { warm, count }: { warm: number; count: number },
-  wait: (count: number) => Promise<T[]>,
-): Promise<MemoryOfWaiting<T>> {
+  startWaiting: (count: number) => Promise<T[]>,
+): Promise<MemoryResult<T>> {
   const port = await freePort()
   await installation.start({
     name: 'memory-worker',
@@ -27,9 +27,9 @@ export async function memoryOfWaiting<T>(
   })
   await installation.untilPolled(installation.config.queue_prefix)
   const inUse = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as MemoryInUse
-  const first = await wait(warm)
+  const first = await startWaiting(warm)
   const before = await inUse()
-  const more = await wait(count)
+  const more = await startWaiting(count)
   const after = await inUse()
   await installation.stopProcesses()
   const each = (side: keyof MemoryInUse) => (after[side] - before[side]) / count / 1024

@@ -1,10 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { applyMerchantFile } from '../cli/merchant.ts'
-import { publicId } from '../store/ids.ts'
 import { endpointId } from '../domain/ids.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import type { Config } from '../runtime/config.ts'
+import { publicId } from '../store/ids.ts'
 import type { Store } from '../store/store.ts'
 
 /** A merchant of mode `event` without observers, as it is known here. */
@@ -23,7 +23,7 @@ export interface SignedMerchant extends BenchMerchant {
   wechat_key: KeyObject
 }
 
-export interface MerchantPlace {
+export interface MerchantTarget {
   store: Store
   config: Config
   /** where its events go */
@@ -38,16 +38,16 @@ function keyPair() {
   })
 }
 
-export async function addSignedMerchant(place: MerchantPlace): Promise<SignedMerchant> {
+export async function addSignedMerchant(place: MerchantTarget): Promise<SignedMerchant> {
   const wechat = keyPair()
   const wechat_key_id = `PUB_KEY_ID_01${randomBytes(12).toString('hex')}`
-  const console_ = async () => ({ public_key_id: wechat_key_id, public_key: wechat.publicKey })
-  const merchant = await addMerchant(place, console_)
+  const registerKey = async () => ({ public_key_id: wechat_key_id, public_key: wechat.publicKey })
+  const merchant = await addMerchant(place, registerKey)
   return { ...merchant, wechat_key_id, wechat_key: createPrivateKey(wechat.privateKey) }
 }
 
 /** A merchant of the simulator's. */
-export async function addSimulatedMerchant(place: MerchantPlace, simulator_url: string): Promise<BenchMerchant> {
+export async function addSimulatedMerchant(place: MerchantTarget, simulator_url: string): Promise<BenchMerchant> {
   return await addMerchant(place, async (own) => {
     const answer = await fetch(`${simulator_url}/control/merchants`, {
       method: 'POST',
@@ -67,11 +67,11 @@ interface OwnKeys {
   apiv3_key: string
 }
 
-type WeChatKey = { public_key_id: string; public_key: string }
+type WeChatPublicKey = { public_key_id: string; public_key: string }
 
 async function addMerchant(
-  { store, config, endpoint_url }: MerchantPlace,
-  register: (own: OwnKeys) => Promise<WeChatKey>,
+  { store, config, endpoint_url }: MerchantTarget,
+  register: (own: OwnKeys) => Promise<WeChatPublicKey>,
 ): Promise<BenchMerchant> {
   const mchid = `19${String(randomInt(1e8)).padStart(8, '0')}`
   const appid = `wx${randomBytes(8).toString('hex')}`

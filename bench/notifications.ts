@@ -1,16 +1,16 @@
-import { randomInt, randomUUID, randomBytes, sign } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID, sign } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Pool } from 'undici'
 import { beijingDay, beijingTime, wechatTime } from '../domain/calendar.ts'
-import { createHash } from 'node:crypto'
-import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
+import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { publicId } from '../store/ids.ts'
 import { encryptText } from '../wechat/cipher.ts'
-import { responseMessage, signatureType } from '../wechat/signing.ts'
+import { responseMessage, signatureType } from '../wechat/signature.ts'
 import type { SignedMerchant } from './merchants.ts'
-import { price } from './waiting.ts'
+import { price } from './orderruns.ts'
 
 const signInPool = promisify(sign)
 
@@ -69,13 +69,13 @@ export async function signedHeaders(merchant: SignedMerchant, body: string): Pro
 }
 
 /** Where notifications are sent over real HTTP. */
-export interface Door {
+export interface NotificationSender {
   /** Throws unless it was acknowledged. */
   post(notification: SignedNotification): Promise<void>
   close(): Promise<void>
 }
 
-export function openDoor(public_url: string, connections: number): Door {
+export function openNotificationSender(public_url: string, connections: number): NotificationSender {
   const pool = new Pool(public_url, { connections, pipelining: 1 })
   return {
     async post({ order, headers, body }) {
@@ -89,7 +89,7 @@ export function openDoor(public_url: string, connections: number): Door {
 }
 
 /** The evidence that the intake would have archived of a notification. */
-export function evidenceOf({
+export function paymentEvidence({
   order,
   notification_id,
   transaction_id,

@@ -1,18 +1,18 @@
 import { freePort } from '../dev/servers/servers.ts'
-import { acknowledgements } from './acknowledging.ts'
-import type { Measured } from './budgets.ts'
-import { fulfilments } from './fulfilling.ts'
+import { measureAcknowledgements } from './acknowledgements.ts'
+import { withServers } from './bench.ts'
+import type { OpenInstallation, PrintLine } from './bench.ts'
+import type { PipelineResult } from './budgets.ts'
+import { createOrders, historyLengths, measurePaidToPage } from './checkouts.ts'
+import { measureFulfilments } from './fulfilments.ts'
 import type { Installation } from './installation.ts'
-import { atPace, until } from './load.ts'
-import { memoryOfWaiting } from './memory.ts'
+import { runAtPace, until } from './load.ts'
+import { measureMemory } from './memory.ts'
 import { addSignedMerchant, addSimulatedMerchant } from './merchants.ts'
 import type { SignedMerchant } from './merchants.ts'
-import { openDoor, signedNotification } from './notifications.ts'
-import { createOrders, eventsOf, paidToPage } from './paying.ts'
-import { report } from './report.ts'
-import { onServers } from './servers.ts'
-import type { Open, Say } from './servers.ts'
-import { waitingOrders } from './waiting.ts'
+import { openNotificationSender, signedNotification } from './notifications.ts'
+import { startWaitingOrders } from './orderruns.ts'
+import { printReport } from './report.ts'
 
 /** How much of everything. `small` proves that the bench works; its figures mean little. */
 const sizes = {
@@ -39,26 +39,34 @@ export type Size = keyof typeof sizes
  * Measures the pipeline and prints a table and, as the last line, one line of JSON. Two installations on the same
  * servers: in the first runs only wait, in the second they live.
  */
-export async function pipeline(size: Size): Promise<void> {
-  await onServers(async (open, say) => {
-    const idle = await measureWaiting(open, size, say)
-    const live = await measureLiving(open, size, say)
-    report({ ...idle, ...live })
+export async function measurePipeline(size: Size): Promise<void> {
+  await withServers(async (open, say) => {
+    const idle = await measureIdle(open, size, say)
+    const live = await measureLive(open, size, say)
+    printReport({ ...idle, ...live })
   })
 }
 
-async function measureWaiting(open: Open, size: Size, say: Say): Promise<Pick<Measured, 'memory' | 'acks'>> {
+async function measureIdle(
+  open: OpenInstallation,
+  size: Size,
+  say: PrintLine,
+): Promise<Pick<PipelineResult, 'memory' | 'acks'>> {
   const installation = await open('waiting')
   const merchant = await addSignedMerchant({ ...installation })
   say('memory of waiting orders')
-  const wait = (count: number) => waitingOrders(installation, merchant, count)
-  const memory = await memoryOfWaiting(installation, sizes[size].memory, wait)
+  const wait = (count: number) => startWaitingOrders(installation, merchant, count)
+  const memory = await measureMemory(installation, sizes[size].memory, wait)
   say('acknowledgements against bare signals')
-  const acks = await acknowledgements(installation, merchant, memory.waiting, sizes[size].acks)
+  const acks = await measureAcknowledgements(installation, merchant, memory.waiting, sizes[size].acks)
   return { memory, acks }
 }
 
-async function measureLiving(open: Open, size: Size, say: Say): Promise<Pick<Measured, 'fulfilled' | 'latencies'>> {
+async function measureLive(
+  open: OpenInstallation,
+  size: Size,
+  say: PrintLine,
+): Promise<Pick<PipelineResult, 'fulfilled' | 'latencies'>> {
   const port = await freePort()
   const simulator_url = `http://127.0.0.1:${port}`
   const installation = await open('living', { WEFT_TEST_WECHAT_URL: simulator_url })
@@ -79,7 +87,7 @@ async function measureLiving(open: Open, size: Size, say: Say): Promise<Pick<Mea
   await installation.startApi()
 
   say('orders from paid to fulfilled against bare workflows')
-  const fulfilled = await fulfilments(installation, signed, sizes[size].fulfilments)
+  const fulfilled = await measureFulfilments(installation, signed, sizes[size].fulfilments)
 
   const { creates, pages } = sizes[size]
   say(`creating ${creates.per_second} orders a second`)
@@ -87,23 +95,23 @@ async function measureLiving(open: Open, size: Size, say: Say): Promise<Pick<Mea
   const created = await createOrders(installation, simulated, creates)
   say(`paying ${pages.per_second} orders a second with their pages open`)
   const seen = created.orders.slice(0, pages.count)
-  const page_ms = await paidToPage(simulator_url, simulated, seen, pages.per_second)
-  const events = await eventsOf(installation, simulated, seen)
+  const page_ms = await measurePaidToPage(simulator_url, simulated, seen, pages.per_second)
+  const events = await historyLengths(installation, simulated, seen)
   say(`${sizes[size].offered.per_second} notifications a second`)
-  const ack_ms = await offeredAcks(installation, signed, sizes[size].offered)
+  const ack_ms = await measureOfferedLoad(installation, signed, sizes[size].offered)
   return { fulfilled, latencies: { create_ms: created.times_ms, page_ms, ack_ms, events } }
 }
 
 /** Acknowledgements while the orders behind them are booked and delivered: the whole of Weft on these cores. */
-async function offeredAcks(
+async function measureOfferedLoad(
   installation: Installation,
   merchant: SignedMerchant,
   { warm, count, per_second }: { warm: number; count: number; per_second: number },
 ): Promise<number[]> {
-  const orders = await waitingOrders(installation, merchant, warm + count)
+  const orders = await startWaitingOrders(installation, merchant, warm + count)
   const notifications = await Promise.all(orders.map((key) => signedNotification(merchant, key)))
-  const door = openDoor(installation.config.public_url, 32)
-  const times_ms = await atPace(notifications, per_second, (one) => door.post(one))
-  await door.close()
+  const sender = openNotificationSender(installation.config.public_url, 32)
+  const times_ms = await runAtPace(notifications, per_second, (one) => sender.post(one))
+  await sender.close()
   return times_ms.slice(warm)
 }

@@ -1,7 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run, startChild } from '../dev/servers/child.ts'
+import { runToEnd, startChild } from '../dev/servers/child.ts'
 import type { Child } from '../dev/servers/child.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -13,7 +13,7 @@ const compiled = join(root, '.weft', 'bench')
  */
 export async function compile(directory: string): Promise<void> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  await run(process.execPath, [tsc, '-p', join(root, 'bench')], { log: join(directory, 'tsc.log') })
+  await runToEnd(process.execPath, [tsc, '-p', join(root, 'bench')], { log: join(directory, 'tsc.log') })
   cpSync(join(root, 'web'), join(compiled, 'web'), { recursive: true })
 }
 
@@ -43,12 +43,12 @@ export async function startProcess(options: ProcessOptions): Promise<Child> {
     stop_signal: 'TERM',
     grace_s: 45,
     cwd: root,
-    env: { ...inherited(), NODE_ENV: 'production', ...environment },
+    env: { ...inheritedEnvironment(), NODE_ENV: 'production', ...environment },
   })
 }
 
 /** What any program needs, and nothing of ours: a setting of the caller's own shell must not change a figure. */
-function inherited(): NodeJS.ProcessEnv {
+function inheritedEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, XDG_CACHE_HOME } = process.env
   return { PATH, HOME, TMPDIR, XDG_CACHE_HOME }
 }

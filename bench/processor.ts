@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** Milliseconds of processor time by program. */
 export type ProcessorTime = Map<string, number>
 
-interface Process {
+interface ProcessUsage {
   pid: number
   parent: number
   program: string
@@ -18,7 +18,7 @@ const tick_ms = 10
  * Empty where there is no /proc.
  */
 export function processorTime(names: ReadonlyMap<number, string>): ProcessorTime {
-  const all = processes()
+  const all = readProcesses()
   const below = new Set([process.pid])
   // Parents come before their children only mostly: walk until nobody is added.
   for (let size = 0; size < below.size;) {
@@ -42,7 +42,7 @@ export function perOperation(before: ProcessorTime, after: ProcessorTime, count:
     .toSorted(([, left], [, right]) => right - left)
 }
 
-function processes(): Process[] {
+function readProcesses(): ProcessUsage[] {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -52,7 +52,7 @@ function processes(): Process[] {
   }
 }
 
-function readProcess(pid: number): Process[] {
+function readProcess(pid: number): ProcessUsage[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name stands in parentheses and may hold anything; the numbers begin behind the last one.

@@ -5,7 +5,7 @@ import { wechatTime } from '../domain/calendar.ts'
 import { refundPath } from '../wechat/refunds.ts'
 import type { SignedMerchant } from './merchants.ts'
 import { signedHeaders } from './notifications.ts'
-import { price } from './waiting.ts'
+import { price } from './orderruns.ts'
 
 /** WeChat Pay as far as refunds need it: every one is accepted, and ends when told. Its answers are signed. */
 export interface RefundWeChat {
@@ -17,7 +17,7 @@ export interface RefundWeChat {
   close(): void
 }
 
-interface Taken {
+interface AcceptedRefund {
   out_refund_no: string
   out_trade_no: string
   transaction_id: string
@@ -33,12 +33,12 @@ const quiet_ms = 600_000
  * thousand refunds of a thousand payments are there in seconds. `out_trade_no` is told by the payment's number.
  */
 export async function openRefundWeChat(orderOf: (transaction_id: string) => string): Promise<RefundWeChat> {
-  const refunds = new Map<string, Taken>()
+  const refunds = new Map<string, AcceptedRefund>()
   const merchants: SignedMerchant[] = []
 
-  async function answerTo(request: IncomingMessage): Promise<Taken | undefined> {
+  async function findOrAccept(request: IncomingMessage): Promise<AcceptedRefund | undefined> {
     if (request.method === 'GET') return refunds.get(decodeURIComponent(request.url?.split('/').at(-1) ?? ''))
-    const body = JSON.parse(await textOf(request)) as Taken & { amount: { refund: number } }
+    const body = JSON.parse(await textOf(request)) as AcceptedRefund & { amount: { refund: number } }
     const { out_refund_no, transaction_id, amount } = body
     const out_trade_no = orderOf(transaction_id)
     const taken = { out_refund_no, out_trade_no, transaction_id, refund: amount.refund, ended_ms: null }
@@ -48,11 +48,11 @@ export async function openRefundWeChat(orderOf: (transaction_id: string) => stri
   }
 
   const server = createServer((request, response) => {
-    void answerTo(request).then(async (taken) => {
+    void findOrAccept(request).then(async (taken) => {
       const [merchant] = merchants
       const isHere = request.url?.startsWith(refundPath) && taken !== undefined && merchant !== undefined
       if (!isHere) return response.writeHead(404).end('{"code":"RESOURCE_NOT_EXISTS","message":"退款单不存在"}')
-      const body = JSON.stringify(toldOf(taken))
+      const body = JSON.stringify(refundObject(taken))
       return response.writeHead(200, await signedHeaders(merchant, body)).end(body)
     })
   })
@@ -82,7 +82,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 /** The refund object of docs/wechat-pay.md §2.4. */
-function toldOf({ out_refund_no, out_trade_no, transaction_id, refund, ended_ms }: Taken): object {
+function refundObject({ out_refund_no, out_trade_no, transaction_id, refund, ended_ms }: AcceptedRefund): object {
   return {
     refund_id: `5030${out_refund_no.slice(-24)}`,
     out_refund_no,

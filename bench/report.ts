@@ -1,47 +1,47 @@
-import { rounded, spread } from './figures.ts'
-import { budgets, figures, refundFigures } from './budgets.ts'
-import type { Measured, MeasuredRefunds } from './budgets.ts'
+import { budgets, pipelineFigures, refundFigures } from './budgets.ts'
+import type { PipelineResult, RefundPipelineResult } from './budgets.ts'
+import { roundTo, spreadLine } from './figures.ts'
 import type { MemoryInUse } from './memoryworker.ts'
 import type { Comparison } from './rounds.ts'
 
 /** The table for people, then the line for programs. */
-export function report(measured: Measured): void {
+export function printReport(measured: PipelineResult): void {
   const { memory, acks, fulfilled, latencies } = measured
-  rounds('acknowledgements/s against bare signals-with-start/s', acks.comparison)
-  console.log(`  processor ms each: ${shares(acks.intake_ms)}`)
-  console.log(`               bare: ${shares(acks.bare_ms)}`)
-  rounds('orders/s from paid to fulfilled against bare workflows/s', fulfilled.comparison)
-  console.log(`  processor ms each: ${shares(fulfilled.order_ms)}`)
-  console.log(`               bare: ${shares(fulfilled.bare_ms)}`)
+  printRounds('acknowledgements/s against bare signals-with-start/s', acks.comparison)
+  console.log(`  processor ms each: ${shareLine(acks.intake_ms)}`)
+  console.log(`               bare: ${shareLine(acks.bare_ms)}`)
+  printRounds('orders/s from paid to fulfilled against bare workflows/s', fulfilled.comparison)
+  console.log(`  processor ms each: ${shareLine(fulfilled.order_ms)}`)
+  console.log(`               bare: ${shareLine(fulfilled.bare_ms)}`)
   console.log('\nsingle requests')
-  console.log(`  acknowledge    ${spread(latencies.ack_ms)}`)
-  console.log(`  create         ${spread(latencies.create_ms)}`)
-  console.log(`  paid to page   ${spread(latencies.page_ms)}`)
+  console.log(`  acknowledge    ${spreadLine(latencies.ack_ms)}`)
+  console.log(`  create         ${spreadLine(latencies.create_ms)}`)
+  console.log(`  paid to page   ${spreadLine(latencies.page_ms)}`)
   console.log(`  history events ${Math.min(...latencies.events)} to ${Math.max(...latencies.events)}`)
-  holds('waiting order ', memory.kb)
-  verdicts(figures(measured))
+  printMemory('waiting order ', memory.kb)
+  printVerdicts(pipelineFigures(measured))
 }
 
 /** The same for refunds. */
-export function reportRefunds(measured: MeasuredRefunds): void {
+export function printRefundReport(measured: RefundPipelineResult): void {
   const { memory, refunded } = measured
-  rounds('refunds/s from accepted to succeeded against bare workflows/s', refunded.comparison)
-  console.log(`  processor ms each: ${shares(refunded.refund_ms)}`)
-  console.log(`               bare: ${shares(refunded.bare_ms)}`)
+  printRounds('refunds/s from accepted to succeeded against bare workflows/s', refunded.comparison)
+  console.log(`  processor ms each: ${shareLine(refunded.refund_ms)}`)
+  console.log(`               bare: ${shareLine(refunded.bare_ms)}`)
   console.log('')
   console.log(`  history events ${Math.min(...refunded.events)} to ${Math.max(...refunded.events)}`)
-  holds('waiting refund', memory.kb)
-  verdicts(refundFigures(measured))
+  printMemory('waiting refund', memory.kb)
+  printVerdicts(refundFigures(measured))
 }
 
-function holds(what: string, { workflows, main, rss }: MemoryInUse): void {
+function printMemory(what: string, { workflows, main, rss }: MemoryInUse): void {
   console.log(
-    `  ${what} ${rounded(workflows, 1)} KB in the workflow thread, ${rounded(main, 1)} KB in the SDK’s; the process grows by ${rounded(rss, 1)} KB`,
+    `  ${what} ${roundTo(workflows, 1)} KB in the workflow thread, ${roundTo(main, 1)} KB in the SDK’s; the process grows by ${roundTo(rss, 1)} KB`,
   )
 }
 
 /** Each figure beside what it has to be, and all of them as one line of JSON. */
-function verdicts(values: Record<string, number>): void {
+function printVerdicts(values: Record<string, number>): void {
   console.log('')
   for (const [name, value] of Object.entries(values)) {
     const budget = budgets[name]
@@ -56,7 +56,7 @@ function verdicts(values: Record<string, number>): void {
   console.log(JSON.stringify(values))
 }
 
-function rounds(title: string, { rounds, subject, yardstick, ratio }: Comparison): void {
+function printRounds(title: string, { rounds, subject, yardstick, ratio }: Comparison): void {
   console.log(`\n${title}`)
   for (const [index, round] of rounds.entries()) {
     const deviation = (round.ratio / ratio - 1) * 100
@@ -69,7 +69,7 @@ function rounds(title: string, { rounds, subject, yardstick, ratio }: Comparison
   )
 }
 
-function shares(list: [string, number][]): string {
+function shareLine(list: [string, number][]): string {
   const sum = list.reduce((total, [, ms]) => total + ms, 0)
-  return `${rounded(sum, 1)} = ${list.map(([name, ms]) => `${name} ${rounded(ms, 1)}`).join(' + ')}`
+  return `${roundTo(sum, 1)} = ${list.map(([name, ms]) => `${name} ${roundTo(ms, 1)}`).join(' + ')}`
 }

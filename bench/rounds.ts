@@ -24,13 +24,13 @@ export interface Comparison {
 }
 
 /** Work that a side left to the servers' queues should not be done on the other's time. */
-const settle_ms = 400
+const pause_ms = 400
 
 /**
  * Runs both sides in turn on the same servers, one round unmeasured first. Who begins changes every round, so that a
  * machine that grows slower or faster meanwhile favours neither.
  */
-export async function compare(subject: Side, yardstick: Side, rounds: number): Promise<Comparison> {
+export async function compareSides(subject: Side, yardstick: Side, rounds: number): Promise<Comparison> {
   const measured: Round[] = []
   for (const side of [subject, yardstick]) await side.warm?.()
   for (let round = 0; round <= rounds; round += 1) {
@@ -38,7 +38,7 @@ export async function compare(subject: Side, yardstick: Side, rounds: number): P
     const rates = new Map<Side, number>()
     for (const side of order) {
       rates.set(side, await side.run())
-      await sleep(settle_ms)
+      await sleep(pause_ms)
     }
     const pair = { subject: rates.get(subject) ?? NaN, yardstick: rates.get(yardstick) ?? NaN }
     if (round > 0) measured.push({ ...pair, ratio: pair.subject / pair.yardstick })

@@ -1,11 +1,8 @@
-import { cpus, loadavg, tmpdir } from 'node:os'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clearDatabase, startDatabase, startTemporal } from '../dev/servers/servers.ts'
 import { search_attributes } from '../domain/messages.ts'
-import { rounded } from './figures.ts'
-import { openInstallation } from './installation.ts'
-import type { Installation } from './installation.ts'
 import { compile } from './processes.ts'
 
 export interface Servers {
@@ -44,31 +41,5 @@ export async function startServers(progress: (line: string) => void): Promise<Se
       if (!uri) clearDatabase(data_dir)
       rmSync(directory, { recursive: true, force: true })
     },
-  }
-}
-
-export type Say = (line: string) => void
-
-/** Opens an installation that ends with the bench. */
-export type Open = (name: string, settings?: Record<string, string>) => Promise<Installation>
-
-/** Starts the servers, says what they run on, and ends all that `work` opened, however it ends. */
-export async function onServers(work: (open: Open, say: Say) => Promise<void>): Promise<void> {
-  const begin = performance.now()
-  const say = (line: string) => console.log(`[${Math.round((performance.now() - begin) / 1_000)} s] ${line}`)
-  const load = loadavg().map((average) => rounded(average, 1))
-  const servers = await startServers(say)
-  say(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, load before ${load.join(' ')}`)
-  say(servers.description)
-  const opened: Installation[] = []
-  try {
-    await work(async (name, settings) => {
-      const installation = await openInstallation(name, servers, settings)
-      opened.push(installation)
-      return installation
-    }, say)
-  } finally {
-    for (const installation of opened.reverse()) await installation.close()
-    await servers.stop()
   }
 }

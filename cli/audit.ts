@@ -2,15 +2,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { yuan } from '../domain/money.ts'
-import { finding_kinds, patience } from '../proof/finding.ts'
+import { yuanText } from '../domain/money.ts'
+import { finding_kinds, proof_patience } from '../proof/finding.ts'
 import type { Finding } from '../proof/finding.ts'
 import { proveMerchant } from '../proof/passage.ts'
-import type { Tally, TruthSource } from '../proof/passage.ts'
+import type { Tally, WeChatRecordsSource } from '../proof/passage.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { StoreUnavailable } from '../store/connection.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { simulatorTruth, TruthUnavailable } from './truth.ts'
@@ -40,7 +40,7 @@ export interface AuditRequest {
 }
 
 /** Reads the command line; throws Misuse. */
-export function readRequest(args: readonly string[], environment: Environment): AuditRequest {
+export function readRequest(args: readonly string[], environment: AuditEnvironment): AuditRequest {
   const options = { json: { type: 'boolean' }, settled: { type: 'boolean' }, simulator: { type: 'string' } } as const
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
@@ -59,19 +59,19 @@ export function readRequest(args: readonly string[], environment: Environment): 
   }
 }
 
-export type Environment = Record<string, string | undefined>
+export type AuditEnvironment = Record<string, string | undefined>
 
 export interface AuditParts {
   store: Store
   request: Pick<AuditRequest, 'mchids' | 'is_json' | 'is_settled'>
-  truth: TruthSource | null
+  truth: WeChatRecordsSource | null
   /** Unix ms */
   now?: () => number
   print: (line: string) => void
 }
 
 /** Audits the merchants asked for, prints as it goes and answers whether nothing is adrift. Throws Misuse. */
-export async function audit({ store, request, truth, now = Date.now, print }: AuditParts): Promise<boolean> {
+export async function auditMerchants({ store, request, truth, now = Date.now, print }: AuditParts): Promise<boolean> {
   const merchants = await store.merchants.list()
   const unknown = request.mchids.filter((mchid) => !merchants.some((merchant) => merchant.mchid === mchid))
   if (unknown.length > 0) throw new Misuse(`no such merchant: ${unknown.join(', ')}`)
@@ -80,7 +80,7 @@ export async function audit({ store, request, truth, now = Date.now, print }: Au
   for (const { mchid, mode } of wanted) {
     const proof = proveMerchant(store, mchid, {
       now,
-      patience: request.is_settled ? null : patience,
+      patience: request.is_settled ? null : proof_patience,
       // Real money is at the real WeChat, of which no simulator knows anything.
       ...(mode === 'test' && truth !== null && { truth }),
     })
@@ -103,30 +103,30 @@ export async function audit({ store, request, truth, now = Date.now, print }: Au
 export function findingLine(finding: Finding): string {
   const { kind, mchid, out_trade_no, transaction_id, out_refund_no, amount, detail, under_way } = finding
   const numbers = [out_trade_no, transaction_id, out_refund_no].filter((number) => number !== undefined)
-  const money = amount === undefined ? [] : [readable(amount)]
+  const money = amount === undefined ? [] : [readableFen(amount)]
   return [under_way ? 'under way' : 'adrift   ', mchid, kind, ...numbers, ...money, detail].join('  ')
 }
 
 /** `1900000001  1,204 orders  1,190 payments  37 refunds  ¥88,412.30 in  ¥912.00 back  0 adrift` */
 export function tallyLine(tally: Tally): string {
   const counts = [
-    `${grouped(String(tally.orders))} orders`,
-    `${grouped(String(tally.payments))} payments`,
-    `${grouped(String(tally.refunds))} refunds`,
-    `${readable(tally.paid_in)} in`,
-    `${readable(tally.given_back)} back`,
-    `${grouped(String(tally.adrift))} adrift`,
-    ...(tally.under_way > 0 ? [`${grouped(String(tally.under_way))} under way`] : []),
+    `${groupedDigits(String(tally.orders))} orders`,
+    `${groupedDigits(String(tally.payments))} payments`,
+    `${groupedDigits(String(tally.refunds))} refunds`,
+    `${readableFen(tally.paid_in)} in`,
+    `${readableFen(tally.given_back)} back`,
+    `${groupedDigits(String(tally.adrift))} adrift`,
+    ...(tally.under_way > 0 ? [`${groupedDigits(String(tally.under_way))} under way`] : []),
   ]
   return [tally.mchid, ...counts].join('  ')
 }
 
 /** Fen as people read them; an amount that is none is shown as it is, since that is what was found. */
-function readable(fen: number): string {
-  return Number.isSafeInteger(fen) ? `¥${grouped(yuan(fen))}` : `${fen} fen`
+function readableFen(fen: number): string {
+  return Number.isSafeInteger(fen) ? `¥${groupedDigits(yuanText(fen))}` : `${fen} fen`
 }
 
-function grouped(digits: string): string {
+function groupedDigits(digits: string): string {
   return digits.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',')
 }
 
@@ -134,7 +134,7 @@ function grouped(digits: string): string {
  * The settings of the audit: its own environment, or, where that names no database, those of the demo that `npm start`
  * runs here. Never half of each: a real book is not compared with a demo's WeChat.
  */
-export function auditEnvironment(environment: Environment, folder: string): Environment {
+export function auditEnvironment(environment: AuditEnvironment, folder: string): AuditEnvironment {
   const path = join(folder, '.weft', 'demo.env')
   if (environment.MONGODB_URI || !existsSync(path)) return environment
   const lines = readFileSync(path, 'utf8').split('\n')
@@ -143,7 +143,7 @@ export function auditEnvironment(environment: Environment, folder: string): Envi
 }
 
 /** Nothing sealed is opened here, so the master key may stay where it is: an empty one stands for it. */
-export function auditConfig(environment: Environment): Config {
+export function auditConfig(environment: AuditEnvironment): Config {
   const no_key = Buffer.alloc(32).toString('base64')
   return readConfig({ ...environment, WEFT_MASTER_KEY: environment.WEFT_MASTER_KEY || no_key })
 }
@@ -156,7 +156,7 @@ async function main(): Promise<number> {
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
   const truth = request.simulator_url === null ? null : simulatorTruth(request.simulator_url)
   try {
-    const is_clean = await audit({ store, request, truth, print: (line) => process.stdout.write(`${line}\n`) })
+    const is_clean = await auditMerchants({ store, request, truth, print: (line) => process.stdout.write(`${line}\n`) })
     return is_clean ? exit_codes.clean : exit_codes.adrift
   } finally {
     await store.close()
@@ -169,7 +169,7 @@ function exitCodeOf(error: unknown): number {
 }
 
 /** In words where we have some, else all that is known. */
-function wordsFor(error: unknown): string {
+function errorText(error: unknown): string {
   if (error instanceof Misuse) return `${error.message}\n\n${usage}`
   const is_known = [ConfigError, StoreUnavailable, TruthUnavailable].some((known) => error instanceof known)
   return error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
@@ -183,7 +183,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     main().then(
       (code) => (process.exitCode = code),
       (error: unknown) => {
-        process.stderr.write(`${wordsFor(error)}\n`)
+        process.stderr.write(`${errorText(error)}\n`)
         process.exitCode = exitCodeOf(error)
       },
     )

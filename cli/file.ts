@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
+import { refund_or_hold } from '../domain/merchant/record.ts'
+import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/number.ts'
 import { limits } from '../domain/policy.ts'
-import { scopes } from '../domain/merchant/scope.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
-const policy = z.enum(['refund', 'hold'])
 const { min, max } = limits.order_expire_in_s
 
 /** A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file. */
@@ -38,7 +38,7 @@ export const merchant_file = z.strictObject({
   settings: z
     .strictObject({
       order_expire_in: z.int().min(min).max(max).optional(),
-      late_payment: policy.optional(),
+      late_payment: z.enum(refund_or_hold).optional(),
       fulfilment: z
         .strictObject({
           mode: z.enum(['event', 'confirm', 'none']).optional(),
@@ -47,8 +47,8 @@ export const merchant_file = z.strictObject({
             .min(1)
             .max(30 * 86_400)
             .optional(),
-          on_refused: policy.optional(),
-          on_overdue: policy.optional(),
+          on_refused: z.enum(refund_or_hold).optional(),
+          on_overdue: z.enum(refund_or_hold).optional(),
         })
         .optional(),
       refund_approval: z
@@ -114,12 +114,12 @@ export function readMerchantFile(given: unknown, folder: string): ReadMerchantFi
   }
   if (wechat) {
     attempt('private_key', () => {
-      wechat.private_key = pem(wechat.private_key, folder)
+      wechat.private_key = readPem(wechat.private_key, folder)
       assertStrong(createPrivateKey(wechat.private_key))
     })
     attempt('public_key', () => {
       if (!wechat.public_key) return
-      wechat.public_key = pem(wechat.public_key, folder)
+      wechat.public_key = readPem(wechat.public_key, folder)
       if (!wechat.public_key.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
         throw new Error('is not a PUBLIC KEY in PEM; download it in WeChat’s console beside its id')
       }
@@ -156,7 +156,7 @@ function contradictionsIn(file: ReadMerchantFile): string[] {
 }
 
 /** PEM as it is, or the content of the file that the text names. */
-function pem(text: string, folder: string): string {
+function readPem(text: string, folder: string): string {
   if (text.trimStart().startsWith('-----BEGIN')) return text
   try {
     return readFileSync(resolve(folder, text), 'utf8')

@@ -9,7 +9,7 @@ import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
@@ -43,8 +43,8 @@ export async function applyMerchantFile(
   const wanted = readMerchantFile(file, folder)
   assertTimeScaleAllowed(config, [wanted])
   const before = await store.merchants.find(wanted.mchid)
-  assertPossible(before, wanted)
-  const merchant = await save(store, config, wanted, before, beijingTime(now()))
+  assertApplicable(before, wanted)
+  const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
@@ -54,18 +54,18 @@ export async function applyMerchantFile(
   return { mchid: merchant.mchid, is_new: before === null, notify_url: merchant.notify_url, keys, endpoints }
 }
 
-function assertPossible(before: MerchantRecord | null, wanted: ReadMerchantFile): void {
+function assertApplicable(before: MerchantRecord | null, wanted: ReadMerchantFile): void {
   if (before && before.mode !== wanted.mode) {
     throw new MerchantFileError(`mode: merchant ${wanted.mchid} is ${before.mode}, and a mode never changes`)
   }
   const settings = settingsOf(before, wanted)
   const own = wanted.endpoints.find(({ role }) => role === 'fulfilment')
-  const held = before?.fulfilment_endpoint_id ?? null
-  if (settings.fulfilment.mode === 'event' && !own && held === null) {
+  const current_id = before?.fulfilment_endpoint_id ?? null
+  if (settings.fulfilment.mode === 'event' && !own && current_id === null) {
     throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
   }
-  if (own && held !== null && held !== publicId('ep', endpointId(wanted.mchid, new URL(own.url).href))) {
-    throw new MerchantFileError(`endpoints: ${held} is the fulfilment endpoint already; delete it first`)
+  if (own && current_id !== null && current_id !== publicId('ep', endpointId(wanted.mchid, new URL(own.url).href))) {
+    throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; delete it first`)
   }
 }
 
@@ -84,7 +84,7 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
   }
 }
 
-async function save(
+async function saveMerchant(
   store: Store,
   config: MerchantConfig,
   wanted: ReadMerchantFile,
@@ -107,7 +107,7 @@ async function save(
     revision: before?.revision ?? 0,
     appids: wanted.appids,
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: setup ? store.merchants.setup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    wechat: setup ? store.merchants.sealSetup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
     fulfilment_endpoint_id: own
       ? publicId('ep', endpointId(mchid, new URL(own.url).href))
@@ -174,7 +174,7 @@ async function addKey(
 }
 
 /** What an operator reads after `npm run merchant`. Secrets stand here once and nowhere else. */
-export function applied(report: AppliedMerchantFile): string {
+export function appliedText(report: AppliedMerchantFile): string {
   const shown = (secret: string | null) => (secret === null ? 'unchanged' : `${secret}   shown once, keep it`)
   return [
     `merchant ${report.mchid} ${report.is_new ? 'added' : 'updated'}; notify_url ${report.notify_url}`,
@@ -193,7 +193,7 @@ async function main(path: string | undefined): Promise<void> {
   })
   try {
     const file = parsedFile(resolve(path))
-    console.log(applied(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
+    console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
   } finally {
     await store.close()
   }

@@ -1,16 +1,18 @@
 import { z } from 'zod'
-import type { TruthSource } from '../proof/passage.ts'
+import type { WeChatRecordsSource } from '../proof/passage.ts'
 import { refund_statuses, trade_states } from '../proof/wechat.ts'
-import type { Truth } from '../proof/wechat.ts'
+import type { WeChatRecords } from '../proof/wechat.ts'
 
-const named = { out_trade_no: z.string() }
+const number_fields = { out_trade_no: z.string() }
 
 /** As much of the simulator's book as an audit compares with (docs/simulator.md). */
-const book = z.object({
-  orders: z.array(z.object({ ...named, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) })),
+const simulator_state = z.object({
+  orders: z.array(
+    z.object({ ...number_fields, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) }),
+  ),
   payments: z.array(
     z.object({
-      ...named,
+      ...number_fields,
       transaction_id: z.string(),
       amount: z.object({ total: z.number() }),
       success_time: z.string(),
@@ -18,7 +20,7 @@ const book = z.object({
   ),
   refunds: z.array(
     z.object({
-      ...named,
+      ...number_fields,
       out_refund_no: z.string(),
       refund_id: z.string(),
       transaction_id: z.string(),
@@ -30,24 +32,24 @@ const book = z.object({
     }),
   ),
 })
-type Book = z.output<typeof book>
+type SimulatorState = z.output<typeof simulator_state>
 
 /** WeChat's book could not be read; `message` says from where and why. */
 export class TruthUnavailable extends Error {
   override readonly name = 'TruthUnavailable'
 }
 
-const answer_within_ms = 30_000
+const fetch_limit_ms = 30_000
 
 /** The book of the simulator at `url`: what WeChat Pay knows, where it is played by one. Throws TruthUnavailable. */
-export function simulatorTruth(url: string): TruthSource {
+export function simulatorTruth(url: string): WeChatRecordsSource {
   const base = url.replace(/\/+$/, '')
-  const read = async (query: Record<string, string>): Promise<Book> => {
+  const read = async (query: Record<string, string>): Promise<SimulatorState> => {
     const address = `${base}/control/book?${new URLSearchParams(query).toString()}`
     try {
-      const answer = await fetch(address, { signal: AbortSignal.timeout(answer_within_ms) })
+      const answer = await fetch(address, { signal: AbortSignal.timeout(fetch_limit_ms) })
       if (!answer.ok) throw new Error(`answered ${answer.status}`)
-      return book.parse(await answer.json())
+      return simulator_state.parse(await answer.json())
     } catch (error) {
       const { message, cause } = error as Error
       const reason = cause instanceof Error ? cause.message : message
@@ -55,17 +57,17 @@ export function simulatorTruth(url: string): TruthSource {
     }
   }
   return {
-    ofMerchant: async (mchid) => byNumber(await read({ mchid })),
+    ofMerchant: async (mchid) => truthsByNumber(await read({ mchid })),
     ofNumber: async (mchid, out_trade_no) => {
-      const truths = byNumber(await read({ mchid, out_trade_no }))
+      const truths = truthsByNumber(await read({ mchid, out_trade_no }))
       return truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }
     },
   }
 }
 
-function byNumber({ orders, payments, refunds }: Book): Map<string, Truth> {
-  const truths = new Map<string, Truth>()
-  const of = (out_trade_no: string): Truth => {
+function truthsByNumber({ orders, payments, refunds }: SimulatorState): Map<string, WeChatRecords> {
+  const truths = new Map<string, WeChatRecords>()
+  const of = (out_trade_no: string): WeChatRecords => {
     const known = truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }
     truths.set(out_trade_no, known)
     return known

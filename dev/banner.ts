@@ -25,31 +25,31 @@ export function banner({ release, temporal, database, roles_took_ms, urls }: Ban
   return [
     `Weft ${release}   WeChat Pay orders that cannot get lost`,
     '',
-    part('Temporal', temporal),
-    part('MongoDB', database),
+    partLine('Temporal', temporal),
+    partLine('MongoDB', database),
     '  WeChat Pay  simulator ready        no real money moves',
-    `  api, worker         ${ready(roles_took_ms)}`,
+    `  api, worker         ${readyTime(roles_took_ms)}`,
     '',
-    link('Buy', urls.shop, 'a tea shop; the QR opens the phone'),
-    link('Phone', urls.phone, 'pay, cancel, or make WeChat misbehave'),
-    link('Temporal', urls.temporal_ui ?? '(your own)', 'one workflow per order'),
-    link('API', urls.docs, 'key weft_test_… (in .weft/demo.env)'),
+    linkLine('Buy', urls.shop, 'a tea shop; the QR opens the phone'),
+    linkLine('Phone', urls.phone, 'pay, cancel, or make WeChat misbehave'),
+    linkLine('Temporal', urls.temporal_ui ?? '(your own)', 'one workflow per order'),
+    linkLine('API', urls.docs, 'key weft_test_… (in .weft/demo.env)'),
     '',
     '  Try: pay with "lose the notification", then watch the order turn paid all the same.',
     '  Data in .weft/ · Ctrl-C stops everything · npm start -- --fresh begins again',
   ].join('\n')
 }
 
-function part(name: string, { version, how, took_ms }: ReadyPart): string {
-  return `  ${name.padEnd(12)}${version.padEnd(8)}${ready(took_ms)}   ${how}`
+function partLine(name: string, { version, how, took_ms }: ReadyPart): string {
+  return `  ${name.padEnd(12)}${version.padEnd(8)}${readyTime(took_ms)}   ${how}`
 }
 
-function link(name: string, url: string, what: string): string {
+function linkLine(name: string, url: string, what: string): string {
   return `  ${name.padEnd(9)}${url.padEnd(33)}${what}`
 }
 
 /** Twelve characters up to 999 s, so that the columns hold. */
-function ready(took_ms: number): string {
+function readyTime(took_ms: number): string {
   const seconds = took_ms / 1_000
   return `ready ${(seconds < 100 ? seconds.toFixed(1) : seconds.toFixed(0)).padStart(4)} s`
 }

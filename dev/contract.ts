@@ -10,13 +10,13 @@ import { release } from '../runtime/release.ts'
 const path = new URL('../docs/openapi.json', import.meta.url)
 const current = `${JSON.stringify(openApi(endpoints, release()), null, 2)}\n`
 
-if (process.argv.includes('--check')) check()
+if (process.argv.includes('--check')) checkContract()
 else writeFileSync(path, current)
 
-function check(): void {
+function checkContract(): void {
   const kept = readFileSync(path, 'utf8')
   if (kept === current) return
-  const lost = lostFrom(JSON.parse(kept), JSON.parse(current))
+  const lost = missingParts(JSON.parse(kept), JSON.parse(current))
   for (const place of lost) console.error(`gone from the API: ${place}`)
   console.error('docs/openapi.json is not what the code declares: run npm run openapi and read the difference')
   if (lost.length > 0) console.error('/v1 only grows: what was there must stay')
@@ -24,7 +24,7 @@ function check(): void {
 }
 
 /** Paths, methods, answers, fields and values that were there and are not any more. */
-function lostFrom(before: unknown, after: unknown, place = ''): string[] {
+function missingParts(before: unknown, after: unknown, place = ''): string[] {
   if (Array.isArray(before)) {
     const now = Array.isArray(after) ? after.map((value) => JSON.stringify(value)) : []
     return before
@@ -34,6 +34,6 @@ function lostFrom(before: unknown, after: unknown, place = ''): string[] {
   if (typeof before !== 'object' || before === null) return []
   return Object.entries(before).flatMap(([name, value]) => {
     const now = (after as Record<string, unknown> | undefined)?.[name]
-    return now === undefined ? [`${place}/${name}`] : lostFrom(value, now, `${place}/${name}`)
+    return now === undefined ? [`${place}/${name}`] : missingParts(value, now, `${place}/${name}`)
   })
 }

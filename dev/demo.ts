@@ -21,7 +21,7 @@ export interface DemoMerchant {
   key: string
 }
 
-export interface Introduction {
+export interface MerchantIntroduction {
   merchant: DemoMerchant
   simulator: Pick<Simulator, 'control'>
   store: Store
@@ -53,7 +53,7 @@ export function makeMerchant({ mchid, name }: { mchid: string; name: string }): 
  * Makes the merchant known to both sides, the simulator and Weft, as `npm run merchant` does for a real one. Repeatable;
  * answers the secret its endpoint verifies events with.
  */
-export async function introduceMerchant(introduction: Introduction): Promise<{ webhook_secret: string }> {
+export async function introduceMerchant(introduction: MerchantIntroduction): Promise<{ webhook_secret: string }> {
   const { merchant, simulator, store, config, endpoint_url } = introduction
   const wechat = await simulator.control.register({
     mchid: merchant.mchid,
@@ -66,7 +66,7 @@ export async function introduceMerchant(introduction: Introduction): Promise<{ w
   })
   const url = new URL(endpoint_url).href
   const endpoint_id = endpointId(merchant.mchid, url)
-  await forgetMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
+  await removeMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
   const file: MerchantFile = {
     mchid: merchant.mchid,
     name: merchant.name,
@@ -93,9 +93,9 @@ export async function introduceMerchant(introduction: Introduction): Promise<{ w
 }
 
 /** An endpoint is its address, and the demo's moves with its port. Nobody listens at the old one any more. */
-async function forgetMovedEndpoint(store: Store, mchid: string, wanted_id: string): Promise<void> {
-  const held = (await store.merchants.find(mchid))?.fulfilment_endpoint_id ?? null
-  if (held === null || held === wanted_id) return
-  await store.merchants.setFulfilmentEndpoint(mchid, null, held)
-  await store.endpoints.remove(mchid, held)
+async function removeMovedEndpoint(store: Store, mchid: string, wanted_id: string): Promise<void> {
+  const current_id = (await store.merchants.find(mchid))?.fulfilment_endpoint_id ?? null
+  if (current_id === null || current_id === wanted_id) return
+  await store.merchants.setFulfilmentEndpoint(mchid, null, current_id)
+  await store.endpoints.remove(mchid, current_id)
 }

@@ -10,7 +10,7 @@ import { clearDatabase } from './servers/servers.ts'
 const ended_within_ms = 20_000
 
 /** Where things lie under `.weft/`. */
-export interface Folder {
+export interface WeftFolder {
   path: string
   temporal: string
   database: string
@@ -26,7 +26,7 @@ export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-export function folderAt(path: string): Folder {
+export function folderAt(path: string): WeftFolder {
   const at = (name: string) => join(path, name)
   return {
     path,
@@ -44,40 +44,40 @@ export function folderAt(path: string): Folder {
  * Makes the folder this process's own; `fresh` empties it first. Throws StartError where another start runs over it.
  * What an earlier one could not take away because it was killed is taken away here.
  */
-export async function claimFolder(folder: Folder, { fresh }: { fresh: boolean }): Promise<void> {
+export async function claimFolder(folder: WeftFolder, { fresh }: { fresh: boolean }): Promise<void> {
   const owner_file = join(folder.path, 'start.json')
   const owner = readIdentity(owner_file)
   if (owner !== null && owner.pid !== process.pid && isRunning(owner)) {
     throw new StartError(`Weft runs already over ${folder.path} (process ${owner.pid}); end that one first`)
   }
   rmSync(folder.demo_env, { force: true })
-  if (fresh && existsSync(folder.path)) await empty(folder)
+  if (fresh && existsSync(folder.path)) await emptyFolder(folder)
   mkdirSync(folder.logs, { recursive: true, mode: 0o700 })
   writeFileSync(owner_file, JSON.stringify(identityOf(process.pid)))
 }
 
 /** What the file holds, or what `make` makes, once: kept for its owner's eyes only. */
-export function keptIn<T>(path: string, make: () => T): T {
+export function readOrMake<T>(path: string, make: () => T): T {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as T
   const made = make()
-  writeWhole(path, JSON.stringify(made, null, 2))
+  writeAtomically(path, JSON.stringify(made, null, 2))
   return made
 }
 
 /** The key that seals this folder's secrets, made once. */
-export function masterKey(folder: Folder): string {
-  return keptIn(join(folder.path, 'master-key.json'), () => randomBytes(32).toString('base64'))
+export function masterKey(folder: WeftFolder): string {
+  return readOrMake(join(folder.path, 'master-key.json'), () => randomBytes(32).toString('base64'))
 }
 
 /** Written beside and moved over: whoever waits for the file finds all of it. */
-export function writeWhole(path: string, text: string): void {
+export function writeAtomically(path: string, text: string): void {
   const partial = `${path}.new`
   writeFileSync(partial, `${text}\n`, { mode: 0o600 })
   renameSync(partial, path)
 }
 
 /** Servers of a start that was killed may still be on their way out, and must not find their files gone. */
-async function empty(folder: Folder): Promise<void> {
+async function emptyFolder(folder: WeftFolder): Promise<void> {
   const until = Date.now() + ended_within_ms
   while ([folder.temporal, folder.database].some(isInUse)) {
     if (Date.now() > until) throw new StartError(`servers still run over ${folder.path}; end them first`)
@@ -89,8 +89,8 @@ async function empty(folder: Folder): Promise<void> {
 
 function isInUse(directory: string): boolean {
   if (!existsSync(directory)) return false
-  const noted = readdirSync(directory).filter((name) => name.endsWith('.pid'))
-  return noted.some((name) => {
+  const pid_files = readdirSync(directory).filter((name) => name.endsWith('.pid'))
+  return pid_files.some((name) => {
     const pids = readJson(join(directory, name)) as Partial<Record<string, ProcessIdentity>> | null
     return [pids?.supervisor, pids?.child].some((identity) => identity !== undefined && isRunning(identity))
   })

@@ -5,7 +5,7 @@ const host = '127.0.0.1'
 const highest_port = 65_535
 
 /** A port of 127.0.0.1 that is held, so that no other start takes it while the servers before it come up. */
-export interface HeldPort {
+export interface ReservedPort {
   port: number
   /** Frees it for the one it is held for, who must listen at once. */
   release(): Promise<void>
@@ -15,21 +15,23 @@ export interface HeldPort {
  * Holds one port per wish. A taken port moves to the next free one that nobody else here wished for: so the others keep
  * the number people know.
  */
-export async function holdPorts<Name extends string>(wishes: Record<Name, number>): Promise<Record<Name, HeldPort>> {
+export async function reservePorts<Name extends string>(
+  wishes: Record<Name, number>,
+): Promise<Record<Name, ReservedPort>> {
   const wished = Object.values<number>(wishes)
-  const held: [string, HeldPort][] = []
+  const reserved: [string, ReservedPort][] = []
   for (const [name, wish] of Object.entries<number>(wishes)) {
     let server = await listen(wish)
     for (let port = wish + 1; server === null && port <= highest_port; port += 1) {
       if (!wished.includes(port)) server = await listen(port)
     }
     if (server === null) throw new Error(`no free port from ${wish} on; end a program that listens there`)
-    held.push([name, heldBy(server)])
+    reserved.push([name, reservedPort(server)])
   }
-  return Object.fromEntries(held) as Record<Name, HeldPort>
+  return Object.fromEntries(reserved) as Record<Name, ReservedPort>
 }
 
-function heldBy(server: Server): HeldPort {
+function reservedPort(server: Server): ReservedPort {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the system gave no port')
   return {

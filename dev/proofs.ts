@@ -1,6 +1,6 @@
 import type { Story } from '../simulator/payer.ts'
-import type { Notes } from '../simulator/phone.ts'
-import type { Language } from '../simulator/wording.ts'
+import type { StoryNotes } from '../simulator/phone.ts'
+import type { PhoneLanguage } from '../simulator/words.ts'
 import type { Wish } from './shop/words.ts'
 
 /** A journey under test/journeys, as its `describe` and its `it` name it. */
@@ -97,20 +97,20 @@ export const proofs: { phone: Record<Story, Proof>; shop: Record<Wish | 'give_ba
   },
 }
 
-export function fileOf({ file }: Proof): string {
+export function proofFile({ file }: Proof): string {
   return `test/journeys/${file}.test.ts`
 }
 
-const leads: Record<Language, string> = { en: 'proven by ', 'zh-CN': '由测试证明：' }
+const leads: Record<PhoneLanguage, string> = { en: 'proven by ', 'zh-CN': '由测试证明：' }
 
 /** The line that names the journey. Its sentence is the test's name, and stays as it is in every language. */
-export function proofLine(proof: Proof, language: Language): string {
+export function proofLine(proof: Proof, language: PhoneLanguage): string {
   const { about, sentence, of = '' } = proof
-  return `${leads[language]}${fileOf(proof)}: “${about} ${sentence.replace('%s', of)}”`
+  return `${leads[language]}${proofFile(proof)}: “${about} ${sentence.replace('%s', of)}”`
 }
 
 /** The lines for the phone, which knows nothing of tests. */
-export function phoneNotes(): Notes {
+export function phoneNotes(): StoryNotes {
   const lines = (proof: Proof) => ({ en: proofLine(proof, 'en'), 'zh-CN': proofLine(proof, 'zh-CN') })
   return Object.fromEntries(Object.entries(proofs.phone).map(([story, proof]) => [story, lines(proof)]))
 }

@@ -17,34 +17,34 @@ import { connectTemporal, registerSearchAttributes } from '../runtime/temporal.t
 import { startSimulator } from '../simulator/main.ts'
 import type { Simulator } from '../simulator/main.ts'
 import { settingsFromEnvironment } from '../simulator/settings.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import { startWorker } from '../worker/main.ts'
 import { banner } from './banner.ts'
 import type { ReadyPart } from './banner.ts'
 import { introduceMerchant, makeMerchant } from './demo.ts'
 import type { DemoMerchant } from './demo.ts'
-import { claimFolder, folderAt, keptIn, masterKey, StartError, writeWhole } from './folder.ts'
-import type { Folder } from './folder.ts'
+import { claimFolder, folderAt, masterKey, readOrMake, StartError, writeAtomically } from './folder.ts'
+import type { WeftFolder } from './folder.ts'
 import { watchParent } from './parent.ts'
-import { holdPorts } from './ports.ts'
-import type { HeldPort } from './ports.ts'
+import { reservePorts } from './ports.ts'
+import type { ReservedPort } from './ports.ts'
+import { phoneNotes } from './proofs.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
-import { phoneNotes } from './proofs.ts'
 import { startShop } from './shop/shop.ts'
 
-const demo = { mchid: '1900000001', name: '山月茶铺' }
+const demo_merchant = { mchid: '1900000001', name: '山月茶铺' }
 const wished_ports = { api: 7700, simulator: 7701, shop: 7702, temporal_ui: 7703, temporal: 7233, database: 27017 }
-type Ports = Record<keyof typeof wished_ports, HeldPort>
+type Ports = Record<keyof typeof wished_ports, ReservedPort>
 
 /** Nothing new is let in first, what may still be asked goes last. */
 const ending_order = ['demo.env', 'api', 'worker', 'shop', 'simulator', 'store', 'Temporal', 'database'] as const
 type Part = (typeof ending_order)[number]
 
 /** What a start has brought up so far, and how it ends. */
-class Running {
+class StartedParts {
   readonly #steps = new Map<Part, ShutdownStep>()
   readonly #log: Logger
   #ending: Promise<boolean> | null = null
@@ -69,31 +69,33 @@ class Running {
   }
 }
 
-interface Surroundings {
-  folder: Folder
+interface StartContext {
+  folder: WeftFolder
   ports: Ports
   environment: Record<string, string | undefined>
-  running: Running
+  running: StartedParts
   log: (service: string) => Logger
 }
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const printLine = (line: string): void => void process.stdout.write(`${line}\n`)
 
 async function main(): Promise<void> {
   const folder = folderAt(fileURLToPath(new URL('../.weft', import.meta.url)))
   const unknown = process.argv.slice(2).find((argument) => argument !== '--fresh')
   if (unknown !== undefined) throw new StartError(`${unknown} is not known here; npm start takes --fresh only`)
   await claimFolder(folder, { fresh: process.argv.includes('--fresh') })
-  const log = logsIn(folder)
-  const running = new Running(log('start'))
-  const end = endings(running)
+  const log = openLogs(folder)
+  const running = new StartedParts(log('start'))
+  const end = endOnSignals(running)
   try {
     Runtime.install({ logger: temporalLogger(log('temporal')), shutdownSignals: [] })
-    const ports = await holdPorts(wished_ports)
+    const ports = await reservePorts(wished_ports)
     const environment = { ...process.env, ...environmentOf(folder, ports) }
     readConfig(environment) // a mistake is told before anything is fetched or started
-    say('Starting Temporal, the database, WeChat Pay and Weft: about 15 s')
-    say(`\n${await startAll({ folder, ports, environment, running, log })}`)
+    printLine(
+      'Starting Temporal, the database, WeChat Pay and Weft: about 15 s, longer where they must be fetched first',
+    )
+    printLine(`\n${await startAll({ folder, ports, environment, running, log })}`)
   } catch (error) {
     if (!running.isEnding) await end(error)
   }
@@ -103,13 +105,13 @@ async function main(): Promise<void> {
 const same_key_within_ms = 1_000
 
 /** Ctrl-C, a closed terminal, a killed npm and a failure all end in the same order; a second Ctrl-C ends at once. */
-function endings(running: Running): (error: unknown) => Promise<void> {
+function endOnSignals(running: StartedParts): (error: unknown) => Promise<void> {
   let ending_since = Infinity
   const end = async (status: number, reason: string): Promise<void> => {
     if (performance.now() - ending_since > same_key_within_ms) process.exit(130)
     if (running.isEnding) return
     ending_since = performance.now()
-    say(reason)
+    printLine(reason)
     const is_clean = await running.end()
     process.exit(status !== 0 || is_clean ? status : 1)
   }
@@ -118,22 +120,22 @@ function endings(running: Running): (error: unknown) => Promise<void> {
   }
   watchParent(() => void end(0, 'npm has ended, so Weft ends too'))
   process.stdout.on('error', () => undefined) // the terminal may be gone before we are
-  const fail = (error: unknown): Promise<void> => end(1, `Weft stops: ${inOneLine(error)}`)
+  const fail = (error: unknown): Promise<void> => end(1, `Weft stops: ${failureLine(error)}`)
   process.on('uncaughtException', (error) => void fail(error))
   process.on('unhandledRejection', (error) => void fail(error))
   return fail
 }
 
-const own_remedy = ['ConfigError', 'NotFoundHere', 'SettingsError', 'MerchantFileError', 'StartError']
+const errors_with_remedy = ['ConfigError', 'NotFoundHere', 'SettingsError', 'MerchantFileError', 'StartError']
 
-function inOneLine(error: unknown): string {
+function failureLine(error: unknown): string {
   const reason = reasonOf(error)
-  const has_remedy = error instanceof Error && own_remedy.includes(error.name)
+  const has_remedy = error instanceof Error && errors_with_remedy.includes(error.name)
   return has_remedy ? reason : `${reason}; see .weft/logs/, or begin again with npm start -- --fresh`
 }
 
 /** Where this run is, as settings of a process; what the environment says wins where both can be meant. */
-function environmentOf(folder: Folder, ports: Ports): Record<string, string> {
+function environmentOf(folder: WeftFolder, ports: Ports): Record<string, string> {
   const { env } = process
   return {
     TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || `127.0.0.1:${ports.temporal.port}`,
@@ -147,16 +149,16 @@ function environmentOf(folder: Folder, ports: Ports): Record<string, string> {
 }
 
 /** Brings everything up and answers the banner. */
-async function startAll(surroundings: Surroundings): Promise<string> {
+async function startAll(surroundings: StartContext): Promise<string> {
   const { folder, ports, environment, running, log } = surroundings
   const [temporal, database, simulator] = await Promise.all([
-    timed(() => openTemporal(surroundings)),
-    timed(() => openDatabase(surroundings)),
+    measureTime(() => openTemporal(surroundings)),
+    measureTime(() => openDatabase(surroundings)),
     openSimulator(surroundings),
   ])
   const config = readConfig(environment)
   if (environment.TEMPORAL_ADDRESS === process.env.TEMPORAL_ADDRESS) await prepareNamespace(config)
-  const merchant = keptIn(folder.merchant, () => makeMerchant(demo))
+  const merchant = readOrMake(folder.merchant, () => makeMerchant(demo_merchant))
   const shop_url = `http://127.0.0.1:${ports.shop.port}`
   const { webhook_secret } = await introduceDemo({
     config,
@@ -165,7 +167,7 @@ async function startAll(surroundings: Surroundings): Promise<string> {
     endpoint_url: `${shop_url}/weft-events`,
   })
 
-  const roles = await timed(async () => {
+  const roles = await measureTime(async () => {
     const starting = Promise.all([startWorker({ config, log: log('worker') }), openApi(config, surroundings)])
     const [worker] = await starting
     running.add('worker', 45_000, () => worker.close())
@@ -175,10 +177,10 @@ async function startAll(surroundings: Surroundings): Promise<string> {
   const options = { port: ports.shop.port, weft_url, weft_key: merchant.key, webhook_secret, data_dir: folder.shop }
   const shop = await startShop({ ...options, public_url: `http://localhost:${ports.shop.port}` })
   running.add('shop', 3_000, () => shop.close())
-  keepDemoEnv({ folder, running, ports, config, merchant, temporal: temporal.made })
+  writeDemoEnv({ folder, running, ports, config, merchant, temporal: temporal.made })
   return banner({
     release: release(),
-    temporal: partOf(temporal),
+    temporal: readyPart(temporal),
     database: databasePart(database),
     roles_took_ms: roles.took_ms,
     urls: {
@@ -190,7 +192,7 @@ async function startAll(surroundings: Surroundings): Promise<string> {
   })
 }
 
-async function openTemporal({ folder, ports, running }: Surroundings): Promise<TemporalServer> {
+async function openTemporal({ folder, ports, running }: StartContext): Promise<TemporalServer> {
   const attributes = Object.values(search_attributes).map(({ name }) => [name, 'Keyword'] as const)
   const configured = process.env.TEMPORAL_ADDRESS
   await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
@@ -199,27 +201,27 @@ async function openTemporal({ folder, ports, running }: Surroundings): Promise<T
     port: ports.temporal.port,
     ui_port: ports.temporal_ui.port,
     search_attributes: Object.fromEntries(attributes),
-    progress: say,
+    progress: printLine,
     ...(configured && { address: configured }),
   })
   running.add('Temporal', 15_000, () => temporal.stop())
   return temporal
 }
 
-async function openDatabase({ folder, ports, running }: Surroundings): Promise<DatabaseServer> {
+async function openDatabase({ folder, ports, running }: StartContext): Promise<DatabaseServer> {
   const uri = process.env.MONGODB_URI
   await ports.database.release()
   const database = await startDatabase({
     data_dir: folder.database,
     port: ports.database.port,
-    progress: say,
+    progress: printLine,
     ...(uri && { uri }),
   })
   running.add('database', 15_000, () => database.stop())
   return database
 }
 
-async function openSimulator({ folder, ports, environment, running, log }: Surroundings): Promise<Simulator> {
+async function openSimulator({ folder, ports, environment, running, log }: StartContext): Promise<Simulator> {
   const scale = Number(environment.WEFT_TIME_SCALE ?? 1)
   // WeChat's minute between two refunds has to pass as quickly as Weft's own, which is a second longer.
   const pace = { SIMULATOR_TIME_SCALE: String(scale), SIMULATOR_REFUND_SPACING_MS: String(Math.floor(60_000 / scale)) }
@@ -231,7 +233,7 @@ async function openSimulator({ folder, ports, environment, running, log }: Surro
   return simulator
 }
 
-async function openApi(config: Config, { ports, running, log }: Surroundings): Promise<void> {
+async function openApi(config: Config, { ports, running, log }: StartContext): Promise<void> {
   await ports.api.release()
   const api = await startApi({ config, log: log('api') })
   running.add('api', 20_000, () => api.close())
@@ -257,8 +259,8 @@ async function introduceDemo({ config, ...rest }: DemoIntroduction): Promise<{ w
 }
 
 interface DemoEnv {
-  folder: Folder
-  running: Running
+  folder: WeftFolder
+  running: StartedParts
   ports: Ports
   config: Config
   merchant: DemoMerchant
@@ -266,7 +268,7 @@ interface DemoEnv {
 }
 
 /** Written when all is ready, so that whoever waits for the file may begin; removed before anything ends. */
-function keepDemoEnv({ folder, running, ports, config, merchant, temporal }: DemoEnv): void {
+function writeDemoEnv({ folder, running, ports, config, merchant, temporal }: DemoEnv): void {
   const lines = {
     WEFT_URL: `http://localhost:${ports.api.port}`,
     WEFT_KEY: merchant.key,
@@ -278,16 +280,16 @@ function keepDemoEnv({ folder, running, ports, config, merchant, temporal }: Dem
     MONGODB_URI: config.mongodb_uri,
   }
   const text = Object.entries(lines).map(([name, value]) => `${name}=${value}`)
-  const remover = removedAtTheEnd(folder.demo_env)
+  const remover = startFileRemover(folder.demo_env)
   running.add('demo.env', 1_000, () => {
     rmSync(folder.demo_env, { force: true })
     remover.stdin.end()
   })
-  writeWhole(folder.demo_env, text.join('\n'))
+  writeAtomically(folder.demo_env, text.join('\n'))
 }
 
 /** A shell that outlives a SIGKILL of this process just long enough to take the file away. */
-function removedAtTheEnd(path: string) {
+function startFileRemover(path: string) {
   const script = 'cat >/dev/null; rm -f "$1"'
   const remover = spawn('sh', ['-c', script, 'sh', path], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   remover.on('error', () => undefined) // without it the next start takes the file away
@@ -296,29 +298,29 @@ function removedAtTheEnd(path: string) {
   return remover
 }
 
-interface Timed<T> {
+interface TimedResult<T> {
   made: T
   took_ms: number
 }
 
-async function timed<T>(make: () => Promise<T>): Promise<Timed<T>> {
+async function measureTime<T>(make: () => Promise<T>): Promise<TimedResult<T>> {
   const began = performance.now()
   const made = await make()
   return { made, took_ms: performance.now() - began }
 }
 
-function partOf({ made: { found }, took_ms }: Timed<TemporalServer | DatabaseServer>): ReadyPart {
+function readyPart({ made: { found }, took_ms }: TimedResult<TemporalServer | DatabaseServer>): ReadyPart {
   return { version: found.version || '-', how: found.how, took_ms }
 }
 
 /** Where no mongod is to be had its stand-in runs, and says so. */
-function databasePart(database: Timed<DatabaseServer>): ReadyPart {
-  const part = partOf(database)
+function databasePart(database: TimedResult<DatabaseServer>): ReadyPart {
+  const part = readyPart(database)
   return database.made.kind === 'ferretdb' ? { ...part, how: `FerretDB on PostgreSQL, ${part.how}` } : part
 }
 
 /** One file per role under `.weft/logs/`, begun anew: the terminal is for the banner. */
-function logsIn(folder: Folder): (service: string) => Logger {
+function openLogs(folder: WeftFolder): (service: string) => Logger {
   return (service) => {
     const stream = createWriteStream(join(folder.logs, `${service}.log`), { mode: 0o600 })
     return createLogger({ level: readLevel(), service, stream })
@@ -330,6 +332,6 @@ function readLevel(): Config['log_level'] {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`Weft does not start: ${inOneLine(error)}\n`)
+  process.stderr.write(`Weft does not start: ${failureLine(error)}\n`)
   process.exit(1)
 })

@@ -2,7 +2,7 @@ import { milliseconds } from './calendar.ts'
 import type { Time } from './calendar.ts'
 
 /** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
-export const attentions = {
+export const attention_texts = {
   not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
@@ -43,11 +43,11 @@ export const attentions = {
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
 
-export type AttentionCode = keyof typeof attentions
-export const attention_codes = Object.keys(attentions) as AttentionCode[]
+export type AttentionCode = keyof typeof attention_texts
+export const attention_codes = Object.keys(attention_texts) as AttentionCode[]
 
 /** What money waits behind: such a reason is taken away by what settles it, and never hidden behind another one. */
-const about_money: ReadonlySet<AttentionCode> = new Set([
+const money_codes: ReadonlySet<AttentionCode> = new Set([
   'payment_contradicted',
   'refunded_outside',
   'late_payment_held',
@@ -68,7 +68,7 @@ const about_money: ReadonlySet<AttentionCode> = new Set([
 ])
 
 export function isAboutMoney(code: AttentionCode): boolean {
-  return about_money.has(code)
+  return money_codes.has(code)
 }
 
 export interface Attention {
@@ -77,7 +77,7 @@ export interface Attention {
 }
 
 /** Those about money first, then as they came. */
-export function byUrgency<A extends Attention>(given: readonly A[]): A[] {
+export function sortedByUrgency<A extends Attention>(given: readonly A[]): A[] {
   return given.toSorted(
     (a, b) =>
       Number(isAboutMoney(b.code)) - Number(isAboutMoney(a.code)) ||

@@ -47,7 +47,7 @@ export function eventId(order: OrderKey, sequence: number): string {
 }
 
 /** An event that belongs to no order. */
-export function looseEventId(mchid: string, type: string, subject_id: string): string {
+export function orderlessEventId(mchid: string, type: string, subject_id: string): string {
   return `${mchid}/${type}/${subject_id}`
 }
 

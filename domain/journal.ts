@@ -3,10 +3,10 @@ import { journalId } from './ids.ts'
 import { assertFen } from './money.ts'
 import { incomeWhenFound } from './payment/record.ts'
 import type { Income, PaymentRecord } from './payment/record.ts'
-import type { RefundRecord } from './refund/change.ts'
+import type { RefundRecord } from './refund/record.ts'
 
 /** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
-export const accounts = [
+export const journal_accounts = [
   'wechat.pending',
   'wechat.refund_transit',
   'merchant.bank',
@@ -15,7 +15,7 @@ export const accounts = [
   'sales',
   'discount.nocash',
 ] as const
-export type Account = (typeof accounts)[number]
+export type Account = (typeof journal_accounts)[number]
 
 export const entry_kinds = [
   'payment',
@@ -68,7 +68,7 @@ export function paymentEntry(payment: PaymentRecord, booked_time: Time): Journal
     { account: 'discount.nocash', key: payment.out_trade_no, amount: total - payment.settled_total },
     { account: income, key: income_key, amount: -total },
   ]
-  return entryOf({
+  return balancedEntry({
     _id: journalId.payment(payment.mchid, payment.transaction_id),
     mchid: payment.mchid,
     kind: 'payment',
@@ -85,12 +85,12 @@ export function paymentEntry(payment: PaymentRecord, booked_time: Time): Journal
 type BookedRefund = Pick<RefundRecord, 'mchid' | 'out_refund_no' | 'out_trade_no' | 'transaction_id' | 'amount'>
 
 /** A refund's part of its payment, in fen: R what the payer is owed, Q what leaves the merchant's account. */
-function partsOf({ amount }: BookedRefund, settlement_refund: number) {
+function refundParts({ amount }: BookedRefund, settlement_refund: number) {
   return { whole: amount.refund, cash: settlement_refund, coupons: amount.refund - settlement_refund }
 }
 
 /** A refund that WeChat never took: of free coupons it bears the payment's share, rounded in the payer's favour. In fen. */
-export function cashOf(
+export function cashPart(
   { amount, settled_total }: Pick<PaymentRecord, 'amount' | 'settled_total'>,
   refund: number,
 ): number {
@@ -105,9 +105,9 @@ function incomePosting(refund: BookedRefund, income: Income, amount: number): Po
 export function acceptanceEntry(
   payment: PaymentRecord,
   amount: number,
-  { occurred_time, booked_time }: Booking,
+  { occurred_time, booked_time }: EntryTimes,
 ): JournalEntry {
-  return entryOf({
+  return balancedEntry({
     _id: journalId.acceptance(payment.mchid, payment.transaction_id),
     kind: 'acceptance',
     mchid: payment.mchid,
@@ -124,13 +124,13 @@ export function acceptanceEntry(
 }
 
 /** When something happened at WeChat, and when it is booked here. */
-export interface Booking {
+export interface EntryTimes {
   occurred_time: Time
   booked_time: Time
 }
 
 /** A refund as far as the book follows it, with Q and the evidence that says so. */
-export interface BookedStep extends Booking {
+export interface RefundBooking extends EntryTimes {
   /** the account that the payment's money leaves, or comes back to */
   income: Income
   settlement_refund: number
@@ -139,8 +139,8 @@ export interface BookedStep extends Booking {
 }
 
 /** WeChat took the refund: the payer is owed, the income is gone (docs/money.md §2). */
-export function refundAcceptedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+export function refundAcceptedEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { whole, cash, coupons } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'refund_accepted', 'accepted', [
     incomePosting(refund, step.income, whole),
     { account: 'refund.payable', key: refund.out_refund_no, amount: -cash },
@@ -149,8 +149,8 @@ export function refundAcceptedEntry(refund: BookedRefund, step: BookedStep): Jou
 }
 
 /** The payer has it. */
-export function refundSucceededEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { cash } = partsOf(refund, step.settlement_refund)
+export function refundSucceededEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { cash } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'refund_succeeded', 'success', [
     { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
     { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
@@ -158,8 +158,8 @@ export function refundSucceededEntry(refund: BookedRefund, step: BookedStep): Jo
 }
 
 /** WeChat closed it: what its acceptance did is undone, and the income is where the payment's money stands now. */
-export function refundClosedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+export function refundClosedEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { whole, cash, coupons } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'refund_closed', 'closed', [
     { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
     { account: 'discount.nocash', key: refund.out_trade_no, amount: coupons },
@@ -168,8 +168,8 @@ export function refundClosedEntry(refund: BookedRefund, step: BookedStep): Journ
 }
 
 /** WeChat paid it to the merchant's own account: the payer is still owed. */
-export function refundReturnedEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { cash } = partsOf(refund, step.settlement_refund)
+export function refundReturnedEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { cash } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'refund_returned', 'returned', [
     { account: 'merchant.bank', key: '-', amount: cash },
     { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
@@ -177,8 +177,8 @@ export function refundReturnedEntry(refund: BookedRefund, step: BookedStep): Jou
 }
 
 /** Paid to the payer by hand, after WeChat had paid the merchant. */
-export function payoutEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { cash } = partsOf(refund, step.settlement_refund)
+export function payoutEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { cash } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'payout', null, [
     { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
     { account: 'merchant.bank', key: '-', amount: -cash },
@@ -186,8 +186,8 @@ export function payoutEntry(refund: BookedRefund, step: BookedStep): JournalEntr
 }
 
 /** Paid to the payer by hand, since WeChat would not or closed it: the income is gone without WeChat. */
-export function settledOutsideEntry(refund: BookedRefund, step: BookedStep): JournalEntry {
-  const { whole, cash, coupons } = partsOf(refund, step.settlement_refund)
+export function payoutWithoutWeChatEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+  const { whole, cash, coupons } = refundParts(refund, step.settlement_refund)
   return refundEntry(refund, step, 'payout', null, [
     incomePosting(refund, step.income, whole),
     { account: 'merchant.bank', key: '-', amount: -cash },
@@ -197,25 +197,35 @@ export function settledOutsideEntry(refund: BookedRefund, step: BookedStep): Jou
 
 function refundEntry(
   refund: BookedRefund,
-  { occurred_time, booked_time, evidence_id }: BookedStep,
+  { occurred_time, booked_time, evidence_id }: RefundBooking,
   kind: EntryKind,
   step: 'accepted' | 'success' | 'closed' | 'returned' | null,
   postings: Posting[],
 ): JournalEntry {
   const { mchid, out_refund_no, out_trade_no } = refund
   const _id = step === null ? journalId.payout(mchid, out_refund_no) : journalId.refund(mchid, out_refund_no, step)
-  return entryOf({ _id, kind, mchid, out_trade_no, out_refund_no, occurred_time, booked_time, evidence_id, postings })
+  return balancedEntry({
+    _id,
+    kind,
+    mchid,
+    out_trade_no,
+    out_refund_no,
+    occurred_time,
+    booked_time,
+    evidence_id,
+    postings,
+  })
 }
 
 /** The entry with its empty postings left out. Throws unless it balances. */
-function entryOf(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
+function balancedEntry(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
   const postings = entry.postings.filter(({ amount }) => amount !== 0)
   assertBalanced(postings)
   return { ...entry, postings, reverses: null }
 }
 
 /** Two entries say the same: then a second write of the first is done, otherwise it is an alarm (money.md). */
-export function isSamePostings(left: readonly Posting[], right: readonly Posting[]): boolean {
+export function hasSamePostings(left: readonly Posting[], right: readonly Posting[]): boolean {
   const canonical = (postings: readonly Posting[]) =>
     JSON.stringify(postings.map(({ account, key, amount }) => [account, key, amount]).sort())
   return canonical(left) === canonical(right)

@@ -1,12 +1,13 @@
+import type { Actor } from './actor.ts'
 import type { Time } from './calendar.ts'
-import type { Envelope } from './payment/evidence.ts'
 import { orderId, workflowId } from './ids.ts'
 import type { OrderKey, RefundKey } from './ids.ts'
 import type { FulfilmentMode } from './merchant/record.ts'
-import type { Actor, OrderState } from './order/change.ts'
+import type { OrderState } from './order/record.ts'
+import type { Envelope } from './payment/evidence.ts'
 import type { PaymentRole } from './payment/record.ts'
 import type { Policy } from './policy.ts'
-import type { RefundOrigin, RefundState } from './refund/change.ts'
+import type { RefundOrigin, RefundState } from './refund/record.ts'
 
 /** Task queues, one per kind of limit (architecture §6). */
 export const queues = {
@@ -33,13 +34,13 @@ export interface Command {
 export type Confirmation = Command & { result: 'fulfilled' | 'refused' }
 
 /** A person's word on money in review; `transaction_id` names a second payment, null the order's own. */
-export type Decision = Command & { decision: 'accept' | 'reject'; transaction_id: string | null }
-export type RefundRequested = Command & { out_refund_no: string }
+export type ReviewDecision = Command & { decision: 'accept' | 'reject'; transaction_id: string | null }
+export type FullRefundCommand = Command & { out_refund_no: string }
 
 /** What is told of a refund: its evidence, or nothing but that somebody should look. */
 export type RefundChanged = { evidence_id: string | null } | { envelope: Envelope }
-export type Approval = Command & { decision: 'approve' | 'reject' }
-export type Payout = Command & { proof: string }
+export type RefundApproval = Command & { decision: 'approve' | 'reject' }
+export type PayoutCommand = Command & { proof: string }
 /** How an abnormal refund goes on; `bank_account` and `real_name` encrypted for WeChat Pay, whose key `serial_no` names. */
 export type AbnormalHandling = Command & {
   type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
@@ -60,7 +61,7 @@ export type RefundAnswer =
       wechat?: { code: string; message: string; status?: number | null }
     }
 
-export type Answer =
+export type OrderAnswer =
   /** done, or was done before: read the record */
   | { kind: 'state'; state: OrderState; revision: number }
   | { kind: 'refused'; code: 'order_state' | 'order_paid' | 'already_decided'; state: OrderState }
@@ -72,7 +73,7 @@ export const signals = {
   /** to a refund's run: WeChat says something about it; to an order's run: it has something to be told */
   refund_changed: 'refundChanged',
 } as const
-export const updates = {
+export const order_updates = {
   prepay: 'prepay',
   refresh: 'refresh',
   close: 'close',
@@ -116,7 +117,7 @@ export interface OrderProgress {
 }
 
 /** What a record step answers. An item leaves the inbox on each of these, and never before one came. */
-export interface Recorded {
+export interface OrderWriteResult {
   outcome: 'done' | 'done_before' | 'illegal'
   order: OrderProgress
   /** ids of deliveries it inserted and that a `deliverEvent` must carry */
@@ -147,21 +148,21 @@ export interface RefundProgress {
   tells_revision: number
 }
 
-export interface RefundRecorded {
+export interface RefundWriteResult {
   outcome: 'done' | 'done_before' | 'illegal'
   refund: RefundProgress
   /** as in `Recorded`: of a refund without an order */
   deliveries: string[]
 }
 
-export interface RefundLoaded {
+export interface LoadedRefund {
   refund: RefundProgress | null
   policy: Policy
   deliveries: string[]
 }
 
 /** The first step of every run: the record, or null when there is no such order; and the durations it lives by. */
-export interface Loaded {
+export interface LoadedOrder {
   order: OrderProgress | null
   policy: Policy
   /** ids of notices whose events or runs an earlier, lost run still owed */

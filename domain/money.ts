@@ -12,7 +12,7 @@ export function assertFen(fen: number): void {
 }
 
 /** `990` → `9.90`: fen as yuan text, for people. Exact, since it never divides. */
-export function yuan(fen: number): string {
+export function yuanText(fen: number): string {
   assertFen(fen)
   const digits = String(Math.abs(fen)).padStart(3, '0')
   return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
@@ -20,5 +20,5 @@ export function yuan(fen: number): string {
 
 /** `¥9.90`, what pages and summaries show. */
 export function readableAmount(amount: Amount): string {
-  return amount.currency === 'CNY' ? `¥${yuan(amount.total)}` : `${yuan(amount.total)} ${amount.currency}`
+  return amount.currency === 'CNY' ? `¥${yuanText(amount.total)}` : `${yuanText(amount.total)} ${amount.currency}`
 }

@@ -52,7 +52,7 @@ export interface RefundPolicy {
 }
 
 /** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
-export const policy: Policy = {
+export const default_policy: Policy = {
   first_query_ms: 30 * second,
   first_query_jitter_ms: 5 * second,
   query_plan_ms: [30 * second, minute, 3 * minute, 5 * minute, 10 * minute, 30 * minute],

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Store } from '../store/store.ts'
-import type { Finding, Patience } from './finding.ts'
+import type { Finding, ProofPatience } from './finding.ts'
 import { proveMerchant, proveNumbers } from './passage.ts'
-import type { ProvenPart, Tally } from './passage.ts'
+import type { PassagePart, Tally } from './passage.ts'
 
 export const auditor_every_ms = 10 * 60_000
 
@@ -12,7 +12,7 @@ export interface AuditorSettings {
   store: Store
   every_ms: number
   /** what counts as under way, by the clock that Weft's waits follow */
-  patience: Patience
+  patience: ProofPatience
   /** records looked at in one round, about; 20,000 unless told */
   round_size?: number
   /** starts the runs that a finding is about: a run first does what a lost one still owed */
@@ -21,20 +21,20 @@ export interface AuditorSettings {
   log: Logger
 }
 
-const lease = 'auditor'
+const lease_name = 'auditor'
 /** even one without records takes some reads */
 const cost_of_a_merchant = 20
 /** numbers per merchant that are looked at again in the next round; with so many adrift, the audit is what names them */
 const most_suspects = 500
 
 /** What is known of a merchant between two rounds. */
-interface Watch {
+interface MerchantWatch {
   /** numbers with findings in the round before; `null` stands for the sums of the book */
   suspects: Set<string | null>
   /** numbers found adrift in two rounds in a row, and told */
   adrift: Set<string | null>
   /** the proof on its way through the merchant's records; null: the next round begins anew */
-  proof: AsyncGenerator<ProvenPart, Tally> | null
+  proof: AsyncGenerator<PassagePart, Tally> | null
 }
 
 /**
@@ -45,23 +45,23 @@ interface Watch {
 export function createAuditor(settings: AuditorSettings) {
   const { store, every_ms, now, log } = settings
   const holder = randomUUID()
-  const watches = new Map<string, Watch>()
+  const watches = new Map<string, MerchantWatch>()
   const running = { timer: null as NodeJS.Timeout | null, round: Promise.resolve(), is_closed: false, next: 0 }
 
   /** One round. False: another worker's auditor holds the lease. */
   async function audit(): Promise<boolean> {
-    if (!(await store.leases.acquire(lease, holder, every_ms * 3, now()))) {
+    if (!(await store.leases.acquire(lease_name, holder, every_ms * 3, now()))) {
       watches.clear() // what is known is only good in an unbroken row of rounds
       return false
     }
     const mchids = (await store.merchants.list()).map(({ mchid }) => mchid)
     for (const mchid of watches.keys()) if (!mchids.includes(mchid)) watches.delete(mchid)
-    for (const mchid of mchids) await attempt(mchid, () => lookAgain(settings, mchid, watchOf(mchid)))
+    for (const mchid of mchids) await proveOrLog(mchid, () => proveSuspects(settings, mchid, watchOf(mchid)))
     let left = settings.round_size ?? 20_000
     // Each merchant at most once a round; a large one goes on where it stopped in the next.
     for (let turn = 0; turn < mchids.length && left > 0; turn++) {
       const mchid = mchids[running.next % mchids.length] ?? ''
-      left -= (await attempt(mchid, () => goOn(settings, mchid, watchOf(mchid), left))) ?? 0
+      left -= (await proveOrLog(mchid, () => continuePassage(settings, mchid, watchOf(mchid), left))) ?? 0
       left -= cost_of_a_merchant
       if (watchOf(mchid).proof === null) running.next = (running.next + 1) % mchids.length
     }
@@ -69,7 +69,7 @@ export function createAuditor(settings: AuditorSettings) {
   }
 
   /** A merchant whose records cannot be read or make no sense keeps no other from its turn. */
-  async function attempt<T>(mchid: string, work: () => Promise<T>): Promise<T | null> {
+  async function proveOrLog<T>(mchid: string, work: () => Promise<T>): Promise<T | null> {
     try {
       return await work()
     } catch (error) {
@@ -78,7 +78,7 @@ export function createAuditor(settings: AuditorSettings) {
     }
   }
 
-  function watchOf(mchid: string): Watch {
+  function watchOf(mchid: string): MerchantWatch {
     const watch = watches.get(mchid) ?? { suspects: new Set(), adrift: new Set(), proof: null }
     watches.set(mchid, watch)
     return watch
@@ -102,7 +102,7 @@ export function createAuditor(settings: AuditorSettings) {
       if (running.timer) clearTimeout(running.timer)
       await running.round
       await store.leases
-        .release(lease, holder)
+        .release(lease_name, holder)
         .catch((error: unknown) => log.debug('a lease was not given back', { error }))
     },
   }
@@ -111,10 +111,10 @@ export function createAuditor(settings: AuditorSettings) {
 export type Auditor = ReturnType<typeof createAuditor>
 
 const isAdrift = ({ under_way }: Finding) => !under_way
-const numberOf = ({ out_trade_no }: Finding) => out_trade_no ?? null
+const orderNumber = ({ out_trade_no }: Finding) => out_trade_no ?? null
 
 /** What was suspected or adrift in the round before: still so is an alarm, clean again is forgotten. */
-async function lookAgain(settings: AuditorSettings, mchid: string, watch: Watch): Promise<void> {
+async function proveSuspects(settings: AuditorSettings, mchid: string, watch: MerchantWatch): Promise<void> {
   const { store, patience, now } = settings
   const numbers = [...watch.suspects, ...watch.adrift].filter((number) => number !== null)
   const found: Finding[] = []
@@ -122,15 +122,20 @@ async function lookAgain(settings: AuditorSettings, mchid: string, watch: Watch)
     found.push(...(await proveNumbers(store, mchid, numbers.slice(place, place + 100), { now, patience })))
   }
   const still = found.filter(isAdrift)
-  await alarm(settings, mchid, watch, still)
-  const is_open = new Set(still.map(numberOf))
+  await raiseAlarm(settings, mchid, watch, still)
+  const is_open = new Set(still.map(orderNumber))
   // The sums of the book are proven at the end of a whole passage only: until then they stay as they were found.
   for (const number of watch.adrift) if (number !== null && !is_open.has(number)) watch.adrift.delete(number)
   for (const number of watch.suspects) if (number !== null) watch.suspects.delete(number)
 }
 
 /** On through the merchant's records; answers how many were looked at. */
-async function goOn(settings: AuditorSettings, mchid: string, watch: Watch, most: number): Promise<number> {
+async function continuePassage(
+  settings: AuditorSettings,
+  mchid: string,
+  watch: MerchantWatch,
+  most: number,
+): Promise<number> {
   const { store, patience, now } = settings
   const page_size = Math.min(most, 200)
   const proof = (watch.proof ??= proveMerchant(store, mchid, { now, patience, page_size }))
@@ -141,11 +146,11 @@ async function goOn(settings: AuditorSettings, mchid: string, watch: Watch, most
     })
     if (step.done === true) {
       watch.proof = null
-      await afterPassage(settings, mchid, watch, step.value)
+      await endPassage(settings, mchid, watch, step.value)
       return looked_at
     }
     looked_at += step.value.looked_at
-    await suspect(settings, mchid, watch, step.value.findings.filter(isAdrift))
+    await noteSuspects(settings, mchid, watch, step.value.findings.filter(isAdrift))
   }
   return most
 }
@@ -154,31 +159,41 @@ async function goOn(settings: AuditorSettings, mchid: string, watch: Watch, most
  * Found for the first time: what a run was lost over its run puts right, and the next round looks again. The sums are
  * told when two whole passages find them.
  */
-async function suspect(settings: AuditorSettings, mchid: string, watch: Watch, found: Finding[]): Promise<void> {
-  const sums = found.filter((finding) => numberOf(finding) === null)
-  if (watch.suspects.has(null)) await alarm(settings, mchid, watch, sums)
+async function noteSuspects(
+  settings: AuditorSettings,
+  mchid: string,
+  watch: MerchantWatch,
+  found: Finding[],
+): Promise<void> {
+  const sums = found.filter((finding) => orderNumber(finding) === null)
+  if (watch.suspects.has(null)) await raiseAlarm(settings, mchid, watch, sums)
   for (const finding of found) {
-    if (watch.suspects.size >= most_suspects || watch.adrift.has(numberOf(finding))) continue
-    watch.suspects.add(numberOf(finding))
+    if (watch.suspects.size >= most_suspects || watch.adrift.has(orderNumber(finding))) continue
+    watch.suspects.add(orderNumber(finding))
     await settings.wake(finding).catch((error: unknown) => settings.log.warn('a run was not woken', { mchid, error }))
   }
 }
 
 /** A whole passage is over: without anything suspected or adrift, nobody need look any more. */
-async function afterPassage({ store }: AuditorSettings, mchid: string, watch: Watch, tally: Tally): Promise<void> {
+async function endPassage(
+  { store }: AuditorSettings,
+  mchid: string,
+  watch: MerchantWatch,
+  tally: Tally,
+): Promise<void> {
   if (tally.adrift > 0) return
   watch.suspects.delete(null)
   watch.adrift.delete(null)
   if (watch.suspects.size === 0 && watch.adrift.size === 0) await store.merchants.liftAttention(mchid, 'book_adrift')
 }
 
-async function alarm({ store, now, log }: AuditorSettings, mchid: string, watch: Watch, found: Finding[]) {
+async function raiseAlarm({ store, now, log }: AuditorSettings, mchid: string, watch: MerchantWatch, found: Finding[]) {
   if (found.length === 0) return
   for (const { under_way: _, ...finding } of found) {
     // Once per number: what stands for days does not fill the log.
     if (watch.adrift.has(finding.out_trade_no ?? null)) continue
     log.error('records and book are adrift', finding)
   }
-  for (const finding of found) watch.adrift.add(numberOf(finding))
+  for (const finding of found) watch.adrift.add(orderNumber(finding))
   await store.merchants.noteAttention(mchid, 'book_adrift', beijingTime(now()))
 }

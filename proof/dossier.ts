@@ -1,17 +1,17 @@
 import { orderId } from '../domain/ids.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import type { Store } from '../store/store.ts'
 import type { Dossier } from './finding.ts'
 
 /** The collections that proofs read. */
-export type Records = Pick<Store, 'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence'>
+export type ProofStore = Pick<Store, 'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence'>
 
 /** as many as one read answers; a batch that may have more is read in halves */
 const most_at_once = 10_000
 
 /** All that is recorded under each of these numbers, in their order. `orders`: those of them that are read already. */
-export async function dossiersOf(
-  store: Records,
+export async function readDossiers(
+  store: ProofStore,
   mchid: string,
   numbers: readonly string[],
   orders?: readonly OrderRecord[],
@@ -29,12 +29,12 @@ export async function dossiersOf(
   if (is_cut && numbers.length > 1) {
     const half = Math.ceil(numbers.length / 2)
     const parts = [numbers.slice(0, half), numbers.slice(half)]
-    const read = parts.map((part) => () => dossiersOf(store, mchid, part, known))
+    const read = parts.map((part) => () => readDossiers(store, mchid, part, known))
     return [...((await read[0]?.()) ?? []), ...((await read[1]?.()) ?? [])]
   }
   const order_of = new Map(known.map((order) => [order.out_trade_no, order]))
-  const [payments_of, refunds_of] = [byNumber(payments), byNumber(refunds)]
-  const [entries_of, events_of, evidence_of] = [byNumber(entries), byNumber(events), byNumber(evidence)]
+  const [payments_of, refunds_of] = [groupByNumber(payments), groupByNumber(refunds)]
+  const [entries_of, events_of, evidence_of] = [groupByNumber(entries), groupByNumber(events), groupByNumber(evidence)]
   return numbers.map((out_trade_no) => ({
     mchid,
     out_trade_no,
@@ -47,7 +47,7 @@ export async function dossiersOf(
   }))
 }
 
-function byNumber<T extends { out_trade_no: string | null }>(records: readonly T[]): Map<string | null, T[]> {
+function groupByNumber<T extends { out_trade_no: string | null }>(records: readonly T[]): Map<string | null, T[]> {
   const groups = new Map<string | null, T[]>()
   for (const record of records) {
     const group = groups.get(record.out_trade_no)

@@ -2,10 +2,10 @@ import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { EventRecord } from '../domain/event/event.ts'
 import type { JournalEntry } from '../domain/journal.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 
 /** What can be adrift, each in one sentence. The proofs are in proof/records, proof/journal and proof/wechat. */
 export const finding_kinds = {
@@ -52,13 +52,13 @@ export const finding_kinds = {
 export type FindingKind = keyof typeof finding_kinds
 
 /** The numbers a finding is about. */
-export interface Subject {
+export interface FindingSubject {
   out_trade_no?: string
   transaction_id?: string
   out_refund_no?: string
 }
 
-export interface Finding extends Subject {
+export interface Finding extends FindingSubject {
   kind: FindingKind
   mchid: string
   /** fen adrift */
@@ -69,17 +69,17 @@ export interface Finding extends Subject {
 }
 
 /** A finding about this dossier; not under way unless said so. */
-export function findingIn(
+export function newFinding(
   { mchid, out_trade_no }: Pick<Dossier, 'mchid' | 'out_trade_no'>,
   kind: FindingKind,
-  about: Subject & { amount?: number; detail: string; under_way?: boolean },
+  about: FindingSubject & { amount?: number; detail: string; under_way?: boolean },
 ): Finding {
   return { kind, mchid, ...(out_trade_no !== null && { out_trade_no }), under_way: false, ...about }
 }
 
 /** Of an event, what its order must have numbered. */
-export type NumberedEvent = Pick<EventRecord, 'sequence' | 'type'>
-export type HeardEvidence = Pick<
+export type DossierEvent = Pick<EventRecord, 'sequence' | 'type'>
+export type DossierEvidence = Pick<
   EvidenceRecord,
   | '_id'
   | 'subject'
@@ -101,12 +101,12 @@ export interface Dossier {
   payments: PaymentRecord[]
   refunds: RefundRecord[]
   entries: JournalEntry[]
-  events: NumberedEvent[]
-  evidence: HeardEvidence[]
+  events: DossierEvent[]
+  evidence: DossierEvidence[]
 }
 
 /** How long what is still being written down counts as under way, in milliseconds. */
-export interface Patience {
+export interface ProofPatience {
   /** from its cause to the last write that follows from it */
   writing_ms: number
   /** past its planned moment; the sweeper takes up what is late within this */
@@ -115,10 +115,10 @@ export interface Patience {
   evidence_ms: number
 }
 
-export const patience: Patience = { writing_ms: 120_000, overdue_ms: 300_000, evidence_ms: 2 * 60 * 60_000 }
+export const proof_patience: ProofPatience = { writing_ms: 120_000, overdue_ms: 300_000, evidence_ms: 2 * 60 * 60_000 }
 
 /** The same, `scale` times faster, but never so fast that a slow write would be an alarm. */
-export function scaledPatience(given: Patience, scale: number): Patience {
+export function scaledPatience(given: ProofPatience, scale: number): ProofPatience {
   const shrink = (ms: number) => Math.max(5_000, Math.round(ms / scale))
   return {
     writing_ms: shrink(given.writing_ms),
@@ -128,23 +128,23 @@ export function scaledPatience(given: Patience, scale: number): Patience {
 }
 
 /** When the proof looks, and what it excuses. Null: nothing is under way any more. */
-export interface Moment {
+export interface ProofMoment {
   now_ms: number
-  patience: Patience | null
+  patience: ProofPatience | null
 }
 
 /** Younger than it takes to write all that follows from it. */
-export function isFresh(since: Time | null, { now_ms, patience: given }: Moment): boolean {
+export function isFresh(since: Time | null, { now_ms, patience: given }: ProofMoment): boolean {
   return given !== null && since !== null && now_ms - milliseconds(since) < given.writing_ms
 }
 
 /** Weft's own next step is planned, and not so late that nobody carries it. */
-export function isPlanned(plan: { time: Time } | undefined, { now_ms, patience: given }: Moment): boolean {
+export function isPlanned(plan: { time: Time } | undefined, { now_ms, patience: given }: ProofMoment): boolean {
   return given !== null && plan !== undefined && now_ms - milliseconds(plan.time) < given.overdue_ms
 }
 
 /** Evidence in hand that has not waited too long. */
-export function isInHand(evidence: HeardEvidence, { now_ms, patience: given }: Moment): boolean {
+export function isAwaitingEffect(evidence: DossierEvidence, { now_ms, patience: given }: ProofMoment): boolean {
   const is_waiting = evidence.unapplied === true && (evidence.outcome === null || evidence.outcome === 'orphan')
   return given !== null && is_waiting && now_ms - milliseconds(evidence.receive_time) < given.evidence_ms
 }

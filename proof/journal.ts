@@ -1,23 +1,23 @@
 import type { Time } from '../domain/calendar.ts'
 import {
   acceptanceEntry,
-  cashOf,
-  isSamePostings,
+  cashPart,
+  hasSamePostings,
   paymentEntry,
   payoutEntry,
+  payoutWithoutWeChatEntry,
   refundAcceptedEntry,
   refundClosedEntry,
   refundReturnedEntry,
   refundSucceededEntry,
-  settledOutsideEntry,
 } from '../domain/journal.ts'
-import type { Account, BookedStep, JournalEntry, Posting } from '../domain/journal.ts'
-import { isResting } from '../domain/order/change.ts'
-import { incomeMoved } from '../domain/payment/record.ts'
+import type { Account, JournalEntry, Posting, RefundBooking } from '../domain/journal.ts'
+import { isOrderResting } from '../domain/order/record.ts'
+import { incomeOfMove } from '../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../domain/refund/change.ts'
-import { findingIn, isFresh, isPlanned, latestTime } from './finding.ts'
-import type { Dossier, Finding, Moment, Subject } from './finding.ts'
+import type { RefundEvent, RefundRecord } from '../domain/refund/record.ts'
+import { isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
+import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 
 /** An entry that the records call for, made by the very functions that book it. */
 export interface ExpectedEntry {
@@ -27,24 +27,24 @@ export interface ExpectedEntry {
 }
 
 /** What a dossier's entries come to, for the sum over a whole merchant. */
-export interface Reckoning {
+export interface JournalCheck {
   findings: Finding[]
   /** the postings that the records call for, less those that are still to be booked */
-  called_for: { booked_time: Time | null; postings: Posting[] }[]
+  expected: { booked_time: Time | null; postings: Posting[] }[]
 }
 
 /** The book under one number: every entry by itself, each entry against the records, and what accounts come to. */
-export function bookFindings(dossier: Dossier, moment: Moment): Finding[] {
-  return reckon(dossier, moment).findings
+export function journalFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
+  return checkJournal(dossier, moment).findings
 }
 
-export function reckon(dossier: Dossier, moment: Moment): Reckoning {
+export function checkJournal(dossier: Dossier, moment: ProofMoment): JournalCheck {
   const { standing, findings } = standingEntries(dossier)
   const { expected, unusable } = expectedEntries(dossier, moment)
   const known = new Set(expected.map(({ entry }) => entry._id))
-  const compared = expected.flatMap((one) => comparison(dossier, one, standing.get(one.entry._id)))
+  const compared = expected.flatMap((one) => comparedEntryFindings(dossier, one, standing.get(one.entry._id)))
   const unexplained = [...standing].flatMap(([_id, entries]) =>
-    known.has(_id) ? [] : entries.map((entry) => unexplainedEntry(dossier, entry, moment)),
+    known.has(_id) ? [] : entries.map((entry) => unexplainedFinding(dossier, entry, moment)),
   )
   const about_entries = [...findings, ...unusable, ...compared, ...unexplained]
   const is_writing = about_entries.some(({ under_way }) => under_way)
@@ -52,7 +52,7 @@ export function reckon(dossier: Dossier, moment: Moment): Reckoning {
   const pending = unexplained.filter(({ under_way }) => under_way).map(({ _id }) => _id)
   return {
     findings: [...about_entries.map(withoutId), ...about_accounts],
-    called_for: [
+    expected: [
       ...expected
         .filter(({ entry, under_way }) => standing.has(entry._id) || !under_way)
         .map(({ entry }) => ({
@@ -73,23 +73,23 @@ function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
 // Each entry by itself.
 
 /** The id of the cause: a correction books it anew under `<id>#<n>`. */
-function causeOf(_id: string): string {
+function causeId(_id: string): string {
   return _id.replace(/#\d+$/, '')
 }
 
 /** Entries that no reversal takes back, by cause. What is wrong with them already is found here. */
 function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry[]>; findings: Finding[] } {
-  const findings = dossier.entries.flatMap((entry) => soundnessFindings(dossier, entry))
+  const findings = dossier.entries.flatMap((entry) => entryFindings(dossier, entry))
   const reversals = dossier.entries.filter(({ reverses }) => reverses !== null)
   const reversed = new Set<string>()
   for (const reversal of reversals) {
     const original = dossier.entries.find(({ _id }) => _id === reversal.reverses)
     const exact = original?.postings.map((posting) => ({ ...posting, amount: -posting.amount }))
-    if (exact !== undefined && isSamePostings(exact, reversal.postings)) reversed.add(original?._id ?? '')
+    if (exact !== undefined && hasSamePostings(exact, reversal.postings)) reversed.add(original?._id ?? '')
     else
       findings.push(
-        findingIn(dossier, 'entry_differs', {
-          ...entryFacts(reversal),
+        newFinding(dossier, 'entry_differs', {
+          ...entrySubject(reversal),
           detail: `does not take back ${reversal.reverses}`,
         }),
       )
@@ -97,18 +97,18 @@ function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry
   const standing = new Map<string, JournalEntry[]>()
   for (const entry of dossier.entries) {
     if (entry.reverses !== null || reversed.has(entry._id)) continue
-    const cause = causeOf(entry._id)
+    const cause = causeId(entry._id)
     standing.set(cause, [...(standing.get(cause) ?? []), entry])
   }
   const doubled = [...standing.values()].flatMap((entries) => entries.slice(1))
   for (const entry of doubled) {
     const detail = `${entry._id} stands beside another entry of the same cause`
-    findings.push(findingIn(dossier, 'entry_doubled', { ...entryFacts(entry), detail }))
+    findings.push(newFinding(dossier, 'entry_doubled', { ...entrySubject(entry), detail }))
   }
   return { standing, findings }
 }
 
-function soundnessFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
+function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
   const is_whole = postings.every(({ amount }) => Number.isSafeInteger(amount) && amount !== 0)
@@ -120,23 +120,28 @@ function soundnessFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   return [
     ...(is_balanced
       ? []
-      : [findingIn(dossier, 'entry_unbalanced', { ...entryFacts(entry), amount: Math.abs(sum), detail })]),
+      : [newFinding(dossier, 'entry_unbalanced', { ...entrySubject(entry), amount: Math.abs(sum), detail })]),
     ...(named === mchid && mchid === dossier.mchid
       ? []
-      : [findingIn(dossier, 'entry_foreign', { ...entryFacts(entry), detail: `${_id} lies in the book of ${mchid}` })]),
+      : [
+          newFinding(dossier, 'entry_foreign', {
+            ...entrySubject(entry),
+            detail: `${_id} lies in the book of ${mchid}`,
+          }),
+        ]),
   ]
 }
 
 /** The numbers of an entry, and its fen. */
-function entryFacts({ _id, kind, out_refund_no, postings }: JournalEntry): Subject & { amount: number } {
-  const transaction_id = kind === 'payment' || kind === 'acceptance' ? causeOf(_id).split(':')[2] : undefined
+function entrySubject({ _id, kind, out_refund_no, postings }: JournalEntry): FindingSubject & { amount: number } {
+  const transaction_id = kind === 'payment' || kind === 'acceptance' ? causeId(_id).split(':')[2] : undefined
   const amount = postings.reduce((total, posting) => total + Math.max(0, posting.amount), 0)
   return { ...(transaction_id && { transaction_id }), ...(out_refund_no && { out_refund_no }), amount }
 }
 
 // Entries against records.
 
-function comparison(
+function comparedEntryFindings(
   dossier: Dossier,
   { entry, under_way }: ExpectedEntry,
   booked: readonly JournalEntry[] | undefined,
@@ -144,75 +149,79 @@ function comparison(
   const [first] = booked ?? []
   if (first === undefined) {
     return [
-      findingIn(dossier, 'entry_missing', { ...entryFacts(entry), detail: `${entry._id} is not booked`, under_way }),
+      newFinding(dossier, 'entry_missing', { ...entrySubject(entry), detail: `${entry._id} is not booked`, under_way }),
     ]
   }
   const is_same =
-    isSamePostings(first.postings, entry.postings) &&
+    hasSamePostings(first.postings, entry.postings) &&
     first.kind === entry.kind &&
     first.out_trade_no === entry.out_trade_no &&
     first.out_refund_no === entry.out_refund_no
   if (is_same) return []
-  const amount = differenceOf(first.postings, entry.postings)
-  const detail = `${first._id} is ${written(first.postings)}, called for is ${written(entry.postings)}`
-  return [findingIn(dossier, 'entry_differs', { ...entryFacts(entry), amount, detail })]
+  const amount = misplacedAmount(first.postings, entry.postings)
+  const detail = `${first._id} is ${postingsText(first.postings)}, called for is ${postingsText(entry.postings)}`
+  return [newFinding(dossier, 'entry_differs', { ...entrySubject(entry), amount, detail })]
 }
 
-function written(postings: readonly Posting[]): string {
+function postingsText(postings: readonly Posting[]): string {
   return postings.map(({ account, key, amount }) => `${account}/${key} ${amount}`).join(', ')
 }
 
 /** Fen on one account that belong on another. */
-function differenceOf(left: readonly Posting[], right: readonly Posting[]): number {
-  const sums = balancesOf([...left, ...right.map((posting) => ({ ...posting, amount: -posting.amount }))])
+function misplacedAmount(left: readonly Posting[], right: readonly Posting[]): number {
+  const sums = balancesByAccount([...left, ...right.map((posting) => ({ ...posting, amount: -posting.amount }))])
   const amounts = [...sums.values()]
   const debit = amounts.reduce((total, amount) => total + Math.max(0, amount), 0)
   const credit = amounts.reduce((total, amount) => total + Math.max(0, -amount), 0)
   return Math.max(debit, credit)
 }
 
-function unexplainedEntry(dossier: Dossier, entry: JournalEntry, moment: Moment): EntryFinding & { _id: string } {
-  const about = { ...entryFacts(entry), detail: `${entry._id}: ${written(entry.postings)}` }
+function unexplainedFinding(
+  dossier: Dossier,
+  entry: JournalEntry,
+  moment: ProofMoment,
+): EntryFinding & { _id: string } {
+  const about = { ...entrySubject(entry), detail: `${entry._id}: ${postingsText(entry.postings)}` }
   const under_way = isFresh(entry.booked_time, moment)
-  return { ...findingIn(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
+  return { ...newFinding(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
 }
 
 /** All that the records call for. Amounts that cannot be booked at all are findings themselves. */
-function expectedEntries(dossier: Dossier, moment: Moment): { expected: ExpectedEntry[]; unusable: Finding[] } {
+function expectedEntries(dossier: Dossier, moment: ProofMoment): { expected: ExpectedEntry[]; unusable: Finding[] } {
   const expected: ExpectedEntry[] = []
   const unusable: Finding[] = []
-  const expect = (about: Subject & { amount: number }, make: () => ExpectedEntry[]) => {
+  const expect = (about: FindingSubject & { amount: number }, make: () => ExpectedEntry[]) => {
     try {
       expected.push(...make())
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
-      unusable.push(findingIn(dossier, 'amount_unusable', { ...about, detail: error.message }))
+      unusable.push(newFinding(dossier, 'amount_unusable', { ...about, detail: error.message }))
     }
   }
   for (const payment of dossier.payments) {
     const { transaction_id, amount } = payment
-    expect({ transaction_id, amount: amount.total }, () => ofPayment(dossier, payment, moment))
+    expect({ transaction_id, amount: amount.total }, () => expectedPaymentEntries(dossier, payment, moment))
   }
   for (const refund of dossier.refunds) {
     const { transaction_id, out_refund_no, amount } = refund
     const payment = dossier.payments.find((one) => one.transaction_id === transaction_id)
     const about = { transaction_id, out_refund_no, amount: amount.refund }
-    expect(about, () => ofRefund(refund, payment ?? null, moment))
+    expect(about, () => expectedRefundEntries(refund, payment ?? null, moment))
   }
   return { expected, unusable }
 }
 
-function ofPayment(dossier: Dossier, payment: PaymentRecord, moment: Moment): ExpectedEntry[] {
+function expectedPaymentEntries(dossier: Dossier, payment: PaymentRecord, moment: ProofMoment): ExpectedEntry[] {
   const { order } = dossier
   const newest = dossier.evidence.reduce<Time | null>(
     (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
     null,
   )
   // The entry is written between the payment and the order: an order that knows the payment has it booked.
-  const is_open = order !== null && !isResting(order.state) && order.payment === null
+  const is_open = order !== null && !isOrderResting(order.state) && order.payment === null
   const under_way = isFresh(newest, moment) || (is_open && isPlanned(order.next_action, moment))
   const entry = paymentEntry(payment, payment.success_time)
-  return [{ entry, under_way }, ...acceptanceOf(dossier, payment, moment)]
+  return [{ entry, under_way }, ...expectedAcceptance(dossier, payment, moment)]
 }
 
 /** When a person accepted what nobody had asked for; null: nobody has. */
@@ -229,10 +238,10 @@ function acceptanceTime({ order }: Dossier, payment: PaymentRecord): Time | null
 }
 
 /** The payment says how much was left to be accepted; whether that was right shows when suspense is zero after it. */
-function acceptanceOf(dossier: Dossier, payment: PaymentRecord, moment: Moment): ExpectedEntry[] {
+function expectedAcceptance(dossier: Dossier, payment: PaymentRecord, moment: ProofMoment): ExpectedEntry[] {
   const time = acceptanceTime(dossier, payment)
   if (time === null) return []
-  const amount = payment.acceptance?.amount ?? -suspenseOf(dossier, payment)
+  const amount = payment.acceptance?.amount ?? -suspenseBalance(dossier, payment)
   if (amount <= 0) return []
   const entry = acceptanceEntry(payment, amount, { occurred_time: time, booked_time: time })
   return [{ entry, under_way: isFresh(time, moment) }]
@@ -246,45 +255,50 @@ const entry_makers = {
   returned_to_merchant: refundReturnedEntry,
 } as const satisfies Partial<Record<RefundEvent, typeof refundAcceptedEntry>>
 
-function ofRefund(refund: RefundRecord, payment: PaymentRecord | null, moment: Moment): ExpectedEntry[] {
+function expectedRefundEntries(
+  refund: RefundRecord,
+  payment: PaymentRecord | null,
+  moment: ProofMoment,
+): ExpectedEntry[] {
   const { facts, state, amount } = refund
   const timeOf = (event: RefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
-  const stepOf = (event: RefundEvent, move?: IncomeMove): BookedStep => {
+  const stepOf = (event: RefundEvent, move?: IncomeMove): RefundBooking => {
     const time = timeOf(event) ?? latestTime(refund)
     return {
       occurred_time: time,
       booked_time: time,
-      income: payment === null ? 'sales' : incomeMoved(payment, refund.out_refund_no, move),
+      income: payment === null ? 'sales' : incomeOfMove(payment, refund.out_refund_no, move),
       settlement_refund: facts?.settlement_refund ?? amount.refund,
       refund_id: facts?.refund_id ?? '',
       evidence_id: '',
     }
   }
-  const expected = (event: RefundEvent, entry: JournalEntry): ExpectedEntry => {
+  const expectedAt = (event: RefundEvent, entry: JournalEntry): ExpectedEntry => {
     // A step that was interrupted is done again by whoever carries the refund, unless it now only waits for WeChat.
     const is_writing = refund.next_action?.what === 'tell_order' && isPlanned(refund.next_action, moment)
     return { entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing }
   }
   const made: ExpectedEntry[] = []
-  if (facts !== null) made.push(expected('accepted', entry_makers.accepted(refund, stepOf('accepted', 'accepted'))))
+  if (facts !== null) made.push(expectedAt('accepted', entry_makers.accepted(refund, stepOf('accepted', 'accepted'))))
   if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
-    made.push(expected(state, entry_makers[state](refund, stepOf(state, 'closed'))))
+    made.push(expectedAt(state, entry_makers[state](refund, stepOf(state, 'closed'))))
   }
-  if (refund.payout !== null) made.push(expected('paid_out', payoutOf(refund, stepOf('paid_out', 'settled'), payment)))
+  if (refund.payout !== null)
+    made.push(expectedAt('paid_out', expectedPayout(refund, stepOf('paid_out', 'settled'), payment)))
   return made
 }
 
 /** A payout by hand: of what WeChat returned to the merchant, or of what it never paid out. */
-function payoutOf(refund: RefundRecord, step: BookedStep, payment: PaymentRecord | null): JournalEntry {
+function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: PaymentRecord | null): JournalEntry {
   if (refund.state === 'returned_to_merchant') return payoutEntry(refund, step)
   const settlement_refund =
-    refund.facts === null && payment ? cashOf(payment, refund.amount.refund) : step.settlement_refund
-  return settledOutsideEntry(refund, { ...step, settlement_refund })
+    refund.facts === null && payment ? cashPart(payment, refund.amount.refund) : step.settlement_refund
+  return payoutWithoutWeChatEntry(refund, { ...step, settlement_refund })
 }
 
 // What accounts come to.
 
-function balancesOf(postings: readonly Posting[]): Map<string, number> {
+function balancesByAccount(postings: readonly Posting[]): Map<string, number> {
   const balances = new Map<string, number>()
   for (const { account, key, amount } of postings) {
     const name = `${account}/${key}`
@@ -293,15 +307,15 @@ function balancesOf(postings: readonly Posting[]): Map<string, number> {
   return balances
 }
 
-function balance(dossier: Dossier, account: Account, key: string): number {
+function accountBalance(dossier: Dossier, account: Account, key: string): number {
   const postings = dossier.entries.flatMap((entry) => entry.postings)
   return postings
     .filter((posting) => posting.account === account && posting.key === key)
     .reduce((sum, { amount }) => sum + amount, 0)
 }
 
-function suspenseOf(dossier: Dossier, { transaction_id }: PaymentRecord): number {
-  return balance(dossier, 'suspense', transaction_id)
+function suspenseBalance(dossier: Dossier, { transaction_id }: PaymentRecord): number {
+  return accountBalance(dossier, 'suspense', transaction_id)
 }
 
 /** Taken from the income and not given back to it: accepted and not closed, or settled outside WeChat. */
@@ -323,12 +337,12 @@ function incomeFindings(dossier: Dossier, under_way: boolean): Finding[] {
   if (out_trade_no === null) return []
   const paid = payments.reduce((sum, { amount }) => sum + amount.total, 0)
   const back = refunds.filter(isTakenFromIncome).reduce((sum, { amount }) => sum + amount.refund, 0)
-  const suspended = payments.reduce((sum, payment) => sum + suspenseOf(dossier, payment), 0)
-  const income = 0 - balance(dossier, 'sales', out_trade_no) - suspended
+  const suspended = payments.reduce((sum, payment) => sum + suspenseBalance(dossier, payment), 0)
+  const income = 0 - accountBalance(dossier, 'sales', out_trade_no) - suspended
   const by = income - (paid - back)
   if (by === 0) return []
   const detail = `sales and suspense hold ${income} fen, ${paid} paid less ${back} given back are ${paid - back}`
-  return [findingIn(dossier, 'income_differs', { amount: Math.abs(by), detail, under_way })]
+  return [newFinding(dossier, 'income_differs', { amount: Math.abs(by), detail, under_way })]
 }
 
 function suspenseFindings(dossier: Dossier, payment: PaymentRecord, under_way: boolean): Finding[] {
@@ -337,12 +351,17 @@ function suspenseFindings(dossier: Dossier, payment: PaymentRecord, under_way: b
   const back = dossier.refunds
     .filter((refund) => refund.transaction_id === transaction_id && isTakenFromIncome(refund))
     .reduce((sum, { amount }) => sum + amount.refund, 0)
-  const held = 0 - suspenseOf(dossier, payment)
+  const in_suspense = 0 - suspenseBalance(dossier, payment)
   const undecided = is_decided ? 0 : payment.amount.total - back
-  if (held === undecided) return []
-  const detail = `holds ${held} fen, ${undecided} of this ${role} payment are undecided`
+  if (in_suspense === undecided) return []
+  const detail = `holds ${in_suspense} fen, ${undecided} of this ${role} payment are undecided`
   return [
-    findingIn(dossier, 'suspense_open', { transaction_id, amount: Math.abs(held - undecided), detail, under_way }),
+    newFinding(dossier, 'suspense_open', {
+      transaction_id,
+      amount: Math.abs(in_suspense - undecided),
+      detail,
+      under_way,
+    }),
   ]
 }
 
@@ -350,9 +369,9 @@ function payableFindings(dossier: Dossier, refund: RefundRecord, under_way: bool
   const { out_refund_no, transaction_id, state, facts, payout, amount } = refund
   const is_owed = facts !== null && payout === null && state !== 'succeeded' && state !== 'closed'
   const owed = is_owed ? (facts.settlement_refund ?? amount.refund) : 0
-  const held = 0 - balance(dossier, 'refund.payable', out_refund_no)
-  if (held === owed) return []
-  const detail = `the book owes ${held} fen, the refund is ${state} and owes ${owed}`
-  const about = { transaction_id, out_refund_no, amount: Math.abs(held - owed), detail }
-  return [findingIn(dossier, 'payable_open', { ...about, under_way })]
+  const payable = 0 - accountBalance(dossier, 'refund.payable', out_refund_no)
+  if (payable === owed) return []
+  const detail = `the book owes ${payable} fen, the refund is ${state} and owes ${owed}`
+  const about = { transaction_id, out_refund_no, amount: Math.abs(payable - owed), detail }
+  return [newFinding(dossier, 'payable_open', { ...about, under_way })]
 }

@@ -2,27 +2,27 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { orderId } from '../domain/ids.ts'
 import type { JournalEntry, Posting } from '../domain/journal.ts'
 import { refundedAmounts } from '../domain/payment/record.ts'
-import { dossiersOf } from './dossier.ts'
-import type { Records } from './dossier.ts'
-import { findingIn } from './finding.ts'
-import type { Dossier, Finding, Moment, Patience } from './finding.ts'
-import { reckon } from './journal.ts'
-import { findingsOf } from './records.ts'
-import type { Truth } from './wechat.ts'
+import { readDossiers } from './dossier.ts'
+import type { ProofStore } from './dossier.ts'
+import { newFinding } from './finding.ts'
+import type { Dossier, Finding, ProofMoment, ProofPatience } from './finding.ts'
+import { checkJournal } from './journal.ts'
+import { dossierFindings } from './records.ts'
+import type { WeChatRecords } from './wechat.ts'
 
 /** WeChat's own book of a merchant, where there is one to be seen. */
-export interface TruthSource {
+export interface WeChatRecordsSource {
   /** by out_trade_no */
-  ofMerchant(mchid: string): Promise<Map<string, Truth>>
-  ofNumber(mchid: string, out_trade_no: string): Promise<Truth>
+  ofMerchant(mchid: string): Promise<Map<string, WeChatRecords>>
+  ofNumber(mchid: string, out_trade_no: string): Promise<WeChatRecords>
 }
 
-export interface ProvingOptions {
+export interface PassageOptions {
   /** Unix ms */
   now: () => number
   /** what counts as under way; null: nothing does */
-  patience: Patience | null
-  truth?: TruthSource | undefined
+  patience: ProofPatience | null
+  truth?: WeChatRecordsSource | undefined
   /** orders read at once; 200 unless told, at most 500 */
   page_size?: number
 }
@@ -42,12 +42,12 @@ export interface Tally {
 }
 
 /** A step of a proof: how many records it looked at, and what it found. */
-export interface ProvenPart {
+export interface PassagePart {
   looked_at: number
   findings: Finding[]
 }
 
-const no_truth: Truth = { order: null, payments: [], refunds: [] }
+const no_wechat_records: WeChatRecords = { order: null, payments: [], refunds: [] }
 
 /**
  * Proves all records of a merchant, a bounded page at a time: its orders in turn, then money, refunds and entries whose
@@ -56,15 +56,15 @@ const no_truth: Truth = { order: null, payments: [], refunds: [] }
  * are written one after the other while they are read.
  */
 export async function* proveMerchant(
-  store: Records,
+  store: ProofStore,
   mchid: string,
-  options: ProvingOptions,
-): AsyncGenerator<ProvenPart, Tally> {
-  const run = new ProvingRun(store, mchid, options)
-  await run.begin()
+  options: PassageOptions,
+): AsyncGenerator<PassagePart, Tally> {
+  const run = new Passage(store, mchid, options)
+  await run.readWeChatRecords()
   yield* run.proveAll()
   yield await run.proveRest()
-  yield* confirmSums(run, new ProvingRun(store, mchid, options))
+  yield* confirmSums(run, new Passage(store, mchid, options))
   return run.tally
 }
 
@@ -72,10 +72,10 @@ export async function* proveMerchant(
  * Sums that differ are added up once more: an order that came for money already here, behind the place where the pages
  * were, was counted in neither of them. What is adrift is adrift by the same fen both times.
  */
-async function* confirmSums(run: ProvingRun, again: ProvingRun): AsyncGenerator<ProvenPart> {
+async function* confirmSums(run: Passage, second_run: Passage): AsyncGenerator<PassagePart> {
   if (run.sums.size === 0) return
-  for await (const { looked_at } of again.proveAll()) yield { looked_at, findings: [] }
-  const confirmed = [...run.sums].filter(([account, amount]) => again.sums.get(account) === amount)
+  for await (const { looked_at } of second_run.proveAll()) yield { looked_at, findings: [] }
+  const confirmed = [...run.sums].filter(([account, amount]) => second_run.sums.get(account) === amount)
   const findings = confirmed.map(([account, amount]) => run.sumFinding(account, amount))
   run.tally.adrift += findings.length
   yield { looked_at: 0, findings }
@@ -83,30 +83,30 @@ async function* confirmSums(run: ProvingRun, again: ProvingRun): AsyncGenerator<
 
 /** Proves what is recorded under these numbers, at most 500; reads what is found a second time. */
 export async function proveNumbers(
-  store: Records,
+  store: ProofStore,
   mchid: string,
   numbers: readonly string[],
-  options: ProvingOptions,
+  options: PassageOptions,
 ): Promise<Finding[]> {
-  const run = new ProvingRun(store, mchid, options)
-  await run.begin()
-  return await run.prove(await dossiersOf(store, mchid, numbers))
+  const run = new Passage(store, mchid, options)
+  await run.readWeChatRecords()
+  return await run.prove(await readDossiers(store, mchid, numbers))
 }
 
-class ProvingRun {
-  readonly #store: Records
+class Passage {
+  readonly #store: ProofStore
   readonly #mchid: string
-  readonly #options: ProvingOptions
+  readonly #options: PassageOptions
   readonly #page_size: number
   /** what WeChat knows and no dossier has been compared with yet; null: there is nothing to compare with */
-  #truths: Map<string, Truth> | null = null
+  #truths: Map<string, WeChatRecords> | null = null
   /** The sum over the book is about all that was booked before this moment, when nothing of it is being written any more. */
   readonly #booked_before: number
   /** by account: what the records call for, less what is booked */
   readonly #open = new Map<string, number>()
   readonly tally: Tally
 
-  constructor(store: Records, mchid: string, options: ProvingOptions) {
+  constructor(store: ProofStore, mchid: string, options: PassageOptions) {
     this.#store = store
     this.#mchid = mchid
     this.#options = options
@@ -116,11 +116,11 @@ class ProvingRun {
     this.tally = { mchid, ...none }
   }
 
-  async begin(): Promise<void> {
+  async readWeChatRecords(): Promise<void> {
     this.#truths = (await this.#options.truth?.ofMerchant(this.#mchid)) ?? null
   }
 
-  async *proveAll(): AsyncGenerator<ProvenPart> {
+  async *proveAll(): AsyncGenerator<PassagePart> {
     yield* this.proveOrders()
     yield* this.proveOwnerless('payments')
     yield* this.proveOwnerless('refunds')
@@ -132,11 +132,11 @@ class ProvingRun {
     return new Map([...this.#open].filter(([, amount]) => amount !== 0))
   }
 
-  async *proveOrders(): AsyncGenerator<ProvenPart> {
+  async *proveOrders(): AsyncGenerator<PassagePart> {
     for (let after: string | null = null; ;) {
       const orders = await this.#store.orders.inTurn(this.#mchid, after, this.#page_size)
       const numbers = orders.map(({ out_trade_no }) => out_trade_no)
-      const dossiers = await dossiersOf(this.#store, this.#mchid, numbers, orders)
+      const dossiers = await readDossiers(this.#store, this.#mchid, numbers, orders)
       yield { looked_at: orders.length, findings: await this.prove(dossiers) }
       after = orders.at(-1)?._id ?? null
       if (after === null || orders.length < this.#page_size) return
@@ -144,7 +144,7 @@ class ProvingRun {
   }
 
   /** Payments and refunds whose number no order has, each number once: with the first that it has of the first kind. */
-  async *proveOwnerless(kind: 'payments' | 'refunds'): AsyncGenerator<ProvenPart> {
+  async *proveOwnerless(kind: 'payments' | 'refunds'): AsyncGenerator<PassagePart> {
     for (let after: string | null = null; ;) {
       const records: { _id: string; out_trade_no: string }[] = await this.#store[kind].inTurn(
         this.#mchid,
@@ -152,7 +152,7 @@ class ProvingRun {
         this.#page_size,
       )
       const dossiers = await this.#withoutOrder(records)
-      const first = dossiers.filter((dossier) => isFirst(dossier, kind, records))
+      const first = dossiers.filter((dossier) => isFirstShown(dossier, kind, records))
       yield { looked_at: records.length, findings: await this.prove(first) }
       after = records.at(-1)?._id ?? null
       if (after === null || records.length < this.#page_size) return
@@ -160,7 +160,7 @@ class ProvingRun {
   }
 
   /** Every entry of the book in the order of booking: what no dossier has shown so far, and the sum of it all. */
-  async *proveBook(): AsyncGenerator<ProvenPart> {
+  async *proveBook(): AsyncGenerator<PassagePart> {
     const until = beijingTime(this.#booked_before)
     for (let cursor: string | undefined; ;) {
       const page = await this.#store.journal.bookedBefore(this.#mchid, until, { limit: 500, cursor })
@@ -168,7 +168,7 @@ class ProvingRun {
       const loose = page.data.filter(({ out_trade_no }) => out_trade_no === null)
       const named = page.data.flatMap(({ _id, out_trade_no }) => (out_trade_no === null ? [] : [{ _id, out_trade_no }]))
       const dossiers = await this.#withoutOrder(named)
-      const unknown = dossiers.filter((dossier) => isFirst(dossier, 'entries', named))
+      const unknown = dossiers.filter((dossier) => isFirstShown(dossier, 'entries', named))
       const nameless = loose.map((entry) => this.#nameless(entry))
       yield { looked_at: page.data.length, findings: await this.prove([...unknown, ...nameless]) }
       if (page.next_cursor === null) return
@@ -177,12 +177,12 @@ class ProvingRun {
   }
 
   /** What WeChat knows under numbers that are not recorded at all. */
-  async proveRest(): Promise<ProvenPart> {
+  async proveRest(): Promise<PassagePart> {
     const numbers = [...(this.#truths?.keys() ?? [])]
     const findings: Finding[] = []
     for (let place = 0; place < numbers.length; place += this.#page_size) {
       const part = numbers.slice(place, place + this.#page_size)
-      findings.push(...(await this.prove(await dossiersOf(this.#store, this.#mchid, part))))
+      findings.push(...(await this.prove(await readDossiers(this.#store, this.#mchid, part))))
     }
     return { looked_at: numbers.length, findings }
   }
@@ -198,27 +198,27 @@ class ProvingRun {
   async #proveOne(seen: Dossier): Promise<Finding[]> {
     const { mchid, out_trade_no } = seen
     const truth = this.#truthOf(out_trade_no)
-    if (findingsOf(seen, this.#moment, truth).length === 0) {
+    if (dossierFindings(seen, this.#moment, truth).length === 0) {
       this.#reckon(seen)
       return []
     }
-    const [fresh = seen] = out_trade_no === null ? [seen] : await dossiersOf(this.#store, mchid, [out_trade_no])
+    const [fresh = seen] = out_trade_no === null ? [seen] : await readDossiers(this.#store, mchid, [out_trade_no])
     const { truth: source } = this.#options
     const now_there =
       source === undefined || truth === null || out_trade_no === null
         ? truth
         : await source.ofNumber(mchid, out_trade_no)
     this.#reckon(fresh)
-    return findingsOf(fresh, this.#moment, now_there)
+    return dossierFindings(fresh, this.#moment, now_there)
   }
 
-  get #moment(): Moment {
+  get #moment(): ProofMoment {
     return { now_ms: this.#options.now(), patience: this.#options.patience }
   }
 
-  #truthOf(out_trade_no: string | null): Truth | null {
+  #truthOf(out_trade_no: string | null): WeChatRecords | null {
     if (this.#truths === null || out_trade_no === null) return null
-    const truth = this.#truths.get(out_trade_no) ?? no_truth
+    const truth = this.#truths.get(out_trade_no) ?? no_wechat_records
     this.#truths.delete(out_trade_no)
     return truth
   }
@@ -233,7 +233,7 @@ class ProvingRun {
       tally.paid_in += payment.amount.total
       tally.given_back += refundedAmounts(payment).refunded
     }
-    for (const { booked_time, postings } of reckon(dossier, this.#moment).called_for) {
+    for (const { booked_time, postings } of checkJournal(dossier, this.#moment).expected) {
       if (booked_time === null || milliseconds(booked_time) < this.#booked_before) this.#count(postings, 1)
     }
   }
@@ -247,7 +247,7 @@ class ProvingRun {
   sumFinding(account: string, by: number): Finding {
     const more = by > 0 ? 'less' : 'more'
     const detail = `${account} holds ${Math.abs(by)} fen ${more} than all records of the merchant call for`
-    return findingIn({ mchid: this.#mchid, out_trade_no: null }, 'totals_differ', { amount: Math.abs(by), detail })
+    return newFinding({ mchid: this.#mchid, out_trade_no: null }, 'totals_differ', { amount: Math.abs(by), detail })
   }
 
   #nameless(entry: JournalEntry): Dossier {
@@ -259,14 +259,14 @@ class ProvingRun {
   async #withoutOrder(records: readonly { out_trade_no: string }[]): Promise<Dossier[]> {
     const numbers = [...new Set(records.map(({ out_trade_no }) => out_trade_no))]
     const ids = numbers.map((out_trade_no) => orderId({ mchid: this.#mchid, out_trade_no }))
-    const known = new Set(await this.#store.orders.among(ids))
+    const known = new Set(await this.#store.orders.existingIds(ids))
     const unknown = numbers.filter((out_trade_no) => !known.has(orderId({ mchid: this.#mchid, out_trade_no })))
-    return await dossiersOf(this.#store, this.#mchid, unknown)
+    return await readDossiers(this.#store, this.#mchid, unknown)
   }
 }
 
 /** Whether a number without an order comes up here for the first time: nothing of an earlier kind, none before these. */
-function isFirst(
+function isFirstShown(
   dossier: Dossier,
   kind: 'payments' | 'refunds' | 'entries',
   records: readonly { _id: string }[],

@@ -1,20 +1,20 @@
 import type { Time } from '../domain/calendar.ts'
-import { isResting } from '../domain/order/change.ts'
-import type { RefundRecord, RefundState } from '../domain/refund/change.ts'
-import { findingIn, isFresh, isInHand, isPlanned } from './finding.ts'
-import type { Dossier, Finding, Moment } from './finding.ts'
+import { isOrderResting } from '../domain/order/record.ts'
+import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
+import { isAwaitingEffect, isFresh, isPlanned, newFinding } from './finding.ts'
+import type { Dossier, Finding, ProofMoment } from './finding.ts'
 
 export const trade_states = ['NOTPAY', 'SUCCESS', 'REFUND', 'CLOSED'] as const
 export const refund_statuses = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const
 
 /** What WeChat knows under one out_trade_no: its own book, which outside a simulator nobody sees. Amounts in fen. */
-export interface Truth {
+export interface WeChatRecords {
   order: { trade_state: (typeof trade_states)[number]; amount: { total: number } } | null
   payments: { transaction_id: string; amount: { total: number }; success_time: Time }[]
-  refunds: TrueRefund[]
+  refunds: WeChatRefundRecord[]
 }
 
-export interface TrueRefund {
+export interface WeChatRefundRecord {
   out_refund_no: string
   refund_id: string
   transaction_id: string
@@ -26,23 +26,23 @@ export interface TrueRefund {
 }
 
 /** The records with WeChat's own. */
-export function truthFindings(dossier: Dossier, truth: Truth, moment: Moment): Finding[] {
+export function wechatFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   return [
-    ...paidThere(dossier, truth, moment),
-    ...unpaidThere(dossier, truth),
+    ...wechatPaymentFindings(dossier, truth, moment),
+    ...unknownPaymentFindings(dossier, truth),
     ...orderFindings(dossier, truth, moment),
-    ...refundedThere(dossier, truth, moment),
-    ...unrefundedThere(dossier, truth),
+    ...wechatRefundFindings(dossier, truth, moment),
+    ...unknownRefundFindings(dossier, truth),
   ]
 }
 
 /** Weft has this order in hand: it is told, or asks WeChat at a planned moment. */
-function isCarried({ order, evidence }: Dossier, moment: Moment): boolean {
-  const is_asking = order !== null && !isResting(order.state) && isPlanned(order.next_action, moment)
-  return is_asking || evidence.some((one) => one.subject === 'payment' && isInHand(one, moment))
+function isCarried({ order, evidence }: Dossier, moment: ProofMoment): boolean {
+  const is_asking = order !== null && !isOrderResting(order.state) && isPlanned(order.next_action, moment)
+  return is_asking || evidence.some((one) => one.subject === 'payment' && isAwaitingEffect(one, moment))
 }
 
-function paidThere(dossier: Dossier, truth: Truth, moment: Moment): Finding[] {
+function wechatPaymentFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   return truth.payments.flatMap(({ transaction_id, amount, success_time }) => {
     const payment = dossier.payments.find((one) => one.transaction_id === transaction_id)
     if (payment === undefined) {
@@ -50,27 +50,27 @@ function paidThere(dossier: Dossier, truth: Truth, moment: Moment): Finding[] {
       const detail = `paid at WeChat ${success_time}; the order here is ${state}`
       const under_way = isFresh(success_time, moment) || isCarried(dossier, moment)
       return [
-        findingIn(dossier, 'paid_there_unknown_here', { transaction_id, amount: amount.total, detail, under_way }),
+        newFinding(dossier, 'paid_there_unknown_here', { transaction_id, amount: amount.total, detail, under_way }),
       ]
     }
     const by = Math.abs(payment.amount.total - amount.total)
     if (by === 0) return []
     const detail = `${amount.total} fen at WeChat, ${payment.amount.total} here as ${payment.role}`
-    return [findingIn(dossier, 'payment_differs_there', { transaction_id, amount: by, detail })]
+    return [newFinding(dossier, 'payment_differs_there', { transaction_id, amount: by, detail })]
   })
 }
 
-function unpaidThere(dossier: Dossier, truth: Truth): Finding[] {
+function unknownPaymentFindings(dossier: Dossier, truth: WeChatRecords): Finding[] {
   const unknown = dossier.payments.filter(
     ({ transaction_id }) => !truth.payments.some((one) => one.transaction_id === transaction_id),
   )
   return unknown.map(({ transaction_id, amount, role }) => {
     const detail = `recorded as ${role}; WeChat knows no such payment under this number`
-    return findingIn(dossier, 'payment_unknown_there', { transaction_id, amount: amount.total, detail })
+    return newFinding(dossier, 'payment_unknown_there', { transaction_id, amount: amount.total, detail })
   })
 }
 
-function orderFindings(dossier: Dossier, truth: Truth, moment: Moment): Finding[] {
+function orderFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   const { order } = dossier
   if (order === null) return []
   const there = truth.order?.trade_state ?? null
@@ -80,18 +80,18 @@ function orderFindings(dossier: Dossier, truth: Truth, moment: Moment): Finding[
   const is_ours = order.failure?.number_taken !== true
   if ((order.state === 'closed' || order.state === 'failed') && there === 'NOTPAY' && is_ours) {
     return [
-      findingIn(dossier, 'payable_there', { amount: total, detail: `is ${order.state} here and NOTPAY at WeChat` }),
+      newFinding(dossier, 'payable_there', { amount: total, detail: `is ${order.state} here and NOTPAY at WeChat` }),
     ]
   }
   const is_waiting = order.state === 'awaiting_payment' || order.state === 'closing'
   if (is_waiting && there === 'CLOSED') {
     const detail = `is CLOSED at WeChat and ${order.state} here`
-    return [findingIn(dossier, 'closed_there', { amount: total, detail, under_way: is_planned })]
+    return [newFinding(dossier, 'closed_there', { amount: total, detail, under_way: is_planned })]
   }
   if (is_waiting && there === null && order.code !== null) {
     const detail = `is ${order.state} here with a code, and WeChat does not know the number`
     const under_way = order.state === 'closing' && is_planned
-    return [findingIn(dossier, 'order_unknown_there', { amount: total, detail, under_way })]
+    return [newFinding(dossier, 'order_unknown_there', { amount: total, detail, under_way })]
   }
   return []
 }
@@ -99,7 +99,7 @@ function orderFindings(dossier: Dossier, truth: Truth, moment: Moment): Finding[
 // Refunds.
 
 /** Which states here agree with each status there. What WeChat paid to the merchant is not yet the payer's. */
-const agreeing: Record<TrueRefund['status'], readonly RefundState[]> = {
+const agreeing_states: Record<WeChatRefundRecord['status'], readonly RefundState[]> = {
   PROCESSING: ['processing', 'abnormal'], // abnormal: another account was named, and the next question shows it
   SUCCESS: ['succeeded', 'returned_to_merchant'],
   CLOSED: ['closed'],
@@ -107,27 +107,29 @@ const agreeing: Record<TrueRefund['status'], readonly RefundState[]> = {
 }
 
 /** Where a refund here goes by itself once it asks: behind WeChat, never ahead of it. */
-const may_follow: readonly RefundState[] = ['processing', 'abnormal']
+const following_states: readonly RefundState[] = ['processing', 'abnormal']
 
-function refundedThere(dossier: Dossier, truth: Truth, moment: Moment): Finding[] {
+function wechatRefundFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   return truth.refunds.flatMap((there) => {
     const { out_refund_no, transaction_id, refund_id, status } = there
     const about = { transaction_id, out_refund_no, amount: there.amount.refund }
     const here = dossier.refunds.find((refund) => refund.out_refund_no === out_refund_no)
     if (here === undefined) {
-      const is_told = dossier.evidence.some((one) => one.out_refund_no === out_refund_no && isInHand(one, moment))
+      const is_told = dossier.evidence.some(
+        (one) => one.out_refund_no === out_refund_no && isAwaitingEffect(one, moment),
+      )
       const under_way = isFresh(there.create_time, moment) || is_told
       const detail = `${refund_id} is ${status} at WeChat since ${there.create_time}`
-      return [findingIn(dossier, 'refund_unknown_here', { ...about, detail, under_way })]
+      return [newFinding(dossier, 'refund_unknown_here', { ...about, detail, under_way })]
     }
     return [...amountFindings(dossier, here, there), ...stateFindings(dossier, here, there, moment)]
   })
 }
 
-function amountFindings(dossier: Dossier, here: RefundRecord, there: TrueRefund): Finding[] {
+function amountFindings(dossier: Dossier, here: RefundRecord, there: WeChatRefundRecord): Finding[] {
   const { out_refund_no, transaction_id } = there
   const differs = (detail: string, amount: number) =>
-    findingIn(dossier, 'refund_amount_there', { transaction_id, out_refund_no, amount, detail })
+    newFinding(dossier, 'refund_amount_there', { transaction_id, out_refund_no, amount, detail })
   const by = Math.abs(here.amount.refund - there.amount.refund)
   const booked = here.facts?.settlement_refund ?? here.amount.refund
   const cash_by = here.facts === null ? 0 : Math.abs(booked - there.amount.settlement_refund)
@@ -149,29 +151,34 @@ function amountFindings(dossier: Dossier, here: RefundRecord, there: TrueRefund)
   ]
 }
 
-function stateFindings(dossier: Dossier, here: RefundRecord, there: TrueRefund, moment: Moment): Finding[] {
+function stateFindings(
+  dossier: Dossier,
+  here: RefundRecord,
+  there: WeChatRefundRecord,
+  moment: ProofMoment,
+): Finding[] {
   const { out_refund_no, transaction_id, status } = there
   const { state, facts, next_action } = here
-  const is_agreed = agreeing[status].includes(state) && facts !== null
+  const is_agreed = agreeing_states[status].includes(state) && facts !== null
   const is_merchants = /^\s*商户(基本账户|结算银行账户)/.test(there.user_received_account)
   const is_misplaced = is_agreed && status === 'SUCCESS' && (state === 'returned_to_merchant') !== is_merchants
   if (is_agreed && !is_misplaced) return []
   const since = there.success_time ?? there.create_time
-  const may_heal = may_follow.includes(state) && (isPlanned(next_action, moment) || isFresh(since, moment))
+  const may_heal = following_states.includes(state) && (isPlanned(next_action, moment) || isFresh(since, moment))
   const detail = is_misplaced
     ? `went to ${there.user_received_account} at WeChat and is ${state} here`
     : `is ${status} at WeChat and ${state} here${facts === null ? ', not yet heard of' : ''}`
   const about = { transaction_id, out_refund_no, amount: there.amount.refund, detail }
-  return [findingIn(dossier, 'refund_state_there', { ...about, under_way: may_heal })]
+  return [newFinding(dossier, 'refund_state_there', { ...about, under_way: may_heal })]
 }
 
-function unrefundedThere(dossier: Dossier, truth: Truth): Finding[] {
+function unknownRefundFindings(dossier: Dossier, truth: WeChatRecords): Finding[] {
   const unknown = dossier.refunds.filter(
     ({ out_refund_no, facts }) =>
       facts !== null && !truth.refunds.some((there) => there.out_refund_no === out_refund_no),
   )
   return unknown.map(({ out_refund_no, transaction_id, amount, state }) => {
     const detail = `is ${state} here and WeChat knows no such refund`
-    return findingIn(dossier, 'refund_unknown_there', { transaction_id, out_refund_no, amount: amount.refund, detail })
+    return newFinding(dossier, 'refund_unknown_there', { transaction_id, out_refund_no, amount: amount.refund, detail })
   })
 }

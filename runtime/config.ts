@@ -65,7 +65,7 @@ const web_url = z
 
 const path = z.string().min(1)
 
-const environmentSchema = z.object({
+const environment_schema = z.object({
   TEMPORAL_ADDRESS: z
     .string()
     .regex(/^[^\s/]+$/, 'is not host:port; write one like 127.0.0.1:7233, without a scheme')
@@ -111,7 +111,7 @@ const environmentSchema = z.object({
   WEFT_METRICS_PORT: port.optional(),
 })
 
-type Environment = z.output<typeof environmentSchema>
+type EnvironmentVariables = z.output<typeof environment_schema>
 
 /**
  * The settings of this process. Empty variables count as not set. Throws ConfigError with one line per mistake, so that
@@ -119,7 +119,7 @@ type Environment = z.output<typeof environmentSchema>
  */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, text]) => text !== undefined && text !== ''))
-  const parsed = environmentSchema.safeParse(given)
+  const parsed = environment_schema.safeParse(given)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map(mistakeLine).join('\n'))
   const settings = parsed.data
   const mistake = tlsMistake(settings)
@@ -146,7 +146,7 @@ function mistakeLine(issue: { path: PropertyKey[]; message: string }): string {
   return `${issue.path.map(String).join('.')} ${issue.message}`
 }
 
-function temporalConfig(settings: Environment): TemporalConfig {
+function temporalConfig(settings: EnvironmentVariables): TemporalConfig {
   const has_tls_settings = Boolean(
     settings.TEMPORAL_TLS_SERVER_NAME ??
     settings.TEMPORAL_TLS_SERVER_CA_CERT_PATH ??
@@ -169,7 +169,7 @@ function temporalConfig(settings: Environment): TemporalConfig {
   }
 }
 
-function tlsMistake(settings: Environment): string | null {
+function tlsMistake(settings: EnvironmentVariables): string | null {
   const { TEMPORAL_TLS_CLIENT_CERT_PATH: cert, TEMPORAL_TLS_CLIENT_KEY_PATH: key } = settings
   if (Boolean(cert) === Boolean(key)) return null
   const missing = cert ? 'TEMPORAL_TLS_CLIENT_KEY_PATH' : 'TEMPORAL_TLS_CLIENT_CERT_PATH'

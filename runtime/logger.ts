@@ -2,12 +2,12 @@ import type { Logger as TemporalLogger } from '@temporalio/common'
 import winston from 'winston'
 import { beijingTime } from '../domain/calendar.ts'
 import type { LogLevel } from './config.ts'
-import { maskText, maskValue } from './masking.ts'
+import { maskText, maskValue } from './mask.ts'
 
 /** Data that goes with a message, snake_case: `mchid`, `out_trade_no`, `request_id`, `error`. */
 export type LogFields = Record<string, unknown>
 
-/** One JSON line per call, secrets and persons masked (runtime/masking). */
+/** One JSON line per call, secrets and persons masked (runtime/mask). */
 export interface Logger {
   error(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -36,16 +36,16 @@ export function createLogger({ level, service, stream }: LoggerOptions): Logger 
     format: winston.format.printf((entry) => JSON.stringify(entry)),
     exitOnError: false,
   })
-  return loggerOver(sink, { service })
+  return createLoggerOver(sink, { service })
 }
 
-function loggerOver(sink: winston.Logger, bound: LogFields): Logger {
+function createLoggerOver(sink: winston.Logger, bound: LogFields): Logger {
   const write = (level: LogLevel, message: string, fields?: LogFields) => {
     if (!sink.isLevelEnabled(level)) return
     // One object, built here: winston would glue a `message` field to the message and drop errors in the fields.
     const time = beijingTime(Date.now())
     const data = maskValue({ ...bound, ...fields }) as LogFields
-    sink.log({ time, level, message: maskText(message), ...without(data, ['time', 'level', 'message']) })
+    sink.log({ time, level, message: maskText(message), ...withoutReserved(data, ['time', 'level', 'message']) })
   }
   return {
     error: (message, fields) => write('error', message, fields),
@@ -53,12 +53,12 @@ function loggerOver(sink: winston.Logger, bound: LogFields): Logger {
     info: (message, fields) => write('info', message, fields),
     debug: (message, fields) => write('debug', message, fields),
     silly: (message, fields) => write('silly', message, fields),
-    child: (fields) => loggerOver(sink, { ...bound, ...fields }),
+    child: (fields) => createLoggerOver(sink, { ...bound, ...fields }),
   }
 }
 
 /** A field named like a part of the line would replace it. */
-function without(fields: LogFields, names: string[]): LogFields {
+function withoutReserved(fields: LogFields, names: string[]): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [names.includes(name) ? `_${name}` : name, value]),
   )

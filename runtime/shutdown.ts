@@ -14,7 +14,7 @@ export interface ShutdownStep {
 export async function closeInOrder(steps: readonly ShutdownStep[], log: Logger): Promise<boolean> {
   let is_clean = true
   for (const step of steps) {
-    const outcome = await within(step)
+    const outcome = await closeWithin(step)
     if (outcome === 'done') continue
     is_clean = false
     log.warn('a part did not end as it should', { part: step.name, limit_ms: step.limit_ms, error: outcome })
@@ -22,7 +22,7 @@ export async function closeInOrder(steps: readonly ShutdownStep[], log: Logger):
   return is_clean
 }
 
-async function within({ limit_ms, close }: ShutdownStep): Promise<unknown> {
+async function closeWithin({ limit_ms, close }: ShutdownStep): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<unknown>((resolve) => {
     timer = setTimeout(() => resolve(new Error(`not ended within ${limit_ms} ms`)), limit_ms)

@@ -34,19 +34,19 @@ function tlsOptions(tls: NonNullable<TemporalConfig['tls']>): NonNullable<Connec
     ...(tls.server_name === null ? {} : { serverNameOverride: tls.server_name }),
     ...(tls.ca_path === null
       ? {}
-      : { serverRootCACertificate: fileOf('TEMPORAL_TLS_SERVER_CA_CERT_PATH', tls.ca_path) }),
+      : { serverRootCACertificate: readSettingFile('TEMPORAL_TLS_SERVER_CA_CERT_PATH', tls.ca_path) }),
     ...(tls.cert_path === null || tls.key_path === null
       ? {}
       : {
           clientCertPair: {
-            crt: fileOf('TEMPORAL_TLS_CLIENT_CERT_PATH', tls.cert_path),
-            key: fileOf('TEMPORAL_TLS_CLIENT_KEY_PATH', tls.key_path),
+            crt: readSettingFile('TEMPORAL_TLS_CLIENT_CERT_PATH', tls.cert_path),
+            key: readSettingFile('TEMPORAL_TLS_CLIENT_KEY_PATH', tls.key_path),
           },
         }),
   }
 }
 
-function fileOf(setting: string, path: string): Buffer {
+function readSettingFile(setting: string, path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {

@@ -2,13 +2,13 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import type { Context } from 'koa'
 import getRawBody from 'raw-body'
-import type { Control, FinishRefundRequest } from './control.ts'
-import type { Gateway, WireAnswer } from './gateway.ts'
 import type { Logger } from '../runtime/logger.ts'
+import type { Control, FinishRefundRequest } from './control.ts'
+import type { CallResponse, Gateway } from './gateway.ts'
 import type { Phone } from './phone.ts'
 import { ControlError } from './refusal.ts'
 import { stylesheet } from './style.ts'
-import { languageFor } from './wording.ts'
+import { languageFor } from './words.ts'
 
 const call_limit_bytes = 65_536
 const control_limit_bytes = 6_291_456
@@ -34,14 +34,14 @@ export function createApp(tools: AppTools): Koa {
       return
     }
     const body = await readBytes(ctx, call_limit_bytes)
-    if (body === null) return answerEmpty(ctx, 413)
+    if (body === null) return respondEmpty(ctx, 413)
     const call = { method: ctx.method, url: ctx.req.url ?? '', path: ctx.path, headers: ctx.headers, body }
-    writeAnswer(ctx, await tools.gateway.answer(call), tools.hold_ms)
+    writeResponse(ctx, await tools.gateway.handleCall(call), tools.hold_ms)
   })
   app.use(async (ctx, next) => {
     try {
       await next()
-      if (ctx.body === undefined && ctx.status === 404) answerEmpty(ctx, 404)
+      if (ctx.body === undefined && ctx.status === 404) respondEmpty(ctx, 404)
     } catch (error) {
       if (!(error instanceof ControlError)) throw error
       ctx.status = error.status
@@ -62,12 +62,12 @@ async function readBytes(ctx: Context, limit: number): Promise<Buffer | null> {
   }
 }
 
-function answerEmpty(ctx: Context, status: number): void {
+function respondEmpty(ctx: Context, status: number): void {
   ctx.body = null
   ctx.status = status
 }
 
-function writeAnswer(ctx: Context, answer: WireAnswer, hold_ms: number): void {
+function writeResponse(ctx: Context, answer: CallResponse, hold_ms: number): void {
   if (answer.kind === 'answer') {
     ctx.body = answer.body
     ctx.status = answer.status
@@ -100,7 +100,7 @@ function addControl(router: Router, control: Control): void {
     ctx.body = control.pay(await readJson(ctx))
   })
   router.post('/control/refunds', async (ctx) => {
-    ctx.body = control.refundOutside(await readJson(ctx))
+    ctx.body = control.createConsoleRefund(await readJson(ctx))
   })
   router.post('/control/refunds/:refund_id', async (ctx) => {
     const end: object = await readJson(ctx)
@@ -143,25 +143,26 @@ function addControl(router: Router, control: Control): void {
 }
 
 function addPhone(router: Router, phone: Phone): void {
-  const page = (ctx: Context, text: string): void => {
+  const sendPage = (ctx: Context, text: string): void => {
     ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'")
     ctx.set('Cache-Control', 'no-store')
     ctx.type = 'html'
     ctx.body = text
   }
-  const one = (value: string | string[] | undefined): string | null => (typeof value === 'string' ? value : null)
+  const singleValue = (value: string | string[] | undefined): string | null =>
+    typeof value === 'string' ? value : null
   router.get('/', (ctx) => ctx.redirect('/phone'))
   router.get('/phone', (ctx) => {
-    const language = languageFor(one(ctx.query['lang']), ctx.get('accept-language'))
-    const code_url = one(ctx.query['code_url'])?.trim()
-    const happened = { told: one(ctx.query['told']), refused: one(ctx.query['refused']) }
-    page(ctx, code_url ? phone.order(code_url, language, happened) : phone.start(language, null))
+    const language = languageFor(singleValue(ctx.query['lang']), ctx.get('accept-language'))
+    const code_url = singleValue(ctx.query['code_url'])?.trim()
+    const happened = { told: singleValue(ctx.query['told']), refused: singleValue(ctx.query['refused']) }
+    sendPage(ctx, code_url ? phone.orderPage(code_url, language, happened) : phone.startPage(language, null))
   })
   router.post('/phone', async (ctx) => {
     const bytes = await readBytes(ctx, call_limit_bytes)
     const form = new URLSearchParams(bytes?.toString('utf8') ?? '')
     const language = languageFor(form.get('lang'), ctx.get('accept-language'))
-    ctx.redirect(phone.act(form.get('code_url') ?? '', form.get('story') ?? '', language))
+    ctx.redirect(phone.playStory(form.get('code_url') ?? '', form.get('story') ?? '', language))
     ctx.status = 303
   })
   router.get('/phone/style.css', (ctx) => {
@@ -170,6 +171,6 @@ function addPhone(router: Router, phone: Phone): void {
   })
   router.get('/phone/qr.svg', async (ctx) => {
     ctx.type = 'svg'
-    ctx.body = await phone.qr(one(ctx.query['code_url']) ?? '-')
+    ctx.body = await phone.qrSvg(singleValue(ctx.query['code_url']) ?? '-')
   })
 }

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Authorization } from '../wechat/signing.ts'
-import { parseAuthorization, requestMessage, verify } from '../wechat/signing.ts'
-import type { Book } from './book.ts'
-import type { Keys } from './keys.ts'
+import { parseAuthorization, requestMessage, verify } from '../wechat/signature.ts'
+import type { Authorization } from '../wechat/signature.ts'
+import type { WeChatKeys } from './keys.ts'
 import type { Merchant } from './records.ts'
-import { Refusal } from './refusal.ts'
+import { CallRefusal } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 const window_s = 300
 
@@ -25,7 +25,7 @@ const messages = {
 } as const
 
 /** A call as it came off the wire. */
-export interface Call {
+export interface ReceivedCall {
   method: string
   /** path and query exactly as sent */
   url: string
@@ -36,7 +36,7 @@ export interface Call {
 
 export const isOrderPath = (path: string): boolean => path.startsWith('/v3/pay/transactions/')
 const isRefundPath = (path: string): boolean => path.startsWith('/v3/refund/')
-const wantsHeaders = (path: string): boolean => path.startsWith('/v3/certificates') || isRefundPath(path)
+const hasHeaderCheck = (path: string): boolean => path.startsWith('/v3/certificates') || isRefundPath(path)
 
 /** How a merchant nobody knows is told: not alike on orders and refunds (docs/wechat-pay.md §2.4), else by signature. */
 function unknownMerchantStatus(path: string): number | null {
@@ -45,32 +45,33 @@ function unknownMerchantStatus(path: string): number | null {
 }
 
 /** The one check that comes even before authentication, on the paths that have it. Throws Refusal. */
-export function assertHeaders(call: Pick<Call, 'path' | 'headers'>): void {
-  if (!wantsHeaders(call.path)) return
+export function assertHeaders(call: Pick<ReceivedCall, 'path' | 'headers'>): void {
+  if (!hasHeaderCheck(call.path)) return
   if (call.headers['user-agent'] && call.headers.accept) return
-  throw new Refusal('INVALID_REQUEST', { message: messages.headers_missing })
+  throw new CallRefusal('INVALID_REQUEST', { message: messages.headers_missing })
 }
 
 /** Decides who calls, in the order of the real server's checks (docs/wechat-pay.md §1.3). */
 export class Authentication {
-  readonly #book: Book
-  readonly #keys: Keys
+  readonly #state: SimulatorState
+  readonly #keys: WeChatKeys
   readonly #settings: SimulatorSettings
   readonly #now: () => number
   readonly #nonces = new Map<string, number>()
 
-  constructor(book: Book, keys: Keys, settings: SimulatorSettings, now: () => number) {
-    this.#book = book
+  constructor(state: SimulatorState, keys: WeChatKeys, settings: SimulatorSettings, now: () => number) {
+    this.#state = state
     this.#keys = keys
     this.#settings = settings
     this.#now = now
   }
 
   /** The merchant whose signature this is. Throws the Refusal that WeChat Pay would answer. */
-  authenticate(call: Call): Merchant {
-    const authorization = this.#read(call)
-    if (Math.abs(this.#now() / 1000 - Number(authorization.timestamp)) > window_s) throw unauthorized(messages.clock)
-    const merchant = this.#find(authorization, call)
+  authenticate(call: ReceivedCall): Merchant {
+    const authorization = this.#readAuthorization(call)
+    if (Math.abs(this.#now() / 1000 - Number(authorization.timestamp)) > window_s)
+      throw unauthorizedRefusal(messages.clock)
+    const merchant = this.#findMerchant(authorization, call)
     const message = requestMessage({
       method: call.method,
       url: call.url,
@@ -79,36 +80,36 @@ export class Authentication {
       body: call.body,
     })
     const publicKey = this.#keys.publicKey(merchant.public_key ?? '')
-    if (!verify(message, authorization.signature, publicKey)) throw wrongSignature(call, authorization, message)
+    if (!verify(message, authorization.signature, publicKey)) throw wrongSignatureRefusal(call, authorization, message)
     if (this.#settings.nonce_replay === 'refuse') this.#assertFresh(authorization)
     return merchant
   }
 
-  #read(call: Call): Authorization {
+  #readAuthorization(call: ReceivedCall): Authorization {
     const header = call.headers.authorization ?? ''
     const outcome = parseAuthorization(header)
     if (outcome.kind === 'read') return outcome.authorization
     const bearer = /^bearer\b/i.test(header)
     if (isOrderPath(call.path) && (outcome.kind === 'malformed' || bearer)) {
-      throw unauthorized(messages.malformed_on_orders)
+      throw unauthorizedRefusal(messages.malformed_on_orders)
     }
-    throw unauthorized(outcome.kind === 'other_scheme' ? messages.other_scheme : messages.malformed)
+    throw unauthorizedRefusal(outcome.kind === 'other_scheme' ? messages.other_scheme : messages.malformed)
   }
 
-  #find(authorization: Authorization, call: Call): Merchant {
-    const merchant = this.#book.merchants.get(authorization.mchid)
+  #findMerchant(authorization: Authorization, call: ReceivedCall): Merchant {
+    const merchant = this.#state.merchants.get(authorization.mchid)
     if (merchant === undefined) {
       const status = unknownMerchantStatus(call.path)
       if (status !== null && this.#settings.unknown_merchant === 'MCH_NOT_EXISTS') {
-        throw new Refusal('MCH_NOT_EXISTS', { status })
+        throw new CallRefusal('MCH_NOT_EXISTS', { status })
       }
-      throw unauthorized(messages.unknown_serial)
+      throw unauthorizedRefusal(messages.unknown_serial)
     }
-    if (merchant.serial_no === null || merchant.public_key === null) throw unauthorized(messages.no_certificate)
-    if (merchant.replaced_serials.includes(authorization.serial_no)) throw unauthorized(messages.replaced)
-    if (merchant.serial_no !== authorization.serial_no) throw unauthorized(messages.unknown_serial)
-    if (merchant.certificate_state !== 'valid') throw unauthorized(messages[merchant.certificate_state])
-    if (merchant.apiv3_key === null && !isOrderPath(call.path)) throw unauthorized(messages.no_apiv3_key)
+    if (merchant.serial_no === null || merchant.public_key === null) throw unauthorizedRefusal(messages.no_certificate)
+    if (merchant.replaced_serials.includes(authorization.serial_no)) throw unauthorizedRefusal(messages.replaced)
+    if (merchant.serial_no !== authorization.serial_no) throw unauthorizedRefusal(messages.unknown_serial)
+    if (merchant.certificate_state !== 'valid') throw unauthorizedRefusal(messages[merchant.certificate_state])
+    if (merchant.apiv3_key === null && !isOrderPath(call.path)) throw unauthorizedRefusal(messages.no_apiv3_key)
     return merchant
   }
 
@@ -120,20 +121,20 @@ export class Authentication {
       this.#nonces.delete(nonce)
     }
     const nonce = `${authorization.mchid}/${authorization.nonce_str}`
-    if (this.#nonces.has(nonce)) throw unauthorized(messages.replay)
+    if (this.#nonces.has(nonce)) throw unauthorizedRefusal(messages.replay)
     this.#nonces.set(nonce, now)
   }
 }
 
-function unauthorized(message: string): Refusal {
-  return new Refusal('SIGN_ERROR', { message })
+function unauthorizedRefusal(message: string): CallRefusal {
+  return new CallRefusal('SIGN_ERROR', { message })
 }
 
 /** Tells what the server built to verify against, the body cut: the one help a merchant gets with a signature. */
-function wrongSignature(call: Call, authorization: Authorization, message: Buffer): Refusal {
+function wrongSignatureRefusal(call: ReceivedCall, authorization: Authorization, message: Buffer): CallRefusal {
   const shownBody = call.body.toString('utf8').slice(0, 32)
   const shown = [call.method, call.url, authorization.timestamp, authorization.nonce_str, shownBody, '']
-  return new Refusal('SIGN_ERROR', {
+  return new CallRefusal('SIGN_ERROR', {
     detail: {
       field: 'signature',
       location: 'authorization',

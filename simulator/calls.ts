@@ -1,5 +1,5 @@
 /** A call that was received, as the control side tells it. */
-export interface SeenCall {
+export interface CallRecord {
   /** RFC 3339 */
   time: string
   operation: string
@@ -15,20 +15,20 @@ export interface SeenCall {
   fault: string | null
 }
 
-const kept = 10_000
+const calls_kept = 10_000
 
 /** The latest authenticated calls, in memory only. */
-export class Calls {
-  #calls: SeenCall[] = []
+export class CallLog {
+  #calls: CallRecord[] = []
 
-  add(call: SeenCall): void {
+  add(call: CallRecord): void {
     this.#calls.push(call)
-    if (this.#calls.length >= 2 * kept) this.#calls = this.#calls.slice(-kept)
+    if (this.#calls.length >= 2 * calls_kept) this.#calls = this.#calls.slice(-calls_kept)
   }
 
-  list(mchid: string, out_trade_no: string | null): SeenCall[] {
+  list(mchid: string, out_trade_no: string | null): CallRecord[] {
     return this.#calls
-      .slice(-kept)
+      .slice(-calls_kept)
       .filter((call) => call.mchid === mchid && (out_trade_no === null || call.out_trade_no === out_trade_no))
   }
 }

@@ -1,14 +1,18 @@
 import { wechatTime } from '../domain/calendar.ts'
 import { encryptText } from '../wechat/cipher.ts'
-import type { Keys } from './keys.ts'
-import type { Outcome } from './payments.ts'
+import type { WeChatKeys } from './keys.ts'
+import type { CallOutcome } from './payments.ts'
 import { randomLetters } from './random.ts'
 import type { Merchant } from './records.ts'
-import { Refusal } from './refusal.ts'
+import { CallRefusal } from './refusal.ts'
 import { ruleRefusal } from './requests.ts'
 
 /** `GET /v3/certificates` (docs/wechat-pay.md §1.7): the listed certificates, encrypted with the merchant's key. */
-export async function listCertificates(merchant: Merchant, search: URLSearchParams, keys: Keys): Promise<Outcome> {
+export async function listCertificates(
+  merchant: Merchant,
+  search: URLSearchParams,
+  keys: WeChatKeys,
+): Promise<CallOutcome> {
   const algorithm = search.get('algorithm_type') ?? 'RSA'
   if (!['RSA', 'SM2', 'ALL'].includes(algorithm)) {
     const place = { source: '/query', field: '/algorithm_type', value: algorithm, location: 'query' } as const
@@ -16,7 +20,7 @@ export async function listCertificates(merchant: Merchant, search: URLSearchPara
   }
   const key = merchant.apiv3_key
   if (merchant.key_mode === 'public_key' || algorithm === 'SM2' || key === null) {
-    throw new Refusal('RESOURCE_NOT_EXISTS', {
+    throw new CallRefusal('RESOURCE_NOT_EXISTS', {
       message: '无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。',
     })
   }

@@ -1,23 +1,23 @@
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
-import type { Book } from './book.ts'
-import type { Calls } from './calls.ts'
-import type { Clearing } from './clearing.ts'
-import type { Console, FinishRefundRequest, NotifyRefundRequest, OutsideRefundRequest } from './console.ts'
-import { finishRefundRequest, notifyRefundRequest, outsideRefundRequest } from './console.ts'
-import type { Fault, FaultRequest, Faults } from './faults.ts'
+import type { CallLog } from './calls.ts'
+import type { RefundCompletion } from './completion.ts'
+import { consoleRefundRequest, finishRefundRequest, notifyRefundRequest } from './console.ts'
+import type { ConsoleRefundRequest, FinishRefundRequest, MerchantConsole, NotifyRefundRequest } from './console.ts'
 import { faultRequest } from './faults.ts'
-import type { Keys } from './keys.ts'
+import type { Fault, FaultRequest, Faults } from './faults.ts'
+import type { WeChatKeys } from './keys.ts'
 import type { Notifier } from './notifier.ts'
-import type { PayAnswer, Payer, PayRequest } from './payer.ts'
 import { payRequest } from './payer.ts'
+import type { Payer, PayRequest, PayResponse } from './payer.ts'
 import type { Merchant } from './records.ts'
 import { ControlError } from './refusal.ts'
-import type { BookView, NotificationView, RefundView } from './view.ts'
+import type { SimulatorState } from './state.ts'
 import { notificationView, orderView, paymentView, refundView } from './view.ts'
+import type { SimulatedNotificationView, SimulatedRefundView, StateView } from './view.ts'
 
-export type { BookView, FaultRequest, NotificationView, PayAnswer, PayRequest, RefundView }
-export type { FinishRefundRequest, NotifyRefundRequest, OutsideRefundRequest }
+export type { StateView, FaultRequest, SimulatedNotificationView, PayResponse, PayRequest, SimulatedRefundView }
+export type { FinishRefundRequest, NotifyRefundRequest, ConsoleRefundRequest }
 
 /** `POST /control/merchants`. The same number again updates what is given and keeps the rest. */
 export const merchantRequest = z.strictObject({
@@ -45,7 +45,7 @@ export const merchantRequest = z.strictObject({
 export type MerchantRequest = z.input<typeof merchantRequest>
 
 /** What a merchant's console would show of WeChat Pay's keys. */
-export interface MerchantAnswer {
+export interface MerchantResponse {
   mchid: string
   name: string
   key_mode: Merchant['key_mode']
@@ -101,31 +101,31 @@ export const rotateRequest = z.discriminatedUnion('kind', [
 
 export type RotateRequest = z.input<typeof rotateRequest>
 
-interface Tools {
-  book: Book
-  keys: Keys
+interface ControlTools {
+  state: SimulatorState
+  keys: WeChatKeys
   faults: Faults
   notifier: Notifier
   payer: Payer
-  clearing: Clearing
-  console: Console
-  calls: Calls
+  completion: RefundCompletion
+  console: MerchantConsole
+  calls: CallLog
   now: () => number
 }
 
 /** The control side: what tests and the demo do to this WeChat Pay. Throws ControlError; shapes are checked here. */
 export class Control {
-  readonly #tools: Tools
+  readonly #tools: ControlTools
 
-  constructor(tools: Tools) {
+  constructor(tools: ControlTools) {
     this.#tools = tools
   }
 
-  async register(request: MerchantRequest): Promise<MerchantAnswer> {
-    const { book, keys, clearing } = this.#tools
-    const given = checked(merchantRequest, request)
-    const made = book.merchants.has(given.mchid) ? [] : [await keys.makeWeChatKey(given.mchid)]
-    const before = book.merchants.get(given.mchid) // looked up after the wait: two may register the same number at once
+  async register(request: MerchantRequest): Promise<MerchantResponse> {
+    const { state, keys, completion } = this.#tools
+    const given = parseRequest(merchantRequest, request)
+    const made = state.merchants.has(given.mchid) ? [] : [await keys.makeWeChatKey(given.mchid)]
+    const before = state.merchants.get(given.mchid) // looked up after the wait: two may register the same number at once
     const wechat_keys = before?.wechat_keys ?? made
     const serial_no = given.serial_no === undefined ? (before?.serial_no ?? null) : given.serial_no
     const replaced = before?.serial_no && before.serial_no !== serial_no ? [before.serial_no] : []
@@ -147,49 +147,51 @@ export class Control {
       refund_notify_url:
         given.refund_notify_url === undefined ? (before?.refund_notify_url ?? null) : given.refund_notify_url,
     }
-    book.keepMerchant(merchant)
-    if (given.refund_completion !== undefined) clearing.setCompletion(merchant, given.refund_completion)
-    return this.#keysOf(merchant)
+    state.keepMerchant(merchant)
+    if (given.refund_completion !== undefined) completion.setCompletion(merchant, given.refund_completion)
+    return this.#merchantResponse(merchant)
   }
 
-  pay(request: PayRequest): PayAnswer {
-    return this.#tools.payer.pay(checked(payRequest, request))
+  pay(request: PayRequest): PayResponse {
+    return this.#tools.payer.pay(parseRequest(payRequest, request))
   }
 
   /** Ends a refund, or sends an abnormal one on to SUCCESS. */
-  finishRefund(request: FinishRefundRequest): RefundView {
-    return refundView(this.#tools.console.finishRefund(checked(finishRefundRequest, request)))
+  finishRefund(request: FinishRefundRequest): SimulatedRefundView {
+    return refundView(this.#tools.console.finishRefund(parseRequest(finishRefundRequest, request)))
   }
 
   /** A refund made in the merchant console, under a number of the console's. */
-  refundOutside(request: OutsideRefundRequest): RefundView {
-    const given = checked(outsideRefundRequest, request)
-    return refundView(this.#tools.console.refundOutside(this.#merchant(given.mchid), given))
+  createConsoleRefund(request: ConsoleRefundRequest): SimulatedRefundView {
+    const given = parseRequest(consoleRefundRequest, request)
+    return refundView(this.#tools.console.createRefund(this.#requireMerchant(given.mchid), given))
   }
 
   /** What the merchant can refund from, fen; null never runs short. */
   setBalance(request: { mchid: string; balance: number | null }): void {
-    const balance = checked(merchantRequest.shape.balance.unwrap(), request.balance)
-    this.#tools.book.keepMerchant({ ...this.#merchant(request.mchid), balance })
+    const balance = parseRequest(merchantRequest.shape.balance.unwrap(), request.balance)
+    this.#tools.state.keepMerchant({ ...this.#requireMerchant(request.mchid), balance })
   }
 
   /** From now on refunds of this merchant stay PROCESSING until they are finished by hand, those under way too. */
   holdRefunds({ mchid }: { mchid: string }): void {
-    this.#tools.clearing.setCompletion(this.#merchant(mchid), 'held')
+    this.#tools.completion.setCompletion(this.#requireMerchant(mchid), 'held')
   }
 
   /** Refunds of this merchant end by themselves again; those held begin their time anew. */
   releaseRefunds({ mchid }: { mchid: string }): void {
-    this.#tools.clearing.setCompletion(this.#merchant(mchid), 'automatic')
+    this.#tools.completion.setCompletion(this.#requireMerchant(mchid), 'automatic')
   }
 
   /** Sends one more notification of a refund, of any status, and answers when the receiver has. */
-  async notifyRefund(request: NotifyRefundRequest): Promise<NotificationView> {
-    return this.#notification(await this.#tools.console.notifyRefund(checked(notifyRefundRequest, request)))
+  async notifyRefund(request: NotifyRefundRequest): Promise<SimulatedNotificationView> {
+    return this.#findNotificationView(
+      await this.#tools.console.notifyRefund(parseRequest(notifyRefundRequest, request)),
+    )
   }
 
   addFault(request: FaultRequest): Fault {
-    return this.#tools.faults.add(checked(faultRequest, request))
+    return this.#tools.faults.add(parseRequest(faultRequest, request))
   }
 
   listFaults(): Fault[] {
@@ -201,33 +203,33 @@ export class Control {
   }
 
   /** Sends once and answers when the receiver has. */
-  async notify(request: NotificationRequest): Promise<NotificationView> {
-    const { book, notifier, now } = this.#tools
-    const given = checked(notificationRequest, request)
-    const merchant = this.#merchant(given.mchid)
-    const resource = typeof given.plaintext === 'string' ? textResource(given.plaintext) : (given.plaintext ?? {})
-    const named = (field: string): string | null => (typeof resource[field] === 'string' ? resource[field] : null)
-    const out_trade_no = named('out_trade_no')
-    const order = out_trade_no === null ? null : book.findOrder(merchant.mchid, out_trade_no, now())
-    const out_refund_no = named('out_refund_no')
-    const refund = out_refund_no === null ? null : book.findRefund(merchant.mchid, out_refund_no)
+  async notify(request: NotificationRequest): Promise<SimulatedNotificationView> {
+    const { state, notifier, now } = this.#tools
+    const given = parseRequest(notificationRequest, request)
+    const merchant = this.#requireMerchant(given.mchid)
+    const resource = typeof given.plaintext === 'string' ? parseResource(given.plaintext) : (given.plaintext ?? {})
+    const textField = (field: string): string | null => (typeof resource[field] === 'string' ? resource[field] : null)
+    const out_trade_no = textField('out_trade_no')
+    const order = out_trade_no === null ? null : state.findOrder(merchant.mchid, out_trade_no, now())
+    const out_refund_no = textField('out_refund_no')
+    const refund = out_refund_no === null ? null : state.findRefund(merchant.mchid, out_refund_no)
     const url = given.url ?? refund?.notify_url ?? order?.notify_url
     if (url === undefined) throw new ControlError(400, 'URL_MISSING', 'no order tells where to send it: give a url')
-    if (given.id !== undefined && book.notifications.has(given.id)) {
+    if (given.id !== undefined && state.notifications.has(given.id)) {
       throw new ControlError(409, 'ID_USED', 'this id was sent already: send it again by /resend')
     }
     const plaintext = typeof given.plaintext === 'string' ? given.plaintext : JSON.stringify(resource)
-    const news = {
+    const content = {
       merchant,
       event_type: given.event_type,
       plaintext,
       out_trade_no,
-      transaction_id: named('transaction_id'),
+      transaction_id: textField('transaction_id'),
       out_refund_no,
       url,
     }
     const { sign_with, serial_no, timestamp_offset_s, headers } = given
-    const { id } = notifier.send(news, {
+    const { id } = notifier.send(content, {
       id: given.id,
       body: given.body,
       encrypt_with: given.encrypt_with,
@@ -235,73 +237,73 @@ export class Control {
       difference: { sign_with, serial_no, timestamp_offset_s, headers },
     })
     await notifier.sendNow(id)
-    return this.#notification(id)
+    return this.#findNotificationView(id)
   }
 
   /** One more delivery, whatever became of the others; answers when the receiver has. */
-  async resend(id: string): Promise<NotificationView> {
-    this.#notification(id)
+  async resend(id: string): Promise<SimulatedNotificationView> {
+    this.#findNotificationView(id)
     await this.#tools.notifier.resend(id)
-    return this.#notification(id)
+    return this.#findNotificationView(id)
   }
 
   async rotate(request: RotateRequest): Promise<{ serial_no: string }> {
-    const { book, keys } = this.#tools
-    const given = checked(rotateRequest, request)
+    const { state, keys } = this.#tools
+    const given = parseRequest(rotateRequest, request)
     if (given.kind === 'certificate') {
       const before = await keys.certificates()
       const added = await keys.addCertificate(given.share)
-      if (given.retire_others) for (const other of before) book.keepCertificate({ ...other, retired: true })
+      if (given.retire_others) for (const other of before) state.keepCertificate({ ...other, retired: true })
       return { serial_no: added.serial_no }
     }
     const key = await keys.makeWeChatKey(given.mchid)
-    const merchant = this.#merchant(given.mchid)
+    const merchant = this.#requireMerchant(given.mchid)
     const wechat_keys = given.retire_others ? [key] : [...merchant.wechat_keys, key]
-    book.keepMerchant({ ...merchant, wechat_keys, newest_share: given.share })
+    state.keepMerchant({ ...merchant, wechat_keys, newest_share: given.share })
     return { serial_no: key.id }
   }
 
   /** All of a merchant, or of one of its orders. */
-  view(mchid: string, out_trade_no: string | null): BookView {
-    const { book, calls, now } = this.#tools
-    const all = book.ordersOf(mchid, now())
+  view(mchid: string, out_trade_no: string | null): StateView {
+    const { state, calls, now } = this.#tools
+    const all = state.ordersOf(mchid, now())
     const orders =
-      out_trade_no === null ? all : [book.findOrder(mchid, out_trade_no, now())].filter((order) => order !== null)
+      out_trade_no === null ? all : [state.findOrder(mchid, out_trade_no, now())].filter((order) => order !== null)
     const payments =
       out_trade_no === null
-        ? [...book.payments.values()].filter((payment) => payment.mchid === mchid)
-        : book.paymentsOf(mchid, out_trade_no)
+        ? [...state.payments.values()].filter((payment) => payment.mchid === mchid)
+        : state.paymentsOf(mchid, out_trade_no)
     const refunds =
       out_trade_no === null
-        ? [...book.refunds.values()].filter((refund) => refund.mchid === mchid)
-        : book.refundsOf(mchid, out_trade_no)
+        ? [...state.refunds.values()].filter((refund) => refund.mchid === mchid)
+        : state.refundsOf(mchid, out_trade_no)
     const notifications =
       out_trade_no === null
-        ? [...book.notifications.values()].filter((notification) => notification.mchid === mchid)
-        : book.notificationsOf(mchid, out_trade_no)
+        ? [...state.notifications.values()].filter((notification) => notification.mchid === mchid)
+        : state.notificationsOf(mchid, out_trade_no)
     return {
       orders: orders.map(orderView),
       payments: payments.map(paymentView),
       refunds: refunds.map(refundView),
-      balance: book.merchants.get(mchid)?.balance ?? null,
+      balance: state.merchants.get(mchid)?.balance ?? null,
       notifications: notifications.map(notificationView),
       calls: calls.list(mchid, out_trade_no),
     }
   }
 
-  #merchant(mchid: string): Merchant {
-    const merchant = this.#tools.book.merchants.get(mchid)
+  #requireMerchant(mchid: string): Merchant {
+    const merchant = this.#tools.state.merchants.get(mchid)
     if (merchant === undefined) throw new ControlError(404, 'MCH_NOT_EXISTS', 'the merchant is not registered')
     return merchant
   }
 
-  #notification(id: string): NotificationView {
-    const notification = this.#tools.book.notifications.get(id)
+  #findNotificationView(id: string): SimulatedNotificationView {
+    const notification = this.#tools.state.notifications.get(id)
     if (notification === undefined) throw new ControlError(404, 'NOTIFICATION_NOT_EXIST', 'no such notification')
     return notificationView(notification)
   }
 
-  async #keysOf(merchant: Merchant): Promise<MerchantAnswer> {
+  async #merchantResponse(merchant: Merchant): Promise<MerchantResponse> {
     const newest = merchant.wechat_keys.at(-1)
     const certificates = merchant.key_mode === 'public_key' ? [] : await this.#tools.keys.certificates()
     return {
@@ -316,7 +318,7 @@ export class Control {
   }
 }
 
-function checked<T>(schema: z.ZodType<T>, request: unknown): T {
+function parseRequest<T>(schema: z.ZodType<T>, request: unknown): T {
   const outcome = schema.safeParse(request)
   if (outcome.success) return outcome.data
   const mistakes = outcome.error.issues.map((issue) => `${issue.path.join('.') || 'request'}: ${issue.message}`)
@@ -332,7 +334,7 @@ function isPublicKey(pem: string): boolean {
 }
 
 /** Tests may send a text that is no JSON object; then it names nothing. */
-function textResource(text: string): Record<string, unknown> {
+function parseResource(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? { ...value } : {}

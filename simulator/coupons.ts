@@ -44,11 +44,11 @@ export function discountsOf(payment: Payment, before: Discounts & { refund: numb
   const { total, nocash_amount, cash_amount } = payment
   const share = (amount: number): number => Math.floor((amount * (before.refund + refund)) / total)
   // a refund closed since may have left more or less given back than is due: nothing is taken back for that
-  const discount = within(share(nocash_amount + cash_amount) - before.nocash - before.cash, 0, refund)
-  const nocash = within(share(nocash_amount) - before.nocash, 0, discount)
+  const discount = clamp(share(nocash_amount + cash_amount) - before.nocash - before.cash, 0, refund)
+  const nocash = clamp(share(nocash_amount) - before.nocash, 0, discount)
   return { nocash, cash: discount - nocash }
 }
 
-function within(value: number, least: number, most: number): number {
+function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most)
 }

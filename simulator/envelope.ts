@@ -11,7 +11,7 @@ const summaries: Record<string, string> = {
 }
 
 /** What a notification tells, before it is encrypted. */
-export interface News {
+export interface NotificationContent {
   merchant: Merchant
   event_type: string
   /** JSON text of the resource */
@@ -28,15 +28,15 @@ export function originalType(event_type: string): 'refund' | 'transaction' {
 }
 
 /** The body of every delivery of one notification (docs/wechat-pay.md §4.2), encrypted with the APIv3 key. */
-export function envelope(head: { id: string; create_time: number }, news: News, key: string): string {
-  const original_type = originalType(news.event_type)
-  const { ciphertext, nonce } = encryptText(news.plaintext, randomLetters(12), original_type, key)
+export function envelope(head: { id: string; create_time: number }, content: NotificationContent, key: string): string {
+  const original_type = originalType(content.event_type)
+  const { ciphertext, nonce } = encryptText(content.plaintext, randomLetters(12), original_type, key)
   return JSON.stringify({
     id: head.id,
     create_time: wechatTime(head.create_time),
     resource_type: 'encrypt-resource',
-    event_type: news.event_type,
-    summary: summaries[news.event_type] ?? news.event_type,
+    event_type: content.event_type,
+    summary: summaries[content.event_type] ?? content.event_type,
     resource: { original_type, algorithm: 'AEAD_AES_256_GCM', ciphertext, associated_data: original_type, nonce },
   })
 }

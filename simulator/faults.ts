@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Random } from './random.ts'
-import { refusalEntry } from './refusal.ts'
+import { findRefusal } from './refusal.ts'
 
 const callFaults = [
   /** the call is received, nothing is done, no answer ever comes */
@@ -64,9 +64,9 @@ const faultsOf = {
   notify: notifyFaults,
 } as const satisfies Record<string, readonly string[]>
 
-type Operation = keyof typeof faultsOf
-export type CallOperation = Exclude<Operation, 'notify' | 'end_refund'>
-const operations = Object.keys(faultsOf) as [Operation, ...Operation[]]
+type FaultOperation = keyof typeof faultsOf
+export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund'>
+const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]]
 
 /** What a call or a notification is about; null for what it does not tell. */
 export interface FaultSubject {
@@ -76,7 +76,7 @@ export interface FaultSubject {
   original_type?: 'transaction' | 'refund'
 }
 
-const common = {
+const common_fields = {
   status: z.int().min(202).max(599).optional(),
   code: z.string().min(1).max(32).optional(),
   message: z.string().max(256).optional(),
@@ -104,7 +104,7 @@ export const faultRequest = z
   .strictObject({
     operation: z.enum(operations),
     fault: faultName,
-    ...common,
+    ...common_fields,
   })
   .superRefine((request, context) => {
     if (readFault(request) === null) {
@@ -114,23 +114,23 @@ export const faultRequest = z
 
 export type FaultRequest = z.input<typeof faultRequest>
 
-export interface ErrorAnswer {
+export interface ErrorResponse {
   status: number
   code: string
   message: string
   number: number
 }
 
-interface Effect<Kind> {
+interface FaultEffect<Kind> {
   kind: Kind
   /** null when it was not said */
   delay_ms: number | null
   acted: boolean
-  error: ErrorAnswer | null
+  error: ErrorResponse | null
 }
 
-export type CallEffect = Effect<CallFault>
-export type NotifyEffect = Effect<NotifyFault>
+export type CallEffect = FaultEffect<CallFault>
+export type NotifyEffect = FaultEffect<NotifyFault>
 
 /** A fault as it stands. */
 export interface Fault {
@@ -139,21 +139,21 @@ export interface Fault {
   times_left: number | null
 }
 
-function readFault(request: FaultRequest): { kind: string; error: ErrorAnswer | null } | null {
+function readFault(request: FaultRequest): { kind: string; error: ErrorResponse | null } | null {
   const { operation } = request
   const names: readonly string[] = faultsOf[operation]
   if (names.includes(request.fault) && request.fault !== 'error') return { kind: request.fault, error: null }
   if (operation === 'notify' || operation === 'end_refund') return null
   if (request.fault === 'error') {
-    const known = refusalEntry(request.code ?? String(request.status ?? 500))
+    const known = findRefusal(request.code ?? String(request.status ?? 500))
     const base = known ?? { status: 400, code: 'PARAM_ERROR', message: '参数错误', number: 268435461 }
-    return { kind: 'error', error: overlay(base, request) }
+    return { kind: 'error', error: requestedError(base, request) }
   }
-  const named = refusalEntry(request.fault)
-  return named === null ? null : { kind: 'error', error: overlay(named, request) }
+  const named = findRefusal(request.fault)
+  return named === null ? null : { kind: 'error', error: requestedError(named, request) }
 }
 
-function overlay(base: ErrorAnswer, request: FaultRequest): ErrorAnswer {
+function requestedError(base: ErrorResponse, request: FaultRequest): ErrorResponse {
   return {
     status: request.status ?? usualStatus(request.operation, base),
     code: request.code ?? base.code,
@@ -163,7 +163,7 @@ function overlay(base: ErrorAnswer, request: FaultRequest): ErrorAnswer {
 }
 
 /** A code has no status of its own: this one is told in two ways (docs/wechat-pay.md §2.4). */
-function usualStatus(operation: Operation, { code, status }: ErrorAnswer): number {
+function usualStatus(operation: FaultOperation, { code, status }: ErrorResponse): number {
   return code === 'MCH_NOT_EXISTS' && /refund/.test(operation) ? 404 : status
 }
 
@@ -217,11 +217,11 @@ export class Faults {
   }
 
   #take<Kind extends string>(
-    operation: Operation,
+    operation: FaultOperation,
     kinds: readonly Kind[],
     mchid: string,
     subject: FaultSubject,
-  ): Effect<Kind> | null {
+  ): FaultEffect<Kind> | null {
     for (const fault of this.#faults.values()) {
       const { request } = fault
       const read = readFault(request)

@@ -1,166 +1,176 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
-import type { Call } from './authentication.ts'
-import { Authentication, assertHeaders, isOrderPath } from './authentication.ts'
-import type { Book } from './book.ts'
-import type { Calls } from './calls.ts'
-import type { CallEffect, FaultSubject, Faults } from './faults.ts'
-import { slow_ms } from './faults.ts'
-import type { Keys } from './keys.ts'
-import { keyFor, signedHeaders } from './keys.ts'
-import { Limits } from './limits.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { assertHeaders, Authentication, isOrderPath } from './authentication.ts'
+import type { ReceivedCall } from './authentication.ts'
+import type { CallLog } from './calls.ts'
+import { slow_ms } from './faults.ts'
+import type { CallEffect, Faults, FaultSubject } from './faults.ts'
+import { signedHeaders, signingKey } from './keys.ts'
+import type { WeChatKeys } from './keys.ts'
+import { CallLimiter } from './limits.ts'
 import type { Payer } from './payer.ts'
-import type { Payments } from './payments.ts'
+import type { NativePayments } from './payments.ts'
 import type { Random } from './random.ts'
 import type { Merchant } from './records.ts'
-import type { Refunds } from './refunds.ts'
-import { Refusal } from './refusal.ts'
-import type { Route } from './routes.ts'
-import { idOf, routesOf, subjectOf } from './routes.ts'
+import type { DomesticRefunds } from './refunds.ts'
+import { CallRefusal } from './refusal.ts'
+import { callSubject, pathNumber, routesOf } from './routes.ts'
+import type { CallRoute } from './routes.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 /** What goes back on the wire; `body` null sends none. `hold` answers never, `cut` breaks the connection at once. */
-export type WireAnswer =
+export type CallResponse =
   { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
 
 export interface GatewayTools {
-  book: Book
-  keys: Keys
+  state: SimulatorState
+  keys: WeChatKeys
   faults: Faults
-  payments: Payments
-  refunds: Refunds
+  payments: NativePayments
+  refunds: DomesticRefunds
   payer: Payer
-  calls: Calls
+  calls: CallLog
   settings: SimulatorSettings
   random: Random
   now: () => number
   logger: Logger
 }
 
-const typical = {
+const usual_headers = {
   'Cache-Control': 'no-cache, must-revalidate',
   'X-Content-Type-Options': 'nosniff',
   'Content-Language': 'zh-CN',
   Server: 'nginx',
 }
-const json = 'application/json; charset=utf-8'
+const json_content_type = 'application/json; charset=utf-8'
 
 /** WeChat Pay's own side: its paths, its checks in their order, its signed answers. */
 export class Gateway {
   readonly #tools: GatewayTools
   readonly #authentication: Authentication
-  readonly #limits: Limits
-  readonly #routes: Route[]
+  readonly #limits: CallLimiter
+  readonly #routes: CallRoute[]
   /** calls whose last answer was a probe, so that the repeat is not probed again */
   readonly #probed = new Set<string>()
 
   constructor(tools: GatewayTools) {
     this.#tools = tools
-    this.#authentication = new Authentication(tools.book, tools.keys, tools.settings, tools.now)
-    this.#limits = new Limits(tools.now)
+    this.#authentication = new Authentication(tools.state, tools.keys, tools.settings, tools.now)
+    this.#limits = new CallLimiter(tools.now)
     this.#routes = routesOf(tools)
   }
 
   /** Answers any call below `/v3`. Never throws. */
-  async answer(call: Call): Promise<WireAnswer> {
+  async handleCall(call: ReceivedCall): Promise<CallResponse> {
     try {
-      return await this.#answer(call)
+      return await this.#handleCall(call)
     } catch (error) {
-      if (error instanceof Refusal) return this.#refuse(call, error)
+      if (error instanceof CallRefusal) return this.#refusalResponse(call, error)
       this.#tools.logger.error('the simulator failed', { method: call.method, path: call.path, error })
-      return this.#refuse(call, new Refusal('SYSTEM_ERROR'))
+      return this.#refusalResponse(call, new CallRefusal('SYSTEM_ERROR'))
     }
   }
 
-  async #answer(call: Call): Promise<WireAnswer> {
+  async #handleCall(call: ReceivedCall): Promise<CallResponse> {
     assertHeaders(call)
     const onPath = this.#routes.filter((route) => route.path.test(call.path))
     const route = onPath.find(({ method }) => method === call.method)
     if (route === undefined) {
-      const headers = { ...typical, 'Request-ID': requestId(0) }
+      const headers = { ...usual_headers, 'Request-ID': requestId(0) }
       return { kind: 'answer', status: onPath.length === 0 ? 404 : 405, headers, body: null }
     }
     const merchant = this.#authentication.authenticate(call)
     this.#assertWithinLimits(route, merchant)
-    const id = idOf(route.path, call.path)
-    const subject = subjectOf(route.operation, merchant.mchid, id, call.body, this.#tools.book)
+    const id = pathNumber(route.path, call.path)
+    const subject = callSubject(route.operation, merchant.mchid, id, call.body, this.#tools.state)
     const effect = this.#tools.faults.takeForCall(route.operation, merchant.mchid, subject)
-    const answer = await this.#act(route, merchant, call, id, effect).catch((error: unknown) => {
-      if (!(error instanceof Refusal)) throw error
-      this.#limits.count(failing(route, merchant))
-      return this.#refuse(call, error)
+    const answer = await this.#performCall(route, merchant, call, id, effect).catch((error: unknown) => {
+      if (!(error instanceof CallRefusal)) throw error
+      this.#limits.count(failureCounter(route, merchant))
+      return this.#refusalResponse(call, error)
     })
-    this.#remember(route, call, merchant, subject, effect, answer)
+    this.#logCall(route, call, merchant, subject, effect, answer)
     return answer
   }
 
   /** So many calls a second, and of refunds so many that fail: whoever has sent those waits for the next second. */
-  #assertWithinLimits(route: Route, merchant: Merchant): void {
+  #assertWithinLimits(route: CallRoute, merchant: Merchant): void {
     const { settings } = this.#tools
     const rate = settings[`${route.operation}_rate`]
     const failing_rate = route.operation === 'refund' ? settings.refund_failing_rate : null
-    const isWithin = this.#limits.admits(`${route.operation}/${merchant.mchid}`, rate)
-    if (isWithin && !this.#limits.isFull(failing(route, merchant), failing_rate)) return
-    throw new Refusal(settings.too_many_code)
+    const isWithin = this.#limits.tryCount(`${route.operation}/${merchant.mchid}`, rate)
+    if (isWithin && !this.#limits.isFull(failureCounter(route, merchant), failing_rate)) return
+    throw new CallRefusal(settings.too_many_code)
   }
 
-  async #act(route: Route, merchant: Merchant, call: Call, id: string, effect: CallEffect | null): Promise<WireAnswer> {
+  async #performCall(
+    route: CallRoute,
+    merchant: Merchant,
+    call: ReceivedCall,
+    id: string,
+    effect: CallEffect | null,
+  ): Promise<CallResponse> {
     if (effect?.kind === 'timeout_before') return { kind: 'hold' }
     if (effect?.kind === 'disconnect') return { kind: 'cut' }
-    if (effect?.error && !effect.acted) return this.#error(call, merchant, effect.error)
+    if (effect?.error && !effect.acted) return this.#errorResponse(call, merchant, effect.error)
     assertContentType(call)
-    const outcome = await route.act(merchant, call, id, effect)
+    const outcome = await route.perform(merchant, call, id, effect)
     if (effect?.kind === 'timeout_after' || outcome.kind === 'hang') return { kind: 'hold' }
     if (effect?.kind === 'disconnect_after') return { kind: 'cut' }
-    if (effect?.error) return this.#error(call, merchant, effect.error)
+    if (effect?.error) return this.#errorResponse(call, merchant, effect.error)
     if (effect?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, effect.delay_ms ?? slow_ms))
     const body = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
-    return this.#signed(call, merchant, { status: outcome.status, body, number: 0 }, effect)
+    return this.#signedResponse(call, merchant, { status: outcome.status, body, number: 0 }, effect)
   }
 
   /** Only 2xx is signed (docs/wechat-pay.md §1.4); 202 is how a close says that the payer is paying. */
-  async #error(
-    call: Call,
+  async #errorResponse(
+    call: ReceivedCall,
     merchant: Merchant,
     error: { status: number; code: string; message: string; number: number },
-  ): Promise<WireAnswer> {
+  ): Promise<CallResponse> {
     const { status, code, message, number } = error
-    if (status >= 300) return this.#refuse(call, { status, number, body: { code, message } })
-    return this.#signed(call, merchant, { status, body: JSON.stringify({ code, message }), number }, null)
+    if (status >= 300) return this.#refusalResponse(call, { status, number, body: { code, message } })
+    return this.#signedResponse(call, merchant, { status, body: JSON.stringify({ code, message }), number }, null)
   }
 
-  #refuse(call: Call, refusal: Pick<Refusal, 'status' | 'number' | 'body'>): WireAnswer {
+  #refusalResponse(call: ReceivedCall, refusal: Pick<CallRefusal, 'status' | 'number' | 'body'>): CallResponse {
     const { status, number, body } = refusal
-    const headers = { ...typical, 'Content-Type': json, ...this.#requestId(call, status, number) }
+    const headers = {
+      ...usual_headers,
+      'Content-Type': json_content_type,
+      ...this.#requestIdHeader(call, status, number),
+    }
     return { kind: 'answer', status, headers, body: JSON.stringify(body) }
   }
 
-  async #signed(
-    call: Call,
+  async #signedResponse(
+    call: ReceivedCall,
     merchant: Merchant,
     answer: { status: number; body: string; number: number },
     effect: CallEffect | null,
-  ): Promise<WireAnswer> {
+  ): Promise<CallResponse> {
     const { keys, now } = this.#tools
     const requested = call.headers['wechatpay-serial']
-    const signer = await keys.answerSigner(merchant, typeof requested === 'string' ? requested : '')
+    const signer = await keys.responseSigner(merchant, typeof requested === 'string' ? requested : '')
     const wrong = effect?.kind === 'wrong_signature'
     const signed_with = wrong ? 'other' : this.#isProbed(call, merchant, effect) ? 'probe' : 'real'
-    const key = await keyFor(signed_with, signer, keys)
+    const key = await signingKey(signed_with, signer, keys)
     const timestamp = Math.floor(now() / 1000)
     const signature = await signedHeaders(answer.body, { serial_no: signer.serial_no, key, timestamp })
     const hasBody = answer.body !== ''
     const headers = {
-      ...typical,
-      ...(hasBody && { 'Content-Type': json }),
+      ...usual_headers,
+      ...(hasBody && { 'Content-Type': json_content_type }),
       'Request-ID': requestId(answer.number),
       ...signature,
     }
     return { kind: 'answer', status: answer.status, headers, body: hasBody ? answer.body : null }
   }
 
-  #isProbed(call: Call, merchant: Merchant, effect: CallEffect | null): boolean {
+  #isProbed(call: ReceivedCall, merchant: Merchant, effect: CallEffect | null): boolean {
     const { settings, random } = this.#tools
     const name = `${merchant.mchid} ${call.method} ${call.url}`
     if (this.#probed.delete(name) && effect?.kind !== 'probe') return false
@@ -169,18 +179,18 @@ export class Gateway {
     return true
   }
 
-  #requestId(call: Call, status: number, number: number): Record<string, string> {
+  #requestIdHeader(call: ReceivedCall, status: number, number: number): Record<string, string> {
     const absent = status === 401 && isOrderPath(call.path) && this.#tools.settings.unauthorized_request_id === 'absent'
     return absent ? {} : { 'Request-ID': requestId(number) }
   }
 
-  #remember(
-    route: Route,
-    call: Call,
+  #logCall(
+    route: CallRoute,
+    call: ReceivedCall,
     merchant: Merchant,
     { out_trade_no, out_refund_no }: FaultSubject,
     effect: CallEffect | null,
-    answer: WireAnswer,
+    answer: CallResponse,
   ): void {
     const answered = answer.kind === 'answer' ? answer : null
     const failed = answered !== null && answered.body !== null && answered.status !== 200
@@ -199,14 +209,14 @@ export class Gateway {
 }
 
 /** The name under which calls that fail are counted. */
-function failing({ operation }: Route, { mchid }: Merchant): string {
+function failureCounter({ operation }: CallRoute, { mchid }: Merchant): string {
   return `failing ${operation}/${mchid}`
 }
 
-function assertContentType(call: Call): void {
+function assertContentType(call: ReceivedCall): void {
   if (call.body.length === 0) return
   if (/^application\/json\b/i.test(call.headers['content-type'] ?? '')) return
-  throw new Refusal('INVALID_REQUEST', { message: 'Http头Content-Type不正确，应为application/json' })
+  throw new CallRefusal('INVALID_REQUEST', { message: 'Http头Content-Type不正确，应为application/json' })
 }
 
 /** `{hex}-{internal error number}`, 0 on success (docs/wechat-pay.md §1.2). */

@@ -1,11 +1,11 @@
 import { constants, createPrivateKey, createPublicKey, generateKeyPair, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signing.ts'
-import type { Book } from './book.ts'
-import type { Random } from './random.ts'
+import { freshNonce, probePrefix, responseMessage, signatureType } from '../wechat/signature.ts'
 import { randomDigits } from './random.ts'
-import type { Merchant, PlatformCertificate, SignedWith, WeChatKey } from './records.ts'
+import type { Random } from './random.ts'
+import type { Merchant, PlatformCertificate, SignedWith, WeChatKeyPair } from './records.ts'
+import type { SimulatorState } from './state.ts'
 import { selfSignedCertificate } from './x509.ts'
 
 const makeKeyPair = promisify(generateKeyPair)
@@ -17,22 +17,22 @@ export interface Signer {
 }
 
 /** WeChat Pay's own keys: which one signs what, and new ones. */
-export class Keys {
-  readonly #book: Book
+export class WeChatKeys {
+  readonly #state: SimulatorState
   readonly #random: Random
   readonly #now: () => number
   readonly #parsed = new Map<string, KeyObject>()
-  #stranger: Promise<KeyObject> | null = null
+  #foreignKey: Promise<KeyObject> | null = null
   #firstCertificate: Promise<PlatformCertificate> | null = null
 
-  constructor(book: Book, random: Random, now: () => number) {
-    this.#book = book
+  constructor(state: SimulatorState, random: Random, now: () => number) {
+    this.#state = state
     this.#random = random
     this.#now = now
   }
 
   /** A key of this merchant's own, as its console would show it. */
-  async makeWeChatKey(mchid: string): Promise<WeChatKey> {
+  async makeWeChatKey(mchid: string): Promise<WeChatKeyPair> {
     const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
     return {
       id: `PUB_KEY_ID_01${mchid.padStart(10, '0')}${randomDigits(16)}`,
@@ -55,7 +55,7 @@ export class Keys {
       share,
       retired: false,
     }
-    this.#book.keepCertificate(certificate)
+    this.#state.keepCertificate(certificate)
     return certificate
   }
 
@@ -72,7 +72,7 @@ export class Keys {
    * Who signs an answer: what the request's `Wechatpay-Serial` names when that is a public key of this merchant,
    * else what its mode says (docs/wechat-pay.md §1.6).
    */
-  async answerSigner(merchant: Merchant, requestedSerial: string): Promise<Signer> {
+  async responseSigner(merchant: Merchant, requestedSerial: string): Promise<Signer> {
     const named = merchant.wechat_keys.find((key) => key.id === requestedSerial)
     if (named !== undefined && merchant.key_mode !== 'certificate') return this.#signerOf(named.id, named.private_key)
     return merchant.key_mode === 'public_key' ? this.#publicKeySigner(merchant) : this.#certificateSigner()
@@ -99,9 +99,9 @@ export class Keys {
   }
 
   /** A key that nobody was told of, for forgeries. */
-  async stranger(): Promise<KeyObject> {
-    this.#stranger ??= makeKeyPair('rsa', { modulusLength: 2048 }).then((pair) => pair.privateKey)
-    return this.#stranger
+  async foreignKey(): Promise<KeyObject> {
+    this.#foreignKey ??= makeKeyPair('rsa', { modulusLength: 2048 }).then((pair) => pair.privateKey)
+    return this.#foreignKey
   }
 
   /** The key object of a PEM, parsed once. */
@@ -110,7 +110,7 @@ export class Keys {
   }
 
   #listed(): PlatformCertificate[] {
-    return [...this.#book.certificates.values()].filter((certificate) => !certificate.retired)
+    return [...this.#state.certificates.values()].filter((certificate) => !certificate.retired)
   }
 
   async #certificateSigner(): Promise<Signer> {
@@ -157,15 +157,15 @@ export async function signedHeaders(
     'Wechatpay-Timestamp': String(signature.timestamp),
     'Wechatpay-Nonce': nonce,
     'Wechatpay-Serial': signature.serial_no,
-    'Wechatpay-Signature': signature.key === null ? probeSignature() : await signInPool(message, signature.key),
+    'Wechatpay-Signature': signature.key === null ? probeSignature() : await signOnThreadPool(message, signature.key),
     'Wechatpay-Signature-Type': signatureType,
   }
 }
 
 /** The key with which a message signed in this way is signed; null for a probe. */
-export async function keyFor(signed_with: SignedWith, signer: Signer, keys: Keys): Promise<KeyObject | null> {
+export async function signingKey(signed_with: SignedWith, signer: Signer, keys: WeChatKeys): Promise<KeyObject | null> {
   if (signed_with === 'probe') return null
-  return signed_with === 'real' ? signer.private_key : keys.stranger()
+  return signed_with === 'real' ? signer.private_key : keys.foreignKey()
 }
 
 /** What a probe carries: the prefix and something of a signature's length (docs/wechat-pay.md §1.5). */
@@ -173,7 +173,7 @@ function probeSignature(): string {
   return probePrefix + randomBytes(256).toString('base64')
 }
 
-function signInPool(message: Buffer, key: KeyObject): Promise<string> {
+function signOnThreadPool(message: Buffer, key: KeyObject): Promise<string> {
   return new Promise((resolve, reject) => {
     sign('sha256', message, { key, padding: constants.RSA_PKCS1_PADDING }, (error, signature) => {
       if (error) reject(error)

@@ -1,5 +1,5 @@
 /** Counts calls per name and second. */
-export class Limits {
+export class CallLimiter {
   readonly #now: () => number
   #second = 0
   #counts = new Map<string, number>()
@@ -9,23 +9,23 @@ export class Limits {
   }
 
   /** Whether one more call of this name fits into the running second; counts it. Null has no limit. */
-  admits(name: string, per_second: number | null): boolean {
+  tryCount(name: string, per_second: number | null): boolean {
     if (per_second === null) return true
     this.count(name)
-    return this.#counted(name) <= per_second
+    return this.#currentCount(name) <= per_second
   }
 
   /** Whether the running second has had so many of this name already; counts nothing. */
   isFull(name: string, per_second: number | null): boolean {
-    return per_second !== null && this.#counted(name) >= per_second
+    return per_second !== null && this.#currentCount(name) >= per_second
   }
 
   count(name: string): void {
-    const count = this.#counted(name) + 1 // first of all, because it may begin a new second and its counts
+    const count = this.#currentCount(name) + 1 // first of all, because it may begin a new second and its counts
     this.#counts.set(name, count)
   }
 
-  #counted(name: string): number {
+  #currentCount(name: string): number {
     const second = Math.floor(this.#now() / 1000)
     if (second !== this.#second) {
       this.#second = second

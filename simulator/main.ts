@@ -3,27 +3,27 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import type { z } from 'zod'
-import { createApp } from './app.ts'
-import { Book } from './book.ts'
-import { Calls } from './calls.ts'
-import { Clearing } from './clearing.ts'
-import { Console } from './console.ts'
-import { Control } from './control.ts'
-import { Faults } from './faults.ts'
-import { Gateway } from './gateway.ts'
-import { Keys } from './keys.ts'
 import { createLogger, silentLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
+import { createApp } from './app.ts'
+import { CallLog } from './calls.ts'
+import { RefundCompletion } from './completion.ts'
+import { MerchantConsole } from './console.ts'
+import { Control } from './control.ts'
+import { Faults } from './faults.ts'
+import { Gateway } from './gateway.ts'
+import { WeChatKeys } from './keys.ts'
 import { Notifier } from './notifier.ts'
 import { Payer } from './payer.ts'
-import { Payments } from './payments.ts'
+import { NativePayments } from './payments.ts'
 import { Phone } from './phone.ts'
-import type { Notes } from './phone.ts'
+import type { StoryNotes } from './phone.ts'
 import { seededRandom } from './random.ts'
-import { Refunds } from './refunds.ts'
+import { DomesticRefunds } from './refunds.ts'
 import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
 import type { settingsSchema, SimulatorSettings } from './settings.ts'
+import { SimulatorState } from './state.ts'
 import { memoryStorage, openStorage } from './storage.ts'
 
 export interface Simulator {
@@ -34,7 +34,7 @@ export interface Simulator {
   control: Control
   /** ends all refunds and delivers all notifications that are due by `now()`, for clocks that skip */
   runDue(): Promise<void>
-  /** ends listening, cuts what is held open, and leaves unsent notifications in the book for the next start */
+  /** ends listening, cuts what is held open, and leaves unsent notifications in the state for the next start */
   close(): Promise<void>
 }
 
@@ -44,7 +44,7 @@ export interface Simulator {
  */
 export async function startSimulator(
   given: z.input<typeof settingsSchema> = {},
-  surroundings: { now?: () => number; logger?: Logger; notes?: Notes } = {},
+  surroundings: { now?: () => number; logger?: Logger; notes?: StoryNotes } = {},
 ): Promise<Simulator> {
   const settings = completeSettings(given)
   const now = surroundings.now ?? Date.now
@@ -52,19 +52,29 @@ export async function startSimulator(
   const random = seededRandom(settings.seed)
   const { storage, entries } =
     settings.data_dir === null ? { storage: memoryStorage, entries: [] } : openStorage(settings.data_dir)
-  const book = new Book(storage, entries, settings)
-  const keys = new Keys(book, random, now)
+  const state = new SimulatorState(storage, entries, settings)
+  const keys = new WeChatKeys(state, random, now)
   const faults = new Faults(random)
-  const calls = new Calls()
-  const payments = new Payments(book, settings, now)
-  const notifier = new Notifier({ book, keys, faults, settings, random, now, logger })
-  const payer = new Payer({ book, payments, notifier, settings, now })
-  const clearing = new Clearing({ book, notifier, faults, settings, now })
-  const refunds = new Refunds({ book, clearing, keys, settings, now })
-  const gateway = new Gateway({ book, keys, faults, payments, refunds, payer, calls, settings, random, now, logger })
-  const backOffice = new Console({ book, refunds, clearing, notifier, now })
-  const control = new Control({ book, keys, faults, notifier, payer, clearing, console: backOffice, calls, now })
-  const phone = new Phone({ book, payer, notes: surroundings.notes ?? {}, now })
+  const calls = new CallLog()
+  const payments = new NativePayments(state, settings, now)
+  const notifier = new Notifier({ state, keys, faults, settings, random, now, logger })
+  const payer = new Payer({ state, payments, notifier, settings, now })
+  const completion = new RefundCompletion({ state, notifier, faults, settings, now })
+  const refunds = new DomesticRefunds({ state, completion, keys, settings, now })
+  const gateway = new Gateway({ state, keys, faults, payments, refunds, payer, calls, settings, random, now, logger })
+  const merchant_console = new MerchantConsole({ state, refunds, completion, notifier, now })
+  const control = new Control({
+    state,
+    keys,
+    faults,
+    notifier,
+    payer,
+    completion,
+    console: merchant_console,
+    calls,
+    now,
+  })
+  const phone = new Phone({ state, payer, notes: surroundings.notes ?? {}, now })
   const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
   const handle = app.callback()
   const server = createServer((request, response) => void handle(request, response))
@@ -72,11 +82,11 @@ export async function startSimulator(
   try {
     await listen(server, settings)
   } catch (error) {
-    book.close()
+    state.close()
     throw error
   }
   notifier.start()
-  clearing.start()
+  completion.start()
   const url = addressOf(server, settings.host)
   logger.info('simulator ready', { url, data_dir: settings.data_dir })
   return {
@@ -84,16 +94,16 @@ export async function startSimulator(
     settings,
     control,
     runDue: async () => {
-      clearing.runDue()
+      completion.runDue()
       await notifier.runDue()
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeAllConnections()
-      clearing.stop()
+      completion.stop()
       await notifier.stop()
       await closed
-      book.close()
+      state.close()
     },
   }
 }
@@ -113,7 +123,7 @@ function addressOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** Runs a simulator of its own process, set by `SIMULATOR_…`; keeps its book in `.weft/simulator` unless told. */
+/** Runs a simulator of its own process, set by `SIMULATOR_…`; keeps its state in `.weft/simulator` unless told. */
 async function main(): Promise<void> {
   const log = createLogger({ level: 'info', service: 'simulator' })
   try {

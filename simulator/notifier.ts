@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import type { Book } from './book.ts'
-import { deliveryHeaders, envelope, originalType } from './envelope.ts'
-import type { News } from './envelope.ts'
-import type { FaultSubject, Faults, NotifyEffect } from './faults.ts'
-import { slow_ms } from './faults.ts'
-import { keyFor, signedHeaders } from './keys.ts'
-import type { Keys } from './keys.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { deliveryHeaders, envelope, originalType } from './envelope.ts'
+import type { NotificationContent } from './envelope.ts'
+import { slow_ms } from './faults.ts'
+import type { Faults, FaultSubject, NotifyEffect } from './faults.ts'
+import { signedHeaders, signingKey } from './keys.ts'
+import type { WeChatKeys } from './keys.ts'
 import type { Random } from './random.ts'
-import type { Attempt, Merchant, Notification, SignedWith } from './records.ts'
+import type { Merchant, NotificationAttempt, OutgoingNotification, SignedWith } from './records.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 const s = 1_000
 const m = 60 * s
@@ -38,7 +38,7 @@ export const retry_delays_ms = [
 ] as const
 
 /** How a notification departs from the ordinary; nothing given is the ordinary one. */
-export interface Departure {
+export interface SendOptions {
   id?: string | undefined
   /** the bytes to send in place of an envelope */
   body?: string | undefined
@@ -50,12 +50,12 @@ export interface Departure {
   lost?: boolean | undefined
   /** delivered once only, whatever the answer */
   once?: boolean | undefined
-  difference?: Notification['difference'] | undefined
+  difference?: OutgoingNotification['difference'] | undefined
 }
 
 export interface NotifierTools {
-  book: Book
-  keys: Keys
+  state: SimulatorState
+  keys: WeChatKeys
   faults: Faults
   settings: SimulatorSettings
   random: Random
@@ -65,16 +65,16 @@ export interface NotifierTools {
 
 /**
  * Sends notifications and sends them again by the real table, each delivery signed anew over the same bytes. What is
- * still to be sent is in the book, so a restart goes on where it was. No receiver can make it throw.
+ * still to be sent is in the state, so a restart goes on where it was. No receiver can make it throw.
  */
 export class Notifier {
   readonly #tools: NotifierTools
   readonly #agent: Agent
   readonly #timers = new Map<string, NodeJS.Timeout>()
-  readonly #underWay = new Map<string, Promise<void>>()
-  readonly #waiting: (() => void)[] = []
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #queue: (() => void)[] = []
   readonly #stopping = new AbortController()
-  #sending = 0
+  #sending_count = 0
 
   constructor(tools: NotifierTools) {
     this.#tools = tools
@@ -85,55 +85,55 @@ export class Notifier {
 
   /** Takes up what was still to be sent when the simulator stopped. */
   start(): void {
-    for (const notification of this.#tools.book.notifications.values()) this.#schedule(notification)
+    for (const notification of this.#tools.state.notifications.values()) this.#schedule(notification)
   }
 
   /** Writes a notification down and sends it, now or when its departure says. */
-  send(news: News, departure: Departure = {}): Notification {
-    const { book, now, settings, faults } = this.#tools
-    const { mchid, apiv3_key } = news.merchant
-    const key = departure.encrypt_with ?? apiv3_key
-    const head = { id: departure.id ?? randomUUID(), create_time: now() }
-    const lost = departure.lost === true || faults.takeLoss(mchid, subjectOf(news))
-    const reachable = isDeliverable(news.url, settings.notify_http) && (key !== null || departure.body !== undefined)
-    const state = lost ? 'lost' : reachable ? 'waiting' : 'undeliverable'
+  send(content: NotificationContent, options: SendOptions = {}): OutgoingNotification {
+    const { state, now, settings, faults } = this.#tools
+    const { mchid, apiv3_key } = content.merchant
+    const key = options.encrypt_with ?? apiv3_key
+    const head = { id: options.id ?? randomUUID(), create_time: now() }
+    const lost = options.lost === true || faults.takeLoss(mchid, notificationSubject(content))
+    const reachable = isDeliverable(content.url, settings.notify_http) && (key !== null || options.body !== undefined)
+    const notification_state = lost ? 'lost' : reachable ? 'waiting' : 'undeliverable'
     const deliveries = settings.notify_deliveries === 'first_and_15' ? 16 : 15
-    const notification: Notification = {
+    const notification: OutgoingNotification = {
       ...head,
       mchid,
-      event_type: news.event_type,
-      out_trade_no: news.out_trade_no,
-      transaction_id: news.transaction_id,
-      out_refund_no: news.out_refund_no,
-      url: news.url,
-      body: departure.body ?? (key === null ? '' : envelope(head, news, key)),
-      state,
-      next_time: state === 'waiting' ? head.create_time + (departure.delay_ms ?? 0) : null,
+      event_type: content.event_type,
+      out_trade_no: content.out_trade_no,
+      transaction_id: content.transaction_id,
+      out_refund_no: content.out_refund_no,
+      url: content.url,
+      body: options.body ?? (key === null ? '' : envelope(head, content, key)),
+      state: notification_state,
+      next_time: notification_state === 'waiting' ? head.create_time + (options.delay_ms ?? 0) : null,
       tries: 0,
-      max_tries: departure.once === true ? 1 : deliveries,
+      max_tries: options.once === true ? 1 : deliveries,
       attempts: [],
-      difference: departure.difference ?? {},
+      difference: options.difference ?? {},
     }
-    book.keepNotification(notification)
+    state.keepNotification(notification)
     this.#schedule(notification)
     return notification
   }
 
-  /** One more delivery by hand, outside the table; settled when its answer is in the book. */
+  /** One more delivery by hand, outside the table; settled when its answer is in the state. */
   async resend(id: string): Promise<void> {
-    await this.#underWay.get(id)
+    await this.#running.get(id)
     await this.#run(id, 'by_hand')
   }
 
-  /** Makes the delivery that is due next without waiting for its time; settled when its answer is in the book. */
+  /** Makes the delivery that is due next without waiting for its time; settled when its answer is in the state. */
   async sendNow(id: string): Promise<void> {
     await this.#run(id, 'by_table')
   }
 
-  /** Delivers all that is due by the clock, for clocks that skip; settled when the answers are in the book. */
+  /** Delivers all that is due by the clock, for clocks that skip; settled when the answers are in the state. */
   async runDue(): Promise<void> {
     const now = this.#tools.now()
-    const due = [...this.#tools.book.notifications.values()].filter(
+    const due = [...this.#tools.state.notifications.values()].filter(
       ({ next_time }) => next_time !== null && next_time <= now,
     )
     await Promise.all(due.map(({ id }) => this.#run(id, 'by_table')))
@@ -143,12 +143,12 @@ export class Notifier {
     this.#stopping.abort()
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
-    for (const go of this.#waiting.splice(0)) go()
-    await Promise.allSettled(this.#underWay.values())
+    for (const go of this.#queue.splice(0)) go()
+    await Promise.allSettled(this.#running.values())
     await this.#agent.destroy()
   }
 
-  #schedule({ id, next_time }: Notification): void {
+  #schedule({ id, next_time }: OutgoingNotification): void {
     clearTimeout(this.#timers.get(id))
     this.#timers.delete(id)
     if (next_time === null || this.#stopping.signal.aborted) return
@@ -159,55 +159,59 @@ export class Notifier {
 
   /** Deliveries of one notification never overlap; a second caller waits for the one under way. */
   async #run(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
-    const running = this.#underWay.get(id)
+    const running = this.#running.get(id)
     if (running !== undefined) return running
     clearTimeout(this.#timers.get(id))
     this.#timers.delete(id)
     const run = this.#deliver(id, occasion)
       .catch((error: unknown) => this.#tools.logger.error('a notification could not be sent', { id, error }))
-      .finally(() => this.#underWay.delete(id))
-    this.#underWay.set(id, run)
+      .finally(() => this.#running.delete(id))
+    this.#running.set(id, run)
     return run
   }
 
   async #deliver(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
     await this.#takeTurn()
     try {
-      const before = this.#tools.book.notifications.get(id)
-      const merchant = before && this.#tools.book.merchants.get(before.mchid)
+      const before = this.#tools.state.notifications.get(id)
+      const merchant = before && this.#tools.state.merchants.get(before.mchid)
       if (before === undefined || merchant === undefined || this.#stopping.signal.aborted) return
       const started = this.#tools.now()
-      const attempts = await this.#attempt(before, merchant)
+      const attempts = await this.#sendOnce(before, merchant)
       if (this.#stopping.signal.aborted) return // not recorded, so that the next start sends it
-      const after = afterAttempts(before, attempts, { occasion, started, time_scale: this.#tools.settings.time_scale })
-      this.#tools.book.keepNotification(after)
+      const after = notificationAfter(before, attempts, {
+        occasion,
+        started,
+        time_scale: this.#tools.settings.time_scale,
+      })
+      this.#tools.state.keepNotification(after)
       this.#schedule(after)
     } finally {
-      this.#sending -= 1
-      this.#waiting.shift()?.()
+      this.#sending_count -= 1
+      this.#queue.shift()?.()
     }
   }
 
   async #takeTurn(): Promise<void> {
-    while (this.#sending >= this.#tools.settings.notify_concurrency && !this.#stopping.signal.aborted) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (this.#sending_count >= this.#tools.settings.notify_concurrency && !this.#stopping.signal.aborted) {
+      await new Promise<void>((resolve) => this.#queue.push(resolve))
     }
-    this.#sending += 1
+    this.#sending_count += 1
   }
 
   /** One delivery, which a story or fault may double, delay, drop or sign wrongly. */
-  async #attempt(notification: Notification, merchant: Merchant): Promise<Attempt[]> {
+  async #sendOnce(notification: OutgoingNotification, merchant: Merchant): Promise<NotificationAttempt[]> {
     const { faults, keys } = this.#tools
-    const effect = faults.takeForDelivery(notification.mchid, subjectOf(notification))
+    const effect = faults.takeForDelivery(notification.mchid, notificationSubject(notification))
     if (effect?.kind === 'slow') await this.#pause(effect.delay_ms ?? slow_ms)
-    const signed_with = this.#signedWith(notification, effect)
+    const signed_with = this.#signatureKind(notification, effect)
     const signer = await keys.notificationSigner(merchant)
     const serial_no = notification.difference.serial_no ?? signer.serial_no
     const time = this.#tools.now()
     if (effect?.kind === 'drop') {
       return [{ time, serial_no, signed_with, status: null, error: 'dropped', answer: null, duration_ms: 0 }]
     }
-    const key = await keyFor(signed_with, signer, keys)
+    const key = await signingKey(signed_with, signer, keys)
     const copies = effect?.kind === 'duplicate' ? 3 : (notification.difference.copies ?? 1)
     const timestamp = Math.floor(time / 1000) + (notification.difference.timestamp_offset_s ?? 0)
     const sends = Array.from({ length: copies }, async (_, age_s) => {
@@ -219,7 +223,7 @@ export class Notifier {
   }
 
   /** A notification that was probed is not probed again, however often it has to come (docs/wechat-pay.md §1.5). */
-  #signedWith(notification: Notification, effect: NotifyEffect | null): SignedWith {
+  #signatureKind(notification: OutgoingNotification, effect: NotifyEffect | null): SignedWith {
     if (effect?.kind === 'wrong_signature') return 'other'
     if (effect?.kind === 'probe') return 'probe'
     if (notification.difference.sign_with !== undefined) return notification.difference.sign_with
@@ -233,9 +237,9 @@ export class Notifier {
   }
 
   async #post(
-    notification: Notification,
+    notification: OutgoingNotification,
     signature: Record<string, string>,
-  ): Promise<Pick<Attempt, 'status' | 'error' | 'answer' | 'duration_ms'>> {
+  ): Promise<Pick<NotificationAttempt, 'status' | 'error' | 'answer' | 'duration_ms'>> {
     const started = performance.now()
     const duration_ms = (): number => Math.round(performance.now() - started)
     const limit = AbortSignal.timeout(this.#tools.settings.notify_answer_limit_ms)
@@ -247,7 +251,7 @@ export class Notifier {
         body: notification.body,
         signal: AbortSignal.any([limit, this.#stopping.signal]),
       })
-      const answer = await beginning(response.body)
+      const answer = await readBeginning(response.body)
       return { status: response.statusCode, error: null, answer, duration_ms: duration_ms() }
     } catch (error) {
       const reason = limit.aborted ? 'no answer in time' : error instanceof Error ? error.message : String(error)
@@ -257,22 +261,24 @@ export class Notifier {
 }
 
 /** What faults go by. */
-function subjectOf(news: Pick<Notification, 'out_trade_no' | 'out_refund_no' | 'event_type'>): FaultSubject {
-  const { out_trade_no, out_refund_no, event_type } = news
+function notificationSubject(
+  content: Pick<OutgoingNotification, 'out_trade_no' | 'out_refund_no' | 'event_type'>,
+): FaultSubject {
+  const { out_trade_no, out_refund_no, event_type } = content
   return { out_trade_no, out_refund_no, original_type: originalType(event_type) }
 }
 
 const longest_timer_ms = 2 ** 31 - 1
-const accepted = [200, 204]
+const accepted_statuses = [200, 204]
 
 /** The notification after a delivery: done, given up, or due again by the table. */
-function afterAttempts(
-  before: Notification,
-  attempts: Attempt[],
+function notificationAfter(
+  before: OutgoingNotification,
+  attempts: NotificationAttempt[],
   run: { occasion: 'by_table' | 'by_hand'; started: number; time_scale: number },
-): Notification {
+): OutgoingNotification {
   const all = [...before.attempts, ...attempts].slice(-attempts_kept)
-  if (attempts.some(({ status }) => status !== null && accepted.includes(status))) {
+  if (attempts.some(({ status }) => status !== null && accepted_statuses.includes(status))) {
     const tries = before.tries + (run.occasion === 'by_table' ? 1 : 0)
     return { ...before, state: 'delivered', next_time: null, tries, attempts: all }
   }
@@ -298,7 +304,7 @@ function isDeliverable(url: string, plain_http: SimulatorSettings['notify_http']
 }
 
 /** The first 1,024 characters of an answer; the rest is not wanted. */
-async function beginning(body: AsyncIterable<Buffer>): Promise<string> {
+async function readBeginning(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of body) {

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { beijingDay } from '../domain/calendar.ts'
-import type { Book } from './book.ts'
 import { settlementTotal } from './coupons.ts'
-import type { Departure, Notifier } from './notifier.ts'
-import type { Payments } from './payments.ts'
+import type { Notifier, SendOptions } from './notifier.ts'
+import type { NativePayments } from './payments.ts'
 import { randomDigits } from './random.ts'
-import type { ArmedPayment, Merchant, Notification, Order, Payment } from './records.ts'
+import type { ArmedPayment, Merchant, Order, OutgoingNotification, Payment } from './records.ts'
 import { ControlError } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 export const stories = [
   /** pays, and all goes well */
@@ -63,7 +63,7 @@ export const payRequest = z
 
 export type PayRequest = z.input<typeof payRequest>
 
-export interface PayAnswer {
+export interface PayResponse {
   story: Story
   mchid: string
   out_trade_no: string
@@ -76,20 +76,20 @@ export interface PayAnswer {
 
 /** The payer: what a person with a phone can do, and what WeChat Pay then does. */
 export class Payer {
-  readonly #book: Book
-  readonly #payments: Payments
+  readonly #state: SimulatorState
+  readonly #payments: NativePayments
   readonly #notifier: Notifier
   readonly #settings: SimulatorSettings
   readonly #now: () => number
 
   constructor(tools: {
-    book: Book
-    payments: Payments
+    state: SimulatorState
+    payments: NativePayments
     notifier: Notifier
     settings: SimulatorSettings
     now: () => number
   }) {
-    this.#book = tools.book
+    this.#state = tools.state
     this.#payments = tools.payments
     this.#notifier = tools.notifier
     this.#settings = tools.settings
@@ -100,18 +100,18 @@ export class Payer {
   find(named: { mchid?: string | undefined; out_trade_no?: string | undefined; code_url?: string | undefined }): Order {
     const order =
       named.code_url === undefined
-        ? this.#book.findOrder(named.mchid ?? '', named.out_trade_no ?? '', this.#now())
-        : this.#book.findOrderByCode(named.code_url, this.#now())
+        ? this.#state.findOrder(named.mchid ?? '', named.out_trade_no ?? '', this.#now())
+        : this.#state.findOrderByCode(named.code_url, this.#now())
     if (order === null) throw new ControlError(404, 'ORDER_NOT_EXIST', 'there is no such order')
     return order
   }
 
   /** Why nobody can pay with this code now, or null. `payer_openid` decides whose fault a paid order is. */
-  hindrance(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
+  paymentRefusal(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
     const now = this.#now()
     if (order.trade_state === 'CLOSED') return new ControlError(409, 'ORDER_CLOSED', 'the order is closed')
     if (order.trade_state !== 'NOTPAY') {
-      const payment = this.#book.payments.get(order.transaction_id ?? '')
+      const payment = this.#state.payments.get(order.transaction_id ?? '')
       return payer_openid !== null && payment?.openid !== payer_openid
         ? new ControlError(409, 'PAID_BY_ANOTHER', 'somebody else has paid this order')
         : new ControlError(409, 'ORDER_PAID', 'the order is paid already')
@@ -126,20 +126,20 @@ export class Payer {
   }
 
   /** Tells a story. Throws ControlError when a payer could not do that. */
-  pay(request: z.infer<typeof payRequest>): PayAnswer {
+  pay(request: z.infer<typeof payRequest>): PayResponse {
     const order = this.find(request)
     const merchant = this.#merchantOf(order)
-    const openid = request.payer_openid ?? openidFor(order.appid, order.mchid)
+    const openid = request.payer_openid ?? phoneOpenid(order.appid, order.mchid)
     const answer = { story: request.story, mchid: order.mchid, out_trade_no: order.out_trade_no }
-    if (request.story === 'second_payment') return { ...answer, ...this.#payAgain(order, merchant, openid) }
+    if (request.story === 'second_payment') return { ...answer, ...this.#paySecondTime(order, merchant, openid) }
     if (request.story === 'pay_after_close') {
       if (order.trade_state !== 'CLOSED') throw new ControlError(409, 'ORDER_NOT_CLOSED', 'the order is not closed')
     } else {
-      const hindrance = this.hindrance(order, request.code_url ?? order.code_url, request.payer_openid ?? null)
+      const hindrance = this.paymentRefusal(order, request.code_url ?? order.code_url, request.payer_openid ?? null)
       if (hindrance !== null) throw hindrance
     }
     const { nocash_amount, cash_amount } = request.coupon ?? { nocash_amount: 0, cash_amount: 0 }
-    const bank_type = request.bank_type ?? ordinary.bank_type
+    const bank_type = request.bank_type ?? default_payment_terms.bank_type
     const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
     if (nocash_amount + cash_amount > total)
       throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
@@ -148,15 +148,15 @@ export class Payer {
     const { transaction_id } = payment
     switch (request.story) {
       case 'cancel':
-        if (order.armed !== null) this.#book.keepOrder({ ...order, armed: null })
+        if (order.armed !== null) this.#state.keepOrder({ ...order, armed: null })
         return { ...answer, outcome: 'cancelled', transaction_id: null, notification_id: null }
       case 'pay_while_closing':
       case 'pay_after_close_sent':
-        this.#book.keepOrder({ ...order, armed: { story: request.story, transaction_id, ...paid } })
+        this.#state.keepOrder({ ...order, armed: { story: request.story, transaction_id, ...paid } })
         return { ...answer, outcome: 'armed', transaction_id, notification_id: null }
       case 'forge_notification': {
         const forgery = { once: true, difference: { sign_with: 'other' as const } }
-        const { id } = this.#tell(order, merchant, payment, forgery)
+        const { id } = this.#notifyPayment(order, merchant, payment, forgery)
         return { ...answer, outcome: 'forged', transaction_id, notification_id: id }
       }
       case 'pay':
@@ -165,7 +165,7 @@ export class Payer {
       case 'notify_late':
       case 'pay_after_close':
       case 'wrong_amount': {
-        const { id } = this.#settle(order, merchant, payment, this.#departureOf(request))
+        const { id } = this.#completePayment(order, merchant, payment, this.#sendOptions(request))
         return { ...answer, outcome: 'paid', transaction_id, notification_id: id }
       }
     }
@@ -174,47 +174,47 @@ export class Payer {
   /** The payer who waited for a close call pays now, whatever the clock says: the call found the order unpaid. */
   payArmed(order: Order, armed: ArmedPayment): void {
     const payment = {
-      ...this.#newPayment(order, { ...ordinary, ...armed, total: order.total }),
+      ...this.#newPayment(order, { ...default_payment_terms, ...armed, total: order.total }),
       transaction_id: armed.transaction_id,
     }
-    this.#settle(order, this.#merchantOf(order), payment, {})
+    this.#completePayment(order, this.#merchantOf(order), payment, {})
   }
 
-  #payAgain(
+  #paySecondTime(
     order: Order,
     merchant: Merchant,
     openid: string,
-  ): Pick<PayAnswer, 'outcome' | 'transaction_id' | 'notification_id'> {
+  ): Pick<PayResponse, 'outcome' | 'transaction_id' | 'notification_id'> {
     if (order.transaction_id === null) throw new ControlError(409, 'ORDER_NOT_PAID', 'nobody has paid it a first time')
-    const payment = this.#newPayment(order, { ...ordinary, openid, total: order.total })
-    this.#book.keepPayment(payment)
-    this.#book.changeBalance(order.mchid, settlementTotal(payment))
-    const { id } = this.#tell(order, merchant, payment, {})
+    const payment = this.#newPayment(order, { ...default_payment_terms, openid, total: order.total })
+    this.#state.keepPayment(payment)
+    this.#state.changeBalance(order.mchid, settlementTotal(payment))
+    const { id } = this.#notifyPayment(order, merchant, payment, {})
     return { outcome: 'paid', transaction_id: payment.transaction_id, notification_id: id }
   }
 
-  #settle(order: Order, merchant: Merchant, payment: Payment, departure: Departure): Notification {
+  #completePayment(order: Order, merchant: Merchant, payment: Payment, options: SendOptions): OutgoingNotification {
     const paid: Order = { ...order, trade_state: 'SUCCESS', transaction_id: payment.transaction_id, armed: null }
-    this.#book.keepPayment(payment)
-    this.#book.keepOrder(paid)
-    this.#book.changeBalance(order.mchid, settlementTotal(payment))
-    return this.#tell(paid, merchant, payment, departure)
+    this.#state.keepPayment(payment)
+    this.#state.keepOrder(paid)
+    this.#state.changeBalance(order.mchid, settlementTotal(payment))
+    return this.#notifyPayment(paid, merchant, payment, options)
   }
 
-  #tell(order: Order, merchant: Merchant, payment: Payment, departure: Departure): Notification {
+  #notifyPayment(order: Order, merchant: Merchant, payment: Payment, options: SendOptions): OutgoingNotification {
     const news = {
       merchant,
       event_type: 'TRANSACTION.SUCCESS',
-      plaintext: JSON.stringify(this.#payments.view(order, payment)),
+      plaintext: JSON.stringify(this.#payments.transactionResource(order, payment)),
       out_trade_no: order.out_trade_no,
       transaction_id: payment.transaction_id,
       out_refund_no: null,
       url: order.notify_url,
     }
-    return this.#notifier.send(news, departure)
+    return this.#notifier.send(news, options)
   }
 
-  #departureOf(request: z.infer<typeof payRequest>): Departure {
+  #sendOptions(request: z.infer<typeof payRequest>): SendOptions {
     if (request.story === 'lose_notification') return { lost: true }
     if (request.story === 'notify_three_times') return { difference: { copies: 3 } }
     if (request.story === 'notify_late') {
@@ -243,16 +243,16 @@ export class Payer {
   }
 
   #merchantOf(order: Order): Merchant {
-    const merchant = this.#book.merchants.get(order.mchid)
+    const merchant = this.#state.merchants.get(order.mchid)
     if (merchant === undefined) throw new ControlError(404, 'MCH_NOT_EXISTS', 'the merchant is not registered')
     return merchant
   }
 }
 
 /** How a payment is made unless somebody says otherwise: from the balance, without coupons. */
-const ordinary = { nocash_amount: 0, cash_amount: 0, bank_type: 'OTHERS' }
+const default_payment_terms = { nocash_amount: 0, cash_amount: 0, bank_type: 'OTHERS' }
 
 /** The openid of the one phone at hand: an openid belongs to an appid, so it differs by appid. */
-function openidFor(appid: string, mchid: string): string {
+function phoneOpenid(appid: string, mchid: string): string {
   return `o${createHash('sha256').update(`${appid}/${mchid}`).digest('base64url').replaceAll(/[-_]/g, 'x').slice(0, 27)}`
 }

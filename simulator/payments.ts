@@ -1,57 +1,67 @@
-import { out_trade_no_pattern } from '../domain/number.ts'
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
-import type { Book } from './book.ts'
+import { out_trade_no_pattern } from '../domain/number.ts'
 import { couponsOf, payerTotal } from './coupons.ts'
 import { randomLetters } from './random.ts'
-import type { ArmedPayment, Merchant, Order, Payment, TradeState } from './records.ts'
-import { showsAsRefund } from './refund.ts'
-import { Refusal } from './refusal.ts'
+import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState } from './records.ts'
+import { isShownOnOrder } from './refund.ts'
+import { CallRefusal } from './refusal.ts'
+import { canonicalValue, closeBody, placeBody, readBody, required_rule, ruleRefusal } from './requests.ts'
 import type { PlaceBody } from './requests.ts'
-import { closeBody, placeBody, readBody, required, ruleRefusal, sorted } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms
 const dead_codes_kept = 50
 
 /** What a call is answered with; `hang` never answers, because the story wants the answer lost. */
-export type Outcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
+export type CallOutcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
 
 /** Lets a payer pay who was waiting for exactly this close call. */
 export type PayArmed = (order: Order, armed: ArmedPayment) => void
 
 /** Placing, querying and closing: the rules of docs/wechat-pay.md §2.1–2.3. All of it throws Refusal. */
-export class Payments {
-  readonly #book: Book
+export class NativePayments {
+  readonly #state: SimulatorState
   readonly #settings: SimulatorSettings
   readonly #now: () => number
 
-  constructor(book: Book, settings: SimulatorSettings, now: () => number) {
-    this.#book = book
+  constructor(state: SimulatorState, settings: SimulatorSettings, now: () => number) {
+    this.#state = state
     this.#settings = settings
     this.#now = now
   }
 
   /** Places a Native order, or gives an unpaid one a new code, which kills the old. */
-  place(merchant: Merchant, bytes: Buffer): Outcome {
+  place(merchant: Merchant, bytes: Buffer): CallOutcome {
     const body = readBody(bytes, placeBody, this.#settings.null_fields)
     assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
-    if (!merchant.appids.includes(body.appid)) throw new Refusal('APPID_MCHID_NOT_MATCH')
+    if (!merchant.appids.includes(body.appid)) throw new CallRefusal('APPID_MCHID_NOT_MATCH')
     const now = this.#now()
-    const order = this.#book.findOrder(merchant.mchid, body.out_trade_no, now)
-    const placed = order === null ? this.#newOrder(body, now) : this.#placeAgain(order, body, now)
-    this.#book.keepOrder(placed)
+    const order = this.#state.findOrder(merchant.mchid, body.out_trade_no, now)
+    const placed = order === null ? this.#newOrder(body, now) : this.#orderWithNewCode(order, body, now)
+    this.#state.keepOrder(placed)
     return { kind: 'answer', status: 200, body: { code_url: placed.code_url } }
   }
 
-  query(merchant: Merchant, out_trade_no: string, search: URLSearchParams, sees: 'truth' | 'before_payment'): Outcome {
-    assertNumber(out_trade_no)
+  query(
+    merchant: Merchant,
+    out_trade_no: string,
+    search: URLSearchParams,
+    visibility: 'truth' | 'before_payment',
+  ): CallOutcome {
+    assertOrderNumber(out_trade_no)
     assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
-    const order = this.#book.findOrder(merchant.mchid, out_trade_no, this.#now())
-    if (order === null) throw new Refusal('ORDER_NOT_EXIST')
+    const order = this.#state.findOrder(merchant.mchid, out_trade_no, this.#now())
+    if (order === null) throw new CallRefusal('ORDER_NOT_EXIST')
     const before = order.close_time === null ? 'NOTPAY' : 'CLOSED'
-    const seen: Order = sees === 'truth' || !order.transaction_id ? order : { ...order, trade_state: before }
-    return { kind: 'answer', status: 200, body: this.view(seen, this.#paymentOf(seen)) }
+    const visible_order: Order =
+      visibility === 'truth' || !order.transaction_id ? order : { ...order, trade_state: before }
+    return {
+      kind: 'answer',
+      status: 200,
+      body: this.transactionResource(visible_order, this.#paymentOf(visible_order)),
+    }
   }
 
   queryTransaction(
@@ -59,43 +69,43 @@ export class Payments {
     transaction_id: string,
     search: URLSearchParams,
     sees: 'truth' | 'before_payment',
-  ): Outcome {
+  ): CallOutcome {
     assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
-    const payment = this.#book.payments.get(transaction_id)
-    if (payment?.mchid !== merchant.mchid || sees === 'before_payment') throw new Refusal('ORDER_NOT_EXIST')
-    const order = this.#book.findOrder(merchant.mchid, payment.out_trade_no, this.#now())
-    if (order === null) throw new Refusal('ORDER_NOT_EXIST')
-    return { kind: 'answer', status: 200, body: this.view(order, payment) }
+    const payment = this.#state.payments.get(transaction_id)
+    if (payment?.mchid !== merchant.mchid || sees === 'before_payment') throw new CallRefusal('ORDER_NOT_EXIST')
+    const order = this.#state.findOrder(merchant.mchid, payment.out_trade_no, this.#now())
+    if (order === null) throw new CallRefusal('ORDER_NOT_EXIST')
+    return { kind: 'answer', status: 200, body: this.transactionResource(order, payment) }
   }
 
   /** Closes; repeatable. A payer armed for this very call pays between the check and the answer. */
-  close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): Outcome {
-    assertNumber(out_trade_no)
+  close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): CallOutcome {
+    assertOrderNumber(out_trade_no)
     const body = readBody(bytes, closeBody, this.#settings.null_fields)
     assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
     const now = this.#now()
-    const order = this.#book.findOrder(merchant.mchid, out_trade_no, now)
+    const order = this.#state.findOrder(merchant.mchid, out_trade_no, now)
     if (order === null) {
-      if (this.#settings.close_unknown === 'ORDER_NOT_EXIST') throw new Refusal('ORDER_NOT_EXIST')
+      if (this.#settings.close_unknown === 'ORDER_NOT_EXIST') throw new CallRefusal('ORDER_NOT_EXIST')
       return { kind: 'answer', status: 204 }
     }
     if (order.trade_state === 'CLOSED') return { kind: 'answer', status: 204 }
-    if (order.trade_state !== 'NOTPAY') throw this.#closePaid()
+    if (order.trade_state !== 'NOTPAY') throw this.#paidOrderRefusal()
     if (this.#settings.close_early === 'refuse' && now - order.create_time < 5 * minute_ms) {
-      throw new Refusal('INVALID_REQUEST', { message: '订单生成后不能马上调用关单接口，最短间隔为5分钟' })
+      throw new CallRefusal('INVALID_REQUEST', { message: '订单生成后不能马上调用关单接口，最短间隔为5分钟' })
     }
     if (order.armed !== null) {
       const { armed } = order
       payArmed(order, armed)
       if (armed.story === 'pay_after_close_sent') return { kind: 'hang' }
-      throw this.#closePaid()
+      throw this.#paidOrderRefusal()
     }
-    this.#book.keepOrder({ ...order, trade_state: 'CLOSED', close_time: now })
+    this.#state.keepOrder({ ...order, trade_state: 'CLOSED', close_time: now })
     return { kind: 'answer', status: 204 }
   }
 
   /** The order as a query and a payment's notification tell it (docs/wechat-pay.md §2.2, §4.3). */
-  view(order: Order, payment: Payment | null): object {
+  transactionResource(order: Order, payment: Payment | null): object {
     const state = this.#stateOf(order, payment)
     const head = {
       appid: order.appid,
@@ -113,20 +123,20 @@ export class Payments {
     return {
       ...head,
       ...(order.attach === null && this.#settings.attach_when_none === 'empty' && { attach: '' }),
-      ...paidView(payment),
+      ...paymentFields(payment),
     }
   }
 
   /** A second payment of an order has been refunded, or not, by itself. */
-  #stateOf(order: Order, payment: Payment | null): TradeState {
+  #stateOf(order: Order, payment: Payment | null): SimulatedTradeState {
     if (payment === null || payment.transaction_id === order.transaction_id) return order.trade_state
-    const refunds = this.#book.refundsOfPayment(payment)
-    return refunds.some((refund) => showsAsRefund(refund, this.#settings)) ? 'REFUND' : 'SUCCESS'
+    const refunds = this.#state.refundsOfPayment(payment)
+    return refunds.some((refund) => isShownOnOrder(refund, this.#settings)) ? 'REFUND' : 'SUCCESS'
   }
 
   #paymentOf(order: Order): Payment | null {
     const paid = order.trade_state === 'SUCCESS' || order.trade_state === 'REFUND'
-    return paid && order.transaction_id !== null ? (this.#book.payments.get(order.transaction_id) ?? null) : null
+    return paid && order.transaction_id !== null ? (this.#state.payments.get(order.transaction_id) ?? null) : null
   }
 
   #newOrder(body: PlaceBody, now: number): Order {
@@ -142,10 +152,10 @@ export class Payments {
       total: body.amount.total,
       currency: body.amount.currency ?? 'CNY',
       device_id: body.scene_info?.device_id ?? null,
-      parameters: parametersOf(body),
+      parameters: orderParameters(body),
       create_time: now,
       time_expire: Math.min(Math.max(asked, now + minute_ms), end),
-      code_url: freshCode(),
+      code_url: newCodeUrl(),
       code_time: now,
       dead_codes: [],
       trade_state: 'NOTPAY',
@@ -155,38 +165,38 @@ export class Payments {
     }
   }
 
-  #placeAgain(order: Order, body: PlaceBody, now: number): Order {
-    if (order.trade_state === 'CLOSED') throw new Refusal('ORDER_CLOSED')
+  #orderWithNewCode(order: Order, body: PlaceBody, now: number): Order {
+    if (order.trade_state === 'CLOSED') throw new CallRefusal('ORDER_CLOSED')
     if (order.trade_state !== 'NOTPAY') {
       const code = this.#settings.place_paid
-      throw new Refusal(code, {
+      throw new CallRefusal(code, {
         message: '该订单已支付',
         number: 268498689,
         ...(code === 'ORDER_PAID' && { status: 403 }),
       })
     }
-    if (order.parameters !== parametersOf(body)) {
-      if (this.#settings.place_mismatch === 'OUT_TRADE_NO_USED') throw new Refusal('OUT_TRADE_NO_USED')
-      throw new Refusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
+    if (order.parameters !== orderParameters(body)) {
+      if (this.#settings.place_mismatch === 'OUT_TRADE_NO_USED') throw new CallRefusal('OUT_TRADE_NO_USED')
+      throw new CallRefusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
     }
     const dead_codes = [...order.dead_codes, order.code_url].slice(-dead_codes_kept)
-    return { ...order, code_url: freshCode(), code_time: now, dead_codes }
+    return { ...order, code_url: newCodeUrl(), code_time: now, dead_codes }
   }
 
-  #closePaid(): Refusal {
-    if (this.#settings.close_paid === 'ORDERPAID') return new Refusal('ORDERPAID')
-    return new Refusal('ORDER_PAID', this.#settings.close_paid === 'ORDER_PAID_403' ? { status: 403 } : {})
+  #paidOrderRefusal(): CallRefusal {
+    if (this.#settings.close_paid === 'ORDERPAID') return new CallRefusal('ORDERPAID')
+    return new CallRefusal('ORDER_PAID', this.#settings.close_paid === 'ORDER_PAID_403' ? { status: 403 } : {})
   }
 }
 
-const descriptions: Record<TradeState, string> = {
+const descriptions: Record<SimulatedTradeState, string> = {
   NOTPAY: '订单未支付',
   SUCCESS: '支付成功',
   REFUND: '订单发生过退款',
   CLOSED: '订单已关闭',
 }
 
-function paidView(payment: Payment): object {
+function paymentFields(payment: Payment): object {
   const { total, currency } = payment
   const coupons = couponsOf(payment)
   return {
@@ -209,14 +219,14 @@ function paidView(payment: Payment): object {
   }
 }
 
-function freshCode(): string {
+function newCodeUrl(): string {
   return `weixin://wxpay/bizpayurl/up?pr=${randomLetters(12)}&groupid=00`
 }
 
 /** One spelling for parameters that mean the same: sorted names, defaults filled in. */
-function parametersOf(body: PlaceBody): string {
+function orderParameters(body: PlaceBody): string {
   return JSON.stringify(
-    sorted({
+    canonicalValue({
       ...body,
       time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
       support_fapiao: body.support_fapiao ?? false,
@@ -225,7 +235,7 @@ function parametersOf(body: PlaceBody): string {
   )
 }
 
-function assertNumber(out_trade_no: string): void {
+function assertOrderNumber(out_trade_no: string): void {
   if (out_trade_no_pattern.test(out_trade_no)) return
   const place = {
     source: '/uri_template',
@@ -245,10 +255,10 @@ function assertSameMerchant(
 ): void {
   if (mchid === merchant.mchid) return
   if (mchid === null || mchid === '') {
-    throw ruleRefusal({ source: `/${location}`, field, value: '', location }, required)
+    throw ruleRefusal({ source: `/${location}`, field, value: '', location }, required_rule)
   }
   const name = location === 'body' ? field : field.slice(1)
-  throw new Refusal('PARAM_ERROR', {
+  throw new CallRefusal('PARAM_ERROR', {
     message: `http header中的mchid与${location === 'body' ? 'post payload' : 'url query'}中的mchid不匹配`,
     detail: { field: name, value: mchid, location },
   })

@@ -1,33 +1,33 @@
 import { toString as qrToString } from 'qrcode'
 import { beijingTime } from '../domain/calendar.ts'
-import type { Book } from './book.ts'
-import type { Payer, Story } from './payer.ts'
 import { stories } from './payer.ts'
+import type { Payer, Story } from './payer.ts'
 import type { Order } from './records.ts'
-import type { Refund } from './refund.ts'
 import { isReturned } from './refund.ts'
+import type { Refund } from './refund.ts'
 import { ControlError } from './refusal.ts'
-import type { Language, Wording } from './wording.ts'
-import { wordings } from './wording.ts'
+import type { SimulatorState } from './state.ts'
+import { wordings } from './words.ts'
+import type { PhoneLanguage, PhoneWords } from './words.ts'
 
 /** Text that is HTML already; everything else is escaped by `html`. */
-class Markup {
+class PhoneMarkup {
   readonly text: string
   constructor(text: string) {
     this.text = text
   }
 }
 
-type Piece = string | number | Markup | Piece[]
+type Piece = string | number | PhoneMarkup | Piece[]
 
 function render(piece: Piece): string {
-  if (piece instanceof Markup) return piece.text
+  if (piece instanceof PhoneMarkup) return piece.text
   if (Array.isArray(piece)) return piece.map(render).join('')
   return String(piece).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-function html(strings: TemplateStringsArray, ...pieces: Piece[]): Markup {
-  return new Markup(strings.map((text, index) => text + render(pieces[index] ?? '')).join(''))
+function html(strings: TemplateStringsArray, ...pieces: Piece[]): PhoneMarkup {
+  return new PhoneMarkup(strings.map((text, index) => text + render(pieces[index] ?? '')).join(''))
 }
 
 /** What the phone shows of an order. */
@@ -50,12 +50,12 @@ const storiesOf: Record<Screen, Story[]> = {
 }
 
 /** A small line below the button of a story: whoever starts the simulator may have something to say about it. */
-export type Notes = Partial<Record<Story, Record<Language, string>>>
+export type StoryNotes = Partial<Record<Story, Record<PhoneLanguage, string>>>
 
 export interface PhoneTools {
-  book: Book
+  state: SimulatorState
   payer: Payer
-  notes: Notes
+  notes: StoryNotes
   now: () => number
 }
 
@@ -68,14 +68,18 @@ export class Phone {
   }
 
   /** The page for one code, after `told` was done with it, or refused for the reason named. */
-  order(code_url: string, language: Language, happened: { told: string | null; refused: string | null }): string {
+  orderPage(
+    code_url: string,
+    language: PhoneLanguage,
+    happened: { told: string | null; refused: string | null },
+  ): string {
     const { payer } = this.#tools
-    const order = this.#find(code_url)
+    const order = this.#findOrder(code_url)
     const words = wordings[language]
-    if (order === null) return this.start(language, words.unknown_code)
-    const hindrance = payer.hindrance(order, code_url, null)
-    const screen = screenOf(order, hindrance)
-    const notice = noticeOf(happened, hindrance, screen, language)
+    if (order === null) return this.startPage(language, words.unknown_code)
+    const refusal = payer.paymentRefusal(order, code_url, null)
+    const screen = screenOf(order, refusal)
+    const notice = noticeOf(happened, refusal, screen, language)
     const body = html` ${this.#summary(order, screen, language)}
       ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`} ${this.#refunds(order, language)}
       ${screen === 'open' || screen === 'armed' ? this.#payForm(code_url, language) : ''}
@@ -94,7 +98,7 @@ export class Phone {
   }
 
   /** The page without a code: what this is, a field to paste one, and the codes that can be paid now. */
-  start(language: Language, mistake: string | null): string {
+  startPage(language: PhoneLanguage, mistake: string | null): string {
     const words = wordings[language]
     const open = this.#openOrders()
     const body = html` <section class="card">
@@ -119,7 +123,7 @@ export class Phone {
   }
 
   /** Does what a button says; answers where to go next. */
-  act(code_url: string, story: string, language: Language): string {
+  playStory(code_url: string, story: string, language: PhoneLanguage): string {
     const next = new URLSearchParams({ code_url, lang: language })
     try {
       const known = stories.find((candidate) => candidate === story)
@@ -134,28 +138,28 @@ export class Phone {
   }
 
   /** The code as the merchant would show it, as SVG. */
-  async qr(code_url: string): Promise<string> {
+  async qrSvg(code_url: string): Promise<string> {
     return qrToString(code_url.slice(0, 512), { type: 'svg', margin: 1, errorCorrectionLevel: 'M' })
   }
 
-  #find(code_url: string): Order | null {
-    return this.#tools.book.findOrderByCode(code_url, this.#tools.now())
+  #findOrder(code_url: string): Order | null {
+    return this.#tools.state.findOrderByCode(code_url, this.#tools.now())
   }
 
   #nameOf(order: Order): string {
-    return this.#tools.book.merchants.get(order.mchid)?.name ?? order.mchid
+    return this.#tools.state.merchants.get(order.mchid)?.name ?? order.mchid
   }
 
   #openOrders(): Order[] {
-    const latest = [...this.#tools.book.orders.values()].slice(-200).reverse()
+    const latest = [...this.#tools.state.orders.values()].slice(-200).reverse()
     return latest
       .filter((order) => order.trade_state === 'NOTPAY' && order.time_expire > this.#tools.now())
       .slice(0, 10)
   }
 
-  #summary(order: Order, screen: Screen, language: Language): Markup {
+  #summary(order: Order, screen: Screen, language: PhoneLanguage): PhoneMarkup {
     const words = wordings[language]
-    const paid = screen === 'paid' ? this.#tools.book.payments.get(order.transaction_id ?? '') : undefined
+    const paid = screen === 'paid' ? this.#tools.state.payments.get(order.transaction_id ?? '') : undefined
     return html` <section class="card summary">
       <p class="state ${screen}">${words.screens[screen]}</p>
       <p class="merchant">${this.#nameOf(order)}</p>
@@ -179,9 +183,9 @@ export class Phone {
   }
 
   /** What came back of the order's money, or is on its way. */
-  #refunds(order: Order, language: Language): Markup | string {
+  #refunds(order: Order, language: PhoneLanguage): PhoneMarkup | string {
     const words = wordings[language]
-    const refunds = this.#tools.book.refundsOf(order.mchid, order.out_trade_no)
+    const refunds = this.#tools.state.refundsOf(order.mchid, order.out_trade_no)
     if (refunds.length === 0) return ''
     return html` <section class="card" data-refunds>
       <h2>${words.refunds}</h2>
@@ -191,10 +195,10 @@ export class Phone {
     </section>`
   }
 
-  #payForm(code_url: string, language: Language): Markup {
+  #payForm(code_url: string, language: PhoneLanguage): PhoneMarkup {
     const words = wordings[language]
     return html` <form method="post" action="/phone" class="pay">
-      ${hidden(code_url, language)}
+      ${hiddenFields(code_url, language)}
       <button class="primary" name="story" value="pay" data-story="pay">${words.stories.pay.title}</button>
       ${this.#note('pay', language)}
       <button class="secondary" name="story" value="cancel" data-story="cancel">${words.stories.cancel.title}</button>
@@ -202,18 +206,18 @@ export class Phone {
     </form>`
   }
 
-  #note(story: Story, language: Language): Markup | string {
+  #note(story: Story, language: PhoneLanguage): PhoneMarkup | string {
     const note = this.#tools.notes[story]?.[language]
     return note === undefined ? '' : html`<small data-note="${story}">${note}</small>`
   }
 
-  #storyForm(code_url: string, screen: Screen, language: Language): Markup | string {
+  #storyForm(code_url: string, screen: Screen, language: PhoneLanguage): PhoneMarkup | string {
     const words = wordings[language]
     if (storiesOf[screen].length === 0) return ''
     return html` <section class="card">
       <h2>${words.misbehave}</h2>
       <form method="post" action="/phone" class="stories">
-        ${hidden(code_url, language)}
+        ${hiddenFields(code_url, language)}
         ${storiesOf[screen].map(
           (story) =>
             html` <button name="story" value="${story}" data-story="${story}">
@@ -226,32 +230,32 @@ export class Phone {
   }
 }
 
-function screenOf(order: Order, hindrance: ControlError | null): Screen {
+function screenOf(order: Order, refusal: ControlError | null): Screen {
   if (order.trade_state === 'CLOSED') return 'closed'
   if (order.trade_state !== 'NOTPAY') return 'paid'
   if (order.armed !== null) return 'armed'
-  return hindrance === null ? 'open' : 'expired'
+  return refusal === null ? 'open' : 'expired'
 }
 
 function noticeOf(
   happened: { told: string | null; refused: string | null },
-  hindrance: ControlError | null,
+  refusal: ControlError | null,
   screen: Screen,
-  language: Language,
+  language: PhoneLanguage,
 ): string | null {
-  const { refusals, told } = wordings[language]
+  const { refusals, confirmations: told } = wordings[language]
   if (happened.refused !== null) return refusals[happened.refused] ?? happened.refused
   if (happened.told !== null && happened.told in told) return told[happened.told] ?? null
   if (screen === 'armed') return wordings[language].armed
-  return screen === 'expired' && hindrance !== null ? (refusals[hindrance.code] ?? hindrance.message) : null
+  return screen === 'expired' && refusal !== null ? (refusals[refusal.code] ?? refusal.message) : null
 }
 
-function hidden(code_url: string, language: Language): Markup {
+function hiddenFields(code_url: string, language: PhoneLanguage): PhoneMarkup {
   return html`<input type="hidden" name="code_url" value="${code_url}" />
     <input type="hidden" name="lang" value="${language}" />`
 }
 
-function refundItem(refund: Refund, words: Wording): Markup {
+function refundItem(refund: Refund, words: PhoneWords): PhoneMarkup {
   const { amount, reason, success_time, create_time } = refund
   const state = isReturned(refund) ? 'returned' : refund.status
   return html`<li data-refund="${refund.status}">
@@ -266,7 +270,7 @@ function isReasonShown({ amount }: Refund): boolean {
   return amount.refund === amount.total || amount.refund > 100
 }
 
-function orderLink(order: Order, merchant: string, language: Language): Markup {
+function orderLink(order: Order, merchant: string, language: PhoneLanguage): PhoneMarkup {
   const address = `/phone?${new URLSearchParams({ code_url: order.code_url, lang: language }).toString()}`
   return html`<li>
     <a href="${address}">
@@ -276,9 +280,9 @@ function orderLink(order: Order, merchant: string, language: Language): Markup {
   </li>`
 }
 
-function page(content: { language: Language; screen: string; body: Markup; path: string }): string {
+function page(content: { language: PhoneLanguage; screen: string; body: PhoneMarkup; path: string }): string {
   const words = wordings[content.language]
-  const other: Language = content.language === 'en' ? 'zh-CN' : 'en'
+  const other: PhoneLanguage = content.language === 'en' ? 'zh-CN' : 'en'
   const separator = content.path.includes('?') ? '&' : '?'
   return html`<!doctype html>
     <html lang="${content.language}">

@@ -1,6 +1,6 @@
-import type { Entry } from './storage.ts'
+import type { StateEntry } from './storage.ts'
 
-/** Times in the book are Unix milliseconds, amounts integer fen. */
+/** Times in the state are Unix milliseconds, amounts integer fen. */
 export interface Merchant {
   mchid: string
   name: string
@@ -17,7 +17,7 @@ export interface Merchant {
   /** in mode `both`, the share of notifications signed with the public key rather than a certificate */
   public_key_share: number
   /** WeChat Pay's key for this merchant, the newest last; more than one only after a rotation */
-  wechat_keys: WeChatKey[]
+  wechat_keys: WeChatKeyPair[]
   /** after a rotation, the share of messages signed with the newest key */
   newest_share: number
   /** money to refund from: payments settle into it, refunds take from it; null never runs short */
@@ -28,7 +28,7 @@ export interface Merchant {
   refund_notify_url: string | null
 }
 
-export interface WeChatKey {
+export interface WeChatKeyPair {
   /** `PUB_KEY_ID_` and digits */
   id: string
   public_key: string
@@ -47,7 +47,7 @@ export interface PlatformCertificate {
   retired: boolean
 }
 
-export type TradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'
+export type SimulatedTradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'
 
 /** A payment that waits for a close call to race with. */
 export interface ArmedPayment {
@@ -78,7 +78,7 @@ export interface Order {
   code_time: number
   /** codes that a re-entry replaced */
   dead_codes: string[]
-  trade_state: TradeState
+  trade_state: SimulatedTradeState
   transaction_id: string | null
   close_time: number | null
   armed: ArmedPayment | null
@@ -103,7 +103,7 @@ export interface Payment {
 /** How one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
 export type SignedWith = 'real' | 'probe' | 'other'
 
-export interface Attempt {
+export interface NotificationAttempt {
   time: number
   serial_no: string
   signed_with: SignedWith
@@ -115,7 +115,7 @@ export interface Attempt {
   duration_ms: number
 }
 
-export interface Notification {
+export interface OutgoingNotification {
   id: string
   mchid: string
   event_type: string
@@ -136,7 +136,7 @@ export interface Notification {
   /** deliveries of the table already made; sending by hand does not count */
   tries: number
   max_tries: number
-  attempts: Attempt[]
+  attempts: NotificationAttempt[]
   /** how it departs from what WeChat Pay does */
   difference: {
     /** sent so many times at once, the latest signed first */
@@ -149,14 +149,14 @@ export interface Notification {
   }
 }
 
-/** What records of an older book lack, by kind. */
-const lacking: Record<string, object> = {
+/** What records of an older state lack, by kind. */
+const added_fields: Record<string, object> = {
   merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null },
   payment: { cash_amount: 0 },
   notification: { out_refund_no: null },
 }
 
-/** An entry of an older book, with what its record lacks filled in. */
-export function upgraded(entry: Entry): Entry {
-  return { ...entry, record: { ...lacking[entry.kind], ...(entry.record as object) } }
+/** An entry of an older state, with what its record lacks filled in. */
+export function upgradeEntry(entry: StateEntry): StateEntry {
+  return { ...entry, record: { ...added_fields[entry.kind], ...(entry.record as object) } }
 }

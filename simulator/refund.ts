@@ -28,7 +28,7 @@ export interface RefundAmount {
   from?: { account: string; amount: number }[]
 }
 
-/** A refund as the book keeps it: times are Unix milliseconds. */
+/** A refund as the state keeps it: times are Unix milliseconds. */
 export interface Refund {
   refund_id: string
   mchid: string
@@ -72,7 +72,7 @@ export function isReturned({ status, user_received_account }: Refund): boolean {
 }
 
 /** Whether the order shows `REFUND` because of it: from acceptance on, or only once the money is back. */
-export function showsAsRefund(
+export function isShownOnOrder(
   refund: Refund,
   { refund_shown }: { refund_shown: 'at_acceptance' | 'at_success' },
 ): boolean {
@@ -91,7 +91,11 @@ export function refundAmounts(
   refund: number,
 ): Pick<Refund, 'amount' | 'promotion_detail'> {
   const live = earlier.filter(isLive)
-  const before = { refund: refundedSum(earlier), nocash: givenBack(live, 'NOCASH'), cash: givenBack(live, 'CASH') }
+  const before = {
+    refund: refundedSum(earlier),
+    nocash: refundedDiscount(live, 'NOCASH'),
+    cash: refundedDiscount(live, 'CASH'),
+  }
   const { nocash, cash } = discountsOf(payment, before, refund)
   return {
     amount: {
@@ -115,7 +119,7 @@ export function refundAmounts(
   }
 }
 
-function givenBack(refunds: Refund[], type: RefundPromotion['type']): number {
+function refundedDiscount(refunds: Refund[], type: RefundPromotion['type']): number {
   return refunds
     .flatMap(({ promotion_detail }) => promotion_detail)
     .filter((promotion) => promotion.type === type)
@@ -123,7 +127,7 @@ function givenBack(refunds: Refund[], type: RefundPromotion['type']): number {
 }
 
 /** The refund as create, query and the abnormal-refund call answer it (docs/wechat-pay.md §2.4). */
-export function refundAnswer(refund: Refund): object {
+export function refundResponse(refund: Refund): object {
   const { refund_id, out_refund_no, transaction_id, out_trade_no, channel, user_received_account } = refund
   return {
     ...{ refund_id, out_refund_no, transaction_id, out_trade_no, channel, user_received_account },
@@ -137,7 +141,7 @@ export function refundAnswer(refund: Refund): object {
 }
 
 /** The refund as it stood when it was accepted: what a replica that lags behind still says. */
-export function asAccepted(refund: Refund): Refund {
+export function refundAsAccepted(refund: Refund): Refund {
   return { ...refund, status: 'PROCESSING', success_time: null, finish_time: null }
 }
 
@@ -145,7 +149,7 @@ export function asAccepted(refund: Refund): Refund {
  * The refund as a notification tells it (docs/wechat-pay.md §4.4): `refund_status` for `status`, and neither channel
  * nor settlement. `time` is the success time of a success that has not come about.
  */
-export function refundNews(refund: Refund, refund_status: RefundStatus, time: number): object {
+export function refundResource(refund: Refund, refund_status: RefundStatus, time: number): object {
   const { mchid, out_trade_no, transaction_id, out_refund_no, refund_id, user_received_account, amount } = refund
   const { total, refund: refunded, payer_total, payer_refund } = amount
   return {

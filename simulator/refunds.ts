@@ -1,19 +1,19 @@
-import { out_refund_no_pattern } from '../domain/number.ts'
 import { beijingDay } from '../domain/calendar.ts'
+import { out_refund_no_pattern } from '../domain/number.ts'
 import { bytesFromBase64, CipherError, decryptField } from '../wechat/cipher.ts'
-import type { Call } from './authentication.ts'
-import type { Book } from './book.ts'
-import type { Clearing } from './clearing.ts'
-import type { Keys } from './keys.ts'
-import type { Outcome } from './payments.ts'
+import type { ReceivedCall } from './authentication.ts'
+import type { RefundCompletion } from './completion.ts'
+import type { WeChatKeys } from './keys.ts'
+import type { CallOutcome } from './payments.ts'
 import { randomDigits } from './random.ts'
 import type { Merchant, Payment } from './records.ts'
+import { merchantAccounts, refundAmounts, refundAsAccepted, refundedSum, refundResponse } from './refund.ts'
 import type { Refund } from './refund.ts'
-import { asAccepted, merchantAccounts, refundAmounts, refundAnswer, refundedSum } from './refund.ts'
-import { Refusal } from './refusal.ts'
+import { CallRefusal } from './refusal.ts'
+import { abnormalRefundBody, canonicalValue, readBody, refundBody, required_rule, ruleRefusal } from './requests.ts'
 import type { AbnormalRefundBody, RefundBody } from './requests.ts'
-import { abnormalRefundBody, readBody, refundBody, required, ruleRefusal, sorted } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 const year_ms = 365 * 24 * 3_600_000
 const most_refunds = 50
@@ -21,31 +21,31 @@ const most_refunds = 50
 /** What a query of a refund sees: all, nothing of one younger than `hidden_ms`, or how it was when it was accepted. */
 export type RefundSight = { kind: 'truth' | 'as_accepted' } | { kind: 'lagging'; hidden_ms: number }
 
-export interface RefundsTools {
-  book: Book
-  clearing: Clearing
-  keys: Keys
+export interface DomesticRefundsTools {
+  state: SimulatorState
+  completion: RefundCompletion
+  keys: WeChatKeys
   settings: SimulatorSettings
   now: () => number
 }
 
 /** Refunding, asking after a refund, and helping an abnormal one on: docs/wechat-pay.md §2.4. Throws Refusal. */
-export class Refunds {
-  readonly #tools: RefundsTools
+export class DomesticRefunds {
+  readonly #tools: DomesticRefundsTools
 
-  constructor(tools: RefundsTools) {
+  constructor(tools: DomesticRefundsTools) {
     this.#tools = tools
   }
 
   /** Accepts a refund, or answers the one that this number already is, as it stands now. */
-  create(merchant: Merchant, bytes: Buffer): Outcome {
-    const { book, settings } = this.#tools
+  create(merchant: Merchant, bytes: Buffer): CallOutcome {
+    const { state, settings } = this.#tools
     const body = readBody(bytes, refundBody, settings.null_fields)
     const payment = this.#paymentOf(merchant, body)
-    const known = book.findRefund(merchant.mchid, body.out_refund_no)
+    const known = state.findRefund(merchant.mchid, body.out_refund_no)
     if (known !== null) {
       assertSameRefund(known, payment, body, settings.refund_reentry)
-      return answer(known)
+      return refundOutcome(known)
     }
     assertAmounts(body.amount, payment)
     this.#assertRefundable(payment, body.amount.refund)
@@ -56,42 +56,42 @@ export class Refunds {
       refund: body.amount.refund,
       reason: body.reason ?? null,
       notify_url: body.notify_url ?? null,
-      parameters: parametersOf(body),
+      parameters: refundParameters(body),
     })
     if (body.funds_account !== undefined) refund.funds_account = body.funds_account
     if (body.amount.from !== undefined) refund.amount.from = body.amount.from
     this.#assertFunded(merchant, refund)
-    return answer(this.#tools.clearing.accept(refund, payment))
+    return refundOutcome(this.#tools.completion.accept(refund, payment))
   }
 
-  query(merchant: Merchant, out_refund_no: string, sight: RefundSight): Outcome {
-    assertNumber(out_refund_no)
-    const refund = this.#tools.book.findRefund(merchant.mchid, out_refund_no)
+  query(merchant: Merchant, out_refund_no: string, sight: RefundSight): CallOutcome {
+    assertRefundNumber(out_refund_no)
+    const refund = this.#tools.state.findRefund(merchant.mchid, out_refund_no)
     const isHidden =
       refund !== null && sight.kind === 'lagging' && this.#tools.now() - refund.create_time < sight.hidden_ms
-    if (refund === null || isHidden) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
-    return answer(sight.kind === 'as_accepted' ? asAccepted(refund) : refund)
+    if (refund === null || isHidden) throw new CallRefusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
+    return refundOutcome(sight.kind === 'as_accepted' ? refundAsAccepted(refund) : refund)
   }
 
   /** Sends an abnormal refund another way. What is encrypted must open with the key that the header names. */
-  applyAbnormal(merchant: Merchant, refund_id: string, call: Call): Outcome {
-    const { book, clearing, settings } = this.#tools
+  applyAbnormal(merchant: Merchant, refund_id: string, call: ReceivedCall): CallOutcome {
+    const { state, completion, settings } = this.#tools
     const body = readBody(call.body, abnormalRefundBody, settings.null_fields)
     const account = this.#accountIn(body, merchant, call)
-    const refund = book.refunds.get(refund_id)
-    if (refund?.mchid !== merchant.mchid) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
-    if (refund.out_refund_no !== body.out_refund_no) throw mismatch()
-    if (refund.status === 'PROCESSING' && refund.abnormal_type === body.type) return answer(refund)
+    const refund = state.refunds.get(refund_id)
+    if (refund?.mchid !== merchant.mchid) throw new CallRefusal('RESOURCE_NOT_EXISTS', { message: '退款单不存在' })
+    if (refund.out_refund_no !== body.out_refund_no) throw mismatchRefusal()
+    if (refund.status === 'PROCESSING' && refund.abnormal_type === body.type) return refundOutcome(refund)
     if (refund.status !== 'ABNORMAL') {
-      throw new Refusal('INVALID_REQUEST', { message: '退款单状态不是退款异常，不能发起异常退款' })
+      throw new CallRefusal('INVALID_REQUEST', { message: '退款单状态不是退款异常，不能发起异常退款' })
     }
     const resumed = { ...refund, abnormal_type: body.type, channel: 'OTHER_BANKCARD' as const }
-    return answer(clearing.resume({ ...resumed, user_received_account: account }))
+    return refundOutcome(completion.resume({ ...resumed, user_received_account: account }))
   }
 
   /** A refund a person makes in the merchant console, of all that is left unless told; under a number of its own. */
-  createOutside(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
-    const refund = asked.refund ?? payment.total - refundedSum(this.#tools.book.refundsOfPayment(payment))
+  createFromConsole(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
+    const refund = asked.refund ?? payment.total - refundedSum(this.#tools.state.refundsOfPayment(payment))
     this.#assertRefundable(payment, refund)
     const made = this.#newRefund(payment, {
       out_refund_no: `${merchant.mchid}${digitsOfDay(this.#tools.now())}${randomDigits(10)}`,
@@ -102,45 +102,45 @@ export class Refunds {
       parameters: '',
     })
     this.#assertFunded(merchant, made)
-    return this.#tools.clearing.accept(made, payment)
+    return this.#tools.completion.accept(made, payment)
   }
 
   /** The payment to refund; its own number wins over the order's. An unpaid order cannot be found here. */
   #paymentOf(merchant: Merchant, { transaction_id, out_trade_no }: RefundBody): Payment {
     if (transaction_id === undefined && out_trade_no === undefined) {
-      throw ruleRefusal({ source: '/body', field: '/transaction_id', value: '', location: 'body' }, required)
+      throw ruleRefusal({ source: '/body', field: '/transaction_id', value: '', location: 'body' }, required_rule)
     }
-    const { book, now } = this.#tools
-    const id = transaction_id ?? book.findOrder(merchant.mchid, out_trade_no ?? '', now())?.transaction_id
-    const payment = book.payments.get(id ?? '')
-    if (payment?.mchid !== merchant.mchid) throw new Refusal('RESOURCE_NOT_EXISTS', { message: '订单不存在' })
+    const { state, now } = this.#tools
+    const id = transaction_id ?? state.findOrder(merchant.mchid, out_trade_no ?? '', now())?.transaction_id
+    const payment = state.payments.get(id ?? '')
+    if (payment?.mchid !== merchant.mchid) throw new CallRefusal('RESOURCE_NOT_EXISTS', { message: '订单不存在' })
     return payment
   }
 
   /** What holds of every refund, wherever it is made. */
   #assertRefundable(payment: Payment, refund: number): void {
-    const { book, settings, now } = this.#tools
-    const earlier = book.refundsOfPayment(payment)
+    const { state, settings, now } = this.#tools
+    const earlier = state.refundsOfPayment(payment)
     if (now() - payment.success_time > year_ms) {
-      throw new Refusal(settings.refund_overdue, { message: '订单已经超过退款期限' })
+      throw new CallRefusal(settings.refund_overdue, { message: '订单已经超过退款期限' })
     }
     if (refund <= 0 || refundedSum(earlier) + refund > payment.total) {
-      throw new Refusal('INVALID_REQUEST', { message: '申请退款金额超过订单可退金额' })
+      throw new CallRefusal('INVALID_REQUEST', { message: '申请退款金额超过订单可退金额' })
     }
     if (earlier.length >= most_refunds) {
-      throw new Refusal('INVALID_REQUEST', { message: '该订单的退款次数已达上限' })
+      throw new CallRefusal('INVALID_REQUEST', { message: '该订单的退款次数已达上限' })
     }
   }
 
   #assertSpacing(payment: Payment): void {
-    const { book, settings, now } = this.#tools
-    const latest = Math.max(0, ...book.refundsOfPayment(payment).map(({ create_time }) => create_time))
+    const { state, settings, now } = this.#tools
+    const latest = Math.max(0, ...state.refundsOfPayment(payment).map(({ create_time }) => create_time))
     if (now() - latest >= settings.refund_spacing_ms) return
-    throw new Refusal(settings.refund_too_soon, { message: '申请退款过于频繁，同一订单的两次退款须间隔一分钟' })
+    throw new CallRefusal(settings.refund_too_soon, { message: '申请退款过于频繁，同一订单的两次退款须间隔一分钟' })
   }
 
   #assertFunded({ balance }: Merchant, { amount }: Refund): void {
-    if (balance !== null && balance < amount.settlement_refund) throw new Refusal('NOT_ENOUGH')
+    if (balance !== null && balance < amount.settlement_refund) throw new CallRefusal('NOT_ENOUGH')
   }
 
   #newRefund(
@@ -152,7 +152,7 @@ export class Refunds {
     const { mchid, transaction_id, out_trade_no } = payment
     return {
       ...{ mchid, transaction_id, out_trade_no, ...named },
-      ...refundAmounts(payment, this.#tools.book.refundsOfPayment(payment), refund),
+      ...refundAmounts(payment, this.#tools.state.refundsOfPayment(payment), refund),
       refund_id: `5030${randomDigits(7)}${digitsOfDay(now)}${randomDigits(10)}`,
       funds_account: 'AVAILABLE',
       channel: 'ORIGINAL',
@@ -166,32 +166,32 @@ export class Refunds {
   }
 
   /** The account an abnormal refund goes to, as answers name it: the bank, the kind of card, its last four digits. */
-  #accountIn(body: AbnormalRefundBody, merchant: Merchant, call: Call): string {
+  #accountIn(body: AbnormalRefundBody, merchant: Merchant, call: ReceivedCall): string {
     const serial = call.headers['wechatpay-serial']
     const key = this.#tools.keys.decryptionKey(merchant, typeof serial === 'string' ? serial : '')
-    if (key === null) throw new Refusal('PARAM_ERROR', { message: '平台证书序列号Wechatpay-Serial错误' })
+    if (key === null) throw new CallRefusal('PARAM_ERROR', { message: '平台证书序列号Wechatpay-Serial错误' })
     if (body.type === 'MERCHANT_BANK_CARD') return merchantAccounts.merchant_bank_account
-    const open = (field: 'bank_account' | 'real_name'): string => {
+    const decrypt = (field: 'bank_account' | 'real_name'): string => {
       const value = body[field]
-      if (value === undefined) throw fieldMissing(`/${field}`)
+      if (value === undefined) throw missingFieldRefusal(`/${field}`)
       try {
         if (bytesFromBase64(value) !== null) return decryptField(value, key)
       } catch (error) {
         if (!(error instanceof CipherError)) throw error
       }
-      throw new Refusal('PARAM_ERROR', {
+      throw new CallRefusal('PARAM_ERROR', {
         message: '敏感字段解密失败',
         detail: { field: `/${field}`, location: 'body' },
       })
     }
     const bank = debitCards[body.bank_type ?? '']
-    if (body.bank_type === undefined) throw fieldMissing('/bank_type')
+    if (body.bank_type === undefined) throw missingFieldRefusal('/bank_type')
     if (bank === undefined) {
       const place = { source: '/body', field: '/bank_type', value: body.bank_type, location: 'body' } as const
       throw ruleRefusal(place, '枚举规则校验失败，取值不正确')
     }
-    open('real_name')
-    const number = open('bank_account')
+    decrypt('real_name')
+    const number = decrypt('bank_account')
     if (!/^\d{8,32}$/.test(number)) {
       const place = { source: '/body', field: '/bank_account', value: '', location: 'body' } as const
       throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
@@ -219,16 +219,16 @@ const debitCards: Partial<Record<string, string>> = {
   NBCB_DEBIT: '宁波银行',
 }
 
-function answer(refund: Refund): Outcome {
-  return { kind: 'answer', status: 200, body: refundAnswer(refund) }
+function refundOutcome(refund: Refund): CallOutcome {
+  return { kind: 'answer', status: 200, body: refundResponse(refund) }
 }
 
-function mismatch(): Refusal {
-  return new Refusal('INVALID_REQUEST', { message: '您的请求参数与订单信息不一致' })
+function mismatchRefusal(): CallRefusal {
+  return new CallRefusal('INVALID_REQUEST', { message: '您的请求参数与订单信息不一致' })
 }
 
-function fieldMissing(field: string): Refusal {
-  return ruleRefusal({ source: '/body', field, value: '', location: 'body' }, required)
+function missingFieldRefusal(field: string): CallRefusal {
+  return ruleRefusal({ source: '/body', field, value: '', location: 'body' }, required_rule)
 }
 
 /** Order and amounts of a number that is known must be what they were; how much else, the sources do not say. */
@@ -238,21 +238,21 @@ function assertSameRefund(
   body: RefundBody,
   reentry: SimulatorSettings['refund_reentry'],
 ): void {
-  if (known.transaction_id !== payment.transaction_id) throw mismatch()
+  if (known.transaction_id !== payment.transaction_id) throw mismatchRefusal()
   if (known.amount.refund !== body.amount.refund || known.amount.total !== body.amount.total) {
-    throw new Refusal('INVALID_REQUEST', {
+    throw new CallRefusal('INVALID_REQUEST', {
       message: '订单金额或退款金额与之前请求不一致，请核实后再试',
       number: 268498688,
     })
   }
-  if (reentry === 'parameters' && known.parameters !== parametersOf(body)) {
-    throw new Refusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
+  if (reentry === 'parameters' && known.parameters !== refundParameters(body)) {
+    throw new CallRefusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
   }
 }
 
 /** The total must be the payment's, and the accounts to take from must give the refund. */
 function assertAmounts({ refund, total, from }: RefundBody['amount'], payment: Payment): void {
-  if (total !== payment.total) throw mismatch()
+  if (total !== payment.total) throw mismatchRefusal()
   if (from === undefined) return
   const sum = from.reduce((all, { amount }) => all + amount, 0)
   const accounts = new Set(from.map(({ account }) => account))
@@ -261,7 +261,7 @@ function assertAmounts({ refund, total, from }: RefundBody['amount'], payment: P
   throw ruleRefusal(place, '规则校验失败，出资账户不能重复，出资金额之和须等于退款金额')
 }
 
-function assertNumber(out_refund_no: string): void {
+function assertRefundNumber(out_refund_no: string): void {
   if (out_refund_no_pattern.test(out_refund_no)) return
   const place = {
     source: '/uri_template',
@@ -273,8 +273,8 @@ function assertNumber(out_refund_no: string): void {
 }
 
 /** One spelling for parameters that mean the same. */
-function parametersOf(body: RefundBody): string {
-  return JSON.stringify(sorted(body))
+function refundParameters(body: RefundBody): string {
+  return JSON.stringify(canonicalValue(body))
 }
 
 function digitsOfDay(ms: number): string {

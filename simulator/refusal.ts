@@ -12,7 +12,7 @@ export interface RefusalDetail {
   }
 }
 
-interface Entry {
+interface RefusalEntry {
   status: number
   message: string
   /** WeChat Pay's internal error number, the end of the Request-ID (docs/wechat-pay.md §2.7) */
@@ -45,13 +45,13 @@ const catalogue = {
   SYSTEM_ERROR: { status: 500, message: '系统异常，请稍后重试', number: 268435457 },
   SERVICE_UNAVAILABLE: { status: 503, message: '服务不可用，过载保护', number: 268435458 },
   USER_PAYING: { status: 202, message: '用户支付中，需要输入密码', number: 0 },
-} as const satisfies Record<string, Entry>
+} as const satisfies Record<string, RefusalEntry>
 
 export type RefusalCode = keyof typeof catalogue
 
 /** An answer other than success, as WeChat Pay words it. Thrown wherever a rule says no, written out by app.ts. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
+export class CallRefusal extends Error {
+  override readonly name = 'CallRefusal'
   readonly status: number
   readonly code: string
   readonly number: number
@@ -61,7 +61,7 @@ export class Refusal extends Error {
     code: RefusalCode,
     difference: { status?: number; message?: string; number?: number; detail?: RefusalDetail } = {},
   ) {
-    const entry: Entry = catalogue[code]
+    const entry: RefusalEntry = catalogue[code]
     super(difference.message ?? entry.message)
     this.status = difference.status ?? entry.status
     this.code = code
@@ -79,7 +79,7 @@ export function isRefusalCode(text: string): text is RefusalCode {
 }
 
 /** What a fault named by a code or by a bare status answers; null for a name that means nothing. */
-export function refusalEntry(name: string): { status: number; code: string; message: string; number: number } | null {
+export function findRefusal(name: string): { status: number; code: string; message: string; number: number } | null {
   if (isRefusalCode(name)) return { code: name, ...catalogue[name] }
   const byStatus: Record<string, RefusalCode> = {
     '400': 'PARAM_ERROR',

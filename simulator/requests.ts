@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isTime } from '../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/number.ts'
-import { Refusal } from './refusal.ts'
+import { CallRefusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
 
 /** Text of up to `length` characters, none of which takes four bytes (docs/wechat-pay.md §1.2). */
@@ -154,7 +154,7 @@ export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse'
   const outcome = schema.safeParse(given)
   if (outcome.success) return outcome.data
   const [issue] = outcome.error.issues
-  if (issue === undefined) throw new Refusal('PARAM_ERROR')
+  if (issue === undefined) throw new CallRefusal('PARAM_ERROR')
   throw fieldRefusal(issue, given)
 }
 
@@ -166,7 +166,7 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     // refused below, like any other text that is not an object
   }
-  throw new Refusal('PARAM_ERROR', { message: '请求体不是有效的JSON对象', detail: { location: 'body', value: '' } })
+  throw new CallRefusal('PARAM_ERROR', { message: '请求体不是有效的JSON对象', detail: { location: 'body', value: '' } })
 }
 
 function withoutNulls(value: unknown): unknown {
@@ -177,21 +177,21 @@ function withoutNulls(value: unknown): unknown {
 }
 
 /** The same value with its names in order, so that two spellings of it are one text. */
-export function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
+export function canonicalValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonicalValue)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
-  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]))
+  return Object.fromEntries(entries.map(([name, inner]) => [name, canonicalValue(inner)]))
 }
 
-function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): Refusal {
+function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): CallRefusal {
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
   const path = unknown === undefined ? issue.path : [...issue.path, unknown]
   const field = path.map((part) => `/${String(part)}`).join('')
   const value = valueAt(body, path)
   if (unknown !== undefined) {
     const message = `请求中含有未在API文档中定义的参数“${field}”`
-    return new Refusal('PARAM_ERROR', { message, number: 270924358, detail: { field, value, location: 'body' } })
+    return new CallRefusal('PARAM_ERROR', { message, number: 270924358, detail: { field, value, location: 'body' } })
   }
   return ruleRefusal({ source: '/body', field, value, location: 'body' }, ruleOf(issue, value))
 }
@@ -205,18 +205,18 @@ export function ruleRefusal(
     location: RefusalDetail['location']
   },
   rule: string,
-): Refusal {
+): CallRefusal {
   const label = labels[place.field] ?? place.field.slice(1)
   const message = `输入源“${place.source}${place.field}”映射到字段“${label}”${rule}`
   const field = place.location === 'body' ? place.field : place.field.slice(1)
   const detail = { field, value: place.value ?? '', issue: rule, location: place.location }
-  return new Refusal('PARAM_ERROR', { message: message.slice(0, 256), detail })
+  return new CallRefusal('PARAM_ERROR', { message: message.slice(0, 256), detail })
 }
 
-export const required = '必填性规则校验失败，此字段为必填项'
+export const required_rule = '必填性规则校验失败，此字段为必填项'
 
 function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
-  if (value === undefined) return required
+  if (value === undefined) return required_rule
   if (value === null) return '规则校验失败，值不能为null'
   if (typeof value === 'string') {
     if (issue.code === 'too_big') return `字符串规则校验失败，字符数 ${value.length}，大于最大值 ${issue.maximum}`

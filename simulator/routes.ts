@@ -1,81 +1,86 @@
-import type { Call } from './authentication.ts'
-import type { Book } from './book.ts'
+import type { ReceivedCall } from './authentication.ts'
 import { listCertificates } from './certificates.ts'
 import type { CallEffect, CallOperation, FaultSubject } from './faults.ts'
-import type { Keys } from './keys.ts'
+import type { WeChatKeys } from './keys.ts'
 import type { Payer } from './payer.ts'
-import type { Outcome, Payments } from './payments.ts'
+import type { CallOutcome, NativePayments } from './payments.ts'
 import type { Merchant } from './records.ts'
-import type { Refunds, RefundSight } from './refunds.ts'
+import type { DomesticRefunds, RefundSight } from './refunds.ts'
+import type { SimulatorState } from './state.ts'
 
 /** One of WeChat Pay's calls; the first group of `path` is the number it is about. */
-export interface Route {
+export interface CallRoute {
   operation: CallOperation
   method: 'GET' | 'POST'
   path: RegExp
-  act(merchant: Merchant, call: Call, id: string, effect: CallEffect | null): Outcome | Promise<Outcome>
+  perform(
+    merchant: Merchant,
+    call: ReceivedCall,
+    id: string,
+    effect: CallEffect | null,
+  ): CallOutcome | Promise<CallOutcome>
 }
 
-export function routesOf({ payments, refunds, payer, keys }: RouteTools): Route[] {
+export function routesOf({ payments, refunds, payer, keys }: RouteTools): CallRoute[] {
   return [
     {
       operation: 'place',
       method: 'POST',
       path: /^\/v3\/pay\/transactions\/native$/,
-      act: (merchant, call) => payments.place(merchant, call.body),
+      perform: (merchant, call) => payments.place(merchant, call.body),
     },
     {
       operation: 'query',
       method: 'GET',
       path: /^\/v3\/pay\/transactions\/out-trade-no\/([^/]+)$/,
-      act: (merchant, call, id, effect) => payments.query(merchant, id, searchOf(call), paymentSight(effect)),
+      perform: (merchant, call, id, effect) => payments.query(merchant, id, searchOf(call), paymentSight(effect)),
     },
     {
       operation: 'query',
       method: 'GET',
       path: /^\/v3\/pay\/transactions\/id\/([^/]+)$/,
-      act: (merchant, call, id, effect) =>
+      perform: (merchant, call, id, effect) =>
         payments.queryTransaction(merchant, id, searchOf(call), paymentSight(effect)),
     },
     {
       operation: 'close',
       method: 'POST',
       path: /^\/v3\/pay\/transactions\/out-trade-no\/([^/]+)\/close$/,
-      act: (merchant, call, id) =>
+      perform: (merchant, call, id) =>
         payments.close(merchant, id, call.body, (order, armed) => payer.payArmed(order, armed)),
     },
     {
       operation: 'refund',
       method: 'POST',
       path: /^\/v3\/refund\/domestic\/refunds$/,
-      act: (merchant, call) => refunds.create(merchant, call.body),
+      perform: (merchant, call) => refunds.create(merchant, call.body),
     },
     {
       operation: 'query_refund',
       method: 'GET',
       path: /^\/v3\/refund\/domestic\/refunds\/([^/]+)$/,
-      act: (merchant, _, id, effect) => refunds.query(merchant, id, refundSight(effect)),
+      perform: (merchant, _, id, effect) => refunds.query(merchant, id, refundSight(effect)),
     },
     {
       operation: 'abnormal_refund',
       method: 'POST',
       path: /^\/v3\/refund\/domestic\/refunds\/([^/]+)\/apply-abnormal-refund$/,
-      act: (merchant, call, id) => refunds.applyAbnormal(merchant, id, call),
+      perform: (merchant, call, id) => refunds.applyAbnormal(merchant, id, call),
     },
     {
       operation: 'certificates',
       method: 'GET',
       path: /^\/v3\/certificates$/,
-      act: (merchant, call) => listCertificates(merchant, searchOf(call), keys),
+      perform: (merchant, call) => listCertificates(merchant, searchOf(call), keys),
     },
   ]
 }
 
 interface RouteTools {
-  payments: Payments
-  refunds: Refunds
+  payments: NativePayments
+  refunds: DomesticRefunds
   payer: Payer
-  keys: Keys
+  keys: WeChatKeys
 }
 
 function paymentSight(effect: CallEffect | null): 'truth' | 'before_payment' {
@@ -88,13 +93,13 @@ function refundSight(effect: CallEffect | null): RefundSight {
   return { kind: 'truth' }
 }
 
-function searchOf(call: Call): URLSearchParams {
+function searchOf(call: ReceivedCall): URLSearchParams {
   const start = call.url.indexOf('?')
   return new URLSearchParams(start < 0 ? '' : call.url.slice(start + 1))
 }
 
 /** The number in the path, decoded; what cannot be decoded stays as it is and fails its rule. */
-export function idOf(pattern: RegExp, path: string): string {
+export function pathNumber(pattern: RegExp, path: string): string {
   const raw = pattern.exec(path)?.[1] ?? ''
   try {
     return decodeURIComponent(raw)
@@ -104,9 +109,15 @@ export function idOf(pattern: RegExp, path: string): string {
 }
 
 /** Which order and refund a call is about, for faults and the list of calls; its body has not been checked yet. */
-export function subjectOf(operation: CallOperation, mchid: string, id: string, body: Buffer, book: Book): FaultSubject {
+export function callSubject(
+  operation: CallOperation,
+  mchid: string,
+  id: string,
+  body: Buffer,
+  state: SimulatorState,
+): FaultSubject {
   const ofPayment = (number: string | null): string | null =>
-    (number === null ? undefined : book.payments.get(number)?.out_trade_no) ?? null
+    (number === null ? undefined : state.payments.get(number)?.out_trade_no) ?? null
   switch (operation) {
     case 'place':
       return { out_trade_no: textIn(body, 'out_trade_no'), out_refund_no: null }
@@ -115,9 +126,9 @@ export function subjectOf(operation: CallOperation, mchid: string, id: string, b
       return { out_trade_no, out_refund_no: textIn(body, 'out_refund_no') }
     }
     case 'query_refund':
-      return { out_trade_no: book.findRefund(mchid, id)?.out_trade_no ?? null, out_refund_no: id }
+      return { out_trade_no: state.findRefund(mchid, id)?.out_trade_no ?? null, out_refund_no: id }
     case 'abnormal_refund': {
-      const refund = book.refunds.get(id)
+      const refund = state.refunds.get(id)
       return { out_trade_no: refund?.out_trade_no ?? null, out_refund_no: refund?.out_refund_no ?? null }
     }
     case 'query':

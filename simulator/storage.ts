@@ -2,25 +2,25 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, w
 import { join } from 'node:path'
 
 /** One record as it stands: the last entry of a kind and key is the record, null means it was forgotten. */
-export interface Entry {
+export interface StateEntry {
   kind: string
   key: string
   record: unknown
 }
 
-/** Where the book is kept. `append` returns when the operating system has it, so a killed simulator loses nothing. */
-export interface Storage {
-  append(entry: Entry): void
+/** Where the state is kept. `append` returns when the operating system has it, so a killed simulator loses nothing. */
+export interface StateStorage {
+  append(entry: StateEntry): void
   close(): void
 }
 
-export const memoryStorage: Storage = { append: () => undefined, close: () => undefined }
+export const memoryStorage: StateStorage = { append: () => undefined, close: () => undefined }
 
 /**
  * Opens `<directory>/book.jsonl`, made when missing (only its owner may read: it holds private keys), and answers with
  * what it says. The file is rewritten with one line per record first, so it grows only while a simulator runs.
  */
-export function openStorage(directory: string): { storage: Storage; entries: Entry[] } {
+export function openStorage(directory: string): { storage: StateStorage; entries: StateEntry[] } {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = join(directory, 'book.jsonl')
   const entries = existsSync(path) ? newestEntries(readFileSync(path, 'utf8')) : []
@@ -28,22 +28,22 @@ export function openStorage(directory: string): { storage: Storage; entries: Ent
   renameSync(`${path}.new`, path)
   const file = openSync(path, 'a', 0o600)
   const storage = {
-    append: (entry: Entry) => void writeSync(file, lineOf(entry)),
+    append: (entry: StateEntry) => void writeSync(file, lineOf(entry)),
     close: () => closeSync(file),
   }
   return { storage, entries }
 }
 
-function lineOf(entry: Entry): string {
+function lineOf(entry: StateEntry): string {
   return `${JSON.stringify(entry)}\n`
 }
 
 /** A line without its end was cut off by a crash and never acknowledged. */
-function newestEntries(text: string): Entry[] {
-  const newest = new Map<string, Entry>()
+function newestEntries(text: string): StateEntry[] {
+  const newest = new Map<string, StateEntry>()
   for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
     if (line === '') continue
-    const entry = JSON.parse(line) as Entry
+    const entry = JSON.parse(line) as StateEntry
     newest.set(`${entry.kind} ${entry.key}`, entry)
   }
   return [...newest.values()].filter((entry) => entry.record !== null)

@@ -1,11 +1,11 @@
 import { beijingTime } from '../domain/calendar.ts'
-import type { SeenCall } from './calls.ts'
+import type { CallRecord } from './calls.ts'
 import { payerTotal } from './coupons.ts'
-import type { Attempt, Notification, Order, Payment } from './records.ts'
+import type { NotificationAttempt, Order, OutgoingNotification, Payment } from './records.ts'
 import type { Refund, RefundAmount, RefundPromotion, RefundStatus } from './refund.ts'
 
 /** Times are RFC 3339, amounts integer fen. */
-export interface NotificationView {
+export interface SimulatedNotificationView {
   id: string
   mchid: string
   event_type: string
@@ -13,14 +13,14 @@ export interface NotificationView {
   transaction_id: string | null
   out_refund_no: string | null
   url: string
-  state: Notification['state']
+  state: OutgoingNotification['state']
   create_time: string
   next_time: string | null
   body: string
-  attempts: (Omit<Attempt, 'time'> & { time: string })[]
+  attempts: (Omit<NotificationAttempt, 'time'> & { time: string })[]
 }
 
-export interface OrderView {
+export interface SimulatedOrderView {
   mchid: string
   out_trade_no: string
   appid: string
@@ -37,7 +37,7 @@ export interface OrderView {
   armed: string | null
 }
 
-export interface PaymentView {
+export interface SimulatedPaymentView {
   transaction_id: string
   mchid: string
   out_trade_no: string
@@ -46,7 +46,7 @@ export interface PaymentView {
   success_time: string
 }
 
-export interface RefundView {
+export interface SimulatedRefundView {
   refund_id: string
   mchid: string
   out_refund_no: string
@@ -67,20 +67,20 @@ export interface RefundView {
 }
 
 /** `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are the latest 10,000 only. */
-export interface BookView {
-  orders: OrderView[]
-  payments: PaymentView[]
+export interface StateView {
+  orders: SimulatedOrderView[]
+  payments: SimulatedPaymentView[]
   /** the oldest first */
-  refunds: RefundView[]
+  refunds: SimulatedRefundView[]
   /** what the merchant can refund from, fen; null never runs short */
   balance: number | null
-  notifications: NotificationView[]
-  calls: SeenCall[]
+  notifications: SimulatedNotificationView[]
+  calls: CallRecord[]
 }
 
 const timeOrNull = (ms: number | null): string | null => (ms === null ? null : beijingTime(ms))
 
-export function orderView(order: Order): OrderView {
+export function orderView(order: Order): SimulatedOrderView {
   const { mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url } = order
   return {
     ...{ mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url },
@@ -92,7 +92,7 @@ export function orderView(order: Order): OrderView {
   }
 }
 
-export function paymentView(payment: Payment): PaymentView {
+export function paymentView(payment: Payment): SimulatedPaymentView {
   const { transaction_id, mchid, out_trade_no, total, currency } = payment
   return {
     ...{ transaction_id, mchid, out_trade_no },
@@ -102,7 +102,7 @@ export function paymentView(payment: Payment): PaymentView {
   }
 }
 
-export function refundView(refund: Refund): RefundView {
+export function refundView(refund: Refund): SimulatedRefundView {
   const { refund_id, mchid, out_refund_no, transaction_id, out_trade_no, source, status, channel } = refund
   const { user_received_account, reason, notify_url, amount, promotion_detail } = refund
   return {
@@ -114,7 +114,7 @@ export function refundView(refund: Refund): RefundView {
   }
 }
 
-export function notificationView(notification: Notification): NotificationView {
+export function notificationView(notification: OutgoingNotification): SimulatedNotificationView {
   const { id, mchid, event_type, out_trade_no, transaction_id, out_refund_no, url, state, body } = notification
   return {
     ...{ id, mchid, event_type, out_trade_no, transaction_id, out_refund_no, url, state, body },

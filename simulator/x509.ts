@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { sign } from '../wechat/signing.ts'
+import { sign } from '../wechat/signature.ts'
 
 /** One ASN.1 value in DER: tag, length, content. */
 function der(tag: number, ...content: Buffer[]): Buffer {

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
-import { answerOf, isDuplicate, StoreUnavailable } from './connection.ts'
+import { isDuplicate, runOperation, StoreUnavailable } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { Mapping } from './record.ts'
+import { RecordMapping } from './record.ts'
 import type { StoredDocument } from './record.ts'
 
 /** Field names as MongoDB takes them; one that is not in the schema throws before the database is asked. */
@@ -42,19 +42,19 @@ const longest_selection = 10_000
 export class Collection<T extends { _id: string }> {
   readonly #fast: Model<StoredDocument>
   readonly #slow: Model<StoredDocument>
-  readonly #mapping: Mapping<T>
+  readonly #mapping: RecordMapping<T>
 
   constructor(connections: Connections, name: string, schema: Schema<StoredDocument>) {
     const modelOn = (connection: Connection) => connection.model<StoredDocument>(name, schema, name)
     this.#fast = modelOn(connections.fast)
     this.#slow = modelOn(connections.slow)
-    this.#mapping = new Mapping(schema)
+    this.#mapping = new RecordMapping(schema)
   }
 
   /** False when a record of that `_id` is there already; it is left as it is. */
   async insert(record: T): Promise<boolean> {
     try {
-      await answerOf(() => native(this.#fast).insertOne(this.#stored({ ...record })))
+      await runOperation(() => driverCollection(this.#fast).insertOne(this.#stored({ ...record })))
       return true
     } catch (error) {
       if (isDuplicate(error)) return false
@@ -87,7 +87,7 @@ export class Collection<T extends { _id: string }> {
   }
 
   async findOne(filter: Filter): Promise<T | null> {
-    const found = await answerOf(() => native(this.#fast).findOne(this.#stored(filter)))
+    const found = await runOperation(() => driverCollection(this.#fast).findOne(this.#stored(filter)))
     return found && this.#mapping.record(found)
   }
 
@@ -106,7 +106,7 @@ export class Collection<T extends { _id: string }> {
     const { cursor, order = 'desc' } = request
     const limit = Math.max(1, Math.min(request.limit, longest_page))
     const direction = order === 'asc' ? 1 : -1
-    const beyond = cursor === undefined ? [] : [behind(cursor, field, order)]
+    const beyond = cursor === undefined ? [] : [behindCursor(cursor, field, order)]
     const sort = { [field]: direction, _id: direction } as const
     const found = await this.#select(this.#slow, { $and: [filter, ...beyond] }, { sort, limit: limit + 1 })
     const data = found.slice(0, limit)
@@ -116,44 +116,48 @@ export class Collection<T extends { _id: string }> {
   }
 
   /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */
-  async change(filter: Filter, update: Update): Promise<T | null> {
+  async updateAndReturn(filter: Filter, update: Update): Promise<T | null> {
     const options = { returnDocument: 'after' } as const
-    const changed = await answerOf(() =>
-      native(this.#fast).findOneAndUpdate(this.#stored(filter), this.#stored(filled(update)), options),
+    const changed = await runOperation(() =>
+      driverCollection(this.#fast).findOneAndUpdate(
+        this.#stored(filter),
+        this.#stored(withoutEmptyOperators(update)),
+        options,
+      ),
     )
     return changed && this.#mapping.record(changed)
   }
 
   /** True when the write found its record; cheaper than `change` where the record is not looked at. */
-  async touch(filter: Filter, update: Update): Promise<boolean> {
-    const result = await answerOf(() =>
-      native(this.#fast).updateOne(this.#stored(filter), this.#stored(filled(update))),
+  async update(filter: Filter, update: Update): Promise<boolean> {
+    const result = await runOperation(() =>
+      driverCollection(this.#fast).updateOne(this.#stored(filter), this.#stored(withoutEmptyOperators(update))),
     )
     return result.matchedCount > 0
   }
 
   /** Removes what matches and answers how many. */
   async remove(filter: Filter): Promise<number> {
-    const result = await answerOf(() => native(this.#fast).deleteMany(this.#stored(filter)))
+    const result = await runOperation(() => driverCollection(this.#fast).deleteMany(this.#stored(filter)))
     return result.deletedCount
   }
 
   /** Runs on the slow connection: sums over many records may take their time. */
   async aggregate<Row>(pipeline: PipelineStage[]): Promise<Row[]> {
-    return answerOf(() => this.#slow.aggregate<Row>(pipeline).exec())
+    return runOperation(() => this.#slow.aggregate<Row>(pipeline).exec())
   }
 
   /** Makes the collection and what is missing of its indexes. Repeatable, and harmless when several processes do it. */
   async ensureIndexes(): Promise<void> {
-    await answerOf(() => this.#slow.createCollection())
-    if (this.#slow.schema.indexes().length > 0) await answerOf(() => this.#slow.createIndexes())
+    await runOperation(() => this.#slow.createCollection())
+    if (this.#slow.schema.indexes().length > 0) await runOperation(() => this.#slow.createIndexes())
   }
 
   async #select(model: Model<StoredDocument>, filter: Filter, selection: Selection): Promise<T[]> {
     const { limit, skip = 0, sort = {}, fields = [] } = selection
     const projection = Object.fromEntries(fields.map((field) => [field, 1 as const]))
     const options = { sort, skip, limit: Math.min(limit, longest_selection), projection }
-    const found = await answerOf(() => native(model).find(this.#stored(filter), options).toArray())
+    const found = await runOperation(() => driverCollection(model).find(this.#stored(filter), options).toArray())
     return found.map((document) => this.#mapping.record(document))
   }
 
@@ -164,29 +168,29 @@ export class Collection<T extends { _id: string }> {
 }
 
 /** The driver's collection behind a model, which knows that our `_id` is text. */
-function native(model: Model<StoredDocument>): mongo.Collection<StoredDocument> {
+function driverCollection(model: Model<StoredDocument>): mongo.Collection<StoredDocument> {
   return model.collection as unknown as mongo.Collection<StoredDocument>
 }
 
 /** Filter by one or several values; `undefined` asks for nothing. */
-export function among(field: string, wanted: OneOrMore | undefined): Filter {
+export function matchAny(field: string, wanted: OneOrMore | undefined): Filter {
   if (wanted === undefined) return {}
   return { [field]: typeof wanted === 'string' ? wanted : { $in: [...wanted] } }
 }
 
 /** Records whose `_id` begins with the mchid, behind `after`. */
-export function inTurn(mchid: string, after: string | null): Filter {
+export function afterId(mchid: string, after: string | null): Filter {
   // `0` follows `/`: the range ends where the next merchant's could begin.
   return { _id: { $gt: after ?? `${mchid}/`, $lt: `${mchid}0` } }
 }
 
 /** `from` inclusive, `to` exclusive. */
-export function between(field: string, from: string | undefined, to: string | undefined): Filter {
+export function inRange(field: string, from: string | undefined, to: string | undefined): Filter {
   if (from === undefined && to === undefined) return {}
   return { [field]: { ...(from !== undefined && { $gte: from }), ...(to !== undefined && { $lt: to }) } }
 }
 
-function behind(cursor: string, field: string, order: 'asc' | 'desc'): Filter {
+function behindCursor(cursor: string, field: string, order: 'asc' | 'desc'): Filter {
   const { time, _id } = decodeCursor(cursor)
   const operator = order === 'asc' ? '$gt' : '$lt'
   // The outer bound says nothing new; it lets both databases begin the index scan at the cursor.
@@ -197,6 +201,6 @@ function behind(cursor: string, field: string, order: 'asc' | 'desc'): Filter {
 }
 
 /** An empty operator is an error in MongoDB. */
-function filled(update: Update): Update {
+function withoutEmptyOperators(update: Update): Update {
   return Object.fromEntries(Object.entries(update).filter(([, fields]) => Object.keys(fields).length > 0))
 }

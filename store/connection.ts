@@ -44,7 +44,7 @@ export interface Connections {
  * write by itself and knows how; a hidden second try would only double the time until it hears. FerretDB 2.7 takes
  * both concerns and, being one node on a journaled PostgreSQL, has nothing to add to them.
  */
-const shared: ConnectOptions = {
+const shared_options: ConnectOptions = {
   autoIndex: false,
   autoCreate: false,
   bufferCommands: false,
@@ -56,8 +56,8 @@ const shared: ConnectOptions = {
   heartbeatFrequencyMS: 2_000,
 }
 
-const fast: ConnectOptions = {
-  ...shared,
+const fast_options: ConnectOptions = {
+  ...shared_options,
   serverSelectionTimeoutMS: 1_000,
   connectTimeoutMS: 1_500,
   waitQueueTimeoutMS: 1_500,
@@ -65,8 +65,8 @@ const fast: ConnectOptions = {
 }
 
 /** Patient with an answer, not with an absence: whether a server is there shows within two seconds. */
-const slow: ConnectOptions = {
-  ...shared,
+const slow_options: ConnectOptions = {
+  ...shared_options,
   serverSelectionTimeoutMS: 2_000,
   connectTimeoutMS: 2_000,
   socketTimeoutMS: 60_000,
@@ -77,7 +77,7 @@ const slow: ConnectOptions = {
 const longest_pause_ms = 2_000
 
 /** Where the records lie, and how long the fast connection waits for an answer to one operation. */
-export interface Place {
+export interface DatabaseAddress {
   /** mongodb://… or mongodb+srv://…, of MongoDB 7 or newer or FerretDB 2.7 */
   uri: string
   /** absent: the one the URI names */
@@ -90,11 +90,15 @@ export interface Place {
  * Opens both connections. Waits for the first attempt only: when the database is away, operations fail at once with
  * `StoreUnavailable` until it is there. Throws for a URI that can never work.
  */
-export async function openConnections({ uri, database, answer_within_ms = 1_800 }: Place): Promise<Connections> {
-  const place: ConnectOptions = database === undefined ? {} : { dbName: database }
+export async function openConnections({
+  uri,
+  database,
+  answer_within_ms = 1_800,
+}: DatabaseAddress): Promise<Connections> {
+  const database_options: ConnectOptions = database === undefined ? {} : { dbName: database }
   const openings = [
-    new Opening(uri, { ...fast, ...place, socketTimeoutMS: answer_within_ms }),
-    new Opening(uri, { ...slow, ...place }),
+    new ConnectionOpening(uri, { ...fast_options, ...database_options, socketTimeoutMS: answer_within_ms }),
+    new ConnectionOpening(uri, { ...slow_options, ...database_options }),
   ] as const
   await Promise.all(openings.map((opening) => opening.begin()))
   return {
@@ -110,7 +114,7 @@ export async function openConnections({ uri, database, answer_within_ms = 1_800 
  * Brings one connection up. The driver heals a connection that once was there, and gives up on one that never was:
  * that case is the loop here.
  */
-class Opening {
+class ConnectionOpening {
   readonly connection = mongoose.createConnection()
   readonly #uri: string
   readonly #options: ConnectOptions
@@ -141,13 +145,13 @@ class Opening {
 
   #tryLater(pause_ms: number): void {
     if (this.#is_closed) return
-    const again = () => {
+    const retry = () => {
       this.connection.openUri(this.#uri, { ...this.#options }).then(
         () => (this.#is_closed ? void this.connection.close() : undefined),
         () => this.#tryLater(Math.min(pause_ms * 2, longest_pause_ms)),
       )
     }
-    this.#pause = setTimeout(again, pause_ms)
+    this.#pause = setTimeout(retry, pause_ms)
     this.#pause.unref()
   }
 }
@@ -167,7 +171,7 @@ export function isDuplicate(error: unknown): boolean {
 const own_mistakes = ['CastError', 'ValidationError', 'StrictModeError', 'BSONError']
 
 /** Waits for `operation`. A duplicate and our own mistakes come as they are, all else as `StoreUnavailable`. */
-export async function answerOf<T>(operation: () => PromiseLike<T>): Promise<T> {
+export async function runOperation<T>(operation: () => PromiseLike<T>): Promise<T> {
   try {
     return await operation()
   } catch (error) {

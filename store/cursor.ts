@@ -2,7 +2,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 
 /** Where a page ended: the time it is sorted by, then the `_id`, which makes the place exact. */
-export interface Place {
+export interface PagePosition {
   time: Time
   _id: string
 }
@@ -21,12 +21,12 @@ const longest_cursor = 2_048
 const last_ms = Date.UTC(9999, 11, 31)
 
 /** `place` as an opaque word for URLs. */
-export function encodeCursor(place: Place): string {
-  return Buffer.from(JSON.stringify([milliseconds(place.time), place._id]), 'utf8').toString('base64url')
+export function encodeCursor(position: PagePosition): string {
+  return Buffer.from(JSON.stringify([milliseconds(position.time), position._id]), 'utf8').toString('base64url')
 }
 
 /** The reverse of `encodeCursor`; anything else throws `CursorMalformed`. */
-export function decodeCursor(cursor: string): Place {
+export function decodeCursor(cursor: string): PagePosition {
   if (cursor.length > longest_cursor || !/^[A-Za-z0-9_-]+$/.test(cursor)) throw new CursorMalformed()
   const parsed = parse(Buffer.from(cursor, 'base64url').toString('utf8'))
   if (!Array.isArray(parsed) || parsed.length !== 2) throw new CursorMalformed()

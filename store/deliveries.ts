@@ -1,11 +1,11 @@
 import type { Time } from '../domain/calendar.ts'
 import { open_delivery_states } from '../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/event/delivery.ts'
-import { among, Collection } from './collection.ts'
+import { Collection, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import { RecordMissing } from './connection.ts'
 import type { Connections } from './connection.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -21,7 +21,7 @@ const schema = recordSchema({
   state: String,
   revision: Number,
   attempts: [
-    part({
+    partSchema({
       number: Number,
       time: Date,
       duration_ms: Number,
@@ -84,10 +84,10 @@ export class Deliveries {
   async list(mchid: string, filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliveryRecord>> {
     const conditions = {
       mchid,
-      ...among('state', filter.state),
-      ...among('endpoint_id', filter.endpoint_id),
-      ...among('event_type', filter.event_type),
-      ...among('out_trade_no', filter.out_trade_no),
+      ...matchAny('state', filter.state),
+      ...matchAny('endpoint_id', filter.endpoint_id),
+      ...matchAny('event_type', filter.event_type),
+      ...matchAny('out_trade_no', filter.out_trade_no),
     }
     return this.#deliveries.page(conditions, 'create_time', page)
   }
@@ -115,7 +115,7 @@ export class Deliveries {
     { state, next_attempt_time }: { state: DeliveryState; next_attempt_time?: Time | null },
   ): Promise<DeliveryRecord> {
     const plans = open_delivery_states.includes(state) ? next_attempt_time : null
-    const written = await this.#deliveries.change(
+    const written = await this.#deliveries.updateAndReturn(
       { _id, ...is_open, 'attempts.number': { $ne: attempt.number } },
       {
         $set: { state, ...(typeof plans === 'string' && { next_attempt_time: plans }) },
@@ -124,9 +124,9 @@ export class Deliveries {
         $inc: { revision: 1 },
       },
     )
-    const standing = written ?? (await this.find(_id))
-    if (standing === null) throw new RecordMissing(_id)
-    return standing
+    const current = written ?? (await this.find(_id))
+    if (current === null) throw new RecordMissing(_id)
+    return current
   }
 
   /**
@@ -136,36 +136,36 @@ export class Deliveries {
   async noteRepeat(_id: string, attempt: DeliveryAttempt): Promise<DeliveryRecord> {
     const ended = { state: { $nin: [...open_delivery_states] }, 'attempts.number': { $ne: attempt.number } }
     const attempts = { $each: [attempt], $slice: -attempts_kept }
-    await this.#deliveries.touch({ _id, ...ended }, { $push: { attempts }, $inc: { revision: 1 } })
+    await this.#deliveries.update({ _id, ...ended }, { $push: { attempts }, $inc: { revision: 1 } })
     if (attempt.read_as === 'heard') {
       const given_up = { _id, purpose: 'notice', state: 'undelivered' }
-      await this.#deliveries.touch(given_up, { $set: { state: 'delivered' }, $inc: { revision: 1 } })
+      await this.#deliveries.update(given_up, { $set: { state: 'delivered' }, $inc: { revision: 1 } })
     }
-    const standing = await this.find(_id)
-    if (standing === null) throw new RecordMissing(_id)
-    return standing
+    const current = await this.find(_id)
+    if (current === null) throw new RecordMissing(_id)
+    return current
   }
 
   /** When the next attempt is planned, while the delivery is open. False: it no longer is. */
   async noteNextAttempt(_id: string, next_attempt_time: Time | null): Promise<boolean> {
     const plan = next_attempt_time === null ? { $unset: { next_attempt_time: 1 } } : { $set: { next_attempt_time } }
-    return this.#deliveries.touch({ _id, ...is_open }, plan)
+    return this.#deliveries.update({ _id, ...is_open }, plan)
   }
 
   /** The same for who did not make the plan: only while it is still the plan that `seen` shows. */
   async putOff(seen: Pick<DeliveryRecord, '_id' | 'next_attempt_time'>, next_attempt_time: Time): Promise<boolean> {
     const unchanged = { _id: seen._id, next_attempt_time: seen.next_attempt_time ?? null, ...is_open }
-    return this.#deliveries.touch(unchanged, { $set: { next_attempt_time } })
+    return this.#deliveries.update(unchanged, { $set: { next_attempt_time } })
   }
 
   /** Ends an open delivery. Null: it had ended before, and stays as it ended. */
-  async finish(_id: string, state: 'delivered' | 'undelivered' | 'cancelled'): Promise<DeliveryRecord | null> {
+  async end(_id: string, state: 'delivered' | 'undelivered' | 'cancelled'): Promise<DeliveryRecord | null> {
     const update = { $set: { state }, $unset: { next_attempt_time: 1 }, $inc: { revision: 1 } }
-    return this.#deliveries.change({ _id, ...is_open }, update)
+    return this.#deliveries.updateAndReturn({ _id, ...is_open }, update)
   }
 
   /** Open notices whose planned attempt has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(before: Time, limit: number): Promise<DeliveryRecord[]> {
+  async findDue(before: Time, limit: number): Promise<DeliveryRecord[]> {
     const filter = { next_attempt_time: { ...present, $lt: before }, purpose: 'notice', ...is_open }
     return this.#deliveries.find(filter, { limit, sort: { next_attempt_time: 1 } })
   }

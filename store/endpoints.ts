@@ -3,8 +3,8 @@ import type { Time } from '../domain/calendar.ts'
 import type { EndpointRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
-import type { Sealer } from './sealing.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
+import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -16,7 +16,7 @@ const schema = recordSchema({
   description: String,
   state: String,
   disable_reason: String,
-  secrets: [part({ secret: part({ sealed: String, key_id: String }), hint: String, expire_time: Date })],
+  secrets: [partSchema({ secret: partSchema({ sealed: String, key_id: String }), hint: String, expire_time: Date })],
   create_time: Date,
   last_success_time: Date,
   failing_since_time: Date,
@@ -58,7 +58,7 @@ export class Endpoints {
 
   /** One more secret that signs beside those before it, of which the latest are kept. Null: there is no endpoint. */
   async addSecret(_id: string, secret: EndpointRecord['secrets'][number]): Promise<EndpointRecord | null> {
-    return this.#endpoints.change({ _id }, { $push: { secrets: { $each: [secret], $slice: -most_secrets } } })
+    return this.#endpoints.updateAndReturn({ _id }, { $push: { secrets: { $each: [secret], $slice: -most_secrets } } })
   }
 
   /** Oldest first. */
@@ -66,7 +66,7 @@ export class Endpoints {
     return this.#endpoints.find({ mchid }, { limit: most_endpoints, sort: { create_time: 1, _id: 1 } })
   }
 
-  async enabledOf(mchid: string): Promise<EndpointRecord[]> {
+  async listEnabled(mchid: string): Promise<EndpointRecord[]> {
     const all = await this.list(mchid)
     return all.filter(({ state }) => state === 'enabled')
   }
@@ -94,17 +94,17 @@ export class Endpoints {
       { last_success_time: { $lte: a_while_ago } },
     ]
     const success = { $max: { last_success_time: time }, $set: { failing_since_time: null } }
-    await this.#endpoints.touch({ _id, $or: is_news }, success)
+    await this.#endpoints.update({ _id, $or: is_news }, success)
   }
 
   /** It did not answer. The first failure since a success dates the failing. */
   async noteFailure(_id: string, time: Time): Promise<void> {
-    await this.#endpoints.touch({ _id, failing_since_time: null }, { $set: { failing_since_time: time } })
+    await this.#endpoints.update({ _id, failing_since_time: null }, { $set: { failing_since_time: time } })
   }
 
   /** Decides which of several failing deliveries disables it: true for one of them, so that it is told once. */
   async disable(_id: string, reason: string): Promise<boolean> {
-    return this.#endpoints.touch({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
+    return this.#endpoints.update({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
   }
 
   async ensureIndexes(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
 import type { EventRecord } from '../domain/event/event.ts'
-import { among, between, Collection } from './collection.ts'
+import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { recordSchema } from './record.ts'
@@ -37,7 +37,7 @@ export class Events {
   }
 
   /** Kept as it was first derived: its bytes are signed and sent again, so they never change. */
-  async record(event: EventRecord): Promise<void> {
+  async insert(event: EventRecord): Promise<void> {
     await this.#events.insert(event)
   }
 
@@ -59,9 +59,9 @@ export class Events {
   async list(mchid: string, filter: EventFilter, page: PageRequest): Promise<Page<EventRecord>> {
     const conditions = {
       mchid,
-      ...among('type', filter.type),
-      ...among('out_trade_no', filter.out_trade_no),
-      ...between('timestamp', filter.time_from, filter.time_to),
+      ...matchAny('type', filter.type),
+      ...matchAny('out_trade_no', filter.out_trade_no),
+      ...inRange('timestamp', filter.time_from, filter.time_to),
     }
     return this.#events.page(conditions, 'timestamp', page)
   }

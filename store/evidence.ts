@@ -31,7 +31,7 @@ schema.index({ mchid: 1, out_trade_no: 1 })
 schema.index({ receive_time: 1 }, { partialFilterExpression: { unapplied: true } })
 
 /** What the sweeper looks for. Money nobody ordered and refunds are looked at on their own, at their own pace. */
-export interface Unapplied {
+export interface UnappliedFilter {
   received_before: Time
   received_after?: Time | undefined
   /** `null`: never settled; `orphan`: found to belong to no order so far; absent: both */
@@ -41,7 +41,7 @@ export interface Unapplied {
   limit: number
 }
 
-export interface Archived {
+export interface ArchiveResult {
   inserted: boolean
   evidence: EvidenceRecord
   /** what had this id before, and speaks of something else */
@@ -72,7 +72,7 @@ export class Evidence {
    * that comes under a known id and names other numbers is another message, whatever an id promises: it is kept beside
    * the first, by its bytes, and answered with `other_than`.
    */
-  async archive(record: EvidenceRecord): Promise<Archived> {
+  async archive(record: EvidenceRecord): Promise<ArchiveResult> {
     const first = await this.#keep(record)
     if (first.inserted || isSameMessage(record, first.evidence)) return first
     const _id = `${record._id}/${record.body_sha256}`
@@ -80,7 +80,7 @@ export class Evidence {
     return { ...beside, other_than: first.evidence }
   }
 
-  async #keep(record: EvidenceRecord): Promise<Archived> {
+  async #keep(record: EvidenceRecord): Promise<ArchiveResult> {
     const answer = await this.#evidence.insertOrFind(record)
     return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
   }
@@ -104,18 +104,18 @@ export class Evidence {
    * stays unapplied, for its order may still come; so `orphan` alone gives way to a later outcome. Answers the evidence
    * as it now stands, or null when there is none.
    */
-  async settle(
+  async recordOutcome(
     _id: string,
     { outcome, applied_to, time }: { outcome: EvidenceOutcome; applied_to: string | null; time: Time },
   ): Promise<EvidenceRecord | null> {
-    const settled =
+    const written =
       outcome === 'orphan'
-        ? await this.#evidence.change({ _id, outcome: null }, { $set: { outcome } })
-        : await this.#evidence.change(
+        ? await this.#evidence.updateAndReturn({ _id, outcome: null }, { $set: { outcome } })
+        : await this.#evidence.updateAndReturn(
             { _id, outcome: { $in: [null, 'orphan'] } },
-            { $set: { outcome, applied_to, applied_time: time }, $unset: { unapplied: 1 } },
+            { $set: { outcome, applied_to, applied_time: time }, $unset: { findUnapplied: 1 } },
           )
-    return settled ?? (await this.find(_id))
+    return written ?? (await this.find(_id))
   }
 
   /** Evidence without an effect so far, oldest first: for the sweeper, over all merchants. */
@@ -126,7 +126,7 @@ export class Evidence {
     subject,
     kind,
     limit,
-  }: Unapplied): Promise<EvidenceRecord[]> {
+  }: UnappliedFilter): Promise<EvidenceRecord[]> {
     const filter: Filter = {
       unapplied: true,
       receive_time: { $lt: received_before, ...(received_after !== undefined && { $gt: received_after }) },
@@ -138,7 +138,7 @@ export class Evidence {
   }
 
   /** Money of a merchant that was reported for numbers Weft does not know and that is not booked yet, oldest first. */
-  async orphans(mchid: string, limit: number): Promise<EvidenceRecord[]> {
+  async findOrphans(mchid: string, limit: number): Promise<EvidenceRecord[]> {
     const filter = { mchid, unapplied: true, outcome: 'orphan' }
     return this.#evidence.scan(filter, { limit, sort: { receive_time: 1 } })
   }

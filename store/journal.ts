@@ -1,11 +1,11 @@
 import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import { assertBalanced, isSamePostings } from '../domain/journal.ts'
+import { assertBalanced, hasSamePostings } from '../domain/journal.ts'
 import type { Account, JournalEntry } from '../domain/journal.ts'
-import { among, between, Collection } from './collection.ts'
+import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -15,7 +15,7 @@ const schema = recordSchema({
   booked_time: Date,
   out_trade_no: String,
   out_refund_no: String,
-  postings: [part({ account: String, key: String, amount: Number })],
+  postings: [partSchema({ account: String, key: String, amount: Number })],
   evidence_id: String,
   reverses: String,
 })
@@ -62,7 +62,7 @@ export class Journal {
     const answer = await this.#entries.insertOrFind(entry)
     if (answer.inserted) return 'posted'
     const { existing } = answer
-    if (existing.mchid !== entry.mchid || !isSamePostings(existing.postings, entry.postings)) {
+    if (existing.mchid !== entry.mchid || !hasSamePostings(existing.postings, entry.postings)) {
       throw new JournalConflict(existing)
     }
     return 'posted_before'
@@ -81,10 +81,10 @@ export class Journal {
   async list(mchid: string, filter: JournalFilter, page: PageRequest): Promise<Page<JournalEntry>> {
     const conditions = [
       { mchid },
-      among('out_trade_no', filter.out_trade_no),
-      among('out_refund_no', filter.out_refund_no),
-      among('kind', filter.kind),
-      between('booked_time', filter.booked_time_from, filter.booked_time_to),
+      matchAny('out_trade_no', filter.out_trade_no),
+      matchAny('out_refund_no', filter.out_refund_no),
+      matchAny('kind', filter.kind),
+      inRange('booked_time', filter.booked_time_from, filter.booked_time_to),
     ]
     return this.#entries.page({ $and: conditions }, 'booked_time', page)
   }
@@ -112,7 +112,7 @@ export class Journal {
 
   /** What was booked before `time`, in that order, page by page. */
   async bookedBefore(mchid: string, time: Time, page: PageRequest): Promise<Page<JournalEntry>> {
-    const filter = { mchid, ...between('booked_time', undefined, time) }
+    const filter = { mchid, ...inRange('booked_time', undefined, time) }
     return this.#entries.page(filter, 'booked_time', { ...page, order: 'asc' })
   }
 

@@ -20,7 +20,7 @@ const schema = recordSchema({
 })
 schema.index({ mchid: 1, create_time: -1 })
 
-const touched_every_ms = 60_000
+const use_noted_every_ms = 60_000
 const most_keys = 1_000
 
 /** Keys to the API, by the hash of their token. */
@@ -47,15 +47,15 @@ export class Keys {
   }
 
   /** Notes that the key was used, at most once a minute: a busy key must not be a write per request. */
-  async touch(_id: string, time: Time): Promise<void> {
-    const a_minute_ago = beijingTime(milliseconds(time) - touched_every_ms)
+  async noteUse(_id: string, time: Time): Promise<void> {
+    const a_minute_ago = beijingTime(milliseconds(time) - use_noted_every_ms)
     const is_stale = { $or: [{ last_use_time: null }, { last_use_time: { $lte: a_minute_ago } }] }
-    await this.#keys.touch({ _id, ...is_stale }, { $set: { last_use_time: time } })
+    await this.#keys.update({ _id, ...is_stale }, { $set: { last_use_time: time } })
   }
 
   /** By the public `key_…` id. The first revocation stands; null: no such key of this merchant. */
   async revoke(mchid: string, id: string, time: Time): Promise<KeyRecord | null> {
-    const revoked = await this.#keys.change({ mchid, id, revoke_time: null }, { $set: { revoke_time: time } })
+    const revoked = await this.#keys.updateAndReturn({ mchid, id, revoke_time: null }, { $set: { revoke_time: time } })
     return revoked ?? (await this.#keys.findOne({ mchid, id }))
   }
 

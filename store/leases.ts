@@ -27,7 +27,7 @@ export class Leases {
   async acquire(name: string, holder: string, ttl_ms: number, now: number): Promise<boolean> {
     const is_takeable = { $or: [{ holder }, { expire_time: { $lte: beijingTime(now) } }] }
     const lease = { holder, expire_time: beijingTime(now + ttl_ms) }
-    if (await this.#leases.touch({ _id: name, ...is_takeable }, { $set: lease })) return true
+    if (await this.#leases.update({ _id: name, ...is_takeable }, { $set: lease })) return true
     return this.#leases.insert({ _id: name, ...lease })
   }
 

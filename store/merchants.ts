@@ -3,10 +3,10 @@ import type { Time } from '../domain/calendar.ts'
 import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
-import type { Sealer } from './sealing.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
+import type { Sealer } from './sealer.ts'
 
-const sealed = part({ sealed: String, key_id: String })
+const sealed = partSchema({ sealed: String, key_id: String })
 const schema = recordSchema({
   _id: String,
   mchid: String,
@@ -16,24 +16,24 @@ const schema = recordSchema({
   revision: Number,
   appids: [String],
   notify_url: String,
-  wechat: part({
+  wechat: partSchema({
     serial_no: String,
     private_key: sealed,
     apiv3_key: sealed,
     public_key_id: String,
     public_key: String,
-    certificates: [part({ serial_no: String, certificate: String, effective_time: Date, expire_time: Date })],
+    certificates: [partSchema({ serial_no: String, certificate: String, effective_time: Date, expire_time: Date })],
     retired_apiv3_keys: [sealed],
   }),
-  settings: part({
+  settings: partSchema({
     order_expire_in: Number,
     late_payment: String,
-    fulfilment: part({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
-    refund_approval: part({ above: Number }),
+    fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
+    refund_approval: partSchema({ above: Number }),
   }),
   fulfilment_endpoint_id: String,
   create_time: Date,
-  attentions: [part({ code: String, since_time: Date })],
+  attentions: [partSchema({ code: String, since_time: Date })],
 })
 
 type Certificates = WeChatSetup['certificates']
@@ -75,7 +75,7 @@ export class Merchants {
       const answer = await this.#merchants.insertOrFind(first)
       return answer.inserted ? { saved: true, merchant: first } : { saved: false, existing: answer.existing }
     }
-    const saved = await this.#merchants.change({ _id, revision }, { $set: rest, $inc: { revision: 1 } })
+    const saved = await this.#merchants.updateAndReturn({ _id, revision }, { $set: rest, $inc: { revision: 1 } })
     return saved ? { saved: true, merchant: saved } : { saved: false, existing: await this.find(_id) }
   }
 
@@ -112,7 +112,7 @@ export class Merchants {
    * Credentials as a merchant's record keeps them. With `previous`, an APIv3 key that is no longer the same is retired,
    * not forgotten: evidence that names it can still be read.
    */
-  setup(plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+  sealSetup(plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
     const known = previous ? [previous.apiv3_key, ...previous.retired_apiv3_keys] : []
     return {
       serial_no: plain.serial_no,
@@ -128,7 +128,7 @@ export class Merchants {
   /** Platform certificates just fetched; false when the merchant has no credentials. */
   async setCertificates(mchid: string, certificates: Certificates): Promise<boolean> {
     const has_setup = { _id: mchid, 'wechat.serial_no': { $exists: true } }
-    return this.#merchants.touch(has_setup, { $set: { 'wechat.certificates': certificates }, $inc: { revision: 1 } })
+    return this.#merchants.update(has_setup, { $set: { 'wechat.certificates': certificates }, $inc: { revision: 1 } })
   }
 
   /**
@@ -138,29 +138,29 @@ export class Merchants {
   async setFulfilmentEndpoint(mchid: string, endpoint_id: string | null, held_by?: string): Promise<boolean> {
     const holders = endpoint_id === null ? held_by && { $eq: held_by } : { $in: [null, endpoint_id] }
     const filter = { _id: mchid, ...(holders && { fulfilment_endpoint_id: holders }) }
-    return this.#merchants.touch(filter, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
+    return this.#merchants.update(filter, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
   }
 
   /** Null: there is no such merchant. */
   async updateSettings(mchid: string, settings: MerchantSettings): Promise<MerchantRecord | null> {
-    return this.#merchants.change({ _id: mchid }, { $set: { settings }, $inc: { revision: 1 } })
+    return this.#merchants.updateAndReturn({ _id: mchid }, { $set: { settings }, $inc: { revision: 1 } })
   }
 
   /** Beside those that are there; the same code keeps the moment since when. Outside the revision. True: it is new. */
   async noteAttention(mchid: string, code: AttentionCode, time: Time): Promise<boolean> {
     const is_new = { _id: mchid, 'attentions.code': { $ne: code } }
-    return this.#merchants.touch(is_new, { $push: { attentions: { code, since_time: time } } })
+    return this.#merchants.update(is_new, { $push: { attentions: { code, since_time: time } } })
   }
 
   /** Those for whom this reason stands. */
-  async withAttention(code: AttentionCode, limit: number): Promise<MerchantRecord[]> {
+  async findWithAttention(code: AttentionCode, limit: number): Promise<MerchantRecord[]> {
     return this.#merchants.find({ 'attentions.code': code }, { limit, sort: { _id: 1 } })
   }
 
   /** Takes attention away that was raised for these reasons; all others stay. */
   async liftAttention(mchid: string, ...codes: AttentionCode[]): Promise<boolean> {
     const raised = { _id: mchid, 'attentions.code': { $in: codes } }
-    return this.#merchants.touch(raised, { $pull: { attentions: { code: { $in: codes } } } })
+    return this.#merchants.update(raised, { $pull: { attentions: { code: { $in: codes } } } })
   }
 
   async ensureIndexes(): Promise<void> {

@@ -6,23 +6,23 @@ import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { applyOrderEvent } from '../domain/order/change.ts'
-import type { Occurrence, OrderRecord, OrderState, Step, TimelineEntry } from '../domain/order/change.ts'
+import type { OrderOccurrence, OrderRecord, OrderState, OrderStep, TimelineEntry } from '../domain/order/record.ts'
 import { limits } from '../domain/policy.ts'
-import { among, between, Collection, inTurn } from './collection.ts'
+import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 
-const timeline_entry = part({
+const timeline_entry = partSchema({
   revision: Number,
   operation_id: String,
   event: String,
   from: String,
   to: String,
   time: Date,
-  actor: part({ kind: String, id: String }),
+  actor: partSchema({ kind: String, id: String }),
   evidence_id: String,
   reason: String,
   sequence: Number,
@@ -42,20 +42,20 @@ const schema = recordSchema({
   revision: Number,
   sequence: Number,
   timeline: [timeline_entry],
-  sent: part({ body: String, sha256: String }),
-  wechat_request: part({ path: String, body: String }),
+  sent: partSchema({ body: String, sha256: String }),
+  wechat_request: partSchema({ path: String, body: String }),
   description: String,
   attach: String,
   metadata: Schema.Types.Mixed,
   return_url: String,
   trade_type: String,
-  amount: part({ total: Number, currency: String }),
+  amount: partSchema({ total: Number, currency: String }),
   create_time: Date,
   time_expire: Date,
   checkout_token: String,
   checkout_url: String,
-  code: part({ url: String, placed_time: Date }),
-  payment: part({
+  code: partSchema({ url: String, placed_time: Date }),
+  payment: partSchema({
     transaction_id: String,
     role: String,
     success_time: Date,
@@ -63,15 +63,15 @@ const schema = recordSchema({
     found_time: Date,
     bank_type: String,
   }),
-  fulfilment: part({ mode: String, result: String, reason: String, deadline_time: Date }),
+  fulfilment: partSchema({ mode: String, result: String, reason: String, deadline_time: Date }),
   close_reason: String,
-  failure: part({ code: String, message: String, number_taken: Boolean, status: Number }),
-  placement: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
+  failure: partSchema({ code: String, message: String, number_taken: Boolean, status: Number }),
+  placement: partSchema({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
   close_sent_time: Date,
-  asked: part({ last_time: Date, on_request: Number }),
+  asked: partSchema({ last_time: Date, on_request: Number }),
   followed_revision: Number,
-  next_action: part({ what: String, time: Date }),
-  attention: part({ code: String, since_time: Date }),
+  next_action: partSchema({ what: String, time: Date }),
+  attention: partSchema({ code: String, since_time: Date }),
 })
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present` and `text`.
@@ -102,7 +102,7 @@ export interface OrderFilter {
 }
 
 /** What became of an occurrence, and the order as it now is. `entry`: what stands in its timeline for it. */
-export interface Applied {
+export interface AppliedToOrder {
   outcome: 'done' | 'done_before' | 'illegal'
   order: OrderRecord
   entry: TimelineEntry | null
@@ -112,7 +112,7 @@ export interface Applied {
 export type OrderGlimpse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code' | 'asked'>
 
 /** An occurrence, or what makes one of the order that holds; null says that this order allows none. */
-export type Cause = Occurrence | ((order: OrderRecord) => Occurrence | null)
+export type OrderCause = OrderOccurrence | ((order: OrderRecord) => OrderOccurrence | null)
 
 const most_glimpses = 1_000
 const most_older_orders = 100
@@ -147,7 +147,7 @@ export class Orders {
    * has no such edge. `known`, the order as the caller has just read it, saves the read when nobody wrote since.
    * Throws `WriteContended` after five writes that others forestalled, `RecordMissing` without such an order.
    */
-  async apply(key: OrderKey, cause: Cause, known?: OrderRecord): Promise<Applied> {
+  async apply(key: OrderKey, cause: OrderCause, known?: OrderRecord): Promise<AppliedToOrder> {
     const _id = orderId(key)
     const first = known === undefined ? null : await this.#tryApply(known, cause)
     // An order somebody remembers may be old: only a fresh one can say that nothing is to be done.
@@ -164,14 +164,14 @@ export class Orders {
   }
 
   /** One attempt on the order as seen; null when another write came first. */
-  async #tryApply(order: OrderRecord, cause: Cause): Promise<Applied | null> {
+  async #tryApply(order: OrderRecord, cause: OrderCause): Promise<AppliedToOrder | null> {
     const occurrence = typeof cause === 'function' ? cause(order) : cause
     if (occurrence === null) return { outcome: 'illegal', order, entry: null }
     const before = order.timeline.find((entry) => entry.operation_id === occurrence.operation_id)
     if (before !== undefined) return { outcome: 'done_before', order, entry: before }
     const change = applyOrderEvent(order, occurrence)
     if (change === null) return { outcome: 'illegal', order, entry: null }
-    const written = await this.#orders.change(
+    const written = await this.#orders.updateAndReturn(
       { _id: order._id, revision: order.revision },
       {
         $set: change.set,
@@ -187,12 +187,12 @@ export class Orders {
   async list(mchid: string, filter: OrderFilter, page: PageRequest): Promise<Page<OrderRecord>> {
     const conditions: Filter[] = [
       { mchid },
-      among('state', filter.state),
+      matchAny('state', filter.state),
       attentionAmong(filter.attention),
-      among('out_trade_no', filter.out_trade_no),
+      matchAny('out_trade_no', filter.out_trade_no),
       referenceAmong(filter.reference),
-      between('create_time', filter.create_time_from, filter.create_time_to),
-      between('payment.success_time', filter.success_time_from, filter.success_time_to),
+      inRange('create_time', filter.create_time_from, filter.create_time_to),
+      inRange('payment.success_time', filter.success_time_from, filter.success_time_to),
     ]
     if (filter.success_time_from !== undefined || filter.success_time_to !== undefined) {
       conditions.push({ 'payment.success_time': present })
@@ -212,7 +212,7 @@ export class Orders {
   }
 
   /** At most 1,000 ids; those unknown are left out. */
-  async progressOf(ids: readonly string[]): Promise<OrderGlimpse[]> {
+  async findGlimpses(ids: readonly string[]): Promise<OrderGlimpse[]> {
     if (ids.length > most_glimpses) throw new RangeError(`at most ${most_glimpses} orders at once, not ${ids.length}`)
     if (ids.length === 0) return []
     const fields = ['_id', 'state', 'revision', 'code', 'asked']
@@ -220,7 +220,7 @@ export class Orders {
   }
 
   /** Unpaid orders of the same sale that came before this one, by create_time, then number; oldest first. */
-  async olderUnpaid(
+  async findOlderUnpaid(
     order: Pick<OrderRecord, 'mchid' | 'reference' | 'create_time' | 'out_trade_no'>,
   ): Promise<OrderRecord[]> {
     const { mchid, reference, create_time, out_trade_no } = order
@@ -232,7 +232,7 @@ export class Orders {
   }
 
   /** Orders in these states whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(states: readonly OrderState[], before: Time, limit: number): Promise<DueOrder[]> {
+  async findDue(states: readonly OrderState[], before: Time, limit: number): Promise<DueOrder[]> {
     const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...states] } }
     const fields = ['mchid', 'out_trade_no', 'next_action']
     const found = await this.#orders.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
@@ -246,7 +246,7 @@ export class Orders {
   /** Behind all others that are late, while it is still the plan that was seen: for who did not make it. */
   async putOff({ time: seen, ...key }: DueOrder, time: Time): Promise<boolean> {
     const unchanged = { _id: orderId(key), 'next_action.time': seen }
-    return this.#orders.touch(unchanged, { $set: { 'next_action.time': time } })
+    return this.#orders.update(unchanged, { $set: { 'next_action.time': time } })
   }
 
   /**
@@ -260,25 +260,25 @@ export class Orders {
       close_sent_time: null,
       'placement.attempts': { $lte: placement.attempts },
     }
-    return this.#orders.touch(filter, { $set: { placement } })
+    return this.#orders.update(filter, { $set: { placement } })
   }
 
   /** All that the entry of `revision` brings about has been done: what was planned to see it through is over. */
   async noteFollowed({ _id }: Pick<OrderRecord, '_id'>, revision: number): Promise<void> {
     const followed = { $max: { followed_revision: revision } }
     const planned = { _id, 'next_action.what': 'refund' }
-    if (await this.#orders.touch(planned, { ...followed, $unset: { next_action: 1 } })) return
-    await this.#orders.touch({ _id }, followed)
+    if (await this.#orders.update(planned, { ...followed, $unset: { next_action: 1 } })) return
+    await this.#orders.update({ _id }, followed)
   }
 
   /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */
   async noteNextAction(
     key: OrderKey,
     state: OrderState,
-    next_action: { what: Step; time: Time } | null,
+    next_action: { what: OrderStep; time: Time } | null,
   ): Promise<boolean> {
     const filter = { _id: orderId(key), state }
-    return this.#orders.touch(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
+    return this.#orders.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
   }
 
   /** Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. */
@@ -292,30 +292,30 @@ export class Orders {
     const about_money = attention_codes.filter(isAboutMoney)
     // What money waits behind is taken away by what settles it, and hidden behind nothing (domain/order/change).
     if (code === null) {
-      return this.#orders.touch({ ...filter, 'attention.code': { $nin: about_money } }, { $unset: { attention: 1 } })
+      return this.#orders.update({ ...filter, 'attention.code': { $nin: about_money } }, { $unset: { attention: 1 } })
     }
     const is_new = { ...filter, 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
-    return this.#orders.touch(is_new, { $set: { attention: { code, since_time } } })
+    return this.#orders.update(is_new, { $set: { attention: { code, since_time } } })
   }
 
   /** The latest moment at which a close was sent; kept when an older report comes late. */
   async noteCloseSent(key: OrderKey, time: Time): Promise<boolean> {
-    return this.#orders.touch({ _id: orderId(key), state: 'closing' }, { $max: { close_sent_time: time } })
+    return this.#orders.update({ _id: orderId(key), state: 'closing' }, { $max: { close_sent_time: time } })
   }
 
   /** WeChat answered a question at `time`. */
   async noteAsked(key: OrderKey, time: Time): Promise<boolean> {
-    return this.#orders.touch({ _id: orderId(key) }, { $max: { 'asked.last_time': time } })
+    return this.#orders.update({ _id: orderId(key) }, { $max: { 'asked.last_time': time } })
   }
 
   /** A question that the payer asked for is about to be sent: counted before, since silence must count too. */
   async countPayersCheck(key: OrderKey): Promise<boolean> {
-    return this.#orders.touch({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
+    return this.#orders.update({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
   }
 
   /** All of a merchant's orders by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<OrderRecord[]> {
-    return this.#orders.scan(inTurn(mchid, after), { limit, sort: { _id: 1 } })
+    return this.#orders.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
   }
 
   /** The orders of these ids; those unknown are left out. */
@@ -324,7 +324,7 @@ export class Orders {
   }
 
   /** Which of these ids are orders'. */
-  async among(ids: readonly string[]): Promise<string[]> {
+  async existingIds(ids: readonly string[]): Promise<string[]> {
     const found = await this.#orders.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
     return found.map(({ _id }) => _id)
   }

@@ -4,20 +4,20 @@ import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import {
   acceptableAmount,
-  elementMoved,
+  currentIncome,
+  hasElementEdge,
   hasRoomFor,
-  incomeNow,
-  mayBecome,
+  movedElement,
   refundableAmount,
   reservationOf,
   withElement,
 } from '../domain/payment/record.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
-import { Collection, inTurn } from './collection.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
+import { afterId, Collection } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -32,18 +32,18 @@ const schema = recordSchema({
   trade_type: String,
   bank_type: String,
   success_time: Date,
-  amount: part({ total: Number, currency: String, payer_total: Number }),
+  amount: partSchema({ total: Number, currency: String, payer_total: Number }),
   settled_total: Number,
   refunds: [
-    part({
+    partSchema({
       out_refund_no: String,
       amount: Number,
       state: String,
-      incomes: part({ accepted: String, closed: String, settled: String }),
+      incomes: partSchema({ accepted: String, closed: String, settled: String }),
     }),
   ],
   last_refund_time: Date,
-  acceptance: part({ time: Date, amount: Number }),
+  acceptance: partSchema({ time: Date, amount: Number }),
 })
 schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
@@ -53,7 +53,7 @@ const most_payments = 1_000
 const most_contentions = 60
 
 /** As much of a refund as its payment's count needs. */
-type SettledRefund = Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_refund_no'> & { amount: { refund: number } }
+type CountedRefund = Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_refund_no'> & { amount: { refund: number } }
 
 /** The same reservation repeated; WeChat may have it by now. */
 function isSameReservation({ state, amount }: RefundElement, wanted: number | 'rest'): boolean {
@@ -89,7 +89,7 @@ export class Payments {
   }
 
   /** Money that no order owns and that has not gone back, oldest first: somebody has to find whose it is. */
-  async ownerless(mchid: string): Promise<PaymentRecord[]> {
+  async findOwnerless(mchid: string): Promise<PaymentRecord[]> {
     const found = await this.#payments.scan(
       { mchid, order_id: null },
       { limit: most_payments, sort: { success_time: 1, _id: 1 } },
@@ -101,7 +101,7 @@ export class Payments {
    * Decides the race of refunds for one payment: by one conditional write at a time, so that their sum never exceeds
    * what was paid. The same number again is answered with what it reserved. `rest` takes what is left.
    */
-  async reserve(
+  async reserveRefund(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     wanted: { out_refund_no: string; amount: number | 'rest' },
     now_ms: number,
@@ -122,14 +122,14 @@ export class Payments {
   }
 
   /** Takes a refund in that was made outside Weft. WeChat has taken it: no limit of ours can refuse what is so. */
-  async adopt(
+  async adoptRefund(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     element: Pick<RefundElement, 'out_refund_no' | 'amount'>,
   ): Promise<PaymentRecord> {
     return this.#write(paymentId(mchid, transaction_id), async (payment) => {
       const is_there = payment.refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
       if (is_there) return payment
-      const taken = elementMoved(payment, { ...element, state: 'reserved' }, 'accepted')
+      const taken = movedElement(payment, { ...element, state: 'reserved' }, 'accepted')
       return await this.#replace(payment, withElement(payment.refunds, taken))
     })
   }
@@ -138,8 +138,8 @@ export class Payments {
    * What became of a refund. Only forwards: what the element has reached already stays, and a report that comes late
    * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none.
    */
-  async settleRefund(
-    { mchid, transaction_id, out_refund_no, amount }: SettledRefund,
+  async moveRefund(
+    { mchid, transaction_id, out_refund_no, amount }: CountedRefund,
     state: RefundElement['state'],
   ): Promise<PaymentRecord | null> {
     const answer = await this.#write(paymentId(mchid, transaction_id), async (payment) => {
@@ -147,9 +147,9 @@ export class Payments {
       if (known === undefined && state !== 'settled') return { payment }
       // Never reserved, and yet paid by hand: WeChat's limits forbade it.
       const element = known ?? { out_refund_no, amount: amount.refund, state: 'released' as const }
-      if (!mayBecome(element.state, state)) return { payment }
+      if (!hasElementEdge(element.state, state)) return { payment }
       if (state === 'settled' && !hasRoomFor(payment, out_refund_no, element.amount)) return { payment: null }
-      const moved = elementMoved(payment, element, state)
+      const moved = movedElement(payment, element, state)
       const written = await this.#replace(payment, withElement(payment.refunds, moved))
       return written && { payment: written }
     })
@@ -160,14 +160,14 @@ export class Payments {
    * Decides the race of a person who accepts money in suspense with the refunds that take it from there: what is left
    * becomes a sale, once. Money that never lay in suspense stays as it is.
    */
-  async accept(
+  async acceptSuspense(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     time: Time,
   ): Promise<PaymentRecord> {
     return this.#write(paymentId(mchid, transaction_id), async (payment) => {
-      if (incomeNow(payment) === 'sales') return payment
+      if (currentIncome(payment) === 'sales') return payment
       const acceptance = { time, amount: acceptableAmount(payment) }
-      return await this.#payments.change(
+      return await this.#payments.updateAndReturn(
         { _id: payment._id, revision: payment.revision },
         { $set: { acceptance }, $inc: { revision: 1 } },
       )
@@ -178,26 +178,29 @@ export class Payments {
    * Claims the minute that WeChat wants between two refunds of one payment. False: another refund has it, until
    * `spacing_ms` after its own claim.
    */
-  async claimRefundTime(
+  async claimRefundMinute(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     now_ms: number,
     spacing_ms: number,
   ): Promise<boolean> {
     const free = [{ last_refund_time: null }, { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } }]
-    return this.#payments.touch(
+    return this.#payments.update(
       { _id: paymentId(mchid, transaction_id), $or: free },
       { $set: { last_refund_time: beijingTime(now_ms) } },
     )
   }
 
   /** An orphan's order came after it: the payment is its from now on. Nothing happens where one is named already. */
-  async own({ mchid, transaction_id }: { mchid: string; transaction_id: string }, order_id: string): Promise<void> {
-    await this.#payments.touch({ _id: paymentId(mchid, transaction_id), order_id: null }, { $set: { order_id } })
+  async assignToOrder(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    order_id: string,
+  ): Promise<void> {
+    await this.#payments.update({ _id: paymentId(mchid, transaction_id), order_id: null }, { $set: { order_id } })
   }
 
   /** Null: another write came before. */
   async #replace(payment: PaymentRecord, refunds: RefundElement[]): Promise<PaymentRecord | null> {
-    return this.#payments.change(
+    return this.#payments.updateAndReturn(
       { _id: payment._id, revision: payment.revision },
       { $set: { refunds }, $inc: { revision: 1 } },
     )
@@ -217,7 +220,7 @@ export class Payments {
 
   /** All of a merchant's payments by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<PaymentRecord[]> {
-    return this.#payments.scan(inTurn(mchid, after), { limit, sort: { _id: 1 } })
+    return this.#payments.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
   }
 
   /** All money under these numbers, whether an order owns it or nobody does. */

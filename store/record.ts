@@ -11,7 +11,7 @@ export function recordSchema(fields: SchemaDefinition<StoredDocument>): Schema<S
 }
 
 /** A part of a record: kept whole, and null when the record says so. */
-export function part(fields: SchemaDefinition<StoredDocument>): Schema<StoredDocument> {
+export function partSchema(fields: SchemaDefinition<StoredDocument>): Schema<StoredDocument> {
   return new Schema<StoredDocument>(fields, { _id: false, id: false, minimize: false })
 }
 
@@ -20,7 +20,7 @@ export function part(fields: SchemaDefinition<StoredDocument>): Schema<StoredDoc
  * A schema says which fields are times, so that a merchant's own metadata is never taken for one. By hand rather than
  * by hydrated documents of mongoose: those take four times the processor time of an insert, and know defaults.
  */
-export class Mapping<T extends { _id: string }> {
+export class RecordMapping<T extends { _id: string }> {
   readonly #fields: ReadonlySet<string>
   readonly #times: ReadonlySet<string>
 
@@ -36,7 +36,7 @@ export class Mapping<T extends { _id: string }> {
 
   /** What was read, as the record it is. Changes `document`, which nobody else has. */
   record(document: StoredDocument): T {
-    return textual(document) as T
+    return replaceDatesByText(document) as T
   }
 
   #dated(value: unknown, path: string): unknown {
@@ -67,7 +67,7 @@ function timesOf(schema: Schema<StoredDocument>): string[] {
   })
 }
 
-function textual(value: unknown): unknown {
+function replaceDatesByText(value: unknown): unknown {
   if (value instanceof Date) return beijingTime(value.getTime())
   if (typeof value !== 'object' || value === null) return value
   const holder = value as Record<string, unknown>
@@ -75,7 +75,7 @@ function textual(value: unknown): unknown {
     const inner = holder[key]
     if (typeof inner === 'object' && inner !== null) {
       if (inner instanceof Date) holder[key] = beijingTime(inner.getTime())
-      else textual(inner)
+      else replaceDatesByText(inner)
     }
   }
   return value

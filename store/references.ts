@@ -30,22 +30,22 @@ export class References {
    * Decides the race of two payments for one sale: the first claim holds, and every claim, the same one repeated
    * included, is answered with the number that holds it.
    */
-  async claim(mchid: string, reference: string, out_trade_no: string): Promise<{ held_by: string }> {
+  async claim(mchid: string, reference: string, out_trade_no: string): Promise<{ paid_by: string }> {
     const _id = referenceId(mchid, reference)
     for (let look = 1; look <= most_looks; look++) {
       if (await this.#references.insert({ _id, mchid, reference, paid_by: out_trade_no })) {
-        return { held_by: out_trade_no }
+        return { paid_by: out_trade_no }
       }
-      const held_by = await this.holder(mchid, reference)
+      const paid_by = await this.findHolder(mchid, reference)
       // Null: given free since the insert met it, or not yet to be read; the next look tells.
-      if (held_by !== null) return { held_by }
+      if (paid_by !== null) return { paid_by }
       await pause(look * 10)
     }
     throw new StoreUnavailable(new Error(`the claim of ${_id} was taken and released again, over and over`))
   }
 
   /** The number that keeps the sale, or null: none yet. */
-  async holder(mchid: string, reference: string): Promise<string | null> {
+  async findHolder(mchid: string, reference: string): Promise<string | null> {
     const found = await this.#references.findOne({ _id: referenceId(mchid, reference) })
     return found?.paid_by ?? null
   }

@@ -6,15 +6,16 @@ import type { Time } from '../domain/calendar.ts'
 import { refundId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { limits } from '../domain/policy.ts'
-import { applyRefundEvent, isRefundResting } from '../domain/refund/change.ts'
-import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState, RefundStep } from '../domain/refund/change.ts'
-import { among, between, Collection, inTurn } from './collection.ts'
+import { applyRefundEvent } from '../domain/refund/change.ts'
+import { isRefundResting } from '../domain/refund/record.ts'
+import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState, RefundStep } from '../domain/refund/record.ts'
+import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
-import { part, recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 
-const actor = part({ kind: String, id: String })
+const actor = partSchema({ kind: String, id: String })
 
 const schema = recordSchema({
   _id: String,
@@ -26,7 +27,7 @@ const schema = recordSchema({
   state: String,
   revision: Number,
   timeline: [
-    part({
+    partSchema({
       revision: Number,
       operation_id: String,
       event: String,
@@ -40,16 +41,16 @@ const schema = recordSchema({
   ],
   origin: String,
   requested_by: actor,
-  sent: part({ body: String, sha256: String }),
+  sent: partSchema({ body: String, sha256: String }),
   notify_url: String,
-  wechat_request: part({ path: String, body: String }),
-  amount: part({ refund: Number, total: Number, currency: String }),
+  wechat_request: partSchema({ path: String, body: String }),
+  amount: partSchema({ refund: Number, total: Number, currency: String }),
   is_full: Boolean,
   reason: String,
   metadata: Schema.Types.Mixed,
   create_time: Date,
-  approval: part({ expire_time: Date, decision: String, by: actor, reason: String }),
-  facts: part({
+  approval: partSchema({ expire_time: Date, decision: String, by: actor, reason: String }),
+  facts: partSchema({
     refund_id: String,
     channel: String,
     user_received_account: String,
@@ -58,13 +59,13 @@ const schema = recordSchema({
     payer_refund: Number,
     settlement_refund: Number,
   }),
-  failure: part({ code: String, message: String, status: Number }),
+  failure: partSchema({ code: String, message: String, status: Number }),
   close_reason: String,
-  payout: part({ proof: String, reason: String, by: actor, time: Date }),
-  submission: part({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
-  asked: part({ last_time: Date }),
-  next_action: part({ what: String, time: Date }),
-  attention: part({ code: String, since_time: Date }),
+  payout: partSchema({ proof: String, reason: String, by: actor, time: Date }),
+  submission: partSchema({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
+  asked: partSchema({ last_time: Date }),
+  next_action: partSchema({ what: String, time: Date }),
+  attention: partSchema({ code: String, since_time: Date }),
 })
 
 // As in store/orders: a partial index serves only a query that repeats its condition.
@@ -121,14 +122,14 @@ export class Refunds {
     const { _id, mchid, next_action, attention, ...fresh } = refund
     const filter = { _id, mchid, revision: seen.revision, state: 'refused', 'submission.attempts': 0, facts: null }
     const set = { ...fresh, revision: seen.revision + 1, ...(next_action && { next_action }) }
-    return this.#refunds.touch(filter, { $set: set, $unset: attention ? {} : { attention: 1 } })
+    return this.#refunds.update(filter, { $set: set, $unset: attention ? {} : { attention: 1 } })
   }
 
   /**
    * The order of an orphan's payment came after it: what was asked for of that money meanwhile is the order's from now
    * on, and it has to hear of it.
    */
-  async own(
+  async assignToOrder(
     { mchid, transaction_id, out_trade_no }: Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_trade_no'>,
     order_id: string,
     time: Time,
@@ -136,7 +137,7 @@ export class Refunds {
     const loose = { mchid, out_trade_no, transaction_id, order_id: null }
     for (const { _id, state } of await this.#refunds.find(loose, { limit: most_of_order })) {
       const tells = isRefundResting(state) ? { next_action: { what: 'tell_order', time } } : {}
-      await this.#refunds.touch({ _id, order_id: null, state }, { $set: { order_id, ...tells } })
+      await this.#refunds.update({ _id, order_id: null, state }, { $set: { order_id, ...tells } })
     }
   }
 
@@ -145,7 +146,7 @@ export class Refunds {
     const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: ['refund_closed', 'refund_refused'] } }
     const found = await this.#refunds.find(left, { limit: most_of_order })
     for (const { _id } of found) {
-      await this.#refunds.touch({ _id, 'attention.code': left['attention.code'] }, { $unset: { attention: 1 } })
+      await this.#refunds.update({ _id, 'attention.code': left['attention.code'] }, { $unset: { attention: 1 } })
     }
   }
 
@@ -182,7 +183,7 @@ export class Refunds {
     if (before !== undefined) return { outcome: 'done_before', refund, entry: before }
     const change = applyRefundEvent(refund, occurrence)
     if (change === null) return { outcome: 'illegal', refund, entry: null }
-    const written = await this.#refunds.change(
+    const written = await this.#refunds.updateAndReturn(
       { _id: refund._id, revision: refund.revision },
       {
         $set: change.set,
@@ -198,19 +199,19 @@ export class Refunds {
   async list(mchid: string, filter: RefundFilter, page: PageRequest): Promise<Page<RefundRecord>> {
     const conditions: Filter[] = [
       { mchid },
-      among('state', filter.state),
+      matchAny('state', filter.state),
       attentionAmong(filter.attention),
-      among('out_trade_no', filter.out_trade_no),
-      among('out_refund_no', filter.out_refund_no),
-      among('transaction_id', filter.transaction_id),
-      among('origin', filter.origin),
-      between('create_time', filter.create_time_from, filter.create_time_to),
+      matchAny('out_trade_no', filter.out_trade_no),
+      matchAny('out_refund_no', filter.out_refund_no),
+      matchAny('transaction_id', filter.transaction_id),
+      matchAny('origin', filter.origin),
+      inRange('create_time', filter.create_time_from, filter.create_time_to),
     ]
     return this.#refunds.page({ $and: conditions }, 'create_time', page)
   }
 
   /** Refunds whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
-  async due(before: Time, limit: number): Promise<DueRefund[]> {
+  async findDue(before: Time, limit: number): Promise<DueRefund[]> {
     const filter = { 'next_action.time': { ...present, $lt: before } }
     const fields = ['mchid', 'out_refund_no', 'out_trade_no', 'next_action']
     const found = await this.#refunds.find(filter, { limit, sort: { 'next_action.time': 1 }, fields })
@@ -225,13 +226,13 @@ export class Refunds {
   /** As `Orders.putOff`. */
   async putOff({ time: seen, mchid, out_refund_no }: DueRefund, time: Time): Promise<boolean> {
     const unchanged = { _id: refundId({ mchid, out_refund_no }), 'next_action.time': seen }
-    return this.#refunds.touch(unchanged, { $set: { 'next_action.time': time } })
+    return this.#refunds.update(unchanged, { $set: { 'next_action.time': time } })
   }
 
   /** Only while `state` holds, and never over a later attempt. False: whoever was about to send must not. */
   async noteSubmission(key: RefundKey, state: RefundState, submission: RefundRecord['submission']): Promise<boolean> {
     const filter = { _id: refundId(key), state, facts: null, 'submission.attempts': { $lte: submission.attempts } }
-    return this.#refunds.touch(filter, { $set: { submission } })
+    return this.#refunds.update(filter, { $set: { submission } })
   }
 
   /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */
@@ -241,13 +242,13 @@ export class Refunds {
     next_action: { what: RefundStep; time: Time } | null,
   ): Promise<boolean> {
     const filter = { _id: refundId(key), state }
-    return this.#refunds.touch(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
+    return this.#refunds.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
   }
 
   /** The order has heard all up to `revision`: nothing is left to do, unless the refund has moved on since. */
-  async noteTold(key: RefundKey, revision: number): Promise<boolean> {
+  async noteOrderSignalled(key: RefundKey, revision: number): Promise<boolean> {
     const filter = { _id: refundId(key), revision, 'next_action.what': 'tell_order' }
-    return this.#refunds.touch(filter, { $unset: { next_action: 1 } })
+    return this.#refunds.update(filter, { $unset: { next_action: 1 } })
   }
 
   /** Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. */
@@ -262,20 +263,20 @@ export class Refunds {
     // As with orders: what money waits behind is hidden behind nothing and taken away by what settles it.
     if (code === null) {
       const is_other = { 'attention.code': { ...present, $nin: about_money } }
-      return this.#refunds.touch({ ...filter, ...is_other }, { $unset: { attention: 1 } })
+      return this.#refunds.update({ ...filter, ...is_other }, { $unset: { attention: 1 } })
     }
     const is_new = { 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
-    return this.#refunds.touch({ ...filter, ...is_new }, { $set: { attention: { code, since_time } } })
+    return this.#refunds.update({ ...filter, ...is_new }, { $set: { attention: { code, since_time } } })
   }
 
   /** WeChat answered a question at `time`. */
   async noteAsked(key: RefundKey, time: Time): Promise<boolean> {
-    return this.#refunds.touch({ _id: refundId(key) }, { $max: { 'asked.last_time': time } })
+    return this.#refunds.update({ _id: refundId(key) }, { $max: { 'asked.last_time': time } })
   }
 
   /** All of a merchant's refunds by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<RefundRecord[]> {
-    return this.#refunds.scan(inTurn(mchid, after), { limit, sort: { _id: 1 } })
+    return this.#refunds.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
   }
 
   /** All refunds under these numbers, oldest first. */

@@ -1,5 +1,5 @@
 import { isReachable, openConnections } from './connection.ts'
-import type { Place } from './connection.ts'
+import type { DatabaseAddress } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { Endpoints } from './endpoints.ts'
 import { Events } from './events.ts'
@@ -10,12 +10,12 @@ import { Leases } from './leases.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
-import { Refunds } from './refunds.ts'
 import { References } from './references.ts'
+import { Refunds } from './refunds.ts'
 import { Rejections } from './rejections.ts'
-import type { Sealer } from './sealing.ts'
+import type { Sealer } from './sealer.ts'
 
-export interface StoreOptions extends Place {
+export interface StoreOptions extends DatabaseAddress {
   sealer: Sealer
 }
 

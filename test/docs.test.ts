@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { attentions } from '../domain/attention.ts'
+import { attention_texts } from '../domain/attention.ts'
 import { search_attributes } from '../domain/messages.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 
@@ -33,7 +33,7 @@ describe.each(['docs/operate.md', 'docs/zh-CN/operate.md'])('%s', (path) => {
   })
 
   it('says what to do about every attention', () => {
-    expect(rows).toEqual(expect.arrayContaining(Object.keys(attentions)))
+    expect(rows).toEqual(expect.arrayContaining(Object.keys(attention_texts)))
   })
 
   it('names only metrics that exist, and the search attributes', () => {

@@ -7,7 +7,7 @@
  * How often the page asks by itself when it has no stream: seen, hidden, while money is on its way back (that may take
  * days, too long for a stream), and once the order rests.
  */
-const asking_ms = { seen: 2_500, hidden: 10_000, refunding: 5_000, resting: 30_000 }
+const poll_ms = { seen: 2_500, hidden: 10_000, refunding: 5_000, resting: 30_000 }
 /** After a stream was refused or broken for good, the next one is tried this much later. */
 const stream_again_ms = 30_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
@@ -42,7 +42,7 @@ function serverNow() {
 }
 
 /** Takes what the server says now. An answer that was overtaken by a newer one changes nothing. */
-function receive(view, { rtt_ms = 0 } = {}) {
+function applyView(view, { rtt_ms = 0 } = {}) {
   if (view.revision < page.view.revision) return
   page.offset_ms = Date.parse(view.server_time) + rtt_ms / 2 - performance.timeOrigin - performance.now()
   const is_new_code = view.code?.placed_time !== page.view.code?.placed_time
@@ -50,7 +50,7 @@ function receive(view, { rtt_ms = 0 } = {}) {
   if (is_new_code && view.code) showCode(view.code)
   showLinks(view)
   showScene(view.scene)
-  tick()
+  updateCountdown()
 }
 
 function showScene(scene) {
@@ -93,7 +93,7 @@ function leaveSoon() {
 }
 
 /** Once a second: the countdown, and what its end and the code's age mean. */
-function tick() {
+function updateCountdown() {
   const left_s = Math.max(0, Math.floor((Date.parse(page.view.time_expire) - serverNow()) / 1_000))
   element('left').textContent = readableDuration(left_s)
   if (left_s === 0 && (page.scene === 'waiting' || page.scene === 'preparing')) showScene('confirming')
@@ -113,12 +113,12 @@ function readableDuration(seconds) {
 async function renewCode() {
   if (page.is_renewing) return
   page.is_renewing = true
-  await ask('/code', 'POST')
+  await requestView('/code', 'POST')
   setTimeout(() => (page.is_renewing = false), 30_000)
 }
 
 /** Asks the server and shows its answer, or null: no answer, or none that can be read. */
-async function ask(path, method = 'GET') {
+async function requestView(path, method = 'GET') {
   const started_ms = performance.now()
   try {
     const response = await fetch(here + path, {
@@ -130,7 +130,7 @@ async function ask(path, method = 'GET') {
     if (!response.ok) throw new Error(`status ${response.status}`)
     const answer = await response.json()
     showConnection(true)
-    receive(answer, { rtt_ms: method === 'GET' ? performance.now() - started_ms : 0 })
+    applyView(answer, { rtt_ms: method === 'GET' ? performance.now() - started_ms : 0 })
     return answer
   } catch {
     if (method === 'GET') showConnection(false)
@@ -152,7 +152,7 @@ function openStream() {
   page.stream = stream
   stream.addEventListener('order', (event) => {
     showConnection(true)
-    receive(JSON.parse(event.data))
+    applyView(JSON.parse(event.data))
     if (resting_states.includes(page.view.state)) closeStream()
   })
   stream.addEventListener('error', () => {
@@ -168,25 +168,25 @@ function closeStream() {
 }
 
 /** Asks in rounds; while a stream is open, rounds pass without a question. */
-function planAsking() {
+function schedulePoll() {
   clearTimeout(page.asking_timer)
   const is_resting = resting_states.includes(page.view.state)
-  const resting_ms = page.view.state === 'refunding' ? asking_ms.refunding : asking_ms.resting
-  const delay_ms = is_resting ? resting_ms : document.hidden ? asking_ms.hidden : asking_ms.seen
+  const resting_ms = page.view.state === 'refunding' ? poll_ms.refunding : poll_ms.resting
+  const delay_ms = is_resting ? resting_ms : document.hidden ? poll_ms.hidden : poll_ms.seen
   page.asking_timer = setTimeout(async () => {
-    const is_fed = page.stream?.readyState === EventSource.OPEN
-    if (!is_fed && !(is_resting && document.hidden)) await ask('/order')
-    planAsking()
+    const is_streaming = page.stream?.readyState === EventSource.OPEN
+    if (!is_streaming && !(is_resting && document.hidden)) await requestView('/order')
+    schedulePoll()
   }, delay_ms)
 }
 
-async function check(event) {
+async function submitCheck(event) {
   event.preventDefault()
   const button = event.target.querySelector('button')
   button.disabled = true
   button.textContent = words.check_busy
   element('check-result').textContent = ''
-  const answer = await ask('/check', 'POST')
+  const answer = await requestView('/check', 'POST')
   button.disabled = false
   button.textContent = words.check
   // Paid and closed are scenes of their own, shown by now.
@@ -206,16 +206,16 @@ async function copyNumber(event) {
   setTimeout(() => (event.target.textContent = words.copy), 2_000)
 }
 
-element('check').addEventListener('submit', (event) => void check(event))
+element('check').addEventListener('submit', (event) => void submitCheck(event))
 element('copy').addEventListener('click', (event) => void copyNumber(event))
 element('copy').hidden = false
 document.addEventListener('visibilitychange', () => {
-  planAsking()
+  schedulePoll()
   if (document.hidden) return
-  void ask('/order')
+  void requestView('/order')
   openStream()
 })
-setInterval(tick, 1_000)
-tick()
+setInterval(updateCountdown, 1_000)
+updateCountdown()
 openStream()
-planAsking()
+schedulePoll()

@@ -2,24 +2,24 @@ import type { Dispatcher } from 'undici'
 import { beijingTime } from '../domain/calendar.ts'
 import type { OpenSetup } from '../domain/merchant/record.ts'
 import { createClient } from './client.ts'
-import type { WechatClient } from './client.ts'
+import type { WeChatClient } from './client.ts'
 import { readCredentials } from './credentials.ts'
-import type { Credentials, WechatKey } from './credentials.ts'
-import type { Hosts } from './hosts.ts'
+import type { Credentials, PlatformKey } from './credentials.ts'
 import { wechatHosts } from './hosts.ts'
+import type { Hosts } from './hosts.ts'
 import { readNotification } from './notification.ts'
-import type { Notification, ReceivedNotification } from './notification.ts'
-import type { Attempt } from './transport.ts'
+import type { NotificationVerdict, ReceivedNotification } from './notification.ts'
+import type { WeChatAttempt } from './transport.ts'
 
 /** One merchant as this process knows it at WeChat Pay: its set-up opened, its keys loaded, its way there made. */
-export interface Account {
+export interface WeChatAccount {
   mchid: string
-  client: WechatClient
+  client: WeChatClient
   /** Reads a notification with the newest APIv3 key, then with retired ones; `now` in Unix ms. */
-  read(received: ReceivedNotification, now: number): Notification
+  read(received: ReceivedNotification, now: number): NotificationVerdict
 }
 
-export interface AccountsSettings {
+export interface WeChatAccountsSettings {
   /** the merchant's opened set-up, or null when there is none: store/merchants, handed in */
   load: (mchid: string) => Promise<OpenSetup | null>
   /** where merchants of mode `test` speak to; without it they have no WeChat */
@@ -27,7 +27,7 @@ export interface AccountsSettings {
   dispatcher: Dispatcher
   now: () => number
   user_agent: string
-  log?: (attempt: Attempt) => void
+  log?: (attempt: WeChatAttempt) => void
   /** told when a set-up in the database cannot be used or read; must not throw */
   on_mistake?: (mchid: string, mistake: unknown) => void
   /** told of platform certificates that the set-up does not hold yet, so that they are there at the next start */
@@ -36,17 +36,17 @@ export interface AccountsSettings {
   reload_every_ms?: number
 }
 
-export interface Accounts {
+export interface WeChatAccounts {
   /** The merchant's account, or null without a usable set-up. Throws what `load` throws when nothing is loaded yet. */
-  find(mchid: string): Promise<Account | null>
+  find(mchid: string): Promise<WeChatAccount | null>
   /** Forgets what is loaded of a merchant: the next `find` reads it anew. */
   forget(mchid: string): void
 }
 
-interface Loaded {
+interface LoadedAccount {
   revision: number
   setup: OpenSetup | null
-  account: Account | null
+  account: WeChatAccount | null
   loaded_time: number
 }
 
@@ -54,24 +54,24 @@ interface Loaded {
  * The merchants' accounts, loaded when first asked for. What is loaded stays usable while the database is away, and
  * changes are taken over within seconds, without a restart and off the request path (architecture §7).
  */
-export function createAccounts(settings: AccountsSettings): Accounts {
+export function createAccounts(settings: WeChatAccountsSettings): WeChatAccounts {
   const reload_every_ms = settings.reload_every_ms ?? 3_000
-  const known = new Map<string, Loaded>()
-  const under_way = new Map<string, Promise<Loaded>>()
+  const known = new Map<string, LoadedAccount>()
+  const under_way = new Map<string, Promise<LoadedAccount>>()
 
-  function load(mchid: string): Promise<Loaded> {
+  function load(mchid: string): Promise<LoadedAccount> {
     const running = under_way.get(mchid)
     if (running) return running
-    const loading = takeOver(mchid).finally(() => under_way.delete(mchid))
+    const loading = loadSetup(mchid).finally(() => under_way.delete(mchid))
     under_way.set(mchid, loading)
     return loading
   }
 
-  async function takeOver(mchid: string): Promise<Loaded> {
+  async function loadSetup(mchid: string): Promise<LoadedAccount> {
     const setup = await settings.load(mchid)
     const before = known.get(mchid)
     const revision = setup?.revision ?? -1
-    const account = before?.revision === revision ? before.account : setup && renewed(before, setup)
+    const account = before?.revision === revision ? before.account : setup && renewedAccount(before, setup)
     const loaded = { revision, setup, account, loaded_time: settings.now() }
     // Anyone may name any mchid at the notification's door: only those that exist are remembered.
     if (setup) known.set(mchid, loaded)
@@ -80,9 +80,9 @@ export function createAccounts(settings: AccountsSettings): Accounts {
   }
 
   /** What was learnt about the way to WeChat Pay outlives a change of anything but what identifies the merchant there. */
-  function renewed(before: Loaded | undefined, setup: OpenSetup): Account | null {
-    if (!before?.account || !before.setup || identity(before.setup) !== identity(setup)) {
-      return openAccount(setup, { ...settings, keep })
+  function renewedAccount(before: LoadedAccount | undefined, setup: OpenSetup): WeChatAccount | null {
+    if (!before?.account || !before.setup || identityOf(before.setup) !== identityOf(setup)) {
+      return openAccount(setup, { ...settings, keep: keepCertificates })
     }
     const credentials = usableCredentials(setup, settings)
     if (credentials === null) return null
@@ -90,12 +90,14 @@ export function createAccounts(settings: AccountsSettings): Accounts {
     return before.account
   }
 
-  function keep(setup: OpenSetup, downloaded: readonly WechatKey[]): void {
-    const held = known.get(setup.mchid)?.setup?.certificates ?? setup.certificates
-    const news = downloaded.flatMap(certificateOf).filter((one) => held.every((old) => old.serial_no !== one.serial_no))
+  function keepCertificates(setup: OpenSetup, downloaded: readonly PlatformKey[]): void {
+    const current = known.get(setup.mchid)?.setup?.certificates ?? setup.certificates
+    const news = downloaded
+      .flatMap(certificateOf)
+      .filter((one) => current.every((old) => old.serial_no !== one.serial_no))
     if (news.length === 0) return
     settings
-      .keep_certificates?.(setup.mchid, [...held, ...news])
+      .keep_certificates?.(setup.mchid, [...current, ...news])
       .catch((mistake: unknown) => settings.on_mistake?.(setup.mchid, mistake))
   }
 
@@ -112,9 +114,9 @@ export function createAccounts(settings: AccountsSettings): Accounts {
   }
 }
 
-type Opening = AccountsSettings & { keep: (setup: OpenSetup, downloaded: readonly WechatKey[]) => void }
+type OpeningSettings = WeChatAccountsSettings & { keep: (setup: OpenSetup, downloaded: readonly PlatformKey[]) => void }
 
-function openAccount(setup: OpenSetup, settings: Opening): Account | null {
+function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount | null {
   const hosts = hostsOf(setup, settings.test_wechat_url)
   const credentials = hosts && usableCredentials(setup, settings)
   if (hosts === null || credentials === null) return null
@@ -133,11 +135,11 @@ function openAccount(setup: OpenSetup, settings: Opening): Account | null {
   return {
     mchid: setup.mchid,
     client,
-    read: (received, moment) => readWithAny(setup, client, received, moment),
+    read: (received, moment) => readWithAnyKey(setup, client, received, moment),
   }
 }
 
-function usableCredentials(setup: OpenSetup, { on_mistake }: AccountsSettings): Credentials | null {
+function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSettings): Credentials | null {
   const [apiv3_key] = setup.apiv3_keys
   if (apiv3_key === undefined) return null
   const read = readCredentials({
@@ -156,11 +158,11 @@ function usableCredentials(setup: OpenSetup, { on_mistake }: AccountsSettings): 
 }
 
 /** By what WeChat Pay knows the merchant, and what opens its messages: with another one everything begins anew. */
-function identity({ mode, appids, serial_no, private_key, apiv3_keys }: OpenSetup): string {
+function identityOf({ mode, appids, serial_no, private_key, apiv3_keys }: OpenSetup): string {
   return JSON.stringify([mode, appids, serial_no, private_key, apiv3_keys])
 }
 
-function certificateOf({ serial, certificate, effective_time, expire_time }: WechatKey): OpenSetup['certificates'] {
+function certificateOf({ serial, certificate, effective_time, expire_time }: PlatformKey): OpenSetup['certificates'] {
   if (certificate === null || effective_time === null || expire_time === null) return []
   const times = { effective_time: beijingTime(effective_time), expire_time: beijingTime(expire_time) }
   return [{ serial_no: serial, certificate, ...times }]
@@ -173,12 +175,12 @@ function hostsOf(setup: OpenSetup, test_wechat_url: string | null): Hosts | null
 }
 
 /** A key that was changed here before it was changed in WeChat's console, or evidence from before: older keys open it. */
-function readWithAny(
+function readWithAnyKey(
   setup: OpenSetup,
-  { keyring }: WechatClient,
+  { keyring }: WeChatClient,
   received: ReceivedNotification,
   now: number,
-): Notification {
+): NotificationVerdict {
   const readings = setup.apiv3_keys.map(
     (apiv3_key) => () => readNotification(received, { mchid: setup.mchid, apiv3_key, keyring, now }),
   )

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { CipherError, decryptText } from './cipher.ts'
 import { readCertificate } from './credentials.ts'
-import type { WechatKey } from './credentials.ts'
-import { failureOf, WechatPayError } from './errors.ts'
+import type { PlatformKey } from './credentials.ts'
+import { failureOf, WeChatPayError } from './errors.ts'
 import type { Transport } from './transport.ts'
 import { parsedJson } from './wire.ts'
 
-const list = z.object({
+const certificate_list = z.object({
   data: z.array(
     z.object({
       serial_no: z.string(),
@@ -23,8 +23,8 @@ const list = z.object({
  * Opens the body of GET /v3/certificates (docs/wechat-pay.md §1.7). Serial and dates are read from each certificate,
  * not from the list around it. Throws CipherError when the APIv3 key does not open it.
  */
-export function readCertificates(body: string, apiv3Key: string): WechatKey[] {
-  const parsed = list.safeParse(parsedJson(body))
+export function readCertificates(body: string, apiv3Key: string): PlatformKey[] {
+  const parsed = certificate_list.safeParse(parsedJson(body))
   if (!parsed.success) throw new CipherError('not a list of certificates', { cause: parsed.error })
   return parsed.data.data.map((entry) => {
     const key = readCertificate(decryptText(entry.encrypt_certificate, apiv3Key))
@@ -44,7 +44,7 @@ export async function downloadCertificates(
   transport: Transport,
   apiv3Key: string,
   signal?: AbortSignal,
-): Promise<WechatKey[]> {
+): Promise<PlatformKey[]> {
   const answer = await transport.send(
     {
       operation: 'certificates',
@@ -63,12 +63,12 @@ export async function downloadCertificates(
     return readCertificates(answer.body, apiv3Key)
   } catch (cause) {
     const failure = { operation: 'certificates', reason: 'unreadable', outcome_unknown: false } as const
-    throw new WechatPayError({ kind: 'setup', ...failure, cause })
+    throw new WeChatPayError({ kind: 'setup', ...failure, cause })
   }
 }
 
 /** Before its signature is checked a list proves nothing, so one that does not open simply brings no keys. */
-function certificatesOrNone(body: string, apiv3Key: string): WechatKey[] {
+function certificatesOrNone(body: string, apiv3Key: string): PlatformKey[] {
   try {
     return readCertificates(body, apiv3Key)
   } catch {

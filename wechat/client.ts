@@ -1,23 +1,23 @@
 import type { Dispatcher } from 'undici'
 import { downloadCertificates } from './certificates.ts'
-import type { Credentials, WechatKey } from './credentials.ts'
+import type { Credentials, PlatformKey } from './credentials.ts'
 import type { Hosts } from './hosts.ts'
 import { createKeyring } from './keyring.ts'
 import type { Keyring } from './keyring.ts'
 import { createLimits } from './limits.ts'
-import type { Limits, LimitSettings } from './limits.ts'
+import type { WeChatLimits, WeChatLimitSettings } from './limits.ts'
 import { createTransport } from './transport.ts'
-import type { Attempt, Transport } from './transport.ts'
+import type { Transport, WeChatAttempt } from './transport.ts'
 
 /** All that one merchant needs to speak with WeChat Pay and to know it when it speaks. */
-export interface WechatClient {
+export interface WeChatClient {
   credentials: Credentials
   keyring: Keyring
-  limits: Limits
+  limits: WeChatLimits
   transport: Transport
 }
 
-export interface ClientSettings {
+export interface WeChatClientSettings {
   credentials: Credentials
   hosts: Hosts
   /** shared by all merchants of the process: `createDispatcher()` of wechat/connection */
@@ -26,10 +26,10 @@ export interface ClientSettings {
   now: () => number
   user_agent: string
   timeout_ms?: number
-  limits?: Omit<LimitSettings, 'now'>
-  log?: (attempt: Attempt) => void
+  limits?: Omit<WeChatLimitSettings, 'now'>
+  log?: (attempt: WeChatAttempt) => void
   /** told of every download of platform certificates; must not throw */
-  on_certificates?: (outcome: { certificates: WechatKey[] } | { error: unknown }) => void
+  on_certificates?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
 }
 
 /**
@@ -37,7 +37,7 @@ export interface ClientSettings {
  * finds them old. Made anew when the private key, its serial or the APIv3 key change; new keys of WeChat Pay alone go
  * in by `keyring.replace`.
  */
-export function createClient(settings: ClientSettings): WechatClient {
+export function createClient(settings: WeChatClientSettings): WeChatClient {
   const { credentials, hosts, dispatcher, now, user_agent } = settings
   const keyring = createKeyring({
     keys: credentials.keys,

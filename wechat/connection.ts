@@ -1,6 +1,6 @@
 import { Agent } from 'undici'
 import type { buildConnector, Dispatcher } from 'undici'
-import type { ReceivedHeaders } from './signing.ts'
+import type { ReceivedHeaders } from './signature.ts'
 
 /** An answer as it came off the wire: nothing decoded, nothing believed. */
 export interface RawAnswer {

@@ -23,7 +23,7 @@ export const wechatSettings = z.strictObject({
 export type WechatSettings = z.input<typeof wechatSettings>
 
 /** A key of WeChat Pay's that verifies what it sends: a public key of public-key mode, or a platform certificate. */
-export interface WechatKey {
+export interface PlatformKey {
   kind: 'public_key' | 'certificate'
   /** `PUB_KEY_ID_…` or the certificate's serial, upper case: what `Wechatpay-Serial` names */
   serial: string
@@ -43,11 +43,11 @@ export interface Credentials {
   private_key: KeyObject
   apiv3_key: string
   /** WeChat Pay's keys as far as they were configured; platform certificates may also be downloaded */
-  keys: WechatKey[]
+  keys: PlatformKey[]
 }
 
 /** One thing wrong with a set-up; `field` is a JSON Pointer, `detail` never repeats the value. */
-export interface Mistake {
+export interface SetupMistake {
   field: string
   code: string
   detail: string
@@ -56,7 +56,7 @@ export interface Mistake {
 /** Reads a merchant's set-up, or says everything that is wrong with it. */
 export function readCredentials(
   input: unknown,
-): { kind: 'credentials'; credentials: Credentials } | { kind: 'mistakes'; mistakes: Mistake[] } {
+): { kind: 'credentials'; credentials: Credentials } | { kind: 'mistakes'; mistakes: SetupMistake[] } {
   const parsed = wechatSettings.safeParse(input)
   if (!parsed.success) {
     const mistakes = parsed.error.issues.map((issue) => ({
@@ -67,7 +67,7 @@ export function readCredentials(
     return { kind: 'mistakes', mistakes }
   }
   const settings = parsed.data
-  const mistakes: Mistake[] = []
+  const mistakes: SetupMistake[] = []
   const attempt = <T>(field: string, read: () => T): T | null => {
     try {
       return read()
@@ -79,7 +79,7 @@ export function readCredentials(
   }
 
   const private_key = attempt('/private_key', () => readPrivateKey(settings.private_key))
-  const keys: WechatKey[] = []
+  const keys: PlatformKey[] = []
   if (Boolean(settings.public_key) !== Boolean(settings.public_key_id)) {
     const field = settings.public_key ? '/public_key_id' : '/public_key'
     mistakes.push({ field, code: 'missing', detail: 'the public key and its id belong together' })
@@ -103,13 +103,13 @@ export function readCredentials(
 class KeyMistake extends Error {}
 
 function readPrivateKey(pem: string): KeyObject {
-  return strongEnough(createPrivateKey(pem))
+  return requireStrongKey(createPrivateKey(pem))
 }
 
 function readPublicKey(pem: string, own: KeyObject | null): KeyObject {
   // Node would also take a certificate here, and then the wrong one of the files in the merchant's folder verifies nothing.
   if (!pem.trim().startsWith('-----BEGIN PUBLIC KEY-----')) throw new KeyMistake('not a PUBLIC KEY in PEM')
-  const key = strongEnough(createPublicKey(pem))
+  const key = requireStrongKey(createPublicKey(pem))
   if (own && createPublicKey(own).equals(key)) {
     throw new KeyMistake('this is the merchant’s own public key; WeChat Pay’s is downloaded in the console')
   }
@@ -117,19 +117,19 @@ function readPublicKey(pem: string, own: KeyObject | null): KeyObject {
 }
 
 /** Reads a platform certificate. Throws when it is none, or weaker than RSA with 2048 bits. */
-export function readCertificate(pem: string): WechatKey {
+export function readCertificate(pem: string): PlatformKey {
   const certificate = new X509Certificate(pem)
   return {
     kind: 'certificate',
     serial: certificate.serialNumber.toUpperCase(),
-    key: strongEnough(certificate.publicKey),
+    key: requireStrongKey(certificate.publicKey),
     certificate: certificate.toString(),
     effective_time: Date.parse(certificate.validFrom),
     expire_time: Date.parse(certificate.validTo),
   }
 }
 
-function strongEnough(key: KeyObject): KeyObject {
+function requireStrongKey(key: KeyObject): KeyObject {
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < 2048) throw new KeyMistake('not an RSA key of 2048 bits or more')
   return key
@@ -139,7 +139,7 @@ function strongEnough(key: KeyObject): KeyObject {
 export interface Fingerprints {
   private_key: string
   apiv3_key: string
-  keys: { serial: string; kind: WechatKey['kind']; fingerprint: string; expire_time: number | null }[]
+  keys: { serial: string; kind: PlatformKey['kind']; fingerprint: string; expire_time: number | null }[]
 }
 
 /** Fingerprints for showing: SHA-256 of the public halves; the APIv3 key, which has none, through scrypt and cut. */

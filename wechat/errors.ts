@@ -1,5 +1,6 @@
 /** The calls, whose answers are read differently and whose limits are counted apart. */
-export type Operation = 'place' | 'query' | 'close' | 'certificates' | 'refund' | 'query_refund' | 'abnormal_refund'
+export type WeChatOperation =
+  'place' | 'query' | 'close' | 'certificates' | 'refund' | 'query_refund' | 'abnormal_refund'
 
 /**
  * What to do next, which is all that a caller may branch on:
@@ -7,10 +8,10 @@ export type Operation = 'place' | 'query' | 'close' | 'certificates' | 'refund' 
  * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (placing and refunding only) ·
  * `not_enough` the merchant's account there cannot pay this refund: the same call once money was added.
  */
-export type FailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused' | 'not_enough'
+export type WeChatFailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused' | 'not_enough'
 
 /** Where a failure came from: for logs and metrics, never for decisions. */
-export type FailureReason =
+export type WeChatFailureReason =
   | 'answer' // WeChat Pay answered so
   | 'network' // no connection, or it broke
   | 'timeout'
@@ -21,10 +22,10 @@ export type FailureReason =
   | 'limit' // our own limits; nothing was sent
   | 'breaker'
 
-export interface Failure {
-  kind: FailureKind
-  reason: FailureReason
-  operation: Operation
+export interface WeChatFailure {
+  kind: WeChatFailureKind
+  reason: WeChatFailureReason
+  operation: WeChatOperation
   /** HTTP status, when there was an answer */
   status?: number | null
   /** WeChat Pay's code */
@@ -42,11 +43,11 @@ export interface Failure {
 }
 
 /** Any call to WeChat Pay that gave no usable answer. */
-export class WechatPayError extends Error {
+export class WeChatPayError extends Error {
   override readonly name = 'WechatPayError'
-  readonly kind: FailureKind
-  readonly reason: FailureReason
-  readonly operation: Operation
+  readonly kind: WeChatFailureKind
+  readonly reason: WeChatFailureReason
+  readonly operation: WeChatOperation
   readonly status: number | null
   readonly code: string | null
   readonly wechat_message: string | null
@@ -55,7 +56,7 @@ export class WechatPayError extends Error {
   readonly about_number: boolean
   readonly request_id: string | null
 
-  constructor(failure: Failure) {
+  constructor(failure: WeChatFailure) {
     const what = failure.code ?? failure.status ?? failure.reason
     super(`WeChat Pay ${failure.operation}: ${failure.kind} (${what})`, { cause: failure.cause })
     this.kind = failure.kind
@@ -71,10 +72,10 @@ export class WechatPayError extends Error {
   }
 }
 
-type Verdict = FailureKind | 'refused_about_number'
+type AnswerVerdict = WeChatFailureKind | 'refused_about_number'
 
 /** Codes that mean the same on every call, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.4). */
-const everywhere: Readonly<Record<string, Verdict>> = {
+const commonVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   SIGN_ERROR: 'setup',
   SIGNERROR: 'setup',
   NO_AUTH: 'setup',
@@ -100,7 +101,7 @@ const everywhere: Readonly<Record<string, Verdict>> = {
  * Refusals of a placement. INVALID_REQUEST is most likely "same number, other parameters" and is therefore about the
  * number; so is every code this table has never seen, because asking costs one query and guessing costs an order.
  */
-const placing: Readonly<Record<string, Verdict>> = {
+const placeVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   ORDERPAID: 'refused_about_number',
   ORDER_PAID: 'refused_about_number',
   ORDER_CLOSED: 'refused_about_number',
@@ -123,7 +124,7 @@ const placing: Readonly<Record<string, Verdict>> = {
  * Refusals of a refund (docs/wechat-pay.md §2.4). Whatever is not listed keeps the number and is asked again, since a
  * second number can refund twice: also RESOURCE_NOT_EXISTS, which WeChat Pay may say of a payment that it just took.
  */
-const refunding: Readonly<Record<string, Verdict>> = {
+const refundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   USER_ACCOUNT_ABNORMAL: 'refused',
   TRADE_OVERDUE: 'refused',
   RULE_LIMIT: 'refused',
@@ -137,7 +138,7 @@ const refunding: Readonly<Record<string, Verdict>> = {
 }
 
 /** A person typed a card in and waits for what WeChat Pay says of it. Not there: this is not the refund's id. */
-const redirecting: Readonly<Record<string, Verdict>> = {
+const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   PARAM_ERROR: 'refused',
   INVALID_REQUEST: 'refused',
   RULE_LIMIT: 'refused',
@@ -148,16 +149,16 @@ const redirecting: Readonly<Record<string, Verdict>> = {
 }
 
 /** A query or a close is never refused for good: it is asked again, and the age of the question raises attention. */
-const byOperation: Readonly<Record<Operation, Readonly<Record<string, Verdict>>>> = {
-  place: placing,
+const operationVerdicts: Readonly<Record<WeChatOperation, Readonly<Record<string, AnswerVerdict>>>> = {
+  place: placeVerdicts,
   query: {},
   close: {},
   certificates: {},
-  refund: refunding,
+  refund: refundVerdicts,
   query_refund: { REQUEST_BLOCKED: 'slower' },
-  abnormal_refund: redirecting,
+  abnormal_refund: abnormalRefundVerdicts,
 }
-const unlisted: Readonly<Record<Operation, Verdict>> = {
+const unlistedVerdicts: Readonly<Record<WeChatOperation, AnswerVerdict>> = {
   place: 'refused_about_number',
   query: 'again',
   close: 'again',
@@ -168,11 +169,11 @@ const unlisted: Readonly<Record<Operation, Verdict>> = {
 }
 
 /** What an answer that is no success means for this operation: by status and code, never by its text. */
-export function classify(
-  operation: Operation,
+export function classifyAnswer(
+  operation: WeChatOperation,
   status: number,
   code: string | null,
-): { kind: FailureKind; about_number: boolean; outcome_unknown: boolean } {
+): { kind: WeChatFailureKind; about_number: boolean; outcome_unknown: boolean } {
   const verdict = verdictOn(operation, status, code)
   if (verdict === 'refused_about_number') return { kind: 'refused', about_number: true, outcome_unknown: false }
   // A refusal, an empty account and a set-up fault are definite. A limit is not: 429 does not prove that nothing was done.
@@ -180,19 +181,19 @@ export function classify(
   return { kind: verdict, about_number: false, outcome_unknown }
 }
 
-function verdictOn(operation: Operation, status: number, code: string | null): Verdict {
+function verdictOn(operation: WeChatOperation, status: number, code: string | null): AnswerVerdict {
   if (status === 429) return 'slower'
   if (status >= 500) return 'again'
   if (status === 202) return 'not_yet'
   if (status === 401) return 'setup'
   // Without a code it was not WeChat Pay's business logic that spoke, but a proxy, a wrong path or a wrong host.
   if (status < 400 || code === null) return 'again'
-  return everywhere[code] ?? byOperation[operation][code] ?? unlisted[operation]
+  return commonVerdicts[code] ?? operationVerdicts[operation][code] ?? unlistedVerdicts[operation]
 }
 
 /** The failure that an HTTP answer is. `delay_ms` of `slower` is 1–5 s, spread so that waiters do not return as one. */
 export function failureOf(
-  operation: Operation,
+  operation: WeChatOperation,
   answer: {
     status: number
     code: string | null
@@ -200,9 +201,9 @@ export function failureOf(
     request_id: string | null
     unanswered_before: boolean
   },
-): WechatPayError {
-  const verdict = classify(operation, answer.status, answer.code)
-  return new WechatPayError({
+): WeChatPayError {
+  const verdict = classifyAnswer(operation, answer.status, answer.code)
+  return new WeChatPayError({
     ...verdict,
     outcome_unknown: verdict.outcome_unknown || answer.unanswered_before,
     reason: 'answer',
@@ -217,12 +218,12 @@ export function failureOf(
 
 /** A verified answer that does not answer: never a reason to believe that nothing happened. */
 export function unreadableAnswer(
-  operation: Operation,
+  operation: WeChatOperation,
   { status, request_id }: { status: number; request_id: string | null },
   cause?: unknown,
-): WechatPayError {
+): WeChatPayError {
   const failure = { kind: 'again', reason: 'unreadable', outcome_unknown: true } as const
-  return new WechatPayError({ ...failure, operation, status, request_id, cause })
+  return new WeChatPayError({ ...failure, operation, status, request_id, cause })
 }
 
 /** 1–5 s, in ms. */

@@ -10,21 +10,21 @@ export const wechatHosts: Hosts = { main: 'https://api.mch.weixin.qq.com', backu
 /** Which host is asked first. Traffic never stays with the backup: the main host is tried again every half minute. */
 export interface HostPreference {
   order(): [first: string, second: string | null]
-  failed(host: string): void
-  answered(host: string, status: number): void
+  noteFailure(host: string): void
+  noteAnswer(host: string, status: number): void
 }
 
-const failuresInRow = 2
-const avoidedFor_ms = 30_000
+const failuresUntilAvoided = 2
+const avoidance_ms = 30_000
 
 /** Remembers how the main host did of late; for one merchant's transport. */
-export function hostPreference(hosts: Hosts): HostPreference {
+export function createHostPreference(hosts: Hosts): HostPreference {
   let failures = 0
   let avoidUntil = 0
   const failed = (host: string) => {
     if (host !== hosts.main) return
     failures += 1
-    if (failures >= failuresInRow) avoidUntil = performance.now() + avoidedFor_ms
+    if (failures >= failuresUntilAvoided) avoidUntil = performance.now() + avoidance_ms
   }
   return {
     order() {
@@ -32,8 +32,8 @@ export function hostPreference(hosts: Hosts): HostPreference {
       if (backup === null || backup === main) return [main, null]
       return performance.now() < avoidUntil ? [backup, main] : [main, backup]
     },
-    failed,
-    answered(host, status) {
+    noteFailure: failed,
+    noteAnswer(host, status) {
       // A gateway in front of WeChat Pay says so when the access point behind it is away; 500 is the service itself.
       if (status === 502 || status === 503 || status === 504) return failed(host)
       if (host === hosts.main) {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { WechatKey } from './credentials.ts'
+import type { PlatformKey } from './credentials.ts'
 
 /**
  * The keys by which one merchant knows WeChat Pay: public keys and platform certificates side by side, because a
@@ -10,18 +10,18 @@ export interface Keyring {
   /** The key a message names as its signer, or null. Expired certificates still verify what they signed in time. */
   find(serial: string): KeyObject | null
   /** The key to encrypt a sensitive field with: the public key, else the certificate that took effect last. */
-  newest(): WechatKey | null
+  newest(): PlatformKey | null
   /** The public key's id, which goes out with every call so that answers are signed with it; null in certificate mode. */
   publicKeyId(): string | null
   isEmpty(): boolean
-  keys(): readonly WechatKey[]
+  keys(): readonly PlatformKey[]
   /** Takes the configured keys in place of those configured before; downloaded certificates stay. */
-  replace(configured: readonly WechatKey[]): void
+  replace(configured: readonly PlatformKey[]): void
   /**
    * Says that a message named this serial and no key was found: refreshes, if that can help. True when the key is there
    * now. The intake waits for it only while the ring is empty; an answer from WeChat Pay may. Never rejects.
    */
-  miss(serial: string, signal?: AbortSignal): Promise<boolean>
+  fetchMissing(serial: string, signal?: AbortSignal): Promise<boolean>
   /**
    * Downloads the platform certificates, unless that was tried a moment ago; joins a download under way. False when
    * nothing came, or the signal ended the wait (the download goes on). Never rejects.
@@ -30,12 +30,12 @@ export interface Keyring {
 }
 
 export interface KeyringSettings {
-  keys: readonly WechatKey[]
+  keys: readonly PlatformKey[]
   /** Fetches what WeChat Pay lists now; empty when this merchant has no platform certificates. */
-  download: () => Promise<WechatKey[]>
+  download: () => Promise<PlatformKey[]>
   now: () => number
   /** Told of every download, so that it can be kept for the next start, and of every failure. Must not throw. */
-  on_refresh?: (outcome: { certificates: WechatKey[] } | { error: unknown }) => void
+  on_refresh?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
   /** Not more often than this, whoever asks: an unknown serial costs its sender nothing. Default 10 s. */
   refresh_every_at_most_ms?: number
   /** Certificates older than this are fetched again on the next look-up. Default 6 h; WeChat Pay asks for under 12 h. */
@@ -49,13 +49,13 @@ const publicKeyIdPattern = /^PUB_KEY_ID_/
 export function createKeyring(settings: KeyringSettings): Keyring {
   const atMostEvery = settings.refresh_every_at_most_ms ?? 10_000
   const staleAfter = settings.refresh_after_ms ?? 6 * 60 * 60 * 1000
-  const downloaded = new Map<string, WechatKey>()
+  const downloaded = new Map<string, PlatformKey>()
   let configured = new Map(settings.keys.map((key) => [key.serial, key]))
   let attempted: number | null = null
   let succeeded: number | null = null
   let underWay: Promise<boolean> | null = null
 
-  const all = (): WechatKey[] => [...configured.values(), ...downloaded.values()]
+  const all = (): PlatformKey[] => [...configured.values(), ...downloaded.values()]
   const inCertificateMode = () => all().every((key) => key.kind === 'certificate')
 
   async function download(): Promise<boolean> {
@@ -83,7 +83,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   }
 
   async function refresh(signal?: AbortSignal): Promise<boolean> {
-    return signal ? Promise.race([refreshNow(), aborted(signal)]) : refreshNow()
+    return signal ? Promise.race([refreshNow(), falseOnAbort(signal)]) : refreshNow()
   }
 
   return {
@@ -106,7 +106,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
     replace(keys) {
       configured = new Map(keys.map((key) => [key.serial, key]))
     },
-    async miss(serial, signal) {
+    async fetchMissing(serial, signal) {
       if (publicKeyIdPattern.test(serial)) return false
       await refresh(signal)
       return downloaded.has(serial.toUpperCase())
@@ -116,14 +116,14 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 }
 
 /** Certificates that ended over a year ago verify nothing that could still arrive; the map stays small for ever. */
-function dropLongExpired(certificates: Map<string, WechatKey>, now: number): void {
+function dropLongExpired(certificates: Map<string, PlatformKey>, now: number): void {
   const year = 365 * 24 * 60 * 60 * 1000
   for (const [serial, { expire_time }] of certificates) {
     if (expire_time !== null && expire_time < now - year) certificates.delete(serial)
   }
 }
 
-function aborted(signal: AbortSignal): Promise<false> {
+function falseOnAbort(signal: AbortSignal): Promise<false> {
   if (signal.aborted) return Promise.resolve(false)
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true }))
 }

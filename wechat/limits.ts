@@ -1,14 +1,14 @@
 import { BrokenCircuitError, circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel'
-import { slowerDelay, WechatPayError } from './errors.ts'
-import type { FailureReason, Operation } from './errors.ts'
+import { slowerDelay, WeChatPayError } from './errors.ts'
+import type { WeChatFailureReason, WeChatOperation } from './errors.ts'
 
 /**
  * What one merchant may ask of WeChat Pay at once. At a limit a call fails at once as `slower`: nothing is sent, nothing
  * is counted, and whoever called waits durably elsewhere. One object per merchant, so that no merchant slows another.
  */
-export interface Limits {
+export interface WeChatLimits {
   /** Runs a call under this merchant's tokens, slots and breaker, or throws WechatPayError `slower` without running it. */
-  run<T extends { status: number }>(operation: Operation, call: () => Promise<T>): Promise<T>
+  run<T extends { status: number }>(operation: WeChatOperation, call: () => Promise<T>): Promise<T>
   state(): { in_flight: number; breaker: 'closed' | 'open' | 'half_open' }
 }
 
@@ -18,11 +18,11 @@ export interface Rate {
   burst: number
 }
 
-export interface LimitSettings {
+export interface WeChatLimitSettings {
   now: () => number
-  rates?: Partial<Record<Operation, Rate>>
+  rates?: Partial<Record<WeChatOperation, Rate>>
   /** of these, so many may be refused */
-  failing?: Partial<Record<Operation, Rate>>
+  failing?: Partial<Record<WeChatOperation, Rate>>
   /** calls under way at once, all operations together */
   slots?: number
   /** failures in a row that open the breaker, and how long it stays open */
@@ -33,7 +33,7 @@ export interface LimitSettings {
  * WeChat Pay publishes limits of few calls (docs/wechat-pay.md §3.3). Ours lie below, because several processes share
  * one merchant; what a refund's bucket lets through in any one second, burst included, stays under the published rate.
  */
-const defaultRates: Readonly<Record<Operation, Rate>> = {
+const defaultRates: Readonly<Record<WeChatOperation, Rate>> = {
   place: { per_second: 200, burst: 400 },
   query: { per_second: 200, burst: 400 },
   close: { per_second: 100, burst: 200 },
@@ -44,10 +44,10 @@ const defaultRates: Readonly<Record<Operation, Rate>> = {
 }
 
 /** WeChat Pay takes 150 refunds a second that it accepts, and only 6 that it refuses (docs/wechat-pay.md §2.4). */
-const defaultFailing: Readonly<Partial<Record<Operation, Rate>>> = { refund: { per_second: 4, burst: 2 } }
+const defaultFailing: Readonly<Partial<Record<WeChatOperation, Rate>>> = { refund: { per_second: 4, burst: 2 } }
 
 /** Makes one merchant's limits. `now` is in ms; the breaker keeps the process's own clock. */
-export function createLimits(settings: LimitSettings): Limits {
+export function createLimits(settings: WeChatLimitSettings): WeChatLimits {
   const slots = settings.slots ?? 64
   const budgets = createBudgets(settings)
   const { failures, open_ms } = settings.breaker ?? { failures: 10, open_ms: 5_000 }
@@ -60,10 +60,10 @@ export function createLimits(settings: LimitSettings): Limits {
   return {
     async run(operation, call) {
       // While one call tries whether the other side is back, the rest is turned away; the library would let it queue.
-      if (breaker.state === CircuitState.HalfOpen) throw atLimit(operation, 'breaker')
-      if (inFlight >= slots) throw atLimit(operation, 'limit')
+      if (breaker.state === CircuitState.HalfOpen) throw limitError(operation, 'breaker')
+      if (inFlight >= slots) throw limitError(operation, 'limit')
       const budget = budgets[operation]
-      if (!budget.failing.allows() || !budget.calls.allows()) throw atLimit(operation, 'limit')
+      if (!budget.failing.allows() || !budget.calls.allows()) throw limitError(operation, 'limit')
       budget.calls.take()
       budget.failing.begin()
       inFlight += 1
@@ -73,7 +73,7 @@ export function createLimits(settings: LimitSettings): Limits {
         isRefused = isRefusal(answer.status)
         return answer
       } catch (error) {
-        throw error instanceof BrokenCircuitError ? atLimit(operation, 'breaker') : error
+        throw error instanceof BrokenCircuitError ? limitError(operation, 'breaker') : error
       } finally {
         inFlight -= 1
         budget.failing.end(isRefused)
@@ -94,15 +94,18 @@ function isRefusal(status: number): boolean {
 
 /** Only silence and 5xx say that WeChat Pay is away. A refusal, a limit or a probe says that it is there. */
 function isOutage(error: unknown): boolean {
-  return error instanceof WechatPayError && (error.reason === 'network' || error.reason === 'timeout')
+  return error instanceof WeChatPayError && (error.reason === 'network' || error.reason === 'timeout')
 }
 
 function isOutageAnswer(result: unknown): boolean {
   return (result as { status: number }).status >= 500
 }
 
-function atLimit(operation: Operation, reason: Extract<FailureReason, 'limit' | 'breaker'>): WechatPayError {
-  return new WechatPayError({ kind: 'slower', reason, operation, outcome_unknown: false, delay_ms: slowerDelay() })
+function limitError(
+  operation: WeChatOperation,
+  reason: Extract<WeChatFailureReason, 'limit' | 'breaker'>,
+): WeChatPayError {
+  return new WeChatPayError({ kind: 'slower', reason, operation, outcome_unknown: false, delay_ms: slowerDelay() })
 }
 
 /** What one operation may still do: calls, and among them calls that are refused. */
@@ -111,10 +114,10 @@ interface Budget {
   failing: FailureBudget
 }
 
-function createBudgets({ now, ...settings }: LimitSettings): Record<Operation, Budget> {
+function createBudgets({ now, ...settings }: WeChatLimitSettings): Record<WeChatOperation, Budget> {
   const rates = { ...defaultRates, ...settings.rates }
   const failing = { ...defaultFailing, ...settings.failing }
-  const budgetOf = (operation: Operation): Budget => {
+  const budgetOf = (operation: WeChatOperation): Budget => {
     const rate = failing[operation]
     return {
       calls: tokenBucket(rates[operation], now),

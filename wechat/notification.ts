@@ -5,9 +5,9 @@ import { CipherError, decryptText } from './cipher.ts'
 import type { Keyring } from './keyring.ts'
 import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
-import { checkSignature } from './signing.ts'
-import type { ReceivedHeaders, Rejection } from './signing.ts'
-import { fen, minor, moment, parsedJson } from './wire.ts'
+import { checkSignature } from './signature.ts'
+import type { ReceivedHeaders, SignatureRejection } from './signature.ts'
+import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /** A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are no one's. */
 export const notificationLimit = 64 * 1024
@@ -23,7 +23,7 @@ export interface ReceivedNotification {
 export interface Addressee {
   mchid: string
   apiv3_key: string
-  keyring: Pick<Keyring, 'find' | 'miss' | 'isEmpty'>
+  keyring: Pick<Keyring, 'find' | 'fetchMissing' | 'isEmpty'>
   /** Unix ms */
   now: number
 }
@@ -36,9 +36,9 @@ export interface NotificationEnvelope {
   serial_no: string
 }
 
-export type RefundStatement = z.output<typeof refund>
+export type RefundStatement = z.output<typeof refund_statement>
 
-type Verified = NotificationEnvelope & { verdict: 'verified'; mchid: string; plaintext: string } & (
+type VerifiedNotification = NotificationEnvelope & { verdict: 'verified'; mchid: string; plaintext: string } & (
     | { subject: 'payment'; transaction: Transaction; fact: PaymentFact }
     | { subject: 'refund'; refund: RefundStatement; fact: RefundFact }
   )
@@ -48,9 +48,9 @@ type Verified = NotificationEnvelope & { verdict: 'verified'; mchid: string; pla
  * it by, 500. `undecipherable` and `foreign_mchid`: from WeChat Pay, but not to be read or not this merchant's; kept,
  * 500, so that it comes again.
  */
-export type Notification =
-  | Verified
-  | { verdict: 'rejected'; reason: Rejection | 'too_large'; serial_no: string | null }
+export type NotificationVerdict =
+  | VerifiedNotification
+  | { verdict: 'rejected'; reason: SignatureRejection | 'too_large'; serial_no: string | null }
   | { verdict: 'no_key'; serial_no: string | null }
   | (Partial<NotificationEnvelope> & {
       verdict: 'undecipherable'
@@ -64,23 +64,23 @@ export type Notification =
  * (docs/wechat-pay.md §1.4, §4.7): size, headers, clock, key, signature over the raw bytes; only then parse, decrypt,
  * read, and compare the merchant. Pure but for `keyring.miss`, which is not waited for.
  */
-export function readNotification(received: ReceivedNotification, addressee: Addressee): Notification {
+export function readNotification(received: ReceivedNotification, addressee: Addressee): NotificationVerdict {
   if (received.body.length > notificationLimit) return { verdict: 'rejected', reason: 'too_large', serial_no: null }
   const { keyring } = addressee
   const check = checkSignature(received, (serial) => keyring.find(serial), addressee.now)
   if (check.verdict === 'rejected') {
     if (check.reason === 'unknown_serial') {
-      if (check.serial_no !== null) void keyring.miss(check.serial_no)
+      if (check.serial_no !== null) void keyring.fetchMissing(check.serial_no)
       if (keyring.isEmpty()) return { verdict: 'no_key', serial_no: check.serial_no }
     }
     return check
   }
-  return open(received.body.toString('utf8'), check.serial_no, addressee)
+  return openNotification(received.body.toString('utf8'), check.serial_no, addressee)
 }
 
-const envelope = z.object({
+const notification_envelope = z.object({
   id: z.string().min(1).max(64),
-  create_time: minor(z.string().max(64)),
+  create_time: lenient(z.string().max(64)),
   event_type: z.string().max(64),
   resource: z.object({
     algorithm: z.literal('AEAD_AES_256_GCM'),
@@ -91,11 +91,11 @@ const envelope = z.object({
 })
 
 /** From here on the bytes are WeChat Pay's: what fails now is kept, and a person hears of it. */
-function open(body: string, serial_no: string, addressee: Addressee): Notification {
-  const read = envelope.safeParse(parsedJson(body))
+function openNotification(body: string, serial_no: string, addressee: Addressee): NotificationVerdict {
+  const read = notification_envelope.safeParse(parsedJson(body))
   if (!read.success) return { verdict: 'undecipherable', reason: 'envelope', serial_no }
   const { id: notification_id, event_type, create_time, resource } = read.data
-  const outside: NotificationEnvelope = { notification_id, event_type, create_time, serial_no }
+  const envelope_fields: NotificationEnvelope = { notification_id, event_type, create_time, serial_no }
 
   const { ciphertext, nonce, associated_data } = resource
   let plaintext: string
@@ -103,28 +103,29 @@ function open(body: string, serial_no: string, addressee: Addressee): Notificati
     plaintext = decryptText({ ciphertext, nonce, associated_data: associated_data ?? '' }, addressee.apiv3_key)
   } catch (error) {
     if (!(error instanceof CipherError)) throw error
-    return { verdict: 'undecipherable', reason: 'key', ...outside }
+    return { verdict: 'undecipherable', reason: 'key', ...envelope_fields }
   }
 
-  const inside = subjectOf(event_type, plaintext)
-  if (typeof inside === 'string') return { verdict: 'undecipherable', reason: inside, ...outside }
-  const { mchid } = inside.fact
-  if (mchid !== addressee.mchid) return { verdict: 'foreign_mchid', subject: inside.subject, mchid, ...outside }
-  return { verdict: 'verified', mchid, plaintext, ...outside, ...inside }
+  const content = readContent(event_type, plaintext)
+  if (typeof content === 'string') return { verdict: 'undecipherable', reason: content, ...envelope_fields }
+  const { mchid } = content.fact
+  if (mchid !== addressee.mchid)
+    return { verdict: 'foreign_mchid', subject: content.subject, mchid, ...envelope_fields }
+  return { verdict: 'verified', mchid, plaintext, ...envelope_fields, ...content }
 }
 
-type Inside =
+type NotificationContent =
   | { subject: 'payment'; transaction: Transaction; fact: PaymentFact }
   | { subject: 'refund'; refund: RefundStatement; fact: RefundFact }
 
 /** The event type decides how the plaintext is read: a refund's has other fields, and neither reads as the other. */
-function subjectOf(eventType: string, plaintext: string): Inside | 'plaintext' | 'unknown_subject' {
+function readContent(eventType: string, plaintext: string): NotificationContent | 'plaintext' | 'unknown_subject' {
   if (eventType.startsWith('TRANSACTION.')) {
     const transaction = readTransaction(plaintext)
     return transaction ? { subject: 'payment', transaction, fact: paymentFact(transaction) } : 'plaintext'
   }
   if (eventType.startsWith('REFUND.')) {
-    const read = refund.safeParse(parsedJson(plaintext))
+    const read = refund_statement.safeParse(parsedJson(plaintext))
     return read.success ? { subject: 'refund', refund: read.data, fact: refundFact(read.data) } : 'plaintext'
   }
   return 'unknown_subject'
@@ -134,16 +135,16 @@ function subjectOf(eventType: string, plaintext: string): Inside | 'plaintext' |
  * A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. Asks
  * for no more than it takes to find the refund and to ask about it, because a notification that is not read comes again.
  */
-const refund = z.object({
+const refund_statement = z.object({
   mchid: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
   transaction_id: z.string().min(1).max(32),
   out_refund_no: z.string().min(1).max(64),
   refund_id: z.string().min(1).max(32),
   refund_status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING']),
-  success_time: moment.optional(),
-  user_received_account: minor(z.string().max(256)),
-  amount: z.object({ total: fen, refund: fen, payer_total: minor(fen), payer_refund: minor(fen) }),
+  success_time: time_text.optional(),
+  user_received_account: lenient(z.string().max(256)),
+  amount: z.object({ total: fen, refund: fen, payer_total: lenient(fen), payer_refund: lenient(fen) }),
 })
 
 function refundFact(statement: RefundStatement): RefundFact {

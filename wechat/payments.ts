@@ -3,7 +3,7 @@ import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
 import type { PaymentFact } from '../domain/payment/fact.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Transport } from './transport.ts'
-import { fen, minor, moment, parsedJson } from './wire.ts'
+import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
 export const nativePath = '/v3/pay/transactions/native'
@@ -37,7 +37,7 @@ export function placeBody(order: NativeOrder): string {
   })
 }
 
-const placed = z.object({ code_url: z.string().min(1).max(512) })
+const place_answer = z.object({ code_url: z.string().min(1).max(512) })
 
 /**
  * Places a frozen order, or places it again for a fresh code, which ends the old one. Throws WechatPayError; when it
@@ -50,7 +50,7 @@ export async function placeNative(
 ): Promise<{ code_url: string }> {
   const answer = await transport.send({ operation: 'place', method: 'POST', ...request }, signal)
   if (answer.status !== 200) throw failureOf('place', answer)
-  const read = placed.safeParse(parsedJson(answer.body))
+  const read = place_answer.safeParse(parsedJson(answer.body))
   if (!read.success) throw unreadableAnswer('place', answer, read.error)
   return read.data
 }
@@ -62,7 +62,7 @@ export interface RawExchange {
   body: string
 }
 
-export type QueryResult =
+export type OrderQueryResult =
   | { kind: 'found'; transaction: Transaction; raw: RawExchange }
   /** WeChat Pay has no order of this number; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
@@ -72,7 +72,7 @@ export async function queryOrder(
   transport: Transport,
   order: { mchid: string; out_trade_no: string },
   signal?: AbortSignal,
-): Promise<QueryResult> {
+): Promise<OrderQueryResult> {
   const path = `${orderPath(order.out_trade_no)}?mchid=${encodeURIComponent(order.mchid)}`
   const answer = await transport.send({ operation: 'query', method: 'GET', path }, signal)
   const { status, headers, body, code } = answer
@@ -122,19 +122,19 @@ const transaction = z.object({
   mchid: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
   transaction_id: z.string().max(32).optional(),
-  trade_type: minor(z.string().max(32)),
+  trade_type: lenient(z.string().max(32)),
   trade_state: z.enum(['SUCCESS', 'REFUND', 'NOTPAY', 'CLOSED', 'REVOKED', 'USERPAYING', 'PAYERROR']),
-  trade_state_desc: minor(z.string()),
-  bank_type: minor(z.string().max(64)),
-  attach: minor(z.string()),
-  success_time: moment.optional(),
-  payer: minor(z.object({ openid: z.string().optional() })),
+  trade_state_desc: lenient(z.string()),
+  bank_type: lenient(z.string().max(64)),
+  attach: lenient(z.string()),
+  success_time: time_text.optional(),
+  payer: lenient(z.object({ openid: z.string().optional() })),
   amount: z
     .object({
       total: fen.optional(),
-      payer_total: minor(fen),
+      payer_total: lenient(fen),
       currency: z.string().max(16).optional(),
-      payer_currency: minor(z.string().max(16)),
+      payer_currency: lenient(z.string().max(16)),
     })
     .optional(),
   /** each looked at for itself, by `promotionsIn` */
@@ -154,7 +154,7 @@ export function readTransaction(text: string): Transaction | null {
 /** The statement a transaction makes, in the words of domain/payment/fact. A missing currency is CNY. */
 export function paymentFact(transaction: Transaction): PaymentFact {
   const { mchid, appid, out_trade_no, trade_state, amount } = transaction
-  const { nocash_amount, is_understood } = promotionsIn(transaction.promotion_detail)
+  const { nocash_amount, is_understood } = readPromotions(transaction.promotion_detail)
   return {
     mchid,
     appid,
@@ -182,7 +182,7 @@ const promotion = z.discriminatedUnion('type', [
  * What the merchant gave away himself. A promotion that is not understood counts as none: the money must not be lost
  * for it, and no amount be made up. What settles may then be less than is booked, so whoever books must say so.
  */
-function promotionsIn(detail: unknown): { nocash_amount: number; is_understood: boolean } {
+function readPromotions(detail: unknown): { nocash_amount: number; is_understood: boolean } {
   const listed: unknown[] = Array.isArray(detail) ? detail : detail === undefined ? [] : [detail]
   const read = listed.map((one) => promotion.safeParse(one))
   const amounts = read.map(({ data }) => (data?.type === 'NOCASH' ? data.amount : 0))

@@ -2,15 +2,15 @@ import { z } from 'zod'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
-import type { Operation } from './errors.ts'
+import type { WeChatOperation } from './errors.ts'
 import type { RawExchange } from './payments.ts'
-import type { Transport, WechatAnswer } from './transport.ts'
-import { fen, minor, moment, parsedJson } from './wire.ts'
+import type { Transport, WeChatAnswer } from './transport.ts'
+import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /** Where a refund is asked for, and below which it is asked about (docs/wechat-pay.md §2.4). */
 export const refundPath = '/v3/refund/domestic/refunds'
 
-export interface RefundRequest {
+export interface WeChatRefundRequest {
   transaction_id: string
   out_refund_no: string
   /** shown to the payer */
@@ -22,7 +22,7 @@ export interface RefundRequest {
 }
 
 /** The exact bytes that ask for a refund; made once and frozen, as `placeBody` and for the same reasons. */
-export function refundBody(request: RefundRequest): string {
+export function refundBody(request: WeChatRefundRequest): string {
   const { refund, total, currency } = request.amount
   return JSON.stringify({
     transaction_id: request.transaction_id,
@@ -34,7 +34,7 @@ export function refundBody(request: RefundRequest): string {
 }
 
 /** What WeChat Pay says of a refund, in the answers to all three calls. Amounts in fen. */
-export interface RefundState {
+export interface WeChatRefund {
   refund_id: string
   out_refund_no: string
   transaction_id: string
@@ -59,7 +59,7 @@ export interface RefundState {
   returned_to_merchant: boolean
 }
 
-export type RefundAnswer = { refund: RefundState; raw: RawExchange }
+export type WeChatRefundAnswer = { refund: WeChatRefund; raw: RawExchange }
 
 /**
  * Asks for a frozen refund, or asks again: the same number with the same parameters is the same refund. An answer means
@@ -70,14 +70,14 @@ export async function createRefund(
   transport: Transport,
   frozen: { path: string; body: string },
   signal?: AbortSignal,
-): Promise<RefundAnswer> {
+): Promise<WeChatRefundAnswer> {
   const answer = await transport.send({ operation: 'refund', method: 'POST', ...frozen }, signal)
   const { out_refund_no } = JSON.parse(frozen.body) as { out_refund_no: string }
-  return refundIn('refund', answer, out_refund_no)
+  return refundFromAnswer('refund', answer, out_refund_no)
 }
 
 export type RefundQueryResult =
-  | ({ kind: 'found' } & RefundAnswer)
+  | ({ kind: 'found' } & WeChatRefundAnswer)
   /** WeChat Pay has no refund of this number, or not yet; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
 
@@ -91,10 +91,10 @@ export async function queryRefund(
   const answer = await transport.send({ operation: 'query_refund', method: 'GET', path }, signal)
   const { status, code } = answer
   if (status === 404 && code === 'RESOURCE_NOT_EXISTS') return { kind: 'not_found', code, raw: exchangeOf(answer) }
-  return { kind: 'found', ...refundIn('query_refund', answer, refund.out_refund_no) }
+  return { kind: 'found', ...refundFromAnswer('query_refund', answer, refund.out_refund_no) }
 }
 
-export interface AbnormalRequest {
+export interface WeChatAbnormalRequest {
   out_refund_no: string
   type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
   /** the three are for the payer's card only */
@@ -112,10 +112,10 @@ export interface AbnormalRequest {
 export async function applyAbnormalRefund(
   transport: Transport,
   refund_id: string,
-  request: AbnormalRequest,
+  request: WeChatAbnormalRequest,
   serial: string,
   signal?: AbortSignal,
-): Promise<RefundAnswer> {
+): Promise<WeChatRefundAnswer> {
   const { out_refund_no, type, bank_type, bank_account, real_name } = request
   const body = JSON.stringify({
     out_refund_no,
@@ -126,47 +126,47 @@ export async function applyAbnormalRefund(
   })
   const path = `${refundPath}/${encodeURIComponent(refund_id)}/apply-abnormal-refund`
   const call = { operation: 'abnormal_refund', method: 'POST', path, body, encrypted_for: serial } as const
-  return refundIn('abnormal_refund', await transport.send(call, signal), out_refund_no)
+  return refundFromAnswer('abnormal_refund', await transport.send(call, signal), out_refund_no)
 }
 
 /** The refund that an answer brings. One about another refund is as good as none. */
-function refundIn(operation: Operation, answer: WechatAnswer, out_refund_no: string): RefundAnswer {
+function refundFromAnswer(operation: WeChatOperation, answer: WeChatAnswer, out_refund_no: string): WeChatRefundAnswer {
   if (answer.status !== 200) throw failureOf(operation, answer)
   const refund = readRefund(answer.body)
   if (refund?.out_refund_no !== out_refund_no) throw unreadableAnswer(operation, answer)
   return { refund, raw: exchangeOf(answer) }
 }
 
-function exchangeOf({ status, headers, body }: WechatAnswer): RawExchange {
+function exchangeOf({ status, headers, body }: WeChatAnswer): RawExchange {
   return { status, headers, body }
 }
 
 /** The refund object of docs/wechat-pay.md §2.4. It may grow at any time. */
-const refund = z.object({
+const refund_object = z.object({
   refund_id: z.string().min(1).max(32),
   out_refund_no: z.string().min(1).max(64),
   transaction_id: z.string().min(1).max(32),
   out_trade_no: z.string().min(1).max(32),
-  channel: minor(z.string().max(64)),
+  channel: lenient(z.string().max(64)),
   user_received_account: z.string().max(256).optional(),
-  success_time: moment.optional(),
-  create_time: moment.refine((text) => text !== ''),
+  success_time: time_text.optional(),
+  create_time: time_text.refine((text) => text !== ''),
   status: z.enum(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
   amount: z.object({
     total: fen,
     refund: fen,
-    payer_total: minor(fen),
+    payer_total: lenient(fen),
     payer_refund: fen.optional(),
     settlement_refund: fen.optional(),
-    settlement_total: minor(fen),
-    discount_refund: minor(fen),
+    settlement_total: lenient(fen),
+    discount_refund: lenient(fen),
     currency: z.string().max(16).optional(),
   }),
 })
 
 /** Reads a refund as WeChat Pay writes it, also from stored evidence; null when it is none. A missing currency is CNY. */
-export function readRefund(text: string): RefundState | null {
-  const read = refund.safeParse(parsedJson(text))
+export function readRefund(text: string): WeChatRefund | null {
+  const read = refund_object.safeParse(parsedJson(text))
   if (!read.success) return null
   const { channel, user_received_account, success_time, create_time, amount, ...rest } = read.data
   return {

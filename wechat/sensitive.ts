@@ -1,6 +1,6 @@
 import { encryptField } from './cipher.ts'
-import { WechatPayError } from './errors.ts'
-import type { Operation } from './errors.ts'
+import { WeChatPayError } from './errors.ts'
+import type { WeChatOperation } from './errors.ts'
 import type { Keyring } from './keyring.ts'
 
 /** Fields that only WeChat Pay can read, and the key that it needs for it. */
@@ -18,14 +18,14 @@ export interface SensitiveFields<Name extends string> {
  */
 export async function encryptFields<Name extends string>(
   keyring: Pick<Keyring, 'newest' | 'refresh'>,
-  operation: Operation,
+  operation: WeChatOperation,
   fields: Readonly<Record<Name, string>>,
   signal?: AbortSignal,
 ): Promise<SensitiveFields<Name>> {
   if (keyring.newest() === null) await keyring.refresh(signal)
   signal?.throwIfAborted()
   const newest = keyring.newest()
-  if (newest === null) throw new WechatPayError({ kind: 'setup', reason: 'no_key', operation, outcome_unknown: false })
+  if (newest === null) throw new WeChatPayError({ kind: 'setup', reason: 'no_key', operation, outcome_unknown: false })
   const encrypted = Object.entries<string>(fields).map(([name, text]) => [name, encryptField(text, newest.key)])
   return { serial: newest.serial, fields: Object.fromEntries(encrypted) as Record<Name, string> }
 }

@@ -1,19 +1,19 @@
-import type { Dispatcher } from 'undici'
 import type { KeyObject } from 'node:crypto'
+import type { Dispatcher } from 'undici'
 import { ConnectionError, exchange, timeoutIn } from './connection.ts'
 import type { RawAnswer, RawRequest } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { WechatPayError } from './errors.ts'
-import type { Failure, FailureReason, Operation } from './errors.ts'
-import { hostPreference } from './hosts.ts'
+import { WeChatPayError } from './errors.ts'
+import type { WeChatFailure, WeChatFailureReason, WeChatOperation } from './errors.ts'
+import { createHostPreference } from './hosts.ts'
 import type { HostPreference, Hosts } from './hosts.ts'
 import type { Keyring } from './keyring.ts'
-import type { Limits } from './limits.ts'
-import { authorization, checkSignature, freshNonce } from './signing.ts'
-import type { Rejection, SignatureCheck } from './signing.ts'
+import type { WeChatLimits } from './limits.ts'
+import { authorization, checkSignature, freshNonce } from './signature.ts'
+import type { SignatureCheck, SignatureRejection } from './signature.ts'
 
-export interface WechatRequest {
-  operation: Operation
+export interface WeChatRequest {
+  operation: WeChatOperation
   method: 'GET' | 'POST'
   /** path and query, percent-encoded: signed and sent exactly so */
   path: string
@@ -29,7 +29,7 @@ export interface WechatRequest {
 }
 
 /** An HTTP answer. With 2xx its signature was verified; any other is unsigned and only advice. */
-export interface WechatAnswer {
+export interface WeChatAnswer {
   status: number
   /** Wechatpay-* and Request-ID, in lower case: what evidence keeps */
   headers: Record<string, string>
@@ -48,27 +48,27 @@ export interface Transport {
    * back. Throws WechatPayError when there is none that may be believed (`again`; `setup` without a key) and at a limit
    * (`slower`), and the signal's reason when the caller gives up. Ends within `timeout_ms`, both hosts included.
    */
-  send(request: WechatRequest, signal?: AbortSignal): Promise<WechatAnswer>
+  send(request: WeChatRequest, signal?: AbortSignal): Promise<WeChatAnswer>
 }
 
 /** One per HTTP request, for logs and metrics. Holds no body and no key. */
-export interface Attempt {
+export interface WeChatAttempt {
   event: 'wechat.attempt'
   mchid: string
-  operation: Operation
+  operation: WeChatOperation
   host: string
   duration_ms: number
   status: number | null
   code: string | null
   request_id: string | null
   /** why the attempt gave nothing; null when it gave an answer */
-  reason: FailureReason | Rejection | 'cancelled' | null
+  reason: WeChatFailureReason | SignatureRejection | 'cancelled' | null
 }
 
 export interface TransportSettings {
   credentials: Pick<Credentials, 'mchid' | 'serial_no' | 'private_key'>
   keyring: Keyring
-  limits: Limits
+  limits: WeChatLimits
   hosts: Hosts
   dispatcher: Dispatcher
   /** Unix ms */
@@ -76,19 +76,19 @@ export interface TransportSettings {
   user_agent: string
   /** for all that one call does; default 10 s */
   timeout_ms?: number
-  log?: (attempt: Attempt) => void
+  log?: (attempt: WeChatAttempt) => void
 }
 
 /** One `send` on its way: when it must end, and whether anything sent so far may have had its effect. */
-interface Call {
-  request: WechatRequest
+interface WeChatCall {
+  request: WeChatRequest
   signal: AbortSignal | undefined
   deadline: number
   unanswered: boolean
 }
 
 /** What every request of one transport shares. */
-interface Route {
+interface TransportParts {
   settings: TransportSettings
   preference: HostPreference
 }
@@ -103,22 +103,22 @@ const shortestAttempt_ms = 200
 export function createTransport(settings: TransportSettings): Transport {
   const { keyring } = settings
   const timeout = settings.timeout_ms ?? 10_000
-  const preference = hostPreference(settings.hosts)
-  const route: Route = { settings, preference }
+  const preference = createHostPreference(settings.hosts)
+  const parts: TransportParts = { settings, preference }
 
-  async function send(request: WechatRequest, signal?: AbortSignal): Promise<WechatAnswer> {
+  async function send(request: WeChatRequest, signal?: AbortSignal): Promise<WeChatAnswer> {
     signal?.throwIfAborted()
-    const call: Call = { request, signal, deadline: performance.now() + timeout, unanswered: false }
+    const call: WeChatCall = { request, signal, deadline: performance.now() + timeout, unanswered: false }
     if (keyring.isEmpty() && !request.own_keys) {
       const patience = timeoutIn(timeout / 2)
       await keyring.refresh(signal ? AbortSignal.any([signal, patience]) : patience)
       signal?.throwIfAborted()
-      if (keyring.isEmpty()) throw failed(call, { kind: 'setup', reason: 'no_key' })
+      if (keyring.isEmpty()) throw callFailure(call, { kind: 'setup', reason: 'no_key' })
     }
     return settings.limits.run(request.operation, () => sendToEither(call))
   }
 
-  async function sendToEither(call: Call): Promise<WechatAnswer> {
+  async function sendToEither(call: WeChatCall): Promise<WeChatAnswer> {
     const [first, second] = preference.order()
     const budget = (call.deadline - performance.now()) * (second === null ? 1 : firstShare)
     try {
@@ -126,36 +126,41 @@ export function createTransport(settings: TransportSettings): Transport {
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error
       const canTryAgain = error.reason === 'network' || (error.reason === 'timeout' && second !== null)
-      if (!canTryAgain || timeLeft(call.deadline) < shortestAttempt_ms) throw noAnswer(call, error)
+      if (!canTryAgain || timeLeft(call.deadline) < shortestAttempt_ms) throw noAnswerFailure(call, error)
     }
     try {
       return await sendTo(second ?? first, call, call.deadline)
     } catch (error) {
-      throw error instanceof ConnectionError ? noAnswer(call, error) : error
+      throw error instanceof ConnectionError ? noAnswerFailure(call, error) : error
     }
   }
 
   /** A probe, or a signature that does not hold, is thrown away and the call repeated at once (§1.5). */
-  async function sendTo(host: string, call: Call, until: number): Promise<WechatAnswer> {
-    const first = await attempt(route, host, call, until)
+  async function sendTo(host: string, call: WeChatCall, until: number): Promise<WeChatAnswer> {
+    const first = await attemptRequest(parts, host, call, until)
     if (first.kind === 'answer') return first.answer
     const repeatable = first.reason === 'probe' || first.reason === 'bad_signature'
-    if (!repeatable || timeLeft(until) < shortestAttempt_ms) throw unbelieved(call, first.reason)
-    const second = await attempt(route, host, call, until)
+    if (!repeatable || timeLeft(until) < shortestAttempt_ms) throw unbelievedFailure(call, first.reason)
+    const second = await attemptRequest(parts, host, call, until)
     if (second.kind === 'answer') return second.answer
-    throw unbelieved(call, second.reason)
+    throw unbelievedFailure(call, second.reason)
   }
 
   return { send }
 }
 
-type Outcome = { kind: 'answer'; answer: WechatAnswer } | { kind: 'unbelieved'; reason: Rejection }
+type AttemptOutcome = { kind: 'answer'; answer: WeChatAnswer } | { kind: 'unbelieved'; reason: SignatureRejection }
 
 /** One HTTP request, and what is to be made of its answer. Throws ConnectionError when there is none. */
-async function attempt(route: Route, host: string, call: Call, until: number): Promise<Outcome> {
-  const { settings, preference } = route
+async function attemptRequest(
+  parts: TransportParts,
+  host: string,
+  call: WeChatCall,
+  until: number,
+): Promise<AttemptOutcome> {
+  const { settings, preference } = parts
   const started = performance.now()
-  const log = (seen: Pick<Attempt, 'status' | 'code' | 'request_id' | 'reason'>) => {
+  const log = (seen: Pick<WeChatAttempt, 'status' | 'code' | 'request_id' | 'reason'>) => {
     const { mchid } = settings.credentials
     const duration_ms = Math.round(performance.now() - started)
     settings.log?.({ event: 'wechat.attempt', mchid, operation: call.request.operation, host, duration_ms, ...seen })
@@ -166,13 +171,13 @@ async function attempt(route: Route, host: string, call: Call, until: number): P
   } catch (error) {
     const lost = error instanceof ConnectionError ? error : null
     call.unanswered ||= lost?.may_have_arrived ?? true
-    if (lost && lost.reason !== 'too_large') preference.failed(host)
+    if (lost && lost.reason !== 'too_large') preference.noteFailure(host)
     log({ status: null, code: null, request_id: null, reason: lost?.reason ?? 'cancelled' })
     throw error
   }
-  preference.answered(host, raw.status)
+  preference.noteAnswer(host, raw.status)
   const answer = readAnswer(raw, call.unanswered)
-  const check = answer.status >= 200 && answer.status < 300 ? await verified(settings, raw, call) : null
+  const check = answer.status >= 200 && answer.status < 300 ? await verifyAnswer(settings, raw, call) : null
   const reason = check?.verdict === 'rejected' ? check.reason : null
   log({ status: answer.status, code: answer.code, request_id: answer.request_id, reason })
   if (reason === null) return { kind: 'answer', answer }
@@ -180,7 +185,7 @@ async function attempt(route: Route, host: string, call: Call, until: number): P
   return { kind: 'unbelieved', reason }
 }
 
-function signedRequest(settings: TransportSettings, origin: string, request: WechatRequest): RawRequest {
+function signedRequest(settings: TransportSettings, origin: string, request: WeChatRequest): RawRequest {
   const { method, path, body = '' } = request
   const signed = { method, url: path, timestamp: Math.floor(settings.now() / 1000), nonce_str: freshNonce(), body }
   const headers: Record<string, string> = {
@@ -195,14 +200,14 @@ function signedRequest(settings: TransportSettings, origin: string, request: Wec
 }
 
 /** Checks a 2xx. When its signer is unknown the certificates are fetched once, within the time of this call. */
-async function verified(settings: TransportSettings, raw: RawAnswer, call: Call): Promise<SignatureCheck> {
+async function verifyAnswer(settings: TransportSettings, raw: RawAnswer, call: WeChatCall): Promise<SignatureCheck> {
   const { keyring, now } = settings
   const own = call.request.own_keys?.(raw.body)
   const find = (serial: string) => own?.(serial) ?? keyring.find(serial)
   const check = checkSignature(raw, find, now())
   const isUnknown = check.verdict === 'rejected' && check.reason === 'unknown_serial'
   if (!isUnknown || own || check.serial_no === null) return check
-  const known = await keyring.miss(check.serial_no, timeoutIn(timeLeft(call.deadline)))
+  const known = await keyring.fetchMissing(check.serial_no, timeoutIn(timeLeft(call.deadline)))
   return known ? checkSignature(raw, find, now()) : check
 }
 
@@ -210,25 +215,25 @@ function timeLeft(deadline: number): number {
   return deadline - performance.now()
 }
 
-function failed(call: Call, failure: Pick<Failure, 'kind' | 'reason' | 'cause'>): WechatPayError {
-  return new WechatPayError({ operation: call.request.operation, outcome_unknown: call.unanswered, ...failure })
+function callFailure(call: WeChatCall, failure: Pick<WeChatFailure, 'kind' | 'reason' | 'cause'>): WeChatPayError {
+  return new WeChatPayError({ operation: call.request.operation, outcome_unknown: call.unanswered, ...failure })
 }
 
-function noAnswer(call: Call, error: ConnectionError): WechatPayError {
-  return failed(call, { kind: 'again', reason: error.reason, cause: error })
+function noAnswerFailure(call: WeChatCall, error: ConnectionError): WeChatPayError {
+  return callFailure(call, { kind: 'again', reason: error.reason, cause: error })
 }
 
 /** An unknown signer is a fault of the set-up; all other doubts about an answer pass when it is asked for again. */
-function unbelieved(call: Call, rejection: Rejection): WechatPayError {
-  if (rejection === 'unknown_serial') return failed(call, { kind: 'setup', reason: 'no_key' })
-  return failed(call, {
+function unbelievedFailure(call: WeChatCall, rejection: SignatureRejection): WeChatPayError {
+  if (rejection === 'unknown_serial') return callFailure(call, { kind: 'setup', reason: 'no_key' })
+  return callFailure(call, {
     kind: 'again',
     reason: 'unverified',
     cause: new Error(`the answer was rejected: ${rejection}`),
   })
 }
 
-function readAnswer(raw: RawAnswer, unanswered_before: boolean): WechatAnswer {
+function readAnswer(raw: RawAnswer, unanswered_before: boolean): WeChatAnswer {
   const body = raw.body.toString('utf8')
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(raw.headers)) {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const fen = z.int().min(0)
 
 /** A moment as WeChat Pay writes it; fractions and `Z` are legal (docs/wechat-pay.md §1.2), empty means none. */
-export const moment = z
+export const time_text = z
   .string()
   .refine((text) => text === '' || (/^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text))))
 
@@ -12,7 +12,7 @@ export const moment = z
  * A field that decides nothing: in a form that nobody knows it counts as absent, since a statement about money must not
  * be lost for what stands beside it.
  */
-export const minor = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined).optional()
+export const lenient = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined).optional()
 
 /**
  * The value of a JSON text with its nulls left out, in lists too, since a null means that there is none; undefined when

@@ -6,14 +6,14 @@ import type { WorkerOptions } from '@temporalio/worker'
 type Bundle = NonNullable<WorkerOptions['workflowBundle']>
 
 /** Where `npm run build` leaves the bundle, beside the compiled worker. */
-const prebuilt = fileURLToPath(new URL('./workflows.bundle.js', import.meta.url))
+const prebuilt_bundle = fileURLToPath(new URL('./workflows.bundle.js', import.meta.url))
 
 /**
  * The workflow code as Temporal's sandbox runs it: the prebuilt file where there is one, else built now (about 1.5 s).
  * Must be made by exactly the SDK version that runs it.
  */
 export async function workflowBundle(): Promise<Bundle> {
-  return existsSync(prebuilt) ? { codePath: prebuilt } : await buildBundle()
+  return existsSync(prebuilt_bundle) ? { codePath: prebuilt_bundle } : await buildBundle()
 }
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -26,12 +26,12 @@ const pathOf = (module: string) => fileURLToPath(new URL(`../workflows/${module}
  */
 export async function buildBundle(workflowsPath = pathOf('all')): Promise<{ code: string }> {
   const preloadModules = [pathOf('frames'), workflowsPath]
-  const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger: quiet })
+  const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger: quiet_logger })
   return { code }
 }
 
 /** webpack tells a page about each module; only what is wrong is worth reading. */
-const quiet = {
+const quiet_logger = {
   log: () => undefined,
   trace: () => undefined,
   debug: () => undefined,

@@ -11,10 +11,10 @@ import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
 import type { Queue } from '../domain/messages.ts'
-import { policy, scaledPolicy } from '../domain/policy.ts'
+import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
-import { patience, scaledPatience } from '../proof/finding.ts'
+import { proof_patience, scaledPatience } from '../proof/finding.ts'
 import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
@@ -25,7 +25,7 @@ import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
 import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, startOptions, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import { createSealer } from '../store/sealing.ts'
+import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
@@ -33,7 +33,7 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { workflowBundle } from './bundle.ts'
 import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
-import { createSweeper, sweeper_patience, wakeRuns } from './sweeper.ts'
+import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
 
 export interface RunningWorker {
@@ -63,11 +63,11 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { config, log, now = Date.now, sweeps = true, process_metrics = false } = parts
   const sealer = createSealer({ keys: config.master_keys })
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
-  await untilThere(log, 'the database', async () => {
+  await retryUntilThere(log, 'the database', async () => {
     await store.ensureIndexes()
     assertTimeScaleAllowed(config, await store.merchants.list())
   })
-  const connection = await untilThere(log, 'Temporal', () =>
+  const connection = await retryUntilThere(log, 'Temporal', () =>
     NativeConnection.connect(connectionOptions(config.temporal)),
   )
   const temporal = connectTemporal(config.temporal)
@@ -75,16 +75,16 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
 
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
-  const accounts = accountsOf(parts, store, metrics, dispatcher)
-  const plan = scaledPolicy(policy, config.time_scale)
-  const context: ActivityContext = { store, sealer, accounts, policy: plan, now, log }
+  const accounts = createWorkerAccounts(parts, store, metrics, dispatcher)
+  const scaled_policy = scaledPolicy(default_policy, config.time_scale)
+  const context: ActivityContext = { store, sealer, accounts, policy: scaled_policy, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
   const workers = await createWorkers({
     connection,
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
     bundle: parts.bundle ?? (await workflowBundle()),
-    activities: activitiesOf(context, courier, temporal, config.queue_prefix),
+    activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
   })
   const running = Promise.all(workers.map((worker) => worker.run()))
   running.catch((error: unknown) => {
@@ -92,8 +92,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     parts.on_failure?.(error)
   })
 
-  const health = await serveHealthOf(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
-  const { sweeper, auditor } = watchersOf(parts, store, temporal, metrics)
+  const health = await serveHealthIfSet(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
+  const { sweeper, auditor } = createWatchers(parts, store, temporal, metrics)
   if (sweeps) {
     sweeper.start()
     auditor.start()
@@ -118,7 +118,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
 }
 
 /** What each queue can do. Questions that wait have a queue of their own for what the others do too. */
-function activitiesOf(
+function activitiesByQueue(
   context: ActivityContext,
   courier: Courier,
   { client }: TemporalClient,
@@ -135,7 +135,7 @@ function activitiesOf(
 }
 
 /** Those that look after what nobody carries, and after the book. */
-function watchersOf(
+function createWatchers(
   { config, log, now = Date.now }: WorkerParts,
   store: Store,
   temporal: TemporalClient,
@@ -145,7 +145,7 @@ function watchersOf(
     store,
     temporal,
     queue_prefix: config.queue_prefix,
-    patience: scaledSweeping(config.time_scale),
+    patience: scaledSweeperPatience(config.time_scale),
     now,
     log,
     swept: (kind, count) => metrics.swept.inc({ kind }, count),
@@ -154,15 +154,15 @@ function watchersOf(
     store,
     // However fast time runs, reading all records has its cost.
     every_ms: Math.max(5_000, Math.round(auditor_every_ms / config.time_scale)),
-    patience: scaledPatience(patience, config.time_scale),
-    wake: (finding) => wakeRuns({ temporal, queue_prefix: config.queue_prefix }, finding),
+    patience: scaledPatience(proof_patience, config.time_scale),
+    wake: (finding) => startRuns({ temporal, queue_prefix: config.queue_prefix }, finding),
     now,
     log,
   })
   return { sweeper, auditor }
 }
 
-function accountsOf(
+function createWorkerAccounts(
   { config, log, now = Date.now }: WorkerParts,
   store: Store,
   metrics: Metrics,
@@ -182,11 +182,11 @@ function accountsOf(
   })
 }
 
-async function serveHealthOf({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
+async function serveHealthIfSet({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
   return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
 }
 
-function scaledSweeping(scale: number): SweeperPatience {
+function scaledSweeperPatience(scale: number): SweeperPatience {
   const shrink = (ms: number) => Math.max(200, Math.round(ms / scale))
   return {
     every_ms: shrink(sweeper_patience.every_ms),
@@ -200,7 +200,7 @@ function scaledSweeping(scale: number): SweeperPatience {
 }
 
 /** A worker that comes up before its servers waits for them; a mistake in the settings ends it at once. */
-async function untilThere<T>(log: Logger, what: string, attempt: () => Promise<T>): Promise<T> {
+async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt()

@@ -1,5 +1,5 @@
-import type { NativeConnection } from '@temporalio/worker'
 import { Worker } from '@temporalio/worker'
+import type { NativeConnection } from '@temporalio/worker'
 import type { WorkerOptions } from '@temporalio/worker'
 import { queueName } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
@@ -14,12 +14,12 @@ export interface WorkerSettings {
 }
 
 /** Grace < force < the 60 s after which an orchestrator kills (architecture §15). */
-const ending = { shutdownGraceTime: '25s', shutdownForceTime: '40s' } as const
+const shutdown_times = { shutdownGraceTime: '25s', shutdownForceTime: '40s' } as const
 
 /**
  * Limits of one worker process by queue. Polls wait apart from placing: behind 200 of them a new order would wait 14 s.
  */
-const limits: Record<Queue, Partial<WorkerOptions>> = {
+const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
   orders: {
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 100,
@@ -34,7 +34,7 @@ const limits: Record<Queue, Partial<WorkerOptions>> = {
 /** One worker per queue, in this process. */
 export async function createWorkers(settings: WorkerSettings): Promise<Worker[]> {
   const { connection, namespace, queue_prefix, bundle, activities } = settings
-  const queues = Object.keys(limits) as Queue[]
+  const queues = Object.keys(concurrency_limits) as Queue[]
   return await Promise.all(
     queues.map((queue) =>
       Worker.create({
@@ -43,8 +43,8 @@ export async function createWorkers(settings: WorkerSettings): Promise<Worker[]>
         taskQueue: queueName(queue, queue_prefix),
         activities: activities[queue],
         ...(queue === 'orders' && { workflowBundle: bundle }),
-        ...limits[queue],
-        ...ending,
+        ...concurrency_limits[queue],
+        ...shutdown_times,
       }),
     ),
   )

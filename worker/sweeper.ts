@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { WithStartWorkflowOperation } from '@temporalio/client'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
-import { deliveryStart, orderStart, refundStart, signals, updates } from '../domain/messages.ts'
-import type { Answer, Confirmation, WorkflowStart } from '../domain/messages.ts'
-import { order_states } from '../domain/order/change.ts'
+import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
+import type { Confirmation, OrderAnswer, WorkflowStart } from '../domain/messages.ts'
+import { order_states } from '../domain/order/record.ts'
+import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { boundedCall, startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import type { Unapplied } from '../store/evidence.ts'
+import type { UnappliedFilter } from '../store/evidence.ts'
 import type { Store } from '../store/store.ts'
 
 const minute = 60_000
@@ -49,7 +49,7 @@ export interface SweeperSettings {
   swept: (kind: string, count: number) => void
 }
 
-const lease = 'sweeper'
+const lease_name = 'sweeper'
 const call_limit_ms = 5_000
 /** of what has waited for days, in one round */
 const old_batch = 20
@@ -73,15 +73,15 @@ export function createSweeper(settings: SweeperSettings) {
 
   /** One round: each part for itself, so that one that fails leaves the others their turn. */
   async function sweep(): Promise<void> {
-    if (!(await store.leases.acquire(lease, holder, patience.every_ms * 3, now()))) return
-    await part(settings, 'orders', () => sweepOrders(settings))
-    await part(settings, 'refunds', () => sweepRefunds(settings))
-    await part(settings, 'deliveries', () => sweepDeliveries(settings))
-    await part(settings, 'evidence', () => sweepEvidence(settings))
+    if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) return
+    await runPart(settings, 'orders', () => sweepOrders(settings))
+    await runPart(settings, 'refunds', () => sweepRefunds(settings))
+    await runPart(settings, 'deliveries', () => sweepDeliveries(settings))
+    await runPart(settings, 'evidence', () => sweepEvidence(settings))
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
       running.orphans_looked_at = now()
-      await part(settings, 'orphans', () => sweepOrphans(settings, places))
-      await part(settings, 'owned', () => liftOwned(settings))
+      await runPart(settings, 'orphans', () => sweepOrphans(settings, places))
+      await runPart(settings, 'owned', () => liftOrphanAttention(settings))
     }
   }
 
@@ -102,7 +102,7 @@ export function createSweeper(settings: SweeperSettings) {
       if (running.timer) clearTimeout(running.timer)
       await running.round
       await store.leases
-        .release(lease, holder)
+        .release(lease_name, holder)
         .catch((error: unknown) => log.debug('a lease was not given back', { error }))
     },
   }
@@ -110,7 +110,7 @@ export function createSweeper(settings: SweeperSettings) {
 
 export type Sweeper = ReturnType<typeof createSweeper>
 
-async function part({ log, swept }: SweeperSettings, kind: string, work: () => Promise<number>): Promise<void> {
+async function runPart({ log, swept }: SweeperSettings, kind: string, work: () => Promise<number>): Promise<void> {
   try {
     const count = await work()
     if (count > 0) log.info('the sweeper took up what was late', { kind, count })
@@ -125,11 +125,11 @@ async function sweepOrders(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
   const begun = order_states.filter((state) => state !== 'created')
   const late = [
-    ...(await store.orders.due(['created'], beijingTime(now() - patience.created_ms), limits.sweep_batch)),
-    ...(await store.orders.due(begun, beijingTime(now() - patience.due_ms), limits.sweep_batch)),
+    ...(await store.orders.findDue(['created'], beijingTime(now() - patience.created_ms), limits.sweep_batch)),
+    ...(await store.orders.findDue(begun, beijingTime(now() - patience.due_ms), limits.sweep_batch)),
   ]
-  return await each(settings, late, async (order) => {
-    await begin(settings, orderStart(order))
+  return await takeUpEach(settings, late, async (order) => {
+    await startRun(settings, orderStart(order))
     // What is carried and only slow to plan anew never keeps what is lost from its turn.
     await store.orders.putOff(order, beijingTime(now()))
   })
@@ -137,21 +137,21 @@ async function sweepOrders(settings: SweeperSettings): Promise<number> {
 
 async function sweepRefunds(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
-  const late = await store.refunds.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
-  return await each(settings, late, async (refund) => {
-    await begin(settings, refundStart(refund))
+  const late = await store.refunds.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  return await takeUpEach(settings, late, async (refund) => {
+    await startRun(settings, refundStart(refund))
     await store.refunds.putOff(refund, beijingTime(now()))
   })
 }
 
 async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
-  const late = await store.deliveries.due(beijingTime(now() - patience.due_ms), limits.sweep_batch)
-  return await each(settings, late, async (delivery) => {
+  const late = await store.deliveries.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
+  return await takeUpEach(settings, late, async (delivery) => {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
     await store.deliveries.putOff(delivery, beijingTime(now()))
-    await begin(settings, deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' }))
+    await startRun(settings, deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' }))
   })
 }
 
@@ -167,18 +167,18 @@ async function sweepEvidence(settings: SweeperSettings): Promise<number> {
     outcome: null,
     limit: limits.sweep_batch,
   })
-  return await each(settings, late, (evidence) => handOver(settings, evidence))
+  return await takeUpEach(settings, late, (evidence) => handOverEvidence(settings, evidence))
 }
 
 /** One kind of evidence that stays without effect, and how much of it is looked at in a round. */
-interface Lingering {
+interface LingeringKind {
   name: 'words' | 'orphans' | 'stubborn' | 'old'
-  search: Omit<Unapplied, 'limit'>
+  search: Omit<UnappliedFilter, 'limit'>
   limit: number
 }
 
 /** What lingers, by kind, so that none keeps another from its turn. A merchant's word has no age at which it expires. */
-function lingering({ patience, now }: SweeperSettings): Lingering[] {
+function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
   const ago = (ms: number) => beijingTime(now() - ms)
   const old = ago(patience.evidence_old_ms)
   const hour = ago(patience.orphan_every_ms)
@@ -202,11 +202,11 @@ function lingering({ patience, now }: SweeperSettings): Lingering[] {
 async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>): Promise<number> {
   const { store, now } = settings
   const late = new Map<string, EvidenceRecord>()
-  for (const kind of lingering(settings)) {
-    const found = await nextOf(settings, kind, places)
+  for (const kind of lingeringKinds(settings)) {
+    const found = await nextLingering(settings, kind, places)
     for (const evidence of found) late.set(evidence._id, evidence)
     if (kind.name !== 'old') continue
-    await each(settings, found, ({ mchid, outcome }) =>
+    await takeUpEach(settings, found, ({ mchid, outcome }) =>
       store.merchants.noteAttention(
         mchid,
         outcome === 'orphan' ? 'orphan_payment' : 'evidence_unapplied',
@@ -214,15 +214,18 @@ async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>
       ),
     )
   }
-  return await each(settings, [...late.values()], (evidence) => handOver(settings, evidence))
+  return await takeUpEach(settings, [...late.values()], (evidence) => handOverEvidence(settings, evidence))
 }
 
 /** Money that was nobody's has found its order, or went back: no merchant's attention stays behind. */
-async function liftOwned({ store }: SweeperSettings): Promise<number> {
-  const merchants = await store.merchants.withAttention('orphan_payment', limits.sweep_batch)
+async function liftOrphanAttention({ store }: SweeperSettings): Promise<number> {
+  const merchants = await store.merchants.findWithAttention('orphan_payment', limits.sweep_batch)
   let lifted = 0
   for (const { mchid } of merchants) {
-    const [payment, evidence] = await Promise.all([store.payments.ownerless(mchid), store.evidence.orphans(mchid, 1)])
+    const [payment, evidence] = await Promise.all([
+      store.payments.findOwnerless(mchid),
+      store.evidence.findOrphans(mchid, 1),
+    ])
     if (payment.length > 0 || evidence.length > 0) continue
     if (await store.merchants.liftAttention(mchid, 'orphan_payment')) lifted += 1
   }
@@ -230,13 +233,13 @@ async function liftOwned({ store }: SweeperSettings): Promise<number> {
 }
 
 /** The next of this kind behind those of the round before; after the last of them, the first again. */
-async function nextOf(
+async function nextLingering(
   { store }: SweeperSettings,
-  { name, search, limit }: Lingering,
+  { name, search, limit }: LingeringKind,
   places: Map<string, Time>,
 ): Promise<EvidenceRecord[]> {
   const place = places.get(name)
-  const received_after = latest(place, search.received_after)
+  const received_after = laterTime(place, search.received_after)
   const found = await store.evidence.unapplied({ ...search, received_after, limit })
   const [first, last] = [found[0], found.at(-1)]
   if (first === undefined || last === undefined || found.length < limit) places.delete(name)
@@ -246,13 +249,17 @@ async function nextOf(
   return found
 }
 
-function latest(a: Time | undefined, b: Time | undefined): Time | undefined {
+function laterTime(a: Time | undefined, b: Time | undefined): Time | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return milliseconds(a) > milliseconds(b) ? a : b
 }
 
 /** One after the other; one that fails is said and does not keep the others from their turn. */
-async function each<T>({ log }: SweeperSettings, items: T[], take: (item: T) => Promise<unknown>): Promise<number> {
+async function takeUpEach<T>(
+  { log }: SweeperSettings,
+  items: T[],
+  take: (item: T) => Promise<unknown>,
+): Promise<number> {
   for (const item of items) {
     try {
       await take(item)
@@ -264,27 +271,27 @@ async function each<T>({ log }: SweeperSettings, items: T[], take: (item: T) => 
 }
 
 /** What starting a run takes. */
-export type Door = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
+export type RunStarterSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
 
 /** The runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
-export async function wakeRuns(
-  door: Door,
+export async function startRuns(
+  starter: RunStarterSettings,
   { mchid, out_trade_no, out_refund_no }: { mchid: string; out_trade_no?: string; out_refund_no?: string },
 ): Promise<void> {
   if (out_trade_no === undefined) return
-  await begin(door, orderStart({ mchid, out_trade_no }))
-  if (out_refund_no !== undefined) await begin(door, refundStart({ mchid, out_refund_no, out_trade_no }))
+  await startRun(starter, orderStart({ mchid, out_trade_no }))
+  if (out_refund_no !== undefined) await startRun(starter, refundStart({ mchid, out_refund_no, out_trade_no }))
 }
 
 /** A start of something that may run already, bounded: a silent Temporal must not hold up a round. */
-async function begin<A extends unknown[]>(settings: Door, start: WorkflowStart<A>): Promise<void> {
+async function startRun<A extends unknown[]>(settings: RunStarterSettings, start: WorkflowStart<A>): Promise<void> {
   const { temporal, queue_prefix } = settings
   await boundedCall(temporal.connection, call_limit_ms, () =>
     temporal.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),
   )
 }
 
-async function handOver(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
+async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
   const { temporal, queue_prefix } = settings
   if (evidence.out_trade_no === null) return
   const key: OrderKey = { mchid: evidence.mchid, out_trade_no: evidence.out_trade_no }
@@ -324,8 +331,8 @@ async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, ev
   // In one call: a run that is started for an ended order ends again before an update of its own could arrive.
   const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, options)
   const answer = await boundedCall(temporal.connection, call_limit_ms, () =>
-    temporal.client.workflow.executeUpdateWithStart<(order: OrderKey) => Promise<unknown>, Answer, [Confirmation]>(
-      updates.confirm_fulfilment,
+    temporal.client.workflow.executeUpdateWithStart<(order: OrderKey) => Promise<unknown>, OrderAnswer, [Confirmation]>(
+      order_updates.confirm_fulfilment,
       {
         args: [confirmation],
         updateId: confirmation.operation_id,
@@ -334,5 +341,5 @@ async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, ev
     ),
   )
   const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'
-  await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time: beijingTime(now()) })
+  await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time: beijingTime(now()) })
 }

@@ -2,11 +2,11 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
-import type { OrderState } from '../domain/order/change.ts'
-import type { RefundState } from '../domain/refund/change.ts'
+import type { OrderState } from '../domain/order/record.ts'
+import type { RefundState } from '../domain/refund/record.ts'
 
 /** One sentence per state, for someone who has never seen the code. */
-const sentences: Record<OrderState, string> = {
+const order_sentences: Record<OrderState, string> = {
   created: 'Being placed at WeChat Pay. The same request is sent again until WeChat answers.',
   awaiting_payment: 'Waiting for the payer. A notification ends the wait; without one Weft asks WeChat by plan.',
   closing: 'Being closed. Only WeChat’s answer to a query closes it; a payment found meanwhile wins.',
@@ -19,7 +19,7 @@ const sentences: Record<OrderState, string> = {
   refunded: 'The payer has the money back.',
 }
 
-const next_steps: Record<string, string> = {
+const next_action_texts: Record<string, string> = {
   place: 'place the order at WeChat',
   ask_wechat: 'ask WeChat whether it was paid',
   close: 'close the order at WeChat',
@@ -29,16 +29,18 @@ const next_steps: Record<string, string> = {
 }
 
 /** What Temporal UI shows of an order at this moment. Costs no event: it is read by a query. */
-export function showProgress(order: OrderProgress): void {
-  setCurrentDetails(progressText(order))
+export function showOrder(order: OrderProgress): void {
+  setCurrentDetails(orderDetails(order))
 }
 
-export function progressText(order: OrderProgress): string {
-  const lines = [`**${order.state}** · ${readableAmount(order.amount)}`, '', sentences[order.state], '']
+export function orderDetails(order: OrderProgress): string {
+  const lines = [`**${order.state}** · ${readableAmount(order.amount)}`, '', order_sentences[order.state], '']
   // First what a hurried reader looks for: the UI shows few lines without scrolling.
   if (order.attention) lines.push(`- **attention: ${order.attention}**`)
   if (order.next_action)
-    lines.push(`- next: ${next_steps[order.next_action.what] ?? order.next_action.what}, ${order.next_action.time}`)
+    lines.push(
+      `- next: ${next_action_texts[order.next_action.what] ?? order.next_action.what}, ${order.next_action.time}`,
+    )
   lines.push(
     `- order \`${order.out_trade_no}\` of merchant \`${order.mchid}\``,
     `- created ${order.create_time}, can be paid until ${order.time_expire}`,
@@ -82,10 +84,10 @@ export function showRefund(refund: RefundProgress): void {
 }
 
 /** As `Attributes`, for a refund: its start says `processing`. */
-export function followRefund(before: RefundProgress | null, refund: RefundProgress): void {
-  const was = before ?? { state: 'processing', attention: null }
+export function upsertRefundAttributes(before: RefundProgress | null, refund: RefundProgress): void {
+  const previous = before ?? { state: 'processing', attention: null }
   const is_usual = refund.state === 'created' || refund.state === 'succeeded'
-  if (refund.attention === was.attention && (refund.state === was.state || is_usual)) return
+  if (refund.attention === previous.attention && (refund.state === previous.state || is_usual)) return
   upsertSearchAttributes([
     { key: search_attributes.state, value: refund.state },
     { key: search_attributes.attention, value: refund.attention },
@@ -96,12 +98,12 @@ export function followRefund(before: RefundProgress | null, refund: RefundProgre
  * Search attributes follow major changes only, since each upsert is an event in history: a start says
  * `awaiting_payment`, and `fulfilled` after `paid` is told by the run's completion.
  */
-export class Attributes {
+export class OrderAttributes {
   private state: OrderState = 'awaiting_payment'
   private attention: string | null = null
 
   /** Called before the run waits for something outside; does nothing while nothing worth a search has changed. */
-  follow(order: OrderProgress): void {
+  upsert(order: OrderProgress): void {
     const is_usual = usual_changes.some(([from, to]) => from === this.state && to === order.state)
     if (order.attention === this.attention && (order.state === this.state || is_usual)) return
     this.state = order.state

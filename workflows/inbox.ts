@@ -1,47 +1,47 @@
 import type {
   AbnormalHandling,
-  Answer,
-  Approval,
+  OrderAnswer,
+  RefundApproval,
   Command,
   Confirmation,
-  Decision,
+  ReviewDecision,
   PaymentFound,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
   RefundChanged,
-  RefundRequested,
+  FullRefundCommand,
 } from '../domain/messages.ts'
 
 /** What can come to an order from outside. A handler puts it here and waits or returns; only the body acts. */
-export type Item =
+export type OrderItem =
   | { kind: 'payment'; found: PaymentFound }
   | { kind: 'check'; operation_id: string }
-  | { kind: 'close'; asked: Asked<Command> }
+  | { kind: 'close'; asked: PendingCommand<Command> }
   | { kind: 'refresh'; command: Command }
-  | { kind: 'confirm'; asked: Asked<Confirmation> }
-  | { kind: 'review'; asked: Asked<Decision> }
-  | { kind: 'refund_request'; asked: Asked<RefundRequested> }
+  | { kind: 'confirm'; asked: PendingCommand<Confirmation> }
+  | { kind: 'review'; asked: PendingCommand<ReviewDecision> }
+  | { kind: 'refund_request'; asked: PendingCommand<FullRefundCommand> }
   | { kind: 'refund_news'; out_refund_no: string }
 
 /** What can come to a refund. */
 export type RefundItem =
   | { kind: 'news'; found: RefundChanged }
   | { kind: 'check'; operation_id: string }
-  | { kind: 'approval'; asked: Asked<Approval, RefundAnswer> }
-  | { kind: 'abnormal'; asked: Asked<AbnormalHandling, RefundAnswer> }
-  | { kind: 'payout'; asked: Asked<Payout, RefundAnswer> }
+  | { kind: 'approval'; asked: PendingCommand<RefundApproval, RefundAnswer> }
+  | { kind: 'abnormal'; asked: PendingCommand<AbnormalHandling, RefundAnswer> }
+  | { kind: 'payout'; asked: PendingCommand<PayoutCommand, RefundAnswer> }
 
 /** A command with the place its answer goes. `reply` is set once, by the body, after the record has answered. */
-export interface Asked<C, A = Answer> {
+export interface PendingCommand<C, A = OrderAnswer> {
   command: C
   reply: A | null
 }
 
-export type ItemKind = Item['kind']
+export type OrderItemKind = OrderItem['kind']
 export type RefundItemKind = RefundItem['kind']
 
 /** What is taken first: money, then what somebody waits for, then what may be asked again. */
-export const order_urgency: Record<ItemKind, number> = {
+export const order_urgency: Record<OrderItemKind, number> = {
   payment: 0,
   close: 1,
   confirm: 1,
@@ -57,7 +57,7 @@ export const refund_urgency: Record<RefundItemKind, number> = { approval: 0, abn
  * By urgency, then first in, first out, within one run. An item is taken when its step begins and is gone when the
  * record has answered.
  */
-export class Inbox<I extends { kind: string } = Item> {
+export class Inbox<I extends { kind: string } = OrderItem> {
   private readonly items: I[] = []
   private readonly urgency: Record<I['kind'], number>
 
@@ -72,8 +72,8 @@ export class Inbox<I extends { kind: string } = Item> {
   /** One question answers all who ask meanwhile: a second check adds nothing. */
   put(item: I): void {
     if (item.kind === 'check' && this.has('check')) return
-    const rank = (one: I) => this.urgency[one.kind as I['kind']]
-    const behind = this.items.findIndex((one) => rank(one) > rank(item))
+    const urgencyOf = (one: I) => this.urgency[one.kind as I['kind']]
+    const behind = this.items.findIndex((one) => urgencyOf(one) > urgencyOf(item))
     this.items.splice(behind < 0 ? this.items.length : behind, 0, item)
   }
 
@@ -82,7 +82,7 @@ export class Inbox<I extends { kind: string } = Item> {
     return this.items[0]
   }
 
-  done(item: I): void {
+  remove(item: I): void {
     const index = this.items.indexOf(item)
     if (index >= 0) this.items.splice(index, 1)
   }

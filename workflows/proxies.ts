@@ -17,23 +17,23 @@ import type { Queue } from '../domain/messages.ts'
 /** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const
 
-const record_times = { startToCloseTimeout: '5s', retry } as const
-const local_times = {
+const record_timeouts = { startToCloseTimeout: '5s', retry } as const
+const local_timeouts = {
   startToCloseTimeout: '900ms',
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 2, initialInterval: '50ms' },
 } as const
 
-type Steps<T> = {
+type ActivityProxies<T> = {
   [Name in keyof T]: T[Name] extends (...given: infer A) => Promise<infer R> ? (...given: A) => Promise<R> : never
 }
 
 /** One proxy per collaborator. Made inside a run, since the queues' prefix is that of the queue the run is on. */
-export function proxies() {
+export function orderProxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const on = (queue: Queue) => queueName(queue, prefix)
-  const local = proxyLocalActivities<RecordActivities>(local_times)
-  const regular = proxyActivities<RecordActivities>(record_times)
+  const local = proxyLocalActivities<RecordActivities>(local_timeouts)
+  const regular = proxyActivities<RecordActivities>(record_timeouts)
   const merchant = proxyActivities<MerchantActivities>({
     taskQueue: on('merchant'),
     startToCloseTimeout: '20s',
@@ -47,27 +47,29 @@ export function proxies() {
     /** a record step: local when the database is quick, else the same function as a regular activity, for ever */
     records: localFirst<RecordActivities>(local, regular),
     /** the same steps where two causes can contest a transition: what history says must not run behind the record */
-    contested: regular as Steps<RecordActivities>,
+    contested: regular as ActivityProxies<RecordActivities>,
     runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake other runs' }),
-    place: proxyActivities<GatewayActivities>({ ...gateway(on('gateway')), summary: 'Place the order at WeChat' })
-      .place,
+    place: proxyActivities<GatewayActivities>({
+      ...gatewayOptions(on('gateway')),
+      summary: 'Place the order at WeChat',
+    }).place,
     ask: proxyActivities<GatewayActivities>({
-      ...gateway(on('gateway')),
+      ...gatewayOptions(on('gateway')),
       retry: { maximumAttempts: 1 },
       summary: 'Ask WeChat now, on request',
     }).askOnRequest,
-    prove: proxyActivities<GatewayActivities>({ ...gateway(on('gateway')), summary: 'Ask WeChat what holds' })
+    prove: proxyActivities<GatewayActivities>({ ...gatewayOptions(on('gateway')), summary: 'Ask WeChat what holds' })
       .askUntilAnswered,
     poll: proxyActivities<GatewayActivities>({
-      ...gateway(on('gateway_poll')),
+      ...gatewayOptions(on('gateway_poll')),
       summary: 'Ask WeChat by plan until paid or expired (its retries are the plan)',
     }).pollPayment,
     closeForSomebody: proxyActivities<GatewayActivities>({
-      ...gateway(on('gateway')),
+      ...gatewayOptions(on('gateway')),
       summary: 'Close at WeChat until a query proves it',
     }).closeAtWeChat,
     closeInBackground: proxyActivities<GatewayActivities>({
-      ...gateway(on('gateway_poll')),
+      ...gatewayOptions(on('gateway_poll')),
       summary: 'Close at WeChat until a query proves it',
     }).closeAtWeChat,
     deliver: merchant.deliver,
@@ -76,38 +78,39 @@ export function proxies() {
   }
 }
 
-export type Proxies = ReturnType<typeof proxies>
+export type OrderProxies = ReturnType<typeof orderProxies>
 
 /** The same for a refund's run. Apart, since every waiting order would carry what it never uses. */
 export function refundProxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const on = (queue: Queue) => queueName(queue, prefix)
-  const calls = (summary: string, queue: Queue = 'gateway') =>
-    proxyActivities<RefundGatewayActivities>({ ...gateway(on(queue)), summary })
+  const gatewayProxy = (summary: string, queue: Queue = 'gateway') =>
+    proxyActivities<RefundGatewayActivities>({ ...gatewayOptions(on(queue)), summary })
   return {
     /** a refund's record steps are contested by nobody but a person: local when the database is quick */
     records: localFirst<RefundActivities>(
-      proxyLocalActivities<RefundActivities>(local_times),
-      proxyActivities<RefundActivities>(record_times),
+      proxyLocalActivities<RefundActivities>(local_timeouts),
+      proxyActivities<RefundActivities>(record_timeouts),
     ),
-    contested: proxyActivities<RefundActivities>(record_times),
+    contested: proxyActivities<RefundActivities>(record_timeouts),
     runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake the order' }),
-    submit: calls('Ask WeChat for the refund (a repeat only after a query)').submitRefund,
+    submit: gatewayProxy('Ask WeChat for the refund (a repeat only after a query)').submitRefund,
     ask: proxyActivities<RefundGatewayActivities>({
-      ...gateway(on('gateway')),
+      ...gatewayOptions(on('gateway')),
       retry: { maximumAttempts: 1 },
       summary: 'Ask WeChat now, on request',
     }).askRefund,
-    prove: calls('Ask WeChat what holds').askRefundUntilAnswered,
-    poll: calls('Ask WeChat by plan until the refund has ended (its retries are the plan)', 'gateway_poll').pollRefund,
-    handleAbnormal: calls('Send the money of an abnormal refund elsewhere').handleAbnormal,
-    findPaymentOf: calls('Find the payment of a refund made outside').findPaymentOf,
+    prove: gatewayProxy('Ask WeChat what holds').askRefundUntilAnswered,
+    poll: gatewayProxy('Ask WeChat by plan until the refund has ended (its retries are the plan)', 'gateway_poll')
+      .pollRefund,
+    handleAbnormal: gatewayProxy('Send the money of an abnormal refund elsewhere').handleAbnormal,
+    findPaymentOf: gatewayProxy('Find the payment of a refund made outside').findPaymentOf,
   }
 }
 
 export type RefundProxies = ReturnType<typeof refundProxies>
 
-function gateway(taskQueue: string) {
+function gatewayOptions(taskQueue: string) {
   // The HTTP call is bounded to 10 s. No schedule-to-close: it would fail a poll as soon as its next delay passed it.
   return { taskQueue, startToCloseTimeout: '15s', cancellationType: 'TRY_CANCEL', retry } as const
 }
@@ -116,19 +119,19 @@ function gateway(taskQueue: string) {
  * Each step on `local`; where that failed, for whatever reason but a cancellation, the same step on `regular`. Local
  * retries without end would hold workflow-task slots while the database is away, and unrelated orders would stand still.
  */
-function localFirst<T extends object>(local: object, regular: object): Steps<T> {
-  type Step = (...given: unknown[]) => Promise<unknown>
-  const steps = (of: object) => of as Record<string, Step>
-  return new Proxy({} as Steps<T>, {
+function localFirst<T extends object>(local: object, regular: object): ActivityProxies<T> {
+  type ActivityFunction = (...given: unknown[]) => Promise<unknown>
+  const functionsOf = (of: object) => of as Record<string, ActivityFunction>
+  return new Proxy({} as ActivityProxies<T>, {
     get:
       (_target, name: string) =>
       async (...given: unknown[]) => {
         try {
-          return await steps(local)[name]?.(...given)
+          return await functionsOf(local)[name]?.(...given)
         } catch (failure) {
           // A local activity's own failure or time-out comes as it is, not wrapped in an ActivityFailure.
           if (!(failure instanceof TemporalFailure) || isCancellation(failure)) throw failure
-          return await steps(regular)[name]?.(...given)
+          return await functionsOf(regular)[name]?.(...given)
         }
       },
   })

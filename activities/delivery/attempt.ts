@@ -1,25 +1,25 @@
 import { heartbeat } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
+import { isHeard, isStatedFulfilled, readFulfilmentAnswer } from '../../domain/event/answer.ts'
+import type { FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
-import { isHeard, isStatedFulfilled, readAnswer } from '../../domain/event/event.ts'
-import type { FulfilmentAnswer } from '../../domain/event/event.ts'
 import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
 import { limits, observer_patience_ms } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
-import { again, notYet } from '../failure.ts'
+import { againFailure, notYetFailure } from '../failure.ts'
 import { webhookHeaders } from './courier.ts'
-import type { Courier, Reply } from './courier.ts'
-import { tellLoose } from './event.ts'
-import { boundedWait, createPace, soonest_ms } from './pace.ts'
-import type { Pace } from './pace.ts'
+import type { Courier, EndpointReply } from './courier.ts'
+import { publishOrderlessEvent } from './event.ts'
+import { boundedWait, createPace, shortest_wait_ms } from './pace.ts'
+import type { DeliveryPace } from './pace.ts'
 
 export type MerchantActivities = ReturnType<typeof createMerchant>
 
-export type Delivered =
+export type DeliveryOutcome =
   | { kind: 'answered'; answer: NonNullable<FulfilmentAnswer> }
   /** a notice was taken */
   | { kind: 'heard' }
@@ -39,7 +39,7 @@ const heartbeat_every_ms = 3_000
  */
 export function createMerchant(context: ActivityContext, courier: Courier) {
   const { store } = context
-  const desk: Desk = { context, courier, pace: createPace(context.now, longestWait(context)) }
+  const attempt_context: AttemptContext = { context, courier, pace: createPace(context.now, longestWait(context)) }
 
   return {
     async deliver({
@@ -48,40 +48,46 @@ export function createMerchant(context: ActivityContext, courier: Courier) {
     }: {
       delivery_id: string
       deadline_time: Time | null
-    }): Promise<Delivered> {
+    }): Promise<DeliveryOutcome> {
       const delivery = await store.deliveries.find(delivery_id)
-      if (delivery === null) throw again(`delivery ${delivery_id} is not in the database; restore it`)
-      return await attempt(desk, delivery, deadline_time)
+      if (delivery === null) throw againFailure(`delivery ${delivery_id} is not in the database; restore it`)
+      return await attemptDelivery(attempt_context, delivery, deadline_time)
     },
 
     /** Once more, because somebody asks: beside the row of events, and with no effect on the order. */
-    async redeliver({ delivery_id }: { delivery_id: string }): Promise<Delivered> {
+    async redeliver({ delivery_id }: { delivery_id: string }): Promise<DeliveryOutcome> {
       const delivery = await store.deliveries.find(delivery_id)
-      if (delivery === null) throw again(`delivery ${delivery_id} is not in the database; restore it`)
-      return await repeat(desk, delivery)
+      if (delivery === null) throw againFailure(`delivery ${delivery_id} is not in the database; restore it`)
+      return await repeatDelivery(attempt_context, delivery)
     },
 
     /** `order.paid` to the fulfilment endpoint, whose answer decides. */
-    async deliverPaid(given: { order: OrderKey; sequence: number; deadline_time: Time | null }): Promise<Delivered> {
-      const delivery = await deciding(context, given)
-      const delivered: Delivered =
-        delivery === null ? { kind: 'no_endpoint' } : await attempt(desk, delivery, given.deadline_time)
-      if (delivered.kind !== 'answered' && given.deadline_time !== null) {
+    async deliverPaid(given: {
+      order: OrderKey
+      sequence: number
+      deadline_time: Time | null
+    }): Promise<DeliveryOutcome> {
+      const delivery = await findDecidingDelivery(context, given)
+      const outcome: DeliveryOutcome =
+        delivery === null
+          ? { kind: 'no_endpoint' }
+          : await attemptDelivery(attempt_context, delivery, given.deadline_time)
+      if (outcome.kind !== 'answered' && given.deadline_time !== null) {
         const next_action = { what: 'await_fulfilment', time: given.deadline_time } as const
         await store.orders.noteNextAction(given.order, 'paid', next_action)
       }
-      return delivered
+      return outcome
     },
   }
 }
 
-interface Desk {
+interface AttemptContext {
   context: ActivityContext
   courier: Courier
-  pace: Pace
+  pace: DeliveryPace
 }
 
-async function deciding(
+async function findDecidingDelivery(
   { store }: ActivityContext,
   given: { order: OrderKey; sequence: number },
 ): Promise<DeliveryRecord | null> {
@@ -89,62 +95,74 @@ async function deciding(
   return deliveries.find(({ purpose }) => purpose !== 'notice') ?? null
 }
 
-async function attempt(desk: Desk, delivery: DeliveryRecord, deadline_time: Time | null): Promise<Delivered> {
-  const { context, pace } = desk
+async function attemptDelivery(
+  attempt_context: AttemptContext,
+  delivery: DeliveryRecord,
+  deadline_time: Time | null,
+): Promise<DeliveryOutcome> {
+  const { context, pace } = attempt_context
   const { store, now } = context
-  if (!isOpenDelivery(delivery.state)) return outcomeOf(delivery)
+  if (!isOpenDelivery(delivery.state)) return deliveryOutcome(delivery)
   const left_ms = deadline_time === null ? Infinity : milliseconds(deadline_time) - now()
   if (left_ms <= 0) {
     // Not given up: it is the question that is over, and the order says so.
-    await store.deliveries.finish(delivery._id, 'cancelled')
+    await store.deliveries.end(delivery._id, 'cancelled')
     return { kind: 'overdue' }
   }
   const wait_ms = delivery.next_attempt_time ? milliseconds(delivery.next_attempt_time) - now() : 0
-  if (wait_ms > 0) throw notYet('the next attempt is due later', Math.min(wait_ms, left_ms))
+  if (wait_ms > 0) throw notYetFailure('the next attempt is due later', Math.min(wait_ms, left_ms))
   const before = await store.deliveries.openBefore(delivery)
   if (before !== null)
-    throw await later(context, delivery, 'an earlier event of this order is open', waitBehind(context, before), left_ms)
+    throw await postponeAttempt(
+      context,
+      delivery,
+      'an earlier event of this order is open',
+      waitForEarlierEvent(context, before),
+      left_ms,
+    )
   const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
   if (endpoint === null || endpoint.state === 'disabled') {
-    await store.deliveries.finish(delivery._id, 'cancelled')
+    await store.deliveries.end(delivery._id, 'cancelled')
     return { kind: 'cancelled' }
   }
-  const turn = pace.take(delivery.mchid, endpoint.id)
-  if ('wait_ms' in turn) throw await later(context, delivery, 'this merchant’s endpoint is busy', turn.wait_ms, left_ms)
+  const turn = pace.takeSlot(delivery.mchid, endpoint.id)
+  if ('wait_ms' in turn)
+    throw await postponeAttempt(context, delivery, 'this merchant’s endpoint is busy', turn.wait_ms, left_ms)
   let was_heard = false
   try {
-    const reply = await send(desk, delivery, endpoint)
+    const reply = await sendEvent(attempt_context, delivery, endpoint)
     was_heard = reply.status !== null && isHeard(reply.status)
-    return await settleAttempt(context, delivery, endpoint, reply, left_ms)
+    return await recordAttempt(context, delivery, endpoint, reply, left_ms)
   } finally {
     turn.end(was_heard)
   }
 }
 
 /** One attempt of a delivery that had ended. One that is still open goes its way, and needs no other. */
-async function repeat(desk: Desk, delivery: DeliveryRecord): Promise<Delivered> {
-  const { context, pace } = desk
+async function repeatDelivery(attempt_context: AttemptContext, delivery: DeliveryRecord): Promise<DeliveryOutcome> {
+  const { context, pace } = attempt_context
   const { store } = context
   const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
-  if (isOpenDelivery(delivery.state) || endpoint === null || endpoint.state === 'disabled') return outcomeOf(delivery)
-  const turn = pace.take(delivery.mchid, endpoint.id)
-  if ('wait_ms' in turn) throw notYet('this merchant’s endpoint is busy', turn.wait_ms)
+  if (isOpenDelivery(delivery.state) || endpoint === null || endpoint.state === 'disabled')
+    return deliveryOutcome(delivery)
+  const turn = pace.takeSlot(delivery.mchid, endpoint.id)
+  if ('wait_ms' in turn) throw notYetFailure('this merchant’s endpoint is busy', turn.wait_ms)
   let was_heard = false
   try {
-    const reply = await send(desk, delivery, endpoint)
-    const { read_as } = reading({ ...delivery, purpose: 'notice' }, reply)
+    const reply = await sendEvent(attempt_context, delivery, endpoint)
+    const { read_as } = readReply({ ...delivery, purpose: 'notice' }, reply)
     was_heard = read_as === 'heard'
-    const kept = attemptOf(context, delivery, reply, { read_as, reason: null })
-    if (was_heard) await noteSuccess(context, endpoint, kept)
+    const kept = newAttempt(context, delivery, reply, { read_as, reason: null })
+    if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
     else await store.endpoints.noteFailure(endpoint._id, kept.time)
-    return outcomeOf(await store.deliveries.noteRepeat(delivery._id, kept))
+    return deliveryOutcome(await store.deliveries.noteRepeat(delivery._id, kept))
   } finally {
     turn.end(was_heard)
   }
 }
 
 /** The wait as a plan in the record: the sweeper takes nobody who waits for one who is lost. */
-async function later(
+async function postponeAttempt(
   { store, now }: ActivityContext,
   delivery: DeliveryRecord,
   reason: string,
@@ -153,86 +171,98 @@ async function later(
 ): Promise<Error> {
   const delay_ms = Math.min(wait_ms, left_ms)
   await store.deliveries.noteNextAttempt(delivery._id, beijingTime(now() + delay_ms))
-  return notYet(reason, delay_ms)
+  return notYetFailure(reason, delay_ms)
 }
 
 /** Until just after the attempt that it waits for. One that is due already may take the longer, the later it is. */
-function waitBehind(context: ActivityContext, { next_attempt_time }: DeliveryRecord): number {
+function waitForEarlierEvent(context: ActivityContext, { next_attempt_time }: DeliveryRecord): number {
   const planned_ms = next_attempt_time ? milliseconds(next_attempt_time) - context.now() : 0
-  return boundedWait(planned_ms > 0 ? planned_ms + soonest_ms : -planned_ms / 2, longestWait(context))
+  return boundedWait(planned_ms > 0 ? planned_ms + shortest_wait_ms : -planned_ms / 2, longestWait(context))
 }
 
 /** Who waits for others looks at least this often, by the plan of attempts, so that it is scaled with it. */
 function longestWait({ policy }: ActivityContext): number {
-  return policy.delivery_retry_ms[3] ?? soonest_ms
+  return policy.delivery_retry_ms[3] ?? shortest_wait_ms
 }
 
-async function send({ context, courier }: Desk, delivery: DeliveryRecord, endpoint: EndpointRecord): Promise<Reply> {
+async function sendEvent(
+  { context, courier }: AttemptContext,
+  delivery: DeliveryRecord,
+  endpoint: EndpointRecord,
+): Promise<EndpointReply> {
   const { store, now } = context
   const event = await store.events.find(delivery.event_id)
-  if (event === null) throw again(`event ${delivery.event_id} is being written`)
+  if (event === null) throw againFailure(`event ${delivery.event_id} is being written`)
   const secrets = store.endpoints.openSecrets(endpoint, now())
   const headers = webhookHeaders(event.id, Math.floor(now() / 1000), event.body, secrets)
   const beat = setInterval(() => heartbeat(), heartbeat_every_ms)
   try {
-    return await courier.send(endpoint.url, { ...headers, 'weft-attempt': String(nextNumber(delivery)) }, event.body)
+    return await courier.send(
+      endpoint.url,
+      { ...headers, 'weft-attempt': String(nextAttemptNumber(delivery)) },
+      event.body,
+    )
   } finally {
     clearInterval(beat)
   }
 }
 
 /** Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer open. */
-async function settleAttempt(
+async function recordAttempt(
   context: ActivityContext,
   delivery: DeliveryRecord,
   endpoint: EndpointRecord,
-  reply: Reply,
+  reply: EndpointReply,
   left_ms: number,
-): Promise<Delivered> {
+): Promise<DeliveryOutcome> {
   const { store, now } = context
-  const number = nextNumber(delivery)
-  const { read_as, reason } = reading(delivery, reply)
+  const number = nextAttemptNumber(delivery)
+  const { read_as, reason } = readReply(delivery, reply)
   const was_heard = read_as !== 'not heard'
   const is_given_up = !was_heard && number > context.policy.delivery_retry_ms.length
   const state = was_heard ? 'delivered' : is_given_up ? 'undelivered' : 'waiting'
-  const delay_ms = delayAfter(context, number, reply)
+  const delay_ms = attemptDelay(context, number, reply)
   const next_attempt_time = state === 'waiting' ? beijingTime(now() + delay_ms) : null
-  const kept = attemptOf(context, delivery, reply, { read_as, reason })
+  const kept = newAttempt(context, delivery, reply, { read_as, reason })
   // What follows comes first: a delivery that is no longer open comes here no more.
-  if (was_heard) await noteSuccess(context, endpoint, kept)
-  else await noteFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
+  if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
+  else await noteDeliveryFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
   await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
   if (state === 'waiting')
-    throw notYet(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
-  return outcomeOf({ ...delivery, state, attempts: [...delivery.attempts, kept] })
+    throw notYetFailure(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
+  return deliveryOutcome({ ...delivery, state, attempts: [...delivery.attempts, kept] })
 }
 
 /** Attempts that are no longer kept count as well. */
-function nextNumber({ attempts }: DeliveryRecord): number {
+function nextAttemptNumber({ attempts }: DeliveryRecord): number {
   return (attempts.at(-1)?.number ?? 0) + 1
 }
 
-function attemptOf(
+function newAttempt(
   { now }: ActivityContext,
   delivery: DeliveryRecord,
-  { duration_ms, status, error, answer }: Reply,
+  { duration_ms, status, error, answer }: EndpointReply,
   read: Pick<DeliveryAttempt, 'read_as' | 'reason'>,
 ): DeliveryAttempt {
-  return { number: nextNumber(delivery), time: beijingTime(now()), duration_ms, status, error, answer, ...read }
+  return { number: nextAttemptNumber(delivery), time: beijingTime(now()), duration_ms, status, error, answer, ...read }
 }
 
 /** What called for a person because this endpoint failed is over; what was given up meanwhile still needs one. */
-async function noteSuccess({ store }: ActivityContext, endpoint: EndpointRecord, kept: DeliveryAttempt): Promise<void> {
+async function noteEndpointSuccess(
+  { store }: ActivityContext,
+  endpoint: EndpointRecord,
+  kept: DeliveryAttempt,
+): Promise<void> {
   if (endpoint.failing_since_time !== null || kept.number > limits.delivery_failing_attempts)
     await store.merchants.liftAttention(endpoint.mchid, 'delivery_failing')
   await store.endpoints.noteSuccess(endpoint._id, kept.time)
 }
 
-async function noteFailure(
+async function noteDeliveryFailure(
   context: ActivityContext,
   delivery: DeliveryRecord,
   endpoint: EndpointRecord,
-  reply: Reply,
+  reply: EndpointReply,
   number: number,
   state: 'waiting' | 'undelivered' | 'delivered',
   next_attempt_time: Time | null,
@@ -254,20 +284,20 @@ async function noteFailure(
   if (state === 'waiting' && number >= limits.delivery_failing_attempts)
     await store.merchants.noteAttention(delivery.mchid, 'delivery_failing', time)
   const since = endpoint.failing_since_time
-  const is_tired = since !== null && now() - milliseconds(since) >= observer_patience_ms
-  if (endpoint.role === 'observer' && (reply.status === 410 || is_tired)) {
-    await disable(context, endpoint, reply.status === 410 ? 'answered 410 Gone' : 'failed for 5 days')
+  const has_failed_too_long = since !== null && now() - milliseconds(since) >= observer_patience_ms
+  if (endpoint.role === 'observer' && (reply.status === 410 || has_failed_too_long)) {
+    await disableEndpoint(context, endpoint, reply.status === 410 ? 'answered 410 Gone' : 'failed for 5 days')
   }
 }
 
 /** An observer that is gone is called no more; the merchant's other endpoints are told, by the sweeper's next round. */
-async function disable(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
+async function disableEndpoint(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
   const { id: endpoint_id, mchid, url, create_time } = endpoint
   await context.store.endpoints.disable(endpoint._id, reason)
   const type = 'endpoint.disabled' as const
   const timestamp = beijingTime(context.now())
   const data = { endpoint: { id: endpoint_id, url, state: 'disabled', disable_reason: reason } }
-  await tellLoose(context, {
+  await publishOrderlessEvent(context, {
     mchid,
     type,
     // One that was deleted and made anew has the same id, and is disabled anew.
@@ -278,12 +308,12 @@ async function disable(context: ActivityContext, endpoint: EndpointRecord, reaso
 }
 
 /** The plan ±10 %, so that endpoints that come back are not met by all at once; or longer, when they ask for it. */
-function delayAfter({ policy }: ActivityContext, number: number, reply: Reply): number {
+function attemptDelay({ policy }: ActivityContext, number: number, reply: EndpointReply): number {
   const planned_ms = policy.delivery_retry_ms[Math.min(number, policy.delivery_retry_ms.length) - 1] ?? 0
   return Math.max(planned_ms * (0.9 + Math.random() * 0.2), reply.retry_after_ms ?? 0)
 }
 
-function outcomeOf(delivery: DeliveryRecord): Delivered {
+function deliveryOutcome(delivery: DeliveryRecord): DeliveryOutcome {
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
   const last = delivery.attempts.at(-1)
@@ -293,10 +323,13 @@ function outcomeOf(delivery: DeliveryRecord): Delivered {
 }
 
 /** Said once, from all that came; the record keeps what was read, since it does not keep all that came. */
-function reading({ purpose }: DeliveryRecord, { status, body }: Reply): Pick<DeliveryAttempt, 'read_as' | 'reason'> {
+function readReply(
+  { purpose }: DeliveryRecord,
+  { status, body }: EndpointReply,
+): Pick<DeliveryAttempt, 'read_as' | 'reason'> {
   if (status === null || !isHeard(status)) return { read_as: 'not heard', reason: null }
   if (purpose === 'notice') return { read_as: 'heard', reason: null }
-  const answer = readAnswer(status, body)
+  const answer = readFulfilmentAnswer(status, body)
   // Taken back: whoever says all the same that it has shipped is believed, and everything else only heard it.
   if (purpose === 'cancellation' && !isStatedFulfilled(body)) return { read_as: 'heard', reason: null }
   return answer === null ? { read_as: 'not heard', reason: null } : { read_as: answer.result, reason: answer.reason }

@@ -7,7 +7,7 @@ import { Agent, request } from 'undici'
 import { limits } from '../../domain/policy.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
-export interface Reply {
+export interface EndpointReply {
   status: number | null
   error: string | null
   /** all that was answered, to decide by; null: nothing, or more than 64 KiB */
@@ -21,7 +21,7 @@ export interface Reply {
 
 export interface Courier {
   /** POSTs the bytes once, within 15 s, redirects not followed. Never throws: a failure is a reply. */
-  send(url: string, headers: Record<string, string>, body: string): Promise<Reply>
+  send(url: string, headers: Record<string, string>, body: string): Promise<EndpointReply>
   close(): Promise<void>
 }
 
@@ -45,11 +45,11 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
     connections: 64,
   })
 
-  async function attempt(
+  async function sendOnce(
     url: string,
     headers: Record<string, string>,
     body: string,
-  ): Promise<Omit<Reply, 'duration_ms'>> {
+  ): Promise<Omit<EndpointReply, 'duration_ms'>> {
     if (!allow_private) assertPublicUrl(url)
     const answer = await request(url, {
       method: 'POST',
@@ -59,7 +59,7 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
       signal: AbortSignal.timeout(timeout_ms),
     })
     const { body: text, beginning } = await readBody(answer.body)
-    const retry_after_ms = retryAfter(answer.headers['retry-after'])
+    const retry_after_ms = retryAfterMs(answer.headers['retry-after'])
     return { status: answer.statusCode, error: null, body: text, answer: beginning, retry_after_ms }
   }
 
@@ -68,10 +68,10 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
       const begin = performance.now()
       const elapsed = () => Math.round(performance.now() - begin)
       try {
-        return { ...(await attempt(url, headers, body)), duration_ms: elapsed() }
+        return { ...(await sendOnce(url, headers, body)), duration_ms: elapsed() }
       } catch (error) {
         const nothing = { status: null, body: null, answer: null, retry_after_ms: null }
-        return { ...nothing, error: reasonOf(error), duration_ms: elapsed() }
+        return { ...nothing, error: errorText(error), duration_ms: elapsed() }
       }
     },
     close: () => agent.close(),
@@ -140,13 +140,13 @@ async function readBody(body: AsyncIterable<Buffer>): Promise<{ body: string | n
   }
 }
 
-function retryAfter(header: string | string[] | undefined): number | null {
+function retryAfterMs(header: string | string[] | undefined): number | null {
   const seconds = Number(Array.isArray(header) ? header[0] : header)
   if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return null
   return Math.min(seconds * 1000, longest_retry_after_ms)
 }
 
-function reasonOf(error: unknown): string {
+function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { name, message, cause } = error
   if (name === 'TimeoutError') return `no answer within ${timeout_ms / 1000} s`

@@ -1,20 +1,20 @@
 import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
-import { looseRefundEventBody, orderEventBody } from '../../domain/event/event.ts'
+import { orderEventBody, orderlessRefundEventBody } from '../../domain/event/event.ts'
 import type { EventType } from '../../domain/event/event.ts'
-import { deliveryId, eventId, looseEventId } from '../../domain/ids.ts'
+import { deliveryId, eventId, orderlessEventId } from '../../domain/ids.ts'
 import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
-import type { OrderRecord, TimelineEntry } from '../../domain/order/change.ts'
+import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { paidSequence } from '../../domain/order/timeline.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
-import { refundEventType } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundRecord } from '../../domain/refund/change.ts'
+import { publishedRefundType } from '../../domain/refund/change.ts'
+import type { RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
 import { publicId } from '../../store/ids.ts'
 import type { ActivityContext } from '../context.ts'
 
 /** What a step has read or written a moment ago, and need not be read again. */
-export interface Known {
+export interface KnownRecords {
   merchant?: MerchantRecord
   payment?: PaymentRecord
 }
@@ -23,32 +23,38 @@ export interface Known {
  * Derives the event that a timeline entry numbered, and its deliveries. Repeatable: deliveries first, the event last, so
  * that an event that is there has all its deliveries. Answers the notices that a `deliverEvent` must carry.
  */
-export async function tell(
+export async function publishOrderEvent(
   context: ActivityContext,
   order: OrderRecord,
   entry: TimelineEntry,
-  known: Known = {},
+  known: KnownRecords = {},
 ): Promise<string[]> {
   const { sequence, event_type } = entry
   if (sequence === null || event_type === null) return []
   const { store } = context
   const event_id = eventId(order, sequence)
   const [endpoints, merchant, payment, refund] = await Promise.all([
-    store.endpoints.enabledOf(order.mchid),
+    store.endpoints.listEnabled(order.mchid),
     known.merchant ?? store.merchants.find(order.mchid),
-    paymentOf(context, order, known),
-    refundOf(context, order, entry),
+    findOrderPayment(context, order, known),
+    findEventRefund(context, order, entry),
   ])
   const fulfilment_endpoint_id = merchant?.fulfilment_endpoint_id ?? null
-  const decides = purposeOf(order, entry)
+  const deciding_purpose = deliveryPurpose(order, entry)
   const deliveries = endpoints
-    .filter((endpoint) => wants(endpoint, event_type, fulfilment_endpoint_id, entry))
+    .filter((endpoint) => isSubscribed(endpoint, event_type, fulfilment_endpoint_id, entry))
     .map((endpoint) =>
-      deliveryOf(order, entry, event_id, endpoint, endpoint.id === fulfilment_endpoint_id ? decides : 'notice'),
+      newDelivery(
+        order,
+        entry,
+        event_id,
+        endpoint,
+        endpoint.id === fulfilment_endpoint_id ? deciding_purpose : 'notice',
+      ),
     )
   if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
   const id = publicId('evt', event_id)
-  await store.events.record({
+  await store.events.insert({
     _id: event_id,
     id,
     mchid: order.mchid,
@@ -63,10 +69,10 @@ export async function tell(
 }
 
 /** The payment that the order stands on, which need not be the one that was just booked. */
-async function paymentOf(
+async function findOrderPayment(
   { store }: ActivityContext,
   { mchid, payment }: OrderRecord,
-  known: Known,
+  known: KnownRecords,
 ): Promise<PaymentRecord | null> {
   if (payment === null) return null
   if (known.payment?.transaction_id === payment.transaction_id) return known.payment
@@ -74,7 +80,7 @@ async function paymentOf(
 }
 
 /** The fulfilment endpoint hears all but its own answer; observers hear what they chose, from when they were added. */
-function wants(
+function isSubscribed(
   endpoint: EndpointRecord,
   type: EventType,
   fulfilment_endpoint_id: string | null,
@@ -86,7 +92,7 @@ function wants(
 }
 
 /** The refund that an event is about; other events speak of the order alone. */
-async function refundOf(
+async function findEventRefund(
   { store }: ActivityContext,
   { mchid }: OrderRecord,
   { event_type, out_refund_no }: TimelineEntry,
@@ -100,13 +106,13 @@ async function refundOf(
  * fulfilment. Weft took the question back by itself: that this is heard lets the money go back. The order's own run
  * delivers both.
  */
-function purposeOf(order: OrderRecord, entry: TimelineEntry): DeliveryRecord['purpose'] {
+function deliveryPurpose(order: OrderRecord, entry: TimelineEntry): DeliveryRecord['purpose'] {
   if (order.fulfilment.mode !== 'event') return 'notice'
   if (entry.event === 'fulfilment_stopped') return entry.actor.kind === 'weft' ? 'cancellation' : 'notice'
   return entry.to === 'paid' && entry.sequence === paidSequence(order) ? 'fulfilment' : 'notice'
 }
 
-function deliveryOf(
+function newDelivery(
   order: OrderRecord,
   entry: TimelineEntry,
   event_id: string,
@@ -136,22 +142,22 @@ function deliveryOf(
 }
 
 /** The event of a refund whose payment belongs to no order. */
-export async function tellLooseRefund(
+export async function publishOrderlessRefundEvent(
   context: ActivityContext,
   refund: RefundRecord,
   event: RefundEvent,
 ): Promise<string[]> {
-  const type = refundEventType(event)
+  const type = publishedRefundType(event)
   const entry = refund.timeline.find((one) => one.event === event)
   if (type === null || entry === undefined) return []
   const { mchid, out_refund_no } = refund
   const timestamp = entry.time
-  const bodyOf = (id: string) => looseRefundEventBody(id, type, refund, timestamp)
-  return await tellLoose(context, { mchid, type, subject_id: out_refund_no, timestamp, bodyOf })
+  const bodyOf = (id: string) => orderlessRefundEventBody(id, type, refund, timestamp)
+  return await publishOrderlessEvent(context, { mchid, type, subject_id: out_refund_no, timestamp, bodyOf })
 }
 
 /** What no order numbers. */
-export interface LooseEvent {
+export interface OrderlessEvent {
   mchid: string
   type: EventType
   /** what it is about: the same subject is told the same once */
@@ -161,13 +167,13 @@ export interface LooseEvent {
 }
 
 /** An event of no order, named by what it is about. As `tell`: deliveries first, repeatable, answers its notices. */
-export async function tellLoose(
+export async function publishOrderlessEvent(
   { store }: ActivityContext,
-  { mchid, type, subject_id, timestamp, bodyOf }: LooseEvent,
+  { mchid, type, subject_id, timestamp, bodyOf }: OrderlessEvent,
 ): Promise<string[]> {
-  const _id = looseEventId(mchid, type, subject_id)
+  const _id = orderlessEventId(mchid, type, subject_id)
   const id = publicId('evt', _id)
-  const endpoints = (await store.endpoints.enabledOf(mchid)).filter(
+  const endpoints = (await store.endpoints.listEnabled(mchid)).filter(
     ({ role, event_types }) => role === 'fulfilment' || event_types.includes('*') || event_types.includes(type),
   )
   const deliveries = endpoints.map((endpoint): DeliveryRecord => {
@@ -192,6 +198,6 @@ export async function tellLoose(
   })
   if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
   const body = bodyOf(id)
-  await store.events.record({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp, body })
+  await store.events.insert({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp, body })
   return deliveries.map((delivery) => delivery._id)
 }

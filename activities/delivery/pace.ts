@@ -1,19 +1,19 @@
 import { limits } from '../../domain/policy.ts'
 
 /** A slot that was taken and is given back with its end, or when to come again for one. */
-export type Turn = { end: (was_heard: boolean) => void } | { wait_ms: number }
+export type DeliveryTurn = { end: (was_heard: boolean) => void } | { wait_ms: number }
 
 /**
  * Keeps one merchant's slow endpoint from holding up the others, whether by its calls or by all that wait to make one:
  * who is refused gets a moment of its own, as many per second as the endpoint has lately taken. One per worker process,
  * in memory: protection, no promise.
  */
-export interface Pace {
-  take(mchid: string, endpoint_id: string): Turn
+export interface DeliveryPace {
+  takeSlot(mchid: string, endpoint_id: string): DeliveryTurn
 }
 
 /** No one waits less, and the jitter that keeps those who wait apart. */
-export const soonest_ms = 500
+export const shortest_wait_ms = 500
 
 /** After this many failures in a row an endpoint is left alone for a moment, however many events wait for it. */
 const failures_in_row = 10
@@ -32,7 +32,7 @@ interface EndpointPace {
 }
 
 /** `longest_ms`: nobody is sent away for longer. */
-export function createPace(now: () => number, longest_ms: number): Pace {
+export function createPace(now: () => number, longest_ms: number): DeliveryPace {
   const under_way = new Map<string, number>()
   const endpoints = new Map<string, EndpointPace>()
 
@@ -44,7 +44,7 @@ export function createPace(now: () => number, longest_ms: number): Pace {
     return fresh
   }
 
-  function end(mchid: string, endpoint: EndpointPace, began: number, was_heard: boolean): void {
+  function releaseSlot(mchid: string, endpoint: EndpointPace, began: number, was_heard: boolean): void {
     const slots = (under_way.get(mchid) ?? 1) - 1
     if (slots > 0) under_way.set(mchid, slots)
     else under_way.delete(mchid)
@@ -57,14 +57,14 @@ export function createPace(now: () => number, longest_ms: number): Pace {
   }
 
   return {
-    take(mchid, endpoint_id) {
+    takeSlot(mchid, endpoint_id) {
       const endpoint = endpointOf(endpoint_id)
       const slots = under_way.get(mchid) ?? 0
       if (slots >= limits.deliveries_at_once_per_merchant || endpoint.until > now())
         return { wait_ms: nextTurn(endpoint, now(), longest_ms) }
       under_way.set(mchid, slots + 1)
       const began = now()
-      return { end: (was_heard) => end(mchid, endpoint, began, was_heard) }
+      return { end: (was_heard) => releaseSlot(mchid, endpoint, began, was_heard) }
     },
   }
 }
@@ -83,5 +83,5 @@ function nextTurn(endpoint: EndpointPace, now: number, longest_ms: number): numb
 /** `wait_ms` within half a second and `longest_ms`, and not the same for all who are told it. */
 export function boundedWait(wait_ms: number, longest_ms: number): number {
   const jitter = Math.random()
-  return Math.max(soonest_ms * (1 + jitter / 2), Math.min(wait_ms, longest_ms * (0.75 + jitter / 4)))
+  return Math.max(shortest_wait_ms * (1 + jitter / 2), Math.min(wait_ms, longest_ms * (0.75 + jitter / 4)))
 }

@@ -2,34 +2,33 @@ import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { isPayersCheck } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import { isResting } from '../../domain/order/change.ts'
-import type { OrderRecord, OrderState, PlacementFailure } from '../../domain/order/change.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
+import type { OrderRecord, OrderState, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
-import type { Account } from '../../wechat/accounts.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
-import type { QueryResult } from '../../wechat/payments.ts'
+import type { OrderQueryResult } from '../../wechat/payments.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveAnswer } from '../evidence.ts'
-import { again, callWeChat, notYet, setupMissing } from '../failure.ts'
+import { archiveQueryAnswer } from '../evidence.ts'
+import { againFailure, callWeChat, notYetFailure, setupMissingFailure } from '../failure.ts'
 import { watchSetups } from '../setup.ts'
 import type { SetupWatch } from '../setup.ts'
 
 export type GatewayActivities = ReturnType<typeof createGateway>
 
-type Given = { order: OrderKey }
-type Refusal = PlacementFailure
+type OrderCall = { order: OrderKey }
 
-export type Placed =
+export type PlacementOutcome =
   | { kind: 'placed'; code: { url: string; placed_time: string } }
   /** `earlier_unknown`: an attempt before this one was never answered and may have been taken */
-  | { kind: 'refused' | 'about_number'; failure: Refusal; earlier_unknown: boolean }
+  | { kind: 'refused' | 'about_number'; failure: PlacementFailure; earlier_unknown: boolean }
   | { kind: 'too_late' }
   /** the record says that this step no longer fits: nothing was sent */
   | { kind: 'state'; state: OrderState }
 
-export type WeChatSays =
+export type QueryOutcome =
   | { kind: 'payment'; evidence_id: string }
   | { kind: 'closed'; evidence_id: string }
   /** not paid; `is_known`: WeChat has an order of this number */
@@ -40,7 +39,7 @@ export type WeChatSays =
   | { kind: 'state'; state: OrderState }
 
 /** What a call works with: the activities' things, and an eye on who is refused by WeChat itself. */
-interface Desk extends ActivityContext {
+interface OrderGatewayContext extends ActivityContext {
   setups: SetupWatch
 }
 
@@ -48,52 +47,53 @@ interface Desk extends ActivityContext {
  * The calls to WeChat Pay. Each reads the record first and, when its step no longer fits, answers with the state that
  * holds, without acting: a reset or stale run does no harm (architecture §4.1). Their retries are the waits.
  */
-export function createGateway(given: ActivityContext) {
-  const context: Desk = { ...given, setups: watchSetups(given) }
+export function createGateway(base: ActivityContext) {
+  const context: OrderGatewayContext = { ...base, setups: watchSetups(base) }
   return {
-    place: (call: Given) => place(context, call),
-    pollPayment: (call: Given) => pollPayment(context, call),
-    askOnRequest: (call: Given & { operation_id: string }) => askOnRequest(context, call),
-    askUntilAnswered: (call: Given) => askUntilAnswered(context, call),
-    closeAtWeChat: (call: Given) => closeAtWeChat(context, call),
+    place: (call: OrderCall) => place(context, call),
+    pollPayment: (call: OrderCall) => pollPayment(context, call),
+    askOnRequest: (call: OrderCall & { operation_id: string }) => askOnRequest(context, call),
+    askUntilAnswered: (call: OrderCall) => askUntilAnswered(context, call),
+    closeAtWeChat: (call: OrderCall) => closeAtWeChat(context, call),
   }
 }
 
 /** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
-async function place(context: Desk, { order: key }: Given): Promise<Placed> {
-  const order = await orderOf(context, key)
+async function place(context: OrderGatewayContext, { order: key }: OrderCall): Promise<PlacementOutcome> {
+  const order = await requireOrder(context, key)
   const is_renewal = order.state === 'awaiting_payment' && isCodeOld(context, order)
   if (order.state !== 'created' && !is_renewal) return { kind: 'state', state: order.state }
   if (order.close_sent_time !== null) return { kind: 'state', state: order.state }
   if (milliseconds(order.time_expire) - context.now() < context.policy.place_margin_ms) return { kind: 'too_late' }
-  const account = await accountOf(context, order)
+  const account = await requireAccount(context, order)
   const earlier_unknown = order.placement.unanswered
   const attempts = order.placement.attempts + 1
-  const attempt = { attempts, unanswered: true, last_attempt_time: moment(context) }
+  const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
   if (!(await context.store.orders.notePlacement(key, order.state, attempt))) {
-    return { kind: 'state', state: (await orderOf(context, key)).state }
+    return { kind: 'state', state: (await requireOrder(context, key)).state }
   }
   try {
     const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
-    await context.setups.worked(order.mchid)
+    await context.setups.noteWorking(order.mchid)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
-    return { kind: 'placed', code: { url: code_url, placed_time: moment(context) } }
+    return { kind: 'placed', code: { url: code_url, placed_time: currentTime(context) } }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
-    const is_unknown = !(error instanceof WechatPayError) || error.outcome_unknown
+    const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
     const unanswered = earlier_unknown || is_renewal || is_unknown
-    if (!unanswered) await context.store.orders.notePlacement(key, order.state, afterDefinite(order, attempt, error))
-    const refusal = refusalOf(error)
+    if (!unanswered)
+      await context.store.orders.notePlacement(key, order.state, answeredPlacement(order, attempt, error))
+    const refusal = placementRefusal(error)
     if (refusal !== null) return { ...refusal, earlier_unknown: unanswered }
-    throw await callFailed(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
+    throw await noteFailedCall(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
   }
 }
 
 /** What a definite answer leaves; at a limit of our own nothing was sent, and an attempt that was none is not counted. */
-function afterDefinite(
+function answeredPlacement(
   order: OrderRecord,
   attempt: OrderRecord['placement'],
-  error: WechatPayError,
+  error: WeChatPayError,
 ): OrderRecord['placement'] {
   const was_sent = error.reason !== 'limit' && error.reason !== 'breaker'
   const { last_attempt_time } = was_sent ? attempt : order.placement
@@ -101,89 +101,89 @@ function afterDefinite(
 }
 
 /** Asks by plan until paid, closed or expired. The plan counts from placing, so a fresh start repeats nothing. */
-async function pollPayment(context: Desk, { order: key }: Given): Promise<WeChatSays> {
-  const order = await orderOf(context, key)
+async function pollPayment(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
+  const order = await requireOrder(context, key)
   if (order.state !== 'awaiting_payment') return { kind: 'state', state: order.state }
   const left_ms = milliseconds(order.time_expire) - context.now()
   if (left_ms <= 0) return { kind: 'expired' }
-  const wait_ms = untilPlanned(context, order)
-  if (wait_ms > 0) throw await plannedAgain(context, order, Math.min(wait_ms, left_ms))
-  const says = await ask(context, order)
-  if (says.kind !== 'unpaid') return says
+  const wait_ms = queryDelay(context, order)
+  if (wait_ms > 0) throw await planNextQuery(context, order, Math.min(wait_ms, left_ms))
+  const outcome = await queryOrderAtWeChat(context, order)
+  if (outcome.kind !== 'unpaid') return outcome
   const placed_ms = order.code ? milliseconds(order.code.placed_time) : milliseconds(order.create_time)
   const delay_ms = nextQueryDelay(context.policy, context.now() - placed_ms)
-  throw await plannedAgain(context, order, Math.min(delay_ms, Math.max(left_ms, 1)))
+  throw await planNextQuery(context, order, Math.min(delay_ms, Math.max(left_ms, 1)))
 }
 
 /** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
 async function askOnRequest(
-  context: Desk,
-  { order: key, operation_id }: Given & { operation_id: string },
-): Promise<WeChatSays> {
-  const order = await orderOf(context, key)
+  context: OrderGatewayContext,
+  { order: key, operation_id }: OrderCall & { operation_id: string },
+): Promise<QueryOutcome> {
+  const order = await requireOrder(context, key)
   const last_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
   if (isPayersCheck(operation_id)) await context.store.orders.countPayersCheck(order)
-  return await ask(context, order)
+  return await queryOrderAtWeChat(context, order)
 }
 
 /** One question whose answer decides what happens next: retried until it is there. Needs no order record. */
-async function askUntilAnswered(context: Desk, { order: key }: Given): Promise<WeChatSays> {
+async function askUntilAnswered(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await context.store.orders.find(key)
-  if (order !== null) return await ask(context, order)
-  const account = await accountOf(context, key)
+  if (order !== null) return await queryOrderAtWeChat(context, order)
+  const account = await requireAccount(context, key)
   const answer = await callWeChat(context, 'query', () =>
     queryOrder(account.client.transport, key, cancellationSignal()),
   )
-  return await read(context, key, answer)
+  return await outcomeOf(context, key, answer)
 }
 
 /** Query, close, query: until an answer proves the order closed or paid (architecture §5, Close). */
-async function closeAtWeChat(context: Desk, { order: key }: Given): Promise<WeChatSays> {
-  const order = await orderOf(context, key)
+async function closeAtWeChat(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
+  const order = await requireOrder(context, key)
   if (order.state !== 'closing') return { kind: 'state', state: order.state }
-  const before = await askToClose(context, order)
+  const before = await queryForClose(context, order)
   if (before.kind !== 'unpaid') return before
-  const account = await accountOf(context, order)
-  await context.store.orders.noteCloseSent(key, order.close_sent_time ?? moment(context))
+  const account = await requireAccount(context, order)
+  await context.store.orders.noteCloseSent(key, order.close_sent_time ?? currentTime(context))
   try {
     await closeOrder(account.client.transport, key, cancellationSignal())
   } catch (error) {
     // Whatever the call said, the query below decides; only what a query would meet too is passed on.
-    if (!(error instanceof WechatPayError) || error.kind === 'setup' || error.kind === 'slower') {
-      throw await callFailed(context, order, 'close', error, closeDelay(context, order))
+    if (!(error instanceof WeChatPayError) || error.kind === 'setup' || error.kind === 'slower') {
+      throw await noteFailedCall(context, order, 'close', error, closeDelay(context, order))
     }
   }
-  const after = await askToClose(context, order)
+  const after = await queryForClose(context, order)
   if (after.kind !== 'unpaid') return after
-  throw await uncertainClose(context, order)
+  throw await planNextClose(context, order)
 }
 
 /** This moment, as records keep it. */
-function moment({ now }: Desk): string {
+function currentTime({ now }: OrderGatewayContext): string {
   return beijingTime(now())
 }
 
-async function orderOf({ store }: Desk, key: OrderKey): Promise<OrderRecord> {
+async function requireOrder({ store }: OrderGatewayContext, key: OrderKey): Promise<OrderRecord> {
   const order = await store.orders.find(key)
-  if (order === null) throw again(`order ${key.mchid}/${key.out_trade_no} is not in the database; restore it`)
+  if (order === null) throw againFailure(`order ${key.mchid}/${key.out_trade_no} is not in the database; restore it`)
   return order
 }
 
-async function accountOf(context: Desk, { mchid }: { mchid: string }): Promise<Account> {
+async function requireAccount(context: OrderGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
   const account = await context.accounts.find(mchid)
   if (account !== null) return account
-  await context.setups.refused(mchid)
-  throw setupMissing(mchid, context.policy.setup_retry_ms)
+  await context.setups.noteRefused(mchid)
+  throw setupMissingFailure(mchid, context.policy.setup_retry_ms)
 }
 
-function isCodeOld({ now, policy }: Desk, order: OrderRecord): boolean {
+function isCodeOld({ now, policy }: OrderGatewayContext, order: OrderRecord): boolean {
   return order.code !== null && now() - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
 }
 
 /** What a refusal of a placement says, or null when the error is none. */
-function refusalOf(error: unknown): { kind: 'refused' | 'about_number'; failure: Refusal } | null {
-  if (!(error instanceof WechatPayError) || error.kind !== 'refused') return null
+function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; failure: PlacementFailure } | null {
+  if (!(error instanceof WeChatPayError) || error.kind !== 'refused') return null
   const failure = {
     code: error.code ?? String(error.status),
     message: error.wechat_message ?? '',
@@ -194,44 +194,44 @@ function refusalOf(error: unknown): { kind: 'refused' | 'about_number'; failure:
 }
 
 /** Asks WeChat and keeps the answer as evidence when it decides something. */
-async function ask(context: Desk, order: OrderRecord): Promise<WeChatSays> {
-  const account = await accountOf(context, order)
+async function queryOrderAtWeChat(context: OrderGatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+  const account = await requireAccount(context, order)
   const query = () => queryOrder(account.client.transport, order, cancellationSignal())
-  let answer: QueryResult
+  let answer: OrderQueryResult
   try {
     answer = await query()
   } catch (error) {
-    throw await callFailed(
+    throw await noteFailedCall(
       context,
       order,
       order.state === 'closing' ? 'close' : 'ask_wechat',
       error,
-      askAgainDelay(context, order),
+      queryRetryDelay(context, order),
     )
   }
-  const says = await read(context, order, answer)
+  const outcome = await outcomeOf(context, order, answer)
   // Noted after the evidence is kept: whoever waits for this time then finds what the answer led to under way.
-  await context.store.orders.noteAsked(order, moment(context))
-  await liftReachability(context, order)
-  return says
+  await context.store.orders.noteAsked(order, currentTime(context))
+  await liftUnreachable(context, order)
+  return outcome
 }
 
 /** WeChat answers again: what was said about its silence is no longer so. */
-async function liftReachability({ store }: Desk, order: OrderRecord): Promise<void> {
+async function liftUnreachable({ store }: OrderGatewayContext, order: OrderRecord): Promise<void> {
   const { code, since_time } = order.attention ?? {}
   if (code !== 'wechat_unreachable' && code !== 'wechat_setup') return
   await store.orders.noteAttention(order, order.state, null, since_time ?? order.create_time)
 }
 
-async function read(context: Desk, key: OrderKey, answer: QueryResult): Promise<WeChatSays> {
+async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: OrderQueryResult): Promise<QueryOutcome> {
   if (answer.kind === 'not_found') return { kind: 'unpaid', is_known: false }
   switch (answer.transaction.trade_state) {
     case 'SUCCESS':
     case 'REFUND':
-      return { kind: 'payment', evidence_id: await archiveMoney(context, key, answer) }
+      return { kind: 'payment', evidence_id: await archivePaidAnswer(context, key, answer) }
     case 'CLOSED':
     case 'REVOKED':
-      return { kind: 'closed', evidence_id: (await archiveAnswer(context, key, answer))._id }
+      return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, key, answer))._id }
     case 'NOTPAY':
     case 'USERPAYING':
     case 'PAYERROR':
@@ -243,28 +243,32 @@ async function read(context: Desk, key: OrderKey, answer: QueryResult): Promise<
  * Keeps an answer that says paid. One that cannot be booked, because it is incomplete or names another merchant, is kept
  * too and asked for again, slowly: a run that went on with it would come back at once, without end.
  */
-async function archiveMoney(context: Desk, key: OrderKey, answer: QueryResult & { kind: 'found' }): Promise<string> {
-  const evidence = await archiveAnswer(context, key, answer)
+async function archivePaidAnswer(
+  context: OrderGatewayContext,
+  key: OrderKey,
+  answer: OrderQueryResult & { kind: 'found' },
+): Promise<string> {
+  const evidence = await archiveQueryAnswer(context, key, answer)
   const fact = paymentFact(answer.transaction)
   if (isMoneyFact(fact) && fact.mchid === key.mchid) return evidence._id
-  await context.store.merchants.noteAttention(key.mchid, 'evidence_unapplied', moment(context))
+  await context.store.merchants.noteAttention(key.mchid, 'evidence_unapplied', currentTime(context))
   context.log.error('WeChat says paid in a way that cannot be booked', { ...key, evidence_id: evidence.id })
-  throw again('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
+  throw againFailure('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
 }
 
 /** As `ask`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open it. */
-async function askToClose(context: Desk, order: OrderRecord): Promise<WeChatSays> {
-  const says = await ask(context, order)
-  if (says.kind !== 'unpaid' || says.is_known) return says
+async function queryForClose(context: OrderGatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+  const outcome = await queryOrderAtWeChat(context, order)
+  if (outcome.kind !== 'unpaid' || outcome.is_known) return outcome
   const { last_attempt_time } = order.placement
   const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)
-  if (quiet_ms < context.policy.unknown_number_ms) return says
+  if (quiet_ms < context.policy.unknown_number_ms) return outcome
   const nothing = { kind: 'not_found', code: 'ORDER_NOT_EXIST', raw: { status: 404, headers: {}, body: '' } } as const
-  return { kind: 'closed', evidence_id: (await archiveAnswer(context, order, nothing))._id }
+  return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, order, nothing))._id }
 }
 
 /** Milliseconds until the plan's next question; 0 when one is due. A question asked since the last planned one counts. */
-function untilPlanned({ policy, now }: Desk, order: OrderRecord): number {
+function queryDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): number {
   if (order.code === null) return 0
   const placed_ms = milliseconds(order.code.placed_time)
   const asked_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : placed_ms
@@ -273,14 +277,14 @@ function untilPlanned({ policy, now }: Desk, order: OrderRecord): number {
 }
 
 /** Not paid yet, and nothing is wrong: the same activity again at the plan's next moment. */
-async function plannedAgain(context: Desk, order: OrderRecord, delay_ms: number): Promise<Error> {
+async function planNextQuery(context: OrderGatewayContext, order: OrderRecord, delay_ms: number): Promise<Error> {
   const time = beijingTime(context.now() + delay_ms)
   await context.store.orders.noteNextAction(order, order.state, { what: 'ask_wechat', time })
   if (order.attention) await context.store.orders.noteAttention(order, order.state, null, time)
-  return notYet('not paid yet', delay_ms)
+  return notYetFailure('not paid yet', delay_ms)
 }
 
-async function uncertainClose(context: Desk, order: OrderRecord): Promise<Error> {
+async function planNextClose(context: OrderGatewayContext, order: OrderRecord): Promise<Error> {
   const closing_since = order.timeline.findLast((entry) => entry.to === 'closing')?.time ?? order.create_time
   const age_ms = context.now() - milliseconds(closing_since)
   const { close_uncertain } = context.policy.attention_ms
@@ -292,11 +296,11 @@ async function uncertainClose(context: Desk, order: OrderRecord): Promise<Error>
   const time = beijingTime(context.now() + delay_ms)
   await context.store.orders.noteNextAction(order, 'closing', { what: 'close', time })
   if (is_worrying) await context.store.orders.noteAttention(order, 'closing', 'close_uncertain', closing_since)
-  return notYet('WeChat has not confirmed the close yet', delay_ms)
+  return notYetFailure('WeChat has not confirmed the close yet', delay_ms)
 }
 
 /** The close plan by the time since the first close, since attempts of an activity start anew with each run. */
-function closeDelay({ policy, now }: Desk, order: OrderRecord): number {
+function closeDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): number {
   const since_ms = order.close_sent_time ? now() - milliseconds(order.close_sent_time) : 0
   let planned_ms = 0
   for (const delay_ms of policy.close_retry_ms) {
@@ -306,28 +310,28 @@ function closeDelay({ policy, now }: Desk, order: OrderRecord): number {
   return policy.close_retry_ms.at(-1) ?? 1_000
 }
 
-function askAgainDelay(context: Desk, order: OrderRecord): number {
+function queryRetryDelay(context: OrderGatewayContext, order: OrderRecord): number {
   return order.state === 'closing' ? closeDelay(context, order) : retryDelay(context.policy.place_retry_ms, 3)
 }
 
-type Step = 'place' | 'ask_wechat' | 'close'
+type GatewayStep = 'place' | 'ask_wechat' | 'close'
 
 /** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
-async function callFailed(
-  context: Desk,
+async function noteFailedCall(
+  context: OrderGatewayContext,
   order: OrderRecord,
-  step: Step,
+  step: GatewayStep,
   error: unknown,
   delay_ms: number,
 ): Promise<unknown> {
-  if (!(error instanceof WechatPayError)) return error
+  if (!(error instanceof WeChatPayError)) return error
   const { store, policy, now } = context
   const is_setup = error.kind === 'setup'
   const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
-  if (!isResting(order.state)) {
+  if (!isOrderResting(order.state)) {
     await store.orders.noteNextAction(order, order.state, { what: step, time: beijingTime(now() + wait_ms) })
   }
-  if (is_setup) await context.setups.refused(order.mchid)
+  if (is_setup) await context.setups.noteRefused(order.mchid)
   const since = order.state === 'closing' ? order.close_sent_time : (order.asked.last_time ?? order.create_time)
   const age_ms = now() - milliseconds(since ?? order.create_time)
   const code = is_setup ? 'wechat_setup' : step === 'place' ? 'not_placed' : 'wechat_unreachable'
@@ -336,7 +340,7 @@ async function callFailed(
     : step === 'place'
       ? policy.attention_ms.not_placed
       : policy.attention_ms.wechat_unreachable
-  if (age_ms >= patience_ms && !isResting(order.state)) {
+  if (age_ms >= patience_ms && !isOrderResting(order.state)) {
     await store.orders.noteAttention(order, order.state, code, beijingTime(now()))
   }
   context.log.warn('a call to WeChat Pay failed and is repeated', {
@@ -349,5 +353,5 @@ async function callFailed(
     delay_ms: wait_ms,
   })
   const is_kept_here = error.kind === 'refused' || error.kind === 'not_enough'
-  return again(error.message, wait_ms, is_kept_here ? 'again' : error.kind)
+  return againFailure(error.message, wait_ms, is_kept_here ? 'again' : error.kind)
 }

@@ -1,34 +1,34 @@
+import { wechat_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { operationId, orderId, paymentId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { paymentEntry } from '../../domain/journal.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
-import type { Recorded } from '../../domain/messages.ts'
-import { wechat } from '../../domain/order/change.ts'
-import type { Occurrence, OrderEvent, OrderRecord } from '../../domain/order/change.ts'
+import type { OrderWriteResult } from '../../domain/messages.ts'
+import { judgePayment } from '../../domain/order/judgement.ts'
+import type { OrderEvent, OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { contradictions } from '../../domain/payment/fact.ts'
 import type { MoneyFact } from '../../domain/payment/fact.ts'
-import { judgePayment } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
-import { merchantOf } from '../context.ts'
+import { requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { recorded } from './consequence.ts'
+import { followUpWrite } from './consequence.ts'
 
 /**
  * Claim of the reference → payment with its role → journal → order → event, each idempotent: a retry walks all of it
  * again and changes nothing twice (architecture §5, Paid).
  */
-export async function bookPayment(
+export async function applyPayment(
   context: ActivityContext,
   key: OrderKey,
   evidence: EvidenceRecord,
   fact: MoneyFact,
-): Promise<Recorded | 'unproven'> {
+): Promise<OrderWriteResult | 'unproven'> {
   const { store } = context
   const time = beijingTime(context.now())
   if (fact.mchid !== key.mchid) {
-    await store.evidence.settle(evidence._id, { outcome: 'foreign', applied_to: null, time })
+    await store.evidence.recordOutcome(evidence._id, { outcome: 'foreign', applied_to: null, time })
     context.log.error('money of another merchant was reported; nothing was booked', {
       ...key,
       evidence_id: evidence.id,
@@ -36,27 +36,28 @@ export async function bookPayment(
     return 'unproven'
   }
   const order = await store.orders.find(key)
-  const payment = await keepPayment(context, order, evidence, fact)
-  if (payment.out_trade_no !== key.out_trade_no) return await refuseForeign(context, key, evidence, payment)
+  const payment = await ensurePayment(context, order, evidence, fact)
+  if (payment.out_trade_no !== key.out_trade_no) return await refuseOtherOrdersPayment(context, key, evidence, payment)
   await store.journal.post(paymentEntry(payment, time))
   if (order === null) {
     await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
-    await store.evidence.settle(evidence._id, { outcome: 'applied', applied_to: payment._id, time })
+    await store.evidence.recordOutcome(evidence._id, { outcome: 'applied', applied_to: payment._id, time })
     return 'unproven'
   }
-  const merchant = await merchantOf(context, key.mchid)
-  const booking = (held: OrderRecord) => bookingOf(held, payment, fact, evidence, merchant.settings, context.now())
-  const applied = await store.orders.apply(key, booking, order)
-  if (applied.outcome === 'illegal') await holdForPerson(context, key, applied.order, payment)
+  const merchant = await requireMerchant(context, key.mchid)
+  const occurrence = (current: OrderRecord) =>
+    paymentOccurrence(current, payment, fact, evidence, merchant.settings, context.now())
+  const applied = await store.orders.apply(key, occurrence, order)
+  if (applied.outcome === 'illegal') await flagUnplacedPayment(context, key, applied.order, payment)
   if (applied.outcome === 'done_before') await noteRefundOutside(context, applied.order, payment, fact)
   const outcome = applied.outcome === 'done' || payment.evidence_id === evidence._id ? 'applied' : 'linked'
-  const told = await recorded(context, applied, { merchant, payment })
-  await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time })
-  return told
+  const result = await followUpWrite(context, applied, { merchant, payment })
+  await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time })
+  return result
 }
 
 /** One transaction pays one order: what says that it paid another as well moves nothing, and a person looks. */
-async function refuseForeign(
+async function refuseOtherOrdersPayment(
   { store, now, log }: ActivityContext,
   key: OrderKey,
   evidence: EvidenceRecord,
@@ -73,7 +74,7 @@ async function refuseForeign(
 }
 
 /** The table has no way for this money, which a stale run and a live one can bring about: then a person decides. */
-async function holdForPerson(
+async function flagUnplacedPayment(
   context: ActivityContext,
   key: OrderKey,
   order: OrderRecord,
@@ -96,7 +97,7 @@ async function noteRefundOutside(
 }
 
 /** The payment's record: what was booked first stays, since a role is decided once. */
-async function keepPayment(
+async function ensurePayment(
   context: ActivityContext,
   order: OrderRecord | null,
   evidence: EvidenceRecord,
@@ -107,13 +108,13 @@ async function keepPayment(
   if (existing !== null) {
     // An orphan whose order has come. Its refunds first: that the payment is owned says that all of it is.
     if (existing.order_id === null && order !== null) {
-      await store.refunds.own(existing, order._id, beijingTime(context.now()))
-      await store.payments.own(existing, order._id)
+      await store.refunds.assignToOrder(existing, order._id, beijingTime(context.now()))
+      await store.payments.assignToOrder(existing, order._id)
     }
     return existing
   }
-  const held_by_other = order !== null && (await isReferenceHeldByOther(context, order, fact))
-  const { role } = judgePayment(order, fact, held_by_other)
+  const paid_by_other = order !== null && (await isReferencePaidByOther(context, order, fact))
+  const { role } = judgePayment(order, fact, paid_by_other)
   const payment: PaymentRecord = {
     _id: paymentId(fact.mchid, fact.transaction_id),
     mchid: fact.mchid,
@@ -139,28 +140,28 @@ async function keepPayment(
 }
 
 /** Two numbers of one sale: the first payment that claims the reference keeps the sale, by one conditional write. */
-async function isReferenceHeldByOther(context: ActivityContext, order: OrderRecord, fact: MoneyFact): Promise<boolean> {
+async function isReferencePaidByOther(context: ActivityContext, order: OrderRecord, fact: MoneyFact): Promise<boolean> {
   if (order.reference === null || contradictions(order, fact).length > 0) return false
   // Only money that would make this order paid may claim; late money of an ended order must not take the sale.
   if (judgePayment(order, fact, false).role !== 'order') return false
-  const { held_by } = await context.store.references.claim(order.mchid, order.reference, order.out_trade_no)
-  return held_by !== order.out_trade_no
+  const { paid_by } = await context.store.references.claim(order.mchid, order.reference, order.out_trade_no)
+  return paid_by !== order.out_trade_no
 }
 
 /** What the money does to the order, by its role. Worked out against the record that the write will meet. */
-function bookingOf(
+function paymentOccurrence(
   order: OrderRecord,
   payment: PaymentRecord,
   fact: MoneyFact,
   evidence: EvidenceRecord,
   settings: MerchantSettings,
   now_ms: number,
-): Occurrence {
+): OrderOccurrence {
   const time = beijingTime(now_ms)
   const cause = {
     operation_id: operationId.payment(fact.transaction_id),
     time,
-    actor: wechat,
+    actor: wechat_actor,
     evidence_id: evidence._id,
   }
   const { transaction_id } = payment
@@ -175,10 +176,10 @@ function bookingOf(
   }
   const deadline_time = beijingTime(now_ms + settings.fulfilment.deadline_in * 1000)
   return {
-    event: eventOf(order, payment, fact),
+    event: paymentEvent(order, payment, fact),
     ...cause,
     payment: found,
-    policy: settings.late_payment,
+    choice: settings.late_payment,
     deadline_time,
   }
 }
@@ -189,7 +190,7 @@ type PaymentEvent = Extract<
   'payment_found' | 'late_payment_found' | 'payment_contradicted' | 'payment_refunded_outside'
 >
 
-function eventOf(order: OrderRecord, payment: PaymentRecord, fact: MoneyFact): PaymentEvent {
+function paymentEvent(order: OrderRecord, payment: PaymentRecord, fact: MoneyFact): PaymentEvent {
   const has_ended = order.state === 'closed' || order.state === 'failed'
   switch (payment.role) {
     case 'order':

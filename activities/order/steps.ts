@@ -1,26 +1,26 @@
+import { wechat_actor, weft_actor } from '../../domain/actor.ts'
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
-import type { Confirmation, Loaded, OrderProgress, PaymentFound, Recorded } from '../../domain/messages.ts'
-import { wechat, weft } from '../../domain/order/change.ts'
-import type { Actor, Occurrence, OrderRecord, PlacementFailure } from '../../domain/order/change.ts'
+import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
+import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
 import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
-import { merchantOf } from '../context.ts'
+import { requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveEnvelope, readPayment } from '../evidence.ts'
-import { progressOf } from '../progress.ts'
-import { followUpMissing, recorded } from './consequence.ts'
-import { bookPayment } from './payment.ts'
+import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
+import { orderProgress } from '../progress.ts'
+import { followUpMissed, followUpWrite } from './consequence.ts'
+import { applyPayment } from './payment.ts'
 import { recordRefundNews, recordRefundRequested, recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
 
-type Code = { url: string; placed_time: string }
-type Failure = PlacementFailure
+type PlacedCode = { url: string; placed_time: string }
 
 /**
  * The steps that write an order's record: one conditional write each, repeatable, and then what follows from it (event,
@@ -46,23 +46,23 @@ export function createRecords(context: ActivityContext) {
 }
 
 /** The first step of every run: the record, and what an earlier, lost run still owed. */
-async function load(context: ActivityContext, key: OrderKey): Promise<Loaded> {
+async function load(context: ActivityContext, key: OrderKey): Promise<LoadedOrder> {
   const order = await context.store.orders.find(key)
   if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
-  const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissing(context, order)
-  return { order: progressOf(order), policy: context.policy, ...owed }
+  const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissed(context, order)
+  return { order: orderProgress(order), policy: context.policy, ...owed }
 }
 
 async function recordPlaced(
   context: ActivityContext,
-  { order, code }: { order: OrderKey; code: Code },
-): Promise<Recorded> {
+  { order, code }: { order: OrderKey; code: PlacedCode },
+): Promise<OrderWriteResult> {
   const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
-  return record(context, order, () => ({
+  return writeAndFollowUp(context, order, () => ({
     event: 'placed',
     operation_id: operationId.placed(),
-    time: moment(context),
-    actor: weft,
+    time: currentTime(context),
+    actor: weft_actor,
     code,
     next_query_time,
   }))
@@ -70,15 +70,15 @@ async function recordPlaced(
 
 async function recordRenewed(
   context: ActivityContext,
-  given: { order: OrderKey; code: Code; operation_id: string; actor: Actor },
-): Promise<Recorded> {
+  given: { order: OrderKey; code: PlacedCode; operation_id: string; actor: Actor },
+): Promise<OrderWriteResult> {
   const { order, code, actor } = given
   const operation_id = operationId.renewed(given.operation_id)
   const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
-  return record(context, order, () => ({
+  return writeAndFollowUp(context, order, () => ({
     event: 'code_renewed',
     operation_id,
-    time: moment(context),
+    time: currentTime(context),
     actor,
     code,
     next_query_time,
@@ -87,14 +87,14 @@ async function recordRenewed(
 
 async function recordPlacementRefused(
   context: ActivityContext,
-  { order, failure }: { order: OrderKey; failure: Failure },
-): Promise<Recorded> {
+  { order, failure }: { order: OrderKey; failure: PlacementFailure },
+): Promise<OrderWriteResult> {
   const operation_id = operationId.placementRefused()
-  return record(context, order, () => ({
+  return writeAndFollowUp(context, order, () => ({
     event: 'placement_refused',
     operation_id,
-    time: moment(context),
-    actor: weft,
+    time: currentTime(context),
+    actor: weft_actor,
     failure,
   }))
 }
@@ -108,30 +108,30 @@ async function recordCloseAsked(
     reason: string | null
     close_reason: string
   },
-): Promise<Recorded> {
+): Promise<OrderWriteResult> {
   const { order, ...asked } = given
-  return record(context, order, () => ({ event: 'close_asked', time: moment(context), ...asked }))
+  return writeAndFollowUp(context, order, () => ({ event: 'close_asked', time: currentTime(context), ...asked }))
 }
 
 async function recordClosed(
   context: ActivityContext,
   { order, evidence_id }: { order: OrderKey; evidence_id: string },
-): Promise<Recorded> {
+): Promise<OrderWriteResult> {
   const operation_id = operationId.closedAtWeChat()
-  const held = await record(context, order, () => ({
+  const written = await writeAndFollowUp(context, order, () => ({
     event: 'closed_at_wechat',
     operation_id,
-    time: moment(context),
-    actor: wechat,
+    time: currentTime(context),
+    actor: wechat_actor,
     evidence_id,
   }))
-  const outcome = held.outcome === 'illegal' ? 'no_effect' : 'applied'
-  await context.store.evidence.settle(evidence_id, {
+  const outcome = written.outcome === 'illegal' ? 'no_effect' : 'applied'
+  await context.store.evidence.recordOutcome(evidence_id, {
     outcome,
     applied_to: `${order.mchid}/${order.out_trade_no}`,
-    time: moment(context),
+    time: currentTime(context),
   })
-  return held
+  return written
 }
 
 /**
@@ -141,17 +141,17 @@ async function recordClosed(
 async function recordPayment(
   context: ActivityContext,
   { order, found }: { order: OrderKey; found: PaymentFound },
-): Promise<Recorded | 'unproven'> {
+): Promise<OrderWriteResult | 'unproven'> {
   const evidence =
     'evidence_id' in found
       ? await context.store.evidence.find(found.evidence_id)
       : await archiveEnvelope(context, order.mchid, found.envelope, 'payment')
   if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
-  const fact = await readPayment(context, evidence)
+  const fact = await readPaymentFact(context, evidence)
   if (fact !== null && evidence.kind !== 'query' && fact.out_trade_no !== order.out_trade_no) {
     // Handed to the wrong run: it says nothing of this order, whatever it says.
     context.log.error('evidence of another order was handed over', { ...order, evidence_id: evidence.id })
-    await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', moment(context))
+    await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', currentTime(context))
     return 'unproven'
   }
   // A notification may become readable, when its key is here again; an answer of WeChat's says no more tomorrow.
@@ -159,13 +159,17 @@ async function recordPayment(
   if (fact === null || !isMoneyFact(fact)) {
     // Money that is not fully told is never settled as nothing: it stays unapplied, and a person hears of it.
     if (fact?.trade_state === 'SUCCESS' || fact?.trade_state === 'REFUND') {
-      await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', moment(context))
+      await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', currentTime(context))
       return 'unproven'
     }
-    await context.store.evidence.settle(evidence._id, { outcome: 'no_effect', applied_to: null, time: moment(context) })
+    await context.store.evidence.recordOutcome(evidence._id, {
+      outcome: 'no_effect',
+      applied_to: null,
+      time: currentTime(context),
+    })
     return 'unproven'
   }
-  return await bookPayment(context, order, evidence, fact)
+  return await applyPayment(context, order, evidence, fact)
 }
 
 /** What the merchant answered, by delivery or by command, or that it did not answer in time. */
@@ -180,43 +184,43 @@ async function recordFulfilment(
     /** the endpoint never took in that the question was taken back: then the money does not go back by itself */
     unheard?: true
   },
-): Promise<Recorded> {
+): Promise<OrderWriteResult> {
   const { order } = given
   if (given.event === 'fulfilment_overdue') {
-    const kept = await recordKeptWord(context, order)
-    if (kept !== null) return kept
+    const earlier = await recordArchivedConfirmation(context, order)
+    if (earlier !== null) return earlier
   }
-  const merchant = await merchantOf(context, order.mchid)
-  const occurrence = (held: OrderRecord) =>
-    fulfilmentOccurrence(held, { ...given, time: moment(context) }, merchant.settings)
-  return recorded(context, await context.store.orders.apply(order, occurrence), { merchant })
+  const merchant = await requireMerchant(context, order.mchid)
+  const occurrence = (current: OrderRecord) =>
+    fulfilmentOccurrence(current, { ...given, time: currentTime(context) }, merchant.settings)
+  return followUpWrite(context, await context.store.orders.apply(order, occurrence), { merchant })
 }
 
 /**
  * The merchant answered in time and was told that it is kept, while no worker was there: that goes before anything that
  * its silence would bring about. Null: there is no such word, or it decides nothing any more.
  */
-async function recordKeptWord(context: ActivityContext, key: OrderKey): Promise<Recorded | null> {
+async function recordArchivedConfirmation(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult | null> {
   const { store } = context
-  const [order, heard] = await Promise.all([
+  const [order, archived] = await Promise.all([
     store.orders.find(key),
     store.evidence.ofOrder(key.mchid, key.out_trade_no),
   ])
   if (order === null) return null
-  for (const evidence of heard.filter(({ kind, outcome }) => kind === 'operator' && outcome === null)) {
-    const word = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
-    if (word === null || !isAnswerTo(order, word)) continue
-    const event = word.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
-    const told = await recordFulfilment(context, { order: key, ...word, event })
-    const outcome = told.outcome === 'illegal' ? 'no_effect' : 'applied'
-    await store.evidence.settle(evidence._id, { outcome, applied_to: orderId(key), time: moment(context) })
-    if (told.outcome !== 'illegal') return told
+  for (const evidence of archived.filter(({ kind, outcome }) => kind === 'operator' && outcome === null)) {
+    const confirmation = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
+    if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
+    const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
+    const written = await recordFulfilment(context, { order: key, ...confirmation, event })
+    const outcome = written.outcome === 'illegal' ? 'no_effect' : 'applied'
+    await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time: currentTime(context) })
+    if (written.outcome !== 'illegal') return written
   }
   return null
 }
 
 /** Whether the word is about the `order.paid` that the order waits for now. */
-function isAnswerTo(order: OrderRecord, { operation_id, result }: Confirmation): boolean {
+function isConfirmationOf(order: OrderRecord, { operation_id, result }: Confirmation): boolean {
   return operation_id === operationId.confirmation(order.out_trade_no, paidSequence(order), result)
 }
 
@@ -226,19 +230,23 @@ async function noteLongPending(context: ActivityContext, { order: key }: { order
   const order = await orders.find(key)
   if (order === null) throw new RecordMissing(orderId(key))
   const { deadline_time, result } = order.fulfilment
-  if (order.state !== 'paid' || result !== 'pending') return progressOf(order)
-  if (!order.attention) await orders.noteAttention(key, 'paid', 'fulfilment_pending', moment(context))
+  if (order.state !== 'paid' || result !== 'pending') return orderProgress(order)
+  if (!order.attention) await orders.noteAttention(key, 'paid', 'fulfilment_pending', currentTime(context))
   if (deadline_time) await orders.noteNextAction(key, 'paid', { what: 'await_fulfilment', time: deadline_time })
-  return progressOf((await orders.find(key)) ?? order)
+  return orderProgress((await orders.find(key)) ?? order)
 }
 
 /** Writes one occurrence, then does what follows from it; done before counts as done. */
-async function record(context: ActivityContext, order: OrderKey, occurrence: () => Occurrence): Promise<Recorded> {
-  return recorded(context, await context.store.orders.apply(order, occurrence))
+async function writeAndFollowUp(
+  context: ActivityContext,
+  order: OrderKey,
+  occurrence: () => OrderOccurrence,
+): Promise<OrderWriteResult> {
+  return followUpWrite(context, await context.store.orders.apply(order, occurrence))
 }
 
 /** This moment, as records keep it. */
-function moment({ now }: ActivityContext): string {
+function currentTime({ now }: ActivityContext): string {
   return beijingTime(now())
 }
 
@@ -254,14 +262,14 @@ function fulfilmentOccurrence(
     unheard?: true
   },
   { fulfilment }: MerchantSettings,
-): Occurrence {
+): OrderOccurrence {
   const { event, operation_id, actor, reason, time } = given
   const cause = { operation_id, actor, reason, time }
-  if (event === 'fulfilment_refused') return { event, ...cause, policy: fulfilment.on_refused }
+  if (event === 'fulfilment_refused') return { event, ...cause, choice: fulfilment.on_refused }
   if (event !== 'fulfilment_overdue') return { event, ...cause }
   const must_stop = fulfilment.on_overdue === 'refund' && order.fulfilment.mode === 'event' && order.state === 'paid'
   if (must_stop && stoppedSequence(order) === 0) {
     return { event: 'fulfilment_stopped', ...cause, operation_id: operationId.stopped(paidSequence(order)) }
   }
-  return { event, ...cause, policy: given.unheard ? 'hold' : fulfilment.on_overdue }
+  return { event, ...cause, choice: given.unheard ? 'hold' : fulfilment.on_overdue }
 }

@@ -2,26 +2,26 @@ import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { AbnormalHandling } from '../../domain/messages.ts'
-import { windowRefusal } from '../../domain/payment/record.ts'
+import { limitRefusal } from '../../domain/payment/record.ts'
 import { nextRefundQueryDelay, retryDelay } from '../../domain/policy.ts'
-import { isRefundResting } from '../../domain/refund/change.ts'
-import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/change.ts'
-import type { Account } from '../../wechat/accounts.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import { isRefundResting } from '../../domain/refund/record.ts'
+import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/record.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveAnswer, archiveRefundAnswer } from '../evidence.ts'
-import { again, notYet, setupMissing } from '../failure.ts'
+import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
+import { againFailure, notYetFailure, setupMissingFailure } from '../failure.ts'
 import { watchSetups } from '../setup.ts'
 import type { SetupWatch } from '../setup.ts'
-import { refundOf, takenAt } from './steps.ts'
+import { acceptedAtMs, requireRefund } from './steps.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
 
-type Given = { refund: RefundKey }
+type RefundCall = { refund: RefundKey }
 
-export type Submitted =
+export type SubmissionOutcome =
   | { kind: 'taken'; evidence_id: string }
   /** WeChat said no; believed once a query, a while later, does not know the number */
   | { kind: 'refused'; failure: RefundFailure }
@@ -31,16 +31,16 @@ export type Submitted =
   /** the record says that this step no longer fits: nothing was sent */
   | { kind: 'state'; state: RefundState }
 
-export type RefundSays =
+export type RefundQueryOutcome =
   | { kind: 'found'; evidence_id: string }
   | { kind: 'not_found' }
   /** what is known already, or asked a moment ago */
   | { kind: 'nothing_new' }
 
-export type Handled =
+export type AbnormalHandlingOutcome =
   { kind: 'taken'; evidence_id: string } | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
 
-interface Desk extends ActivityContext {
+interface RefundGatewayContext extends ActivityContext {
   setups: SetupWatch
 }
 
@@ -48,89 +48,98 @@ interface Desk extends ActivityContext {
  * The calls to WeChat Pay about refunds, as activities/order/gateway makes those about orders: each reads the record first,
  * and their retries are the waits. A refund is sent again only after a query that does not know it.
  */
-export function createRefundGateway(given: ActivityContext) {
-  const context: Desk = { ...given, setups: watchSetups(given) }
+export function createRefundGateway(base: ActivityContext) {
+  const context: RefundGatewayContext = { ...base, setups: watchSetups(base) }
   return {
-    submitRefund: (call: Given) => submitRefund(context, call),
-    pollRefund: (call: Given) => pollRefund(context, call),
-    askRefund: (call: Given) => askRefund(context, call),
-    askRefundUntilAnswered: (call: Given) => askUntilAnswered(context, call),
-    handleAbnormal: (call: Given & AbnormalHandling) => handleAbnormal(context, call),
-    findPaymentOf: (call: Given) => findPaymentOf(context, call),
+    submitRefund: (call: RefundCall) => submitRefund(context, call),
+    pollRefund: (call: RefundCall) => pollRefund(context, call),
+    askRefund: (call: RefundCall) => askRefund(context, call),
+    askRefundUntilAnswered: (call: RefundCall) => askUntilAnswered(context, call),
+    handleAbnormal: (call: RefundCall & AbnormalHandling) => handleAbnormal(context, call),
+    findPaymentOf: (call: RefundCall) => findPaymentOf(context, call),
   }
 }
 
 /** Sends the frozen request, once the payment's minute is ours. */
-async function submitRefund(context: Desk, { refund: key }: Given): Promise<Submitted> {
+async function submitRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<SubmissionOutcome> {
   const { store, policy, now } = context
-  const refund = await refundOf(context, key)
+  const refund = await requireRefund(context, key)
   const { wechat_request } = refund
   if (refund.state !== 'processing' || refund.facts !== null || wechat_request === null)
     return { kind: 'state', state: refund.state }
-  const account = await accountOf(context, key)
+  const account = await requireAccount(context, key)
   if (refund.submission.unanswered) {
-    const found = await queried(context, refund, account, 'submit')
-    if (found !== null) return { kind: 'taken', evidence_id: found }
+    const known_evidence_id = await archiveRefundQuery(context, refund, account, 'submit')
+    if (known_evidence_id !== null) return { kind: 'taken', evidence_id: known_evidence_id }
     // Not taken, says a definite answer: what follows is a first sending again.
     await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
   }
-  const limit = await limitReached(context, refund)
+  const limit = await findReachedLimit(context, refund)
   // What was sent before may have been taken, whatever a query that lags behind says: then it is proven like a refusal.
   if (limit !== null) return { kind: refund.submission.attempts > 0 ? 'refused' : 'unsent', failure: limit }
-  if (!(await store.payments.claimRefundTime(refund, now(), policy.refund.spacing_ms))) {
-    throw await later(
+  if (!(await store.payments.claimRefundMinute(refund, now(), policy.refund.spacing_ms))) {
+    throw await planStep(
       context,
       refund,
       'submit',
-      await untilFree(context, refund),
+      await spacingDelay(context, refund),
       'another refund of this payment has the minute',
     )
   }
   const attempts = refund.submission.attempts + 1
-  const attempt = { attempts, unanswered: true, last_attempt_time: moment(context) }
+  const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
   if (!(await store.refunds.noteSubmission(key, 'processing', attempt)))
-    return { kind: 'state', state: (await refundOf(context, key)).state }
+    return { kind: 'state', state: (await requireRefund(context, key)).state }
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
-    await context.setups.worked(key.mchid)
+    await context.setups.noteWorking(key.mchid)
     return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
   } catch (error) {
-    return await unsent(context, refund, attempt, error)
+    return await handleFailedSubmission(context, refund, attempt, error)
   }
 }
 
 /** What a failed sending means: a word to be proven, a balance to be filled, or the same again after a query. */
-async function unsent(
-  context: Desk,
+async function handleFailedSubmission(
+  context: RefundGatewayContext,
   refund: RefundRecord,
   attempt: RefundRecord['submission'],
   error: unknown,
-): Promise<Submitted> {
+): Promise<SubmissionOutcome> {
   const { store, policy, now } = context
-  if (!(error instanceof WechatPayError)) throw error
+  if (!(error instanceof WeChatPayError)) throw error
   const is_definite = !error.outcome_unknown
   if (is_definite) await store.refunds.noteSubmission(refund, 'processing', { ...attempt, unanswered: false })
   if (is_definite && error.kind === 'not_enough') {
     return { kind: 'not_enough', next_time: beijingTime(now() + policy.refund.not_enough_ms) }
   }
-  if (is_definite && error.kind === 'refused') return { kind: 'refused', failure: failureOf(error) }
-  throw await callFailed(context, refund, 'submit', error, retryDelay(policy.refund.submit_retry_ms, attempt.attempts))
+  if (is_definite && error.kind === 'refused') return { kind: 'refused', failure: refundFailure(error) }
+  throw await noteFailedCall(
+    context,
+    refund,
+    'submit',
+    error,
+    retryDelay(policy.refund.submit_retry_ms, attempt.attempts),
+  )
 }
 
-function failureOf(error: WechatPayError): RefundFailure {
+function refundFailure(error: WeChatPayError): RefundFailure {
   return { code: error.code ?? String(error.status), message: error.wechat_message ?? '', status: error.status }
 }
 
 /** Count and age once more, since both may have changed while this refund waited. */
-async function limitReached({ store, now }: Desk, refund: RefundRecord): Promise<RefundFailure | null> {
+async function findReachedLimit(
+  { store, now }: RefundGatewayContext,
+  refund: RefundRecord,
+): Promise<RefundFailure | null> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
-  if (payment === null) throw again(`payment ${refund.transaction_id} is not in the database; restore it`)
+  if (payment === null) throw againFailure(`payment ${refund.transaction_id} is not in the database; restore it`)
   const others = payment.refunds.filter(({ out_refund_no }) => out_refund_no !== refund.out_refund_no)
-  const code = windowRefusal({ ...payment, refunds: others }, now())
+  const code = limitRefusal({ ...payment, refunds: others }, now())
   return code && { code, message: 'reached while the refund waited to be sent' }
 }
 
-async function untilFree({ store, policy, now }: Desk, refund: RefundRecord): Promise<number> {
+async function spacingDelay({ store, policy, now }: RefundGatewayContext, refund: RefundRecord): Promise<number> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
   const last_ms = payment?.last_refund_time ? milliseconds(payment.last_refund_time) : now()
   // Spread, so that those who wait for one minute do not all come for it at its end.
@@ -138,47 +147,53 @@ async function untilFree({ store, policy, now }: Desk, refund: RefundRecord): Pr
 }
 
 /** Asks by plan until WeChat says something new of the refund. The plan counts from its acceptance. */
-async function pollRefund(context: Desk, { refund: key }: Given): Promise<RefundSays> {
-  const refund = await refundOf(context, key)
+async function pollRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
+  const refund = await requireRefund(context, key)
   if (refund.state !== 'processing' && refund.state !== 'abnormal') return { kind: 'nothing_new' }
-  const wait_ms = untilPlanned(context, refund)
-  if (wait_ms > 0) throw await later(context, refund, 'ask_wechat', wait_ms, 'the next question is due later')
-  const says = await ask(context, refund)
-  if (says.kind === 'found') return says
-  await liftReachability(context, refund)
-  await noteSlow(context, refund)
-  const delay_ms = nextDelay(context, refund, context.now())
-  throw await later(context, refund, 'ask_wechat', delay_ms, 'the refund has not ended yet')
+  const wait_ms = queryDelay(context, refund)
+  if (wait_ms > 0) throw await planStep(context, refund, 'ask_wechat', wait_ms, 'the next question is due later')
+  const outcome = await queryForNews(context, refund)
+  if (outcome.kind === 'found') return outcome
+  await liftUnreachable(context, refund)
+  await noteSlowRefund(context, refund)
+  const delay_ms = nextQueryDelay(context, refund, context.now())
+  throw await planStep(context, refund, 'ask_wechat', delay_ms, 'the refund has not ended yet')
 }
 
 /** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
-async function askRefund(context: Desk, { refund: key }: Given): Promise<RefundSays> {
-  const refund = await refundOf(context, key)
+async function askRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
+  const refund = await requireRefund(context, key)
   const last_ms = refund.asked.last_time ? milliseconds(refund.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
-  return await ask(context, refund)
+  return await queryForNews(context, refund)
 }
 
 /** One question whose answer decides what happens next: retried until it is there. Needs no record. */
-async function askUntilAnswered(context: Desk, { refund: key }: Given): Promise<RefundSays> {
+async function askUntilAnswered(
+  context: RefundGatewayContext,
+  { refund: key }: RefundCall,
+): Promise<RefundQueryOutcome> {
   const refund = await context.store.refunds.find(key)
   if (refund !== null && isRefundResting(refund.state) && refund.state !== 'refused') return { kind: 'nothing_new' }
-  if (refund !== null) return await ask(context, refund)
-  const account = await accountOf(context, key)
+  if (refund !== null) return await queryForNews(context, refund)
+  const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
-    if (!(error instanceof WechatPayError)) throw error
-    throw again(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
+    if (!(error instanceof WeChatPayError)) throw error
+    throw againFailure(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
   })
   if (answer.kind === 'not_found') return { kind: 'not_found' }
   return { kind: 'found', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
 }
 
 /** Says where the money of an abnormal refund shall go instead. Somebody waits for the answer, so a refusal is one. */
-async function handleAbnormal(context: Desk, given: Given & AbnormalHandling): Promise<Handled> {
+async function handleAbnormal(
+  context: RefundGatewayContext,
+  given: RefundCall & AbnormalHandling,
+): Promise<AbnormalHandlingOutcome> {
   const { refund: key, type, bank_type, bank_account, real_name, serial_no } = given
-  const refund = await refundOf(context, key)
+  const refund = await requireRefund(context, key)
   if (refund.state !== 'abnormal' || refund.facts === null) return { kind: 'state' }
-  const account = await accountOf(context, key)
+  const account = await requireAccount(context, key)
   const request = { out_refund_no: refund.out_refund_no, type, bank_type, bank_account, real_name }
   const { refund_id } = refund.facts
   const { transport } = account.client
@@ -186,31 +201,31 @@ async function handleAbnormal(context: Desk, given: Given & AbnormalHandling): P
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
     return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
-    if (error.kind === 'refused') return { kind: 'refused', wechat: failureOf(error) }
-    throw await callFailed(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
+    if (!(error instanceof WeChatPayError)) throw error
+    if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
+    throw await noteFailedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
   }
 }
 
 /** The payment that a refund made outside speaks of, asked of WeChat, as evidence for its order's run. */
 async function findPaymentOf(
-  context: Desk,
-  { refund: key }: Given,
+  context: RefundGatewayContext,
+  { refund: key }: RefundCall,
 ): Promise<{ out_trade_no: string; evidence_id: string } | null> {
-  const account = await accountOf(context, key)
+  const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal())
   if (answer.kind === 'not_found') return null
   const order = { mchid: key.mchid, out_trade_no: answer.refund.out_trade_no }
   const payment = await queryOrder(account.client.transport, order, cancellationSignal())
   if (payment.kind === 'not_found' || paymentFact(payment.transaction).transaction_id === null) return null
-  return { out_trade_no: order.out_trade_no, evidence_id: (await archiveAnswer(context, order, payment))._id }
+  return { out_trade_no: order.out_trade_no, evidence_id: (await archiveQueryAnswer(context, order, payment))._id }
 }
 
 /** Asks WeChat; only what says something new of the refund is `found`. */
-async function ask(context: Desk, refund: RefundRecord): Promise<RefundSays> {
-  const account = await accountOf(context, refund)
-  const evidence_id = await queried(context, refund, account, 'ask_wechat')
-  await context.store.refunds.noteAsked(refund, moment(context))
+async function queryForNews(context: RefundGatewayContext, refund: RefundRecord): Promise<RefundQueryOutcome> {
+  const account = await requireAccount(context, refund)
+  const evidence_id = await archiveRefundQuery(context, refund, account, 'ask_wechat')
+  await context.store.refunds.noteAsked(refund, currentTime(context))
   if (evidence_id === null) return { kind: 'not_found' }
   return isNews(refund, evidence_id) ? { kind: 'found', evidence_id } : { kind: 'nothing_new' }
 }
@@ -223,50 +238,50 @@ function isNews({ state, facts }: RefundRecord, evidence_id: string): boolean {
 }
 
 /** WeChat's answer kept as evidence, or null: it does not know the number. */
-async function queried(
-  context: Desk,
+async function archiveRefundQuery(
+  context: RefundGatewayContext,
   refund: RefundRecord,
-  account: Account,
+  account: WeChatAccount,
   step: RefundStep,
 ): Promise<string | null> {
   try {
     const answer = await queryRefund(account.client.transport, refund, cancellationSignal())
-    await context.setups.worked(refund.mchid)
+    await context.setups.noteWorking(refund.mchid)
     return answer.kind === 'not_found' ? null : (await archiveRefundAnswer(context, refund, answer))._id
   } catch (error) {
-    if (!(error instanceof WechatPayError)) throw error
-    throw await callFailed(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
+    if (!(error instanceof WeChatPayError)) throw error
+    throw await noteFailedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
   }
 }
 
-function untilPlanned(context: Desk, refund: RefundRecord): number {
-  const taken_ms = takenAt(context, refund)
+function queryDelay(context: RefundGatewayContext, refund: RefundRecord): number {
+  const taken_ms = acceptedAtMs(context, refund)
   if (refund.facts === null) return 0
   const asked_ms = refund.asked.last_time ? Math.max(milliseconds(refund.asked.last_time), taken_ms) : taken_ms
-  return Math.max(0, asked_ms + nextDelay(context, refund, asked_ms) - context.now())
+  return Math.max(0, asked_ms + nextQueryDelay(context, refund, asked_ms) - context.now())
 }
 
-function nextDelay(context: Desk, refund: RefundRecord, at_ms: number): number {
-  const elapsed_ms = Math.max(0, at_ms - takenAt(context, refund))
+function nextQueryDelay(context: RefundGatewayContext, refund: RefundRecord, at_ms: number): number {
+  const elapsed_ms = Math.max(0, at_ms - acceptedAtMs(context, refund))
   return nextRefundQueryDelay(context.policy, elapsed_ms, refund.state === 'abnormal')
 }
 
 /** WeChat answers again: what was said about its silence is no longer so. */
-async function liftReachability(context: Desk, { attention, ...refund }: RefundRecord): Promise<void> {
+async function liftUnreachable(context: RefundGatewayContext, { attention, ...refund }: RefundRecord): Promise<void> {
   if (attention?.code !== 'wechat_unreachable' && attention?.code !== 'wechat_setup') return
-  await context.store.refunds.noteAttention(refund, refund.state, null, moment(context))
+  await context.store.refunds.noteAttention(refund, refund.state, null, currentTime(context))
 }
 
 /** Days without an end: a person asks WeChat Pay. */
-async function noteSlow(context: Desk, refund: RefundRecord): Promise<void> {
+async function noteSlowRefund(context: RefundGatewayContext, refund: RefundRecord): Promise<void> {
   const { store, policy, now } = context
-  if (refund.state !== 'processing' || now() - takenAt(context, refund) < policy.attention_ms.refund_slow) return
-  await store.refunds.noteAttention(refund, 'processing', 'refund_slow', moment(context))
+  if (refund.state !== 'processing' || now() - acceptedAtMs(context, refund) < policy.attention_ms.refund_slow) return
+  await store.refunds.noteAttention(refund, 'processing', 'refund_slow', currentTime(context))
 }
 
 /** The wait as a plan in the record, for the sweeper and for whoever reads it. */
-async function later(
-  context: Desk,
+async function planStep(
+  context: RefundGatewayContext,
   refund: RefundRecord,
   what: RefundStep,
   delay_ms: number,
@@ -274,15 +289,15 @@ async function later(
 ): Promise<Error> {
   const time = beijingTime(context.now() + delay_ms)
   await context.store.refunds.noteNextAction(refund, refund.state, { what, time })
-  return notYet(reason, delay_ms)
+  return notYetFailure(reason, delay_ms)
 }
 
 /** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
-async function callFailed(
-  context: Desk,
+async function noteFailedCall(
+  context: RefundGatewayContext,
   refund: RefundRecord,
   what: RefundStep,
-  error: WechatPayError,
+  error: WeChatPayError,
   delay_ms: number,
 ): Promise<Error> {
   const { store, policy, now } = context
@@ -293,12 +308,12 @@ async function callFailed(
   if (is_open) {
     await store.refunds.noteNextAction(refund, refund.state, { what, time: beijingTime(now() + wait_ms) })
   }
-  if (is_setup) await context.setups.refused(refund.mchid)
+  if (is_setup) await context.setups.noteRefused(refund.mchid)
   const since = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
   const is_long = now() - milliseconds(since) >= policy.attention_ms.wechat_unreachable
   if (is_open && (is_setup || is_long)) {
     const code = is_setup ? 'wechat_setup' : 'wechat_unreachable'
-    await store.refunds.noteAttention(refund, refund.state, code, moment(context))
+    await store.refunds.noteAttention(refund, refund.state, code, currentTime(context))
   }
   const { mchid, out_refund_no } = refund
   const { kind, code, status } = error
@@ -311,16 +326,16 @@ async function callFailed(
     status,
     delay_ms: wait_ms,
   })
-  return again(error.message, wait_ms)
+  return againFailure(error.message, wait_ms)
 }
 
-async function accountOf(context: Desk, { mchid }: { mchid: string }): Promise<Account> {
+async function requireAccount(context: RefundGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
   const account = await context.accounts.find(mchid)
   if (account !== null) return account
-  await context.setups.refused(mchid)
-  throw setupMissing(mchid, context.policy.setup_retry_ms)
+  await context.setups.noteRefused(mchid)
+  throw setupMissingFailure(mchid, context.policy.setup_retry_ms)
 }
 
-function moment({ now }: Desk): string {
+function currentTime({ now }: RefundGatewayContext): string {
   return beijingTime(now())
 }

@@ -9,24 +9,24 @@ export interface Asset {
   content: Buffer
 }
 
-const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' } as const
+const content_types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' } as const
 
 /** web/ beside this room; seen from the compiled build it lies one folder further up, next to dist/. */
-const folders = [new URL('../../web/', import.meta.url), new URL('../../../web/', import.meta.url)]
+const asset_folders = [new URL('../../web/', import.meta.url), new URL('../../../web/', import.meta.url)]
 
 /**
  * Reads a file of web/. Throws when it is missing: a process that would serve broken pages does not start.
  * `name` is one of ours, never from outside.
  */
-export function readAsset(name: `${string}.${keyof typeof types}`): Asset {
-  const found = folders.map((folder) => new URL(name, folder)).find((url) => existsSync(url))
+export function readAsset(name: `${string}.${keyof typeof content_types}`): Asset {
+  const found = asset_folders.map((folder) => new URL(name, folder)).find((url) => existsSync(url))
   if (!found) throw new Error(`web/${name} is missing: it belongs beside the API’s code`)
   const content = readFileSync(found)
   const version = createHash('sha256').update(content).digest('hex').slice(0, 12)
   return {
     name,
     address: `assets/${name}?v=${version}`,
-    type: name.endsWith('.css') ? types.css : types.js,
+    type: name.endsWith('.css') ? content_types.css : content_types.js,
     content,
   }
 }

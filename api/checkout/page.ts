@@ -1,12 +1,15 @@
 import { milliseconds } from '../../domain/calendar.ts'
 import { readableAmount } from '../../domain/money.ts'
-import { html, jsonScript, trusted } from '../http/markup.ts'
-import type { Content, Markup } from '../http/markup.ts'
-import { fadedDrawing, markDrawing, marks, qrDrawing, scan_drawing } from './image.ts'
-import { scenes } from './view.ts'
-import type { PayerView, Scene } from './view.ts'
-import { languages, phrases } from './words.ts'
-import type { Language, Phrases } from './words.ts'
+import { languages } from '../http/language.ts'
+import type { Language } from '../http/language.ts'
+import { html, jsonScript, trustedHtml } from '../http/markup.ts'
+import type { HtmlContent, SafeHtml } from '../http/markup.ts'
+import { deadCodeSvg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
+import { scenes } from './scene.ts'
+import type { Scene } from './scene.ts'
+import type { PayerView } from './view.ts'
+import { checkout_words } from './words.ts'
+import type { CheckoutWords } from './words.ts'
 
 /** What became of "I have paid", where the order itself does not say it. */
 export const check_results = ['not_yet', 'limit', 'unavailable'] as const
@@ -17,31 +20,33 @@ export interface CheckoutPage {
   language: Language
   /** the last part of the page's own address */
   token: string
-  assets: Assets
+  assets: PageAssets
   is_phone: boolean
   /** told by the button without scripts, after its redirect */
   check_result: CheckResult | null
 }
 
 /** Addresses of the page's style and script, relative to the page: they hold behind any prefix. */
-export interface Assets {
+export interface PageAssets {
   style: string
   script: string
 }
 
 /** Scenes in which more may happen by itself. */
-const moving: readonly Scene[] = ['preparing', 'waiting', 'confirming', 'paid', 'late', 'refunding']
-const to_pay: readonly Scene[] = ['preparing', 'waiting']
-const to_check: readonly Scene[] = ['waiting', 'confirming']
-const faded: readonly Scene[] = ['confirming', 'expired', 'closed']
-const to_leave: readonly Scene[] = scenes.filter((scene) => !['preparing', 'waiting', 'confirming'].includes(scene))
+const moving_scenes: readonly Scene[] = ['preparing', 'waiting', 'confirming', 'paid', 'late', 'refunding']
+const payable_scenes: readonly Scene[] = ['preparing', 'waiting']
+const checkable_scenes: readonly Scene[] = ['waiting', 'confirming']
+const faded_scenes: readonly Scene[] = ['confirming', 'expired', 'closed']
+const leavable_scenes: readonly Scene[] = scenes.filter(
+  (scene) => !['preparing', 'waiting', 'confirming'].includes(scene),
+)
 
 /** The whole page, as it stands without scripts; web/checkout.js keeps it up to date. */
 export async function checkoutPage(page: CheckoutPage): Promise<string> {
   const { view, language, assets } = page
-  const words = phrases[language]
+  const words = checkout_words[language]
   const head = html`<title>${readableAmount(view.amount)} · ${words.page_title(view.merchant_name)}</title>
-    ${moving.includes(view.scene) ? html`<noscript><meta http-equiv="refresh" content="5" /></noscript>` : null}
+    ${moving_scenes.includes(view.scene) ? html`<noscript><meta http-equiv="refresh" content="5" /></noscript>` : null}
     <script type="module" src="${assets.script}"></script>`
   const body = html`${testBanner(view, words)}
     <main class="sheet" data-scene="${view.scene}">
@@ -50,13 +55,14 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
         <h1 class="amount">${readableAmount(view.amount)}</h1>
         <p class="item">${view.description}</p>
       </header>
-      ${await stage(view, words)} ${page.is_phone ? part(['waiting'], view, 'p', 'phone-hint', words.phone_hint) : null}
+      ${await codeSection(view, words)}
+      ${page.is_phone ? sceneElement(['waiting'], view, 'p', 'phone-hint', words.phone_hint) : null}
       <section class="state" role="status" aria-live="polite">
         <h2 id="title">${words.scenes[view.scene].title}</h2>
         <p id="line">${words.scenes[view.scene].line}</p>
       </section>
-      ${part(to_pay, view, 'p', 'timer', html`${words.left} ${countdown(view)}`)} ${actions(page, words)}
-      ${trouble(view, words)}
+      ${sceneElement(payable_scenes, view, 'p', 'timer', html`${words.left} ${countdown(view)}`)}
+      ${actionSection(page, words)} ${troubleSection(view, words)}
       <dl class="number">
         <dt>${words.number}</dt>
         <dd>
@@ -66,13 +72,13 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
       </dl>
       <noscript>
         <p class="no-script">
-          ${moving.includes(view.scene) ? words.no_script : null}
+          ${moving_scenes.includes(view.scene) ? words.no_script : null}
           <a href="${page.token}?lang=${language}">${words.reload}</a>
         </p>
       </noscript>
     </main>
     ${jsonScript('page-data', { view, words: scriptWords(words) })}`
-  return frame({ language, head, body, style: assets.style, address: page.token })
+  return renderFrame({ language, head, body, style: assets.style, address: page.token })
 }
 
 /** The page for a link that leads to no order, in both languages: nothing is known of who follows it. */
@@ -86,30 +92,30 @@ export function unavailablePage(style: string): string {
 }
 
 function plainPage(which: 'unknown' | 'unavailable', style: string): string {
-  const head = html`<title>${phrases['zh-CN'][which].title} · ${phrases.en[which].title}</title>
+  const head = html`<title>${checkout_words['zh-CN'][which].title} · ${checkout_words.en[which].title}</title>
     ${which === 'unavailable' ? html`<meta http-equiv="refresh" content="5" />` : null}`
   const body = html`<main class="sheet plain">
     ${languages.map(
       (language) =>
         html`<section lang="${language}">
-          <h1>${phrases[language][which].title}</h1>
-          <p>${phrases[language][which].line}</p>
+          <h1>${checkout_words[language][which].title}</h1>
+          <p>${checkout_words[language][which].line}</p>
         </section>`,
     )}
   </main>`
-  return frame({ language: 'zh-CN', head, body, style, address: null })
+  return renderFrame({ language: 'zh-CN', head, body, style, address: null })
 }
 
-interface Frame {
+interface PageFrame {
   language: Language
-  head: Markup
-  body: Markup
+  head: SafeHtml
+  body: SafeHtml
   style: string
   /** where the links to the other languages lead; null: none */
   address: string | null
 }
 
-function frame({ language, head, body, style, address }: Frame): string {
+function renderFrame({ language, head, body, style, address }: PageFrame): string {
   const others = languages.filter((other) => other !== language && address !== null)
   return html`<!doctype html>
     <html lang="${language}">
@@ -130,7 +136,7 @@ function frame({ language, head, body, style, address }: Frame): string {
           ${others.map(
             (other) =>
               html`<a href="${address}?lang=${other}" lang="${other}" hreflang="${other}"
-                >${phrases[other].language_name}</a
+                >${checkout_words[other].language_name}</a
               >`,
           )}
         </footer>
@@ -139,43 +145,49 @@ function frame({ language, head, body, style, address }: Frame): string {
 }
 
 /** An element that is there in some scenes only; the script shows and hides it by the same list. */
-function part(shown_in: readonly Scene[], view: PayerView, tag: 'p' | 'div', name: string, content: Content): Markup {
-  const element = trusted(tag)
-  const hidden = shown_in.includes(view.scene) ? null : trusted(' hidden')
+function sceneElement(
+  shown_in: readonly Scene[],
+  view: PayerView,
+  tag: 'p' | 'div',
+  name: string,
+  content: HtmlContent,
+): SafeHtml {
+  const element = trustedHtml(tag)
+  const hidden = shown_in.includes(view.scene) ? null : trustedHtml(' hidden')
   return html`<${element} class="${name}" data-in="${shown_in.join(' ')}"${hidden}>${content}</${element}>`
 }
 
-function testBanner(view: PayerView, words: Phrases): Markup | null {
+function testBanner(view: PayerView, words: CheckoutWords): SafeHtml | null {
   if (!view.test_mode) return null
   const link = html`<a
     id="test-phone"
     href="${view.test_phone_url ?? '#'}"
     target="_blank"
     rel="noopener noreferrer"
-    ${view.test_phone_url === null ? trusted('hidden') : null}
+    ${view.test_phone_url === null ? trustedHtml('hidden') : null}
     >${words.test_phone}</a
   >`
   return html`<p class="banner"><span>${words.test_banner}</span> ${link}</p>`
 }
 
-async function stage(view: PayerView, words: Phrases): Promise<Markup> {
-  const code = view.code === null ? null : trusted(await qrDrawing(view.code.url))
+async function codeSection(view: PayerView, words: CheckoutWords): Promise<SafeHtml> {
+  const code = view.code === null ? null : trustedHtml(await qrCodeSvg(view.code.url))
   const qr = html`<div class="qr" id="qr" role="img" aria-label="${words.scan_alt}">${code}</div>`
-  const over = html`<div class="qr faded" aria-hidden="true">${trusted(await fadedDrawing())}</div>`
+  const over = html`<div class="qr faded" aria-hidden="true">${trustedHtml(await deadCodeSvg())}</div>`
   const marked = scenes.flatMap((scene) => {
-    const mark = marks[scene]
-    return mark ? [part([scene], view, 'div', `mark ${mark}`, markDrawing(mark))] : []
+    const mark = scene_marks[scene]
+    return mark ? [sceneElement([scene], view, 'div', `mark ${mark}`, markSvg(mark))] : []
   })
   return html`<section class="stage">
-    ${part(['waiting'], view, 'div', 'tile', qr)}
-    ${part(['preparing'], view, 'div', 'tile', html`<div class="qr skeleton" aria-hidden="true"></div>`)}
-    ${part(faded, view, 'div', 'tile', over)} ${marked}
-    ${part(to_pay, view, 'p', 'scan', html`${scan_drawing} <span>${words.scan}</span>`)}
+    ${sceneElement(['waiting'], view, 'div', 'tile', qr)}
+    ${sceneElement(['preparing'], view, 'div', 'tile', html`<div class="qr skeleton" aria-hidden="true"></div>`)}
+    ${sceneElement(faded_scenes, view, 'div', 'tile', over)} ${marked}
+    ${sceneElement(payable_scenes, view, 'p', 'scan', html`${scan_svg} <span>${words.scan}</span>`)}
   </section>`
 }
 
 /** The time left as the server sees it; the script counts on from there, by the server's clock. */
-function countdown(view: PayerView): Markup {
+function countdown(view: PayerView): SafeHtml {
   const left_s = Math.max(0, Math.floor((milliseconds(view.time_expire) - milliseconds(view.server_time)) / 1_000))
   return html`<time id="left" role="timer" datetime="${view.time_expire}">${readableDuration(left_s)}</time>`
 }
@@ -187,7 +199,7 @@ function readableDuration(seconds: number): string {
   return `${hours > 0 ? `${hours}:${pad(minutes)}` : pad(minutes)}:${pad(seconds % 60)}`
 }
 
-function actions({ view, language, token, check_result }: CheckoutPage, words: Phrases): Markup {
+function actionSection({ view, language, token, check_result }: CheckoutPage, words: CheckoutWords): SafeHtml {
   const check = html`<form method="post" action="${token}/check?lang=${language}" id="check">
     <button type="submit" class="primary">${words.check}</button>
   </form>`
@@ -195,25 +207,25 @@ function actions({ view, language, token, check_result }: CheckoutPage, words: P
     <form method="post" action="${token}/code?lang=${language}"><button class="quiet">${words.renew}</button></form>
   </noscript>`
   const result = check_result && view.scene === 'waiting' ? words.check_results[check_result] : null
-  const leaves = to_leave.includes(view.scene) && view.return_url !== null
+  const leaves = leavable_scenes.includes(view.scene) && view.return_url !== null
   return html`<section class="actions">
-    ${part(to_check, view, 'div', 'check', check)}
-    ${part(['preparing'], view, 'div', 'renew', view.state === 'awaiting_payment' ? renew : null)}
+    ${sceneElement(checkable_scenes, view, 'div', 'check', check)}
+    ${sceneElement(['preparing'], view, 'div', 'renew', view.state === 'awaiting_payment' ? renew : null)}
     <p id="check-result" role="status">${result}</p>
     <a
       class="primary"
       id="back"
-      data-in="${to_leave.join(' ')}"
+      data-in="${leavable_scenes.join(' ')}"
       href="${view.return_url ?? '#'}"
-      ${leaves ? null : trusted('hidden')}
+      ${leaves ? null : trustedHtml('hidden')}
       >${words.back}</a
     >
   </section>`
 }
 
-function trouble(view: PayerView, words: Phrases): Markup {
+function troubleSection(view: PayerView, words: CheckoutWords): SafeHtml {
   const lines = words.trouble_lines.map((line) => html`<li>${line}</li>`)
-  return part(
+  return sceneElement(
     ['waiting'],
     view,
     'div',
@@ -228,7 +240,7 @@ function trouble(view: PayerView, words: Phrases): Markup {
 }
 
 /** The words that the script puts into the page while it lives. */
-function scriptWords(words: Phrases) {
+function scriptWords(words: CheckoutWords) {
   const { scenes, check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt } = words
   return { scenes, check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt }
 }

@@ -1,5 +1,5 @@
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { Logger } from '../../runtime/logger.ts'
 
 /** The part of an order that moves while a page is open. */
@@ -8,7 +8,7 @@ export type OrderPulse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code'
 export interface PollerOptions {
   store: {
     orders: {
-      progressOf(ids: string[]): Promise<OrderPulse[]>
+      findGlimpses(ids: string[]): Promise<OrderPulse[]>
       find(key: OrderKey): Promise<OrderRecord | null>
     }
   }
@@ -21,12 +21,12 @@ export interface PollerOptions {
 }
 
 /** Called with the record as it now is; must not throw. */
-export type Listener = (order: OrderRecord) => void
+export type OrderListener = (order: OrderRecord) => void
 
-interface Watched {
+interface WatchedOrder {
   /** as last told to the listeners */
   order: OrderRecord
-  listeners: Set<Listener>
+  listeners: Set<OrderListener>
 }
 
 /** How long readings pause after one that failed: the database needs no crowd at its door when it comes back. */
@@ -36,9 +36,9 @@ const pause_after_failure_ms = 1_000
  * Tells open pages that their orders changed: one for the whole process, one query per round for all orders together
  * (architecture §11), and one read more for each order that did change. It stands still while nobody watches.
  */
-export class Poller {
+export class OrderPoller {
   readonly #options: Required<PollerOptions>
-  readonly #watched = new Map<string, Watched>()
+  readonly #watched = new Map<string, WatchedOrder>()
   #timer: NodeJS.Timeout | null = null
   #is_reading = false
   #is_failing = false
@@ -57,8 +57,8 @@ export class Poller {
    * Calls `listener` at every change after `order`, until the answered function is called. Null: this order, or the
    * process, has as many pages as it will feed. What changed since `order` was read is told in the next round.
    */
-  watch(order: OrderRecord, listener: Listener): (() => void) | null {
-    const watched = this.#watched.get(order._id) ?? { order, listeners: new Set<Listener>() }
+  watch(order: OrderRecord, listener: OrderListener): (() => void) | null {
+    const watched = this.#watched.get(order._id) ?? { order, listeners: new Set<OrderListener>() }
     const is_full = watched.listeners.size >= this.#options.max_listeners_per_order
     const is_new_and_too_many = watched.listeners.size === 0 && this.#watched.size >= this.#options.max_orders
     if (this.#is_closed || is_full || is_new_and_too_many) return null
@@ -90,7 +90,7 @@ export class Poller {
     this.#timer = null
     this.#is_reading = true
     try {
-      const pulses = await this.#options.store.orders.progressOf([...this.#watched.keys()])
+      const pulses = await this.#options.store.orders.findGlimpses([...this.#watched.keys()])
       await Promise.all(pulses.map((pulse) => this.#compare(pulse)))
       if (this.#is_failing) this.#options.log.info('open pages are fed again')
       this.#is_failing = false

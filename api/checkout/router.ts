@@ -1,30 +1,31 @@
 import { Router } from '@koa/router'
 import type { RouterContext } from '@koa/router'
 import type { Next } from 'koa'
+import type { Actor } from '../../domain/actor.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
-import { isResting } from '../../domain/order/change.ts'
-import type { Actor, OrderRecord } from '../../domain/order/change.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import { languages } from '../http/language.ts'
+import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { requestOf } from '../http/request.ts'
-import { askNow, freshCode } from '../temporal/check.ts'
-import type { AskingContext } from '../temporal/check.ts'
+import { checkOrderNow, refreshCode } from '../temporal/check.ts'
+import type { CheckContext } from '../temporal/check.ts'
 import { readAsset } from './assets.ts'
 import type { Asset } from './assets.ts'
-import { qrDrawing } from './image.ts'
+import { qrCodeSvg } from './image.ts'
 import { check_results, checkoutPage, unavailablePage, unknownPage } from './page.ts'
 import type { CheckResult } from './page.ts'
-import { Poller } from './poller.ts'
+import { OrderPoller } from './poller.ts'
 import type { PollerOptions } from './poller.ts'
-import { Streams } from './stream.ts'
+import { OrderStreams } from './stream.ts'
 import { payerView } from './view.ts'
 import type { PayerView, PayerViewContext } from './view.ts'
-import { languages } from './words.ts'
-import type { Language } from './words.ts'
 
 /** What the checkout page needs of the API's context. */
-export type CheckoutContext = AskingContext &
+export type CheckoutContext = CheckContext &
   PayerViewContext & {
     log: Logger
     store: PollerOptions['store'] & {
@@ -35,7 +36,7 @@ export type CheckoutContext = AskingContext &
     draining?: AbortSignal
   }
 
-type Koa = RouterContext
+type CheckoutRequest = RouterContext
 
 const payer: Actor = { kind: 'payer', id: null }
 /** What a token can look like at all; anything else is not worth a question to the database. */
@@ -57,9 +58,9 @@ const security_headers = {
  * The checkout page and what it lives on (docs/api.md, Checkout page): `/pay/:token` and, below it, `order`, `events`,
  * `code.svg`, `check` and `code`. Without a session: whoever has the token may look and ask, and nothing else.
  */
-export function checkout(context: CheckoutContext): Router {
-  const poller = new Poller({ store: context.store, log: context.log })
-  const streams = new Streams({ poller })
+export function checkoutRouter(context: CheckoutContext): Router {
+  const poller = new OrderPoller({ store: context.store, log: context.log })
+  const streams = new OrderStreams({ poller })
   context.draining?.addEventListener('abort', () => {
     streams.close()
     poller.close()
@@ -68,7 +69,7 @@ export function checkout(context: CheckoutContext): Router {
 
   const router = new Router({ prefix: '/pay', strict: true })
   router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
-  router.use(secured)
+  router.use(setSecurityHeaders)
   router.get('/:token', pageErrors(assets.style), async (ctx) => {
     ctx.type = 'html'
     const order = await findOrder(context, ctx)
@@ -86,17 +87,17 @@ export function checkout(context: CheckoutContext): Router {
   })
   router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
-  router.post('/:token/check', (ctx) => check(context, ctx))
-  router.post('/:token/code', (ctx) => renew(context, ctx))
+  router.post('/:token/check', (ctx) => handleCheck(context, ctx))
+  router.post('/:token/code', (ctx) => handleRenewal(context, ctx))
   return router
 }
 
-async function secured(ctx: Koa, next: Next): Promise<void> {
+async function setSecurityHeaders(ctx: CheckoutRequest, next: Next): Promise<void> {
   ctx.set(security_headers)
   await next()
 }
 
-async function findOrder(context: CheckoutContext, ctx: Koa): Promise<OrderRecord> {
+async function findOrder(context: CheckoutContext, ctx: CheckoutRequest): Promise<OrderRecord> {
   const token = String(ctx.params['token'])
   const order = token_pattern.test(token) ? await context.store.orders.findByToken(token) : null
   if (!order) throw new Problem('not_found')
@@ -115,7 +116,7 @@ async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise
 
 /** A person reads the page's errors, not a program: in both languages, and with a way on. */
 function pageErrors(style: Asset) {
-  return async (ctx: Koa, next: Next): Promise<void> => {
+  return async (ctx: CheckoutRequest, next: Next): Promise<void> => {
     try {
       await next()
     } catch (error) {
@@ -134,7 +135,7 @@ function pageErrors(style: Asset) {
   }
 }
 
-function sendAsset(ctx: Koa, assets: Asset[]): void {
+function sendAsset(ctx: CheckoutRequest, assets: Asset[]): void {
   const asset = assets.find(({ name }) => name === ctx.params['name'])
   if (!asset) throw new Problem('not_found')
   ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
@@ -143,17 +144,17 @@ function sendAsset(ctx: Koa, assets: Asset[]): void {
 }
 
 /** `?lang=` wins; then the browser's wish; then the language of the country in which the page is paid. */
-function pageLanguage(ctx: Koa): Language {
+function pageLanguage(ctx: CheckoutRequest): Language {
   const asked = languages.find((language) => language === ctx.query['lang'])
   if (asked) return asked
   return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
 }
 
-async function sendEvents(context: CheckoutContext, streams: Streams, ctx: Koa): Promise<void> {
+async function sendEvents(context: CheckoutContext, streams: OrderStreams, ctx: CheckoutRequest): Promise<void> {
   const order = await findOrder(context, ctx)
   const merchant = await merchantOf(context, order)
   // 204 tells the browser not to come again: nothing more happens to this order by itself.
-  if (isResting(order.state)) return void (ctx.status = 204)
+  if (isOrderResting(order.state)) return void (ctx.status = 204)
   ctx.status = 200
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
   const is_open = streams.open(ctx.res, order, (changed) => payerView(context, changed, merchant))
@@ -162,18 +163,18 @@ async function sendEvents(context: CheckoutContext, streams: Streams, ctx: Koa):
   ctx.respond = false
 }
 
-async function sendCode(context: CheckoutContext, ctx: Koa): Promise<void> {
+async function sendCode(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
   const view = await viewOf(context, await findOrder(context, ctx))
   if (!view.code) throw new Problem('not_found')
-  ctx.body = await qrDrawing(view.code.url)
+  ctx.body = await qrCodeSvg(view.code.url)
   ctx.type = 'image/svg+xml'
 }
 
 /** "I have paid": at most one question to WeChat, and what is known after it. */
-async function check(context: CheckoutContext, ctx: Koa): Promise<void> {
-  const order = await askNow(context, await findOrder(context, ctx), payer)
+async function handleCheck(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
+  const order = await checkOrderNow(context, await findOrder(context, ctx), payer)
   const view = await viewOf(context, order)
-  await answer(ctx, { ...view, check: checkResult(order, view) })
+  await sendView(ctx, { ...view, check: checkResult(order, view) })
 }
 
 /** Ended orders speak for themselves: their scene is the answer. */
@@ -185,13 +186,13 @@ function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' 
   return 'closed'
 }
 
-async function renew(context: CheckoutContext, ctx: Koa): Promise<void> {
-  const order = await freshCode(context, await findOrder(context, ctx), payer)
-  await answer(ctx, await viewOf(context, order))
+async function handleRenewal(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
+  const order = await refreshCode(context, await findOrder(context, ctx), payer)
+  await sendView(ctx, await viewOf(context, order))
 }
 
 /** JSON for the page's script; a form sent without scripts goes back to the page. */
-async function answer(ctx: Koa, body: PayerView & { check?: string }): Promise<void> {
+async function sendView(ctx: CheckoutRequest, body: PayerView & { check?: string }): Promise<void> {
   if (ctx.accepts('json', 'html') === 'json') {
     ctx.body = body
     return

@@ -1,10 +1,10 @@
 import type { Writable } from 'node:stream'
-import { isResting } from '../../domain/order/change.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
-import type { Poller } from './poller.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
+import type { OrderPoller } from './poller.ts'
 
 export interface StreamOptions {
-  poller: Poller
+  poller: OrderPoller
   /** a comment this often keeps proxies from thinking that nobody is there */
   heartbeat_ms?: number
   /** after this long a stream ends and the page opens the next one */
@@ -17,7 +17,7 @@ export interface StreamOptions {
 const max_unread_bytes = 64 * 1024
 
 /** The open pages of this process, each fed by server-sent events. */
-export class Streams {
+export class OrderStreams {
   readonly #options: Required<StreamOptions>
   readonly #endings = new Set<() => void>()
 
@@ -35,12 +35,12 @@ export class Streams {
    */
   open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => unknown): boolean {
     if (this.#endings.size >= this.#options.max_streams) return false
-    const tell = (changed: OrderRecord) => {
+    const send = (changed: OrderRecord) => {
       response.write(`event: order\ndata: ${JSON.stringify(view(changed))}\n\n`)
-      if (isResting(changed.state)) end()
+      if (isOrderResting(changed.state)) end()
       else if (response.writableLength > max_unread_bytes) response.destroy()
     }
-    const unwatch = this.#options.poller.watch(order, tell)
+    const unwatch = this.#options.poller.watch(order, send)
     if (unwatch === null) return false
     const heartbeat = setInterval(() => response.write(': still here\n\n'), this.#options.heartbeat_ms)
     const age = setTimeout(() => end(), this.#options.max_age_ms)
@@ -58,7 +58,7 @@ export class Streams {
     response.on('error', release) // the other side went away
     this.#endings.add(end)
     response.write('retry: 2000\n\n')
-    tell(order)
+    send(order)
     return true
   }
 

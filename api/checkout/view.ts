@@ -1,26 +1,9 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
-import type { OrderRecord, OrderState } from '../../domain/order/change.ts'
+import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import type { Policy } from '../../domain/policy.ts'
-import { planOf } from '../temporal/check.ts'
-
-/** What the checkout page shows: the order's state, seen by the person who pays. */
-export const scenes = [
-  'preparing',
-  'waiting',
-  'confirming',
-  'paid',
-  'fulfilled',
-  'expired',
-  'closed',
-  'failed',
-  'review',
-  'late',
-  'refunding',
-  'refunded',
-] as const
-export type Scene = (typeof scenes)[number]
+import type { Scene } from './scene.ts'
 
 /** An order as its payer sees it: no merchant number, no metadata, no payment details. Amounts in fen. */
 export interface PayerView {
@@ -47,7 +30,8 @@ export interface PayerView {
 }
 
 export interface PayerViewContext {
-  config: { time_scale: number; test_wechat_url: string | null }
+  config: { test_wechat_url: string | null }
+  policy: Policy
   now(): number
 }
 
@@ -57,8 +41,8 @@ export type ShownMerchant = Pick<MerchantRecord, 'name' | 'mode'>
 /** The order for its payer at this moment. */
 export function payerView(context: PayerViewContext, order: OrderRecord, merchant: ShownMerchant): PayerView {
   const now_ms = context.now()
-  const plan = planOf(context)
-  const scene = sceneOf(order, now_ms, plan)
+  const { policy } = context
+  const scene = sceneOf(order, now_ms, policy)
   const code = scene === 'waiting' ? order.code : null
   return {
     object: 'checkout',
@@ -73,7 +57,7 @@ export function payerView(context: PayerViewContext, order: OrderRecord, merchan
     code: code && {
       url: code.url,
       placed_time: code.placed_time,
-      renew_time: beijingTime(milliseconds(code.placed_time) + plan.code_renewal_ms),
+      renew_time: beijingTime(milliseconds(code.placed_time) + policy.code_renewal_ms),
     },
     last_check_time: order.asked.last_time,
     return_url: returnUrl(order),
@@ -84,13 +68,13 @@ export function payerView(context: PayerViewContext, order: OrderRecord, merchan
 }
 
 /** What the payer is shown; see the table in docs/api.md, Checkout page. */
-function sceneOf(order: OrderRecord, now_ms: number, plan: Policy): Scene {
+function sceneOf(order: OrderRecord, now_ms: number, policy: Policy): Scene {
   switch (order.state) {
     case 'created':
-      return isOver(order, now_ms) ? 'confirming' : 'preparing'
+      return isPaymentTimeOver(order, now_ms) ? 'confirming' : 'preparing'
     case 'awaiting_payment':
-      if (isOver(order, now_ms)) return 'confirming'
-      return isDead(order, now_ms, plan) ? 'preparing' : 'waiting'
+      if (isPaymentTimeOver(order, now_ms)) return 'confirming'
+      return isCodeExpired(order, now_ms, policy) ? 'preparing' : 'waiting'
     case 'closing':
       return 'confirming'
     case 'closed':
@@ -107,13 +91,13 @@ function sceneOf(order: OrderRecord, now_ms: number, plan: Policy): Scene {
 }
 
 /** The time to pay is over, and WeChat has not yet been heard on it. */
-function isOver(order: OrderRecord, now_ms: number): boolean {
+function isPaymentTimeOver(order: OrderRecord, now_ms: number): boolean {
   return now_ms >= milliseconds(order.time_expire)
 }
 
 /** WeChat's codes live two hours: after that, one that is still shown could only disappoint. */
-function isDead(order: OrderRecord, now_ms: number, plan: Policy): boolean {
-  return order.code === null || now_ms - milliseconds(order.code.placed_time) >= plan.code_life_ms
+function isCodeExpired(order: OrderRecord, now_ms: number, policy: Policy): boolean {
+  return order.code === null || now_ms - milliseconds(order.code.placed_time) >= policy.code_life_ms
 }
 
 const verified_states: readonly OrderState[] = ['paid', 'fulfilled']

@@ -1,16 +1,13 @@
-import type { Scene } from './view.ts'
-
-/** The languages of everything a person reads here. */
-export const languages = ['zh-CN', 'en'] as const
-export type Language = (typeof languages)[number]
+import type { Language } from '../http/language.ts'
+import type { Scene } from './scene.ts'
 
 /** What a scene says: its heading, a sentence below it, and the line that a screen reader is told. */
-interface SceneWords {
+interface SceneText {
   title: string
   line: string
 }
 
-export interface Phrases {
+export interface CheckoutWords {
   /** in its own language, on the link that leads to it */
   language_name: string
   page_title: (merchant: string) => string
@@ -34,12 +31,12 @@ export interface Phrases {
   connection_lost: string
   trouble: string
   trouble_lines: string[]
-  scenes: Record<Scene, SceneWords>
-  unknown: SceneWords
-  unavailable: SceneWords
+  scenes: Record<Scene, SceneText>
+  unknown: SceneText
+  unavailable: SceneText
 }
 
-const chinese: Phrases = {
+const chinese: CheckoutWords = {
   language_name: '中文',
   page_title: (merchant) => `向${merchant}付款`,
   test_banner: '测试模式：不会动用真实资金',
@@ -101,7 +98,7 @@ const chinese: Phrases = {
   unavailable: { title: '暂时无法打开', line: '服务正在恢复，您的订单和付款不会丢失。请过几秒再刷新本页。' },
 }
 
-const english: Phrases = {
+const english: CheckoutWords = {
   language_name: 'English',
   page_title: (merchant) => `Pay ${merchant}`,
   test_banner: 'Test mode: no real money moves',
@@ -185,4 +182,4 @@ const english: Phrases = {
   },
 }
 
-export const phrases: Record<Language, Phrases> = { 'zh-CN': chinese, en: english }
+export const checkout_words: Record<Language, CheckoutWords> = { 'zh-CN': chinese, en: english }

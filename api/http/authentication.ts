@@ -37,7 +37,7 @@ function noteUse(context: ApiContext, key: KeyRecord): void {
   const last_ms = key.last_use_time === null ? 0 : milliseconds(key.last_use_time)
   if (context.now() - last_ms < touch_every_ms) return
   // Nobody waits for it, and nothing depends on it.
-  context.store.keys.touch(key._id, beijingTime(context.now())).catch((error: unknown) => {
+  context.store.keys.noteUse(key._id, beijingTime(context.now())).catch((error: unknown) => {
     context.log.debug('the last use of a key was not noted', { key_id: key.id, error })
   })
 }

@@ -1,18 +1,5 @@
-import type { Language } from '../checkout/words.ts'
+import type { CatalogueEntry } from './catalogueentry.ts'
 import { refund_problems } from './refusals.ts'
-
-/** One sentence in each language that people read here. */
-export type Words = Record<Language, string>
-
-/** Everything that is said of a kind of problem. `{name}` in a text is filled from the problem's values. */
-export interface CatalogueEntry {
-  status: number
-  /** true: the identical request may succeed later */
-  retryable: boolean
-  title: Words
-  detail: Words
-  remedy: Words
-}
 
 /** Every problem the API can answer with (docs/api.md, Errors). Codes never change; texts may. */
 export const catalogue = {

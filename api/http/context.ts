@@ -1,8 +1,9 @@
+import type { Policy } from '../../domain/policy.ts'
 import type { Config } from '../../runtime/config.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Store } from '../../store/store.ts'
-import type { Accounts } from '../../wechat/accounts.ts'
+import type { WeChatAccounts } from '../../wechat/accounts.ts'
 import type { Commands } from '../temporal/commands.ts'
 import type { RateLimiter } from './ratelimit.ts'
 
@@ -12,12 +13,14 @@ export interface ApiContext {
   store: Store
   commands: Commands
   /** key rings of merchants, for verifying what WeChat Pay sends */
-  accounts: Accounts
+  accounts: WeChatAccounts
   limiter: RateLimiter
   log: Logger
   metrics: Metrics
   /** aborted when the process drains: open pages are let go, so that the server can close */
   draining: AbortSignal
+  /** the durations this installation lives by: scaled in a demonstration */
+  policy: Policy
   /** Unix ms */
   now: () => number
 }

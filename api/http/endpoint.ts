@@ -3,18 +3,18 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Scope } from '../../domain/merchant/scope.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { Language } from '../checkout/words.ts'
 import { authenticate, authorise } from './authentication.ts'
 import type { Caller } from './authentication.ts'
 import type { ProblemCode } from './catalogue.ts'
 import type { ApiContext } from './context.ts'
-import { readerLanguage } from './problem.ts'
-import { readJson } from './ratelimit.ts'
+import { readerLanguage } from './language.ts'
+import type { Language } from './language.ts'
+import { readJsonBody } from './ratelimit.ts'
 import { requestOf } from './request.ts'
-import { validated } from './validation.ts'
+import { validate } from './validation.ts'
 
 /** One request to one endpoint, checked. */
-export interface Call<P = unknown, Q = unknown, B = unknown> {
+export interface EndpointCall<P = unknown, Q = unknown, B = unknown> {
   context: ApiContext
   caller: Caller
   params: P
@@ -27,21 +27,21 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   log: Logger
 }
 
-export interface Reply {
+export interface HttpReply {
   status: number
   body?: unknown
   headers?: Record<string, string>
 }
 
 /** What one status of an endpoint means, and the shape of its body. */
-export interface Answer {
+export interface DeclaredResponse {
   description: string
   schema?: z.ZodType
   headers?: Record<string, string>
 }
 
 /** One endpoint, said once: its route, authorisation, validation, OpenAPI and documentation all come from here. */
-export interface Declaration<P, Q, B> {
+export interface EndpointDeclaration<P, Q, B> {
   /** the operation's name in OpenAPI, camelCase */
   name: string
   method: 'GET' | 'POST' | 'DELETE'
@@ -53,58 +53,58 @@ export interface Declaration<P, Q, B> {
   params?: z.ZodType<P>
   query?: z.ZodType<Q>
   body?: z.ZodType<B>
-  answers: Record<number, Answer>
+  responses: Record<number, DeclaredResponse>
   /** problems of its own; those that every endpoint can answer with are added */
   problems: ProblemCode[]
-  handle: (call: Call<P, Q, B>) => Promise<Reply>
+  handle: (call: EndpointCall<P, Q, B>) => Promise<HttpReply>
 }
 
-export type Endpoint = Omit<Declaration<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'handle'> & {
+export type Endpoint = Omit<EndpointDeclaration<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'handle'> & {
   params: z.ZodType
   query: z.ZodType
   /** null: the endpoint takes no body */
   body: z.ZodType | null
-  handle: (call: Call) => Promise<Reply>
+  handle: (call: EndpointCall) => Promise<HttpReply>
 }
 
-const nothing = z.strictObject({})
+const no_input = z.strictObject({})
 
 /** Checks a declaration's types against each other, and forgets them: a list of endpoints has one type. */
-export function endpoint<P = Record<string, never>, Q = Record<string, never>, B = undefined>(
-  declaration: Declaration<P, Q, B>,
+export function declareEndpoint<P = Record<string, never>, Q = Record<string, never>, B = undefined>(
+  declaration: EndpointDeclaration<P, Q, B>,
 ): Endpoint {
   const { params, query, body, handle, ...rest } = declaration
   return {
     ...rest,
-    params: params ?? nothing,
-    query: query ?? nothing,
+    params: params ?? no_input,
+    query: query ?? no_input,
     body: body ?? null,
-    handle: (call) => handle(call as Call<P, Q, B>),
+    handle: (call) => handle(call as EndpointCall<P, Q, B>),
   }
 }
 
 /** Routes for `endpoints`. Problems are thrown; app.ts answers them. */
-export function route(endpoints: readonly Endpoint[], context: ApiContext): Router {
+export function endpointRouter(endpoints: readonly Endpoint[], context: ApiContext): Router {
   const router = new Router()
   for (const declared of endpoints) {
     const path = declared.path.replace(/\{(\w+)\}/g, ':$1')
-    router.register(path, [declared.method], async (ctx) => serve(declared, context, ctx))
+    router.register(path, [declared.method], async (ctx) => serveEndpoint(declared, context, ctx))
   }
   return router
 }
 
 /** Order matters: who asks comes before what is asked, so that a stranger learns nothing, not even which fields exist. */
-async function serve(declared: Endpoint, context: ApiContext, ctx: Context): Promise<void> {
+async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Context): Promise<void> {
   const { request_id, log } = requestOf(ctx)
   const language = readerLanguage(ctx)
   const caller = await authenticate(context, ctx.headers.authorization)
   ctx.set({ ...context.limiter.take(caller.key.id) })
   authorise(caller, declared.scope)
-  const params = validated(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
-  const query = validated(declared.query, { ...ctx.query }, 'query', language)
-  const sent = declared.method === 'GET' ? undefined : await readJson(ctx.req)
-  const body = validated(declared.body ?? nothing.optional(), sent, 'body', language)
-  const named = { mchid: caller.mchid, ...namesIn(params) }
+  const params = validate(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
+  const query = validate(declared.query, { ...ctx.query }, 'query', language)
+  const sent = declared.method === 'GET' ? undefined : await readJsonBody(ctx.req)
+  const body = validate(declared.body ?? no_input.optional(), sent, 'body', language)
+  const named = { mchid: caller.mchid, ...logFieldsOf(params) }
   const call = { context, caller, params, query, body, sent, request_id, language, log: log.child(named) }
   const reply = await declared.handle(call)
   ctx.status = reply.status
@@ -115,6 +115,6 @@ async function serve(declared: Endpoint, context: ApiContext, ctx: Context): Pro
 }
 
 /** The numbers a log line can be found by. */
-function namesIn(params: unknown): Record<string, unknown> {
+function logFieldsOf(params: unknown): Record<string, unknown> {
   return typeof params === 'object' && params !== null ? { ...params } : {}
 }

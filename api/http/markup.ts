@@ -1,5 +1,5 @@
 /** HTML that needs no more escaping. Only `html` and `trusted` make it. */
-export class Markup {
+export class SafeHtml {
   readonly #text: string
 
   constructor(text: string) {
@@ -11,35 +11,37 @@ export class Markup {
   }
 }
 
-export type Content = string | number | Markup | null | false | readonly Content[]
+export type HtmlContent = string | number | SafeHtml | null | false | readonly HtmlContent[]
 
 /** Text that is markup already and comes from our own code, such as a drawn QR code. Never from outside. */
-export function trusted(text: string): Markup {
-  return new Markup(text)
+export function trustedHtml(text: string): SafeHtml {
+  return new SafeHtml(text)
 }
 
 /** A template whose holes are escaped, in text and in double-quoted attributes. null and false leave a hole empty. */
-export function html(parts: TemplateStringsArray, ...holes: Content[]): Markup {
-  return new Markup(parts.reduce((before, part, index) => `${before}${filled(holes[index - 1] ?? null)}${part}`))
+export function html(parts: TemplateStringsArray, ...holes: HtmlContent[]): SafeHtml {
+  return new SafeHtml(
+    parts.reduce((before, part, index) => `${before}${renderContent(holes[index - 1] ?? null)}${part}`),
+  )
 }
 
 /** A value for JavaScript to read, inside `<script type="application/json">`: it cannot end the element. */
-export function jsonScript(id: string, value: unknown): Markup {
+export function jsonScript(id: string, value: unknown): SafeHtml {
   const text = JSON.stringify(value).replaceAll('<', '\\u003c')
   return html`<script type="application/json" id="${id}">
-    ${trusted(text)}
+    ${trustedHtml(text)}
   </script>`
 }
 
-function filled(content: Content): string {
+function renderContent(content: HtmlContent): string {
   if (content === null || content === false) return ''
-  if (content instanceof Markup) return content.toString()
-  if (typeof content === 'string' || typeof content === 'number') return escaped(String(content))
-  return content.map(filled).join('')
+  if (content instanceof SafeHtml) return content.toString()
+  if (typeof content === 'string' || typeof content === 'number') return escapeHtml(String(content))
+  return content.map(renderContent).join('')
 }
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 }

@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
-import { languages } from '../checkout/words.ts'
-import type { Language } from '../checkout/words.ts'
 import { catalogue } from './catalogue.ts'
-import type { CatalogueEntry, ProblemCode } from './catalogue.ts'
+import type { ProblemCode } from './catalogue.ts'
+import type { CatalogueEntry } from './catalogueentry.ts'
+import { readerLanguage } from './language.ts'
+import type { Language } from './language.ts'
 
 /** One field that is wrong: `field` is a JSON Pointer into the body, `/query/…` or `/path/…`. */
 export interface FieldError {
@@ -12,7 +13,7 @@ export interface FieldError {
 }
 
 /** What WeChat Pay itself answered. */
-export interface WechatRefusal {
+export interface WeChatRefusal {
   status: number | null
   code: string
   message: string
@@ -28,7 +29,7 @@ export interface ProblemBody {
   errors: FieldError[]
   retryable: boolean
   remedy: string
-  wechat: WechatRefusal | null
+  wechat: WeChatRefusal | null
   request_id: string
   [extension: string]: unknown
 }
@@ -37,7 +38,7 @@ interface ProblemParts {
   /** fill the texts, and are members of the answer too: `state`, `allowed`, `required_scope` */
   values?: Record<string, string | number | string[]>
   errors?: FieldError[]
-  wechat?: WechatRefusal
+  wechat?: WeChatRefusal
   headers?: Record<string, string>
   cause?: unknown
 }
@@ -60,7 +61,7 @@ export class Problem extends Error {
 }
 
 /** The installation cannot do it now: `part` says in one word what is away. */
-export function unavailable(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
+export function unavailableProblem(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
   return new Problem('unavailable', { values: { part }, headers: { 'Retry-After': '2' }, cause })
 }
 
@@ -75,25 +76,18 @@ export function problemBody(problem: Problem, language: Language, request_id: st
     type: `/docs/errors/${problem.code}`,
     title: entry.title[language],
     status: entry.status,
-    detail: filled(entry.detail[language], values),
+    detail: fillTemplate(entry.detail[language], values),
     code: problem.code,
     errors,
     retryable: entry.retryable,
-    remedy: filled(entry.remedy[language], values),
+    remedy: fillTemplate(entry.remedy[language], values),
     wechat: wechat ?? null,
     request_id,
   }
 }
 
-function filled(text: string, values: NonNullable<ProblemParts['values']>): string {
+function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().join(', '))
-}
-
-/** The language of whoever asks: English for those who do not say, since most of them are programs. */
-export function readerLanguage(ctx: Context): Language {
-  if (!ctx.get('Accept-Language')) return 'en'
-  const preferred = ctx.acceptsLanguages(['en', 'zh-CN', 'zh'])
-  return preferred === 'zh' ? 'zh-CN' : (languages.find((language) => language === preferred) ?? 'en')
 }
 
 /** Answers `ctx` with `problem`. */

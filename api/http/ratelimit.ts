@@ -4,23 +4,23 @@ import { limits } from '../../domain/policy.ts'
 import { Problem } from './problem.ts'
 
 /** How fast one key may ask, per API process: a protection of the process, not a tariff. */
-export interface Pace {
+export interface RateLimit {
   per_second: number
   /** requests that may come at once after a pause */
   burst: number
 }
 
-export const default_pace: Pace = { per_second: 200, burst: 400 }
+export const default_rate_limit: RateLimit = { per_second: 200, burst: 400 }
 
 /** What a request is told of its key's pace: headers of the IETF draft `RateLimit`. */
-export interface PaceHeaders {
+export interface RateLimitHeaders {
   'RateLimit-Policy': string
   RateLimit: string
 }
 
 export interface RateLimiter {
   /** Counts one request of `key_id`. Throws the problem `rate_limited` when its pace is used up. */
-  take(key_id: string): PaceHeaders
+  take(key_id: string): RateLimitHeaders
 }
 
 interface Bucket {
@@ -31,16 +31,16 @@ interface Bucket {
 const max_buckets = 10_000
 
 /** A token bucket per key, in memory. `now` is Unix ms; a clock set back refills nothing. */
-export function createRateLimiter(now: () => number, pace: Pace = default_pace): RateLimiter {
+export function createRateLimiter(now: () => number, rate_limit: RateLimit = default_rate_limit): RateLimiter {
   const buckets = new Map<string, Bucket>()
-  const refill_s = Math.ceil(pace.burst / pace.per_second)
-  const policy = `"key";q=${pace.burst};w=${refill_s}`
+  const refill_s = Math.ceil(rate_limit.burst / rate_limit.per_second)
+  const policy = `"key";q=${rate_limit.burst};w=${refill_s}`
 
   function bucketOf(key_id: string): Bucket {
     const known = buckets.get(key_id)
     if (known) return known
     if (buckets.size >= max_buckets) buckets.clear() // every key starts full again: generous, and bounded
-    const bucket = { tokens: pace.burst, filled_ms: now() }
+    const bucket = { tokens: rate_limit.burst, filled_ms: now() }
     buckets.set(key_id, bucket)
     return bucket
   }
@@ -50,14 +50,14 @@ export function createRateLimiter(now: () => number, pace: Pace = default_pace):
       const bucket = bucketOf(key_id)
       const time = now()
       const passed_s = Math.max(0, time - bucket.filled_ms) / 1_000
-      bucket.tokens = Math.min(pace.burst, bucket.tokens + passed_s * pace.per_second)
+      bucket.tokens = Math.min(rate_limit.burst, bucket.tokens + passed_s * rate_limit.per_second)
       bucket.filled_ms = time
       const has_token = bucket.tokens >= 1
       if (has_token) bucket.tokens -= 1
-      const full_in_s = Math.ceil((pace.burst - bucket.tokens) / pace.per_second)
+      const full_in_s = Math.ceil((rate_limit.burst - bucket.tokens) / rate_limit.per_second)
       const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${full_in_s}` }
       if (has_token) return headers
-      const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / pace.per_second))
+      const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / rate_limit.per_second))
       throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
     },
   }
@@ -67,7 +67,7 @@ export function createRateLimiter(now: () => number, pace: Pace = default_pace):
  * The JSON of a request's body; undefined when it has none. Throws the problems `body_too_large`,
  * `unsupported_media_type` and `malformed_json`. Nothing is read of a body that is too large by its own account.
  */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const has_body =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
   if (!has_body) return undefined

@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from './catalogue.ts'
+import type { CatalogueEntry } from './catalogueentry.ts'
 
 /** The problems of refunds, as the catalogue has them. */
 export const refund_problems = {

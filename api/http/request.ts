@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/logger.ts'
 import { randomId } from '../../runtime/secrets.ts'
 
 /** What is known of every request before anything else: its id, and a logger that names it. */
-export interface RequestFacts {
+export interface RequestInfo {
   request_id: string
   log: Logger
 }
@@ -11,18 +11,18 @@ export interface RequestFacts {
 const request_id_pattern = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Gives `ctx` its request id — the caller's own when it is one — and says it back. */
-export function beginRequest(ctx: Context, log: Logger): RequestFacts {
+export function beginRequest(ctx: Context, log: Logger): RequestInfo {
   const given = ctx.get('Request-Id')
   const request_id = request_id_pattern.test(given) ? given : randomId('req')
-  const facts: RequestFacts = { request_id, log: log.child({ request_id }) }
+  const info: RequestInfo = { request_id, log: log.child({ request_id }) }
   ctx.set('Request-Id', request_id)
-  ctx.state['weft'] = facts
-  return facts
+  ctx.state['weft'] = info
+  return info
 }
 
 /** What `beginRequest` found. Throws outside of the app, which is a mistake in this program. */
-export function requestOf(ctx: Context): RequestFacts {
-  const facts = ctx.state['weft'] as RequestFacts | undefined
-  if (facts === undefined) throw new Error('beginRequest has not run for this request')
-  return facts
+export function requestOf(ctx: Context): RequestInfo {
+  const info = ctx.state['weft'] as RequestInfo | undefined
+  if (info === undefined) throw new Error('beginRequest has not run for this request')
+  return info
 }

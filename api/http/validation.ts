@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import type { Language } from '../checkout/words.ts'
-import type { Words } from './catalogue.ts'
+import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
 
 /** What our own rules say when they are broken. A schema names a rule where zod wants a message. */
-const rules: Record<string, Words> = {
+const rule_texts: Record<string, Bilingual> = {
   out_trade_no: {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
     'zh-CN': '须为 6–32 位的字母、数字或 _ - | *',
@@ -66,13 +65,13 @@ const rules: Record<string, Words> = {
 const locales = { en: z.locales.en().localeError, 'zh-CN': z.locales.zhCN().localeError }
 
 /** Where in a request a value came from; the body's own fields have no prefix. */
-export type Place = 'body' | 'query' | 'path'
+export type RequestPart = 'body' | 'query' | 'path'
 
 /** `value` as `schema` reads it, or a problem that names every wrong field in the reader's language. */
-export function validated<T>(schema: z.ZodType<T>, value: unknown, place: Place, language: Language): T {
+export function validate<T>(schema: z.ZodType<T>, value: unknown, part: RequestPart, language: Language): T {
   const parsed = schema.safeParse(value, { error: locales[language], reportInput: true })
   if (parsed.success) return parsed.data
-  throw new Problem('invalid_request', { errors: fieldErrors(parsed.error.issues, place, language) })
+  throw new Problem('invalid_request', { errors: fieldErrors(parsed.error.issues, part, language) })
 }
 
 /** One error of our own, in the words of the rules above. */
@@ -82,19 +81,19 @@ export function ruleError(
   language: Language,
   values: Record<string, number | string> = {},
 ): FieldError {
-  const text = rules[rule]?.[language] ?? rule
+  const text = rule_texts[rule]?.[language] ?? rule
   return { field, code: rule, detail: text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name])) }
 }
 
-function fieldErrors(issues: z.core.$ZodIssue[], place: Place, language: Language): FieldError[] {
+function fieldErrors(issues: z.core.$ZodIssue[], part: RequestPart, language: Language): FieldError[] {
   return issues.flatMap((issue) => {
-    const path = place === 'body' ? issue.path : [place, ...issue.path]
+    const path = part === 'body' ? issue.path : [part, ...issue.path]
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ruleError(pointer([...path, key]), 'unknown', language))
     }
     const field = pointer(path)
     if (issue.code === 'invalid_type' && issue.input === undefined) return ruleError(field, 'missing', language)
-    if (Object.hasOwn(rules, issue.message)) return ruleError(field, issue.message, language)
+    if (Object.hasOwn(rule_texts, issue.message)) return ruleError(field, issue.message, language)
     return { field, code: issue.code, detail: issue.message }
   })
 }

@@ -10,21 +10,21 @@ import type { Envelope, EvidenceRecord } from '../../domain/payment/evidence.ts'
 import type { PaymentFact } from '../../domain/payment/fact.ts'
 import { limits } from '../../domain/policy.ts'
 import { publicId } from '../../store/ids.ts'
-import type { Account } from '../../wechat/accounts.ts'
-import type { Notification, ReceivedNotification } from '../../wechat/notification.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
+import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
-import { createVigil } from './rejections.ts'
-import type { Vigil } from './rejections.ts'
+import { createRejectionWatch } from './rejections.ts'
+import type { RejectionWatch } from './rejections.ts'
 
 /** What WeChat Pay is answered. 204: durable in at least one place. Anything else: it comes again. */
 type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
 
-type Headers = Record<string, string | string[] | undefined>
-type Verified = Extract<Notification, { verdict: 'verified' }>
-type Unusable = Extract<Notification, { verdict: 'undecipherable' | 'foreign_mchid' }>
+type NodeHeaders = Record<string, string | string[] | undefined>
+type UsableNotification = Extract<NotificationVerdict, { verdict: 'verified' }>
+type UnusableNotification = Extract<NotificationVerdict, { verdict: 'undecipherable' | 'foreign_mchid' }>
 
 /** Why what verifies is of no use, and what a person is called for then. Only the key is a matter of ours that lasts. */
-const attentionFor = {
+const unusable_attention = {
   key: 'decryption_failing',
   envelope: 'notification_unreadable',
   plaintext: 'notification_unreadable',
@@ -36,13 +36,17 @@ const attentionFor = {
  * `POST /wechat/notify/:mchid`: where WeChat Pay says that money has moved (architecture §7). Verify, archive, hand
  * over; nothing is decided here, and nothing is acknowledged before it is durable somewhere.
  */
-export function intake(context: ApiContext): Router {
+export function intakeRouter(context: ApiContext): Router {
   const router = new Router()
-  const vigil = createVigil(context)
+  const rejections = createRejectionWatch(context)
   router.post('/wechat/notify/:mchid', async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
-    const acknowledgement = await receive(context, vigil, request.params.mchid ?? '', request.req.headers, () =>
-      getRawBody(request.req, { limit: limits.notification_body_bytes }),
+    const acknowledgement = await receiveNotification(
+      context,
+      rejections,
+      request.params.mchid ?? '',
+      request.req.headers,
+      () => getRawBody(request.req, { limit: limits.notification_body_bytes }),
     )
     request.status = acknowledgement.status
     if (acknowledgement.status !== 204) request.body = { code: 'FAIL', message: '失败' }
@@ -52,11 +56,11 @@ export function intake(context: ApiContext): Router {
   return router
 }
 
-async function receive(
+async function receiveNotification(
   context: ApiContext,
-  vigil: Vigil,
+  rejections: RejectionWatch,
   mchid: string,
-  headers: Headers,
+  headers: NodeHeaders,
   readBody: () => Promise<Buffer>,
 ): Promise<Acknowledgement> {
   let body: Buffer
@@ -66,7 +70,7 @@ async function receive(
     const is_too_large = error instanceof Error && 'type' in error && error.type === 'entity.too.large'
     return is_too_large ? { status: 413, result: 'too_large' } : { status: 500, result: 'unread' }
   }
-  let account: Account | null
+  let account: WeChatAccount | null
   try {
     account = await context.accounts.find(mchid)
   } catch (error) {
@@ -74,21 +78,21 @@ async function receive(
     return { status: 500, result: 'no_key' }
   }
   if (account === null) return { status: 404, result: 'unknown_merchant' }
-  const read = await readOnceKeyed(context, account, { headers, body })
+  const read = await readWithFirstKey(context, account, { headers, body })
   switch (read.verdict) {
     case 'rejected':
-      await vigil.rejected(mchid, read.reason, headers, body)
+      await rejections.keepRejection(mchid, read.reason, headers, body)
       return { status: 401, result: read.reason }
     case 'no_key':
       context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
       return { status: 500, result: 'no_key' }
     case 'undecipherable':
     case 'foreign_mchid':
-      vigil.raised(mchid)
+      rejections.noteRaised(mchid)
       return await keepUnusable(context, mchid, headers, body, read)
     case 'verified':
-      vigil.verified(mchid)
-      return await handOver(context, mchid, headers, body, read)
+      rejections.noteVerified(mchid)
+      return await handOverNotification(context, mchid, headers, body, read)
   }
 }
 
@@ -96,11 +100,11 @@ async function receive(
  * Reads it; before the first key of a merchant is here, after the download that reading it has begun. That is the one
  * wait for WeChat on this path, and short enough that it hears the answer (docs/wechat-pay.md §4.5).
  */
-async function readOnceKeyed(
+async function readWithFirstKey(
   { now }: ApiContext,
-  account: Account,
+  account: WeChatAccount,
   received: ReceivedNotification,
-): Promise<Notification> {
+): Promise<NotificationVerdict> {
   const read = account.read(received, now())
   if (read.verdict !== 'no_key') return read
   const has_come = await account.client.keyring.refresh(AbortSignal.timeout(limits.first_key_wait_ms))
@@ -111,9 +115,9 @@ async function readOnceKeyed(
 async function keepUnusable(
   context: ApiContext,
   mchid: string,
-  headers: Headers,
+  headers: NodeHeaders,
   body: Buffer,
-  read: Unusable,
+  read: UnusableNotification,
 ): Promise<Acknowledgement> {
   const body_sha256 = sha256(body)
   // An id of its own: the same notification must be archived as verified once it can be read.
@@ -124,9 +128,9 @@ async function keepUnusable(
   const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
   context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
   try {
-    await callPerson(context, mchid, attentionFor[reason], _id)
+    await raiseAttention(context, mchid, unusable_attention[reason], _id)
     await context.store.evidence.archive({
-      ...blank(_id, mchid, time),
+      ...blankEvidence(_id, mchid, time),
       subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
       verdict: read.verdict,
       serial_no: read.serial_no ?? null,
@@ -144,7 +148,7 @@ async function keepUnusable(
  * Before the message is kept, so that one that is kept has been told of: its repeats, which come for a day, then leave
  * alone what a person has settled. That the key is wrong each of them proves anew.
  */
-async function callPerson(
+async function raiseAttention(
   { store, now }: ApiContext,
   mchid: string,
   code: AttentionCode,
@@ -155,39 +159,39 @@ async function callPerson(
 }
 
 /** Steps 3 to 6: archive, look, hand over. Each store that is away leaves the other to make the 204 true. */
-async function handOver(
+async function handOverNotification(
   context: ApiContext,
   mchid: string,
-  headers: Headers,
+  headers: NodeHeaders,
   body: Buffer,
-  read: Verified,
+  read: UsableNotification,
 ): Promise<Acknowledgement> {
   const key = keyOf(mchid, read)
   const envelope = envelopeOf(headers, body)
   let evidence: EvidenceRecord
   try {
-    evidence = await archive(context, envelope, body, read)
+    evidence = await archiveEvidence(context, envelope, body, read)
   } catch (error) {
     context.log.warn('the database is away; the notification travels in a signal', { ...key, error })
     return await handOverEnvelope(context, read, envelope)
   }
   try {
     if (evidence.outcome !== null && evidence.outcome !== 'orphan') return { status: 204, result: 'duplicate' }
-    const known = read.subject === 'payment' ? await lookUp(context, key, read, evidence) : null
+    const known = read.subject === 'payment' ? await applyFromRecord(context, key, read, evidence) : null
     if (known !== null) return known
   } catch (error) {
     context.log.warn('the record could not be read; the run will', { ...key, error })
   }
   // Handed over or not: the evidence is durable, and the sweeper hands over what had no effect.
-  const is_taken = await tell(context, read, { evidence_id: evidence._id })
+  const is_taken = await signalRun(context, read, { evidence_id: evidence._id })
   return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
 }
 
 /** What the record already knows of this money needs no run. Null: it must be handed over. */
-async function lookUp(
+async function applyFromRecord(
   context: ApiContext,
   key: OrderKey,
-  read: Verified & { subject: 'payment' },
+  read: UsableNotification & { subject: 'payment' },
   evidence: EvidenceRecord,
 ): Promise<Acknowledgement | null> {
   const { store, now, log } = context
@@ -195,19 +199,19 @@ async function lookUp(
   const time = beijingTime(now())
   if (order === null) {
     log.error('money was reported for a number that Weft does not know', { ...key, evidence_id: evidence.id })
-    await store.evidence.settle(evidence._id, { outcome: 'orphan', applied_to: null, time })
+    await store.evidence.recordOutcome(evidence._id, { outcome: 'orphan', applied_to: null, time })
     await store.merchants.noteAttention(key.mchid, 'orphan_payment', time)
     return { status: 204, result: 'orphan' }
   }
   const operation_id = operationId.payment(read.fact.transaction_id ?? '')
   if (!order.timeline.some((entry) => entry.operation_id === operation_id)) return null
-  await compare(context, key, read.fact, evidence)
-  await store.evidence.settle(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
+  await compareWithBooked(context, key, read.fact, evidence)
+  await store.evidence.recordOutcome(evidence._id, { outcome: 'linked', applied_to: orderId(key), time })
   return { status: 204, result: 'linked' }
 }
 
 /** What was booked stands; of a statement that says something else of the same money a person hears. */
-async function compare(
+async function compareWithBooked(
   { store, now, log }: ApiContext,
   { mchid, out_trade_no }: OrderKey,
   { transaction_id, amount }: PaymentFact,
@@ -222,36 +226,40 @@ async function compare(
 }
 
 /** Without the database the workflow archives first; what is too large to travel comes again. */
-async function handOverEnvelope(context: ApiContext, read: Verified, envelope: Envelope): Promise<Acknowledgement> {
+async function handOverEnvelope(
+  context: ApiContext,
+  read: UsableNotification,
+  envelope: Envelope,
+): Promise<Acknowledgement> {
   const is_small = Buffer.byteLength(JSON.stringify(envelope)) <= limits.envelope_bytes
   if (!is_small) return { status: 500, result: 'database_away' }
-  const is_taken = await tell(context, read, { envelope })
+  const is_taken = await signalRun(context, read, { envelope })
   return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
 }
 
 /** To the run that it concerns: the order's, or the refund's, whether Weft made that refund or not. */
-async function tell({ commands }: ApiContext, read: Verified, found: PaymentFound): Promise<boolean> {
+async function signalRun({ commands }: ApiContext, read: UsableNotification, found: PaymentFound): Promise<boolean> {
   const { mchid, fact, subject } = read
   const key = keyOf(mchid, read)
-  if (subject === 'payment') return await commands.paymentFound(key, found)
-  return await commands.refundChanged({ ...key, out_refund_no: fact.out_refund_no }, found)
+  if (subject === 'payment') return await commands.signalPaymentFound(key, found)
+  return await commands.signalRefundChanged({ ...key, out_refund_no: fact.out_refund_no }, found)
 }
 
-function keyOf(mchid: string, { fact }: Verified): OrderKey {
+function keyOf(mchid: string, { fact }: UsableNotification): OrderKey {
   return { mchid, out_trade_no: fact.out_trade_no }
 }
 
 /** What came under the id of another message is handed over as any other; that two have one id is for a person. */
-async function archive(
+async function archiveEvidence(
   { store, log, now }: ApiContext,
   envelope: Envelope,
   body: Buffer,
-  read: Verified,
+  read: UsableNotification,
 ): Promise<EvidenceRecord> {
   const _id = evidenceId.notification(read.mchid, read.notification_id)
   const time = beijingTime(now())
   const { evidence, other_than } = await store.evidence.archive({
-    ...blank(_id, read.mchid, time),
+    ...blankEvidence(_id, read.mchid, time),
     subject: read.subject,
     out_trade_no: read.fact.out_trade_no,
     transaction_id: read.fact.transaction_id,
@@ -269,7 +277,7 @@ async function archive(
   return evidence
 }
 
-function blank(
+function blankEvidence(
   _id: string,
   mchid: string,
   receive_time: string,
@@ -296,7 +304,7 @@ function sha256(body: Buffer): string {
 }
 
 /** The headers that prove, and the body as it came, still encrypted. */
-function envelopeOf(headers: Headers, body: Buffer): Envelope {
+function envelopeOf(headers: NodeHeaders, body: Buffer): Envelope {
   const kept = Object.entries(headers).filter(
     (header): header is [string, string] => header[0].startsWith('wechatpay-') && typeof header[1] === 'string',
   )

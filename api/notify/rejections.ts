@@ -3,35 +3,35 @@ import { limits } from '../../domain/policy.ts'
 import type { ApiContext } from '../http/context.ts'
 
 /** Watches what is refused at the door, so that a wrong key here is told from noise out there. */
-export interface Vigil {
+export interface RejectionWatch {
   /** Keeps what was refused, in a small collection, and raises attention when nothing else comes. Never throws. */
-  rejected(
+  keepRejection(
     mchid: string,
     reason: string,
     headers: Record<string, string | string[] | undefined>,
     body: Buffer,
   ): Promise<void>
   /** Attention was raised by what came in: the next that is good may take it away at once. */
-  raised(mchid: string): void
+  noteRaised(mchid: string): void
   /** Verified and read. Costs a write at most once a minute and merchant: another process may have raised what is over. */
-  verified(mchid: string): void
+  noteVerified(mchid: string): void
 }
 
 /** What a notification that can be read proves to be over. */
-const healed = ['signatures_failing', 'decryption_failing'] as const
-const lifted_every_ms = 60_000
+const lifted_codes = ['signatures_failing', 'decryption_failing'] as const
+const lift_interval_ms = 60_000
 
 /** So many refusals in a row, with nothing verified between them, and a person should look at the key. */
-const suspicious_in_row = 5
+const rejections_until_attention = 5
 
 /** Reasons that speak of a key; a probe is WeChat testing us, and a stale or malformed message is somebody else's. */
-const about_keys: readonly string[] = ['bad_signature', 'unknown_serial']
+const key_reasons: readonly string[] = ['bad_signature', 'unknown_serial']
 
-export function createVigil({ store, now, log }: ApiContext): Vigil {
+export function createRejectionWatch({ store, now, log }: ApiContext): RejectionWatch {
   const in_row = new Map<string, number>()
   const lifted = new Map<string, number>()
   return {
-    async rejected(mchid, reason, headers, body) {
+    async keepRejection(mchid, reason, headers, body) {
       const time = beijingTime(now())
       const refused = Object.fromEntries(
         Object.entries(headers).flatMap(([name, value]) =>
@@ -42,25 +42,25 @@ export function createVigil({ store, now, log }: ApiContext): Vigil {
       try {
         const text = body.toString('utf8').slice(0, limits.envelope_bytes)
         await store.rejections.keep({ mchid, receive_time: time, reason, headers: refused, body: text })
-        if (!about_keys.includes(reason)) return
+        if (!key_reasons.includes(reason)) return
         const count = (in_row.get(mchid) ?? 0) + 1
         in_row.set(mchid, count)
-        if (count !== suspicious_in_row) return
+        if (count !== rejections_until_attention) return
         await store.merchants.noteAttention(mchid, 'signatures_failing', time)
         lifted.delete(mchid)
       } catch (error) {
         log.warn('a refused notification was not kept', { mchid, reason, error })
       }
     },
-    raised(mchid) {
+    noteRaised(mchid) {
       lifted.delete(mchid)
     },
-    verified(mchid) {
+    noteVerified(mchid) {
       in_row.delete(mchid)
-      if (now() - (lifted.get(mchid) ?? -Infinity) < lifted_every_ms) return
+      if (now() - (lifted.get(mchid) ?? -Infinity) < lift_interval_ms) return
       lifted.set(mchid, now())
       store.merchants
-        .liftAttention(mchid, ...healed)
+        .liftAttention(mchid, ...lifted_codes)
         .catch((error: unknown) => log.warn('attention was not lifted', { mchid, error }))
     },
   }

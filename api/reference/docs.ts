@@ -4,14 +4,14 @@ import type { Context } from 'koa'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
 import type { Endpoint } from '../http/endpoint.ts'
-import { html, trusted } from '../http/markup.ts'
-import type { Content, Markup } from '../http/markup.ts'
+import { html, trustedHtml } from '../http/markup.ts'
+import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { Problem } from '../http/problem.ts'
 import { openApi, problemsOf } from './openapi.ts'
 import type { OpenApi } from './openapi.ts'
 
 /** The API told to those who use it: /openapi.json, and the same as pages without anything from elsewhere. */
-export function docs(endpoints: readonly Endpoint[], version: string): Router {
+export function docsRouter(endpoints: readonly Endpoint[], version: string): Router {
   const document = openApi(endpoints, version)
   const json = JSON.stringify(document)
   const reference = referencePage(endpoints, document)
@@ -42,7 +42,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
 details { margin: .5rem 0 } summary { cursor: pointer }
 `
 /** Whole, so that what is hashed is what is sent, whoever formats the templates around it. */
-const style_element = trusted(`<style>${style}</style>`)
+const style_element = trustedHtml(`<style>${style}</style>`)
 const style_hash = createHash('sha256').update(style, 'utf8').digest('base64')
 
 function sendPage(ctx: Context, page: string): void {
@@ -52,7 +52,7 @@ function sendPage(ctx: Context, page: string): void {
   ctx.body = page
 }
 
-function page(title: string, body: Content): string {
+function renderPage(title: string, body: HtmlContent): string {
   return `<!doctype html>${html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -67,7 +67,7 @@ function page(title: string, body: Content): string {
 }
 
 function referencePage(endpoints: readonly Endpoint[], document: OpenApi): string {
-  return page(
+  return renderPage(
     'Weft API',
     html`<h1>Weft API</h1>
       <p>
@@ -97,19 +97,19 @@ function referencePage(endpoints: readonly Endpoint[], document: OpenApi): strin
   )
 }
 
-function errorLink(code: string): Markup {
+function errorLink(code: string): SafeHtml {
   return html`<a href="/docs/errors/${code}"><code>${code}</code></a>`
 }
 
-interface Operation {
+interface OperationObject {
   parameters: { name: string; in: string; required?: boolean; description?: string; schema: object }[]
   requestBody?: { content: Record<string, { schema: object }> }
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>
 }
 
-function endpointSection(endpoint: Endpoint, document: OpenApi): Markup {
-  const { method, path, name, summary, description, scope, answers } = endpoint
-  const operation = document.paths[path]?.[method.toLowerCase()] as unknown as Operation
+function endpointSection(endpoint: Endpoint, document: OpenApi): SafeHtml {
+  const { method, path, name, summary, description, scope, responses: answers } = endpoint
+  const operation = document.paths[path]?.[method.toLowerCase()] as unknown as OperationObject
   const parameters = operation.parameters.filter((parameter) => parameter.in !== 'header')
   const request = Object.values(operation.requestBody?.content ?? {})[0]
   return html`<section id="${name}">
@@ -147,7 +147,7 @@ function endpointSection(endpoint: Endpoint, document: OpenApi): Markup {
   </section>`
 }
 
-function shapeSection(name: string, schema: object): Markup {
+function shapeSection(name: string, schema: object): SafeHtml {
   const { properties = {}, required = [] } = schema as {
     properties?: Record<string, SchemaPart & { description?: string }>
     required?: string[]
@@ -179,7 +179,7 @@ interface SchemaPart {
 }
 
 /** A schema in a few words, for people. */
-function typeOf(schema: SchemaPart): Content {
+function typeOf(schema: SchemaPart): HtmlContent {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.split('/').at(-1) ?? ''
     return html`<a href="#shape-${name}">${name}</a>`
@@ -198,7 +198,7 @@ function typeOf(schema: SchemaPart): Content {
 
 function errorPage(code: ProblemCode): string {
   const { status, retryable, title, detail, remedy } = catalogue[code]
-  return page(
+  return renderPage(
     `${code} – Weft`,
     html`<p><a href="/docs">Weft API</a></p>
       <h1><code>${code}</code> <span class="quiet">${status}</span></h1>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
-import type { Answer, Endpoint } from '../http/endpoint.ts'
+import type { DeclaredResponse, Endpoint } from '../http/endpoint.ts'
 import { problem_media_type } from '../http/problem.ts'
 
 type Json = Record<string, unknown>
@@ -14,14 +14,20 @@ export interface OpenApi extends Json {
 }
 
 /** Problems that every endpoint with a key can answer with. */
-const everywhere: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'internal', 'unavailable']
-const with_input: readonly ProblemCode[] = ['invalid_request']
-const with_body: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
+const common_problems: readonly ProblemCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'rate_limited',
+  'internal',
+  'unavailable',
+]
+const input_problems: readonly ProblemCode[] = ['invalid_request']
+const body_problems: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
 /** The codes an endpoint can answer with, its own first. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
-  const body = endpoint.body === null ? [] : with_body
-  return [...endpoint.problems, ...with_input, ...body, ...everywhere]
+  const body = endpoint.body === null ? [] : body_problems
+  return [...endpoint.problems, ...input_problems, ...body, ...common_problems]
 }
 
 /** The whole API in one document, from the declarations that also route and validate it. */
@@ -30,7 +36,7 @@ export function openApi(endpoints: readonly Endpoint[], version: string): OpenAp
   const paths: OpenApi['paths'] = {}
   for (const endpoint of endpoints) {
     const item = (paths[endpoint.path] ??= {})
-    item[endpoint.method.toLowerCase()] = operation(endpoint, schemas)
+    item[endpoint.method.toLowerCase()] = operationObject(endpoint, schemas)
   }
   return {
     openapi: '3.1.0',
@@ -52,8 +58,8 @@ export function openApi(endpoints: readonly Endpoint[], version: string): OpenAp
   }
 }
 
-function operation(endpoint: Endpoint, schemas: Record<string, Json>): Json {
-  const { name, summary, description, scope, body, answers } = endpoint
+function operationObject(endpoint: Endpoint, schemas: Record<string, Json>): Json {
+  const { name, summary, description, scope, body, responses: answers } = endpoint
   return {
     operationId: name,
     summary,
@@ -79,7 +85,9 @@ function operation(endpoint: Endpoint, schemas: Record<string, Json>): Json {
           },
         }),
     responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer, schemas)])),
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, answer]) => [status, responseObject(answer, schemas)]),
+      ),
       ...problemResponses(problemsOf(endpoint)),
     },
   }
@@ -99,7 +107,7 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Recor
   }))
 }
 
-function response(answer: Answer, schemas: Record<string, Json>): Json {
+function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>): Json {
   const { description, schema, headers = {} } = answer
   const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
   return {
@@ -142,27 +150,27 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Record<str
       if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
     },
   })
-  for (const [name, definition] of Object.entries($defs)) schemas[name] = referring(definition) as Json
-  return referring(root) as Json
+  for (const [name, definition] of Object.entries($defs)) schemas[name] = rewriteReferences(definition) as Json
+  return rewriteReferences(root) as Json
 }
 
-function referring(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(referring)
+function rewriteReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(rewriteReferences)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !isNamed(value as Json))
+      .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !hasSchemaName(value as Json))
       .map(([name, inner]) => [
         name,
         name === '$ref' && typeof inner === 'string'
           ? inner.replace('#/$defs/', '#/components/schemas/')
-          : referring(inner),
+          : rewriteReferences(inner),
       ]),
   )
 }
 
 /** zod repeats a schema's name inside it as `id`, which JSON Schema does not know. */
-function isNamed(value: Json): boolean {
+function hasSchemaName(value: Json): boolean {
   return 'type' in value && typeof value['type'] === 'string'
 }
 

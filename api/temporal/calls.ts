@@ -9,10 +9,10 @@ import type { LogFields, Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { boundedCall, startOptions, TemporalTimeout } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import { unavailable } from '../http/problem.ts'
+import { unavailableProblem } from '../http/problem.ts'
 
 /** What every call to Temporal is made with. */
-export interface CallOptions {
+export interface TemporalCallOptions {
   client: TemporalClient
   queue_prefix: string
   log: Logger
@@ -23,25 +23,25 @@ export interface CallOptions {
  * What a command that got no answer of its run is answered with. `timeout`: nobody answered in time, or the run ended
  * first — the record tells what holds. `unavailable`: Temporal took nothing.
  */
-export type Unanswered = 'timeout' | 'unavailable'
+export type NoReply = 'timeout' | 'unavailable'
 
 /** A run, and the numbers by which a log line about it is found: all that is ever logged of its record. */
-export interface Run {
+export interface RunTarget {
   start: WorkflowStart<unknown[]>
-  named: LogFields
+  log_fields: LogFields
 }
 
 const update_limit_ms = 8_000
 export const signal_limit_ms = 2_000
 
 /** One update-with-start: the run that is there, or a new one that goes on from the record. At most 8 s. */
-export async function update<Answer>(
-  { client, queue_prefix, log, metrics }: CallOptions,
-  { start, named }: Run,
+export async function sendUpdate<Answer>(
+  { client, queue_prefix, log, metrics }: TemporalCallOptions,
+  { start, log_fields: named }: RunTarget,
   name: string,
   update_id: string,
   args: [] | [unknown],
-): Promise<Answer | Unanswered> {
+): Promise<Answer | NoReply> {
   const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, startOptions(start, queue_prefix))
   const send = () =>
     client.client.workflow.executeUpdateWithStart<(...given: unknown[]) => Promise<unknown>, Answer, unknown[]>(name, {
@@ -49,25 +49,25 @@ export async function update<Answer>(
       updateId: update_id,
       startWorkflowOperation,
     })
-  return measured(metrics, name, async () => {
+  return measureCall(metrics, name, async () => {
     try {
       return await boundedCall(client.connection, update_limit_ms, send)
     } catch (error) {
-      return unansweredBy(error, log.child({ ...named, command: name }))
+      return noReplyFor(error, log.child({ ...named, command: name }))
     }
   })
 }
 
 /** One signal-with-start. Rejects when Temporal did not take it within `limit_ms`. */
-export async function signal(
-  { client, queue_prefix, metrics }: CallOptions,
-  { start }: Run,
+export async function sendSignal(
+  { client, queue_prefix, metrics }: TemporalCallOptions,
+  { start }: RunTarget,
   name: string,
   argument: unknown,
   limit_ms: number,
 ): Promise<void> {
   const signalled = { ...startOptions(start, queue_prefix), signal: name, signalArgs: [argument] }
-  await measured(metrics, name, () =>
+  await measureCall(metrics, name, () =>
     boundedCall(client.connection, limit_ms, () =>
       client.client.workflow.signalWithStart(start.workflow_type, signalled),
     ),
@@ -75,8 +75,11 @@ export async function signal(
 }
 
 /** Starts the run unless it runs. Rejects when Temporal did not within 2 s. */
-export async function begin({ client, queue_prefix, metrics }: CallOptions, { start }: Run): Promise<void> {
-  await measured(metrics, 'start', () =>
+export async function startRun(
+  { client, queue_prefix, metrics }: TemporalCallOptions,
+  { start }: RunTarget,
+): Promise<void> {
+  await measureCall(metrics, 'start', () =>
     boundedCall(client.connection, signal_limit_ms, () =>
       client.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),
     ),
@@ -84,25 +87,29 @@ export async function begin({ client, queue_prefix, metrics }: CallOptions, { st
 }
 
 /** Runs `call`; what fails is logged and thrown as the problem `unavailable`. */
-export async function taken({ log }: CallOptions, command: string, call: () => Promise<void>): Promise<void> {
+export async function callOrUnavailable(
+  { log }: TemporalCallOptions,
+  command: string,
+  call: () => Promise<void>,
+): Promise<void> {
   try {
     await call()
   } catch (error) {
     log.warn('Temporal did not take a command', { command, error })
-    throw unavailable('temporal', error)
+    throw unavailableProblem('temporal', error)
   }
 }
 
 /** gRPC's own numbers: the client package does not export the enumeration. */
 const grpc = { deadline_exceeded: 4, resource_exhausted: 8, cancelled: 1 } as const
-const unanswered: readonly number[] = Object.values(grpc)
+const silent_codes: readonly number[] = Object.values(grpc)
 
 /** Silence and a full run are answered from the record; so is a run that ended before it answered. */
-function unansweredBy(error: unknown, log: Logger): Unanswered {
+function noReplyFor(error: unknown, log: Logger): NoReply {
   const is_silence =
     error instanceof TemporalTimeout ||
     error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
-    (isGrpcServiceError(error) && unanswered.includes(error.code))
+    (isGrpcServiceError(error) && silent_codes.includes(error.code))
   if (is_silence) {
     log.info('a command was not answered in time; the record tells what holds')
     return 'timeout'
@@ -115,7 +122,7 @@ function unansweredBy(error: unknown, log: Logger): Unanswered {
   return 'unavailable'
 }
 
-async function measured<T>(metrics: Metrics, command: string, call: () => Promise<T>): Promise<T> {
+async function measureCall<T>(metrics: Metrics, command: string, call: () => Promise<T>): Promise<T> {
   const end = metrics.commands.startTimer({ command })
   try {
     const answer = await call()

@@ -2,71 +2,71 @@ import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import {
   deliveryStart,
+  order_updates,
   orderStart,
   queueName,
   refund_updates,
   refundStart,
   signals,
-  updates,
 } from '../../domain/messages.ts'
 import type {
   AbnormalHandling,
-  Answer,
-  Approval,
   Command,
   Confirmation,
-  Decision,
+  OrderAnswer,
   PaymentFound,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
+  RefundApproval,
   RefundChanged,
+  ReviewDecision,
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import { begin, signal, signal_limit_ms, taken, update } from './calls.ts'
-import type { CallOptions, Run, Unanswered } from './calls.ts'
+import { callOrUnavailable, sendSignal, sendUpdate, signal_limit_ms, startRun } from './calls.ts'
+import type { NoReply, RunTarget, TemporalCallOptions } from './calls.ts'
 
 /** What a command about an order is answered with, or why it was not. */
-export type Outcome = Answer | Unanswered
-export type RefundOutcome = RefundAnswer | Unanswered
+export type OrderOutcome = OrderAnswer | NoReply
+export type RefundOutcome = RefundAnswer | NoReply
 
 /** A refund and the order whose money it gives back, by which its run is found in Temporal. */
-export type RefundSubject = RefundKey & Pick<OrderKey, 'out_trade_no'>
+export type RefundTarget = RefundKey & Pick<OrderKey, 'out_trade_no'>
 
 /** Every call of the API to Temporal, each with a limit. None of them decides anything. */
 export interface Commands {
   /** Places a new order: sent by the request that inserted it, and by nobody else. At most 8 s. */
-  prepay(key: OrderKey): Promise<Outcome>
+  prepay(key: OrderKey): Promise<OrderOutcome>
   /** Answers when `closing` is recorded. At most 8 s. */
-  close(key: OrderKey, command: Command): Promise<Outcome>
+  close(key: OrderKey, command: Command): Promise<OrderOutcome>
   /** Answers when the wish for a new code is in the inbox; the record tells when it is there. At most 8 s. */
-  refresh(key: OrderKey, command: Command): Promise<Outcome>
+  refresh(key: OrderKey, command: Command): Promise<OrderOutcome>
   /** Answers when the merchant's word is recorded, or refused. At most 8 s. */
-  confirm(key: OrderKey, confirmation: Confirmation): Promise<Outcome>
+  confirm(key: OrderKey, confirmation: Confirmation): Promise<OrderOutcome>
   /** Answers when a person's word on money in review is recorded, or refused. At most 8 s. */
-  resolveReview(key: OrderKey, decision: Decision): Promise<Outcome>
+  resolveReview(key: OrderKey, decision: ReviewDecision): Promise<OrderOutcome>
   /** Has WeChat asked once. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
   check(key: OrderKey, operation_id: string): Promise<void>
   /** Starts the order's run unless it runs. Throws the problem `unavailable` when Temporal does not within 2 s. */
   startOrder(key: OrderKey): Promise<void>
   /** Hands a found payment over, on the intake's own connection, bounded to 1.5 s. False: Temporal did not take it. */
-  paymentFound(key: OrderKey, found: PaymentFound): Promise<boolean>
+  signalPaymentFound(key: OrderKey, found: PaymentFound): Promise<boolean>
 
   /**
    * Answers when a new refund is reserved on its payment, or cannot be: sent by the request that recorded it, and by
    * nobody else. `revision` is that of the record: a number begun anew is reserved anew. At most 8 s.
    */
-  reserve(refund: RefundSubject & { revision: number }): Promise<RefundOutcome>
+  reserve(refund: RefundTarget & { revision: number }): Promise<RefundOutcome>
   /** Each answers when the person's word is recorded, or refused. At most 8 s. */
-  approve(refund: RefundSubject, approval: Approval): Promise<RefundOutcome>
-  payOut(refund: RefundSubject, payout: Payout): Promise<RefundOutcome>
+  approve(refund: RefundTarget, approval: RefundApproval): Promise<RefundOutcome>
+  payOut(refund: RefundTarget, payout: PayoutCommand): Promise<RefundOutcome>
   /** Answers when WeChat has taken or refused the other way for the money. At most 8 s. */
-  handleAbnormal(refund: RefundSubject, handling: AbnormalHandling): Promise<RefundOutcome>
+  handleAbnormal(refund: RefundTarget, handling: AbnormalHandling): Promise<RefundOutcome>
   /** As `check` and `startOrder`. */
-  checkRefund(refund: RefundSubject, operation_id: string): Promise<void>
-  startRefund(refund: RefundSubject): Promise<void>
+  checkRefund(refund: RefundTarget, operation_id: string): Promise<void>
+  startRefund(refund: RefundTarget): Promise<void>
   /** As `paymentFound`: something was said about a refund. */
-  refundChanged(refund: RefundSubject, changed: RefundChanged): Promise<boolean>
+  signalRefundChanged(refund: RefundTarget, changed: RefundChanged): Promise<boolean>
 
   /** Has a delivery that ended sent once more. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
   redeliver(delivery: DeliveryRecord): Promise<void>
@@ -77,7 +77,7 @@ export interface Commands {
   isReachable(): Promise<boolean>
 }
 
-export interface CommandsOptions extends CallOptions {
+export interface CommandsOptions extends TemporalCallOptions {
   /** a connection of its own (runtime/temporal `connectForIntake`) */
   intake: TemporalClient
 }
@@ -90,11 +90,11 @@ const WORKFLOW_QUEUE = 1
 
 type OrderCommands = Pick<
   Commands,
-  'prepay' | 'close' | 'refresh' | 'confirm' | 'resolveReview' | 'check' | 'startOrder' | 'paymentFound'
+  'prepay' | 'close' | 'refresh' | 'confirm' | 'resolveReview' | 'check' | 'startOrder' | 'signalPaymentFound'
 >
 type RefundCommands = Pick<
   Commands,
-  'reserve' | 'approve' | 'payOut' | 'handleAbnormal' | 'checkRefund' | 'startRefund' | 'refundChanged'
+  'reserve' | 'approve' | 'payOut' | 'handleAbnormal' | 'checkRefund' | 'startRefund' | 'signalRefundChanged'
 >
 
 export function createCommands(options: CommandsOptions): Commands {
@@ -102,7 +102,7 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     ...orderCommands(options),
     ...refundCommands(options),
-    redeliver: (delivery) => taken(options, 'redeliver', () => begin(options, repeatRun(delivery))),
+    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => startRun(options, redeliveryRun(delivery))),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {
@@ -116,62 +116,64 @@ export function createCommands(options: CommandsOptions): Commands {
 }
 
 function orderCommands(options: CommandsOptions): OrderCommands {
-  const give = (key: OrderKey, name: string, command: Command) =>
-    update<Answer>(options, orderRun(key), name, command.operation_id, [command])
+  const send = (key: OrderKey, name: string, command: Command) =>
+    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [command])
   return {
-    prepay: (key) => update<Answer>(options, orderRun(key), updates.prepay, 'prepay', []),
-    close: (key, command) => give(key, updates.close, command),
-    refresh: (key, command) => give(key, updates.refresh, command),
-    confirm: (key, confirmation) => give(key, updates.confirm_fulfilment, confirmation),
-    resolveReview: (key, decision) => give(key, updates.resolve_review, decision),
-    check: (key, operation_id) => question(options, orderRun(key), operation_id),
-    startOrder: (key) => taken(options, 'start', () => begin(options, orderRun(key))),
-    paymentFound: (key, found) => fact(options, orderRun(key), signals.payment_found, found),
+    prepay: (key) => sendUpdate<OrderAnswer>(options, orderRun(key), order_updates.prepay, 'prepay', []),
+    close: (key, command) => send(key, order_updates.close, command),
+    refresh: (key, command) => send(key, order_updates.refresh, command),
+    confirm: (key, confirmation) => send(key, order_updates.confirm_fulfilment, confirmation),
+    resolveReview: (key, decision) => send(key, order_updates.resolve_review, decision),
+    check: (key, operation_id) => requestCheck(options, orderRun(key), operation_id),
+    startOrder: (key) => callOrUnavailable(options, 'start', () => startRun(options, orderRun(key))),
+    signalPaymentFound: (key, found) => handOver(options, orderRun(key), signals.payment_found, found),
   }
 }
 
 function refundCommands(options: CommandsOptions): RefundCommands {
-  const give = (refund: RefundSubject, name: string, command: Command) =>
-    update<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [command])
+  const send = (refund: RefundTarget, name: string, command: Command) =>
+    sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [command])
   return {
     reserve: (refund) =>
-      update<RefundAnswer>(options, refundRun(refund), refund_updates.reserve, `reserve:${refund.revision}`, []),
-    approve: (refund, approval) => give(refund, refund_updates.approve, approval),
-    payOut: (refund, payout) => give(refund, refund_updates.pay_out, payout),
-    handleAbnormal: (refund, handling) => give(refund, refund_updates.handle_abnormal, handling),
-    checkRefund: (refund, operation_id) => question(options, refundRun(refund), operation_id),
-    startRefund: (refund) => taken(options, 'start', () => begin(options, refundRun(refund))),
-    refundChanged: (refund, changed) => fact(options, refundRun(refund), signals.refund_changed, changed),
+      sendUpdate<RefundAnswer>(options, refundRun(refund), refund_updates.reserve, `reserve:${refund.revision}`, []),
+    approve: (refund, approval) => send(refund, refund_updates.approve, approval),
+    payOut: (refund, payout) => send(refund, refund_updates.pay_out, payout),
+    handleAbnormal: (refund, handling) => send(refund, refund_updates.handle_abnormal, handling),
+    checkRefund: (refund, operation_id) => requestCheck(options, refundRun(refund), operation_id),
+    startRefund: (refund) => callOrUnavailable(options, 'start', () => startRun(options, refundRun(refund))),
+    signalRefundChanged: (refund, changed) => handOver(options, refundRun(refund), signals.refund_changed, changed),
   }
 }
 
 /** Callers hand over whole records, whose amounts, metadata and codes are nothing for a log. */
-function orderRun({ mchid, out_trade_no }: OrderKey): Run {
+function orderRun({ mchid, out_trade_no }: OrderKey): RunTarget {
   const key = { mchid, out_trade_no }
-  return { start: orderStart(key), named: key }
+  return { start: orderStart(key), log_fields: key }
 }
 
-function refundRun({ mchid, out_refund_no, out_trade_no }: RefundSubject): Run {
-  return { start: refundStart({ mchid, out_refund_no, out_trade_no }), named: { mchid, out_refund_no } }
+function refundRun({ mchid, out_refund_no, out_trade_no }: RefundTarget): RunTarget {
+  return { start: refundStart({ mchid, out_refund_no, out_trade_no }), log_fields: { mchid, out_refund_no } }
 }
 
-function repeatRun({ _id, id, mchid, out_trade_no }: DeliveryRecord): Run {
+function redeliveryRun({ _id, id, mchid, out_trade_no }: DeliveryRecord): RunTarget {
   const start = deliveryStart({ delivery_id: _id, is_repeat: true, mchid, out_trade_no: out_trade_no ?? '' })
-  return { start, named: { mchid, delivery_id: id } }
+  return { start, log_fields: { mchid, delivery_id: id } }
 }
 
-async function question(options: CommandsOptions, run: Run, operation_id: string): Promise<void> {
+async function requestCheck(options: CommandsOptions, run: RunTarget, operation_id: string): Promise<void> {
   const { check_requested } = signals
-  await taken(options, check_requested, () => signal(options, run, check_requested, { operation_id }, signal_limit_ms))
+  await callOrUnavailable(options, check_requested, () =>
+    sendSignal(options, run, check_requested, { operation_id }, signal_limit_ms),
+  )
 }
 
 /** What WeChat said, on the intake's own connection. False: the sweeper hands it over. */
-async function fact(options: CommandsOptions, run: Run, name: string, told: unknown): Promise<boolean> {
+async function handOver(options: CommandsOptions, run: RunTarget, name: string, argument: unknown): Promise<boolean> {
   try {
-    await signal({ ...options, client: options.intake }, run, name, told, intake_limit_ms)
+    await sendSignal({ ...options, client: options.intake }, run, name, argument, intake_limit_ms)
     return true
   } catch (error) {
-    options.log.warn('what WeChat said was not handed over; the sweeper will', { ...run.named, error })
+    options.log.warn('what WeChat said was not handed over; the sweeper will', { ...run.log_fields, error })
     return false
   }
 }

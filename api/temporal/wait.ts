@@ -1,4 +1,4 @@
-const reading_ms = 200
+const read_interval_ms = 200
 
 /**
  * Reads every 200 ms until `isAnswer` says so, or `limit_ms` have passed; then what was read last, at first `latest`.
@@ -12,7 +12,7 @@ export async function readUntil<T>(
 ): Promise<T> {
   const deadline_ms = Date.now() + limit_ms // waiting happens on the wall's clock, whatever time `now` tells
   while (!isAnswer(latest) && Date.now() < deadline_ms) {
-    await new Promise((resolve) => setTimeout(resolve, reading_ms))
+    await new Promise((resolve) => setTimeout(resolve, read_interval_ms))
     latest = await read()
   }
   return latest

@@ -1,39 +1,39 @@
 import { createHash } from 'node:crypto'
 
 /** A request as sent: what a repeat of it is compared with. */
-export interface Sent {
+export interface SentRequest {
   body: string
   sha256: string
 }
 
-export function sentRequest(sent: unknown): Sent {
+export function sentRequest(sent: unknown): SentRequest {
   const body = sentBody(sent)
   return { body, sha256: createHash('sha256').update(body, 'utf8').digest('hex') }
 }
 
 /** The request in one spelling: fields as sent, names sorted, nulls left out; never our defaults. */
 export function sentBody(sent: unknown): string {
-  return JSON.stringify(canonical(sent))
+  return JSON.stringify(canonicalValue(sent))
 }
 
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical)
+function canonicalValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonicalValue)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).filter(([, inner]) => inner !== null)
   return Object.fromEntries(
-    entries.sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, inner]) => [name, canonical(inner)]),
+    entries.sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, inner]) => [name, canonicalValue(inner)]),
   )
 }
 
 /** Where two sent bodies differ, as JSON Pointers; empty when they are the same request. */
-export function differences(existing: string, again: string): string[] {
+export function differingFields(existing: string, again: string): string[] {
   if (existing === again) return []
-  const [left, right] = [leaves(JSON.parse(existing)), leaves(JSON.parse(again))]
+  const [left, right] = [leafValues(JSON.parse(existing)), leafValues(JSON.parse(again))]
   return [...new Set([...left.keys(), ...right.keys()])].filter((field) => left.get(field) !== right.get(field))
 }
 
-function leaves(value: unknown, path = ''): Map<string, string> {
+function leafValues(value: unknown, path = ''): Map<string, string> {
   if (typeof value !== 'object' || value === null) return new Map([[path, JSON.stringify(value)]])
-  const inner = Object.entries(value).map(([name, item]) => leaves(item, `${path}/${name}`))
+  const inner = Object.entries(value).map(([name, item]) => leafValues(item, `${path}/${name}`))
   return new Map(inner.flatMap((map) => [...map]))
 }

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { accounts, entry_kinds } from '../../domain/journal.ts'
+import { entry_kinds, journal_accounts } from '../../domain/journal.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
 import { publicId } from '../../store/ids.ts'
-import { endpoint } from '../http/endpoint.ts'
+import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
-import { any_text, anyOf, given_time, listOf, nullable_text, pageView, paging, time } from './shapes.ts'
+import { filterOf, listOf, nullable_text, pageView, paging_params, request_time, text_filter, time } from './shapes.ts'
 
 const posting = z.object({
-  account: z.enum(accounts),
+  account: z.enum(journal_accounts),
   key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
   amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),
 })
@@ -43,7 +43,7 @@ function entryView(entry: JournalEntry): z.output<typeof entry_shape> {
   }
 }
 
-const listJournal = endpoint({
+const listJournal = declareEndpoint({
   name: 'listJournal',
   method: 'GET',
   path: '/v1/journal',
@@ -51,14 +51,14 @@ const listJournal = endpoint({
   summary: 'The book’s entries, newest first',
   description: 'What each account means, and what each event books: docs/money.md.',
   query: z.strictObject({
-    ...paging,
-    out_trade_no: any_text.optional(),
-    out_refund_no: any_text.optional(),
-    kind: anyOf(entry_kinds).optional(),
-    booked_time_from: given_time.optional(),
-    booked_time_to: given_time.optional(),
+    ...paging_params,
+    out_trade_no: text_filter.optional(),
+    out_refund_no: text_filter.optional(),
+    kind: filterOf(entry_kinds).optional(),
+    booked_time_from: request_time.optional(),
+    booked_time_to: request_time.optional(),
   }),
-  answers: { 200: { description: 'a page of entries', schema: listOf('JournalEntry', entry_shape) } },
+  responses: { 200: { description: 'a page of entries', schema: listOf('JournalEntry', entry_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, ...filter } = query
@@ -72,23 +72,23 @@ const balances_shape = z
     object: z.literal('balances'),
     time: time.meta({ description: 'all that was booked up to this moment' }),
     currency: z.string(),
-    accounts: z.array(z.object({ account: z.enum(accounts), amount: z.int() })).meta({
+    accounts: z.array(z.object({ account: z.enum(journal_accounts), amount: z.int() })).meta({
       description: 'every account of the book; fen, debit positive',
     }),
     sum: z.int().meta({ description: 'always 0: anything else is a fault' }),
   })
   .meta({ id: 'Balances' })
 
-const getBalances = endpoint({
+const getBalances = declareEndpoint({
   name: 'getBalances',
   method: 'GET',
   path: '/v1/balances',
   scope: 'money:read',
   summary: 'What stands on every account',
   query: z.strictObject({
-    time: given_time.optional().meta({ description: 'as the book stood then; now when absent' }),
+    time: request_time.optional().meta({ description: 'as the book stood then; now when absent' }),
   }),
-  answers: { 200: { description: 'the balances', schema: balances_shape } },
+  responses: { 200: { description: 'the balances', schema: balances_shape } },
   problems: [],
   async handle({ context, caller, query }) {
     const booked = await context.store.journal.balances(caller.mchid, query.time)
@@ -97,7 +97,7 @@ const getBalances = endpoint({
       object: 'balances',
       time: beijingTime(query.time ? milliseconds(query.time) : context.now()),
       currency: 'CNY',
-      accounts: accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
+      accounts: journal_accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
       sum: booked.reduce((sum, { amount }) => sum + amount, 0),
     }
     return { status: 200, body }

@@ -1,13 +1,12 @@
 import { z } from 'zod'
-import { byUrgency } from '../../domain/attention.ts'
+import { sortedByUrgency } from '../../domain/attention.ts'
+import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/number.ts'
-import { endpoint } from '../http/endpoint.ts'
+import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { Problem } from '../http/problem.ts'
 import { attention, nullable_text, time } from './shapes.ts'
-
-const policy = z.enum(['refund', 'hold'])
 
 const merchant_shape = z
   .object({
@@ -24,12 +23,12 @@ const merchant_shape = z
     attentions: z.array(attention).meta({ description: 'all that a person should look at; what concerns money first' }),
     settings: z.object({
       order_expire_in: z.int(),
-      late_payment: policy,
+      late_payment: z.enum(refund_or_hold),
       fulfilment: z.object({
         mode: z.enum(['event', 'confirm', 'none']),
         deadline_in: z.int(),
-        on_refused: policy,
-        on_overdue: policy,
+        on_refused: z.enum(refund_or_hold),
+        on_overdue: z.enum(refund_or_hold),
       }),
       refund_approval: z
         .object({ above: z.int() })
@@ -53,20 +52,20 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     serial_no: merchant.wechat?.serial_no ?? null,
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
-    attentions: byUrgency(merchant.attentions ?? []),
+    attentions: sortedByUrgency(merchant.attentions ?? []),
     settings: { ...merchant.settings, refund_approval: merchant.settings.refund_approval ?? null },
     create_time: merchant.create_time,
   }
 }
 
-const getMerchant = endpoint({
+const getMerchant = declareEndpoint({
   name: 'getMerchant',
   method: 'GET',
   path: '/v1/merchants/{mchid}',
   scope: 'settings:read',
   summary: 'The merchant of this key',
   params: z.object({ mchid: z.string().regex(mchid_pattern) }),
-  answers: { 200: { description: 'the merchant', schema: merchant_shape } },
+  responses: { 200: { description: 'the merchant', schema: merchant_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const merchant = params.mchid === caller.mchid ? await context.store.merchants.find(caller.mchid) : null

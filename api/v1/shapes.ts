@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { attention_codes } from '../../domain/attention.ts'
 import { isTime } from '../../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
-import { order_states } from '../../domain/order/change.ts'
+import { order_states } from '../../domain/order/record.ts'
 
 /** Shapes that several resources share. Rules of ours are named; api/http/validation says them in both languages. */
 
@@ -11,7 +11,7 @@ function hasOffset(text: string): boolean {
 }
 
 /** An RFC 3339 time with any offset, in requests. */
-export const given_time = z
+export const request_time = z
   .string()
   .max(40)
   .refine((text) => isTime(text) && hasOffset(text), 'time')
@@ -44,10 +44,10 @@ export const metadata = z
   .meta({ description: 'at most 20 keys; never leaves Weft except to the merchant' })
 
 /** Why somebody decided: it goes into the timeline. */
-export const given_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
+export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
 
 /** `a,b` as a list of known values: commas mean “or”. */
-export function anyOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+export function filterOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   const known = z.enum(values)
   return z
     .string()
@@ -62,7 +62,7 @@ export function anyOf<const Values extends readonly [string, ...string[]]>(value
 }
 
 /** `a,b` as a list of texts. */
-export const any_text = z
+export const text_filter = z
   .string()
   .min(1)
   .max(2_000)
@@ -70,15 +70,15 @@ export const any_text = z
   .refine((parts) => parts.length >= 1 && parts.length <= 50, 'list')
   .meta({ description: 'one or several, comma-separated' })
 
-export const any_state = anyOf(order_states)
-export const any_attention = anyOf(['any', ...attention_codes])
+export const order_state_filter = filterOf(order_states)
+export const attention_filter = filterOf(['any', ...attention_codes])
 
-export const paging = {
+export const paging_params = {
   limit: z.coerce.number().int().min(1).max(100).default(50).meta({ description: 'entries per page' }),
   cursor: z.string().min(1).max(2_048).optional().meta({ description: 'next_cursor of the page before' }),
 }
 
-export const order_of_time = z.enum(['asc', 'desc']).default('desc').meta({ description: 'oldest or newest first' })
+export const time_order = z.enum(['asc', 'desc']).default('desc').meta({ description: 'oldest or newest first' })
 
 /** A page of a list. */
 export function listOf(name: string, item: z.ZodType) {

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { renameSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import type { ProcessIdentity } from './process.ts'
 const heartbeat_ms = 5_000
 /** A lock whose owner cannot be looked up from here (another machine on the same disk) is stale after this silence. */
 const silent_ms = 60_000
+const unknown_start = 'unknown'
 
 /** Where fetched servers live for all of a user's checkouts: `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`. */
 export function cacheDirectory(): string {
@@ -24,7 +25,7 @@ export function cacheName(): string {
 }
 
 /** A path in the cache, where it exists. */
-export function inCache(...parts: string[]): string | null {
+export function cachedPath(...parts: string[]): string | null {
   const path = join(cacheDirectory(), ...parts)
   return existsSync(path) ? path : null
 }
@@ -38,7 +39,7 @@ export function cacheLog(name: string): string {
  * Puts a directory into the cache under `name`, whole or not at all: `fill` works in a directory beside it, which is
  * renamed when it is complete. Whoever renames second keeps the first one's. Call it under the lock of that name.
  */
-export async function place(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
+export async function placeInCache(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
   const target = join(cacheDirectory(), name)
   const partials = join(cacheDirectory(), 'partial')
   removePartials(partials, name)
@@ -53,7 +54,10 @@ export async function place(name: string, fill: (directory: string) => Promise<v
   }
 }
 
-/** Runs `work` while no other process of this user runs work under the same name; says so when it has to wait. */
+/**
+ * Runs `work` while no other process of this user runs work under the same name; says when it has to wait, and again
+ * every half minute.
+ */
 export async function withLock<T>(name: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
   const lock = join(cacheDirectory(), 'locks', `${name}.lock`)
   const release = await takeLock(lock, onWait)
@@ -64,67 +68,65 @@ export async function withLock<T>(name: string, onWait: () => void, work: () => 
   }
 }
 
-interface LockOwner {
-  host: string
-  process: ProcessIdentity
-}
-
+/**
+ * A lock is a directory with one file in it, whose name says who holds it. It is by hand, and not proper-lockfile,
+ * because that one knows an owner by its heartbeat alone: a start that was killed would hold up the next one, a busy
+ * machine would lose the lock in the middle of its work, and two waiters can both take over a stale lock (its issue 121).
+ */
 async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
   mkdirSync(join(lock, '..'), { recursive: true })
-  for (let tries = 0; ; tries += 1) {
-    if (claim(lock)) break
-    if (isStale(lock)) {
-      setAside(lock)
-      continue
-    }
-    if (tries === 0) onWait()
+  const me = ownerName(identityOf(process.pid) ?? { pid: process.pid, started: unknown_start })
+  for (let tries = 0; !claimLock(lock, me) && !takeOver(lock, me); tries += 1) {
+    if (tries % 100 === 0) onWait()
     await sleep(300)
   }
   const beat = setInterval(() => utimesSync(lock, new Date(), new Date()), heartbeat_ms)
   beat.unref()
   return () => {
     clearInterval(beat)
-    setAside(lock)
+    rmSync(join(lock, me), { force: true })
+    try {
+      rmdirSync(lock)
+    } catch {
+      // another has claimed the empty directory in this moment
+    }
   }
 }
 
-/** The lock appears with its owner already named in it: a directory is filled first and then renamed into place. */
-function claim(lock: string): boolean {
-  const mine = `${lock}.${process.pid}-${randomBytes(4).toString('hex')}`
-  mkdirSync(mine)
-  const owner: LockOwner = {
-    host: hostname(),
-    process: identityOf(process.pid) ?? { pid: process.pid, started: 'unknown' },
-  }
-  writeFileSync(join(mine, 'owner.json'), JSON.stringify(owner))
+/** Takes a lock that is free: the directory is filled first and then renamed into place, so it never lacks its owner. */
+function claimLock(lock: string, me: string): boolean {
+  const filled = `${lock}.${process.pid}-${randomBytes(4).toString('hex')}`
+  mkdirSync(filled)
+  writeFileSync(join(filled, me), '')
   try {
-    renameSync(mine, lock) // fails where the other's directory is there and not empty
+    renameSync(filled, lock) // fails where another's directory is there and not empty
     return true
   } catch {
-    rmSync(mine, { recursive: true, force: true })
+    rmSync(filled, { recursive: true, force: true })
     return false
   }
 }
 
-function isStale(lock: string): boolean {
+/** Takes a stale lock: of several waiters only one can rename its owner's file, and never that of a newer owner. */
+function takeOver(lock: string, me: string): boolean {
   try {
-    const owner = JSON.parse(readFileSync(join(lock, 'owner.json'), 'utf8')) as LockOwner
-    if (owner.host === hostname() && owner.process.started !== 'unknown') return !isRunning(owner.process)
-    return Date.now() - statSync(lock).mtimeMs > silent_ms
+    const owner = readdirSync(lock)[0]
+    if (owner === undefined || !isStale(lock, owner)) return false
+    renameSync(join(lock, owner), join(lock, me))
+    return true
   } catch {
-    return false // released in this moment
+    return false // released or taken over in this moment
   }
 }
 
-/** Removes a lock by renaming it first: of several waiters that found it stale only one can, and no half of it is seen. */
-function setAside(lock: string): void {
-  const aside = `${lock}.stale-${randomBytes(4).toString('hex')}`
-  try {
-    renameSync(lock, aside)
-  } catch {
-    return // another waiter was first
-  }
-  rmSync(aside, { recursive: true, force: true })
+function ownerName({ pid, started }: ProcessIdentity): string {
+  return [hostname(), pid, started].map(encodeURIComponent).join(',')
+}
+
+function isStale(lock: string, owner: string): boolean {
+  const [host, pid, started = unknown_start] = owner.split(',').map(decodeURIComponent)
+  if (host === hostname() && started !== unknown_start) return !isRunning({ pid: Number(pid), started })
+  return Date.now() - statSync(lock).mtimeMs > silent_ms
 }
 
 /** What fetches that were killed half-way left behind. Only called by the holder of the lock. */

@@ -42,7 +42,7 @@ export interface Child {
 
 /** Starts a command under the supervisor (supervisor.sh says how it ends with this process). Rejects where it cannot. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  if (options.pid_file !== undefined) await previousIsGone(options.pid_file)
+  if (options.pid_file !== undefined) await untilPreviousIsGone(options.pid_file)
   mkdirSync(dirname(options.log), { recursive: true })
   writeFileSync(options.log, '')
   const shell = spawn(
@@ -53,16 +53,16 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const ended = new Promise<number>((resolve) => {
     shell.once('exit', (code) => resolve(code ?? 137))
   })
-  const pid = await announcedPid(shell)
+  const pid = await readAnnouncedPid(shell)
   const supervisor_pid = shell.pid ?? pid
   if (options.pid_file !== undefined) notePids(options.pid_file, { supervisor: supervisor_pid, child: pid })
-  letProcessEnd(shell)
-  const running = (): boolean => shell.exitCode === null && shell.signalCode === null
+  unrefChild(shell)
+  const isChildRunning = (): boolean => shell.exitCode === null && shell.signalCode === null
   return {
     pid,
     log: options.log,
     ended,
-    isRunning: running,
+    isRunning: isChildRunning,
     stop: async () => {
       shell.ref()
       shell.stdin?.end()
@@ -71,13 +71,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     },
     kill: () => {
       // The supervisor is left to collect its command, so that the dead one's number does not linger, and ends itself.
-      if (running()) killBelow(supervisor_pid)
+      if (isChildRunning()) killBelow(supervisor_pid)
     },
   }
 }
 
 /** Runs a command to its end. Rejects with the last lines it said when it fails. It too ends with this process. */
-export async function run(
+export async function runToEnd(
   command: string,
   args: string[],
   options: { log: string; env?: NodeJS.ProcessEnv; cwd?: string },
@@ -85,11 +85,11 @@ export async function run(
   const child = await startChild({ command, args, stop_signal: 'KILL', grace_s: 0, ...options })
   const stay = setInterval(() => undefined, 60_000) // children do not hold the process, a running command does
   const status = await child.ended.finally(() => clearInterval(stay))
-  if (status !== 0) throw new Error(`${command} ${args[0] ?? ''} ended with ${status}: ${lastWords(options.log)}`)
+  if (status !== 0) throw new Error(`${command} ${args[0] ?? ''} ended with ${status}: ${logTail(options.log)}`)
 }
 
 /** The end of a log on one line, for the message of a failure. */
-export function lastWords(log: string): string {
+export function logTail(log: string): string {
   const lines = readFileSync(log, 'utf8')
     .split('\n')
     .map((line) => line.trim())
@@ -97,7 +97,7 @@ export function lastWords(log: string): string {
   return `${lines.slice(-3).join(' | ').slice(-600)} (${log})`
 }
 
-async function announcedPid(shell: ChildProcess): Promise<number> {
+async function readAnnouncedPid(shell: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     shell.once('error', reject)
     shell.once('exit', () => reject(new Error('the supervisor ended before its command began')))
@@ -106,7 +106,7 @@ async function announcedPid(shell: ChildProcess): Promise<number> {
 }
 
 /** A forgotten child must not keep this process alive: when it ends, the pipe closes and the child ends too. */
-function letProcessEnd(shell: ChildProcess): void {
+function unrefChild(shell: ChildProcess): void {
   shell.unref()
   for (const stream of [shell.stdin, shell.stdout]) (stream as unknown as { unref(): void } | null)?.unref()
   shell.stdin?.on('error', () => undefined) // the child may be gone when the pipe is closed
@@ -116,7 +116,7 @@ function letProcessEnd(shell: ChildProcess): void {
  * Waits until the child that an earlier start left in this pid file is gone. That one is usually on its way out because
  * its owner has just ended; one whose supervisor was killed is an orphan and is ended here.
  */
-async function previousIsGone(pid_file: string): Promise<void> {
+async function untilPreviousIsGone(pid_file: string): Promise<void> {
   const began = Date.now()
   for (;;) {
     const { owner, supervisor, child } = readPids(pid_file)

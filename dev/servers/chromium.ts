@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { aptInstall } from './packages.ts'
-import { need, namedBy, onPath, search, withProgress } from './search.ts'
+import { fromEnvironment, fromPath, requireCommand, search, withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
 const remedy = 'install Chromium or Chrome, or let CHROMIUM_PATH name one'
@@ -11,8 +11,8 @@ export async function findChromium(progress: Progress = () => undefined): Promis
   const wanted = {
     name: 'Chromium',
     here: [
-      namedBy('CHROMIUM_PATH'),
-      onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
+      fromEnvironment('CHROMIUM_PATH'),
+      fromPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
       { how: 'found among the applications', find: async () => (existsSync(on_macos) ? on_macos : null) },
     ],
     fetches: [
@@ -21,7 +21,7 @@ export async function findChromium(progress: Progress = () => undefined): Promis
         find: () =>
           withProgress(progress, 'Chromium: installing with apt, about 1 min, first start only', async () => {
             await aptInstall(['chromium'], remedy, progress)
-            return need('chromium', remedy)
+            return requireCommand('chromium', remedy)
           }),
       },
     ],

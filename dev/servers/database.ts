@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs'
-import { cached, fetchedHow, namedBy, onPath, search, versionOf, withProgress } from './search.ts'
-import type { Found, Progress, Way } from './search.ts'
-import { inCache } from './cache.ts'
+import { cachedPath } from './cache.ts'
 import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
 import type { FerretDb } from './ferretdb.ts'
 import { downloadMongod, startMongod } from './mongod.ts'
 import { freePort } from './port.ts'
 import { deleteCluster } from './postgres.ts'
+import { fetchedHow, fromCache, fromEnvironment, fromPath, search, versionOf, withProgress } from './search.ts'
+import type { Progress, SearchWay, ServerOrigin } from './search.ts'
 
 export interface DatabaseOptions {
   /** Where its data and logs are; one running database per directory. */
@@ -22,7 +22,7 @@ export interface DatabaseServer {
   uri: string
   /** FerretDB speaks MongoDB's protocol but has neither transactions nor change streams. */
   kind: 'mongodb' | 'ferretdb'
-  found: Found
+  found: ServerOrigin
   stop(): Promise<void>
   /** SIGKILL to everything of it. */
   kill(): void
@@ -35,7 +35,7 @@ export type DatabasePrograms = { mongod: string } | FerretDb
 
 /** Takes the configured database, or finds or fetches one and starts it; it ends with this process. */
 export async function startDatabase(options: DatabaseOptions): Promise<DatabaseServer> {
-  if (options.uri !== undefined) return configured(options.uri)
+  if (options.uri !== undefined) return configuredDatabase(options.uri)
   const { where, how } = await findDatabase(options.progress)
   const port = options.port ?? (await freePort())
   const uri = `mongodb://127.0.0.1:${port}`
@@ -62,13 +62,13 @@ export async function findDatabase(
   const wanted = {
     name: 'MongoDB',
     here: [
-      mongodFrom(namedBy('MONGOMS_SYSTEM_BINARY')),
-      mongodFrom(onPath('mongod')),
-      mongodFrom(cached(() => inCache('mongodb', 'mongod'))),
-      cached<DatabasePrograms>(cachedFerretDb),
+      mongodWay(fromEnvironment('MONGOMS_SYSTEM_BINARY')),
+      mongodWay(fromPath('mongod')),
+      mongodWay(fromCache(() => cachedPath('mongodb', 'mongod'))),
+      fromCache<DatabasePrograms>(cachedFerretDb),
     ],
     fetches: [
-      mongodFrom({
+      mongodWay({
         how: fetchedHow.downloaded(),
         find: () => downloadMongod(progress),
       }),
@@ -76,7 +76,7 @@ export async function findDatabase(
         how: fetchedHow.installed('Go and Debian registries'),
         find: () => {
           const line = 'MongoDB: building FerretDB from the Go and Debian registries, about 2 min, first start only'
-          return withProgress<DatabasePrograms>(progress, line, () => installFerretDb(progress))
+          return withProgress<DatabasePrograms>(progress, line, (tell) => installFerretDb(progress, tell))
         },
       },
     ],
@@ -84,7 +84,7 @@ export async function findDatabase(
   return search(wanted, progress)
 }
 
-function mongodFrom(way: Way<string>): Way<DatabasePrograms> {
+function mongodWay(way: SearchWay<string>): SearchWay<DatabasePrograms> {
   const find = async (): Promise<DatabasePrograms | null> => {
     const mongod = await way.find()
     return mongod === null ? null : { mongod }
@@ -92,10 +92,10 @@ function mongodFrom(way: Way<string>): Way<DatabasePrograms> {
   return { how: way.how, find }
 }
 
-async function configured(uri: string): Promise<DatabaseServer> {
-  const notOurs = (): never => {
+async function configuredDatabase(uri: string): Promise<DatabaseServer> {
+  const refuseConfigured = (): never => {
     throw new Error('the database is configured (MONGODB_URI): it is not started or stopped from here')
   }
   const found = { how: 'configured', version: '' }
-  return { uri, kind: 'mongodb', found, stop: async () => undefined, kill: notOurs, restart: notOurs }
+  return { uri, kind: 'mongodb', found, stop: async () => undefined, kill: refuseConfigured, restart: refuseConfigured }
 }

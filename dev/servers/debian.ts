@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { NotFoundHere, whereIs } from './search.ts'
+import { findCommand, NotFoundHere } from './search.ts'
 
 /**
  * The mirrors this machine's apt is set to, in its order, from the one-line lists and the deb822 `.sources` files
@@ -18,11 +18,11 @@ export function aptMirrors(etc = '/etc/apt'): string[] {
     if (file.endsWith('.list')) return urisOfList(readFileSync(file, 'utf8'))
     return file.endsWith('.sources') ? urisOfStanzas(readFileSync(file, 'utf8')) : []
   })
-  return [...new Set(uris.flatMap(opened).map((uri) => uri.replace(/\/+$/, '')))]
+  return [...new Set(uris.flatMap(mirrorUris).map((uri) => uri.replace(/\/+$/, '')))]
 }
 
 /** The first of the machine's mirrors that carries this suite. */
-export async function mirrorWith(suite: string, env: NodeJS.ProcessEnv): Promise<string> {
+export async function findMirror(suite: string, env: NodeJS.ProcessEnv): Promise<string> {
   const mirrors = aptMirrors().filter((uri) => /^https?:/.test(uri))
   for (const mirror of mirrors) {
     const wget = ['-q', '--spider', '--tries=1', '--timeout=5', `${mirror}/dists/${suite}/Release`]
@@ -38,8 +38,8 @@ export async function mirrorWith(suite: string, env: NodeJS.ProcessEnv): Promise
 }
 
 /** The environment with the proxy apt is told to use, which debootstrap's downloads do not read by themselves. */
-export async function withAptProxy(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
-  if (whereIs('apt-config') === null) return env
+export async function environmentWithAptProxy(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  if (findCommand('apt-config') === null) return env
   const { stdout } = await promisify(execFile)('apt-config', ['dump', '--format', '%f=%v%n', 'Acquire'])
   const valueOf = (key: string): string | undefined => new RegExp(`^${key}=(.+)$`, 'm').exec(stdout)?.[1]
   const http = valueOf('Acquire::http::Proxy')
@@ -68,7 +68,7 @@ function urisOfStanzas(text: string): string[] {
 }
 
 /** `mirror+file:/path` stands for the addresses in that file, one on a line, options after them. */
-function opened(uri: string): string[] {
+function mirrorUris(uri: string): string[] {
   const file = /^mirror\+file:(?:\/\/)?(\/.*)$/.exec(uri)?.[1]
   if (file === undefined) return [uri]
   if (!existsSync(file)) return []

@@ -1,14 +1,16 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheLog, inCache, place } from './cache.ts'
-import { run, startChild } from './child.ts'
+import { cachedPath, cacheLog, placeInCache } from './cache.ts'
+import { runToEnd, startChild } from './child.ts'
 import type { Child } from './child.ts'
-import { mirrorWith, withAptProxy } from './debian.ts'
+import { environmentWithAptProxy, findMirror } from './debian.ts'
+import { goInstall } from './goprogram.ts'
 import type { RunningDatabase } from './mongod.ts'
-import { commandOrPackage, goInstall } from './packages.ts'
-import { arePortsFree, freePort, listening } from './port.ts'
-import { clusterIn, createDocumentDb, initialise, postgresArgs, untilUnlocked } from './postgres.ts'
+import { commandOrPackage } from './packages.ts'
+import { freePort, untilListening, untilPortsFree } from './port.ts'
+import { clusterIn, createDocumentDb, initialiseCluster, postgresArgs, startWhenUnlocked } from './postgres.ts'
 import { NotFoundHere } from './search.ts'
+import type { Progress, Tell } from './search.ts'
 
 /** FerretDB speaks MongoDB's protocol over PostgreSQL with the DocumentDB extension. */
 export interface FerretDb {
@@ -26,41 +28,55 @@ const remedy = 'install MongoDB (MONGOMS_SYSTEM_BINARY names its mongod) or set 
 
 /** What an earlier fetch left in the cache; of use only to root, whom chroot takes. */
 export function cachedFerretDb(): FerretDb | null {
-  const ferretdb = inCache(ferretdb_directory, 'ferretdb')
-  const root = inCache(root_directory)
+  const ferretdb = cachedPath(ferretdb_directory, 'ferretdb')
+  const root = cachedPath(root_directory)
   return ferretdb === null || root === null || !isRoot() ? null : { ferretdb, root }
 }
 
 /** Builds FerretDB from the Go registry and fetches its PostgreSQL from the Debian mirror, side by side. */
-export async function installFerretDb(progress: (line: string) => void): Promise<FerretDb> {
+export async function installFerretDb(progress: Progress, tell: Tell): Promise<FerretDb> {
   if (!isRoot()) throw new NotFoundHere(`FerretDB's PostgreSQL is unpacked and entered as root: ${remedy}`)
+  const doing = new Map<string, () => string>()
+  tell(() => [...doing.values()].map((describe) => describe()).join('; '))
+  const cachedOr = async (directory: string, fill: (into: string, tell: Tell) => Promise<void>): Promise<string> => {
+    const here = cachedPath(directory)
+    if (here !== null) return here
+    const filled = placeInCache(directory, (into) => fill(into, (describe) => doing.set(directory, describe)))
+    return filled.finally(() => doing.delete(directory))
+  }
   const fetches: [Promise<string>, Promise<string>] = [
-    cachedOr(ferretdb_directory, goFerretDb),
-    cachedOr(root_directory, (into) => debootstrap(into, progress)),
+    cachedOr(ferretdb_directory, buildFerretDb),
+    cachedOr(root_directory, (into, tellRoot) => debootstrap(into, progress, tellRoot)),
   ]
   await Promise.allSettled(fetches) // when one fails, the other is not left running behind the lock's back
   const [ferretdb, root] = await Promise.all(fetches)
   return { ferretdb: join(ferretdb, 'ferretdb'), root }
 }
 
-async function cachedOr(directory: string, fill: (into: string) => Promise<void>): Promise<string> {
-  return inCache(directory) ?? place(directory, fill)
+async function buildFerretDb(into: string, tell: Tell): Promise<void> {
+  const module = `github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v${ferretdb_version}`
+  await goInstall(module, into, `install Go, or ${remedy}`, tell)
 }
 
-async function goFerretDb(into: string): Promise<void> {
-  await goInstall(`github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v${ferretdb_version}`, into, `install Go, or ${remedy}`)
-}
-
-async function debootstrap(into: string, progress: (line: string) => void): Promise<void> {
+async function debootstrap(into: string, progress: Progress, tell: Tell): Promise<void> {
+  tell(() => 'asking for Debian packages')
   const command = await commandOrPackage('debootstrap', remedy, progress)
-  const env = await withAptProxy(process.env)
+  const env = await environmentWithAptProxy(process.env)
   const packages = '--include=postgresql-18,postgresql-18-documentdb'
-  const mirror = await mirrorWith(suite, env)
+  const mirror = await findMirror(suite, env)
   const script = '/usr/share/debootstrap/scripts/sid' // an older debootstrap has no script of this release's name
   const args = ['--variant=minbase', packages, suite, into, mirror, script]
-  await run(command, args, { log: cacheLog('debootstrap'), env })
+  const log = cacheLog('debootstrap')
+  tell(() => installingNow(readFileSync(log, 'utf8')))
+  await runToEnd(command, args, { log, env })
   const archives = join(into, 'var/cache/apt/archives')
   for (const name of readdirSync(archives)) if (name.endsWith('.deb')) rmSync(join(archives, name))
+}
+
+/** Says in words which step debootstrap has begun, of which it writes a line each: `I: Unpacking libc6...`. */
+function installingNow(output: string): string {
+  const step = output.trimEnd().split('\n').at(-1) || 'beginning'
+  return `installing PostgreSQL (${step.replace(/^I: |\.+$/g, '')})`
 }
 
 /** Starts PostgreSQL and FerretDB over the data that belongs to `data_dir`, FerretDB on this port of 127.0.0.1. */
@@ -70,22 +86,22 @@ export async function startFerretDb(programs: FerretDb, data_dir: string, port: 
   const postgres_port = await freePort()
   const startPostgres = async (): Promise<Child> => {
     const cluster = clusterIn(programs.root, data_dir)
-    await initialise(cluster, join(data_dir, 'initdb.log'))
-    await arePortsFree([postgres_port])
+    await initialiseCluster(cluster, join(data_dir, 'initdb.log'))
+    await untilPortsFree([postgres_port])
     const files = { log: join(data_dir, 'postgres.log'), pid_file: join(data_dir, 'postgres.pid') }
     const args = postgresArgs(cluster, postgres_port)
-    const child = await untilUnlocked(() =>
+    const child = await startWhenUnlocked(() =>
       startChild({ command: 'chroot', args, stop_signal: 'INT', grace_s: 15, ...files }),
     )
     await createDocumentDb(cluster, postgres_port, child)
     return child
   }
   const startFerret = async (): Promise<Child> => {
-    await arePortsFree([port])
+    await untilPortsFree([port])
     const files = { log: join(data_dir, 'ferretdb.log'), pid_file: join(data_dir, 'ferretdb.pid') }
     const args = ferretArgs(port, postgres_port, state_dir)
     const child = await startChild({ command: programs.ferretdb, args, stop_signal: 'TERM', grace_s: 5, ...files })
-    await listening(child, port)
+    await untilListening(child, port)
     return child
   }
   let postgres = await startPostgres()

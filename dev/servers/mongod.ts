@@ -1,10 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { place } from './cache.ts'
+import { placeInCache } from './cache.ts'
 import { startChild } from './child.ts'
 import type { Child } from './child.ts'
-import { ask } from './official.ts'
-import { arePortsFree, listening } from './port.ts'
+import { fetchFromSite } from './download.ts'
+import { untilListening, untilPortsFree } from './port.ts'
 import { withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
@@ -22,9 +22,9 @@ export async function startMongod(program: string, data_dir: string, port: numbe
   const args = ['--dbpath', data, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet']
   const files = { log: join(data_dir, 'mongod.log'), pid_file: join(data_dir, 'mongod.pid') }
   const start = async (): Promise<Child> => {
-    await arePortsFree([port])
+    await untilPortsFree([port])
     const child = await startChild({ command: program, args, stop_signal: 'TERM', grace_s: 15, ...files })
-    await listening(child, port)
+    await untilListening(child, port)
     return child
   }
   let child = await start()
@@ -47,7 +47,7 @@ export async function downloadMongod(progress: Progress): Promise<string> {
   const { DryMongoBinary, MongoBinary } = await import('mongodb-memory-server-core')
   const { MongoBinaryDownloadUrl } = await import('mongodb-memory-server-core/lib/util/MongoBinaryDownloadUrl.js')
   const options = await DryMongoBinary.generateOptions({})
-  await ask(await new MongoBinaryDownloadUrl(options).getDownloadUrl(), 'HEAD')
+  await fetchFromSite(await new MongoBinaryDownloadUrl(options).getDownloadUrl(), 'HEAD')
   const fill = async (into: string): Promise<void> => {
     const downloadDir = options.downloadDir === '' ? into : options.downloadDir
     const downloaded = await MongoBinary.download({ ...options, downloadDir, checkMD5: true })
@@ -55,6 +55,6 @@ export async function downloadMongod(progress: Progress): Promise<string> {
     chmodSync(join(into, 'mongod'), 0o755)
   }
   const line = 'MongoDB: downloading, about 1 min, first start only'
-  const directory = await withProgress(progress, line, () => place('mongodb', fill))
+  const directory = await withProgress(progress, line, () => placeInCache('mongodb', fill))
   return join(directory, 'mongod')
 }

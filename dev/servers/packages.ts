@@ -1,21 +1,12 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheLog, withLock } from './cache.ts'
-import { run } from './child.ts'
-import { need, NotFoundHere, whereIs } from './search.ts'
+import { runToEnd } from './child.ts'
+import { findCommand, NotFoundHere, requireCommand } from './search.ts'
 import type { Progress } from './search.ts'
-
-/** Builds a Go program from the module registry into `directory`. The module cache stays the user's own. */
-export async function goInstall(module: string, directory: string, remedy: string): Promise<void> {
-  const go = need('go', remedy)
-  mkdirSync(directory, { recursive: true })
-  const log = cacheLog(`go-${module.split('@')[0]?.split('/').at(-1) ?? 'install'}`)
-  await run(go, ['install', module], { log, env: { ...process.env, GOBIN: directory } })
-}
 
 /** Installs packages with the machine's own apt, which takes root. */
 export async function aptInstall(packages: string[], remedy: string, progress: Progress): Promise<void> {
-  const apt = need('apt-get', remedy)
+  const apt = requireCommand('apt-get', remedy)
   if (process.getuid?.() !== 0) throw new NotFoundHere(`only root can install ${packages.join(', ')}: ${remedy}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const log = cacheLog(`apt-${packages[0] ?? 'install'}`)
@@ -25,23 +16,23 @@ export async function aptInstall(packages: string[], remedy: string, progress: P
     () => progress(`${packages.join(', ')}: waiting for another installation`),
     async () => {
       // Fresh lists first: an image often comes without any, and old ones name versions the mirror no longer has.
-      await run(apt, ['update'], { log, env })
-      await run(apt, args, { log, env })
+      await runToEnd(apt, ['update'], { log, env })
+      await runToEnd(apt, args, { log, env })
     },
   )
 }
 
 /** A command that a Debian package brings: the one that is there, or after installing the package. */
 export async function commandOrPackage(command: string, remedy: string, progress: Progress): Promise<string> {
-  const here = whereIs(command)
+  const here = findCommand(command)
   if (here !== null) return here
   await aptInstall([command], remedy, progress)
-  return need(command, remedy)
+  return requireCommand(command, remedy)
 }
 
 /** Copies a Maven artifact and all it needs at run time into `directory`/lib. */
 export async function mavenCopy(pom: string, directory: string, remedy: string): Promise<void> {
-  const maven = need('mvn', remedy)
+  const maven = requireCommand('mvn', remedy)
   const args = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime']
-  await run(maven, [...args, `-DoutputDirectory=${join(directory, 'lib')}`], { log: cacheLog('maven') })
+  await runToEnd(maven, [...args, `-DoutputDirectory=${join(directory, 'lib')}`], { log: cacheLog('maven') })
 }

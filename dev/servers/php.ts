@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { aptInstall } from './packages.ts'
-import { namedBy, need, NotFoundHere, onPath, search, withProgress } from './search.ts'
+import { fromEnvironment, fromPath, NotFoundHere, requireCommand, search, withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
 const remedy = "install PHP's command line (php-cli), or let PHP_PATH name it"
@@ -12,14 +12,14 @@ const modules = ['openssl', 'hash', 'json']
 export async function findPhp(progress: Progress = () => undefined): Promise<string> {
   const wanted = {
     name: 'PHP',
-    here: [namedBy('PHP_PATH'), onPath('php')],
+    here: [fromEnvironment('PHP_PATH'), fromPath('php')],
     fetches: [
       {
         how: 'installed with apt',
         find: () =>
           withProgress(progress, 'PHP: installing with apt, about 20 s, first start only', async () => {
             await aptInstall(['php-cli'], remedy, progress)
-            return need('php', remedy)
+            return requireCommand('php', remedy)
           }),
       },
     ],

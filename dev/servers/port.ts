@@ -1,9 +1,9 @@
-import { lastWords } from './child.ts'
-import type { Child } from './child.ts'
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { logTail } from './child.ts'
+import type { Child } from './child.ts'
 
 const host = '127.0.0.1'
 const listening_within_ms = 60_000
@@ -11,7 +11,7 @@ const listening_within_ms = 60_000
 /** A port of 127.0.0.1 nobody listens on: the preferred one where it is free, else one the system chooses. */
 export async function freePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && (await isFree(preferred))) return preferred
-  return chosenPort()
+  return systemPort()
 }
 
 /** Whether nobody listens on this port of 127.0.0.1. */
@@ -27,7 +27,7 @@ export async function isFree(port: number): Promise<boolean> {
  * Resolves when nobody listens on these ports of 127.0.0.1. One that was killed a moment ago may hold its port for a
  * moment more; one that still does after 5 s has it for good, and that is the failure.
  */
-export async function arePortsFree(ports: number[]): Promise<void> {
+export async function untilPortsFree(ports: number[]): Promise<void> {
   const until = Date.now() + 5_000
   for (const port of ports) {
     while (!(await isFree(port))) {
@@ -38,7 +38,7 @@ export async function arePortsFree(ports: number[]): Promise<void> {
 }
 
 /** Whether something accepts connections on this port of 127.0.0.1. */
-export async function answers(port: number): Promise<boolean> {
+export async function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host })
     const say = (answer: boolean): void => {
@@ -55,7 +55,7 @@ export async function answers(port: number): Promise<boolean> {
  * A connection closed from the listening side leaves the port in TIME_WAIT: for a minute the system gives it to nobody
  * who asks for any port, while our server, which asks for this one, may have it. So two starts at once do not collide.
  */
-async function chosenPort(): Promise<number> {
+async function systemPort(): Promise<number> {
   const server = createServer()
   server.listen(0, host)
   await once(server, 'listening')
@@ -72,12 +72,12 @@ async function chosenPort(): Promise<number> {
 }
 
 /** Waits until a child listens on its port; rejects with its last words where it ends or stays silent instead. */
-export async function listening(child: Child, port: number): Promise<void> {
+export async function untilListening(child: Child, port: number): Promise<void> {
   const until = Date.now() + listening_within_ms
   while (child.isRunning() && Date.now() < until) {
-    if ((await answers(port)) && child.isRunning()) return
+    if ((await isListening(port)) && child.isRunning()) return
     await sleep(30)
   }
   child.kill()
-  throw new Error(`nothing answers on port ${port}: ${lastWords(child.log)}`)
+  throw new Error(`nothing answers on port ${port}: ${logTail(child.log)}`)
 }

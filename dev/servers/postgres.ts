@@ -3,7 +3,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lastWords, run } from './child.ts'
+import { logTail, runToEnd } from './child.ts'
 import type { Child } from './child.ts'
 
 const bin = '/usr/lib/postgresql/18/bin'
@@ -12,7 +12,7 @@ const clusters = '/var/lib/postgresql/weft'
 const extension_within_ms = 60_000
 const locked_within_ms = 20_000
 /** A server that found its cluster locked has ended by then. */
-const settled_ms = 150
+const start_check_ms = 150
 const kept_without_owner_ms = 24 * 3_600_000
 
 /** One PostgreSQL cluster inside the root. */
@@ -35,7 +35,7 @@ export function clusterIn(root: string, data_dir: string): Cluster {
   const name = readFileSync(marker, 'utf8')
   mkdirSync(join(root, clusters, name), { recursive: true })
   writeFileSync(join(root, clusters, name, 'owner'), resolve(data_dir))
-  sweep(root)
+  deleteUnownedClusters(root)
   return { root, data: join(clusters, name, 'data') }
 }
 
@@ -49,7 +49,7 @@ export function deleteCluster(root: string, data_dir: string): void {
 }
 
 /** Makes the cluster where it is not there yet, whole or not at all. */
-export async function initialise(cluster: Cluster, log: string): Promise<void> {
+export async function initialiseCluster(cluster: Cluster, log: string): Promise<void> {
   const { root, data } = cluster
   if (existsSync(join(root, data))) return
   const partial = `${data}.partial`
@@ -58,7 +58,7 @@ export async function initialise(cluster: Cluster, log: string): Promise<void> {
   const home = join(root, data, '..')
   chownSync(home, uid, gid)
   const options = ['-D', partial, '-U', 'weft', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8']
-  await run('chroot', [...asPostgres(root), `${bin}/initdb`, ...options], { log })
+  await runToEnd('chroot', [...asPostgres(root), `${bin}/initdb`, ...options], { log })
   renameSync(join(root, partial), join(root, data))
 }
 
@@ -81,14 +81,14 @@ export function postgresArgs(cluster: Cluster, port: number): string[] {
  * Starts the server, again and again while it refuses because the one before it, killed a moment ago, still has
  * processes on their way out (postmaster.pid and the shared memory it names say so).
  */
-export async function untilUnlocked(start: () => Promise<Child>): Promise<Child> {
+export async function startWhenUnlocked(start: () => Promise<Child>): Promise<Child> {
   const until = Date.now() + locked_within_ms
   for (;;) {
     const server = await start()
-    const ended = await Promise.race([server.ended.then(() => true), sleep(settled_ms, false)])
+    const ended = await Promise.race([server.ended.then(() => true), sleep(start_check_ms, false)])
     if (!ended) return server
     const locked = /already exists|still in use/.test(readFileSync(server.log, 'utf8'))
-    if (!locked || Date.now() > until) throw new Error(`PostgreSQL ended at its start: ${lastWords(server.log)}`)
+    if (!locked || Date.now() > until) throw new Error(`PostgreSQL ended at its start: ${logTail(server.log)}`)
     await sleep(100)
   }
 }
@@ -101,9 +101,9 @@ export async function createDocumentDb(cluster: Cluster, port: number, server: C
   for (;;) {
     try {
       const psql = [...asPostgres(cluster.root), `${bin}/psql`, ...where, '-qc', sql]
-      return await run('chroot', psql, { log: `${server.log}.psql` })
+      return await runToEnd('chroot', psql, { log: `${server.log}.psql` })
     } catch (error) {
-      if (!server.isRunning()) throw new Error(`PostgreSQL ended: ${lastWords(server.log)}`, { cause: error })
+      if (!server.isRunning()) throw new Error(`PostgreSQL ended: ${logTail(server.log)}`, { cause: error })
       if (Date.now() > until) {
         server.kill()
         throw error
@@ -127,7 +127,7 @@ function postgresUser(root: string): { uid: number; gid: number } {
 }
 
 /** Deletes the clusters no data directory names any more. */
-function sweep(root: string): void {
+function deleteUnownedClusters(root: string): void {
   for (const name of readdirSync(join(root, clusters))) {
     const cluster = join(root, clusters, name)
     if (!isOwned(cluster, name)) rmSync(cluster, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import { findDatabase } from './database.ts'
 import { findPhp } from './php.ts'
 import { reasonOf } from './search.ts'
 import { findTemporal } from './temporal.ts'
-import { findTimeSkippingServer } from './timeskipping.ts'
+import { findTimeSkippingServer } from './testserver.ts'
 
 /**
  * Fetches all that tests and the embedded run need, side by side, and says where each came from. Ends with 1 where

@@ -1,11 +1,11 @@
+import { execFile } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { cacheName, withLock } from './cache.ts'
 
 /** How a server was come by, in words for people, and its version. */
-export interface Found {
+export interface ServerOrigin {
   how: string
   version: string
 }
@@ -13,8 +13,11 @@ export interface Found {
 /** Shows one line of progress to whoever waits. */
 export type Progress = (line: string) => void
 
+/** Takes from a work how it describes, in a few words, what it is doing at the moment it is asked. */
+export type Tell = (describe: () => string) => void
+
 /** One way to come by something: `find` answers null where this way does not apply and throws where it fails. */
-export interface Way<Where> {
+export interface SearchWay<Where> {
   how: string
   find(): Promise<Where | null>
 }
@@ -23,9 +26,9 @@ export interface Search<Where> {
   /** What is looked for, in one word for people; also names the lock of its fetches. */
   name: string
   /** What is there already: the environment, the PATH, the cache. The first that answers is taken. */
-  here: Way<Where>[]
+  here: SearchWay<Where>[]
   /** How it is fetched into the cache, under a lock: the first that succeeds. */
-  fetches: Way<Where>[]
+  fetches: SearchWay<Where>[]
 }
 
 /** Something Weft needs is neither here nor to be fetched; the message says in one line what to do. */
@@ -41,11 +44,11 @@ export async function search<Where>(
   wanted: Search<Where>,
   progress: Progress = () => undefined,
 ): Promise<{ where: Where; how: string }> {
-  const here = await first(wanted.here)
+  const here = await firstFound(wanted.here)
   if (here !== null) return here
   const onWait = (): void => progress(`${wanted.name}: another process is fetching it, waiting for that one`)
   return withLock(wanted.name.toLowerCase().replaceAll(' ', '-'), onWait, async () => {
-    const fetched_meanwhile = await first(wanted.here)
+    const fetched_meanwhile = await firstFound(wanted.here)
     if (fetched_meanwhile !== null) return fetched_meanwhile
     let reason = 'there is no way to fetch it on this system'
     for (const [tried, way] of wanted.fetches.entries()) {
@@ -68,7 +71,7 @@ export const fetchedHow = {
 }
 
 /** The file an environment variable names; a name that leads nowhere is a mistake to mend, not to pass over. */
-export function namedBy(variable: string): Way<string> {
+export function fromEnvironment(variable: string): SearchWay<string> {
   return {
     how: `named by ${variable}`,
     find: async () => {
@@ -81,25 +84,25 @@ export function namedBy(variable: string): Way<string> {
 }
 
 /** The first of these commands the PATH has. */
-export function onPath(...commands: string[]): Way<string> {
-  return { how: 'found on PATH', find: async () => whereIs(...commands) }
+export function fromPath(...commands: string[]): SearchWay<string> {
+  return { how: 'found on PATH', find: async () => findCommand(...commands) }
 }
 
 /** What an earlier fetch left in the cache. */
-export function cached<Where>(find: () => Where | null): Way<Where> {
+export function fromCache<Where>(find: () => Where | null): SearchWay<Where> {
   return { how: 'in the cache', find: async () => find() }
 }
 
 /** The path of the first of these commands that the PATH has, or null. */
-export function whereIs(...commands: string[]): string | null {
+export function findCommand(...commands: string[]): string | null {
   const directories = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '')
   const candidates = commands.flatMap((command) => directories.map((directory) => join(directory, command)))
   return candidates.find(isExecutable) ?? null
 }
 
 /** The path of a command this step cannot do without; its remedy is told where it is missing. */
-export function need(command: string, remedy: string): string {
-  const path = whereIs(command)
+export function requireCommand(command: string, remedy: string): string {
+  const path = findCommand(command)
   if (path === null) throw new NotFoundHere(`${command} is missing: ${remedy}`)
   return path
 }
@@ -110,14 +113,24 @@ export async function versionOf(command: string, args: string[], pattern: RegExp
   return pattern.exec(stdout + stderr)?.[1] ?? 'unknown'
 }
 
-/** Says what begins, and every half minute that it still goes on. */
-export async function withProgress<T>(progress: Progress, line: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Says what begins, `Name: doing this, about 1 min`, and every ten seconds what is being done then and for how long. Until
+ * the work tells how it describes that, it is the first words of the line.
+ */
+export async function withProgress<T>(
+  progress: Progress,
+  line: string,
+  work: (tell: Tell) => Promise<T>,
+  every_ms = 10_000,
+): Promise<T> {
   const began = Date.now()
+  const [name, beginning = ''] = (line.split(',')[0] ?? line).split(': ')
+  let describe = (): string => beginning
   progress(line)
   const beat = setInterval(() => {
-    progress(`${line.split(',')[0] ?? line}, ${Math.round((Date.now() - began) / 1000)} s so far`)
-  }, 30_000)
-  return work().finally(() => clearInterval(beat))
+    progress(`${name}: ${describe()}, ${Math.round((Date.now() - began) / 1000)} s so far`)
+  }, every_ms)
+  return work((described) => (describe = described)).finally(() => clearInterval(beat))
 }
 
 /** The reason of a failure on one line. */
@@ -126,7 +139,7 @@ export function reasonOf(error: unknown): string {
   return message.replaceAll(/\s*\n\s*/g, ' | ').trim()
 }
 
-async function first<Where>(ways: Way<Where>[]): Promise<{ where: Where; how: string } | null> {
+async function firstFound<Where>(ways: SearchWay<Where>[]): Promise<{ where: Where; how: string } | null> {
   for (const way of ways) {
     const where = await way.find()
     if (where !== null) return { where, how: way.how }

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
-import { cached, fetchedHow, namedBy, onPath, reasonOf, search, withProgress } from './search.ts'
-import type { Found, Progress } from './search.ts'
-import { inCache, place } from './cache.ts'
-import { lastWords, startChild } from './child.ts'
+import { cachedPath, placeInCache } from './cache.ts'
+import { logTail, startChild } from './child.ts'
 import type { Child } from './child.ts'
-import { downloadFromTemporal } from './official.ts'
-import { goInstall } from './packages.ts'
-import { arePortsFree, freePort } from './port.ts'
+import { downloadFromTemporal } from './download.ts'
+import { goInstall } from './goprogram.ts'
+import { freePort, untilPortsFree } from './port.ts'
+import { fetchedHow, fromCache, fromEnvironment, fromPath, reasonOf, search, withProgress } from './search.ts'
+import type { Progress, ServerOrigin } from './search.ts'
 
 /** Later tags carry replace directives, which `go install` refuses. */
 const version = '1.5.1'
@@ -59,7 +59,7 @@ export interface TemporalServer {
   address: string
   /** Null for a configured server, whose web UI is not ours to know. */
   ui_url: string | null
-  found: Found
+  found: ServerOrigin
   /** The server's process; null for a configured one. */
   pid: number | null
   stop(): Promise<void>
@@ -71,15 +71,19 @@ export interface TemporalServer {
 
 /** Takes the configured Temporal server, or finds or fetches one and starts it; it ends with this process. */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
-  if (options.address !== undefined) return configured(options.address)
-  return startOwn(await findTemporal(options.progress), options)
+  if (options.address !== undefined) return configuredServer(options.address)
+  return startServer(await findTemporal(options.progress), options)
 }
 
 /** The `temporal` command line program, found or fetched. */
 export async function findTemporal(progress: Progress = () => undefined): Promise<{ where: string; how: string }> {
   const wanted = {
     name: 'Temporal',
-    here: [namedBy('TEMPORAL_CLI_PATH'), onPath('temporal'), cached(() => inCache(directory, 'temporal'))],
+    here: [
+      fromEnvironment('TEMPORAL_CLI_PATH'),
+      fromPath('temporal'),
+      fromCache(() => cachedPath(directory, 'temporal')),
+    ],
     fetches: [
       {
         how: fetchedHow.downloaded(),
@@ -87,7 +91,7 @@ export async function findTemporal(progress: Progress = () => undefined): Promis
           const artifact = { name: 'cli', version: `v${version}`, program: 'temporal' } as const
           const line = 'Temporal: downloading, about 1 min, first start only'
           const fill = (into: string): Promise<void> => downloadFromTemporal(artifact, into, progress, line)
-          return fetched(fill)
+          return fetchProgram(fill)
         },
       },
       {
@@ -95,7 +99,7 @@ export async function findTemporal(progress: Progress = () => undefined): Promis
         find: () => {
           const module = `github.com/temporalio/cli/cmd/temporal@v${version}`
           const line = 'Temporal: building from the Go registry, about 3 min, first start only'
-          return withProgress(progress, line, () => fetched((into) => goInstall(module, into, remedy)))
+          return withProgress(progress, line, (tell) => fetchProgram((into) => goInstall(module, into, remedy, tell)))
         },
       },
     ],
@@ -103,19 +107,27 @@ export async function findTemporal(progress: Progress = () => undefined): Promis
   return search(wanted, progress)
 }
 
-async function fetched(fill: (into: string) => Promise<void>): Promise<string> {
-  return join(await place(directory, fill), 'temporal')
+async function fetchProgram(fill: (into: string) => Promise<void>): Promise<string> {
+  return join(await placeInCache(directory, fill), 'temporal')
 }
 
-async function configured(address: string): Promise<TemporalServer> {
-  const notOurs = (): never => {
+async function configuredServer(address: string): Promise<TemporalServer> {
+  const refuseConfigured = (): never => {
     throw new Error(`the Temporal server at ${address} is configured: it is not started or stopped from here`)
   }
   const found = { how: 'configured', version: await serverVersion(address) }
-  return { address, ui_url: null, found, pid: null, stop: async () => undefined, kill: notOurs, restart: notOurs }
+  return {
+    address,
+    ui_url: null,
+    found,
+    pid: null,
+    stop: async () => undefined,
+    kill: refuseConfigured,
+    restart: refuseConfigured,
+  }
 }
 
-async function startOwn(program: { where: string; how: string }, options: TemporalOptions): Promise<TemporalServer> {
+async function startServer(program: { where: string; how: string }, options: TemporalOptions): Promise<TemporalServer> {
   const port = options.port ?? (await freePort())
   const ui_port = options.ui_port ?? (await freePort())
   const { data_dir } = options
@@ -124,9 +136,9 @@ async function startOwn(program: { where: string; how: string }, options: Tempor
   const args = serverArgs({ ...options, port, ui_port })
   const files = { log: join(home, 'temporal.log'), pid_file: join(home, 'temporal.pid') }
   const start = async (): Promise<Child> => {
-    await arePortsFree([port, ui_port])
+    await untilPortsFree([port, ui_port])
     const child = await startChild({ command: program.where, args, stop_signal: 'TERM', grace_s: 10, ...files })
-    await isReady(child, address, options.namespaces ?? [])
+    await untilReady(child, address, options.namespaces ?? [])
     return child
   }
   let child = await start()
@@ -160,16 +172,16 @@ function serverArgs(options: TemporalOptions & { port: number; ui_port: number }
     ...pairs('--sqlite-pragma', { journal_mode: 'WAL', synchronous: 'NORMAL' }),
     ...pairs('--search-attribute', options.search_attributes),
     ...pairs('--dynamic-config-value', dynamic_config),
-    ...pairs('--dynamic-config-value', renewal(options)),
+    ...pairs('--dynamic-config-value', renewalConfig(options)),
   ]
 }
 
-function renewal({ renewed_after }: TemporalOptions): Record<string, number> {
+function renewalConfig({ renewed_after }: TemporalOptions): Record<string, number> {
   return renewed_after === undefined ? {} : { 'limit.historyCount.suggestContinueAsNew': renewed_after }
 }
 
 /** Ready is when every namespace answers; a child that ended, or something else on its port, is not. */
-async function isReady(child: Child, address: string, namespaces: string[]): Promise<void> {
+async function untilReady(child: Child, address: string, namespaces: string[]): Promise<void> {
   const until = Date.now() + ready_within_ms
   let reason = ''
   while (Date.now() < until && child.isRunning()) {
@@ -189,7 +201,7 @@ async function isReady(child: Child, address: string, namespaces: string[]): Pro
   }
   const ended = !child.isRunning()
   child.kill()
-  throw new Error(`Temporal ${ended ? 'ended at its start' : `did not answer (${reason})`}: ${lastWords(child.log)}`)
+  throw new Error(`Temporal ${ended ? 'ended at its start' : `did not answer (${reason})`}: ${logTail(child.log)}`)
 }
 
 async function serverVersion(address: string): Promise<string> {

@@ -1,18 +1,18 @@
-import { html, trusted } from '../../api/http/markup.ts'
-import type { Markup } from '../../api/http/markup.ts'
+import { html, trustedHtml } from '../../api/http/markup.ts'
+import type { SafeHtml } from '../../api/http/markup.ts'
 import { readableAmount } from '../../domain/money.ts'
 import { proofLine, proofs } from '../proofs.ts'
-import type { ShopOrder, ShopRefund } from './book.ts'
-import { isMoving, refundableBy, returnOf } from './refunds.ts'
+import type { ShopOrder, ShopRefund } from './orders.ts'
+import { isRefundable, isUnderWay, refundProgress } from './refunds.ts'
 import { teas } from './teas.ts'
 import type { Tea } from './teas.ts'
 import { languages, wishes, words } from './words.ts'
-import type { Language } from './words.ts'
+import type { ShopLanguage } from './words.ts'
 
 const yuan = (total: number) => readableAmount({ total, currency: 'CNY' })
 
 /** The counter: what there is, and what has been ordered lately. */
-export function counterPage(language: Language, orders: ShopOrder[]): string {
+export function counterPage(language: ShopLanguage, orders: ShopOrder[]): string {
   const said = words[language]
   const body = html`<section class="teas">${teas.map((tea) => teaCard(tea, language))}</section>
     <ul class="proofs">
@@ -24,7 +24,7 @@ export function counterPage(language: Language, orders: ShopOrder[]): string {
 }
 
 /** One order: what the shop heard of it, and what it did. */
-export function orderPage(language: Language, order: ShopOrder): string {
+export function orderPage(language: ShopLanguage, order: ShopOrder): string {
   const said = words[language]
   const rows: [string, string | number][] = [
     [said.tea, order.description],
@@ -42,7 +42,7 @@ export function orderPage(language: Language, order: ShopOrder): string {
       )}
     </dl>
     ${order.decision === 'pending' ? button(order, 'ship', said.ship_now, language) : null}
-    ${refundableBy(order) ? giveBackForm(order, language) : null}
+    ${isRefundable(order) ? refundForm(order, language) : null}
     ${
       order.state === 'new' && order.checkout_url
         ? html`<p><a class="button" href="${order.checkout_url}">${said.pay}</a></p>`
@@ -62,33 +62,33 @@ export function orderPage(language: Language, order: ShopOrder): string {
     path: `/orders/${order.out_trade_no}`,
     title: order.out_trade_no,
     body,
-    refresh_s: isSettled(order) ? null : 2,
+    refresh_s: isFinished(order) ? null : 2,
   })
 }
 
 /** Nothing more is expected to happen by itself: the page stands still, for reading. */
-function isSettled(order: ShopOrder): boolean {
-  if (order.refunds.some(isMoving)) return false
+function isFinished(order: ShopOrder): boolean {
+  if (order.refunds.some(isUnderWay)) return false
   return order.shipped > 0 || ['closed', 'failed', 'refunded'].includes(order.state)
 }
 
-function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: string, language: Language): Markup {
+function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: string, language: ShopLanguage): SafeHtml {
   return html`<form method="post" action="/orders/${out_trade_no}/${what}?lang=${language}">
     <button>${name}</button>
   </form>`
 }
 
-function giveBackForm(order: ShopOrder, language: Language): Markup {
+function refundForm(order: ShopOrder, language: ShopLanguage): SafeHtml {
   return html`${button(order, 'refund', words[language].give_back, language)}
     <p class="proofs">${proofLine(proofs.shop.give_back, language)}</p>`
 }
 
-function refundWords({ amount, state }: ShopRefund, language: Language): string {
+function refundWords({ amount, state }: ShopRefund, language: ShopLanguage): string {
   return `${yuan(amount)} · ${words[language].refund_states[state] ?? state}`
 }
 
 /** The order was not placed; its number is kept, so that trying again cannot make a second one. */
-export function failedPage(language: Language, order: ShopOrder, why: string): string {
+export function failedPage(language: ShopLanguage, order: ShopOrder, why: string): string {
   const said = words[language]
   const body = html`<h2>${said.failed}</h2>
     <p><code>${order.out_trade_no}</code></p>
@@ -100,7 +100,7 @@ export function failedPage(language: Language, order: ShopOrder, why: string): s
   return frame({ language, path: '/', title: said.failed, body, refresh_s: null })
 }
 
-function teaCard(tea: Tea, language: Language): Markup {
+function teaCard(tea: Tea, language: ShopLanguage): SafeHtml {
   const said = words[language]
   return html`<article>
     ${cup(tea.colour)}
@@ -120,7 +120,7 @@ function teaCard(tea: Tea, language: Language): Markup {
   </article>`
 }
 
-function orderTable(orders: ShopOrder[], language: Language): Markup {
+function orderTable(orders: ShopOrder[], language: ShopLanguage): SafeHtml {
   const said = words[language]
   if (orders.length === 0) return html`<p class="soft">${said.no_orders}</p>`
   const rows = orders.map(
@@ -149,21 +149,21 @@ function orderTable(orders: ShopOrder[], language: Language): Markup {
   </div>`
 }
 
-const decided = { fulfilled: 'shipped', refused: 'refused', pending: 'later', stopped: 'stopped' } as const
+const decision_states = { fulfilled: 'shipped', refused: 'refused', pending: 'later', stopped: 'stopped' } as const
 
 /** The shop's own words: after the payment what it decided or gave back, otherwise what it heard. */
-function stateWords(order: ShopOrder, language: Language): string {
+function stateWords(order: ShopOrder, language: ShopLanguage): string {
   const { states } = words[language]
-  const state = isSold(order) ? (returnOf(order) ?? decided[order.decision]) : order.state
+  const state = isSold(order) ? (refundProgress(order) ?? decision_states[order.decision]) : order.state
   return states[state] ?? state
 }
 
 /** An order that was shipped stays so for Weft, also when its money goes back. */
-function isSold(order: ShopOrder): order is ShopOrder & { decision: keyof typeof decided } {
+function isSold(order: ShopOrder): order is ShopOrder & { decision: keyof typeof decision_states } {
   return order.decision !== null && (order.state === 'paid' || order.state === 'fulfilled')
 }
 
-function cup(colour: string): Markup {
+function cup(colour: string): SafeHtml {
   return html`<svg viewBox="0 0 96 72" width="96" height="72" fill="none" aria-hidden="true">
     <path d="M38 12c-4-5 4-6 0-11M50 12c-4-5 4-6 0-11" class="steam" />
     <ellipse cx="44" cy="26" rx="30" ry="8" fill="${colour}" />
@@ -174,15 +174,15 @@ function cup(colour: string): Markup {
   </svg>`
 }
 
-interface Frame {
-  language: Language
+interface ShopFrame {
+  language: ShopLanguage
   path: string
   title: string
-  body: Markup
+  body: SafeHtml
   refresh_s: number | null
 }
 
-function frame({ language, path, title, body, refresh_s }: Frame): string {
+function frame({ language, path, title, body, refresh_s }: ShopFrame): string {
   const said = words[language]
   return html`<!doctype html>
     <html lang="${language}">
@@ -213,5 +213,5 @@ function frame({ language, path, title, body, refresh_s }: Frame): string {
         <main>${body}</main>
       </body>
     </html>
-    ${trusted('\n')}`.toString()
+    ${trustedHtml('\n')}`.toString()
 }

@@ -7,16 +7,16 @@ import { Router } from '@koa/router'
 import type { RouterContext } from '@koa/router'
 import Koa from 'koa'
 import rawBody from 'raw-body'
-import { Book } from './book.ts'
-import type { Decision, ShopOrder } from './book.ts'
+import { ShopOrders } from './orders.ts'
+import type { ShopDecision, ShopOrder } from './orders.ts'
 import { counterPage, failedPage, orderPage } from './pages.ts'
-import { refundableBy, wishedRefund, withoutRefund, withRefund } from './refunds.ts'
+import { isRefundable, nextRefund, orderWithoutRefund, orderWithRefund } from './refunds.ts'
 import { isSigned } from './signature.ts'
 import { teas } from './teas.ts'
 import type { Tea } from './teas.ts'
 import { Weft, WeftRefused } from './weft.ts'
 import { languages, wishes, words } from './words.ts'
-import type { Language, Wish } from './words.ts'
+import type { ShopLanguage, Wish } from './words.ts'
 
 export interface ShopOptions {
   /** 0 takes any free one */
@@ -34,7 +34,7 @@ export interface ShopOptions {
 }
 
 /** What the shop reads of an event. */
-interface HeardEvent {
+interface ReceivedEvent {
   id: string
   type: string
   timestamp: string
@@ -56,7 +56,7 @@ const most_bytes = 64 * 1024
 const minutes_to_pay = 15
 
 interface Shop {
-  book: Book
+  orders: ShopOrders
   weft: Weft
   public_url: string
   secret: string
@@ -76,7 +76,7 @@ export async function startShop(options: ShopOptions): Promise<{ url: string; cl
     // The endpoint's address is only known once the port is ours, and its secret before the first event can be read.
     const secret = options.webhook_secret ?? (await weft.registerEndpoint(`${url}/weft-events`, data_dir))
     const app = new Koa()
-    app.use(routes({ book: new Book(data_dir), weft, public_url: url, secret }).routes())
+    app.use(routes({ orders: new ShopOrders(data_dir), weft, public_url: url, secret }).routes())
     const handle = app.callback()
     server.on('request', (request, response) => void handle(request, response))
   } catch (error) {
@@ -93,13 +93,13 @@ function routes(shop: Shop): Router {
     ctx.type = 'css'
     ctx.body = style
   })
-  router.get('/', (ctx) => show(ctx, counterPage(languageOf(ctx), shop.book.list())))
-  router.get('/orders/:number', (ctx) => show(ctx, orderPage(languageOf(ctx), orderOf(shop, ctx))))
+  router.get('/', (ctx) => sendPage(ctx, counterPage(languageOf(ctx), shop.orders.list())))
+  router.get('/orders/:number', (ctx) => sendPage(ctx, orderPage(languageOf(ctx), orderOf(shop, ctx))))
   router.post('/buy', (ctx) => buy(shop, ctx))
-  router.post('/orders/:number/pay', (ctx) => toCheckout(shop, ctx, orderOf(shop, ctx)))
-  router.post('/orders/:number/ship', (ctx) => shipLater(shop, ctx))
-  router.post('/orders/:number/refund', (ctx) => giveBack(shop, ctx))
-  router.post('/weft-events', (ctx) => hear(shop, ctx))
+  router.post('/orders/:number/pay', (ctx) => redirectToCheckout(shop, ctx, orderOf(shop, ctx)))
+  router.post('/orders/:number/ship', (ctx) => shipPendingOrder(shop, ctx))
+  router.post('/orders/:number/refund', (ctx) => refundOrder(shop, ctx))
+  router.post('/weft-events', (ctx) => receiveEvent(shop, ctx))
   return router
 }
 
@@ -109,20 +109,20 @@ async function buy(shop: Shop, ctx: RouterContext): Promise<void> {
   const tea = teas.find(({ id }) => id === form.get('tea'))
   if (!tea) return ctx.throw(400, 'no such tea')
   const order = newOrder(tea, wishes.find((wish) => wish === form.get('wish')) ?? 'ship', languageOf(ctx))
-  shop.book.keep(order)
-  await toCheckout(shop, ctx, order)
+  shop.orders.keep(order)
+  await redirectToCheckout(shop, ctx, order)
 }
 
-async function toCheckout(shop: Shop, ctx: RouterContext, order: ShopOrder): Promise<void> {
+async function redirectToCheckout(shop: Shop, ctx: RouterContext, order: ShopOrder): Promise<void> {
   try {
     const { checkout_url } = await shop.weft.createOrder(orderRequest(shop, order))
     // An event may have been heard meanwhile: what it changed is kept.
-    shop.book.keep({ ...(shop.book.find(order.out_trade_no) ?? order), checkout_url })
+    shop.orders.keep({ ...(shop.orders.find(order.out_trade_no) ?? order), checkout_url })
     ctx.status = 303
     ctx.redirect(checkout_url)
   } catch (error) {
     ctx.status = 502
-    show(ctx, failedPage(languageOf(ctx), order, error instanceof Error ? error.message : 'unknown'))
+    sendPage(ctx, failedPage(languageOf(ctx), order, error instanceof Error ? error.message : 'unknown'))
   }
 }
 
@@ -139,7 +139,7 @@ function orderRequest(shop: Shop, order: ShopOrder): object {
   }
 }
 
-function newOrder(tea: Tea, wish: Wish, language: Language): ShopOrder {
+function newOrder(tea: Tea, wish: Wish, language: ShopLanguage): ShopOrder {
   const create_time = new Date().toISOString()
   return {
     out_trade_no: `T${create_time.slice(0, 19).replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`,
@@ -159,74 +159,75 @@ function newOrder(tea: Tea, wish: Wish, language: Language): ShopOrder {
 }
 
 /** Weft's events. What cannot be verified is not read; what is verified is answered once it is kept. */
-async function hear(shop: Shop, ctx: RouterContext): Promise<void> {
+async function receiveEvent(shop: Shop, ctx: RouterContext): Promise<void> {
   const body = await rawBody(ctx.req, { limit: most_bytes })
   if (!isSigned(shop.secret, ctx.headers, body)) return ctx.throw(401, 'not signed by Weft')
-  const event = JSON.parse(body.toString()) as HeardEvent
-  const told = event.data.order
-  if (!told) return void (ctx.status = 204)
-  const order = heard(shop.book.find(told.out_trade_no) ?? adopted(event), event)
-  const decided = event.type === 'order.paid' ? decide(order) : event.type === stop_type ? stop(order) : order
-  shop.book.keep(decided)
+  const event = JSON.parse(body.toString()) as ReceivedEvent
+  const event_order = event.data.order
+  if (!event_order) return void (ctx.status = 204)
+  const order = orderAfterEvent(shop.orders.find(event_order.out_trade_no) ?? adoptedOrder(event), event)
+  const decided =
+    event.type === 'order.paid' ? decidedOrder(order) : event.type === stop_type ? stoppedOrder(order) : order
+  shop.orders.keep(decided)
   ctx.status = 204
-  const answer = answerOf(decided, event)
+  const answer = shopAnswer(decided, event)
   if (answer === null) return
   ctx.status = answer.fulfilment === 'pending' ? 202 : 200
   ctx.body = answer
 }
 
 const stop_type = 'order.fulfilment_cancelled'
-const inBoth = (what: 'refusal' | 'stopped' | 'refund_reason') => `${words.en[what]} / ${words['zh-CN'][what]}`
+const bilingualText = (what: 'refusal' | 'stopped' | 'refund_reason') => `${words.en[what]} / ${words['zh-CN'][what]}`
 
 /** What the shop says to an event that asks or takes the question back; null: it has heard, and that is all. */
-function answerOf({ decision }: ShopOrder, { type }: HeardEvent): { fulfilment: string; reason?: string } | null {
+function shopAnswer({ decision }: ShopOrder, { type }: ReceivedEvent): { fulfilment: string; reason?: string } | null {
   if (type === stop_type) return decision === 'fulfilled' ? { fulfilment: 'fulfilled' } : null
   if (type !== 'order.paid' || decision === null) return null
-  if (decision === 'refused') return { fulfilment: 'refused', reason: inBoth('refusal') }
-  if (decision === 'stopped') return { fulfilment: 'refused', reason: inBoth('stopped') }
+  if (decision === 'refused') return { fulfilment: 'refused', reason: bilingualText('refusal') }
+  if (decision === 'stopped') return { fulfilment: 'refused', reason: bilingualText('stopped') }
   return { fulfilment: decision }
 }
 
 /** The order after this event. The newest number tells its state; one that comes again is the same one. */
-function heard(order: ShopOrder, event: HeardEvent): ShopOrder {
+function orderAfterEvent(order: ShopOrder, event: ReceivedEvent): ShopOrder {
   const sequence = event.sequence ?? 0
   if (order.events.some(({ id }) => id === event.id)) return order
   const events = [...order.events, { id: event.id, type: event.type, time: event.timestamp, sequence }]
   if (sequence <= order.sequence) return { ...order, events }
-  const { order: told, refund } = event.data
-  const newest = { ...order, events, sequence, state: told?.state ?? order.state }
+  const { order: event_order, refund } = event.data
+  const newest = { ...order, events, sequence, state: event_order?.state ?? order.state }
   if (!refund) return newest
   const { out_refund_no, state, amount } = refund
-  const is_second = refund.transaction_id !== told?.transaction_id
-  return withRefund(newest, { out_refund_no, amount: amount.refund, is_second, state })
+  const is_second = refund.transaction_id !== event_order?.transaction_id
+  return orderWithRefund(newest, { out_refund_no, amount: amount.refund, is_second, state })
 }
 
 /** The decision, once per order number: a second `order.paid` gets the first one's answer, and no second parcel. */
-function decide(order: ShopOrder): ShopOrder {
+function decidedOrder(order: ShopOrder): ShopOrder {
   if (order.decision !== null) return order
-  const decisions: Record<Wish, Decision> = { ship: 'fulfilled', refuse: 'refused', later: 'pending' }
+  const decisions: Record<Wish, ShopDecision> = { ship: 'fulfilled', refuse: 'refused', later: 'pending' }
   const decision = decisions[order.wish]
-  return decision === 'fulfilled' ? shipped(order) : { ...order, decision }
+  return decision === 'fulfilled' ? shippedOrder(order) : { ...order, decision }
 }
 
 /** Weft takes the question back. What has left the shop has left it; anything else never will. */
-function stop(order: ShopOrder): ShopOrder {
+function stoppedOrder(order: ShopOrder): ShopOrder {
   return order.decision === 'fulfilled' ? order : { ...order, decision: 'stopped' }
 }
 
 /** One more parcel leaves the shop. */
-function shipped(order: ShopOrder): ShopOrder {
+function shippedOrder(order: ShopOrder): ShopOrder {
   return { ...order, decision: 'fulfilled', shipped: order.shipped + 1 }
 }
 
 /** An order made with this shop's key by other means, such as curl: it is the shop's, so the shop ships it. */
-function adopted(event: HeardEvent): ShopOrder {
-  const told = event.data.order
+function adoptedOrder(event: ReceivedEvent): ShopOrder {
+  const event_order = event.data.order
   return {
-    out_trade_no: told?.out_trade_no ?? '',
+    out_trade_no: event_order?.out_trade_no ?? '',
     tea: null,
-    description: told?.description ?? '',
-    total: told?.amount.total ?? 0,
+    description: event_order?.description ?? '',
+    total: event_order?.amount.total ?? 0,
     wish: 'ship',
     create_time: event.timestamp,
     checkout_url: null,
@@ -240,7 +241,7 @@ function adopted(event: HeardEvent): ShopOrder {
 }
 
 /** The parcel goes out when Weft has taken the answer: until then a refund could still overtake it. */
-async function shipLater(shop: Shop, ctx: RouterContext): Promise<void> {
+async function shipPendingOrder(shop: Shop, ctx: RouterContext): Promise<void> {
   const order = orderOf(shop, ctx)
   if (order.decision === 'pending') {
     try {
@@ -249,23 +250,23 @@ async function shipLater(shop: Shop, ctx: RouterContext): Promise<void> {
       if (!(error instanceof WeftRefused)) throw error
       return ctx.throw(409, error.message)
     }
-    const now = shop.book.find(order.out_trade_no) ?? order
-    if (now.decision === 'pending') shop.book.keep(shipped(now)) // two presses are one parcel
+    const now = shop.orders.find(order.out_trade_no) ?? order
+    if (now.decision === 'pending') shop.orders.keep(shippedOrder(now)) // two presses are one parcel
   }
   ctx.status = 303
   ctx.redirect(`/orders/${order.out_trade_no}?lang=${languageOf(ctx)}`)
 }
 
 /** All of the money goes back. The number is kept before Weft hears of it, as that of the order was. */
-async function giveBack(shop: Shop, ctx: RouterContext): Promise<void> {
+async function refundOrder(shop: Shop, ctx: RouterContext): Promise<void> {
   const order = orderOf(shop, ctx)
   const { out_trade_no } = order
-  if (refundableBy(order)) {
-    const refund = wishedRefund(order)
-    shop.book.keep(withRefund(order, refund))
+  if (isRefundable(order)) {
+    const refund = nextRefund(order)
+    shop.orders.keep(orderWithRefund(order, refund))
     const { out_refund_no, amount } = refund
-    const reason = inBoth('refund_reason') // not of one language: it belongs to the bytes that are sent again
-    const now = () => shop.book.find(out_trade_no) ?? order
+    const reason = bilingualText('refund_reason') // not of one language: it belongs to the bytes that are sent again
+    const now = () => shop.orders.find(out_trade_no) ?? order
     try {
       const { state } = await shop.weft.createRefund({
         out_refund_no,
@@ -273,12 +274,12 @@ async function giveBack(shop: Shop, ctx: RouterContext): Promise<void> {
         amount: { refund: amount },
         reason,
       })
-      const is_told = now().refunds.some((one) => one.out_refund_no === out_refund_no && one.state !== 'new')
-      if (!is_told) shop.book.keep(withRefund(now(), { ...refund, state })) // an event that came meanwhile knows more
+      const has_newer_event = now().refunds.some((one) => one.out_refund_no === out_refund_no && one.state !== 'new')
+      if (!has_newer_event) shop.orders.keep(orderWithRefund(now(), { ...refund, state })) // an event that came meanwhile knows more
     } catch (error) {
       // After silence Weft may have it: the page says that it is being asked for, and offers to ask once more.
       if (error instanceof WeftRefused) {
-        shop.book.keep(withoutRefund(now(), refund))
+        shop.orders.keep(orderWithoutRefund(now(), refund))
         return ctx.throw(409, error.message)
       }
     }
@@ -288,15 +289,15 @@ async function giveBack(shop: Shop, ctx: RouterContext): Promise<void> {
 }
 
 function orderOf(shop: Shop, ctx: RouterContext): ShopOrder {
-  return shop.book.find(String(ctx.params['number'])) ?? ctx.throw(404, 'no such order')
+  return shop.orders.find(String(ctx.params['number'])) ?? ctx.throw(404, 'no such order')
 }
 
-function languageOf(ctx: RouterContext): Language {
+function languageOf(ctx: RouterContext): ShopLanguage {
   const asked = languages.find((language) => language === ctx.query['lang'])
   return asked ?? (ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN')
 }
 
-function show(ctx: RouterContext, page: string): void {
+function sendPage(ctx: RouterContext, page: string): void {
   ctx.set({
     'Cache-Control': 'no-store',
     'Content-Security-Policy': "default-src 'none'; style-src 'self'; img-src data:",

@@ -1,9 +1,9 @@
-import type { Language } from './words.ts'
+import type { ShopLanguage } from './words.ts'
 
 export interface Tea {
   id: string
-  name: Record<Language, string>
-  note: Record<Language, string>
+  name: Record<ShopLanguage, string>
+  note: Record<ShopLanguage, string>
   /** fen */
   price: number
   /** of the cup, as CSS writes it */

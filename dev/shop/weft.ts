@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What the shop reads of Weft's answers; there is more in them. */
-interface Endpoint {
+interface ShopEndpoint {
   id: string
   url: string
   role: string
@@ -55,14 +55,14 @@ export class Weft {
    */
   async registerEndpoint(url: string, data_dir: string | null): Promise<string> {
     const path = data_dir && join(data_dir, 'endpoint.json')
-    const kept = path && existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Endpoint) : null
-    const { data } = await this.#send<{ data: Endpoint[] }>('GET', '/v1/endpoints')
+    const kept = path && existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as ShopEndpoint) : null
+    const { data } = await this.#send<{ data: ShopEndpoint[] }>('GET', '/v1/endpoints')
     const known = data.find(({ id, url: known_url }) => id === kept?.id && known_url === url)
     if (known && kept?.secret) return kept.secret
     for (const { id } of data.filter(({ role }) => role === 'fulfilment')) {
       await this.#send('DELETE', `/v1/endpoints/${id}`)
     }
-    const made = await this.#send<Endpoint>('POST', '/v1/endpoints', {
+    const made = await this.#send<ShopEndpoint>('POST', '/v1/endpoints', {
       url,
       role: 'fulfilment',
       description: 'demo tea shop',

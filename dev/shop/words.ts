@@ -1,11 +1,11 @@
 export const languages = ['zh-CN', 'en'] as const
-export type Language = (typeof languages)[number]
+export type ShopLanguage = (typeof languages)[number]
 
 /** What the shop will do once an order is paid; chosen on the form, to see what Weft does then. */
 export const wishes = ['ship', 'refuse', 'later'] as const
 export type Wish = (typeof wishes)[number]
 
-interface Words {
+interface ShopWords {
   language_name: string
   shop: string
   motto: string
@@ -42,7 +42,7 @@ interface Words {
   states: Record<string, string>
 }
 
-const chinese: Words = {
+const chinese: ShopWords = {
   language_name: '中文',
   shop: '山月茶铺',
   motto: '一家小茶铺，收款交给 Weft',
@@ -114,7 +114,7 @@ const chinese: Words = {
   },
 }
 
-const english: Words = {
+const english: ShopWords = {
   language_name: 'English',
   shop: 'Mountain Moon Tea',
   motto: 'A small tea shop that lets Weft take the money',
@@ -186,4 +186,4 @@ const english: Words = {
   },
 }
 
-export const words: Record<Language, Words> = { 'zh-CN': chinese, en: english }
+export const words: Record<ShopLanguage, ShopWords> = { 'zh-CN': chinese, en: english }

@@ -4,7 +4,7 @@ import type { EventType } from './event.ts'
 export type DeliveryState = 'waiting' | 'delivering' | 'delivered' | 'undelivered' | 'cancelled'
 
 /** How an answer was read: what it decides, that a notice was taken, or that the event is told again. */
-export type Reading = 'fulfilled' | 'pending' | 'refused' | 'heard' | 'not heard'
+export type AnswerMeaning = 'fulfilled' | 'pending' | 'refused' | 'heard' | 'not heard'
 
 export interface DeliveryAttempt {
   number: number
@@ -15,7 +15,7 @@ export interface DeliveryAttempt {
   error: string | null
   /** the beginning of the answer's body, at most 1 KiB: for people, never read again */
   answer: string | null
-  read_as: Reading
+  read_as: AnswerMeaning
   /** why it was refused, at most 200 characters */
   reason: string | null
 }

@@ -1,39 +1,16 @@
 import { beijingTime } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
-import type { OrderRecord, TimelineEntry } from '../order/change.ts'
+import { order_event_types } from '../order/record.ts'
+import type { OrderEventType, OrderRecord, TimelineEntry } from '../order/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
-import type { RefundRecord } from '../refund/change.ts'
+import { refund_event_types } from '../refund/record.ts'
+import type { RefundEventType, RefundRecord } from '../refund/record.ts'
 import { orderView, refundView } from './view.ts'
 
-/** What merchants are told about orders (api.md §7). */
-export const order_event_types = [
-  'order.paid',
-  'order.fulfilled',
-  'order.fulfilment_cancelled',
-  'order.closed',
-  'order.failed',
-  'order.review',
-  'order.late_payment',
-  'order.second_payment',
-  'order.refunding',
-  'order.refunded',
-] as const
-export type OrderEventType = (typeof order_event_types)[number]
+export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
+export type EventType = OrderEventType | RefundEventType | (typeof orderless_event_types)[number]
 
-/** What they are told about refunds: numbered with the events of the order, where there is one. */
-export const refund_event_types = [
-  'refund.succeeded',
-  'refund.abnormal',
-  'refund.closed',
-  'refund.refused',
-  'refund.returned_to_merchant',
-] as const
-export type RefundEventType = (typeof refund_event_types)[number]
-
-export const loose_event_types = ['endpoint.disabled', 'test.ping'] as const
-export type EventType = OrderEventType | RefundEventType | (typeof loose_event_types)[number]
-
-export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...loose_event_types]
+export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...orderless_event_types]
 
 export interface EventRecord {
   /** <mchid>/<out_trade_no>/<sequence>, else <mchid>/<type>/<subject id> */
@@ -72,7 +49,12 @@ export function orderEventBody(
 }
 
 /** The bytes of an event about a refund that belongs to no order. */
-export function looseRefundEventBody(id: string, type: RefundEventType, refund: RefundRecord, timestamp: Time): string {
+export function orderlessRefundEventBody(
+  id: string,
+  type: RefundEventType,
+  refund: RefundRecord,
+  timestamp: Time,
+): string {
   const { mchid } = refund
   return JSON.stringify({
     type,
@@ -83,44 +65,6 @@ export function looseRefundEventBody(id: string, type: RefundEventType, refund: 
     sequence: null,
     data: { refund: refundView(refund) },
   })
-}
-
-/** How a fulfilment endpoint's answer was read. `null`: not an answer, so the event is sent again. */
-export type FulfilmentAnswer = { result: 'fulfilled' | 'pending' | 'refused'; reason: string | null } | null
-
-/**
- * Status says heard, body says decided (api.md §7). `body` is all that came; null is one too long to be read, which is
- * no answer, since it might refuse.
- */
-export function readAnswer(status: number, body: string | null): FulfilmentAnswer {
-  if (!isHeard(status) || body === null) return null
-  const stated = statedFulfilment(body)
-  if (stated) return stated
-  return { result: status === 202 ? 'pending' : 'fulfilled', reason: null }
-}
-
-/** Whether an endpoint has taken an event: of a notice nothing more is asked. */
-export function isHeard(status: number): boolean {
-  return status >= 200 && status <= 299
-}
-
-/** Whether an answer says in so many words that the merchant has fulfilled. */
-export function isStatedFulfilled(body: string | null): boolean {
-  return body !== null && statedFulfilment(body)?.result === 'fulfilled'
-}
-
-function statedFulfilment(body: string): FulfilmentAnswer {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    return null // an "ok" or an HTML page decides nothing: the status does
-  }
-  if (typeof parsed !== 'object' || parsed === null || !('fulfilment' in parsed)) return null
-  const { fulfilment } = parsed
-  if (fulfilment !== 'fulfilled' && fulfilment !== 'pending' && fulfilment !== 'refused') return null
-  const reason = 'reason' in parsed && typeof parsed.reason === 'string' ? parsed.reason.slice(0, 200) : null
-  return { result: fulfilment, reason }
 }
 
 /** The moment written into signatures and payloads is ours, in the form used everywhere. */

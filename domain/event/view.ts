@@ -1,12 +1,13 @@
+import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
-import type { Actor, OrderRecord, OrderState, Step } from '../order/change.ts'
+import type { OrderRecord, OrderState, OrderStep } from '../order/record.ts'
 import { refundedAmounts } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
-import { policy } from '../policy.ts'
-import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from '../refund/change.ts'
+import { default_policy } from '../policy.ts'
+import type { RefundOrigin, RefundRecord, RefundState, RefundStep } from '../refund/record.ts'
 
 /** An order as merchants see it, in answers and in events (api.md §3). Known fields are always present. */
 export interface OrderView {
@@ -18,7 +19,7 @@ export interface OrderView {
   transaction_id: string | null
   state: OrderState
   attention: Attention | null
-  next_action: { what: Step; time: Time } | null
+  next_action: { what: OrderStep; time: Time } | null
   description: string
   attach: string | null
   metadata: Record<string, string>
@@ -65,7 +66,7 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
     metadata: order.metadata,
     trade_type: order.trade_type,
     code_url: order.state === 'awaiting_payment' ? (order.code?.url ?? null) : null,
-    code_expire_time: order.state === 'awaiting_payment' ? codeExpiry(order) : null,
+    code_expire_time: order.state === 'awaiting_payment' ? codeExpireTime(order) : null,
     checkout_url: order.checkout_url,
     return_url: order.return_url,
     time_expire: order.time_expire,
@@ -85,9 +86,9 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
 }
 
 /** When the QR code dies: two hours after placing, or with the order. */
-function codeExpiry(order: OrderRecord): Time | null {
+function codeExpireTime(order: OrderRecord): Time | null {
   if (order.code === null) return null
-  const code_life = milliseconds(order.code.placed_time) + policy.code_life_ms
+  const code_life = milliseconds(order.code.placed_time) + default_policy.code_life_ms
   return beijingTime(Math.min(code_life, milliseconds(order.time_expire)))
 }
 

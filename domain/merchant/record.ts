@@ -3,18 +3,22 @@ import type { Time } from '../calendar.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 
+/** RefundOrHold is a merchant's choice for money that came late or is not fulfilled: back to the payer, or to a person. */
+export const refund_or_hold = ['refund', 'hold'] as const
+export type RefundOrHold = (typeof refund_or_hold)[number]
+
 /** What a merchant decided once for all of its orders. */
 export interface MerchantSettings {
   /** seconds a payer has, when the order does not say */
   order_expire_in: number
   /** what is done with money that arrives after the order has ended */
-  late_payment: 'refund' | 'hold'
+  late_payment: RefundOrHold
   fulfilment: {
     mode: FulfilmentMode
     /** seconds from `paid` until a missing answer is overdue */
     deadline_in: number
-    on_refused: 'refund' | 'hold'
-    on_overdue: 'refund' | 'hold'
+    on_refused: RefundOrHold
+    on_overdue: RefundOrHold
   }
   /** a refund of more than `above` fen waits for a second person; null: none does */
   refund_approval: { above: number } | null
@@ -27,7 +31,7 @@ export const default_settings: MerchantSettings = {
   refund_approval: null,
 }
 
-/** Something sealed with the installation's master key (store/sealing): base64 and the id of the key that opens it. */
+/** Something sealed with the installation's master key (store/sealer): base64 and the id of the key that opens it. */
 export interface Sealed {
   sealed: string
   key_id: string

@@ -1,84 +1,57 @@
-import type { Attention } from '../attention.ts'
-import type { Time } from '../calendar.ts'
-import type { OrderEventType, RefundEventType } from '../event/event.ts'
-import type { FulfilmentMode, Sealed } from '../merchant/record.ts'
-import type { Amount } from '../money.ts'
-import type { PaymentRole } from '../payment/record.ts'
-import { nextActionAfter } from './plan.ts'
-import { attentionNow } from './review.ts'
-import { enteredBy, movesMoney, stoppedSequence, undecidedSeconds } from './timeline.ts'
-
-export const order_states = [
-  'created',
-  'awaiting_payment',
-  'closing',
-  'paid',
-  'fulfilled',
-  'closed',
-  'failed',
-  'review',
-  'refunding',
-  'refunded',
-] as const
-export type OrderState = (typeof order_states)[number]
-
-export const order_events = [
-  'placed',
-  'code_renewed',
-  'placement_refused',
-  'payment_found',
-  'payment_contradicted',
-  'payment_refunded_outside',
-  'late_payment_found',
-  'second_payment_found',
-  'close_asked',
-  'closed_at_wechat',
-  'fulfilled',
-  'fulfilment_pending',
-  'fulfilment_refused',
-  'fulfilment_overdue',
-  'fulfilment_stopped',
-  'full_refund_requested',
-  'refund_changed',
-  'refunded',
-  'refund_closed',
-  'refund_refused',
-  'accepted',
-  'rejected',
-  'second_accepted',
-  'second_rejected',
-] as const
-export type OrderEvent = (typeof order_events)[number]
+import type { RefundOrHold } from '../merchant/record.ts'
+import type { RefundEventType } from '../refund/record.ts'
+import { nextOrderAction } from './plan.ts'
+import { isOrderResting } from './record.ts'
+import type {
+  OrderChange,
+  OrderEvent,
+  OrderEventType,
+  OrderOccurrence,
+  OrderRecord,
+  OrderState,
+  TimelineEntry,
+} from './record.ts'
+import { orderAttention } from './review.ts'
+import { entryIntoState, isMoneyMoving, stoppedSequence, undecidedSecondPayments } from './timeline.ts'
 
 /** Where a policy of the merchant decides between giving the money back and holding it for a person. */
-export type Policed = { refund: OrderState; hold: OrderState }
-type Edges = Partial<Record<OrderEvent, OrderState | Policed>>
+export type ChoiceEdge = Record<RefundOrHold, OrderState>
+type OrderEdges = Partial<Record<OrderEvent, OrderState | ChoiceEdge>>
 
-const refund_or_hold: Policed = { refund: 'refunding', hold: 'review' }
+const refunding_or_review: ChoiceEdge = { refund: 'refunding', hold: 'review' }
 
 /** What may come to an order that has not ended: money in all its forms, and the wish to close. */
-const open: Edges = {
+const edges_before_payment: OrderEdges = {
   payment_found: 'paid',
   payment_contradicted: 'review',
   payment_refunded_outside: 'review',
-  late_payment_found: refund_or_hold,
+  late_payment_found: refunding_or_review,
 }
 
 /** Where each event takes an order. A pair that is not listed is illegal, and `destination` says so. */
-const edges: Record<OrderState, Edges> = {
-  created: { ...open, placed: 'awaiting_payment', placement_refused: 'failed', close_asked: 'closing' },
-  awaiting_payment: { ...open, code_renewed: 'awaiting_payment', close_asked: 'closing', closed_at_wechat: 'closed' },
-  closing: { ...open, closed_at_wechat: 'closed' },
+const order_edges: Record<OrderState, OrderEdges> = {
+  created: { ...edges_before_payment, placed: 'awaiting_payment', placement_refused: 'failed', close_asked: 'closing' },
+  awaiting_payment: {
+    ...edges_before_payment,
+    code_renewed: 'awaiting_payment',
+    close_asked: 'closing',
+    closed_at_wechat: 'closed',
+  },
+  closing: { ...edges_before_payment, closed_at_wechat: 'closed' },
   paid: {
     fulfilled: 'fulfilled',
     fulfilment_pending: 'paid',
-    fulfilment_refused: refund_or_hold,
-    fulfilment_overdue: refund_or_hold,
+    fulfilment_refused: refunding_or_review,
+    fulfilment_overdue: refunding_or_review,
     fulfilment_stopped: 'paid',
     full_refund_requested: 'refunding',
   },
   fulfilled: {},
-  closed: { late_payment_found: refund_or_hold, payment_contradicted: 'review', payment_refunded_outside: 'review' },
+  closed: {
+    late_payment_found: refunding_or_review,
+    payment_contradicted: 'review',
+    payment_refunded_outside: 'review',
+  },
   failed: { late_payment_found: 'review', payment_contradicted: 'review', payment_refunded_outside: 'review' },
   review: { accepted: 'paid', rejected: 'refunding', fulfilled: 'fulfilled' },
   refunding: { refunded: 'refunded' },
@@ -86,7 +59,7 @@ const edges: Record<OrderState, Edges> = {
 }
 
 /** Legal in every state, and leaves it. */
-const stays: readonly OrderEvent[] = [
+const events_legal_everywhere: readonly OrderEvent[] = [
   'refund_changed',
   'refund_closed',
   'refund_refused',
@@ -96,180 +69,26 @@ const stays: readonly OrderEvent[] = [
 ]
 
 /** Where `event` takes an order in `state`, or null: illegal. Total over states × events. */
-export function destination(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
-  if (stays.includes(event)) return state
-  const edge = edges[state][event]
+export function orderDestination(state: OrderState, event: OrderEvent, choice: RefundOrHold): OrderState | null {
+  if (events_legal_everywhere.includes(event)) return state
+  const edge = order_edges[state][event]
   if (edge === undefined) return null
-  return typeof edge === 'string' ? edge : edge[policy]
-}
-
-/** Nothing more happens by itself in these states: the run ends there, and the next fact starts it again. */
-const resting: readonly OrderState[] = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
-
-export function isResting(state: OrderState): boolean {
-  return resting.includes(state)
-}
-
-export const open_states: readonly OrderState[] = order_states.filter((state) => !resting.includes(state))
-
-export interface Actor {
-  kind: 'weft' | 'merchant' | 'operator' | 'payer' | 'wechat' | 'temporal_ui'
-  id: string | null
-}
-
-export const weft: Actor = { kind: 'weft', id: null }
-export const wechat: Actor = { kind: 'wechat', id: null }
-
-export interface TimelineEntry {
-  revision: number
-  operation_id: string
-  event: OrderEvent
-  from: OrderState
-  to: OrderState
-  time: Time
-  actor: Actor
-  evidence_id: string | null
-  reason: string | null
-  /** null, like event_type, when the merchant is told nothing */
-  sequence: number | null
-  event_type: OrderEventType | RefundEventType | null
-  /** the refund that this is about */
-  out_refund_no?: string
-  /** the payment that this is about, where it is not the order's own */
-  transaction_id?: string
-  /** with this refund the payer has all of that payment back */
-  is_whole?: true
-}
-
-export type Step = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
-
-export interface OrderPayment {
-  transaction_id: string
-  role: PaymentRole
-  success_time: Time
-  found_by: 'notification' | 'query' | 'bill' | 'operator'
-  found_time: Time
-  bank_type: string | null
-}
-
-/** Why an order was not placed; `status`: WeChat's HTTP status, where it was WeChat that said so. */
-export interface PlacementFailure {
-  code: string
-  message: string
-  number_taken: boolean
-  status?: number | null
-}
-
-export interface OrderRecord {
-  /** <mchid>/<out_trade_no> */
-  _id: string
-  mchid: string
-  out_trade_no: string
-  appid: string
-  reference: string | null
-  state: OrderState
-  /** counts writes that matter; every one of them is conditional on it */
-  revision: number
-  /** the number of the last event told to the merchant; 0 before the first */
-  sequence: number
-  timeline: TimelineEntry[]
-  /** the merchant's request as sent: a repeat is compared with it */
-  sent: { body: string; sha256: string }
-  /** frozen at insert and sent to WeChat byte for byte for ever */
-  wechat_request: { path: string; body: string }
-  description: string
-  attach: string | null
-  metadata: Record<string, string>
-  return_url: string | null
-  trade_type: string
-  amount: Amount
-  create_time: Time
-  time_expire: Time
-  checkout_token: string
-  checkout_url: string
-  code: { url: string; placed_time: Time } | null
-  payment: OrderPayment | null
-  fulfilment: {
-    mode: FulfilmentMode
-    result: 'pending' | 'fulfilled' | 'refused' | null
-    reason: string | null
-    deadline_time: Time | null
-  }
-  close_reason: string | null
-  failure: PlacementFailure | null
-
-  // Bookkeeping: set by this order's activities outside the revision; decides no edge.
-  placement: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
-  close_sent_time: Time | null
-  /** `on_request`: how often the payer had it asked, which is limited */
-  asked: { last_time: Time | null; on_request: number }
-  /** up to this entry of the timeline all that moves money has been seen through; absent: none of it has */
-  followed_revision?: number
-  /** absent, not null, when nothing is planned: the index is sparse */
-  next_action?: { what: Step; time: Time }
-  attention?: Attention
-}
-
-/** Sealed when it holds personal data (an openid): the same place, opened on demand. */
-export type MaybeSealed<T> = T | Sealed
-
-/** Something that happened to an order, with all that its write needs. */
-export type Occurrence = {
-  operation_id: string
-  time: Time
-  actor: Actor
-  evidence_id?: string | null
-  reason?: string | null
-} & (
-  | { event: 'placed' | 'code_renewed'; code: { url: string; placed_time: Time }; next_query_time: Time }
-  | { event: 'placement_refused'; failure: PlacementFailure }
-  | {
-      event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
-      payment: OrderPayment
-      policy: 'refund' | 'hold'
-      /** seconds from `time` until a missing answer is overdue */
-      deadline_time: Time
-    }
-  | { event: 'second_payment_found' | 'second_accepted' | 'second_rejected'; transaction_id: string }
-  | { event: 'close_asked'; close_reason: string }
-  | { event: 'closed_at_wechat' }
-  | { event: 'fulfilled' | 'fulfilment_pending' | 'fulfilment_stopped' }
-  | { event: 'full_refund_requested'; out_refund_no: string }
-  | {
-      event: 'refund_changed' | 'refund_closed' | 'refund_refused'
-      out_refund_no: string
-      /** the payment, where it is not the order's own */
-      transaction_id?: string
-      /** the payer has all of that payment back */
-      is_whole?: boolean
-      /** what the merchant is told of the refund; null: nothing */
-      event_type: RefundEventType | null
-    }
-  | { event: 'refunded' | 'rejected' }
-  | { event: 'accepted'; deadline_time: Time }
-  | { event: 'fulfilment_refused' | 'fulfilment_overdue'; policy: 'refund' | 'hold' }
-)
-
-/** A state change worked out: what to set, what to take away, and the timeline entry that goes with it. */
-export interface Change {
-  entry: TimelineEntry
-  set: Partial<Omit<OrderRecord, '_id' | 'timeline' | 'revision'>>
-  unset: ('next_action' | 'attention')[]
+  return typeof edge === 'string' ? edge : edge[choice]
 }
 
 /**
  * What `occurrence` does to `order`, or null when the table says it is illegal. Pure: store/orders writes the change on
  * the condition that the revision is still the one seen here.
  */
-export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Change | null {
-  const policy = 'policy' in occurrence ? occurrence.policy : 'hold'
-  const to = destination(order.state, occurrence.event, policy)
-  if (to === null || !isAllowedHere(order, occurrence)) return null
-  const event_type = eventTypeOf(occurrence, to)
+export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence): OrderChange | null {
+  const choice = 'choice' in occurrence ? occurrence.choice : 'hold'
+  const to = orderDestination(order.state, occurrence.event, choice)
+  if (to === null || !isAllowedByTimeline(order, occurrence)) return null
+  const event_type = publishedType(occurrence, to)
   const sequence = event_type === null ? null : order.sequence + 1
   const { event, time } = occurrence
-  const is_owing = isResting(to) && movesMoney({ event, from: order.state, to })
-  const next_action = is_owing ? ({ what: 'refund', time } as const) : nextActionAfter(order, occurrence, to)
+  const is_owing = isOrderResting(to) && isMoneyMoving({ event, from: order.state, to })
+  const next_action = is_owing ? ({ what: 'refund', time } as const) : nextOrderAction(order, occurrence, to)
   const entry: TimelineEntry = {
     revision: order.revision + 1,
     operation_id: occurrence.operation_id,
@@ -286,8 +105,8 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
     ...('transaction_id' in occurrence && occurrence.transaction_id && { transaction_id: occurrence.transaction_id }),
     ...('is_whole' in occurrence && occurrence.is_whole && { is_whole: true }),
   }
-  const fields = fieldsOf(order, occurrence)
-  const attention = attentionNow(order, entry, fields)
+  const fields = changedFields(order, occurrence)
+  const attention = orderAttention(order, entry, fields)
   return {
     entry,
     set: {
@@ -305,13 +124,13 @@ export function applyOrderEvent(order: OrderRecord, occurrence: Occurrence): Cha
  * Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it, a
  * second payment is decided once, and a question is withdrawn once.
  */
-function isAllowedHere(order: OrderRecord, occurrence: Occurrence): boolean {
+function isAllowedByTimeline(order: OrderRecord, occurrence: OrderOccurrence): boolean {
   switch (occurrence.event) {
     case 'fulfilled':
-      return order.state !== 'review' || enteredBy(order)?.event === 'fulfilment_overdue'
+      return order.state !== 'review' || entryIntoState(order)?.event === 'fulfilment_overdue'
     case 'second_accepted':
     case 'second_rejected':
-      return undecidedSeconds(order).includes(occurrence.transaction_id)
+      return undecidedSecondPayments(order).includes(occurrence.transaction_id)
     case 'fulfilment_stopped':
       return stoppedSequence(order) === 0
     default:
@@ -320,7 +139,7 @@ function isAllowedHere(order: OrderRecord, occurrence: Occurrence): boolean {
 }
 
 /** What each event tells the merchant; null: nothing (api.md §7). Those of refunds say it themselves. */
-const event_types: Record<OrderEvent, OrderEventType | null> = {
+const published_types: Record<OrderEvent, OrderEventType | null> = {
   placed: null,
   code_renewed: null,
   placement_refused: 'order.failed',
@@ -347,15 +166,15 @@ const event_types: Record<OrderEvent, OrderEventType | null> = {
   second_rejected: null,
 }
 
-function eventTypeOf(occurrence: Occurrence, to: OrderState): OrderEventType | RefundEventType | null {
+function publishedType(occurrence: OrderOccurrence, to: OrderState): OrderEventType | RefundEventType | null {
   if ('event_type' in occurrence) return occurrence.event_type
   const { event } = occurrence
-  const is_policed = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
-  if (is_policed) return to === 'refunding' ? 'order.refunding' : 'order.review'
-  return event_types[event]
+  const is_choice = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
+  if (is_choice) return to === 'refunding' ? 'order.refunding' : 'order.review'
+  return published_types[event]
 }
 
-function fieldsOf(order: OrderRecord, occurrence: Occurrence): Change['set'] {
+function changedFields(order: OrderRecord, occurrence: OrderOccurrence): OrderChange['set'] {
   switch (occurrence.event) {
     case 'placed':
     case 'code_renewed':

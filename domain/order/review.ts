@@ -1,10 +1,10 @@
-import { byUrgency, isAboutMoney } from '../attention.ts'
+import { isAboutMoney, sortedByUrgency } from '../attention.ts'
 import type { Attention, AttentionCode } from '../attention.ts'
-import type { Change, OrderEvent, OrderRecord, TimelineEntry } from './change.ts'
-import { enteredBy, owedTransactions, undecidedSeconds } from './timeline.ts'
+import type { OrderChange, OrderEvent, OrderRecord, TimelineEntry } from './record.ts'
+import { entryIntoState, owedTransactions, undecidedSecondPayments } from './timeline.ts'
 
 /** Something about the order's money that a person has to answer; `transaction_id`: of which payment, where it has one. */
-export interface Question extends Attention {
+export interface OpenReview extends Attention {
   transaction_id: string | null
 }
 
@@ -21,18 +21,18 @@ const review_reasons: Partial<Record<OrderEvent, AttentionCode>> = {
  * What still waits for a person, those about money first, then the oldest: worked out from the timeline, so that an
  * answer takes away its own question and no other.
  */
-export function openQuestions(order: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): Question[] {
-  const entered = order.state === 'review' ? enteredBy(order) : undefined
+export function openReviews(order: Pick<OrderRecord, 'state' | 'timeline' | 'payment'>): OpenReview[] {
+  const entered = order.state === 'review' ? entryIntoState(order) : undefined
   const reason = entered && review_reasons[entered.event]
   const own = order.payment?.transaction_id ?? null
-  return byUrgency([
+  return sortedByUrgency([
     ...(reason ? [{ code: reason, since_time: entered.time, transaction_id: own }] : []),
-    ...undecidedSeconds(order).map((transaction_id) => secondQuestion(order, transaction_id)),
-    ...owedTransactions(order).flatMap((transaction_id) => setbackOf(order, transaction_id)),
+    ...undecidedSecondPayments(order).map((transaction_id) => secondPaymentReview(order, transaction_id)),
+    ...owedTransactions(order).flatMap((transaction_id) => setbackReviews(order, transaction_id)),
   ])
 }
 
-function secondQuestion({ timeline }: Pick<OrderRecord, 'timeline'>, transaction_id: string): Question {
+function secondPaymentReview({ timeline }: Pick<OrderRecord, 'timeline'>, transaction_id: string): OpenReview {
   const found = timeline.find(
     (entry) => entry.event === 'second_payment_found' && entry.transaction_id === transaction_id,
   )
@@ -40,10 +40,10 @@ function secondQuestion({ timeline }: Pick<OrderRecord, 'timeline'>, transaction
 }
 
 /** The refund of an owed payment that ended without the payer having it, unless the payer has all of it by now. */
-function setbackOf(
+function setbackReviews(
   { timeline, payment }: Pick<OrderRecord, 'timeline' | 'payment'>,
   transaction_id: string,
-): Question[] {
+): OpenReview[] {
   const own = payment?.transaction_id
   const news = timeline.filter((entry) => entry.out_refund_no && (entry.transaction_id ?? own) === transaction_id)
   const since_whole = news.slice(news.findLastIndex(({ is_whole }) => is_whole === true) + 1)
@@ -54,26 +54,32 @@ function setbackOf(
 }
 
 /** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */
-const settling: readonly OrderEvent[] = ['accepted', 'rejected', 'refunded', 'second_accepted', 'second_rejected']
+const resolving_events: readonly OrderEvent[] = [
+  'accepted',
+  'rejected',
+  'refunded',
+  'second_accepted',
+  'second_rejected',
+]
 
 /** What is a question of the timeline's own: asked no more, it is over. Others are raised beside it as well. */
-const derived: readonly AttentionCode[] = ['refund_closed', 'refund_refused']
+const derived_codes: readonly AttentionCode[] = ['refund_closed', 'refund_refused']
 
 /** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
-function isSettled({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {
-  if (settling.includes(event) || derived.includes(code)) return true
+function isResolved({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {
+  if (resolving_events.includes(event) || derived_codes.includes(code)) return true
   return code === 'refunded_outside' && event === 'refund_changed' && state !== 'review'
 }
 
 /** Why a person should look, after this. A state that is left takes its reason along, but for one about money. */
-export function attentionNow(order: OrderRecord, entry: TimelineEntry, set: Change['set']): Attention | null {
+export function orderAttention(order: OrderRecord, entry: TimelineEntry, set: OrderChange['set']): Attention | null {
   const { to } = entry
   const before = order.attention ?? null
-  const [question] = openQuestions({ ...order, ...set, state: to, timeline: [...order.timeline, entry] })
-  if (question !== undefined && (isAboutMoney(question.code) || before === null || !isAboutMoney(before.code))) {
-    const { code, since_time } = question
+  const [review] = openReviews({ ...order, ...set, state: to, timeline: [...order.timeline, entry] })
+  if (review !== undefined && (isAboutMoney(review.code) || before === null || !isAboutMoney(before.code))) {
+    const { code, since_time } = review
     return before?.code === code ? before : { code, since_time }
   }
-  if (before === null || isSettled(order, entry, before.code)) return null
+  if (before === null || isResolved(order, entry, before.code)) return null
   return isAboutMoney(before.code) || to === order.state ? before : null
 }

@@ -1,17 +1,17 @@
-import type { OrderEvent, OrderRecord, TimelineEntry } from './change.ts'
+import type { OrderEvent, OrderRecord, TimelineEntry } from './record.ts'
 
 /** What an order's timeline says: who asked, what was decided, what is still open. All of it is derived, nothing is kept. */
 
 /** Transactions of second payments on which nobody has decided yet, oldest first. */
-export function undecidedSeconds({ timeline }: Pick<OrderRecord, 'timeline'>): string[] {
-  const ofEvents = (...events: OrderEvent[]) =>
+export function undecidedSecondPayments({ timeline }: Pick<OrderRecord, 'timeline'>): string[] {
+  const transactionsOf = (...events: OrderEvent[]) =>
     timeline.flatMap(({ event, transaction_id }) => (events.includes(event) && transaction_id ? [transaction_id] : []))
-  const decided = ofEvents('second_accepted', 'second_rejected')
-  return ofEvents('second_payment_found').filter((transaction_id) => !decided.includes(transaction_id))
+  const decided = transactionsOf('second_accepted', 'second_rejected')
+  return transactionsOf('second_payment_found').filter((transaction_id) => !decided.includes(transaction_id))
 }
 
 /** The entry that brought the order into the state it is in. */
-export function enteredBy(order: Pick<OrderRecord, 'state' | 'timeline'>): TimelineEntry | undefined {
+export function entryIntoState(order: Pick<OrderRecord, 'state' | 'timeline'>): TimelineEntry | undefined {
   return order.timeline.findLast((entry) => entry.to === order.state && entry.from !== order.state)
 }
 
@@ -40,7 +40,7 @@ export function owedTransactions({
 }
 
 /** What brings a refund, a booking or a claim about beyond the order's own record: it is seen through once. */
-export function movesMoney({ event, from, to }: Pick<TimelineEntry, 'event' | 'from' | 'to'>): boolean {
+export function isMoneyMoving({ event, from, to }: Pick<TimelineEntry, 'event' | 'from' | 'to'>): boolean {
   if (event === 'accepted' || event === 'second_accepted' || event === 'second_rejected') return true
   return to === 'refunding' && from !== 'refunding'
 }

@@ -43,10 +43,10 @@ export interface MoneyFact extends PaymentFact {
 
 /** Money was taken: SUCCESS, and REFUND too, which only says that some of it went back. */
 export function isMoneyFact(fact: PaymentFact): fact is MoneyFact {
-  const taken = fact.trade_state === 'SUCCESS' || fact.trade_state === 'REFUND'
-  const is_told = fact.transaction_id !== null && fact.success_time !== null && fact.amount !== null
+  const is_taken = fact.trade_state === 'SUCCESS' || fact.trade_state === 'REFUND'
+  const is_complete = fact.transaction_id !== null && fact.success_time !== null && fact.amount !== null
   // WeChat takes no less than one fen: what says so is not understood, and is nothing that a book could hold.
-  return taken && is_told && (fact.amount?.total ?? 0) > 0
+  return is_taken && is_complete && (fact.amount?.total ?? 0) > 0
 }
 
 /** What an order and a payment must agree on. Never payer_total (coupons) and never trade_type (one number, many ways to pay). */

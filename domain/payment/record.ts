@@ -1,9 +1,6 @@
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
-import { contradictions } from './fact.ts'
-import type { Contradiction, Expectation, MoneyFact } from './fact.ts'
 import type { Amount } from '../money.ts'
-import type { OrderEvent, OrderState } from '../order/change.ts'
 
 /**
  * What a payment is to Weft: `order` the money we asked for; `late` it came when the order had ended or its sale was
@@ -55,52 +52,11 @@ export interface RefundElement {
 /** What takes a refund's money from the payment's income, or gives it back. */
 export type IncomeMove = 'accepted' | 'closed' | 'settled'
 
-/** What the role decision looks at of an order. */
-export interface JudgedOrder extends Expectation {
-  state: OrderState
-  payment: { transaction_id: string } | null
-  placement: { attempts: number; unanswered: boolean }
-  code: { url: string } | null
-}
-
-export interface Judgement {
-  role: PaymentRole
-  /** what happens to the order; null where there is none */
-  event: OrderEvent | null
-  contradictions: Contradiction[]
-}
-
-/**
- * Which role money has, decided once, in this order (architecture §4.6). `reference_held_by_other`: another number of
- * the same sale holds the claim. Money that is already booked never comes here.
- */
-export function judgePayment(order: JudgedOrder | null, fact: MoneyFact, reference_held_by_other: boolean): Judgement {
-  if (order === null) return { role: 'orphan', event: null, contradictions: [] }
-  if (order.payment !== null && order.payment.transaction_id !== fact.transaction_id) {
-    return { role: 'second', event: 'second_payment_found', contradictions: [] }
-  }
-  const differing = contradictions(order, fact)
-  if (differing.length > 0 || !wasEverAskedFor(order)) {
-    return { role: 'contradicted', event: 'payment_contradicted', contradictions: differing }
-  }
-  if (fact.trade_state === 'REFUND')
-    return { role: 'contradicted', event: 'payment_refunded_outside', contradictions: [] }
-  if (order.state === 'closed' || order.state === 'failed' || reference_held_by_other) {
-    return { role: 'late', event: 'late_payment_found', contradictions: [] }
-  }
-  return { role: 'order', event: 'payment_found', contradictions: [] }
-}
-
-/** No placement of ours was accepted or left unanswered: then the number is someone else's, and so is the money. */
-function wasEverAskedFor(order: JudgedOrder): boolean {
-  return order.code !== null || order.placement.unanswered
-}
-
 /** Holds money of the payment: it has gone back or may still go. */
-const live: readonly RefundElement['state'][] = ['reserved', 'accepted', 'succeeded', 'settled']
+const money_holding_states: readonly RefundElement['state'][] = ['reserved', 'accepted', 'succeeded', 'settled']
 
-export function holdsMoney(state: RefundElement['state']): boolean {
-  return live.includes(state)
+export function isHoldingMoney(state: RefundElement['state']): boolean {
+  return money_holding_states.includes(state)
 }
 
 /** Where a refund's element goes from each state: forwards only, whatever is told late or twice. */
@@ -113,7 +69,7 @@ const element_edges: Record<RefundElement['state'], readonly RefundElement['stat
   released: ['settled', 'accepted', 'succeeded'],
 }
 
-export function mayBecome(from: RefundElement['state'], to: RefundElement['state']): boolean {
+export function hasElementEdge(from: RefundElement['state'], to: RefundElement['state']): boolean {
   return element_edges[from].includes(to)
 }
 
@@ -123,7 +79,7 @@ export function incomeWhenFound({ role }: Pick<PaymentRecord, 'role'>): Income {
 }
 
 /** Where it stands now. */
-export function incomeNow(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): Income {
+export function currentIncome(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): Income {
   return payment.acceptance === null ? incomeWhenFound(payment) : 'sales'
 }
 
@@ -131,12 +87,12 @@ export function incomeNow(payment: Pick<PaymentRecord, 'role' | 'acceptance'>): 
  * The element in its next state. Which account its money leaves, or comes back to, is decided with it: a person may
  * accept the payment at the same time, and both are writes to the payment, one after the other.
  */
-export function elementMoved(
+export function movedElement(
   payment: Pick<PaymentRecord, 'role' | 'acceptance'>,
   element: RefundElement,
   state: RefundElement['state'],
 ): RefundElement {
-  const income = incomeNow(payment)
+  const income = currentIncome(payment)
   switch (state) {
     case 'accepted':
     case 'succeeded':
@@ -144,7 +100,7 @@ export function elementMoved(
     case 'closed':
       return { ...element, state, incomes: { accepted: income, ...element.incomes, closed: income } }
     case 'settled': {
-      const has_left = holdsMoney(element.state)
+      const has_left = isHoldingMoney(element.state)
       return { ...element, state, ...(!has_left && { incomes: { ...element.incomes, settled: income } }) }
     }
     default:
@@ -153,21 +109,21 @@ export function elementMoved(
 }
 
 /** The account that a move of a refund is booked against. One that was never decided has it where the money stands. */
-export function incomeMoved(
+export function incomeOfMove(
   payment: Pick<PaymentRecord, 'role' | 'acceptance' | 'refunds'>,
   out_refund_no: string,
   move: IncomeMove | undefined,
 ): Income {
   const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-  return (move && element?.incomes?.[move]) ?? incomeNow(payment)
+  return (move && element?.incomes?.[move]) ?? currentIncome(payment)
 }
 
 /** What a person can still accept of money in suspense: all that no refund has taken from there. */
 export function acceptableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
-  return Math.max(0, payment.amount.total - sumOf(payment.refunds, ['accepted', 'succeeded', 'settled']))
+  return Math.max(0, payment.amount.total - amountIn(payment.refunds, ['accepted', 'succeeded', 'settled']))
 }
 
-function sumOf(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {
+function amountIn(refunds: readonly RefundElement[], states: readonly RefundElement['state'][]): number {
   return refunds.filter(({ state }) => states.includes(state)).reduce((total, { amount }) => total + amount, 0)
 }
 
@@ -178,14 +134,14 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
 } {
   const refunds = payment?.refunds ?? []
   return {
-    refunded: sumOf(refunds, ['succeeded', 'settled']),
-    refund_pending: sumOf(refunds, ['reserved', 'accepted']),
+    refunded: amountIn(refunds, ['succeeded', 'settled']),
+    refund_pending: amountIn(refunds, ['reserved', 'accepted']),
   }
 }
 
 /** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */
 export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
-  return Math.max(0, payment.amount.total - sumOf(payment.refunds, live))
+  return Math.max(0, payment.amount.total - amountIn(payment.refunds, money_holding_states))
 }
 
 /** The refunds of a payment with this one as it is now, in its place or behind the others. */
@@ -202,7 +158,7 @@ export function hasRoomFor(
   amount: number,
 ): boolean {
   const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
-  return (element !== undefined && holdsMoney(element.state)) || amount <= refundableAmount(payment)
+  return (element !== undefined && isHoldingMoney(element.state)) || amount <= refundableAmount(payment)
 }
 
 /** The payer has all of it back. */
@@ -226,15 +182,15 @@ export function reservationOf(
   now_ms: number,
 ): { element: RefundElement } | { refusal: ReservationRefusal } {
   const refundable = refundableAmount(payment)
-  const wanted = amount === 'rest' ? refundable : amount
-  if (wanted < 1 || wanted > refundable) return { refusal: 'refund_exceeds_payment' }
-  const refusal = windowRefusal(payment, now_ms)
+  const wanted_amount = amount === 'rest' ? refundable : amount
+  if (wanted_amount < 1 || wanted_amount > refundable) return { refusal: 'refund_exceeds_payment' }
+  const refusal = limitRefusal(payment, now_ms)
   if (refusal !== null) return { refusal }
-  return { element: { out_refund_no, amount: wanted, state: 'reserved' } }
+  return { element: { out_refund_no, amount: wanted_amount, state: 'reserved' } }
 }
 
 /** What may have changed between reserving and sending: WeChat's count and its year. */
-export function windowRefusal(
+export function limitRefusal(
   payment: Pick<PaymentRecord, 'refunds' | 'success_time'>,
   now_ms: number,
 ): ReservationRefusal | null {

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
-import { checkout } from '../../api/checkout/router.ts'
+import { checkoutRouter } from '../../api/checkout/router.ts'
 import type { CheckoutContext } from '../../api/checkout/router.ts'
 import { answerProblem, Problem } from '../../api/http/problem.ts'
 import { beginRequest } from '../../api/http/request.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
-import type { Occurrence, OrderPayment, OrderRecord } from '../../domain/order/change.ts'
+import type { OrderOccurrence, OrderPayment, OrderRecord } from '../../domain/order/record.ts'
+import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Store } from '../../store/store.ts'
 import { freshStore } from '../store/database.ts'
@@ -33,7 +34,7 @@ export interface Counter {
   now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
   insert(given?: Partial<OrderRecord>): Promise<OrderRecord>
-  apply(order: OrderRecord, occurrence: Partial<Occurrence> & Pick<Occurrence, 'event'>): Promise<OrderRecord>
+  apply(order: OrderRecord, occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): Promise<OrderRecord>
   drain(): void
   close(): Promise<void>
 }
@@ -63,7 +64,7 @@ export async function openCounter(given: Partial<CheckoutContext['config']> = {}
   }
   const app = new Koa()
   app.use(answerProblems)
-  app.use(checkout(contextOf(counter, given, draining.signal)).routes())
+  app.use(checkoutRouter(contextOf(counter, given, draining.signal)).routes())
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
   })
@@ -80,7 +81,8 @@ function contextOf(
   const present = <T>(read: () => Promise<T>) =>
     counter.is_database_away ? Promise.reject(new Error('the database is away')) : read()
   return {
-    config: { time_scale: 1, test_wechat_url: 'http://127.0.0.1:7701', ...given },
+    config: { test_wechat_url: 'http://127.0.0.1:7701', ...given },
+    policy: default_policy,
     log: silentLogger,
     now: () => counter.now(),
     draining,
@@ -89,9 +91,9 @@ function contextOf(
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),
-        progressOf: (ids) => {
+        findGlimpses: (ids) => {
           counter.rounds.push({ ids })
-          return present(() => orders.progressOf(ids))
+          return present(() => orders.findGlimpses(ids))
         },
       },
     },
@@ -133,9 +135,9 @@ async function insertOrder(store: Store, given: Partial<OrderRecord> = {}): Prom
   return order
 }
 
-function complete(occurrence: Partial<Occurrence> & Pick<Occurrence, 'event'>): Occurrence {
+function complete(occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): OrderOccurrence {
   const base = { operation_id: randomBytes(8).toString('hex'), time: fromNow(0), actor: { kind: 'weft', id: null } }
-  return { ...base, ...occurrence } as Occurrence
+  return { ...base, ...occurrence } as OrderOccurrence
 }
 
 /** The moment so many milliseconds from now. */

@@ -5,20 +5,21 @@ import { createApp } from '../../api/app.ts'
 import type { ApiContext } from '../../api/http/context.ts'
 import type { ProblemBody } from '../../api/http/problem.ts'
 import { createRateLimiter } from '../../api/http/ratelimit.ts'
-import { intake } from '../../api/notify/intake.ts'
+import { intakeRouter } from '../../api/notify/intake.ts'
 import type { Commands } from '../../api/temporal/commands.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/change.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
-import type { RefundOccurrence, RefundRecord } from '../../domain/refund/change.ts'
+import { default_policy } from '../../domain/policy.ts'
+import type { RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import { readConfig } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { newToken, randomId, tokenHash } from '../../runtime/secrets.ts'
 import type { Store } from '../../store/store.ts'
-import type { Accounts } from '../../wechat/accounts.ts'
+import type { WeChatAccounts } from '../../wechat/accounts.ts'
 import { freshStore } from '../store/database.ts'
 import { mchid, merchantSample, orderSample, paymentSample } from '../store/samples.ts'
 
@@ -35,7 +36,7 @@ export interface Desk {
   /** in place of Temporal: every command is kept, and answered by `on` where the test says how */
   given: { command: keyof Commands; arguments: unknown[] }[]
   on: Partial<Commands>
-  accounts: Accounts
+  accounts: WeChatAccounts
   /** with all scopes */
   key: Key
   newKey(given?: { scopes?: readonly string[]; expire_time?: string | null }): Promise<Key>
@@ -92,7 +93,7 @@ export async function openDesk({ store: given }: { store?: (store: Store) => Sto
     },
   }
   const context = contextOf(desk, store)
-  const app = createApp(context, [intake(context)], '0.0.0')
+  const app = createApp(context, [intakeRouter(context)], '0.0.0')
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
   })
@@ -114,6 +115,7 @@ function contextOf(desk: Desk, store: Store): ApiContext {
     log: silentLogger,
     metrics: createMetrics(),
     draining: new AbortController().signal,
+    policy: default_policy,
     now: Date.now,
   }
 }
@@ -127,7 +129,7 @@ const unplayed: Commands = {
   resolveReview: () => Promise.resolve('timeout'),
   check: () => Promise.resolve(),
   startOrder: () => Promise.resolve(),
-  paymentFound: () => Promise.resolve(true),
+  signalPaymentFound: () => Promise.resolve(true),
   reserve: () => Promise.resolve('timeout'),
   approve: () => Promise.resolve('timeout'),
   payOut: () => Promise.resolve('timeout'),
@@ -135,7 +137,7 @@ const unplayed: Commands = {
   checkRefund: () => Promise.resolve(),
   redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
-  refundChanged: () => Promise.resolve(true),
+  signalRefundChanged: () => Promise.resolve(true),
   orderQueueBacklogAge: () => Promise.resolve(0),
   isReachable: () => Promise.resolve(true),
 }
@@ -230,9 +232,9 @@ export async function refundBecomes(
 export async function orderBecomes(
   { store }: Desk,
   order: Pick<OrderRecord, 'mchid' | 'out_trade_no'>,
-  occurrence: Given<Occurrence, 'event'>,
+  occurrence: Given<OrderOccurrence, 'event'>,
 ): Promise<OrderRecord> {
-  const applied = await store.orders.apply(order, whole(occurrence) as Occurrence)
+  const applied = await store.orders.apply(order, whole(occurrence) as OrderOccurrence)
   if (applied.outcome !== 'done') throw new Error(`${occurrence.event} is ${applied.outcome}`)
   return applied.order
 }
@@ -256,7 +258,7 @@ export async function reserve(
   const record = await desk.store.refunds.find(refund)
   if (record === null) throw new Error('no such refund')
   const { out_refund_no, amount } = record
-  const answer = await desk.store.payments.reserve(record, { out_refund_no, amount: amount.refund }, Date.now())
+  const answer = await desk.store.payments.reserveRefund(record, { out_refund_no, amount: amount.refund }, Date.now())
   if ('refusal' in answer) {
     const failure = { code: answer.refusal, message: 'by the payment' }
     return await refundBecomes(desk, refund, { event: 'not_reserved', failure })

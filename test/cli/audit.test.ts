@@ -3,10 +3,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { audit, auditEnvironment, exit_codes, findingLine, Misuse, readRequest, tallyLine } from '../../cli/audit.ts'
+import {
+  auditEnvironment,
+  auditMerchants,
+  exit_codes,
+  findingLine,
+  Misuse,
+  readRequest,
+  tallyLine,
+} from '../../cli/audit.ts'
 import type { Finding } from '../../proof/finding.ts'
-import type { TruthSource } from '../../proof/passage.ts'
-import type { Truth } from '../../proof/wechat.ts'
+import type { WeChatRecordsSource } from '../../proof/passage.ts'
+import type { WeChatRecords } from '../../proof/wechat.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import { breakerOf, writerInto } from '../stage/book.ts'
 import { acceptedStory, closedStory, fulfilledStory, refundedStory, Story } from '../stage/dossiers.ts'
@@ -31,7 +39,7 @@ async function keptBook() {
   for (const story of stories) await story.keep(store, writerInto(database))
   orphan.dossier.order = null
   await orphan.keep(store, writerInto(database))
-  const truths = new Map<string, Truth>(
+  const truths = new Map<string, WeChatRecords>(
     [...stories, orphan].map((story) => {
       const trade_state = story.dossier.order?.state === 'closed' ? 'CLOSED' : 'SUCCESS'
       return [story.dossier.out_trade_no ?? '', story.truth(trade_state)]
@@ -49,7 +57,7 @@ function renumbered(story: Story, transaction_id: string, out_refund_no = 'R1'):
   return story
 }
 
-function truthOf(truths: ReadonlyMap<string, Truth>): TruthSource {
+function truthOf(truths: ReadonlyMap<string, WeChatRecords>): WeChatRecordsSource {
   return {
     ofMerchant: async () => new Map(truths),
     ofNumber: async (_, number) => truths.get(number) ?? { order: null, payments: [], refunds: [] },
@@ -60,7 +68,7 @@ type Book = Awaited<ReturnType<typeof keptBook>>
 
 async function audited(book: Book, { with_truth = true, is_settled = false } = {}) {
   const lines: string[] = []
-  const is_clean = await audit({
+  const is_clean = await auditMerchants({
     store: book.store,
     request: { mchids: [], is_json: true, is_settled },
     truth: with_truth ? truthOf(book.truths) : null,

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import { applied, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
+import { appliedText, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
 import type { MerchantFile } from '../../cli/merchant.ts'
 import { newToken, tokenHash } from '../../runtime/secrets.ts'
-import { createSealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { keyPair, merchantFile } from './sample.ts'
 
@@ -54,7 +54,7 @@ describe('a merchant’s file', () => {
     const token = first.keys[0]?.token ?? ''
     expect(token).toMatch(/^weft_test_[A-Za-z0-9_-]{43}$/)
     expect(await store.keys.findByHash(tokenHash(token))).toMatchObject({ mchid: file.mchid, scopes: ['orders:write'] })
-    expect(applied(first)).toContain(token)
+    expect(appliedText(first)).toContain(token)
     const merchant = await store.merchants.find(file.mchid)
     expect(merchant?.fulfilment_endpoint_id).toBe(first.endpoints[0]?.id)
     const again = await apply(file)

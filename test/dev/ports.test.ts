@@ -1,10 +1,10 @@
-import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { holdPorts } from '../../dev/ports.ts'
-import type { HeldPort } from '../../dev/ports.ts'
-import { freePort } from '../../dev/servers/servers.ts'
+import { reservePorts } from '../../dev/ports.ts'
+import type { ReservedPort } from '../../dev/ports.ts'
 import { isFree } from '../../dev/servers/port.ts'
+import { freePort } from '../../dev/servers/servers.ts'
 
 /** Three free ports in a row. */
 async function freeRow(): Promise<[number, number, number]> {
@@ -15,12 +15,13 @@ async function freeRow(): Promise<[number, number, number]> {
   }
 }
 
-const releaseAll = (held: Record<string, HeldPort>) => Promise.all(Object.values(held).map((port) => port.release()))
+const releaseAll = (held: Record<string, ReservedPort>) =>
+  Promise.all(Object.values(held).map((port) => port.release()))
 
 describe('the ports of npm start', () => {
   it('are the wished ones where they are free, and are kept from others until they are used', async () => {
     const [first, second] = await freeRow()
-    const held = await holdPorts({ api: first, shop: second })
+    const held = await reservePorts({ api: first, shop: second })
     expect([held.api.port, held.shop.port]).toEqual([first, second])
     expect(await isFree(first)).toBe(false)
     await held.api.release()
@@ -32,7 +33,7 @@ describe('the ports of npm start', () => {
     const [first, second, third] = await freeRow()
     const taken = createServer().listen(first, '127.0.0.1')
     await once(taken, 'listening')
-    const held = await holdPorts({ api: first, shop: second })
+    const held = await reservePorts({ api: first, shop: second })
     expect(held.shop.port).toBe(second)
     expect(held.api.port).toBeGreaterThanOrEqual(third)
     await releaseAll(held)

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { fileOf, phoneNotes, proofLine, proofs } from '../../dev/proofs.ts'
+import { phoneNotes, proofFile, proofLine, proofs } from '../../dev/proofs.ts'
 import type { Proof } from '../../dev/proofs.ts'
 import { counterPage } from '../../dev/shop/pages.ts'
 import { stories } from '../../simulator/payer.ts'
 
 const named: [string, Proof][] = [...Object.entries(proofs.phone), ...Object.entries(proofs.shop)]
 const sourceOf = (proof: Proof) =>
-  readFileSync(fileURLToPath(new URL(`../../${fileOf(proof)}`, import.meta.url)), 'utf8')
+  readFileSync(fileURLToPath(new URL(`../../${proofFile(proof)}`, import.meta.url)), 'utf8')
 
 /** The journey from its sentence to the next one; null where there is none of that name. */
 function journeyOf(proof: Proof): string | null {

@@ -10,18 +10,18 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import mongoose from 'mongoose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { place, withLock } from '../../dev/servers/cache.ts'
+import { placeInCache, withLock } from '../../dev/servers/cache.ts'
 import { aptMirrors } from '../../dev/servers/debian.ts'
-import { goInstall } from '../../dev/servers/packages.ts'
+import { goInstall } from '../../dev/servers/goprogram.ts'
 import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
-import { search } from '../../dev/servers/search.ts'
+import { search, withProgress } from '../../dev/servers/search.ts'
 import { clearDatabase, freePort, startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'weft-servers-'))
@@ -149,7 +149,9 @@ describe('the search for a server', () => {
 
   it('names a missing tool and its remedy in one line', async () => {
     vi.stubEnv('PATH', scratch)
-    await expect(goInstall('example.invalid/x@v1', scratch, 'install Go')).rejects.toThrow('go is missing: install Go')
+    await expect(goInstall('example.invalid/x@v1', scratch, 'install Go', () => undefined)).rejects.toThrow(
+      'go is missing: install Go',
+    )
   })
 
   it('refuses a name in the environment that leads nowhere', async () => {
@@ -170,7 +172,7 @@ describe('the cache of fetched servers', () => {
   const waiting = (): void => undefined
 
   it('holds nothing of a fetch that failed half-way', async () => {
-    const half = place('thing-1', async (into) => {
+    const half = placeInCache('thing-1', async (into) => {
       writeFileSync(join(into, 'half'), '')
       throw new Error('line cut')
     })
@@ -181,7 +183,7 @@ describe('the cache of fetched servers', () => {
 
   it('clears what a fetch that was killed left, and places the whole', async () => {
     mkdirSync(join(cache(), 'partial/thing-1~999-dead'), { recursive: true })
-    const path = await place('thing-1', async (into) => writeFileSync(join(into, 'whole'), ''))
+    const path = await placeInCache('thing-1', async (into) => writeFileSync(join(into, 'whole'), ''))
     expect(readdirSync(path)).toEqual(['whole'])
     expect(readdirSync(join(cache(), 'partial'))).toEqual([])
   })
@@ -199,18 +201,122 @@ describe('the cache of fetched servers', () => {
     expect(most).toBe(1)
   })
 
+  it('lets the second of two searches at once wait, and find what the first has fetched', async () => {
+    let fetched: string | null = null
+    let letOn = waiting
+    const second_waits = new Promise<void>((resolve) => (letOn = resolve))
+    const fetch = async (): Promise<string> => {
+      await second_waits
+      return (fetched = '/there')
+    }
+    const wanted = {
+      name: 'Thing',
+      here: [{ how: 'in the cache', find: async () => fetched }],
+      fetches: [{ how: 'registry', find: fetch }],
+    }
+    const said: string[] = []
+    const progress = (line: string): void => {
+      said.push(line)
+      letOn()
+    }
+    const found = await Promise.all([search(wanted, progress), search(wanted, progress)])
+    expect(found.map(({ how }) => how)).toEqual(['registry', 'in the cache'])
+    expect(said).toEqual(['Thing: another process is fetching it, waiting for that one'])
+  })
+
   it.each([
-    ['whose owner has ended', identityOf(process.pid)?.pid, 'another start', 0],
-    ['of another machine that fell silent', 1, 'unknown', 120_000],
-  ])('takes over a lock %s', async (_case, pid, started, silent_ms) => {
+    ['whose owner has ended', `${hostname()},${process.pid},another%20start`, 0],
+    ['of another machine that fell silent', 'elsewhere,1,7', 120_000],
+    ['that names its owner otherwise and fell silent', 'owner.json', 120_000],
+  ])('takes over a lock %s', async (_case, owner, silent_ms) => {
+    const lock = locked(owner, silent_ms)
+    const held = await withLock('thing', waiting, async () => readdirSync(lock))
+    expect(held).toEqual([`${hostname()},${process.pid},${identityOf(process.pid)?.started}`])
+    expect(existsSync(lock)).toBe(false)
+  })
+
+  it.each([
+    ['whose owner runs', `${hostname()},${process.pid},${identityOf(process.pid)?.started}`, 120_000],
+    ['of another machine that was heard of just now', 'elsewhere,1,7', 0],
+  ])('waits for a lock %s', async (_case, owner, silent_ms) => {
+    const lock = locked(owner, silent_ms)
+    const waited: boolean[] = []
+    const done = withLock(
+      'thing',
+      () => {
+        waited.push(existsSync(join(lock, owner)))
+        rmSync(lock, { recursive: true })
+      },
+      async () => 'done',
+    )
+    expect(await done).toBe('done')
+    expect(waited).toEqual([true])
+  })
+
+  function locked(owner: string, silent_ms: number): string {
     const lock = join(cache(), 'locks/thing.lock')
     mkdirSync(lock, { recursive: true })
-    const { hostname } = await import('node:os')
-    const host = started === 'unknown' ? 'elsewhere' : hostname()
-    writeFileSync(join(lock, 'owner.json'), JSON.stringify({ host, process: { pid, started } }))
+    writeFileSync(join(lock, owner), '')
     const since = new Date(Date.now() - silent_ms)
     utimesSync(lock, since, since)
-    expect(await withLock('thing', waiting, async () => 'done')).toBe('done')
+    return lock
+  }
+})
+
+describe('a Go program that is built', () => {
+  beforeEach(() => vi.stubEnv('XDG_CACHE_HOME', mkdtempSync(join(scratch, 'cache-'))))
+  afterEach(() => vi.unstubAllEnvs())
+
+  /** Puts a `go` on the PATH that does nothing but write what the real one does, and in between waits to be let on. */
+  function playGo(): { letOn: (step: string) => void; into: string } {
+    const bin = mkdtempSync(join(scratch, 'go-'))
+    writeFileSync(
+      join(bin, 'go'),
+      `#!/bin/sh
+       until_let_on() { while [ ! -e "${bin}/$1" ]; do sleep 0.02; done; }
+       case "$2" in
+         -n)
+           echo 'go: downloading example.invalid/one v1.0.0'
+           echo 'go: downloading example.invalid/two/v2 v2.1.0'
+           until_let_on downloaded
+           for number in 001 002 1203; do echo "mkdir -p \\$WORK/b$number/"; echo "cd /x"; done ;;
+         -v)
+           echo internal/cpu
+           echo example.invalid/two/v2/some-c++
+           until_let_on compiled
+           echo "$4" > "$GOBIN/program" ;;
+       esac`,
+      { mode: 0o755 },
+    )
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`)
+    return { letOn: (step) => writeFileSync(join(bin, step), ''), into: join(bin, 'made') }
+  }
+
+  it('says what it downloads and compiles, and how far it is', async () => {
+    const { letOn, into } = playGo()
+    const said: string[] = []
+    const progress = (line: string): void => void said.push(line)
+    const built = withProgress(
+      progress,
+      'Thing: building, about 3 min, first start only',
+      (tell) => goInstall('example.invalid/cmd/thing@v1', into, 'install Go', tell),
+      20,
+    )
+    const saying =
+      (words: string): (() => boolean) =>
+      () =>
+        said.some((line) => line.includes(words))
+    await until(saying('Thing: downloading example.invalid/two/v2 (2 modules so far), '), 10_000)
+    letOn('downloaded')
+    await until(saying('Thing: compiling example.invalid/two/v2/some-c++ (2 of 3 packages), '), 10_000)
+    letOn('compiled')
+    await built
+    expect(said[0]).toBe('Thing: building, about 3 min, first start only')
+    expect(said.join('\n')).toContain('Thing: downloading example.invalid/two/v2 (2 modules so far), ')
+    expect(said.at(-1)).toMatch(
+      /^Thing: compiling example.invalid\/two\/v2\/some-c\+\+ \(2 of 3 packages\), \d+ s so far$/,
+    )
+    expect(readFileSync(join(into, 'program'), 'utf8')).toBe('example.invalid/cmd/thing@v1\n')
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assertBalanced, isSamePostings, paymentEntry } from '../../domain/journal.ts'
+import { assertBalanced, hasSamePostings, paymentEntry } from '../../domain/journal.ts'
 import type { PaymentRecord, PaymentRole } from '../../domain/payment/record.ts'
 import { at } from '../store/samples.ts'
 
@@ -89,7 +89,7 @@ describe('postings', () => {
   it('are the same in any order, and not with another amount', () => {
     const one = { account: 'sales', key: 'T1', amount: -1 } as const
     const two = { account: 'wechat.pending', key: 'x', amount: 1 } as const
-    expect(isSamePostings([one, two], [two, one])).toBe(true)
-    expect(isSamePostings([one, two], [one, { ...two, amount: 2 }])).toBe(false)
+    expect(hasSamePostings([one, two], [two, one])).toBe(true)
+    expect(hasSamePostings([one, two], [one, { ...two, amount: 2 }])).toBe(false)
   })
 })

@@ -1,11 +1,13 @@
-import type { Delivered } from '../../activities/delivery/attempt.ts'
-import type { Placed, WeChatSays } from '../../activities/order/gateway.ts'
-import type { Handled, RefundSays, Submitted } from '../../activities/refund/gateway.ts'
+import type { DeliveryOutcome } from '../../activities/delivery/attempt.ts'
+import type { PlacementOutcome, QueryOutcome } from '../../activities/order/gateway.ts'
+import type { AbnormalHandlingOutcome, RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
 import type { OrderProgress, RefundProgress } from '../../domain/messages.ts'
-import { destination, order_events, order_states } from '../../domain/order/change.ts'
-import type { OrderEvent, OrderState } from '../../domain/order/change.ts'
-import { refund_events, refund_states, refundDestination } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundState } from '../../domain/refund/change.ts'
+import { orderDestination } from '../../domain/order/change.ts'
+import { order_events, order_states } from '../../domain/order/record.ts'
+import type { OrderEvent, OrderState } from '../../domain/order/record.ts'
+import { refundDestination } from '../../domain/refund/change.ts'
+import { refund_events, refund_states } from '../../domain/refund/record.ts'
+import type { RefundEvent, RefundState } from '../../domain/refund/record.ts'
 
 /*
  * What stored histories go through, read from the histories alone: which steps were asked for, what came from outside,
@@ -108,24 +110,24 @@ const refund_marks: Record<RefundEvent, Mark<RefundProgress>> = {
 
 /** Whose answers the workflows tell apart, by their `kind`. */
 const answers = {
-  placing: { of: ['place'], kinds: all<Placed['kind']>({ placed: 1, refused: 1, about_number: 1, too_late: 1, state: 1 }) },
+  placing: { of: ['place'], kinds: all<PlacementOutcome['kind']>({ placed: 1, refused: 1, about_number: 1, too_late: 1, state: 1 }) },
   asking: {
     of: ['pollPayment', 'askOnRequest', 'askUntilAnswered', 'closeAtWeChat'],
-    kinds: all<WeChatSays['kind']>({ payment: 1, closed: 1, unpaid: 1, expired: 1, nothing_new: 1, state: 1 }),
+    kinds: all<QueryOutcome['kind']>({ payment: 1, closed: 1, unpaid: 1, expired: 1, nothing_new: 1, state: 1 }),
   },
   delivering: {
     of: ['deliver', 'deliverPaid'],
-    kinds: all<Delivered['kind']>({ answered: 1, heard: 1, undelivered: 1, overdue: 1, cancelled: 1, no_endpoint: 1 }),
+    kinds: all<DeliveryOutcome['kind']>({ answered: 1, heard: 1, undelivered: 1, overdue: 1, cancelled: 1, no_endpoint: 1 }),
   },
   submitting: {
     of: ['submitRefund'],
-    kinds: all<Submitted['kind']>({ taken: 1, refused: 1, unsent: 1, not_enough: 1, state: 1 }),
+    kinds: all<SubmissionOutcome['kind']>({ taken: 1, refused: 1, unsent: 1, not_enough: 1, state: 1 }),
   },
   asking_of_refunds: {
     of: ['pollRefund', 'askRefund', 'askRefundUntilAnswered'],
-    kinds: all<RefundSays['kind']>({ found: 1, not_found: 1, nothing_new: 1 }),
+    kinds: all<RefundQueryOutcome['kind']>({ found: 1, not_found: 1, nothing_new: 1 }),
   },
-  handling: { of: ['handleAbnormal'], kinds: all<Handled['kind']>({ taken: 1, refused: 1, state: 1 }) },
+  handling: { of: ['handleAbnormal'], kinds: all<AbnormalHandlingOutcome['kind']>({ taken: 1, refused: 1, state: 1 }) },
 }
 
 function all<K extends string>(kinds: Record<K, 1>): string[] {
@@ -136,7 +138,7 @@ function all<K extends string>(kinds: Record<K, 1>): string[] {
 function orderEnds(event: OrderEvent): OrderState[] {
   const policies = ['refund', 'hold'] as const
   const ends = order_states.flatMap((state) =>
-    policies.map((policy) => destination(state, event, policy)).filter((to) => to !== null && to !== state),
+    policies.map((policy) => orderDestination(state, event, policy)).filter((to) => to !== null && to !== state),
   )
   return [...new Set(ends)].filter((to) => to !== null)
 }

@@ -1,5 +1,5 @@
-import { refund_updates } from '../../domain/messages.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import { refund_updates } from '../../domain/messages.ts'
 import { until } from '../stage/until.ts'
 import { close, currentRun, kept, keyOf, misbehave, ordered } from './paths.ts'
 import type { Chapter, Path, Teller } from './paths.ts'
@@ -80,7 +80,7 @@ const held: Record<string, Path> = {
     const first_run = await currentRun(teller, order)
     stage.pay(order)
     await until('pending', async () => (await stage.record(order)).fulfilment.result === 'pending')
-    const { out_refund_no } = stage.simulator.control.refundOutside({ ...order, status: 'SUCCESS' })
+    const { out_refund_no } = stage.simulator.control.createConsoleRefund({ ...order, status: 'SUCCESS' })
     await stage.reaches(order, 'refunded')
     await keptRefund(teller, name, out_refund_no)
     await kept(teller, `${name}_order`, order, first_run)
@@ -89,7 +89,7 @@ const held: Record<string, Path> = {
     const { stage } = teller
     const order = await ordered(teller, name)
     stage.pay(order, 'lose_notification')
-    const { out_refund_no } = stage.simulator.control.refundOutside({ ...order, refund: 400, status: 'SUCCESS' })
+    const { out_refund_no } = stage.simulator.control.createConsoleRefund({ ...order, refund: 400, status: 'SUCCESS' })
     await stage.reaches(order, 'review')
     await keptRefund(teller, name, out_refund_no)
     await kept(teller, `${name}_order`, order)

@@ -3,7 +3,7 @@ import mongoose from 'mongoose'
 import { beijingTime } from '../../domain/calendar.ts'
 import { eventId, orderId, paymentId, workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import { refund_updates, refundStart, signals, updates } from '../../domain/messages.ts'
+import { order_updates, refund_updates, refundStart, signals } from '../../domain/messages.ts'
 import { startOptions } from '../../runtime/temporal.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import type { Stage } from '../stage/stage.ts'
@@ -42,7 +42,7 @@ const found: Record<string, Path> = {
     const { stage } = teller
     const order = await ordered(teller, name)
     stage.pay(order, 'lose_notification')
-    stage.simulator.control.refundOutside({ ...order, status: 'SUCCESS', notification: 'lose' })
+    stage.simulator.control.createConsoleRefund({ ...order, status: 'SUCCESS', notification: 'lose' })
     await stage.reaches(order, 'review')
     await kept(teller, name, order)
   },
@@ -56,7 +56,7 @@ const found: Record<string, Path> = {
   code_still_fresh: async (teller, name) => {
     const order = await ordered(teller, name)
     const given = { operation_id: randomUUID(), actor: { kind: 'operator' as const, id: null }, reason: null }
-    await teller.stage.run(order).executeUpdate(updates.refresh, { args: [given], updateId: given.operation_id })
+    await teller.stage.run(order).executeUpdate(order_updates.refresh, { args: [given], updateId: given.operation_id })
     await until('WeChat was asked', async () => (await answeredCount(teller, workflowId.order(order), 'place')) > 1)
     teller.stage.pay(order)
     await kept(teller, name, order)
@@ -164,7 +164,7 @@ const gone: Record<string, Path> = {
     await ordered(teller, asked.out_trade_no)
     stage.pay(asked)
     await until('an attempt', () => stage.shop.of(asked.out_trade_no).length > 0)
-    const endpoints = await stage.store.endpoints.enabledOf(stage.mchid)
+    const endpoints = await stage.store.endpoints.listEnabled(stage.mchid)
     for (const { _id } of endpoints) await stage.store.endpoints.disable(_id, 'for the story')
     await until('it is not asked any more', async () => (await answeredCount(teller, workflowId.order(asked), 'deliverPaid')) > 0)
     await confirm(teller, asked, { result: 'fulfilled' })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { WithStartWorkflowOperation } from '@temporalio/client'
-import type { OrderKey } from '../../domain/ids.ts'
 import { workflowId } from '../../domain/ids.ts'
-import { orderStart, refund_updates, refundStart, updates } from '../../domain/messages.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import { order_updates, orderStart, refund_updates, refundStart } from '../../domain/messages.ts'
 import { startOptions } from '../../runtime/temporal.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import { until } from '../stage/until.ts'
@@ -70,7 +70,7 @@ export async function decide(
     start.workflow_type,
     startOptions(start, stage.config.queue_prefix),
   )
-  const update = await stage.temporal.client.workflow.startUpdateWithStart(updates.resolve_review, {
+  const update = await stage.temporal.client.workflow.startUpdateWithStart(order_updates.resolve_review, {
     args: [{ operation_id, actor, reason: 'told by a path', decision, transaction_id }],
     updateId: operation_id,
     waitForStage: 'ACCEPTED',
@@ -210,7 +210,7 @@ const held: Record<string, Path> = {
     const order = await stage.ordered({ out_trade_no: name.toUpperCase() })
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
-    const { out_refund_no } = stage.simulator.control.refundOutside({ ...order, refund: 400, status: 'SUCCESS' })
+    const { out_refund_no } = stage.simulator.control.createConsoleRefund({ ...order, refund: 400, status: 'SUCCESS' })
     await until('it was adopted', async () => await stage.store.refunds.find({ ...order, out_refund_no }))
     await stage.refundReaches(out_refund_no, 'succeeded')
     await keptRefund(teller, name, out_refund_no)

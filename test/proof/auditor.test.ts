@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuditor } from '../../proof/auditor.ts'
-import { patience } from '../../proof/finding.ts'
+import { proof_patience } from '../../proof/finding.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { breakerOf, writerInto } from '../stage/book.ts'
@@ -23,7 +23,7 @@ async function stage() {
     createAuditor({
       store,
       every_ms: 600_000,
-      patience,
+      patience: proof_patience,
       wake: ({ out_trade_no }) => Promise.resolve(void woken.push(out_trade_no ?? 'none')),
       round_size,
       now: () => noon + 24 * 60 * 60 * 1000,

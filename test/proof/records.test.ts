@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { assertBalanced } from '../../domain/journal.ts'
-import { finding_kinds, patience, scaledPatience } from '../../proof/finding.ts'
-import type { Dossier, Finding, FindingKind, Moment } from '../../proof/finding.ts'
-import { findingsOf } from '../../proof/records.ts'
-import type { Truth } from '../../proof/wechat.ts'
+import { finding_kinds, proof_patience, scaledPatience } from '../../proof/finding.ts'
+import type { Dossier, Finding, FindingKind, ProofMoment } from '../../proof/finding.ts'
+import { dossierFindings } from '../../proof/records.ts'
+import type { WeChatRecords } from '../../proof/wechat.ts'
 import { acceptedStory, closedStory, fulfilledStory, refundedStory, Story } from '../stage/dossiers.ts'
 import {
   at,
@@ -18,15 +18,15 @@ import {
 
 const day_ms = 24 * 60 * 60 * 1000
 /** long after all of it: nothing is excused */
-const later: Moment = { now_ms: noon + day_ms, patience }
+const later: ProofMoment = { now_ms: noon + day_ms, patience: proof_patience }
 /** while it is being written down */
-const meanwhile: Moment = { now_ms: noon + 110_000, patience }
+const meanwhile: ProofMoment = { now_ms: noon + 110_000, patience: proof_patience }
 
 const kinds = (findings: Finding[]): FindingKind[] => findings.map(({ kind }) => kind)
 
 /** The finding of `kind`, which must be there. */
-function found(kind: FindingKind, dossier: Dossier, truth: Truth | null = null, moment = later): Finding {
-  const findings = findingsOf(dossier, moment, truth)
+function found(kind: FindingKind, dossier: Dossier, truth: WeChatRecords | null = null, moment = later): Finding {
+  const findings = dossierFindings(dossier, moment, truth)
   const one = findings.find((finding) => finding.kind === kind)
   if (one === undefined) throw new Error(`no ${kind} among: ${kinds(findings).join(', ') || 'nothing'}`)
   return one
@@ -62,14 +62,14 @@ describe('records that belong together', () => {
     ['one returned and paid by hand', refunds(['reserved', 'accepted', 'returned_to_merchant', 'paid_out'])],
   ])('agree with each other, the book and WeChat: %s', (_, story) => {
     const truth = story.truth(story.order.state === 'closed' ? 'CLOSED' : 'SUCCESS')
-    expect(findingsOf(story.dossier, later, truth)).toEqual([])
-    expect(findingsOf(story.dossier, { ...later, patience: null }, truth)).toEqual([])
+    expect(dossierFindings(story.dossier, later, truth)).toEqual([])
+    expect(dossierFindings(story.dossier, { ...later, patience: null }, truth)).toEqual([])
   })
 
   it('may be money of nobody’s order, which lies in suspense', () => {
     const story = new Story('GHOST-1')
     story.money('t1', 'orphan').order_id = null
-    expect(findingsOf({ ...story.dossier, order: null }, later)).toEqual([])
+    expect(dossierFindings({ ...story.dossier, order: null }, later)).toEqual([])
   })
 
   it('may be a correction: an exact reversal, then the entry anew', () => {
@@ -83,9 +83,9 @@ describe('records that belong together', () => {
       postings: wrong.postings.map((posting) => ({ ...posting, amount: -posting.amount })),
     }
     const anew = { ...wrong, _id: `${wrong._id}#2` }
-    expect(findingsOf({ ...dossier, entries: [wrong, reversal, anew] }, later)).toEqual([])
-    expect(kinds(findingsOf({ ...dossier, entries: [wrong, anew] }, later))).toContain('entry_doubled')
-    expect(kinds(findingsOf({ ...dossier, entries: [wrong, reversal] }, later))).toContain('entry_missing')
+    expect(dossierFindings({ ...dossier, entries: [wrong, reversal, anew] }, later)).toEqual([])
+    expect(kinds(dossierFindings({ ...dossier, entries: [wrong, anew] }, later))).toContain('entry_doubled')
+    expect(kinds(dossierFindings({ ...dossier, entries: [wrong, reversal] }, later))).toContain('entry_missing')
   })
 })
 
@@ -210,7 +210,7 @@ describe('a fault among records is named with its numbers', () => {
     const story = fulfilledStory()
     story.money('second', 'second')
     story.tell(secondPayment('second'))
-    expect(findingsOf(story.dossier, later)).toEqual([])
+    expect(dossierFindings(story.dossier, later)).toEqual([])
   })
 
   it('a refund that the payment counts and nobody recorded', () => {
@@ -247,7 +247,7 @@ describe('a fault among records is named with its numbers', () => {
     dossier.refunds = closed.refunds
     dossier.payments = closed.payments
     dossier.entries = closed.entries
-    expect(kinds(findingsOf(dossier, later))).toEqual(['order_not_refunded'])
+    expect(kinds(dossierFindings(dossier, later))).toEqual(['order_not_refunded'])
     expect(found('order_not_refunded', dossier)).toMatchObject({ transaction_id: 't1', amount: 990 })
   })
 
@@ -258,7 +258,7 @@ describe('a fault among records is named with its numbers', () => {
     story.tell(paymentFound('t1'), { event: 'full_refund_requested', out_refund_no: 'R1', ...by })
     expect(found('refunding_idle', story.dossier)).toMatchObject({ transaction_id: 't1', amount: 990 })
     story.refund({ tale: ['reserved'] })
-    expect(findingsOf(story.dossier, later)).toEqual([])
+    expect(dossierFindings(story.dossier, later)).toEqual([])
   })
 
   it('a gap among the numbers of events, and events that are not there', () => {
@@ -267,7 +267,7 @@ describe('a fault among records is named with its numbers', () => {
     if (entry) entry.sequence = (entry.sequence ?? 0) + 1
     expect(found('event_gap', dossier).detail).toContain('1, 2, 3, 5')
     const without = { ...refundedStory().dossier, events: [] }
-    expect(kinds(findingsOf(without, later))).toEqual(Array(4).fill('event_missing'))
+    expect(kinds(dossierFindings(without, later))).toEqual(Array(4).fill('event_missing'))
     const more = fulfilledStory().dossier
     more.events.push({ sequence: 9, type: 'order.refunded' })
     expect(found('event_unexplained', more).detail).toContain('event 9')
@@ -281,13 +281,13 @@ describe('a fault among records is named with its numbers', () => {
       dossier.order.sequence = 0
       dossier.events = []
     }
-    expect(kinds(findingsOf(dossier, later))).toEqual(['state_untold'])
+    expect(kinds(dossierFindings(dossier, later))).toEqual(['state_untold'])
   })
 
   it('a timeline with a gap, or one that ends elsewhere', () => {
     const { dossier } = fulfilledStory()
     dossier.order?.timeline.splice(1, 1)
-    expect(kinds(findingsOf(dossier, later))).toContain('timeline_broken')
+    expect(kinds(dossierFindings(dossier, later))).toContain('timeline_broken')
     const other = partlyRefunded(300).dossier
     if (other.refunds[0]) other.refunds[0].revision = 7
     expect(found('timeline_broken', other)).toMatchObject({ out_refund_no: 'R1' })
@@ -300,7 +300,7 @@ describe('a fault among records is named with its numbers', () => {
     dossier.evidence.push(waiting, lost)
     expect(found('evidence_unapplied', dossier)).toMatchObject({ transaction_id: 't1' })
     expect(found('evidence_lost', dossier).detail).toContain('n3')
-    expect(kinds(findingsOf(dossier, meanwhile))).toEqual(['evidence_lost'])
+    expect(kinds(dossierFindings(dossier, meanwhile))).toEqual(['evidence_lost'])
   })
 
   it('a payment of somebody else’s', () => {
@@ -384,11 +384,11 @@ describe('what is merely under way', () => {
     const story = new Story().tell(placed())
     if (story.dossier.order) story.dossier.order.next_action = { what: 'ask_wechat', time: at(3600) }
     const truth = fulfilledStory().truth()
-    const seen = (now_ms: number, given: Moment['patience'] = patience) =>
+    const seen = (now_ms: number, given: ProofMoment['patience'] = proof_patience) =>
       found('paid_there_unknown_here', story.dossier, truth, { now_ms, patience: given }).under_way
     expect(seen(noon + 3_000_000)).toBe(true)
     expect(seen(noon + 3_000_000, null)).toBe(false)
-    expect(seen(noon + 3_600_000 + patience.overdue_ms)).toBe(false)
+    expect(seen(noon + 3_600_000 + proof_patience.overdue_ms)).toBe(false)
   })
 
   it('is a refund that WeChat has finished and Weft has still to ask about', () => {
@@ -403,7 +403,7 @@ describe('what is merely under way', () => {
   it('is an entry that follows from what was written a moment ago, and what its absence does to accounts', () => {
     const { dossier } = partlyRefunded(300)
     dossier.entries = dossier.entries.filter(({ kind }) => kind !== 'refund_succeeded')
-    const [soon, late] = [meanwhile, later].map((moment) => findingsOf(dossier, moment))
+    const [soon, late] = [meanwhile, later].map((moment) => dossierFindings(dossier, moment))
     expect(soon?.map(({ kind, under_way }) => [kind, under_way])).toEqual([
       ['entry_missing', true],
       ['payable_open', true],
@@ -418,8 +418,8 @@ describe('what is merely under way', () => {
   })
 
   it('is measured in shorter times where time runs faster, but never in none', () => {
-    expect(scaledPatience(patience, 10).writing_ms).toBe(12_000)
-    expect(scaledPatience(patience, 1_000_000).writing_ms).toBe(5_000)
+    expect(scaledPatience(proof_patience, 10).writing_ms).toBe(12_000)
+    expect(scaledPatience(proof_patience, 1_000_000).writing_ms).toBe(5_000)
   })
 })
 

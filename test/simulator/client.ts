@@ -10,7 +10,7 @@ import {
 import { createServer, request as httpRequest } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { MerchantAnswer } from '../../simulator/control.ts'
+import type { MerchantResponse } from '../../simulator/control.ts'
 
 /**
  * A WeChat Pay client and a receiver of notifications written against the public documentation with node:crypto alone,
@@ -113,10 +113,10 @@ export class Client {
   }
 
   /** Registers with the simulator and takes its keys, as a person would from the console. */
-  async register(more: Record<string, unknown> = {}): Promise<MerchantAnswer> {
+  async register(more: Record<string, unknown> = {}): Promise<MerchantResponse> {
     const { mchid, appid, serial_no, apiv3_key, public_key } = this.merchant
     const request = { mchid, appids: [appid], serial_no, public_key, apiv3_key, ...more }
-    const answer = await control<MerchantAnswer>(this.base, '/merchants', request)
+    const answer = await control<MerchantResponse>(this.base, '/merchants', request)
     this.keys.set(answer.wechatpay_public_key_id, answer.wechatpay_public_key)
     for (const { serial_no: serial, certificate } of answer.certificates) this.keys.set(serial, certificate)
     return answer

@@ -87,8 +87,9 @@ describe('the phone', () => {
       { refund: 301, status: 'CLOSED' },
       { refund: 202 },
     ] as const
-    for (const end of ends) simulator.control.refundOutside({ mchid, out_trade_no: no, reason: '茶<凉>了', ...end })
-    const returned = simulator.control.refundOutside({ mchid, out_trade_no: no, refund: 303 })
+    for (const end of ends)
+      simulator.control.createConsoleRefund({ mchid, out_trade_no: no, reason: '茶<凉>了', ...end })
+    const returned = simulator.control.createConsoleRefund({ mchid, out_trade_no: no, refund: 303 })
     const { refund_id } = returned
     simulator.control.finishRefund({ refund_id, status: 'SUCCESS', received_by: 'merchant_basic_account' })
     const page = await pageOf(code)

@@ -1,9 +1,9 @@
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
-import type { Actor } from '../../domain/order/change.ts'
-import type { Patience } from '../../proof/finding.ts'
+import type { ProofPatience } from '../../proof/finding.ts'
 import { proveNumbers } from '../../proof/passage.ts'
 import { placed } from '../store/samples.ts'
 import { World } from './world.ts'
@@ -140,7 +140,7 @@ export async function attentionsIn(world: World): Promise<string[]> {
   return records.flatMap(({ attention }) => (attention ? [attention.code] : []))
 }
 
-export async function findingsIn(world: World, patience: Patience | null = null): Promise<string[]> {
+export async function findingsIn(world: World, patience: ProofPatience | null = null): Promise<string[]> {
   const { mchid, out_trade_no } = world.key
   const found_here = await proveNumbers(world.store, mchid, [out_trade_no], { now: () => world.now_ms, patience })
   return found_here.filter(({ under_way }) => !under_way).map(({ kind, detail }) => `${kind}: ${detail}`)

@@ -1,37 +1,8 @@
 import { expect } from 'vitest'
-import { findingLine } from '../../cli/audit.ts'
-import { simulatorTruth } from '../../cli/truth.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
-import { patience, scaledPatience } from '../../proof/finding.ts'
-import { proveMerchant } from '../../proof/passage.ts'
-import type { Tally } from '../../proof/passage.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { Stage } from './stage.ts'
 import { until } from './until.ts'
-
-/**
- * What must hold after every journey (docs/money.md §3): orders, payments, refunds and book agree with each other and
- * with WeChat's own book. Waits for the last writes to be done; `meanwhile` excuses what Weft has planned and not yet
- * done, for a journey that ends in the middle of a story, and no write: all that is missing for being young would hide
- * what is missing for ever.
- */
-export async function expectAuditClean(stage: Stage, when: 'settled' | 'meanwhile' = 'settled'): Promise<Tally> {
-  const options = {
-    now: stage.now,
-    patience: when === 'settled' ? null : { ...scaledPatience(patience, stage.config.time_scale), writing_ms: 0 },
-    truth: simulatorTruth(stage.simulator.url),
-  }
-  return await until('the audit is clean', async () => {
-    const proof = proveMerchant(stage.store, stage.mchid, options)
-    const adrift: string[] = []
-    for (;;) {
-      const step = await proof.next()
-      if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
-      if (step.done === true) return step.value
-      adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
-    }
-  })
-}
 
 /** How often something happened that may happen once. */
 function count<T>(all: readonly T[], is: (one: T) => boolean): number {

@@ -10,7 +10,7 @@ import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
 import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
-import { policy } from '../../domain/policy.ts'
+import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { startOptions } from '../../runtime/temporal.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
@@ -112,7 +112,14 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
     on_mistake: (mchid, mistake) => silentLogger.error('a WeChat set-up cannot be used', { mchid, mistake }),
   })
   const { sealer } = store
-  const context: ActivityContext = { store, sealer, accounts, policy, now: clock.now, log: silentLogger }
+  const context: ActivityContext = {
+    store,
+    sealer,
+    accounts,
+    policy: default_policy,
+    now: clock.now,
+    log: silentLogger,
+  }
   const gateway = { ...clock.watch(createGateway(context)), ...clock.watch(createRefundGateway(context)) }
   const records = { ...clock.watch(createRecords(context)), ...clock.watch(createRefunds(context)) }
   const runs = createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix))

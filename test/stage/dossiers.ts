@@ -1,22 +1,23 @@
+import { wechat_actor } from '../../domain/actor.ts'
 import {
   acceptanceEntry,
   paymentEntry,
   payoutEntry,
+  payoutWithoutWeChatEntry,
   refundAcceptedEntry,
   refundClosedEntry,
   refundReturnedEntry,
   refundSucceededEntry,
-  settledOutsideEntry,
 } from '../../domain/journal.ts'
-import type { BookedStep, JournalEntry } from '../../domain/journal.ts'
-import { applyOrderEvent, wechat } from '../../domain/order/change.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/change.ts'
-import { elementMoved, incomeMoved } from '../../domain/payment/record.ts'
+import type { JournalEntry, RefundBooking } from '../../domain/journal.ts'
+import { applyOrderEvent } from '../../domain/order/change.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
+import { incomeOfMove, movedElement } from '../../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
 import { applyRefundEvent } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundFacts, RefundOccurrence, RefundRecord } from '../../domain/refund/change.ts'
+import type { RefundAtWeChat, RefundEvent, RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import type { Dossier } from '../../proof/finding.ts'
-import type { Truth } from '../../proof/wechat.ts'
+import type { WeChatRecords } from '../../proof/wechat.ts'
 import { publicId } from '../../store/ids.ts'
 import type { Store } from '../../store/store.ts'
 import { at, evidenceSample, mchid, orderSample, paymentFound, paymentSample, placed } from '../store/samples.ts'
@@ -54,7 +55,7 @@ export class Story {
     return this.dossier.order
   }
 
-  tell(...occurrences: Occurrence[]): this {
+  tell(...occurrences: OrderOccurrence[]): this {
     for (const occurrence of occurrences) {
       const change = applyOrderEvent(this.order, occurrence)
       if (change === null) throw new Error(`${occurrence.event} is illegal in ${this.order.state}`)
@@ -131,7 +132,7 @@ export class Story {
         revision: refund.revision + 1,
       }
       delete refund.next_action
-      element = elementMoved(payment, element, counted[event])
+      element = movedElement(payment, element, counted[event])
       payment.refunds[place] = element
       const entry = entryOf(event, refund, payment, time, given.settlement ?? amount)
       if (entry !== null) this.dossier.entries.push(entry)
@@ -141,7 +142,7 @@ export class Story {
   }
 
   /** WeChat's own book, as it agrees with these records. */
-  truth(trade_state: 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED' = 'SUCCESS'): Truth {
+  truth(trade_state: 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED' = 'SUCCESS'): WeChatRecords {
     const { order, payments, refunds } = this.dossier
     return {
       order: order && { trade_state, amount: { total: order.amount.total } },
@@ -176,7 +177,7 @@ export class Story {
     for (const { sequence, type } of events) {
       const _id = `${mchid}/${out_trade_no}/${sequence}`
       const numbers = { _id, id: publicId('evt', _id), mchid, out_trade_no, sequence, type }
-      await store.events.record({ ...numbers, timestamp: at(1), body: '{}' })
+      await store.events.insert({ ...numbers, timestamp: at(1), body: '{}' })
     }
     for (const one of evidence) {
       await store.evidence.archive({ ...evidenceSample(one._id), ...one, out_trade_no })
@@ -201,7 +202,7 @@ const counted: Record<RefundTale[number], RefundElement['state']> = {
   paid_out: 'settled',
 }
 
-const statuses: Partial<Record<RefundRecord['state'], Truth['refunds'][number]['status']>> = {
+const statuses: Partial<Record<RefundRecord['state'], WeChatRecords['refunds'][number]['status']>> = {
   succeeded: 'SUCCESS',
   returned_to_merchant: 'SUCCESS',
   closed: 'CLOSED',
@@ -249,9 +250,9 @@ function occurrenceOf(
   refund: RefundRecord,
   { settlement, amount = 990 }: RefundGiven,
 ): RefundOccurrence {
-  const cause = { operation_id: `${event}:${time}`, time, actor: wechat }
+  const cause = { operation_id: `${event}:${time}`, time, actor: wechat_actor }
   const { out_refund_no } = refund
-  const facts: RefundFacts = {
+  const facts: RefundAtWeChat = {
     refund_id: `w-${out_refund_no}`,
     channel: 'ORIGINAL',
     user_received_account: event === 'returned_to_merchant' ? '商户基本账户' : '支付用户零钱',
@@ -281,7 +282,7 @@ function occurrenceOf(
   }
 }
 
-const makers: Partial<Record<RefundEvent, (refund: RefundRecord, step: BookedStep) => JournalEntry>> = {
+const makers: Partial<Record<RefundEvent, (refund: RefundRecord, step: RefundBooking) => JournalEntry>> = {
   accepted: refundAcceptedEntry,
   succeeded: refundSucceededEntry,
   closed: refundClosedEntry,
@@ -296,10 +297,14 @@ function entryOf(
   settlement_refund: number,
 ): JournalEntry | null {
   const maker =
-    event === 'paid_out' ? (refund.state === 'returned_to_merchant' ? payoutEntry : settledOutsideEntry) : makers[event]
+    event === 'paid_out'
+      ? refund.state === 'returned_to_merchant'
+        ? payoutEntry
+        : payoutWithoutWeChatEntry
+      : makers[event]
   const step = { occurred_time: time, booked_time: time, settlement_refund, evidence_id: payment.evidence_id }
   const refund_id = refund.facts?.refund_id ?? '-'
-  const income = incomeMoved(payment, refund.out_refund_no, moves[event])
+  const income = incomeOfMove(payment, refund.out_refund_no, moves[event])
   return maker?.(refund, { ...step, income, refund_id }) ?? null
 }
 

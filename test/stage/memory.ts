@@ -10,7 +10,7 @@ import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
 import { References } from '../../store/references.ts'
 import { Refunds } from '../../store/refunds.ts'
-import type { Sealer } from '../../store/sealing.ts'
+import type { Sealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
 
 type Fields = Record<string, unknown>

@@ -1,9 +1,9 @@
 import { beijingTime } from '../../domain/calendar.ts'
-import type { OrderRecord } from '../../domain/order/change.ts'
-import type { TrueRefund, Truth } from '../../proof/wechat.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
+import type { WeChatRecords, WeChatRefundRecord } from '../../proof/wechat.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { refundPath } from '../../wechat/refunds.ts'
-import type { Transport, WechatAnswer, WechatRequest } from '../../wechat/transport.ts'
+import type { Transport, WeChatAnswer, WeChatRequest } from '../../wechat/transport.ts'
 import { mchid } from '../store/samples.ts'
 
 /** How WeChat stays silent at the next call: before it acted, or after. */
@@ -17,7 +17,7 @@ interface Transaction {
   total: number
 }
 
-interface PlayedRefund extends TrueRefund {
+interface PlayedRefund extends WeChatRefundRecord {
   /** the exact bytes that asked for it */
   body: string
   fate: Fate
@@ -54,13 +54,13 @@ export class PlayedWeChat implements Transport {
     this.#now = now
   }
 
-  send({ operation, path, body }: WechatRequest): Promise<WechatAnswer> {
+  send({ operation, path, body }: WeChatRequest): Promise<WeChatAnswer> {
     const { silence } = this
     this.silence = null
     const unanswered = () => {
       if (operation === 'refund') this.#unanswered.add(numberIn(body))
       const failure = { kind: 'again', reason: 'timeout', outcome_unknown: true } as const
-      return Promise.reject(new WechatPayError({ operation, ...failure }))
+      return Promise.reject(new WeChatPayError({ operation, ...failure }))
     }
     if (operation === 'refund' && this.#unanswered.has(numberIn(body))) {
       this.violations.push(`${numberIn(body)} was sent again without a question`)
@@ -70,7 +70,7 @@ export class PlayedWeChat implements Transport {
     return silence === 'after' ? unanswered() : Promise.resolve(answer)
   }
 
-  #answer(operation: WechatRequest['operation'], path: string, body: string): WechatAnswer {
+  #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
     switch (operation) {
       case 'place':
         return this.#place()
@@ -124,7 +124,7 @@ export class PlayedWeChat implements Transport {
     return taken.reduce((sum, { amount }) => sum + amount.refund, 0)
   }
 
-  get truth(): Truth {
+  get truth(): WeChatRecords {
     const is_paid = this.transactions.length > 0
     const trade_state = is_paid ? 'SUCCESS' : this.is_closed ? 'CLOSED' : 'NOTPAY'
     const success_time = beijingTime(this.#now())
@@ -139,7 +139,7 @@ export class PlayedWeChat implements Transport {
     }
   }
 
-  #place(): WechatAnswer {
+  #place(): WeChatAnswer {
     const refusal = this.refusals.shift()
     if (refusal !== undefined) return answerOf(400, '', refusal)
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
@@ -149,13 +149,13 @@ export class PlayedWeChat implements Transport {
     return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
   }
 
-  #close(): WechatAnswer {
+  #close(): WeChatAnswer {
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDER_PAID')
     if (this.is_placed) this.is_closed = true
     return answerOf(204, '')
   }
 
-  #query(): WechatAnswer {
+  #query(): WeChatAnswer {
     if (!this.is_placed) return answerOf(404, '', 'ORDER_NOT_EXIST')
     const paid = this.transactions[0]
     if (paid !== undefined) return answerOf(200, this.transaction(paid))
@@ -164,7 +164,7 @@ export class PlayedWeChat implements Transport {
     return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
   }
 
-  #refund(body: string): WechatAnswer {
+  #refund(body: string): WeChatAnswer {
     const asked = JSON.parse(body) as { transaction_id: string; out_refund_no: string; amount: { refund: number } }
     const { transaction_id, out_refund_no, amount } = asked
     const before = this.#find(out_refund_no)
@@ -197,14 +197,14 @@ export class PlayedWeChat implements Transport {
     return answerOf(200, this.#told(refund))
   }
 
-  #queryRefund(out_refund_no: string): WechatAnswer {
+  #queryRefund(out_refund_no: string): WeChatAnswer {
     this.#unanswered.delete(out_refund_no)
     const refund = this.#find(out_refund_no)
     return refund === undefined ? answerOf(404, '', 'RESOURCE_NOT_EXISTS') : answerOf(200, this.#told(refund))
   }
 
   /** The payer's card takes what the account did not. */
-  #redirect(out_refund_no: string): WechatAnswer {
+  #redirect(out_refund_no: string): WeChatAnswer {
     const refund = this.#find(out_refund_no)
     if (refund?.status !== 'ABNORMAL') return answerOf(400, '', 'INVALID_REQUEST')
     refund.status = 'PROCESSING'
@@ -233,6 +233,6 @@ function numberIn(body: string | undefined): string {
   return (JSON.parse(body ?? '{}') as { out_refund_no?: string }).out_refund_no ?? ''
 }
 
-function answerOf(status: number, body: string, code: string | null = null): WechatAnswer {
+function answerOf(status: number, body: string, code: string | null = null): WeChatAnswer {
   return { status, headers: {}, body, code, message: null, request_id: null, unanswered_before: false }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { lastWords, startChild } from '../../dev/servers/child.ts'
+import { logTail, startChild } from '../../dev/servers/child.ts'
 import type { Stage } from './stage.ts'
 import { until } from './until.ts'
 
@@ -39,7 +39,7 @@ export async function startRole(
   stage.endsWith(kill)
   try {
     await until(`the ${name} is ready`, () => {
-      if (!child.isRunning()) throw new Error(lastWords(child.log))
+      if (!child.isRunning()) throw new Error(logTail(child.log))
       return readFileSync(child.log, 'utf8').includes(ready[name])
     })
   } catch (error) {

@@ -1,6 +1,5 @@
-import { ApplicationFailure } from '@temporalio/common'
 import type { Client, WithStartWorkflowOperation } from '@temporalio/client'
-import type { ToStartOptions } from '../../activities/runs.ts'
+import { ApplicationFailure } from '@temporalio/common'
 import type { Driver, Pending, Run } from './driver.ts'
 import type { World } from './world.ts'
 
@@ -19,14 +18,6 @@ interface Start {
   workflowId: string
   args: readonly unknown[]
 }
-
-/** Starts carry no more than these runs need. */
-export const toOptions = ((start) => ({
-  workflowId: start.workflow_id,
-  args: start.arguments,
-  taskQueue: '',
-  workflowIdConflictPolicy: 'USE_EXISTING',
-})) as ToStartOptions
 
 /** No activity makes more writes than this. */
 const most_writes = 9

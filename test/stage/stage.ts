@@ -3,32 +3,32 @@ import { DefaultLogger, Runtime } from '@temporalio/worker'
 import { inject } from 'vitest'
 import { startApi } from '../../api/main.ts'
 import type { RunningApi } from '../../api/main.ts'
+import { freePort } from '../../dev/servers/servers.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { OrderView, RefundView } from '../../domain/event/view.ts'
 import { endpointId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
-import type { OrderRecord, OrderState } from '../../domain/order/change.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
-import type { RefundRecord, RefundState } from '../../domain/refund/change.ts'
-import type { OrderView, RefundView } from '../../domain/event/view.ts'
-import { freePort } from '../../dev/servers/servers.ts'
+import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
+import type { RefundRecord, RefundState } from '../../domain/refund/record.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
 import { createLogger, silentLogger } from '../../runtime/logger.ts'
 import { connectTemporal } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import type { BookView } from '../../simulator/control.ts'
+import type { StateView } from '../../simulator/control.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { publicId } from '../../store/ids.ts'
-import { createSealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker, WorkerParts } from '../../worker/main.ts'
-import { expectAuditClean } from './audit.ts'
 import { MerchantDouble } from './merchant.ts'
+import { expectAuditClean } from './proof.ts'
 import { until } from './until.ts'
 
 // Once per process: the SDK tells of every worker's every state otherwise.
@@ -342,7 +342,7 @@ export class Stage {
   }
 
   /** What WeChat knows: the truth. */
-  get wechat(): BookView {
+  get wechat(): StateView {
     return this.simulator.control.view(this.mchid, null)
   }
 
@@ -396,7 +396,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     revision: 0,
     appids: [appid],
     notify_url: `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: store.merchants.setup({
+    wechat: store.merchants.sealSetup({
       serial_no,
       private_key: pair.privateKey,
       apiv3_key,

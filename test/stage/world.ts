@@ -5,46 +5,47 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
-import type { Reply } from '../../activities/delivery/courier.ts'
+import type { EndpointReply } from '../../activities/delivery/courier.ts'
 import { createGateway } from '../../activities/order/gateway.ts'
 import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
 import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
+import type { ToStartOptions } from '../../activities/runs.ts'
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, orderId } from '../../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
-import type { Actor, OrderRecord } from '../../domain/order/change.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
-import { policy } from '../../domain/policy.ts'
-import type { RefundRecord } from '../../domain/refund/change.ts'
-import type { TrueRefund } from '../../proof/wechat.ts'
+import { default_policy } from '../../domain/policy.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
+import type { WeChatRefundRecord } from '../../proof/wechat.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { publicId } from '../../store/ids.ts'
-import { createSealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
-import type { Account } from '../../wechat/accounts.ts'
+import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
 import { evidenceSample, mchid, noon, orderSample } from '../store/samples.ts'
 import { refundSample } from './dossiers.ts'
 import { memoryStore } from './memory.ts'
 import type { Writes } from './memory.ts'
 import { PlayedWeChat } from './playedwechat.ts'
-import { toOptions } from './runs.ts'
 
 /** What the shop answers to one delivery of `order.paid`. */
 export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
 
-const replies: Record<ShopAnswer, Reply> = {
+const replies: Record<ShopAnswer, EndpointReply> = {
   fulfilled: replyOf(200, '{"fulfilment":"fulfilled"}'),
   refused: replyOf(200, '{"fulfilment":"refused","reason":"sold out"}'),
   pending: replyOf(202, ''),
   away: replyOf(503, ''),
 }
 
-function replyOf(status: number, answer: string): Reply {
+function replyOf(status: number, answer: string): EndpointReply {
   return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
 }
 
@@ -79,9 +80,16 @@ export class World {
     const now = () => this.now_ms
     this.store = memoryStore(sealer, this.writes)
     this.wechat = new PlayedWeChat(this.#order, now)
-    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as Account
+    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as WeChatAccount
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
-    const context: ActivityContext = { store: this.store, sealer, accounts, policy, now, log: silentLogger }
+    const context: ActivityContext = {
+      store: this.store,
+      sealer,
+      accounts,
+      policy: default_policy,
+      now,
+      log: silentLogger,
+    }
     const courier = {
       send: () => Promise.resolve(replies[this.shop.shift() ?? 'fulfilled']),
       close: () => Promise.resolve(),
@@ -103,7 +111,7 @@ export class World {
     return {
       ...createRuns(context, client, toOptions),
       startDeliveries: async ({ deliveries }: { deliveries: string[] }) => {
-        for (const _id of deliveries) await this.store.deliveries.finish(_id, 'delivered')
+        for (const _id of deliveries) await this.store.deliveries.end(_id, 'delivered')
       },
       closeOlder: () => Promise.resolve({ kind: 'clear' }),
     }
@@ -111,8 +119,8 @@ export class World {
 
   /** The sweeper takes up notices that nobody carries. */
   async sweepNotices(): Promise<void> {
-    const late = await this.store.deliveries.due(beijingTime(this.now_ms), 100)
-    for (const { _id } of late) await this.store.deliveries.finish(_id, 'delivered')
+    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms), 100)
+    for (const { _id } of late) await this.store.deliveries.end(_id, 'delivered')
   }
 
   /** The names of all activities, which a worker would register. */
@@ -159,7 +167,7 @@ export class World {
   }
 
   /** The same with one of a refund, which proves nothing by itself: it only wakes. */
-  async refundNotified({ transaction_id, out_refund_no }: TrueRefund): Promise<string> {
+  async refundNotified({ transaction_id, out_refund_no }: WeChatRefundRecord): Promise<string> {
     return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, '{}')
   }
 
@@ -245,12 +253,12 @@ export class World {
 }
 
 /** A notification whose signature and encryption hold: what of them does not is proven elsewhere. */
-function readNotified({ body }: { body: Buffer }): ReturnType<Account['read']> {
+function readNotified({ body }: { body: Buffer }): ReturnType<WeChatAccount['read']> {
   const transaction = readTransaction(body.toString('utf8'))
   if (transaction === null) throw new Error('not a transaction')
   const fact = paymentFact(transaction)
   return { verdict: 'verified', subject: 'payment', fact, notification_id: '', serial_no: '' } as unknown as ReturnType<
-    Account['read']
+    WeChatAccount['read']
   >
 }
 
@@ -258,3 +266,11 @@ function readNotified({ body }: { body: Buffer }): ReturnType<Account['read']> {
 export function idOf(world: World): string {
   return orderId(world.key)
 }
+
+/** Starts carry no more than these runs need. */
+export const toOptions = ((start) => ({
+  workflowId: start.workflow_id,
+  args: start.arguments,
+  taskQueue: '',
+  workflowIdConflictPolicy: 'USE_EXISTING',
+})) as ToStartOptions

@@ -1,4 +1,4 @@
-import { createServer, connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../dev/servers/servers.ts'
@@ -53,7 +53,7 @@ async function openBy(port: number): Promise<Store> {
 
 const isReached = (store: Store) => until('the database is reached', () => store.isReachable())
 const isRead = (store: Store) =>
-  until('a record is read', async () => (await store.references.holder('1900000001', 'r')) === null)
+  until('a record is read', async () => (await store.references.findHolder('1900000001', 'r')) === null)
 
 /** `operation` says in time that the database is away. */
 async function expectRefusal(limit_ms: number, operation: () => Promise<unknown>): Promise<void> {
@@ -79,7 +79,7 @@ describe('a store whose database is away', () => {
     const store = await openBy(way.port)
     await isReached(store)
     await way.close()
-    await expectRefusal(5_000, () => store.references.holder('1900000001', 'r'))
+    await expectRefusal(5_000, () => store.references.findHolder('1900000001', 'r'))
     expect(await store.isReachable()).toBe(false)
 
     await startWay(way.port)
@@ -92,7 +92,7 @@ describe('a store whose database is away', () => {
     const store = await openBy(way.port)
     await isReached(store)
     way.state.is_silent = true
-    await expectRefusal(5_000, () => store.references.holder('1900000001', 'r'))
+    await expectRefusal(5_000, () => store.references.findHolder('1900000001', 'r'))
     way.state.is_silent = false
     await isReached(store)
   })

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import mongoose from 'mongoose'
 import { inject } from 'vitest'
-import { createSealer } from '../../store/sealing.ts'
-import type { Sealer } from '../../store/sealing.ts'
+import { createSealer } from '../../store/sealer.ts'
+import type { Sealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 

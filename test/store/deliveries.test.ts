@@ -21,8 +21,8 @@ async function inserted(...args: Parameters<typeof deliverySample>): Promise<Del
 describe('an event', () => {
   it('keeps the bytes it was first derived with', async () => {
     const event = eventSample('EVENT', 1)
-    await Promise.all([store.events.record(event), store.events.record(event)])
-    await store.events.record({ ...event, body: 'changed' })
+    await Promise.all([store.events.insert(event), store.events.insert(event)])
+    await store.events.insert({ ...event, body: 'changed' })
     expect(await store.events.find(event._id)).toStrictEqual(event)
     expect(await store.events.findPublic(mchid, event.id)).toStrictEqual(event)
     expect(await store.events.findPublic('1900000002', event.id)).toBeNull()
@@ -31,7 +31,7 @@ describe('an event', () => {
   it('that belongs to no order is read as it was written', async () => {
     const _id = `${mchid}/endpoint.disabled/ep_x`
     const event = eventSample('-', 1, { _id, out_trade_no: null, sequence: null, type: 'endpoint.disabled' })
-    await store.events.record(event)
+    await store.events.insert(event)
     expect(await store.events.find(_id)).toStrictEqual(event)
   })
 
@@ -44,7 +44,7 @@ describe('an event', () => {
         type: sequence % 2 === 1 ? 'order.paid' : 'order.closed',
       }),
     )
-    for (const event of events) await store.events.record(event)
+    for (const event of events) await store.events.insert(event)
     const list = async (filter: object, page: object = {}) => {
       const { data, next_cursor } = await store.events.list(feed, filter, { limit: 10, ...page })
       return { sequences: data.map(({ sequence }) => sequence), next_cursor }
@@ -86,7 +86,7 @@ describe('deliveries', () => {
     expect(await openBefore({ ...second, out_trade_no: null, sequence: null })).toBeUndefined()
     await store.deliveries.noteAttempt(first._id, attempt(1), { state: 'delivering', next_attempt_time: at(9) })
     expect(await store.deliveries.openBefore(second)).toMatchObject({ _id: first._id, next_attempt_time: at(9) })
-    await store.deliveries.finish(first._id, 'undelivered')
+    await store.deliveries.end(first._id, 'undelivered')
     expect(await openBefore(second)).toBeUndefined()
     expect(await openBefore(third)).toBe(second._id)
   })
@@ -112,16 +112,16 @@ describe('deliveries', () => {
     await inserted('DUE', 3, { ...planned(1), purpose: 'fulfilment' })
     await inserted('DUE', 4, planned(10))
     const cancelled = await inserted('DUE', 5, planned(1))
-    await store.deliveries.finish(cancelled._id, 'cancelled')
-    const due = await store.deliveries.due(at(-5_000 + 10), 10)
+    await store.deliveries.end(cancelled._id, 'cancelled')
+    const due = await store.deliveries.findDue(at(-5_000 + 10), 10)
     expect(due.map(({ _id }) => _id)).toEqual([sooner._id, later._id])
     await store.deliveries.noteNextAttempt(sooner._id, at(100))
-    expect(await store.deliveries.due(at(-5_000 + 10), 10)).toHaveLength(1)
+    expect(await store.deliveries.findDue(at(-5_000 + 10), 10)).toHaveLength(1)
     expect(await store.deliveries.putOff(later, at(-5_000 + 9))).toBe(true)
     expect(await store.deliveries.putOff(later, at(-5_000 + 8))).toBe(false)
     expect((await store.deliveries.find(later._id))?.next_attempt_time).toBe(at(-5_000 + 9))
     await store.deliveries.noteNextAttempt(later._id, null)
-    expect(await store.deliveries.due(at(-5_000 + 10), 10)).toEqual([])
+    expect(await store.deliveries.findDue(at(-5_000 + 10), 10)).toEqual([])
   })
 })
 
@@ -148,11 +148,11 @@ describe('an attempt', () => {
 
   it('changes nothing of a delivery that has ended', async () => {
     const { _id } = await inserted('ENDED', 1)
-    const ended = await store.deliveries.finish(_id, 'cancelled')
+    const ended = await store.deliveries.end(_id, 'cancelled')
     expect(ended).toMatchObject({ state: 'cancelled', revision: 1 })
     const plan = { state: 'delivering', next_attempt_time: at(60) } as const
     expect(await store.deliveries.noteAttempt(_id, attempt(1), plan)).toStrictEqual(ended)
-    expect(await store.deliveries.finish(_id, 'delivered')).toBeNull()
+    expect(await store.deliveries.end(_id, 'delivered')).toBeNull()
     expect(await store.deliveries.noteNextAttempt(_id, at(60))).toBe(false)
     expect(await store.deliveries.find(_id)).toStrictEqual(ended)
   })

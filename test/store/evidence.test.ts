@@ -49,23 +49,23 @@ describe('evidence', () => {
   it('has one outcome: the first stands and a repeat is harmless', async () => {
     const { _id } = await archived()
     const outcome = { outcome: 'applied', applied_to: `${mchid}/TEA-1`, time: at(30) } as const
-    const settled = await store.evidence.settle(_id, outcome)
+    const settled = await store.evidence.recordOutcome(_id, outcome)
     expect(settled).toMatchObject({ outcome: 'applied', applied_to: `${mchid}/TEA-1`, applied_time: at(30) })
     expect(settled).not.toHaveProperty('unapplied')
-    const repeated = await store.evidence.settle(_id, { outcome: 'linked', applied_to: 'other', time: at(40) })
+    const repeated = await store.evidence.recordOutcome(_id, { outcome: 'linked', applied_to: 'other', time: at(40) })
     expect(repeated).toStrictEqual(settled)
-    expect(await store.evidence.settle(_id, { outcome: 'orphan', applied_to: null, time: at(40) })).toStrictEqual(
-      settled,
-    )
+    expect(
+      await store.evidence.recordOutcome(_id, { outcome: 'orphan', applied_to: null, time: at(40) }),
+    ).toStrictEqual(settled)
     expect(await store.evidence.find(_id)).toStrictEqual(settled)
-    expect(await store.evidence.settle('1900000001/notification/none', outcome)).toBeNull()
+    expect(await store.evidence.recordOutcome('1900000001/notification/none', outcome)).toBeNull()
   })
 
   it('of an orphan stays to be looked at until its order has come', async () => {
     const { _id } = await archived()
-    const orphan = await store.evidence.settle(_id, { outcome: 'orphan', applied_to: null, time: at(30) })
+    const orphan = await store.evidence.recordOutcome(_id, { outcome: 'orphan', applied_to: null, time: at(30) })
     expect(orphan).toMatchObject({ outcome: 'orphan', unapplied: true, applied_time: null, applied_to: null })
-    const applied = await store.evidence.settle(_id, { outcome: 'applied', applied_to: 'x', time: at(90) })
+    const applied = await store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: 'x', time: at(90) })
     expect(applied).toMatchObject({ outcome: 'applied', applied_time: at(90), applied_to: 'x' })
     expect(applied).not.toHaveProperty('unapplied')
   })
@@ -73,10 +73,10 @@ describe('evidence', () => {
   it('without an effect is found by the sweeper, oldest first, and orphans and refunds apart', async () => {
     const [late, early] = [await archived({ receive_time: at(-998) }), await archived({ receive_time: at(-999) })]
     const orphan = await archived({ receive_time: at(-1000) })
-    await store.evidence.settle(orphan._id, { outcome: 'orphan', applied_to: null, time: at(0) })
+    await store.evidence.recordOutcome(orphan._id, { outcome: 'orphan', applied_to: null, time: at(0) })
     const refund = await archived({ receive_time: at(-1001), subject: 'refund' })
     const applied = await archived({ receive_time: at(-1002) })
-    await store.evidence.settle(applied._id, { outcome: 'applied', applied_to: 'x', time: at(0) })
+    await store.evidence.recordOutcome(applied._id, { outcome: 'applied', applied_to: 'x', time: at(0) })
     const limit = 10
     const found = async (question: object) => {
       const answer = await store.evidence.unapplied({ received_before: at(-997), limit, ...question })

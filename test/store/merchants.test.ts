@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { KeyRecord, MerchantRecord } from '../../domain/merchant/record.ts'
-import { SealingKeyMissing } from '../../store/sealing.ts'
+import { SealingKeyMissing } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { database_uri, freshStore, sealerOf } from './database.ts'
 import { at, endpointSample, mchid, merchantSample, noon } from './samples.ts'
@@ -31,7 +31,7 @@ const at_once = [1, 2, 3, 4, 5, 6]
 
 describe('a merchant', () => {
   it('is read as it was saved', async () => {
-    const wechat = store.merchants.setup({ ...plain, certificates: [certificate] })
+    const wechat = store.merchants.sealSetup({ ...plain, certificates: [certificate] })
     const merchant = await saved({ wechat, fulfilment_endpoint_id: 'ep_1' })
     expect(merchant.revision).toBe(1)
     expect(await store.merchants.find(merchant.mchid)).toStrictEqual(merchant)
@@ -118,7 +118,7 @@ describe('a merchant', () => {
 
 describe('the credentials of a merchant', () => {
   it('are opened for use, and lie sealed in the record', async () => {
-    const merchant = await saved({ wechat: store.merchants.setup(plain) })
+    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
     expect(await store.merchants.openSetup(merchant.mchid)).toStrictEqual({
       mchid: merchant.mchid,
       mode: 'test',
@@ -142,10 +142,10 @@ describe('the credentials of a merchant', () => {
   })
 
   it('keep every APIv3 key that was in use, newest first', async () => {
-    const first = store.merchants.setup({ ...plain, certificates: [certificate] })
-    const second = store.merchants.setup({ ...plain, apiv3_key: 'l'.repeat(32) }, first)
-    const third = store.merchants.setup({ ...plain, apiv3_key: 'm'.repeat(32) }, second)
-    const unchanged = store.merchants.setup({ ...plain, apiv3_key: 'm'.repeat(32) }, third)
+    const first = store.merchants.sealSetup({ ...plain, certificates: [certificate] })
+    const second = store.merchants.sealSetup({ ...plain, apiv3_key: 'l'.repeat(32) }, first)
+    const third = store.merchants.sealSetup({ ...plain, apiv3_key: 'm'.repeat(32) }, second)
+    const unchanged = store.merchants.sealSetup({ ...plain, apiv3_key: 'm'.repeat(32) }, third)
     const merchant = await saved({ wechat: unchanged })
     const open = await store.merchants.openSetup(merchant.mchid)
     expect(open?.apiv3_keys.map((key) => key.charAt(0))).toEqual(['m', 'l', 'k'])
@@ -153,7 +153,7 @@ describe('the credentials of a merchant', () => {
   })
 
   it('change their revision with new certificates, so that whoever keeps them open notices', async () => {
-    const merchant = await saved({ wechat: store.merchants.setup(plain) })
+    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
     expect(await store.merchants.setCertificates(merchant.mchid, [certificate])).toBe(true)
     const open = await store.merchants.openSetup(merchant.mchid)
     expect(open).toMatchObject({ revision: 2, certificates: [certificate] })
@@ -161,7 +161,7 @@ describe('the credentials of a merchant', () => {
   })
 
   it('name the master key they need when it is missing', async () => {
-    const merchant = await saved({ wechat: store.merchants.setup(plain) })
+    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
     const other = await openStore({ uri: database_uri, database, sealer: sealerOf('other') })
     await expect(other.merchants.openSetup(merchant.mchid)).rejects.toThrow(SealingKeyMissing)
     await other.close()
@@ -222,7 +222,7 @@ describe('an endpoint', () => {
     await store.endpoints.add(gone)
     const told = await Promise.all([1, 2, 3].map(() => store.endpoints.disable(gone._id, '410')))
     expect(told.filter((one) => one)).toHaveLength(1)
-    expect(await store.endpoints.enabledOf(shop)).toStrictEqual([heard])
+    expect(await store.endpoints.listEnabled(shop)).toStrictEqual([heard])
     const [, disabled] = await store.endpoints.list(shop)
     expect(disabled).toMatchObject({ state: 'disabled', disable_reason: '410' })
   })
@@ -259,10 +259,10 @@ describe('a key', () => {
     const key = keySample('two')
     await store.keys.add(key)
     const used = async () => (await store.keys.findByHash(key._id))?.last_use_time
-    await store.keys.touch(key._id, at(10))
-    await store.keys.touch(key._id, at(69))
+    await store.keys.noteUse(key._id, at(10))
+    await store.keys.noteUse(key._id, at(69))
     expect(await used()).toBe(at(10))
-    await store.keys.touch(key._id, at(70))
+    await store.keys.noteUse(key._id, at(70))
     expect(await used()).toBe(at(70))
   })
 

@@ -45,32 +45,32 @@ describe('the claim of a sale', () => {
   it('has one holder, whoever asks and however often', async () => {
     const numbers = Array.from({ length: 20 }, (_, n) => `NUMBER-${n}`)
     const answers = await Promise.all(numbers.map((number) => store.references.claim(mchid, 'race', number)))
-    const holders = new Set(answers.map(({ held_by }) => held_by))
+    const holders = new Set(answers.map(({ paid_by }) => paid_by))
     expect(holders.size).toBe(1)
     const [holder] = holders
-    expect(await store.references.holder(mchid, 'race')).toBe(holder)
-    expect(await store.references.claim(mchid, 'race', holder ?? '')).toEqual({ held_by: holder })
-    expect(await store.references.holder('1900000002', 'race')).toBeNull()
+    expect(await store.references.findHolder(mchid, 'race')).toBe(holder)
+    expect(await store.references.claim(mchid, 'race', holder ?? '')).toEqual({ paid_by: holder })
+    expect(await store.references.findHolder('1900000002', 'race')).toBeNull()
   })
 
   it('is given free by its holder only', async () => {
     await store.references.claim(mchid, 'free', 'A-NUMBER')
     await store.references.release(mchid, 'free', 'B-NUMBER')
-    expect(await store.references.holder(mchid, 'free')).toBe('A-NUMBER')
+    expect(await store.references.findHolder(mchid, 'free')).toBe('A-NUMBER')
     await store.references.release(mchid, 'free', 'A-NUMBER')
-    expect(await store.references.holder(mchid, 'free')).toBeNull()
-    expect(await store.references.claim(mchid, 'free', 'B-NUMBER')).toEqual({ held_by: 'B-NUMBER' })
+    expect(await store.references.findHolder(mchid, 'free')).toBeNull()
+    expect(await store.references.claim(mchid, 'free', 'B-NUMBER')).toEqual({ paid_by: 'B-NUMBER' })
   })
 
   it('never has two holders at once while claims and releases cross', async () => {
     let holding: string | null = null
     const contender = async (number: string) => {
       for (let round = 0; round < 10; round++) {
-        const { held_by } = await store.references.claim(mchid, 'crossing', number)
-        if (held_by !== number) continue
+        const { paid_by } = await store.references.claim(mchid, 'crossing', number)
+        if (paid_by !== number) continue
         expect(holding).toBeNull()
         holding = number
-        await store.references.holder(mchid, 'crossing')
+        await store.references.findHolder(mchid, 'crossing')
         holding = null
         await store.references.release(mchid, 'crossing', number)
       }

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { destination, open_states } from '../../domain/order/change.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/change.ts'
+import { orderDestination } from '../../domain/order/change.ts'
+import { open_order_states } from '../../domain/order/record.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import { RecordMissing, WriteContended } from '../../store/connection.ts'
-import type { Applied, Cause } from '../../store/orders.ts'
+import type { AppliedToOrder, OrderCause } from '../../store/orders.ts'
 import { freshStore } from './database.ts'
 import {
   at,
@@ -28,7 +29,7 @@ async function inserted(given: Partial<OrderRecord> = {}): Promise<OrderRecord> 
 }
 
 /** As activities do: a contended write is the same call again. */
-async function applyPatiently(order: OrderRecord, cause: Cause): Promise<Applied> {
+async function applyPatiently(order: OrderRecord, cause: OrderCause): Promise<AppliedToOrder> {
   for (;;) {
     try {
       return await store.orders.apply(order, cause)
@@ -201,7 +202,7 @@ describe('many writers at one order', () => {
     const payments = Array.from({ length: 10 }, (_, n) => paymentFound(`rival-${n}`))
     const closes = Array.from({ length: 10 }, (_, n) => closeAsked(`close-${n}`))
     const closed = Array.from({ length: 10 }, (_, n) => ({ ...closedAtWeChat(), operation_id: `closed-${n}` }))
-    const occurrences: Occurrence[] = [...seconds, ...payments, ...closes, ...closed]
+    const occurrences: OrderOccurrence[] = [...seconds, ...payments, ...closes, ...closed]
     const answers = await Promise.all(occurrences.map((one) => applyPatiently(order, one)))
 
     const standing = await read(order)
@@ -217,7 +218,7 @@ describe('many writers at one order', () => {
     standing.timeline.forEach((entry, index) => {
       expect(entry.revision).toBe(index + 1)
       expect(entry.from).toBe(standing.timeline[index - 1]?.to ?? 'created')
-      expect(destination(entry.from, entry.event, 'refund')).toBe(entry.to)
+      expect(orderDestination(entry.from, entry.event, 'refund')).toBe(entry.to)
     })
     const sequences = standing.timeline.flatMap(({ sequence }) => sequence ?? [])
     expect(sequences).toEqual(sequences.map((_, index) => index + 1))
@@ -409,10 +410,10 @@ describe('the questions of runs, pages and sweeper', () => {
     await inserted({ ...sale, create_time: at(1), state: 'closed' })
     await inserted({ ...sale, create_time: at(3) })
     await inserted({ reference: 'another sale', create_time: at(1) })
-    const older = await store.orders.olderUnpaid(second_twin)
+    const older = await store.orders.findOlderUnpaid(second_twin)
     expect(older.map(({ _id }) => _id)).toEqual([oldest._id, first_twin._id])
-    expect(await store.orders.olderUnpaid(oldest)).toEqual([])
-    expect(await store.orders.olderUnpaid(await inserted())).toEqual([])
+    expect(await store.orders.findOlderUnpaid(oldest)).toEqual([])
+    expect(await store.orders.findOlderUnpaid(await inserted())).toEqual([])
   })
 
   it('find what is overdue, the longest first, and nothing that has ended', async () => {
@@ -421,16 +422,16 @@ describe('the questions of runs, pages and sweeper', () => {
     const sooner = await inserted(long_ago(1))
     await inserted({ ...long_ago(1), state: 'review' })
     await inserted(long_ago(10))
-    const due = await store.orders.due(open_states, at(-10_000 + 10), 10)
+    const due = await store.orders.findDue(open_order_states, at(-10_000 + 10), 10)
     expect(due).toEqual(
       [sooner, later].map(({ out_trade_no, next_action }) => ({ mchid, out_trade_no, time: next_action?.time })),
     )
-    expect(await store.orders.due(open_states, at(-10_000 + 10), 1)).toHaveLength(1)
+    expect(await store.orders.findDue(open_order_states, at(-10_000 + 10), 1)).toHaveLength(1)
   })
 
   it('glimpse at many orders at once, and at those only that are there', async () => {
     const order = await inserted()
-    const [glimpse, ...others] = await store.orders.progressOf([order._id, `${mchid}/NOWHERE`])
+    const [glimpse, ...others] = await store.orders.findGlimpses([order._id, `${mchid}/NOWHERE`])
     expect(others).toEqual([])
     expect(glimpse).toStrictEqual({
       _id: order._id,
@@ -439,9 +440,9 @@ describe('the questions of runs, pages and sweeper', () => {
       code: null,
       asked: { last_time: null, on_request: 0 },
     })
-    expect(await store.orders.progressOf([])).toEqual([])
+    expect(await store.orders.findGlimpses([])).toEqual([])
     const too_many = Array.from({ length: 1_001 }, (_, n) => `${mchid}/${n}`)
-    await expect(store.orders.progressOf(too_many)).rejects.toThrow(RangeError)
+    await expect(store.orders.findGlimpses(too_many)).rejects.toThrow(RangeError)
   })
 })
 

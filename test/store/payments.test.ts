@@ -21,7 +21,7 @@ describe('refunds of one payment', () => {
     const key = { mchid, transaction_id: 'race' }
     await store.payments.insert(paymentSample('race'))
     const answers = await twenty(({ payments }, n) =>
-      payments.reserve(key, { out_refund_no: `R${n}`, amount: 100 }, noon),
+      payments.reserveRefund(key, { out_refund_no: `R${n}`, amount: 100 }, noon),
     )
     expect(answers.filter((answer) => 'element' in answer)).toHaveLength(9)
     const refusals = answers.flatMap((answer) => ('refusal' in answer ? [answer.refusal] : []))
@@ -33,7 +33,9 @@ describe('refunds of one payment', () => {
   it('hold one reservation under one number, however often it is asked for', async () => {
     const key = { mchid, transaction_id: 'same' }
     await store.payments.insert(paymentSample('same'))
-    const answers = await twenty(({ payments }) => payments.reserve(key, { out_refund_no: 'R', amount: 600 }, noon))
+    const answers = await twenty(({ payments }) =>
+      payments.reserveRefund(key, { out_refund_no: 'R', amount: 600 }, noon),
+    )
     expect(answers.every((answer) => 'element' in answer)).toBe(true)
     expect((await store.payments.find(mchid, 'same'))?.refunds).toEqual([
       { out_refund_no: 'R', amount: 600, state: 'reserved' },
@@ -43,10 +45,10 @@ describe('refunds of one payment', () => {
   it('share one minute: of twenty that claim it one has it, until it is over', async () => {
     const key = { mchid, transaction_id: 'minute' }
     await store.payments.insert(paymentSample('minute'))
-    const claims = await twenty(({ payments }) => payments.claimRefundTime(key, noon, 61_000))
+    const claims = await twenty(({ payments }) => payments.claimRefundMinute(key, noon, 61_000))
     expect(claims.filter(Boolean)).toHaveLength(1)
-    expect(await store.payments.claimRefundTime(key, noon + 60_999, 61_000)).toBe(false)
-    expect(await store.payments.claimRefundTime(key, noon + 61_000, 61_000)).toBe(true)
+    expect(await store.payments.claimRefundMinute(key, noon + 60_999, 61_000)).toBe(false)
+    expect(await store.payments.claimRefundMinute(key, noon + 61_000, 61_000)).toBe(true)
   }, 30_000)
 
   it('go forwards only, and are paid by hand only where there is room', async () => {
@@ -54,11 +56,11 @@ describe('refunds of one payment', () => {
     const refunds = [{ out_refund_no: 'R1', amount: 990, state: 'closed' as const }]
     await store.payments.insert(paymentSample('forwards', { refunds, last_refund_time: at(1) }))
     const settle = (state: 'accepted' | 'settled') =>
-      store.payments.settleRefund({ ...key, out_refund_no: 'R1', amount: { refund: 990 } }, state)
+      store.payments.moveRefund({ ...key, out_refund_no: 'R1', amount: { refund: 990 } }, state)
     expect((await settle('accepted'))?.refunds).toEqual(refunds)
-    await store.payments.reserve(key, { out_refund_no: 'R2', amount: 1 }, noon)
+    await store.payments.reserveRefund(key, { out_refund_no: 'R2', amount: 1 }, noon)
     expect(await settle('settled')).toBeNull()
-    await store.payments.settleRefund({ ...key, out_refund_no: 'R2', amount: { refund: 990 } }, 'released')
+    await store.payments.moveRefund({ ...key, out_refund_no: 'R2', amount: { refund: 990 } }, 'released')
     expect((await settle('settled'))?.refunds[0]?.state).toBe('settled')
   })
 
@@ -67,7 +69,7 @@ describe('refunds of one payment', () => {
     const ours = { out_refund_no: 'OURS', amount: 990, state: 'reserved' as const }
     const theirs = { out_refund_no: 'THEIRS', amount: 500, state: 'accepted' as const }
     await store.payments.insert(paymentSample('outside', { refunds: [ours] }))
-    await twenty(({ payments }) => payments.adopt(key, theirs))
+    await twenty(({ payments }) => payments.adoptRefund(key, theirs))
     const taken = { ...theirs, incomes: { accepted: 'sales' } }
     expect((await store.payments.find(mchid, 'outside'))?.refunds).toEqual([ours, taken])
   }, 30_000)

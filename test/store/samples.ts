@@ -2,10 +2,10 @@ import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { EventRecord } from '../../domain/event/event.ts'
-import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
-import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
-import type { Occurrence, OrderRecord } from '../../domain/order/change.ts'
+import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { publicId } from '../../store/ids.ts'
 
@@ -55,7 +55,7 @@ export function orderSample(out_trade_no: string, given: Partial<OrderRecord> = 
 
 const weft = { kind: 'weft', id: null } as const
 
-export function placed(): Occurrence {
+export function placed(): OrderOccurrence {
   return {
     operation_id: 'placed',
     event: 'placed',
@@ -66,7 +66,7 @@ export function placed(): Occurrence {
   }
 }
 
-export function paymentFound(transaction_id: string): Occurrence {
+export function paymentFound(transaction_id: string): OrderOccurrence {
   return {
     operation_id: `payment:${transaction_id}`,
     event: 'payment_found',
@@ -81,12 +81,12 @@ export function paymentFound(transaction_id: string): Occurrence {
       found_time: at(20),
       bank_type: 'OTHERS',
     },
-    policy: 'refund',
+    choice: 'refund',
     deadline_time: at(172_820),
   }
 }
 
-export function secondPayment(transaction_id: string): Occurrence {
+export function secondPayment(transaction_id: string): OrderOccurrence {
   const operation_id = `payment:${transaction_id}`
   return {
     operation_id,
@@ -97,11 +97,11 @@ export function secondPayment(transaction_id: string): Occurrence {
   }
 }
 
-export function closeAsked(operation_id = 'expired'): Occurrence {
+export function closeAsked(operation_id = 'expired'): OrderOccurrence {
   return { operation_id, event: 'close_asked', time: at(1800), actor: weft, close_reason: 'expired' }
 }
 
-export function closedAtWeChat(): Occurrence {
+export function closedAtWeChat(): OrderOccurrence {
   return { operation_id: 'closed_at_wechat', event: 'closed_at_wechat', time: at(1810), actor: weft }
 }
 

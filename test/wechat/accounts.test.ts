@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { OpenSetup } from '../../domain/merchant/record.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
-import type { AccountsSettings } from '../../wechat/accounts.ts'
-import { createDispatcher } from '../../wechat/connection.ts'
+import type { WeChatAccountsSettings } from '../../wechat/accounts.ts'
 import { encryptText } from '../../wechat/cipher.ts'
-import { freshNonce, signatureHeaders } from '../../wechat/signing.ts'
+import { createDispatcher } from '../../wechat/connection.ts'
+import { freshNonce, signatureHeaders } from '../../wechat/signature.ts'
 import { mchid, playHost, publicKeyId } from './server.ts'
 import { certificatePem, privateKey, publicKey, received } from './vectors.ts'
 
@@ -24,7 +24,7 @@ const setup: OpenSetup = {
 }
 
 /** Accounts over a database that the test plays; `state.setup` is what it holds. */
-function accountsOver(initial: OpenSetup | null, change: Partial<AccountsSettings> = {}) {
+function accountsOver(initial: OpenSetup | null, change: Partial<WeChatAccountsSettings> = {}) {
   const state = { setup: initial, is_away: false, loads: 0, now: 1_767_240_000_000, mistakes: [] as unknown[] }
   const accounts = createAccounts({
     load: async () => {

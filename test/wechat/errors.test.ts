@@ -1,12 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { classify, failureOf, WechatPayError } from '../../wechat/errors.ts'
-import type { FailureKind, Operation } from '../../wechat/errors.ts'
+import { classifyAnswer, failureOf, WeChatPayError } from '../../wechat/errors.ts'
+import type { WeChatFailureKind, WeChatOperation } from '../../wechat/errors.ts'
 
-const operations: Operation[] = ['place', 'query', 'close', 'certificates', 'refund', 'query_refund', 'abnormal_refund']
-const kindOf = (operation: Operation, status: number, code: string | null) => classify(operation, status, code).kind
+const operations: WeChatOperation[] = [
+  'place',
+  'query',
+  'close',
+  'certificates',
+  'refund',
+  'query_refund',
+  'abnormal_refund',
+]
+const kindOf = (operation: WeChatOperation, status: number, code: string | null) =>
+  classifyAnswer(operation, status, code).kind
 
 describe('an answer that is no success', () => {
-  it.each<[string, number, string | null, FailureKind]>([
+  it.each<[string, number, string | null, WeChatFailureKind]>([
     ['a wrong signature', 401, 'SIGN_ERROR', 'setup'],
     ['a missing permission', 403, 'NO_AUTH', 'setup'],
     ['the old spelling of it', 403, 'NOAUTH', 'setup'],
@@ -43,7 +52,7 @@ describe('an answer that is no success', () => {
     ['ACCOUNT_ERROR', 403, false],
     ['NOT_ENOUGH', 403, false],
   ])('%s refuses a placement (status %i), and is about the number: %s', (code, status, about_number) => {
-    expect(classify('place', status, code)).toEqual({ kind: 'refused', about_number, outcome_unknown: false })
+    expect(classifyAnswer('place', status, code)).toEqual({ kind: 'refused', about_number, outcome_unknown: false })
   })
 
   it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'TRADE_ERROR', 'ORDER_CLOSED', 'A_CODE_OF_TOMORROW'])(
@@ -64,12 +73,16 @@ describe('an answer that is no success', () => {
     ['PARAM_ERROR', 400],
     ['INVALID_REQUEST', 400],
   ])('%s refuses a refund (status %i)', (code, status) => {
-    expect(classify('refund', status, code)).toEqual({ kind: 'refused', about_number: false, outcome_unknown: false })
+    expect(classifyAnswer('refund', status, code)).toEqual({
+      kind: 'refused',
+      about_number: false,
+      outcome_unknown: false,
+    })
   })
 
   it.each(['NOT_ENOUGH', 'NOTENOUGH'])('%s leaves a refund for when there is money again: nothing was done', (code) => {
     const notEnough = { kind: 'not_enough', about_number: false, outcome_unknown: false }
-    expect(classify('refund', 403, code)).toEqual(notEnough)
+    expect(classifyAnswer('refund', 403, code)).toEqual(notEnough)
   })
 
   it.each([
@@ -81,12 +94,12 @@ describe('an answer that is no success', () => {
     'OUT_TRADE_NO_USED',
     'A_CODE_OF_TOMORROW',
   ])('%s keeps a refund’s number and is asked again', (code) => {
-    expect(classify('refund', 404, code)).toEqual({ kind: 'again', about_number: false, outcome_unknown: true })
+    expect(classifyAnswer('refund', 404, code)).toEqual({ kind: 'again', about_number: false, outcome_unknown: true })
   })
 
   it('slows down what has to do with refunds when requests are blocked', () => {
     for (const operation of ['refund', 'query_refund', 'abnormal_refund'] as const) {
-      expect(classify(operation, 403, 'REQUEST_BLOCKED')).toMatchObject({ kind: 'slower', outcome_unknown: true })
+      expect(classifyAnswer(operation, 403, 'REQUEST_BLOCKED')).toMatchObject({ kind: 'slower', outcome_unknown: true })
     }
   })
 
@@ -96,12 +109,12 @@ describe('an answer that is no success', () => {
   )
 
   it('leaves the outcome open unless it is a refusal or a set-up fault', () => {
-    expect(classify('place', 500, 'SYSTEM_ERROR').outcome_unknown).toBe(true)
-    expect(classify('place', 429, 'FREQUENCY_LIMITED').outcome_unknown).toBe(true)
-    expect(classify('place', 202, null).outcome_unknown).toBe(true)
-    expect(classify('place', 404, null).outcome_unknown).toBe(true)
-    expect(classify('place', 401, 'SIGN_ERROR').outcome_unknown).toBe(false)
-    expect(classify('place', 400, 'PARAM_ERROR').outcome_unknown).toBe(false)
+    expect(classifyAnswer('place', 500, 'SYSTEM_ERROR').outcome_unknown).toBe(true)
+    expect(classifyAnswer('place', 429, 'FREQUENCY_LIMITED').outcome_unknown).toBe(true)
+    expect(classifyAnswer('place', 202, null).outcome_unknown).toBe(true)
+    expect(classifyAnswer('place', 404, null).outcome_unknown).toBe(true)
+    expect(classifyAnswer('place', 401, 'SIGN_ERROR').outcome_unknown).toBe(false)
+    expect(classifyAnswer('place', 400, 'PARAM_ERROR').outcome_unknown).toBe(false)
   })
 })
 
@@ -123,7 +136,7 @@ describe('a failure', () => {
 
   it('keeps what WeChat Pay said, for people', () => {
     const failure = failureOf('place', answer)
-    expect(failure).toBeInstanceOf(WechatPayError)
+    expect(failure).toBeInstanceOf(WeChatPayError)
     expect(failure).toMatchObject({
       code: 'FREQUENCY_LIMITED',
       wechat_message: '频率限制',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WechatKey } from '../../wechat/credentials.ts'
+import type { PlatformKey } from '../../wechat/credentials.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import type { KeyringSettings } from '../../wechat/keyring.ts'
 import { publicKey } from './vectors.ts'
@@ -7,16 +7,20 @@ import { publicKey } from './vectors.ts'
 const day = 24 * 60 * 60 * 1000
 const start = Date.parse('2026-01-01T00:00:00Z')
 
-const certificate = (serial: string, effective_time = start - day, expire_time = start + 5 * 365 * day): WechatKey => {
+const certificate = (
+  serial: string,
+  effective_time = start - day,
+  expire_time = start + 5 * 365 * day,
+): PlatformKey => {
   return { kind: 'certificate', serial, key: publicKey('go-sdk'), certificate: '', effective_time, expire_time }
 }
-const publicKeyOf = (serial: string): WechatKey => {
+const publicKeyOf = (serial: string): PlatformKey => {
   const key = publicKey('java-sdk-wechatpay')
   return { kind: 'public_key', serial, key, certificate: null, effective_time: null, expire_time: null }
 }
 
 /** A key ring whose downloads are counted and answered by the test. */
-function ring(keys: WechatKey[], listed: () => WechatKey[] = () => [], settings: Partial<KeyringSettings> = {}) {
+function ring(keys: PlatformKey[], listed: () => PlatformKey[] = () => [], settings: Partial<KeyringSettings> = {}) {
   const clock = { ms: start, downloads: 0 }
   const download = async () => {
     clock.downloads += 1
@@ -65,30 +69,28 @@ describe('a key ring', () => {
 describe('an unknown serial', () => {
   it('starts one download for many messages, and not another one within seconds', async () => {
     const { keyring, clock } = ring([certificate('ABCD')], () => [certificate('ABCD'), certificate('EF01')])
-    await expect(Promise.all([keyring.miss('ef01'), keyring.miss('EF01'), keyring.miss('FFFF')])).resolves.toEqual([
-      true,
-      true,
-      false,
-    ])
+    await expect(
+      Promise.all([keyring.fetchMissing('ef01'), keyring.fetchMissing('EF01'), keyring.fetchMissing('FFFF')]),
+    ).resolves.toEqual([true, true, false])
     expect(clock.downloads).toBe(1)
     expect(keyring.find('EF01')).not.toBeNull()
     clock.ms += 9_999
-    await keyring.miss('FFFF')
+    await keyring.fetchMissing('FFFF')
     expect(clock.downloads).toBe(1)
     clock.ms += 1
-    await keyring.miss('FFFF')
+    await keyring.fetchMissing('FFFF')
     expect(clock.downloads).toBe(2)
   })
 
   it('is worth no download when it is a public key’s, which no list brings', async () => {
     const { keyring, clock } = ring([publicKeyOf('PUB_KEY_ID_1')])
-    await expect(keyring.miss('PUB_KEY_ID_2')).resolves.toBe(false)
+    await expect(keyring.fetchMissing('PUB_KEY_ID_2')).resolves.toBe(false)
     expect(clock.downloads).toBe(0)
   })
 
   it('is a certificate’s while a merchant changes to a public key, and is fetched', async () => {
     const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')])
-    await expect(keyring.miss('ABCD')).resolves.toBe(true)
+    await expect(keyring.fetchMissing('ABCD')).resolves.toBe(true)
   })
 
   it('does no harm when the download fails, and is tried again', async () => {
@@ -102,18 +104,18 @@ describe('an unknown serial', () => {
       },
       { on_refresh: (outcome) => outcomes.push('error' in outcome ? 'error' : 'certificates') },
     )
-    await expect(keyring.miss('ABCD')).resolves.toBe(false)
+    await expect(keyring.fetchMissing('ABCD')).resolves.toBe(false)
     healthy = true
     clock.ms += 10_000
-    await expect(keyring.miss('ABCD')).resolves.toBe(true)
+    await expect(keyring.fetchMissing('ABCD')).resolves.toBe(true)
     expect(outcomes).toEqual(['error', 'certificates'])
   })
 
   it('is waited for no longer than the caller says, while the download goes on', async () => {
-    let finish = (_keys: WechatKey[]) => undefined as void
-    const download = () => new Promise<WechatKey[]>((resolve) => (finish = resolve))
+    let finish = (_keys: PlatformKey[]) => undefined as void
+    const download = () => new Promise<PlatformKey[]>((resolve) => (finish = resolve))
     const keyring = createKeyring({ keys: [], download, now: () => start })
-    await expect(keyring.miss('ABCD', AbortSignal.timeout(5))).resolves.toBe(false)
+    await expect(keyring.fetchMissing('ABCD', AbortSignal.timeout(5))).resolves.toBe(false)
     const joined = keyring.refresh()
     finish([certificate('ABCD')])
     await expect(joined).resolves.toBe(true)

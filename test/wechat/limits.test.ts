@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { WechatPayError } from '../../wechat/errors.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { createLimits } from '../../wechat/limits.ts'
-import type { Limits, LimitSettings } from '../../wechat/limits.ts'
+import type { WeChatLimits, WeChatLimitSettings } from '../../wechat/limits.ts'
 
 const answer = (status: number) => () => Promise.resolve({ status })
 const silence = () =>
-  Promise.reject(new WechatPayError({ kind: 'again', reason: 'timeout', operation: 'query', outcome_unknown: true }))
+  Promise.reject(new WeChatPayError({ kind: 'again', reason: 'timeout', operation: 'query', outcome_unknown: true }))
 const unverified = () =>
-  Promise.reject(new WechatPayError({ kind: 'again', reason: 'unverified', operation: 'query', outcome_unknown: true }))
+  Promise.reject(new WeChatPayError({ kind: 'again', reason: 'unverified', operation: 'query', outcome_unknown: true }))
 
 /** What became of a call: the status it got, or kind and reason of its failure. */
-async function outcome(limits: Limits, call: () => Promise<{ status: number }>) {
+async function outcome(limits: WeChatLimits, call: () => Promise<{ status: number }>) {
   try {
     return (await limits.run('query', call)).status
   } catch (error) {
-    return error instanceof WechatPayError ? `${error.kind}:${error.reason}` : String(error)
+    return error instanceof WeChatPayError ? `${error.kind}:${error.reason}` : String(error)
   }
 }
-const limitsWith = (settings: Partial<LimitSettings> = {}) => createLimits({ now: () => Date.now(), ...settings })
+const limitsWith = (settings: Partial<WeChatLimitSettings> = {}) => createLimits({ now: () => Date.now(), ...settings })
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') })
@@ -52,16 +52,16 @@ describe('the tokens of a merchant', () => {
     const limits = limitsWith({ rates: { query: { per_second: 1, burst: 0 } } })
     await expect(limits.run('query', answer(200))).rejects.toMatchObject({ outcome_unknown: false, kind: 'slower' })
     const failure: unknown = await limits.run('query', answer(200)).catch((error: unknown) => error)
-    expect((failure as WechatPayError).delay_ms).toBeGreaterThanOrEqual(1_000)
+    expect((failure as WeChatPayError).delay_ms).toBeGreaterThanOrEqual(1_000)
   })
 })
 
 describe('the refunds of a merchant', () => {
   const settings = { failing: { refund: { per_second: 2, burst: 3 } } }
-  const refund = async (limits: Limits, call: () => Promise<{ status: number }>) =>
-    (await limits.run('refund', call).catch((error: WechatPayError) => ({ status: `${error.kind}:${error.reason}` })))
+  const refund = async (limits: WeChatLimits, call: () => Promise<{ status: number }>) =>
+    (await limits.run('refund', call).catch((error: WeChatPayError) => ({ status: `${error.kind}:${error.reason}` })))
       .status
-  const refunds = async (limits: Limits, count: number, call: () => Promise<{ status: number }>) => {
+  const refunds = async (limits: WeChatLimits, count: number, call: () => Promise<{ status: number }>) => {
     const outcomes = []
     for (let sent = 0; sent < count; sent += 1) outcomes.push(await refund(limits, call))
     return outcomes

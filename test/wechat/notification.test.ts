@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decryptText, encryptText } from '../../wechat/cipher.ts'
 import { notificationLimit, readNotification } from '../../wechat/notification.ts'
-import { checkSignature, freshNonce, signatureHeaders } from '../../wechat/signing.ts'
+import { checkSignature, freshNonce, signatureHeaders } from '../../wechat/signature.ts'
 import { privateKey, publicKey, received, vectorsOf } from './vectors.ts'
 
 interface NotificationVector {
@@ -28,7 +28,7 @@ function ring(serials = known) {
   const missed: string[] = []
   const keyring = {
     find: (serial: string) => (serials.includes(serial) ? publicKey('go-sdk') : null),
-    miss: (serial: string) => Promise.resolve(missed.push(serial) < 0),
+    fetchMissing: (serial: string) => Promise.resolve(missed.push(serial) < 0),
     isEmpty: () => serials.length === 0,
   }
   return { keyring, missed }

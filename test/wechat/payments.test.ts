@@ -8,7 +8,7 @@ import {
   queryOrder,
   readTransaction,
 } from '../../wechat/payments.ts'
-import { checkSignature } from '../../wechat/signing.ts'
+import { checkSignature } from '../../wechat/signature.ts'
 import { mchid, playHost, transportTo } from './server.ts'
 import type { Played, PlayedHost } from './server.ts'
 import { publicKey } from './vectors.ts'

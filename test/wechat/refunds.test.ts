@@ -12,7 +12,7 @@ import {
   refundPath,
 } from '../../wechat/refunds.ts'
 import { encryptFields } from '../../wechat/sensitive.ts'
-import { checkSignature } from '../../wechat/signing.ts'
+import { checkSignature } from '../../wechat/signature.ts'
 import type { TransportSettings } from '../../wechat/transport.ts'
 import { platformPublicKey, playHost, publicKeyId, transportTo } from './server.ts'
 import type { Play, Played, PlayedHost } from './server.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CipherError, decryptField } from '../../wechat/cipher.ts'
-import type { WechatKey } from '../../wechat/credentials.ts'
+import type { PlatformKey } from '../../wechat/credentials.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import { encryptFields } from '../../wechat/sensitive.ts'
 import { platformPublicKey, publicKeyId } from './server.ts'
@@ -8,11 +8,11 @@ import { privateKey, publicKey } from './vectors.ts'
 
 const day = 24 * 60 * 60 * 1000
 const start = Date.parse('2026-01-01T00:00:00Z')
-const certificate = (serial: string, key: string, effective_time: number): WechatKey => {
+const certificate = (serial: string, key: string, effective_time: number): PlatformKey => {
   const expire_time = effective_time + 1825 * day
   return { kind: 'certificate', serial, key: publicKey(key), certificate: null, effective_time, expire_time }
 }
-const ring = (keys: WechatKey[], listed: WechatKey[] = []) =>
+const ring = (keys: PlatformKey[], listed: PlatformKey[] = []) =>
   createKeyring({ keys, download: () => Promise.resolve(listed), now: () => start })
 
 describe('sensitive fields', () => {

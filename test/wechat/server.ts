@@ -1,9 +1,9 @@
+import type { KeyObject } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { KeyObject } from 'node:crypto'
 import { createDispatcher } from '../../wechat/connection.ts'
-import type { WechatKey } from '../../wechat/credentials.ts'
+import type { PlatformKey } from '../../wechat/credentials.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import { createLimits } from '../../wechat/limits.ts'
 import {
@@ -13,9 +13,9 @@ import {
   requestMessage,
   signatureHeaders,
   verify,
-} from '../../wechat/signing.ts'
+} from '../../wechat/signature.ts'
 import { createTransport } from '../../wechat/transport.ts'
-import type { Attempt, TransportSettings } from '../../wechat/transport.ts'
+import type { TransportSettings, WeChatAttempt } from '../../wechat/transport.ts'
 import { privateKey, publicKey } from './vectors.ts'
 
 export const mchid = '1900007291'
@@ -102,7 +102,7 @@ function signatureOf(played: Played, body: string): Record<string, string> {
   return headers
 }
 
-export const platformPublicKey: WechatKey = {
+export const platformPublicKey: PlatformKey = {
   kind: 'public_key',
   serial: publicKeyId,
   key: publicKey('go-sdk'),
@@ -113,7 +113,7 @@ export const platformPublicKey: WechatKey = {
 
 /** A merchant's transport to hosts that a test plays, and the log of its attempts. */
 export function transportTo(main: string, backup: string | null, change: Partial<TransportSettings> = {}) {
-  const attempts: Attempt[] = []
+  const attempts: WeChatAttempt[] = []
   const now = () => Date.now()
   const transport = createTransport({
     credentials: {

@@ -1,14 +1,14 @@
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createClient } from '../../wechat/client.ts'
 import { encryptText } from '../../wechat/cipher.ts'
+import { createClient } from '../../wechat/client.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
 import { readCertificate } from '../../wechat/credentials.ts'
-import { WechatPayError } from '../../wechat/errors.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import { createLimits } from '../../wechat/limits.ts'
-import type { Transport, WechatRequest } from '../../wechat/transport.ts'
+import type { Transport, WeChatRequest } from '../../wechat/transport.ts'
 import { within } from '../stage/until.ts'
 import { mchid, platformPublicKey, playHost, publicKeyId, transportTo } from './server.ts'
 import type { Play, PlayedHost } from './server.ts'
@@ -29,15 +29,15 @@ const dead_origin = 'http://127.0.0.1:1'
 const other_dead_origin = 'http://127.0.0.1:2'
 
 const ok = () => ({ status: 200, body: '{"code_url":"weixin://wxpay/bizpayurl?pr=1"}' })
-const request: WechatRequest = {
+const request: WeChatRequest = {
   operation: 'place',
   method: 'POST',
   path: '/v3/pay/transactions/native',
   body: '{"description":"测试 商品","amount":{"total":1}}',
 }
-const failureOf = async (transport: Transport, signal?: AbortSignal): Promise<WechatPayError> => {
+const failureOf = async (transport: Transport, signal?: AbortSignal): Promise<WeChatPayError> => {
   const failure: unknown = await transport.send(request, signal).catch((error: unknown) => error)
-  if (!(failure instanceof WechatPayError)) throw new Error('no failure', { cause: failure })
+  if (!(failure instanceof WeChatPayError)) throw new Error('no failure', { cause: failure })
   return failure
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import { signals, updates } from '../../domain/messages.ts'
+import { order_updates, signals } from '../../domain/messages.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
@@ -64,7 +64,7 @@ describe('the run of an order', () => {
       definitions.filter(({ description }) => description).map(({ name }) => name)
     expect(definition.type).toBe('payOrder')
     expect(named(definition.signalDefinitions).sort()).toEqual(Object.values(signals).sort())
-    expect(named(definition.updateDefinitions).sort()).toEqual(Object.values(updates).sort())
+    expect(named(definition.updateDefinitions).sort()).toEqual(Object.values(order_updates).sort())
     const description = await stage.run(order).describe()
     expect(await description.staticSummary()).toBe(`Order ${order.out_trade_no} of merchant ${order.mchid}`)
     expect(await description.staticDetails()).toContain('Waits for the payment of order')

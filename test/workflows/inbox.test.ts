@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { Inbox, order_urgency } from '../../workflows/inbox.ts'
-import type { Item } from '../../workflows/inbox.ts'
+import type { OrderItem } from '../../workflows/inbox.ts'
 
-const check: Item = { kind: 'check', operation_id: 'c' }
+const check: OrderItem = { kind: 'check', operation_id: 'c' }
 const command = { operation_id: 'o', actor: { kind: 'merchant', id: null }, reason: null } as const
-const close: Item = { kind: 'close', asked: { command, reply: null } }
-const confirm: Item = { kind: 'confirm', asked: { command: { ...command, result: 'fulfilled' }, reply: null } }
-const payment = (evidence_id: string): Item => ({ kind: 'payment', found: { evidence_id } })
+const close: OrderItem = { kind: 'close', asked: { command, reply: null } }
+const confirm: OrderItem = { kind: 'confirm', asked: { command: { ...command, result: 'fulfilled' }, reply: null } }
+const payment = (evidence_id: string): OrderItem => ({ kind: 'payment', found: { evidence_id } })
 
 describe('an inbox', () => {
   it('gives money first, then what somebody waits for, each in the order it came', () => {
@@ -15,7 +15,7 @@ describe('an inbox', () => {
     const taken: string[] = []
     for (let item = inbox.first; item; item = inbox.first) {
       taken.push(item.kind === 'payment' && 'evidence_id' in item.found ? item.found.evidence_id : item.kind)
-      inbox.done(item)
+      inbox.remove(item)
     }
     expect(taken).toEqual(['1', '2', 'confirm', 'close', 'check'])
   })
@@ -24,7 +24,7 @@ describe('an inbox', () => {
     const inbox = new Inbox(order_urgency)
     for (let asked = 0; asked < 50; asked += 1) inbox.put({ kind: 'check', operation_id: String(asked) })
     expect(inbox.first).toBeDefined()
-    if (inbox.first) inbox.done(inbox.first)
+    if (inbox.first) inbox.remove(inbox.first)
     expect(inbox.isEmpty).toBe(true)
   })
 
@@ -33,7 +33,7 @@ describe('an inbox', () => {
     inbox.put(close)
     expect(inbox.first).toBe(close)
     expect(inbox.first).toBe(close)
-    inbox.done(close)
+    inbox.remove(close)
     expect(inbox.isEmpty).toBe(true)
   })
 })

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker'
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { DeterminismViolationError } from '@temporalio/workflow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildBundle } from '../../worker/bundle.ts'
@@ -140,8 +140,8 @@ describe('a changed workflow', () => {
       'polls by another activity',
       'found_by_first_question',
       'workflows/order/placement.ts',
-      'run.does.poll(',
-      'run.does.prove(',
+      'run.activities.poll(',
+      'run.activities.prove(',
     ],
     [
       'waits no more before it asks',
@@ -154,8 +154,8 @@ describe('a changed workflow', () => {
       'closes without a record',
       'closed_by_merchant',
       'workflows/order/placement.ts',
-      'await run.does.contested.recordClosed(',
-      'await run.does.records.recordClosed(',
+      'await run.activities.contested.recordClosed(',
+      'await run.activities.records.recordClosed(',
     ],
     [
       'tells nobody',
@@ -169,7 +169,7 @@ describe('a changed workflow', () => {
       'closed_by_merchant_notice',
       'workflows/delivery/workflow.ts',
       'return delivered.kind',
-      'return (await proxies().deliver({ delivery_id, deadline_time: null })).kind + delivered.kind',
+      'return (await orderProxies().deliver({ delivery_id, deadline_time: null })).kind + delivered.kind',
     ],
   ] as const
 

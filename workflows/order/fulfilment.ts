@@ -1,45 +1,45 @@
 import { CancellationScope, condition } from '@temporalio/workflow'
-import type { Delivered } from '../../activities/delivery/attempt.ts'
+import type { DeliveryOutcome } from '../../activities/delivery/attempt.ts'
 import type { FulfilmentEvent } from '../../activities/order/steps.ts'
+import type { Actor } from '../../domain/actor.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
-import type { Actor } from '../../domain/order/change.ts'
-import { take } from './commands.ts'
-import { adopt, settle, within } from './run.ts'
-import type { Run } from './run.ts'
+import { takeOrderItem } from './commands.ts'
+import { applyRecorded, updateRun, waitWithin } from './run.ts'
+import type { OrderRun } from './run.ts'
 
 const weft: Actor = { kind: 'weft', id: null }
 const merchant: Actor = { kind: 'merchant', id: null }
 
 /** `paid`: what the merchant chose decides how the order becomes fulfilled. */
-export async function fulfil(run: Run, order: OrderProgress): Promise<OrderProgress> {
+export async function fulfil(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
   switch (order.fulfilment.mode) {
     case 'none':
-      return await recordAnswer(run, 'fulfilled', operationId.automatic(order.paid_sequence), weft, null)
+      return await recordFulfilmentAnswer(run, 'fulfilled', operationId.automatic(order.paid_sequence), weft, null)
     case 'confirm':
       return await awaitConfirmation(run, order)
     case 'event':
-      if (order.stopped_sequence > 0) return await deliverStop(run, order)
+      if (order.stopped_sequence > 0) return await deliverCancellation(run, order)
       if (order.fulfilment.result === 'pending') return await awaitConfirmation(run, order)
       return await deliverPaid(run, order)
   }
 }
 
 /** Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. */
-async function deliverPaid(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  const { deadline_time } = held.fulfilment
-  const { order, outcome } = await deliverBeside(run, held, held.paid_sequence, deadline_time)
+async function deliverPaid(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
+  const { deadline_time } = current.fulfilment
+  const { order, outcome } = await deliverWhileTaking(run, current, current.paid_sequence, deadline_time)
   // The table decides whether an answer that still arrived is heard: another may have come first.
-  return outcome === null ? order : await hear(run, order, outcome)
+  return outcome === null ? order : await applyDelivered(run, order, outcome)
 }
 
 /** The question is taken back before money goes back unasked: that the merchant has heard so decides. */
-async function deliverStop(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  const { order, outcome } = await deliverBeside(run, held, held.stopped_sequence, null)
+async function deliverCancellation(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
+  const { order, outcome } = await deliverWhileTaking(run, current, current.stopped_sequence, null)
   if (outcome === null || order.state !== 'paid') return order
-  if (outcome.kind === 'answered') return await hear(run, order, outcome)
+  if (outcome.kind === 'answered') return await applyDelivered(run, order, outcome)
   return await recordOverdue(run, order, outcome.kind === 'heard' ? 'heard' : 'unheard')
 }
 
@@ -48,43 +48,49 @@ async function deliverStop(run: Run, held: OrderProgress): Promise<OrderProgress
  * payment. What takes the order out of `paid`, or asks for all of the money back, calls the delivery off; an answer that
  * still arrived is handed back all the same. Null: none.
  */
-async function deliverBeside(
-  run: Run,
-  held: OrderProgress,
+async function deliverWhileTaking(
+  run: OrderRun,
+  current: OrderProgress,
   sequence: number,
   deadline_time: Time | null,
-): Promise<{ order: OrderProgress; outcome: Delivered | null }> {
+): Promise<{ order: OrderProgress; outcome: DeliveryOutcome | null }> {
   const scope = new CancellationScope()
-  const delivering: { outcome?: Delivered; failure?: Error } = {}
+  const delivery: { outcome?: DeliveryOutcome; failure?: Error } = {}
   const ended = scope
-    .run(() => run.does.deliverPaid({ order: run.key, sequence, deadline_time }))
+    .run(() => run.activities.deliverPaid({ order: run.key, sequence, deadline_time }))
     .then(
-      (outcome) => void (delivering.outcome = outcome),
-      (failure: Error) => void (delivering.failure = failure),
+      (outcome) => void (delivery.outcome = outcome),
+      (failure: Error) => void (delivery.failure = failure),
     )
-  let order = held
-  const isOver = () => 'outcome' in delivering || 'failure' in delivering
+  let order = current
+  const isOver = () => 'outcome' in delivery || 'failure' in delivery
   // A promise ends the waiting for an answer, and not the waiting for a withdrawal to be heard.
   const isPromised = () => order.fulfilment.result === 'pending' && order.stopped_sequence !== sequence
-  const isAsked = () => order.state === 'paid' && !isPromised()
-  while (!isOver() && isAsked() && !run.inbox.has('refund_request')) {
+  const isAwaited = () => order.state === 'paid' && !isPromised()
+  while (!isOver() && isAwaited() && !run.inbox.has('refund_request')) {
     await condition(() => isOver() || !run.inbox.isEmpty)
-    if (!isOver() && !run.inbox.has('refund_request')) order = await take(run, order)
+    if (!isOver() && !run.inbox.has('refund_request')) order = await takeOrderItem(run, order)
   }
   const is_withdrawn = !isOver()
   if (is_withdrawn) scope.cancel()
   await ended
-  if (delivering.failure !== undefined && !is_withdrawn) throw delivering.failure
-  return { order, outcome: delivering.outcome ?? null }
+  if (delivery.failure !== undefined && !is_withdrawn) throw delivery.failure
+  return { order, outcome: delivery.outcome ?? null }
 }
 
-async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promise<OrderProgress> {
+async function applyDelivered(run: OrderRun, order: OrderProgress, delivered: DeliveryOutcome): Promise<OrderProgress> {
   switch (delivered.kind) {
     case 'answered': {
       const { result, reason } = delivered.answer
       const event: FulfilmentEvent =
         result === 'pending' ? 'fulfilment_pending' : result === 'refused' ? 'fulfilment_refused' : 'fulfilled'
-      return await recordAnswer(run, event, operationId.answered(order.paid_sequence, result), merchant, reason)
+      return await recordFulfilmentAnswer(
+        run,
+        event,
+        operationId.answered(order.paid_sequence, result),
+        merchant,
+        reason,
+      )
     }
     case 'overdue':
       return await recordOverdue(run, order)
@@ -98,41 +104,41 @@ async function hear(run: Run, order: OrderProgress, delivered: Delivered): Promi
 }
 
 /** Waits for `confirmFulfilment` until the deadline of this entry into `paid`. */
-async function awaitConfirmation(run: Run, held: OrderProgress): Promise<OrderProgress> {
-  if (held.state !== 'paid') return held
-  const isAnswered = () => !run.inbox.isEmpty
-  if (isAnswered()) return held
-  const order = await untilHalfTime(run, held, isAnswered)
-  if (isAnswered()) return order
-  const delay_ms = untilTime(order.fulfilment.deadline_time)
-  if (delay_ms > 0 && (await within(delay_ms, isAnswered, 'Until the merchant’s answer is overdue'))) return order
+async function awaitConfirmation(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
+  if (current.state !== 'paid') return current
+  const hasItem = () => !run.inbox.isEmpty
+  if (hasItem()) return current
+  const order = await waitForHalfTime(run, current, hasItem)
+  if (hasItem()) return order
+  const delay_ms = millisecondsUntil(order.fulfilment.deadline_time)
+  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, 'Until the merchant’s answer is overdue'))) return order
   return await recordOverdue(run, order)
 }
 
 /** An answer that was promised: when half of its time is gone a person hears of it. The record plans that moment. */
-async function untilHalfTime(run: Run, order: OrderProgress, isAnswered: () => boolean): Promise<OrderProgress> {
+async function waitForHalfTime(run: OrderRun, order: OrderProgress, isAnswered: () => boolean): Promise<OrderProgress> {
   const { fulfilment, next_action } = order
   const is_promised = fulfilment.result === 'pending' && next_action?.what === 'await_fulfilment'
-  if (!is_promised || untilTime(next_action.time) >= untilTime(fulfilment.deadline_time)) return order
-  const delay_ms = untilTime(next_action.time)
-  if (delay_ms > 0 && (await within(delay_ms, isAnswered, 'Until half of the time for the answer is gone')))
+  if (!is_promised || millisecondsUntil(next_action.time) >= millisecondsUntil(fulfilment.deadline_time)) return order
+  const delay_ms = millisecondsUntil(next_action.time)
+  if (delay_ms > 0 && (await waitWithin(delay_ms, isAnswered, 'Until half of the time for the answer is gone')))
     return order
-  return adopt(run, await run.does.records.noteLongPending({ order: run.key }))
+  return updateRun(run, await run.activities.records.noteLongPending({ order: run.key }))
 }
 
 /** Milliseconds until `time`; none where there is none. */
-function untilTime(time: Time | null): number {
+function millisecondsUntil(time: Time | null): number {
   return time === null ? 0 : milliseconds(time) - Date.now()
 }
 
 /** `unheard`: the merchant never took in that the question was taken back, so a person decides. */
 async function recordOverdue(
-  run: Run,
+  run: OrderRun,
   order: OrderProgress,
   stop: 'heard' | 'unheard' = 'heard',
 ): Promise<OrderProgress> {
   const operation_id = operationId.overdue(order.paid_sequence)
-  const recorded = await run.does.contested.recordFulfilment({
+  const recorded = await run.activities.contested.recordFulfilment({
     order: run.key,
     event: 'fulfilment_overdue',
     operation_id,
@@ -140,18 +146,18 @@ async function recordOverdue(
     reason: null,
     ...(stop === 'unheard' && { unheard: true }),
   })
-  return await settle(run, recorded)
+  return await applyRecorded(run, recorded)
 }
 
-async function recordAnswer(
-  run: Run,
+async function recordFulfilmentAnswer(
+  run: OrderRun,
   event: FulfilmentEvent,
   operation_id: string,
   actor: Actor,
   reason: string | null,
 ): Promise<OrderProgress> {
-  return await settle(
+  return await applyRecorded(
     run,
-    await run.does.records.recordFulfilment({ order: run.key, event, operation_id, actor, reason }),
+    await run.activities.records.recordFulfilment({ order: run.key, event, operation_id, actor, reason }),
   )
 }

@@ -9,23 +9,30 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { operationId } from '../../domain/ids.ts'
-import { signals, updates } from '../../domain/messages.ts'
-import type { Answer, Command, Confirmation, Decision, PaymentFound, RefundRequested } from '../../domain/messages.ts'
-import type { Asked } from '../inbox.ts'
-import type { Run } from './run.ts'
+import { order_updates, signals } from '../../domain/messages.ts'
+import type {
+  Command,
+  Confirmation,
+  FullRefundCommand,
+  OrderAnswer,
+  PaymentFound,
+  ReviewDecision,
+} from '../../domain/messages.ts'
+import type { PendingCommand } from '../inbox.ts'
+import type { OrderRun } from './run.ts'
 
 const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)
 const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
-const prepay = defineUpdate<Answer>(updates.prepay)
-const refresh = defineUpdate<Answer, [Command]>(updates.refresh)
-const close = defineUpdate<Answer, [Command]>(updates.close)
-const confirmFulfilment = defineUpdate<Answer, [Confirmation]>(updates.confirm_fulfilment)
-const resolveReview = defineUpdate<Answer, [Decision]>(updates.resolve_review)
-const requestRefund = defineUpdate<Answer, [RefundRequested]>(updates.request_refund)
+const prepay = defineUpdate<OrderAnswer>(order_updates.prepay)
+const refresh = defineUpdate<OrderAnswer, [Command]>(order_updates.refresh)
+const close = defineUpdate<OrderAnswer, [Command]>(order_updates.close)
+const confirmFulfilment = defineUpdate<OrderAnswer, [Confirmation]>(order_updates.confirm_fulfilment)
+const resolveReview = defineUpdate<OrderAnswer, [ReviewDecision]>(order_updates.resolve_review)
+const requestRefund = defineUpdate<OrderAnswer, [FullRefundCommand]>(order_updates.request_refund)
 const refundChanged = defineSignal<[{ out_refund_no: string }]>(signals.refund_changed)
 
 /** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
-export function listen(run: Run): void {
+export function setOrderHandlers(run: OrderRun): void {
   const { inbox } = run
   setHandler(paymentFound, (found) => inbox.put({ kind: 'payment', found }), {
     description: 'WeChat says this order has a payment; names the evidence.',
@@ -33,29 +40,25 @@ export function listen(run: Run): void {
   setHandler(checkRequested, ({ operation_id }) => inbox.put({ kind: 'check', operation_id }), {
     description: 'Somebody wants WeChat asked now.',
   })
-  setHandler(prepay, () => answered(() => answerOnceMoved(run)), {
+  setHandler(prepay, () => withoutCancel(() => replyOncePlaced(run)), {
     description: 'Answers once the order is placed, or cannot be.',
   })
-  setHandler(close, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'close', asked })), {
+  setHandler(close, (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'close', asked })), {
     description: 'Asks for a close; answers once that is recorded.',
   })
   setHandler(
     confirmFulfilment,
-    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'confirm', asked })),
+    (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'confirm', asked })),
     {
       description: 'The merchant says whether it shipped.',
     },
   )
-  setHandler(
-    resolveReview,
-    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'review', asked })),
-    {
-      description: 'A person decides on money in review, or on a second payment.',
-    },
-  )
+  setHandler(resolveReview, (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'review', asked })), {
+    description: 'A person decides on money in review, or on a second payment.',
+  })
   setHandler(
     requestRefund,
-    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'refund_request', asked })),
+    (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'refund_request', asked })),
     {
       description: 'All of the payment is to go back: stops what the order is about, then answers.',
     },
@@ -67,7 +70,7 @@ export function listen(run: Run): void {
     refresh,
     (command) => {
       inbox.put({ kind: 'refresh', command })
-      return answerOfRecord(run)
+      return recordReply(run)
     },
     { description: 'Wants a code that can still be scanned; the record tells when it is there.' },
   )
@@ -76,7 +79,7 @@ export function listen(run: Run): void {
 }
 
 /** A cancel in Temporal UI is a wish to close: only WeChat's answer closes an order. */
-function closeOnCancel({ inbox }: Run): void {
+function closeOnCancel({ inbox }: OrderRun): void {
   const command: Command = {
     operation_id: operationId.cancelled(workflowInfo().runId),
     actor: { kind: 'temporal_ui', id: null },
@@ -85,27 +88,31 @@ function closeOnCancel({ inbox }: Run): void {
   CancellationScope.current().cancelRequested.catch(() => inbox.put({ kind: 'close', asked: { command, reply: null } }))
 }
 
-async function answerWhenDone<C>(run: Run, command: C, put: (asked: Asked<C>) => void): Promise<Answer> {
-  const asked: Asked<C> = { command, reply: null }
+async function replyWhenDone<C>(
+  run: OrderRun,
+  command: C,
+  put: (asked: PendingCommand<C>) => void,
+): Promise<OrderAnswer> {
+  const asked: PendingCommand<C> = { command, reply: null }
   put(asked)
-  return await answered(async () => {
+  return await withoutCancel(async () => {
     await condition(() => asked.reply !== null || run.order === null)
-    return asked.reply ?? answerOfRecord(run)
+    return asked.reply ?? recordReply(run)
   })
 }
 
 /** Handlers run in the root scope: without this a cancel would fail their awaits. */
-function answered(work: () => Promise<Answer>): Promise<Answer> {
+function withoutCancel(work: () => Promise<OrderAnswer>): Promise<OrderAnswer> {
   return CancellationScope.nonCancellable(work)
 }
 
-async function answerOnceMoved(run: Run): Promise<Answer> {
+async function replyOncePlaced(run: OrderRun): Promise<OrderAnswer> {
   await condition(() => run.order !== undefined && run.order?.state !== 'created')
-  return answerOfRecord(run)
+  return recordReply(run)
 }
 
 /** What holds, for those who then read the record. An order that does not exist can only refuse. */
-function answerOfRecord({ order }: Run): Answer {
+function recordReply({ order }: OrderRun): OrderAnswer {
   if (order) return { kind: 'state', state: order.state, revision: order.revision }
   if (order === undefined) return { kind: 'state', state: 'created', revision: 0 }
   return { kind: 'refused', code: 'order_state', state: 'failed' }

@@ -1,48 +1,58 @@
 import { ActivityFailure, log } from '@temporalio/workflow'
-import type { RefundSays, Submitted } from '../../activities/refund/gateway.ts'
+import type { RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
-import type { AbnormalHandling, Approval, Payout, RefundAnswer, RefundProgress } from '../../domain/messages.ts'
-import type { Asked, RefundItem } from '../inbox.ts'
-import { untilInterrupted, within } from '../order/run.ts'
-import { settleRefund } from './run.ts'
+import type {
+  AbnormalHandling,
+  PayoutCommand,
+  RefundAnswer,
+  RefundApproval,
+  RefundProgress,
+} from '../../domain/messages.ts'
+import type { PendingCommand, RefundItem } from '../inbox.ts'
+import { runUntilInterrupted, waitWithin } from '../order/run.ts'
+import { applyRefundRecorded } from './run.ts'
 import type { RefundRun } from './run.ts'
 
 /** `created`: the money is reserved on its payment, by one conditional write, or the refund ends here. */
-export async function reserve(run: RefundRun): Promise<RefundProgress> {
-  return await settleRefund(run, await run.does.records.reserveRefund({ refund: run.key }))
+export async function reserveAmount(run: RefundRun): Promise<RefundProgress> {
+  return await applyRefundRecorded(run, await run.activities.records.reserveRefund({ refund: run.key }))
 }
 
 /** `awaiting_approval`: until a second person decides or the time is over. */
 export async function awaitApproval(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   const delay_ms = refund.approval_expire_time ? milliseconds(refund.approval_expire_time) - Date.now() : 0
-  const isAsked = () => !run.inbox.isEmpty
-  if (delay_ms > 0 && (await within(delay_ms, isAsked, 'Until the approval runs out'))) return refund
-  if (isAsked()) return refund
-  return await settleRefund(run, await run.does.contested.recordApprovalExpired({ refund: run.key }))
+  const hasItem = () => !run.inbox.isEmpty
+  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, 'Until the approval runs out'))) return refund
+  if (hasItem()) return refund
+  return await applyRefundRecorded(run, await run.activities.contested.recordApprovalExpired({ refund: run.key }))
 }
 
 /**
  * `processing`, not taken yet: a refund of everything first stops what the order is about, then the frozen request goes
  * out. News and questions interrupt the waiting, never the sending.
  */
-export async function submit(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
-  if (refund.is_full && isAskedFor(refund)) await run.does.runs.askOrderToRefund({ refund: run.key })
-  const submitted = await untilInterrupted(run, () => run.does.submit({ refund: run.key }))
-  return submitted === null ? refund : await afterSubmission(run, refund, submitted)
+export async function submitRefund(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  if (refund.is_full && isRequestedByPerson(refund)) await run.activities.runs.askOrderToRefund({ refund: run.key })
+  const submitted = await runUntilInterrupted(run, () => run.activities.submit({ refund: run.key }))
+  return submitted === null ? refund : await applySubmission(run, refund, submitted)
 }
 
 /** Somebody asked for it while the order may still be served; automatic refunds come after the order has stopped. */
-function isAskedFor({ origin }: RefundProgress): boolean {
+function isRequestedByPerson({ origin }: RefundProgress): boolean {
   return origin === 'api' || origin === 'operator'
 }
 
-async function afterSubmission(run: RefundRun, refund: RefundProgress, submitted: Submitted): Promise<RefundProgress> {
-  const { does, key } = run
+async function applySubmission(
+  run: RefundRun,
+  refund: RefundProgress,
+  submitted: SubmissionOutcome,
+): Promise<RefundProgress> {
+  const { activities: does, key } = run
   switch (submitted.kind) {
     case 'taken':
-      return await recordAnswer(run, submitted.evidence_id)
+      return await recordWeChatAnswer(run, submitted.evidence_id)
     case 'unsent':
-      return await settleRefund(
+      return await applyRefundRecorded(
         run,
         await does.contested.recordRefundRefused({ refund: key, failure: submitted.failure }),
       )
@@ -50,60 +60,71 @@ async function afterSubmission(run: RefundRun, refund: RefundProgress, submitted
       return await proveRefusal(run, submitted.failure)
     case 'not_enough': {
       const { next_time } = submitted
-      const held = await does.records.noteNotEnough({ refund: key, next_time })
+      const current = await does.records.noteNotEnough({ refund: key, next_time })
       const wait_ms = milliseconds(next_time) - Date.now()
-      await within(wait_ms, () => !run.inbox.isEmpty, 'Until the balance may suffice and the same request goes again')
-      return held
+      await waitWithin(
+        wait_ms,
+        () => !run.inbox.isEmpty,
+        'Until the balance may suffice and the same request goes again',
+      )
+      return current
     }
     case 'state':
-      return await reload(run, refund)
+      return await reloadRefund(run, refund)
   }
 }
 
 /** A refusal is believed when WeChat, asked a minute later, does not know the number. Nothing may shorten the minute. */
 async function proveRefusal(run: RefundRun, failure: { code: string; message: string }): Promise<RefundProgress> {
-  const { does, key } = run
-  await within(
+  const { activities: does, key } = run
+  await waitWithin(
     run.policy.refund.proof_ms,
     () => false,
     'Until WeChat can be asked whether it took the refund after all',
   )
   const says = await does.prove({ refund: key })
-  if (says.kind === 'found') return await recordAnswer(run, says.evidence_id)
-  return await settleRefund(run, await does.contested.recordRefundRefused({ refund: key, failure }))
+  if (says.kind === 'found') return await recordWeChatAnswer(run, says.evidence_id)
+  return await applyRefundRecorded(run, await does.contested.recordRefundRefused({ refund: key, failure }))
 }
 
 /** Taken by WeChat: asked by plan until it has ended. A notification only wakes. */
-export async function follow(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
-  const says = await untilInterrupted(run, () => run.does.poll({ refund: run.key }))
+export async function awaitOutcome(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const says = await runUntilInterrupted(run, () => run.activities.poll({ refund: run.key }))
   if (says === null) return refund
-  return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : await reload(run, refund)
+  return says.kind === 'found' ? await recordWeChatAnswer(run, says.evidence_id) : await reloadRefund(run, refund)
 }
 
-async function adoptSaid(run: RefundRun, refund: RefundProgress, says: RefundSays): Promise<RefundProgress> {
-  return says.kind === 'found' ? await recordAnswer(run, says.evidence_id) : refund
+async function applyQueryAnswer(
+  run: RefundRun,
+  refund: RefundProgress,
+  says: RefundQueryOutcome,
+): Promise<RefundProgress> {
+  return says.kind === 'found' ? await recordWeChatAnswer(run, says.evidence_id) : refund
 }
 
-async function recordAnswer(run: RefundRun, evidence_id: string): Promise<RefundProgress> {
-  return await settleRefund(run, await run.does.contested.recordRefundAnswer({ refund: run.key, evidence_id }))
+async function recordWeChatAnswer(run: RefundRun, evidence_id: string): Promise<RefundProgress> {
+  return await applyRefundRecorded(
+    run,
+    await run.activities.contested.recordRefundAnswer({ refund: run.key, evidence_id }),
+  )
 }
 
 /** The record moved without this run, as after a reset: go on from what it says now. */
-async function reload(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
-  const loaded = await run.does.records.loadRefund(run.key)
+async function reloadRefund(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  const loaded = await run.activities.records.loadRefund(run.key)
   return loaded.refund ?? refund
 }
 
 /** Takes the most urgent item. It leaves the inbox only after the record has answered. */
-export async function takeRefund(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+export async function takeRefundItem(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   const item = run.inbox.first
   if (item === undefined) return refund
-  const held = await taken(run, refund, item)
-  run.inbox.done(item)
-  return held
+  const current = await handleRefundItem(run, refund, item)
+  run.inbox.remove(item)
+  return current
 }
 
-async function taken(run: RefundRun, refund: RefundProgress, item: RefundItem): Promise<RefundProgress> {
+async function handleRefundItem(run: RefundRun, refund: RefundProgress, item: RefundItem): Promise<RefundProgress> {
   switch (item.kind) {
     case 'news':
       return await takeNews(run, refund, item)
@@ -126,17 +147,17 @@ async function takeNews(
 ): Promise<RefundProgress> {
   // A refusal too: WeChat's word that it made the refund after all goes before what we took for proven.
   const can_change = ['processing', 'abnormal', 'refused'].includes(refund.state)
-  const says = can_change ? await run.does.prove({ refund: run.key }) : null
-  const held = says === null ? refund : await adoptSaid(run, refund, says)
-  const outcome = held.revision > refund.revision ? 'applied' : 'linked'
-  await run.does.records.settleNews({ refund: run.key, found: item.found, outcome })
-  return held
+  const says = can_change ? await run.activities.prove({ refund: run.key }) : null
+  const current = says === null ? refund : await applyQueryAnswer(run, refund, says)
+  const outcome = current.revision > refund.revision ? 'applied' : 'linked'
+  await run.activities.records.settleNews({ refund: run.key, found: item.found, outcome })
+  return current
 }
 
 /** One extra question. When it fails nothing is lost: the plan goes on, and whoever asked reads the last answer. */
 async function takeCheck(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   try {
-    return await adoptSaid(run, refund, await run.does.ask({ refund: run.key }))
+    return await applyQueryAnswer(run, refund, await run.activities.ask({ refund: run.key }))
   } catch (failure) {
     if (!(failure instanceof ActivityFailure)) throw failure
     log.info('a question on request was not answered', { refund: run.key.out_refund_no })
@@ -144,15 +165,18 @@ async function takeCheck(run: RefundRun, refund: RefundProgress): Promise<Refund
   }
 }
 
-async function takeApproval(run: RefundRun, asked: Asked<Approval, RefundAnswer>): Promise<RefundProgress> {
-  const recorded = await run.does.contested.recordApproval({ refund: run.key, ...asked.command })
-  const held = await settleRefund(run, recorded)
-  asked.reply = recorded.outcome === 'illegal' ? refusalOfApproval(held) : stateOf(held)
-  return held
+async function takeApproval(
+  run: RefundRun,
+  asked: PendingCommand<RefundApproval, RefundAnswer>,
+): Promise<RefundProgress> {
+  const recorded = await run.activities.contested.recordApproval({ refund: run.key, ...asked.command })
+  const current = await applyRefundRecorded(run, recorded)
+  asked.reply = recorded.outcome === 'illegal' ? approvalRefusal(current) : refundStateReply(current)
+  return current
 }
 
 /** The requester may not decide, and what was decided stays decided. */
-function refusalOfApproval({ state }: RefundProgress): RefundAnswer {
+function approvalRefusal({ state }: RefundProgress): RefundAnswer {
   const code = state === 'awaiting_approval' ? 'approver_is_requester' : 'already_decided'
   return { kind: 'refused', code, state }
 }
@@ -160,31 +184,33 @@ function refusalOfApproval({ state }: RefundProgress): RefundAnswer {
 async function takeAbnormal(
   run: RefundRun,
   refund: RefundProgress,
-  asked: Asked<AbnormalHandling, RefundAnswer>,
+  asked: PendingCommand<AbnormalHandling, RefundAnswer>,
 ): Promise<RefundProgress> {
-  const handled = await run.does.handleAbnormal({ refund: run.key, ...asked.command })
-  const held = handled.kind === 'taken' ? await recordAnswer(run, handled.evidence_id) : refund
+  const handled = await run.activities.handleAbnormal({ refund: run.key, ...asked.command })
+  const current = handled.kind === 'taken' ? await recordWeChatAnswer(run, handled.evidence_id) : refund
   asked.reply =
     handled.kind === 'taken'
-      ? stateOf(held)
+      ? refundStateReply(current)
       : {
           kind: 'refused',
           code: handled.kind === 'refused' ? 'wechat_refused' : 'refund_state',
-          state: held.state,
+          state: current.state,
           ...(handled.kind === 'refused' && { wechat: handled.wechat }),
         }
-  return held
+  return current
 }
 
-async function takePayout(run: RefundRun, asked: Asked<Payout, RefundAnswer>): Promise<RefundProgress> {
-  const recorded = await run.does.contested.recordPayout({ refund: run.key, ...asked.command })
-  const held = await settleRefund(run, recorded)
-  const may = held.state === 'refused' || held.state === 'closed' || held.state === 'returned_to_merchant'
-  const code = may ? 'refund_exceeds_payment' : 'refund_state'
-  asked.reply = recorded.outcome === 'illegal' ? { kind: 'refused', code, state: held.state } : stateOf(held)
-  return held
+async function takePayout(run: RefundRun, asked: PendingCommand<PayoutCommand, RefundAnswer>): Promise<RefundProgress> {
+  const recorded = await run.activities.contested.recordPayout({ refund: run.key, ...asked.command })
+  const current = await applyRefundRecorded(run, recorded)
+  const is_payable =
+    current.state === 'refused' || current.state === 'closed' || current.state === 'returned_to_merchant'
+  const code = is_payable ? 'refund_exceeds_payment' : 'refund_state'
+  asked.reply =
+    recorded.outcome === 'illegal' ? { kind: 'refused', code, state: current.state } : refundStateReply(current)
+  return current
 }
 
-function stateOf(refund: RefundProgress): RefundAnswer {
+function refundStateReply(refund: RefundProgress): RefundAnswer {
   return { kind: 'state', state: refund.state, revision: refund.revision }
 }

@@ -14,27 +14,28 @@ import type { RefundKey } from '../../domain/ids.ts'
 import { refund_updates, signals } from '../../domain/messages.ts'
 import type {
   AbnormalHandling,
-  Approval,
-  Payout,
+  PayoutCommand,
   RefundAnswer,
+  RefundApproval,
   RefundChanged,
   RefundProgress,
 } from '../../domain/messages.ts'
-import { isRefundResting } from '../../domain/refund/change.ts'
-import type { RefundState } from '../../domain/refund/change.ts'
-import type { Asked } from '../inbox.ts'
-import { adoptOutside, beginRefundRun, hold, startNotices, tellOrder } from './run.ts'
+import { isRefundResting } from '../../domain/refund/record.ts'
+import type { RefundState } from '../../domain/refund/record.ts'
+import type { PendingCommand } from '../inbox.ts'
+import { adoptOutsideRefund, newRefundRun, signalOrder, startRefundDeliveries, updateRefundRun } from './run.ts'
 import type { RefundRun } from './run.ts'
-import { awaitApproval, follow, reserve, submit, takeRefund } from './steps.ts'
+import { awaitApproval, awaitOutcome, reserveAmount, submitRefund, takeRefundItem } from './steps.ts'
 
-type Step = (run: RefundRun, refund: RefundProgress) => Promise<RefundProgress>
+type RefundRunStep = (run: RefundRun, refund: RefundProgress) => Promise<RefundProgress>
 
 /** What a refund does by itself in each state; a state without a step is at rest. */
-const steps: Partial<Record<RefundState, Step>> = {
-  created: reserve,
+const steps: Partial<Record<RefundState, RefundRunStep>> = {
+  created: reserveAmount,
   awaiting_approval: awaitApproval,
-  processing: (run, refund) => (refund.is_accepted || refund.origin === 'outside' ? follow : submit)(run, refund),
-  abnormal: follow,
+  processing: (run, refund) =>
+    (refund.is_accepted || refund.origin === 'outside' ? awaitOutcome : submitRefund)(run, refund),
+  abnormal: awaitOutcome,
 }
 
 /**
@@ -42,20 +43,21 @@ const steps: Partial<Record<RefundState, Step>> = {
  * first, goes on from the state found there, and may be ended and started again at any line (architecture §8).
  */
 export async function refundPayment(key: RefundKey): Promise<string> {
-  const run = beginRefundRun(key)
-  listen(run)
+  const run = newRefundRun(key)
+  setRefundHandlers(run)
   // Money may be on its way: a cancel in Temporal UI stops nothing.
-  return await CancellationScope.nonCancellable(() => live(run))
+  return await CancellationScope.nonCancellable(() => runToEnd(run))
 }
 
-async function live(run: RefundRun): Promise<string> {
-  const loaded = await run.does.records.loadRefund(run.key)
+async function runToEnd(run: RefundRun): Promise<string> {
+  const loaded = await run.activities.records.loadRefund(run.key)
   run.policy = loaded.policy
   // Looked at once more: it may have been asked for here while WeChat was asked.
-  const known = loaded.refund ?? (await adoptOutside(run)) ?? (await run.does.records.loadRefund(run.key)).refund
-  if (known === null) return await endUnknown(run)
-  let refund = hold(run, known)
-  await startNotices(run, refund, loaded.deliveries)
+  const known =
+    loaded.refund ?? (await adoptOutsideRefund(run)) ?? (await run.activities.records.loadRefund(run.key)).refund
+  if (known === null) return await runUnknown(run)
+  let refund = updateRefundRun(run, known)
+  await startRefundDeliveries(run, refund, loaded.deliveries)
   for (;;) {
     refund = await moveToRest(run, refund)
     await condition(allHandlersFinished)
@@ -65,12 +67,12 @@ async function live(run: RefundRun): Promise<string> {
 }
 
 /** Neither we nor WeChat know this number: whoever asked is told so, and what was notified is kept. */
-async function endUnknown(run: RefundRun): Promise<string> {
+async function runUnknown(run: RefundRun): Promise<string> {
   run.refund = null
   for (;;) {
     for (let item = run.inbox.first; item !== undefined; item = run.inbox.first) {
-      if (item.kind === 'news') await run.does.records.keepNews({ refund: run.key, found: item.found })
-      run.inbox.done(item)
+      if (item.kind === 'news') await run.activities.records.keepNews({ refund: run.key, found: item.found })
+      run.inbox.remove(item)
     }
     await condition(allHandlersFinished)
     // No await between this look and the return, as in payOrder.
@@ -78,20 +80,20 @@ async function endUnknown(run: RefundRun): Promise<string> {
   }
 }
 
-async function moveToRest(run: RefundRun, held: RefundProgress): Promise<RefundProgress> {
-  let refund = held
+async function moveToRest(run: RefundRun, current: RefundProgress): Promise<RefundProgress> {
+  let refund = current
   for (;;) {
     const step = nextStep(run, refund)
     if (step === undefined) return refund
-    refund = hold(run, await step(run, refund))
+    refund = updateRefundRun(run, await step(run, refund))
     await renewHistory(run, refund)
   }
 }
 
 /** The order hears first what has happened; then whoever waits is answered; then the refund goes on by itself. */
-function nextStep(run: RefundRun, refund: RefundProgress): Step | undefined {
-  if (refund.next_action?.what === 'tell_order') return tellOrder
-  if (!run.inbox.isEmpty) return takeRefund
+function nextStep(run: RefundRun, refund: RefundProgress): RefundRunStep | undefined {
+  if (refund.next_action?.what === 'tell_order') return signalOrder
+  if (!run.inbox.isEmpty) return takeRefundItem
   return isRefundResting(refund.state) ? undefined : steps[refund.state]
 }
 
@@ -105,12 +107,12 @@ async function renewHistory(run: RefundRun, refund: RefundProgress): Promise<voi
 const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
 const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
 const reserveUpdate = defineUpdate<RefundAnswer>(refund_updates.reserve)
-const approve = defineUpdate<RefundAnswer, [Approval]>(refund_updates.approve)
+const approve = defineUpdate<RefundAnswer, [RefundApproval]>(refund_updates.approve)
 const handleAbnormal = defineUpdate<RefundAnswer, [AbnormalHandling]>(refund_updates.handle_abnormal)
-const payOut = defineUpdate<RefundAnswer, [Payout]>(refund_updates.pay_out)
+const payOut = defineUpdate<RefundAnswer, [PayoutCommand]>(refund_updates.pay_out)
 
 /** Handlers only put into the inbox, and wait for the body's answer where somebody wants one. */
-function listen(run: RefundRun): void {
+function setRefundHandlers(run: RefundRun): void {
   const { inbox } = run
   setHandler(refundChanged, (found) => inbox.put({ kind: 'news', found }), {
     description: 'WeChat says something about this refund: it is asked what.',
@@ -118,47 +120,47 @@ function listen(run: RefundRun): void {
   setHandler(checkRequested, ({ operation_id }) => inbox.put({ kind: 'check', operation_id }), {
     description: 'Somebody wants WeChat asked now.',
   })
-  setHandler(reserveUpdate, () => answered(() => answerOnceMoved(run)), {
+  setHandler(reserveUpdate, () => withoutCancel(() => replyOnceReserved(run)), {
     description: 'Answers once the refund is reserved, or cannot be.',
   })
-  setHandler(approve, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'approval', asked })), {
+  setHandler(approve, (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'approval', asked })), {
     description: 'A second person approves or rejects.',
   })
   setHandler(
     handleAbnormal,
-    (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'abnormal', asked })),
+    (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'abnormal', asked })),
     { description: 'Says where the money of an abnormal refund goes instead.' },
   )
-  setHandler(payOut, (command) => answerWhenDone(run, command, (asked) => inbox.put({ kind: 'payout', asked })), {
+  setHandler(payOut, (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'payout', asked })), {
     description: 'The payer was paid by hand.',
   })
   setDefaultSignalHandler((name) => log.warn('a signal of unknown name was ignored', { signal: name }))
 }
 
-async function answerWhenDone<C>(
+async function replyWhenDone<C>(
   run: RefundRun,
   command: C,
-  put: (asked: Asked<C, RefundAnswer>) => void,
+  put: (asked: PendingCommand<C, RefundAnswer>) => void,
 ): Promise<RefundAnswer> {
-  const asked: Asked<C, RefundAnswer> = { command, reply: null }
+  const asked: PendingCommand<C, RefundAnswer> = { command, reply: null }
   put(asked)
-  return await answered(async () => {
+  return await withoutCancel(async () => {
     await condition(() => asked.reply !== null || run.refund === null)
-    return asked.reply ?? answerOfRecord(run)
+    return asked.reply ?? recordReply(run)
   })
 }
 
 /** Handlers run in the root scope: without this a cancel would fail their awaits. */
-function answered(work: () => Promise<RefundAnswer>): Promise<RefundAnswer> {
+function withoutCancel(work: () => Promise<RefundAnswer>): Promise<RefundAnswer> {
   return CancellationScope.nonCancellable(work)
 }
 
-async function answerOnceMoved(run: RefundRun): Promise<RefundAnswer> {
+async function replyOnceReserved(run: RefundRun): Promise<RefundAnswer> {
   await condition(() => run.refund !== undefined && run.refund?.state !== 'created')
-  return answerOfRecord(run)
+  return recordReply(run)
 }
 
-function answerOfRecord({ refund }: RefundRun): RefundAnswer {
+function recordReply({ refund }: RefundRun): RefundAnswer {
   if (refund) return { kind: 'state', state: refund.state, revision: refund.revision }
   return { kind: 'refused', code: 'refund_state', state: 'refused' }
 }

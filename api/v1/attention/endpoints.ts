@@ -6,22 +6,22 @@ import type { Time } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
-import { openQuestions } from '../../../domain/order/review.ts'
-import type { Question } from '../../../domain/order/review.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { openReviews } from '../../../domain/order/review.ts'
+import type { OpenReview } from '../../../domain/order/review.ts'
 import type { EvidenceRecord } from '../../../domain/payment/evidence.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
 import { key_notice_ms, orphan_pace } from '../../../domain/policy.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { given_reason, nullable_text, time } from '../shapes.ts'
-import { reasons } from './reasons.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { nullable_text, request_reason, time } from '../shapes.ts'
+import { attention_reasons } from './reasons.ts'
 
 /** So many of each kind are looked at, those created first: beyond that, what is shown is not all, and says so. */
-const looked_at = 500
+const max_looked_at = 500
 
 /** Something that waits for a person, whatever kind of thing it is. Amounts in fen. */
 interface Stuck {
@@ -71,25 +71,25 @@ const nothing_named = {
 } as const
 
 /** What an order waits for: each open question by itself, and what else is said of it. */
-function questionsOf(order: OrderRecord): Question[] {
+function attentionsOf(order: OrderRecord): OpenReview[] {
   const { attention, payment } = order
-  const questions = openQuestions(order)
-  if (attention === undefined || questions.some(({ code }) => code === attention.code)) return questions
-  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...questions]
+  const reviews = openReviews(order)
+  if (attention === undefined || reviews.some(({ code }) => code === attention.code)) return reviews
+  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...reviews]
 }
 
 /** `paid`: fen by transaction, since what arrived may not be what was asked for. */
-function ofOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
+function stuckOfOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
   const { out_trade_no, next_action = null } = order
-  return questionsOf(order).map((question) => {
-    const amount = paid.get(question.transaction_id ?? '') ?? order.amount.total
-    return { ...nothing_named, kind: 'order', ...question, amount, out_trade_no, next_action }
+  return attentionsOf(order).map((entry) => {
+    const amount = paid.get(entry.transaction_id ?? '') ?? order.amount.total
+    return { ...nothing_named, kind: 'order', ...entry, amount, out_trade_no, next_action }
   })
 }
 
-async function paidBehind({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+async function paidAmounts({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
   const ids = orders.flatMap((order) =>
-    questionsOf(order).flatMap(({ transaction_id }) =>
+    attentionsOf(order).flatMap(({ transaction_id }) =>
       transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)],
     ),
   )
@@ -97,7 +97,7 @@ async function paidBehind({ store }: Pick<ApiContext, 'store'>, orders: readonly
   return new Map(payments.map(({ transaction_id, amount }) => [transaction_id, amount.total]))
 }
 
-function ofRefund(refund: RefundRecord): Stuck[] {
+function stuckOfRefund(refund: RefundRecord): Stuck[] {
   const { attention, amount, out_trade_no, out_refund_no, transaction_id, next_action } = refund
   if (attention === undefined) return []
   const named = { out_trade_no, out_refund_no, transaction_id, next_action: next_action ?? null }
@@ -105,18 +105,18 @@ function ofRefund(refund: RefundRecord): Stuck[] {
 }
 
 /** Money without an owner is listed one by one, so the merchant's own word that there is some is left out. */
-function ofMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
-  const told = attentions.filter(({ code }) => code !== 'orphan_payment')
-  return told.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
+function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
+  const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
+  return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
 }
 
-function ofOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {
+function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {
   const named = { out_trade_no, transaction_id, amount: refundableAmount({ amount, refunds }) }
   return { ...nothing_named, kind: 'payment', code: 'orphan_payment', since_time: success_time, ...named }
 }
 
 /** Reported and not booked yet: Weft will ask WeChat, in case its order is only late. */
-function ofOrphanEvidence({ out_trade_no, transaction_id, receive_time }: EvidenceRecord, now_ms: number): Stuck {
+function stuckOfOrphanEvidence({ out_trade_no, transaction_id, receive_time }: EvidenceRecord, now_ms: number): Stuck {
   const first_ms = milliseconds(receive_time) + orphan_pace.first_ms
   const rounds = Math.max(0, Math.ceil((now_ms - first_ms) / orphan_pace.every_ms))
   const next_action = { what: 'ask_wechat', time: beijingTime(first_ms + rounds * orphan_pace.every_ms) }
@@ -126,20 +126,20 @@ function ofOrphanEvidence({ out_trade_no, transaction_id, receive_time }: Eviden
 
 async function ownerlessAt({ store, now }: Pick<ApiContext, 'store' | 'now'>, mchid: string): Promise<Stuck[]> {
   const [payments, evidence] = await Promise.all([
-    store.payments.ownerless(mchid),
-    store.evidence.orphans(mchid, looked_at),
+    store.payments.findOwnerless(mchid),
+    store.evidence.findOrphans(mchid, max_looked_at),
   ])
   const booked = new Set(payments.map(({ transaction_id }) => transaction_id))
   const reported = new Map(evidence.map((one) => [one.transaction_id, one]))
   return [
-    ...payments.map(ofOwnerless),
+    ...payments.map(stuckOfOwnerless),
     ...[...reported.values()]
       .filter(({ transaction_id }) => !booked.has(transaction_id ?? ''))
-      .map((one) => ofOrphanEvidence(one, now())),
+      .map((one) => stuckOfOrphanEvidence(one, now())),
   ]
 }
 
-function ofDelivery(delivery: DeliveryRecord): Stuck {
+function stuckOfDelivery(delivery: DeliveryRecord): Stuck {
   const { id, endpoint_id, out_trade_no, attempts, create_time } = delivery
   const since_time = attempts.at(-1)?.time ?? create_time
   const named = { out_trade_no, delivery_id: id, endpoint_id }
@@ -147,7 +147,7 @@ function ofDelivery(delivery: DeliveryRecord): Stuck {
 }
 
 /** A key that runs out, from two weeks before until two weeks after: then nobody uses it any more. */
-function ofKey({ id, expire_time, revoke_time }: KeyRecord, now_ms: number): Stuck[] {
+function stuckOfKey({ id, expire_time, revoke_time }: KeyRecord, now_ms: number): Stuck[] {
   if (expire_time === null || revoke_time !== null) return []
   const since_ms = milliseconds(expire_time) - key_notice_ms
   const is_near = now_ms >= since_ms && now_ms < since_ms + 2 * key_notice_ms
@@ -158,7 +158,7 @@ function ofKey({ id, expire_time, revoke_time }: KeyRecord, now_ms: number): Stu
 /** All that is stuck at a merchant, the longest first. */
 async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string) {
   const { store, now } = context
-  const page = { limit: looked_at, order: 'asc' } as const
+  const page = { limit: max_looked_at, order: 'asc' } as const
   const [merchant, keys, ownerless, orders, refunds, deliveries] = await Promise.all([
     store.merchants.find(mchid),
     store.keys.list(mchid),
@@ -167,15 +167,15 @@ async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string
     store.refunds.list(mchid, { attention: 'any' }, page),
     store.deliveries.list(mchid, { state: 'undelivered' }, page),
   ])
-  const paid = await paidBehind(context, orders.data)
+  const paid = await paidAmounts(context, orders.data)
   const stuck = [
-    ...(merchant === null ? [] : ofMerchant(merchant)),
-    ...keys.flatMap((key) => ofKey(key, now())),
+    ...(merchant === null ? [] : stuckOfMerchant(merchant)),
+    ...keys.flatMap((key) => stuckOfKey(key, now())),
     ...ownerless,
-    ...orders.data.flatMap((order) => ofOrder(order, paid)),
-    ...refunds.data.flatMap(ofRefund),
+    ...orders.data.flatMap((order) => stuckOfOrder(order, paid)),
+    ...refunds.data.flatMap(stuckOfRefund),
     // What decides an order is waited for, and missed, by the order itself.
-    ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(ofDelivery),
+    ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(stuckOfDelivery),
   ]
   return {
     stuck: stuck.sort((a, b) => milliseconds(a.since_time) - milliseconds(b.since_time)),
@@ -190,16 +190,18 @@ const attention_list = z
   })
   .meta({ id: 'AttentionList' })
 
-async function listed(
-  { context, caller, language }: Pick<Call<unknown, unknown, unknown>, 'context' | 'caller' | 'language'>,
+async function stuckReply(
+  { context, caller, language }: Pick<EndpointCall<unknown, unknown, unknown>, 'context' | 'caller' | 'language'>,
   limit: number,
-): Promise<Reply> {
+): Promise<HttpReply> {
   const { stuck, is_complete } = await stuckAt(context, caller.mchid)
-  const data = stuck.slice(0, limit).map((one) => ({ object: 'attention', ...one, why: reasons[language][one.code] }))
+  const data = stuck
+    .slice(0, limit)
+    .map((one) => ({ object: 'attention', ...one, why: attention_reasons[language][one.code] }))
   return { status: 200, body: { data, is_complete: is_complete && stuck.length <= limit } }
 }
 
-const listAttention = endpoint({
+const listAttention = declareEndpoint({
   name: 'listAttention',
   method: 'GET',
   path: '/v1/attention',
@@ -209,16 +211,16 @@ const listAttention = endpoint({
     'Orders, refunds, money without an order, the merchant itself and events that were given up. Without pages: settle what is shown, and the ' +
     'rest follows; is_complete says whether there is a rest.',
   query: z.strictObject({
-    limit: z.coerce.number().int().min(1).max(looked_at).default(100).meta({ description: 'at most so many' }),
+    limit: z.coerce.number().int().min(1).max(max_looked_at).default(100).meta({ description: 'at most so many' }),
   }),
-  answers: { 200: { description: 'what is stuck; empty when nothing is', schema: attention_list } },
+  responses: { 200: { description: 'what is stuck; empty when nothing is', schema: attention_list } },
   problems: [],
-  handle: (call) => listed(call, call.query.limit),
+  handle: (call) => stuckReply(call, call.query.limit),
 })
 
-const settlement_request = z.strictObject({ reason: given_reason }).meta({ id: 'AttentionSettlement' })
+const resolution_request = z.strictObject({ reason: request_reason }).meta({ id: 'AttentionSettlement' })
 
-const settleAttention = endpoint({
+const resolveAttention = declareEndpoint({
   name: 'settleAttention',
   method: 'POST',
   path: '/v1/attention/{code}/settlement',
@@ -228,15 +230,15 @@ const settleAttention = endpoint({
     'Takes away what is said of the merchant itself (kind merchant); it comes back when its cause does. What stands on an ' +
     'order, a refund or a payment goes away by a decision on it, and no other way. Done before is 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
-  body: settlement_request,
-  answers: { 200: { description: 'what is still stuck', schema: attention_list } },
+  body: resolution_request,
+  responses: { 200: { description: 'what is still stuck', schema: attention_list } },
   problems: [],
   async handle(call) {
     const { context, caller, params, body, log } = call
     await context.store.merchants.liftAttention(caller.mchid, params.code)
     log.info('a person has settled an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
-    return await listed(call, 100)
+    return await stuckReply(call, 100)
   },
 })
 
-export const attention_endpoints: readonly Endpoint[] = [listAttention, settleAttention]
+export const attention_endpoints: readonly Endpoint[] = [listAttention, resolveAttention]

@@ -1,6 +1,6 @@
-import { attentions } from '../../../domain/attention.ts'
+import { attention_texts } from '../../../domain/attention.ts'
 import type { AttentionCode } from '../../../domain/attention.ts'
-import type { Language } from '../../checkout/words.ts'
+import type { Language } from '../../http/language.ts'
 
 const chinese: Record<AttentionCode, string> = {
   not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
@@ -34,4 +34,7 @@ const chinese: Record<AttentionCode, string> = {
 }
 
 /** Why a person should look, and what to do about it, in the reader's language. */
-export const reasons: Record<Language, Record<AttentionCode, string>> = { en: attentions, 'zh-CN': chinese }
+export const attention_reasons: Record<Language, Record<AttentionCode, string>> = {
+  en: attention_texts,
+  'zh-CN': chinese,
+}

@@ -1,10 +1,19 @@
 import { z } from 'zod'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { event_types } from '../../../domain/event/event.ts'
-import { endpoint } from '../../http/endpoint.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { any_text, anyOf, listOf, nullable_text, nullable_time, pageView, paging, time } from '../shapes.ts'
+import {
+  filterOf,
+  listOf,
+  nullable_text,
+  nullable_time,
+  pageView,
+  paging_params,
+  text_filter,
+  time,
+} from '../shapes.ts'
 
 const delivery_states = ['waiting', 'delivering', 'delivered', 'undelivered', 'cancelled'] as const
 
@@ -54,20 +63,20 @@ export function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery
   }
 }
 
-const listDeliveries = endpoint({
+const listDeliveries = declareEndpoint({
   name: 'listDeliveries',
   method: 'GET',
   path: '/v1/deliveries',
   scope: 'events:read',
   summary: 'Deliveries of events, newest first',
   query: z.strictObject({
-    ...paging,
-    state: anyOf(delivery_states).optional(),
-    endpoint_id: any_text.optional(),
-    event_type: anyOf(event_types as [string, ...string[]]).optional(),
-    out_trade_no: any_text.optional(),
+    ...paging_params,
+    state: filterOf(delivery_states).optional(),
+    endpoint_id: text_filter.optional(),
+    event_type: filterOf(event_types as [string, ...string[]]).optional(),
+    out_trade_no: text_filter.optional(),
   }),
-  answers: { 200: { description: 'a page of deliveries', schema: listOf('Delivery', delivery_shape) } },
+  responses: { 200: { description: 'a page of deliveries', schema: listOf('Delivery', delivery_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, ...filter } = query
@@ -76,14 +85,14 @@ const listDeliveries = endpoint({
   },
 })
 
-const getDelivery = endpoint({
+const getDelivery = declareEndpoint({
   name: 'getDelivery',
   method: 'GET',
   path: '/v1/deliveries/{delivery_id}',
   scope: 'events:read',
   summary: 'One delivery with its attempts',
   params: z.object({ delivery_id: z.string().max(64) }),
-  answers: { 200: { description: 'the delivery', schema: delivery_shape } },
+  responses: { 200: { description: 'the delivery', schema: delivery_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const delivery = await context.store.deliveries.findPublic(caller.mchid, params.delivery_id)
@@ -92,7 +101,7 @@ const getDelivery = endpoint({
   },
 })
 
-const redeliver = endpoint({
+const redeliver = declareEndpoint({
   name: 'redeliver',
   method: 'POST',
   path: '/v1/deliveries/{delivery_id}/redeliver',
@@ -102,7 +111,7 @@ const redeliver = endpoint({
     'Under the same webhook-id, hence harmless; beside the order of events, and without any effect on the order. A ' +
     'delivery that is still under way needs no other. Read the delivery for what came of it.',
   params: z.object({ delivery_id: z.string().max(64) }),
-  answers: { 202: { description: 'it is sent now; the delivery as it was before', schema: delivery_shape } },
+  responses: { 202: { description: 'it is sent now; the delivery as it was before', schema: delivery_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const delivery = await context.store.deliveries.findPublic(caller.mchid, params.delivery_id)

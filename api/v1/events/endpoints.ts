@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { event_types } from '../../../domain/event/event.ts'
 import type { EventRecord } from '../../../domain/event/event.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { any_text, anyOf, given_time, listOf, order_of_time, pageView, paging, time } from '../shapes.ts'
+import { filterOf, listOf, pageView, paging_params, request_time, text_filter, time, time_order } from '../shapes.ts'
 
 const event_shape = z
   .object({
@@ -22,11 +22,11 @@ const event_shape = z
   .meta({ id: 'Event' })
 
 /** What the stored bytes say; they are ours, so anything else is a fault here. */
-const told = z.object({ api_version: z.string(), data: z.record(z.string(), z.unknown()) })
+const event_body = z.object({ api_version: z.string(), data: z.record(z.string(), z.unknown()) })
 
 async function eventView({ store }: Pick<ApiContext, 'store'>, event: EventRecord) {
   const deliveries = await store.deliveries.ofEvent(event.mchid, event._id)
-  const { api_version, data } = told.parse(JSON.parse(event.body))
+  const { api_version, data } = event_body.parse(JSON.parse(event.body))
   return {
     object: 'event',
     id: event.id,
@@ -40,7 +40,7 @@ async function eventView({ store }: Pick<ApiContext, 'store'>, event: EventRecor
   }
 }
 
-const listEvents = endpoint({
+const listEvents = declareEndpoint({
   name: 'listEvents',
   method: 'GET',
   path: '/v1/events',
@@ -48,14 +48,14 @@ const listEvents = endpoint({
   summary: 'Events, newest first',
   description: 'With order=asc also the feed for shops without a public address: keep next_cursor and go on from it.',
   query: z.strictObject({
-    ...paging,
-    order: order_of_time,
-    type: anyOf(event_types as [string, ...string[]]).optional(),
-    out_trade_no: any_text.optional(),
-    time_from: given_time.optional(),
-    time_to: given_time.optional(),
+    ...paging_params,
+    order: time_order,
+    type: filterOf(event_types as [string, ...string[]]).optional(),
+    out_trade_no: text_filter.optional(),
+    time_from: request_time.optional(),
+    time_to: request_time.optional(),
   }),
-  answers: { 200: { description: 'a page of events', schema: listOf('Event', event_shape) } },
+  responses: { 200: { description: 'a page of events', schema: listOf('Event', event_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, order, ...filter } = query
@@ -65,14 +65,14 @@ const listEvents = endpoint({
   },
 })
 
-const getEvent = endpoint({
+const getEvent = declareEndpoint({
   name: 'getEvent',
   method: 'GET',
   path: '/v1/events/{event_id}',
   scope: 'events:read',
   summary: 'One event with its deliveries',
   params: z.object({ event_id: z.string().max(64) }),
-  answers: { 200: { description: 'the event', schema: event_shape } },
+  responses: { 200: { description: 'the event', schema: event_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const event = await context.store.events.findPublic(caller.mchid, params.event_id)

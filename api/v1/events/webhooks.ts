@@ -6,8 +6,8 @@ import type { EndpointRecord, MerchantRecord } from '../../../domain/merchant/re
 import { newEndpointSecret } from '../../../runtime/secrets.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { nullable_text, nullable_time, time } from '../shapes.ts'
 import { urlObjection } from './address.ts'
@@ -73,7 +73,7 @@ async function callersMerchant({ store }: ApiContext, mchid: string): Promise<Me
   return merchant
 }
 
-const createEndpoint = endpoint({
+const createEndpoint = declareEndpoint({
   name: 'createEndpoint',
   method: 'POST',
   path: '/v1/endpoints',
@@ -84,7 +84,7 @@ const createEndpoint = endpoint({
     'decides, in fulfilment mode “event”; observers are only told. The same URL again answers the existing endpoint ' +
     'without a secret; 201 with a further secret where a fulfilment endpoint was left half made by a failure.',
   body: endpoint_request,
-  answers: {
+  responses: {
     201: { description: 'made; keep the secret', schema: endpoint_with_secret },
     200: { description: 'the existing one', schema: endpoint_shape, headers: { 'Weft-Replay': 'true' } },
   },
@@ -92,16 +92,16 @@ const createEndpoint = endpoint({
   handle: create,
 })
 
-async function create(call: Call<unknown, unknown, EndpointRequest>): Promise<Reply> {
+async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const { store, config } = context
   const reason = urlObjection(body.url, config.allow_private_endpoints)
   if (reason !== null) throw new Problem('endpoint_url_forbidden', { values: { reason } })
   const _id = endpointId(caller.mchid, new URL(body.url).href)
   const existing = await store.endpoints.find(_id)
-  if (existing) return answerExisting(call, existing)
+  if (existing) return replyExisting(call, existing)
   const id = publicId('ep', _id)
-  if (body.role === 'fulfilment') await assertNoOther(context, caller.mchid, id)
+  if (body.role === 'fulfilment') await assertNoOtherFulfilment(context, caller.mchid, id)
   const secret = newEndpointSecret()
   const record: EndpointRecord = {
     _id,
@@ -119,11 +119,11 @@ async function create(call: Call<unknown, unknown, EndpointRequest>): Promise<Re
     failing_since_time: null,
   }
   const added = await store.endpoints.add(record)
-  if (!added.inserted) return answerExisting(call, added.existing)
+  if (!added.inserted) return replyExisting(call, added.existing)
   if (body.role === 'fulfilment' && !(await store.merchants.setFulfilmentEndpoint(caller.mchid, id))) {
     // Somebody else's was set in between. This one was never told of anything, so it goes without a trace.
     await store.endpoints.remove(caller.mchid, id)
-    await assertNoOther(context, caller.mchid, id)
+    await assertNoOtherFulfilment(context, caller.mchid, id)
   }
   call.log.info('an endpoint was added', { endpoint_id: id, role: body.role })
   return { status: 201, body: { ...endpointView(record), secret } }
@@ -133,36 +133,39 @@ async function create(call: Call<unknown, unknown, EndpointRequest>): Promise<Re
  * The endpoint that is there. A fulfilment endpoint that holds no place was left so by a crash, and nobody was shown its
  * secret: it takes the place and gets one more. The first one stays, since its request may only have been slower.
  */
-async function answerExisting(call: Call<unknown, unknown, EndpointRequest>, existing: EndpointRecord): Promise<Reply> {
+async function replyExisting(
+  call: EndpointCall<unknown, unknown, EndpointRequest>,
+  existing: EndpointRecord,
+): Promise<HttpReply> {
   const { context, caller, body, log } = call
   const { store } = context
-  const replay: Reply = { status: 200, body: endpointView(existing), headers: { 'Weft-Replay': 'true' } }
+  const replay: HttpReply = { status: 200, body: endpointView(existing), headers: { 'Weft-Replay': 'true' } }
   if (existing.role !== 'fulfilment' || body.role !== 'fulfilment') return replay
   const merchant = await callersMerchant(context, caller.mchid)
   if (merchant.fulfilment_endpoint_id !== null) return replay
   const secret = newEndpointSecret()
-  const whole = await store.endpoints.addSecret(existing._id, store.endpoints.sealSecret(secret))
-  if (whole === null) throw new Problem('not_found')
+  const completed = await store.endpoints.addSecret(existing._id, store.endpoints.sealSecret(secret))
+  if (completed === null) throw new Problem('not_found')
   if (!(await store.merchants.setFulfilmentEndpoint(caller.mchid, existing.id))) {
-    await assertNoOther(context, caller.mchid, existing.id)
+    await assertNoOtherFulfilment(context, caller.mchid, existing.id)
   }
   log.info('a half made endpoint was completed', { endpoint_id: existing.id })
-  return { status: 201, body: { ...endpointView(whole), secret } }
+  return { status: 201, body: { ...endpointView(completed), secret } }
 }
 
-async function assertNoOther(context: ApiContext, mchid: string, id: string): Promise<void> {
+async function assertNoOtherFulfilment(context: ApiContext, mchid: string, id: string): Promise<void> {
   const { fulfilment_endpoint_id } = await callersMerchant(context, mchid)
   if (fulfilment_endpoint_id === null || fulfilment_endpoint_id === id) return
   throw new Problem('fulfilment_endpoint_exists', { values: { endpoint_id: fulfilment_endpoint_id } })
 }
 
-const listEndpoints = endpoint({
+const listEndpoints = declareEndpoint({
   name: 'listEndpoints',
   method: 'GET',
   path: '/v1/endpoints',
   scope: 'settings:read',
   summary: 'All endpoints',
-  answers: {
+  responses: {
     200: {
       description: 'all of them',
       schema: z.object({ data: z.array(endpoint_shape) }).meta({ id: 'EndpointList' }),
@@ -177,14 +180,14 @@ const listEndpoints = endpoint({
 
 const endpoint_params = z.object({ endpoint_id: z.string().max(64) })
 
-const getEndpoint = endpoint({
+const getEndpoint = declareEndpoint({
   name: 'getEndpoint',
   method: 'GET',
   path: '/v1/endpoints/{endpoint_id}',
   scope: 'settings:read',
   summary: 'One endpoint',
   params: endpoint_params,
-  answers: { 200: { description: 'the endpoint', schema: endpoint_shape } },
+  responses: { 200: { description: 'the endpoint', schema: endpoint_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const found = await context.store.endpoints.findPublic(caller.mchid, params.endpoint_id)
@@ -193,14 +196,14 @@ const getEndpoint = endpoint({
   },
 })
 
-const deleteEndpoint = endpoint({
+const deleteEndpoint = declareEndpoint({
   name: 'deleteEndpoint',
   method: 'DELETE',
   path: '/v1/endpoints/{endpoint_id}',
   scope: 'settings:write',
   summary: 'Send nothing more to an endpoint',
   params: endpoint_params,
-  answers: { 204: { description: 'gone' } },
+  responses: { 204: { description: 'gone' } },
   problems: ['not_found', 'endpoint_in_use'],
   async handle({ context, caller, params, log }) {
     const { store } = context
@@ -216,4 +219,4 @@ const deleteEndpoint = endpoint({
   },
 })
 
-export const endpoint_endpoints: readonly Endpoint[] = [createEndpoint, listEndpoints, getEndpoint, deleteEndpoint]
+export const webhook_endpoints: readonly Endpoint[] = [createEndpoint, listEndpoints, getEndpoint, deleteEndpoint]

@@ -1,44 +1,53 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import type { Actor } from '../../../domain/actor.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { evidenceId, operationId } from '../../../domain/ids.ts'
 import type { Command, Confirmation } from '../../../domain/messages.ts'
-import { isResting } from '../../../domain/order/change.ts'
-import type { Actor, OrderRecord } from '../../../domain/order/change.ts'
-import { enteredBy, paidSequence } from '../../../domain/order/timeline.ts'
+import { isOrderResting } from '../../../domain/order/record.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
-import { askNow, freshCode, needsCode, planOf } from '../../temporal/check.ts'
-import { order_params, order_with_timeline, readUntil, requireOrder, wholeOrder, wrongState } from './shape.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
+import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
+import {
+  order_params,
+  order_with_timeline,
+  orderStateProblem,
+  orderWithTimeline,
+  readOrderUntil,
+  requireOrder,
+} from './shape.ts'
+import type { OrderParams } from './shape.ts'
 
-type Params = z.output<typeof order_params>
+const read_limit_ms = 8_000
 
-const patience_ms = 8_000
-
-const ok = { description: 'the order as it is now', schema: order_with_timeline }
+const ok_response = { description: 'the order as it is now', schema: order_with_timeline }
 
 function actorOf(caller: Caller): Actor {
   return { kind: 'merchant', id: caller.key.id }
 }
 
-async function answerWith(
-  { context }: Call<unknown, unknown, unknown>,
+async function orderReply(
+  { context }: EndpointCall<unknown, unknown, unknown>,
   status: number,
   order: OrderRecord,
-): Promise<Reply> {
-  return { status, body: await wholeOrder(context, order) }
+): Promise<HttpReply> {
+  return { status, body: await orderWithTimeline(context, order) }
 }
 
 /** Why an order that was to end unpaid did not. */
-function notUnpaid(order: OrderRecord, allowed: string[]): Problem {
-  return order.payment ? new Problem('order_paid', { values: { state: order.state } }) : wrongState(order, allowed)
+function notEndedProblem(order: OrderRecord, allowed: string[]): Problem {
+  return order.payment
+    ? new Problem('order_paid', { values: { state: order.state } })
+    : orderStateProblem(order, allowed)
 }
 
-const closeOrder = endpoint({
+const closeOrder = declareEndpoint({
   name: 'closeOrder',
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/close',
@@ -46,41 +55,46 @@ const closeOrder = endpoint({
   summary: 'End an order that is not paid',
   description: 'An order is closed when WeChat Pay says so. After 202 read the order, or repeat the request.',
   params: order_params,
-  answers: {
-    200: { ...ok, description: 'closed at WeChat Pay' },
-    202: { ...ok, description: 'closing: WeChat Pay is not yet certain' },
+  responses: {
+    200: { ...ok_response, description: 'closed at WeChat Pay' },
+    202: { ...ok_response, description: 'closing: WeChat Pay is not yet certain' },
   },
   problems: ['not_found', 'order_paid', 'order_state'],
   handle: close,
 })
 
-const closable = ['created', 'awaiting_payment']
-const ended = ['closed', 'failed']
+const closable_states = ['created', 'awaiting_payment']
+const ended_states = ['closed', 'failed']
 
-async function close(call: Call<Params>): Promise<Reply> {
+async function close(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const { context, caller, params } = call
   const begun_ms = Date.now()
   const order = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (ended.includes(order.state)) return answerWith(call, 200, order)
-  if (closable.includes(order.state)) {
+  if (ended_states.includes(order.state)) return orderReply(call, 200, order)
+  if (closable_states.includes(order.state)) {
     const command: Command = { operation_id: `close:${randomUUID()}`, actor: actorOf(caller), reason: null }
     const outcome = await context.commands.close(order, command)
-    if (outcome === 'unavailable') throw unavailable('temporal')
+    if (outcome === 'unavailable') throw unavailableProblem('temporal')
   } else if (order.state === 'closing') {
     // The run is there, as a rule; where it was lost, this brings it back. The record answers either way.
     await context.commands.startOrder(order).catch(() => undefined)
   }
-  const left_ms = Math.max(0, patience_ms - (Date.now() - begun_ms))
+  const left_ms = Math.max(0, read_limit_ms - (Date.now() - begun_ms))
   const latest = await requireOrder(context, caller.mchid, params.out_trade_no)
-  const held = await readUntil(context, latest, left_ms, ({ state }) => isResting(state) || state === 'paid')
-  if (ended.includes(held.state)) return answerWith(call, 200, held)
-  if (held.state === 'closing') return answerWith(call, 202, held)
+  const current = await readOrderUntil(
+    context,
+    latest,
+    left_ms,
+    ({ state }) => isOrderResting(state) || state === 'paid',
+  )
+  if (ended_states.includes(current.state)) return orderReply(call, 200, current)
+  if (current.state === 'closing') return orderReply(call, 202, current)
   // Nobody took the wish in time, so it is not recorded, and 202 would promise what may not happen.
-  if (closable.includes(held.state)) throw unavailable('workers')
-  throw notUnpaid(held, [...closable, 'closing', 'closed'])
+  if (closable_states.includes(current.state)) throw unavailableProblem('workers')
+  throw notEndedProblem(current, [...closable_states, 'closing', 'closed'])
 }
 
-const checkOrder = endpoint({
+const checkOrder = declareEndpoint({
   name: 'checkOrder',
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/check',
@@ -88,30 +102,30 @@ const checkOrder = endpoint({
   summary: 'Ask WeChat Pay now',
   description: 'At most one question per 5 s and order; otherwise the last answer, see last_check_time.',
   params: order_params,
-  answers: { 200: ok },
+  responses: { 200: ok_response },
   problems: ['not_found'],
   async handle(call) {
     const { context, caller, params } = call
     const order = await requireOrder(context, caller.mchid, params.out_trade_no)
-    const asked = await askNow(context, order, actorOf(caller))
-    return answerWith(call, 200, await withEffect(context, asked))
+    const asked = await checkOrderNow(context, order, actorOf(caller))
+    return orderReply(call, 200, await readAfterEffect(context, asked))
   },
 })
 
 /** How long an answer that WeChat has given may take until the record shows it. */
-const effect_ms = 2_000
+const effect_limit_ms = 2_000
 
 /**
  * What WeChat said is kept before it is acted on: when it said something of consequence, the order is answered as that
  * leaves it, and not as it was a moment before.
  */
-async function withEffect(context: ApiContext, order: OrderRecord): Promise<OrderRecord> {
-  const heard = await context.store.evidence.ofOrder(order.mchid, order.out_trade_no)
-  if (!heard.some(({ unapplied, kind }) => unapplied === true && kind === 'query')) return order
-  return readUntil(context, order, effect_ms, ({ revision }) => revision !== order.revision)
+async function readAfterEffect(context: ApiContext, order: OrderRecord): Promise<OrderRecord> {
+  const evidence = await context.store.evidence.ofOrder(order.mchid, order.out_trade_no)
+  if (!evidence.some(({ unapplied, kind }) => unapplied === true && kind === 'query')) return order
+  return readOrderUntil(context, order, effect_limit_ms, ({ revision }) => revision !== order.revision)
 }
 
-const renewCode = endpoint({
+const renewCode = declareEndpoint({
   name: 'renewCode',
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/code',
@@ -119,21 +133,24 @@ const renewCode = endpoint({
   summary: 'A code that can be scanned',
   description: 'The stored code, or, when it is older than 110 minutes, a new one: the old code then dies.',
   params: order_params,
-  answers: { 200: ok, 202: { ...ok, description: 'not placed yet: WeChat Pay is silent. Repeat the request' } },
+  responses: {
+    200: ok_response,
+    202: { ...ok_response, description: 'not placed yet: WeChat Pay is silent. Repeat the request' },
+  },
   problems: ['not_found', 'order_paid', 'order_state'],
   handle: renew,
 })
 
-async function renew(call: Call<Params>): Promise<Reply> {
+async function renew(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const { context, caller, params } = call
   const found = await requireOrder(context, caller.mchid, params.out_trade_no)
   if (found.state === 'created') await context.commands.startOrder(found)
-  const placed = await readUntil(context, found, patience_ms, ({ state }) => state !== 'created')
-  if (placed.state === 'created') return answerWith(call, 202, placed)
-  const order = await freshCode(context, placed, actorOf(caller))
-  if (order.state !== 'awaiting_payment') throw notUnpaid(order, ['awaiting_payment'])
-  if (needsCode(order, context.now(), planOf(context))) throw unavailable('workers')
-  return answerWith(call, 200, order)
+  const placed = await readOrderUntil(context, found, read_limit_ms, ({ state }) => state !== 'created')
+  if (placed.state === 'created') return orderReply(call, 202, placed)
+  const order = await refreshCode(context, placed, actorOf(caller))
+  if (order.state !== 'awaiting_payment') throw notEndedProblem(order, ['awaiting_payment'])
+  if (isCodeStale(order, context.now(), context.policy)) throw unavailableProblem('workers')
+  return orderReply(call, 200, order)
 }
 
 const fulfilment_request = z
@@ -148,7 +165,7 @@ const fulfilment_request = z
   .meta({ id: 'FulfilmentRequest' })
 type FulfilmentRequest = z.output<typeof fulfilment_request>
 
-const confirmFulfilment = endpoint({
+const confirmFulfilment = declareEndpoint({
   name: 'confirmFulfilment',
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/fulfilment',
@@ -157,18 +174,18 @@ const confirmFulfilment = endpoint({
   description: 'Decided once: the same answer again is 200, another one 409. A refusal leads to a refund by default.',
   params: order_params,
   body: fulfilment_request,
-  answers: {
-    200: ok,
-    202: { ...ok, description: 'kept durably; it takes effect as soon as a worker is back' },
+  responses: {
+    200: ok_response,
+    202: { ...ok_response, description: 'kept durably; it takes effect as soon as a worker is back' },
   },
   problems: ['not_found', 'order_state', 'already_decided'],
   handle: confirm,
 })
 
-async function confirm(call: Call<Params, unknown, FulfilmentRequest>): Promise<Reply> {
+async function confirm(call: EndpointCall<OrderParams, unknown, FulfilmentRequest>): Promise<HttpReply> {
   const { context, caller, params, body } = call
   const order = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (isDecided(order, body.result)) return answerWith(call, 200, order)
+  if (isDecided(order, body.result)) return orderReply(call, 200, order)
   const confirmation: Confirmation = {
     operation_id: operationId.confirmation(order.out_trade_no, paidSequence(order), body.result),
     actor: actorOf(caller),
@@ -177,27 +194,27 @@ async function confirm(call: Call<Params, unknown, FulfilmentRequest>): Promise<
   }
   const outcome = await context.commands.confirm(order, confirmation)
   const latest = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (isDecided(latest, body.result)) return answerWith(call, 200, latest)
-  if (typeof outcome === 'object' && outcome.kind === 'refused') throw wrongState(latest, ['paid'])
-  await keepForLater(call, confirmation)
-  return answerWith(call, 202, latest)
+  if (isDecided(latest, body.result)) return orderReply(call, 200, latest)
+  if (typeof outcome === 'object' && outcome.kind === 'refused') throw orderStateProblem(latest, ['paid'])
+  await keepConfirmation(call, confirmation)
+  return orderReply(call, 202, latest)
 }
 
 /** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
 function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean {
   const { result } = order.fulfilment
   if (order.state === 'paid') return false
-  const was_overdue = order.state === 'review' && enteredBy(order)?.event === 'fulfilment_overdue'
+  const was_overdue = order.state === 'review' && entryIntoState(order)?.event === 'fulfilment_overdue'
   if (was_overdue && wanted === 'fulfilled') return false
   if (result === wanted) return true
   if (result === 'fulfilled' || result === 'refused') {
     throw new Problem('already_decided', { values: { result, reason: order.fulfilment.reason ?? '–' } })
   }
-  throw wrongState(order, ['paid'])
+  throw orderStateProblem(order, ['paid'])
 }
 
 /** A merchant's word that found no worker is not lost: it is evidence, and the sweeper hands it over. */
-async function keepForLater(call: Call<Params>, confirmation: Confirmation): Promise<void> {
+async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: Confirmation): Promise<void> {
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
   const _id = evidenceId.operator(caller.mchid, confirmation.operation_id)
@@ -223,4 +240,4 @@ async function keepForLater(call: Call<Params>, confirmation: Confirmation): Pro
   log.warn('a fulfilment found no worker and is kept for the sweeper', { result: confirmation.result })
 }
 
-export const decision_endpoints: readonly Endpoint[] = [closeOrder, checkOrder, renewCode, confirmFulfilment]
+export const order_command_endpoints: readonly Endpoint[] = [closeOrder, checkOrder, renewCode, confirmFulfilment]

@@ -1,19 +1,35 @@
 import { z } from 'zod'
-import type { OrderRecord } from '../../../domain/order/change.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
-import { differences, sentBody } from '../idempotency.ts'
-import { any_attention, any_state, any_text, given_time, listOf, pageView, paging } from '../shapes.ts'
+import { differingFields, sentBody } from '../idempotency.ts'
+import {
+  attention_filter,
+  listOf,
+  order_state_filter,
+  pageView,
+  paging_params,
+  request_time,
+  text_filter,
+} from '../shapes.ts'
 import { newOrder } from './new.ts'
-import { briefOrders, order_params, order_request, order_shape, order_with_timeline, readUntil } from './shape.ts'
-import { requireOrder, wholeOrder } from './shape.ts'
+import {
+  order_params,
+  order_request,
+  order_shape,
+  order_with_timeline,
+  orderViews,
+  orderWithTimeline,
+  readOrderUntil,
+  requireOrder,
+} from './shape.ts'
 import type { OrderRequest } from './shape.ts'
 
-const patience_ms = 8_000
+const read_limit_ms = 8_000
 
-const createOrder = endpoint({
+const createOrder = declareEndpoint({
   name: 'createOrder',
   method: 'POST',
   path: '/v1/orders',
@@ -23,7 +39,7 @@ const createOrder = endpoint({
     'Places the order at WeChat Pay and answers with a code to scan. Safe to repeat: the same body is answered with the ' +
     'order as it is now. After 202 repeat the same request until the state is no longer “created”.',
   body: order_request,
-  answers: {
+  responses: {
     201: { description: 'placed: code_url and checkout_url are live', schema: order_with_timeline },
     200: {
       description: 'a repeat: the order as it is now',
@@ -43,11 +59,11 @@ const createOrder = endpoint({
     'fulfilment_endpoint_missing',
     'wechat_refused',
   ],
-  handle: create,
+  handle: createOrRepeat,
 })
 
 /** Insert, then start: what is recorded is placed in the end, whatever happens to this process in between. */
-async function create(call: Call<unknown, unknown, OrderRequest>): Promise<Reply> {
+async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
   const existing = await context.store.orders.find(key)
@@ -58,81 +74,81 @@ async function create(call: Call<unknown, unknown, OrderRequest>): Promise<Reply
   call.log.info('an order was accepted', key)
   const outcome = await context.commands.prepay(key)
   const placed = await requireOrder(context, key.mchid, key.out_trade_no)
-  if (outcome === 'unavailable' && placed.state === 'created') throw unavailable('temporal')
-  return firstAnswer(call, placed)
+  if (outcome === 'unavailable' && placed.state === 'created') throw unavailableProblem('temporal')
+  return firstReply(call, placed)
 }
 
-async function firstAnswer({ context }: Call, order: OrderRecord): Promise<Reply> {
-  if (order.state === 'failed' && order.failure !== null) throw await refusal(context, order, order.failure)
-  const body = await wholeOrder(context, order)
+async function firstReply({ context }: EndpointCall, order: OrderRecord): Promise<HttpReply> {
+  if (order.state === 'failed' && order.failure !== null) throw await placementProblem(context, order, order.failure)
+  const body = await orderWithTimeline(context, order)
   return order.state === 'created' ? { status: 202, body, headers: { 'Retry-After': '2' } } : { status: 201, body }
 }
 
-async function refusal(
-  { store }: Call['context'],
+async function placementProblem(
+  { store }: EndpointCall['context'],
   order: OrderRecord,
   { code, message, status = null }: NonNullable<OrderRecord['failure']>,
 ): Promise<Problem> {
   if (code === 'reference_paid' && order.reference !== null) {
-    const paid_by = (await store.references.holder(order.mchid, order.reference)) ?? '–'
+    const paid_by = (await store.references.findHolder(order.mchid, order.reference)) ?? '–'
     return new Problem('reference_paid', { values: { paid_by } })
   }
   return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
 }
 
 /** The same request again: never placed from here, only read; the run is started in case the first request died. */
-async function replay(call: Call<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<Reply> {
+async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
   const { context, language } = call
-  const fields = differences(existing.sent.body, sentBody(call.sent))
+  const fields = differingFields(existing.sent.body, sentBody(call.sent))
   if (fields.length > 0) {
     const errors = fields.map((field) => ruleError(field, 'differs', language))
     throw new Problem('order_number_reused', { values: { out_trade_no: existing.out_trade_no, fields }, errors })
   }
   if (existing.state === 'created') await context.commands.startOrder(existing)
-  const order = await readUntil(context, existing, patience_ms, ({ state }) => state !== 'created')
-  return { status: 200, body: await wholeOrder(context, order), headers: { 'Weft-Replay': 'true' } }
+  const order = await readOrderUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  return { status: 200, body: await orderWithTimeline(context, order), headers: { 'Weft-Replay': 'true' } }
 }
 
-const listOrders = endpoint({
+const listOrders = declareEndpoint({
   name: 'listOrders',
   method: 'GET',
   path: '/v1/orders',
   scope: 'orders:read',
   summary: 'Orders, newest first',
   query: z.strictObject({
-    ...paging,
-    state: any_state.optional(),
-    attention: any_attention.optional(),
-    out_trade_no: any_text.optional(),
-    reference: any_text.optional(),
-    transaction_id: any_text.optional(),
-    create_time_from: given_time.optional(),
-    create_time_to: given_time.optional(),
-    success_time_from: given_time.optional(),
-    success_time_to: given_time.optional(),
+    ...paging_params,
+    state: order_state_filter.optional(),
+    attention: attention_filter.optional(),
+    out_trade_no: text_filter.optional(),
+    reference: text_filter.optional(),
+    transaction_id: text_filter.optional(),
+    create_time_from: request_time.optional(),
+    create_time_to: request_time.optional(),
+    success_time_from: request_time.optional(),
+    success_time_to: request_time.optional(),
   }),
-  answers: { 200: { description: 'a page of orders', schema: listOf('Order', order_shape) } },
+  responses: { 200: { description: 'a page of orders', schema: listOf('Order', order_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.orders.list(caller.mchid, filter, { limit, cursor })
-    const views = await briefOrders(context, page.data)
+    const views = await orderViews(context, page.data)
     return { status: 200, body: pageView({ ...page, data: views }, (view) => view) }
   },
 })
 
-const getOrder = endpoint({
+const getOrder = declareEndpoint({
   name: 'getOrder',
   method: 'GET',
   path: '/v1/orders/{out_trade_no}',
   scope: 'orders:read',
   summary: 'One order with its timeline',
   params: order_params,
-  answers: { 200: { description: 'the order', schema: order_with_timeline } },
+  responses: { 200: { description: 'the order', schema: order_with_timeline } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const order = await requireOrder(context, caller.mchid, params.out_trade_no)
-    return { status: 200, body: await wholeOrder(context, order) }
+    return { status: 200, body: await orderWithTimeline(context, order) }
   },
 })
 

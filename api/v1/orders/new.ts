@@ -2,32 +2,32 @@ import { randomBytes } from 'node:crypto'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import { orderId } from '../../../domain/ids.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
 import { nativePath, placeBody } from '../../../wechat/payments.ts'
-import type { Call } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import type { EndpointCall } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
 import { sentRequest } from '../idempotency.ts'
 import type { OrderRequest } from './shape.ts'
 
-type CreateCall = Call<unknown, unknown, OrderRequest>
+type CreateOrderCall = EndpointCall<unknown, unknown, OrderRequest>
 
 /** Above this age of the order queue's backlog new orders would only wait: they are refused, to be sent again. */
-const longest_backlog_s = 10
+const max_backlog_s = 10
 
 /** The record of a new order, complete: nothing of it depends on the moment it is placed. Throws problems. */
-export async function newOrder(call: CreateCall): Promise<OrderRecord> {
+export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
   const { context, caller, body } = call
   const { merchant, appid } = await readyMerchant(call)
-  await assertUnpaid(call)
-  if ((await context.commands.orderQueueBacklogAge()) > longest_backlog_s) throw unavailable('workers')
+  await assertReferenceUnpaid(call)
+  if ((await context.commands.orderQueueBacklogAge()) > max_backlog_s) throw unavailableProblem('workers')
   const now_ms = context.now()
-  const time_expire = beijingTime(expiry(call, merchant.settings.order_expire_in, now_ms))
+  const time_expire = beijingTime(expiryTime(call, merchant.settings.order_expire_in, now_ms))
   const checkout_token = randomBytes(32).toString('base64url')
   const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
   const attach = body.attach ?? null
-  const placing = { ...key, appid, description: body.description, time_expire, attach, amount: body.amount }
+  const placement = { ...key, appid, description: body.description, time_expire, attach, amount: body.amount }
   return {
     _id: orderId(key),
     ...key,
@@ -38,7 +38,7 @@ export async function newOrder(call: CreateCall): Promise<OrderRecord> {
     sequence: 0,
     timeline: [],
     sent: sentRequest(call.sent),
-    wechat_request: { path: nativePath, body: placeBody({ ...placing, notify_url: merchant.notify_url }) },
+    wechat_request: { path: nativePath, body: placeBody({ ...placement, notify_url: merchant.notify_url }) },
     description: body.description,
     attach,
     metadata: body.metadata ?? {},
@@ -67,7 +67,7 @@ interface ReadyMerchant {
 }
 
 /** The merchant, when it can take an order. Throws problems. */
-async function readyMerchant(call: CreateCall): Promise<ReadyMerchant> {
+async function readyMerchant(call: CreateOrderCall): Promise<ReadyMerchant> {
   const merchant = await activeMerchant(call)
   const [appid] = merchant.appids
   if (appid === undefined) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
@@ -78,7 +78,10 @@ async function readyMerchant(call: CreateCall): Promise<ReadyMerchant> {
 }
 
 /** The caller's merchant, when WeChat Pay can be asked for anything new in its name. Throws problems. */
-export async function activeMerchant({ context, caller }: Pick<Call, 'context' | 'caller'>): Promise<MerchantRecord> {
+export async function activeMerchant({
+  context,
+  caller,
+}: Pick<EndpointCall, 'context' | 'caller'>): Promise<MerchantRecord> {
   const values = { mchid: caller.mchid }
   const merchant = await context.store.merchants.find(caller.mchid)
   if (merchant !== null && merchant.mode !== caller.key.mode) throw new Problem('not_found')
@@ -88,14 +91,14 @@ export async function activeMerchant({ context, caller }: Pick<Call, 'context' |
 }
 
 /** Another number of the same sale that keeps it already would only bring money to give back. */
-async function assertUnpaid({ context, caller, body }: CreateCall): Promise<void> {
+async function assertReferenceUnpaid({ context, caller, body }: CreateOrderCall): Promise<void> {
   if (!body.reference) return
-  const paid_by = await context.store.references.holder(caller.mchid, body.reference)
+  const paid_by = await context.store.references.findHolder(caller.mchid, body.reference)
   if (paid_by !== null) throw new Problem('reference_paid', { values: { paid_by } })
 }
 
 /** When the payer's time ends, Unix ms in whole seconds, as WeChat Pay counts. Throws `invalid_request`. */
-function expiry({ context, body, language }: CreateCall, default_s: number, now_ms: number): number {
+function expiryTime({ context, body, language }: CreateOrderCall, default_s: number, now_ms: number): number {
   const { min, max } = limits.order_expire_in_s
   // In a demonstration that runs faster, orders may be shorter by as much.
   const shortest = Math.max(1, Math.ceil(min / context.config.time_scale))

@@ -1,21 +1,20 @@
 import { z } from 'zod'
-import type { Decision } from '../../../domain/messages.ts'
-import type { OrderEvent, OrderRecord } from '../../../domain/order/change.ts'
-import { enteredBy, undecidedSeconds } from '../../../domain/order/timeline.ts'
+import type { ReviewDecision } from '../../../domain/messages.ts'
+import type { OrderEvent, OrderRecord } from '../../../domain/order/record.ts'
+import { entryIntoState, undecidedSecondPayments } from '../../../domain/order/timeline.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
-import { given_reason, isPlainText } from '../shapes.ts'
-import { order_params, order_with_timeline, requireOrder, wholeOrder, wrongState } from './shape.ts'
-
-type Params = z.output<typeof order_params>
+import { isPlainText, request_reason } from '../shapes.ts'
+import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
+import type { OrderParams } from './shape.ts'
 
 const review_request = z
   .strictObject({
     decision: z.enum(['accept', 'reject']).meta({ description: 'keep the money as a sale, or give it back' }),
-    reason: given_reason,
+    reason: request_reason,
     transaction_id: z
       .string()
       .min(1)
@@ -26,9 +25,9 @@ const review_request = z
   })
   .meta({ id: 'ReviewRequest' })
 type ReviewRequest = z.output<typeof review_request>
-type ReviewCall = Call<Params, unknown, ReviewRequest>
+type ReviewCall = EndpointCall<OrderParams, unknown, ReviewRequest>
 
-const resolveReview = endpoint({
+const resolveReview = declareEndpoint({
   name: 'resolveReview',
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/review',
@@ -39,23 +38,23 @@ const resolveReview = endpoint({
     'once: the same answer again is 200, another one 409.',
   params: order_params,
   body: review_request,
-  answers: { 200: { description: 'the order as it is now', schema: order_with_timeline } },
+  responses: { 200: { description: 'the order as it is now', schema: order_with_timeline } },
   problems: ['not_found', 'order_state', 'already_decided'],
   handle: review,
 })
 
-async function review(call: ReviewCall): Promise<Reply> {
+async function review(call: ReviewCall): Promise<HttpReply> {
   const { context, caller, params, body } = call
   const order = await requireOrder(context, caller.mchid, params.out_trade_no)
   const subject = subjectOf(order, body.transaction_id ?? null)
-  if (isDecided(call, order, subject)) return { status: 200, body: await wholeOrder(context, order) }
+  if (isDecided(call, order, subject)) return { status: 200, body: await orderWithTimeline(context, order) }
   const outcome = await context.commands.resolveReview(order, decisionOf(call, order, subject))
-  const held = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (isDecided(call, held, subject)) return { status: 200, body: await wholeOrder(context, held) }
-  if (outcome === 'unavailable') throw unavailable('temporal')
-  if (outcome === 'timeout') throw unavailable('workers')
-  if (await isGivenBack(call, held, subject)) throw nothingLeft(call)
-  throw wrongState(held, ['review'])
+  const current = await requireOrder(context, caller.mchid, params.out_trade_no)
+  if (isDecided(call, current, subject)) return { status: 200, body: await orderWithTimeline(context, current) }
+  if (outcome === 'unavailable') throw unavailableProblem('temporal')
+  if (outcome === 'timeout') throw unavailableProblem('workers')
+  if (await isGivenBack(call, current, subject)) throw nothingLeftProblem(call)
+  throw orderStateProblem(current, ['review'])
 }
 
 /** Accepting is refused by the run where all of the money has gone back; it is then only to be rejected. */
@@ -66,7 +65,7 @@ async function isGivenBack({ context, body }: ReviewCall, order: OrderRecord, su
   return payment !== null && refundableAmount(payment) === 0
 }
 
-function nothingLeft({ language }: ReviewCall): Problem {
+function nothingLeftProblem({ language }: ReviewCall): Problem {
   return new Problem('invalid_request', { errors: [ruleError('/decision', 'nothing_left', language)] })
 }
 
@@ -79,8 +78,8 @@ function subjectOf(order: OrderRecord, transaction_id: string | null): string | 
  * Derived from what it decides: an order that came into review a second time is decided anew, the same word told twice
  * is one operation.
  */
-function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: string | null): Decision {
-  const what = subject ?? `own:${enteredBy(order)?.revision ?? 0}`
+function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: string | null): ReviewDecision {
+  const what = subject ?? `own:${entryIntoState(order)?.revision ?? 0}`
   return {
     operation_id: `review:${what}:${body.decision}`,
     actor: { kind: 'merchant', id: caller.key.id },
@@ -91,7 +90,7 @@ function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: s
   }
 }
 
-const decisions: Partial<Record<OrderEvent, ReviewRequest['decision']>> = {
+const decision_of_event: Partial<Record<OrderEvent, ReviewRequest['decision']>> = {
   accepted: 'accept',
   rejected: 'reject',
   second_accepted: 'accept',
@@ -100,20 +99,20 @@ const decisions: Partial<Record<OrderEvent, ReviewRequest['decision']>> = {
 
 /** True: decided as asked. False: still open. Throws when it was decided otherwise, or there is nothing to decide. */
 function isDecided(call: ReviewCall, order: OrderRecord, subject: string | null): boolean {
-  if (subject === null ? order.state === 'review' : undecidedSeconds(order).includes(subject)) return false
+  if (subject === null ? order.state === 'review' : undecidedSecondPayments(order).includes(subject)) return false
   const entry = order.timeline.findLast(
-    ({ event, transaction_id }) => event in decisions && (transaction_id ?? null) === subject,
+    ({ event, transaction_id }) => event in decision_of_event && (transaction_id ?? null) === subject,
   )
-  if (entry === undefined) throw undecidable(call, order, subject)
-  const result = decisions[entry.event] ?? '–'
+  if (entry === undefined) throw undecidableProblem(call, order, subject)
+  const result = decision_of_event[entry.event] ?? '–'
   if (result === call.body.decision) return true
   throw new Problem('already_decided', { values: { result, reason: entry.reason ?? '–' } })
 }
 
 /** Nothing was ever to decide about it; where another payment waits, its number must be said: money is never guessed. */
-function undecidable({ language }: ReviewCall, order: OrderRecord, subject: string | null): Problem {
-  const waiting = undecidedSeconds(order)
-  if (subject === null && waiting.length === 0) return wrongState(order, ['review'])
+function undecidableProblem({ language }: ReviewCall, order: OrderRecord, subject: string | null): Problem {
+  const waiting = undecidedSecondPayments(order)
+  if (subject === null && waiting.length === 0) return orderStateProblem(order, ['review'])
   const known = { known: waiting.join(', ') || '–' }
   return new Problem('invalid_request', { errors: [ruleError('/transaction_id', 'second_payment', language, known)] })
 }

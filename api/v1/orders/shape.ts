@@ -1,16 +1,27 @@
 import { z } from 'zod'
-import { order_event_types, refund_event_types } from '../../../domain/event/event.ts'
 import { orderView } from '../../../domain/event/view.ts'
 import { paymentId } from '../../../domain/ids.ts'
-import { order_events, order_states } from '../../../domain/order/change.ts'
-import type { OrderRecord, TimelineEntry } from '../../../domain/order/change.ts'
+import { order_event_types, order_events, order_states } from '../../../domain/order/record.ts'
+import type { OrderRecord, TimelineEntry } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
+import { refund_event_types } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
-import { actor, attention, fen, given_time, isPlainText, isWechatText, metadata } from '../shapes.ts'
-import { nullable_text, nullable_time, out_trade_no, time } from '../shapes.ts'
+import {
+  actor,
+  attention,
+  fen,
+  isPlainText,
+  isWechatText,
+  metadata,
+  nullable_text,
+  nullable_time,
+  out_trade_no,
+  request_time,
+  time,
+} from '../shapes.ts'
 
 /** What a merchant sends to have an order paid (docs/api.md §3). */
 export const order_request = z
@@ -29,7 +40,9 @@ export const order_request = z
       .max(limits.order_expire_in_s.max)
       .nullish()
       .meta({ description: 'seconds the payer has, 120–604800; the merchant’s setting when absent' }),
-    time_expire: given_time.nullish().meta({ description: 'instead of expire_in; changes on every retry if computed' }),
+    time_expire: request_time
+      .nullish()
+      .meta({ description: 'instead of expire_in; changes on every retry if computed' }),
     reference: z
       .string()
       .min(1)
@@ -137,15 +150,16 @@ export const order_with_timeline = z
   .meta({ id: 'OrderWithTimeline' })
 
 export const order_params = z.object({ out_trade_no })
+export type OrderParams = z.output<typeof order_params>
 
 /** The order with all that merchants may know of it; reads its payment when there is one. */
-export async function wholeOrder(context: Pick<ApiContext, 'store'>, order: OrderRecord) {
-  const [view] = await briefOrders(context, [order])
+export async function orderWithTimeline(context: Pick<ApiContext, 'store'>, order: OrderRecord) {
+  const [view] = await orderViews(context, [order])
   return { ...view, timeline: order.timeline.map(timelineView) }
 }
 
 /** Orders without their timelines, as lists show them; one read for all of their payments. */
-export async function briefOrders({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+export async function orderViews({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
   const ids = orders.flatMap(({ mchid, payment }) => (payment ? [paymentId(mchid, payment.transaction_id)] : []))
   const payments = new Map(
     (ids.length === 0 ? [] : await store.payments.findAll(ids)).map((found) => [found._id, found]),
@@ -181,12 +195,12 @@ export async function requireOrder(context: ApiContext, mchid: string, number: s
 }
 
 /** The state asked for does not follow from the state that holds. */
-export function wrongState(order: OrderRecord, allowed: string[]): Problem {
+export function orderStateProblem(order: OrderRecord, allowed: string[]): Problem {
   return new Problem('order_state', { values: { state: order.state, allowed, out_trade_no: order.out_trade_no } })
 }
 
 /** Reads the order until `isAnswer` says so, or `limit_ms` have passed; then the record as it is. */
-export async function readUntil(
+export async function readOrderUntil(
   { store }: Pick<ApiContext, 'store'>,
   order: OrderRecord,
   limit_ms: number,

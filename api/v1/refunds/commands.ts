@@ -1,78 +1,83 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import type { Actor } from '../../../domain/actor.ts'
 import { milliseconds } from '../../../domain/calendar.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
-import type { Actor } from '../../../domain/order/change.ts'
-import type { RefundRecord, RefundState } from '../../../domain/refund/change.ts'
-import { WechatPayError } from '../../../wechat/errors.ts'
+import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
+import { WeChatPayError } from '../../../wechat/errors.ts'
 import { encryptFields } from '../../../wechat/sensitive.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
-import { planOf } from '../../temporal/check.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import { readUntil } from '../../temporal/wait.ts'
-import { given_reason, isPlainText, isWechatText } from '../shapes.ts'
-import { exceedsPayment } from './endpoints.ts'
-import { readRefundUntil, refund_params, refund_with_timeline, requireRefund, wholeRefund } from './shape.ts'
-import { wrongRefundState } from './shape.ts'
+import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
+import { exceedsPaymentProblem } from './endpoints.ts'
+import {
+  readRefundUntil,
+  refund_params,
+  refund_with_timeline,
+  refundStateProblem,
+  refundWithTimeline,
+  requireRefund,
+} from './shape.ts'
 
 /** What is asked and decided about a refund that is under way, or that ended without the payer having the money. */
 
-type Params = z.output<typeof refund_params>
+type RefundParams = z.output<typeof refund_params>
 
-const ok = { description: 'the refund as it is now', schema: refund_with_timeline }
+const ok_response = { description: 'the refund as it is now', schema: refund_with_timeline }
 
 function actorOf(caller: Caller): Actor {
   return { kind: 'merchant', id: caller.key.id }
 }
 
-function callersRefund({ context, caller, params }: Pick<Call<Params>, 'context' | 'caller' | 'params'>) {
+function callersRefund({ context, caller, params }: Pick<EndpointCall<RefundParams>, 'context' | 'caller' | 'params'>) {
   return requireRefund(context, { mchid: caller.mchid, out_refund_no: params.out_refund_no })
 }
 
 /** Why a command came to nothing, as the run said it or did not. `held` is the record as it is after it. */
-async function refusalOf(
+async function refusalProblem(
   { store }: Pick<ApiContext, 'store'>,
   outcome: RefundOutcome,
-  held: RefundRecord,
+  current: RefundRecord,
   allowed: readonly RefundState[],
 ): Promise<Problem> {
-  if (outcome === 'unavailable') return unavailable('temporal')
+  if (outcome === 'unavailable') return unavailableProblem('temporal')
   // Nobody took the word in time, so it is not recorded, and a 2xx would promise what may not happen.
-  if (outcome === 'timeout') return unavailable('workers')
-  if (outcome.kind === 'state') return wrongRefundState(held, allowed)
+  if (outcome === 'timeout') return unavailableProblem('workers')
+  if (outcome.kind === 'state') return refundStateProblem(current, allowed)
   switch (outcome.code) {
     case 'refund_exceeds_payment':
-      return exceedsPayment(held, await store.payments.find(held.mchid, held.transaction_id))
+      return exceedsPaymentProblem(current, await store.payments.find(current.mchid, current.transaction_id))
     case 'wechat_refused': {
       const { code, message, status = null } = outcome.wechat ?? { code: '–', message: '–' }
       return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
     }
     case 'already_decided':
-      return alreadyDecided(held)
+      return alreadyDecidedProblem(current)
     case 'refund_state':
-      return wrongRefundState(held, allowed)
+      return refundStateProblem(current, allowed)
     case 'approver_is_requester':
       return new Problem('approver_is_requester')
   }
 }
 
-function alreadyDecided({ approval, payout, state }: RefundRecord): Problem {
+function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Problem {
   const result = payout?.proof ?? approval?.decision ?? state
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
 
-const check_patience_ms = 5_000
+const check_limit_ms = 5_000
 /** how long an answer that WeChat has given may take until the record shows it */
-const effect_ms = 2_000
+const effect_limit_ms = 2_000
 
 /** WeChat Pay has it, or may have it: only then can it say anything new. */
-const askable: readonly RefundState[] = ['processing', 'abnormal']
+const checkable_states: readonly RefundState[] = ['processing', 'abnormal']
 
-const checkRefund = endpoint({
+const checkRefund = declareEndpoint({
   name: 'checkRefund',
   method: 'POST',
   path: '/v1/refunds/{out_refund_no}/check',
@@ -82,12 +87,12 @@ const checkRefund = endpoint({
     'At most one question per 5 s and refund; otherwise the last answer, see last_check_time. A number that Weft does ' +
     'not know is asked about too: a refund made in WeChat Pay’s console is then taken in, with origin “outside”.',
   params: refund_params,
-  answers: { 200: ok },
+  responses: { 200: ok_response },
   problems: ['not_found'],
   async handle(call) {
     const refund = await call.context.store.refunds.find({ mchid: call.caller.mchid, ...call.params })
-    const asked = refund === null ? await adopted(call) : await askNow(call.context, refund)
-    return { status: 200, body: wholeRefund(asked) }
+    const asked = refund === null ? await adoptOutsideRefund(call) : await checkRefundNow(call.context, refund)
+    return { status: 200, body: refundWithTimeline(asked) }
   },
 })
 
@@ -95,46 +100,46 @@ const checkRefund = endpoint({
 const unknown_order = '-'
 
 /** The refund that WeChat Pay knows under a number that we do not. Throws `not_found`. */
-async function adopted({ context, caller, params }: Call<Params>): Promise<RefundRecord> {
+async function adoptOutsideRefund({ context, caller, params }: EndpointCall<RefundParams>): Promise<RefundRecord> {
   const key = { mchid: caller.mchid, out_refund_no: params.out_refund_no }
   await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
   const find = () => context.store.refunds.find(key)
-  const refund = await readUntil(find, null, check_patience_ms, (found) => found !== null)
+  const refund = await readUntil(find, null, check_limit_ms, (found) => found !== null)
   if (refund === null) throw new Problem('not_found')
   return refund
 }
 
-async function askNow(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
+async function checkRefundNow(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
   const { last_time } = refund.asked
-  const is_recent = last_time !== null && context.now() - milliseconds(last_time) < planOf(context).query_on_request_ms
-  if (is_recent || !askable.includes(refund.state)) return refund
+  const is_recent = last_time !== null && context.now() - milliseconds(last_time) < context.policy.query_on_request_ms
+  if (is_recent || !checkable_states.includes(refund.state)) return refund
   await context.commands.checkRefund(refund, `check:${randomUUID()}`)
   const asked = await readRefundUntil(
     context,
     refund,
-    check_patience_ms,
+    check_limit_ms,
     (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
   )
-  return asked.revision === refund.revision ? await withEffect(context, asked) : asked
+  return asked.revision === refund.revision ? await readAfterEffect(context, asked) : asked
 }
 
 /** What WeChat said is kept before it is acted on: the refund is answered as that leaves it. */
-async function withEffect(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
-  const heard = await context.store.evidence.ofOrder(refund.mchid, refund.out_trade_no)
-  const is_pending = heard.some(
+async function readAfterEffect(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
+  const evidence = await context.store.evidence.ofOrder(refund.mchid, refund.out_trade_no)
+  const is_pending = evidence.some(
     ({ unapplied, kind, out_refund_no }) =>
       unapplied === true && kind === 'query' && out_refund_no === refund.out_refund_no,
   )
   if (!is_pending) return refund
-  return await readRefundUntil(context, refund, effect_ms, ({ revision }) => revision !== refund.revision)
+  return await readRefundUntil(context, refund, effect_limit_ms, ({ revision }) => revision !== refund.revision)
 }
 
 const approval_request = z
-  .strictObject({ decision: z.enum(['approve', 'reject']), reason: given_reason })
+  .strictObject({ decision: z.enum(['approve', 'reject']), reason: request_reason })
   .meta({ id: 'ApprovalRequest' })
 type ApprovalRequest = z.output<typeof approval_request>
 
-const approveRefund = endpoint({
+const approveRefund = declareEndpoint({
   name: 'approveRefund',
   method: 'POST',
   path: '/v1/refunds/{out_refund_no}/approval',
@@ -145,16 +150,16 @@ const approveRefund = endpoint({
     'it. Decided once: the same answer again is 200, another one 409.',
   params: refund_params,
   body: approval_request,
-  answers: { 200: ok },
+  responses: { 200: ok_response },
   problems: ['not_found', 'approver_is_requester', 'already_decided', 'refund_state'],
   handle: approve,
 })
 
-async function approve(call: Call<Params, unknown, ApprovalRequest>): Promise<Reply> {
+async function approve(call: EndpointCall<RefundParams, unknown, ApprovalRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const refund = await callersRefund(call)
   if (refund.requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
-  if (isApproved(refund, body.decision)) return { status: 200, body: wholeRefund(refund) }
+  if (isApproved(refund, body.decision)) return { status: 200, body: refundWithTimeline(refund) }
   const outcome = await context.commands.approve(refund, {
     // Named after who says it: a word that was refused to one person is not yet refused to another.
     operation_id: `approval:${body.decision}:${caller.key.id}`,
@@ -162,17 +167,17 @@ async function approve(call: Call<Params, unknown, ApprovalRequest>): Promise<Re
     reason: body.reason,
     decision: body.decision,
   })
-  const held = await callersRefund(call)
-  if (isApproved(held, body.decision)) return { status: 200, body: wholeRefund(held) }
-  throw await refusalOf(context, outcome, held, ['awaiting_approval'])
+  const current = await callersRefund(call)
+  if (isApproved(current, body.decision)) return { status: 200, body: refundWithTimeline(current) }
+  throw await refusalProblem(context, outcome, current, ['awaiting_approval'])
 }
 
 /** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
 function isApproved(refund: RefundRecord, wanted: 'approve' | 'reject'): boolean {
   const decision = refund.approval?.decision ?? null
   if (decision === wanted) return true
-  if (decision !== null) throw alreadyDecided(refund)
-  if (refund.state !== 'awaiting_approval') throw wrongRefundState(refund, ['awaiting_approval'])
+  if (decision !== null) throw alreadyDecidedProblem(refund)
+  if (refund.state !== 'awaiting_approval') throw refundStateProblem(refund, ['awaiting_approval'])
   return false
 }
 
@@ -196,7 +201,7 @@ const abnormal_request = z
       .refine(isWechatText, 'wechat_text')
       .nullish()
       .meta({ description: 'of the card’s owner; encrypted for WeChat Pay at once; never kept, never logged' }),
-    reason: given_reason.nullish(),
+    reason: request_reason.nullish(),
   })
   .refine(namesTheCard, { message: 'payers_card', path: ['type'] })
   .meta({ id: 'AbnormalRequest' })
@@ -208,7 +213,7 @@ function namesTheCard(wanted: Record<'type', string> & Record<string, unknown>):
   return given.length === (wanted.type === 'USER_BANK_CARD' ? 3 : 0)
 }
 
-const handleAbnormal = endpoint({
+const handleAbnormal = declareEndpoint({
   name: 'handleAbnormalRefund',
   method: 'POST',
   path: '/v1/refunds/{out_refund_no}/abnormal',
@@ -216,28 +221,28 @@ const handleAbnormal = endpoint({
   summary: 'Name another way for a refund that the payer’s account does not take',
   params: refund_params,
   body: abnormal_request,
-  answers: { 200: ok },
+  responses: { 200: ok_response },
   problems: ['not_found', 'refund_state', 'wechat_refused', 'merchant_not_ready'],
-  handle: redirect,
+  handle: sendElsewhere,
 })
 
-async function redirect(call: Call<Params, unknown, AbnormalRequest>): Promise<Reply> {
+async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const refund = await callersRefund(call)
-  if (refund.state !== 'abnormal') throw wrongRefundState(refund, ['abnormal'])
+  if (refund.state !== 'abnormal') throw refundStateProblem(refund, ['abnormal'])
   const outcome = await context.commands.handleAbnormal(refund, {
-    ...command(caller, 'abnormal', body.reason ?? null),
+    ...newCommand(caller, 'abnormal', body.reason ?? null),
     type: body.type,
     bank_type: body.bank_type ?? null,
-    ...(await encrypted(context, caller.mchid, body)),
+    ...(await encryptCard(context, caller.mchid, body)),
   })
-  const held = await callersRefund(call)
-  if (typeof outcome === 'object' && outcome.kind === 'state') return { status: 200, body: wholeRefund(held) }
-  throw await refusalOf(context, outcome, held, ['abnormal'])
+  const current = await callersRefund(call)
+  if (typeof outcome === 'object' && outcome.kind === 'state') return { status: 200, body: refundWithTimeline(current) }
+  throw await refusalProblem(context, outcome, current, ['abnormal'])
 }
 
 /** From here on nobody but WeChat Pay can read them. Throws problems. */
-async function encrypted(
+async function encryptCard(
   { accounts }: ApiContext,
   mchid: string,
   { bank_account, real_name }: AbnormalRequest,
@@ -254,7 +259,7 @@ async function encrypted(
     }
   } catch (error) {
     // Only certificates that cannot be fetched: what is encrypted is short enough by its schema.
-    if (error instanceof WechatPayError) throw unavailable('wechat', error)
+    if (error instanceof WeChatPayError) throw unavailableProblem('wechat', error)
     throw error
   }
 }
@@ -267,15 +272,15 @@ const payout_request = z
       .max(500)
       .refine(isPlainText, 'text')
       .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
-    reason: given_reason,
+    reason: request_reason,
   })
   .meta({ id: 'PayoutRequest' })
 type PayoutRequest = z.output<typeof payout_request>
 
 /** It ended without the payer having the money. */
-const payable: readonly RefundState[] = ['closed', 'refused', 'returned_to_merchant']
+const payable_states: readonly RefundState[] = ['closed', 'refused', 'returned_to_merchant']
 
-const payOutRefund = endpoint({
+const payOutRefund = declareEndpoint({
   name: 'payOutRefund',
   method: 'POST',
   path: '/v1/refunds/{out_refund_no}/payout',
@@ -286,33 +291,33 @@ const payOutRefund = endpoint({
     'settled. Recorded once: the same proof again is 200, another one 409.',
   params: refund_params,
   body: payout_request,
-  answers: { 200: ok },
+  responses: { 200: ok_response },
   problems: ['not_found', 'refund_state', 'already_decided', 'refund_exceeds_payment'],
   handle: payOut,
 })
 
-async function payOut(call: Call<Params, unknown, PayoutRequest>): Promise<Reply> {
+async function payOut(call: EndpointCall<RefundParams, unknown, PayoutRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const refund = await callersRefund(call)
-  if (isPaidOut(refund, body.proof)) return { status: 200, body: wholeRefund(refund) }
-  const payout = { ...command(caller, 'payout', body.reason), proof: body.proof }
+  if (isPaidOut(refund, body.proof)) return { status: 200, body: refundWithTimeline(refund) }
+  const payout = { ...newCommand(caller, 'payout', body.reason), proof: body.proof }
   const outcome = await context.commands.payOut(refund, payout)
-  const held = await callersRefund(call)
-  if (isPaidOut(held, body.proof)) return { status: 200, body: wholeRefund(held) }
-  throw await refusalOf(context, outcome, held, payable)
+  const current = await callersRefund(call)
+  if (isPaidOut(current, body.proof)) return { status: 200, body: refundWithTimeline(current) }
+  throw await refusalProblem(context, outcome, current, payable_states)
 }
 
 /** True: recorded so. False: still open. Throws when another proof is there, or there is nothing to pay. */
 function isPaidOut(refund: RefundRecord, proof: string): boolean {
   if (refund.payout?.proof === proof) return true
-  if (refund.payout !== null) throw alreadyDecided(refund)
-  if (!payable.includes(refund.state)) throw wrongRefundState(refund, payable)
+  if (refund.payout !== null) throw alreadyDecidedProblem(refund)
+  if (!payable_states.includes(refund.state)) throw refundStateProblem(refund, payable_states)
   return false
 }
 
 /** A command of its own each time: where it came to nothing it may be sent again, corrected. */
-function command(caller: Caller, what: string, reason: string | null): Command {
+function newCommand(caller: Caller, what: string, reason: string | null): Command {
   return { operation_id: `${what}:${randomUUID()}`, actor: actorOf(caller), reason }
 }
 
-export const handling_endpoints: readonly Endpoint[] = [checkRefund, approveRefund, handleAbnormal, payOutRefund]
+export const refund_command_endpoints: readonly Endpoint[] = [checkRefund, approveRefund, handleAbnormal, payOutRefund]

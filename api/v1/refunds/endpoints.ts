@@ -4,26 +4,33 @@ import { refundView } from '../../../domain/event/view.ts'
 import { orderKey } from '../../../domain/ids.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord, ReservationRefusal } from '../../../domain/payment/record.ts'
-import { newRefund, refund_origins, refund_states } from '../../../domain/refund/change.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import { newRefund, refund_origins, refund_states } from '../../../domain/refund/record.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { ApiContext } from '../../http/context.ts'
-import { endpoint } from '../../http/endpoint.ts'
-import type { Call, Endpoint, Reply } from '../../http/endpoint.ts'
-import { Problem, unavailable } from '../../http/problem.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
-import { differences, sentBody, sentRequest } from '../idempotency.ts'
+import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
-import { wrongState } from '../orders/shape.ts'
-import { any_attention, any_text, anyOf, given_time, listOf, pageView, paging } from '../shapes.ts'
-import { readRefundUntil, refund_params, refund_request, refund_shape, refund_with_timeline } from './shape.ts'
-import { requireRefund, wholeRefund } from './shape.ts'
+import { orderStateProblem } from '../orders/shape.ts'
+import { attention_filter, filterOf, listOf, pageView, paging_params, request_time, text_filter } from '../shapes.ts'
+import {
+  readRefundUntil,
+  refund_params,
+  refund_request,
+  refund_shape,
+  refund_with_timeline,
+  refundWithTimeline,
+  requireRefund,
+} from './shape.ts'
 import type { RefundRequest } from './shape.ts'
 
-type CreateCall = Call<unknown, unknown, RefundRequest>
+type CreateRefundCall = EndpointCall<unknown, unknown, RefundRequest>
 
-const patience_ms = 8_000
+const read_limit_ms = 8_000
 
-const createRefund = endpoint({
+const createRefund = declareEndpoint({
   name: 'createRefund',
   method: 'POST',
   path: '/v1/refunds',
@@ -34,7 +41,7 @@ const createRefund = endpoint({
     'same body is answered with the refund as it is now. After 202 repeat the same request until the state is no longer ' +
     '“created”. A number that was refused here was never sent, and may be sent again with any body.',
   body: refund_request,
-  answers: {
+  responses: {
     201: { description: 'reserved: on its way, or waiting for an approval', schema: refund_with_timeline },
     200: {
       description: 'a repeat: the refund as it is now',
@@ -55,25 +62,25 @@ const createRefund = endpoint({
     'merchant_not_ready',
     'merchant_paused',
   ],
-  handle: create,
+  handle: createOrRepeat,
 })
 
 /** Insert, then start: what is recorded is reserved or refused in the end, whatever happens to this process. */
-async function create(call: CreateCall): Promise<Reply> {
+async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_refund_no: body.out_refund_no }
   if (body.out_refund_no.includes('@')) throw new Problem('number_prefix_reserved')
   const existing = await context.store.refunds.find(key)
   if (existing !== null && !isRefusedHere(existing)) return await replay(call, existing)
-  const refund = await requestedRefund(call)
+  const refund = await newRequestedRefund(call)
   if (existing !== null) {
     const is_ours = await context.store.refunds.replaceUnsent(refund, existing)
     if (!is_ours) return await replay(call, await requireRefund(context, key))
-    return await reserve(call, { ...refund, revision: existing.revision + 1 })
+    return await reserveAmount(call, { ...refund, revision: existing.revision + 1 })
   }
   const written = await context.store.refunds.insert(refund)
   if (!written.inserted) return await replay(call, written.existing)
-  return await reserve(call, refund)
+  return await reserveAmount(call, refund)
 }
 
 /** Its payment had no room for it, and WeChat Pay never heard of it: the number is free for another try. */
@@ -83,31 +90,31 @@ function isRefusedHere({ state, submission, facts, timeline }: RefundRecord): bo
   return state === 'refused' && submission.attempts === 0 && facts === null && !was_reserved
 }
 
-async function reserve(call: CreateCall, refund: RefundRecord): Promise<Reply> {
+async function reserveAmount(call: CreateRefundCall, refund: RefundRecord): Promise<HttpReply> {
   const { context, log } = call
   const { out_refund_no, out_trade_no } = refund
   log.info('a refund was accepted', { out_refund_no, out_trade_no })
   const outcome = await context.commands.reserve(refund)
-  const held = await requireRefund(context, refund)
-  if (outcome === 'unavailable' && held.state === 'created') throw unavailable('temporal')
-  await assertReserved(context, held)
-  const body = wholeRefund(held)
-  return held.state === 'created' ? { status: 202, body, headers: { 'Retry-After': '2' } } : { status: 201, body }
+  const current = await requireRefund(context, refund)
+  if (outcome === 'unavailable' && current.state === 'created') throw unavailableProblem('temporal')
+  await assertReserved(context, current)
+  const body = refundWithTimeline(current)
+  return current.state === 'created' ? { status: 202, body, headers: { 'Retry-After': '2' } } : { status: 201, body }
 }
 
 /** The same request again: never reserved from here, only read; the run is started in case the first request died. */
-async function replay(call: CreateCall, existing: RefundRecord): Promise<Reply> {
+async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<HttpReply> {
   const { context } = call
   assertSameRequest(call, existing)
   if (existing.state === 'created') await context.commands.startRefund(existing)
-  const refund = await readRefundUntil(context, existing, patience_ms, ({ state }) => state !== 'created')
+  const refund = await readRefundUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
   await assertReserved(context, refund)
-  return { status: 200, body: wholeRefund(refund), headers: { 'Weft-Replay': 'true' } }
+  return { status: 200, body: refundWithTimeline(refund), headers: { 'Weft-Replay': 'true' } }
 }
 
 /** Throws `refund_number_reused`. A refund that nobody asked for over the API is like no request. */
-function assertSameRequest({ sent, language }: CreateCall, existing: RefundRecord): void {
-  const fields = existing.sent ? differences(existing.sent.body, sentBody(sent)) : ['/out_refund_no']
+function assertSameRequest({ sent, language }: CreateRefundCall, existing: RefundRecord): void {
+  const fields = existing.sent ? differingFields(existing.sent.body, sentBody(sent)) : ['/out_refund_no']
   if (fields.length === 0) return
   const errors = fields.map((field) => ruleError(field, 'differs', language))
   throw new Problem('refund_number_reused', { values: { out_refund_no: existing.out_refund_no, fields }, errors })
@@ -128,17 +135,17 @@ async function assertReserved({ store }: Pick<ApiContext, 'store'>, refund: Refu
   const { failure, mchid, transaction_id } = refund
   if (failure === null || !isRefusedHere(refund) || !isReservationRefusal(failure.code)) return
   if (failure.code !== 'refund_exceeds_payment') throw new Problem(failure.code)
-  throw exceedsPayment(refund, await store.payments.find(mchid, transaction_id))
+  throw exceedsPaymentProblem(refund, await store.payments.find(mchid, transaction_id))
 }
 
 /** `refundable`: fen that are left now. */
-export function exceedsPayment(refund: RefundRecord, payment: PaymentRecord | null): Problem {
+export function exceedsPaymentProblem(refund: RefundRecord, payment: PaymentRecord | null): Problem {
   const refundable = payment === null ? 0 : refundableAmount(payment)
   return new Problem('refund_exceeds_payment', { values: { refund: refund.amount.refund, refundable } })
 }
 
 /** The record of a new refund. What WeChat Pay is asked stands in it once it is reserved. Throws problems. */
-async function requestedRefund(call: CreateCall): Promise<RefundRecord> {
+async function newRequestedRefund(call: CreateRefundCall): Promise<RefundRecord> {
   const { context, caller, body } = call
   const merchant = await activeMerchant(call)
   const payment = await refundedPayment(call)
@@ -157,12 +164,12 @@ async function requestedRefund(call: CreateCall): Promise<RefundRecord> {
 }
 
 /** The payment that is to go back, when it may. Throws problems. */
-async function refundedPayment({ context, caller, body, language }: CreateCall): Promise<PaymentRecord> {
+async function refundedPayment({ context, caller, body, language }: CreateRefundCall): Promise<PaymentRecord> {
   const payment = await namedPayment(context, caller.mchid, body)
   const order = payment.order_id === null ? null : await context.store.orders.find(orderKey(payment.order_id))
   // Whether it is taken at all is still to be decided, and that decision may itself give it back.
   const is_own = order?.payment?.transaction_id === payment.transaction_id
-  if (order?.state === 'review' && is_own) throw wrongState(order, ['paid', 'fulfilled', 'refunding'])
+  if (order?.state === 'review' && is_own) throw orderStateProblem(order, ['paid', 'fulfilled', 'refunding'])
   const { total } = body.amount
   if (total && total !== payment.amount.total) {
     const errors = [ruleError('/amount/total', 'payment_total', language, { total: payment.amount.total })]
@@ -185,7 +192,7 @@ async function namedPayment({ store }: ApiContext, mchid: string, body: RefundRe
   return payment
 }
 
-const listRefunds = endpoint({
+const listRefunds = declareEndpoint({
   name: 'listRefunds',
   method: 'GET',
   path: '/v1/refunds',
@@ -193,17 +200,17 @@ const listRefunds = endpoint({
   summary: 'Refunds, newest first',
   description: 'Those that Weft made by itself and those made outside it are among them: see origin.',
   query: z.strictObject({
-    ...paging,
-    state: anyOf(refund_states).optional(),
-    attention: any_attention.optional(),
-    out_trade_no: any_text.optional(),
-    out_refund_no: any_text.optional(),
-    transaction_id: any_text.optional(),
-    origin: anyOf(refund_origins).optional(),
-    create_time_from: given_time.optional(),
-    create_time_to: given_time.optional(),
+    ...paging_params,
+    state: filterOf(refund_states).optional(),
+    attention: attention_filter.optional(),
+    out_trade_no: text_filter.optional(),
+    out_refund_no: text_filter.optional(),
+    transaction_id: text_filter.optional(),
+    origin: filterOf(refund_origins).optional(),
+    create_time_from: request_time.optional(),
+    create_time_to: request_time.optional(),
   }),
-  answers: { 200: { description: 'a page of refunds', schema: listOf('Refund', refund_shape) } },
+  responses: { 200: { description: 'a page of refunds', schema: listOf('Refund', refund_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, ...filter } = query
@@ -212,18 +219,18 @@ const listRefunds = endpoint({
   },
 })
 
-const getRefund = endpoint({
+const getRefund = declareEndpoint({
   name: 'getRefund',
   method: 'GET',
   path: '/v1/refunds/{out_refund_no}',
   scope: 'refunds:read',
   summary: 'One refund with its timeline',
   params: refund_params,
-  answers: { 200: { description: 'the refund', schema: refund_with_timeline } },
+  responses: { 200: { description: 'the refund', schema: refund_with_timeline } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const refund = await requireRefund(context, { mchid: caller.mchid, ...params })
-    return { status: 200, body: wholeRefund(refund) }
+    return { status: 200, body: refundWithTimeline(refund) }
   },
 })
 

@@ -1,14 +1,25 @@
 import { z } from 'zod'
 import { refundView } from '../../../domain/event/view.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
-import { refund_events, refund_origins, refund_states } from '../../../domain/refund/change.ts'
-import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/refund/change.ts'
+import { refund_events, refund_origins, refund_states } from '../../../domain/refund/record.ts'
+import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
-import { actor, attention, fen, isPlainText, isWechatText, metadata, nullable_text, nullable_time } from '../shapes.ts'
-import { out_refund_no, out_trade_no, time } from '../shapes.ts'
+import {
+  actor,
+  attention,
+  fen,
+  isPlainText,
+  isWechatText,
+  metadata,
+  nullable_text,
+  nullable_time,
+  out_refund_no,
+  out_trade_no,
+  time,
+} from '../shapes.ts'
 
 /** What a merchant sends to give money back (docs/api.md §4). */
 export const refund_request = z
@@ -113,7 +124,7 @@ export const refund_with_timeline = z
 export const refund_params = z.object({ out_refund_no })
 
 /** The refund with all that merchants may know of it. */
-export function wholeRefund(refund: RefundRecord) {
+export function refundWithTimeline(refund: RefundRecord) {
   return { ...refundView(refund), timeline: refund.timeline.map(entryView) }
 }
 
@@ -130,7 +141,7 @@ export async function requireRefund({ store }: Pick<ApiContext, 'store'>, key: R
 }
 
 /** The state asked for does not follow from the state that holds. */
-export function wrongRefundState(refund: RefundRecord, allowed: readonly RefundState[]): Problem {
+export function refundStateProblem(refund: RefundRecord, allowed: readonly RefundState[]): Problem {
   return new Problem('refund_state', { values: { state: refund.state, allowed: [...allowed] } })
 }
 

@@ -2,10 +2,10 @@ import { ApplicationFailure } from '@temporalio/activity'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ActivityContext } from '../../../activities/context.ts'
 import { createMerchant } from '../../../activities/delivery/attempt.ts'
-import type { Reply } from '../../../activities/delivery/courier.ts'
+import type { EndpointReply } from '../../../activities/delivery/courier.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
-import { limits, policy } from '../../../domain/policy.ts'
+import { default_policy, limits } from '../../../domain/policy.ts'
 import { freshStore } from '../../store/database.ts'
 import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../../store/samples.ts'
 
@@ -14,18 +14,21 @@ afterAll(drop)
 
 const clock = { now: noon }
 const desk = {
-  reply: {} as Partial<Reply>,
+  reply: {} as Partial<EndpointReply>,
   /** the orders' numbers that were called for, in the order of the calls */
   calls: [] as string[],
 }
-const { deliver, redeliver } = createMerchant({ store, policy, now: () => clock.now } as ActivityContext, {
-  send: (_url, _headers, body) => {
-    desk.calls.push(body)
-    const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
-    return Promise.resolve({ ...silence, ...desk.reply })
+const { deliver, redeliver } = createMerchant(
+  { store, policy: default_policy, now: () => clock.now } as ActivityContext,
+  {
+    send: (_url, _headers, body) => {
+      desk.calls.push(body)
+      const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
+      return Promise.resolve({ ...silence, ...desk.reply })
+    },
+    close: () => Promise.resolve(),
   },
-  close: () => Promise.resolve(),
-})
+)
 
 /** What an endpoint says, as the courier brings it. */
 function says(status: number, body: string | null = ''): void {
@@ -37,7 +40,7 @@ async function inserted(order: string, sequence: number, given: Partial<Delivery
   const endpoint = endpointSample(`https://shop.example/${given.endpoint_id ?? order}`)
   await store.endpoints.add(endpoint)
   const event = eventSample(order, sequence)
-  await store.events.record({ ...event, body: `${order}/${sequence}` })
+  await store.events.insert({ ...event, body: `${order}/${sequence}` })
   const next_attempt_time = beijingTime(clock.now)
   const delivery = deliverySample(order, sequence, { next_attempt_time, ...given, endpoint_id: endpoint.id })
   await store.deliveries.insertMissing([delivery])
@@ -112,7 +115,7 @@ describe('an event behind an open one of its order', () => {
     for (let begun = 0; begun < limits.sweep_batch; begun += 10)
       await Promise.all(Array.from({ length: 10 }, (_, index) => insertBlocked(`BLOCKED${begun + index}`)))
     const lost = await inserted('LOST', 1, { next_attempt_time: inMs(1_000) })
-    const due = await store.deliveries.due(inMs(2 * minute), limits.sweep_batch)
+    const due = await store.deliveries.findDue(inMs(2 * minute), limits.sweep_batch)
     expect(due.map(({ _id }) => _id)).toContain(lost._id)
   })
 })
@@ -140,7 +143,7 @@ describe('a notice that is not heard', () => {
     await store.merchants.noteAttention(mchid, 'orphan_payment', beijingTime(clock.now))
     const others = await inserted('HEARD', 1)
     const given_up = await inserted('GIVEN_UP', 1, { event_type: 'order.refunding' })
-    for (let number = 1; number <= policy.delivery_retry_ms.length; number += 1) {
+    for (let number = 1; number <= default_policy.delivery_retry_ms.length; number += 1) {
       says(503)
       expect(await attentions()).toEqual(number > 5 ? ['orphan_payment', 'delivery_failing'] : ['orphan_payment'])
       clock.now += (await delayOf(given_up)) + 1

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { operationId } from '../../../domain/ids.ts'
-import { order_states } from '../../../domain/order/change.ts'
-import { newRefund } from '../../../domain/refund/change.ts'
-import { patience } from '../../../proof/finding.ts'
+import { order_states } from '../../../domain/order/record.ts'
+import { newRefund } from '../../../domain/refund/record.ts'
+import { proof_patience } from '../../../proof/finding.ts'
 import {
   answered,
   approved,
@@ -218,7 +218,7 @@ describe('a worker that dies, and a run that nobody repeats', () => {
     const refusal = { operation_id: 'answer', actor: requester, reason: 'sold out' }
     await interrupted(world, 1, 'recordFulfilment', { order: world.key, event: 'fulfilment_refused', ...refusal })
     expect([(await world.record()).state, await world.refunds()]).toEqual(['refunding', []])
-    const due = await world.store.orders.due(order_states, later(world, 5 * day_ms), 10)
+    const due = await world.store.orders.findDue(order_states, later(world, 5 * day_ms), 10)
     expect(due).toEqual([expect.objectContaining(world.key)])
     const loaded = await done<{ refunds: string[] }>(world, 'load', world.key)
     expect(loaded.refunds).toEqual([(await owedIn(world)).out_refund_no])
@@ -238,13 +238,13 @@ describe('a worker that dies, and a run that nobody repeats', () => {
     const paid = { transaction_id: 'T9', role: 'contradicted', success_time: time, found_by: 'query' } as const
     await world.store.orders.apply(key, {
       event: 'payment_contradicted',
-      ...{ operation_id: operationId.payment('T9'), actor: requester, time, policy: 'hold', deadline_time: time },
+      ...{ operation_id: operationId.payment('T9'), actor: requester, time, choice: 'hold', deadline_time: time },
       payment: { ...paid, found_time: time, bank_type: null },
     })
     const word = { operation_id: 'accept', actor: requester, reason: 'ours', decision: 'accept', transaction_id: null }
     await interrupted(world, 1, 'recordReview', { order: key, ...word })
     await done(world, 'load', key)
-    expect(await world.store.references.holder(order.mchid, 'SALE')).toBe('TEA-9')
+    expect(await world.store.references.findHolder(order.mchid, 'SALE')).toBe('TEA-9')
   })
 
   it('calls no payout adrift that is still being written', async () => {
@@ -255,7 +255,7 @@ describe('a worker that dies, and a run that nobody repeats', () => {
     later(world, day_ms)
     const payout = { operation_id: 'payout', actor: requester, reason: 'by bank', proof: 'slip 7' }
     await interrupted(world, 1, 'recordPayout', { refund, ...payout })
-    expect(await findingsIn(world, patience)).toEqual([])
+    expect(await findingsIn(world, proof_patience)).toEqual([])
     expect(await done(world, 'recordPayout', { refund, ...payout })).toMatchObject({ outcome: 'done_before' })
     expect(await findingsIn(world)).toEqual([])
   })
@@ -267,7 +267,7 @@ describe('a number that was refused here and never sent', () => {
     const refund = await world.askRefund('R1', 'T1', 400, requester)
     if (refund === null) throw new Error('no payment')
     const payment = { mchid: refund.mchid, transaction_id: 'T1' }
-    await world.store.payments.reserve(payment, { out_refund_no: 'R1', amount: 400 }, world.now_ms)
+    await world.store.payments.reserveRefund(payment, { out_refund_no: 'R1', amount: 400 }, world.now_ms)
     const failure = { code: 'refund_exceeds_payment', message: '' }
     const cause = { operation_id: 'reserved:0', actor: requester, time: later(world, 0) }
     await world.store.refunds.apply(refund, { event: 'not_reserved', failure, ...cause })
@@ -287,7 +287,7 @@ describe('a number that was refused here and never sent', () => {
     const payment = await world.store.payments.find(refund.mchid, 'T1')
     if (payment === null) throw new Error('no payment')
     // What an attempt that was given up on may have left behind.
-    await world.store.payments.reserve(payment, { out_refund_no: 'R1', amount: 400 }, world.now_ms)
+    await world.store.payments.reserveRefund(payment, { out_refund_no: 'R1', amount: 400 }, world.now_ms)
     const given = { origin: 'api', requested_by: requester, notify_url: seen.notify_url, is_full: false } as const
     const anew = newRefund(payment, { ...given, out_refund_no: 'R1', amount: 100, create_time: later(world, 0) })
     expect(await world.store.refunds.replaceUnsent(anew, seen)).toBe(true)

@@ -1,6 +1,6 @@
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
 
@@ -97,7 +97,7 @@ describe('an open page', () => {
     await counter.apply(order, {
       event: 'late_payment_found',
       payment: payment('late'),
-      policy: 'refund',
+      choice: 'refund',
       deadline_time: fromNow(minute_ms),
     })
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
 
 const counter = await openCounter()

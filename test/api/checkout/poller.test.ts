@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Poller } from '../../../api/checkout/poller.ts'
+import { OrderPoller } from '../../../api/checkout/poller.ts'
 import type { PollerOptions } from '../../../api/checkout/poller.ts'
-import { Streams } from '../../../api/checkout/stream.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import { OrderStreams } from '../../../api/checkout/stream.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
 import { until } from '../../stage/until.ts'
 import { at, orderSample } from '../../store/samples.ts'
 
-const pollers: Poller[] = []
+const pollers: OrderPoller[] = []
 
 afterEach(() => {
   for (const poller of pollers.splice(0)) poller.close()
@@ -19,12 +19,12 @@ afterEach(() => {
 function stage(given: Partial<PollerOptions> = {}) {
   const records = new Map<string, OrderRecord>()
   const asked = { rounds: [] as string[][], finds: 0, is_away: false, at_once: 0, most_at_once: 0 }
-  const poller = new Poller({
+  const poller = new OrderPoller({
     log: silentLogger,
     interval_ms: 5,
     store: {
       orders: {
-        progressOf: async (ids) => {
+        findGlimpses: async (ids) => {
           asked.rounds.push(ids)
           asked.most_at_once = Math.max(asked.most_at_once, ++asked.at_once)
           await new Promise((resolve) => setImmediate(resolve))
@@ -139,7 +139,7 @@ describe('a page’s stream', () => {
 
   it('tells the order at once and at each change, and ends when the order rests', async () => {
     const { poller, order, change } = stage()
-    const streams = new Streams({ poller })
+    const streams = new OrderStreams({ poller })
     const record = order('T-100001')
     const { response, text } = reader()
     expect(streams.open(response, record, ({ state }) => ({ state }))).toBe(true)
@@ -155,14 +155,14 @@ describe('a page’s stream', () => {
   it('stays alive through silence', async () => {
     const { poller, order } = stage()
     const { response, text } = reader()
-    new Streams({ poller, heartbeat_ms: 5 }).open(response, order('T-100001'), () => ({}))
+    new OrderStreams({ poller, heartbeat_ms: 5 }).open(response, order('T-100001'), () => ({}))
     await until('heartbeats', () => text().split(': still here').length > 2)
     response.destroy()
   })
 
   it('is one of a limited number, and makes room when its page goes', async () => {
     const { poller, order } = stage()
-    const streams = new Streams({ poller, max_streams: 1 })
+    const streams = new OrderStreams({ poller, max_streams: 1 })
     const [first, second] = [reader(), reader()]
     expect(streams.open(first.response, order('T-100001'), () => ({}))).toBe(true)
     expect(streams.open(second.response, order('T-100002'), () => ({}))).toBe(false)
@@ -175,7 +175,7 @@ describe('a page’s stream', () => {
 
   it('lets a page go that does not read', async () => {
     const { poller, order, change } = stage()
-    const streams = new Streams({ poller })
+    const streams = new OrderStreams({ poller })
     const record = order('T-100001')
     const response = new PassThrough() // nobody reads
     streams.open(response, record, () => ({ text: 'x'.repeat(40_000) }))
@@ -190,13 +190,13 @@ describe('a page’s stream', () => {
 
   it('ends with the process, and after its time', async () => {
     const { poller, order } = stage()
-    const streams = new Streams({ poller })
+    const streams = new OrderStreams({ poller })
     const first = reader()
     streams.open(first.response, order('T-100001'), () => ({}))
     streams.close()
     await once(first.response, 'end')
     const second = reader()
-    new Streams({ poller, max_age_ms: 10 }).open(second.response, order('T-100002'), () => ({}))
+    new OrderStreams({ poller, max_age_ms: 10 }).open(second.response, order('T-100002'), () => ({}))
     await once(second.response, 'end')
     expect(poller.size).toBe(0)
   })

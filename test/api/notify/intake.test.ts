@@ -1,11 +1,11 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attention_codes } from '../../../domain/attention.ts'
 import type { OrderKey, RefundKey } from '../../../domain/ids.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import type { PaymentFact, RefundFact } from '../../../domain/payment/fact.ts'
 import type { Store } from '../../../store/store.ts'
-import type { Account } from '../../../wechat/accounts.ts'
-import type { Notification } from '../../../wechat/notification.ts'
+import type { WeChatAccount } from '../../../wechat/accounts.ts'
+import type { NotificationVerdict } from '../../../wechat/notification.ts'
 import type { Transaction } from '../../../wechat/payments.ts'
 import { until } from '../../stage/until.ts'
 import { at, mchid, orderSample, paymentFound, paymentSample } from '../../store/samples.ts'
@@ -25,18 +25,18 @@ function withDatabaseAway(store: Store): Store {
   const archive: Store['evidence']['archive'] = (record) =>
     database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
   const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
-  const settle: Store['evidence']['settle'] = (...given) => store.evidence.settle(...given)
+  const settle: Store['evidence']['recordOutcome'] = (...given) => store.evidence.recordOutcome(...given)
   const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
   return { ...store, evidence: Object.assign(evidence, { settle, find }) }
 }
 
 /** A merchant's account that reads every body as this. */
-function reading(read: Notification): void {
-  const account = { mchid, read: () => read } as unknown as Account
+function reading(read: NotificationVerdict): void {
+  const account = { mchid, read: () => read } as unknown as WeChatAccount
   desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
 }
 
-function ofRefund(fact: RefundFact): Notification {
+function ofRefund(fact: RefundFact): NotificationVerdict {
   return {
     verdict: 'verified',
     subject: 'refund',
@@ -91,7 +91,7 @@ describe('a notification of a refund', () => {
     await desk.notify('{}', headers)
     const [evidence] = await evidenceOf(fact)
     const applied = { outcome: 'applied', applied_to: `${mchid}/${fact.out_refund_no}`, time: at(1) } as const
-    await desk.store.evidence.settle(evidence?._id ?? '', applied)
+    await desk.store.evidence.recordOutcome(evidence?._id ?? '', applied)
     expect(await desk.notify('{}', headers)).toBe(204)
     expect(desk.given).toHaveLength(1)
     expect(await evidenceOf(fact)).toHaveLength(1)
@@ -106,7 +106,7 @@ describe('a notification of a refund', () => {
 
   it('is acknowledged while Temporal is away, since it lies in the archive', async () => {
     const fact = told()
-    desk.on = { refundChanged: () => Promise.resolve(false) }
+    desk.on = { signalRefundChanged: () => Promise.resolve(false) }
     expect(await desk.notify('{}', headers)).toBe(204)
     expect(await evidenceOf(fact)).toHaveLength(1)
   })
@@ -124,7 +124,7 @@ describe('a notification of a refund', () => {
     database.is_away = true
     expect(await desk.notify('x'.repeat(17_000), headers)).toBe(500)
     expect(desk.given).toEqual([])
-    desk.on = { refundChanged: () => Promise.resolve(false) }
+    desk.on = { signalRefundChanged: () => Promise.resolve(false) }
     expect(await desk.notify('{}', headers)).toBe(500)
   })
 })
@@ -150,7 +150,7 @@ function paidFact({ appid, out_trade_no, amount }: OrderRecord): PaymentFact {
   }
 }
 
-function ofPayment(notification_id: string, fact: PaymentFact): Notification {
+function ofPayment(notification_id: string, fact: PaymentFact): NotificationVerdict {
   const event_type = 'TRANSACTION.SUCCESS'
   const outside = { notification_id, event_type, serial_no: 'PUB_KEY_ID_1', mchid, plaintext: '{}' }
   return { verdict: 'verified', subject: 'payment', ...outside, fact, transaction: {} as Transaction }
@@ -184,9 +184,9 @@ describe('one notification id with two contents', () => {
     const fact = told()
     await desk.notify('{"of":"the first"}', headers)
     const [evidence] = await evidenceOf(fact)
-    await desk.store.evidence.settle(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
+    await desk.store.evidence.recordOutcome(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
     const other = { ...fact, out_refund_no: newNumber('R'), refund_id: newNumber('5030') }
-    reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as Notification)
+    reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as NotificationVerdict)
     expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
     expect(desk.given.map(({ arguments: [key] }) => (key as RefundKey).out_refund_no)).toEqual([
       fact.out_refund_no,
@@ -234,8 +234,13 @@ describe('a notification of a payment that its order already has', () => {
 
 describe('a notification that verifies and is of no use', () => {
   const undecipherable = (reason: string) =>
-    ({ verdict: 'undecipherable', notification_id: `n-${reason}`, serial_no: 'PUB_KEY_ID_1', reason }) as Notification
-  const foreign: Notification = {
+    ({
+      verdict: 'undecipherable',
+      notification_id: `n-${reason}`,
+      serial_no: 'PUB_KEY_ID_1',
+      reason,
+    }) as NotificationVerdict
+  const foreign: NotificationVerdict = {
     verdict: 'foreign_mchid',
     subject: 'payment',
     mchid: '1900999999',

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { askNow, freshCode } from '../../../api/temporal/check.ts'
-import type { AskingContext } from '../../../api/temporal/check.ts'
+import { checkOrderNow, refreshCode } from '../../../api/temporal/check.ts'
+import type { CheckContext } from '../../../api/temporal/check.ts'
+import type { Actor } from '../../../domain/actor.ts'
 import type { Command } from '../../../domain/messages.ts'
-import type { Actor, OrderRecord } from '../../../domain/order/change.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { default_policy, scaledPolicy } from '../../../domain/policy.ts'
 import { at, noon, orderSample } from '../../store/samples.ts'
 
 const payer: Actor = { kind: 'payer', id: null }
@@ -21,8 +23,8 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
     outcome: '',
   }
   const effect = () => (stage.record = { ...stage.record, ...stage.change })
-  const context: AskingContext = {
-    config: { time_scale },
+  const context: CheckContext = {
+    policy: scaledPolicy(default_policy, time_scale),
     now: () => noon + seconds * 1_000,
     store: { orders: { find: async () => stage.record } },
     commands: {
@@ -37,7 +39,11 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
       },
     },
   }
-  return { stage, ask: (actor: Actor) => askNow(context, order, actor), renew: () => freshCode(context, order, payer) }
+  return {
+    stage,
+    ask: (actor: Actor) => checkOrderNow(context, order, actor),
+    renew: () => refreshCode(context, order, payer),
+  }
 }
 
 describe('asking WeChat on request', () => {

@@ -62,7 +62,7 @@ describe('while no worker is there', () => {
     await commands.startOrder(key)
     await commands.startOrder(key)
     await commands.check(key, 'check:1')
-    expect(await commands.paymentFound(key, { evidence_id: 'evidence' })).toBe(true)
+    expect(await commands.signalPaymentFound(key, { evidence_id: 'evidence' })).toBe(true)
     const run = temporal.client.workflow.getHandle(`order/${key.mchid}/${key.out_trade_no}`)
     const { events } = await run.fetchHistory()
     const names = (events ?? []).flatMap(
@@ -76,7 +76,7 @@ describe('while no worker is there', () => {
     const refund = { ...newKey(), out_refund_no: `R${randomBytes(8).toString('hex')}` }
     await commands.startRefund(refund)
     await commands.checkRefund(refund, 'check:1')
-    expect(await commands.refundChanged(refund, { evidence_id: 'evidence' })).toBe(true)
+    expect(await commands.signalRefundChanged(refund, { evidence_id: 'evidence' })).toBe(true)
     const run = temporal.client.workflow.getHandle(`refund/${refund.mchid}/${refund.out_refund_no}`)
     expect((await run.describe()).type).toBe('refundPayment')
     const { events } = await run.fetchHistory()
@@ -102,7 +102,7 @@ describe.each([
 ])('when Temporal %s', (_, address) => {
   it('the intake is told so within its 1.5 s', async () => {
     const commands = commandsAt(address())
-    expect(await answerWithin(3_000, () => commands.paymentFound(newKey(), { evidence_id: 'e' }))).toBe(false)
+    expect(await answerWithin(3_000, () => commands.signalPaymentFound(newKey(), { evidence_id: 'e' }))).toBe(false)
   })
 
   it('questions and starts are answered as unavailable within 2 s', async () => {
@@ -127,7 +127,7 @@ describe('a command that Temporal does not take', () => {
     const lines: Record<string, unknown>[] = []
     const commands = commandsAt('127.0.0.1:1', undefined, listening(lines))
     await commands.close(order, command)
-    await commands.paymentFound(order, { evidence_id: 'e' })
+    await commands.signalPaymentFound(order, { evidence_id: 'e' })
     const payout = { ...command, proof: '小王的转账单' }
     await commands.payOut({ ...order, out_refund_no: 'R1' }, payout)
     const named = { mchid: order.mchid, out_trade_no: order.out_trade_no }

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { reasons } from '../../../api/v1/attention/reasons.ts'
+import { attention_reasons } from '../../../api/v1/attention/reasons.ts'
 import { attention_codes } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { at, deliverySample, evidenceSample, mchid, paymentSample } from '../../store/samples.ts'
 import { newNumber, openDesk, orderBecomes, paidOrder } from '../desk.ts'
 import type { Key } from '../desk.ts'
@@ -64,7 +64,7 @@ describe('the list of what waits for a person', () => {
         amount: 1,
         out_trade_no: order.out_trade_no,
         transaction_id: order.payment?.transaction_id,
-        why: reasons.en.payment_contradicted,
+        why: attention_reasons.en.payment_contradicted,
       }),
       expect.objectContaining({ kind: 'merchant', code: 'evidence_unapplied', amount: null, next_action: null }),
     ])
@@ -86,9 +86,9 @@ describe('the list of what waits for a person', () => {
     expect(await orphans()).toEqual([
       expect.objectContaining({ kind: 'payment', amount: 70, out_trade_no, transaction_id: heard.transaction_id }),
     ])
-    await desk.store.payments.own(orphan, `${mchid}/${out_trade_no}`)
+    await desk.store.payments.assignToOrder(orphan, `${mchid}/${out_trade_no}`)
     const { _id } = evidenceSample(out_trade_no)
-    await desk.store.evidence.settle(_id, { outcome: 'applied', applied_to: null, time: at(50) })
+    await desk.store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: null, time: at(50) })
     expect(await orphans()).toEqual([])
   })
 
@@ -144,8 +144,8 @@ describe('the list of what waits for a person', () => {
 
   it('speaks Chinese to those who read it', async () => {
     const { body } = await list('', { 'accept-language': 'zh-CN' })
-    expect(body.data.map(({ why }) => why)).toContain(reasons['zh-CN'].not_enough)
-    for (const code of attention_codes) expect(reasons['zh-CN'][code]).toMatch(/[\u4e00-\u9fff]/)
+    expect(body.data.map(({ why }) => why)).toContain(attention_reasons['zh-CN'].not_enough)
+    for (const code of attention_codes) expect(attention_reasons['zh-CN'][code]).toMatch(/[\u4e00-\u9fff]/)
   })
 
   it('is for keys that read orders', async () => {

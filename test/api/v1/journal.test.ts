@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accounts, paymentEntry, refundAcceptedEntry } from '../../../domain/journal.ts'
+import { journal_accounts, paymentEntry, refundAcceptedEntry } from '../../../domain/journal.ts'
 import type { JournalEntry } from '../../../domain/journal.ts'
 import { publicId } from '../../../store/ids.ts'
 import { at, mchid, paymentSample } from '../../store/samples.ts'
@@ -83,7 +83,7 @@ describe('the journal', () => {
 describe('the balances', () => {
   it('name every account and sum to zero', async () => {
     const { body } = await balances()
-    expect(body.accounts.map(({ account }) => account)).toEqual(accounts)
+    expect(body.accounts.map(({ account }) => account)).toEqual(journal_accounts)
     expect(body.accounts.filter(({ amount }) => amount !== 0)).toEqual([
       { account: 'wechat.pending', amount: 1_970 },
       { account: 'suspense', amount: -990 },

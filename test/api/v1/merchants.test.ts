@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { refund_event_types } from '../../../domain/event/event.ts'
 import { default_settings } from '../../../domain/merchant/record.ts'
+import { refund_event_types } from '../../../domain/refund/record.ts'
 import { mchid } from '../../store/samples.ts'
 import { openDesk } from '../desk.ts'
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { beijingTime } from '../../../domain/calendar.ts'
 import type { RefundView } from '../../../domain/event/view.ts'
-import type { AbnormalHandling, Approval, Payout } from '../../../domain/messages.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
-import type { Account } from '../../../wechat/accounts.ts'
+import type { AbnormalHandling, PayoutCommand, RefundApproval } from '../../../domain/messages.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
+import type { WeChatAccount } from '../../../wechat/accounts.ts'
 import { decryptField } from '../../../wechat/cipher.ts'
 import { createKeyring } from '../../../wechat/keyring.ts'
 import { at, mchid } from '../../store/samples.ts'
@@ -47,7 +47,7 @@ const ended = async (event: 'abnormal' | 'closed' | 'returned_to_merchant' | 'su
 describe('an approval', () => {
   /** A run that records what it is told. */
   const recording = {
-    approve: async (refund: { mchid: string; out_refund_no: string }, { decision, actor, reason }: Approval) =>
+    approve: async (refund: { mchid: string; out_refund_no: string }, { decision, actor, reason }: RefundApproval) =>
       state(
         await refundBecomes(desk, refund, { event: decision === 'approve' ? 'approved' : 'rejected', actor, reason }),
       ),
@@ -171,7 +171,10 @@ describe('asking WeChat now', () => {
 describe('an abnormal refund', () => {
   const card = { type: 'USER_BANK_CARD', bank_type: 'ICBC_DEBIT', bank_account: '6222020000000000', real_name: '张三' }
   const keyring = createKeyring({ keys: [platformPublicKey], download: () => Promise.resolve([]), now: Date.now })
-  const account = { find: () => Promise.resolve({ mchid, client: { keyring } } as Account), forget: () => undefined }
+  const account = {
+    find: () => Promise.resolve({ mchid, client: { keyring } } as WeChatAccount),
+    forget: () => undefined,
+  }
 
   it('goes to another card, whose number and owner only WeChat can read', async () => {
     const refund = await ended('abnormal')
@@ -236,7 +239,7 @@ describe('an abnormal refund', () => {
 
 describe('a payout', () => {
   const recording = {
-    payOut: async (refund: RefundRecord | object, { proof, reason, actor }: Payout) => {
+    payOut: async (refund: RefundRecord | object, { proof, reason, actor }: PayoutCommand) => {
       const payout = { proof, reason: reason ?? '', by: actor, time: at(9) }
       return state(await refundBecomes(desk, refund as RefundRecord, { event: 'paid_out', payout }))
     },

@@ -3,7 +3,7 @@ import { refund_shape, refund_with_timeline } from '../../../api/v1/refunds/shap
 import { beijingTime } from '../../../domain/calendar.ts'
 import type { RefundView } from '../../../domain/event/view.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { at, mchid } from '../../store/samples.ts'
 import { facts, newNumber, openDesk, orderBecomes, paidOrder, refundBecomes, reserve } from '../desk.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { OrderView } from '../../../domain/event/view.ts'
-import type { Decision } from '../../../domain/messages.ts'
-import type { OrderRecord } from '../../../domain/order/change.ts'
+import type { ReviewDecision } from '../../../domain/messages.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
 import { at } from '../../store/samples.ts'
 import { newNumber, openDesk, orderBecomes, paidOrder } from '../desk.ts'
 
@@ -14,11 +14,11 @@ afterEach(() => {
 
 const decide = (order: { out_trade_no: string }, body: object, key = desk.key) =>
   desk.call<OrderView>('POST', `/v1/orders/${order.out_trade_no}/review`, { reason: 'looked', ...body }, { key })
-const sent = () => desk.given.map(({ arguments: [, decision] }) => decision as Decision)
+const sent = () => desk.given.map(({ arguments: [, decision] }) => decision as ReviewDecision)
 
 /** A run that records what it is told. */
 const recording = {
-  resolveReview: async (order: { mchid: string; out_trade_no: string }, given: Decision) => {
+  resolveReview: async (order: { mchid: string; out_trade_no: string }, given: ReviewDecision) => {
     const { decision, reason, actor, operation_id, transaction_id } = given
     const cause = { reason, actor, operation_id }
     const { payment } = (await desk.store.orders.find(order)) ?? {}
@@ -38,7 +38,7 @@ const recording = {
 
 async function inReview(): Promise<OrderRecord> {
   const { order } = await paidOrder(desk)
-  return await orderBecomes(desk, order, { event: 'fulfilment_overdue', policy: 'hold' })
+  return await orderBecomes(desk, order, { event: 'fulfilment_overdue', choice: 'hold' })
 }
 
 async function withSecond(): Promise<{ order: OrderRecord; transaction_id: string }> {
@@ -75,7 +75,7 @@ describe('an order in review', () => {
     desk.on = recording
     const order = await inReview()
     await decide(order, { decision: 'accept' })
-    await orderBecomes(desk, order, { event: 'fulfilment_overdue', policy: 'hold' })
+    await orderBecomes(desk, order, { event: 'fulfilment_overdue', choice: 'hold' })
     expect((await decide(order, { decision: 'accept' })).body.state).toBe('paid')
     expect(new Set(sent().map(({ operation_id }) => operation_id)).size).toBe(2)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../../domain/event/event.ts'
+import { readFulfilmentAnswer } from '../../../domain/event/answer.ts'
 
 describe('a fulfilment answer', () => {
   it.each([
@@ -15,14 +15,14 @@ describe('a fulfilment answer', () => {
     [200, '{"fulfilment":"shipped?"}', { result: 'fulfilled', reason: null }],
     [200, 'null', { result: 'fulfilled', reason: null }],
   ])('%i %s is read by what the body decides, else by the status', (status, body, answer) => {
-    expect(readAnswer(status, body)).toEqual(answer)
+    expect(readFulfilmentAnswer(status, body)).toEqual(answer)
   })
 
   it.each([199, 301, 400, 409, 410, 422, 500, 503])('%i is no answer, whatever the body says', (status) => {
-    expect(readAnswer(status, '{"fulfilment":"fulfilled"}')).toBeNull()
+    expect(readFulfilmentAnswer(status, '{"fulfilment":"fulfilled"}')).toBeNull()
   })
 
   it('too long to be read is no answer: it might refuse', () => {
-    expect(readAnswer(200, null)).toBeNull()
+    expect(readFulfilmentAnswer(200, null)).toBeNull()
   })
 })

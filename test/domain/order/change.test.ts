@@ -1,14 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  applyOrderEvent,
-  destination,
-  isResting,
-  open_states,
-  order_events,
-  order_states,
-} from '../../../domain/order/change.ts'
-import type { Occurrence, OrderEvent, OrderRecord, OrderState } from '../../../domain/order/change.ts'
+import { refund_or_hold } from '../../../domain/merchant/record.ts'
+import type { RefundOrHold } from '../../../domain/merchant/record.ts'
+import { applyOrderEvent, orderDestination } from '../../../domain/order/change.ts'
+import { isOrderResting, open_order_states, order_events, order_states } from '../../../domain/order/record.ts'
+import type { OrderEvent, OrderOccurrence, OrderRecord, OrderState } from '../../../domain/order/record.ts'
 import { at, orderSample } from '../../store/samples.ts'
 
 /** The table of docs/architecture.md §5, typed out a second time: two independent copies must agree. */
@@ -40,12 +36,12 @@ const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
   [[...order_states], 'second_rejected', 'same'],
 ]
 
-function expected(state: OrderState, event: OrderEvent, policy: 'refund' | 'hold'): OrderState | null {
+function expected(state: OrderState, event: OrderEvent, choice: RefundOrHold): OrderState | null {
   const row = written.find(([states, name]) => name === event && states.includes(state))
   if (!row) return null
   const [, , to] = row
   if (to === 'same') return state
-  return to === 'policed' ? (policy === 'refund' ? 'refunding' : 'review') : to
+  return to === 'policed' ? (choice === 'refund' ? 'refunding' : 'review') : to
 }
 
 const cause = { operation_id: 'op', time: at(9), actor: { kind: 'weft', id: null } } as const
@@ -59,30 +55,30 @@ const payment = {
 } as const
 
 /** One occurrence of each event that writes something in this release. */
-const occurrences: Occurrence[] = [
+const occurrences: OrderOccurrence[] = [
   { event: 'placed', ...cause, code: { url: 'weixin://x', placed_time: at(1) }, next_query_time: at(31) },
   { event: 'placement_refused', ...cause, failure: { code: 'RULE_LIMIT', message: '', number_taken: false } },
-  { event: 'payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
-  { event: 'payment_contradicted', ...cause, payment, policy: 'refund', deadline_time: at(999) },
-  { event: 'late_payment_found', ...cause, payment, policy: 'refund', deadline_time: at(999) },
+  { event: 'payment_found', ...cause, payment, choice: 'refund', deadline_time: at(999) },
+  { event: 'payment_contradicted', ...cause, payment, choice: 'refund', deadline_time: at(999) },
+  { event: 'late_payment_found', ...cause, payment, choice: 'refund', deadline_time: at(999) },
   { event: 'second_payment_found', transaction_id: 'second', ...cause },
   { event: 'close_asked', ...cause, close_reason: 'merchant' },
   { event: 'closed_at_wechat', ...cause },
   { event: 'fulfilled', ...cause },
   { event: 'fulfilment_pending', ...cause },
-  { event: 'fulfilment_refused', ...cause, policy: 'refund' },
-  { event: 'fulfilment_overdue', ...cause, policy: 'hold' },
+  { event: 'fulfilment_refused', ...cause, choice: 'refund' },
+  { event: 'fulfilment_overdue', ...cause, choice: 'hold' },
 ]
 
 describe('the order table', () => {
   it('says where every event takes every state, and that all other pairs are illegal', () => {
     for (const state of order_states) {
       for (const event of order_events) {
-        for (const policy of ['refund', 'hold'] as const) {
-          expect([state, event, destination(state, event, policy)]).toEqual([
+        for (const choice of refund_or_hold) {
+          expect([state, event, orderDestination(state, event, choice)]).toEqual([
             state,
             event,
-            expected(state, event, policy),
+            expected(state, event, choice),
           ])
         }
       }
@@ -90,9 +86,10 @@ describe('the order table', () => {
   })
 
   it('lets nothing leave a finished state but money and decisions', () => {
-    for (const event of order_events) expect([null, 'refunded']).toContain(destination('refunded', event, 'refund'))
-    expect(open_states).toEqual(['created', 'awaiting_payment', 'closing', 'paid'])
-    expect(isResting('review')).toBe(true)
+    for (const event of order_events)
+      expect([null, 'refunded']).toContain(orderDestination('refunded', event, 'refund'))
+    expect(open_order_states).toEqual(['created', 'awaiting_payment', 'closing', 'paid'])
+    expect(isOrderResting('review')).toBe(true)
   })
 })
 
@@ -132,7 +129,7 @@ describe('applying an event', () => {
       state: 'review',
       timeline: [{ ...entryInto('review'), event: 'payment_contradicted' }],
     })
-    const fulfilled: Occurrence = { event: 'fulfilled', ...cause }
+    const fulfilled: OrderOccurrence = { event: 'fulfilled', ...cause }
     expect(applyOrderEvent(overdue, fulfilled)?.entry.to).toBe('fulfilled')
     expect(applyOrderEvent(contradicted, fulfilled)).toBeNull()
   })
@@ -144,7 +141,7 @@ describe('applying an event', () => {
       expect(change?.set.attention).toEqual({ code: 'second_payment', since_time: at(1) })
       expect(change?.unset).not.toContain('attention')
     }
-    const overdue = applyOrderEvent(paid, { event: 'fulfilment_overdue', ...cause, policy: 'hold' })
+    const overdue = applyOrderEvent(paid, { event: 'fulfilment_overdue', ...cause, choice: 'hold' })
     expect(overdue?.set.attention?.code).toBe('second_payment')
     const outside = { code: 'refunded_outside', since_time: at(1) } as const
     const known = { event: 'refund_changed', out_refund_no: 'R1', event_type: null, ...cause } as const
@@ -205,8 +202,8 @@ describe('applying an event', () => {
     ['fulfilment_refused', 'hold', 'review', 'order.review'],
     ['fulfilment_overdue', 'refund', 'refunding', 'order.refunding'],
     ['fulfilment_overdue', 'hold', 'review', 'order.review'],
-  ] as const)('tells %s with policy %s by what it leads to', (event, policy, to, event_type) => {
-    const change = applyOrderEvent(orderSample('T1', { state: 'paid' }), { event, ...cause, policy })
+  ] as const)('tells %s with choice %s by what it leads to', (event, choice, to, event_type) => {
+    const change = applyOrderEvent(orderSample('T1', { state: 'paid' }), { event, ...cause, choice })
     expect(change?.entry).toMatchObject({ to, event_type })
   })
 
@@ -240,7 +237,7 @@ describe('applying an event', () => {
       event: 'late_payment_found',
       ...cause,
       payment,
-      policy: 'hold',
+      choice: 'hold',
       deadline_time: at(1),
     })
     expect(late?.set.attention?.code).toBe('late_payment_held')

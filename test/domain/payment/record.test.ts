@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { MoneyFact } from '../../../domain/payment/fact.ts'
+import { judgePayment } from '../../../domain/order/judgement.ts'
+import type { JudgedOrder } from '../../../domain/order/judgement.ts'
 import { contradictions, isMoneyFact } from '../../../domain/payment/fact.ts'
-import { judgePayment } from '../../../domain/payment/record.ts'
-import type { JudgedOrder } from '../../../domain/payment/record.ts'
+import type { MoneyFact } from '../../../domain/payment/fact.ts'
 import { at } from '../../store/samples.ts'
 
 const order: JudgedOrder = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { refund_events, refund_states, refundDestination } from '../../../domain/refund/change.ts'
-import type { RefundEvent, RefundState } from '../../../domain/refund/change.ts'
+import { refundDestination } from '../../../domain/refund/change.ts'
+import { refund_events, refund_states } from '../../../domain/refund/record.ts'
+import type { RefundEvent, RefundState } from '../../../domain/refund/record.ts'
 
 /** The table of docs/architecture.md §8, typed out a second time: two independent copies must agree. */
 const written: [RefundState[], RefundEvent, RefundState | 'same' | 'by_approval'][] = [

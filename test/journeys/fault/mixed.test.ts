@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../../domain/ids.ts'
-import type { OrderState } from '../../../domain/order/change.ts'
-import type { RefundState } from '../../../domain/refund/change.ts'
-import { expectAuditClean } from '../../stage/audit.ts'
+import type { OrderState } from '../../../domain/order/record.ts'
+import type { RefundState } from '../../../domain/refund/record.ts'
+import { expectAuditClean } from '../../stage/proof.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
 

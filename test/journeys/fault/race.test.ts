@@ -116,7 +116,7 @@ describe('a payment told again at the very moment its run completes', () => {
       await stage.store.evidence.archive({ ...first, ...blank, _id, id: publicId('evd', _id), receive_time })
       await pause(delay_ms)
       // The intake has 1.5 s for this, and a machine that is busy may need more: then the same is told once more.
-      return await until('Temporal has it', () => commands.paymentFound(order, { evidence_id: _id }))
+      return await until('Temporal has it', () => commands.signalPaymentFound(order, { evidence_id: _id }))
     }
 
     stage.shop.answer = ({ data }) => {

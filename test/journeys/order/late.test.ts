@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OrderKey } from '../../../domain/ids.ts'
-import type { OrderState } from '../../../domain/order/change.ts'
+import type { OrderState } from '../../../domain/order/record.ts'
 import { expectBook, expectHeard, expectProven } from '../../stage/money.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
@@ -103,7 +103,7 @@ describe.each(['refund', 'hold'] as const)('money that comes too late, where the
       const found = timeline.findIndex(({ event }) => event === 'late_payment_found')
       expect(timeline.slice(0, found).map(({ event }) => event)).toEqual(before[state])
       expect(timeline[found]?.from).toBe(state)
-      expect(await stage.store.references.holder(stage.mchid, reference)).toBe(first.out_trade_no)
+      expect(await stage.store.references.findHolder(stage.mchid, reference)).toBe(first.out_trade_no)
       await expectProven(stage, first)
     })
   })

@@ -90,7 +90,7 @@ describe('two numbers of one sale', () => {
     const late = await stage.reaches(older, 'refunded')
     expect(late.payment?.role).toBe('late')
     expect(stage.shop.typesOf(older.out_trade_no)).not.toContain('order.paid')
-    expect(await stage.store.references.holder(stage.mchid, reference)).toBe(newer.out_trade_no)
+    expect(await stage.store.references.findHolder(stage.mchid, reference)).toBe(newer.out_trade_no)
   })
 
   it('cannot be begun anew once the sale is paid', async () => {

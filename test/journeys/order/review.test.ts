@@ -221,7 +221,7 @@ describe('what a person decides, or nobody:', () => {
     afterAll(close)
 
     const outside = ({ mchid, out_trade_no }: OrderKey, given: object = {}) =>
-      stage.simulator.control.refundOutside({ mchid, out_trade_no, status: 'SUCCESS', ...given })
+      stage.simulator.control.createConsoleRefund({ mchid, out_trade_no, status: 'SUCCESS', ...given })
 
     async function paid(): Promise<OrderKey> {
       const order = await stage.ordered()
@@ -302,7 +302,7 @@ describe('what a person decides, or nobody:', () => {
       await expectHeard(stage, older, ...heard)
       await expectBook(stage, older, given_back)
       await expectBook(stage, newer, sold)
-      expect(await stage.store.references.holder(stage.mchid, reference)).toBe(newer.out_trade_no)
+      expect(await stage.store.references.findHolder(stage.mchid, reference)).toBe(newer.out_trade_no)
       await expectProven(stage, older, newer)
     })
   })

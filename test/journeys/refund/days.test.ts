@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { milliseconds } from '../../../domain/calendar.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { FinishRefundRequest } from '../../../simulator/console.ts'
 import { callsOf } from '../../stage/audit.ts'
 import { Days } from '../../stage/days.ts'

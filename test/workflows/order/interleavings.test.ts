@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Actor } from '../../../domain/actor.ts'
 import { workflowId } from '../../../domain/ids.ts'
-import { signals, updates } from '../../../domain/messages.ts'
-import { isResting } from '../../../domain/order/change.ts'
-import type { Actor } from '../../../domain/order/change.ts'
+import { order_updates, signals } from '../../../domain/messages.ts'
+import { isOrderResting } from '../../../domain/order/record.ts'
 import { buildBundle } from '../../../worker/bundle.ts'
 import { expectSound } from '../../stage/audit.ts'
 import { Driver } from '../../stage/driver.ts'
@@ -83,7 +83,7 @@ class Teller {
 
   static async begin(driver: Driver, story: Story): Promise<Teller> {
     const teller = new Teller(driver, story, await World.open(story.mode, [...story.shop]))
-    ;(await teller.#running()).update(updates.prepay, 'prepay')
+    ;(await teller.#running()).update(order_updates.prepay, 'prepay')
     return teller
   }
 
@@ -122,7 +122,7 @@ class Teller {
     expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
     if (workflow_id !== workflowId.order(this.world.key)) return
     const { state } = await this.world.record()
-    expect(isResting(state), `the run ended in ${state}`).toBe(true)
+    expect(isOrderResting(state), `the run ended in ${state}`).toBe(true)
     for (const id of this.#handed) {
       const evidence = await this.world.store.evidence.find(id)
       expect(evidence?.outcome, `${id} was handed to a run that ended`).not.toBeNull()
@@ -187,13 +187,16 @@ class Teller {
       case 'check':
         return (await this.#running()).signal(signals.check_requested, { operation_id: this.#operation() })
       case 'refresh':
-        return (await this.#running()).update(updates.refresh, ...this.#command())
+        return (await this.#running()).update(order_updates.refresh, ...this.#command())
       case 'close':
-        return (await this.#running()).update(updates.close, ...this.#command())
+        return (await this.#running()).update(order_updates.close, ...this.#command())
       case 'confirm':
-        return (await this.#running()).update(updates.confirm_fulfilment, ...this.#command({ result: 'fulfilled' }))
+        return (await this.#running()).update(
+          order_updates.confirm_fulfilment,
+          ...this.#command({ result: 'fulfilled' }),
+        )
       case 'refuse':
-        return (await this.#running()).update(updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
+        return (await this.#running()).update(order_updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
       case 'cancel_in_ui':
         return this.run?.cancel()
       case 'terminate':
@@ -248,7 +251,7 @@ class Teller {
   /** What the sweeper does for an order without a run: starts it while it is open; after a terminate also evidence. */
   async #isSwept(): Promise<boolean> {
     const { state } = await this.world.record()
-    if (!isResting(state)) {
+    if (!isOrderResting(state)) {
       await this.#running()
       return false
     }

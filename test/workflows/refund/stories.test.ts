@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Actor } from '../../../domain/actor.ts'
 import { workflowId } from '../../../domain/ids.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
-import { refund_updates, signals, updates } from '../../../domain/messages.ts'
-import { isResting } from '../../../domain/order/change.ts'
-import type { Actor, OrderRecord } from '../../../domain/order/change.ts'
-import { isRefundResting } from '../../../domain/refund/change.ts'
-import type { RefundRecord } from '../../../domain/refund/change.ts'
+import { order_updates, refund_updates, signals } from '../../../domain/messages.ts'
+import { isOrderResting } from '../../../domain/order/record.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { isRefundResting } from '../../../domain/refund/record.ts'
+import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { proveNumbers } from '../../../proof/passage.ts'
 import { buildBundle } from '../../../worker/bundle.ts'
 import { expectSound } from '../../stage/audit.ts'
@@ -193,11 +194,11 @@ class Teller {
   async #open(): Promise<void> {
     const { wechat } = this.world
     const order = await this.#order()
-    order.update(updates.prepay, 'prepay')
+    order.update(order_updates.prepay, 'prepay')
     while (!wechat.is_placed || order.updates.get('prepay') === null) await this.#runs.proceed()
     const { opening } = this.#story
     if (opening === 'paid_late') {
-      ;(await this.#order()).update(updates.close, ...this.#command({ actor: requester }))
+      ;(await this.#order()).update(order_updates.close, ...this.#command({ actor: requester }))
       for (let step = 0; !this.#runs.isEmpty && step < most_steps; step += 1) {
         if (!(await this.#runs.proceed())) this.#runs.pass()
       }
@@ -320,9 +321,9 @@ class Teller {
       case 'reject_second':
         return await this.#decide('reject', 'T2')
       case 'confirm':
-        return (await this.#order()).update(updates.confirm_fulfilment, ...this.#command({ result: 'fulfilled' }))
+        return (await this.#order()).update(order_updates.confirm_fulfilment, ...this.#command({ result: 'fulfilled' }))
       case 'refuse':
-        return (await this.#order()).update(updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
+        return (await this.#order()).update(order_updates.confirm_fulfilment, ...this.#command({ result: 'refused' }))
       case 'starve':
       case 'fund':
         wechat.is_poor = happening === 'starve'
@@ -381,7 +382,7 @@ class Teller {
 
   async #decide(decision: 'accept' | 'reject', transaction_id: string | null): Promise<void> {
     const command = this.#command({ actor: approver, decision, transaction_id })
-    ;(await this.#order()).update(updates.resolve_review, ...command)
+    ;(await this.#order()).update(order_updates.resolve_review, ...command)
   }
 
   async #notifyPayment(id: string): Promise<void> {
@@ -428,7 +429,7 @@ class Teller {
     expect([...run.updates].filter(([, answer]) => answer === null)).toEqual([])
     const { state } = await this.world.record()
     const refund = (await this.world.refunds()).find((one) => workflowId.refund(one) === workflow_id)
-    const is_at_rest = refund === undefined ? isResting(state) : isRefundResting(refund.state)
+    const is_at_rest = refund === undefined ? isOrderResting(state) : isRefundResting(refund.state)
     expect(is_at_rest, `${workflow_id} ended in ${refund?.state ?? state}`).toBe(true)
     for (const id of this.#handed.get(workflow_id) ?? []) {
       const evidence = await this.world.store.evidence.find(id)
@@ -485,7 +486,7 @@ class Teller {
     const refunds = await this.world.refunds()
     expect(wechat.violations).toEqual([])
     expectSound(order)
-    expect(isResting(order.state), order.state).toBe(true)
+    expect(isOrderResting(order.state), order.state).toBe(true)
     expect(refunds.filter(({ state }) => !isRefundResting(state)).map(({ state }) => state)).toEqual([])
     for (const { id, total } of [...wechat.transactions, ...wechat.seconds])
       expect(wechat.refunded(id), `refunded of ${id}`).toBeLessThanOrEqual(total)

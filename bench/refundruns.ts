@@ -3,19 +3,19 @@ import { beijingTime } from '../domain/calendar.ts'
 import { evidenceId, orderId, paymentId, workflowId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { refundStart } from '../domain/messages.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import type { PaymentRecord } from '../domain/payment/record.ts'
-import { newRefund } from '../domain/refund/change.ts'
-import type { RefundRecord } from '../domain/refund/change.ts'
+import { newRefund } from '../domain/refund/record.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 import { startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import type { Installation } from './installation.ts'
-import { inTurns, until } from './load.ts'
+import { runConcurrently, until } from './load.ts'
 import type { BenchMerchant } from './merchants.ts'
-import { newNumber, placedOrder, price } from './waiting.ts'
+import { newNumber, placedOrder, price } from './orderruns.ts'
 
 /** Part of the payment: nothing of the order has to stop for it. */
-const refunded = 300
+const refund_amount = 300
 
 export interface WaitingRefund extends RefundKey {
   out_trade_no: string
@@ -23,7 +23,7 @@ export interface WaitingRefund extends RefundKey {
 }
 
 /** The order of a payment made here. */
-export function orderOf(transaction_id: string): string {
+export function orderNumberOf(transaction_id: string): string {
   return `B${transaction_id}`
 }
 
@@ -31,29 +31,29 @@ export function orderOf(transaction_id: string): string {
  * `count` refunds that WeChat has taken and not ended, each with its run, which asks by plan. Their orders and payments
  * are written here; from the reservation on everything is real.
  */
-export async function waitingRefunds(
+export async function startWaitingRefunds(
   installation: Installation,
   merchant: BenchMerchant,
   count: number,
 ): Promise<WaitingRefund[]> {
-  return await startedRefunds(installation, merchant, { count, type: null, prefix: installation.config.queue_prefix })
+  return await startRefunds(installation, merchant, { count, type: null, prefix: installation.config.queue_prefix })
 }
 
 /** As `waitingRefunds`, by runs of workflow `type` on the queues of `prefix`; null: Weft's own. */
-export async function startedRefunds(
+export async function startRefunds(
   installation: Installation,
   merchant: BenchMerchant,
   { count, type, prefix }: { count: number; type: string | null; prefix: string },
 ): Promise<WaitingRefund[]> {
   const { store, config, temporal } = installation
-  const refunds = Array.from({ length: count }, () => createdRefund(merchant, config.public_url))
-  await inTurns(refunds, 16, async ({ order, payment, refund }) => {
+  const refunds = Array.from({ length: count }, () => newRefundRecords(merchant, config.public_url))
+  await runConcurrently(refunds, 16, async ({ order, payment, refund }) => {
     await store.orders.insert(order)
     await store.payments.insert(payment)
     await store.refunds.insert(refund)
   })
   const keys = refunds.map(({ refund }) => refund)
-  await inTurns(keys, 32, (key) => {
+  await runConcurrently(keys, 32, (key) => {
     const start = refundStart(key)
     return temporal.client.workflow.start(type ?? start.workflow_type, startOptions(start, prefix))
   })
@@ -77,10 +77,10 @@ async function untilPolling({ client }: TemporalClient, keys: RefundKey[]): Prom
   })
 }
 
-function createdRefund(merchant: BenchMerchant, public_url: string) {
+function newRefundRecords(merchant: BenchMerchant, public_url: string) {
   const { mchid, appid } = merchant
   const transaction_id = `4200${String(randomInt(1e12)).padStart(12, '0')}${String(randomInt(1e12)).padStart(12, '0')}`
-  const key = { mchid, out_trade_no: orderOf(transaction_id) }
+  const key = { mchid, out_trade_no: orderNumberOf(transaction_id) }
   const time = beijingTime(Date.now())
   const amount = { total: price, currency: 'CNY' as const }
   const paid = { transaction_id, role: 'order' as const, success_time: time, bank_type: 'OTHERS' }
@@ -109,17 +109,17 @@ function createdRefund(merchant: BenchMerchant, public_url: string) {
     last_refund_time: null,
     acceptance: null,
   }
-  return { order, payment, refund: refundOf(payment, `${public_url}/wechat/notify/${mchid}`) }
+  return { order, payment, refund: newRefundRecord(payment, `${public_url}/wechat/notify/${mchid}`) }
 }
 
 /** As POST /v1/refunds leaves it. */
-function refundOf(payment: PaymentRecord, notify_url: string): RefundRecord {
+function newRefundRecord(payment: PaymentRecord, notify_url: string): RefundRecord {
   return newRefund(payment, {
     out_refund_no: newNumber('R'),
     origin: 'api',
     requested_by: { kind: 'merchant', id: 'bench' },
     notify_url,
-    amount: refunded,
+    amount: refund_amount,
     is_full: false,
     create_time: beijingTime(Date.now()),
   })

@@ -276,7 +276,7 @@ describe('a refund made in the merchant console', () => {
     await client.register({ refund_notify_url: receiver.url })
     const { out_trade_no, transaction_id } = await paid()
     await refund(freshRefund(), { transaction_id, ...of(30) })
-    const made = simulator.control.refundOutside({ mchid, transaction_id, reason: '线下退款' })
+    const made = simulator.control.createConsoleRefund({ mchid, transaction_id, reason: '线下退款' })
     expect(made).toMatchObject({ source: 'console', status: 'PROCESSING', amount: { refund: 70 }, out_trade_no })
     expect(made.out_refund_no).toMatch(/^19000000602\d{17}$/)
     expect((await query(made.out_refund_no)).json).toMatchObject({ status: 'PROCESSING', amount: { refund: 70 } })
@@ -299,12 +299,14 @@ describe('a refund made in the merchant console', () => {
 
   it('keeps the rules of refunds', async () => {
     const { out_trade_no, transaction_id } = await paid()
-    simulator.control.refundOutside({ mchid, transaction_id, refund: 60 })
-    expect(() => simulator.control.refundOutside({ mchid, out_trade_no, refund: 41 })).toThrow(/超过订单可退金额/)
+    simulator.control.createConsoleRefund({ mchid, transaction_id, refund: 60 })
+    expect(() => simulator.control.createConsoleRefund({ mchid, out_trade_no, refund: 41 })).toThrow(/超过订单可退金额/)
     simulator.control.setBalance({ mchid, balance: 0 })
-    expect(() => simulator.control.refundOutside({ mchid, out_trade_no })).toThrow(/余额不足/)
+    expect(() => simulator.control.createConsoleRefund({ mchid, out_trade_no })).toThrow(/余额不足/)
     simulator.control.setBalance({ mchid, balance: null })
-    expect(() => simulator.control.refundOutside({ mchid, out_trade_no: 'NEVER_PAID' })).toThrow(/no such payment/)
+    expect(() => simulator.control.createConsoleRefund({ mchid, out_trade_no: 'NEVER_PAID' })).toThrow(
+      /no such payment/,
+    )
     expect((await refund(freshRefund(), { transaction_id, ...of(41) })).json.code).toBe('INVALID_REQUEST')
   })
 })

@@ -1,21 +1,21 @@
-import type { OrderKey } from '../domain/ids.ts'
 import { evidenceId, workflowId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
 import { orderStart, signals } from '../domain/messages.ts'
 import { connectForIntake, startOptions } from '../runtime/temporal.ts'
 import type { Installation } from './installation.ts'
-import { inTurns } from './load.ts'
+import { runConcurrently } from './load.ts'
 import type { SignedMerchant } from './merchants.ts'
-import { openDoor, signedNotification } from './notifications.ts'
+import { openNotificationSender, signedNotification } from './notifications.ts'
+import { newNumber, untilWaiting } from './orderruns.ts'
 import { perOperation, processorTime } from './processor.ts'
 import type { ProcessorTime } from './processor.ts'
-import { compare } from './rounds.ts'
+import { compareSides } from './rounds.ts'
 import type { Comparison } from './rounds.ts'
-import { newNumber, untilWaiting } from './waiting.ts'
 
 /** A bare run that waits: start, one workflow task, a timer. */
 const bare_history_length = 5
 
-export interface AckOptions {
+export interface AcknowledgementOptions {
   rounds: number
   per_round: number
   /** sent at once, on both sides */
@@ -24,7 +24,7 @@ export interface AckOptions {
   warm_ups: number
 }
 
-export interface Acks {
+export interface Acknowledgements {
   comparison: Comparison
   /** processor ms by program for one acknowledgement, and for one bare signal-with-start */
   intake_ms: [string, number][]
@@ -36,33 +36,34 @@ export interface Acks {
  * workflows. On both sides every run exists, has done its first task and waits, and no worker runs: so what is measured
  * is the way from the sender to Temporal's history, and nobody's workflow code.
  */
-export async function acknowledgements(
+export async function measureAcknowledgements(
   installation: Installation,
   merchant: SignedMerchant,
   orders: OrderKey[],
-  options: AckOptions,
-): Promise<Acks> {
+  options: AcknowledgementOptions,
+): Promise<Acknowledgements> {
   const { rounds, per_round, concurrency, warm_ups } = options
   const count = (rounds + 1) * per_round
-  const bare_runs = await bareRuns(installation, merchant, count)
+  const bare_runs = await startBareRuns(installation, merchant, count)
   await installation.startApi()
-  const door = openDoor(installation.config.public_url, concurrency)
+  const sender = openNotificationSender(installation.config.public_url, concurrency)
   const plain = connectForIntake(installation.config.temporal)
   const waiting = [...orders]
   const signed = (keys: OrderKey[]) => Promise.all(keys.map((key) => signedNotification(merchant, key)))
-  const used = { intake: metered(installation), bare: metered(installation) }
+  const used = { intake: createMeter(installation), bare: createMeter(installation) }
 
-  const comparison = await compare(
+  const comparison = await compareSides(
     {
       name: 'acknowledgements',
       async warm() {
         // Sent again, a notification without effect so far goes the whole way again.
         const batch = await signed(waiting.slice(0, per_round))
-        for (let pass = 0; pass < warm_ups; pass += 1) await inTurns(batch, concurrency, (one) => door.post(one))
+        for (let pass = 0; pass < warm_ups; pass += 1)
+          await runConcurrently(batch, concurrency, (one) => sender.post(one))
       },
       async run() {
         const batch = await signed(waiting.splice(0, per_round))
-        const seconds = await used.intake.during(() => inTurns(batch, concurrency, (one) => door.post(one)))
+        const seconds = await used.intake.during(() => runConcurrently(batch, concurrency, (one) => sender.post(one)))
         return batch.length / seconds
       },
     },
@@ -76,13 +77,13 @@ export async function acknowledgements(
             signal: signals.payment_found,
             signalArgs: [{ evidence_id: evidenceId.notification(merchant.mchid, crypto.randomUUID()) }],
           })
-        const seconds = await used.bare.during(() => inTurns(batch, concurrency, send))
+        const seconds = await used.bare.during(() => runConcurrently(batch, concurrency, send))
         return batch.length / seconds
       },
     },
     rounds,
   )
-  await Promise.all([door.close(), plain.close()])
+  await Promise.all([sender.close(), plain.close()])
   await installation.stopProcesses()
   return { comparison, intake_ms: used.intake.per(count), bare_ms: used.bare.per(count) }
 }
@@ -97,7 +98,7 @@ function bareStart(installation: Installation, key: OrderKey) {
   return startOptions(orderStart(key), barePrefix(installation))
 }
 
-async function bareRuns(installation: Installation, merchant: SignedMerchant, count: number): Promise<OrderKey[]> {
+async function startBareRuns(installation: Installation, merchant: SignedMerchant, count: number): Promise<OrderKey[]> {
   const queue_prefix = barePrefix(installation)
   const { client } = installation.temporal
   await installation.start({
@@ -107,7 +108,7 @@ async function bareRuns(installation: Installation, merchant: SignedMerchant, co
   })
   await installation.untilPolled(queue_prefix, ['orders'])
   const keys = Array.from({ length: count }, () => ({ mchid: merchant.mchid, out_trade_no: newNumber('S') }))
-  await inTurns(keys, 32, (key) => client.workflow.start('waitForSignal', bareStart(installation, key)))
+  await runConcurrently(keys, 32, (key) => client.workflow.start('waitForSignal', bareStart(installation, key)))
   const ids = keys.map((key) => workflowId.order(key))
   await untilWaiting(installation.temporal, ids, bare_history_length)
   await installation.stopProcesses()
@@ -115,7 +116,7 @@ async function bareRuns(installation: Installation, merchant: SignedMerchant, co
 }
 
 /** Adds up the processor time of what is run within it. */
-export function metered({ pids }: Installation) {
+export function createMeter({ pids }: Installation) {
   const total: ProcessorTime = new Map()
   return {
     async during<T>(work: () => Promise<T>): Promise<T> {

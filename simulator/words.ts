@@ -1,9 +1,9 @@
 import type { Story } from './payer.ts'
 import type { RefundStatus } from './refund.ts'
 
-export type Language = 'zh-CN' | 'en'
+export type PhoneLanguage = 'zh-CN' | 'en'
 
-export interface Wording {
+export interface PhoneWords {
   title: string
   other_language: string
   footer: string
@@ -30,12 +30,12 @@ export interface Wording {
   refund_to: string
   stories: Record<Story, { title: string; text: string }>
   /** by story: what the page says when it is done */
-  told: Partial<Record<string, string>>
+  confirmations: Partial<Record<string, string>>
   /** by code: why it could not be done */
   refusals: Partial<Record<string, string>>
 }
 
-const chinese: Wording = {
+const chinese: PhoneWords = {
   title: '微信支付 · 模拟',
   other_language: 'English',
   footer: '这是模拟器扮演的付款人手机，不会产生真实资金。',
@@ -84,7 +84,7 @@ const chinese: Wording = {
     second_payment: { title: '同一订单再付一次', text: '以另一个交易单号再发一条支付通知' },
     pay_after_close: { title: '关闭之后仍然扣款', text: '微信侧的竞态：订单已关闭，钱却到账了' },
   },
-  told: {
+  confirmations: {
     cancel: '已取消，没有付款。',
     forge_notification: '伪造的通知已发出，没有付款。',
     lose_notification: '已支付，通知丢失了。',
@@ -108,7 +108,7 @@ const chinese: Wording = {
   },
 }
 
-const english: Wording = {
+const english: PhoneWords = {
   title: 'WeChat Pay · simulated',
   other_language: '中文',
   footer: "The payer's phone, played by a simulator. No real money moves.",
@@ -173,7 +173,7 @@ const english: Wording = {
       text: "WeChat's own race: closed, and yet the money arrives",
     },
   },
-  told: {
+  confirmations: {
     cancel: 'Cancelled. Nothing was paid.',
     forge_notification: 'The forged notification is on its way. Nothing was paid.',
     lose_notification: 'Paid, and the notification got lost.',
@@ -197,10 +197,10 @@ const english: Wording = {
   },
 }
 
-export const wordings: Record<Language, Wording> = { 'zh-CN': chinese, en: english }
+export const wordings: Record<PhoneLanguage, PhoneWords> = { 'zh-CN': chinese, en: english }
 
 /** The language asked for by name, else by the browser, else Chinese. */
-export function languageFor(named: string | null, accepted: string | undefined): Language {
+export function languageFor(named: string | null, accepted: string | undefined): PhoneLanguage {
   if (named === 'en' || named === 'zh-CN') return named
   const first = (accepted ?? '').split(',').find((part) => /^\s*(zh|en)\b/i.test(part))
   return first !== undefined && /^\s*en/i.test(first) ? 'en' : 'zh-CN'

@@ -1,15 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { weft_actor } from '../domain/actor.ts'
 import { beijingTime } from '../domain/calendar.ts'
-import { orderId, operationId, workflowId } from '../domain/ids.ts'
+import { operationId, orderId, workflowId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { orderStart } from '../domain/messages.ts'
-import { applyOrderEvent, weft } from '../domain/order/change.ts'
-import type { OrderRecord } from '../domain/order/change.ts'
+import { applyOrderEvent } from '../domain/order/change.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { nativePath, placeBody } from '../wechat/payments.ts'
 import type { Installation } from './installation.ts'
-import { inTurns, until } from './load.ts'
+import { runConcurrently, until } from './load.ts'
 import type { BenchMerchant } from './merchants.ts'
 
 export const price = 990
@@ -22,26 +23,26 @@ const waiting_history_length = 6
  * that a thousand of them take seconds. Their first question to WeChat lies ten minutes ahead, so that none of them does
  * anything by itself while it is measured. A worker must be running.
  */
-export async function waitingOrders(
+export async function startWaitingOrders(
   installation: Installation,
   merchant: BenchMerchant,
   count: number,
 ): Promise<OrderKey[]> {
-  const keys = await recordOrders(installation, merchant, count)
-  await inTurns(keys, 32, (key) => startRun(installation, key))
+  const keys = await insertOrders(installation, merchant, count)
+  await runConcurrently(keys, 32, (key) => startRun(installation, key))
   const ids = keys.map((key) => workflowId.order(key))
   await untilWaiting(installation.temporal, ids, waiting_history_length)
   return keys
 }
 
 /** Only the records: for a run that is not Weft's. */
-export async function recordOrders(
+export async function insertOrders(
   { store, config }: Installation,
   merchant: BenchMerchant,
   count: number,
 ): Promise<OrderKey[]> {
   const orders = Array.from({ length: count }, () => placedOrder(merchant, config.public_url))
-  await inTurns(orders, 16, (order) => store.orders.insert(order))
+  await runConcurrently(orders, 16, (order) => store.orders.insert(order))
   return orders.map(({ mchid, out_trade_no }) => ({ mchid, out_trade_no }))
 }
 
@@ -114,7 +115,7 @@ export function placedOrder({ mchid, appid }: BenchMerchant, public_url: string)
     event: 'placed',
     operation_id: operationId.placed(),
     time: beijingTime(now),
-    actor: weft,
+    actor: weft_actor,
     code: {
       url: `weixin://wxpay/bizpayurl?pr=${randomBytes(6).toString('hex')}`,
       placed_time: beijingTime(now + 600_000),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSealer, parseSealingKeys, SealBroken, SealingKeyMissing } from '../../store/sealing.ts'
+import { createSealer, parseSealingKeys, SealBroken, SealingKeyMissing } from '../../store/sealer.ts'
 import { sealerOf } from './database.ts'
 
 describe('a sealed text', () => {

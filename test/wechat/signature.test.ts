@@ -13,7 +13,7 @@ import {
   sign,
   signatureHeaders,
   verify,
-} from '../../wechat/signing.ts'
+} from '../../wechat/signature.ts'
 import { privateKey, publicKey, publishedKey, received, vectorsOf } from './vectors.ts'
 
 interface RequestVector {

@@ -127,11 +127,12 @@ export function signatureHeaders(
 export type ReceivedHeaders = Record<string, string | string[] | undefined>
 
 /** Why a message is not believed. `probe` is WeChat Pay testing us and no reason for alarm. */
-export type Rejection =
+export type SignatureRejection =
   'missing_header' | 'malformed' | 'unsupported_signature_type' | 'stale' | 'unknown_serial' | 'probe' | 'bad_signature'
 
 export type SignatureCheck =
-  { verdict: 'verified'; serial_no: string } | { verdict: 'rejected'; reason: Rejection; serial_no: string | null }
+  | { verdict: 'verified'; serial_no: string }
+  | { verdict: 'rejected'; reason: SignatureRejection; serial_no: string | null }
 
 /**
  * Decides whether a response or notification was signed by WeChat Pay, over its raw bytes (docs/wechat-pay.md §1.4):
@@ -146,7 +147,11 @@ export function checkSignature(
   const nonce = onlyValue(message.headers, 'wechatpay-nonce')
   const signature = onlyValue(message.headers, 'wechatpay-signature')
   const serial = onlyValue(message.headers, 'wechatpay-serial')
-  const rejected = (reason: Rejection): SignatureCheck => ({ verdict: 'rejected', reason, serial_no: serial ?? null })
+  const rejected = (reason: SignatureRejection): SignatureCheck => ({
+    verdict: 'rejected',
+    reason,
+    serial_no: serial ?? null,
+  })
 
   if (!timestamp || !nonce || !signature || !serial) return rejected('missing_header')
   const type = message.headers['wechatpay-signature-type'] // absent means the one algorithm there is

@@ -6,7 +6,7 @@ import type { Wish } from './words.ts'
  * How the shop answered `order.paid`; the same answer is given as often as it is asked. `stopped`: Weft took the question
  * back before anything was shipped, and nothing will be.
  */
-export type Decision = 'fulfilled' | 'refused' | 'pending' | 'stopped'
+export type ShopDecision = 'fulfilled' | 'refused' | 'pending' | 'stopped'
 
 /** Money on its way back to the payer, as far as the shop knows: its own wish, or what Weft tells. */
 export interface ShopRefund {
@@ -33,7 +33,7 @@ export interface ShopOrder {
   /** Weft's word for it, from the newest event heard; `new` before the first */
   state: string
   sequence: number
-  decision: Decision | null
+  decision: ShopDecision | null
   /** parcels sent: never more than one */
   shipped: number
   /** oldest first */
@@ -42,14 +42,14 @@ export interface ShopOrder {
 }
 
 /** The shop's memory: every change is in its file before anybody is answered. Without a folder it forgets at the end. */
-export class Book {
+export class ShopOrders {
   readonly #path: string | null
   readonly #orders: Map<string, ShopOrder>
 
   constructor(data_dir: string | null) {
     if (data_dir) mkdirSync(data_dir, { recursive: true })
     this.#path = data_dir && join(data_dir, 'orders.json')
-    this.#orders = new Map(read(this.#path).map((order) => [order.out_trade_no, order]))
+    this.#orders = new Map(readOrders(this.#path).map((order) => [order.out_trade_no, order]))
   }
 
   find(out_trade_no: string): ShopOrder | null {
@@ -70,7 +70,7 @@ export class Book {
   }
 }
 
-function read(path: string | null): ShopOrder[] {
+function readOrders(path: string | null): ShopOrder[] {
   if (!path) return []
   try {
     const kept = JSON.parse(readFileSync(path, 'utf8')) as (Omit<ShopOrder, 'refunds'> & Partial<ShopOrder>)[]

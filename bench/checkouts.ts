@@ -1,15 +1,15 @@
 import { get } from 'node:http'
-import { orderId, workflowId } from '../domain/ids.ts'
 import type { OrderView } from '../domain/event/view.ts'
+import { orderId, workflowId } from '../domain/ids.ts'
 import type { Installation } from './installation.ts'
-import { atPace } from './load.ts'
+import { runAtPace } from './load.ts'
 import type { BenchMerchant } from './merchants.ts'
-import { newNumber, price } from './waiting.ts'
+import { newNumber, price } from './orderruns.ts'
 
 /** An order as its creator knows it. */
 export type CreatedOrder = Pick<OrderView, 'out_trade_no' | 'checkout_url'>
 
-export interface Created {
+export interface CreationResult {
   times_ms: number[]
   orders: CreatedOrder[]
 }
@@ -19,10 +19,10 @@ export async function createOrders(
   { config }: Installation,
   { token }: BenchMerchant,
   { count, per_second }: { count: number; per_second: number },
-): Promise<Created> {
+): Promise<CreationResult> {
   const orders: CreatedOrder[] = []
   const numbers = Array.from({ length: count }, () => newNumber('C'))
-  const times_ms = await atPace(numbers, per_second, async (out_trade_no) => {
+  const times_ms = await runAtPace(numbers, per_second, async (out_trade_no) => {
     const answer = await fetch(`${config.public_url}/v1/orders`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -39,7 +39,7 @@ export async function createOrders(
  * Pays `orders` at `per_second` with their checkout pages open, and answers how long each took: from the moment WeChat
  * Pay is told that the payer pays until the page's stream of events says `paid`, or what came after it.
  */
-export async function paidToPage(
+export async function measurePaidToPage(
   simulator_url: string,
   { mchid }: BenchMerchant,
   orders: CreatedOrder[],
@@ -47,7 +47,7 @@ export async function paidToPage(
 ): Promise<number[]> {
   const pages = await Promise.all(orders.map(async (order) => ({ order, page: await openPage(order) })))
   const times_ms: number[] = []
-  await atPace(pages, per_second, async ({ order, page }) => {
+  await runAtPace(pages, per_second, async ({ order, page }) => {
     const begin = performance.now()
     const [seen] = await Promise.all([page.paid, pay(simulator_url, mchid, order)])
     times_ms.push(seen - begin)
@@ -70,8 +70,8 @@ const paid_states = ['paid', 'fulfilled']
 
 /** What the browser's EventSource does: a stream of events, read as they come. Open when the first one is there. */
 async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
-  const { promise: paid, resolve: knows } = withResolvers<number>()
-  const { promise: opened, resolve: isOpen } = withResolvers<undefined>()
+  const { promise: paid, resolve: setPaid } = withResolvers<number>()
+  const { promise: opened, resolve: setOpened } = withResolvers<undefined>()
   const stream = get(`${checkout_url}/events`, { headers: { accept: 'text/event-stream' } }, (answer) => {
     let unread = ''
     answer.setEncoding('utf8')
@@ -82,9 +82,9 @@ async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
       for (const event of events) {
         const data = /^data: (.*)$/m.exec(event)?.[1]
         if (data === undefined) continue
-        isOpen(undefined)
+        setOpened(undefined)
         if (!paid_states.includes((JSON.parse(data) as { state: string }).state)) continue
-        knows(now)
+        setPaid(now)
         stream.destroy()
       }
     })
@@ -101,7 +101,7 @@ function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void 
 }
 
 /** Events in the histories of `orders`, whose runs must have ended. */
-export async function eventsOf(
+export async function historyLengths(
   { temporal }: Installation,
   { mchid }: BenchMerchant,
   orders: CreatedOrder[],

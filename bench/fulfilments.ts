@@ -2,26 +2,26 @@ import { workflowId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { orderStart, signals } from '../domain/messages.ts'
 import { connectForIntake, startOptions } from '../runtime/temporal.ts'
-import { barePrefix, metered } from './acknowledging.ts'
+import { barePrefix, createMeter } from './acknowledgements.ts'
 import type { Installation } from './installation.ts'
-import { inTurns, until } from './load.ts'
+import { runConcurrently, until } from './load.ts'
 import type { SignedMerchant } from './merchants.ts'
-import { evidenceOf, signedNotification } from './notifications.ts'
-import { compare } from './rounds.ts'
+import { paymentEvidence, signedNotification } from './notifications.ts'
+import { insertOrders, startWaitingOrders, untilWaiting } from './orderruns.ts'
+import { compareSides } from './rounds.ts'
 import type { Comparison } from './rounds.ts'
-import { recordOrders, untilWaiting, waitingOrders } from './waiting.ts'
 
 /** A bare run that waits: start, one workflow task, the marker of `load`, a timer. */
 const bare_history_length = 6
 
-export interface FulfilOptions {
+export interface FulfilmentOptions {
   rounds: number
   per_round: number
   /** notifications or signals sent at once */
   concurrency: number
 }
 
-export interface Fulfilled {
+export interface FulfilmentResult {
   comparison: Comparison
   order_ms: [string, number][]
   bare_ms: [string, number][]
@@ -34,11 +34,11 @@ export interface Fulfilled {
  * the last record says `fulfilled`. So the difference is Weft's workflow code alone: what the intake costs is said by
  * the acknowledgements.
  */
-export async function fulfilments(
+export async function measureFulfilments(
   installation: Installation,
   merchant: SignedMerchant,
-  options: FulfilOptions,
-): Promise<Fulfilled> {
+  options: FulfilmentOptions,
+): Promise<FulfilmentResult> {
   const { rounds, per_round, concurrency } = options
   const { config, temporal } = installation
   const bare_prefix = barePrefix(installation)
@@ -49,11 +49,16 @@ export async function fulfilments(
   })
   await installation.untilPolled(bare_prefix, ['orders', 'merchant'])
   const plain = connectForIntake(config.temporal)
-  const used = { order: metered(installation), bare: metered(installation) }
+  const used = { order: createMeter(installation), bare: createMeter(installation) }
 
-  async function timed(keys: OrderKey[], type: string, prefix: string, meter: typeof used.order): Promise<number> {
-    const evidence = await archived(installation, merchant, keys, concurrency)
-    const send = ({ key, evidence_id }: Signalled) =>
+  async function measureRate(
+    keys: OrderKey[],
+    type: string,
+    prefix: string,
+    meter: typeof used.order,
+  ): Promise<number> {
+    const evidence = await archiveEvidence(installation, merchant, keys, concurrency)
+    const send = ({ key, evidence_id }: OrderEvidence) =>
       plain.client.workflow.signalWithStart(type, {
         ...startOptions(orderStart(key), prefix),
         signal: signals.payment_found,
@@ -61,30 +66,30 @@ export async function fulfilments(
       })
     const begin = performance.now()
     await meter.during(async () => {
-      await inTurns(evidence, concurrency, send)
+      await runConcurrently(evidence, concurrency, send)
       await untilFulfilled(installation, keys)
     })
     return keys.length / ((performance.now() - begin) / 1_000)
   }
 
-  const comparison = await compare(
+  const comparison = await compareSides(
     {
       name: 'orders',
       async run() {
-        const keys = await waitingOrders(installation, merchant, per_round)
-        return await timed(keys, 'payOrder', config.queue_prefix, used.order)
+        const keys = await startWaitingOrders(installation, merchant, per_round)
+        return await measureRate(keys, 'payOrder', config.queue_prefix, used.order)
       },
     },
     {
       name: 'bare workflows',
       async run() {
-        const keys = await recordOrders(installation, merchant, per_round)
+        const keys = await insertOrders(installation, merchant, per_round)
         const begin = (key: OrderKey) =>
           temporal.client.workflow.start('fulfilBare', startOptions(orderStart(key), bare_prefix))
-        await inTurns(keys, concurrency, begin)
+        await runConcurrently(keys, concurrency, begin)
         const ids = keys.map((key) => workflowId.order(key))
         await untilWaiting(temporal, ids, bare_history_length)
-        return await timed(keys, 'fulfilBare', bare_prefix, used.bare)
+        return await measureRate(keys, 'fulfilBare', bare_prefix, used.bare)
       },
     },
     rounds,
@@ -94,21 +99,21 @@ export async function fulfilments(
   return { comparison, order_ms: used.order.per(count), bare_ms: used.bare.per(count) }
 }
 
-interface Signalled {
+interface OrderEvidence {
   key: OrderKey
   evidence_id: string
 }
 
 /** What the intake archives of a notification, for each order. */
-async function archived(
+async function archiveEvidence(
   { store }: Installation,
   merchant: SignedMerchant,
   keys: OrderKey[],
   concurrency: number,
-): Promise<Signalled[]> {
+): Promise<OrderEvidence[]> {
   const notifications = await Promise.all(keys.map((key) => signedNotification(merchant, key)))
-  const evidence = notifications.map(evidenceOf)
-  await inTurns(evidence, concurrency, (one) => store.evidence.archive(one))
+  const evidence = notifications.map(paymentEvidence)
+  await runConcurrently(evidence, concurrency, (one) => store.evidence.archive(one))
   return notifications.map(({ order }, index) => ({ key: order, evidence_id: evidence[index]?._id ?? '' }))
 }
 
@@ -116,7 +121,7 @@ async function archived(
 async function untilFulfilled({ store }: Installation, keys: OrderKey[]): Promise<void> {
   const open = new Set(keys.map(({ mchid, out_trade_no }) => `${mchid}/${out_trade_no}`))
   await until(`${keys.length} orders are fulfilled`, 60_000, async () => {
-    for (const { _id, state } of await store.orders.progressOf([...open])) if (state === 'fulfilled') open.delete(_id)
+    for (const { _id, state } of await store.orders.findGlimpses([...open])) if (state === 'fulfilled') open.delete(_id)
     return open.size === 0
   })
 }

@@ -1,11 +1,11 @@
-import type { Book } from './book.ts'
 import type { Faults, RefundEndFault } from './faults.ts'
 import type { Notifier } from './notifier.ts'
-import type { Merchant, Notification, Payment } from './records.ts'
+import type { Merchant, OutgoingNotification, Payment } from './records.ts'
+import { isShownOnOrder, merchantAccounts, refundResource } from './refund.ts'
 import type { Refund, RefundStatus } from './refund.ts'
-import { merchantAccounts, refundNews, showsAsRefund } from './refund.ts'
 import { ControlError } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
+import type { SimulatorState } from './state.ts'
 
 /** How a refund comes to its end. */
 export interface RefundEnd {
@@ -17,15 +17,15 @@ export interface RefundEnd {
 }
 
 /** Where each status can go (docs/wechat-pay.md §3.2). */
-const ends: Record<RefundStatus, readonly RefundEnd['status'][]> = {
+const allowed_ends: Record<RefundStatus, readonly RefundEnd['status'][]> = {
   PROCESSING: ['SUCCESS', 'CLOSED', 'ABNORMAL'],
   ABNORMAL: ['SUCCESS'],
   SUCCESS: [],
   CLOSED: [],
 }
 
-export interface ClearingTools {
-  book: Book
+export interface RefundCompletionTools {
+  state: SimulatorState
   notifier: Notifier
   faults: Faults
   settings: SimulatorSettings
@@ -36,18 +36,18 @@ export interface ClearingTools {
  * Carries accepted refunds to their end: by themselves when their time has come, or when told. When they end is in the
  * book, so a restart goes on where it was.
  */
-export class Clearing {
-  readonly #tools: ClearingTools
+export class RefundCompletion {
+  readonly #tools: RefundCompletionTools
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #stopped = false
 
-  constructor(tools: ClearingTools) {
+  constructor(tools: RefundCompletionTools) {
     this.#tools = tools
   }
 
   /** Takes up what was still under way when the simulator stopped. */
   start(): void {
-    for (const refund of this.#tools.book.refunds.values()) this.#schedule(refund)
+    for (const refund of this.#tools.state.refunds.values()) this.#schedule(refund)
   }
 
   stop(): void {
@@ -58,16 +58,16 @@ export class Clearing {
 
   /** Ends all that is due by the clock, for clocks that skip. */
   runDue(): void {
-    for (const refund of this.#tools.book.refunds.values()) this.#endWhenDue(refund)
+    for (const refund of this.#tools.state.refunds.values()) this.#endWhenDue(refund)
   }
 
   /** Takes a new refund, or one that goes on after being abnormal: money leaves, and its time begins to run. */
   accept(refund: Refund, payment: Payment): Refund {
-    const { book } = this.#tools
+    const { state } = this.#tools
     const accepted = { ...refund, finish_time: this.#finishTime(refund.mchid, this.#delayOf(payment)) }
-    if (!book.refunds.has(refund.refund_id)) book.changeBalance(refund.mchid, -refund.amount.settlement_refund)
-    book.keepRefund(accepted)
-    this.#showOnOrder(accepted)
+    if (!state.refunds.has(refund.refund_id)) state.changeBalance(refund.mchid, -refund.amount.settlement_refund)
+    state.keepRefund(accepted)
+    this.#markOrderRefunded(accepted)
     this.#schedule(accepted)
     return accepted
   }
@@ -76,15 +76,15 @@ export class Clearing {
   resume(refund: Refund): Refund {
     const finish_time = this.#finishTime(refund.mchid, this.#tools.settings.refund_card_delay_ms)
     const resumed: Refund = { ...refund, status: 'PROCESSING', finish_time }
-    this.#tools.book.keepRefund(resumed)
+    this.#tools.state.keepRefund(resumed)
     this.#schedule(resumed)
     return resumed
   }
 
   /** Throws ControlError when the refund cannot end like that any more. */
   end(refund: Refund, end: RefundEnd): Refund {
-    const { book, now } = this.#tools
-    if (!ends[refund.status].includes(end.status)) {
+    const { state, now } = this.#tools
+    if (!allowed_ends[refund.status].includes(end.status)) {
       throw new ControlError(409, 'REFUND_STATE', `a refund that is ${refund.status} cannot become ${end.status}`)
     }
     const ended: Refund = {
@@ -92,55 +92,52 @@ export class Clearing {
       status: end.status,
       finish_time: null,
       success_time: end.status === 'SUCCESS' ? now() : null,
-      ...(end.status === 'SUCCESS' && receivedBy(end.received_by)),
+      ...(end.status === 'SUCCESS' && receiverFields(end.received_by)),
     }
     const isBack = end.status === 'CLOSED' || end.received_by === 'merchant_basic_account'
-    if (isBack) book.changeBalance(refund.mchid, refund.amount.settlement_refund)
-    book.keepRefund(ended)
-    this.#showOnOrder(ended)
+    if (isBack) state.changeBalance(refund.mchid, refund.amount.settlement_refund)
+    state.keepRefund(ended)
+    this.#markOrderRefunded(ended)
     this.#schedule(ended)
-    this.tell(ended, ended.status, { lost: end.notification === 'lose' })
+    this.notify(ended, ended.status, { lost: end.notification === 'lose' })
     return ended
   }
 
   /** From now on refunds of this merchant end only when told; `automatic` lets those under way run again. */
   setCompletion(merchant: Merchant, refund_completion: Merchant['refund_completion']): void {
-    const { book } = this.#tools
-    book.keepMerchant({ ...merchant, refund_completion })
-    for (const refund of book.refunds.values()) {
+    const { state } = this.#tools
+    state.keepMerchant({ ...merchant, refund_completion })
+    for (const refund of state.refunds.values()) {
       if (refund.mchid !== merchant.mchid || refund.status !== 'PROCESSING') continue
       const changed = { ...refund, finish_time: this.#finishTime(refund.mchid, this.#delayOnRelease(refund)) }
-      book.keepRefund(changed)
+      state.keepRefund(changed)
       this.#schedule(changed)
     }
   }
 
   /** Where this refund is notified to; null when WeChat Pay sends nothing. */
-  addressOf(refund: Refund): string | null {
+  notifyUrl(refund: Refund): string | null {
     if (refund.notify_url !== null) return refund.notify_url
-    const console_url = this.#tools.book.merchants.get(refund.mchid)?.refund_notify_url ?? null
+    const console_url = this.#tools.state.merchants.get(refund.mchid)?.refund_notify_url ?? null
     return refund.source === 'console' || this.#tools.settings.refund_without_url === 'v3' ? console_url : null
   }
 
   /** Sends a notification of the refund, saying `status`; null when there is nowhere to send it. */
-  tell(refund: Refund, status: RefundStatus, departure: Parameters<Notifier['send']>[1]): Notification | null {
-    const { book, notifier, now } = this.#tools
-    const merchant = book.merchants.get(refund.mchid)
-    const url = this.addressOf(refund)
+  notify(refund: Refund, status: RefundStatus, options: Parameters<Notifier['send']>[1]): OutgoingNotification | null {
+    const { state, notifier, now } = this.#tools
+    const merchant = state.merchants.get(refund.mchid)
+    const url = this.notifyUrl(refund)
     if (merchant === undefined || url === null) return null
     const { out_trade_no, transaction_id, out_refund_no } = refund
-    const plaintext = JSON.stringify(refundNews(refund, status, now()))
+    const plaintext = JSON.stringify(refundResource(refund, status, now()))
     const event_type = `REFUND.${status}`
-    return notifier.send(
-      { merchant, event_type, plaintext, out_trade_no, transaction_id, out_refund_no, url },
-      departure,
-    )
+    return notifier.send({ merchant, event_type, plaintext, out_trade_no, transaction_id, out_refund_no, url }, options)
   }
 
   #endWhenDue(refund: Refund): void {
     if (refund.finish_time === null || refund.finish_time > this.#tools.now()) return
     const fault = this.#tools.faults.takeRefundEnd(refund.mchid, refund)
-    this.end(refund, { notification: 'send', ...(fault === null ? well : badEnds[fault]) })
+    this.end(refund, { notification: 'send', ...(fault === null ? regular_end : faulty_ends[fault]) })
   }
 
   #schedule({ refund_id, finish_time }: Refund): void {
@@ -148,28 +145,28 @@ export class Clearing {
     this.#timers.delete(refund_id)
     if (finish_time === null || this.#stopped) return
     const delay_ms = Math.max(0, finish_time - this.#tools.now())
-    const timer = setTimeout(() => this.#wake(refund_id), Math.min(delay_ms, longest_timer_ms))
+    const timer = setTimeout(() => this.#endOrReschedule(refund_id), Math.min(delay_ms, longest_timer_ms))
     this.#timers.set(refund_id, timer)
   }
 
   /** A timer may fire a little before its moment, or a clock may stand still: then it is set again. */
-  #wake(refund_id: string): void {
-    const refund = this.#tools.book.refunds.get(refund_id)
+  #endOrReschedule(refund_id: string): void {
+    const refund = this.#tools.state.refunds.get(refund_id)
     if (refund === undefined) return
     if (refund.finish_time !== null && refund.finish_time > this.#tools.now()) this.#schedule(refund)
     else this.#endWhenDue(refund)
   }
 
   #finishTime(mchid: string, delay_ms: number): number | null {
-    const { book, settings, now } = this.#tools
-    if (book.merchants.get(mchid)?.refund_completion === 'held') return null
+    const { state, settings, now } = this.#tools
+    if (state.merchants.get(mchid)?.refund_completion === 'held') return null
     return now() + delay_ms / settings.time_scale
   }
 
   /** The delay of what is under way: one that was redirected goes to a card, whatever was paid with. */
   #delayOnRelease({ abnormal_type, transaction_id }: Refund): number {
     if (abnormal_type !== null) return this.#tools.settings.refund_card_delay_ms
-    const payment = this.#tools.book.payments.get(transaction_id)
+    const payment = this.#tools.state.payments.get(transaction_id)
     return payment === undefined ? 0 : this.#delayOf(payment)
   }
 
@@ -178,25 +175,27 @@ export class Clearing {
     return payment.bank_type === 'OTHERS' ? refund_balance_delay_ms : refund_card_delay_ms
   }
 
-  #showOnOrder(refund: Refund): void {
-    const { book, settings, now } = this.#tools
-    const order = book.findOrder(refund.mchid, refund.out_trade_no, now())
-    if (order?.transaction_id !== refund.transaction_id || !showsAsRefund(refund, settings)) return
-    if (order.trade_state !== 'REFUND') book.keepOrder({ ...order, trade_state: 'REFUND' })
+  #markOrderRefunded(refund: Refund): void {
+    const { state, settings, now } = this.#tools
+    const order = state.findOrder(refund.mchid, refund.out_trade_no, now())
+    if (order?.transaction_id !== refund.transaction_id || !isShownOnOrder(refund, settings)) return
+    if (order.trade_state !== 'REFUND') state.keepOrder({ ...order, trade_state: 'REFUND' })
   }
 }
 
 const longest_timer_ms = 2 ** 31 - 1
 
-const well = { status: 'SUCCESS', received_by: 'payer' } as const
+const regular_end = { status: 'SUCCESS', received_by: 'payer' } as const
 
-const badEnds: Record<RefundEndFault, Omit<RefundEnd, 'notification'>> = {
+const faulty_ends: Record<RefundEndFault, Omit<RefundEnd, 'notification'>> = {
   ABNORMAL: { status: 'ABNORMAL', received_by: 'payer' },
   CLOSED: { status: 'CLOSED', received_by: 'payer' },
   RETURNED: { status: 'SUCCESS', received_by: 'merchant_basic_account' },
 }
 
-function receivedBy(receiver: RefundEnd['received_by']): Partial<Pick<Refund, 'channel' | 'user_received_account'>> {
+function receiverFields(
+  receiver: RefundEnd['received_by'],
+): Partial<Pick<Refund, 'channel' | 'user_received_account'>> {
   if (receiver === 'payer') return {}
   const channel = receiver === 'merchant_basic_account' ? 'OTHER_BALANCE' : 'OTHER_BANKCARD'
   return { channel, user_received_account: merchantAccounts[receiver] }

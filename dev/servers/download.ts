@@ -6,7 +6,7 @@ import { EnvHttpProxyAgent, fetch } from 'undici'
 import type { Response } from 'undici'
 import { z } from 'zod'
 import { cacheLog } from './cache.ts'
-import { run } from './child.ts'
+import { runToEnd } from './child.ts'
 import { NotFoundHere, withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
@@ -16,7 +16,7 @@ const give_up_ms = 4_000
 const stalled_ms = 20_000
 
 /** Asks a site, and gives it up within seconds where it cannot be reached. Follows the proxy settings of the machine. */
-export async function ask(url: string, method: 'GET' | 'HEAD' = 'GET'): Promise<Response> {
+export async function fetchFromSite(url: string, method: 'GET' | 'HEAD' = 'GET'): Promise<Response> {
   const given_up = new AbortController()
   const timer = setTimeout(() => given_up.abort(), give_up_ms)
   const dispatcher = new EnvHttpProxyAgent({ connect: { timeout: give_up_ms }, bodyTimeout: stalled_ms })
@@ -49,19 +49,19 @@ export async function downloadFromTemporal(
   url.searchParams.set('format', 'tar.gz')
   url.searchParams.set('sdk-name', 'sdk-typescript')
   url.searchParams.set('sdk-version', '1.24.0')
-  const info = downloadInfo.parse(await (await ask(url.href)).json())
-  await withProgress(progress, line, () => download(info.archiveUrl, directory))
+  const info = downloadInfo.parse(await (await fetchFromSite(url.href)).json())
+  await withProgress(progress, line, () => downloadArchive(info.archiveUrl, directory))
   const program = join(directory, artifact.program)
   if (join(directory, info.fileToExtract) !== program) copyFileSync(join(directory, info.fileToExtract), program)
   chmodSync(program, 0o755)
 }
 
 /** Downloads a .tar.gz archive and unpacks it into a directory. */
-async function download(url: string, directory: string): Promise<void> {
-  const response = await ask(url)
+async function downloadArchive(url: string, directory: string): Promise<void> {
+  const response = await fetchFromSite(url)
   if (response.body === null) throw new NotFoundHere(`${new URL(url).host} sent nothing`)
   const archive = join(directory, 'archive.tar.gz')
   await pipeline(Readable.fromWeb(response.body), createWriteStream(archive))
-  await run('tar', ['-xzf', archive, '-C', directory], { log: cacheLog(`unpack-${basename(directory)}`) })
+  await runToEnd('tar', ['-xzf', archive, '-C', directory], { log: cacheLog(`unpack-${basename(directory)}`) })
   rmSync(archive)
 }

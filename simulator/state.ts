@@ -1,35 +1,35 @@
-import type { Merchant, Notification, Order, Payment, PlatformCertificate } from './records.ts'
-import { upgraded } from './records.ts'
+import { upgradeEntry } from './records.ts'
+import type { Merchant, Order, OutgoingNotification, Payment, PlatformCertificate } from './records.ts'
 import type { Refund } from './refund.ts'
-import type { Entry, Storage } from './storage.ts'
+import type { StateEntry, StateStorage } from './storage.ts'
 
 const orderKey = (mchid: string, out_trade_no: string): string => `${mchid}/${out_trade_no}`
 const refundKey = (mchid: string, out_refund_no: string): string => `${mchid}/${out_refund_no}`
 
 /**
  * All that this WeChat Pay knows. Reads are from memory; every change is kept by `keep…`, which also writes it down.
- * One process owns a book, and nothing is awaited between reading and keeping, so every rule is decided atomically.
+ * One process owns a state, and nothing is awaited between reading and keeping, so every rule is decided atomically.
  */
-export class Book {
+export class SimulatorState {
   readonly merchants = new Map<string, Merchant>()
   readonly certificates = new Map<string, PlatformCertificate>()
   readonly orders = new Map<string, Order>()
   readonly payments = new Map<string, Payment>()
   /** by refund_id */
   readonly refunds = new Map<string, Refund>()
-  readonly notifications = new Map<string, Notification>()
+  readonly notifications = new Map<string, OutgoingNotification>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
   readonly #refundNumbers = new Map<string, string>()
   readonly #refundsOf = new Map<string, Refund[]>()
-  readonly #notificationsOf = new Map<string, Notification[]>()
-  readonly #storage: Storage
+  readonly #notificationsOf = new Map<string, OutgoingNotification[]>()
+  readonly #storage: StateStorage
   readonly #limits: { order_life_ms: number; max_orders: number }
 
-  constructor(storage: Storage, entries: Entry[], limits: { order_life_ms: number; max_orders: number }) {
+  constructor(storage: StateStorage, entries: StateEntry[], limits: { order_life_ms: number; max_orders: number }) {
     this.#storage = storage
     this.#limits = limits
-    for (const entry of entries) this.#remember(upgraded(entry))
+    for (const entry of entries) this.#index(upgradeEntry(entry))
   }
 
   keepMerchant(merchant: Merchant): void {
@@ -60,7 +60,7 @@ export class Book {
     this.keepMerchant({ ...merchant, balance: merchant.balance + by })
   }
 
-  keepNotification(notification: Notification): void {
+  keepNotification(notification: OutgoingNotification): void {
     this.#keep({ kind: 'notification', key: notification.id, record: notification })
   }
 
@@ -104,7 +104,7 @@ export class Book {
     return this.refundsOf(mchid, out_trade_no).filter((refund) => refund.transaction_id === transaction_id)
   }
 
-  notificationsOf(mchid: string, out_trade_no: string): Notification[] {
+  notificationsOf(mchid: string, out_trade_no: string): OutgoingNotification[] {
     return this.#notificationsOf.get(orderKey(mchid, out_trade_no)) ?? []
   }
 
@@ -112,12 +112,12 @@ export class Book {
     this.#storage.close()
   }
 
-  #keep(entry: Entry): void {
-    this.#remember(entry)
+  #keep(entry: StateEntry): void {
+    this.#index(entry)
     this.#storage.append(entry)
   }
 
-  #remember({ kind, key, record }: Entry): void {
+  #index({ kind, key, record }: StateEntry): void {
     if (kind === 'merchant') this.merchants.set(key, record as Merchant)
     if (kind === 'certificate') this.certificates.set(key, record as PlatformCertificate)
     if (kind === 'order') {
@@ -137,7 +137,7 @@ export class Book {
       replaceIn(this.#refundsOf, refund, 'refund_id')
     }
     if (kind === 'notification') {
-      const notification = record as Notification
+      const notification = record as OutgoingNotification
       this.notifications.set(key, notification)
       replaceIn(this.#notificationsOf, notification, 'id')
     }

@@ -1,0 +1,210 @@
+import type { Actor } from '../actor.ts'
+import type { Attention } from '../attention.ts'
+import type { Time } from '../calendar.ts'
+import type { FulfilmentMode, RefundOrHold, Sealed } from '../merchant/record.ts'
+import type { Amount } from '../money.ts'
+import type { PaymentRole } from '../payment/record.ts'
+import type { RefundEventType } from '../refund/record.ts'
+
+/** What merchants are told about orders (api.md §7). */
+export const order_event_types = [
+  'order.paid',
+  'order.fulfilled',
+  'order.fulfilment_cancelled',
+  'order.closed',
+  'order.failed',
+  'order.review',
+  'order.late_payment',
+  'order.second_payment',
+  'order.refunding',
+  'order.refunded',
+] as const
+export type OrderEventType = (typeof order_event_types)[number]
+
+export const order_states = [
+  'created',
+  'awaiting_payment',
+  'closing',
+  'paid',
+  'fulfilled',
+  'closed',
+  'failed',
+  'review',
+  'refunding',
+  'refunded',
+] as const
+export type OrderState = (typeof order_states)[number]
+
+export const order_events = [
+  'placed',
+  'code_renewed',
+  'placement_refused',
+  'payment_found',
+  'payment_contradicted',
+  'payment_refunded_outside',
+  'late_payment_found',
+  'second_payment_found',
+  'close_asked',
+  'closed_at_wechat',
+  'fulfilled',
+  'fulfilment_pending',
+  'fulfilment_refused',
+  'fulfilment_overdue',
+  'fulfilment_stopped',
+  'full_refund_requested',
+  'refund_changed',
+  'refunded',
+  'refund_closed',
+  'refund_refused',
+  'accepted',
+  'rejected',
+  'second_accepted',
+  'second_rejected',
+] as const
+export type OrderEvent = (typeof order_events)[number]
+
+/** Nothing more happens by itself in these states: the run ends there, and the next fact starts it again. */
+const resting_states: readonly OrderState[] = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
+
+export function isOrderResting(state: OrderState): boolean {
+  return resting_states.includes(state)
+}
+
+export const open_order_states: readonly OrderState[] = order_states.filter((state) => !resting_states.includes(state))
+
+export interface TimelineEntry {
+  revision: number
+  operation_id: string
+  event: OrderEvent
+  from: OrderState
+  to: OrderState
+  time: Time
+  actor: Actor
+  evidence_id: string | null
+  reason: string | null
+  /** null, like event_type, when the merchant is told nothing */
+  sequence: number | null
+  event_type: OrderEventType | RefundEventType | null
+  /** the refund that this is about */
+  out_refund_no?: string
+  /** the payment that this is about, where it is not the order's own */
+  transaction_id?: string
+  /** with this refund the payer has all of that payment back */
+  is_whole?: true
+}
+
+export type OrderStep = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
+
+export interface OrderPayment {
+  transaction_id: string
+  role: PaymentRole
+  success_time: Time
+  found_by: 'notification' | 'query' | 'bill' | 'operator'
+  found_time: Time
+  bank_type: string | null
+}
+
+/** Why an order was not placed; `status`: WeChat's HTTP status, where it was WeChat that said so. */
+export interface PlacementFailure {
+  code: string
+  message: string
+  number_taken: boolean
+  status?: number | null
+}
+
+export interface OrderRecord {
+  /** <mchid>/<out_trade_no> */
+  _id: string
+  mchid: string
+  out_trade_no: string
+  appid: string
+  reference: string | null
+  state: OrderState
+  /** counts writes that matter; every one of them is conditional on it */
+  revision: number
+  /** the number of the last event told to the merchant; 0 before the first */
+  sequence: number
+  timeline: TimelineEntry[]
+  /** the merchant's request as sent: a repeat is compared with it */
+  sent: { body: string; sha256: string }
+  /** frozen at insert and sent to WeChat byte for byte for ever */
+  wechat_request: { path: string; body: string }
+  description: string
+  attach: string | null
+  metadata: Record<string, string>
+  return_url: string | null
+  trade_type: string
+  amount: Amount
+  create_time: Time
+  time_expire: Time
+  checkout_token: string
+  checkout_url: string
+  code: { url: string; placed_time: Time } | null
+  payment: OrderPayment | null
+  fulfilment: {
+    mode: FulfilmentMode
+    result: 'pending' | 'fulfilled' | 'refused' | null
+    reason: string | null
+    deadline_time: Time | null
+  }
+  close_reason: string | null
+  failure: PlacementFailure | null
+
+  // Bookkeeping: set by this order's activities outside the revision; decides no edge.
+  placement: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
+  close_sent_time: Time | null
+  /** `on_request`: how often the payer had it asked, which is limited */
+  asked: { last_time: Time | null; on_request: number }
+  /** up to this entry of the timeline all that moves money has been seen through; absent: none of it has */
+  followed_revision?: number
+  /** absent, not null, when nothing is planned: the index is sparse */
+  next_action?: { what: OrderStep; time: Time }
+  attention?: Attention
+}
+
+/** Sealed when it holds personal data (an openid): the same place, opened on demand. */
+export type MaybeSealed<T> = T | Sealed
+
+/** Something that happened to an order, with all that its write needs. */
+export type OrderOccurrence = {
+  operation_id: string
+  time: Time
+  actor: Actor
+  evidence_id?: string | null
+  reason?: string | null
+} & (
+  | { event: 'placed' | 'code_renewed'; code: { url: string; placed_time: Time }; next_query_time: Time }
+  | { event: 'placement_refused'; failure: PlacementFailure }
+  | {
+      event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
+      payment: OrderPayment
+      choice: RefundOrHold
+      /** seconds from `time` until a missing answer is overdue */
+      deadline_time: Time
+    }
+  | { event: 'second_payment_found' | 'second_accepted' | 'second_rejected'; transaction_id: string }
+  | { event: 'close_asked'; close_reason: string }
+  | { event: 'closed_at_wechat' }
+  | { event: 'fulfilled' | 'fulfilment_pending' | 'fulfilment_stopped' }
+  | { event: 'full_refund_requested'; out_refund_no: string }
+  | {
+      event: 'refund_changed' | 'refund_closed' | 'refund_refused'
+      out_refund_no: string
+      /** the payment, where it is not the order's own */
+      transaction_id?: string
+      /** the payer has all of that payment back */
+      is_whole?: boolean
+      /** what the merchant is told of the refund; null: nothing */
+      event_type: RefundEventType | null
+    }
+  | { event: 'refunded' | 'rejected' }
+  | { event: 'accepted'; deadline_time: Time }
+  | { event: 'fulfilment_refused' | 'fulfilment_overdue'; choice: RefundOrHold }
+)
+
+/** A state change worked out: what to set, what to take away, and the timeline entry that goes with it. */
+export interface OrderChange {
+  entry: TimelineEntry
+  set: Partial<Omit<OrderRecord, '_id' | 'timeline' | 'revision'>>
+  unset: ('next_action' | 'attention')[]
+}
