@@ -113,13 +113,13 @@ export class Evidence {
         ? await this.#evidence.updateAndReturn({ _id, outcome: null }, { $set: { outcome } })
         : await this.#evidence.updateAndReturn(
             { _id, outcome: { $in: [null, 'orphan'] } },
-            { $set: { outcome, applied_to, applied_time: time }, $unset: { findUnapplied: 1 } },
+            { $set: { outcome, applied_to, applied_time: time }, $unset: { unapplied: 1 } },
           )
     return written ?? (await this.find(_id))
   }
 
   /** Evidence without an effect so far, oldest first: for the sweeper, over all merchants. */
-  async unapplied({
+  async findUnapplied({
     received_before,
     received_after,
     outcome,
