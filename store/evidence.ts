@@ -119,7 +119,7 @@ export class Evidence {
   }
 
   /** Evidence without an effect so far, oldest first: for the sweeper, over all merchants. */
-  async unapplied({
+  async findUnapplied({
     received_before,
     received_after,
     outcome,

@@ -161,7 +161,7 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
  */
 async function sweepEvidence(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
-  const late = await store.evidence.unapplied({
+  const late = await store.evidence.findUnapplied({
     received_before: beijingTime(now() - patience.evidence_ms),
     received_after: beijingTime(now() - patience.orphan_every_ms),
     outcome: null,
@@ -240,7 +240,7 @@ async function nextLingering(
 ): Promise<EvidenceRecord[]> {
   const place = places.get(name)
   const received_after = laterTime(place, search.received_after)
-  const found = await store.evidence.unapplied({ ...search, received_after, limit })
+  const found = await store.evidence.findUnapplied({ ...search, received_after, limit })
   const [first, last] = [found[0], found.at(-1)]
   if (first === undefined || last === undefined || found.length < limit) places.delete(name)
   // A millisecond back, for what came in the same one and did not fit; unless that would be the same place again.

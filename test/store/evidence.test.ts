@@ -79,7 +79,7 @@ describe('evidence', () => {
     await store.evidence.recordOutcome(applied._id, { outcome: 'applied', applied_to: 'x', time: at(0) })
     const limit = 10
     const found = async (question: object) => {
-      const answer = await store.evidence.unapplied({ received_before: at(-997), limit, ...question })
+      const answer = await store.evidence.findUnapplied({ received_before: at(-997), limit, ...question })
       return answer.map(({ _id }) => _id)
     }
     expect(await found({})).toEqual([refund, orphan, early, late].map(({ _id }) => _id))

@@ -135,7 +135,7 @@ describe('while no worker is there', () => {
     const [kept, unpromised] = await Promise.all([ask(paid, 'fulfilment', { result: 'fulfilled' }), ask(open, 'close')])
     expect([kept.status, kept.body.state]).toEqual([202, 'paid'])
     expect([unpromised.status, unpromised.body.code, unpromised.body.retryable]).toEqual([503, 'unavailable', true])
-    const [evidence] = await stage.store.evidence.unapplied({
+    const [evidence] = await stage.store.evidence.findUnapplied({
       received_before: beijingTime(Date.now() + 1_000),
       kind: 'operator',
       limit: 10,
