@@ -9,13 +9,14 @@ import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domai
 import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
-import { requireMerchant } from '../context.ts'
+import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
 import { orderProgress } from '../progress.ts'
 import { followUpMissed, followUpWrite } from './consequence.ts'
 import { applyPayment } from './payment.ts'
-import { recordRefundNews, recordRefundRequested, recordReview } from './review.ts'
+import { recordRefundNews, recordRefundRequested } from './refundnews.ts'
+import { recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
@@ -243,11 +244,6 @@ async function writeAndFollowUp(
   occurrence: () => OrderOccurrence,
 ): Promise<OrderWriteResult> {
   return followUpWrite(context, await context.store.orders.apply(order, occurrence))
-}
-
-/** This moment, as records keep it. */
-function currentTime({ now }: ActivityContext): string {
-  return beijingTime(now())
 }
 
 /** What was answered, or that nothing was; before money goes back unasked, the merchant is told to stop. */
