@@ -217,12 +217,12 @@ function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean
 async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: Confirmation): Promise<void> {
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
-  const _id = evidenceId.operator(caller.mchid, confirmation.operation_id)
+  const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
   await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
     mchid: caller.mchid,
-    kind: 'operator',
+    kind: 'merchant',
     subject: 'payment',
     out_trade_no: params.out_trade_no,
     transaction_id: null,
