@@ -7,6 +7,7 @@ import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
 import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
 import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
+import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { currentTime, requireMerchant } from '../context.ts'
@@ -208,7 +209,7 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
     store.evidence.ofOrder(key.mchid, key.out_trade_no),
   ])
   if (order === null) return null
-  for (const evidence of archived.filter(({ kind, outcome }) => kind === 'operator' && outcome === null)) {
+  for (const evidence of archived.filter((kept) => isConfirmationEvidence(kept) && kept.outcome === null)) {
     const confirmation = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
     if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
     const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
