@@ -113,7 +113,7 @@ interface ControlTools {
   now: () => number
 }
 
-/** The control side: what tests and the demo do to this WeChat Pay. Throws ControlError; shapes are checked here. */
+/** Control does what tests and the demo ask of this WeChat Pay, and checks the shapes. Every method throws ControlError. */
 export class Control {
   readonly #tools: ControlTools
 
@@ -202,7 +202,7 @@ export class Control {
     return { removed: this.#tools.faults.remove(fault_id) }
   }
 
-  /** Sends once and answers when the receiver has. */
+  /** Sends a notification once and answers when its receiver has; one that a fault loses is answered unsent. */
   async notify(request: NotificationRequest): Promise<SimulatedNotificationView> {
     const { state, notifier, now } = this.#tools
     const given = parseRequest(notificationRequest, request)
@@ -240,7 +240,7 @@ export class Control {
     return this.#findNotificationView(id)
   }
 
-  /** One more delivery, whatever became of the others; answers when the receiver has. */
+  /** Delivers a notification once more, whatever its state, and answers when its receiver has. */
   async resend(id: string): Promise<SimulatedNotificationView> {
     this.#findNotificationView(id)
     await this.#tools.notifier.resend(id)

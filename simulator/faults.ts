@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Random } from './random.ts'
-import { findRefusal } from './refusal.ts'
+import { ControlError, findRefusal } from './refusal.ts'
 
 const callFaults = [
   /** the call is received, nothing is done, no answer ever comes */
@@ -167,6 +167,8 @@ function usualStatus(operation: FaultOperation, { code, status }: ErrorResponse)
   return code === 'MCH_NOT_EXISTS' && /refund/.test(operation) ? 404 : status
 }
 
+const most_faults = 1_000
+
 /** What goes wrong, decided call by call. */
 export class Faults {
   readonly #random: Random
@@ -176,8 +178,12 @@ export class Faults {
     this.#random = random
   }
 
+  /** Adds a fault. Throws ControlError while 1,000 stand, since every call looks through all of them. */
   add(request: FaultRequest): Fault {
-    if (this.#faults.size >= 1_000) throw new RangeError('1,000 faults stand already')
+    if (this.#faults.size >= most_faults) {
+      const message = '1,000 faults stand already: remove them by DELETE /control/faults, or one by its fault_id'
+      throw new ControlError(409, 'TOO_MANY_FAULTS', message)
+    }
     const fault: Fault = { fault_id: randomUUID(), request, times_left: request.times ?? null }
     this.#faults.set(fault.fault_id, fault)
     return fault

@@ -46,7 +46,7 @@ export interface SendOptions {
   encrypt_with?: string | undefined
   /** the first delivery leaves so much later */
   delay_ms?: number | undefined
-  /** never sent at all */
+  /** never sent by itself */
   lost?: boolean | undefined
   /** delivered once only, whatever the answer */
   once?: boolean | undefined
@@ -119,18 +119,18 @@ export class Notifier {
     return notification
   }
 
-  /** One more delivery by hand, outside the table; settled when its answer is in the state. */
+  /** Delivers a notification once more by hand, whatever its state: a lost one, too. Resolves when it was answered. */
   async resend(id: string): Promise<void> {
     await this.#running.get(id)
     await this.#run(id, 'by_hand')
   }
 
-  /** Makes the delivery that is due next without waiting for its time; settled when its answer is in the state. */
+  /** Makes the delivery that is due next, if one is, without waiting for its time. Resolves when it was answered. */
   async sendNow(id: string): Promise<void> {
     await this.#run(id, 'by_table')
   }
 
-  /** Delivers all that is due by the clock, for clocks that skip; settled when the answers are in the state. */
+  /** Delivers all that is due by the clock, for clocks that skip. Resolves when all were answered. */
   async runDue(): Promise<void> {
     const now = this.#tools.now()
     const due = [...this.#tools.state.notifications.values()].filter(
@@ -176,9 +176,11 @@ export class Notifier {
       const before = this.#tools.state.notifications.get(id)
       const merchant = before && this.#tools.state.merchants.get(before.mchid)
       if (before === undefined || merchant === undefined || this.#stopping.signal.aborted) return
+      if (occasion === 'by_table' && before.next_time === null) return // lost, undeliverable or over
       const started = this.#tools.now()
       const attempts = await this.#sendOnce(before, merchant)
       if (this.#stopping.signal.aborted) return // not recorded, so that the next start sends it
+      if (!this.#tools.state.notifications.has(id)) return // forgotten with its order meanwhile
       const after = notificationAfter(before, attempts, {
         occasion,
         started,

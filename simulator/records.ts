@@ -128,8 +128,8 @@ export interface OutgoingNotification {
   body: string
   create_time: number
   /**
-   * `lost`: never sent, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an address;
-   * `given_up`: no acceptable answer to the last delivery of the table.
+   * `lost`: not sent by itself, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an
+   * address; `given_up`: no acceptable answer to the last delivery of the table. A resend by hand delivers all of them.
    */
   state: 'waiting' | 'delivered' | 'given_up' | 'lost' | 'undeliverable'
   next_time: number | null
