@@ -37,7 +37,7 @@ export const retry_delays_ms = [
   6 * h,
 ] as const
 
-/** How a notification departs from the ordinary; nothing given is the ordinary one. */
+/** SendOptions is how a notification departs from the ordinary; none of them is the ordinary one. */
 export interface SendOptions {
   id?: string | undefined
   /** the bytes to send in place of an envelope */
@@ -64,7 +64,7 @@ export interface NotifierTools {
 }
 
 /**
- * Sends notifications and sends them again by the real table, each delivery signed anew over the same bytes. What is
+ * Notifier sends notifications, and again by the real table, each delivery signed anew over the same bytes. What is
  * still to be sent is in the state, so a restart goes on where it was. No receiver can make it throw.
  */
 export class Notifier {
@@ -88,7 +88,7 @@ export class Notifier {
     for (const notification of this.#tools.state.notifications.values()) this.#schedule(notification)
   }
 
-  /** Writes a notification down and sends it, now or when its departure says. */
+  /** Keeps a notification and sends it, now or `delay_ms` later. */
   send(content: NotificationContent, options: SendOptions = {}): OutgoingNotification {
     const { state, now, settings, faults } = this.#tools
     const { mchid, apiv3_key } = content.merchant
@@ -201,7 +201,7 @@ export class Notifier {
     this.#sending_count += 1
   }
 
-  /** One delivery, which a story or fault may double, delay, drop or sign wrongly. */
+  /** Makes one delivery, which a story or fault may double, delay, drop or sign wrongly. */
   async #sendOnce(notification: OutgoingNotification, merchant: Merchant): Promise<NotificationAttempt[]> {
     const { faults, keys } = this.#tools
     const effect = faults.takeForDelivery(notification.mchid, notificationSubject(notification))
@@ -224,7 +224,7 @@ export class Notifier {
     return Promise.all(sends)
   }
 
-  /** A notification that was probed is not probed again, however often it has to come (docs/wechat-pay.md §1.5). */
+  /** How a delivery is signed. A notification is probed once at most, however often it has to come (docs/wechat-pay.md §1.5). */
   #signatureKind(notification: OutgoingNotification, effect: NotifyEffect | null): SignedWith {
     if (effect?.kind === 'wrong_signature') return 'other'
     if (effect?.kind === 'probe') return 'probe'
@@ -262,7 +262,7 @@ export class Notifier {
   }
 }
 
-/** What faults go by. */
+/** What a fault must match to hit a notification. */
 function notificationSubject(
   content: Pick<OutgoingNotification, 'out_trade_no' | 'out_refund_no' | 'event_type'>,
 ): FaultSubject {

@@ -14,13 +14,16 @@ const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms
 const dead_codes_kept = 50
 
-/** What a call is answered with; `hang` never answers, because the story wants the answer lost. */
+/** CallOutcome is what a call is answered with; `hang` never answers, because the story wants the answer lost. */
 export type CallOutcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
 
-/** Lets a payer pay who was waiting for exactly this close call. */
-export type PayArmed = (order: Order, armed: ArmedPayment) => void
+/** PayArmed pays for the payer who was waiting for exactly this close call. */
+type PayArmed = (order: Order, armed: ArmedPayment) => void
 
-/** Placing, querying and closing: the rules of docs/wechat-pay.md §2.1–2.3. All of it throws Refusal. */
+/**
+ * NativePayments places, queries and closes Native orders by the rules of docs/wechat-pay.md §2.1–2.3. Every method
+ * throws CallRefusal.
+ */
 export class NativePayments {
   readonly #state: SimulatorState
   readonly #settings: SimulatorSettings
@@ -78,7 +81,7 @@ export class NativePayments {
     return { kind: 'answer', status: 200, body: this.transactionResource(order, payment) }
   }
 
-  /** Closes; repeatable. A payer armed for this very call pays between the check and the answer. */
+  /** Closes an order; repeatable. A payer armed for this very call pays between the check and the answer. */
   close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): CallOutcome {
     assertOrderNumber(out_trade_no)
     const body = readBody(bytes, closeBody, this.#settings.null_fields)
@@ -104,7 +107,7 @@ export class NativePayments {
     return { kind: 'answer', status: 204 }
   }
 
-  /** The order as a query and a payment's notification tell it (docs/wechat-pay.md §2.2, §4.3). */
+  /** The order as a query and a payment's notification show it (docs/wechat-pay.md §2.2, §4.3). */
   transactionResource(order: Order, payment: Payment | null): object {
     const state = this.#stateOf(order, payment)
     const head = {
@@ -127,7 +130,7 @@ export class NativePayments {
     }
   }
 
-  /** A second payment of an order has been refunded, or not, by itself. */
+  /** The trade state of one payment: a second payment of an order is refunded, or not, apart from the first. */
   #stateOf(order: Order, payment: Payment | null): SimulatedTradeState {
     if (payment === null || payment.transaction_id === order.transaction_id) return order.trade_state
     const refunds = this.#state.refundsOfPayment(payment)

@@ -18,7 +18,7 @@ import type { SimulatorState } from './state.ts'
 const year_ms = 365 * 24 * 3_600_000
 const most_refunds = 50
 
-/** What a query of a refund sees: all, nothing of one younger than `hidden_ms`, or how it was when it was accepted. */
+/** RefundSight is what a query of a refund sees: all, no refund younger than `hidden_ms`, or the refund as accepted. */
 export type RefundSight = { kind: 'truth' | 'as_accepted' } | { kind: 'lagging'; hidden_ms: number }
 
 export interface DomesticRefundsTools {
@@ -29,7 +29,10 @@ export interface DomesticRefundsTools {
   now: () => number
 }
 
-/** Refunding, asking after a refund, and helping an abnormal one on: docs/wechat-pay.md §2.4. Throws Refusal. */
+/**
+ * DomesticRefunds creates and queries refunds, and sends abnormal ones another way (docs/wechat-pay.md §2.4). Every
+ * method throws CallRefusal.
+ */
 export class DomesticRefunds {
   readonly #tools: DomesticRefundsTools
 
@@ -73,7 +76,7 @@ export class DomesticRefunds {
     return refundOutcome(sight.kind === 'as_accepted' ? refundAsAccepted(refund) : refund)
   }
 
-  /** Sends an abnormal refund another way. What is encrypted must open with the key that the header names. */
+  /** Sends an abnormal refund another way. Its encrypted fields must open with the key that the header names. */
   applyAbnormal(merchant: Merchant, refund_id: string, call: ReceivedCall): CallOutcome {
     const { state, completion, settings } = this.#tools
     const body = readBody(call.body, abnormalRefundBody, settings.null_fields)
@@ -89,7 +92,7 @@ export class DomesticRefunds {
     return refundOutcome(completion.resume({ ...resumed, user_received_account: account }))
   }
 
-  /** A refund a person makes in the merchant console, of all that is left unless told; under a number of its own. */
+  /** Creates a refund as a person does in the merchant console: of all that is left unless asked, under a number made here. */
   createFromConsole(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
     const refund = asked.refund ?? payment.total - refundedSum(this.#tools.state.refundsOfPayment(payment))
     this.#assertRefundable(payment, refund)
@@ -117,7 +120,7 @@ export class DomesticRefunds {
     return payment
   }
 
-  /** What holds of every refund, wherever it is made. */
+  /** Asserts what holds of every refund, made by a call or in the console. */
   #assertRefundable(payment: Payment, refund: number): void {
     const { state, settings, now } = this.#tools
     const earlier = state.refundsOfPayment(payment)

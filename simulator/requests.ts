@@ -119,7 +119,7 @@ export const abnormalRefundBody = z.strictObject({
 
 export type AbnormalRefundBody = z.infer<typeof abnormalRefundBody>
 
-/** WeChat Pay's names of the fields, as its messages tell them. */
+/** WeChat Pay's Chinese names of the fields, as its error messages use them. */
 const labels: Record<string, string> = {
   '/appid': '公众账号ID',
   '/mchid': '直连商户号',
@@ -145,8 +145,8 @@ const labels: Record<string, string> = {
 }
 
 /**
- * The body of a call as its schema knows it. Throws the PARAM_ERROR Refusal that WeChat Pay answers: not JSON, a field
- * missing, too long, unknown, null, or with characters of four bytes.
+ * Reads the body of a call by its schema. Throws the CallRefusal PARAM_ERROR, as WeChat Pay does, for a text that is not
+ * JSON and for a field that is missing, too long, unknown, null, or holds characters of four bytes.
  */
 export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse' | 'absent'): T {
   const parsed = parseJson(bytes)
@@ -158,7 +158,7 @@ export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse'
   throw fieldRefusal(issue, given)
 }
 
-/** A JSON object or a Refusal. */
+/** Parses a JSON object. Throws CallRefusal for anything else. */
 function parseJson(bytes: Buffer): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -196,7 +196,7 @@ function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): CallRefusal {
   return ruleRefusal({ source: '/body', field, value, location: 'body' }, ruleOf(issue, value))
 }
 
-/** One broken rule of one field, worded as WeChat Pay does. */
+/** Returns the refusal for one broken rule of one field, worded as WeChat Pay does. */
 export function ruleRefusal(
   place: {
     source: '/body' | '/query' | '/uri_template'
