@@ -47,7 +47,9 @@ function unknownMerchantStatus(path: string): number | null {
   return isRefundPath(path) ? 404 : null
 }
 
-/** Asserts Accept and User-Agent on the paths that require them, before the signature is looked at. Throws CallRefusal. */
+/**
+ * Asserts Accept and User-Agent on the paths that require them, before the signature is looked at. Throws CallRefusal.
+ */
 export function assertHeaders(call: Pick<ReceivedCall, 'path' | 'headers'>): void {
   if (!hasHeaderCheck(call.path)) return
   if (call.headers['user-agent'] && call.headers.accept) return

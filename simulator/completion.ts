@@ -6,6 +6,7 @@ import type { Refund, RefundStatus } from './refund.ts'
 import { ControlError } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
+import { Timers } from './timers.ts'
 
 /** RefundEnd is how a refund comes to its end. */
 export interface RefundEnd {
@@ -33,16 +34,16 @@ export interface RefundCompletionTools {
 }
 
 /**
- * RefundCompletion ends accepted refunds: by themselves at their finish_time, or by hand. The finish_time is kept in the
- * state, so a restart goes on where it was.
+ * RefundCompletion ends accepted refunds: by themselves at their finish_time, or by hand. The finish_time is kept in
+ * the state, so a restart goes on where it was.
  */
 export class RefundCompletion {
   readonly #tools: RefundCompletionTools
-  readonly #timers = new Map<string, NodeJS.Timeout>()
-  #stopped = false
+  readonly #timers: Timers
 
   constructor(tools: RefundCompletionTools) {
     this.#tools = tools
+    this.#timers = new Timers(tools.now)
   }
 
   /** Takes up what was still under way when the simulator stopped. */
@@ -51,9 +52,7 @@ export class RefundCompletion {
   }
 
   stop(): void {
-    this.#stopped = true
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#timers.stop()
   }
 
   /** Ends all that is due by the clock, for clocks that skip. */
@@ -144,20 +143,10 @@ export class RefundCompletion {
   }
 
   #schedule({ refund_id, finish_time }: Refund): void {
-    clearTimeout(this.#timers.get(refund_id))
-    this.#timers.delete(refund_id)
-    if (finish_time === null || this.#stopped) return
-    const delay_ms = Math.max(0, finish_time - this.#tools.now())
-    const timer = setTimeout(() => this.#endOrReschedule(refund_id), Math.min(delay_ms, longest_timer_ms))
-    this.#timers.set(refund_id, timer)
-  }
-
-  /** Ends a refund whose timer fired. A timer may fire a little early, or a clock may stand still: then it is set again. */
-  #endOrReschedule(refund_id: string): void {
-    const refund = this.#tools.state.refunds.get(refund_id)
-    if (refund === undefined) return
-    if (refund.finish_time !== null && refund.finish_time > this.#tools.now()) this.#schedule(refund)
-    else this.#endWhenDue(refund)
+    this.#timers.set(refund_id, finish_time, () => {
+      const refund = this.#tools.state.refunds.get(refund_id)
+      if (refund !== undefined) this.#endWhenDue(refund)
+    })
   }
 
   #finishTime(mchid: string, delay_ms: number): number | null {
@@ -185,8 +174,6 @@ export class RefundCompletion {
     if (order.trade_state !== 'REFUND') state.keepOrder({ ...order, trade_state: 'REFUND' })
   }
 }
-
-const longest_timer_ms = 2 ** 31 - 1
 
 const regular_end = { status: 'SUCCESS', received_by: 'payer' } as const
 

@@ -61,7 +61,9 @@ export const consoleRefundRequest = z
 
 export type ConsoleRefundRequest = z.input<typeof consoleRefundRequest>
 
-/** `POST /control/notifications/refund`: one more notification of a refund, true or not, delivered once unless `retry`. */
+/**
+ * `POST /control/notifications/refund`: one more notification of a refund, true or not, delivered once unless `retry`.
+ */
 export const notifyRefundRequest = z
   .strictObject({
     ...refund_reference_fields,
@@ -76,7 +78,9 @@ export const notifyRefundRequest = z
 
 export type NotifyRefundRequest = z.input<typeof notifyRefundRequest>
 
-/** MerchantConsole does what people do to refunds beside the API: create them in the console, and decide how they end. */
+/**
+ * MerchantConsole does what people do to refunds beside the API: create them in the console, and decide how they end.
+ */
 export class MerchantConsole {
   readonly #tools: {
     state: SimulatorState

@@ -113,7 +113,9 @@ interface ControlTools {
   now: () => number
 }
 
-/** Control does what tests and the demo ask of this WeChat Pay, and checks the shapes. Every method throws ControlError. */
+/**
+ * Control does what tests and the demo ask of this WeChat Pay, and checks the shapes. Every method throws ControlError.
+ */
 export class Control {
   readonly #tools: ControlTools
 

@@ -20,7 +20,10 @@ import type { CallRoute } from './routes.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
 
-/** CallResponse is what goes back on the wire; `body` null sends none. `hold` never answers, `cut` breaks the connection. */
+/**
+ * CallResponse is what goes back on the wire; `body` null sends none. `hold` never answers, `cut` breaks the
+ * connection.
+ */
 export type CallResponse =
   { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
 

@@ -13,6 +13,7 @@ import type { Random } from './random.ts'
 import type { Merchant, NotificationAttempt, OutgoingNotification, SignedWith } from './records.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
+import { Timers } from './timers.ts'
 
 const s = 1_000
 const m = 60 * s
@@ -70,7 +71,7 @@ export interface NotifierTools {
 export class Notifier {
   readonly #tools: NotifierTools
   readonly #agent: Agent
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #timers: Timers
   readonly #running = new Map<string, Promise<void>>()
   readonly #queue: (() => void)[] = []
   readonly #stopping = new AbortController()
@@ -78,6 +79,7 @@ export class Notifier {
 
   constructor(tools: NotifierTools) {
     this.#tools = tools
+    this.#timers = new Timers(tools.now)
     // without keep-alive, because real deliveries come with `Connection: close`
     this.#agent = new Agent({ pipelining: 0, connect: { timeout: tools.settings.notify_answer_limit_ms } })
     setMaxListeners(0, this.#stopping.signal)
@@ -141,28 +143,21 @@ export class Notifier {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#timers.stop()
     for (const go of this.#queue.splice(0)) go()
     await Promise.allSettled(this.#running.values())
     await this.#agent.destroy()
   }
 
   #schedule({ id, next_time }: OutgoingNotification): void {
-    clearTimeout(this.#timers.get(id))
-    this.#timers.delete(id)
-    if (next_time === null || this.#stopping.signal.aborted) return
-    const delay_ms = Math.max(0, next_time - this.#tools.now())
-    const timer = setTimeout(() => void this.#run(id, 'by_table'), Math.min(delay_ms, longest_timer_ms))
-    this.#timers.set(id, timer)
+    this.#timers.set(id, next_time, () => void this.#run(id, 'by_table'))
   }
 
   /** Deliveries of one notification never overlap; a second caller waits for the one under way. */
   async #run(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
     const running = this.#running.get(id)
     if (running !== undefined) return running
-    clearTimeout(this.#timers.get(id))
-    this.#timers.delete(id)
+    this.#timers.clear(id)
     const run = this.#deliver(id, occasion)
       .catch((error: unknown) => this.#tools.logger.error('a notification could not be sent', { id, error }))
       .finally(() => this.#running.delete(id))
@@ -224,7 +219,10 @@ export class Notifier {
     return Promise.all(sends)
   }
 
-  /** How a delivery is signed. A notification is probed once at most, however often it has to come (docs/wechat-pay.md §1.5). */
+  /**
+   * How a delivery is signed. A notification is probed once at most, however often it has to come (docs/wechat-pay.md
+   * §1.5).
+   */
   #signatureKind(notification: OutgoingNotification, effect: NotifyEffect | null): SignedWith {
     if (effect?.kind === 'wrong_signature') return 'other'
     if (effect?.kind === 'probe') return 'probe'
@@ -270,7 +268,6 @@ function notificationSubject(
   return { out_trade_no, out_refund_no, original_type: originalType(event_type) }
 }
 
-const longest_timer_ms = 2 ** 31 - 1
 const accepted_statuses = [200, 204]
 
 /** The notification after a delivery: done, given up, or due again by the table. */

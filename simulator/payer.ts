@@ -106,7 +106,9 @@ export class Payer {
     return order
   }
 
-  /** Returns why this code cannot be paid now, or null. `payer_openid` says whether the payer or another has paid it. */
+  /**
+   * Returns why this code cannot be paid now, or null. `payer_openid` says whether the payer or another has paid it.
+   */
   paymentRefusal(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
     const now = this.#now()
     if (order.trade_state === 'CLOSED') return new ControlError(409, 'ORDER_CLOSED', 'the order is closed')

@@ -1,11 +1,18 @@
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
-import { out_trade_no_pattern } from '../domain/number.ts'
 import { couponsOf, payerTotal } from './coupons.ts'
 import { randomLetters } from './random.ts'
 import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState } from './records.ts'
 import { isShownOnOrder } from './refund.ts'
 import { CallRefusal } from './refusal.ts'
-import { canonicalValue, closeBody, placeBody, readBody, required_rule, ruleRefusal } from './requests.ts'
+import {
+  assertPathNumber,
+  canonicalText,
+  closeBody,
+  placeBody,
+  readBody,
+  required_rule,
+  ruleRefusal,
+} from './requests.ts'
 import type { PlaceBody } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
@@ -53,7 +60,7 @@ export class NativePayments {
     search: URLSearchParams,
     visibility: 'truth' | 'before_payment',
   ): CallOutcome {
-    assertOrderNumber(out_trade_no)
+    assertPathNumber('out_trade_no', out_trade_no)
     assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
     const order = this.#state.findOrder(merchant.mchid, out_trade_no, this.#now())
     if (order === null) throw new CallRefusal('ORDER_NOT_EXIST')
@@ -83,7 +90,7 @@ export class NativePayments {
 
   /** Closes an order; repeatable. A payer armed for this very call pays between the check and the answer. */
   close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): CallOutcome {
-    assertOrderNumber(out_trade_no)
+    assertPathNumber('out_trade_no', out_trade_no)
     const body = readBody(bytes, closeBody, this.#settings.null_fields)
     assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
     const now = this.#now()
@@ -228,25 +235,12 @@ function newCodeUrl(): string {
 
 /** One spelling for parameters that mean the same: sorted names, defaults filled in. */
 function orderParameters(body: PlaceBody): string {
-  return JSON.stringify(
-    canonicalValue({
-      ...body,
-      time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
-      support_fapiao: body.support_fapiao ?? false,
-      amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
-    }),
-  )
-}
-
-function assertOrderNumber(out_trade_no: string): void {
-  if (out_trade_no_pattern.test(out_trade_no)) return
-  const place = {
-    source: '/uri_template',
-    field: '/out_trade_no',
-    value: out_trade_no,
-    location: 'uri_template',
-  } as const
-  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+  return canonicalText({
+    ...body,
+    time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
+    support_fapiao: body.support_fapiao ?? false,
+    amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
+  })
 }
 
 /** The merchant named in body or query must be the one that signed. */

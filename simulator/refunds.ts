@@ -1,5 +1,4 @@
 import { beijingDay } from '../domain/calendar.ts'
-import { out_refund_no_pattern } from '../domain/number.ts'
 import { bytesFromBase64, CipherError, decryptField } from '../wechat/cipher.ts'
 import type { ReceivedCall } from './authentication.ts'
 import type { RefundCompletion } from './completion.ts'
@@ -10,7 +9,16 @@ import type { Merchant, Payment } from './records.ts'
 import { merchantAccounts, refundAmounts, refundAsAccepted, refundedSum, refundResponse } from './refund.ts'
 import type { Refund } from './refund.ts'
 import { CallRefusal } from './refusal.ts'
-import { abnormalRefundBody, canonicalValue, readBody, refundBody, required_rule, ruleRefusal } from './requests.ts'
+import {
+  abnormalRefundBody,
+  assertPathNumber,
+  canonicalText,
+  format_rule,
+  readBody,
+  refundBody,
+  required_rule,
+  ruleRefusal,
+} from './requests.ts'
 import type { AbnormalRefundBody, RefundBody } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
@@ -59,7 +67,7 @@ export class DomesticRefunds {
       refund: body.amount.refund,
       reason: body.reason ?? null,
       notify_url: body.notify_url ?? null,
-      parameters: refundParameters(body),
+      parameters: canonicalText(body),
     })
     if (body.funds_account !== undefined) refund.funds_account = body.funds_account
     if (body.amount.from !== undefined) refund.amount.from = body.amount.from
@@ -68,7 +76,7 @@ export class DomesticRefunds {
   }
 
   query(merchant: Merchant, out_refund_no: string, sight: RefundSight): CallOutcome {
-    assertRefundNumber(out_refund_no)
+    assertPathNumber('out_refund_no', out_refund_no)
     const refund = this.#tools.state.findRefund(merchant.mchid, out_refund_no)
     const isHidden =
       refund !== null && sight.kind === 'lagging' && this.#tools.now() - refund.create_time < sight.hidden_ms
@@ -92,7 +100,10 @@ export class DomesticRefunds {
     return refundOutcome(completion.resume({ ...resumed, user_received_account: account }))
   }
 
-  /** Creates a refund as a person does in the merchant console: of all that is left unless asked, under a number made here. */
+  /**
+   * Creates a refund as a person does in the merchant console: of all that is left unless asked, under a number made
+   * here.
+   */
   createFromConsole(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
     const refund = asked.refund ?? payment.total - refundedSum(this.#tools.state.refundsOfPayment(payment))
     this.#assertRefundable(payment, refund)
@@ -197,7 +208,7 @@ export class DomesticRefunds {
     const number = decrypt('bank_account')
     if (!/^\d{8,32}$/.test(number)) {
       const place = { source: '/body', field: '/bank_account', value: '', location: 'body' } as const
-      throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+      throw ruleRefusal(place, format_rule)
     }
     return `${bank}借记卡${number.slice(-4)}`
   }
@@ -248,7 +259,7 @@ function assertSameRefund(
       number: 268498688,
     })
   }
-  if (reentry === 'parameters' && known.parameters !== refundParameters(body)) {
+  if (reentry === 'parameters' && known.parameters !== canonicalText(body)) {
     throw new CallRefusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
   }
 }
@@ -262,22 +273,6 @@ function assertAmounts({ refund, total, from }: RefundBody['amount'], payment: P
   if (sum === refund && accounts.size === from.length) return
   const place = { source: '/body', field: '/amount/from', value: from, location: 'body' } as const
   throw ruleRefusal(place, '规则校验失败，出资账户不能重复，出资金额之和须等于退款金额')
-}
-
-function assertRefundNumber(out_refund_no: string): void {
-  if (out_refund_no_pattern.test(out_refund_no)) return
-  const place = {
-    source: '/uri_template',
-    field: '/out_refund_no',
-    value: out_refund_no,
-    location: 'uri_template',
-  } as const
-  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
-}
-
-/** One spelling for parameters that mean the same. */
-function refundParameters(body: RefundBody): string {
-  return JSON.stringify(canonicalValue(body))
 }
 
 function digitsOfDay(ms: number): string {

@@ -1,4 +1,7 @@
-/** RefusalDetail says where a refused value stood (docs/wechat-pay.md §1.11): a JSON Pointer in the body, a bare name elsewhere. */
+/**
+ * RefusalDetail says where a refused value stood (docs/wechat-pay.md §1.11): a JSON Pointer in the body, a bare name
+ * elsewhere.
+ */
 export interface RefusalDetail {
   field?: string
   value?: unknown
@@ -50,8 +53,8 @@ const catalogue = {
 export type RefusalCode = keyof typeof catalogue
 
 /**
- * CallRefusal is the error response to a call, as WeChat Pay words it. Gateway catches it and leaves it unsigned, because
- * only 2xx is signed (docs/wechat-pay.md §1.4).
+ * CallRefusal is the error response to a call, as WeChat Pay words it. Gateway catches it and leaves it unsigned,
+ * because only 2xx is signed (docs/wechat-pay.md §1.4).
  */
 export class CallRefusal extends Error {
   override readonly name = 'CallRefusal'

@@ -8,7 +8,9 @@ export interface StateEntry {
   record: unknown
 }
 
-/** StateStorage keeps the state. `append` returns when the operating system has it, so a killed simulator loses nothing. */
+/**
+ * StateStorage keeps the state. `append` returns when the operating system has it, so a killed simulator loses nothing.
+ */
 export interface StateStorage {
   append(entry: StateEntry): void
   close(): void

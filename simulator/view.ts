@@ -67,7 +67,10 @@ export interface SimulatedRefundView {
   finish_time: string | null
 }
 
-/** StateView is the response of `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are the latest 10,000 only. */
+/**
+ * StateView is the response of `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are
+ * the latest 10,000 only.
+ */
 export interface StateView {
   orders: SimulatedOrderView[]
   payments: SimulatedPaymentView[]
