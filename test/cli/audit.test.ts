@@ -25,7 +25,7 @@ const later = noon + 24 * 60 * 60 * 1000
 
 /** A merchant's whole book, and WeChat's that agrees with it. */
 async function keptBook() {
-  const { store, database, drop } = await freshStore()
+  const { store, database, drop } = await freshStore({ is_indexed: false })
   await store.merchants.save(merchantSample())
   const stories = [
     fulfilledStory('A-1', 'ta'),

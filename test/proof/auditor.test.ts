@@ -10,7 +10,7 @@ import { mchid, merchantSample, noon } from '../store/samples.ts'
 
 /** A merchant with three sound orders and an auditor over them, a day later. */
 async function stage() {
-  const { store, database, drop } = await freshStore()
+  const { store, database, drop } = await freshStore({ is_indexed: false })
   await store.merchants.save(merchantSample())
   for (const number of ['A-1', 'A-2', 'A-3']) {
     const story = fulfilledStory(number, `t-${number}`)

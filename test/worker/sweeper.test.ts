@@ -34,7 +34,7 @@ function listeningTemporal() {
 }
 
 async function stage() {
-  const { store, drop } = await freshStore()
+  const { store, drop } = await freshStore({ is_indexed: false })
   await store.merchants.save(merchantSample())
   const { heard, temporal } = listeningTemporal()
   const clock = { now: noon }

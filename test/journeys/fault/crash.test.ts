@@ -183,7 +183,6 @@ describe('a worker, killed while orders wait', () => {
     orders.closed = await stage.ordered()
     fault('close', 'timeout_before', orders.close)
     fault('close', 'timeout_after', orders.closed)
-    fault('query', 'timeout_before', orders.closed) // nor does a question tell that it is closed
     await until('the first question was asked', () => callsOf(stage, orders.between_questions, 'query').length > 0)
     stage.pay(orders.delivery)
     orders.taken_unanswered = key()
@@ -199,7 +198,8 @@ describe('a worker, killed while orders wait', () => {
       isAsked(orders.unsent, 'place'),
       isAsked(orders.question, 'query'),
       isAsked(orders.close, 'close'),
-      isAsked(orders.closed, 'close'),
+      // Nor does a question tell that it is closed.
+      isAsked(orders.closed, 'close').then(() => fault('query', 'timeout_before', orders.closed)),
       until('the shop thinks', () => stage.shop.of(orders.delivery.out_trade_no).length > 0),
     ])
     const lookAround = async () => {
