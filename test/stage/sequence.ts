@@ -4,7 +4,25 @@ import { BaseSequencer } from 'vitest/node'
 import type { TestSpecification } from 'vitest/node'
 
 /** The files that take longest on two idle cores, the longest first. */
-const longest = ['test/journeys/fault/backlog.test.ts', 'test/dev/start.test.ts']
+const longest = [
+  'test/journeys/fault/walk.test.ts',
+  'test/journeys/fault/backlog.test.ts',
+  'test/dev/start.test.ts',
+  'test/journeys/order/review.test.ts',
+  'test/journeys/fault/race.test.ts',
+  'test/journeys/refund/end.test.ts',
+  'test/journeys/refund/days.test.ts',
+  'test/journeys/fault/crash.test.ts',
+  'test/journeys/refund/request.test.ts',
+  'test/journeys/order/intervention.test.ts',
+  'test/workflows/refund/stories.test.ts',
+  'test/journeys/order/days.test.ts',
+  'test/journeys/fault/wechat.test.ts',
+  'test/journeys/order/close.test.ts',
+  'test/api/checkout/browser.test.ts',
+  'test/workflows/order/interleavings.test.ts',
+  'test/workflows/replay.test.ts',
+]
 
 /**
  * Begins with the files that take longest, so that no worker is left alone with one of them at the end. Then those that

@@ -25,9 +25,9 @@ function withDatabaseAway(store: Store): Store {
   const archive: Store['evidence']['archive'] = (record) =>
     database.is_away ? Promise.reject(new Error('the database is away')) : store.evidence.archive(record)
   const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
-  const settle: Store['evidence']['recordOutcome'] = (...given) => store.evidence.recordOutcome(...given)
+  const recordOutcome: Store['evidence']['recordOutcome'] = (...given) => store.evidence.recordOutcome(...given)
   const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
-  return { ...store, evidence: Object.assign(evidence, { settle, find }) }
+  return { ...store, evidence: Object.assign(evidence, { recordOutcome, find }) }
 }
 
 /** A merchant's account that reads every body as this. */
@@ -79,7 +79,7 @@ describe('a notification of a refund', () => {
     const { out_refund_no, out_trade_no } = fact
     expect(desk.given).toEqual([
       {
-        command: 'refundChanged',
+        command: 'signalRefundChanged',
         arguments: [{ mchid, out_refund_no, out_trade_no }, { evidence_id: evidence?._id }],
       },
     ])
