@@ -65,6 +65,12 @@ describe.each(['README.md', 'README.zh-CN.md'])('%s', (path) => {
   })
 })
 
+describe('test/README.md', () => {
+  it('shows a journey that is run', () => {
+    expect(read('test/README.md')).toContain(`\`\`\`ts\n${read('test/journeys/refund/whole.test.ts')}\`\`\`\n`)
+  })
+})
+
 describe('the documents', () => {
   it('lead to files that exist', () => {
     const broken = pages.flatMap((page) =>
@@ -74,6 +80,17 @@ describe('the documents', () => {
         .map((target) => `${page} → ${target}`),
     )
     expect(broken).toEqual([])
+  })
+
+  it('name only paths of the rooms that exist', () => {
+    const rooms = [...new Set(files.filter((path) => /^[a-z]+\//.test(path)).map((path) => path.split('/')[0]))]
+    const path_pattern = new RegExp(`(?<![\\w/.<>-])(?:${rooms.join('|')})/[a-z0-9_][\\w./-]*`, 'g')
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(path_pattern)].map(([path]) => [page, path.replace(/[.-]+$/, '')] as const),
+    )
+    expect(named.length).toBeGreaterThan(80)
+    const is_there = (path: string) => ['', '.ts', '.js'].some((end) => existsSync(join(repository, `${path}${end}`)))
+    expect(named.filter(([, path]) => !is_there(path)).map(([page, path]) => `${page}: ${path}`)).toEqual([])
   })
 
   it('have the sections that comments cite', () => {

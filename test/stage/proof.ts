@@ -1,11 +1,16 @@
 import { findingLine } from '../../cli/audit.ts'
 import { simulatorTruth } from '../../cli/truth.ts'
 import { proof_patience, scaledPatience } from '../../proof/finding.ts'
+import type { Finding } from '../../proof/finding.ts'
 import { proveMerchant } from '../../proof/passage.ts'
 import type { Tally } from '../../proof/passage.ts'
 import type { Config } from '../../runtime/config.ts'
+import type { StateView } from '../../simulator/control.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import type { Store } from '../../store/store.ts'
+import type { HeardEvent, MerchantDouble } from './merchant.ts'
+import { differenceLine, oracleDifferences } from './oracle.ts'
+import type { OracleDecision, OracleSources, StoredEntry } from './oracle.ts'
 import { until } from './until.ts'
 
 /** What a proof reads of a stage. */
@@ -24,19 +29,79 @@ interface ProvenStage {
  * what is missing for ever.
  */
 export async function expectAuditClean(stage: ProvenStage, when: 'settled' | 'meanwhile' = 'settled'): Promise<Tally> {
+  return await until('the audit is clean', async () => {
+    const { adrift, tally } = await auditOf(stage, when)
+    if (adrift.length > 0) throw new Error(adrift.map(findingLine).join('\n'))
+    return tally
+  })
+}
+
+async function auditOf(stage: ProvenStage, when: 'settled' | 'meanwhile') {
   const options = {
     now: stage.now,
     patience: when === 'settled' ? null : { ...scaledPatience(proof_patience, stage.config.time_scale), writing_ms: 0 },
     truth: simulatorTruth(stage.simulator.url),
   }
-  return await until('the audit is clean', async () => {
-    const proof = proveMerchant(stage.store, stage.mchid, options)
-    const adrift: string[] = []
-    for (;;) {
-      const step = await proof.next()
-      if (step.done === true && adrift.length > 0) throw new Error(adrift.join('\n'))
-      if (step.done === true) return step.value
-      adrift.push(...step.value.findings.filter(({ under_way }) => !under_way).map(findingLine))
-    }
+  const proof = proveMerchant(stage.store, stage.mchid, options)
+  const adrift: Finding[] = []
+  const under_way: Finding[] = []
+  for (;;) {
+    const step = await proof.next()
+    if (step.done === true) return { adrift, under_way, tally: step.value }
+    for (const finding of step.value.findings) (finding.under_way ? under_way : adrift).push(finding)
+  }
+}
+
+/** What the oracle reads of a stage. */
+interface WitnessedStage extends ProvenStage {
+  wechat: StateView
+  shop: Pick<MerchantDouble, 'heard'>
+  decisions: readonly OracleDecision[]
+  coupons: ReadonlyMap<string, number>
+}
+
+/**
+ * Waits until the stored postings sum to what the oracle works out for every account and sub-key. An order may differ
+ * only while the audit lists it as under way: then Weft is yet to learn what WeChat knows.
+ */
+export async function expectOracleAgrees(stage: WitnessedStage): Promise<void> {
+  await until('the oracle agrees with the journal', async () => {
+    const differences = oracleDifferences(await oracleSources(stage), await storedEntries(stage))
+    if (differences.length === 0) return true
+    const { under_way } = await auditOf(stage, 'meanwhile')
+    const excused = under_way.map(({ out_trade_no }) => out_trade_no)
+    const adrift = differences.filter(({ out_trade_no }) => !excused.includes(out_trade_no ?? undefined))
+    if (adrift.length > 0) throw new Error(adrift.map(differenceLine).join('\n'))
+    return true
   })
+}
+
+/** Events count as published also where the merchant has not received them: its endpoint may be away. */
+async function oracleSources({
+  wechat,
+  shop,
+  store,
+  mchid,
+  coupons,
+  decisions,
+}: WitnessedStage): Promise<OracleSources> {
+  const numbers = new Set(wechat.payments.map(({ out_trade_no }) => out_trade_no))
+  const published = await Promise.all([...numbers].map((number) => store.events.ofOrder(mchid, number)))
+  const bodies = published.flat().map(({ body }) => JSON.parse(body) as Pick<HeardEvent, 'type' | 'data'>)
+  const events = [...bodies, ...shop.heard].map(({ type, data }) => ({
+    type,
+    transaction_id: (data.order?.transaction_id as string | null | undefined) ?? null,
+  }))
+  return { wechat, coupons, decisions, events }
+}
+
+async function storedEntries({ store, mchid }: WitnessedStage): Promise<StoredEntry[]> {
+  const entries: StoredEntry[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.journal.list(mchid, {}, { limit: 500, cursor })
+    entries.push(...page.data)
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  return entries
 }

@@ -18,7 +18,7 @@ import type { Config } from '../../runtime/config.ts'
 import { createLogger, silentLogger } from '../../runtime/logger.ts'
 import { connectTemporal } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import type { StateView } from '../../simulator/control.ts'
+import type { PayRequest, StateView } from '../../simulator/control.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { publicId } from '../../store/ids.ts'
@@ -28,7 +28,8 @@ import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker, WorkerParts } from '../../worker/main.ts'
 import { MerchantDouble } from './merchant.ts'
-import { expectAuditClean } from './proof.ts'
+import type { OracleDecision } from './oracle.ts'
+import { expectAuditClean, expectOracleAgrees } from './proof.ts'
 import { until } from './until.ts'
 
 // Once per process: the SDK tells of every worker's every state otherwise.
@@ -87,6 +88,10 @@ export class Stage {
 
   api: RunningApi | null = null
   worker: RunningWorker | null = null
+  /** what the merchant has asked for through `call`, and the API has answered with success: what the oracle goes by */
+  readonly decisions: OracleDecision[] = []
+  /** transaction_id → fen of the merchant's own coupon, of payments that `pay` made with one */
+  readonly coupons = new Map<string, number>()
   readonly #ends: (() => Promise<unknown>)[] = []
 
   static async open(options: StageOptions = {}): Promise<Stage> {
@@ -147,10 +152,14 @@ export class Stage {
     this.#ends.push(end)
   }
 
-  /** How every journey ends: all that is recorded, booked and known to WeChat agrees, and then all is shut down. */
+  /**
+   * How every journey ends: all that is recorded, booked and known to WeChat agrees, the oracle finds the same balances
+   * without Weft's own rules, and then all is shut down.
+   */
   async close(): Promise<void> {
     try {
       await expectAuditClean(this, 'meanwhile')
+      await expectOracleAgrees(this)
     } finally {
       await this.#shutDown()
     }
@@ -190,7 +199,9 @@ export class Stage {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
-    return { status: answer.status, headers: answer.headers, body: (text ? JSON.parse(text) : {}) as T }
+    const answered = { status: answer.status, headers: answer.headers, body: (text ? JSON.parse(text) : {}) as T }
+    if (method === 'POST' && answer.ok) this.decisions.push({ path, request: body, answer: answered.body })
+    return answered
   }
 
   /** Orders a tea; the answer is that of POST /v1/orders. */
@@ -312,8 +323,11 @@ export class Stage {
     return this.temporal.client.workflow.getHandle(`refund/${this.mchid}/${out_refund_no}`)
   }
 
-  pay(order: OrderKey, story: Parameters<Simulator['control']['pay']>[0]['story'] = 'pay', more: object = {}) {
-    return this.simulator.control.pay({ ...order, story, ...more })
+  pay(order: OrderKey, story: PayRequest['story'] = 'pay', more: Partial<PayRequest> = {}) {
+    const paid = this.simulator.control.pay({ ...order, story, ...more })
+    const coupon = more.coupon?.nocash_amount ?? 0
+    if (paid.transaction_id !== null && coupon > 0) this.coupons.set(paid.transaction_id, coupon)
+    return paid
   }
 
   async record(order: OrderKey): Promise<OrderRecord> {

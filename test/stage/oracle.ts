@@ -1,0 +1,141 @@
+/**
+ * What the journal must say, worked out anew from what others know: WeChat's truth (the simulator's), the events that
+ * were published to the merchant, and the merchant's own decisions with the API's answers to them. It shares no code
+ * with domain/journal or proof/, which re-uses the booking functions: a wrong posting would be wrong on both sides there.
+ * Every line is worded from docs/money.md §1; amounts are integer fen, debit positive.
+ */
+
+/** As much of the simulator's truth as the balances follow from. */
+export interface OracleWeChat {
+  payments: readonly { transaction_id: string; out_trade_no: string; amount: { total: number } }[]
+  refunds: readonly OracleRefund[]
+}
+
+export interface OracleRefund {
+  refund_id: string
+  out_refund_no: string
+  transaction_id: string
+  status: 'PROCESSING' | 'SUCCESS' | 'CLOSED' | 'ABNORMAL'
+  user_received_account: string
+  amount: { refund: number; settlement_refund: number }
+}
+
+/** A decision of the merchant that the API answered with success. */
+export interface OracleDecision {
+  path: string
+  request: unknown
+  answer: unknown
+}
+
+export interface OracleSources {
+  wechat: OracleWeChat
+  /** transaction_id → fen that a coupon of the merchant's own paid: those payments only */
+  coupons: ReadonlyMap<string, number>
+  /** what was published to the merchant, in any order; repeats do no harm */
+  events: readonly { type: string; transaction_id: string | null }[]
+  decisions: readonly OracleDecision[]
+}
+
+/** A journal entry as it is stored: plain postings. */
+export interface StoredEntry {
+  out_trade_no: string | null
+  postings: readonly { account: string; key: string; amount: number }[]
+}
+
+export interface OracleDifference {
+  out_trade_no: string | null
+  /** account and sub-key, as `sales T123` */
+  line: string
+  expected: number
+  stored: number
+}
+
+/** Fen by out_trade_no and by account with sub-key. */
+type Lines = Map<string | null, Map<string, number>>
+
+/** Where WeChat says a refund went when the merchant has it, and not the payer (docs/wechat-pay.md §2.4). */
+const accounts_of_the_merchant = ['商户基本账户', '商户结算银行账户']
+
+/** Compares the stored postings with what they must sum to. Answers nothing where all agree. */
+export function oracleDifferences(sources: OracleSources, entries: readonly StoredEntry[]): OracleDifference[] {
+  const expected = expectedLines(sources)
+  const stored: Lines = new Map()
+  for (const { out_trade_no, postings } of entries)
+    for (const { account, key, amount } of postings) add(stored, out_trade_no, `${account} ${key}`, amount)
+  return [...new Set([...expected.keys(), ...stored.keys()])].flatMap((out_trade_no) => {
+    const wanted = expected.get(out_trade_no) ?? new Map<string, number>()
+    const found = stored.get(out_trade_no) ?? new Map<string, number>()
+    return [...new Set([...wanted.keys(), ...found.keys()])]
+      .map((line) => ({ out_trade_no, line, expected: wanted.get(line) ?? 0, stored: found.get(line) ?? 0 }))
+      .filter((difference) => difference.expected !== difference.stored)
+  })
+}
+
+export function differenceLine({ out_trade_no, line, expected, stored }: OracleDifference): string {
+  return `${out_trade_no}: ${line} is ${stored}, the oracle says ${expected}`
+}
+
+function expectedLines({ wechat, coupons, events, decisions }: OracleSources): Lines {
+  const lines: Lines = new Map()
+  const sold = soldTransactions(events, decisions)
+  const payouts = payoutsIn(decisions)
+  for (const { transaction_id, out_trade_no, amount } of wechat.payments) {
+    const put = (line: string, fen: number) => add(lines, out_trade_no, line, fen)
+    const { total } = amount
+    const coupon = coupons.get(transaction_id) ?? 0
+    /** The merchant's claim to the payer's money shrinks with all that goes back. */
+    const income = sold.has(transaction_id) ? `sales ${out_trade_no}` : `suspense ${transaction_id}`
+    put(`wechat.pending ${transaction_id}`, total - coupon)
+    put(`discount.nocash ${out_trade_no}`, coupon)
+    put(income, -total)
+    const refunds = wechat.refunds.filter((refund) => refund.transaction_id === transaction_id)
+    for (const refund of refunds.filter(({ status }) => status !== 'CLOSED')) {
+      const { refund: whole, settlement_refund: cash } = refund.amount
+      const is_paid_out = payouts.some(({ out_refund_no }) => out_refund_no === refund.out_refund_no)
+      const is_merchants = accounts_of_the_merchant.includes(refund.user_received_account)
+      put(income, whole)
+      put(`discount.nocash ${out_trade_no}`, cash - whole)
+      if (refund.status === 'SUCCESS') put(`wechat.refund_transit ${refund.refund_id}`, -cash)
+      const is_owed = refund.status !== 'SUCCESS' || (is_merchants && !is_paid_out)
+      if (is_owed) put(`refund.payable ${refund.out_refund_no}`, -cash)
+      if (refund.status === 'SUCCESS' && is_merchants && !is_paid_out) put('merchant.bank -', cash)
+    }
+    // WeChat did not move this money, the merchant did: from its own bank account.
+    for (const payout of payouts.filter((one) => one.transaction_id === transaction_id)) {
+      const at_wechat = refunds.find(({ out_refund_no }) => out_refund_no === payout.out_refund_no)
+      if (at_wechat !== undefined && at_wechat.status !== 'CLOSED') continue
+      const share = Math.ceil((payout.amount * (total - coupon)) / total)
+      const cash = at_wechat?.amount.settlement_refund ?? share
+      put(income, payout.amount)
+      put('merchant.bank -', -cash)
+      put(`discount.nocash ${out_trade_no}`, cash - payout.amount)
+    }
+  }
+  return lines
+}
+
+/** Payments that are sales: the merchant was told that its order is paid by it, or has accepted it itself. */
+function soldTransactions(events: OracleSources['events'], decisions: readonly OracleDecision[]): Set<string> {
+  const told = events.filter(({ type }) => type === 'order.paid').map(({ transaction_id }) => transaction_id)
+  const accepted = decisions
+    .filter(({ path }) => /^\/v1\/orders\/[^/]+\/review$/.test(path))
+    .map(({ request }) => request as { decision?: string; transaction_id?: string })
+    .filter(({ decision }) => decision === 'accept')
+    .map(({ transaction_id }) => transaction_id)
+  return new Set([...told, ...accepted].filter((transaction_id) => typeof transaction_id === 'string'))
+}
+
+/** What the merchant paid out by hand, once per refund however often it said so. */
+function payoutsIn(decisions: readonly OracleDecision[]) {
+  const answers = decisions
+    .filter(({ path }) => /^\/v1\/refunds\/[^/]+\/payout$/.test(path))
+    .map(({ answer }) => answer as { out_refund_no: string; transaction_id: string; amount: { refund: number } })
+    .map(({ out_refund_no, transaction_id, amount }) => ({ out_refund_no, transaction_id, amount: amount.refund }))
+  return [...new Map(answers.map((payout) => [payout.out_refund_no, payout])).values()]
+}
+
+function add(lines: Lines, out_trade_no: string | null, line: string, fen: number): void {
+  const of_number = lines.get(out_trade_no) ?? new Map<string, number>()
+  of_number.set(line, (of_number.get(line) ?? 0) + fen)
+  lines.set(out_trade_no, of_number)
+}
