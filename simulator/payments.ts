@@ -1,5 +1,5 @@
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
-import { out_trade_no_pattern } from '../domain/number.ts'
+import { out_trade_no_pattern } from '../domain/ids.ts'
 import { couponsOf, payerTotal } from './coupons.ts'
 import { randomLetters } from './random.ts'
 import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState } from './records.ts'

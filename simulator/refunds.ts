@@ -1,5 +1,5 @@
 import { beijingDay } from '../domain/calendar.ts'
-import { out_refund_no_pattern } from '../domain/number.ts'
+import { out_refund_no_pattern } from '../domain/ids.ts'
 import { bytesFromBase64, CipherError, decryptField } from '../wechat/cipher.ts'
 import type { ReceivedCall } from './authentication.ts'
 import type { RefundCompletion } from './completion.ts'
