@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
 import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
-import { mchid_pattern } from '../domain/number.ts'
+import { mchid_pattern } from '../domain/ids.ts'
 import { limits } from '../domain/policy.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })

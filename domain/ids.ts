@@ -1,4 +1,15 @@
-/** Every id of a workflow, record or operation is made here, so that a promise has one spelling. */
+/**
+ * Builds the ids of workflows and records, and the operation ids that are derived from a cause, so that a promise has
+ * one spelling. Commands that may be corrected and sent again have random operation ids of the API's own.
+ */
+
+/** A merchant's order number as WeChat takes it (docs/wechat-pay.md §3.3). Unique per mchid, for ever. */
+export const out_trade_no_pattern = /^[0-9A-Za-z_\-|*]{6,32}$/
+
+/** A refund's number. `@` is WeChat's alphabet too, but Weft keeps it for the refunds it makes itself. */
+export const out_refund_no_pattern = /^[0-9A-Za-z_\-|*@]{1,64}$/
+
+export const mchid_pattern = /^[0-9]{8,32}$/
 
 export interface OrderKey {
   mchid: string
@@ -9,7 +20,7 @@ export function orderId({ mchid, out_trade_no }: OrderKey): string {
   return `${mchid}/${out_trade_no}`
 }
 
-/** The reverse of `orderId`. Neither part can hold a slash (domain/number.ts). */
+/** The reverse of `orderId`. Neither part can hold a slash, by their patterns. Throws RangeError for anything else. */
 export function orderKey(order_id: string): OrderKey {
   const [mchid, out_trade_no, ...rest] = order_id.split('/')
   if (!mchid || !out_trade_no || rest.length > 0) throw new RangeError(`not an order id: ${order_id}`)
@@ -61,7 +72,7 @@ export function endpointId(mchid: string, url: string): string {
 
 export const evidenceId = {
   notification: (mchid: string, notification_id: string) => `${mchid}/notification/${notification_id}`,
-  /** One document per distinct answer: asking again and hearing the same adds nothing. */
+  /** One document per distinct answer: a query that is answered as the one before adds nothing. */
   query: (mchid: string, number: string, state: string, transaction_id: string | null) =>
     `${mchid}/query/${number}/${state}/${transaction_id ?? '-'}`,
   /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
@@ -86,18 +97,18 @@ export const workflowId = {
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
 }
 
-/**
- * Operation ids are derived from what caused a write, never from the attempt that makes it: the same cause told twice
- * is done once (architecture §4.3).
- */
-/** Whether a question on request is a payer's, of which an order has a limited number. */
+/** Whether a query on request is a payer's, of which an order has a limited number. */
 export function isPayersCheck(operation_id: string): boolean {
   return operation_id.startsWith('check:payer:')
 }
 
+/**
+ * Operation ids that are derived from what caused a write, never from the attempt that makes it: the same cause that
+ * comes twice is done once (architecture §4.3).
+ */
 export const operationId = {
   placed: () => 'placed',
-  /** `asker`: the kind of actor that wants to know; only what payers ask is limited per order. */
+  /** `asker`: the kind of actor that wants to know; only payers' checks are limited per order. */
   check: (asker: string, random: string) => `check:${asker}:${random}`,
   renewed: (command_operation_id: string) => `renewed:${command_operation_id}`,
   placementRefused: () => 'placement_refused',
@@ -108,14 +119,23 @@ export const operationId = {
   cancelled: (run_id: string) => `cancelled:${run_id}`,
   /** `sequence` is that of the `order.paid` that was answered: each entry into `paid` asks anew. */
   answered: (sequence: number, result: string) => `answered:${sequence}:${result}`,
-  /** Derived from what it answers, so that the same word told twice is one operation wherever it arrives. */
+  /** Derived from what it answers, so that the same answer is one operation wherever and however often it arrives. */
   confirmation: (out_trade_no: string, sequence: number, result: string) =>
     `fulfilment:${out_trade_no}:${sequence}:${result}`,
   automatic: (sequence: number) => `automatic:${sequence}`,
   overdue: (sequence: number) => `overdue:${sequence}`,
   stopped: (sequence: number) => `stopped:${sequence}`,
-  /** `revision` is that of the refund's entry of which the order is told */
+  /** `revision` is that of the refund's entry which the order is signalled */
   refund: (out_refund_no: string, revision: number) => `refund:${out_refund_no}:${revision}`,
   refundRequested: (out_refund_no: string) => `refund_requested:${out_refund_no}`,
   refunded: () => 'refunded',
+  /** the close of an order that a newer one of its reference, `out_trade_no`, replaces */
+  superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,
+  /** `revision` is that of the refund's record before it: a number that is begun anew is reserved anew */
+  reserved: (revision: number) => `reserved:${revision}`,
+  approvalExpired: () => 'approval_expired',
+  refundAccepted: () => 'accepted',
+  refundRefused: () => 'refused',
+  /** WeChat's answer about a refund; `revision` is that of the record it was applied to: `abnormal` may come twice */
+  refundAnswered: (event: string, refund_id: string, revision: number) => `${event}:${refund_id}:${revision}`,
 }

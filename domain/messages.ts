@@ -66,7 +66,7 @@ export type OrderAnswer =
   | { kind: 'state'; state: OrderState; revision: number }
   | { kind: 'refused'; code: 'order_state' | 'order_paid' | 'already_decided'; state: OrderState }
 
-/** Names of signals and updates; workflows/ define them, api/ and activities/runs send them by name. */
+/** Names of signals and updates. workflows/ defines them; api/, activities/runs and the sweeper send them by name. */
 export const signals = {
   payment_found: 'paymentFound',
   check_requested: 'checkRequested',

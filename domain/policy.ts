@@ -164,7 +164,6 @@ export const limits = {
   envelope_bytes: 16 * 1024,
   /** a notification waits so long for the first key of its merchant: WeChat wants its answer within 5 s */
   first_key_wait_ms: 2_500,
-  event_body_bytes: 20_000,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,

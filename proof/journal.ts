@@ -33,7 +33,7 @@ export interface JournalCheck {
   expected: { booked_time: Time | null; postings: Posting[] }[]
 }
 
-/** The book under one number: every entry by itself, each entry against the records, and what accounts come to. */
+/** The journal under one number: every entry by itself, each entry against the records, and what accounts come to. */
 export function journalFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
   return checkJournal(dossier, moment).findings
 }
@@ -108,6 +108,7 @@ function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry
   return { standing, findings }
 }
 
+/** What an entry says of itself: its sum, and, of its two spellings of the merchant, the id's and the field's, that they agree. */
 function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
@@ -132,9 +133,14 @@ function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   ]
 }
 
-/** The numbers of an entry, and its fen. */
-function entrySubject({ _id, kind, out_refund_no, postings }: JournalEntry): FindingSubject & { amount: number } {
-  const transaction_id = kind === 'payment' || kind === 'acceptance' ? causeId(_id).split(':')[2] : undefined
+/**
+ * The numbers of an entry, and its fen. An entry names its transaction by the key of its postings: what WeChat holds, or
+ * what lies in suspense.
+ */
+function entrySubject({ kind, out_refund_no, postings }: JournalEntry): FindingSubject & { amount: number } {
+  const names_transaction = kind === 'payment' || kind === 'acceptance'
+  const named = postings.find(({ account }) => account === 'wechat.pending' || account === 'suspense')
+  const transaction_id = names_transaction ? named?.key : undefined
   const amount = postings.reduce((total, posting) => total + Math.max(0, posting.amount), 0)
   return { ...(transaction_id && { transaction_id }), ...(out_refund_no && { out_refund_no }), amount }
 }

@@ -12,7 +12,7 @@ import { wechatFindings } from './wechat.ts'
 import type { WeChatRecords } from './wechat.ts'
 
 /**
- * What of these records is adrift (docs/money.md §3): with each other, with the book, and, where `truth` is given, with
+ * What of these records is adrift (docs/money.md §3): with each other, with the journal, and, where `truth` is given, with
  * what WeChat knows. Pure; `under_way` marks what Weft will put right by itself.
  */
 export function dossierFindings(dossier: Dossier, moment: ProofMoment, truth: WeChatRecords | null = null): Finding[] {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isTime } from '../domain/calendar.ts'
-import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/number.ts'
+import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/ids.ts'
 import { CallRefusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
 

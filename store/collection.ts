@@ -1,6 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
-import { isDuplicate, runOperation, StoreUnavailable } from './connection.ts'
+import {
+  isDuplicate,
+  RecordMissing,
+  RecordUnreadable,
+  runOperation,
+  StoreUnavailable,
+  WriteContended,
+} from './connection.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { RecordMapping } from './record.ts'
@@ -32,6 +39,12 @@ interface Selection {
   fields?: readonly string[]
 }
 
+/** How often a write is tried against others of the same record, and how long it waits before each but the first. */
+export interface Contention {
+  attempts: number
+  pauseBefore: (attempt: number) => number
+}
+
 const longest_page = 1_000
 const longest_selection = 10_000
 
@@ -43,8 +56,18 @@ export class Collection<T extends { _id: string }> {
   readonly #fast: Model<StoredDocument>
   readonly #slow: Model<StoredDocument>
   readonly #mapping: RecordMapping<T>
+  readonly #name: string
+  readonly #flawOf: (record: T) => string | null
 
-  constructor(connections: Connections, name: string, schema: Schema<StoredDocument>) {
+  /** `flawOf`: why a record cannot be worked with. Asked at each read that work follows from, so it must be cheap. */
+  constructor(
+    connections: Connections,
+    name: string,
+    schema: Schema<StoredDocument>,
+    flawOf: (record: T) => string | null = () => null,
+  ) {
+    this.#name = name
+    this.#flawOf = flawOf
     const modelOn = (connection: Connection) => connection.model<StoredDocument>(name, schema, name)
     this.#fast = modelOn(connections.fast)
     this.#slow = modelOn(connections.slow)
@@ -86,17 +109,25 @@ export class Collection<T extends { _id: string }> {
     return answers.flat()
   }
 
+  /** Throws `RecordUnreadable`. */
   async findOne(filter: Filter): Promise<T | null> {
     const found = await runOperation(() => driverCollection(this.#fast).findOne(this.#stored(filter)))
-    return found && this.#mapping.record(found)
+    return found && this.#sound(this.#mapping.record(found))
   }
 
-  /** At most `limit` records in the order of `sort`; `fields` leaves the others out. */
+  /**
+   * At most `limit` records in the order of `sort`; `fields` leaves the others out, and the check with them. Throws
+   * `RecordUnreadable`.
+   */
   async find(filter: Filter, selection: Selection): Promise<T[]> {
-    return this.#select(this.#fast, filter, selection)
+    const found = await this.#select(this.#fast, filter, selection)
+    return selection.fields === undefined ? found.map((record) => this.#sound(record)) : found
   }
 
-  /** As `find`, on the slow connection: for what reads much and may take its time. */
+  /**
+   * As `find`, on the slow connection: for what reads much and may take its time. Unchecked, as `page` is: proofs name
+   * what is broken, and one broken record must not hide all others from a list.
+   */
   async scan(filter: Filter, selection: Selection): Promise<T[]> {
     return this.#select(this.#slow, filter, selection)
   }
@@ -125,10 +156,26 @@ export class Collection<T extends { _id: string }> {
         options,
       ),
     )
-    return changed && this.#mapping.record(changed)
+    return changed && this.#sound(this.#mapping.record(changed))
   }
 
-  /** True when the write found its record; cheaper than `change` where the record is not looked at. */
+  /**
+   * Runs `attempt` on the record as it now is until no other write comes before its own, which null tells. Throws
+   * `WriteContended` after the last attempt, `RecordMissing`, `RecordUnreadable`.
+   */
+  async contend<R>(_id: string, contention: Contention, attempt: (current: T) => Promise<R | null>): Promise<R> {
+    for (let tries = 1; tries <= contention.attempts; tries++) {
+      const pause_ms = tries === 1 ? 0 : contention.pauseBefore(tries)
+      if (pause_ms > 0) await pause(pause_ms)
+      const current = await this.findOne({ _id })
+      if (current === null) throw new RecordMissing(_id)
+      const result = await attempt(current)
+      if (result !== null) return result
+    }
+    throw new WriteContended(_id)
+  }
+
+  /** True when the write found its record; cheaper than `updateAndReturn` where the record is not looked at. */
   async update(filter: Filter, update: Update): Promise<boolean> {
     const result = await runOperation(() =>
       driverCollection(this.#fast).updateOne(this.#stored(filter), this.#stored(withoutEmptyOperators(update))),
@@ -159,6 +206,12 @@ export class Collection<T extends { _id: string }> {
     const options = { sort, skip, limit: Math.min(limit, longest_selection), projection }
     const found = await runOperation(() => driverCollection(model).find(this.#stored(filter), options).toArray())
     return found.map((document) => this.#mapping.record(document))
+  }
+
+  #sound(record: T): T {
+    const flaw = this.#flawOf(record)
+    if (flaw !== null) throw new RecordUnreadable(this.#name, record._id, flaw)
+    return record
   }
 
   /** Typed as the driver wants it; what it may hold is checked field by field. */

@@ -45,7 +45,7 @@ export interface JournalFilter {
 
 const most_of_order = 1_000
 
-/** The book. It only grows: there is no function that changes or removes an entry. */
+/** The journal. It only grows: there is no function that changes or removes an entry. */
 export class Journal {
   readonly #entries: Collection<JournalEntry>
 
@@ -71,10 +71,6 @@ export class Journal {
   /** In the order of booking. */
   async ofOrder(mchid: string, out_trade_no: string): Promise<JournalEntry[]> {
     return this.#entries.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { booked_time: 1, _id: 1 } })
-  }
-
-  async find(mchid: string, _id: string): Promise<JournalEntry | null> {
-    return this.#entries.findOne({ _id, mchid })
   }
 
   /** Newest first by booked_time. */

@@ -1,19 +1,18 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Schema } from 'mongoose'
-import { attention_codes, isAboutMoney } from '../domain/attention.ts'
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { applyOrderEvent } from '../domain/order/change.ts'
-import type { OrderOccurrence, OrderRecord, OrderState, OrderStep, TimelineEntry } from '../domain/order/record.ts'
-import { limits } from '../domain/policy.ts'
+import { orderFlaw } from '../domain/order/record.ts'
+import type { OrderOccurrence, OrderRecord, OrderState, TimelineEntry } from '../domain/order/record.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
-import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { attentionAmong, present, Timelined } from './timelined.ts'
+import type { Cause } from './timelined.ts'
 
 const timeline_entry = partSchema({
   revision: Number,
@@ -75,7 +74,6 @@ const schema = recordSchema({
 })
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present` and `text`.
-const present = { $exists: true }
 const text = { $gt: '' }
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
 schema.index({ mchid: 1, state: 1, create_time: -1 })
@@ -112,7 +110,7 @@ export interface AppliedToOrder {
 export type OrderGlimpse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code' | 'asked'>
 
 /** An occurrence, or what makes one of the order that holds; null says that this order allows none. */
-export type OrderCause = OrderOccurrence | ((order: OrderRecord) => OrderOccurrence | null)
+export type OrderCause = Cause<OrderRecord, OrderOccurrence>
 
 const most_glimpses = 1_000
 const most_older_orders = 100
@@ -120,10 +118,12 @@ const most_older_orders = 100
 /** The orders. `apply` is the only way to a new state; every `note…` is bookkeeping that decides no edge. */
 export class Orders {
   readonly #orders: Collection<OrderRecord>
+  readonly #timelined: Timelined<OrderRecord, OrderOccurrence>
   readonly #payments: Pick<Payments, 'findAll'>
 
   constructor(connections: Connections, payments: Pick<Payments, 'findAll'>) {
-    this.#orders = new Collection(connections, 'orders', schema)
+    this.#orders = new Collection(connections, 'orders', schema, orderFlaw)
+    this.#timelined = new Timelined(this.#orders, applyOrderEvent)
     this.#payments = payments
   }
 
@@ -141,46 +141,10 @@ export class Orders {
     return this.#orders.findOne({ checkout_token })
   }
 
-  /**
-   * Does `cause` to the order, once: state, timeline, event number and revision change in one conditional write.
-   * `done_before` when its operation id is in the timeline; `illegal` when the table, asked about the order that holds,
-   * has no such edge. `known`, the order as the caller has just read it, saves the read when nobody wrote since.
-   * Throws `WriteContended` after five writes that others forestalled, `RecordMissing` without such an order.
-   */
+  /** Does `cause` to the order, once: see `Timelined.apply`, whose failures it throws. */
   async apply(key: OrderKey, cause: OrderCause, known?: OrderRecord): Promise<AppliedToOrder> {
-    const _id = orderId(key)
-    const first = known === undefined ? null : await this.#tryApply(known, cause)
-    // An order somebody remembers may be old: only a fresh one can say that nothing is to be done.
-    if (first?.outcome === 'done') return first
-    for (let attempt = 1; attempt <= limits.write_contentions; attempt++) {
-      // The later, the longer: a majority read may lag behind the write that forestalled this one.
-      if (attempt > 2) await pause(2 ** attempt)
-      const order = await this.find(key)
-      if (order === null) throw new RecordMissing(_id)
-      const applied = await this.#tryApply(order, cause)
-      if (applied !== null) return applied
-    }
-    throw new WriteContended(_id)
-  }
-
-  /** One attempt on the order as seen; null when another write came first. */
-  async #tryApply(order: OrderRecord, cause: OrderCause): Promise<AppliedToOrder | null> {
-    const occurrence = typeof cause === 'function' ? cause(order) : cause
-    if (occurrence === null) return { outcome: 'illegal', order, entry: null }
-    const before = order.timeline.find((entry) => entry.operation_id === occurrence.operation_id)
-    if (before !== undefined) return { outcome: 'done_before', order, entry: before }
-    const change = applyOrderEvent(order, occurrence)
-    if (change === null) return { outcome: 'illegal', order, entry: null }
-    const written = await this.#orders.updateAndReturn(
-      { _id: order._id, revision: order.revision },
-      {
-        $set: change.set,
-        $unset: Object.fromEntries(change.unset.map((field) => [field, 1])),
-        $push: { timeline: change.entry },
-        $inc: { revision: 1 },
-      },
-    )
-    return written && { outcome: 'done', order: written, entry: change.entry }
+    const { outcome, record, entry } = await this.#timelined.apply(orderId(key), cause, known)
+    return { outcome, order: record, entry }
   }
 
   /** Newest first by create_time, then number. */
@@ -243,10 +207,8 @@ export class Orders {
     }))
   }
 
-  /** Behind all others that are late, while it is still the plan that was seen: for who did not make it. */
   async putOff({ time: seen, ...key }: DueOrder, time: Time): Promise<boolean> {
-    const unchanged = { _id: orderId(key), 'next_action.time': seen }
-    return this.#orders.update(unchanged, { $set: { 'next_action.time': time } })
+    return this.#timelined.putOff(orderId(key), seen, time)
   }
 
   /**
@@ -271,31 +233,21 @@ export class Orders {
     await this.#orders.update({ _id }, followed)
   }
 
-  /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */
   async noteNextAction(
     key: OrderKey,
     state: OrderState,
-    next_action: { what: OrderStep; time: Time } | null,
+    next_action: NonNullable<OrderRecord['next_action']> | null,
   ): Promise<boolean> {
-    const filter = { _id: orderId(key), state }
-    return this.#orders.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
+    return this.#timelined.noteNextAction(orderId(key), state, next_action)
   }
 
-  /** Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. */
   async noteAttention(
     key: OrderKey,
     state: OrderState,
     code: AttentionCode | null,
     since_time: Time,
   ): Promise<boolean> {
-    const filter = { _id: orderId(key), state }
-    const about_money = attention_codes.filter(isAboutMoney)
-    // What money waits behind is taken away by what settles it, and hidden behind nothing (domain/order/change).
-    if (code === null) {
-      return this.#orders.update({ ...filter, 'attention.code': { $nin: about_money } }, { $unset: { attention: 1 } })
-    }
-    const is_new = { ...filter, 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
-    return this.#orders.update(is_new, { $set: { attention: { code, since_time } } })
+    return this.#timelined.noteAttention(orderId(key), state, code, since_time)
   }
 
   /** The latest moment at which a close was sent; kept when an older report comes late. */
@@ -303,12 +255,11 @@ export class Orders {
     return this.#orders.update({ _id: orderId(key), state: 'closing' }, { $max: { close_sent_time: time } })
   }
 
-  /** WeChat answered a question at `time`. */
   async noteAsked(key: OrderKey, time: Time): Promise<boolean> {
-    return this.#orders.update({ _id: orderId(key) }, { $max: { 'asked.last_time': time } })
+    return this.#timelined.noteAsked(orderId(key), time)
   }
 
-  /** A question that the payer asked for is about to be sent: counted before, since silence must count too. */
+  /** Counts a query that the payer asked for, before it is sent: one that stays unanswered must count too. */
   async countPayersCheck(key: OrderKey): Promise<boolean> {
     return this.#orders.update({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
   }
@@ -332,12 +283,6 @@ export class Orders {
   async ensureIndexes(): Promise<void> {
     await this.#orders.ensureIndexes()
   }
-}
-
-function attentionAmong(wanted: OneOrMore | undefined): Filter {
-  if (wanted === undefined) return {}
-  const codes = typeof wanted === 'string' ? [wanted] : [...wanted]
-  return { 'attention.code': codes.includes('any') ? present : { ...present, $in: codes } }
 }
 
 function referenceAmong(wanted: OneOrMore | undefined): Filter {

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
@@ -8,6 +7,7 @@ import {
   hasElementEdge,
   hasRoomFor,
   movedElement,
+  paymentFlaw,
   refundableAmount,
   reservationOf,
   withElement,
@@ -15,7 +15,7 @@ import {
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
 import { afterId, Collection } from './collection.ts'
-import { RecordMissing, WriteContended } from './connection.ts'
+import type { Contention } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 
@@ -49,8 +49,11 @@ schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
 
 const most_payments = 1_000
-/** as many as WeChat takes refunds of one payment, all at once: each write lets one of them through */
-const most_contentions = 60
+/** More attempts than the 50 refunds that WeChat takes of one payment: each write lets one contender through. */
+const contention: Contention = {
+  attempts: 60,
+  pauseBefore: (attempt) => Math.random() * 5 * Math.min(attempt - 1, 10),
+}
 
 /** As much of a refund as its payment's count needs. */
 type CountedRefund = Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_refund_no'> & { amount: { refund: number } }
@@ -66,7 +69,7 @@ export class Payments {
   readonly #payments: Collection<PaymentRecord>
 
   constructor(connections: Connections) {
-    this.#payments = new Collection(connections, 'payments', schema)
+    this.#payments = new Collection(connections, 'payments', schema, paymentFlaw)
   }
 
   /** Decides which role a transaction has: the first to insert it does; all later ones are given that. */
@@ -108,7 +111,7 @@ export class Payments {
   ): Promise<
     { payment: PaymentRecord; element: RefundElement } | { payment: PaymentRecord; refusal: ReservationRefusal }
   > {
-    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+    return this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
       const before = payment.refunds.find(({ out_refund_no }) => out_refund_no === wanted.out_refund_no)
       if (before !== undefined && isSameReservation(before, wanted.amount)) return { payment, element: before }
       // Given up here and never sent, so it may be asked for anew, with another amount: what it held then is over.
@@ -126,7 +129,7 @@ export class Payments {
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     element: Pick<RefundElement, 'out_refund_no' | 'amount'>,
   ): Promise<PaymentRecord> {
-    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+    return this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
       const is_there = payment.refunds.some(({ out_refund_no }) => out_refund_no === element.out_refund_no)
       if (is_there) return payment
       const taken = movedElement(payment, { ...element, state: 'reserved' }, 'accepted')
@@ -142,7 +145,7 @@ export class Payments {
     { mchid, transaction_id, out_refund_no, amount }: CountedRefund,
     state: RefundElement['state'],
   ): Promise<PaymentRecord | null> {
-    const answer = await this.#write(paymentId(mchid, transaction_id), async (payment) => {
+    const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
       const known = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
       if (known === undefined && state !== 'settled') return { payment }
       // Never reserved, and yet paid by hand: WeChat's limits forbade it.
@@ -164,7 +167,7 @@ export class Payments {
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
     time: Time,
   ): Promise<PaymentRecord> {
-    return this.#write(paymentId(mchid, transaction_id), async (payment) => {
+    return this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
       if (currentIncome(payment) === 'sales') return payment
       const acceptance = { time, amount: acceptableAmount(payment) }
       return await this.#payments.updateAndReturn(
@@ -204,18 +207,6 @@ export class Payments {
       { _id: payment._id, revision: payment.revision },
       { $set: { refunds }, $inc: { revision: 1 } },
     )
-  }
-
-  /** Runs `attempt` on the payment as it now is until no other write comes before its own. */
-  async #write<T>(_id: string, attempt: (payment: PaymentRecord) => Promise<T | null>): Promise<T> {
-    for (let tries = 1; tries <= most_contentions; tries++) {
-      const payment = await this.#payments.findOne({ _id })
-      if (payment === null) throw new RecordMissing(_id)
-      const answer = await attempt(payment)
-      if (answer !== null) return answer
-      await pause(Math.random() * 5 * Math.min(tries, 10))
-    }
-    throw new WriteContended(_id)
   }
 
   /** All of a merchant's payments by `_id`, from behind `after`: for proofs, which may take their time. */

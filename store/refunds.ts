@@ -1,19 +1,17 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Schema } from 'mongoose'
-import { attention_codes, isAboutMoney } from '../domain/attention.ts'
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { refundId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
-import { limits } from '../domain/policy.ts'
 import { applyRefundEvent } from '../domain/refund/change.ts'
-import { isRefundResting } from '../domain/refund/record.ts'
-import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState, RefundStep } from '../domain/refund/record.ts'
+import { isRefundResting, refundFlaw } from '../domain/refund/record.ts'
+import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
-import { RecordMissing, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { attentionAmong, present, Timelined } from './timelined.ts'
+import type { Cause } from './timelined.ts'
 
 const actor = partSchema({ kind: String, id: String })
 
@@ -68,8 +66,7 @@ const schema = recordSchema({
   attention: partSchema({ code: String, since_time: Date }),
 })
 
-// As in store/orders: a partial index serves only a query that repeats its condition.
-const present = { $exists: true }
+// FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present`.
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
 schema.index({ mchid: 1, out_trade_no: 1 })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
@@ -97,16 +94,18 @@ export interface AppliedToRefund {
 }
 
 /** An occurrence, or what makes one of the refund that holds; null: this refund allows none. */
-export type RefundCause = RefundOccurrence | ((refund: RefundRecord) => RefundOccurrence | null)
+export type RefundCause = Cause<RefundRecord, RefundOccurrence>
 
 const most_of_order = 1_000
 
 /** The refunds. `apply` is the only way to a new state; every `note…` is bookkeeping that decides no edge. */
 export class Refunds {
   readonly #refunds: Collection<RefundRecord>
+  readonly #timelined: Timelined<RefundRecord, RefundOccurrence>
 
   constructor(connections: Connections) {
-    this.#refunds = new Collection(connections, 'refunds', schema)
+    this.#refunds = new Collection(connections, 'refunds', schema, refundFlaw)
+    this.#timelined = new Timelined(this.#refunds, applyRefundEvent)
   }
 
   /** Decides the race of two requests for one number: one inserts, the other is given what the first inserted. */
@@ -127,7 +126,7 @@ export class Refunds {
 
   /**
    * The order of an orphan's payment came after it: what was asked for of that money meanwhile is the order's from now
-   * on, and it has to hear of it.
+   * on, and its run has to be signalled.
    */
   async assignToOrder(
     { mchid, transaction_id, out_trade_no }: Pick<RefundRecord, 'mchid' | 'transaction_id' | 'out_trade_no'>,
@@ -141,7 +140,7 @@ export class Refunds {
     }
   }
 
-  /** The payer has all of a payment back: what its earlier refunds left to a person is settled. */
+  /** The payer has all of a payment back: what its earlier refunds left to a person is over. */
   async liftSetbacks({ mchid, out_trade_no, transaction_id }: RefundRecord): Promise<void> {
     const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: ['refund_closed', 'refund_refused'] } }
     const found = await this.#refunds.find(left, { limit: most_of_order })
@@ -159,40 +158,10 @@ export class Refunds {
     return this.#refunds.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { create_time: 1, _id: 1 } })
   }
 
-  /**
-   * Does `cause` to the refund, once: state, timeline and revision change in one conditional write. As `Orders.apply`:
-   * `done_before` by operation id, `illegal` by the table. Throws `WriteContended`, `RecordMissing`.
-   */
+  /** Does `cause` to the refund, once: see `Timelined.apply`, whose failures it throws. */
   async apply(key: RefundKey, cause: RefundCause): Promise<AppliedToRefund> {
-    const _id = refundId(key)
-    for (let attempt = 1; attempt <= limits.write_contentions; attempt++) {
-      if (attempt > 2) await pause(2 ** attempt)
-      const refund = await this.find(key)
-      if (refund === null) throw new RecordMissing(_id)
-      const applied = await this.#tryApply(refund, cause)
-      if (applied !== null) return applied
-    }
-    throw new WriteContended(_id)
-  }
-
-  /** One attempt on the refund as seen; null when another write came first. */
-  async #tryApply(refund: RefundRecord, cause: RefundCause): Promise<AppliedToRefund | null> {
-    const occurrence = typeof cause === 'function' ? cause(refund) : cause
-    if (occurrence === null) return { outcome: 'illegal', refund, entry: null }
-    const before = refund.timeline.find((entry) => entry.operation_id === occurrence.operation_id)
-    if (before !== undefined) return { outcome: 'done_before', refund, entry: before }
-    const change = applyRefundEvent(refund, occurrence)
-    if (change === null) return { outcome: 'illegal', refund, entry: null }
-    const written = await this.#refunds.updateAndReturn(
-      { _id: refund._id, revision: refund.revision },
-      {
-        $set: change.set,
-        $unset: Object.fromEntries(change.unset.map((field) => [field, 1])),
-        $push: { timeline: change.entry },
-        $inc: { revision: 1 },
-      },
-    )
-    return written && { outcome: 'done', refund: written, entry: change.entry }
+    const { outcome, record, entry } = await this.#timelined.apply(refundId(key), cause)
+    return { outcome, refund: record, entry }
   }
 
   /** Newest first by create_time, then number. */
@@ -223,10 +192,8 @@ export class Refunds {
     }))
   }
 
-  /** As `Orders.putOff`. */
   async putOff({ time: seen, mchid, out_refund_no }: DueRefund, time: Time): Promise<boolean> {
-    const unchanged = { _id: refundId({ mchid, out_refund_no }), 'next_action.time': seen }
-    return this.#refunds.update(unchanged, { $set: { 'next_action.time': time } })
+    return this.#timelined.putOff(refundId({ mchid, out_refund_no }), seen, time)
   }
 
   /** Only while `state` holds, and never over a later attempt. False: whoever was about to send must not. */
@@ -235,43 +202,31 @@ export class Refunds {
     return this.#refunds.update(filter, { $set: { submission } })
   }
 
-  /** Only while `state` holds: an activity that was overtaken must not plan for the state that came after. */
   async noteNextAction(
     key: RefundKey,
     state: RefundState,
-    next_action: { what: RefundStep; time: Time } | null,
+    next_action: NonNullable<RefundRecord['next_action']> | null,
   ): Promise<boolean> {
-    const filter = { _id: refundId(key), state }
-    return this.#refunds.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
+    return this.#timelined.noteNextAction(refundId(key), state, next_action)
   }
 
-  /** The order has heard all up to `revision`: nothing is left to do, unless the refund has moved on since. */
+  /** The order has been signalled all up to `revision`: nothing is left to do, unless the refund has moved on since. */
   async noteOrderSignalled(key: RefundKey, revision: number): Promise<boolean> {
     const filter = { _id: refundId(key), revision, 'next_action.what': 'tell_order' }
     return this.#refunds.update(filter, { $unset: { next_action: 1 } })
   }
 
-  /** Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. */
   async noteAttention(
     key: RefundKey,
     state: RefundState,
     code: AttentionCode | null,
     since_time: Time,
   ): Promise<boolean> {
-    const filter = { _id: refundId(key), state }
-    const about_money = attention_codes.filter(isAboutMoney)
-    // As with orders: what money waits behind is hidden behind nothing and taken away by what settles it.
-    if (code === null) {
-      const is_other = { 'attention.code': { ...present, $nin: about_money } }
-      return this.#refunds.update({ ...filter, ...is_other }, { $unset: { attention: 1 } })
-    }
-    const is_new = { 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...about_money] } }
-    return this.#refunds.update({ ...filter, ...is_new }, { $set: { attention: { code, since_time } } })
+    return this.#timelined.noteAttention(refundId(key), state, code, since_time)
   }
 
-  /** WeChat answered a question at `time`. */
   async noteAsked(key: RefundKey, time: Time): Promise<boolean> {
-    return this.#refunds.update({ _id: refundId(key) }, { $max: { 'asked.last_time': time } })
+    return this.#timelined.noteAsked(refundId(key), time)
   }
 
   /** All of a merchant's refunds by `_id`, from behind `after`: for proofs, which may take their time. */
@@ -288,10 +243,4 @@ export class Refunds {
   async ensureIndexes(): Promise<void> {
     await this.#refunds.ensureIndexes()
   }
-}
-
-function attentionAmong(wanted: OneOrMore | undefined): Filter {
-  if (wanted === undefined) return {}
-  const codes = typeof wanted === 'string' ? [wanted] : [...wanted]
-  return { 'attention.code': codes.includes('any') ? present : { ...present, $in: codes } }
 }

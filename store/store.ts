@@ -34,7 +34,7 @@ export interface Store {
   merchants: Merchants
   keys: Keys
   leases: Leases
-  /** for what others archive and must not lie readable: raw answers, frozen requests with an openid */
+  /** for what others archive and must not lie readable: WeChat's raw answers, merchants' confirmations */
   sealer: Sealer
   /** Repeatable; the worker calls it at start, and again until it succeeds. */
   ensureIndexes(): Promise<void>

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, scryptSync, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
-import { mchid_pattern } from '../domain/number.ts'
+import { mchid_pattern } from '../domain/ids.ts'
 
 /** A merchant's set-up at WeChat Pay as it is typed in and, sealed, stored. Keys and certificates are PEM. */
 const wechatSettings = z.strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { attention_codes } from '../../domain/attention.ts'
 import { isTime } from '../../domain/calendar.ts'
-import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
+import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/ids.ts'
 import { order_states } from '../../domain/order/record.ts'
 
 /** Shapes that several resources share. A rule of ours is given by its name; its texts are in api/http/validation. */

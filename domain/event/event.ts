@@ -1,4 +1,3 @@
-import { beijingTime } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { order_event_types } from '../order/record.ts'
 import type { OrderEventType, OrderRecord, TimelineEntry } from '../order/record.ts'
@@ -66,9 +65,4 @@ export function orderlessRefundEventBody(
     sequence: null,
     data: { refund: refundView(refund) },
   })
-}
-
-/** The moment written into signatures and payloads is ours, in the form used everywhere. */
-export function eventTime(ms: number): Time {
-  return beijingTime(ms)
 }

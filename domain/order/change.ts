@@ -126,7 +126,7 @@ export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence)
 
 /**
  * Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it, a
- * second payment is decided once, and a question is withdrawn once.
+ * second payment is decided once, and a fulfilment is stopped once.
  */
 function isAllowedByTimeline(order: OrderRecord, occurrence: OrderOccurrence): boolean {
   switch (occurrence.event) {
@@ -142,7 +142,7 @@ function isAllowedByTimeline(order: OrderRecord, occurrence: OrderOccurrence): b
   }
 }
 
-/** What each event tells the merchant; null: nothing (api.md §7). Those of refunds say it themselves. */
+/** What each event publishes to the merchant; null: nothing (api.md §7). Those of refunds carry it themselves. */
 const published_types: Record<OrderEvent, OrderEventType | null> = {
   placed: null,
   code_renewed: null,

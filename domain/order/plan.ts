@@ -25,7 +25,10 @@ function nextFulfilmentCheck({ fulfilment }: OrderRecord, { event, time }: Order
   return beijingTime((milliseconds(time) + milliseconds(deadline_time)) / 2)
 }
 
-/** Told at once, or, where nobody is told, waited for until the answer is overdue. */
+/**
+ * Mode `event`: deliver at once. Mode `confirm`: wait until the answer is overdue. Mode `none`: fulfil at once, which is
+ * planned as `await_fulfilment` too.
+ */
 function actionAfterPayment(
   { fulfilment }: OrderRecord,
   { time, deadline_time }: { time: Time; deadline_time: Time },

@@ -1,7 +1,9 @@
 import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
-import type { FulfilmentMode, RefundOrHold, Sealed } from '../merchant/record.ts'
+import { amountFlaw, timelineFlaw } from '../flaw.ts'
+import type { Flaw } from '../flaw.ts'
+import type { FulfilmentMode, RefundOrHold } from '../merchant/record.ts'
 import type { Amount } from '../money.ts'
 import type { PaymentRole } from '../payment/record.ts'
 import type { RefundEventType } from '../refund/record.ts'
@@ -162,8 +164,12 @@ export interface OrderRecord {
   attention?: Attention
 }
 
-/** Sealed when it holds personal data (an openid): the same place, opened on demand. */
-export type MaybeSealed<T> = T | Sealed
+const [known_states, known_events] = [new Set<string>(order_states), new Set<string>(order_events)]
+
+/** Why this order, as it was read back, cannot be worked with; null: it can. */
+export function orderFlaw(order: OrderRecord): Flaw {
+  return timelineFlaw(order, known_states, known_events) ?? amountFlaw({ 'amount.total': order.amount.total })
+}
 
 /** Something that happened to an order, with all that its write needs. */
 export type OrderOccurrence = {
@@ -179,7 +185,7 @@ export type OrderOccurrence = {
       event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'
       payment: OrderPayment
       choice: RefundOrHold
-      /** seconds from `time` until a missing answer is overdue */
+      /** when a missing answer is overdue */
       deadline_time: Time
     }
   | { event: 'second_payment_found' | 'second_accepted' | 'second_rejected'; transaction_id: string }

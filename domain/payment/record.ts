@@ -1,5 +1,7 @@
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
+import { amountFlaw } from '../flaw.ts'
+import type { Flaw } from '../flaw.ts'
 import type { Amount } from '../money.ts'
 
 /**
@@ -7,7 +9,8 @@ import type { Amount } from '../money.ts'
  * paid by another number; `second` the order already has one; `contradicted` it is not what we asked for; `orphan` no
  * such order.
  */
-export type PaymentRole = 'order' | 'late' | 'second' | 'contradicted' | 'orphan'
+export const payment_roles = ['order', 'late', 'second', 'contradicted', 'orphan'] as const
+export type PaymentRole = (typeof payment_roles)[number]
 
 /** The account that a payment's money stands in: `suspense` while nobody has asked for it or accepted it. */
 export type Income = 'sales' | 'suspense'
@@ -59,7 +62,7 @@ export function isHoldingMoney(state: RefundElement['state']): boolean {
   return money_holding_states.includes(state)
 }
 
-/** Where a refund's element goes from each state: forwards only, whatever is told late or twice. */
+/** Where a refund's element goes from each state: forwards only, whatever is reported late or twice. */
 const element_edges: Record<RefundElement['state'], readonly RefundElement['state'][]> = {
   reserved: ['accepted', 'succeeded', 'closed', 'released'],
   accepted: ['succeeded', 'closed', 'settled'],
@@ -67,6 +70,15 @@ const element_edges: Record<RefundElement['state'], readonly RefundElement['stat
   settled: [],
   closed: ['settled'],
   released: ['settled', 'accepted', 'succeeded'],
+}
+
+/** Why this payment, as it was read back, cannot be worked with; null: it can. At most 50 of its refunds count. */
+export function paymentFlaw({ role, amount, settled_total, refunds }: PaymentRecord): Flaw {
+  if (!payment_roles.includes(role)) return `its role is ${role}, which is none`
+  const unknown = refunds.find(({ state }) => !(state in element_edges))
+  if (unknown) return `its refund ${unknown.out_refund_no} is ${unknown.state}, which is no state`
+  const refunded = refunds.map(({ out_refund_no, amount: fen }) => [`refund ${out_refund_no}`, fen] as const)
+  return amountFlaw({ 'amount.total': amount.total, settled_total, ...Object.fromEntries(refunded) })
 }
 
 export function hasElementEdge(from: RefundElement['state'], to: RefundElement['state']): boolean {
@@ -84,8 +96,8 @@ export function currentIncome(payment: Pick<PaymentRecord, 'role' | 'acceptance'
 }
 
 /**
- * The element in its next state. Which account its money leaves, or comes back to, is decided with it: a person may
- * accept the payment at the same time, and both are writes to the payment, one after the other.
+ * The element in its next state, with the account that its money leaves or comes back to. Both are decided in one write
+ * to the payment, because a person may accept the payment at the same time.
  */
 export function movedElement(
   payment: Pick<PaymentRecord, 'role' | 'acceptance'>,
@@ -170,7 +182,7 @@ export function isWhollyRefunded(payment: Pick<PaymentRecord, 'amount' | 'refund
 export type ReservationRefusal = 'refund_exceeds_payment' | 'refund_limit_reached' | 'refund_window_closed'
 
 /** WeChat's limits of refunds (docs/wechat-pay.md §2.4). */
-export const refund_limits = { count: 50, window_ms: 365 * 24 * 60 * 60 * 1000, spacing_ms: 61_000 } as const
+export const refund_limits = { count: 50, window_ms: 365 * 24 * 60 * 60 * 1000 } as const
 
 /**
  * Whether `amount` fen may be reserved at `now_ms`, and if so which element the payment gains; `rest` takes what is

@@ -117,7 +117,7 @@ function changedFields(refund: RefundRecord, occurrence: RefundOccurrence): Refu
   }
 }
 
-/** What was booked at acceptance stays: a later answer that leaves the amount out must not unbalance the book. */
+/** What was booked at acceptance stays: a later answer that leaves the amount out must not unbalance the journal. */
 function bookedSettlement(refund: RefundRecord, facts: RefundAtWeChat): number {
   return refund.facts?.settlement_refund ?? facts.settlement_refund ?? refund.amount.refund
 }
@@ -149,7 +149,7 @@ function refundAttention(refund: RefundRecord, occurrence: RefundOccurrence, to:
   }
 }
 
-/** What Weft does next by itself. After what the order must hear, telling it is the next thing, until it has heard. */
+/** What Weft does next by itself. After an event that its order is signalled, that signal is planned until it is done. */
 function nextRefundAction(
   refund: RefundRecord,
   occurrence: RefundOccurrence,
@@ -166,7 +166,7 @@ function nextRefundAction(
   return null
 }
 
-/** What each event of a refund tells the merchant; null: nothing (api.md §7). */
+/** What each event of a refund publishes to the merchant; null: nothing (api.md §7). */
 const published_types: Record<RefundEvent, RefundEventType | null> = {
   reserved: null,
   not_reserved: null, // the request itself is answered so
@@ -187,7 +187,7 @@ export function publishedRefundType(event: RefundEvent): RefundEventType | null 
   return published_types[event]
 }
 
-/** Told to the order though not to the merchant: what may complete its refund, and what leaves it without one. */
+/** Signalled to the order though not published: what may complete its refund, and what leaves it without one. */
 const order_only_events: readonly RefundEvent[] = ['paid_out', 'rejected', 'approval_expired']
 
 /**
@@ -201,14 +201,14 @@ function isLeftUnpaid(origin: RefundOrigin, code: string | undefined): boolean {
 /** What the order looks at of a refund. */
 type SignalledRefund = Pick<RefundRecord, 'order_id' | 'origin' | 'failure'>
 
-/** Whether the order hears of it. */
+/** Whether the refund's order is signalled this event. */
 export function isSignalledToOrder({ order_id, origin, failure }: SignalledRefund, event: RefundEvent): boolean {
   if (order_id === null) return false
   if (event === 'not_reserved') return isLeftUnpaid(origin, failure?.code)
   return published_types[event] !== null || order_only_events.includes(event)
 }
 
-/** The entries of which the order has to hear, oldest first. */
+/** The entries that the refund's order is signalled, oldest first. */
 export function entriesForOrder(refund: SignalledRefund & Pick<RefundRecord, 'timeline'>): RefundEntry[] {
   return refund.timeline.filter(({ event }) => isSignalledToOrder(refund, event))
 }

@@ -6,7 +6,10 @@ import type { RefundRecord, RefundState } from './record.ts'
 /** Reserved, and not yet decided on: it may never be sent. */
 const undecided_states: readonly RefundState[] = ['created', 'awaiting_approval']
 
-/** All of the payment is back or being sent, as far as anything has been decided; `but`: a refund that is being decided. */
+/**
+ * Whether all of the payment is back or being sent, as far as anything has been decided. `except`: a refund that is just
+ * being decided, which counts as sent.
+ */
 export function isAllGoingBack(
   payment: PaymentRecord,
   refunds: readonly RefundRecord[],
@@ -20,7 +23,10 @@ export function isAllGoingBack(
   return refundableAmount(payment) === 0 && !holding
 }
 
-/** Fen of a payment that no refund holds, nor will: an automatic one takes all that is left with its reservation. */
+/**
+ * Fen of a payment that no refund covers. Zero while an automatic refund is still `created`, since it will reserve all
+ * that is left.
+ */
 export function uncoveredAmount(payment: PaymentRecord, refunds: readonly RefundRecord[]): number {
   const is_coming = refunds.some(
     ({ transaction_id, state, origin }) =>

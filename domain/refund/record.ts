@@ -1,10 +1,12 @@
 import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
+import { amountFlaw, timelineFlaw } from '../flaw.ts'
+import type { Flaw } from '../flaw.ts'
 import { refundId } from '../ids.ts'
 import type { PaymentRecord } from '../payment/record.ts'
 
-/** What they are told about refunds: numbered with the events of the order, where there is one. */
+/** What merchants are told about refunds: numbered with the events of the order, where there is one. */
 export const refund_event_types = [
   'refund.succeeded',
   'refund.abnormal',
@@ -50,10 +52,6 @@ const resting_states: readonly RefundState[] = ['succeeded', 'closed', 'refused'
 export function isRefundResting(state: RefundState): boolean {
   return resting_states.includes(state)
 }
-
-export const open_refund_states: readonly RefundState[] = refund_states.filter(
-  (state) => !resting_states.includes(state),
-)
 
 export const refund_origins = [
   'api',
@@ -149,6 +147,17 @@ export interface RefundRecord {
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: RefundStep; time: Time }
   attention?: Attention
+}
+
+const [known_states, known_events] = [new Set<string>(refund_states), new Set<string>(refund_events)]
+
+/** Why this refund, as it was read back, cannot be worked with; null: it can. */
+export function refundFlaw(refund: RefundRecord): Flaw {
+  const { amount } = refund
+  return (
+    timelineFlaw(refund, known_states, known_events) ??
+    amountFlaw({ 'amount.refund': amount.refund, 'amount.total': amount.total })
+  )
 }
 
 /** What is known of a refund when it comes to be; `amount` in fen. */
