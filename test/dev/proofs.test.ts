@@ -36,7 +36,7 @@ describe('a proof', () => {
     expect(Object.keys(phoneNotes()).toSorted()).toEqual([...stories].toSorted())
     for (const language of ['en', 'zh-CN'] as const) {
       const line = proofLine(proofs.shop.refuse, language)
-      expect(line).toMatch(/test\/journeys\/refunds\.test\.ts: “money .* cannot ship”$/)
+      expect(line).toMatch(/test\/journeys\/refund\/request\.test\.ts: “money .* cannot ship”$/)
       expect(counterPage(language, [])).toContain(line)
       expect(phoneNotes().forge_notification?.[language]).toContain('when it is forged by a stranger’s key, and')
     }
