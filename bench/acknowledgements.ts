@@ -10,16 +10,12 @@ import { newNumber, untilWaiting } from './orderruns.ts'
 import { perOperation, processorTime } from './processor.ts'
 import type { ProcessorTime } from './processor.ts'
 import { compareSides } from './rounds.ts'
-import type { Comparison } from './rounds.ts'
+import type { Comparison, RateOptions } from './rounds.ts'
 
 /** A bare run that waits: start, one workflow task, a timer. */
 const bare_history_length = 5
 
-export interface AcknowledgementOptions {
-  rounds: number
-  per_round: number
-  /** sent at once, on both sides */
-  concurrency: number
+interface AcknowledgementOptions extends RateOptions {
   /** how often the first round's messages are sent before anything is measured */
   warm_ups: number
 }
@@ -93,7 +89,9 @@ export function barePrefix({ config }: Installation): string {
   return `${config.queue_prefix}bare-`
 }
 
-/** Of the same shape as an order's run: the same id, argument, search attributes and texts; only the type is another. */
+/**
+ * Of the same shape as an order's run: the same id, argument, search attributes and texts; only the type is another.
+ */
 function bareStart(installation: Installation, key: OrderKey) {
   return startOptions(orderStart(key), barePrefix(installation))
 }

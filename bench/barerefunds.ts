@@ -16,7 +16,7 @@ import type { RefundKey } from '../domain/ids.ts'
 import { queueName, queues, signals } from '../domain/messages.ts'
 import type { Queue, RefundChanged } from '../domain/messages.ts'
 
-/** Whoever tells an order wakes its run: those are Weft's, on both sides. */
+/** A refund's end signals its order, whose run publishes events: those workflows are Weft's, on both sides. */
 export { deliverEvent } from '../workflows/delivery/workflow.ts'
 export { payOrder } from '../workflows/order/workflow.ts'
 
@@ -36,8 +36,8 @@ export async function refundBare(refund: RefundKey): Promise<string> {
   const runs = proxyActivities<RunActivities>({ startToCloseTimeout: '15s' })
   const gateway = calls('gateway')
 
-  const heard: RefundChanged[] = []
-  setHandler(refundChanged, (found) => void heard.push(found))
+  const changes: RefundChanged[] = []
+  setHandler(refundChanged, (change) => void changes.push(change))
   await local.loadRefund(refund)
   await local.reserveRefund({ refund })
   const submitted = await gateway.submitRefund({ refund })
@@ -46,14 +46,14 @@ export async function refundBare(refund: RefundKey): Promise<string> {
 
   const polling = new CancellationScope()
   const polled = polling.run(() => calls('gateway_poll').pollRefund({ refund })).catch(throwUnlessCancelled)
-  await condition(() => heard.length > 0)
+  await condition(() => changes.length > 0)
   polling.cancel()
   await polled
 
   const says = await gateway.askRefundUntilAnswered({ refund })
   if (says.kind !== 'found') return says.kind
   const { refund: ended } = await regular.recordRefundAnswer({ refund, evidence_id: says.evidence_id })
-  await local.settleNews({ refund, found: heard[0] ?? { evidence_id: null }, outcome: 'applied' })
+  await local.settleNews({ refund, found: changes[0] ?? { evidence_id: null }, outcome: 'applied' })
   await runs.tellOrder({ refund })
   await local.noteToldToOrder({ refund, revision: ended.revision })
   return ended.state

@@ -1,3 +1,7 @@
+/**
+ * The process that runs the yardsticks: Weft's queues, limits and activities with the bare workflows in place of its
+ * own. The environment names the prefix of its queues and the file of its yardsticks.
+ */
 import { fileURLToPath } from 'node:url'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import type { ActivityContext } from '../activities/context.ts'
@@ -20,10 +24,6 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { buildBundle } from '../worker/bundle.ts'
 import { createWorkers } from '../worker/queues.ts'
 
-/**
- * The process that runs the yardsticks: Weft's queues, limits and activities with the bare workflows in place of its
- * own. The prefix of its queues is that of the environment, and so is the file of its yardsticks.
- */
 const config = readConfig(process.env)
 const log = createLogger({ level: config.log_level, service: 'bare-worker' })
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] })

@@ -5,7 +5,7 @@ import type { FulfilmentResult } from './fulfilments.ts'
 import type { MemoryResult } from './memory.ts'
 import type { RefundRateResult } from './refunds.ts'
 
-export interface Latencies {
+interface Latencies {
   create_ms: number[]
   page_ms: number[]
   ack_ms: number[]

@@ -7,9 +7,9 @@ import type { BenchMerchant } from './merchants.ts'
 import { newNumber, price } from './orderruns.ts'
 
 /** An order as its creator knows it. */
-export type CreatedOrder = Pick<OrderView, 'out_trade_no' | 'checkout_url'>
+type CreatedOrder = Pick<OrderView, 'out_trade_no' | 'checkout_url'>
 
-export interface CreationResult {
+interface CreationResult {
   times_ms: number[]
   orders: CreatedOrder[]
 }
@@ -36,8 +36,8 @@ export async function createOrders(
 }
 
 /**
- * Pays `orders` at `per_second` with their checkout pages open, and answers how long each took: from the moment WeChat
- * Pay is told that the payer pays until the page's stream of events says `paid`, or what came after it.
+ * Pays `orders` at `per_second` with their checkout pages open, and returns how long each took: from the moment the
+ * simulator is asked to pay until the page's stream of events says `paid`, or what came after it.
  */
 export async function measurePaidToPage(
   simulator_url: string,
@@ -94,6 +94,7 @@ async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
   return { paid }
 }
 
+/** Promise.withResolvers, which Node 20 does not have. */
 function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined
   const promise = new Promise<T>((done) => (resolve = done))

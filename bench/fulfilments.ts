@@ -9,17 +9,10 @@ import type { SignedMerchant } from './merchants.ts'
 import { paymentEvidence, signedNotification } from './notifications.ts'
 import { insertOrders, startWaitingOrders, untilWaiting } from './orderruns.ts'
 import { compareSides } from './rounds.ts'
-import type { Comparison } from './rounds.ts'
+import type { Comparison, RateOptions } from './rounds.ts'
 
 /** A bare run that waits: start, one workflow task, the marker of `load`, a timer. */
 const bare_history_length = 6
-
-export interface FulfilmentOptions {
-  rounds: number
-  per_round: number
-  /** notifications or signals sent at once */
-  concurrency: number
-}
 
 export interface FulfilmentResult {
   comparison: Comparison
@@ -30,14 +23,14 @@ export interface FulfilmentResult {
 /**
  * Orders a second from paid to fulfilled, against bare workflows that run the very same activities. A real worker and
  * the bare one run as processes of their own. On both sides the record of every order exists, its run waits, and the
- * evidence of its payment is archived; then a plain client sends the same signal to all of them, and the clock runs until
- * the last record says `fulfilled`. So the difference is Weft's workflow code alone: what the intake costs is said by
- * the acknowledgements.
+ * evidence of its payment is archived; then a plain client sends the same signal to all of them, and the clock runs
+ * until the last record says `fulfilled`. So the difference is Weft's workflow code alone: what the intake costs is
+ * said by the acknowledgements.
  */
 export async function measureFulfilments(
   installation: Installation,
   merchant: SignedMerchant,
-  options: FulfilmentOptions,
+  options: RateOptions,
 ): Promise<FulfilmentResult> {
   const { rounds, per_round, concurrency } = options
   const { config, temporal } = installation

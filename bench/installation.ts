@@ -63,7 +63,7 @@ export async function openInstallation(
     WEFT_PUBLIC_URL: `http://127.0.0.1:${port}`,
     WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
     WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
-    // Nobody is there unless `settings` name a simulator: orders that only wait never ask.
+    // Nothing listens there unless `settings` name a simulator: orders that only wait never query.
     WEFT_TEST_WECHAT_URL: 'http://127.0.0.1:9',
     ...settings,
   }
@@ -76,7 +76,10 @@ export async function openInstallation(
   const children: Child[] = []
   const pids = new Map<number, string>()
 
-  /** A process that could not start says why; nobody waits for it. */
+  /**
+   * Waits until `look` is true. Throws the log's end as soon as a process has ended, so that none is waited for in
+   * vain.
+   */
   async function untilStarted(what: string, look: () => Promise<boolean>): Promise<void> {
     await until(what, 30_000, async () => {
       for (const child of children) if (!child.isRunning()) throw new Error(logTail(child.log))

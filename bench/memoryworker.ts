@@ -1,3 +1,4 @@
+/** A worker as in production that answers over HTTP what memory its threads hold (collector.js). */
 import { createServer } from 'node:http'
 import { BroadcastChannel } from 'node:worker_threads'
 import { Runtime } from '@temporalio/worker'
@@ -16,13 +17,12 @@ export interface MemoryInUse {
   rss: number
 }
 
-/** A worker as it is in production, whose threads tell over HTTP what they hold (collector.js). */
 const config = readConfig(process.env)
 const log = createLogger({ level: config.log_level, service: 'memory-worker' })
 Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] })
 const worker = await startWorker({ config, log, sweeps: false })
 
-/** One thread of workflows: what the SDK has by default. */
+/** Asks the main thread and the thread of workflows what they hold. The SDK has one thread of workflows by default. */
 async function inUse(): Promise<MemoryInUse> {
   const channel = new BroadcastChannel('bench-memory')
   const memory: MemoryInUse = { workflows: 0, main: 0, rss: 0 }

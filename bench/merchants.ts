@@ -23,7 +23,7 @@ export interface SignedMerchant extends BenchMerchant {
   wechat_key: KeyObject
 }
 
-export interface MerchantTarget {
+interface MerchantTarget {
   store: Store
   config: Config
   /** where its events go */

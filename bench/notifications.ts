@@ -15,7 +15,7 @@ import { price } from './orderruns.ts'
 const signInPool = promisify(sign)
 
 /** A notification, ready to be sent: encrypted and signed before any clock runs. */
-export interface SignedNotification {
+interface SignedNotification {
   order: OrderKey
   notification_id: string
   transaction_id: string
@@ -69,7 +69,7 @@ export async function signedHeaders(merchant: SignedMerchant, body: string): Pro
 }
 
 /** Where notifications are sent over real HTTP. */
-export interface NotificationSender {
+interface NotificationSender {
   /** Throws unless it was acknowledged. */
   post(notification: SignedNotification): Promise<void>
   close(): Promise<void>

@@ -20,7 +20,7 @@ const waiting_history_length = 6
 
 /**
  * `count` orders that wait for their payment, each with its run, exactly as a placed order waits — but written here, so
- * that a thousand of them take seconds. Their first question to WeChat lies ten minutes ahead, so that none of them does
+ * that a thousand of them take seconds. Their first query to WeChat lies ten minutes ahead, so that none of them does
  * anything by itself while it is measured. A worker must be running.
  */
 export async function startWaitingOrders(
@@ -35,7 +35,7 @@ export async function startWaitingOrders(
   return keys
 }
 
-/** Only the records: for a run that is not Weft's. */
+/** Inserts only the records, for runs that are not Weft's. */
 export async function insertOrders(
   { store, config }: Installation,
   merchant: BenchMerchant,
@@ -55,7 +55,7 @@ async function startRun({ temporal, config }: Installation, key: OrderKey): Prom
 export async function untilWaiting({ client }: TemporalClient, ids: string[], history_length: number): Promise<void> {
   const busy = new Set(ids)
   await until(`${ids.length} runs wait`, 120_000, async () => {
-    // The oldest tell how far the worker is: while they are busy the others need not be asked.
+    // The oldest show how far the worker is: while they are busy the others need not be looked at.
     for (const id of busy) {
       const { historyLength } = await client.workflow.getHandle(id).describe()
       if (historyLength < history_length) return false
@@ -70,7 +70,7 @@ export function newNumber(letter: string): string {
   return `${letter}${randomBytes(14).toString('hex')}`.toUpperCase()
 }
 
-/** As POST /v1/orders and the step `recordPlaced` leave it. */
+/** Returns an order as POST /v1/orders and the step `recordPlaced` leave it. */
 export function placedOrder({ mchid, appid }: BenchMerchant, public_url: string): OrderRecord {
   const now = Date.now()
   const out_trade_no = newNumber('B')

@@ -33,7 +33,7 @@ const sizes = {
     offered: { warm: 5, count: 20, per_second: 10 },
   },
 }
-export type Size = keyof typeof sizes
+type Size = keyof typeof sizes
 
 /**
  * Measures the pipeline and prints a table and, as the last line, one line of JSON. Two installations on the same

@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const compiled = join(root, '.weft', 'bench')
 
 /**
- * Compiles what is measured, as production runs it: the loader that runs TypeScript directly wraps every function, which
- * costs a hot path a tenth of its time. Types are not checked here.
+ * Compiles what is measured, as production runs it: the loader that runs TypeScript directly wraps every function,
+ * which costs a hot path a tenth of its time. Types are not checked here.
  */
 export async function compile(directory: string): Promise<void> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -17,7 +17,7 @@ export async function compile(directory: string): Promise<void> {
   cpSync(join(root, 'web'), join(compiled, 'web'), { recursive: true })
 }
 
-export interface ProcessOptions {
+interface ProcessOptions {
   /** names its log and, when profiled, its profile */
   name: string
   /** a compiled file, `api/main.js` */

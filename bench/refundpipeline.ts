@@ -11,7 +11,7 @@ import { openRefundWeChat } from './refundwechat.ts'
 import type { RefundWeChat } from './refundwechat.ts'
 import { printRefundReport } from './report.ts'
 
-/** As in pipeline.ts. */
+/** How much of everything. `small` proves that the bench works; its figures mean little. */
 const sizes = {
   full: { memory: { warm: 200, count: 1_000 }, refunds: { rounds: 5, per_round: 40, concurrency: 16 } },
   small: { memory: { warm: 20, count: 60 }, refunds: { rounds: 1, per_round: 10, concurrency: 4 } },

@@ -22,7 +22,7 @@ export interface WaitingRefund extends RefundKey {
   transaction_id: string
 }
 
-/** The order of a payment made here. */
+/** Returns the order number of a payment made here. */
 export function orderNumberOf(transaction_id: string): string {
   return `B${transaction_id}`
 }
@@ -39,7 +39,7 @@ export async function startWaitingRefunds(
   return await startRefunds(installation, merchant, { count, type: null, prefix: installation.config.queue_prefix })
 }
 
-/** As `waitingRefunds`, by runs of workflow `type` on the queues of `prefix`; null: Weft's own. */
+/** As `startWaitingRefunds`, by runs of workflow `type` on the queues of `prefix`; null: Weft's own. */
 export async function startRefunds(
   installation: Installation,
   merchant: BenchMerchant,
@@ -63,7 +63,7 @@ export async function startRefunds(
   })
 }
 
-/** Waits until every run's poll has looked once and has been told to come later: then nothing is left to do. */
+/** Waits until every run's poll has made one query and is delayed: then nothing is left to do. */
 async function untilPolling({ client }: TemporalClient, keys: RefundKey[]): Promise<void> {
   const busy = new Set(keys.map((key) => workflowId.refund(key)))
   await until(`${keys.length} refunds wait`, 240_000, async () => {
@@ -84,7 +84,7 @@ function newRefundRecords(merchant: BenchMerchant, public_url: string) {
   const time = beijingTime(Date.now())
   const amount = { total: price, currency: 'CNY' as const }
   const paid = { transaction_id, role: 'order' as const, success_time: time, bank_type: 'OTHERS' }
-  // An order whose own story is over and told: what it hears of its refund is all that its run does.
+  // The order is over and its events are published: the signal about its refund is all that its run has to do.
   const order: OrderRecord = {
     ...placedOrder(merchant, public_url),
     ...key,
@@ -112,7 +112,7 @@ function newRefundRecords(merchant: BenchMerchant, public_url: string) {
   return { order, payment, refund: newRefundRecord(payment, `${public_url}/wechat/notify/${mchid}`) }
 }
 
-/** As POST /v1/refunds leaves it. */
+/** Returns a refund as POST /v1/refunds leaves it. */
 function newRefundRecord(payment: PaymentRecord, notify_url: string): RefundRecord {
   return newRefund(payment, {
     out_refund_no: newNumber('R'),

@@ -13,14 +13,7 @@ import { startRefunds } from './refundruns.ts'
 import type { WaitingRefund } from './refundruns.ts'
 import type { RefundWeChat } from './refundwechat.ts'
 import { compareSides } from './rounds.ts'
-import type { Comparison } from './rounds.ts'
-
-export interface RefundRateOptions {
-  rounds: number
-  per_round: number
-  /** signals sent at once */
-  concurrency: number
-}
+import type { Comparison, RateOptions } from './rounds.ts'
 
 export interface RefundRateResult {
   comparison: Comparison
@@ -32,15 +25,15 @@ export interface RefundRateResult {
 
 /**
  * Refunds a second from accepted to succeeded, against bare workflows that run the very same activities. On both sides
- * WeChat has taken every refund, its run asks by plan, and the evidence of its end is archived; then WeChat ends them, a
- * plain client sends the same signal to all, and the clock runs until the last record is `succeeded` and its order has
- * been told. The orders' own runs and the merchant's event are Weft's on both sides.
+ * WeChat has taken every refund, its run asks by plan, and the evidence of its end is archived; then WeChat ends them,
+ * a plain client sends the same signal to all, and the clock runs until the last record is `succeeded` and its order
+ * was signalled. The orders' own runs and the merchant's event are Weft's on both sides.
  */
 export async function measureRefunds(
   installation: Installation,
   merchant: SignedMerchant,
   wechat: RefundWeChat,
-  { rounds, per_round, concurrency }: RefundRateOptions,
+  { rounds, per_round, concurrency }: RateOptions,
 ): Promise<RefundRateResult> {
   const { config, temporal, store } = installation
   const bare_prefix = barePrefix(installation)

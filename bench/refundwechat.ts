@@ -7,7 +7,10 @@ import type { SignedMerchant } from './merchants.ts'
 import { signedHeaders } from './notifications.ts'
 import { price } from './orderruns.ts'
 
-/** WeChat Pay as far as refunds need it: every one is accepted, and ends when told. Its answers are signed. */
+/**
+ * RefundWeChat is WeChat Pay as far as refunds need it: it accepts every one, and ends them by `end`. Its answers are
+ * signed.
+ */
 export interface RefundWeChat {
   url: string
   /** whose keys it signs with */
@@ -25,12 +28,12 @@ interface AcceptedRefund {
   ended_ms: number | null
 }
 
-/** The first question to WeChat lies this far ahead, so that none of those that wait asks while it is measured. */
+/** The first query lies this far ahead, so that no waiting refund is queried while it is measured. */
 const quiet_ms = 600_000
 
 /**
- * In this process, and not the simulator: what both sides are measured with needs no book, only signatures, and a
- * thousand refunds of a thousand payments are there in seconds. `out_trade_no` is told by the payment's number.
+ * Opens a RefundWeChat in this process, in place of the simulator: the measurement needs signatures and no state of
+ * payments, so a thousand refunds are there in seconds. `orderOf` derives the order's number from the payment's.
  */
 export async function openRefundWeChat(orderOf: (transaction_id: string) => string): Promise<RefundWeChat> {
   const refunds = new Map<string, AcceptedRefund>()

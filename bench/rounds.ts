@@ -2,14 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from './figures.ts'
 
 /** What is compared. `run` does one round's work and answers how many a second it did. */
-export interface Side {
+interface Side {
   name: string
   run(): Promise<number>
   /** brings its processes to the speed they have after some time: V8 compiles what it has seen often */
   warm?(): Promise<unknown>
 }
 
-export interface Round {
+/** RateOptions is how much is measured of a rate. */
+export interface RateOptions {
+  rounds: number
+  per_round: number
+  /** sent at once, on both sides */
+  concurrency: number
+}
+
+interface Round {
   subject: number
   yardstick: number
   ratio: number

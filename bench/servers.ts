@@ -15,7 +15,10 @@ export interface Servers {
   stop(): Promise<void>
 }
 
-/** One Temporal on a file and one database, as `npm start` has them; or those that the environment names; and Weft compiled. */
+/**
+ * One Temporal on a file and one database, as `npm start` has them; or those that the environment names; and Weft
+ * compiled.
+ */
 export async function startServers(progress: (line: string) => void): Promise<Servers> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   const address = process.env.WEFT_TEST_TEMPORAL

@@ -5,7 +5,7 @@ export interface ReadyPart {
   took_ms: number
 }
 
-export interface BannerFacts {
+interface BannerFacts {
   release: string
   temporal: ReadyPart
   database: ReadyPart
@@ -14,7 +14,7 @@ export interface BannerFacts {
   urls: {
     shop: string
     phone: string
-    /** null: a configured Temporal, whose web UI is not ours to know */
+    /** null: a configured Temporal, whose web UI is not known here */
     temporal_ui: string | null
     docs: string
   }

@@ -21,12 +21,12 @@ export interface DemoMerchant {
   key: string
 }
 
-export interface MerchantIntroduction {
+interface MerchantIntroduction {
   merchant: DemoMerchant
   simulator: Pick<Simulator, 'control'>
   store: Store
   config: MerchantConfig
-  /** where the merchant hears events; its answer to `order.paid` is the fulfilment */
+  /** where events are published to; its answer to `order.paid` is the fulfilment */
   endpoint_url: string
 }
 
@@ -50,8 +50,8 @@ export function makeMerchant({ mchid, name }: { mchid: string; name: string }): 
 }
 
 /**
- * Makes the merchant known to both sides, the simulator and Weft, as `npm run merchant` does for a real one. Repeatable;
- * answers the secret its endpoint verifies events with.
+ * Makes the merchant known to both sides, the simulator and Weft, as `npm run merchant` does for a real one.
+ * Repeatable; answers the secret its endpoint verifies events with.
  */
 export async function introduceMerchant(introduction: MerchantIntroduction): Promise<{ webhook_secret: string }> {
   const { merchant, simulator, store, config, endpoint_url } = introduction
@@ -92,7 +92,7 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
   return { webhook_secret: secret }
 }
 
-/** An endpoint is its address, and the demo's moves with its port. Nobody listens at the old one any more. */
+/** Removes the endpoints of earlier ports. An endpoint is its address, and nothing listens at the old ones any more. */
 async function removeMovedEndpoint(store: Store, mchid: string, wanted_id: string): Promise<void> {
   const current_id = (await store.merchants.find(mchid))?.fulfilment_endpoint_id ?? null
   if (current_id === null || current_id === wanted_id) return

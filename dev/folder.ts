@@ -6,10 +6,10 @@ import { identityOf, isRunning } from './servers/process.ts'
 import type { ProcessIdentity } from './servers/process.ts'
 import { clearDatabase } from './servers/servers.ts'
 
-/** Killed servers have 10 s to end by themselves, and their supervisor ends them then. */
+/** A server whose starter was killed ends within its grace_s, 15 s at most, or its supervisor kills it. */
 const ended_within_ms = 20_000
 
-/** Where things lie under `.weft/`. */
+/** WeftFolder is where things lie under `.weft/`. */
 export interface WeftFolder {
   path: string
   temporal: string
@@ -21,7 +21,7 @@ export interface WeftFolder {
   demo_env: string
 }
 
-/** A start that cannot go on, in one line with its remedy. */
+/** StartError says in one line why a start cannot go on, with its remedy. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
@@ -42,7 +42,7 @@ export function folderAt(path: string): WeftFolder {
 
 /**
  * Makes the folder this process's own; `fresh` empties it first. Throws StartError where another start runs over it.
- * What an earlier one could not take away because it was killed is taken away here.
+ * Removes the `demo.env` of an earlier start, which could not remove it when it was killed.
  */
 export async function claimFolder(folder: WeftFolder, { fresh }: { fresh: boolean }): Promise<void> {
   const owner_file = join(folder.path, 'start.json')
@@ -56,7 +56,7 @@ export async function claimFolder(folder: WeftFolder, { fresh }: { fresh: boolea
   writeFileSync(owner_file, JSON.stringify(identityOf(process.pid)))
 }
 
-/** What the file holds, or what `make` makes, once: kept for its owner's eyes only. */
+/** Reads the JSON in the file, or makes and writes it once, readable by its owner only. */
 export function readOrMake<T>(path: string, make: () => T): T {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as T
   const made = make()
@@ -64,19 +64,21 @@ export function readOrMake<T>(path: string, make: () => T): T {
   return made
 }
 
-/** The key that seals this folder's secrets, made once. */
+/** Returns the key that seals this folder's secrets, made once. */
 export function masterKey(folder: WeftFolder): string {
   return readOrMake(join(folder.path, 'master-key.json'), () => randomBytes(32).toString('base64'))
 }
 
-/** Written beside and moved over: whoever waits for the file finds all of it. */
+/** Writes the file beside its place and moves it over: a reader finds all of it or none. */
 export function writeAtomically(path: string, text: string): void {
   const partial = `${path}.new`
   writeFileSync(partial, `${text}\n`, { mode: 0o600 })
   renameSync(partial, path)
 }
 
-/** Servers of a start that was killed may still be on their way out, and must not find their files gone. */
+/**
+ * Empties the folder. Servers of a start that was killed may still be ending and need their files: they are waited for.
+ */
 async function emptyFolder(folder: WeftFolder): Promise<void> {
   const until = Date.now() + ended_within_ms
   while ([folder.temporal, folder.database].some(isInUse)) {
@@ -101,7 +103,7 @@ function readIdentity(path: string): ProcessIdentity | null {
   return read?.pid === undefined || read.started === undefined ? null : { pid: read.pid, started: read.started }
 }
 
-/** null: not there, or torn by a power cut. */
+/** Reads JSON; null where the file is missing, or torn by a power cut. */
 function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))

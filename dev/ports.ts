@@ -7,7 +7,7 @@ const highest_port = 65_535
 /** A port of 127.0.0.1 that is held, so that no other start takes it while the servers before it come up. */
 export interface ReservedPort {
   port: number
-  /** Frees it for the one it is held for, who must listen at once. */
+  /** Frees the port for the server it is held for, which must listen at once. */
   release(): Promise<void>
 }
 

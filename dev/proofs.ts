@@ -8,7 +8,7 @@ export interface Proof {
   file: string
   about: string
   sentence: string
-  /** what stands for `%s`, where the sentence is told of several */
+  /** what stands for `%s`, where one sentence names several tests */
   of?: string
 }
 

@@ -39,7 +39,7 @@ const demo_merchant = { mchid: '1900000001', name: '山月茶铺' }
 const wished_ports = { api: 7700, simulator: 7701, shop: 7702, temporal_ui: 7703, temporal: 7233, database: 27017 }
 type Ports = Record<keyof typeof wished_ports, ReservedPort>
 
-/** Nothing new is let in first, what may still be asked goes last. */
+/** The order in which the parts end: first those that let new work in, last those that others still ask. */
 const ending_order = ['demo.env', 'api', 'worker', 'shop', 'simulator', 'store', 'Temporal', 'database'] as const
 type Part = (typeof ending_order)[number]
 
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
     Runtime.install({ logger: temporalLogger(log('temporal')), shutdownSignals: [] })
     const ports = await reservePorts(wished_ports)
     const environment = { ...process.env, ...environmentOf(folder, ports) }
-    readConfig(environment) // a mistake is told before anything is fetched or started
+    readConfig(environment) // a mistake is reported before anything is fetched or started
     printLine(
       'Starting Temporal, the database, WeChat Pay and Weft: about 15 s, longer where they must be fetched first',
     )

@@ -13,7 +13,7 @@ import { languageFor } from './words.ts'
 const call_limit_bytes = 65_536
 const control_limit_bytes = 6_291_456
 
-export interface AppTools {
+interface AppTools {
   gateway: Gateway
   control: Control
   phone: Phone

@@ -9,7 +9,7 @@ import type { SimulatorState } from './state.ts'
 import { Timers } from './timers.ts'
 
 /** RefundEnd is how a refund comes to its end. */
-export interface RefundEnd {
+interface RefundEnd {
   status: Exclude<RefundStatus, 'PROCESSING'>
   /** of a SUCCESS: who has the money now. The payer's account may be one that an abnormal refund named */
   received_by: 'payer' | keyof typeof merchantAccounts
@@ -25,7 +25,7 @@ const allowed_ends: Record<RefundStatus, readonly RefundEnd['status'][]> = {
   CLOSED: [],
 }
 
-export interface RefundCompletionTools {
+interface RefundCompletionTools {
   state: SimulatorState
   notifier: Notifier
   faults: Faults

@@ -114,7 +114,7 @@ export const faultRequest = z
 
 export type FaultRequest = z.input<typeof faultRequest>
 
-export interface ErrorResponse {
+interface ErrorResponse {
   status: number
   code: string
   message: string

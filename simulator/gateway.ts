@@ -27,7 +27,7 @@ import type { SimulatorState } from './state.ts'
 export type CallResponse =
   { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
 
-export interface GatewayTools {
+interface GatewayTools {
   state: SimulatorState
   keys: WeChatKeys
   faults: Faults

@@ -54,7 +54,7 @@ export interface SendOptions {
   difference?: OutgoingNotification['difference'] | undefined
 }
 
-export interface NotifierTools {
+interface NotifierTools {
   state: SimulatorState
   keys: WeChatKeys
   faults: Faults

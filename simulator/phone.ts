@@ -53,12 +53,12 @@ const storiesOf: Record<Screen, Story[]> = {
 export type StoryNotes = Partial<Record<Story, Record<PhoneLanguage, string>>>
 
 /** StoryOutcome names the story that was played, or the code of its refusal; both null when none was asked for. */
-export interface StoryOutcome {
+interface StoryOutcome {
   story: string | null
   refused: string | null
 }
 
-export interface PhoneTools {
+interface PhoneTools {
   state: SimulatorState
   payer: Payer
   notes: StoryNotes

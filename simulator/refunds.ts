@@ -29,7 +29,7 @@ const most_refunds = 50
 /** RefundSight is what a query of a refund sees: all, no refund younger than `hidden_ms`, or the refund as accepted. */
 export type RefundSight = { kind: 'truth' | 'as_accepted' } | { kind: 'lagging'; hidden_ms: number }
 
-export interface DomesticRefundsTools {
+interface DomesticRefundsTools {
   state: SimulatorState
   completion: RefundCompletion
   keys: WeChatKeys

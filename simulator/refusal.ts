@@ -50,7 +50,7 @@ const catalogue = {
   USER_PAYING: { status: 202, message: '用户支付中，需要输入密码', number: 0 },
 } as const satisfies Record<string, RefusalEntry>
 
-export type RefusalCode = keyof typeof catalogue
+type RefusalCode = keyof typeof catalogue
 
 /**
  * CallRefusal is the error response to a call, as WeChat Pay words it. Gateway catches it and leaves it unsigned,

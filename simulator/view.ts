@@ -21,7 +21,7 @@ export interface SimulatedNotificationView {
   attempts: (Omit<NotificationAttempt, 'time'> & { time: string })[]
 }
 
-export interface SimulatedOrderView {
+interface SimulatedOrderView {
   mchid: string
   out_trade_no: string
   appid: string
@@ -38,7 +38,7 @@ export interface SimulatedOrderView {
   armed: string | null
 }
 
-export interface SimulatedPaymentView {
+interface SimulatedPaymentView {
   transaction_id: string
   mchid: string
   out_trade_no: string

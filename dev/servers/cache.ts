@@ -14,7 +14,7 @@ const silent_ms = 60_000
 const unknown_start = 'unknown'
 
 /** Where fetched servers live for all of a user's checkouts: `$XDG_CACHE_HOME/weft`, else `~/.cache/weft`. */
-export function cacheDirectory(): string {
+function cacheDirectory(): string {
   const base = process.env['XDG_CACHE_HOME']
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'weft')
 }
@@ -71,7 +71,8 @@ export async function withLock<T>(name: string, onWait: () => void, work: () => 
 /**
  * A lock is a directory with one file in it, whose name says who holds it. It is by hand, and not proper-lockfile,
  * because that one knows an owner by its heartbeat alone: a start that was killed would hold up the next one, a busy
- * machine would lose the lock in the middle of its work, and two waiters can both take over a stale lock (its issue 121).
+ * machine would lose the lock in the middle of its work, and two waiters can both take over a stale lock (its issue
+ * 121).
  */
 async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
   mkdirSync(join(lock, '..'), { recursive: true })
@@ -93,7 +94,9 @@ async function takeLock(lock: string, onWait: () => void): Promise<() => void> {
   }
 }
 
-/** Takes a lock that is free: the directory is filled first and then renamed into place, so it never lacks its owner. */
+/**
+ * Takes a lock that is free: the directory is filled first and then renamed into place, so it never lacks its owner.
+ */
 function claimLock(lock: string, me: string): boolean {
   const filled = `${lock}.${process.pid}-${randomBytes(4).toString('hex')}`
   mkdirSync(filled)

@@ -13,7 +13,7 @@ const orphan_wait_ms = 20_000
 /** How long a process that still runs may take over stopping its child. */
 const owner_wait_ms = 5_000
 
-export interface ChildOptions {
+interface ChildOptions {
   command: string
   args: string[]
   /** Where its output goes; the file begins anew with every start. */
@@ -40,7 +40,9 @@ export interface Child {
   kill(): void
 }
 
-/** Starts a command under the supervisor (supervisor.sh says how it ends with this process). Rejects where it cannot. */
+/**
+ * Starts a command under the supervisor (supervisor.sh says how it ends with this process). Rejects where it cannot.
+ */
 export async function startChild(options: ChildOptions): Promise<Child> {
   if (options.pid_file !== undefined) await untilPreviousIsGone(options.pid_file)
   mkdirSync(dirname(options.log), { recursive: true })

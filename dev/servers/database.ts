@@ -31,7 +31,7 @@ export interface DatabaseServer {
 }
 
 /** The programs of a database: a `mongod`, or FerretDB with its PostgreSQL. */
-export type DatabasePrograms = { mongod: string } | FerretDb
+type DatabasePrograms = { mongod: string } | FerretDb
 
 /** Takes the configured database, or finds or fetches one and starts it; it ends with this process. */
 export async function startDatabase(options: DatabaseOptions): Promise<DatabaseServer> {

@@ -37,7 +37,7 @@ export async function findMirror(suite: string, env: NodeJS.ProcessEnv): Promise
   )
 }
 
-/** The environment with the proxy apt is told to use, which debootstrap's downloads do not read by themselves. */
+/** The environment with the proxy that apt is set to use, which debootstrap's downloads do not read by themselves. */
 export async function environmentWithAptProxy(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   if (findCommand('apt-config') === null) return env
   const { stdout } = await promisify(execFile)('apt-config', ['dump', '--format', '%f=%v%n', 'Acquire'])

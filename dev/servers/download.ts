@@ -15,7 +15,9 @@ const give_up_ms = 4_000
 /** A download that stands still this long is given up too. */
 const stalled_ms = 20_000
 
-/** Asks a site, and gives it up within seconds where it cannot be reached. Follows the proxy settings of the machine. */
+/**
+ * Asks a site, and gives it up within seconds where it cannot be reached. Follows the proxy settings of the machine.
+ */
 export async function fetchFromSite(url: string, method: 'GET' | 'HEAD' = 'GET'): Promise<Response> {
   const given_up = new AbortController()
   const timer = setTimeout(() => given_up.abort(), give_up_ms)

@@ -9,8 +9,8 @@ import type { Tell } from './search.ts'
 const stripped = ['-ldflags=-s -w']
 
 /**
- * Builds a Go program from the module registry into `directory`, and tells how far it is. Go's module and build caches
- * stay the user's own, and hold only what is whole: a build that was cut short goes on from there.
+ * Builds a Go program from the module registry into `directory`, and reports how far it is. Go's module and build
+ * caches stay the user's own, and hold only what is whole: a build that was cut short goes on from there.
  */
 export async function goInstall(module: string, directory: string, remedy: string, tell: Tell): Promise<void> {
   const go = requireCommand('go', remedy)
@@ -57,8 +57,8 @@ const gib = 2 ** 30
 
 /**
  * Lets the compilers, of which one runs per processor, collect garbage only from a GiB on where the machine has twice
- * that for each: this saves a quarter of their work on a large package, a seventh on all of Temporal. Unlike their flags
- * it leaves what they make as it is, and so what the user's build cache holds of it.
+ * that for each: this saves a quarter of their work on a large package, a seventh on all of Temporal. Unlike their
+ * flags it leaves what they make as it is, and so what the user's build cache holds of it.
  */
 function compilerMemory(): NodeJS.ProcessEnv {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)

@@ -8,13 +8,16 @@ import type { Child } from './child.ts'
 const host = '127.0.0.1'
 const listening_within_ms = 60_000
 
-/** A port of 127.0.0.1 nobody listens on: the preferred one where it is free, else one the system chooses. */
+/**
+ * Returns a port of 127.0.0.1 on which nothing listens: the preferred one where it is free, else one the system
+ * chooses.
+ */
 export async function freePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && (await isFree(preferred))) return preferred
   return systemPort()
 }
 
-/** Whether nobody listens on this port of 127.0.0.1. */
+/** Whether nothing listens on this port of 127.0.0.1. */
 export async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   return new Promise((resolve) => {
@@ -24,7 +27,7 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when nobody listens on these ports of 127.0.0.1. One that was killed a moment ago may hold its port for a
+ * Resolves when nothing listens on these ports of 127.0.0.1. One that was killed a moment ago may hold its port for a
  * moment more; one that still does after 5 s has it for good, and that is the failure.
  */
 export async function untilPortsFree(ports: number[]): Promise<void> {
@@ -38,7 +41,7 @@ export async function untilPortsFree(ports: number[]): Promise<void> {
 }
 
 /** Whether something accepts connections on this port of 127.0.0.1. */
-export async function isListening(port: number): Promise<boolean> {
+async function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host })
     const say = (answer: boolean): void => {
@@ -52,7 +55,7 @@ export async function isListening(port: number): Promise<boolean> {
 }
 
 /**
- * A connection closed from the listening side leaves the port in TIME_WAIT: for a minute the system gives it to nobody
+ * A connection closed from the listening side leaves the port in TIME_WAIT: for a minute the system gives it to no one
  * who asks for any port, while our server, which asks for this one, may have it. So two starts at once do not collide.
  */
 async function systemPort(): Promise<number> {

@@ -7,7 +7,9 @@ import { logTail, runToEnd } from './child.ts'
 import type { Child } from './child.ts'
 
 const bin = '/usr/lib/postgresql/18/bin'
-/** Where the clusters live inside the root. PostgreSQL, confined to the root, could not see them in the data directory. */
+/**
+ * Where the clusters live inside the root. PostgreSQL, confined to the root, could not see them in the data directory.
+ */
 const clusters = '/var/lib/postgresql/weft'
 const extension_within_ms = 60_000
 const locked_within_ms = 20_000
@@ -16,7 +18,7 @@ const start_check_ms = 150
 const kept_without_owner_ms = 24 * 3_600_000
 
 /** One PostgreSQL cluster inside the root. */
-export interface Cluster {
+interface Cluster {
   root: string
   /** Its path as seen inside the root. */
   data: string
@@ -24,7 +26,7 @@ export interface Cluster {
 
 /**
  * The cluster that belongs to a data directory: a marker there names it. Without the marker (a fresh or cleared data
- * directory) it is a new one; clusters that nobody's marker names are deleted on this occasion.
+ * directory) it is a new one; clusters that no marker names are deleted on this occasion.
  */
 export function clusterIn(root: string, data_dir: string): Cluster {
   const marker = markerOf(data_dir)
@@ -62,7 +64,7 @@ export async function initialiseCluster(cluster: Cluster, log: string): Promise<
   renameSync(join(root, partial), join(root, data))
 }
 
-/** What `chroot` is told to run the cluster's server in the foreground on this port of 127.0.0.1. */
+/** The arguments with which `chroot` runs the cluster's server in the foreground on this port of 127.0.0.1. */
 export function postgresArgs(cluster: Cluster, port: number): string[] {
   const settings = {
     shared_preload_libraries: 'pg_cron,pg_documentdb_core,pg_documentdb',
@@ -135,7 +137,7 @@ function deleteUnownedClusters(root: string): void {
 }
 
 /**
- * Whether a cluster is still somebody's. When its data directory now names another, it is not; when that directory is
+ * Whether a data directory still needs a cluster. When its own now names another, it does not; when that directory is
  * gone it may have been moved, or another process may be making the cluster right now, so it is kept for a day.
  */
 function isOwned(cluster: string, name: string): boolean {

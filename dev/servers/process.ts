@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
-/** How a process is told apart from a later one that was given the same number. */
+/** ProcessIdentity distinguishes a process from a later one that was given the same number. */
 export interface ProcessIdentity {
   pid: number
   /** When it started, in whatever notation this system has; only ever compared for equality. */
   started: string
 }
 
-/** Who runs under this number now; null where nobody does, or only a zombie that waits to be collected. */
+/**
+ * Returns the process that runs under this number; null where none does, or only a zombie that waits to be collected.
+ */
 export function identityOf(pid: number): ProcessIdentity | null {
   const row = existsSync('/proc/self/stat') ? readProcStat(pid) : readPs(pid)
   return row === null ? null : { pid, started: row.started }
@@ -47,7 +49,9 @@ function descendantsOf(root: number): number[] {
   return found.slice(1)
 }
 
-/** proc(5): after the name in brackets come state, parent, …; the start time is the 22nd field, the 20th after the name. */
+/**
+ * proc(5): after the name in brackets come state, parent, …; the start time is the 22nd field, the 20th after the name.
+ */
 function readProcStat(pid: number): ProcessRow | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -100,7 +100,7 @@ export function findCommand(...commands: string[]): string | null {
   return candidates.find(isExecutable) ?? null
 }
 
-/** The path of a command this step cannot do without; its remedy is told where it is missing. */
+/** Returns the path of a command that this step needs. Throws with the remedy where it is missing. */
 export function requireCommand(command: string, remedy: string): string {
   const path = findCommand(command)
   if (path === null) throw new NotFoundHere(`${command} is missing: ${remedy}`)
@@ -114,8 +114,8 @@ export async function versionOf(command: string, args: string[], pattern: RegExp
 }
 
 /**
- * Says what begins, `Name: doing this, about 1 min`, and every ten seconds what is being done then and for how long. Until
- * the work tells how it describes that, it is the first words of the line.
+ * Shows what begins, `Name: doing this, about 1 min`, and every ten seconds what is being done then and for how long.
+ * Until the work gives a description of its own, that is the first words of the line.
  */
 export async function withProgress<T>(
   progress: Progress,

@@ -57,7 +57,7 @@ export interface TemporalOptions {
 export interface TemporalServer {
   /** `host:port` of its gRPC front end. */
   address: string
-  /** Null for a configured server, whose web UI is not ours to know. */
+  /** null for a configured server, whose web UI is not known here */
   ui_url: string | null
   found: ServerOrigin
   /** The server's process; null for a configured one. */

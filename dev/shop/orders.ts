@@ -3,23 +3,23 @@ import { join } from 'node:path'
 import type { Wish } from './words.ts'
 
 /**
- * How the shop answered `order.paid`; the same answer is given as often as it is asked. `stopped`: Weft took the question
- * back before anything was shipped, and nothing will be.
+ * How the shop answered `order.paid`; the same answer is given as often as it is asked. `stopped`: Weft cancelled the
+ * fulfilment before anything was shipped, and nothing will be.
  */
 export type ShopDecision = 'fulfilled' | 'refused' | 'pending' | 'stopped'
 
-/** Money on its way back to the payer, as far as the shop knows: its own wish, or what Weft tells. */
+/** ShopRefund is money on its way back to the payer: one that the shop asked for, or one that an event named. */
 export interface ShopRefund {
   out_refund_no: string
   /** fen */
   amount: number
   /** of another payment than the sale's own: the order was paid twice, and the sale stays */
   is_second: boolean
-  /** Weft's word for it, from the newest event heard; `new`: Weft has not taken it yet */
+  /** Weft's state, from the newest event; `new`: Weft has not taken it yet */
   state: string
 }
 
-/** An order as the shop knows it: what it wanted, and what it has heard. */
+/** ShopOrder is an order as the shop knows it: what it asked for, and the events that it received. */
 export interface ShopOrder {
   out_trade_no: string
   /** null: made with the shop's key, but not on its page */
@@ -30,7 +30,7 @@ export interface ShopOrder {
   wish: Wish
   create_time: string
   checkout_url: string | null
-  /** Weft's word for it, from the newest event heard; `new` before the first */
+  /** Weft's state, from the newest event; `new` before the first */
   state: string
   sequence: number
   decision: ShopDecision | null
@@ -41,7 +41,9 @@ export interface ShopOrder {
   events: { id: string; type: string; time: string; sequence: number }[]
 }
 
-/** The shop's memory: every change is in its file before anybody is answered. Without a folder it forgets at the end. */
+/**
+ * The shop's memory: every change is in its file before anybody is answered. Without a folder it forgets at the end.
+ */
 export class ShopOrders {
   readonly #path: string | null
   readonly #orders: Map<string, ShopOrder>

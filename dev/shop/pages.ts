@@ -11,7 +11,7 @@ import type { ShopLanguage } from './words.ts'
 
 const yuan = (total: number) => readableAmount({ total, currency: 'CNY' })
 
-/** The counter: what there is, and what has been ordered lately. */
+/** The first page: the teas, and the latest orders. */
 export function counterPage(language: ShopLanguage, orders: ShopOrder[]): string {
   const said = words[language]
   const body = html`<section class="teas">${teas.map((tea) => teaCard(tea, language))}</section>
@@ -23,7 +23,7 @@ export function counterPage(language: ShopLanguage, orders: ShopOrder[]): string
   return frame({ language, path: '/', title: said.shop, body, refresh_s: null })
 }
 
-/** One order: what the shop heard of it, and what it did. */
+/** The page of one order: what the shop did, and the events that it received. */
 export function orderPage(language: ShopLanguage, order: ShopOrder): string {
   const said = words[language]
   const rows: [string, string | number][] = [
@@ -151,7 +151,7 @@ function orderTable(orders: ShopOrder[], language: ShopLanguage): SafeHtml {
 
 const decision_states = { fulfilled: 'shipped', refused: 'refused', pending: 'later', stopped: 'stopped' } as const
 
-/** The shop's own words: after the payment what it decided or gave back, otherwise what it heard. */
+/** The state in the shop's words: after the payment what it decided or refunded, otherwise Weft's state. */
 function stateWords(order: ShopOrder, language: ShopLanguage): string {
   const { states } = words[language]
   const state = isSold(order) ? (refundProgress(order) ?? decision_states[order.decision]) : order.state

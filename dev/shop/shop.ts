@@ -23,7 +23,9 @@ export interface ShopOptions {
   port: number
   host?: string
   weft_url: string
-  /** needs orders:write and refunds:write, and settings:read and settings:write when it registers its endpoint itself */
+  /**
+   * needs orders:write and refunds:write, and settings:read and settings:write when it registers its endpoint itself
+   */
   weft_key: string
   /** `whsec_…` of this shop's endpoint; absent: the shop registers its endpoint and keeps the secret */
   webhook_secret?: string
@@ -63,8 +65,8 @@ interface Shop {
 }
 
 /**
- * Opens the demo shop: a merchant like any other, that knows Weft only by its API. Resolves when it can sell and hear
- * events; rejects when the port is taken or Weft does not accept its endpoint.
+ * Opens the demo shop: a merchant like any other, that knows Weft only by its API. Resolves when it can sell and
+ * receive events; rejects when the port is taken or Weft does not accept its endpoint.
  */
 export async function startShop(options: ShopOptions): Promise<{ url: string; close: () => Promise<void> }> {
   const data_dir = options.data_dir ?? null
@@ -103,7 +105,10 @@ function routes(shop: Shop): Router {
   return router
 }
 
-/** The number is kept before Weft hears of it: whatever happens on the way, the next try is the same order. */
+/**
+ * Sells a tea. The order is kept before it is sent to Weft: whatever happens on the way, the next try is the same
+ * order.
+ */
 async function buy(shop: Shop, ctx: RouterContext): Promise<void> {
   const form = new URLSearchParams((await rawBody(ctx.req, { limit: most_bytes })).toString())
   const tea = teas.find(({ id }) => id === form.get('tea'))
@@ -116,7 +121,7 @@ async function buy(shop: Shop, ctx: RouterContext): Promise<void> {
 async function redirectToCheckout(shop: Shop, ctx: RouterContext, order: ShopOrder): Promise<void> {
   try {
     const { checkout_url } = await shop.weft.createOrder(orderRequest(shop, order))
-    // An event may have been heard meanwhile: what it changed is kept.
+    // An event may have come meanwhile: what it changed is kept.
     shop.orders.keep({ ...(shop.orders.find(order.out_trade_no) ?? order), checkout_url })
     ctx.status = 303
     ctx.redirect(checkout_url)
@@ -148,17 +153,16 @@ function newOrder(tea: Tea, wish: Wish, language: ShopLanguage): ShopOrder {
     total: tea.price,
     wish,
     create_time,
-    checkout_url: null,
-    state: 'new',
-    sequence: 0,
-    decision: null,
-    shipped: 0,
-    refunds: [],
-    events: [],
+    ...untouched(),
   }
 }
 
-/** Weft's events. What cannot be verified is not read; what is verified is answered once it is kept. */
+/** What every order is before its first event. */
+function untouched() {
+  return { checkout_url: null, state: 'new', sequence: 0, decision: null, shipped: 0, refunds: [], events: [] }
+}
+
+/** Receives an event of Weft's. One that cannot be verified is not read; a verified one is answered once it is kept. */
 async function receiveEvent(shop: Shop, ctx: RouterContext): Promise<void> {
   const body = await rawBody(ctx.req, { limit: most_bytes })
   if (!isSigned(shop.secret, ctx.headers, body)) return ctx.throw(401, 'not signed by Weft')
@@ -179,7 +183,7 @@ async function receiveEvent(shop: Shop, ctx: RouterContext): Promise<void> {
 const stop_type = 'order.fulfilment_cancelled'
 const bilingualText = (what: 'refusal' | 'stopped' | 'refund_reason') => `${words.en[what]} / ${words['zh-CN'][what]}`
 
-/** What the shop says to an event that asks or takes the question back; null: it has heard, and that is all. */
+/** The shop's answer to `order.paid` and `order.fulfilment_cancelled`; null: the event is only acknowledged. */
 function shopAnswer({ decision }: ShopOrder, { type }: ReceivedEvent): { fulfilment: string; reason?: string } | null {
   if (type === stop_type) return decision === 'fulfilled' ? { fulfilment: 'fulfilled' } : null
   if (type !== 'order.paid' || decision === null) return null
@@ -188,7 +192,10 @@ function shopAnswer({ decision }: ShopOrder, { type }: ReceivedEvent): { fulfilm
   return { fulfilment: decision }
 }
 
-/** The order after this event. The newest number tells its state; one that comes again is the same one. */
+/**
+ * Returns the order after this event. The highest sequence decides its state; an event that comes again changes
+ * nothing.
+ */
 function orderAfterEvent(order: ShopOrder, event: ReceivedEvent): ShopOrder {
   const sequence = event.sequence ?? 0
   if (order.events.some(({ id }) => id === event.id)) return order
@@ -210,7 +217,7 @@ function decidedOrder(order: ShopOrder): ShopOrder {
   return decision === 'fulfilled' ? shippedOrder(order) : { ...order, decision }
 }
 
-/** Weft takes the question back. What has left the shop has left it; anything else never will. */
+/** Stops the fulfilment for Weft: what was shipped stays shipped, anything else never will be. */
 function stoppedOrder(order: ShopOrder): ShopOrder {
   return order.decision === 'fulfilled' ? order : { ...order, decision: 'stopped' }
 }
@@ -230,13 +237,7 @@ function adoptedOrder(event: ReceivedEvent): ShopOrder {
     total: event_order?.amount.total ?? 0,
     wish: 'ship',
     create_time: event.timestamp,
-    checkout_url: null,
-    state: 'new',
-    sequence: 0,
-    decision: null,
-    shipped: 0,
-    refunds: [],
-    events: [],
+    ...untouched(),
   }
 }
 
@@ -257,7 +258,7 @@ async function shipPendingOrder(shop: Shop, ctx: RouterContext): Promise<void> {
   ctx.redirect(`/orders/${order.out_trade_no}?lang=${languageOf(ctx)}`)
 }
 
-/** All of the money goes back. The number is kept before Weft hears of it, as that of the order was. */
+/** Refunds all of the money. The refund is kept before it is sent to Weft: the next try has the same number. */
 async function refundOrder(shop: Shop, ctx: RouterContext): Promise<void> {
   const order = orderOf(shop, ctx)
   const { out_trade_no } = order

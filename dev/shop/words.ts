@@ -36,7 +36,7 @@ interface ShopWords {
   refusal: string
   /** why nothing is shipped any more */
   stopped: string
-  /** what each event told the shop */
+  /** what each event means to the shop */
   story: Record<string, string>
   refund_states: Record<string, string>
   states: Record<string, string>
