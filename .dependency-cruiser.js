@@ -5,7 +5,7 @@
 const rooms = {
   domain: [],
   workflows: ['domain', 'types:activities'],
-  activities: ['domain', 'wechat', 'store'],
+  activities: ['domain', 'wechat', 'store', 'runtime/address'],
   proof: ['domain', 'store', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain'],

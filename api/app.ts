@@ -13,6 +13,7 @@ import { answerProblem, Problem, unavailableProblem } from './http/problem.ts'
 import { beginRequest, requestOf } from './http/request.ts'
 import { ruleError } from './http/validation.ts'
 import { docsRouter } from './reference/docs.ts'
+import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
@@ -82,6 +83,7 @@ async function answerRequest(context: ApiContext, version: string, ctx: Context,
 function problemOf(error: unknown, ctx: Context): Problem {
   if (error instanceof Problem) return error
   if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailableProblem('database', error)
+  if (error instanceof TemporalUnavailable) return unavailableProblem('temporal', error.cause)
   if (error instanceof TemporalTimeout) return unavailableProblem('temporal', error)
   if (error instanceof CursorMalformed) {
     return new Problem('invalid_request', { errors: [ruleError('/query/cursor', 'cursor', readerLanguage(ctx))] })

@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto'
 import { lookup } from 'node:dns'
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
 import { limits } from '../../domain/policy.ts'
+import { isPublicAddress, literalAddress } from '../../runtime/address.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
 export interface EndpointReply {
@@ -103,19 +103,15 @@ export function webhookHeaders(
 export function assertPublicUrl(url: string): void {
   const { protocol, hostname } = new URL(url)
   if (protocol !== 'https:') throw new ForbiddenAddress('only https is spoken to')
-  const literal = hostname.replace(/^\[|\]$/g, '')
-  if (ipaddr.isValid(literal) && !isPublic(literal)) throw new ForbiddenAddress('the address is not a public one')
-}
-
-function isPublic(address: string): boolean {
-  return ipaddr.process(address).range() === 'unicast'
+  const literal = literalAddress(hostname)
+  if (literal !== null && !isPublicAddress(literal)) throw new ForbiddenAddress('the address is not a public one')
 }
 
 const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
     if (error) return callback(error, '', 0)
     const [first] = addresses
-    const forbidden = addresses.find(({ address }) => !isPublic(address))
+    const forbidden = addresses.find(({ address }) => !isPublicAddress(address))
     if (!first || forbidden)
       return callback(new ForbiddenAddress('the name leads to an address that is not public'), '', 0)
     if (options.all) return callback(null, addresses)

@@ -9,7 +9,15 @@ import type { LogFields, Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { boundedCall, startOptions, TemporalTimeout } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import { unavailableProblem } from '../http/problem.ts'
+
+/** TemporalUnavailable: Temporal did not take a command. app.ts answers it with the problem `unavailable`. */
+export class TemporalUnavailable extends Error {
+  override readonly name = 'TemporalUnavailable'
+
+  constructor(cause?: unknown) {
+    super('Temporal did not take a command', { cause })
+  }
+}
 
 /** What every call to Temporal is made with. */
 export interface TemporalCallOptions {
@@ -86,7 +94,7 @@ export async function startRun(
   )
 }
 
-/** Runs `call`; what fails is logged and thrown as the problem `unavailable`. */
+/** Runs `call`; a failure is logged and thrown as TemporalUnavailable. */
 export async function callOrUnavailable(
   { log }: TemporalCallOptions,
   command: string,
@@ -96,7 +104,7 @@ export async function callOrUnavailable(
     await call()
   } catch (error) {
     log.warn('Temporal did not take a command', { command, error })
-    throw unavailableProblem('temporal', error)
+    throw new TemporalUnavailable(error)
   }
 }
 

@@ -7,7 +7,8 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
-import { unavailableProblem } from '../http/problem.ts'
+import { TemporalUnavailable } from './calls.ts'
+import { check_limit_ms, read_limit_ms, readOrderUntil } from './wait.ts'
 
 /** The part of the API's context that a check needs: the record, the two commands to the order's run, and a clock. */
 export interface CheckContext {
@@ -20,10 +21,6 @@ export interface CheckContext {
   now(): number
 }
 
-/** The record is read this often while an answer is awaited, and for at most so long (architecture §5, Updates). */
-const read_interval_ms = 200
-const check_limit_ms = 5_000
-const code_limit_ms = 8_000
 const renewal_window_ms = 10 * 60_000
 
 /**
@@ -38,8 +35,8 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
   return readOrderUntil(
     context,
     order,
-    (read) => read.asked.last_time !== asked_before || read.revision !== order.revision,
     check_limit_ms,
+    (read) => read.asked.last_time !== asked_before || read.revision !== order.revision,
   )
 }
 
@@ -53,12 +50,12 @@ export async function refreshCode(context: CheckContext, order: OrderRecord, act
   const placed_before = order.code?.placed_time ?? null
   const command = { operation_id: renewalOperationId(order, context.now()), actor, reason: null }
   const outcome = await context.commands.refresh(orderKeyOf(order), command)
-  if (outcome === 'unavailable') throw unavailableProblem('temporal')
+  if (outcome === 'unavailable') throw new TemporalUnavailable()
   return readOrderUntil(
     context,
     order,
+    read_limit_ms,
     (read) => (read.code?.placed_time ?? null) !== placed_before || read.state !== order.state,
-    code_limit_ms,
   )
 }
 
@@ -90,20 +87,4 @@ function renewalOperationId({ code, create_time }: OrderRecord, now_ms: number):
 /** Only the key, since a whole record in a call to Temporal would be stored in its history. */
 function orderKeyOf({ mchid, out_trade_no }: OrderRecord): OrderKey {
   return { mchid, out_trade_no }
-}
-
-async function readOrderUntil(
-  context: CheckContext,
-  order: OrderRecord,
-  isAnswer: (read: OrderRecord) => boolean,
-  patience_ms: number,
-): Promise<OrderRecord> {
-  const deadline_ms = Date.now() + patience_ms // waiting happens on the wall's clock, whatever time `now` tells
-  let latest = order
-  while (Date.now() < deadline_ms) {
-    await new Promise((resolve) => setTimeout(resolve, read_interval_ms))
-    latest = (await context.store.orders.find(order)) ?? latest
-    if (isAnswer(latest)) break
-  }
-  return latest
 }

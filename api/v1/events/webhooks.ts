@@ -3,6 +3,7 @@ import { beijingTime } from '../../../domain/calendar.ts'
 import { event_types } from '../../../domain/event/event.ts'
 import { endpointId } from '../../../domain/ids.ts'
 import type { EndpointRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
+import { urlObjection } from '../../../runtime/address.ts'
 import { newEndpointSecret } from '../../../runtime/secrets.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -10,7 +11,6 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { nullable_text, nullable_time, time } from '../shapes.ts'
-import { urlObjection } from './address.ts'
 
 const endpoint_request = z
   .strictObject({

@@ -14,17 +14,9 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
-import {
-  order_params,
-  order_with_timeline,
-  orderStateProblem,
-  orderWithTimeline,
-  readOrderUntil,
-  requireOrder,
-} from './shape.ts'
+import { effect_limit_ms, read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
+import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
 import type { OrderParams } from './shape.ts'
-
-const read_limit_ms = 8_000
 
 const ok_response = { description: 'the order as it is now', schema: order_with_timeline }
 
@@ -111,9 +103,6 @@ const checkOrder = declareEndpoint({
     return orderReply(call, 200, await readAfterEffect(context, asked))
   },
 })
-
-/** How long an answer that WeChat has given may take until the record shows it. */
-const effect_limit_ms = 2_000
 
 /**
  * What WeChat said is kept before it is acted on: when it said something of consequence, the order is answered as that

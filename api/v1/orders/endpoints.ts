@@ -3,6 +3,7 @@ import type { OrderRecord } from '../../../domain/order/record.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
+import { read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
 import { ruleError } from '../../http/validation.ts'
 import { differingFields, sentBody } from '../idempotency.ts'
 import {
@@ -22,12 +23,9 @@ import {
   order_with_timeline,
   orderViews,
   orderWithTimeline,
-  readOrderUntil,
   requireOrder,
 } from './shape.ts'
 import type { OrderRequest } from './shape.ts'
-
-const read_limit_ms = 8_000
 
 const createOrder = declareEndpoint({
   name: 'createOrder',

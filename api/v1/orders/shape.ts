@@ -8,7 +8,6 @@ import { refund_event_types } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
-import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
 import {
   actor,
   attention,
@@ -199,14 +198,4 @@ export async function requireOrder(context: ApiContext, mchid: string, number: s
  */
 export function orderStateProblem(order: OrderRecord, allowed: string[]): Problem {
   return new Problem('order_state', { values: { state: order.state, allowed, out_trade_no: order.out_trade_no } })
-}
-
-/** Reads the order until `isAnswer` says so, or `limit_ms` have passed; then the record as it is. */
-export async function readOrderUntil(
-  { store }: Pick<ApiContext, 'store'>,
-  order: OrderRecord,
-  limit_ms: number,
-  isAnswer: (order: OrderRecord) => boolean,
-): Promise<OrderRecord> {
-  return await readRecordUntil(async () => (await store.orders.find(order)) ?? order, order, limit_ms, isAnswer)
 }

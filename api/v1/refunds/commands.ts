@@ -12,7 +12,7 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
-import { readUntil } from '../../temporal/wait.ts'
+import { check_limit_ms, effect_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
@@ -69,10 +69,6 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
   const result = payout?.proof ?? approval?.decision ?? state
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
-
-const check_limit_ms = 5_000
-/** how long an answer that WeChat has given may take until the record shows it */
-const effect_limit_ms = 2_000
 
 /** The states in which WeChat Pay has the refund, or may have it: only then can a query bring anything new. */
 const checkable_states: readonly RefundState[] = ['processing', 'abnormal']

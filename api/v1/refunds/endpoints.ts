@@ -10,6 +10,7 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
+import { read_limit_ms } from '../../temporal/wait.ts'
 import { ruleError } from '../../http/validation.ts'
 import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
@@ -27,8 +28,6 @@ import {
 import type { RefundRequest } from './shape.ts'
 
 type CreateRefundCall = EndpointCall<unknown, unknown, RefundRequest>
-
-const read_limit_ms = 8_000
 
 const createRefund = declareEndpoint({
   name: 'createRefund',

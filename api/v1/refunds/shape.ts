@@ -6,7 +6,7 @@ import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/ref
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
-import { readUntil as readRecordUntil } from '../../temporal/wait.ts'
+import { readUntil } from '../../temporal/wait.ts'
 import {
   actor,
   attention,
@@ -155,5 +155,5 @@ export async function readRefundUntil(
   limit_ms: number,
   isAnswer: (refund: RefundRecord) => boolean,
 ): Promise<RefundRecord> {
-  return await readRecordUntil(async () => (await store.refunds.find(refund)) ?? refund, refund, limit_ms, isAnswer)
+  return await readUntil(async () => (await store.refunds.find(refund)) ?? refund, refund, limit_ms, isAnswer)
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProblemBody } from '../../../api/http/problem.ts'
-import { urlObjection } from '../../../api/v1/events/address.ts'
+import { urlObjection } from '../../../runtime/address.ts'
 import type { FulfilmentMode } from '../../../domain/merchant/record.ts'
 import { Stage } from '../../stage/stage.ts'
 

@@ -4,9 +4,8 @@ import ipaddr from 'ipaddr.js'
 const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomain)\.?$/i
 
 /**
- * Why events may not be sent to `text`, or null: they may. Looks at the address as written; what a name resolves to is
- * looked at again at every delivery, when it counts. `allow_private` is for development: it lets http and loopback
- * pass.
+ * Why events may not be sent to `text`, or null: they may. Looks at the address as written; the courier checks what a
+ * name resolves to at every delivery. `allow_private` is for development: http and every private address pass.
  */
 export function urlObjection(text: string, allow_private: boolean): string | null {
   if (!URL.canParse(text)) return 'it is not a URL'
@@ -20,8 +19,21 @@ export function urlObjection(text: string, allow_private: boolean): string | nul
 }
 
 function isPublicHost(hostname: string): boolean {
+  const literal = literalAddress(hostname)
+  if (literal !== null) return isPublicAddress(literal)
+  return hostname.includes('.') && !private_names.test(hostname)
+}
+
+/** The IP address that a URL's host is, without brackets; null for a name. */
+export function literalAddress(hostname: string): string | null {
   const bare = hostname.replace(/^\[|\]$/g, '')
-  if (!ipaddr.isValid(bare)) return bare.includes('.') && !private_names.test(bare)
-  // An IPv4 address inside an IPv6 one is judged as what it is.
-  return ipaddr.process(bare).range() === 'unicast'
+  return ipaddr.isValid(bare) ? bare : null
+}
+
+/**
+ * Whether an IP address is a public one: not this machine, this network or the cloud's metadata. An IPv4 address inside
+ * an IPv6 one is judged as IPv4.
+ */
+export function isPublicAddress(address: string): boolean {
+  return ipaddr.process(address).range() === 'unicast'
 }
