@@ -20,7 +20,9 @@ interface RunContext {
   starter: RunStarter
 }
 
-/** Starts and signals other runs for activities. The API and the sweeper do so too; a run that exists counts as started. */
+/**
+ * Starts and signals other runs for activities. The API and the sweeper do so too; a run that exists counts as started.
+ */
 export function createRuns(context: ActivityContext, starter: RunStarter) {
   const run_context: RunContext = { context, starter }
   return {

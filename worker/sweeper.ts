@@ -179,7 +179,9 @@ interface LingeringKind {
   limit: number
 }
 
-/** The kinds of what lingers, so that none keeps another from its turn. A merchant's confirmation never gets too old. */
+/**
+ * The kinds of what lingers, so that none keeps another from its turn. A merchant's confirmation never gets too old.
+ */
 function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
   const ago = (ms: number) => beijingTime(now() - ms)
   const old = ago(patience.evidence_old_ms)
