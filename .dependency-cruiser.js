@@ -5,7 +5,7 @@
 const rooms = {
   domain: [],
   workflows: ['domain', 'types:activities'],
-  activities: ['domain', 'wechat', 'store', 'runtime/address'],
+  activities: ['domain', 'wechat', 'store', 'runtime/runs', 'runtime/address', 'runtime/logger'],
   proof: ['domain', 'store', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain'],
@@ -71,9 +71,9 @@ export default {
       to: { path: 'node_modules/(mongoose|mongodb)/' },
     },
     {
-      name: 'client-in-runs-only',
+      name: 'client-behind-runtime',
       severity: 'error',
-      from: { path: '^activities/', pathNot: '^activities/runs\\.ts$' },
+      from: { path: '^(activities|proof|worker)/' },
       to: { path: 'node_modules/@temporalio/client/', dependencyTypesNot: ['type-only'] },
     },
     {

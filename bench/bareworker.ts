@@ -16,7 +16,8 @@ import { default_policy } from '../domain/policy.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
-import { connectionOptions, connectTemporal, startOptions } from '../runtime/temporal.ts'
+import { createRunStarter } from '../runtime/runs.ts'
+import { connectionOptions, connectTemporal } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
@@ -52,7 +53,7 @@ const workers = await createWorkers({
     orders: {
       ...createRecords(context),
       ...createRefunds(context),
-      ...createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix)),
+      ...createRuns(context, createRunStarter(temporal.client, config.queue_prefix)),
     },
     gateway,
     gateway_poll: gateway,

@@ -90,7 +90,7 @@ export async function boundedCall<T>(connection: Connection, limit_ms: number, c
   return Promise.race([answer, limit]).finally(() => clearTimeout(timer))
 }
 
-/** A start as the client takes it: one spelling for api/, sweeper and activities/runs. */
+/** Turns a WorkflowStart into the client's options, so that every caller starts alike. */
 export function startOptions<Arguments extends unknown[]>(
   start: WorkflowStart<Arguments>,
   queue_prefix: string,

@@ -21,9 +21,10 @@ import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import { createRunStarter } from '../runtime/runs.ts'
 import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
 import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
-import { connectionOptions, connectTemporal, startOptions, verifySearchAttributes } from '../runtime/temporal.ts'
+import { connectionOptions, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -124,7 +125,7 @@ function activitiesByQueue(
   { client }: TemporalClient,
   queue_prefix: string,
 ): Record<Queue, object> {
-  const runs = createRuns(context, client, (start) => startOptions(start, queue_prefix))
+  const runs = createRuns(context, createRunStarter(client, queue_prefix))
   const gateway = { ...createGateway(context), ...createRefundGateway(context) }
   return {
     orders: { ...createRecords(context), ...createRefunds(context), ...runs },

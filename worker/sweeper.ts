@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { WithStartWorkflowOperation } from '@temporalio/client'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
-import type { Confirmation, OrderAnswer, WorkflowStart } from '../domain/messages.ts'
+import type { Confirmation, OrderAnswer } from '../domain/messages.ts'
 import { order_states } from '../domain/order/record.ts'
 import { confirmation_kinds, isConfirmationEvidence } from '../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { boundedCall, startOptions } from '../runtime/temporal.ts'
+import { createRunStarter, signalRun, startRun, updateRun } from '../runtime/runs.ts'
+import type { RunStarter } from '../runtime/runs.ts'
+import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
 import type { Store } from '../store/store.ts'
@@ -24,7 +25,7 @@ export interface SweeperPatience {
   evidence_ms: number
   orphan_ms: number
   orphan_every_ms: number
-  /** from this age on a person is told, and it is looked at in small numbers only */
+  /** from this age on it raises attention, and is looked at in small numbers only */
   evidence_old_ms: number
   created_ms: number
   due_ms: number
@@ -56,8 +57,8 @@ const call_limit_ms = 5_000
 const old_batch = 20
 
 /**
- * Finds what nobody carries: evidence without effect, orders and deliveries whose moment has passed without a run. It
- * starts or signals what is theirs, which is harmless where they are carried after all (USE_EXISTING).
+ * Finds what no run carries: evidence without effect, and orders, refunds and deliveries whose planned moment has passed.
+ * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING).
  */
 export function createSweeper(settings: SweeperSettings) {
   const { store, patience, now, log } = settings
@@ -72,7 +73,7 @@ export function createSweeper(settings: SweeperSettings) {
       is_closed: false,
     }
 
-  /** One round: each part for itself, so that one that fails leaves the others their turn. */
+  /** Makes one round: each part for itself, so that one that fails leaves the others their turn. */
   async function sweep(): Promise<void> {
     if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) return
     await runPart(settings, 'orders', () => sweepOrders(settings))
@@ -121,7 +122,7 @@ async function runPart({ log, swept }: SweeperSettings, kind: string, work: () =
   }
 }
 
-/** An order that is only recorded has a payer in front of it, so its run is missed sooner than any other. */
+/** Starts runs of overdue orders; `created` ones sooner than others, since a payer waits in front of them. */
 async function sweepOrders(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
   const begun = order_states.filter((state) => state !== 'created')
@@ -130,8 +131,8 @@ async function sweepOrders(settings: SweeperSettings): Promise<number> {
     ...(await store.orders.findDue(begun, beijingTime(now() - patience.due_ms), limits.sweep_batch)),
   ]
   return await takeUpEach(settings, late, async (order) => {
-    await startRun(settings, orderStart(order))
-    // What is carried and only slow to plan anew never keeps what is lost from its turn.
+    await callBounded(settings, (starter) => startRun(starter, orderStart(order)))
+    // An order that is carried, and only slow to plan anew, must not keep a lost one from its turn.
     await store.orders.putOff(order, beijingTime(now()))
   })
 }
@@ -140,7 +141,7 @@ async function sweepRefunds(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.refunds.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
   return await takeUpEach(settings, late, async (refund) => {
-    await startRun(settings, refundStart(refund))
+    await callBounded(settings, (starter) => startRun(starter, refundStart(refund)))
     await store.refunds.putOff(refund, beijingTime(now()))
   })
 }
@@ -152,13 +153,14 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
     await store.deliveries.putOff(delivery, beijingTime(now()))
-    await startRun(settings, deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' }))
+    const start = deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' })
+    await callBounded(settings, (starter) => startRun(starter, start))
   })
 }
 
 /**
- * Verified evidence that had no effect: its order is told again. What stays without effect for an hour is looked at
- * hourly, like orphans, so that it never keeps fresh evidence from its turn.
+ * Signals verified evidence that had no effect again. What stays without effect for an hour is looked at hourly, like
+ * orphans, so that it never keeps fresh evidence from its turn.
  */
 async function sweepEvidence(settings: SweeperSettings): Promise<number> {
   const { store, patience, now } = settings
@@ -178,7 +180,9 @@ interface LingeringKind {
   limit: number
 }
 
-/** What lingers, by kind, so that none keeps another from its turn. A merchant's word has no age at which it expires. */
+/**
+ * The kinds of what lingers, so that none keeps another from its turn. A merchant's confirmation never gets too old.
+ */
 function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
   const ago = (ms: number) => beijingTime(now() - ms)
   const old = ago(patience.evidence_old_ms)
@@ -197,8 +201,8 @@ function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
 }
 
 /**
- * Money for unknown numbers, and what has had no effect for an hour: its run asks WeChat and books it. Nothing is ever
- * dropped: from three days on a person is told as well, and it goes on in small numbers.
+ * Signals money for unknown numbers, and what has had no effect for an hour: its run asks WeChat and books it. Nothing is
+ * ever dropped: from three days on it raises attention as well, and goes on in small numbers.
  */
 async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>): Promise<number> {
   const { store, now } = settings
@@ -218,7 +222,7 @@ async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>
   return await takeUpEach(settings, [...late.values()], (evidence) => handOverEvidence(settings, evidence))
 }
 
-/** Money that was nobody's has found its order, or went back: no merchant's attention stays behind. */
+/** Lifts `orphan_payment` from merchants whose orphans have all found their order or gone back. */
 async function liftOrphanAttention({ store }: SweeperSettings): Promise<number> {
   const merchants = await store.merchants.findWithAttention('orphan_payment', limits.sweep_batch)
   let lifted = 0
@@ -233,7 +237,7 @@ async function liftOrphanAttention({ store }: SweeperSettings): Promise<number> 
   return lifted
 }
 
-/** The next of this kind behind those of the round before; after the last of them, the first again. */
+/** Finds the next evidence of a kind behind that of the round before; after the last of it, the first again. */
 async function nextLingering(
   { store }: SweeperSettings,
   { name, search, limit }: LingeringKind,
@@ -255,7 +259,7 @@ function laterTime(a: Time | undefined, b: Time | undefined): Time | undefined {
   return milliseconds(a) > milliseconds(b) ? a : b
 }
 
-/** One after the other; one that fails is said and does not keep the others from their turn. */
+/** Takes each item, one after the other; one that fails is logged and does not keep the others from their turn. */
 async function takeUpEach<T>(
   { log }: SweeperSettings,
   items: T[],
@@ -272,74 +276,57 @@ async function takeUpEach<T>(
 }
 
 /** What starting a run takes. */
-export type RunStarterSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
+type RunSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
 
-/** The runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
+/** Starts the runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
 export async function startRuns(
-  starter: RunStarterSettings,
+  settings: RunSettings,
   { mchid, out_trade_no, out_refund_no }: { mchid: string; out_trade_no?: string; out_refund_no?: string },
 ): Promise<void> {
   if (out_trade_no === undefined) return
-  await startRun(starter, orderStart({ mchid, out_trade_no }))
-  if (out_refund_no !== undefined) await startRun(starter, refundStart({ mchid, out_refund_no, out_trade_no }))
+  await callBounded(settings, (starter) => startRun(starter, orderStart({ mchid, out_trade_no })))
+  if (out_refund_no === undefined) return
+  await callBounded(settings, (starter) => startRun(starter, refundStart({ mchid, out_refund_no, out_trade_no })))
 }
 
-/** A start of something that may run already, bounded: a silent Temporal must not hold up a round. */
-async function startRun<A extends unknown[]>(settings: RunStarterSettings, start: WorkflowStart<A>): Promise<void> {
-  const { temporal, queue_prefix } = settings
-  await boundedCall(temporal.connection, call_limit_ms, () =>
-    temporal.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),
-  )
+/** Makes one call to Temporal, bounded: a silent one must not hold up a round. */
+async function callBounded<T>(
+  { temporal, queue_prefix }: RunSettings,
+  call: (starter: RunStarter) => Promise<T>,
+): Promise<T> {
+  const starter = createRunStarter(temporal.client, queue_prefix)
+  return await boundedCall(temporal.connection, call_limit_ms, () => call(starter))
 }
 
+/** Signals the run that a piece of evidence concerns, or sends it the merchant's confirmation. */
 async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
-  const { temporal, queue_prefix } = settings
-  if (evidence.out_trade_no === null) return
-  const key: OrderKey = { mchid: evidence.mchid, out_trade_no: evidence.out_trade_no }
+  const { _id: evidence_id, mchid, out_trade_no, out_refund_no } = evidence
+  if (out_trade_no === null) return
+  const key: OrderKey = { mchid, out_trade_no }
   if (isConfirmationEvidence(evidence)) return await handOverConfirmation(settings, key, evidence)
-  if (evidence.subject === 'refund') return await handOverRefund(settings, key, evidence)
-  const start = orderStart(key)
-  await boundedCall(temporal.connection, call_limit_ms, () =>
-    temporal.client.workflow.signalWithStart(start.workflow_type, {
-      ...startOptions(start, queue_prefix),
-      signal: signals.payment_found,
-      signalArgs: [{ evidence_id: evidence._id }],
-    }),
-  )
+  if (evidence.subject === 'payment') {
+    return await callBounded(settings, (starter) =>
+      signalRun(starter, orderStart(key), signals.payment_found, { evidence_id }),
+    )
+  }
+  if (out_refund_no === null) return
+  // To the refund's own run, which finds out whether Weft knows the number.
+  const start = refundStart({ ...key, out_refund_no })
+  await callBounded(settings, (starter) => signalRun(starter, start, signals.refund_changed, { evidence_id }))
 }
 
-/** What is told of a refund goes to the refund's own run, which finds out whether Weft knows it. */
-async function handOverRefund(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
-  const { temporal, queue_prefix } = settings
-  if (evidence.out_refund_no === null) return
-  const start = refundStart({ ...key, out_refund_no: evidence.out_refund_no })
-  await boundedCall(temporal.connection, call_limit_ms, () =>
-    temporal.client.workflow.signalWithStart(start.workflow_type, {
-      ...startOptions(start, queue_prefix),
-      signal: signals.refund_changed,
-      signalArgs: [{ evidence_id: evidence._id }],
-    }),
-  )
-}
-
-/** A merchant's word that found no worker (architecture §5, Updates): said again until its run has taken it. */
+/** Sends a confirmation that found no worker (architecture §5, Updates) until its order's run has taken it. */
 async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
-  const { store, temporal, queue_prefix, now } = settings
+  const { store, now } = settings
   if (!('sealed' in evidence.raw)) return
   const confirmation = JSON.parse(store.sealer.open(evidence.raw)) as Confirmation
-  const start = orderStart(key)
-  const options = startOptions(start, queue_prefix)
-  // In one call: a run that is started for an ended order ends again before an update of its own could arrive.
-  const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, options)
-  const answer = await boundedCall(temporal.connection, call_limit_ms, () =>
-    temporal.client.workflow.executeUpdateWithStart<(order: OrderKey) => Promise<unknown>, OrderAnswer, [Confirmation]>(
-      order_updates.confirm_fulfilment,
-      {
-        args: [confirmation],
-        updateId: confirmation.operation_id,
-        startWorkflowOperation,
-      },
-    ),
+  const { operation_id: update_id } = confirmation
+  const answer = await callBounded(settings, (starter) =>
+    updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {
+      name: order_updates.confirm_fulfilment,
+      update_id,
+      args: [confirmation],
+    }),
   )
   const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'
   await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time: beijingTime(now()) })

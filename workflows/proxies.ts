@@ -87,7 +87,10 @@ export function refundProxies() {
   const gatewayProxy = (summary: string, queue: Queue = 'gateway') =>
     proxyActivities<RefundGatewayActivities>({ ...gatewayOptions(on(queue)), summary })
   return {
-    /** a refund's record steps are contested by nobody but a person: local when the database is quick */
+    /**
+     * record steps that only this run takes: local when the database is quick; `contested` ones a person or WeChat may
+     * win
+     */
     records: localFirst<RefundActivities>(
       proxyLocalActivities<RefundActivities>(local_timeouts),
       proxyActivities<RefundActivities>(record_timeouts),

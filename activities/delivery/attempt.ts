@@ -29,7 +29,7 @@ export type DeliveryOutcome =
   | { kind: 'cancelled' }
   | { kind: 'no_endpoint' }
 
-/** While a slow endpoint thinks, Temporal hears that this attempt is alive. */
+/** How often an attempt at a slow endpoint tells Temporal that it is alive. */
 const heartbeat_every_ms = 3_000
 
 /**
@@ -53,14 +53,16 @@ export function createMerchant(context: ActivityContext, courier: Courier) {
       return await attemptDelivery(attempt_context, delivery, deadline_time)
     },
 
-    /** Once more, because somebody asks: beside the row of events, and with no effect on the order. */
+    /** Sends an event once more on request: outside the order of events, and with no effect on the order. */
     async redeliver({ delivery_id }: { delivery_id: string }): Promise<DeliveryOutcome> {
       const delivery = await store.deliveries.find(delivery_id)
       if (delivery === null) throw againFailure(`delivery ${delivery_id} is not in the database; restore it`)
       return await repeatDelivery(attempt_context, delivery)
     },
 
-    /** `order.paid` to the fulfilment endpoint, whose answer decides. */
+    /**
+     * Delivers the event of `sequence` that the order's own run carries: `order.paid`, or `order.fulfilment_cancelled`.
+     */
     async deliverPaid(given: {
       order: OrderKey
       sequence: number
@@ -116,7 +118,7 @@ async function attemptDelivery(
       context,
       delivery,
       'an earlier event of this order is open',
-      waitForEarlierEvent(context, before),
+      earlierEventDelay(context, before),
       left_ms,
     )
   const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
@@ -173,13 +175,13 @@ async function postponeAttempt(
   return notYetFailure(reason, delay_ms)
 }
 
-/** Until just after the attempt that it waits for. One that is due already may take the longer, the later it is. */
-function waitForEarlierEvent(context: ActivityContext, { next_attempt_time }: DeliveryRecord): number {
+/** Milliseconds until just after the earlier event's next attempt; the later that is overdue, the longer. */
+function earlierEventDelay(context: ActivityContext, { next_attempt_time }: DeliveryRecord): number {
   const planned_ms = next_attempt_time ? milliseconds(next_attempt_time) - context.now() : 0
   return boundedWait(planned_ms > 0 ? planned_ms + shortest_wait_ms : -planned_ms / 2, longestWait(context))
 }
 
-/** Who waits for others looks at least this often, by the plan of attempts, so that it is scaled with it. */
+/** The longest wait for other deliveries, in ms: a step of the plan of attempts, so that it is scaled with it. */
 function longestWait({ policy }: ActivityContext): number {
   return policy.delivery_retry_ms[3] ?? shortest_wait_ms
 }
@@ -206,7 +208,10 @@ async function sendEvent(
   }
 }
 
-/** Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer open. */
+/**
+ * Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer
+ * open.
+ */
 async function recordAttempt(
   context: ActivityContext,
   delivery: DeliveryRecord,

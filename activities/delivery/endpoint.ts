@@ -7,7 +7,10 @@ import type { ActivityContext } from '../context.ts'
 import type { EndpointReply } from './courier.ts'
 import { publishOrderlessEvent } from './event.ts'
 
-/** Notes that an endpoint took an event, and lifts `delivery_failing`. Deliveries given up meanwhile still need a person. */
+/**
+ * Notes that an endpoint took an event, and lifts `delivery_failing`. Deliveries given up meanwhile still need a
+ * person.
+ */
 export async function noteEndpointSuccess(
   { store }: ActivityContext,
   endpoint: EndpointRecord,
@@ -51,7 +54,10 @@ export async function noteDeliveryFailure(
   }
 }
 
-/** Disables an observer that is gone, and publishes `endpoint.disabled` to the merchant's others; the sweeper starts those deliveries. */
+/**
+ * Disables an observer that is gone, and publishes `endpoint.disabled` to the merchant's others; the sweeper starts
+ * those deliveries.
+ */
 async function disableEndpoint(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
   const { id: endpoint_id, mchid, url, create_time } = endpoint
   await context.store.endpoints.disable(endpoint._id, reason)

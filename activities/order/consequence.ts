@@ -48,7 +48,10 @@ async function followUpEntry(
   return { deliveries: await publishOrderEvent(context, order, entry, known), refunds }
 }
 
-/** Whether an entry's money is still to be moved. Once per entry: what is owed depends on what else holds the money then. */
+/**
+ * Whether an entry's money is still to be moved. Once per entry: what is owed depends on what else holds the money
+ * then.
+ */
 function hasMoneyToMove({ followed_revision = 0 }: OrderRecord, entry: TimelineEntry): boolean {
   return isMoneyMoving(entry) && entry.revision > followed_revision
 }
@@ -126,7 +129,9 @@ async function completeRefunding(
   }
 }
 
-/** Whether a refund of this payment has entries that the order lacks: the merchant gets those before `order.refunded`. */
+/**
+ * Whether a refund of this payment has entries that the order lacks: the merchant gets those before `order.refunded`.
+ */
 async function hasUnsignalledEntries(
   { store }: ActivityContext,
   order: OrderRecord,

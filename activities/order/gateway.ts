@@ -90,7 +90,9 @@ async function place(context: OrderGatewayContext, { order: key }: OrderCall): P
   }
 }
 
-/** What a definite answer leaves; at a limit of our own nothing was sent, and an attempt that was none is not counted. */
+/**
+ * What a definite answer leaves; at a limit of our own nothing was sent, and an attempt that was none is not counted.
+ */
 function answeredPlacement(
   order: OrderRecord,
   attempt: OrderRecord['placement'],
@@ -263,7 +265,9 @@ async function queryForClose(context: OrderGatewayContext, order: OrderRecord): 
   return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, order, nothing))._id }
 }
 
-/** Milliseconds until the plan's next question; 0 when one is due. A question asked since the last planned one counts. */
+/**
+ * Milliseconds until the plan's next question; 0 when one is due. A question asked since the last planned one counts.
+ */
 function queryDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): number {
   if (order.code === null) return 0
   const placed_ms = milliseconds(order.code.placed_time)

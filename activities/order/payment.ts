@@ -85,7 +85,9 @@ async function flagUnplacedPayment(
   await context.store.orders.noteAttention(key, order.state, 'second_payment', beijingTime(context.now()))
 }
 
-/** WeChat says that money went back, and no refund of ours took it: only its notification or a bill names that refund. */
+/**
+ * WeChat says that money went back, and no refund of ours took it: only its notification or a bill names that refund.
+ */
 async function noteRefundOutside(
   context: ActivityContext,
   order: OrderRecord,

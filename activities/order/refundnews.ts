@@ -54,7 +54,9 @@ interface RefundCoverage {
   is_whole: boolean
 }
 
-/** Records on the order what became of a refund: each of the refund's entries for the order once, by its operation id. */
+/**
+ * Records on the order what became of a refund: each of the refund's entries for the order once, by its operation id.
+ */
 export async function recordRefundNews(
   context: ActivityContext,
   { order: key, out_refund_no }: OrderStepInput<{ out_refund_no: string }>,

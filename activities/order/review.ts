@@ -50,7 +50,10 @@ async function isMoneyGoingBack(context: ActivityContext, given: OrderStepInput<
   return transaction_id !== undefined && (await isPaymentGoingBack(context, { mchid, transaction_id }))
 }
 
-/** The second payment that a decision names; null where it means the order's own. A repeated decision must not fall on another one. */
+/**
+ * The second payment that a decision names; null where it means the order's own. A repeated decision must not fall on
+ * another one.
+ */
 function namedSecondPayment(order: OrderRecord, transaction_id: string | null): string | null {
   return transaction_id === order.payment?.transaction_id ? null : transaction_id
 }

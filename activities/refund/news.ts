@@ -9,7 +9,9 @@ import { archiveEnvelope, readRefundAnswer } from '../evidence.ts'
 import { refundProgress } from '../progress.ts'
 import type { RefundStepInput } from './consequence.ts'
 
-/** Archives a notification that travelled in a signal, of a number that nobody knows yet: the sweeper signals it again. */
+/**
+ * Archives a notification that travelled in a signal, of a number that nobody knows yet: the sweeper signals it again.
+ */
 export async function keepNews(
   context: ActivityContext,
   { refund, found }: RefundStepInput<{ found: RefundChanged }>,

@@ -60,7 +60,9 @@ export async function postAcceptance(
   await store.journal.post(acceptanceEntry(payment, acceptance.amount, times))
 }
 
-/** Whether all of a payment is back or being sent, as far as its refunds are decided; `but`: one that is being decided. */
+/**
+ * Whether all of a payment is back or being sent, as far as its refunds are decided; `but`: one that is being decided.
+ */
 export async function isPaymentGoingBack(
   { store }: ActivityContext,
   { mchid, transaction_id }: Pick<PaymentRecord, 'mchid' | 'transaction_id'>,

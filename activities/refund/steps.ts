@@ -47,7 +47,9 @@ export function createRefunds(context: ActivityContext) {
   }
 }
 
-/** Loads the record for a run that starts, and follows up all of its entries again: an earlier run may have been lost. */
+/**
+ * Loads the record for a run that starts, and follows up all of its entries again: an earlier run may have been lost.
+ */
 async function loadRefund(context: ActivityContext, key: RefundKey): Promise<LoadedRefund> {
   const refund = await context.store.refunds.find(key)
   if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }

@@ -12,7 +12,7 @@ import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
-import { startOptions } from '../../runtime/temporal.ts'
+import { createRunStarter } from '../../runtime/runs.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
 import { createWorkers } from '../../worker/queues.ts'
@@ -122,7 +122,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
   }
   const gateway = { ...clock.watch(createGateway(context)), ...clock.watch(createRefundGateway(context)) }
   const records = { ...clock.watch(createRecords(context)), ...clock.watch(createRefunds(context)) }
-  const runs = createRuns(context, temporal.client, (start) => startOptions(start, config.queue_prefix))
+  const runs = createRuns(context, createRunStarter(temporal.client, config.queue_prefix))
   const workers = await createWorkers({
     connection: env.nativeConnection,
     namespace: config.temporal.namespace,

@@ -11,7 +11,6 @@ import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
 import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
-import type { ToStartOptions } from '../../activities/runs.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, orderId } from '../../domain/ids.ts'
@@ -24,6 +23,7 @@ import { default_policy } from '../../domain/policy.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefundRecord } from '../../proof/wechat.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import type { RunStarter } from '../../runtime/runs.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
@@ -109,7 +109,7 @@ export class World {
     // The server is there only after the world.
     const client = new Proxy({}, { get: (_, name) => this.client?.[name as keyof Client] }) as Client
     return {
-      ...createRuns(context, client, toOptions),
+      ...createRuns(context, { client, toOptions }),
       startDeliveries: async ({ deliveries }: { deliveries: string[] }) => {
         for (const _id of deliveries) await this.store.deliveries.end(_id, 'delivered')
       },
@@ -273,4 +273,4 @@ export const toOptions = ((start) => ({
   args: start.arguments,
   taskQueue: '',
   workflowIdConflictPolicy: 'USE_EXISTING',
-})) as ToStartOptions
+})) as RunStarter['toOptions']

@@ -125,7 +125,9 @@ async function takeRefresh(run: OrderRun, order: OrderProgress, command: Command
   )
 }
 
-/** WeChat would not place it again: paid or closed meanwhile, most likely, and then the next planned question is late. */
+/**
+ * WeChat would not place it again: paid or closed meanwhile, most likely, and then the next planned question is late.
+ */
 async function queryAndApply(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
   const says = await runUntilInterrupted(
     run,

@@ -32,11 +32,14 @@ export async function fulfil(run: OrderRun, order: OrderProgress): Promise<Order
 async function deliverPaid(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
   const { deadline_time } = current.fulfilment
   const { order, outcome } = await deliverWhileTaking(run, current, current.paid_sequence, deadline_time)
-  // The table decides whether an answer that still arrived is heard: another may have come first.
+  // `applyOrderEvent` decides whether this answer still counts: another may have been recorded first.
   return outcome === null ? order : await applyDelivered(run, order, outcome)
 }
 
-/** The question is taken back before money goes back unasked: that the merchant has heard so decides. */
+/**
+ * Delivers `order.fulfilment_cancelled`, which the merchant must acknowledge before Weft refunds on its own. Acknowledged →
+ * refund; never acknowledged → review.
+ */
 async function deliverCancellation(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
   const { order, outcome } = await deliverWhileTaking(run, current, current.stopped_sequence, null)
   if (outcome === null || order.state !== 'paid') return order
@@ -132,7 +135,7 @@ function millisecondsUntil(time: Time | null): number {
   return time === null ? 0 : milliseconds(time) - Date.now()
 }
 
-/** `unheard`: the merchant never took in that the question was taken back, so a person decides. */
+/** Records that the answer is overdue. `unheard`: the cancellation was never acknowledged, so a person decides. */
 async function recordOverdue(
   run: OrderRun,
   order: OrderProgress,

@@ -17,7 +17,10 @@ const approve = defineUpdate<RefundAnswer, [RefundApproval]>(refund_updates.appr
 const handleAbnormal = defineUpdate<RefundAnswer, [AbnormalHandling]>(refund_updates.handle_abnormal)
 const payOut = defineUpdate<RefundAnswer, [PayoutCommand]>(refund_updates.pay_out)
 
-/** Sets the handlers of `refundPayment`: they only put into the inbox, and wait for the body's reply where one is wanted. */
+/**
+ * Sets the handlers of `refundPayment`: they only put into the inbox, and wait for the body's reply where one is
+ * wanted.
+ */
 export function setRefundHandlers(run: RefundRun): void {
   const { inbox } = run
   setHandler(refundChanged, (found) => inbox.put({ kind: 'news', found }), {

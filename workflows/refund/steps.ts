@@ -75,7 +75,9 @@ async function applySubmission(
   }
 }
 
-/** A refusal is believed when WeChat, asked a minute later, does not know the number. Nothing may shorten the minute. */
+/**
+ * A refusal is believed when WeChat, asked a minute later, does not know the number. Nothing may shorten the minute.
+ */
 async function proveRefusal(run: RefundRun, failure: { code: string; message: string }): Promise<RefundProgress> {
   const { activities: does, key } = run
   await waitWithin(
