@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity'
+import { beijingTime } from '../domain/calendar.ts'
 import type { MerchantRecord } from '../domain/merchant/record.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Sealer } from '../store/sealer.ts'
@@ -23,9 +24,14 @@ export interface ActivityContext {
   log: ActivityLog
 }
 
-/** The merchant as it is now. One that is gone while its orders live is a fault to be mended. */
+/** Reads the MerchantRecord. One that is gone while its orders live must be restored, so a missing one is retried. */
 export async function requireMerchant(context: ActivityContext, mchid: string): Promise<MerchantRecord> {
   const merchant = await context.store.merchants.find(mchid)
   if (merchant === null) throw ApplicationFailure.retryable(`merchant ${mchid} is not in the database; restore it`)
   return merchant
+}
+
+/** This moment, as records keep it. */
+export function currentTime({ now }: Pick<ActivityContext, 'now'>): string {
+  return beijingTime(now())
 }

@@ -57,7 +57,7 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
   return app
 }
 
-/** Every request: its id, its answer or its problem, one line in the log, one number in the metrics. */
+/** Answers one request: gives it an id, sends its reply or its problem, logs one line, counts it in the metrics. */
 async function answerRequest(context: ApiContext, version: string, ctx: Context, next: Next): Promise<void> {
   const { request_id, log } = beginRequest(ctx, context.log)
   const begun_ms = performance.now()
@@ -78,7 +78,7 @@ async function answerRequest(context: ApiContext, version: string, ctx: Context,
   log.debug('answered', { ...labels, duration_ms })
 }
 
-/** What went wrong, in the words of the catalogue. */
+/** The Problem of the catalogue for whatever a handler threw. */
 function problemOf(error: unknown, ctx: Context): Problem {
   if (error instanceof Problem) return error
   if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailableProblem('database', error)
@@ -91,7 +91,7 @@ function problemOf(error: unknown, ctx: Context): Problem {
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** No such address, or an address that answers other methods. */
+/** Throws `not_found`, or `method_not_allowed` for an address that answers other methods. */
 function refuseUnroutedRequest(routers: readonly Router[], ctx: Context): void {
   if (ctx.status !== 404 || ctx.body !== undefined) return
   requestOf(ctx)

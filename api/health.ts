@@ -1,7 +1,7 @@
 import { Router } from '@koa/router'
 import type { ApiContext } from './http/context.ts'
 
-/** For those who run Weft: is the process up, can it work, what does it count. None of them needs a key. */
+/** Routes for operators: whether the process is up, whether it can work, its metrics. None of them needs a key. */
 export function healthRouter(context: ApiContext): Router {
   const router = new Router()
   router.get('/healthz', (ctx) => {

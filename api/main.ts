@@ -27,7 +27,7 @@ import { createCommands } from './temporal/commands.ts'
 export interface RunningApi {
   /** where it listens, `http://127.0.0.1:7700` */
   url: string
-  /** Lets requests under way end, open pages go, and closes what it opened; the database last. */
+  /** Waits for requests under way, ends open streams, and closes what it opened; the database last. */
   close(): Promise<void>
 }
 
@@ -115,7 +115,9 @@ async function close(
   await closeInOrder(steps, log)
 }
 
-/** A command may take 8 s, and its answer should still be heard; connections go as soon as they are idle. */
+/**
+ * Closes the server once its requests have ended (a command takes up to 8 s); idle connections are closed every 50 ms.
+ */
 async function closeWhenIdle(server: Server): Promise<void> {
   const idle_timer = setInterval(() => server.closeIdleConnections(), 50)
   await new Promise<void>((resolve) => server.close(() => resolve()))
@@ -144,7 +146,7 @@ function listenMistake(error: NodeJS.ErrnoException, host: string, port: number)
   return error
 }
 
-/** Scaled time needs to know that no live merchant exists, so only then the start waits for the database. */
+/** Waits for the database only under scaled time, since that is refused where a live merchant exists. */
 async function assertTimeScale(config: Config, store: Store, log: Logger): Promise<void> {
   if (config.time_scale === 1) return
   while (!(await store.isReachable())) {

@@ -132,7 +132,7 @@ function groupedDigits(digits: string): string {
 
 /**
  * The settings of the audit: its own environment, or, where that names no database, those of the demo that `npm start`
- * runs here. Never half of each: a real book is not compared with a demo's WeChat.
+ * runs here. Never half of each: a real journal is not compared with a demo's simulator.
  */
 export function auditEnvironment(environment: AuditEnvironment, folder: string): AuditEnvironment {
   const path = join(folder, '.weft', 'demo.env')
@@ -163,12 +163,12 @@ async function main(): Promise<number> {
   }
 }
 
-/** What a failure means to whoever called: never that all is well, and never that money is adrift. */
+/** The exit code of a failure: neither that of a clean audit nor that of money adrift. */
 function exitCodeOf(error: unknown): number {
   return error instanceof Misuse || error instanceof ConfigError ? exit_codes.misuse : exit_codes.unreachable
 }
 
-/** In words where we have some, else all that is known. */
+/** The text of a known error, else all that is known of it. */
 function errorText(error: unknown): string {
   if (error instanceof Misuse) return `${error.message}\n\n${usage}`
   const is_known = [ConfigError, StoreUnavailable, TruthUnavailable].some((known) => error instanceof known)

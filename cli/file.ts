@@ -12,8 +12,10 @@ import { limits } from '../domain/policy.ts'
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
 const { min, max } = limits.order_expire_in_s
 
-/** A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file. */
-export const merchant_file = z.strictObject({
+/**
+ * A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file.
+ */
+const merchant_file = z.strictObject({
   mchid: z.string().regex(mchid_pattern, 'is not a merchant number; it has 8 or more digits, as in WeChat’s console'),
   name: z.string().min(1).max(64),
   mode: z.enum(['live', 'test']),

@@ -5,7 +5,7 @@ import type { WeChatRecords } from '../proof/wechat.ts'
 
 const number_fields = { out_trade_no: z.string() }
 
-/** As much of the simulator's book as an audit compares with (docs/simulator.md). */
+/** The part of the simulator's state that an audit compares with (docs/simulator.md). */
 const simulator_state = z.object({
   orders: z.array(
     z.object({ ...number_fields, trade_state: z.enum(trade_states), amount: z.object({ total: z.number() }) }),
@@ -34,14 +34,14 @@ const simulator_state = z.object({
 })
 type SimulatorRecords = z.output<typeof simulator_state>
 
-/** WeChat's book could not be read; `message` says from where and why. */
+/** TruthUnavailable: the simulator's state could not be read; `message` says from where and why. */
 export class TruthUnavailable extends Error {
   override readonly name = 'TruthUnavailable'
 }
 
 const fetch_limit_ms = 30_000
 
-/** The book of the simulator at `url`: what WeChat Pay knows, where it is played by one. Throws TruthUnavailable. */
+/** Reads what the simulator at `url` knows, which stands for WeChat Pay's side. Throws TruthUnavailable. */
 export function simulatorTruth(url: string): WeChatRecordsSource {
   const base = url.replace(/\/+$/, '')
   const read = async (query: Record<string, string>): Promise<SimulatorRecords> => {

@@ -67,7 +67,8 @@ export const evidenceId = {
   /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
   refundQuery: (mchid: string, out_refund_no: string, status: string, refund_id: string | null) =>
     `${mchid}/query/${out_refund_no}/${status}/${refund_id ?? '-'}`,
-  operator: (mchid: string, operation_id: string) => `${mchid}/operator/${operation_id}`,
+  /** A merchant's confirmation that no worker took. Earlier versions named it `<mchid>/operator/<operation id>`. */
+  merchant: (mchid: string, operation_id: string) => `${mchid}/merchant/${operation_id}`,
 }
 
 export const journalId = {

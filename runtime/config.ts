@@ -16,7 +16,7 @@ export interface TemporalConfig {
   tls: { server_name: string | null; ca_path: string | null; cert_path: string | null; key_path: string | null } | null
 }
 
-/** All that a process is told from outside, checked. Never logged: it holds keys. */
+/** Config holds the settings of a process, checked. Never logged: it holds keys. */
 export interface Config {
   temporal: TemporalConfig
   mongodb_uri: string
@@ -31,7 +31,10 @@ export interface Config {
   /** replaces WeChat Pay's hosts for merchants of mode `test`; null: they speak to the real ones too */
   test_wechat_url: string | null
   allow_private_endpoints: boolean
-  /** divides every duration of domain/policy; 1 for real money */
+  /**
+   * divides every duration of `default_policy` (not `limits` and the other constants of domain/policy); 1 for real
+   * money
+   */
   time_scale: number
   /** put before the names of all task queues, so that several Wefts can share a namespace */
   queue_prefix: string
@@ -40,7 +43,7 @@ export interface Config {
   metrics_port: number | null
 }
 
-export const log_levels = ['error', 'warn', 'info', 'debug', 'silly'] as const
+const log_levels = ['error', 'warn', 'info', 'debug', 'silly'] as const
 export type LogLevel = (typeof log_levels)[number]
 
 /** A start with settings that cannot be used. `message` has one line per mistake: what, why, remedy. */
@@ -200,7 +203,8 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
 
 /**
  * Throws ConfigError when time is scaled and a live merchant exists: a two-minute order that expires in a second is a
- * toy with test money and a loss with real money. Every main calls it once the store is open.
+ * toy with test money and a loss with real money. api/main and worker/main call it once the store is open, cli/merchant
+ * before it saves.
  */
 export function assertTimeScaleAllowed(
   config: Pick<Config, 'time_scale'>,

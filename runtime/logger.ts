@@ -64,7 +64,7 @@ function withoutReserved(fields: LogFields, names: string[]): LogFields {
   )
 }
 
-/** Says nothing. */
+/** A Logger that writes nothing. */
 export const silentLogger: Logger = {
   error: () => undefined,
   warn: () => undefined,

@@ -64,7 +64,7 @@ export function maskText(text: string): string {
 
 /**
  * A copy of `value` that may be logged: secret fields and patterns masked, errors as plain data, bytes as their length,
- * depth and length limited. Never throws, since a log line must not break what it tells about.
+ * depth and length limited. Never throws, since logging must not break what is logged.
  */
 export function maskValue(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return maskText(value)

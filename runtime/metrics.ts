@@ -31,7 +31,7 @@ export function createMetrics({ process_metrics = false }: { process_metrics?: b
     }),
     acknowledgements: new Histogram({
       name: 'weft_notification_acknowledgement_seconds',
-      help: 'From the first byte of a notification to its answer, by status',
+      help: 'From a notification’s headers to its answer, by status',
       labelNames: ['status'] as const,
       buckets: fast_buckets,
       registers,
@@ -47,13 +47,6 @@ export function createMetrics({ process_metrics = false }: { process_metrics?: b
       name: 'weft_gateway_call_seconds',
       help: 'Calls to WeChat Pay, by operation and outcome',
       labelNames: ['operation', 'outcome'] as const,
-      buckets: slow_buckets,
-      registers,
-    }),
-    deliveries: new Histogram({
-      name: 'weft_delivery_attempt_seconds',
-      help: 'Attempts to deliver an event, by how the answer was read',
-      labelNames: ['purpose', 'outcome'] as const,
       buckets: slow_buckets,
       registers,
     }),

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** Ids and secrets that are random, made in one place so that all of them are long enough. */
+/** Random ids, API tokens and endpoint secrets, in one file so that all of them are long enough. */
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 

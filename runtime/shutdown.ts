@@ -8,8 +8,8 @@ export interface ShutdownStep {
 }
 
 /**
- * Ends `steps` in their order — what takes requests first, the database last — each within its limit; a step that fails
- * or is late is logged and the next one goes on. Answers whether all of them ended as they should.
+ * Closes `steps` in their order (what takes requests first, the database last), each within its limit. A step that
+ * fails or is late is logged, and the next one follows. Returns whether all of them closed in time.
  */
 export async function closeInOrder(steps: readonly ShutdownStep[], log: Logger): Promise<boolean> {
   let is_clean = true

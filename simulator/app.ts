@@ -155,8 +155,8 @@ function addPhone(router: Router, phone: Phone): void {
   router.get('/phone', (ctx) => {
     const language = languageFor(singleValue(ctx.query['lang']), ctx.get('accept-language'))
     const code_url = singleValue(ctx.query['code_url'])?.trim()
-    const happened = { told: singleValue(ctx.query['told']), refused: singleValue(ctx.query['refused']) }
-    sendPage(ctx, code_url ? phone.orderPage(code_url, language, happened) : phone.startPage(language, null))
+    const outcome = { story: singleValue(ctx.query['told']), refused: singleValue(ctx.query['refused']) }
+    sendPage(ctx, code_url ? phone.orderPage(code_url, language, outcome) : phone.startPage(language, null))
   })
   router.post('/phone', async (ctx) => {
     const bytes = await readBytes(ctx, call_limit_bytes)

@@ -38,20 +38,25 @@ export const isOrderPath = (path: string): boolean => path.startsWith('/v3/pay/t
 const isRefundPath = (path: string): boolean => path.startsWith('/v3/refund/')
 const hasHeaderCheck = (path: string): boolean => path.startsWith('/v3/certificates') || isRefundPath(path)
 
-/** How a merchant nobody knows is told: not alike on orders and refunds (docs/wechat-pay.md §2.4), else by signature. */
+/**
+ * The status of MCH_NOT_EXISTS for a mchid that is not registered: another on orders than on refunds
+ * (docs/wechat-pay.md §2.4). null on other paths, which answer SIGN_ERROR.
+ */
 function unknownMerchantStatus(path: string): number | null {
   if (isOrderPath(path)) return 400
   return isRefundPath(path) ? 404 : null
 }
 
-/** The one check that comes even before authentication, on the paths that have it. Throws Refusal. */
+/**
+ * Asserts Accept and User-Agent on the paths that require them, before the signature is looked at. Throws CallRefusal.
+ */
 export function assertHeaders(call: Pick<ReceivedCall, 'path' | 'headers'>): void {
   if (!hasHeaderCheck(call.path)) return
   if (call.headers['user-agent'] && call.headers.accept) return
   throw new CallRefusal('INVALID_REQUEST', { message: messages.headers_missing })
 }
 
-/** Decides who calls, in the order of the real server's checks (docs/wechat-pay.md §1.3). */
+/** Authentication decides who calls, in the order of the real server's checks (docs/wechat-pay.md §1.3). */
 export class Authentication {
   readonly #state: SimulatorState
   readonly #keys: WeChatKeys
@@ -66,7 +71,7 @@ export class Authentication {
     this.#now = now
   }
 
-  /** The merchant whose signature this is. Throws the Refusal that WeChat Pay would answer. */
+  /** Returns the merchant that signed the call. Throws the CallRefusal that WeChat Pay would answer. */
   authenticate(call: ReceivedCall): Merchant {
     const authorization = this.#readAuthorization(call)
     if (Math.abs(this.#now() / 1000 - Number(authorization.timestamp)) > window_s)
@@ -113,7 +118,7 @@ export class Authentication {
     return merchant
   }
 
-  /** Nonces are remembered for as long as their timestamp would pass. */
+  /** Refuses a nonce that was used before. Nonces are remembered for as long as their timestamp would pass. */
   #assertFresh(authorization: Authorization): void {
     const now = this.#now()
     for (const [nonce, time] of this.#nonces) {
@@ -130,7 +135,7 @@ function unauthorizedRefusal(message: string): CallRefusal {
   return new CallRefusal('SIGN_ERROR', { message })
 }
 
-/** Tells what the server built to verify against, the body cut: the one help a merchant gets with a signature. */
+/** Shows the text that the server verified against, the body cut: the one help a merchant gets with a signature. */
 function wrongSignatureRefusal(call: ReceivedCall, authorization: Authorization, message: Buffer): CallRefusal {
   const shownBody = call.body.toString('utf8').slice(0, 32)
   const shown = [call.method, call.url, authorization.timestamp, authorization.nonce_str, shownBody, '']

@@ -1,4 +1,4 @@
-/** A call that was received, as the control side tells it. */
+/** CallRecord is a call that was received, as the control side shows it. */
 export interface CallRecord {
   /** RFC 3339 */
   time: string
@@ -6,7 +6,7 @@ export interface CallRecord {
   mchid: string
   out_trade_no: string | null
   out_refund_no: string | null
-  /** SHA-256 of the body, hex: whether a repeat really was the same bytes */
+  /** SHA-256 of the body, hex: shows whether a repeat was the same bytes */
   body_sha256: string
   /** null when it was left unanswered */
   status: number | null
@@ -17,7 +17,7 @@ export interface CallRecord {
 
 const calls_kept = 10_000
 
-/** The latest authenticated calls, in memory only. */
+/** CallLog keeps the latest 10,000 authenticated calls, in memory only. */
 export class CallLog {
   #calls: CallRecord[] = []
 

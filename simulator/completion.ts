@@ -6,17 +6,18 @@ import type { Refund, RefundStatus } from './refund.ts'
 import { ControlError } from './refusal.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
+import { Timers } from './timers.ts'
 
-/** How a refund comes to its end. */
+/** RefundEnd is how a refund comes to its end. */
 export interface RefundEnd {
   status: Exclude<RefundStatus, 'PROCESSING'>
   /** of a SUCCESS: who has the money now. The payer's account may be one that an abnormal refund named */
   received_by: 'payer' | keyof typeof merchantAccounts
-  /** `lose`: nobody is told */
+  /** `lose`: the notification is made, and not sent by itself */
   notification: 'send' | 'lose'
 }
 
-/** Where each status can go (docs/wechat-pay.md §3.2). */
+/** The statuses that each status can end in (docs/wechat-pay.md §3.2). */
 const allowed_ends: Record<RefundStatus, readonly RefundEnd['status'][]> = {
   PROCESSING: ['SUCCESS', 'CLOSED', 'ABNORMAL'],
   ABNORMAL: ['SUCCESS'],
@@ -33,16 +34,16 @@ export interface RefundCompletionTools {
 }
 
 /**
- * Carries accepted refunds to their end: by themselves when their time has come, or when told. When they end is in the
- * book, so a restart goes on where it was.
+ * RefundCompletion ends accepted refunds: by themselves at their finish_time, or by hand. The finish_time is kept in
+ * the state, so a restart goes on where it was.
  */
 export class RefundCompletion {
   readonly #tools: RefundCompletionTools
-  readonly #timers = new Map<string, NodeJS.Timeout>()
-  #stopped = false
+  readonly #timers: Timers
 
   constructor(tools: RefundCompletionTools) {
     this.#tools = tools
+    this.#timers = new Timers(tools.now)
   }
 
   /** Takes up what was still under way when the simulator stopped. */
@@ -51,9 +52,7 @@ export class RefundCompletion {
   }
 
   stop(): void {
-    this.#stopped = true
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#timers.stop()
   }
 
   /** Ends all that is due by the clock, for clocks that skip. */
@@ -61,18 +60,18 @@ export class RefundCompletion {
     for (const refund of this.#tools.state.refunds.values()) this.#endWhenDue(refund)
   }
 
-  /** Takes a new refund, or one that goes on after being abnormal: money leaves, and its time begins to run. */
+  /** Accepts a new refund: its amount leaves the balance, and its time begins to run. */
   accept(refund: Refund, payment: Payment): Refund {
     const { state } = this.#tools
     const accepted = { ...refund, finish_time: this.#finishTime(refund.mchid, this.#delayOf(payment)) }
-    if (!state.refunds.has(refund.refund_id)) state.changeBalance(refund.mchid, -refund.amount.settlement_refund)
+    state.changeBalance(refund.mchid, -refund.amount.settlement_refund)
     state.keepRefund(accepted)
     this.#markOrderRefunded(accepted)
     this.#schedule(accepted)
     return accepted
   }
 
-  /** Another way for an abnormal refund; to a card, which takes its days. */
+  /** Sends an abnormal refund another way. It goes to a card, so it takes the time of one. */
   resume(refund: Refund): Refund {
     const finish_time = this.#finishTime(refund.mchid, this.#tools.settings.refund_card_delay_ms)
     const resumed: Refund = { ...refund, status: 'PROCESSING', finish_time }
@@ -81,7 +80,7 @@ export class RefundCompletion {
     return resumed
   }
 
-  /** Throws ControlError when the refund cannot end like that any more. */
+  /** Ends a refund and notifies the merchant. Throws ControlError when its status cannot become `end.status`. */
   end(refund: Refund, end: RefundEnd): Refund {
     const { state, now } = this.#tools
     if (!allowed_ends[refund.status].includes(end.status)) {
@@ -103,7 +102,10 @@ export class RefundCompletion {
     return ended
   }
 
-  /** From now on refunds of this merchant end only when told; `automatic` lets those under way run again. */
+  /**
+   * Sets how refunds of this merchant end. `held`: only by hand, those under way too; `automatic`: by themselves, and
+   * the time of those under way begins anew.
+   */
   setCompletion(merchant: Merchant, refund_completion: Merchant['refund_completion']): void {
     const { state } = this.#tools
     state.keepMerchant({ ...merchant, refund_completion })
@@ -115,7 +117,7 @@ export class RefundCompletion {
     }
   }
 
-  /** Where this refund is notified to; null when WeChat Pay sends nothing. */
+  /** Returns where this refund is notified to; null when WeChat Pay sends nothing. */
   notifyUrl(refund: Refund): string | null {
     if (refund.notify_url !== null) return refund.notify_url
     const console_url = this.#tools.state.merchants.get(refund.mchid)?.refund_notify_url ?? null
@@ -141,20 +143,10 @@ export class RefundCompletion {
   }
 
   #schedule({ refund_id, finish_time }: Refund): void {
-    clearTimeout(this.#timers.get(refund_id))
-    this.#timers.delete(refund_id)
-    if (finish_time === null || this.#stopped) return
-    const delay_ms = Math.max(0, finish_time - this.#tools.now())
-    const timer = setTimeout(() => this.#endOrReschedule(refund_id), Math.min(delay_ms, longest_timer_ms))
-    this.#timers.set(refund_id, timer)
-  }
-
-  /** A timer may fire a little before its moment, or a clock may stand still: then it is set again. */
-  #endOrReschedule(refund_id: string): void {
-    const refund = this.#tools.state.refunds.get(refund_id)
-    if (refund === undefined) return
-    if (refund.finish_time !== null && refund.finish_time > this.#tools.now()) this.#schedule(refund)
-    else this.#endWhenDue(refund)
+    this.#timers.set(refund_id, finish_time, () => {
+      const refund = this.#tools.state.refunds.get(refund_id)
+      if (refund !== undefined) this.#endWhenDue(refund)
+    })
   }
 
   #finishTime(mchid: string, delay_ms: number): number | null {
@@ -163,7 +155,7 @@ export class RefundCompletion {
     return now() + delay_ms / settings.time_scale
   }
 
-  /** The delay of what is under way: one that was redirected goes to a card, whatever was paid with. */
+  /** The delay of a refund under way: one that was sent another way goes to a card, whatever was paid with. */
   #delayOnRelease({ abnormal_type, transaction_id }: Refund): number {
     if (abnormal_type !== null) return this.#tools.settings.refund_card_delay_ms
     const payment = this.#tools.state.payments.get(transaction_id)
@@ -182,8 +174,6 @@ export class RefundCompletion {
     if (order.trade_state !== 'REFUND') state.keepOrder({ ...order, trade_state: 'REFUND' })
   }
 }
-
-const longest_timer_ms = 2 ** 31 - 1
 
 const regular_end = { status: 'SUCCESS', received_by: 'payer' } as const
 

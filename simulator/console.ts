@@ -30,7 +30,7 @@ export const finishRefundRequest = z
     status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL']),
     /** of a SUCCESS: the payer, or the merchant itself, in one of its accounts */
     received_by: z.enum(['payer', 'merchant_basic_account', 'merchant_bank_account']).default('payer'),
-    /** `lose`: nobody is told */
+    /** `lose`: the notification is made, and not sent by itself */
     notification: z.enum(['send', 'lose']).default('send'),
   })
   .refine(isReferenced, unnamed_refund)
@@ -52,7 +52,7 @@ export const consoleRefundRequest = z
     reason: z.string().min(1).max(80).optional(),
     /** ends at once like this; without it, as refunds of this merchant do */
     status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL']).optional(),
-    /** of `status`: `lose` tells nobody. An end of its own accord is lost by a fault of `notify` */
+    /** of `status`: `lose` sends no notification. One of an end in its own time is lost by a fault of `notify` */
     notification: z.enum(['send', 'lose']).default('send'),
   })
   .refine(({ transaction_id, out_trade_no }) => transaction_id !== undefined || out_trade_no !== undefined, {
@@ -61,11 +61,13 @@ export const consoleRefundRequest = z
 
 export type ConsoleRefundRequest = z.input<typeof consoleRefundRequest>
 
-/** `POST /control/notifications/refund`: one more notification of a refund, true or not, delivered once unless `retry`. */
+/**
+ * `POST /control/notifications/refund`: one more notification of a refund, true or not, delivered once unless `retry`.
+ */
 export const notifyRefundRequest = z
   .strictObject({
     ...refund_reference_fields,
-    /** what it says; how the refund stands when absent */
+    /** the status it says; that of the refund when absent */
     refund_status: z.enum(refundStatuses).optional(),
     /** sent so many times at once, the latest signed first */
     copies: z.int().min(1).max(20).optional(),
@@ -76,7 +78,9 @@ export const notifyRefundRequest = z
 
 export type NotifyRefundRequest = z.input<typeof notifyRefundRequest>
 
-/** What people do to refunds beside the API: the merchant in its console, and whoever decides how a refund ends. */
+/**
+ * MerchantConsole does what people do to refunds beside the API: create them in the console, and decide how they end.
+ */
 export class MerchantConsole {
   readonly #tools: {
     state: SimulatorState
@@ -109,7 +113,7 @@ export class MerchantConsole {
     return status === undefined ? made : completion.end(made, { status, received_by: 'payer', notification })
   }
 
-  /** Answers the notification's id when the receiver has answered. */
+  /** Sends one more notification of a refund. Resolves with its id when the receiver has answered. */
   async notifyRefund(request: z.infer<typeof notifyRefundRequest>): Promise<string> {
     const { completion, notifier } = this.#tools
     const refund = this.#findRefund(request)
@@ -140,7 +144,7 @@ export class MerchantConsole {
   }
 }
 
-/** A refusal of WeChat Pay's, told as the control side tells its own. */
+/** Translates WeChat Pay's refusal into a ControlError, as the control side answers. */
 function translateRefusal(make: () => Refund): Refund {
   try {
     return make()

@@ -20,7 +20,7 @@ export type { StateView, FaultRequest, SimulatedNotificationView, PayResponse, P
 export type { FinishRefundRequest, NotifyRefundRequest, ConsoleRefundRequest }
 
 /** `POST /control/merchants`. The same number again updates what is given and keeps the rest. */
-export const merchantRequest = z.strictObject({
+const merchantRequest = z.strictObject({
   mchid: z.string().regex(/^\d{8,32}$/),
   name: z.string().min(1).max(64).optional(),
   appids: z.array(z.string().min(1).max(32)).min(1).max(100).optional(),
@@ -36,15 +36,15 @@ export const merchantRequest = z.strictObject({
   public_key_share: z.number().min(0).max(1).optional(),
   /** fen to refund from: payments settle into it, refunds take from it; null never runs short */
   balance: z.int().nonnegative().nullable().optional(),
-  /** `held`: refunds end only when told */
+  /** `held`: refunds end only by hand */
   refund_completion: z.enum(['automatic', 'held']).optional(),
   /** where refunds made in the console are notified to; null: nowhere */
   refund_notify_url: z.string().nullable().optional(),
 })
 
-export type MerchantRequest = z.input<typeof merchantRequest>
+type MerchantRequest = z.input<typeof merchantRequest>
 
-/** What a merchant's console would show of WeChat Pay's keys. */
+/** MerchantResponse is what a merchant's console would show of WeChat Pay's keys. */
 export interface MerchantResponse {
   mchid: string
   name: string
@@ -57,7 +57,7 @@ export interface MerchantResponse {
 }
 
 /** `POST /control/notifications`: any notification, signed as asked, delivered once unless `retry`. */
-export const notificationRequest = z
+const notificationRequest = z
   .strictObject({
     mchid: z.string(),
     event_type: z.string().min(1).max(32).default('TRANSACTION.SUCCESS'),
@@ -80,10 +80,10 @@ export const notificationRequest = z
     message: 'give plaintext or body',
   })
 
-export type NotificationRequest = z.input<typeof notificationRequest>
+type NotificationRequest = z.input<typeof notificationRequest>
 
 /** `POST /control/keys/rotate`: a new platform certificate, or a new public key of one merchant. */
-export const rotateRequest = z.discriminatedUnion('kind', [
+const rotateRequest = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('certificate'),
     /** of what certificates sign, the share the new one signs; the rest stays with the one before */
@@ -99,7 +99,7 @@ export const rotateRequest = z.discriminatedUnion('kind', [
   }),
 ])
 
-export type RotateRequest = z.input<typeof rotateRequest>
+type RotateRequest = z.input<typeof rotateRequest>
 
 interface ControlTools {
   state: SimulatorState
@@ -113,7 +113,9 @@ interface ControlTools {
   now: () => number
 }
 
-/** The control side: what tests and the demo do to this WeChat Pay. Throws ControlError; shapes are checked here. */
+/**
+ * Control does what tests and the demo ask of this WeChat Pay, and checks the shapes. Every method throws ControlError.
+ */
 export class Control {
   readonly #tools: ControlTools
 
@@ -161,24 +163,24 @@ export class Control {
     return refundView(this.#tools.console.finishRefund(parseRequest(finishRefundRequest, request)))
   }
 
-  /** A refund made in the merchant console, under a number of the console's. */
+  /** Creates a refund as the merchant console does, under a number of the console's. */
   createConsoleRefund(request: ConsoleRefundRequest): SimulatedRefundView {
     const given = parseRequest(consoleRefundRequest, request)
     return refundView(this.#tools.console.createRefund(this.#requireMerchant(given.mchid), given))
   }
 
-  /** What the merchant can refund from, fen; null never runs short. */
+  /** Sets what the merchant can refund from, fen; null never runs short. */
   setBalance(request: { mchid: string; balance: number | null }): void {
     const balance = parseRequest(merchantRequest.shape.balance.unwrap(), request.balance)
     this.#tools.state.keepMerchant({ ...this.#requireMerchant(request.mchid), balance })
   }
 
-  /** From now on refunds of this merchant stay PROCESSING until they are finished by hand, those under way too. */
+  /** Keeps refunds of this merchant in PROCESSING until they are finished by hand, those under way too. */
   holdRefunds({ mchid }: { mchid: string }): void {
     this.#tools.completion.setCompletion(this.#requireMerchant(mchid), 'held')
   }
 
-  /** Refunds of this merchant end by themselves again; those held begin their time anew. */
+  /** Lets refunds of this merchant end by themselves again; the time of those under way begins anew. */
   releaseRefunds({ mchid }: { mchid: string }): void {
     this.#tools.completion.setCompletion(this.#requireMerchant(mchid), 'automatic')
   }
@@ -202,7 +204,7 @@ export class Control {
     return { removed: this.#tools.faults.remove(fault_id) }
   }
 
-  /** Sends once and answers when the receiver has. */
+  /** Sends a notification once and answers when its receiver has; one that a fault loses is answered unsent. */
   async notify(request: NotificationRequest): Promise<SimulatedNotificationView> {
     const { state, notifier, now } = this.#tools
     const given = parseRequest(notificationRequest, request)
@@ -240,7 +242,7 @@ export class Control {
     return this.#findNotificationView(id)
   }
 
-  /** One more delivery, whatever became of the others; answers when the receiver has. */
+  /** Delivers a notification once more, whatever its state, and answers when its receiver has. */
   async resend(id: string): Promise<SimulatedNotificationView> {
     this.#findNotificationView(id)
     await this.#tools.notifier.resend(id)
@@ -263,7 +265,7 @@ export class Control {
     return { serial_no: key.id }
   }
 
-  /** All of a merchant, or of one of its orders. */
+  /** Returns all of a merchant, or of one of its orders. */
   view(mchid: string, out_trade_no: string | null): StateView {
     const { state, calls, now } = this.#tools
     const all = state.ordersOf(mchid, now())
@@ -333,7 +335,7 @@ function isPublicKey(pem: string): boolean {
   }
 }
 
-/** Tests may send a text that is no JSON object; then it names nothing. */
+/** Parses the resource of a notification. Tests may send a text that is no JSON object; then it names nothing. */
 function parseResource(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,7 +1,7 @@
 import type { Payment } from './records.ts'
 
-/** A coupon that covered part of a payment; its amount is integer fen. */
-export interface Coupon {
+/** Coupon covered part of a payment; its amount is integer fen. */
+interface Coupon {
   coupon_id: string
   name: string
   /** `NOCASH`: the merchant's own discount, never settled to it; `CASH`: money somebody paid for beforehand */
@@ -9,8 +9,8 @@ export interface Coupon {
   amount: number
 }
 
-/** What a refund gives back of the discounts, in fen. */
-export interface Discounts {
+/** Discounts is what a refund gives back of the coupons, in fen. */
+interface Discounts {
   nocash: number
   cash: number
 }

@@ -10,7 +10,7 @@ const summaries: Record<string, string> = {
   'REFUND.CLOSED': '退款关闭',
 }
 
-/** What a notification tells, before it is encrypted. */
+/** NotificationContent is what a notification says, before it is encrypted, and where it goes. */
 export interface NotificationContent {
   merchant: Merchant
   event_type: string
@@ -22,7 +22,7 @@ export interface NotificationContent {
   url: string
 }
 
-/** What the resource of such a notification is. */
+/** The kind of resource that a notification of this type carries. */
 export function originalType(event_type: string): 'refund' | 'transaction' {
   return event_type.startsWith('REFUND.') ? 'refund' : 'transaction'
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Random } from './random.ts'
-import { findRefusal } from './refusal.ts'
+import { ControlError, findRefusal } from './refusal.ts'
 
 const callFaults = [
   /** the call is received, nothing is done, no answer ever comes */
@@ -47,8 +47,8 @@ const notifyFaults = [
   'probe',
 ] as const
 
-export type CallFault = (typeof refundQueryFaults)[number]
-export type NotifyFault = (typeof notifyFaults)[number]
+type CallFault = (typeof refundQueryFaults)[number]
+type NotifyFault = (typeof notifyFaults)[number]
 export type RefundEndFault = (typeof refundEndFaults)[number]
 
 /** What may go wrong with each operation. */
@@ -68,11 +68,11 @@ type FaultOperation = keyof typeof faultsOf
 export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund'>
 const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]]
 
-/** What a call or a notification is about; null for what it does not tell. */
+/** FaultSubject is what a call or a notification is about; null for what it does not name. */
 export interface FaultSubject {
   out_trade_no: string | null
   out_refund_no: string | null
-  /** of a notification: what its resource is */
+  /** the kind of a notification's resource */
   original_type?: 'transaction' | 'refund'
 }
 
@@ -123,7 +123,7 @@ export interface ErrorResponse {
 
 interface FaultEffect<Kind> {
   kind: Kind
-  /** null when it was not said */
+  /** null when the request names none */
   delay_ms: number | null
   acted: boolean
   error: ErrorResponse | null
@@ -132,7 +132,7 @@ interface FaultEffect<Kind> {
 export type CallEffect = FaultEffect<CallFault>
 export type NotifyEffect = FaultEffect<NotifyFault>
 
-/** A fault as it stands. */
+/** Fault is a fault that was asked for, and how often it still happens. */
 export interface Fault {
   fault_id: string
   request: FaultRequest
@@ -162,12 +162,14 @@ function requestedError(base: ErrorResponse, request: FaultRequest): ErrorRespon
   }
 }
 
-/** A code has no status of its own: this one is told in two ways (docs/wechat-pay.md §2.4). */
+/** The status of an error that names only its code: MCH_NOT_EXISTS is 404 on refunds (docs/wechat-pay.md §2.4). */
 function usualStatus(operation: FaultOperation, { code, status }: ErrorResponse): number {
   return code === 'MCH_NOT_EXISTS' && /refund/.test(operation) ? 404 : status
 }
 
-/** What goes wrong, decided call by call. */
+const most_faults = 1_000
+
+/** Faults decides call by call what goes wrong. */
 export class Faults {
   readonly #random: Random
   readonly #faults = new Map<string, Fault>()
@@ -176,8 +178,12 @@ export class Faults {
     this.#random = random
   }
 
+  /** Adds a fault. Throws ControlError while 1,000 stand, since every call looks through all of them. */
   add(request: FaultRequest): Fault {
-    if (this.#faults.size >= 1_000) throw new RangeError('1,000 faults stand already')
+    if (this.#faults.size >= most_faults) {
+      const message = '1,000 faults stand already: remove them by DELETE /control/faults, or one by its fault_id'
+      throw new ControlError(409, 'TOO_MANY_FAULTS', message)
+    }
     const fault: Fault = { fault_id: randomUUID(), request, times_left: request.times ?? null }
     this.#faults.set(fault.fault_id, fault)
     return fault
@@ -195,22 +201,22 @@ export class Faults {
     return count
   }
 
-  /** The fault that hits this call, if any; the oldest that matches. */
+  /** Takes the fault that hits this call, if any: the oldest that matches. */
   takeForCall(operation: CallOperation, mchid: string, subject: FaultSubject): CallEffect | null {
     return this.#take<CallFault>(operation, refundQueryFaults, mchid, subject)
   }
 
-  /** How this refund ends when its time has come, if not well. */
+  /** Takes the fault that decides how this refund ends in place of SUCCESS, if any. */
   takeRefundEnd(mchid: string, subject: FaultSubject): RefundEndFault | null {
     return this.#take<RefundEndFault>('end_refund', refundEndFaults, mchid, subject)?.kind ?? null
   }
 
-  /** Whether this notification gets lost altogether: asked once, when it is made. */
+  /** Takes the fault that loses this notification. Called once, when it is made. */
   takeLoss(mchid: string, subject: FaultSubject): boolean {
     return this.#take('notify', ['lose'], mchid, subject) !== null
   }
 
-  /** What hits one delivery of a notification. */
+  /** Takes the fault that hits this delivery of a notification, if any. */
   takeForDelivery(mchid: string, subject: FaultSubject): NotifyEffect | null {
     const kinds = notifyFaults.filter((kind) => kind !== 'lose')
     return this.#take<NotifyFault>('notify', kinds, mchid, subject)
@@ -246,5 +252,5 @@ function isAbout(request: FaultRequest, subject: FaultSubject): boolean {
   return names.every((name) => request[name] === undefined || request[name] === subject[name])
 }
 
-/** How long `slow` takes when nobody said. */
+/** How long `slow` takes without `delay_ms`. */
 export const slow_ms = 1_000

@@ -20,7 +20,10 @@ import type { CallRoute } from './routes.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
 
-/** What goes back on the wire; `body` null sends none. `hold` answers never, `cut` breaks the connection at once. */
+/**
+ * CallResponse is what goes back on the wire; `body` null sends none. `hold` never answers, `cut` breaks the
+ * connection.
+ */
 export type CallResponse =
   { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
 
@@ -46,7 +49,7 @@ const usual_headers = {
 }
 const json_content_type = 'application/json; charset=utf-8'
 
-/** WeChat Pay's own side: its paths, its checks in their order, its signed answers. */
+/** Gateway is WeChat Pay's API: its paths, its checks in their order, its signed answers. */
 export class Gateway {
   readonly #tools: GatewayTools
   readonly #authentication: Authentication
@@ -95,7 +98,7 @@ export class Gateway {
     return answer
   }
 
-  /** So many calls a second, and of refunds so many that fail: whoever has sent those waits for the next second. */
+  /** Asserts the limits of a second: of calls, and of refunds that fail. Throws CallRefusal beyond them. */
   #assertWithinLimits(route: CallRoute, merchant: Merchant): void {
     const { settings } = this.#tools
     const rate = settings[`${route.operation}_rate`]

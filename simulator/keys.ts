@@ -11,12 +11,12 @@ import { selfSignedCertificate } from './x509.ts'
 const makeKeyPair = promisify(generateKeyPair)
 const certificate_life_ms = 5 * 365 * 24 * 3_600_000
 
-export interface Signer {
+interface Signer {
   serial_no: string
   private_key: KeyObject
 }
 
-/** WeChat Pay's own keys: which one signs what, and new ones. */
+/** WeChatKeys makes WeChat Pay's keys and chooses which one signs what. */
 export class WeChatKeys {
   readonly #state: SimulatorState
   readonly #random: Random
@@ -31,7 +31,7 @@ export class WeChatKeys {
     this.#now = now
   }
 
-  /** A key of this merchant's own, as its console would show it. */
+  /** Makes a WeChat Pay public key for this merchant, as its console would show it. */
   async makeWeChatKey(mchid: string): Promise<WeChatKeyPair> {
     const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
     return {
@@ -98,7 +98,7 @@ export class WeChatKeys {
     return pem === undefined ? null : this.#parse(pem, createPrivateKey)
   }
 
-  /** A key that nobody was told of, for forgeries. */
+  /** Returns a key that is on no list, for forgeries. */
   async foreignKey(): Promise<KeyObject> {
     this.#foreignKey ??= makeKeyPair('rsa', { modulusLength: 2048 }).then((pair) => pair.privateKey)
     return this.#foreignKey

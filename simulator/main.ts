@@ -123,7 +123,7 @@ function addressOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-/** Runs a simulator of its own process, set by `SIMULATOR_…`; keeps its state in `.weft/simulator` unless told. */
+/** Runs a simulator of its own process, set by `SIMULATOR_…`; keeps its state in `.weft/simulator` unless set. */
 async function main(): Promise<void> {
   const log = createLogger({ level: 'info', service: 'simulator' })
   try {

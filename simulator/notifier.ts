@@ -13,6 +13,7 @@ import type { Random } from './random.ts'
 import type { Merchant, NotificationAttempt, OutgoingNotification, SignedWith } from './records.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
+import { Timers } from './timers.ts'
 
 const s = 1_000
 const m = 60 * s
@@ -37,7 +38,7 @@ export const retry_delays_ms = [
   6 * h,
 ] as const
 
-/** How a notification departs from the ordinary; nothing given is the ordinary one. */
+/** SendOptions is how a notification departs from the ordinary; none of them is the ordinary one. */
 export interface SendOptions {
   id?: string | undefined
   /** the bytes to send in place of an envelope */
@@ -46,7 +47,7 @@ export interface SendOptions {
   encrypt_with?: string | undefined
   /** the first delivery leaves so much later */
   delay_ms?: number | undefined
-  /** never sent at all */
+  /** never sent by itself */
   lost?: boolean | undefined
   /** delivered once only, whatever the answer */
   once?: boolean | undefined
@@ -64,13 +65,13 @@ export interface NotifierTools {
 }
 
 /**
- * Sends notifications and sends them again by the real table, each delivery signed anew over the same bytes. What is
+ * Notifier sends notifications, and again by the real table, each delivery signed anew over the same bytes. What is
  * still to be sent is in the state, so a restart goes on where it was. No receiver can make it throw.
  */
 export class Notifier {
   readonly #tools: NotifierTools
   readonly #agent: Agent
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #timers: Timers
   readonly #running = new Map<string, Promise<void>>()
   readonly #queue: (() => void)[] = []
   readonly #stopping = new AbortController()
@@ -78,6 +79,7 @@ export class Notifier {
 
   constructor(tools: NotifierTools) {
     this.#tools = tools
+    this.#timers = new Timers(tools.now)
     // without keep-alive, because real deliveries come with `Connection: close`
     this.#agent = new Agent({ pipelining: 0, connect: { timeout: tools.settings.notify_answer_limit_ms } })
     setMaxListeners(0, this.#stopping.signal)
@@ -88,7 +90,7 @@ export class Notifier {
     for (const notification of this.#tools.state.notifications.values()) this.#schedule(notification)
   }
 
-  /** Writes a notification down and sends it, now or when its departure says. */
+  /** Keeps a notification and sends it, now or `delay_ms` later. */
   send(content: NotificationContent, options: SendOptions = {}): OutgoingNotification {
     const { state, now, settings, faults } = this.#tools
     const { mchid, apiv3_key } = content.merchant
@@ -119,18 +121,18 @@ export class Notifier {
     return notification
   }
 
-  /** One more delivery by hand, outside the table; settled when its answer is in the state. */
+  /** Delivers a notification once more by hand, whatever its state: a lost one, too. Resolves when it was answered. */
   async resend(id: string): Promise<void> {
     await this.#running.get(id)
     await this.#run(id, 'by_hand')
   }
 
-  /** Makes the delivery that is due next without waiting for its time; settled when its answer is in the state. */
+  /** Makes the delivery that is due next, if one is, without waiting for its time. Resolves when it was answered. */
   async sendNow(id: string): Promise<void> {
     await this.#run(id, 'by_table')
   }
 
-  /** Delivers all that is due by the clock, for clocks that skip; settled when the answers are in the state. */
+  /** Delivers all that is due by the clock, for clocks that skip. Resolves when all were answered. */
   async runDue(): Promise<void> {
     const now = this.#tools.now()
     const due = [...this.#tools.state.notifications.values()].filter(
@@ -141,28 +143,21 @@ export class Notifier {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#timers.stop()
     for (const go of this.#queue.splice(0)) go()
     await Promise.allSettled(this.#running.values())
     await this.#agent.destroy()
   }
 
   #schedule({ id, next_time }: OutgoingNotification): void {
-    clearTimeout(this.#timers.get(id))
-    this.#timers.delete(id)
-    if (next_time === null || this.#stopping.signal.aborted) return
-    const delay_ms = Math.max(0, next_time - this.#tools.now())
-    const timer = setTimeout(() => void this.#run(id, 'by_table'), Math.min(delay_ms, longest_timer_ms))
-    this.#timers.set(id, timer)
+    this.#timers.set(id, next_time, () => void this.#run(id, 'by_table'))
   }
 
   /** Deliveries of one notification never overlap; a second caller waits for the one under way. */
   async #run(id: string, occasion: 'by_table' | 'by_hand'): Promise<void> {
     const running = this.#running.get(id)
     if (running !== undefined) return running
-    clearTimeout(this.#timers.get(id))
-    this.#timers.delete(id)
+    this.#timers.clear(id)
     const run = this.#deliver(id, occasion)
       .catch((error: unknown) => this.#tools.logger.error('a notification could not be sent', { id, error }))
       .finally(() => this.#running.delete(id))
@@ -176,9 +171,11 @@ export class Notifier {
       const before = this.#tools.state.notifications.get(id)
       const merchant = before && this.#tools.state.merchants.get(before.mchid)
       if (before === undefined || merchant === undefined || this.#stopping.signal.aborted) return
+      if (occasion === 'by_table' && before.next_time === null) return // lost, undeliverable or over
       const started = this.#tools.now()
       const attempts = await this.#sendOnce(before, merchant)
       if (this.#stopping.signal.aborted) return // not recorded, so that the next start sends it
+      if (!this.#tools.state.notifications.has(id)) return // forgotten with its order meanwhile
       const after = notificationAfter(before, attempts, {
         occasion,
         started,
@@ -199,7 +196,7 @@ export class Notifier {
     this.#sending_count += 1
   }
 
-  /** One delivery, which a story or fault may double, delay, drop or sign wrongly. */
+  /** Makes one delivery, which a story or fault may double, delay, drop or sign wrongly. */
   async #sendOnce(notification: OutgoingNotification, merchant: Merchant): Promise<NotificationAttempt[]> {
     const { faults, keys } = this.#tools
     const effect = faults.takeForDelivery(notification.mchid, notificationSubject(notification))
@@ -222,7 +219,10 @@ export class Notifier {
     return Promise.all(sends)
   }
 
-  /** A notification that was probed is not probed again, however often it has to come (docs/wechat-pay.md §1.5). */
+  /**
+   * How a delivery is signed. A notification is probed once at most, however often it has to come (docs/wechat-pay.md
+   * §1.5).
+   */
   #signatureKind(notification: OutgoingNotification, effect: NotifyEffect | null): SignedWith {
     if (effect?.kind === 'wrong_signature') return 'other'
     if (effect?.kind === 'probe') return 'probe'
@@ -260,7 +260,7 @@ export class Notifier {
   }
 }
 
-/** What faults go by. */
+/** What a fault must match to hit a notification. */
 function notificationSubject(
   content: Pick<OutgoingNotification, 'out_trade_no' | 'out_refund_no' | 'event_type'>,
 ): FaultSubject {
@@ -268,7 +268,6 @@ function notificationSubject(
   return { out_trade_no, out_refund_no, original_type: originalType(event_type) }
 }
 
-const longest_timer_ms = 2 ** 31 - 1
 const accepted_statuses = [200, 204]
 
 /** The notification after a delivery: done, given up, or due again by the table. */

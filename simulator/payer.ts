@@ -29,7 +29,7 @@ export const stories = [
   'second_payment',
   /** the amount taken is `amount.total`, or one fen more than ordered */
   'wrong_amount',
-  /** nobody pays; a notification signed by a stranger's key says somebody did */
+  /** nothing is paid; a notification signed by a key that is not WeChat Pay's says that it was */
   'forge_notification',
   /** looks at the amount and leaves */
   'cancel',
@@ -74,7 +74,7 @@ export interface PayResponse {
   notification_id: string | null
 }
 
-/** The payer: what a person with a phone can do, and what WeChat Pay then does. */
+/** Payer does what a person with a phone can do, and what WeChat Pay then does. */
 export class Payer {
   readonly #state: SimulatorState
   readonly #payments: NativePayments
@@ -96,7 +96,7 @@ export class Payer {
     this.#now = tools.now
   }
 
-  /** The order a code or number names. Throws ControlError when there is none. */
+  /** Finds the order that a code or number names. Throws ControlError when there is none. */
   find(named: { mchid?: string | undefined; out_trade_no?: string | undefined; code_url?: string | undefined }): Order {
     const order =
       named.code_url === undefined
@@ -106,7 +106,9 @@ export class Payer {
     return order
   }
 
-  /** Why nobody can pay with this code now, or null. `payer_openid` decides whose fault a paid order is. */
+  /**
+   * Returns why this code cannot be paid now, or null. `payer_openid` says whether the payer or another has paid it.
+   */
   paymentRefusal(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
     const now = this.#now()
     if (order.trade_state === 'CLOSED') return new ControlError(409, 'ORDER_CLOSED', 'the order is closed')
@@ -125,7 +127,7 @@ export class Payer {
     return null
   }
 
-  /** Tells a story. Throws ControlError when a payer could not do that. */
+  /** Plays a story. Throws ControlError when a payer could not do that. */
   pay(request: z.infer<typeof payRequest>): PayResponse {
     const order = this.find(request)
     const merchant = this.#merchantOf(order)
@@ -171,7 +173,7 @@ export class Payer {
     }
   }
 
-  /** The payer who waited for a close call pays now, whatever the clock says: the call found the order unpaid. */
+  /** Pays for the payer who waited for a close call, whatever the clock says: the call found the order unpaid. */
   payArmed(order: Order, armed: ArmedPayment): void {
     const payment = {
       ...this.#newPayment(order, { ...default_payment_terms, ...armed, total: order.total }),
@@ -249,7 +251,7 @@ export class Payer {
   }
 }
 
-/** How a payment is made unless somebody says otherwise: from the balance, without coupons. */
+/** How a payment is made unless the request says otherwise: from the balance, without coupons. */
 const default_payment_terms = { nocash_amount: 0, cash_amount: 0, bank_type: 'OTHERS' }
 
 /** The openid of the one phone at hand: an openid belongs to an appid, so it differs by appid. */

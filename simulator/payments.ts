@@ -1,11 +1,18 @@
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
-import { out_trade_no_pattern } from '../domain/number.ts'
 import { couponsOf, payerTotal } from './coupons.ts'
 import { randomLetters } from './random.ts'
 import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState } from './records.ts'
 import { isShownOnOrder } from './refund.ts'
 import { CallRefusal } from './refusal.ts'
-import { canonicalValue, closeBody, placeBody, readBody, required_rule, ruleRefusal } from './requests.ts'
+import {
+  assertPathNumber,
+  canonicalText,
+  closeBody,
+  placeBody,
+  readBody,
+  required_rule,
+  ruleRefusal,
+} from './requests.ts'
 import type { PlaceBody } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
@@ -14,13 +21,16 @@ const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms
 const dead_codes_kept = 50
 
-/** What a call is answered with; `hang` never answers, because the story wants the answer lost. */
+/** CallOutcome is what a call is answered with; `hang` never answers, because the story wants the answer lost. */
 export type CallOutcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
 
-/** Lets a payer pay who was waiting for exactly this close call. */
-export type PayArmed = (order: Order, armed: ArmedPayment) => void
+/** PayArmed pays for the payer who was waiting for exactly this close call. */
+type PayArmed = (order: Order, armed: ArmedPayment) => void
 
-/** Placing, querying and closing: the rules of docs/wechat-pay.md §2.1–2.3. All of it throws Refusal. */
+/**
+ * NativePayments places, queries and closes Native orders by the rules of docs/wechat-pay.md §2.1–2.3. Every method
+ * throws CallRefusal.
+ */
 export class NativePayments {
   readonly #state: SimulatorState
   readonly #settings: SimulatorSettings
@@ -50,7 +60,7 @@ export class NativePayments {
     search: URLSearchParams,
     visibility: 'truth' | 'before_payment',
   ): CallOutcome {
-    assertOrderNumber(out_trade_no)
+    assertPathNumber('out_trade_no', out_trade_no)
     assertSameMerchant(merchant, search.get('mchid'), '/mchid', 'query')
     const order = this.#state.findOrder(merchant.mchid, out_trade_no, this.#now())
     if (order === null) throw new CallRefusal('ORDER_NOT_EXIST')
@@ -78,9 +88,9 @@ export class NativePayments {
     return { kind: 'answer', status: 200, body: this.transactionResource(order, payment) }
   }
 
-  /** Closes; repeatable. A payer armed for this very call pays between the check and the answer. */
+  /** Closes an order; repeatable. A payer armed for this very call pays between the check and the answer. */
   close(merchant: Merchant, out_trade_no: string, bytes: Buffer, payArmed: PayArmed): CallOutcome {
-    assertOrderNumber(out_trade_no)
+    assertPathNumber('out_trade_no', out_trade_no)
     const body = readBody(bytes, closeBody, this.#settings.null_fields)
     assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
     const now = this.#now()
@@ -104,7 +114,7 @@ export class NativePayments {
     return { kind: 'answer', status: 204 }
   }
 
-  /** The order as a query and a payment's notification tell it (docs/wechat-pay.md §2.2, §4.3). */
+  /** The order as a query and a payment's notification show it (docs/wechat-pay.md §2.2, §4.3). */
   transactionResource(order: Order, payment: Payment | null): object {
     const state = this.#stateOf(order, payment)
     const head = {
@@ -127,7 +137,7 @@ export class NativePayments {
     }
   }
 
-  /** A second payment of an order has been refunded, or not, by itself. */
+  /** The trade state of one payment: a second payment of an order is refunded, or not, apart from the first. */
   #stateOf(order: Order, payment: Payment | null): SimulatedTradeState {
     if (payment === null || payment.transaction_id === order.transaction_id) return order.trade_state
     const refunds = this.#state.refundsOfPayment(payment)
@@ -225,25 +235,12 @@ function newCodeUrl(): string {
 
 /** One spelling for parameters that mean the same: sorted names, defaults filled in. */
 function orderParameters(body: PlaceBody): string {
-  return JSON.stringify(
-    canonicalValue({
-      ...body,
-      time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
-      support_fapiao: body.support_fapiao ?? false,
-      amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
-    }),
-  )
-}
-
-function assertOrderNumber(out_trade_no: string): void {
-  if (out_trade_no_pattern.test(out_trade_no)) return
-  const place = {
-    source: '/uri_template',
-    field: '/out_trade_no',
-    value: out_trade_no,
-    location: 'uri_template',
-  } as const
-  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+  return canonicalText({
+    ...body,
+    time_expire: body.time_expire === undefined ? null : milliseconds(body.time_expire),
+    support_fapiao: body.support_fapiao ?? false,
+    amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
+  })
 }
 
 /** The merchant named in body or query must be the one that signed. */

@@ -10,7 +10,7 @@ import type { SimulatorState } from './state.ts'
 import { wordings } from './words.ts'
 import type { PhoneLanguage, PhoneWords } from './words.ts'
 
-/** Text that is HTML already; everything else is escaped by `html`. */
+/** PhoneMarkup is text that is HTML already; everything else is escaped by `html`. */
 class PhoneMarkup {
   readonly text: string
   constructor(text: string) {
@@ -49,8 +49,14 @@ const storiesOf: Record<Screen, Story[]> = {
   expired: [],
 }
 
-/** A small line below the button of a story: whoever starts the simulator may have something to say about it. */
+/** StoryNotes are small lines below the buttons of stories, given by the program that starts the simulator. */
 export type StoryNotes = Partial<Record<Story, Record<PhoneLanguage, string>>>
+
+/** StoryOutcome names the story that was played, or the code of its refusal; both null when none was asked for. */
+export interface StoryOutcome {
+  story: string | null
+  refused: string | null
+}
 
 export interface PhoneTools {
   state: SimulatorState
@@ -59,7 +65,7 @@ export interface PhoneTools {
   now: () => number
 }
 
-/** The payer's phone: pages rendered here, without script, that a thumb or a browser test can use. */
+/** Phone is the payer's phone: pages without script, that a thumb or a browser test can use. */
 export class Phone {
   readonly #tools: PhoneTools
 
@@ -67,19 +73,15 @@ export class Phone {
     this.#tools = tools
   }
 
-  /** The page for one code, after `told` was done with it, or refused for the reason named. */
-  orderPage(
-    code_url: string,
-    language: PhoneLanguage,
-    happened: { told: string | null; refused: string | null },
-  ): string {
+  /** Renders the page for one code, with what became of the story that was just asked for. */
+  orderPage(code_url: string, language: PhoneLanguage, outcome: StoryOutcome): string {
     const { payer } = this.#tools
     const order = this.#findOrder(code_url)
     const words = wordings[language]
     if (order === null) return this.startPage(language, words.unknown_code)
     const refusal = payer.paymentRefusal(order, code_url, null)
     const screen = screenOf(order, refusal)
-    const notice = noticeOf(happened, refusal, screen, language)
+    const notice = noticeOf(outcome, refusal, screen, language)
     const body = html` ${this.#summary(order, screen, language)}
       ${notice === null ? '' : html`<p class="notice" role="status">${notice}</p>`} ${this.#refunds(order, language)}
       ${screen === 'open' || screen === 'armed' ? this.#payForm(code_url, language) : ''}
@@ -97,7 +99,7 @@ export class Phone {
     return page({ language, screen, body, path: `/phone?code_url=${encodeURIComponent(code_url)}` })
   }
 
-  /** The page without a code: what this is, a field to paste one, and the codes that can be paid now. */
+  /** Renders the page without a code: what this is, a field to paste one, and the codes that can be paid now. */
   startPage(language: PhoneLanguage, mistake: string | null): string {
     const words = wordings[language]
     const open = this.#openOrders()
@@ -122,7 +124,7 @@ export class Phone {
     return page({ language, screen: 'start', body, path: '/phone' })
   }
 
-  /** Does what a button says; answers where to go next. */
+  /** Plays the story of a button. Returns the address of the page to go to next. */
   playStory(code_url: string, story: string, language: PhoneLanguage): string {
     const next = new URLSearchParams({ code_url, lang: language })
     try {
@@ -238,14 +240,14 @@ function screenOf(order: Order, refusal: ControlError | null): Screen {
 }
 
 function noticeOf(
-  happened: { told: string | null; refused: string | null },
+  outcome: StoryOutcome,
   refusal: ControlError | null,
   screen: Screen,
   language: PhoneLanguage,
 ): string | null {
-  const { refusals, confirmations: told } = wordings[language]
-  if (happened.refused !== null) return refusals[happened.refused] ?? happened.refused
-  if (happened.told !== null && happened.told in told) return told[happened.told] ?? null
+  const { refusals, confirmations } = wordings[language]
+  if (outcome.refused !== null) return refusals[outcome.refused] ?? outcome.refused
+  if (outcome.story !== null && outcome.story in confirmations) return confirmations[outcome.story] ?? null
   if (screen === 'armed') return wordings[language].armed
   return screen === 'expired' && refusal !== null ? (refusals[refusal.code] ?? refusal.message) : null
 }

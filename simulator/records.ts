@@ -1,6 +1,7 @@
+/** Records of the simulator's state. Times are Unix milliseconds, amounts integer fen. */
 import type { StateEntry } from './storage.ts'
 
-/** Times in the state are Unix milliseconds, amounts integer fen. */
+/** Merchant is a registered merchant with its keys, its balance and its choices. */
 export interface Merchant {
   mchid: string
   name: string
@@ -22,7 +23,7 @@ export interface Merchant {
   newest_share: number
   /** money to refund from: payments settle into it, refunds take from it; null never runs short */
   balance: number | null
-  /** whether refunds end by themselves, in their time, or wait to be told */
+  /** whether refunds end by themselves, in their time, or only by hand */
   refund_completion: 'automatic' | 'held'
   /** where the console says that refunds are notified to, when a refund names no address of its own */
   refund_notify_url: string | null
@@ -49,7 +50,7 @@ export interface PlatformCertificate {
 
 export type SimulatedTradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'
 
-/** A payment that waits for a close call to race with. */
+/** ArmedPayment is a payment that waits for a close call to race with. */
 export interface ArmedPayment {
   story: 'pay_while_closing' | 'pay_after_close_sent'
   transaction_id: string
@@ -69,10 +70,10 @@ export interface Order {
   total: number
   currency: string
   device_id: string | null
-  /** the parameters of the first call in one spelling: what a re-entry must equal */
+  /** the parameters of the first call in one spelling: a call with the same number must equal them */
   parameters: string
   create_time: number
-  /** the last moment it can be paid, after WeChat Pay's cutting */
+  /** the last moment it can be paid: what was asked for, within what WeChat Pay allows */
   time_expire: number
   code_url: string
   code_time: number
@@ -100,7 +101,7 @@ export interface Payment {
   success_time: number
 }
 
-/** How one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
+/** SignedWith is how one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
 export type SignedWith = 'real' | 'probe' | 'other'
 
 export interface NotificationAttempt {
@@ -121,15 +122,15 @@ export interface OutgoingNotification {
   event_type: string
   out_trade_no: string | null
   transaction_id: string | null
-  /** the refund it is about, null for a payment's */
+  /** the refund that the notification is about; null when it is about a payment */
   out_refund_no: string | null
   url: string
   /** the bytes of every delivery */
   body: string
   create_time: number
   /**
-   * `lost`: never sent, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an address;
-   * `given_up`: no acceptable answer to the last delivery of the table.
+   * `lost`: not sent by itself, as a fault or story asked; `undeliverable`: WeChat Pay sends nothing to such an
+   * address; `given_up`: no acceptable answer to the last delivery of the table. A resend by hand delivers all of them.
    */
   state: 'waiting' | 'delivered' | 'given_up' | 'lost' | 'undeliverable'
   next_time: number | null
@@ -137,9 +138,9 @@ export interface OutgoingNotification {
   tries: number
   max_tries: number
   attempts: NotificationAttempt[]
-  /** how it departs from what WeChat Pay does */
+  /** how its deliveries depart from what WeChat Pay does */
   difference: {
-    /** sent so many times at once, the latest signed first */
+    /** how often it is sent at once, the latest signed first */
     copies?: number | undefined
     sign_with?: SignedWith | undefined
     serial_no?: string | undefined
@@ -149,14 +150,14 @@ export interface OutgoingNotification {
   }
 }
 
-/** What records of an older state lack, by kind. */
+/** Fields that records of an older version's state lack, by kind. */
 const added_fields: Record<string, object> = {
   merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null },
   payment: { cash_amount: 0 },
   notification: { out_refund_no: null },
 }
 
-/** An entry of an older state, with what its record lacks filled in. */
+/** Returns an entry of an older version's state with the missing fields of its record filled in. */
 export function upgradeEntry(entry: StateEntry): StateEntry {
   return { ...entry, record: { ...added_fields[entry.kind], ...(entry.record as object) } }
 }

@@ -5,7 +5,7 @@ import type { Payment } from './records.ts'
 export const refundStatuses = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const
 export type RefundStatus = (typeof refundStatuses)[number]
 
-/** A coupon's part of a refund, as an answer tells it. */
+/** RefundPromotion is a coupon's part of a refund, as a response shows it. */
 export interface RefundPromotion {
   promotion_id: string
   scope: 'GLOBAL'
@@ -14,7 +14,7 @@ export interface RefundPromotion {
   refund_amount: number
 }
 
-/** Integer fen. `settlement_…` is without the merchant's own coupons, `payer_…` without any. */
+/** RefundAmount is in integer fen. `settlement_…` is without the merchant's own coupons, `payer_…` without any. */
 export interface RefundAmount {
   total: number
   refund: number
@@ -28,7 +28,7 @@ export interface RefundAmount {
   from?: { account: string; amount: number }[]
 }
 
-/** A refund as the state keeps it: times are Unix milliseconds. */
+/** Refund is a refund as the state keeps it: times are Unix milliseconds. */
 export interface Refund {
   refund_id: string
   mchid: string
@@ -49,13 +49,13 @@ export interface Refund {
   create_time: number
   status: RefundStatus
   success_time: number | null
-  /** when it ends by itself; null when it is over, or waits to be told */
+  /** when it ends by itself; null when it is over, or is ended by hand */
   finish_time: number | null
-  /** how the merchant wants an abnormal refund to go on, once it has said so */
+  /** how the merchant wants an abnormal refund to go on; null before it applied */
   abnormal_type: AbnormalType | null
 }
 
-export type AbnormalType = 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
+type AbnormalType = 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
 
 /** Where the money of a refund can go other than back to the payer; the official names of these accounts. */
 export const merchantAccounts = {
@@ -63,15 +63,15 @@ export const merchantAccounts = {
   merchant_bank_account: '商户结算银行账户',
 } as const
 
-/** What of the payment counts as given back: a closed refund does not. */
-export const isLive = (refund: Refund): boolean => refund.status !== 'CLOSED'
+/** Whether the refund counts as money given back of its payment: a closed one does not. */
+const isLive = (refund: Refund): boolean => refund.status !== 'CLOSED'
 
 /** Whether the money is the merchant's again, and not the payer's. */
 export function isReturned({ status, user_received_account }: Refund): boolean {
   return status === 'SUCCESS' && Object.values<string>(merchantAccounts).includes(user_received_account)
 }
 
-/** Whether the order shows `REFUND` because of it: from acceptance on, or only once the money is back. */
+/** Whether the order shows `REFUND` because of this refund: from acceptance on, or only once the money is back. */
 export function isShownOnOrder(
   refund: Refund,
   { refund_shown }: { refund_shown: 'at_acceptance' | 'at_success' },
@@ -126,7 +126,7 @@ function refundedDiscount(refunds: Refund[], type: RefundPromotion['type']): num
     .reduce((sum, { refund_amount }) => sum + refund_amount, 0)
 }
 
-/** The refund as create, query and the abnormal-refund call answer it (docs/wechat-pay.md §2.4). */
+/** The refund as the responses of create, query and the abnormal-refund call show it (docs/wechat-pay.md §2.4). */
 export function refundResponse(refund: Refund): object {
   const { refund_id, out_refund_no, transaction_id, out_trade_no, channel, user_received_account } = refund
   return {
@@ -146,7 +146,7 @@ export function refundAsAccepted(refund: Refund): Refund {
 }
 
 /**
- * The refund as a notification tells it (docs/wechat-pay.md §4.4): `refund_status` for `status`, and neither channel
+ * The refund as a notification shows it (docs/wechat-pay.md §4.4): `refund_status` for `status`, and neither channel
  * nor settlement. `time` is the success time of a success that has not come about.
  */
 export function refundResource(refund: Refund, refund_status: RefundStatus, time: number): object {

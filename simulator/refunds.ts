@@ -1,5 +1,4 @@
 import { beijingDay } from '../domain/calendar.ts'
-import { out_refund_no_pattern } from '../domain/number.ts'
 import { bytesFromBase64, CipherError, decryptField } from '../wechat/cipher.ts'
 import type { ReceivedCall } from './authentication.ts'
 import type { RefundCompletion } from './completion.ts'
@@ -10,7 +9,16 @@ import type { Merchant, Payment } from './records.ts'
 import { merchantAccounts, refundAmounts, refundAsAccepted, refundedSum, refundResponse } from './refund.ts'
 import type { Refund } from './refund.ts'
 import { CallRefusal } from './refusal.ts'
-import { abnormalRefundBody, canonicalValue, readBody, refundBody, required_rule, ruleRefusal } from './requests.ts'
+import {
+  abnormalRefundBody,
+  assertPathNumber,
+  canonicalText,
+  format_rule,
+  readBody,
+  refundBody,
+  required_rule,
+  ruleRefusal,
+} from './requests.ts'
 import type { AbnormalRefundBody, RefundBody } from './requests.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
@@ -18,7 +26,7 @@ import type { SimulatorState } from './state.ts'
 const year_ms = 365 * 24 * 3_600_000
 const most_refunds = 50
 
-/** What a query of a refund sees: all, nothing of one younger than `hidden_ms`, or how it was when it was accepted. */
+/** RefundSight is what a query of a refund sees: all, no refund younger than `hidden_ms`, or the refund as accepted. */
 export type RefundSight = { kind: 'truth' | 'as_accepted' } | { kind: 'lagging'; hidden_ms: number }
 
 export interface DomesticRefundsTools {
@@ -29,7 +37,10 @@ export interface DomesticRefundsTools {
   now: () => number
 }
 
-/** Refunding, asking after a refund, and helping an abnormal one on: docs/wechat-pay.md §2.4. Throws Refusal. */
+/**
+ * DomesticRefunds creates and queries refunds, and sends abnormal ones another way (docs/wechat-pay.md §2.4). Every
+ * method throws CallRefusal.
+ */
 export class DomesticRefunds {
   readonly #tools: DomesticRefundsTools
 
@@ -56,7 +67,7 @@ export class DomesticRefunds {
       refund: body.amount.refund,
       reason: body.reason ?? null,
       notify_url: body.notify_url ?? null,
-      parameters: refundParameters(body),
+      parameters: canonicalText(body),
     })
     if (body.funds_account !== undefined) refund.funds_account = body.funds_account
     if (body.amount.from !== undefined) refund.amount.from = body.amount.from
@@ -65,7 +76,7 @@ export class DomesticRefunds {
   }
 
   query(merchant: Merchant, out_refund_no: string, sight: RefundSight): CallOutcome {
-    assertRefundNumber(out_refund_no)
+    assertPathNumber('out_refund_no', out_refund_no)
     const refund = this.#tools.state.findRefund(merchant.mchid, out_refund_no)
     const isHidden =
       refund !== null && sight.kind === 'lagging' && this.#tools.now() - refund.create_time < sight.hidden_ms
@@ -73,7 +84,7 @@ export class DomesticRefunds {
     return refundOutcome(sight.kind === 'as_accepted' ? refundAsAccepted(refund) : refund)
   }
 
-  /** Sends an abnormal refund another way. What is encrypted must open with the key that the header names. */
+  /** Sends an abnormal refund another way. Its encrypted fields must open with the key that the header names. */
   applyAbnormal(merchant: Merchant, refund_id: string, call: ReceivedCall): CallOutcome {
     const { state, completion, settings } = this.#tools
     const body = readBody(call.body, abnormalRefundBody, settings.null_fields)
@@ -89,7 +100,10 @@ export class DomesticRefunds {
     return refundOutcome(completion.resume({ ...resumed, user_received_account: account }))
   }
 
-  /** A refund a person makes in the merchant console, of all that is left unless told; under a number of its own. */
+  /**
+   * Creates a refund as a person does in the merchant console: of all that is left unless asked, under a number made
+   * here.
+   */
   createFromConsole(merchant: Merchant, payment: Payment, asked: { refund?: number; reason?: string }): Refund {
     const refund = asked.refund ?? payment.total - refundedSum(this.#tools.state.refundsOfPayment(payment))
     this.#assertRefundable(payment, refund)
@@ -117,7 +131,7 @@ export class DomesticRefunds {
     return payment
   }
 
-  /** What holds of every refund, wherever it is made. */
+  /** Asserts what holds of every refund, made by a call or in the console. */
   #assertRefundable(payment: Payment, refund: number): void {
     const { state, settings, now } = this.#tools
     const earlier = state.refundsOfPayment(payment)
@@ -194,7 +208,7 @@ export class DomesticRefunds {
     const number = decrypt('bank_account')
     if (!/^\d{8,32}$/.test(number)) {
       const place = { source: '/body', field: '/bank_account', value: '', location: 'body' } as const
-      throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
+      throw ruleRefusal(place, format_rule)
     }
     return `${bank}借记卡${number.slice(-4)}`
   }
@@ -245,7 +259,7 @@ function assertSameRefund(
       number: 268498688,
     })
   }
-  if (reentry === 'parameters' && known.parameters !== refundParameters(body)) {
+  if (reentry === 'parameters' && known.parameters !== canonicalText(body)) {
     throw new CallRefusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
   }
 }
@@ -259,22 +273,6 @@ function assertAmounts({ refund, total, from }: RefundBody['amount'], payment: P
   if (sum === refund && accounts.size === from.length) return
   const place = { source: '/body', field: '/amount/from', value: from, location: 'body' } as const
   throw ruleRefusal(place, '规则校验失败，出资账户不能重复，出资金额之和须等于退款金额')
-}
-
-function assertRefundNumber(out_refund_no: string): void {
-  if (out_refund_no_pattern.test(out_refund_no)) return
-  const place = {
-    source: '/uri_template',
-    field: '/out_refund_no',
-    value: out_refund_no,
-    location: 'uri_template',
-  } as const
-  throw ruleRefusal(place, '字符串规则校验失败，格式不正确')
-}
-
-/** One spelling for parameters that mean the same. */
-function refundParameters(body: RefundBody): string {
-  return JSON.stringify(canonicalValue(body))
 }
 
 function digitsOfDay(ms: number): string {

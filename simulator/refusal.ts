@@ -1,4 +1,7 @@
-/** Where a refused value stood (docs/wechat-pay.md §1.11): a JSON Pointer in the body, a bare name elsewhere. */
+/**
+ * RefusalDetail says where a refused value stood (docs/wechat-pay.md §1.11): a JSON Pointer in the body, a bare name
+ * elsewhere.
+ */
 export interface RefusalDetail {
   field?: string
   value?: unknown
@@ -49,7 +52,10 @@ const catalogue = {
 
 export type RefusalCode = keyof typeof catalogue
 
-/** An answer other than success, as WeChat Pay words it. Thrown wherever a rule says no, written out by app.ts. */
+/**
+ * CallRefusal is the error response to a call, as WeChat Pay words it. Gateway catches it and leaves it unsigned,
+ * because only 2xx is signed (docs/wechat-pay.md §1.4).
+ */
 export class CallRefusal extends Error {
   override readonly name = 'CallRefusal'
   readonly status: number
@@ -74,11 +80,11 @@ export class CallRefusal extends Error {
   }
 }
 
-export function isRefusalCode(text: string): text is RefusalCode {
+function isRefusalCode(text: string): text is RefusalCode {
   return Object.hasOwn(catalogue, text)
 }
 
-/** What a fault named by a code or by a bare status answers; null for a name that means nothing. */
+/** Returns the error response that a code or a bare status names; null for any other name. */
 export function findRefusal(name: string): { status: number; code: string; message: string; number: number } | null {
   if (isRefusalCode(name)) return { code: name, ...catalogue[name] }
   const byStatus: Record<string, RefusalCode> = {
@@ -95,7 +101,7 @@ export function findRefusal(name: string): { status: number; code: string; messa
   return code === undefined ? null : { code, ...catalogue[code], status: Number(name) }
 }
 
-/** A request to the control side or the phone that cannot be done; answered as `{code, message}`. */
+/** ControlError refuses a request to the control side or the phone. createApp answers it as `{code, message}`. */
 export class ControlError extends Error {
   override readonly name = 'ControlError'
   readonly status: 400 | 404 | 409

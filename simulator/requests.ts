@@ -119,7 +119,7 @@ export const abnormalRefundBody = z.strictObject({
 
 export type AbnormalRefundBody = z.infer<typeof abnormalRefundBody>
 
-/** WeChat Pay's names of the fields, as its messages tell them. */
+/** WeChat Pay's Chinese names of the fields, as its error messages use them. */
 const labels: Record<string, string> = {
   '/appid': '公众账号ID',
   '/mchid': '直连商户号',
@@ -145,8 +145,8 @@ const labels: Record<string, string> = {
 }
 
 /**
- * The body of a call as its schema knows it. Throws the PARAM_ERROR Refusal that WeChat Pay answers: not JSON, a field
- * missing, too long, unknown, null, or with characters of four bytes.
+ * Reads the body of a call by its schema. Throws the CallRefusal PARAM_ERROR, as WeChat Pay does, for a text that is
+ * not JSON and for a field that is missing, too long, unknown, null, or holds characters of four bytes.
  */
 export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse' | 'absent'): T {
   const parsed = parseJson(bytes)
@@ -158,7 +158,7 @@ export function readBody<T>(bytes: Buffer, schema: z.ZodType<T>, nulls: 'refuse'
   throw fieldRefusal(issue, given)
 }
 
-/** A JSON object or a Refusal. */
+/** Parses a JSON object. Throws CallRefusal for anything else. */
 function parseJson(bytes: Buffer): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -176,8 +176,12 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(kept.map(([name, inner]) => [name, withoutNulls(inner)]))
 }
 
-/** The same value with its names in order, so that two spellings of it are one text. */
-export function canonicalValue(value: unknown): unknown {
+/** Writes a value as JSON with its names in order, so that two spellings of the same parameters are one text. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(canonicalValue(value))
+}
+
+function canonicalValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonicalValue)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1))
@@ -196,7 +200,7 @@ function fieldRefusal(issue: z.core.$ZodIssue, body: unknown): CallRefusal {
   return ruleRefusal({ source: '/body', field, value, location: 'body' }, ruleOf(issue, value))
 }
 
-/** One broken rule of one field, worded as WeChat Pay does. */
+/** Returns the refusal for one broken rule of one field, worded as WeChat Pay does. */
 export function ruleRefusal(
   place: {
     source: '/body' | '/query' | '/uri_template'
@@ -213,7 +217,15 @@ export function ruleRefusal(
   return new CallRefusal('PARAM_ERROR', { message: message.slice(0, 256), detail })
 }
 
+/** Asserts that the number in a path is one that a merchant may give. Throws CallRefusal. */
+export function assertPathNumber(name: 'out_trade_no' | 'out_refund_no', value: string): void {
+  const pattern = name === 'out_trade_no' ? out_trade_no_pattern : out_refund_no_pattern
+  if (pattern.test(value)) return
+  throw ruleRefusal({ source: '/uri_template', field: `/${name}`, value, location: 'uri_template' }, format_rule)
+}
+
 export const required_rule = '必填性规则校验失败，此字段为必填项'
+export const format_rule = '字符串规则校验失败，格式不正确'
 
 function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return required_rule
@@ -222,7 +234,7 @@ function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
     if (issue.code === 'too_big') return `字符串规则校验失败，字符数 ${value.length}，大于最大值 ${issue.maximum}`
     if (issue.code === 'too_small') return `字符串规则校验失败，字符数 ${value.length}，小于最小值 ${issue.minimum}`
     if (issue.message === '4-byte characters') return 'UTF8字符串规则校验失败，含有不支持的4字节字符'
-    return '字符串规则校验失败，格式不正确'
+    return format_rule
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return '整数规则校验失败，超出取值范围'
   return '规则校验失败，类型或取值不正确'

@@ -11,7 +11,7 @@ export const settingsSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
   /** 0 takes any free port */
   port: z.number().int().min(0).max(65_535).default(7701),
-  /** where keys and book are kept over a restart; null keeps them in memory only */
+  /** where keys and state are kept over a restart; null keeps them in memory only */
   data_dir: z.string().min(1).nullable().default(null),
   /** divides the delays between the deliveries of a notification, and those of refunds */
   time_scale: z.number().positive().default(1),
@@ -34,7 +34,7 @@ export const settingsSchema = z.strictObject({
     .int()
     .nonnegative()
     .default(2 * 24 * 3_600_000),
-  /** least time between two refunds of one payment; 0 asks for none. Not divided by time_scale */
+  /** least time between two refunds of one payment; 0: none. Not divided by time_scale */
   refund_spacing_ms: z.number().int().nonnegative().default(60_000),
   /** the answer to a refund that comes sooner */
   refund_too_soon: z.enum(['FREQUENCY_LIMITED', 'INVALID_REQUEST']).default('FREQUENCY_LIMITED'),
@@ -72,13 +72,13 @@ export const settingsSchema = z.strictObject({
   close_unknown: z.enum(['no_content', 'ORDER_NOT_EXIST']).default('no_content'),
   /** closing within five minutes of placing */
   close_early: z.enum(['allow', 'refuse']).default('allow'),
-  /** a number of a merchant nobody registered, in the Authorization of an order call */
+  /** the mchid of a merchant that is not registered, in the Authorization of an order call */
   unknown_merchant: z.enum(['MCH_NOT_EXISTS', 'SIGN_ERROR']).default('MCH_NOT_EXISTS'),
   /** a JSON null in a request */
   null_fields: z.enum(['refuse', 'absent']).default('refuse'),
   /** `attach` of an order placed without one, in queries and notifications of the paid order */
   attach_when_none: z.enum(['absent', 'empty']).default('absent'),
-  /** whether a query of an unpaid order tells its amount */
+  /** whether a query of an unpaid order shows its amount */
   amount_when_unpaid: z.enum(['absent', 'present']).default('absent'),
   /** the code of a 429 */
   too_many_code: z.enum(['FREQUENCY_LIMITED', 'RATELIMIT_EXCEEDED']).default('FREQUENCY_LIMITED'),

@@ -7,8 +7,10 @@ const orderKey = (mchid: string, out_trade_no: string): string => `${mchid}/${ou
 const refundKey = (mchid: string, out_refund_no: string): string => `${mchid}/${out_refund_no}`
 
 /**
- * All that this WeChat Pay knows. Reads are from memory; every change is kept by `keep…`, which also writes it down.
- * One process owns a state, and nothing is awaited between reading and keeping, so every rule is decided atomically.
+ * SimulatorState holds all that this WeChat Pay knows. Reads are from memory; every change is kept by `keep…`, which
+ * also writes it to the storage. One process owns a state, and orders, payments and refunds are read and kept without
+ * an await in between, so their rules are decided atomically. A notification is kept after its delivery: Notifier lets
+ * no two deliveries of one overlap, and keeps none that was forgotten meanwhile.
  */
 export class SimulatorState {
   readonly merchants = new Map<string, Merchant>()
@@ -64,7 +66,9 @@ export class SimulatorState {
     this.#keep({ kind: 'notification', key: notification.id, record: notification })
   }
 
-  /** The order as it stands now: one that stayed unpaid for its whole life has been closed by WeChat Pay meanwhile. */
+  /**
+   * Returns the order as it stands now. One that stayed unpaid for its whole life is closed here, as WeChat Pay does.
+   */
   findOrder(mchid: string, out_trade_no: string, now: number): Order | null {
     const order = this.orders.get(orderKey(mchid, out_trade_no))
     if (order === undefined) return null

@@ -1,14 +1,16 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** One record as it stands: the last entry of a kind and key is the record, null means it was forgotten. */
+/** StateEntry is one write: the last entry of a kind and key is the record, and null means that it was forgotten. */
 export interface StateEntry {
   kind: string
   key: string
   record: unknown
 }
 
-/** Where the state is kept. `append` returns when the operating system has it, so a killed simulator loses nothing. */
+/**
+ * StateStorage keeps the state. `append` returns when the operating system has it, so a killed simulator loses nothing.
+ */
 export interface StateStorage {
   append(entry: StateEntry): void
   close(): void
@@ -17,8 +19,8 @@ export interface StateStorage {
 export const memoryStorage: StateStorage = { append: () => undefined, close: () => undefined }
 
 /**
- * Opens `<directory>/book.jsonl`, made when missing (only its owner may read: it holds private keys), and answers with
- * what it says. The file is rewritten with one line per record first, so it grows only while a simulator runs.
+ * Opens `<directory>/book.jsonl`, made when missing (only its owner may read: it holds private keys), and returns its
+ * newest entries. The file is rewritten with one line per record first, so it grows only while a simulator runs.
  */
 export function openStorage(directory: string): { storage: StateStorage; entries: StateEntry[] } {
   mkdirSync(directory, { recursive: true, mode: 0o700 })

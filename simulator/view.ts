@@ -1,10 +1,11 @@
+/** What the control side shows of the state. Times are RFC 3339, amounts integer fen. */
 import { beijingTime } from '../domain/calendar.ts'
 import type { CallRecord } from './calls.ts'
 import { payerTotal } from './coupons.ts'
 import type { NotificationAttempt, Order, OutgoingNotification, Payment } from './records.ts'
 import type { Refund, RefundAmount, RefundPromotion, RefundStatus } from './refund.ts'
 
-/** Times are RFC 3339, amounts integer fen. */
+/** SimulatedNotificationView is a notification with every delivery and what the receiver answered. */
 export interface SimulatedNotificationView {
   id: string
   mchid: string
@@ -62,11 +63,14 @@ export interface SimulatedRefundView {
   promotion_detail: RefundPromotion[]
   create_time: string
   success_time: string | null
-  /** when it ends by itself; null when it is over, or waits to be told */
+  /** when it ends by itself; null when it is over, or is ended by hand */
   finish_time: string | null
 }
 
-/** `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are the latest 10,000 only. */
+/**
+ * StateView is the response of `GET /control/book`: the truth at WeChat Pay, what an audit compares with. `calls` are
+ * the latest 10,000 only.
+ */
 export interface StateView {
   orders: SimulatedOrderView[]
   payments: SimulatedPaymentView[]

@@ -36,7 +36,8 @@ function time(ms: number): Buffer {
 
 /**
  * Makes a self-signed X.509 certificate (PEM) in the shape of a platform certificate, with the 40 upper-case hex
- * digits of its serial number. Node reads certificates but cannot make them, and a few DER values are all it takes.
+ * digits of its serial number. By hand, because Node cannot make certificates and a few DER values are all it takes:
+ * `@peculiar/x509` (2.2.0) brings 20 packages and asks for a polyfill of the global `Reflect`.
  */
 export function selfSignedCertificate(
   keys: { public_key: KeyObject; private_key: KeyObject },

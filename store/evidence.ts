@@ -1,6 +1,6 @@
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
-import type { EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
+import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
 import { Collection } from './collection.ts'
 import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'
@@ -37,7 +37,7 @@ export interface UnappliedFilter {
   /** `null`: never settled; `orphan`: found to belong to no order so far; absent: both */
   outcome?: 'orphan' | null | undefined
   subject?: 'payment' | 'refund' | undefined
-  kind?: EvidenceRecord['kind'] | undefined
+  kind?: EvidenceKind | readonly EvidenceKind[] | undefined
   limit: number
 }
 
@@ -132,7 +132,7 @@ export class Evidence {
       receive_time: { $lt: received_before, ...(received_after !== undefined && { $gt: received_after }) },
       ...(outcome !== undefined && { outcome }),
       ...(subject !== undefined && { subject }),
-      ...(kind !== undefined && { kind }),
+      ...(kind !== undefined && { kind: { $in: [kind].flat() } }),
     }
     return this.#evidence.find(filter, { limit, sort: { receive_time: 1 } })
   }

@@ -11,7 +11,7 @@ import { readNotification } from './notification.ts'
 import type { NotificationVerdict, ReceivedNotification } from './notification.ts'
 import type { WeChatAttempt } from './transport.ts'
 
-/** One merchant as this process knows it at WeChat Pay: its set-up opened, its keys loaded, its way there made. */
+/** WeChatAccount is one merchant as this process knows it at WeChat Pay: credentials, key ring and client. */
 export interface WeChatAccount {
   mchid: string
   client: WeChatClient
@@ -28,18 +28,18 @@ export interface WeChatAccountsSettings {
   now: () => number
   user_agent: string
   log?: (attempt: WeChatAttempt) => void
-  /** told when a set-up in the database cannot be used or read; must not throw */
+  /** called when a set-up in the database cannot be used or read; must not throw */
   on_mistake?: (mchid: string, mistake: unknown) => void
-  /** told of platform certificates that the set-up does not hold yet, so that they are there at the next start */
+  /** called with platform certificates that the set-up does not hold yet, so that they are there at the next start */
   keep_certificates?: (mchid: string, certificates: OpenSetup['certificates']) => Promise<unknown>
-  /** a set-up older than this is looked at again, beside the request that finds it old */
+  /** a set-up loaded longer ago than this is loaded again; the request that finds it old does not wait for that */
   reload_every_ms?: number
 }
 
 export interface WeChatAccounts {
   /** The merchant's account, or null without a usable set-up. Throws what `load` throws when nothing is loaded yet. */
   find(mchid: string): Promise<WeChatAccount | null>
-  /** Forgets what is loaded of a merchant: the next `find` reads it anew. */
+  /** Drops what is loaded of a merchant, so that the next `find` loads it, as after a restart: for tests. */
   forget(mchid: string): void
 }
 
@@ -73,13 +73,15 @@ export function createAccounts(settings: WeChatAccountsSettings): WeChatAccounts
     const revision = setup?.revision ?? -1
     const account = before?.revision === revision ? before.account : setup && renewedAccount(before, setup)
     const loaded = { revision, setup, account, loaded_time: settings.now() }
-    // Anyone may name any mchid at the notification's door: only those that exist are remembered.
+    // Anyone may send a notification for any mchid: only merchants that exist are kept in memory.
     if (setup) known.set(mchid, loaded)
     else known.delete(mchid)
     return loaded
   }
 
-  /** What was learnt about the way to WeChat Pay outlives a change of anything but what identifies the merchant there. */
+  /**
+   * Keeps the account, with its downloaded certificates and host choice, unless what identifies the merchant changed.
+   */
   function renewedAccount(before: LoadedAccount | undefined, setup: OpenSetup): WeChatAccount | null {
     if (!before?.account || !before.setup || identityOf(before.setup) !== identityOf(setup)) {
       return openAccount(setup, { ...settings, keep: keepCertificates })
@@ -157,7 +159,10 @@ function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSetti
   return null
 }
 
-/** By what WeChat Pay knows the merchant, and what opens its messages: with another one everything begins anew. */
+/**
+ * The part of a set-up by which WeChat Pay knows the merchant, and which opens its messages: a change needs a new
+ * account.
+ */
 function identityOf({ mode, appids, serial_no, private_key, apiv3_keys }: OpenSetup): string {
   return JSON.stringify([mode, appids, serial_no, private_key, apiv3_keys])
 }
@@ -174,7 +179,10 @@ function hostsOf(setup: OpenSetup, test_wechat_url: string | null): Hosts | null
   return test_wechat_url === null ? null : { main: test_wechat_url, backup: null }
 }
 
-/** A key that was changed here before it was changed in WeChat's console, or evidence from before: older keys open it. */
+/**
+ * Reads with the newest APIv3 key, then with retired ones: the key may change here before it does in WeChat's console,
+ * and old evidence needs old keys.
+ */
 function readWithAnyKey(
   setup: OpenSetup,
   { keyring }: WeChatClient,

@@ -38,7 +38,7 @@ export function readCertificates(body: string, apiv3Key: string): PlatformKey[] 
 /**
  * Downloads the platform certificates in force. Whoever answers proves itself twice: the list opens only with the
  * APIv3 key, and is signed with a certificate out of it (or with a key known before). Empty when this merchant has
- * none, because it lives in public-key mode. Throws WechatPayError.
+ * none, because it lives in public-key mode. Throws WeChatPayError.
  */
 export async function downloadCertificates(
   transport: Transport,
@@ -67,7 +67,7 @@ export async function downloadCertificates(
   }
 }
 
-/** Before its signature is checked a list proves nothing, so one that does not open simply brings no keys. */
+/** The keys of a list whose signature is not checked yet. One that does not open brings no keys. */
 function certificatesOrNone(body: string, apiv3Key: string): PlatformKey[] {
   try {
     return readCertificates(body, apiv3Key)

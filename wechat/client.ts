@@ -9,7 +9,7 @@ import type { WeChatLimits, WeChatLimitSettings } from './limits.ts'
 import { createTransport } from './transport.ts'
 import type { Transport, WeChatAttempt } from './transport.ts'
 
-/** All that one merchant needs to speak with WeChat Pay and to know it when it speaks. */
+/** WeChatClient holds what one merchant needs to call WeChat Pay and to verify what it sends. */
 export interface WeChatClient {
   credentials: Credentials
   keyring: Keyring
@@ -28,7 +28,7 @@ export interface WeChatClientSettings {
   timeout_ms?: number
   limits?: Omit<WeChatLimitSettings, 'now'>
   log?: (attempt: WeChatAttempt) => void
-  /** told of every download of platform certificates; must not throw */
+  /** called with every download of platform certificates; must not throw */
   on_certificates?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
 }
 

@@ -49,8 +49,8 @@ export function timeoutIn(ms: number): AbortSignal {
 }
 
 /**
- * Sends one request and reads the whole answer, within `timeout_ms`. Redirects are not followed. Throws ConnectionError,
- * or the signal's reason when the caller gave up.
+ * Sends one request and reads the whole answer, within `timeout_ms`. Redirects are not followed. Throws
+ * ConnectionError, or the signal's reason when the caller gave up.
  */
 export async function exchange(
   dispatcher: Dispatcher,
@@ -87,7 +87,9 @@ async function wholeBody(body: AsyncIterable<unknown>): Promise<Buffer> {
 
 const handshakeFailure = /^(UND_ERR_CONNECT_TIMEOUT$|ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
-/** Failures of name, connection and TLS happen before the first byte of a request; every other one may come after it. */
+/**
+ * Failures of name, connection and TLS happen before the first byte of a request; every other one may come after it.
+ */
 function wasNeverSent(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(wasNeverSent)
   const { code, syscall } = error as { code?: unknown; syscall?: unknown }

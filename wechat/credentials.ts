@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { mchid_pattern } from '../domain/number.ts'
 
 /** A merchant's set-up at WeChat Pay as it is typed in and, sealed, stored. Keys and certificates are PEM. */
-export const wechatSettings = z.strictObject({
+const wechatSettings = z.strictObject({
   mchid: z.string().regex(mchid_pattern, 'digits, as in the merchant console'),
   appids: z.array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'an appid as in the console')).min(1),
   serial_no: z
@@ -20,7 +20,6 @@ export const wechatSettings = z.strictObject({
   public_key: z.string().nullish(),
   certificates: z.array(z.object({ certificate: z.string() })).nullish(),
 })
-export type WechatSettings = z.input<typeof wechatSettings>
 
 /** A key of WeChat Pay's that verifies what it sends: a public key of public-key mode, or a platform certificate. */
 export interface PlatformKey {
@@ -107,7 +106,8 @@ function readPrivateKey(pem: string): KeyObject {
 }
 
 function readPublicKey(pem: string, own: KeyObject | null): KeyObject {
-  // Node would also take a certificate here, and then the wrong one of the files in the merchant's folder verifies nothing.
+  // Node would also take a certificate here, and then the wrong one of the files in the merchant's folder verifies
+  // nothing.
   if (!pem.trim().startsWith('-----BEGIN PUBLIC KEY-----')) throw new KeyMistake('not a PUBLIC KEY in PEM')
   const key = requireStrongKey(createPublicKey(pem))
   if (own && createPublicKey(own).equals(key)) {
@@ -142,7 +142,10 @@ export interface Fingerprints {
   keys: { serial: string; kind: PlatformKey['kind']; fingerprint: string; expire_time: number | null }[]
 }
 
-/** Fingerprints for showing: SHA-256 of the public halves; the APIv3 key, which has none, through scrypt and cut. */
+/**
+ * The Fingerprints of a set-up: SHA-256 of the public halves; the APIv3 key, which has none, through scrypt and cut.
+ * Only tests call it so far: a console is to show which keys are in force.
+ */
 export function fingerprints(credentials: Credentials): Fingerprints {
   return {
     private_key: fingerprint(createPublicKey(credentials.private_key)),

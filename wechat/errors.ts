@@ -1,11 +1,12 @@
-/** The calls, whose answers are read differently and whose limits are counted apart. */
+/** The kinds of calls: the answers of each are read differently, and its limits are counted apart. */
 export type WeChatOperation =
   'place' | 'query' | 'close' | 'certificates' | 'refund' | 'query_refund' | 'abnormal_refund'
 
 /**
  * What to do next, which is all that a caller may branch on:
  * `again` the same call, same bytes · `slower` the same after `delay_ms` · `not_yet` accepted there, not finished ·
- * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (placing and refunding only) ·
+ * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (place, refund and
+ * abnormal_refund only) ·
  * `not_enough` the merchant's account there cannot pay this refund: the same call once money was added.
  */
 export type WeChatFailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused' | 'not_enough'
@@ -35,16 +36,16 @@ export interface WeChatFailure {
   delay_ms?: number | null
   /** the call may have had its effect all the same */
   outcome_unknown: boolean
-  /** the code speaks of the order number itself, or may: only a query tells what holds */
+  /** the code is about the order number itself, or may be: only a query shows what holds */
   about_number?: boolean
   /** WeChat Pay's Request-ID, which its support asks for */
   request_id?: string | null
   cause?: unknown
 }
 
-/** Any call to WeChat Pay that gave no usable answer. */
+/** WeChatPayError is a call to WeChat Pay that gave no usable answer. */
 export class WeChatPayError extends Error {
-  override readonly name = 'WechatPayError'
+  override readonly name = 'WeChatPayError'
   readonly kind: WeChatFailureKind
   readonly reason: WeChatFailureReason
   readonly operation: WeChatOperation
@@ -137,7 +138,7 @@ const refundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   REQUEST_BLOCKED: 'slower',
 }
 
-/** A person typed a card in and waits for what WeChat Pay says of it. Not there: this is not the refund's id. */
+/** Refusals of an abnormal refund: a person typed a card in and waits. RESOURCE_NOT_EXISTS: not the refund's id. */
 const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   PARAM_ERROR: 'refused',
   INVALID_REQUEST: 'refused',
@@ -148,7 +149,7 @@ const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   REQUEST_BLOCKED: 'slower',
 }
 
-/** A query or a close is never refused for good: it is asked again, and the age of the question raises attention. */
+/** Codes of queries and closes, which are never refused for good: they are repeated, and their age raises attention. */
 const operationVerdicts: Readonly<Record<WeChatOperation, Readonly<Record<string, AnswerVerdict>>>> = {
   place: placeVerdicts,
   query: {},
@@ -176,7 +177,8 @@ export function classifyAnswer(
 ): { kind: WeChatFailureKind; about_number: boolean; outcome_unknown: boolean } {
   const verdict = verdictOn(operation, status, code)
   if (verdict === 'refused_about_number') return { kind: 'refused', about_number: true, outcome_unknown: false }
-  // A refusal, an empty account and a set-up fault are definite. A limit is not: 429 does not prove that nothing was done.
+  // A refusal, an empty account and a set-up fault are definite. A limit is not: 429 does not prove that nothing was
+  // done.
   const outcome_unknown = verdict === 'again' || verdict === 'slower' || verdict === 'not_yet'
   return { kind: verdict, about_number: false, outcome_unknown }
 }
@@ -216,7 +218,7 @@ export function failureOf(
   })
 }
 
-/** A verified answer that does not answer: never a reason to believe that nothing happened. */
+/** The failure of a verified answer that cannot be read. It is no reason to believe that nothing happened. */
 export function unreadableAnswer(
   operation: WeChatOperation,
   { status, request_id }: { status: number; request_id: string | null },

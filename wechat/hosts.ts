@@ -17,7 +17,7 @@ export interface HostPreference {
 const failuresUntilAvoided = 2
 const avoidance_ms = 30_000
 
-/** Remembers how the main host did of late; for one merchant's transport. */
+/** Chooses the host of one merchant's calls by the recent failures of the main host. */
 export function createHostPreference(hosts: Hosts): HostPreference {
   let failures = 0
   let avoidUntil = 0

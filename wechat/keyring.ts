@@ -2,16 +2,18 @@ import type { KeyObject } from 'node:crypto'
 import type { PlatformKey } from './credentials.ts'
 
 /**
- * The keys by which one merchant knows WeChat Pay: public keys and platform certificates side by side, because a
- * merchant that changes from one to the other gets both for a week (docs/wechat-pay.md §1.6). Looking a key up never
- * waits: what is missing is fetched beside the request, and the request fails now.
+ * Keyring holds the keys that verify what WeChat Pay sends one merchant: public keys and platform certificates side by
+ * side, because a merchant that changes from one to the other gets both for a week (docs/wechat-pay.md §1.6). Looking a
+ * key up never waits: a missing one is fetched beside the request, and the request fails.
  */
 export interface Keyring {
   /** The key a message names as its signer, or null. Expired certificates still verify what they signed in time. */
   find(serial: string): KeyObject | null
   /** The key to encrypt a sensitive field with: the public key, else the certificate that took effect last. */
   newest(): PlatformKey | null
-  /** The public key's id, which goes out with every call so that answers are signed with it; null in certificate mode. */
+  /**
+   * The public key's id, which goes out with every call so that answers are signed with it; null in certificate mode.
+   */
   publicKeyId(): string | null
   isEmpty(): boolean
   keys(): readonly PlatformKey[]
@@ -34,11 +36,13 @@ export interface KeyringSettings {
   /** Fetches what WeChat Pay lists now; empty when this merchant has no platform certificates. */
   download: () => Promise<PlatformKey[]>
   now: () => number
-  /** Told of every download, so that it can be kept for the next start, and of every failure. Must not throw. */
+  /** Called with every download, so that it can be kept for the next start, and every failure. Must not throw. */
   on_refresh?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
   /** Not more often than this, whoever asks: an unknown serial costs its sender nothing. Default 10 s. */
   refresh_every_at_most_ms?: number
-  /** Certificates older than this are fetched again on the next look-up. Default 6 h; WeChat Pay asks for under 12 h. */
+  /**
+   * Certificates older than this are fetched again on the next look-up. Default 6 h; WeChat Pay asks for under 12 h.
+   */
   refresh_after_ms?: number
 }
 

@@ -3,12 +3,15 @@ import { slowerDelay, WeChatPayError } from './errors.ts'
 import type { WeChatFailureReason, WeChatOperation } from './errors.ts'
 
 /**
- * What one merchant may ask of WeChat Pay at once. At a limit a call fails at once as `slower`: nothing is sent, nothing
- * is counted, and whoever called waits durably elsewhere. One object per merchant, so that no merchant slows another.
+ * WeChatLimits bounds the calls of one merchant to WeChat Pay. At a limit a call fails at once as `slower`: nothing is
+ * sent or counted, and the caller's workflow waits. One object per merchant, so that no merchant slows another.
  */
 export interface WeChatLimits {
-  /** Runs a call under this merchant's tokens, slots and breaker, or throws WechatPayError `slower` without running it. */
+  /**
+   * Runs a call under this merchant's tokens, slots and breaker, or throws WeChatPayError `slower` without running it.
+   */
   run<T extends { status: number }>(operation: WeChatOperation, call: () => Promise<T>): Promise<T>
+  /** for tests: what is counted now */
   state(): { in_flight: number; breaker: 'closed' | 'open' | 'half_open' }
 }
 
@@ -59,7 +62,7 @@ export function createLimits(settings: WeChatLimitSettings): WeChatLimits {
 
   return {
     async run(operation, call) {
-      // While one call tries whether the other side is back, the rest is turned away; the library would let it queue.
+      // While one call tries whether WeChat Pay is back, all others are refused; the library would queue them.
       if (breaker.state === CircuitState.HalfOpen) throw limitError(operation, 'breaker')
       if (inFlight >= slots) throw limitError(operation, 'limit')
       const budget = budgets[operation]
@@ -145,8 +148,8 @@ interface FailureBudget {
 const unlimitedFailures: FailureBudget = { allows: () => true, begin: () => undefined, end: () => undefined }
 
 /**
- * While none was refused of late, calls run side by side as they come; should all of those fail, the bucket falls into
- * debt and nothing goes until that is worked off. Once some were refused, no more are on their way than may still fail.
+ * With a full bucket calls run side by side without a limit here; should all of those be refused, the bucket falls into
+ * debt, and no call runs until it is refilled. Below full, no more calls run at once than may still be refused.
  */
 function failureBudget(rate: Rate, now: () => number): FailureBudget {
   const bucket = tokenBucket(rate, now)
@@ -164,7 +167,7 @@ function failureBudget(rate: Rate, now: () => number): FailureBudget {
 }
 
 interface TokenBucket {
-  /** whether so many tokens are there; one unless told */
+  /** whether `count` tokens are there, 1 by default */
   allows(count?: number): boolean
   isFull(): boolean
   /** takes one, into debt if none is there */

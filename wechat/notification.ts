@@ -9,7 +9,9 @@ import { checkSignature } from './signature.ts'
 import type { ReceivedHeaders, SignatureRejection } from './signature.ts'
 import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
-/** A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are no one's. */
+/**
+ * A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are rejected.
+ */
 export const notificationLimit = 64 * 1024
 
 export interface ReceivedNotification {
@@ -90,7 +92,7 @@ const notification_envelope = z.object({
   }),
 })
 
-/** From here on the bytes are WeChat Pay's: what fails now is kept, and a person hears of it. */
+/** Reads a notification whose signature is verified: what fails from here on is kept and raises attention. */
 function openNotification(body: string, serial_no: string, addressee: Addressee): NotificationVerdict {
   const read = notification_envelope.safeParse(parsedJson(body))
   if (!read.success) return { verdict: 'undecipherable', reason: 'envelope', serial_no }
@@ -133,7 +135,8 @@ function readContent(eventType: string, plaintext: string): DecryptedContent | '
 
 /**
  * A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. Asks
- * for no more than it takes to find the refund and to ask about it, because a notification that is not read comes again.
+ * for no more than it takes to find the refund and to ask about it, because a notification that is not read comes
+ * again.
  */
 const refund_statement = z.object({
   mchid: z.string().min(1).max(32),

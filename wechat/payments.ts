@@ -40,7 +40,7 @@ export function placeBody(order: NativeOrder): string {
 const place_answer = z.object({ code_url: z.string().min(1).max(512) })
 
 /**
- * Places a frozen order, or places it again for a fresh code, which ends the old one. Throws WechatPayError; when it
+ * Places a frozen order, or places it again for a fresh code, which ends the old one. Throws WeChatPayError; when it
  * is `refused` and `about_number`, only a query tells what became of the number.
  */
 export async function placeNative(
@@ -67,7 +67,7 @@ export type OrderQueryResult =
   /** WeChat Pay has no order of this number; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
 
-/** Asks what WeChat Pay knows of an order (docs/wechat-pay.md §2.2). May be repeated at will. Throws WechatPayError. */
+/** Asks what WeChat Pay knows of an order (docs/wechat-pay.md §2.2). May be repeated at will. Throws WeChatPayError. */
 export async function queryOrder(
   transport: Transport,
   order: { mchid: string; out_trade_no: string },
@@ -85,13 +85,14 @@ export async function queryOrder(
   return { kind: 'found', transaction, raw }
 }
 
-/** `uncertain`: WeChat Pay did not close it now, or says so in a way only a query can settle; `code` says which. */
+/** `uncertain`: WeChat Pay did not close it now, or only a query can show whether it did; `code` is its answer's. */
 export type CloseResult =
   { kind: 'closed' } | { kind: 'paid'; code: string } | { kind: 'uncertain'; code: string | null }
 
 /**
  * Asks WeChat Pay to close an order (docs/wechat-pay.md §2.3). Even `closed` proves nothing alone: only a query does.
- * Throws WechatPayError for set-up faults, limits and silence; no other answer is a failure.
+ * Throws WeChatPayError for set-up faults, limits, silence, 5xx and answers without a code. Every other answer is a
+ * CloseResult.
  */
 export async function closeOrder(
   transport: Transport,
@@ -179,8 +180,8 @@ const promotion = z.discriminatedUnion('type', [
 ])
 
 /**
- * What the merchant gave away himself. A promotion that is not understood counts as none: the money must not be lost
- * for it, and no amount be made up. What settles may then be less than is booked, so whoever books must say so.
+ * The promotions at the merchant's own cost. One that cannot be read counts as none, since the payment must not be lost
+ * for it and no amount invented. WeChat Pay may then settle less than is booked, so the payment is marked.
  */
 function readPromotions(detail: unknown): { nocash_amount: number; is_understood: boolean } {
   const listed: unknown[] = Array.isArray(detail) ? detail : detail === undefined ? [] : [detail]

@@ -7,7 +7,7 @@ import type { RawExchange } from './payments.ts'
 import type { Transport, WeChatAnswer } from './transport.ts'
 import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
-/** Where a refund is asked for, and below which it is asked about (docs/wechat-pay.md §2.4). */
+/** The path that takes refunds; below it each one is queried (docs/wechat-pay.md §2.4). */
 export const refundPath = '/v3/refund/domestic/refunds'
 
 export interface WeChatRefundRequest {
@@ -21,7 +21,7 @@ export interface WeChatRefundRequest {
   amount: { refund: number; total: number; currency: string }
 }
 
-/** The exact bytes that ask for a refund; made once and frozen, as `placeBody` and for the same reasons. */
+/** The exact bytes that ask for a refund. Made once and frozen: every repeat must be the same to the byte. */
 export function refundBody(request: WeChatRefundRequest): string {
   const { refund, total, currency } = request.amount
   return JSON.stringify({
@@ -63,7 +63,7 @@ export type WeChatRefundAnswer = { refund: WeChatRefund; raw: RawExchange }
 
 /**
  * Asks for a frozen refund, or asks again: the same number with the same parameters is the same refund. An answer means
- * that it was accepted, not that it was made. Throws WechatPayError; `refused` and `not_enough` say that this request
+ * that it was accepted, not that it was made. Throws WeChatPayError; `refused` and `not_enough` say that this request
  * was not accepted, unless `outcome_unknown`.
  */
 export async function createRefund(
@@ -81,7 +81,7 @@ export type RefundQueryResult =
   /** WeChat Pay has no refund of this number, or not yet; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
 
-/** Asks what WeChat Pay knows of a refund. May be repeated at will. Throws WechatPayError. */
+/** Asks what WeChat Pay knows of a refund. May be repeated at will. Throws WeChatPayError. */
 export async function queryRefund(
   transport: Transport,
   refund: { out_refund_no: string },
@@ -107,7 +107,7 @@ export interface WeChatAbnormalRequest {
 
 /**
  * Says where the money of an ABNORMAL refund shall go instead. `serial` names the key that the sensitive fields were
- * encrypted with. Throws WechatPayError, `refused` too.
+ * encrypted with. Throws WeChatPayError, `refused` too.
  */
 export async function applyAbnormalRefund(
   transport: Transport,
@@ -129,7 +129,7 @@ export async function applyAbnormalRefund(
   return refundFromAnswer('abnormal_refund', await transport.send(call, signal), out_refund_no)
 }
 
-/** The refund that an answer brings. One about another refund is as good as none. */
+/** The refund in an answer, or null; null also when it is another refund. */
 function refundFromAnswer(operation: WeChatOperation, answer: WeChatAnswer, out_refund_no: string): WeChatRefundAnswer {
   if (answer.status !== 200) throw failureOf(operation, answer)
   const refund = readRefund(answer.body)
@@ -164,7 +164,9 @@ const refund_object = z.object({
   }),
 })
 
-/** Reads a refund as WeChat Pay writes it, also from stored evidence; null when it is none. A missing currency is CNY. */
+/**
+ * Reads a refund as WeChat Pay writes it, also from stored evidence; null when it is none. A missing currency is CNY.
+ */
 export function readRefund(text: string): WeChatRefund | null {
   const read = refund_object.safeParse(parsedJson(text))
   if (!read.success) return null

@@ -14,7 +14,7 @@ export interface SensitiveFields<Name extends string> {
 /**
  * Encrypts the sensitive fields of one request with the newest key of WeChat Pay's, all with the same one
  * (docs/wechat-pay.md §1.9). In certificate mode it may have to be downloaded first. Throws CipherError when a text is
- * too long (214 bytes with a key of 2048 bits) and WechatPayError `setup` when there is no key.
+ * too long (214 bytes with a key of 2048 bits) and WeChatPayError `setup` when there is no key.
  */
 export async function encryptFields<Name extends string>(
   keyring: Pick<Keyring, 'newest' | 'refresh'>,

@@ -9,7 +9,7 @@ export const signatureType = 'WECHATPAY2-SHA256-RSA2048'
 export const probePrefix = 'WECHATPAY/SIGNTEST/'
 
 /** A signed message is refused when its timestamp is this far from the receiver's clock, or farther. */
-export const signatureWindowSeconds = 300
+const signatureWindowSeconds = 300
 
 export interface SignedRequest {
   method: string
@@ -189,7 +189,10 @@ export function payMessage(call: PayCall): string {
   return `${[call.appid, call.timestamp, call.nonce_str, last].join('\n')}\n`
 }
 
-/** Signs a pay sheet with the merchant's key (docs/wechat-pay.md §1.10). */
+/**
+ * Signs a pay sheet with the merchant's key (docs/wechat-pay.md §1.10). Only tests call it so far, against the
+ * published vectors: it is for the payment methods JSAPI and APP, which come next.
+ */
 export function paySign(call: PayCall, privateKey: KeyObject): string {
   return sign(payMessage(call), privateKey)
 }

@@ -45,7 +45,7 @@ export interface WeChatAnswer {
 export interface Transport {
   /**
    * Signs and sends, goes to the other host when one cannot be reached, and verifies. Answers of every status come
-   * back. Throws WechatPayError when there is none that may be believed (`again`; `setup` without a key) and at a limit
+   * back. Throws WeChatPayError when there is none that may be believed (`again`; `setup` without a key) and at a limit
    * (`slower`), and the signal's reason when the caller gives up. Ends within `timeout_ms`, both hosts included.
    */
   send(request: WeChatRequest, signal?: AbortSignal): Promise<WeChatAnswer>
@@ -61,7 +61,7 @@ export interface WeChatAttempt {
   status: number | null
   code: string | null
   request_id: string | null
-  /** why the attempt gave nothing; null when it gave an answer */
+  /** why there was no answer; null when there was one */
   reason: WeChatFailureReason | SignatureRejection | 'cancelled' | null
 }
 
@@ -79,7 +79,7 @@ export interface TransportSettings {
   log?: (attempt: WeChatAttempt) => void
 }
 
-/** One `send` on its way: when it must end, and whether anything sent so far may have had its effect. */
+/** One `send` under way: when it must end, and whether anything sent so far may have had its effect. */
 interface WeChatCall {
   request: WeChatRequest
   signal: AbortSignal | undefined
@@ -99,7 +99,7 @@ const firstShare = 0.65
 /** With less time than this another attempt would only add an unanswered one. */
 const shortestAttempt_ms = 200
 
-/** Makes one merchant's way to WeChat Pay. */
+/** Makes the Transport of one merchant. */
 export function createTransport(settings: TransportSettings): Transport {
   const { keyring } = settings
   const timeout = settings.timeout_ms ?? 10_000
@@ -135,7 +135,9 @@ export function createTransport(settings: TransportSettings): Transport {
     }
   }
 
-  /** A probe, or a signature that does not hold, is thrown away and the call repeated at once (§1.5). */
+  /**
+   * Discards a probe, or an answer whose signature is wrong, and repeats the call at once (docs/wechat-pay.md §1.5).
+   */
   async function sendTo(host: string, call: WeChatCall, until: number): Promise<WeChatAnswer> {
     const first = await attemptRequest(parts, host, call, until)
     if (first.kind === 'answer') return first.answer
@@ -223,7 +225,9 @@ function noAnswerFailure(call: WeChatCall, error: ConnectionError): WeChatPayErr
   return callFailure(call, { kind: 'again', reason: error.reason, cause: error })
 }
 
-/** An unknown signer is a fault of the set-up; all other doubts about an answer pass when it is asked for again. */
+/**
+ * The failure of an answer that cannot be verified. An unknown signer is a fault of the set-up; all else is repeated.
+ */
 function unbelievedFailure(call: WeChatCall, rejection: SignatureRejection): WeChatPayError {
   if (rejection === 'unknown_serial') return callFailure(call, { kind: 'setup', reason: 'no_key' })
   return callFailure(call, {

@@ -9,8 +9,8 @@ export const time_text = z
   .refine((text) => text === '' || (/^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text))))
 
 /**
- * A field that decides nothing: in a form that nobody knows it counts as absent, since a statement about money must not
- * be lost for what stands beside it.
+ * The schema of a field that decides nothing: a value that `schema` cannot read counts as absent, since a statement
+ * about money must not be lost for it.
  */
 export const lenient = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined).optional()
 
@@ -26,7 +26,7 @@ export function parsedJson(text: string): unknown {
   }
 }
 
-/** From the inside out: what a list held of nulls is a hole by the time that the list itself is looked at. */
+/** Drops nulls from the inside out: a null in a list has become a hole when the reviver reaches the list itself. */
 function withoutNull(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((entry) => entry !== undefined)
   return value === null ? undefined : value

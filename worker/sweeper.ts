@@ -7,6 +7,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Confirmation, OrderAnswer, WorkflowStart } from '../domain/messages.ts'
 import { order_states } from '../domain/order/record.ts'
+import { confirmation_kinds, isConfirmationEvidence } from '../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -184,7 +185,7 @@ function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
   const hour = ago(patience.orphan_every_ms)
   const limit = limits.sweep_batch
   return [
-    { name: 'words', search: { received_before: hour, kind: 'operator', outcome: null }, limit },
+    { name: 'words', search: { received_before: hour, kind: confirmation_kinds, outcome: null }, limit },
     {
       name: 'orphans',
       search: { received_before: ago(patience.orphan_ms), received_after: old, outcome: 'orphan' },
@@ -295,7 +296,7 @@ async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRec
   const { temporal, queue_prefix } = settings
   if (evidence.out_trade_no === null) return
   const key: OrderKey = { mchid: evidence.mchid, out_trade_no: evidence.out_trade_no }
-  if (evidence.kind === 'operator') return await handOverConfirmation(settings, key, evidence)
+  if (isConfirmationEvidence(evidence)) return await handOverConfirmation(settings, key, evidence)
   if (evidence.subject === 'refund') return await handOverRefund(settings, key, evidence)
   const start = orderStart(key)
   await boundedCall(temporal.connection, call_limit_ms, () =>

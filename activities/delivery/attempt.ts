@@ -8,12 +8,11 @@ import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/deliver
 import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
-import { limits, observer_patience_ms } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
 import { againFailure, notYetFailure } from '../failure.ts'
 import { webhookHeaders } from './courier.ts'
 import type { Courier, EndpointReply } from './courier.ts'
-import { publishOrderlessEvent } from './event.ts'
+import { noteDeliveryFailure, noteEndpointSuccess } from './endpoint.ts'
 import { boundedWait, createPace, shortest_wait_ms } from './pace.ts'
 import type { DeliveryPace } from './pace.ts'
 
@@ -245,66 +244,6 @@ function newAttempt(
   read: Pick<DeliveryAttempt, 'read_as' | 'reason'>,
 ): DeliveryAttempt {
   return { number: nextAttemptNumber(delivery), time: beijingTime(now()), duration_ms, status, error, answer, ...read }
-}
-
-/** What called for a person because this endpoint failed is over; what was given up meanwhile still needs one. */
-async function noteEndpointSuccess(
-  { store }: ActivityContext,
-  endpoint: EndpointRecord,
-  kept: DeliveryAttempt,
-): Promise<void> {
-  if (endpoint.failing_since_time !== null || kept.number > limits.delivery_failing_attempts)
-    await store.merchants.liftAttention(endpoint.mchid, 'delivery_failing')
-  await store.endpoints.noteSuccess(endpoint._id, kept.time)
-}
-
-async function noteDeliveryFailure(
-  context: ActivityContext,
-  delivery: DeliveryRecord,
-  endpoint: EndpointRecord,
-  reply: EndpointReply,
-  number: number,
-  state: 'waiting' | 'undelivered' | 'delivered',
-  next_attempt_time: Time | null,
-): Promise<void> {
-  const { store, now } = context
-  const time = beijingTime(now())
-  await store.endpoints.noteFailure(endpoint._id, time)
-  if (delivery.purpose === 'fulfilment' && delivery.out_trade_no !== null) {
-    const order = { mchid: delivery.mchid, out_trade_no: delivery.out_trade_no }
-    if (next_attempt_time)
-      await store.orders.noteNextAction(order, 'paid', { what: 'deliver', time: next_attempt_time })
-    if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', 'undelivered', time)
-    else if (number >= limits.delivery_failing_attempts)
-      await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)
-    return
-  }
-  // A notice is about an order that goes on without it, so it is the merchant that needs a look; one that is given up
-  // stands among what is stuck itself.
-  if (state === 'waiting' && number >= limits.delivery_failing_attempts)
-    await store.merchants.noteAttention(delivery.mchid, 'delivery_failing', time)
-  const since = endpoint.failing_since_time
-  const has_failed_too_long = since !== null && now() - milliseconds(since) >= observer_patience_ms
-  if (endpoint.role === 'observer' && (reply.status === 410 || has_failed_too_long)) {
-    await disableEndpoint(context, endpoint, reply.status === 410 ? 'answered 410 Gone' : 'failed for 5 days')
-  }
-}
-
-/** An observer that is gone is called no more; the merchant's other endpoints are told, by the sweeper's next round. */
-async function disableEndpoint(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
-  const { id: endpoint_id, mchid, url, create_time } = endpoint
-  await context.store.endpoints.disable(endpoint._id, reason)
-  const type = 'endpoint.disabled' as const
-  const timestamp = beijingTime(context.now())
-  const data = { endpoint: { id: endpoint_id, url, state: 'disabled', disable_reason: reason } }
-  await publishOrderlessEvent(context, {
-    mchid,
-    type,
-    // One that was deleted and made anew has the same id, and is disabled anew.
-    subject_id: `${endpoint_id}:${milliseconds(create_time)}`,
-    timestamp,
-    bodyOf: (id) => JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data }),
-  })
 }
 
 /** The plan ±10 %, so that endpoints that come back are not met by all at once; or longer, when they ask for it. */

@@ -1,6 +1,7 @@
 import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { eventId, operationId } from '../../domain/ids.ts'
+import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { isMoneyMoving, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
@@ -15,8 +16,9 @@ import { orderProgress } from '../progress.ts'
 import { createOwedRefund, postAcceptance } from '../refund/owed.ts'
 
 /**
- * What follows from a write: its event told, a claim given back. A write that was done before is followed up again,
- * since whoever did it may have died right after.
+ * Runs the side effects of a record write: publishes the event, ends deliveries that are over, moves money. Events and
+ * deliveries also on `done_before`, because the worker that wrote may have crashed first; money once per entry
+ * (`followed_revision`).
  */
 export async function followUpWrite(
   context: ActivityContext,
@@ -30,11 +32,11 @@ export async function followUpWrite(
   return { outcome, order: completed.order, deliveries, refunds: followed.refunds }
 }
 
-/** What others must carry on with: notices for `deliverEvent`, numbers for `refundPayment`. */
+/** What other runs must carry on: notices for `deliverEvent`, numbers for `refundPayment`. */
 export type OwedRuns = Pick<OrderWriteResult, 'deliveries' | 'refunds'>
 const nothing_owed: OwedRuns = { deliveries: [], refunds: [] }
 
-/** All that an entry of the timeline brings about beyond the order's own record. The event comes last. */
+/** Does all that a timeline entry brings about beyond the order's own record. The event comes last. */
 async function followUpEntry(
   context: ActivityContext,
   order: OrderRecord,
@@ -46,7 +48,7 @@ async function followUpEntry(
   return { deliveries: await publishOrderEvent(context, order, entry, known), refunds }
 }
 
-/** Whether a refund is owed depends on what else holds the money at that moment, so it is decided once. */
+/** Whether an entry's money is still to be moved. Once per entry: what is owed depends on what else holds the money then. */
 function hasMoneyToMove({ followed_revision = 0 }: OrderRecord, entry: TimelineEntry): boolean {
   return isMoneyMoving(entry) && entry.revision > followed_revision
 }
@@ -62,7 +64,7 @@ async function moveMoney(context: ActivityContext, order: OrderRecord, entry: Ti
   return refunds
 }
 
-/** Accepted money keeps the sale, unless another number of it does. */
+/** Claims the reference for accepted money: it keeps the sale, unless another number does. */
 async function claimReference(
   { store }: ActivityContext,
   { mchid, reference, out_trade_no }: OrderRecord,
@@ -71,8 +73,8 @@ async function claimReference(
 }
 
 /**
- * What a lost run still owed: events that it numbered and did not derive, and, since not all that money brings about
- * has an event, refunds and bookings. After every usual run there is nothing to do.
+ * Follows up what a lost run still owed: events that it numbered and did not derive, and refunds and postings, since not
+ * all of those have an event. After a usual run there is nothing to do.
  */
 export async function followUpMissed(context: ActivityContext, order: OrderRecord): Promise<OwedRuns> {
   const owed: OwedRuns = { deliveries: [], refunds: [] }
@@ -94,8 +96,8 @@ function acceptedTransaction({ event, transaction_id }: TimelineEntry, own: stri
 }
 
 /**
- * A request for the whole is followed by the refund's own news, which the merchant hears first. What is refunded already
- * is told again by a repeated step: whoever wrote it may have died before telling.
+ * Whether to check that the payer has everything back. Not after a request for the whole: the refund's own event goes to
+ * the merchant first. Once more on a repeated step: the worker that wrote `refunded` may have died before publishing.
  */
 function isRefundedCheckDue(
   { state }: OrderRecord,
@@ -106,7 +108,7 @@ function isRefundedCheckDue(
   return state === 'refunding' || (state === 'refunded' && outcome === 'done_before')
 }
 
-/** The payer has all of it back: an order that was only waiting for this is done. */
+/** Takes an order to `refunded` once the payer has everything back; null where that is not so yet. */
 async function completeRefunding(
   context: ActivityContext,
   order: OrderRecord,
@@ -124,7 +126,7 @@ async function completeRefunding(
   }
 }
 
-/** A refund that gave it back has still to tell its own end: the merchant hears that first, and then that this was all. */
+/** Whether a refund of this payment has entries that the order lacks: the merchant gets those before `order.refunded`. */
 async function hasUnsignalledEntries(
   { store }: ActivityContext,
   order: OrderRecord,
@@ -143,15 +145,15 @@ function isFulfilmentOver({ event, from, to }: TimelineEntry): boolean {
   return event === 'fulfilment_stopped' || (from === 'paid' && to !== 'paid')
 }
 
-/** A sale that goes back to the payer may be paid by its other number. */
+/** Releases the reference: a sale that goes back to the payer may be paid by its other number. */
 async function releaseReference(context: ActivityContext, order: OrderRecord): Promise<void> {
   if (order.reference === null) return
   await context.store.references.release(order.mchid, order.reference, order.out_trade_no)
 }
 
 /**
- * The question that `order.paid` asked is answered, or over: where its delivery is still open it is not sent again, and
- * what comes after it may go. An answer that came by the delivery itself has closed it already.
+ * Cancels open deliveries of `order.paid` once its answer is there or no longer wanted, so that later events may go. An
+ * answer that came by the delivery itself has closed it already.
  */
 async function cancelFulfilmentDeliveries(
   context: ActivityContext,
@@ -167,3 +169,6 @@ async function cancelFulfilmentDeliveries(
     }
   }
 }
+
+/** What every step of an order is given: its key, beside what the step needs. */
+export type OrderStepInput<T> = T & { order: OrderKey }

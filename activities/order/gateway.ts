@@ -10,6 +10,7 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
 import type { OrderQueryResult } from '../../wechat/payments.ts'
+import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer } from '../evidence.ts'
 import { againFailure, callWeChat, notYetFailure, setupMissingFailure } from '../failure.ts'
@@ -157,11 +158,6 @@ async function closeAtWeChat(context: OrderGatewayContext, { order: key }: Order
   const after = await queryForClose(context, order)
   if (after.kind !== 'unpaid') return after
   throw await planNextClose(context, order)
-}
-
-/** This moment, as records keep it. */
-function currentTime({ now }: OrderGatewayContext): string {
-  return beijingTime(now())
 }
 
 async function requireOrder({ store }: OrderGatewayContext, key: OrderKey): Promise<OrderRecord> {

@@ -7,7 +7,7 @@ import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import { judgePayment } from '../../domain/order/judgement.ts'
 import type { OrderEvent, OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
-import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
+import type { EvidenceKind, EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { contradictions } from '../../domain/payment/fact.ts'
 import type { MoneyFact } from '../../domain/payment/fact.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
@@ -148,6 +148,15 @@ async function isReferencePaidByOther(context: ActivityContext, order: OrderReco
   return paid_by !== order.out_trade_no
 }
 
+/** How evidence of each kind is named as the finder of a payment. A merchant's confirmation states none. */
+const finders = {
+  notification: 'notification',
+  query: 'query',
+  bill_line: 'bill',
+  merchant: 'operator',
+  operator: 'operator',
+} as const satisfies Record<EvidenceKind, string>
+
 /** What the money does to the order, by its role. Worked out against the record that the write will meet. */
 function paymentOccurrence(
   order: OrderRecord,
@@ -170,7 +179,7 @@ function paymentOccurrence(
     transaction_id: payment.transaction_id,
     role: payment.role,
     success_time: payment.success_time,
-    found_by: evidence.kind === 'bill_line' ? ('bill' as const) : evidence.kind,
+    found_by: finders[evidence.kind],
     found_time: evidence.receive_time,
     bank_type: payment.bank_type,
   }

@@ -7,15 +7,17 @@ import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
 import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
 import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
+import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
-import { requireMerchant } from '../context.ts'
+import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
 import { orderProgress } from '../progress.ts'
 import { followUpMissed, followUpWrite } from './consequence.ts'
 import { applyPayment } from './payment.ts'
-import { recordRefundNews, recordRefundRequested, recordReview } from './review.ts'
+import { recordRefundNews, recordRefundRequested } from './refundnews.ts'
+import { recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
@@ -207,7 +209,7 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
     store.evidence.ofOrder(key.mchid, key.out_trade_no),
   ])
   if (order === null) return null
-  for (const evidence of archived.filter(({ kind, outcome }) => kind === 'operator' && outcome === null)) {
+  for (const evidence of archived.filter((kept) => isConfirmationEvidence(kept) && kept.outcome === null)) {
     const confirmation = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
     if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
     const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
@@ -243,11 +245,6 @@ async function writeAndFollowUp(
   occurrence: () => OrderOccurrence,
 ): Promise<OrderWriteResult> {
   return followUpWrite(context, await context.store.orders.apply(order, occurrence))
-}
-
-/** This moment, as records keep it. */
-function currentTime({ now }: ActivityContext): string {
-  return beijingTime(now())
 }
 
 /** What was answered, or that nothing was; before money goes back unasked, the merchant is told to stop. */

@@ -10,12 +10,13 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
+import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
 import { againFailure, notYetFailure, setupMissingFailure } from '../failure.ts'
 import { watchSetups } from '../setup.ts'
 import type { SetupWatch } from '../setup.ts'
-import { acceptedAtMs, requireRefund } from './steps.ts'
+import { acceptedAtMs, requireRefund } from './record.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
 
@@ -334,8 +335,4 @@ async function requireAccount(context: RefundGatewayContext, { mchid }: { mchid:
   if (account !== null) return account
   await context.setups.noteRefused(mchid)
   throw setupMissingFailure(mchid, context.policy.setup_retry_ms)
-}
-
-function currentTime({ now }: RefundGatewayContext): string {
-  return beijingTime(now())
 }

@@ -11,7 +11,7 @@ export interface Asset {
 
 const content_types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' } as const
 
-/** web/ beside this room; seen from the compiled build it lies one folder further up, next to dist/. */
+/** Where web/ is: two folders up in the sources, three in the compiled build, which lies in dist/. */
 const asset_folders = [new URL('../../web/', import.meta.url), new URL('../../../web/', import.meta.url)]
 
 /**

@@ -11,7 +11,7 @@ import type { PayerView } from './view.ts'
 import { checkout_words } from './words.ts'
 import type { CheckoutWords } from './words.ts'
 
-/** What became of "I have paid", where the order itself does not say it. */
+/** The result of "I have paid", where the order's own state does not show it. */
 export const check_results = ['not_yet', 'limit', 'unavailable'] as const
 export type CheckResult = (typeof check_results)[number]
 
@@ -22,7 +22,7 @@ export interface CheckoutPage {
   token: string
   assets: PageAssets
   is_phone: boolean
-  /** told by the button without scripts, after its redirect */
+  /** from the redirect of the form without scripts; null otherwise */
   check_result: CheckResult | null
 }
 

@@ -24,17 +24,18 @@ export interface PollerOptions {
 export type OrderListener = (order: OrderRecord) => void
 
 interface WatchedOrder {
-  /** as last told to the listeners */
+  /** as the listeners were last called with */
   order: OrderRecord
   listeners: Set<OrderListener>
 }
 
-/** How long readings pause after one that failed: the database needs no crowd at its door when it comes back. */
+/** Pause after a failed round, so that all processes do not read at once when the database is back. */
 const pause_after_failure_ms = 1_000
 
 /**
- * Tells open pages that their orders changed: one for the whole process, one query per round for all orders together
- * (architecture §11), and one read more for each order that did change. It stands still while nobody watches.
+ * OrderPoller calls the listeners of open pages when their orders change. There is one per process; each round is one
+ * query for all orders together (architecture §11) and one read more for each order that did change. No rounds run
+ * while nobody watches.
  */
 export class OrderPoller {
   readonly #options: Required<PollerOptions>
@@ -48,14 +49,14 @@ export class OrderPoller {
     this.#options = { interval_ms: 200, max_orders: 1_000, max_listeners_per_order: 20, ...options }
   }
 
-  /** Orders watched now. */
+  /** Orders watched now: for tests. */
   get size(): number {
     return this.#watched.size
   }
 
   /**
-   * Calls `listener` at every change after `order`, until the answered function is called. Null: this order, or the
-   * process, has as many pages as it will feed. What changed since `order` was read is told in the next round.
+   * Calls `listener` at every change after `order`, until the returned function is called. Null: this order, or the
+   * process, has as many listeners as it may. A change since `order` was read arrives with the next round.
    */
   watch(order: OrderRecord, listener: OrderListener): (() => void) | null {
     const watched = this.#watched.get(order._id) ?? { order, listeners: new Set<OrderListener>() }
@@ -64,7 +65,7 @@ export class OrderPoller {
     if (this.#is_closed || is_full || is_new_and_too_many) return null
     watched.listeners.add(listener)
     this.#watched.set(order._id, watched)
-    // A page that read the order later than its neighbours knows more than they were told: they hear it from the round.
+    // A page that read an older revision is brought up to date at once; one that read a newer one waits for the round.
     if (order.revision < watched.order.revision) queueMicrotask(() => listener(watched.order))
     this.#plan(this.#options.interval_ms)
     return () => {
@@ -73,7 +74,7 @@ export class OrderPoller {
     }
   }
 
-  /** Ends the rounds; nobody is told anything any more. */
+  /** Ends the rounds; no listener is called any more. */
   close(): void {
     this.#is_closed = true
     this.#watched.clear()

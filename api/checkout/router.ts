@@ -32,14 +32,14 @@ export type CheckoutContext = CheckContext &
       orders: { findByToken(token: string): Promise<OrderRecord | null> }
       merchants: { find(mchid: string): Promise<MerchantRecord | null> }
     }
-    /** aborted when the process drains: open pages are let go, so that the server can close */
+    /** aborted when the process drains: open streams end, so that the server can close */
     draining?: AbortSignal
   }
 
 type CheckoutRequest = RouterContext
 
 const payer: Actor = { kind: 'payer', id: null }
-/** What a token can look like at all; anything else is not worth a question to the database. */
+/** The form of every checkout token; anything else is not looked up in the database. */
 const token_pattern = /^[A-Za-z0-9_-]{16,128}$/
 
 const security_headers = {
@@ -55,8 +55,9 @@ const security_headers = {
 }
 
 /**
- * The checkout page and what it lives on (docs/api.md, Checkout page): `/pay/:token` and, below it, `order`, `events`,
- * `code.svg`, `check` and `code`. Without a session: whoever has the token may look and ask, and nothing else.
+ * Routes of the checkout page (docs/api.md, Checkout page): `/pay/:token` and, below it, `order`, `events`, `code.svg`,
+ * `check` and `code`. There is no session: whoever has the token may read the order and have WeChat Pay queried, and
+ * nothing else.
  */
 export function checkoutRouter(context: CheckoutContext): Router {
   const poller = new OrderPoller({ store: context.store, log: context.log })
@@ -114,7 +115,7 @@ async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise
   return merchant
 }
 
-/** A person reads the page's errors, not a program: in both languages, and with a way on. */
+/** Answers errors of the page as HTML in both languages, since a person reads them. */
 function pageErrors(style: Asset) {
   return async (ctx: CheckoutRequest, next: Next): Promise<void> => {
     try {
@@ -170,14 +171,14 @@ async function sendCode(context: CheckoutContext, ctx: CheckoutRequest): Promise
   ctx.type = 'image/svg+xml'
 }
 
-/** "I have paid": at most one question to WeChat, and what is known after it. */
+/** Handles "I have paid": queries WeChat Pay at most once and sends the order as it then is. */
 async function handleCheck(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
   const order = await checkOrderNow(context, await findOrder(context, ctx), payer)
   const view = await viewOf(context, order)
   await sendView(ctx, { ...view, check: checkResult(order, view) })
 }
 
-/** Ended orders speak for themselves: their scene is the answer. */
+/** The word for the page's `check-result`. Orders that ended need none: their scene shows it. */
 function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' | 'closed' {
   if (order.payment !== null) return 'paid'
   if (view.scene === 'waiting' || view.scene === 'preparing' || view.scene === 'confirming') {
@@ -191,7 +192,7 @@ async function handleRenewal(context: CheckoutContext, ctx: CheckoutRequest): Pr
   await sendView(ctx, await viewOf(context, order))
 }
 
-/** JSON for the page's script; a form sent without scripts goes back to the page. */
+/** Sends `body` as JSON to the page's script, or redirects a form that was sent without scripts back to the page. */
 async function sendView(ctx: CheckoutRequest, body: PayerView & { check?: string }): Promise<void> {
   if (ctx.accepts('json', 'html') === 'json') {
     ctx.body = body

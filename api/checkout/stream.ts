@@ -13,7 +13,7 @@ export interface StreamOptions {
   max_streams?: number
 }
 
-/** A page that reads slower than this is let go; it comes back by itself. */
+/** A page with more unread bytes than this is disconnected; the browser reconnects by itself. */
 const max_unread_bytes = 64 * 1024
 
 /** The open pages of this process, each fed by server-sent events. */
@@ -30,8 +30,8 @@ export class OrderStreams {
   }
 
   /**
-   * Tells `response` the order at once and at every change, as `event: order` with `view(order)` in JSON, and ends it
-   * when the order rests. False: too many pages are open, here or of this order; nothing was written.
+   * Writes the order to `response` at once and at every change, as `event: order` with `view(order)` in JSON, and ends
+   * it when the order rests. False: too many pages are open, here or of this order; nothing was written.
    */
   open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => unknown): boolean {
     if (this.#endings.size >= this.#options.max_streams) return false

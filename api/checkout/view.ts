@@ -90,19 +90,21 @@ function sceneOf(order: OrderRecord, now_ms: number, policy: Policy): Scene {
   }
 }
 
-/** The time to pay is over, and WeChat has not yet been heard on it. */
+/** True from `time_expire` on. In `created` and `awaiting_payment` WeChat has then still to say whether it was paid. */
 function isPaymentTimeOver(order: OrderRecord, now_ms: number): boolean {
   return now_ms >= milliseconds(order.time_expire)
 }
 
-/** WeChat's codes live two hours: after that, one that is still shown could only disappoint. */
+/** False once the code is two hours old: WeChat Pay no longer accepts it then. */
 function isCodeExpired(order: OrderRecord, now_ms: number, policy: Policy): boolean {
   return order.code === null || now_ms - milliseconds(order.code.placed_time) >= policy.code_life_ms
 }
 
 const verified_states: readonly OrderState[] = ['paid', 'fulfilled']
 
-/** The shop's page; it learns which order came back only once the payment is verified, and must still ask Weft itself. */
+/**
+ * The shop's page; it learns which order came back only once the payment is verified, and must still ask Weft itself.
+ */
 function returnUrl(order: OrderRecord): string | null {
   if (order.return_url === null || !URL.canParse(order.return_url)) return null
   const url = new URL(order.return_url)

@@ -1,7 +1,7 @@
 import type { Language } from '../http/language.ts'
 import type { Scene } from './scene.ts'
 
-/** What a scene says: its heading, a sentence below it, and the line that a screen reader is told. */
+/** The words of one scene: its heading, and a sentence below it. A screen reader reads both out when they change. */
 interface SceneText {
   title: string
   line: string

@@ -5,7 +5,7 @@ import { tokenHash } from '../../runtime/secrets.ts'
 import type { ApiContext } from './context.ts'
 import { Problem } from './problem.ts'
 
-/** Who asks: a key, and through it one merchant in one mode. */
+/** Caller is whose API key a request carries, and through it one merchant in one mode. */
 export interface Caller {
   key: KeyRecord
   mchid: string

@@ -204,7 +204,7 @@ export const catalogue = {
     retryable: false,
     title: { en: 'There is no fulfilment endpoint', 'zh-CN': '缺少履约地址' },
     detail: {
-      en: 'The merchant’s fulfilment mode is “event”, and nobody would hear order.paid.',
+      en: 'The merchant’s fulfilment mode is “event”, and no endpoint would receive order.paid.',
       'zh-CN': '商户的履约模式为 “event”，但没有接收 order.paid 的履约地址。',
     },
     remedy: {

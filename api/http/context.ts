@@ -7,19 +7,19 @@ import type { WeChatAccounts } from '../../wechat/accounts.ts'
 import type { Commands } from '../temporal/commands.ts'
 import type { RateLimiter } from './ratelimit.ts'
 
-/** What the API works with. One object per process; tests put their own together. */
+/** ApiContext holds what the API works with. One object per process; tests make their own. */
 export interface ApiContext {
   config: Config
   store: Store
   commands: Commands
-  /** key rings of merchants, for verifying what WeChat Pay sends */
+  /** merchants as WeChat Pay knows them: verifies notifications, encrypts bank cards */
   accounts: WeChatAccounts
   limiter: RateLimiter
   log: Logger
   metrics: Metrics
-  /** aborted when the process drains: open pages are let go, so that the server can close */
+  /** aborted when the process drains: open streams end, so that the server can close */
   draining: AbortSignal
-  /** the durations this installation lives by: scaled in a demonstration */
+  /** the durations of this installation, divided by its time scale */
   policy: Policy
   /** Unix ms */
   now: () => number

@@ -40,7 +40,7 @@ export interface DeclaredResponse {
   headers?: Record<string, string>
 }
 
-/** One endpoint, said once: its route, authorisation, validation, OpenAPI and documentation all come from here. */
+/** Declares one endpoint: its route, authorisation, validation, OpenAPI and documentation all come from here. */
 export interface EndpointDeclaration<P, Q, B> {
   /** the operation's name in OpenAPI, camelCase */
   name: string
@@ -69,7 +69,7 @@ export type Endpoint = Omit<EndpointDeclaration<unknown, unknown, unknown>, 'par
 
 const no_input = z.strictObject({})
 
-/** Checks a declaration's types against each other, and forgets them: a list of endpoints has one type. */
+/** Checks a declaration's types against each other and widens it to Endpoint, so that a list of them has one type. */
 export function declareEndpoint<P = Record<string, never>, Q = Record<string, never>, B = undefined>(
   declaration: EndpointDeclaration<P, Q, B>,
 ): Endpoint {
@@ -93,7 +93,7 @@ export function endpointRouter(endpoints: readonly Endpoint[], context: ApiConte
   return router
 }
 
-/** Order matters: who asks comes before what is asked, so that a stranger learns nothing, not even which fields exist. */
+/** Authenticates before it validates, so that a caller without a key learns nothing, not even which fields exist. */
 async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Context): Promise<void> {
   const { request_id, log } = requestOf(ctx)
   const language = readerLanguage(ctx)

@@ -43,7 +43,7 @@ interface ProblemParts {
   cause?: unknown
 }
 
-/** A request that is answered with a problem from the catalogue. Thrown anywhere below app.ts. */
+/** Problem is an error answer from the catalogue. It may be thrown anywhere below app.ts, which answers with it. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
@@ -60,7 +60,7 @@ export class Problem extends Error {
   }
 }
 
-/** The installation cannot do it now: `part` says in one word what is away. */
+/** The problem `unavailable`: `part` names what cannot be reached. */
 export function unavailableProblem(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
   return new Problem('unavailable', { values: { part }, headers: { 'Retry-After': '2' }, cause })
 }
@@ -68,7 +68,7 @@ export function unavailableProblem(part: 'temporal' | 'database' | 'workers' | '
 export const problem_media_type = 'application/problem+json'
 
 /** The answer's body, in the reader's language. */
-export function problemBody(problem: Problem, language: Language, request_id: string): ProblemBody {
+function problemBody(problem: Problem, language: Language, request_id: string): ProblemBody {
   const entry: CatalogueEntry = catalogue[problem.code]
   const { values = {}, errors = [], wechat } = problem.parts
   return {

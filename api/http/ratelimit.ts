@@ -10,9 +10,9 @@ export interface RateLimit {
   burst: number
 }
 
-export const default_rate_limit: RateLimit = { per_second: 200, burst: 400 }
+const default_rate_limit: RateLimit = { per_second: 200, burst: 400 }
 
-/** What a request is told of its key's pace: headers of the IETF draft `RateLimit`. */
+/** The pace of one key after a request, for the headers of the IETF draft `RateLimit`. */
 export interface RateLimitHeaders {
   'RateLimit-Policy': string
   RateLimit: string
@@ -65,7 +65,7 @@ export function createRateLimiter(now: () => number, rate_limit: RateLimit = def
 
 /**
  * The JSON of a request's body; undefined when it has none. Throws the problems `body_too_large`,
- * `unsupported_media_type` and `malformed_json`. Nothing is read of a body that is too large by its own account.
+ * `unsupported_media_type` and `malformed_json`. A body whose Content-Length is too large is not read at all.
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const has_body =

@@ -10,7 +10,7 @@ export interface RequestInfo {
 
 const request_id_pattern = /^[A-Za-z0-9_-]{1,64}$/
 
-/** Gives `ctx` its request id — the caller's own when it is one — and says it back. */
+/** Gives `ctx` its request id, the caller's own when it has a valid one, and returns it in the response's header. */
 export function beginRequest(ctx: Context, log: Logger): RequestInfo {
   const given = ctx.get('Request-Id')
   const request_id = request_id_pattern.test(given) ? given : randomId('req')
@@ -20,7 +20,7 @@ export function beginRequest(ctx: Context, log: Logger): RequestInfo {
   return info
 }
 
-/** What `beginRequest` found. Throws outside of the app, which is a mistake in this program. */
+/** The request id and logger that `beginRequest` set. Throws when it did not run: a mistake in this program. */
 export function requestOf(ctx: Context): RequestInfo {
   const info = ctx.state['weft'] as RequestInfo | undefined
   if (info === undefined) throw new Error('beginRequest has not run for this request')

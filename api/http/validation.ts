@@ -3,7 +3,7 @@ import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
 
-/** What our own rules say when they are broken. A schema names a rule where zod wants a message. */
+/** The texts of our own rules, by name. A schema gives the rule's name where zod wants a message. */
 const rule_texts: Record<string, Bilingual> = {
   out_trade_no: {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
@@ -31,7 +31,7 @@ const rule_texts: Record<string, Bilingual> = {
   reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
   list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
   fulfilment_hears_all: {
-    en: 'the fulfilment endpoint hears every event: leave event_types out or send ["*"]',
+    en: 'the fulfilment endpoint receives every event: leave event_types out or send ["*"]',
     'zh-CN': '履约地址会收到全部事件：请省略 event_types 或填写 ["*"]',
   },
   differs: { en: 'differs from what was sent under this number', 'zh-CN': '与此单号首次提交的内容不一致' },
@@ -67,14 +67,14 @@ const locales = { en: z.locales.en().localeError, 'zh-CN': z.locales.zhCN().loca
 /** Where in a request a value came from; the body's own fields have no prefix. */
 export type RequestPart = 'body' | 'query' | 'path'
 
-/** `value` as `schema` reads it, or a problem that names every wrong field in the reader's language. */
+/** Parses `value` by `schema`. Throws a problem that names every wrong field in the reader's language. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown, part: RequestPart, language: Language): T {
   const parsed = schema.safeParse(value, { error: locales[language], reportInput: true })
   if (parsed.success) return parsed.data
   throw new Problem('invalid_request', { errors: fieldErrors(parsed.error.issues, part, language) })
 }
 
-/** One error of our own, in the words of the rules above. */
+/** A FieldError for a rule that no schema can check. */
 export function ruleError(
   field: string,
   rule: string,
@@ -98,7 +98,7 @@ function fieldErrors(issues: z.core.$ZodIssue[], part: RequestPart, language: La
   })
 }
 
-/** RFC 6901. */
+/** `path` as a JSON Pointer (RFC 6901). */
 function pointer(path: PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

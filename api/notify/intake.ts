@@ -16,14 +16,17 @@ import type { ApiContext } from '../http/context.ts'
 import { createRejectionWatch } from './rejections.ts'
 import type { RejectionWatch } from './rejections.ts'
 
-/** What WeChat Pay is answered. 204: durable in at least one place. Anything else: it comes again. */
+/** The answer to a notification. 204: it is durable in at least one place. Anything else: WeChat Pay sends it again. */
 type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
 
 type NodeHeaders = Record<string, string | string[] | undefined>
 type UsableNotification = Extract<NotificationVerdict, { verdict: 'verified' }>
 type UnusableNotification = Extract<NotificationVerdict, { verdict: 'undecipherable' | 'foreign_mchid' }>
 
-/** Why what verifies is of no use, and what a person is called for then. Only the key is a matter of ours that lasts. */
+/**
+ * The attention for each reason why a verified notification cannot be used. Only a wrong APIv3 key lasts until a person
+ * acts.
+ */
 const unusable_attention = {
   key: 'decryption_failing',
   envelope: 'notification_unreadable',
@@ -33,8 +36,8 @@ const unusable_attention = {
 } as const satisfies Record<string, AttentionCode>
 
 /**
- * `POST /wechat/notify/:mchid`: where WeChat Pay says that money has moved (architecture §7). Verify, archive, hand
- * over; nothing is decided here, and nothing is acknowledged before it is durable somewhere.
+ * `POST /wechat/notify/:mchid` receives WeChat Pay's notifications (architecture §7): it verifies, archives and hands
+ * them over. It decides nothing, and acknowledges nothing before it is durable somewhere.
  */
 export function intakeRouter(context: ApiContext): Router {
   const router = new Router()
@@ -97,8 +100,9 @@ async function receiveNotification(
 }
 
 /**
- * Reads it; before the first key of a merchant is here, after the download that reading it has begun. That is the one
- * wait for WeChat on this path, and short enough that it hears the answer (docs/wechat-pay.md §4.5).
+ * Reads a notification. When the merchant's key ring is still empty, waits for the download that the first reading
+ * began and reads again: the only wait for WeChat Pay on this path, short enough to answer in time (docs/wechat-pay.md
+ * §4.5).
  */
 async function readWithFirstKey(
   { now }: ApiContext,
@@ -111,7 +115,10 @@ async function readWithFirstKey(
   return has_come ? account.read(received, now()) : read
 }
 
-/** Verified, and yet of no use here: kept raw for a person; 500, so that a key that was changed too early heals. */
+/**
+ * Keeps a verified notification that cannot be used, raw, for a person. 500, so that it comes again once the key is
+ * right.
+ */
 async function keepUnusable(
   context: ApiContext,
   mchid: string,
@@ -145,8 +152,8 @@ async function keepUnusable(
 }
 
 /**
- * Before the message is kept, so that one that is kept has been told of: its repeats, which come for a day, then leave
- * alone what a person has settled. That the key is wrong each of them proves anew.
+ * Raises attention before the notification is kept, so that whatever is kept has raised it: its repeats, which come for
+ * a day, then do not raise again what a person has resolved. Only a wrong key is raised by each repeat.
  */
 async function raiseAttention(
   { store, now }: ApiContext,
@@ -158,7 +165,10 @@ async function raiseAttention(
   await store.merchants.noteAttention(mchid, code, beijingTime(now()))
 }
 
-/** Steps 3 to 6: archive, look, hand over. Each store that is away leaves the other to make the 204 true. */
+/**
+ * Archives the notification, links it when the record shows its payment already, else signals the run (architecture §7,
+ * steps 3 to 6). Either the database or Temporal may be away: the other one makes it durable, and so the 204 true.
+ */
 async function handOverNotification(
   context: ApiContext,
   mchid: string,
@@ -182,12 +192,12 @@ async function handOverNotification(
   } catch (error) {
     context.log.warn('the record could not be read; the run will', { ...key, error })
   }
-  // Handed over or not: the evidence is durable, and the sweeper hands over what had no effect.
+  // 204 even if the signal failed: the evidence is durable, and the sweeper hands over what had no effect.
   const is_taken = await signalRun(context, read, { evidence_id: evidence._id })
   return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
 }
 
-/** What the record already knows of this money needs no run. Null: it must be handed over. */
+/** Links evidence of money that the record knows already, which needs no run. Null: it must be handed over. */
 async function applyFromRecord(
   context: ApiContext,
   key: OrderKey,
@@ -210,7 +220,7 @@ async function applyFromRecord(
   return { status: 204, result: 'linked' }
 }
 
-/** What was booked stands; of a statement that says something else of the same money a person hears. */
+/** Raises attention when a statement contradicts what was booked of the same money. What was booked stays. */
 async function compareWithBooked(
   { store, now, log }: ApiContext,
   { mchid, out_trade_no }: OrderKey,
@@ -225,7 +235,10 @@ async function compareWithBooked(
   await store.merchants.noteAttention(mchid, 'evidence_unapplied', beijingTime(now()))
 }
 
-/** Without the database the workflow archives first; what is too large to travel comes again. */
+/**
+ * Sends the envelope in the signal when the database is away: the workflow archives it first. Too large: 500, it comes
+ * again.
+ */
 async function handOverEnvelope(
   context: ApiContext,
   read: UsableNotification,
@@ -237,7 +250,9 @@ async function handOverEnvelope(
   return is_taken ? { status: 204, result: 'travelling' } : { status: 500, result: 'both_away' }
 }
 
-/** To the run that it concerns: the order's, or the refund's, whether Weft made that refund or not. */
+/**
+ * Signals the run that the evidence concerns: the order's, or the refund's, also of a refund that Weft did not make.
+ */
 async function signalRun({ commands }: ApiContext, read: UsableNotification, found: PaymentFound): Promise<boolean> {
   const { mchid, fact, subject } = read
   const key = keyOf(mchid, read)
@@ -249,7 +264,7 @@ function keyOf(mchid: string, { fact }: UsableNotification): OrderKey {
   return { mchid, out_trade_no: fact.out_trade_no }
 }
 
-/** What came under the id of another message is handed over as any other; that two have one id is for a person. */
+/** Raises attention when one notification id came with two contents. Both are handed over as any other evidence. */
 async function archiveEvidence(
   { store, log, now }: ApiContext,
   envelope: Envelope,

@@ -2,18 +2,24 @@ import { beijingTime } from '../../domain/calendar.ts'
 import { limits } from '../../domain/policy.ts'
 import type { ApiContext } from '../http/context.ts'
 
-/** Watches what is refused at the door, so that a wrong key here is told from noise out there. */
+/**
+ * RejectionWatch keeps rejected notifications and raises `signatures_failing` after five in a row that speak of a key,
+ * with nothing verified between them: a wrong key here is so told from forged requests.
+ */
 export interface RejectionWatch {
-  /** Keeps what was refused, in a small collection, and raises attention when nothing else comes. Never throws. */
+  /** Keeps a rejected notification, in a small collection, and raises attention when nothing verifies. Never throws. */
   keepRejection(
     mchid: string,
     reason: string,
     headers: Record<string, string | string[] | undefined>,
     body: Buffer,
   ): Promise<void>
-  /** Attention was raised by what came in: the next that is good may take it away at once. */
+  /** Notes that a notification raised attention, so that the next good one lifts it at once. */
   noteRaised(mchid: string): void
-  /** Verified and read. Costs a write at most once a minute and merchant: another process may have raised what is over. */
+  /**
+   * Lifts attention after a good notification. At most one write per minute and merchant: another process may have
+   * raised it.
+   */
   noteVerified(mchid: string): void
 }
 
@@ -21,7 +27,7 @@ export interface RejectionWatch {
 const lifted_codes = ['signatures_failing', 'decryption_failing'] as const
 const lift_interval_ms = 60_000
 
-/** So many refusals in a row, with nothing verified between them, and a person should look at the key. */
+/** Rejections in a row, with nothing verified between them, after which a person should look at the key. */
 const rejections_until_attention = 5
 
 /** Reasons that speak of a key; a probe is WeChat testing us, and a stale or malformed message is somebody else's. */

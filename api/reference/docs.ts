@@ -10,7 +10,7 @@ import { Problem } from '../http/problem.ts'
 import { openApi, problemsOf } from './openapi.ts'
 import type { OpenApi } from './openapi.ts'
 
-/** The API told to those who use it: /openapi.json, and the same as pages without anything from elsewhere. */
+/** Serves the API's documentation: /openapi.json, and the same as pages that load nothing from other hosts. */
 export function docsRouter(endpoints: readonly Endpoint[], version: string): Router {
   const document = openApi(endpoints, version)
   const json = JSON.stringify(document)

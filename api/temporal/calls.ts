@@ -20,8 +20,8 @@ export interface TemporalCallOptions {
 }
 
 /**
- * What a command that got no answer of its run is answered with. `timeout`: nobody answered in time, or the run ended
- * first — the record tells what holds. `unavailable`: Temporal took nothing.
+ * Why a command got no answer of its run. `timeout`: no worker answered in time, or the run ended first, and only the
+ * record shows what holds. `unavailable`: Temporal did not take the command.
  */
 export type NoReply = 'timeout' | 'unavailable'
 
@@ -34,7 +34,7 @@ export interface RunTarget {
 const update_limit_ms = 8_000
 export const signal_limit_ms = 2_000
 
-/** One update-with-start: the run that is there, or a new one that goes on from the record. At most 8 s. */
+/** Sends one update-with-start, to the open run or to a new one that goes on from the record. At most 8 s. */
 export async function sendUpdate<Answer>(
   { client, queue_prefix, log, metrics }: TemporalCallOptions,
   { start, log_fields: named }: RunTarget,
@@ -58,7 +58,7 @@ export async function sendUpdate<Answer>(
   })
 }
 
-/** One signal-with-start. Rejects when Temporal did not take it within `limit_ms`. */
+/** Sends one signal-with-start. Rejects when Temporal did not take it within `limit_ms`. */
 export async function sendSignal(
   { client, queue_prefix, metrics }: TemporalCallOptions,
   { start }: RunTarget,
@@ -104,7 +104,7 @@ export async function callOrUnavailable(
 const grpc = { deadline_exceeded: 4, resource_exhausted: 8, cancelled: 1 } as const
 const silent_codes: readonly number[] = Object.values(grpc)
 
-/** Silence and a full run are answered from the record; so is a run that ended before it answered. */
+/** `timeout` for silence, a full run and a run that ended before it answered: the record shows what holds. */
 function noReplyFor(error: unknown, log: Logger): NoReply {
   const is_silence =
     error instanceof TemporalTimeout ||

@@ -9,7 +9,7 @@ import { limits } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { unavailableProblem } from '../http/problem.ts'
 
-/** What asking needs of the API's context: the record, the two commands that start the order's run, and a clock. */
+/** The part of the API's context that a check needs: the record, the two commands to the order's run, and a clock. */
 export interface CheckContext {
   policy: Policy
   store: { orders: { find(key: OrderKey): Promise<OrderRecord | null> } }
@@ -27,9 +27,9 @@ const code_limit_ms = 8_000
 const renewal_window_ms = 10 * 60_000
 
 /**
- * Asks WeChat about an order now, and answers with its record as it is then: at most one question per 5 s, from the
- * checkout page also 20 per order; beyond that, the last answer (api.md §1). Never throws for silence of WeChat, only
- * when the question could not be handed over (Temporal or the database is away).
+ * Has WeChat Pay queried about an order now, and returns the record as it then is: at most one query per 5 s, from the
+ * checkout page also 20 per order; beyond that, the record as it is (api.md §1). Silence of WeChat Pay is no error.
+ * Throws TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
  */
 export async function checkOrderNow(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   if (!isCheckAllowed(order, actor, context.now(), context.policy)) return order
@@ -44,8 +44,9 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
 }
 
 /**
- * The order with a code that can be scanned: its own, or, when that is older than 110 min, the same order placed again
- * (the old code then dies). When no new code came within 8 s, the record as it is: look at `code.placed_time`.
+ * Returns the order with a code that can be scanned: its own, or, when that is older than 110 min, a new one for which
+ * the order is placed again (the old code then dies). Without a new code within 8 s the record keeps its old
+ * `code.placed_time`. Throws TemporalUnavailable.
  */
 export async function refreshCode(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   if (!isCodeStale(order, context.now(), context.policy)) return order
@@ -68,7 +69,7 @@ export function isCodeStale(order: OrderRecord, now_ms: number, policy: Policy):
   return now_ms - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
 }
 
-/** Asking is of use while money may be found that is not known yet. */
+/** True while a query may find money that is not known yet, and the limits of checkOrderNow are not used up. */
 function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, policy: Policy): boolean {
   if (order.payment !== null || order.state === 'failed') return false
   const by_payer = actor.kind === 'payer'
@@ -78,15 +79,15 @@ function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, policy
 }
 
 /**
- * Named after the code it replaces, so that the wish of several pages for the same code is one command. A wish that came
- * to nothing may be made anew ten minutes later.
+ * The operation id of a renewal, derived from the code it replaces, so that several pages that ask for the same code
+ * send one command. One that came to nothing may be sent anew ten minutes later.
  */
 function renewalOperationId({ code, create_time }: OrderRecord, now_ms: number): string {
   const since = code?.placed_time ?? create_time
   return `code:${since}:${Math.floor((now_ms - milliseconds(since)) / renewal_window_ms)}`
 }
 
-/** Only the key leaves: a whole record in a call to Temporal would be a record in its history. */
+/** Only the key, since a whole record in a call to Temporal would be stored in its history. */
 function orderKeyOf({ mchid, out_trade_no }: OrderRecord): OrderKey {
   return { mchid, out_trade_no }
 }

@@ -26,38 +26,38 @@ import type { TemporalClient } from '../../runtime/temporal.ts'
 import { callOrUnavailable, sendSignal, sendUpdate, signal_limit_ms, startRun } from './calls.ts'
 import type { NoReply, RunTarget, TemporalCallOptions } from './calls.ts'
 
-/** What a command about an order is answered with, or why it was not. */
+/** The reply to a command about an order, or why there was none. */
 export type OrderOutcome = OrderAnswer | NoReply
 export type RefundOutcome = RefundAnswer | NoReply
 
 /** A refund and the order whose money it gives back, by which its run is found in Temporal. */
 export type RefundTarget = RefundKey & Pick<OrderKey, 'out_trade_no'>
 
-/** Every call of the API to Temporal, each with a limit. None of them decides anything. */
+/** Commands are all calls of the API to Temporal, each with a time limit. None of them decides anything. */
 export interface Commands {
   /** Places a new order: sent by the request that inserted it, and by nobody else. At most 8 s. */
   prepay(key: OrderKey): Promise<OrderOutcome>
   /** Answers when `closing` is recorded. At most 8 s. */
   close(key: OrderKey, command: Command): Promise<OrderOutcome>
-  /** Answers when the wish for a new code is in the inbox; the record tells when it is there. At most 8 s. */
+  /** Answers when the request for a new code is in the inbox; the record shows when the code is there. At most 8 s. */
   refresh(key: OrderKey, command: Command): Promise<OrderOutcome>
-  /** Answers when the merchant's word is recorded, or refused. At most 8 s. */
+  /** Answers when the merchant's confirmation is recorded, or refused. At most 8 s. */
   confirm(key: OrderKey, confirmation: Confirmation): Promise<OrderOutcome>
-  /** Answers when a person's word on money in review is recorded, or refused. At most 8 s. */
+  /** Answers when a person's decision on money in review is recorded, or refused. At most 8 s. */
   resolveReview(key: OrderKey, decision: ReviewDecision): Promise<OrderOutcome>
-  /** Has WeChat asked once. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
+  /** Has WeChat Pay queried once. Throws TemporalUnavailable when Temporal does not take it within 2 s. */
   check(key: OrderKey, operation_id: string): Promise<void>
-  /** Starts the order's run unless it runs. Throws the problem `unavailable` when Temporal does not within 2 s. */
+  /** Starts the order's run unless it runs. Throws TemporalUnavailable when Temporal does not within 2 s. */
   startOrder(key: OrderKey): Promise<void>
-  /** Hands a found payment over, on the intake's own connection, bounded to 1.5 s. False: Temporal did not take it. */
+  /** Signals a found payment, on the intake's own connection, within 1.5 s. False: Temporal did not take it. */
   signalPaymentFound(key: OrderKey, found: PaymentFound): Promise<boolean>
 
   /**
    * Answers when a new refund is reserved on its payment, or cannot be: sent by the request that recorded it, and by
-   * nobody else. `revision` is that of the record: a number begun anew is reserved anew. At most 8 s.
+   * nobody else. `revision` is that of the record: a refund number that is used again is reserved again. At most 8 s.
    */
   reserve(refund: RefundTarget & { revision: number }): Promise<RefundOutcome>
-  /** Each answers when the person's word is recorded, or refused. At most 8 s. */
+  /** Each answers when the person's decision is recorded, or refused. At most 8 s. */
   approve(refund: RefundTarget, approval: RefundApproval): Promise<RefundOutcome>
   payOut(refund: RefundTarget, payout: PayoutCommand): Promise<RefundOutcome>
   /** Answers when WeChat has taken or refused the other way for the money. At most 8 s. */
@@ -65,10 +65,10 @@ export interface Commands {
   /** As `check` and `startOrder`. */
   checkRefund(refund: RefundTarget, operation_id: string): Promise<void>
   startRefund(refund: RefundTarget): Promise<void>
-  /** As `paymentFound`: something was said about a refund. */
+  /** As `signalPaymentFound`, for evidence about a refund. */
   signalRefundChanged(refund: RefundTarget, changed: RefundChanged): Promise<boolean>
 
-  /** Has a delivery that ended sent once more. Throws the problem `unavailable` when Temporal does not take it within 2 s. */
+  /** Has a delivery that ended sent once more. Throws TemporalUnavailable when Temporal does not take it within 2 s. */
   redeliver(delivery: DeliveryRecord): Promise<void>
 
   /** Seconds that the oldest order task waits for a worker; 0 when unknown. Asked at most once a second. */
@@ -145,7 +145,7 @@ function refundCommands(options: CommandsOptions): RefundCommands {
   }
 }
 
-/** Callers hand over whole records, whose amounts, metadata and codes are nothing for a log. */
+/** The order's numbers only: callers pass whole records, whose amounts, metadata and codes must not be logged. */
 function orderRun({ mchid, out_trade_no }: OrderKey): RunTarget {
   const key = { mchid, out_trade_no }
   return { start: orderStart(key), log_fields: key }
@@ -167,7 +167,7 @@ async function requestCheck(options: CommandsOptions, run: RunTarget, operation_
   )
 }
 
-/** What WeChat said, on the intake's own connection. False: the sweeper hands it over. */
+/** Signals evidence on the intake's own connection. False: Temporal did not take it, and the sweeper hands it over. */
 async function handOver(options: CommandsOptions, run: RunTarget, name: string, argument: unknown): Promise<boolean> {
   try {
     await sendSignal({ ...options, client: options.intake }, run, name, argument, intake_limit_ms)
@@ -179,8 +179,8 @@ async function handOver(options: CommandsOptions, run: RunTarget, name: string, 
 }
 
 /**
- * The age of the order queue's backlog, kept for a second. A probe that fails says 0: it exists to refuse work that
- * would only wait, not to add a reason of its own for refusing it.
+ * The age of the order queue's backlog, cached for a second. 0 when the probe fails: it exists to refuse orders that
+ * would only wait, and must not refuse any because of its own failure.
  */
 function createBacklogProbe({ client, queue_prefix, log, metrics }: CommandsOptions): () => Promise<number> {
   let asked_ms = -Infinity

@@ -2,7 +2,8 @@ const read_interval_ms = 200
 
 /**
  * Reads every 200 ms until `isAnswer` says so, or `limit_ms` have passed; then what was read last, at first `latest`.
- * This is how every wait but the first is done: a run takes ten updates at once, the database thousands of reads.
+ * Every wait but that for a command's own reply is done so: a run takes ten updates at once, the database thousands of
+ * reads.
  */
 export async function readUntil<T>(
   read: () => Promise<T>,

@@ -11,7 +11,7 @@ export function sentRequest(sent: unknown): SentRequest {
   return { body, sha256: createHash('sha256').update(body, 'utf8').digest('hex') }
 }
 
-/** The request in one spelling: fields as sent, names sorted, nulls left out; never our defaults. */
+/** The request in canonical form: fields as sent, names sorted, nulls left out; never our defaults. */
 export function sentBody(sent: unknown): string {
   return JSON.stringify(canonicalValue(sent))
 }

@@ -4,7 +4,7 @@ import { isTime } from '../../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/number.ts'
 import { order_states } from '../../domain/order/record.ts'
 
-/** Shapes that several resources share. Rules of ours are named; api/http/validation says them in both languages. */
+/** Shapes that several resources share. A rule of ours is given by its name; its texts are in api/http/validation. */
 
 function hasOffset(text: string): boolean {
   return /(Z|[+-]\d{2}:\d{2})$/i.test(text)
@@ -43,7 +43,7 @@ export const metadata = z
   .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
   .meta({ description: 'at most 20 keys; never leaves Weft except to the merchant' })
 
-/** Why somebody decided: it goes into the timeline. */
+/** The reason of a decision, in requests: it goes into the timeline. */
 export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
 
 /** `a,b` as a list of known values: commas mean “or”. */

@@ -7,6 +7,7 @@ import { refund_event_types } from '../refund/record.ts'
 import type { RefundEventType, RefundRecord } from '../refund/record.ts'
 import { orderView, refundView } from './view.ts'
 
+/** Events that belong to no order. `test.ping` can be chosen by an endpoint, but nothing sends it yet. */
 export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
 export type EventType = OrderEventType | RefundEventType | (typeof orderless_event_types)[number]
 

@@ -1,6 +1,7 @@
 import type { RefundOrHold } from '../merchant/record.ts'
 import type { RefundEventType } from '../refund/record.ts'
 import { nextOrderAction } from './plan.ts'
+import { assertOrderChange } from './postcondition.ts'
 import { isOrderResting } from './record.ts'
 import type {
   OrderChange,
@@ -78,7 +79,8 @@ export function orderDestination(state: OrderState, event: OrderEvent, choice: R
 
 /**
  * What `occurrence` does to `order`, or null when the table says it is illegal. Pure: store/orders writes the change on
- * the condition that the revision is still the one seen here.
+ * the condition that the revision is still the one seen here. Throws `PostconditionBroken` rather than answer a change
+ * that must not be written.
  */
 export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence): OrderChange | null {
   const choice = 'choice' in occurrence ? occurrence.choice : 'hold'
@@ -107,7 +109,7 @@ export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence)
   }
   const fields = changedFields(order, occurrence)
   const attention = orderAttention(order, entry, fields)
-  return {
+  const change: OrderChange = {
     entry,
     set: {
       state: to,
@@ -118,6 +120,8 @@ export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence)
     },
     unset: [...(next_action ? [] : (['next_action'] as const)), ...(attention ? [] : (['attention'] as const))],
   }
+  assertOrderChange(order, change)
+  return change
 }
 
 /**

@@ -77,9 +77,13 @@ export function orderAttention(order: OrderRecord, entry: TimelineEntry, set: Or
   const before = order.attention ?? null
   const [review] = openReviews({ ...order, ...set, state: to, timeline: [...order.timeline, entry] })
   if (review !== undefined && (isAboutMoney(review.code) || before === null || !isAboutMoney(before.code))) {
-    const { code, since_time } = review
-    return before?.code === code ? before : { code, since_time }
+    return before?.code === review.code ? before : attentionOf(review)
   }
-  if (before === null || isResolved(order, entry, before.code)) return null
+  // What is over uncovers a review that it had hidden: an order in review is never without a reason to look.
+  if (before === null || isResolved(order, entry, before.code)) return review ? attentionOf(review) : null
   return isAboutMoney(before.code) || to === order.state ? before : null
+}
+
+function attentionOf({ code, since_time }: OpenReview): Attention {
+  return { code, since_time }
 }

@@ -9,13 +9,24 @@ export interface Envelope {
 
 export type EvidenceOutcome = 'applied' | 'linked' | 'orphan' | 'foreign' | 'no_effect'
 
+/** `merchant`: a confirmation that no worker took. `operator`: the same, as earlier versions stored it. */
+export type EvidenceKind = 'notification' | 'query' | 'bill_line' | 'merchant' | 'operator'
+
+/** The kinds under which a merchant's confirmation is stored. */
+export const confirmation_kinds = ['merchant', 'operator'] as const satisfies readonly EvidenceKind[]
+
+/** Whether the evidence is a merchant's confirmation that was kept for later. */
+export function isConfirmationEvidence({ kind }: { kind: EvidenceKind }): boolean {
+  return confirmation_kinds.some((one) => one === kind)
+}
+
 export interface EvidenceRecord {
   /** <mchid>/<kind>/<natural id>; of a notification under the id of another one: /<body_sha256> behind it */
   _id: string
   /** evd_… */
   id: string
   mchid: string
-  kind: 'notification' | 'query' | 'bill_line' | 'operator'
+  kind: EvidenceKind
   subject: 'payment' | 'refund'
   out_trade_no: string | null
   transaction_id: string | null

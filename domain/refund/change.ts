@@ -1,4 +1,5 @@
 import type { AttentionCode } from '../attention.ts'
+import { assertRefundChange } from './postcondition.ts'
 import { isAutomaticOrigin } from './record.ts'
 import type {
   RefundAtWeChat,
@@ -44,7 +45,11 @@ export function refundDestination(state: RefundState, event: RefundEvent, needs_
   return typeof edge === 'string' ? edge : needs_approval ? edge.asks : edge.sends
 }
 
-/** What `occurrence` does to `refund`, or null when the table says it is illegal. Pure, as `applyOrderEvent` is. */
+/**
+ * What `occurrence` does to `refund`, or null when the table says it is illegal. Pure: store/refunds writes the change
+ * on the condition that the revision is still the one seen here. Throws `PostconditionBroken` rather than answer a
+ * change that must not be written.
+ */
 export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange | null {
   const needs_approval = occurrence.event === 'reserved' && occurrence.approval_expire_time !== null
   const to = refundDestination(refund.state, occurrence.event, needs_approval)
@@ -52,7 +57,7 @@ export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurre
   if (occurrence.event === 'paid_out' && refund.payout !== null) return null
   const attention = refundAttention(refund, occurrence, to)
   const next_action = nextRefundAction(refund, occurrence, to)
-  return {
+  const change: RefundChange = {
     entry: {
       revision: refund.revision + 1,
       operation_id: occurrence.operation_id,
@@ -72,6 +77,8 @@ export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurre
     },
     unset: [...(next_action ? [] : (['next_action'] as const)), ...(attention ? [] : (['attention'] as const))],
   }
+  assertRefundChange(refund, change)
+  return change
 }
 
 function changedFields(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange['set'] {

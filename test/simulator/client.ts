@@ -236,7 +236,7 @@ export interface Envelope {
 
 /** A merchant's callback address; `answer` says how the nth delivery (from 1) is answered, null leaves it open. */
 export async function startReceiver(
-  answer: (n: number, received: Received) => number | null = () => 204,
+  answer: (n: number, received: Received) => number | null | Promise<number> = () => 204,
 ): Promise<{ url: string; received: Received[]; close(): Promise<void> }> {
   const received: Received[] = []
   const server = createServer((request, response) => {
@@ -246,8 +246,9 @@ export async function startReceiver(
       const text = Buffer.concat(chunks).toString('utf8')
       const delivery = { headers: request.headers, path: request.url ?? '', text, time: Date.now() }
       received.push(delivery)
-      const status = answer(received.length, delivery)
-      if (status !== null) response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end()
+      void Promise.resolve(answer(received.length, delivery)).then((status) => {
+        if (status !== null) response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end()
+      })
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -107,6 +107,13 @@ describe('a fault', () => {
     }
   })
 
+  it('is refused while 1,000 others stand, with what to do', async () => {
+    for (let n = 0; n < 1_000; n++) simulator.control.addFault({ operation: 'place', fault: '500', mchid: 'another' })
+    await expect(fault({ operation: 'place', fault: '500' })).rejects.toThrow(/^409 .*TOO_MANY_FAULTS.*DELETE/)
+    await control(simulator.url, '/faults', undefined, 'DELETE')
+    await fault({ operation: 'place', fault: '500', mchid: 'another' })
+  })
+
   it('answers slowly', async () => {
     await fault({ operation: 'query', fault: 'slow', delay_ms: 150, times: 1 })
     const started = Date.now()
@@ -271,12 +278,24 @@ describe('a fault of notifications', () => {
   it('loses one altogether, or one delivery only', async () => {
     const receiver = await startReceiver()
     await fault({ operation: 'notify', fault: 'lose', times: 1 })
-    expect(notification(await paidTo(receiver.url))?.state).toBe('lost')
+    const lost = notification(await paidTo(receiver.url))
+    expect(lost?.state).toBe('lost')
     await fault({ operation: 'notify', fault: 'drop', times: 1 })
     const no = await paidTo(receiver.url)
     await until(() => notification(no)?.state === 'delivered')
     expect(notification(no)?.attempts).toMatchObject([{ status: null, error: 'dropped' }, { status: 204 }])
     expect(receiver.received).toHaveLength(1)
+    const by_hand = await simulator.control.resend(lost?.id ?? '')
+    expect(by_hand).toMatchObject({ state: 'delivered', attempts: [{ status: 204 }] })
+    await receiver.close()
+  })
+
+  it('loses one that is made by hand, too', async () => {
+    const receiver = await startReceiver()
+    await fault({ operation: 'notify', fault: 'lose', times: 1 })
+    const lost = await simulator.control.notify({ mchid, plaintext: {}, url: receiver.url })
+    expect(lost).toMatchObject({ state: 'lost', attempts: [] })
+    expect(receiver.received).toEqual([])
     await receiver.close()
   })
 

@@ -246,6 +246,24 @@ describe('the book', () => {
     expect((await own.query('LIMIT_0001')).status).toBe(404)
     await small.close()
   })
+
+  it('forgets a notification with its order while it is being delivered', async () => {
+    const limits = { max_orders: 1, notify_answer_limit_ms: 240_000 }
+    const small = await startSimulator({ port: 0, probe_rate: 0, ...limits })
+    const own = new Client(small.url, client.merchant)
+    await own.register()
+    const receiver = await startReceiver(async () => {
+      await own.place('FORGET_002')
+      return 204
+    })
+    await own.place('FORGET_001', { notify_url: receiver.url })
+    const sent = small.control.notify({ mchid, plaintext: { out_trade_no: 'FORGET_001' } })
+    await expect(sent).rejects.toMatchObject({ code: 'NOTIFICATION_NOT_EXIST' })
+    expect(receiver.received).toHaveLength(1)
+    expect(small.control.view(mchid, null).notifications).toEqual([])
+    await small.close()
+    await receiver.close()
+  })
 })
 
 describe('a story', () => {

@@ -267,7 +267,7 @@ function occurrenceOf(
         event,
         amount: refund.amount,
         is_full: refund.is_full,
-        wechat_request: null,
+        wechat_request: { path: '/v3/refund/domestic/refunds', body: '{}' },
         approval_expire_time: null,
         ...cause,
       }

@@ -78,15 +78,21 @@ describe('evidence that has had no effect for days', () => {
   })
   afterEach(async () => await here.drop())
 
-  it('is the word of a merchant: it was promised to be kept, so it is handed over at any age', async () => {
-    const word = { operation_id: 'fulfilment:TEA-1:2:fulfilled', result: 'fulfilled', reason: null }
-    const _id = evidenceId.operator(mchid, word.operation_id)
-    const raw = here.store.sealer.seal(JSON.stringify(word))
-    await here.heardAgo('word', 40 * day, { _id, kind: 'operator', raw })
-    await here.sweep()
-    expect(here.heard.words).toEqual([word])
-    expect(await here.store.evidence.find(_id)).toMatchObject({ outcome: 'applied', applied_to: `${mchid}/TEA-1` })
-  })
+  it.each([
+    ['merchant', evidenceId.merchant],
+    ['operator', (owner: string, operation_id: string) => `${owner}/operator/${operation_id}`],
+  ] as const)(
+    'is a confirmation kept as %s: it was promised to be kept, so it is handed over at any age',
+    async (kind, idOf) => {
+      const word = { operation_id: 'fulfilment:TEA-1:2:fulfilled', result: 'fulfilled', reason: null }
+      const _id = idOf(mchid, word.operation_id)
+      const raw = here.store.sealer.seal(JSON.stringify(word))
+      await here.heardAgo('word', 40 * day, { _id, kind, raw })
+      await here.sweep()
+      expect(here.heard.words).toEqual([word])
+      expect(await here.store.evidence.find(_id)).toMatchObject({ outcome: 'applied', applied_to: `${mchid}/TEA-1` })
+    },
+  )
 
   it('is told to a person at three days and not before, and is tried again', async () => {
     await here.heardAgo('young', 2 * day)
@@ -116,7 +122,7 @@ describe('evidence that has had no effect for days', () => {
     for (let n = 0; n < 30; n += 1) await here.heardAgo(`old-${n}`, 9 * day + n)
     const word = { operation_id: 'fulfilment:TEA-1:2:refused', result: 'refused', reason: '缺货' }
     const raw = here.store.sealer.seal(JSON.stringify(word))
-    await here.heardAgo('word', 4 * day, { kind: 'operator', raw })
+    await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
     expect(here.heard.words).toEqual([word])
   })

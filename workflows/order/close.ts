@@ -1,6 +1,6 @@
 import type { OrderProgress } from '../../domain/messages.ts'
+import { runUntilInterrupted } from '../wait.ts'
 import { applyQueryAnswer } from './placement.ts'
-import { runUntilInterrupted } from './run.ts'
 import type { OrderRun } from './run.ts'
 
 /**

@@ -12,17 +12,14 @@ import type {
 } from '../../domain/messages.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderItem, PendingCommand } from '../inbox.ts'
+import { runUntilInterrupted } from '../wait.ts'
 import { applyQueryAnswer } from './placement.ts'
-import { applyRecorded, runUntilInterrupted, startOwedRuns } from './run.ts'
+import { applyRecorded, startOwedRuns } from './run.ts'
+import { takeItem } from '../run.ts'
 import type { OrderRun } from './run.ts'
 
-/** Takes the oldest item. It leaves the inbox only after the record has answered (architecture §4.3). */
-export async function takeOrderItem(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
-  const item = run.inbox.first
-  if (item === undefined) return order
-  const current = await handleOrderItem(run, order, item)
-  run.inbox.remove(item)
-  return current
+export function takeOrderItem(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
+  return takeItem(run, order, handleOrderItem)
 }
 
 async function handleOrderItem(run: OrderRun, order: OrderProgress, item: OrderItem): Promise<OrderProgress> {
@@ -196,7 +193,7 @@ function orderStateReply(order: OrderProgress): OrderAnswer {
 
 /** Money for a number that Weft does not know: WeChat is asked, and what it confirms is booked as an orphan. */
 export async function bookOrphans(run: OrderRun): Promise<string> {
-  run.order = null
+  run.current = null
   for (;;) {
     const item = run.inbox.first
     if (item === undefined) {

@@ -6,8 +6,9 @@ import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
+import { waitWithin } from '../wait.ts'
 import { takeOrderItem } from './commands.ts'
-import { applyRecorded, updateRun, waitWithin } from './run.ts'
+import { applyRecorded, updateRun } from './run.ts'
 import type { OrderRun } from './run.ts'
 
 const weft: Actor = { kind: 'weft', id: null }

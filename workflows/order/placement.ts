@@ -2,7 +2,8 @@ import type { QueryOutcome } from '../../activities/order/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
-import { applyRecorded, runUntilInterrupted, startOwedRuns, waitWithin } from './run.ts'
+import { runUntilInterrupted, waitWithin } from '../wait.ts'
+import { applyRecorded, startOwedRuns } from './run.ts'
 import type { OrderRun } from './run.ts'
 
 /** `created`: the frozen request is sent until WeChat gives a definite answer. Money or a wish to close goes first. */

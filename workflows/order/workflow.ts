@@ -1,8 +1,8 @@
-import { allHandlersFinished, CancellationScope, condition, continueAsNew, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope } from '@temporalio/workflow'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
-import { isOrderResting } from '../../domain/order/record.ts'
-import type { OrderState } from '../../domain/order/record.ts'
+import { runToRest } from '../run.ts'
+import type { RunPlan } from '../run.ts'
 import { closeAtWeChat } from './close.ts'
 import { bookOrphans, takeOrderItem } from './commands.ts'
 import { fulfil } from './fulfilment.ts'
@@ -11,12 +11,11 @@ import { awaitPayment, placeOrder } from './placement.ts'
 import { newOrderRun, startOwedRuns, updateRun } from './run.ts'
 import type { OrderRun } from './run.ts'
 
-/** What an order does by itself in each state; a state without a step is at rest. */
-const steps: Partial<Record<OrderState, (run: OrderRun, order: OrderProgress) => Promise<OrderProgress>>> = {
-  created: placeOrder,
-  awaiting_payment: awaitPayment,
-  closing: closeAtWeChat,
-  paid: fulfil,
+/** What an order does by itself in each state, behind its inbox. */
+const plan: RunPlan<OrderRun, OrderProgress> = {
+  steps: { created: placeOrder, awaiting_payment: awaitPayment, closing: closeAtWeChat, paid: fulfil },
+  urgentStep: (run) => (run.inbox.isEmpty ? undefined : takeOrderItem),
+  update: updateRun,
 }
 
 /**
@@ -34,31 +33,7 @@ async function runToEnd(run: OrderRun): Promise<string> {
   const loaded = await run.activities.records.load(run.key)
   run.policy = loaded.policy
   if (loaded.order === null) return await bookOrphans(run)
-  let order = updateRun(run, loaded.order)
+  const order = updateRun(run, loaded.order)
   await startOwedRuns(run, loaded)
-  for (;;) {
-    order = await moveToRest(run, order)
-    await condition(allHandlersFinished)
-    // No await between this look and the return: a fact signalled during the last step is still taken.
-    if (run.inbox.isEmpty) return order.state
-  }
-}
-
-async function moveToRest(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
-  let order = current
-  while (!run.inbox.isEmpty || !isOrderResting(order.state)) {
-    const step = run.inbox.isEmpty ? steps[order.state] : takeOrderItem
-    if (step === undefined) return order
-    order = updateRun(run, await step(run, order))
-    await renewHistory(run, order)
-  }
-  return order
-}
-
-/** Thousands of questions asked on one order would outgrow a history. The record knows everything a new run needs. */
-async function renewHistory(run: OrderRun, order: OrderProgress): Promise<void> {
-  if (!workflowInfo().continueAsNewSuggested || order.state === 'created' || isOrderResting(order.state)) return
-  // A handler that waits for its item waits for the body: so the body waits for handlers only while there is none.
-  await condition(() => allHandlersFinished() || !run.inbox.isEmpty)
-  if (run.inbox.isEmpty) await continueAsNew<typeof payOrder>(run.key)
+  return await runToRest(run, order, plan)
 }

@@ -2,21 +2,17 @@ import { orderKey } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { RefundProgress, RefundWriteResult } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
-import type { Policy } from '../../domain/policy.ts'
 import { showRefund, upsertRefundAttributes } from '../details.ts'
 import { Inbox, refund_urgency } from '../inbox.ts'
 import type { RefundItem } from '../inbox.ts'
-import { waitWithin } from '../order/run.ts'
 import { refundProxies } from '../proxies.ts'
 import type { RefundProxies } from '../proxies.ts'
+import type { Run } from '../run.ts'
+import { waitWithin } from '../wait.ts'
 
-/** What one run of a refund holds. `refund` is what the record last answered: undefined before it was read. */
-export interface RefundRun {
-  key: RefundKey
-  inbox: Inbox<RefundItem>
+/** What one run of a refund holds. */
+export interface RefundRun extends Run<RefundKey, RefundProgress, RefundItem> {
   activities: RefundProxies
-  policy: Policy
-  refund: RefundProgress | null | undefined
 }
 
 export function newRefundRun(key: RefundKey): RefundRun {
@@ -25,19 +21,19 @@ export function newRefundRun(key: RefundKey): RefundRun {
     inbox: new Inbox(refund_urgency),
     activities: refundProxies(),
     policy: default_policy,
-    refund: undefined,
+    current: undefined,
   }
 }
 
-/** Takes over what the record answered, and shows it. */
+/** Updates the run with the record, and shows it in Temporal UI. */
 export function updateRefundRun(run: RefundRun, refund: RefundProgress): RefundProgress {
-  upsertRefundAttributes(run.refund ?? null, refund)
-  run.refund = refund
+  upsertRefundAttributes(run.current ?? null, refund)
+  run.current = refund
   showRefund(refund)
   return refund
 }
 
-/** The record has answered: its notices get their runs, and the run goes on from what holds now. */
+/** Applies what a record step returned: updates the run, and starts its deliveries. */
 export async function applyRefundRecorded(run: RefundRun, recorded: RefundWriteResult): Promise<RefundProgress> {
   const refund = updateRefundRun(run, recorded.refund)
   await startRefundDeliveries(run, refund, recorded.deliveries)
@@ -57,7 +53,10 @@ export async function startRefundDeliveries(
   })
 }
 
-/** The order writes down what became of the refund, under a number of its own, before anything else happens here. */
+/**
+ * Signals the order that the refund has changed, and notes on the refund that the order has recorded it: each change is a
+ * timeline entry of the order before this run goes on.
+ */
 export async function signalOrder(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   // Made outside, and all of it: what the order is about stops now, since nobody asked before.
   if (refund.origin === 'outside' && refund.is_full) await run.activities.runs.askOrderToRefund({ refund: run.key })
@@ -66,8 +65,8 @@ export async function signalOrder(run: RefundRun, refund: RefundProgress): Promi
 }
 
 /**
- * A number that Weft does not know: WeChat is asked, and what it knows was made outside. Null: WeChat does not know it
- * either. Its payment may be unknown here too; then its order's run finds that first.
+ * Adopts a refund of a number that Weft does not know: what WeChat knows of it was made outside. Null where WeChat does
+ * not know it either. Its payment may be unknown here too; then its order's run books that first.
  */
 export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress | null> {
   const { activities: does, key } = run
@@ -88,7 +87,7 @@ export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress
     await does.runs.lookForPayment({ order, evidence_id: payment.evidence_id })
     await waitWithin(lookup_delay_ms, () => false, 'Until the payment of a refund made outside is booked')
   }
-  // The evidence stays unapplied: the sweeper hands it over again, and a person hears of it.
+  // The evidence stays unapplied: the sweeper signals it again, and raises attention when it gets old.
   return null
 }
 

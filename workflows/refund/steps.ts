@@ -9,8 +9,9 @@ import type {
   RefundProgress,
 } from '../../domain/messages.ts'
 import type { PendingCommand, RefundItem } from '../inbox.ts'
-import { runUntilInterrupted, waitWithin } from '../order/run.ts'
+import { runUntilInterrupted, waitWithin } from '../wait.ts'
 import { applyRefundRecorded } from './run.ts'
+import { takeItem } from '../run.ts'
 import type { RefundRun } from './run.ts'
 
 /** `created`: the money is reserved on its payment, by one conditional write, or the refund ends here. */
@@ -115,13 +116,8 @@ async function reloadRefund(run: RefundRun, refund: RefundProgress): Promise<Ref
   return loaded.refund ?? refund
 }
 
-/** Takes the most urgent item. It leaves the inbox only after the record has answered. */
-export async function takeRefundItem(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
-  const item = run.inbox.first
-  if (item === undefined) return refund
-  const current = await handleRefundItem(run, refund, item)
-  run.inbox.remove(item)
-  return current
+export function takeRefundItem(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
+  return takeItem(run, refund, handleRefundItem)
 }
 
 async function handleRefundItem(run: RefundRun, refund: RefundProgress, item: RefundItem): Promise<RefundProgress> {

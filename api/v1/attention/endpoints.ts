@@ -20,7 +20,7 @@ import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { nullable_text, request_reason, time } from '../shapes.ts'
 import { attention_reasons } from './reasons.ts'
 
-/** So many of each kind are looked at, those created first: beyond that, what is shown is not all, and says so. */
+/** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
 const max_looked_at = 500
 
 /** Something that waits for a person, whatever kind of thing it is. Amounts in fen. */
@@ -70,7 +70,7 @@ const nothing_named = {
   next_action: null,
 } as const
 
-/** What an order waits for: each open question by itself, and what else is said of it. */
+/** The attention lines of one order: each open review, and its attention. */
 function attentionsOf(order: OrderRecord): OpenReview[] {
   const { attention, payment } = order
   const reviews = openReviews(order)
@@ -104,7 +104,7 @@ function stuckOfRefund(refund: RefundRecord): Stuck[] {
   return [{ ...nothing_named, kind: 'refund', ...attention, amount: amount.refund, ...named }]
 }
 
-/** Money without an owner is listed one by one, so the merchant's own word that there is some is left out. */
+/** The merchant's attentions but for orphaned money, which is listed payment by payment. */
 function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
   const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
   return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
@@ -115,7 +115,7 @@ function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, succe
   return { ...nothing_named, kind: 'payment', code: 'orphan_payment', since_time: success_time, ...named }
 }
 
-/** Reported and not booked yet: Weft will ask WeChat, in case its order is only late. */
+/** Payments that were reported and are not booked yet: Weft queries WeChat Pay, in case the order is only late. */
 function stuckOfOrphanEvidence({ out_trade_no, transaction_id, receive_time }: EvidenceRecord, now_ms: number): Stuck {
   const first_ms = milliseconds(receive_time) + orphan_pace.first_ms
   const rounds = Math.max(0, Math.ceil((now_ms - first_ms) / orphan_pace.every_ms))
@@ -174,7 +174,7 @@ async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string
     ...ownerless,
     ...orders.data.flatMap((order) => stuckOfOrder(order, paid)),
     ...refunds.data.flatMap(stuckOfRefund),
-    // What decides an order is waited for, and missed, by the order itself.
+    // The fulfilment delivery is not listed: the order itself waits for its answer and raises attention.
     ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(stuckOfDelivery),
   ]
   return {
@@ -208,8 +208,8 @@ const listAttention = declareEndpoint({
   scope: 'orders:read',
   summary: 'Everything that waits for a person, the longest first',
   description:
-    'Orders, refunds, money without an order, the merchant itself and events that were given up. Without pages: settle what is shown, and the ' +
-    'rest follows; is_complete says whether there is a rest.',
+    'Orders, refunds, money without an order, the merchant itself and events that were given up. There are no pages: ' +
+    'resolve what is shown, and the rest follows; is_complete says whether there is more.',
   query: z.strictObject({
     limit: z.coerce.number().int().min(1).max(max_looked_at).default(100).meta({ description: 'at most so many' }),
   }),
@@ -227,8 +227,8 @@ const resolveAttention = declareEndpoint({
   scope: 'orders:decide',
   summary: 'Say that a person has looked',
   description:
-    'Takes away what is said of the merchant itself (kind merchant); it comes back when its cause does. What stands on an ' +
-    'order, a refund or a payment goes away by a decision on it, and no other way. Done before is 200 as well.',
+    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. The attention of an ' +
+    'order, a refund or a payment is removed only by a decision on it. A repeat is answered with 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
   body: resolution_request,
   responses: { 200: { description: 'what is still stuck', schema: attention_list } },
@@ -236,7 +236,7 @@ const resolveAttention = declareEndpoint({
   async handle(call) {
     const { context, caller, params, body, log } = call
     await context.store.merchants.liftAttention(caller.mchid, params.code)
-    log.info('a person has settled an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
+    log.info('a person has resolved an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
     return await stuckReply(call, 100)
   },
 })

@@ -33,7 +33,7 @@ const chinese: Record<AttentionCode, string> = {
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }
 
-/** Why a person should look, and what to do about it, in the reader's language. */
+/** Why a person should look at each attention code, and what to do, in both languages. */
 export const attention_reasons: Record<Language, Record<AttentionCode, string>> = {
   en: attention_texts,
   'zh-CN': chinese,

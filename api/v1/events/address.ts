@@ -5,7 +5,8 @@ const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomai
 
 /**
  * Why events may not be sent to `text`, or null: they may. Looks at the address as written; what a name resolves to is
- * looked at again at every delivery, when it counts. `allow_private` is for development: it lets http and loopback pass.
+ * looked at again at every delivery, when it counts. `allow_private` is for development: it lets http and loopback
+ * pass.
  */
 export function urlObjection(text: string, allow_private: boolean): string | null {
   if (!URL.canParse(text)) return 'it is not a URL'

@@ -47,7 +47,7 @@ const delivery_shape = z
   .meta({ id: 'Delivery' })
 
 /** One event on its way to one endpoint, as merchants see it. */
-export function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
+function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
   return {
     object: 'delivery',
     id: delivery.id,

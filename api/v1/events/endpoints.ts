@@ -21,7 +21,7 @@ const event_shape = z
   })
   .meta({ id: 'Event' })
 
-/** What the stored bytes say; they are ours, so anything else is a fault here. */
+/** Parses the stored bytes of an event. Weft wrote them, so a failure is a fault of Weft. */
 const event_body = z.object({ api_version: z.string(), data: z.record(z.string(), z.unknown()) })
 
 async function eventView({ store }: Pick<ApiContext, 'store'>, event: EventRecord) {

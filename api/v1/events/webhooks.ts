@@ -20,7 +20,8 @@ const endpoint_request = z
       .array(z.enum(['*', ...event_types]))
       .min(1)
       .max(50)
-      .default(['*']),
+      .default(['*'])
+      .meta({ description: '“*”: all of them. “test.ping” can be chosen, but nothing sends it yet' }),
     description: z.string().max(200).nullish(),
   })
   .refine((wanted) => wanted.role === 'observer' || wanted.event_types.join() === '*', {
@@ -50,7 +51,7 @@ const endpoint_with_secret = z
   .meta({ id: 'EndpointWithSecret' })
 
 /** An endpoint as merchants see it: a secret by its last characters only. */
-export function endpointView(found: EndpointRecord): z.output<typeof endpoint_shape> {
+function endpointView(found: EndpointRecord): z.output<typeof endpoint_shape> {
   return {
     object: 'endpoint',
     id: found.id,
@@ -81,7 +82,7 @@ const createEndpoint = declareEndpoint({
   summary: 'Have events sent to a URL',
   description:
     'The secret is shown in this answer and never again. The answer of the one fulfilment endpoint to order.paid ' +
-    'decides, in fulfilment mode “event”; observers are only told. The same URL again answers the existing endpoint ' +
+    'decides, in fulfilment mode “event”; observers are only notified. The same URL again answers the existing endpoint ' +
     'without a secret; 201 with a further secret where a fulfilment endpoint was left half made by a failure.',
   body: endpoint_request,
   responses: {
@@ -121,7 +122,7 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
   const added = await store.endpoints.add(record)
   if (!added.inserted) return replyExisting(call, added.existing)
   if (body.role === 'fulfilment' && !(await store.merchants.setFulfilmentEndpoint(caller.mchid, id))) {
-    // Somebody else's was set in between. This one was never told of anything, so it goes without a trace.
+    // Another request set a fulfilment endpoint in between. This one got no events yet, so it is deleted.
     await store.endpoints.remove(caller.mchid, id)
     await assertNoOtherFulfilment(context, caller.mchid, id)
   }
@@ -130,8 +131,9 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
 }
 
 /**
- * The endpoint that is there. A fulfilment endpoint that holds no place was left so by a crash, and nobody was shown its
- * secret: it takes the place and gets one more. The first one stays, since its request may only have been slower.
+ * Answers with the endpoint that exists. A fulfilment endpoint that the merchant does not name was left so by a crash,
+ * and its secret was shown to nobody: it becomes the merchant's and gets a second secret. The first secret stays valid,
+ * since the request that made it may only have been slower.
  */
 async function replyExisting(
   call: EndpointCall<unknown, unknown, EndpointRequest>,

@@ -40,7 +40,7 @@ async function orderReply(
   return { status, body: await orderWithTimeline(context, order) }
 }
 
-/** Why an order that was to end unpaid did not. */
+/** The problem for an order that was to end unpaid and did not: `order_paid`, else `order_state`. */
 function notEndedProblem(order: OrderRecord, allowed: string[]): Problem {
   return order.payment
     ? new Problem('order_paid', { values: { state: order.state } })
@@ -76,7 +76,7 @@ async function close(call: EndpointCall<OrderParams>): Promise<HttpReply> {
     const outcome = await context.commands.close(order, command)
     if (outcome === 'unavailable') throw unavailableProblem('temporal')
   } else if (order.state === 'closing') {
-    // The run is there, as a rule; where it was lost, this brings it back. The record answers either way.
+    // Starts the run again in case it was lost. A failure changes nothing: the record is read either way.
     await context.commands.startOrder(order).catch(() => undefined)
   }
   const left_ms = Math.max(0, read_limit_ms - (Date.now() - begun_ms))
@@ -89,7 +89,7 @@ async function close(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   )
   if (ended_states.includes(current.state)) return orderReply(call, 200, current)
   if (current.state === 'closing') return orderReply(call, 202, current)
-  // Nobody took the wish in time, so it is not recorded, and 202 would promise what may not happen.
+  // No worker took the command in time, so it is not recorded, and 202 would promise what may not happen.
   if (closable_states.includes(current.state)) throw unavailableProblem('workers')
   throw notEndedProblem(current, [...closable_states, 'closing', 'closed'])
 }
@@ -200,7 +200,7 @@ async function confirm(call: EndpointCall<OrderParams, unknown, FulfilmentReques
   return orderReply(call, 202, latest)
 }
 
-/** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
+/** True: decided as asked. False: still open. Throws `already_decided` when decided otherwise, else `order_state`. */
 function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean {
   const { result } = order.fulfilment
   if (order.state === 'paid') return false
@@ -213,16 +213,16 @@ function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean
   throw orderStateProblem(order, ['paid'])
 }
 
-/** A merchant's word that found no worker is not lost: it is evidence, and the sweeper hands it over. */
+/** Archives a confirmation that no worker took as evidence, so that the sweeper hands it over later. */
 async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: Confirmation): Promise<void> {
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
-  const _id = evidenceId.operator(caller.mchid, confirmation.operation_id)
+  const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
   await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
     mchid: caller.mchid,
-    kind: 'operator',
+    kind: 'merchant',
     subject: 'payment',
     out_trade_no: params.out_trade_no,
     transaction_id: null,

@@ -62,7 +62,9 @@ const createOrder = declareEndpoint({
   handle: createOrRepeat,
 })
 
-/** Insert, then start: what is recorded is placed in the end, whatever happens to this process in between. */
+/**
+ * Inserts the order, then starts its run: whatever is recorded is placed in the end, even if this process dies between.
+ */
 async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
@@ -96,7 +98,7 @@ async function placementProblem(
   return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
 }
 
-/** The same request again: never placed from here, only read; the run is started in case the first request died. */
+/** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
 async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
   const { context, language } = call
   const fields = differingFields(existing.sent.body, sentBody(call.sent))

@@ -13,10 +13,14 @@ import type { OrderRequest } from './shape.ts'
 
 type CreateOrderCall = EndpointCall<unknown, unknown, OrderRequest>
 
-/** Above this age of the order queue's backlog new orders would only wait: they are refused, to be sent again. */
+/** The age of the order queue's backlog above which new orders are refused, since they would only wait. */
 const max_backlog_s = 10
 
-/** The record of a new order, complete: nothing of it depends on the moment it is placed. Throws problems. */
+/**
+ * The complete record of a new order: nothing of it depends on the moment it is placed. Throws `merchant_not_ready`,
+ * `merchant_paused`, `fulfilment_endpoint_missing`, `not_found`, `reference_paid`, `invalid_request` (expiry) and
+ * `unavailable` (workers).
+ */
 export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
   const { context, caller, body } = call
   const { merchant, appid } = await readyMerchant(call)
@@ -66,7 +70,10 @@ interface ReadyMerchant {
   appid: string
 }
 
-/** The merchant, when it can take an order. Throws problems. */
+/**
+ * The caller's merchant, if it can take an order. Throws `not_found`, `merchant_not_ready`, `merchant_paused` and
+ * `fulfilment_endpoint_missing`.
+ */
 async function readyMerchant(call: CreateOrderCall): Promise<ReadyMerchant> {
   const merchant = await activeMerchant(call)
   const [appid] = merchant.appids
@@ -77,7 +84,10 @@ async function readyMerchant(call: CreateOrderCall): Promise<ReadyMerchant> {
   return { merchant, appid }
 }
 
-/** The caller's merchant, when WeChat Pay can be asked for anything new in its name. Throws problems. */
+/**
+ * The caller's merchant, if new orders and refunds may be sent to WeChat Pay in its name. Throws `not_found`,
+ * `merchant_not_ready` and `merchant_paused`.
+ */
 export async function activeMerchant({
   context,
   caller,
@@ -90,7 +100,7 @@ export async function activeMerchant({
   return merchant
 }
 
-/** Another number of the same sale that keeps it already would only bring money to give back. */
+/** Throws `reference_paid` when another order of the same reference is paid: its money would only be refunded. */
 async function assertReferenceUnpaid({ context, caller, body }: CreateOrderCall): Promise<void> {
   if (!body.reference) return
   const paid_by = await context.store.references.findHolder(caller.mchid, body.reference)

@@ -57,7 +57,7 @@ async function review(call: ReviewCall): Promise<HttpReply> {
   throw orderStateProblem(current, ['review'])
 }
 
-/** Accepting is refused by the run where all of the money has gone back; it is then only to be rejected. */
+/** Sends a decision on money in review. The run refuses `accept` where all of the money has gone back. */
 async function isGivenBack({ context, body }: ReviewCall, order: OrderRecord, subject: string | null) {
   const transaction_id = subject ?? order.payment?.transaction_id
   if (body.decision !== 'accept' || transaction_id === undefined) return false
@@ -75,8 +75,8 @@ function subjectOf(order: OrderRecord, transaction_id: string | null): string | 
 }
 
 /**
- * Derived from what it decides: an order that came into review a second time is decided anew, the same word told twice
- * is one operation.
+ * The operation id of a decision, derived from the review it ends: the same decision sent twice is one operation, and
+ * an order that came into review a second time is decided anew.
  */
 function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: string | null): ReviewDecision {
   const what = subject ?? `own:${entryIntoState(order)?.revision ?? 0}`
@@ -85,7 +85,8 @@ function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: s
     actor: { kind: 'merchant', id: caller.key.id },
     reason: body.reason,
     decision: body.decision,
-    // Said even where it is the order's own: by the time the word is taken, only a second payment may be waiting.
+    // Named even if it is the order's own: by the time the run takes the decision, only a second payment may be in
+    // review.
     transaction_id: subject ?? order.payment?.transaction_id ?? null,
   }
 }
@@ -109,7 +110,10 @@ function isDecided(call: ReviewCall, order: OrderRecord, subject: string | null)
   throw new Problem('already_decided', { values: { result, reason: entry.reason ?? '–' } })
 }
 
-/** Nothing was ever to decide about it; where another payment waits, its number must be said: money is never guessed. */
+/**
+ * The problem for a payment that was never in review. Where another payment is, its number must be given: Weft never
+ * guesses.
+ */
 function undecidableProblem({ language }: ReviewCall, order: OrderRecord, subject: string | null): Problem {
   const waiting = undecidedSecondPayments(order)
   if (subject === null && waiting.length === 0) return orderStateProblem(order, ['review'])

@@ -81,7 +81,7 @@ function isReturnUrl(text: string): boolean {
 
 const timeline_entry = z
   .object({
-    sequence: z.int().nullable().meta({ description: 'of the event the merchant was told; null: told nothing' }),
+    sequence: z.int().nullable().meta({ description: 'of the event that was sent to the merchant; null: none was' }),
     event: z.enum(order_events),
     event_type: z.enum([...order_event_types, ...refund_event_types]).nullable(),
     from: z.enum(order_states),
@@ -194,7 +194,9 @@ export async function requireOrder(context: ApiContext, mchid: string, number: s
   return order
 }
 
-/** The state asked for does not follow from the state that holds. */
+/**
+ * The problem `order_state`: the command is not possible in the state that holds. `allowed`: the states in which it is.
+ */
 export function orderStateProblem(order: OrderRecord, allowed: string[]): Problem {
   return new Problem('order_state', { values: { state: order.state, allowed, out_trade_no: order.out_trade_no } })
 }

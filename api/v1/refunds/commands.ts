@@ -24,7 +24,7 @@ import {
   requireRefund,
 } from './shape.ts'
 
-/** What is asked and decided about a refund that is under way, or that ended without the payer having the money. */
+/** Commands about a refund that is under way, or that ended without the payer having the money. */
 
 type RefundParams = z.output<typeof refund_params>
 
@@ -38,7 +38,7 @@ function callersRefund({ context, caller, params }: Pick<EndpointCall<RefundPara
   return requireRefund(context, { mchid: caller.mchid, out_refund_no: params.out_refund_no })
 }
 
-/** Why a command came to nothing, as the run said it or did not. `held` is the record as it is after it. */
+/** The problem for a command that came to nothing. `current` is the record as it is after the command. */
 async function refusalProblem(
   { store }: Pick<ApiContext, 'store'>,
   outcome: RefundOutcome,
@@ -46,7 +46,7 @@ async function refusalProblem(
   allowed: readonly RefundState[],
 ): Promise<Problem> {
   if (outcome === 'unavailable') return unavailableProblem('temporal')
-  // Nobody took the word in time, so it is not recorded, and a 2xx would promise what may not happen.
+  // No worker took the command in time, so it is not recorded, and a 2xx would promise what may not happen.
   if (outcome === 'timeout') return unavailableProblem('workers')
   if (outcome.kind === 'state') return refundStateProblem(current, allowed)
   switch (outcome.code) {
@@ -74,7 +74,7 @@ const check_limit_ms = 5_000
 /** how long an answer that WeChat has given may take until the record shows it */
 const effect_limit_ms = 2_000
 
-/** WeChat Pay has it, or may have it: only then can it say anything new. */
+/** The states in which WeChat Pay has the refund, or may have it: only then can a query bring anything new. */
 const checkable_states: readonly RefundState[] = ['processing', 'abnormal']
 
 const checkRefund = declareEndpoint({
@@ -96,10 +96,10 @@ const checkRefund = declareEndpoint({
   },
 })
 
-/** Stands where a run wants an order's number before WeChat Pay has named it. */
+/** The order number of a refund's run until WeChat Pay has named the order. */
 const unknown_order = '-'
 
-/** The refund that WeChat Pay knows under a number that we do not. Throws `not_found`. */
+/** Takes in a refund that WeChat Pay knows and Weft does not. Throws `not_found`, TemporalUnavailable. */
 async function adoptOutsideRefund({ context, caller, params }: EndpointCall<RefundParams>): Promise<RefundRecord> {
   const key = { mchid: caller.mchid, out_refund_no: params.out_refund_no }
   await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
@@ -161,7 +161,7 @@ async function approve(call: EndpointCall<RefundParams, unknown, ApprovalRequest
   if (refund.requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
   if (isApproved(refund, body.decision)) return { status: 200, body: refundWithTimeline(refund) }
   const outcome = await context.commands.approve(refund, {
-    // Named after who says it: a word that was refused to one person is not yet refused to another.
+    // Derived from who decides: what was refused to one person is not yet refused to another.
     operation_id: `approval:${body.decision}:${caller.key.id}`,
     actor: actorOf(caller),
     reason: body.reason,
@@ -172,7 +172,7 @@ async function approve(call: EndpointCall<RefundParams, unknown, ApprovalRequest
   throw await refusalProblem(context, outcome, current, ['awaiting_approval'])
 }
 
-/** True: decided as asked. False: still open. Throws when it was decided otherwise, or cannot be. */
+/** True: decided as asked. False: still open. Throws `already_decided` when decided otherwise, else `refund_state`. */
 function isApproved(refund: RefundRecord, wanted: 'approve' | 'reject'): boolean {
   const decision = refund.approval?.decision ?? null
   if (decision === wanted) return true
@@ -207,7 +207,7 @@ const abnormal_request = z
   .meta({ id: 'AbnormalRequest' })
 type AbnormalRequest = z.output<typeof abnormal_request>
 
-/** All three for the payer's card, none of them for the merchant's account. */
+/** True when all three card fields are given for the payer's card, and none of them for the merchant's account. */
 function namesTheCard(wanted: Record<'type', string> & Record<string, unknown>): boolean {
   const given = ['bank_type', 'bank_account', 'real_name'].filter((name) => Boolean(wanted[name]))
   return given.length === (wanted.type === 'USER_BANK_CARD' ? 3 : 0)
@@ -241,7 +241,10 @@ async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalR
   throw await refusalProblem(context, outcome, current, ['abnormal'])
 }
 
-/** From here on nobody but WeChat Pay can read them. Throws problems. */
+/**
+ * Encrypts the card's fields, so that only WeChat Pay can read them. Throws `merchant_not_ready`, and `unavailable`
+ * (wechat) when there is no key to encrypt with.
+ */
 async function encryptCard(
   { accounts }: ApiContext,
   mchid: string,
@@ -277,7 +280,7 @@ const payout_request = z
   .meta({ id: 'PayoutRequest' })
 type PayoutRequest = z.output<typeof payout_request>
 
-/** It ended without the payer having the money. */
+/** The states in which a refund ended without the payer having the money. */
 const payable_states: readonly RefundState[] = ['closed', 'refused', 'returned_to_merchant']
 
 const payOutRefund = declareEndpoint({
@@ -287,8 +290,8 @@ const payOutRefund = declareEndpoint({
   scope: 'money:write',
   summary: 'Record that the payer was paid by hand',
   description:
-    'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and what the payer is owed is ' +
-    'settled. Recorded once: the same proof again is 200, another one 409.',
+    'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and the payer is owed ' +
+    'nothing more. Recorded once: the same proof again is 200, another one 409.',
   params: refund_params,
   body: payout_request,
   responses: { 200: ok_response },
@@ -307,7 +310,9 @@ async function payOut(call: EndpointCall<RefundParams, unknown, PayoutRequest>):
   throw await refusalProblem(context, outcome, current, payable_states)
 }
 
-/** True: recorded so. False: still open. Throws when another proof is there, or there is nothing to pay. */
+/**
+ * True: recorded with this proof. False: still open. Throws `already_decided` for another proof, else `refund_state`.
+ */
 function isPaidOut(refund: RefundRecord, proof: string): boolean {
   if (refund.payout?.proof === proof) return true
   if (refund.payout !== null) throw alreadyDecidedProblem(refund)
@@ -315,7 +320,7 @@ function isPaidOut(refund: RefundRecord, proof: string): boolean {
   return false
 }
 
-/** A command of its own each time: where it came to nothing it may be sent again, corrected. */
+/** A Command with a fresh operation id per request, so that a refused command can be corrected and sent again. */
 function newCommand(caller: Caller, what: string, reason: string | null): Command {
   return { operation_id: `${what}:${randomUUID()}`, actor: actorOf(caller), reason }
 }

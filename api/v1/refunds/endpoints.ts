@@ -65,7 +65,10 @@ const createRefund = declareEndpoint({
   handle: createOrRepeat,
 })
 
-/** Insert, then start: what is recorded is reserved or refused in the end, whatever happens to this process. */
+/**
+ * Inserts the refund, then starts its run: what is recorded is reserved or refused in the end, even if this process
+ * dies.
+ */
 async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_refund_no: body.out_refund_no }
@@ -83,7 +86,7 @@ async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply> {
   return await reserveAmount(call, refund)
 }
 
-/** Its payment had no room for it, and WeChat Pay never heard of it: the number is free for another try. */
+/** True when the reservation was refused and nothing was sent to WeChat Pay: the number may be used again. */
 function isRefusedHere({ state, submission, facts, timeline }: RefundRecord): boolean {
   // One that was reserved and given up before it was sent keeps its place on the payment, and so its number.
   const was_reserved = timeline.some(({ event }) => event === 'reserved')
@@ -102,7 +105,7 @@ async function reserveAmount(call: CreateRefundCall, refund: RefundRecord): Prom
   return current.state === 'created' ? { status: 202, body, headers: { 'Retry-After': '2' } } : { status: 201, body }
 }
 
-/** The same request again: never reserved from here, only read; the run is started in case the first request died. */
+/** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
 async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<HttpReply> {
   const { context } = call
   assertSameRequest(call, existing)
@@ -112,7 +115,7 @@ async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<H
   return { status: 200, body: refundWithTimeline(refund), headers: { 'Weft-Replay': 'true' } }
 }
 
-/** Throws `refund_number_reused`. A refund that nobody asked for over the API is like no request. */
+/** Throws `refund_number_reused` for another request, and for a refund that was not requested over the API. */
 function assertSameRequest({ sent, language }: CreateRefundCall, existing: RefundRecord): void {
   const fields = existing.sent ? differingFields(existing.sent.body, sentBody(sent)) : ['/out_refund_no']
   if (fields.length === 0) return
@@ -130,7 +133,7 @@ function isReservationRefusal(code: string): code is ReservationRefusal {
   return Object.hasOwn(reservation_refusals, code)
 }
 
-/** Throws what the payment said to it, when it refused. */
+/** Throws the ReservationRefusal as a problem, if the payment refused the reservation. */
 async function assertReserved({ store }: Pick<ApiContext, 'store'>, refund: RefundRecord): Promise<void> {
   const { failure, mchid, transaction_id } = refund
   if (failure === null || !isRefusedHere(refund) || !isReservationRefusal(failure.code)) return
@@ -138,13 +141,16 @@ async function assertReserved({ store }: Pick<ApiContext, 'store'>, refund: Refu
   throw exceedsPaymentProblem(refund, await store.payments.find(mchid, transaction_id))
 }
 
-/** `refundable`: fen that are left now. */
+/** The problem `refund_exceeds_payment`. Its `refundable`: fen of the payment that are left now. */
 export function exceedsPaymentProblem(refund: RefundRecord, payment: PaymentRecord | null): Problem {
   const refundable = payment === null ? 0 : refundableAmount(payment)
   return new Problem('refund_exceeds_payment', { values: { refund: refund.amount.refund, refundable } })
 }
 
-/** The record of a new refund. What WeChat Pay is asked stands in it once it is reserved. Throws problems. */
+/**
+ * The record of a new refund; the request to WeChat Pay is frozen in it when it is reserved. Throws what activeMerchant
+ * and refundedPayment throw.
+ */
 async function newRequestedRefund(call: CreateRefundCall): Promise<RefundRecord> {
   const { context, caller, body } = call
   const merchant = await activeMerchant(call)
@@ -163,11 +169,11 @@ async function newRequestedRefund(call: CreateRefundCall): Promise<RefundRecord>
   })
 }
 
-/** The payment that is to go back, when it may. Throws problems. */
+/** The payment to refund. Throws `not_found`, `order_not_paid`, `order_state` and `invalid_request` (total). */
 async function refundedPayment({ context, caller, body, language }: CreateRefundCall): Promise<PaymentRecord> {
   const payment = await namedPayment(context, caller.mchid, body)
   const order = payment.order_id === null ? null : await context.store.orders.find(orderKey(payment.order_id))
-  // Whether it is taken at all is still to be decided, and that decision may itself give it back.
+  // In review: the decision on the order may itself refund this payment.
   const is_own = order?.payment?.transaction_id === payment.transaction_id
   if (order?.state === 'review' && is_own) throw orderStateProblem(order, ['paid', 'fulfilled', 'refunding'])
   const { total } = body.amount

@@ -140,7 +140,10 @@ export async function requireRefund({ store }: Pick<ApiContext, 'store'>, key: R
   return refund
 }
 
-/** The state asked for does not follow from the state that holds. */
+/**
+ * The problem `refund_state`: the command is not possible in the state that holds. `allowed`: the states in which it
+ * is.
+ */
 export function refundStateProblem(refund: RefundRecord, allowed: readonly RefundState[]): Problem {
   return new Problem('refund_state', { values: { state: refund.state, allowed: [...allowed] } })
 }

@@ -298,24 +298,27 @@ describe('a number that was refused here and never sent', () => {
 })
 
 describe('an answer of the merchant’s that was kept while no worker was there', () => {
-  async function kept(result: 'fulfilled' | 'refused'): Promise<World> {
+  /** `operator`: as versions before this one kept it, which is read on. */
+  async function kept(kind: 'merchant' | 'operator', result: 'fulfilled' | 'refused'): Promise<World> {
     const world = await paidOrder()
     const operation_id = operationId.confirmation('TEA-1', 1, result)
     const word = { operation_id, actor: requester, reason: 'sold out', result }
-    const evidence = evidenceSample('word', { kind: 'operator', transaction_id: null, out_trade_no: 'TEA-1' })
+    const evidence = evidenceSample('word', { kind, transaction_id: null, out_trade_no: 'TEA-1' })
     const raw = world.store.sealer.seal(JSON.stringify(word))
-    await world.store.evidence.archive({ ...evidence, _id: `${world.key.mchid}/operator/${operation_id}`, raw })
+    await world.store.evidence.archive({ ...evidence, _id: `${world.key.mchid}/${kind}/${operation_id}`, raw })
     return world
   }
 
   it.each([
-    ['fulfilled', 'fulfilled'],
-    ['refused', 'refunding'],
-  ] as const)('that says %s goes before what its silence would bring about', async (result, state) => {
-    const world = await kept(result)
+    ['merchant', 'fulfilled', 'fulfilled'],
+    ['merchant', 'refused', 'refunding'],
+    ['operator', 'fulfilled', 'fulfilled'],
+    ['operator', 'refused', 'refunding'],
+  ] as const)('as %s, that says %s, goes before what its silence would bring about', async (kept_as, result, state) => {
+    const world = await kept(kept_as, result)
     expect((await answered(world, 'fulfilment_overdue')).order.state).toBe(state)
     const evidence = await world.store.evidence.ofOrder(world.key.mchid, 'TEA-1')
-    expect(evidence.find(({ kind }) => kind === 'operator')?.outcome).toBe('applied')
+    expect(evidence.find(({ kind }) => kind === kept_as)?.outcome).toBe('applied')
   })
 })
 

@@ -137,10 +137,10 @@ describe('while no worker is there', () => {
     expect([unpromised.status, unpromised.body.code, unpromised.body.retryable]).toEqual([503, 'unavailable', true])
     const [evidence] = await stage.store.evidence.findUnapplied({
       received_before: beijingTime(Date.now() + 1_000),
-      kind: 'operator',
+      kind: 'merchant',
       limit: 10,
     })
-    expect(evidence).toMatchObject({ kind: 'operator', out_trade_no: paid.out_trade_no, outcome: null })
+    expect(evidence).toMatchObject({ kind: 'merchant', out_trade_no: paid.out_trade_no, outcome: null })
     if (evidence === undefined || !('sealed' in evidence.raw)) throw new Error('the word is not sealed')
     expect(JSON.parse(stage.store.sealer.open(evidence.raw))).toMatchObject({ result: 'fulfilled' })
     expect(milliseconds(evidence.receive_time)).toBeGreaterThanOrEqual(begun)

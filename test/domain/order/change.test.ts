@@ -122,10 +122,12 @@ describe('applying an event', () => {
 
   it('takes a fulfilment out of review only when a missing answer led there', () => {
     const overdue = orderSample('T1', {
+      payment,
       state: 'review',
       timeline: [{ ...entryInto('review'), event: 'fulfilment_overdue' }],
     })
     const contradicted = orderSample('T2', {
+      payment,
       state: 'review',
       timeline: [{ ...entryInto('review'), event: 'payment_contradicted' }],
     })
@@ -135,7 +137,7 @@ describe('applying an event', () => {
   })
 
   it('keeps what money waits behind, whatever comes after, until a person has decided', () => {
-    const paid = orderSample('T1', { state: 'paid', attention: { code: 'second_payment', since_time: at(1) } })
+    const paid = orderSample('T1', { payment, state: 'paid', attention: { code: 'second_payment', since_time: at(1) } })
     for (const event of ['fulfilled', 'fulfilment_pending'] as const) {
       const change = applyOrderEvent(paid, { event, ...cause })
       expect(change?.set.attention).toEqual({ code: 'second_payment', since_time: at(1) })
@@ -145,17 +147,21 @@ describe('applying an event', () => {
     expect(overdue?.set.attention?.code).toBe('second_payment')
     const outside = { code: 'refunded_outside', since_time: at(1) } as const
     const known = { event: 'refund_changed', out_refund_no: 'R1', event_type: null, ...cause } as const
-    const sold = orderSample('T3', { state: 'fulfilled', attention: outside })
+    const sold = orderSample('T3', { payment, state: 'fulfilled', attention: outside })
     expect(applyOrderEvent(sold, known)?.unset).toContain('attention')
-    const undecided = orderSample('T4', { state: 'review', attention: outside })
+    const undecided = orderSample('T4', { payment, state: 'review', attention: outside })
     expect(applyOrderEvent(undecided, known)?.set.attention).toEqual(outside)
-    const held = orderSample('T2', { state: 'review', attention: { code: 'payment_contradicted', since_time: at(1) } })
+    const held = orderSample('T2', {
+      payment,
+      state: 'review',
+      attention: { code: 'payment_contradicted', since_time: at(1) },
+    })
     expect(applyOrderEvent(held, { event: 'accepted', ...cause, deadline_time: at(99) })?.unset).toContain('attention')
   })
 
   it('decides a second payment once, and only one that was found', () => {
     const found = { ...entryInto('paid'), event: 'second_payment_found' as const, transaction_id: 'second' }
-    const order = orderSample('T1', { state: 'fulfilled', timeline: [found] })
+    const order = orderSample('T1', { payment, state: 'fulfilled', timeline: [found] })
     for (const event of ['second_accepted', 'second_rejected'] as const) {
       expect(applyOrderEvent(order, { event, transaction_id: 'other', ...cause })).toBeNull()
       const change = applyOrderEvent(order, { event, transaction_id: 'second', ...cause })
@@ -170,7 +176,10 @@ describe('applying an event', () => {
     const stopped = { ...entryInto('paid'), event: 'fulfilment_stopped' as const, sequence: 2 }
     const again = { ...entryInto('paid'), from: 'review' as const, sequence: 3 }
     const stop = (...timeline: OrderRecord['timeline']) =>
-      applyOrderEvent(orderSample('T1', { state: 'paid', timeline }), { event: 'fulfilment_stopped', ...cause })
+      applyOrderEvent(orderSample('T1', { payment, state: 'paid', timeline }), {
+        event: 'fulfilment_stopped',
+        ...cause,
+      })
     expect(stop(paid)?.entry.to).toBe('paid')
     expect(stop(paid, stopped)).toBeNull()
     expect(stop(paid, stopped, again)?.entry.to).toBe('paid')
@@ -182,7 +191,7 @@ describe('applying an event', () => {
       const found = { ...entryInto('review'), event: 'second_payment_found' as const, transaction_id: 'second' }
       const state = event === 'refunded' ? 'refunding' : 'review'
       const attention = { code: 'second_payment', since_time: at(1) } as const
-      const order = orderSample('T1', { state, timeline: [found], attention })
+      const order = orderSample('T1', { payment, state, timeline: [found], attention })
       const change = applyOrderEvent(order, { event, ...cause, deadline_time: at(99) })
       expect(change?.set.attention?.code).toBe('second_payment')
       expect(applyOrderEvent({ ...order, timeline: [] }, { event, ...cause, deadline_time: at(99) })?.unset).toContain(
@@ -203,12 +212,13 @@ describe('applying an event', () => {
     ['fulfilment_overdue', 'refund', 'refunding', 'order.refunding'],
     ['fulfilment_overdue', 'hold', 'review', 'order.review'],
   ] as const)('tells %s with choice %s by what it leads to', (event, choice, to, event_type) => {
-    const change = applyOrderEvent(orderSample('T1', { state: 'paid' }), { event, ...cause, choice })
+    const change = applyOrderEvent(orderSample('T1', { payment, state: 'paid' }), { event, ...cause, choice })
     expect(change?.entry).toMatchObject({ to, event_type })
   })
 
   it('asks for a new answer, in a new time, when a person accepts the money', () => {
     const held = orderSample('T1', {
+      payment,
       state: 'review',
       fulfilment: { mode: 'event', result: 'refused', reason: 'no', deadline_time: at(1) },
     })
@@ -219,7 +229,7 @@ describe('applying an event', () => {
 
   it('plans to look at a promised answer when half of its time is gone, and at a missing one when it is overdue', () => {
     const fulfilment = { mode: 'event', result: null, reason: null, deadline_time: at(1_000) } as const
-    const paid = orderSample('T1', { state: 'paid', sequence: 1, fulfilment })
+    const paid = orderSample('T1', { payment, state: 'paid', sequence: 1, fulfilment })
     const promised = applyOrderEvent(paid, { event: 'fulfilment_pending', ...cause, time: at(100) })
     expect(promised?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(550) })
     const beside = applyOrderEvent(paid, {

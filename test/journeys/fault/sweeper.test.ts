@@ -67,13 +67,13 @@ describe('the sweeper', () => {
     await stage.startWorker()
     const order = await stage.ordered()
     const out_trade_no = stage.number()
-    const _id = evidenceId.operator(stage.mchid, `fulfilment:${out_trade_no}`)
+    const _id = evidenceId.merchant(stage.mchid, `fulfilment:${out_trade_no}`)
     const fields = { mchid: stage.mchid, transaction_id: null, out_refund_no: null, serial_no: null, body_sha256: '' }
     await stage.store.evidence.archive({
       _id,
       id: publicId('evd', _id),
       ...fields,
-      kind: 'operator',
+      kind: 'merchant',
       subject: 'payment',
       out_trade_no,
       verdict: 'verified',

@@ -1,0 +1,69 @@
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
+import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
+import type { EndpointRecord } from '../../domain/merchant/record.ts'
+import { limits, observer_patience_ms } from '../../domain/policy.ts'
+import type { ActivityContext } from '../context.ts'
+import type { EndpointReply } from './courier.ts'
+import { publishOrderlessEvent } from './event.ts'
+
+/** Notes that an endpoint took an event, and lifts `delivery_failing`. Deliveries given up meanwhile still need a person. */
+export async function noteEndpointSuccess(
+  { store }: ActivityContext,
+  endpoint: EndpointRecord,
+  kept: DeliveryAttempt,
+): Promise<void> {
+  if (endpoint.failing_since_time !== null || kept.number > limits.delivery_failing_attempts)
+    await store.merchants.liftAttention(endpoint.mchid, 'delivery_failing')
+  await store.endpoints.noteSuccess(endpoint._id, kept.time)
+}
+
+/** Notes a failed attempt on the endpoint, and where it may need a person on the order or the merchant. */
+export async function noteDeliveryFailure(
+  context: ActivityContext,
+  delivery: DeliveryRecord,
+  endpoint: EndpointRecord,
+  reply: EndpointReply,
+  number: number,
+  state: 'waiting' | 'undelivered' | 'delivered',
+  next_attempt_time: Time | null,
+): Promise<void> {
+  const { store, now } = context
+  const time = beijingTime(now())
+  await store.endpoints.noteFailure(endpoint._id, time)
+  if (delivery.purpose === 'fulfilment' && delivery.out_trade_no !== null) {
+    const order = { mchid: delivery.mchid, out_trade_no: delivery.out_trade_no }
+    if (next_attempt_time)
+      await store.orders.noteNextAction(order, 'paid', { what: 'deliver', time: next_attempt_time })
+    if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', 'undelivered', time)
+    else if (number >= limits.delivery_failing_attempts)
+      await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)
+    return
+  }
+  // A notice is about an order that goes on without it, so it is the merchant that needs a look; one that is given up
+  // stands among what is stuck itself.
+  if (state === 'waiting' && number >= limits.delivery_failing_attempts)
+    await store.merchants.noteAttention(delivery.mchid, 'delivery_failing', time)
+  const since = endpoint.failing_since_time
+  const has_failed_too_long = since !== null && now() - milliseconds(since) >= observer_patience_ms
+  if (endpoint.role === 'observer' && (reply.status === 410 || has_failed_too_long)) {
+    await disableEndpoint(context, endpoint, reply.status === 410 ? 'answered 410 Gone' : 'failed for 5 days')
+  }
+}
+
+/** Disables an observer that is gone, and publishes `endpoint.disabled` to the merchant's others; the sweeper starts those deliveries. */
+async function disableEndpoint(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
+  const { id: endpoint_id, mchid, url, create_time } = endpoint
+  await context.store.endpoints.disable(endpoint._id, reason)
+  const type = 'endpoint.disabled' as const
+  const timestamp = beijingTime(context.now())
+  const data = { endpoint: { id: endpoint_id, url, state: 'disabled', disable_reason: reason } }
+  await publishOrderlessEvent(context, {
+    mchid,
+    type,
+    // One that was deleted and made anew has the same id, and is disabled anew.
+    subject_id: `${endpoint_id}:${milliseconds(create_time)}`,
+    timestamp,
+    bodyOf: (id) => JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data }),
+  })
+}

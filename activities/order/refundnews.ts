@@ -1,0 +1,119 @@
+import { beijingTime } from '../../domain/calendar.ts'
+import { operationId, orderId } from '../../domain/ids.ts'
+import type { OrderKey } from '../../domain/ids.ts'
+import type { FullRefundCommand, OrderWriteResult } from '../../domain/messages.ts'
+import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
+import { owedTransactions, paidSequence } from '../../domain/order/timeline.ts'
+import { isWhollyRefunded } from '../../domain/payment/record.ts'
+import { entriesForOrder, publishedRefundType } from '../../domain/refund/change.ts'
+import { uncoveredAmount } from '../../domain/refund/cover.ts'
+import type { RefundEntry, RefundRecord } from '../../domain/refund/record.ts'
+import { RecordMissing } from '../../store/connection.ts'
+import type { ActivityContext } from '../context.ts'
+import { isPaymentGoingBack } from '../refund/owed.ts'
+import { followUpWrite } from './consequence.ts'
+import type { OrderStepInput } from './consequence.ts'
+
+/**
+ * Records that a refund of the whole payment was asked for: stops an open fulfilment, then takes the order to
+ * `refunding`. Changes nothing in other states than `paid`, nor for a part: what made the refund look whole when it was
+ * reserved may have been given up since.
+ */
+export async function recordRefundRequested(
+  context: ActivityContext,
+  given: OrderStepInput<FullRefundCommand>,
+): Promise<OrderWriteResult> {
+  const { order: key, out_refund_no, actor, reason } = given
+  const is_whole = await isFullRefund(context, key, out_refund_no)
+  const cause = () => ({ actor, reason, time: beijingTime(context.now()) })
+  // Where it was written before, by this step or by Weft itself, it is followed up again; the table refuses the rest.
+  const stopped = await context.store.orders.apply(key, (order) =>
+    order.fulfilment.mode === 'event' && is_whole
+      ? { event: 'fulfilment_stopped', operation_id: operationId.stopped(paidSequence(order)), ...cause() }
+      : null,
+  )
+  const before = await followUpWrite(context, stopped)
+  const operation_id = operationId.refundRequested(out_refund_no)
+  const applied = await context.store.orders.apply(key, () =>
+    is_whole ? { event: 'full_refund_requested', operation_id, out_refund_no, ...cause() } : null,
+  )
+  const after = await followUpWrite(context, applied)
+  return { ...after, deliveries: [...before.deliveries, ...after.deliveries] }
+}
+
+/** Whether all of its payment goes back with this refund, as records stand now. */
+async function isFullRefund(context: ActivityContext, { mchid }: OrderKey, out_refund_no: string): Promise<boolean> {
+  const refund = await context.store.refunds.find({ mchid, out_refund_no })
+  return refund !== null && (await isPaymentGoingBack(context, refund))
+}
+
+/** How much of a payment its refunds cover. */
+interface RefundCoverage {
+  /** fen that no refund holds or is about to */
+  uncovered: number
+  is_whole: boolean
+}
+
+/** Records on the order what became of a refund: each of the refund's entries for the order once, by its operation id. */
+export async function recordRefundNews(
+  context: ActivityContext,
+  { order: key, out_refund_no }: OrderStepInput<{ out_refund_no: string }>,
+): Promise<OrderWriteResult> {
+  const { store } = context
+  const refund = await store.refunds.find({ mchid: key.mchid, out_refund_no })
+  if (refund === null) throw new RecordMissing(`${key.mchid}/${out_refund_no}`)
+  const coverage = await refundCoverage(context, refund)
+  const news: OrderWriteResult[] = []
+  for (const entry of entriesForOrder(refund)) {
+    const applied = await store.orders.apply(key, (order) =>
+      newsOccurrence(order, refund, entry, coverage, context.now()),
+    )
+    news.push(await followUpWrite(context, applied))
+  }
+  const last = news.at(-1)
+  if (last !== undefined) return { ...last, deliveries: news.flatMap(({ deliveries }) => deliveries) }
+  const order = await store.orders.find(key)
+  if (order === null) throw new RecordMissing(orderId(key))
+  return await followUpWrite(context, { outcome: 'illegal', order, entry: null })
+}
+
+async function refundCoverage({ store }: ActivityContext, refund: RefundRecord): Promise<RefundCoverage> {
+  const { mchid, transaction_id, out_trade_no } = refund
+  const payment = await store.payments.find(mchid, transaction_id)
+  if (payment === null) return { uncovered: refund.amount.refund, is_whole: false }
+  const refunds = await store.refunds.ofOrder(mchid, out_trade_no)
+  return { uncovered: uncoveredAmount(payment, refunds), is_whole: isWhollyRefunded(payment) }
+}
+
+function newsOccurrence(
+  order: OrderRecord,
+  refund: RefundRecord,
+  entry: RefundEntry,
+  { uncovered, is_whole }: RefundCoverage,
+  now_ms: number,
+): OrderOccurrence {
+  const { out_refund_no, transaction_id } = refund
+  const is_owed = uncovered > 0 && owedTransactions(order).includes(transaction_id)
+  const event = is_owed ? (setback_events[entry.event] ?? 'refund_changed') : 'refund_changed'
+  return {
+    event,
+    operation_id: operationId.refund(out_refund_no, entry.revision),
+    time: beijingTime(now_ms),
+    actor: entry.actor,
+    evidence_id: entry.evidence_id,
+    reason: entry.reason,
+    out_refund_no,
+    is_whole,
+    ...(order.payment?.transaction_id !== transaction_id && { transaction_id }),
+    event_type: publishedRefundType(entry.event),
+  }
+}
+
+/** The order events for refund events that leave a payer without the refund that is owed. */
+const setback_events: Partial<Record<RefundEntry['event'], 'refund_closed' | 'refund_refused'>> = {
+  closed: 'refund_closed',
+  refused: 'refund_refused',
+  not_reserved: 'refund_refused',
+  rejected: 'refund_refused',
+  approval_expired: 'refund_refused',
+}

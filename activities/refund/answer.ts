@@ -1,0 +1,102 @@
+import { wechat_actor } from '../../domain/actor.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { refundId } from '../../domain/ids.ts'
+import type { RefundWriteResult } from '../../domain/messages.ts'
+import { nextRefundQueryDelay } from '../../domain/policy.ts'
+import type { RefundAtWeChat, RefundRecord } from '../../domain/refund/record.ts'
+import type { WeChatRefund } from '../../wechat/refunds.ts'
+import { currentTime } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import { readRefundAnswer } from '../evidence.ts'
+import { againFailure } from '../failure.ts'
+import { refundProgress } from '../progress.ts'
+import { flagDoubleRefund, followUpRefundEvent, writeAndFollowUp } from './consequence.ts'
+import type { RefundStepInput } from './consequence.ts'
+import { requireRefund } from './record.ts'
+
+/** Records what WeChat answered about a refund: first that it has taken it, then where it stands, each once. */
+export async function recordRefundAnswer(
+  context: ActivityContext,
+  { refund: key, evidence_id }: RefundStepInput<{ evidence_id: string }>,
+): Promise<RefundWriteResult> {
+  const { store } = context
+  const current = await requireRefund(context, key)
+  const answer = await readRefundAnswer(context, evidence_id)
+  const cause = { time: currentTime(context), actor: wechat_actor, evidence_id }
+  let recorded: RefundWriteResult = { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
+  // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
+  const last = current.timeline.at(-1)
+  if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEvent(context, current, last.event)))
+  if (!isSameRefund(current, answer)) await rejectOtherRefundsAnswer(context, current, evidence_id)
+  if (current.facts === null) {
+    const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
+    const taken = {
+      event: 'accepted',
+      operation_id: 'accepted',
+      facts: refundAtWeChat(answer),
+      next_query_time,
+    } as const
+    recorded = await writeAndFollowUp(context, key, () => ({ ...taken, ...cause }))
+    if (recorded.outcome === 'illegal') await flagDoubleRefund(context, current, evidence_id)
+  }
+  const event = answeredEvent(answer, recorded.refund.state)
+  if (event !== null) {
+    const operation_id = `${event}:${answer.refund_id}:${recorded.refund.revision}`
+    const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
+    const before = recorded.deliveries
+    recorded = await writeAndFollowUp(context, key, (refund) =>
+      answeredEvent(answer, refund.state) === event
+        ? { event, operation_id, facts: refundAtWeChat(answer), next_query_time, ...cause }
+        : null,
+    )
+    recorded.deliveries.push(...before)
+  }
+  const outcome = recorded.outcome === 'done' ? 'applied' : 'linked'
+  await store.evidence.recordOutcome(evidence_id, { outcome, applied_to: refundId(key), time: currentTime(context) })
+  return recorded
+}
+
+/** Raises attention and fails: an answer about another refund ends nothing here, and WeChat is asked again, slowly. */
+async function rejectOtherRefundsAnswer(
+  context: ActivityContext,
+  { mchid, out_refund_no }: RefundRecord,
+  evidence_id: string,
+) {
+  await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', currentTime(context))
+  context.log.error('WeChat answers about another refund than the one asked for', { mchid, out_refund_no, evidence_id })
+  throw againFailure('WeChat’s answer is about another refund', context.policy.setup_retry_ms)
+}
+
+/** Whether an answer is about this refund: amount and payment have to agree, else it must not end this one. */
+function isSameRefund(refund: RefundRecord, said: WeChatRefund): boolean {
+  return refund.transaction_id === said.transaction_id && refund.amount.refund === said.amount.refund
+}
+
+type AnsweredEvent = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant' | 'resumed'
+
+/** The event that an answer is for a refund in `state`; null where it says what is known. */
+function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): AnsweredEvent | null {
+  if (state !== 'processing' && state !== 'abnormal') return null
+  switch (said.status) {
+    case 'SUCCESS':
+      return said.returned_to_merchant ? 'returned_to_merchant' : 'succeeded'
+    case 'CLOSED':
+      return 'closed'
+    case 'ABNORMAL':
+      return state === 'abnormal' ? null : 'abnormal'
+    case 'PROCESSING':
+      return state === 'abnormal' ? 'resumed' : null
+  }
+}
+
+function refundAtWeChat(said: WeChatRefund): RefundAtWeChat {
+  return {
+    refund_id: said.refund_id,
+    channel: said.channel,
+    user_received_account: said.user_received_account,
+    accepted_time: said.create_time,
+    success_time: said.success_time,
+    payer_refund: said.amount.payer_refund,
+    settlement_refund: said.amount.settlement_refund,
+  }
+}
