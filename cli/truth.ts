@@ -32,7 +32,7 @@ const simulator_state = z.object({
     }),
   ),
 })
-type SimulatorState = z.output<typeof simulator_state>
+type SimulatorRecords = z.output<typeof simulator_state>
 
 /** TruthUnavailable: the simulator's state could not be read; `message` says from where and why. */
 export class TruthUnavailable extends Error {
@@ -44,7 +44,7 @@ const fetch_limit_ms = 30_000
 /** Reads what the simulator at `url` knows, which stands for WeChat Pay's side. Throws TruthUnavailable. */
 export function simulatorTruth(url: string): WeChatRecordsSource {
   const base = url.replace(/\/+$/, '')
-  const read = async (query: Record<string, string>): Promise<SimulatorState> => {
+  const read = async (query: Record<string, string>): Promise<SimulatorRecords> => {
     const address = `${base}/control/book?${new URLSearchParams(query).toString()}`
     try {
       const answer = await fetch(address, { signal: AbortSignal.timeout(fetch_limit_ms) })
@@ -65,7 +65,7 @@ export function simulatorTruth(url: string): WeChatRecordsSource {
   }
 }
 
-function truthsByNumber({ orders, payments, refunds }: SimulatorState): Map<string, WeChatRecords> {
+function truthsByNumber({ orders, payments, refunds }: SimulatorRecords): Map<string, WeChatRecords> {
   const truths = new Map<string, WeChatRecords>()
   const of = (out_trade_no: string): WeChatRecords => {
     const known = truths.get(out_trade_no) ?? { order: null, payments: [], refunds: [] }

@@ -116,12 +116,12 @@ function openNotification(body: string, serial_no: string, addressee: Addressee)
   return { verdict: 'verified', mchid, plaintext, ...envelope_fields, ...content }
 }
 
-type NotificationContent =
+type DecryptedContent =
   | { subject: 'payment'; transaction: Transaction; fact: PaymentFact }
   | { subject: 'refund'; refund: RefundStatement; fact: RefundFact }
 
 /** The event type decides how the plaintext is read: a refund's has other fields, and neither reads as the other. */
-function readContent(eventType: string, plaintext: string): NotificationContent | 'plaintext' | 'unknown_subject' {
+function readContent(eventType: string, plaintext: string): DecryptedContent | 'plaintext' | 'unknown_subject' {
   if (eventType.startsWith('TRANSACTION.')) {
     const transaction = readTransaction(plaintext)
     return transaction ? { subject: 'payment', transaction, fact: paymentFact(transaction) } : 'plaintext'

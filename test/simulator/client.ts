@@ -261,20 +261,6 @@ export async function startReceiver(
   return { url: `http://127.0.0.1:${port}/wechat/notify`, received, close }
 }
 
-/** Waits for a fact, at most `limit_ms`. */
-export async function until<T>(
-  fact: () => T | Promise<T>,
-  limit_ms = 120_000,
-): Promise<Exclude<T, null | undefined | false>> {
-  const end = Date.now() + limit_ms
-  for (;;) {
-    const value = await fact()
-    if (value !== null && value !== undefined && value !== false) return value as Exclude<T, null | undefined | false>
-    if (Date.now() > end) throw new Error('the fact did not come about in time')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** Fresh order numbers: `PREFIX_000001` and on. */
 export function numbering(prefix: string): () => string {
   let last = 0

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
-import { Client, control, makeMerchant, numbering, startReceiver, until } from './client.ts'
+import { until } from '../stage/until.ts'
+import { Client, control, makeMerchant, numbering, startReceiver } from './client.ts'
 import type { Envelope, Received } from './client.ts'
 
 const minute_ms = 60_000
@@ -163,7 +164,9 @@ describe('a notification of a refund', () => {
       const out_refund_no = freshRefund()
       const { json } = await refund(out_refund_no, { transaction_id, notify_url: receiver.url, ...of(50) })
       const ended = simulator.control.finishRefund({ mchid, out_refund_no, status })
-      const [received] = await until(() => (receiver.received.length === 1 ? receiver.received : null))
+      const [received] = await until('it is notified', () =>
+        receiver.received.length === 1 ? receiver.received : null,
+      )
       if (received === undefined) throw new Error('nothing came')
       expect(client.verifies(received)).toBe(true)
       expect(envelope(received)).toMatchObject({
@@ -190,7 +193,9 @@ describe('a notification of a refund', () => {
     other.control.pay({ mchid, out_trade_no: 'AGAIN_0001', story: 'lose_notification' })
     const receiver = await startReceiver((n) => [500, 401, 202, 204][n - 1] ?? 204)
     await own.refund('AGAIN', { out_trade_no: 'AGAIN_0001', notify_url: receiver.url })
-    await until(() => other.control.view(mchid, null).notifications.some(({ state }) => state === 'delivered'))
+    await until('it is delivered', () =>
+      other.control.view(mchid, null).notifications.some(({ state }) => state === 'delivered'),
+    )
     const [, notification] = other.control.view(mchid, null).notifications
     expect(notification?.attempts.map(({ status }) => status)).toEqual([500, 401, 202, 204])
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1)
@@ -205,9 +210,11 @@ describe('a notification of a refund', () => {
     simulator.control.addFault({ operation: 'refund', fault: 'slow', delay_ms: 3_000, out_refund_no, times: 1 })
     let answered = false
     const answer = refund(out_refund_no, { transaction_id, notify_url: receiver.url }).finally(() => (answered = true))
-    await until(() => simulator.control.view(mchid, null).refunds.some((one) => one.out_refund_no === out_refund_no))
+    await until('it is refunded', () =>
+      simulator.control.view(mchid, null).refunds.some((one) => one.out_refund_no === out_refund_no),
+    )
     simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
-    await until(() => receiver.received.length === 1)
+    await until('it is notified', () => receiver.received.length === 1)
     expect(answered).toBe(false)
     expect((await answer).json.status).toBe('PROCESSING')
     expect(plaintext(receiver.received[0])).toMatchObject({ refund_status: 'SUCCESS' })
@@ -220,7 +227,7 @@ describe('a notification of a refund', () => {
     const out_refund_no = freshRefund()
     const { json } = await refund(out_refund_no, { transaction_id, notify_url: receiver.url })
     simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
-    await until(() => receiver.received.length === 1)
+    await until('it is notified', () => receiver.received.length === 1)
     const late = await simulator.control.notifyRefund({ mchid, out_refund_no, refund_status: 'PROCESSING' })
     expect([late.state, late.event_type]).toEqual(['delivered', 'REFUND.PROCESSING'])
     const refund_id = String(json.refund_id)
@@ -262,7 +269,7 @@ describe('a notification of a refund', () => {
       await own.place('SILENT_001')
       other.control.pay({ mchid, out_trade_no: 'SILENT_001', story: 'lose_notification' })
       await own.refund('SILENT', { out_trade_no: 'SILENT_001' })
-      await until(() => other.control.view(mchid, null).refunds[0]?.status === 'SUCCESS')
+      await until('it has ended', () => other.control.view(mchid, null).refunds[0]?.status === 'SUCCESS')
       const { notifications } = other.control.view(mchid, null)
       expect(notifications.filter(({ out_refund_no }) => out_refund_no === 'SILENT')).toHaveLength(count)
       await other.close()
@@ -282,7 +289,7 @@ describe('a refund made in the merchant console', () => {
     expect((await query(made.out_refund_no)).json).toMatchObject({ status: 'PROCESSING', amount: { refund: 70 } })
     clock.ms += 5_000
     await simulator.runDue()
-    const received = await until(() => receiver.received.at(-1))
+    const received = await until('it is notified', () => receiver.received.at(-1))
     expect((JSON.parse(received.text) as Envelope).event_type).toBe('REFUND.SUCCESS')
     await client.register({ refund_notify_url: null })
     await receiver.close()
@@ -337,7 +344,7 @@ describe('a refund under way when the simulator stops', () => {
     await second.close()
 
     const third = await startSimulator(settings)
-    await until(() => third.control.view(mchid, 'STOPPED_01').refunds[0]?.status === 'SUCCESS')
+    await until('it has ended', () => third.control.view(mchid, 'STOPPED_01').refunds[0]?.status === 'SUCCESS')
     const again = await new Client(third.url, client.merchant).refund('STOPPED', { out_trade_no: 'STOPPED_01' })
     expect(again.json).toMatchObject({ refund_id: accepted.json.refund_id, status: 'SUCCESS' })
     await third.close()

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
-import { Client, control, makeMerchant, numbering, startReceiver, until } from './client.ts'
+import { until } from '../stage/until.ts'
+import { Client, control, makeMerchant, numbering, startReceiver } from './client.ts'
 
 const mchid = '1900000030'
 const clock = { ahead_ms: 0 }
@@ -19,10 +20,10 @@ const fault = (request: object) => control<{ fault_id: string }>(simulator.url, 
 const isPlaced = async (no: string): Promise<boolean> => (await client.query(no)).status === 200
 /** The call about this order has come and is held. */
 const isHeld = (no: string) =>
-  until(() => simulator.control.view(mchid, no).calls.some(({ status }) => status === null))
+  until('the call is cut', () => simulator.control.view(mchid, no).calls.some(({ status }) => status === null))
 /** The call has taken effect. */
 const hasEffect = (no: string, kind: 'orders' | 'refunds') =>
-  until(() => simulator.control.view(mchid, no)[kind].length > 0)
+  until(`there are ${kind}`, () => simulator.control.view(mchid, no)[kind].length > 0)
 
 describe('a fault', () => {
   it('leaves a call unanswered before it takes effect', async () => {
@@ -282,7 +283,7 @@ describe('a fault of notifications', () => {
     expect(lost?.state).toBe('lost')
     await fault({ operation: 'notify', fault: 'drop', times: 1 })
     const no = await paidTo(receiver.url)
-    await until(() => notification(no)?.state === 'delivered')
+    await until('it is delivered', () => notification(no)?.state === 'delivered')
     expect(notification(no)?.attempts).toMatchObject([{ status: null, error: 'dropped' }, { status: 204 }])
     expect(receiver.received).toHaveLength(1)
     const by_hand = await simulator.control.resend(lost?.id ?? '')
@@ -303,12 +304,12 @@ describe('a fault of notifications', () => {
     const receiver = await startReceiver()
     await fault({ operation: 'notify', fault: 'duplicate', times: 1 })
     const tripled = await paidTo(receiver.url)
-    await until(() => notification(tripled)?.state === 'delivered')
+    await until('it is delivered', () => notification(tripled)?.state === 'delivered')
     expect(receiver.received).toHaveLength(3)
     await fault({ operation: 'notify', fault: 'slow', delay_ms: 1_000, times: 1 })
     const [first, second] = [await placedTo(receiver.url), await placedTo(receiver.url)]
     for (const out_trade_no of [first, second]) simulator.control.pay({ mchid, out_trade_no })
-    await until(() => notification(first)?.state === 'delivered')
+    await until('it is delivered', () => notification(first)?.state === 'delivered')
     const ids = receiver.received.slice(3).map(({ text }) => (JSON.parse(text) as { id: string }).id)
     expect(ids).toEqual([notification(second)?.id, notification(first)?.id])
     await receiver.close()
@@ -319,7 +320,7 @@ describe('a fault of notifications', () => {
     for (const kind of ['wrong_signature', 'probe']) {
       await fault({ operation: 'notify', fault: kind, times: 1 })
       const no = await paidTo(receiver.url)
-      await until(() => notification(no)?.state === 'delivered')
+      await until('it is delivered', () => notification(no)?.state === 'delivered')
       expect(notification(no)?.attempts.map((attempt) => attempt.status)).toEqual([401, 204])
     }
     await receiver.close()

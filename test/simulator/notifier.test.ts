@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { retry_delays_ms } from '../../simulator/notifier.ts'
-import { Client, makeMerchant, numbering, startReceiver, until } from './client.ts'
+import { until } from '../stage/until.ts'
+import { Client, makeMerchant, numbering, startReceiver } from './client.ts'
 import type { Envelope, Received } from './client.ts'
 
 const hour_ms = 3_600_000
@@ -30,7 +31,7 @@ describe('a notification', () => {
     const receiver = await startReceiver()
     const no = await placeAt(receiver.url)
     const { transaction_id, notification_id } = simulator.control.pay({ mchid, out_trade_no: no })
-    await until(() => stateOf(no) === 'delivered')
+    await until('it is delivered', () => stateOf(no) === 'delivered')
     const [received] = receiver.received
     if (received === undefined) throw new Error('nothing came')
     expect(client.verifies(received)).toBe(true)
@@ -68,7 +69,7 @@ describe('a notification', () => {
     const receiver = await startReceiver((n) => answers[n - 1] ?? 200)
     const no = await placeAt(receiver.url)
     simulator.control.pay({ mchid, out_trade_no: no })
-    await until(() => stateOf(no) === 'delivered')
+    await until('it is delivered', () => stateOf(no) === 'delivered')
     expect(notificationsOf(no)[0]?.attempts.map((attempt) => attempt.status)).toEqual([...answers, 200])
     expect(receiver.received.every((received) => received.path === '/wechat/notify')).toBe(true)
     await receiver.close()
@@ -78,7 +79,7 @@ describe('a notification', () => {
     const receiver = await startReceiver((n) => (n < 4 ? 500 : 204))
     const no = await placeAt(receiver.url)
     simulator.control.pay({ mchid, out_trade_no: no })
-    await until(() => stateOf(no) === 'delivered')
+    await until('it is delivered', () => stateOf(no) === 'delivered')
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1)
     expect(new Set(receiver.received.map(({ headers }) => headers['wechatpay-signature'])).size).toBe(4)
     expect(new Set(receiver.received.map(({ headers }) => headers['wechatpay-nonce'])).size).toBe(4)
@@ -99,7 +100,7 @@ describe('a notification', () => {
     ] as const) {
       await own.place(no, { notify_url: url })
       hasty.control.pay({ mchid, out_trade_no: no })
-      const attempts = await until(() => {
+      const attempts = await until('the attempts are made', () => {
         const found = hasty.control.view(mchid, no).notifications[0]?.attempts ?? []
         return found.length >= 2 && found
       })
@@ -140,7 +141,7 @@ describe('the retry table', () => {
     const start = clock
     other.control.pay({ mchid, out_trade_no: 'TABLE_0001' })
     const notification = () => other.control.view(mchid, 'TABLE_0001').notifications[0]
-    await until(() => notification()?.attempts.length === 1)
+    await until('it is sent once', () => notification()?.attempts.length === 1)
     for (let n = 0; n < 20; n++) {
       const next = notification()?.next_time
       if (!next) break
@@ -170,7 +171,7 @@ describe('the retry table', () => {
     const receiver = await startReceiver(() => 500)
     await own.place('FIFTEEN_01', { notify_url: receiver.url })
     other.control.pay({ mchid, out_trade_no: 'FIFTEEN_01' })
-    const ended = await until(() => {
+    const ended = await until('its table has ended', () => {
       const [notification] = other.control.view(mchid, 'FIFTEEN_01').notifications
       return notification?.state === 'given_up' && notification
     })
@@ -194,7 +195,7 @@ describe('the retry table', () => {
     await own.place('RESTART_01', { notify_url: receiver.url })
     await own.place('RESTART_02', { notify_url: receiver.url })
     before.control.pay({ mchid, out_trade_no: 'RESTART_01' })
-    const waiting = await until(() => {
+    const waiting = await until('it waits for the next delivery', () => {
       const [notification] = before.control.view(mchid, 'RESTART_01').notifications
       return notification?.attempts.length === 1 && notification
     })
@@ -209,7 +210,7 @@ describe('the retry table', () => {
     expect(await again.register()).toEqual({ ...registered, key_mode: 'both' })
     clock.ahead_ms = 15_000
     await after.runDue()
-    const delivered = await until(() => {
+    const delivered = await until('it is delivered', () => {
       const [notification] = after.control.view(mchid, 'RESTART_01').notifications
       return notification?.state === 'delivered' && notification
     })
@@ -282,7 +283,7 @@ describe('a story', () => {
     const receiver = await startReceiver()
     const no = await placeAt(receiver.url)
     simulator.control.pay({ mchid, out_trade_no: no, story: 'notify_three_times' })
-    await until(() => stateOf(no) === 'delivered')
+    await until('it is delivered', () => stateOf(no) === 'delivered')
     expect(receiver.received).toHaveLength(3)
     expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1)
     expect(new Set(receiver.received.map(({ headers }) => headers['wechatpay-timestamp'])).size).toBe(3)
@@ -295,7 +296,7 @@ describe('a story', () => {
     const no = await placeAt(receiver.url)
     const paid = Date.now()
     simulator.control.pay({ mchid, out_trade_no: no, story: 'notify_late', delay_ms: 300 })
-    await until(() => stateOf(no) === 'delivered')
+    await until('it is delivered', () => stateOf(no) === 'delivered')
     expect((receiver.received[0]?.time ?? 0) - paid).toBeGreaterThanOrEqual(295)
     await receiver.close()
   })
@@ -304,7 +305,7 @@ describe('a story', () => {
     const receiver = await startReceiver(() => 401)
     const no = await placeAt(receiver.url)
     const forged = simulator.control.pay({ mchid, out_trade_no: no, story: 'forge_notification' })
-    await until(() => stateOf(no) === 'given_up')
+    await until('it is given up', () => stateOf(no) === 'given_up')
     const [received] = receiver.received
     if (received === undefined) throw new Error('nothing came')
     expect(client.keys.has(String(received.headers['wechatpay-serial']))).toBe(true)
@@ -367,7 +368,7 @@ describe('signature probes', () => {
     expect(first.headers['wechatpay-signature']).toMatch(/^WECHATPAY\/SIGNTEST\//)
     expect(own.verifies(await own.place('PROBE_0001', { notify_url: receiver.url }))).toBe(true)
     other.control.pay({ mchid, out_trade_no: 'PROBE_0001' })
-    const sent = await until(() => {
+    const sent = await until('it is sent', () => {
       const [notification] = other.control.view(mchid, 'PROBE_0001').notifications
       return notification?.state === 'delivered' && notification
     })
@@ -383,7 +384,7 @@ describe('signature probes', () => {
     const receiver = await startReceiver((n) => (n < 5 ? 500 : 204))
     await own.place('PROBE_0002', { notify_url: receiver.url })
     other.control.pay({ mchid, out_trade_no: 'PROBE_0002' })
-    const sent = await until(() => {
+    const sent = await until('it is sent', () => {
       const [notification] = other.control.view(mchid, 'PROBE_0002').notifications
       return notification?.state === 'delivered' && notification
     })

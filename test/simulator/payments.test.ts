@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
-import { Client, control, makeMerchant, numbering, startReceiver, until } from './client.ts'
+import { until } from '../stage/until.ts'
+import { Client, control, makeMerchant, numbering, startReceiver } from './client.ts'
 
 const day_ms = 24 * 3_600_000
 
@@ -323,7 +324,7 @@ describe('a payer who is faster than a close', () => {
     const closed = await close(no)
     expect([closed.status, closed.json.code]).toEqual([400, 'ORDER_PAID'])
     expect((await query(no)).json).toMatchObject({ trade_state: 'SUCCESS', transaction_id: armed.transaction_id })
-    await until(() => receiver.received.length === 1)
+    await until('it is notified', () => receiver.received.length === 1)
     await receiver.close()
   })
 
@@ -331,7 +332,10 @@ describe('a payer who is faster than a close', () => {
     const no = freshNumber()
     await place(no)
     pay({ mchid: client.merchant.mchid, out_trade_no: no, story: 'pay_after_close_sent' })
-    const give_up = until(() => simulator.control.view(client.merchant.mchid, no).orders[0]?.trade_state === 'SUCCESS')
+    const give_up = until(
+      'it is paid',
+      () => simulator.control.view(client.merchant.mchid, no).orders[0]?.trade_state === 'SUCCESS',
+    )
     await expect(client.close(no, { ...signedNow(), give_up })).rejects.toThrow('gave up waiting')
     expect((await query(no)).json.trade_state).toBe('SUCCESS')
     expect((await close(no)).json.code).toBe('ORDER_PAID')

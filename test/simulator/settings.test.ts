@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { SettingsError, completeSettings, settingsFromEnvironment } from '../../simulator/settings.ts'
-import { until } from './client.ts'
+import { until } from '../stage/until.ts'
 
 describe('the settings', () => {
   it('are read from the environment, each by its name', () => {
@@ -80,7 +80,7 @@ describe('a simulator', () => {
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))
-    const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0])
+    const url = await until('it says its address', () => /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0])
     expect((await fetch(`${url}/v3/certificates`)).status).toBe(401)
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
