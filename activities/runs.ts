@@ -127,7 +127,7 @@ async function closeOlder(
 /** Only accepted, not awaited: the close may take minutes, and `closeOlder` looks at the record again. */
 async function requestClose(starter: RunStarter, sibling: OrderKey, for_number: string): Promise<void> {
   const command: Command = {
-    operation_id: `superseded:${for_number}`,
+    operation_id: operationId.superseded(for_number),
     actor: weft_actor,
     reason: `order ${for_number} is the newer number of the same sale`,
   }

@@ -1,6 +1,6 @@
 import { wechat_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { refundId } from '../../domain/ids.ts'
+import { operationId, refundId } from '../../domain/ids.ts'
 import type { RefundWriteResult } from '../../domain/messages.ts'
 import { nextRefundQueryDelay } from '../../domain/policy.ts'
 import type { RefundAtWeChat, RefundRecord } from '../../domain/refund/record.ts'
@@ -32,7 +32,7 @@ export async function recordRefundAnswer(
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
     const taken = {
       event: 'accepted',
-      operation_id: 'accepted',
+      operation_id: operationId.refundAccepted(),
       facts: refundAtWeChat(answer),
       next_query_time,
     } as const
@@ -41,7 +41,7 @@ export async function recordRefundAnswer(
   }
   const event = answeredEvent(answer, recorded.refund.state)
   if (event !== null) {
-    const operation_id = `${event}:${answer.refund_id}:${recorded.refund.revision}`
+    const operation_id = operationId.refundAnswered(event, answer.refund_id, recorded.refund.revision)
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
     const before = recorded.deliveries
     recorded = await writeAndFollowUp(context, key, (refund) =>

@@ -1,5 +1,6 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type {
   LoadedRefund,
@@ -66,7 +67,7 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
   const amount = isAutomaticOrigin(current.origin) ? ('rest' as const) : current.amount.refund
   const { out_refund_no, transaction_id } = current
   const reserved = await store.payments.reserveRefund(current, { out_refund_no, amount }, context.now())
-  const operation_id = `reserved:${current.revision}`
+  const operation_id = operationId.reserved(current.revision)
   const cause = { operation_id, time: currentTime(context), actor: weft_actor }
   if ('refusal' in reserved) {
     const failure = { code: reserved.refusal, message: `payment ${transaction_id} cannot be refunded so` }
@@ -112,7 +113,7 @@ async function recordApprovalExpired(
   context: ActivityContext,
   { refund }: RefundStepInput,
 ): Promise<RefundWriteResult> {
-  const operation_id = 'approval_expired'
+  const operation_id = operationId.approvalExpired()
   return await writeAndFollowUp(context, refund, () => ({
     event: 'approval_expired',
     operation_id,
@@ -129,7 +130,13 @@ async function recordRefundRefused(
   return await writeAndFollowUp(context, refund, (current) =>
     current.facts !== null
       ? null
-      : { event: 'refused', operation_id: 'refused', failure, actor: wechat_actor, time: currentTime(context) },
+      : {
+          event: 'refused',
+          operation_id: operationId.refundRefused(),
+          failure,
+          actor: wechat_actor,
+          time: currentTime(context),
+        },
   )
 }
 
