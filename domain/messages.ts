@@ -151,7 +151,7 @@ export interface RefundProgress {
 export interface RefundWriteResult {
   outcome: 'done' | 'done_before' | 'illegal'
   refund: RefundProgress
-  /** as in `Recorded`: of a refund without an order */
+  /** as in `OrderWriteResult`: of a refund without an order */
   deliveries: string[]
 }
 

@@ -5,7 +5,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 /** A record as the database keeps it: its times are Dates, all else is as the domain has it. */
 export type StoredDocument = { _id: string } & Record<string, unknown>
 
-/** Fields of a record. They name what there is, for indexes, and say what is a time, for `Mapping`. */
+/** Fields of a record. They name what there is, for indexes, and say what is a time, for `RecordMapping`. */
 export function recordSchema(fields: SchemaDefinition<StoredDocument>): Schema<StoredDocument> {
   return new Schema<StoredDocument>(fields, { versionKey: false, id: false, minimize: false })
 }

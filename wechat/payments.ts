@@ -138,7 +138,7 @@ const transaction = z.object({
       payer_currency: lenient(z.string().max(16)),
     })
     .optional(),
-  /** each looked at for itself, by `promotionsIn` */
+  /** each looked at for itself, by `readPromotions` */
   promotion_detail: z.unknown().optional(),
 })
 export type Transaction = z.output<typeof transaction>

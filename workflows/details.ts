@@ -83,7 +83,7 @@ export function showRefund(refund: RefundProgress): void {
   setCurrentDetails(lines.join('\n'))
 }
 
-/** As `Attributes`, for a refund: its start says `processing`. */
+/** As `OrderAttributes`, for a refund: its start says `processing`. */
 export function upsertRefundAttributes(before: RefundProgress | null, refund: RefundProgress): void {
   const previous = before ?? { state: 'processing', attention: null }
   const is_usual = refund.state === 'created' || refund.state === 'succeeded'
