@@ -97,6 +97,11 @@ export const workflowId = {
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
 }
 
+/** Whether an entry of a timeline is a merchant's answer to a delivery, and not one by a call: see `operationId.answered`. */
+export function isAnswerToDelivery(operation_id: string): boolean {
+  return operation_id.startsWith('answered:')
+}
+
 /** Whether a query on request is a payer's, of which an order has a limited number. */
 export function isPayersCheck(operation_id: string): boolean {
   return operation_id.startsWith('check:payer:')

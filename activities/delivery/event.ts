@@ -166,7 +166,7 @@ export interface OrderlessEvent {
   bodyOf: (id: string) => string
 }
 
-/** An event of no order, named by what it is about. As `tell`: deliveries first, repeatable, answers its notices. */
+/** An event of no order, named by what it is about. As in `publishOrderEvent`, deliveries come first; repeatable; answers the notices. */
 export async function publishOrderlessEvent(
   { store }: ActivityContext,
   { mchid, type, subject_id, timestamp, bodyOf }: OrderlessEvent,

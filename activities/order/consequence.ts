@@ -1,6 +1,6 @@
 import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { eventId, operationId } from '../../domain/ids.ts'
+import { eventId, isAnswerToDelivery, operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
@@ -165,7 +165,7 @@ async function cancelFulfilmentDeliveries(
   order: OrderRecord,
   entry: TimelineEntry,
 ): Promise<void> {
-  if (order.fulfilment.mode !== 'event' || entry.operation_id.startsWith('answered:')) return
+  if (order.fulfilment.mode !== 'event' || isAnswerToDelivery(entry.operation_id)) return
   const { deliveries } = context.store
   const sequences = [paidSequence(order), ...(entry.event === 'fulfilment_stopped' ? [] : [stoppedSequence(order)])]
   for (const sequence of sequences.filter((one) => one > 0)) {

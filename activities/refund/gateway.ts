@@ -10,6 +10,7 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
+import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
@@ -70,8 +71,8 @@ async function submitRefund(context: RefundGatewayContext, { refund: key }: Refu
     return { kind: 'state', state: refund.state }
   const account = await requireAccount(context, key)
   if (refund.submission.unanswered) {
-    const known_evidence_id = await archiveRefundQuery(context, refund, account, 'submit')
-    if (known_evidence_id !== null) return { kind: 'taken', evidence_id: known_evidence_id }
+    const known = await archiveRefundQuery(context, refund, account, 'submit')
+    if (known !== null) return { kind: 'taken', evidence_id: known.evidence_id }
     // Not taken, says a definite answer: what follows is a first sending again.
     await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
   }
@@ -225,30 +226,31 @@ async function findPaymentOf(
 /** Asks WeChat; only what says something new of the refund is `found`. */
 async function queryForNews(context: RefundGatewayContext, refund: RefundRecord): Promise<RefundQueryOutcome> {
   const account = await requireAccount(context, refund)
-  const evidence_id = await archiveRefundQuery(context, refund, account, 'ask_wechat')
+  const answer = await archiveRefundQuery(context, refund, account, 'ask_wechat')
   await context.store.refunds.noteAsked(refund, currentTime(context))
-  if (evidence_id === null) return { kind: 'not_found' }
-  return isNews(refund, evidence_id) ? { kind: 'found', evidence_id } : { kind: 'nothing_new' }
+  if (answer === null) return { kind: 'not_found' }
+  return isNews(refund, answer.status) ? { kind: 'found', evidence_id: answer.evidence_id } : { kind: 'nothing_new' }
 }
 
-/** An evidence id names the status: a processing refund that is processing, or an abnormal one abnormal, is no news. */
-function isNews({ state, facts }: RefundRecord, evidence_id: string): boolean {
+/** Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news. */
+function isNews({ state, facts }: RefundRecord, status: WeChatRefund['status']): boolean {
   if (facts === null) return true
-  const status = evidence_id.split('/').at(-2)
   return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
 }
 
-/** WeChat's answer kept as evidence, or null: it does not know the number. */
+/** Archives WeChat's answer about a refund as evidence. Null: WeChat does not know the number. */
 async function archiveRefundQuery(
   context: RefundGatewayContext,
   refund: RefundRecord,
   account: WeChatAccount,
   step: RefundStep,
-): Promise<string | null> {
+): Promise<{ evidence_id: string; status: WeChatRefund['status'] } | null> {
   try {
     const answer = await queryRefund(account.client.transport, refund, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
-    return answer.kind === 'not_found' ? null : (await archiveRefundAnswer(context, refund, answer))._id
+    if (answer.kind === 'not_found') return null
+    const { _id: evidence_id } = await archiveRefundAnswer(context, refund, answer)
+    return { evidence_id, status: answer.refund.status }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await noteFailedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
