@@ -10,9 +10,9 @@ export default defineConfig({
     pool: 'forks',
     // More than there are cores: journeys mostly wait, for a retry, a deadline, or an answer that never comes.
     maxWorkers: 4,
-    // No test is that slow. A machine that is busy with something else may be.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    // No test is that slow, and a wait for what never comes ends by itself before. A machine may be.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/stage/reporter.ts'],
     // Without isolation the files of a worker share its modules: the SDK and mongoose take seconds to load.

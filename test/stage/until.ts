@@ -1,5 +1,5 @@
 /** Far longer than anything takes on a machine that is busy with something else: only what never comes is cut off. */
-const patience_ms = 120_000
+const patience_ms = 180_000
 
 /**
  * Waits for a fact: asks `look` until it answers something, and says what was last seen when it never does. Looks often

@@ -248,7 +248,11 @@ describe('what a person decides, or nobody:', () => {
     it.concurrent('and told to nobody is taken in when somebody asks about its number', async () => {
       const order = await paid()
       const { out_refund_no } = outside(order, { refund: 300, notification: 'lose' })
-      const { status, body } = await stage.insist<RefundView>('POST', `/v1/refunds/${out_refund_no}/check`)
+      // A number that is not taken in within 5 s is answered as unknown: on a busy machine somebody asks once more.
+      const { status, body } = await until('it is taken in', async () => {
+        const answer = await stage.insist<RefundView>('POST', `/v1/refunds/${out_refund_no}/check`)
+        return answer.status !== 404 && answer
+      })
       expect([status, body.origin]).toEqual([200, 'outside'])
       await stage.refundReaches(out_refund_no, 'succeeded')
       await expectHeard(stage, order, 'order.paid', 'refund.succeeded')
@@ -324,33 +328,44 @@ describe('what a person decides, or nobody:', () => {
     }
 
     describe('that has its time', () => {
-      // Long enough for the question to be heard before it is over.
-      beforeAll(openShop({ fulfilment: { ...event, deadline_in: 4 } }))
+      beforeAll(openShop({ fulfilment: event }))
       afterAll(close)
 
-      it.concurrent(
-        'that nobody answers in time is taken back, and only when that is heard the money goes back',
-        async () => {
-          let is_heard = false
-          const order = await paidAnd(({ type }) => ({
-            status: type === 'order.paid' || (type === 'order.fulfilment_cancelled' && !is_heard) ? 500 : 204,
-          }))
-          await until('it is being taken back', () =>
-            stage.shop.typesOf(order.out_trade_no).includes('order.fulfilment_cancelled'),
-          )
-          expect([(await stage.record(order)).state, await refundsOf(order)]).toEqual(['paid', []])
-          is_heard = true
-          await stage.reaches(order, 'refunded')
-          expect((await stage.owedRefund(order)).origin).toBe('fulfilment_overdue')
-          const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
-          await expectHeard(stage, order, 'order.paid', ...heard)
-          await expectBook(stage, order, given_back)
-          await expectProven(stage, order)
-        },
-      )
+      /** Where a busy machine was too slow for the question to be heard in its time, the next one has more of it. */
+      async function askedInTime(answer: Stage['shop']['answer']): Promise<OrderKey> {
+        const merchant = await stage.store.merchants.find(stage.mchid)
+        if (merchant === null) throw new Error('no merchant')
+        const { settings } = merchant
+        for (let deadline_in = 2; deadline_in <= 512; deadline_in *= 4) {
+          const fulfilment = { ...settings.fulfilment, deadline_in }
+          await stage.store.merchants.updateSettings(stage.mchid, { ...settings, fulfilment })
+          const order = await paidAnd(answer)
+          const heard = await until('the shop heard', () => stage.shop.typesOf(order.out_trade_no)[0])
+          if (heard === 'order.paid') return order
+        }
+        throw new Error('no question was heard in its time')
+      }
 
-      it.concurrent('that is answered “shipped” while it is taken back is a sale', async () => {
-        const order = await paidAnd(({ type }) =>
+      it('that nobody answers in time is taken back, and only when that is heard the money goes back', async () => {
+        let is_heard = false
+        const order = await askedInTime(({ type }) => ({
+          status: type === 'order.paid' || (type === 'order.fulfilment_cancelled' && !is_heard) ? 500 : 204,
+        }))
+        await until('it is being taken back', () =>
+          stage.shop.typesOf(order.out_trade_no).includes('order.fulfilment_cancelled'),
+        )
+        expect([(await stage.record(order)).state, await refundsOf(order)]).toEqual(['paid', []])
+        is_heard = true
+        await stage.reaches(order, 'refunded')
+        expect((await stage.owedRefund(order)).origin).toBe('fulfilment_overdue')
+        const heard = ['order.fulfilment_cancelled', 'order.refunding', 'refund.succeeded', 'order.refunded']
+        await expectHeard(stage, order, 'order.paid', ...heard)
+        await expectBook(stage, order, given_back)
+        await expectProven(stage, order)
+      })
+
+      it('that is answered “shipped” while it is taken back is a sale', async () => {
+        const order = await askedInTime(({ type }) =>
           type === 'order.paid' ? { status: 500 } : { status: 200, body: '{"fulfilment":"fulfilled"}' },
         )
         await stage.reaches(order, 'fulfilled')

@@ -335,6 +335,13 @@ describe('how a refund ends:', () => {
       return { order, number }
     }
 
+    /** The refund once nothing is left to do for it: its order is told, and that is noted last. */
+    const atRest = (number: string) =>
+      until('nothing is left to do', async () => {
+        const refund = await stage.refundRecord(number)
+        return refund.next_action === undefined && refund
+      })
+
     it.concurrent('is lost is not missed: the question by plan finds the end', async () => {
       const { order, number } = await held()
       const lost = { mchid: stage.mchid, out_refund_no: number, notification: 'lose' as const }
@@ -348,7 +355,7 @@ describe('how a refund ends:', () => {
       stage.simulator.control.finishRefund({ ...named, status: 'SUCCESS', notification: 'lose' })
       expect(statuses(await notify(number, { copies: 3 }))).toEqual([204, 204, 204])
       await expectGivenBack(order, number, 1)
-      const before = await stage.refundRecord(number)
+      const before = await atRest(number)
       expect(statuses(await notify(number))).toEqual([204])
       await expectProven(stage, order)
       expect(await stage.refundRecord(number)).toEqual(before)
@@ -359,7 +366,7 @@ describe('how a refund ends:', () => {
       const named = { mchid: stage.mchid, out_refund_no: number }
       stage.simulator.control.finishRefund({ ...named, status: 'SUCCESS' })
       await expectGivenBack(order, number, 1)
-      const before = await stage.refundRecord(number)
+      const before = await atRest(number)
       for (const refund_status of ['PROCESSING', 'ABNORMAL', 'CLOSED'] as const)
         expect(statuses(await notify(number, { refund_status }))).toEqual([204])
       await until('all of it has its outcome', async () => {
