@@ -9,15 +9,15 @@ import type { NotificationVerdict } from '../../../wechat/notification.ts'
 import type { Transaction } from '../../../wechat/payments.ts'
 import { until } from '../../stage/until.ts'
 import { at, mchid, orderSample, paymentFound, paymentSample } from '../../store/samples.ts'
-import { newNumber, openDesk } from '../desk.ts'
+import { newNumber, openApiStage } from '../apistage.ts'
 
 /** While set, no notification can be archived. */
 const database = { is_away: false }
-const desk = await openDesk({ store: withDatabaseAway })
-afterAll(() => desk.close())
+const stage = await openApiStage({ store: withDatabaseAway })
+afterAll(() => stage.close())
 afterEach(() => {
-  desk.on = {}
-  desk.given.length = 0
+  stage.on = {}
+  stage.given.length = 0
   database.is_away = false
 })
 
@@ -33,7 +33,7 @@ function withDatabaseAway(store: Store): Store {
 /** A merchant's account that reads every body as this. */
 function reading(read: NotificationVerdict): void {
   const account = { mchid, read: () => read } as unknown as WeChatAccount
-  desk.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
+  stage.accounts = { find: () => Promise.resolve(account), forget: () => undefined }
 }
 
 function ofRefund(fact: RefundFact): NotificationVerdict {
@@ -68,71 +68,71 @@ function told(): RefundFact {
 }
 
 const headers = { 'wechatpay-serial': 'PUB_KEY_ID_1', 'x-other': 'not kept' }
-const evidenceOf = async ({ out_trade_no }: RefundFact) => await desk.store.evidence.ofOrder(mchid, out_trade_no)
+const evidenceOf = async ({ out_trade_no }: RefundFact) => await stage.store.evidence.ofOrder(mchid, out_trade_no)
 
 describe('a notification of a refund', () => {
   it('is archived, handed to the refund’s run, known here or not, and raises no attention', async () => {
     const fact = told()
-    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(await stage.notify('{}', headers)).toBe(204)
     const [evidence] = await evidenceOf(fact)
     expect(evidence).toMatchObject({ subject: 'refund', out_refund_no: fact.out_refund_no, unapplied: true })
     const { out_refund_no, out_trade_no } = fact
-    expect(desk.given).toEqual([
+    expect(stage.given).toEqual([
       {
         command: 'signalRefundChanged',
         arguments: [{ mchid, out_refund_no, out_trade_no }, { evidence_id: evidence?._id }],
       },
     ])
-    expect((await desk.store.merchants.find(mchid))?.attentions).toBeUndefined()
+    expect((await stage.store.merchants.find(mchid))?.attentions).toBeUndefined()
   })
 
   it('that had its effect is a duplicate, and wakes nobody', async () => {
     const fact = told()
-    await desk.notify('{}', headers)
+    await stage.notify('{}', headers)
     const [evidence] = await evidenceOf(fact)
     const applied = { outcome: 'applied', applied_to: `${mchid}/${fact.out_refund_no}`, time: at(1) } as const
-    await desk.store.evidence.recordOutcome(evidence?._id ?? '', applied)
-    expect(await desk.notify('{}', headers)).toBe(204)
-    expect(desk.given).toHaveLength(1)
+    await stage.store.evidence.recordOutcome(evidence?._id ?? '', applied)
+    expect(await stage.notify('{}', headers)).toBe(204)
+    expect(stage.given).toHaveLength(1)
     expect(await evidenceOf(fact)).toHaveLength(1)
   })
 
   it('that comes again before it had its effect is handed over again', async () => {
     told()
-    await desk.notify('{}', headers)
-    expect(await desk.notify('{}', headers)).toBe(204)
-    expect(desk.given).toHaveLength(2)
+    await stage.notify('{}', headers)
+    expect(await stage.notify('{}', headers)).toBe(204)
+    expect(stage.given).toHaveLength(2)
   })
 
   it('is acknowledged while Temporal is away, since it lies in the archive', async () => {
     const fact = told()
-    desk.on = { signalRefundChanged: () => Promise.resolve(false) }
-    expect(await desk.notify('{}', headers)).toBe(204)
+    stage.on = { signalRefundChanged: () => Promise.resolve(false) }
+    expect(await stage.notify('{}', headers)).toBe(204)
     expect(await evidenceOf(fact)).toHaveLength(1)
   })
 
   it('travels in the signal while the database is away', async () => {
     told()
     database.is_away = true
-    expect(await desk.notify('{"as":"it came"}', headers)).toBe(204)
+    expect(await stage.notify('{"as":"it came"}', headers)).toBe(204)
     const envelope = { headers: { 'wechatpay-serial': 'PUB_KEY_ID_1' }, body: '{"as":"it came"}' }
-    expect(desk.given[0]?.arguments[1]).toEqual({ envelope })
+    expect(stage.given[0]?.arguments[1]).toEqual({ envelope })
   })
 
   it('is not acknowledged when it can be kept nowhere', async () => {
     told()
     database.is_away = true
-    expect(await desk.notify('x'.repeat(17_000), headers)).toBe(500)
-    expect(desk.given).toEqual([])
-    desk.on = { signalRefundChanged: () => Promise.resolve(false) }
-    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await stage.notify('x'.repeat(17_000), headers)).toBe(500)
+    expect(stage.given).toEqual([])
+    stage.on = { signalRefundChanged: () => Promise.resolve(false) }
+    expect(await stage.notify('{}', headers)).toBe(500)
   })
 })
 
 /** Ordered here and not paid yet, and a notification that says it is. */
 async function orderedAndPaid(notification_id = newNumber('n')) {
   const order = orderSample(newNumber(), { state: 'awaiting_payment' })
-  await desk.store.orders.insert(order)
+  await stage.store.orders.insert(order)
   return { order, read: ofPayment(notification_id, paidFact(order)) }
 }
 
@@ -156,8 +156,8 @@ function ofPayment(notification_id: string, fact: PaymentFact): NotificationVerd
   return { verdict: 'verified', subject: 'payment', ...outside, fact, transaction: {} as Transaction }
 }
 
-const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
-const noAttention = () => desk.store.merchants.liftAttention(mchid, ...attention_codes)
+const attentions = async () => ((await stage.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+const noAttention = () => stage.store.merchants.liftAttention(mchid, ...attention_codes)
 
 describe('one notification id with two contents', () => {
   afterEach(noAttention)
@@ -165,16 +165,18 @@ describe('one notification id with two contents', () => {
   it('is two messages: each is handed over for the numbers that it names itself, and a person hears of it', async () => {
     const [first, second] = [await orderedAndPaid('n-twice'), await orderedAndPaid('n-twice')]
     reading(first.read)
-    expect(await desk.notify('{"of":"the first"}', headers)).toBe(204)
+    expect(await stage.notify('{"of":"the first"}', headers)).toBe(204)
     expect(await attentions()).toEqual([])
     reading(second.read)
-    for (const _again of [1, 2]) expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
-    const numbers = desk.given.map(({ arguments: [key] }) => (key as OrderKey).out_trade_no)
+    for (const _again of [1, 2]) expect(await stage.notify('{"of":"the second"}', headers)).toBe(204)
+    const numbers = stage.given.map(({ arguments: [key] }) => (key as OrderKey).out_trade_no)
     expect(numbers).toEqual([first, second, second].map(({ order }) => order.out_trade_no))
     for (const { order } of [first, second]) {
-      const kept = await desk.store.evidence.ofOrder(mchid, order.out_trade_no)
+      const kept = await stage.store.evidence.ofOrder(mchid, order.out_trade_no)
       expect(kept).toEqual([expect.objectContaining({ verdict: 'verified', unapplied: true })])
-      const given = desk.given.findLast(({ arguments: [key] }) => (key as OrderKey).out_trade_no === order.out_trade_no)
+      const given = stage.given.findLast(
+        ({ arguments: [key] }) => (key as OrderKey).out_trade_no === order.out_trade_no,
+      )
       expect(given?.arguments[1]).toEqual({ evidence_id: kept[0]?._id })
     }
     expect(await attentions()).toEqual(['evidence_unapplied'])
@@ -182,13 +184,13 @@ describe('one notification id with two contents', () => {
 
   it('is two messages also when the first had its effect, and of two refunds of one order', async () => {
     const fact = told()
-    await desk.notify('{"of":"the first"}', headers)
+    await stage.notify('{"of":"the first"}', headers)
     const [evidence] = await evidenceOf(fact)
-    await desk.store.evidence.recordOutcome(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
+    await stage.store.evidence.recordOutcome(evidence?._id ?? '', { outcome: 'applied', applied_to: null, time: at(1) })
     const other = { ...fact, out_refund_no: newNumber('R'), refund_id: newNumber('5030') }
     reading({ ...ofRefund(other), notification_id: `n-${fact.out_refund_no}` } as NotificationVerdict)
-    expect(await desk.notify('{"of":"the second"}', headers)).toBe(204)
-    expect(desk.given.map(({ arguments: [key] }) => (key as RefundKey).out_refund_no)).toEqual([
+    expect(await stage.notify('{"of":"the second"}', headers)).toBe(204)
+    expect(stage.given.map(({ arguments: [key] }) => (key as RefundKey).out_refund_no)).toEqual([
       fact.out_refund_no,
       other.out_refund_no,
     ])
@@ -201,21 +203,21 @@ describe('a notification of a payment that its order already has', () => {
 
   async function known() {
     const order = orderSample(newNumber(), { state: 'awaiting_payment' })
-    await desk.store.orders.insert(order)
+    await stage.store.orders.insert(order)
     const fact = paidFact(order)
     const { out_trade_no, _id: order_id } = order
-    await desk.store.payments.insert(paymentSample(fact.transaction_id ?? '', { out_trade_no, order_id }))
-    await desk.store.orders.apply(order, paymentFound(fact.transaction_id ?? ''))
+    await stage.store.payments.insert(paymentSample(fact.transaction_id ?? '', { out_trade_no, order_id }))
+    await stage.store.orders.apply(order, paymentFound(fact.transaction_id ?? ''))
     return { out_trade_no, fact }
   }
 
   it('is linked and wakes nobody', async () => {
     const { out_trade_no, fact } = await known()
     reading(ofPayment(newNumber('n'), fact))
-    expect(await desk.notify('{}', headers)).toBe(204)
-    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(await stage.notify('{}', headers)).toBe(204)
+    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no)
     expect(evidence?.outcome).toBe('linked')
-    expect([desk.given, await attentions()]).toEqual([[], []])
+    expect([stage.given, await attentions()]).toEqual([[], []])
   })
 
   it.each([
@@ -224,10 +226,10 @@ describe('a notification of a payment that its order already has', () => {
   ])('with another %s is linked and books nothing, and a person hears of it', async (_what, amount) => {
     const { out_trade_no, fact } = await known()
     reading(ofPayment(newNumber('n'), { ...fact, amount }))
-    expect(await desk.notify('{}', headers)).toBe(204)
-    const [evidence] = await desk.store.evidence.ofOrder(mchid, out_trade_no)
+    expect(await stage.notify('{}', headers)).toBe(204)
+    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no)
     expect(evidence?.outcome).toBe('linked')
-    expect(desk.given).toEqual([])
+    expect(stage.given).toEqual([])
     expect(await attentions()).toEqual(['evidence_unapplied'])
   })
 })
@@ -251,10 +253,10 @@ describe('a notification that verifies and is of no use', () => {
 
   it('since it does not decrypt, calls for a person until the first that can be read', async () => {
     reading(undecipherable('key'))
-    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await stage.notify('{}', headers)).toBe(500)
     expect(await attentions()).toEqual(['decryption_failing'])
     told()
-    expect(await desk.notify('{}', headers)).toBe(204)
+    expect(await stage.notify('{}', headers)).toBe(204)
     await until('it is over', async () => (await attentions()).length === 0)
   })
 
@@ -265,10 +267,10 @@ describe('a notification that verifies and is of no use', () => {
     ['is another merchant’s', foreign, 'foreign_notification'],
   ] as const)('since it %s, calls for a person once, and comes again', async (_what, read, code) => {
     reading(read)
-    expect(await desk.notify('{}', headers)).toBe(500)
+    expect(await stage.notify('{}', headers)).toBe(500)
     expect(await attentions()).toEqual([code])
-    await desk.call('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' })
-    expect(await desk.notify('{}', headers)).toBe(500)
+    await stage.call('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' })
+    expect(await stage.notify('{}', headers)).toBe(500)
     expect(await attentions()).toEqual([])
   })
 })

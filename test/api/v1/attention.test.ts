@@ -4,11 +4,11 @@ import { attention_codes } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { at, deliverySample, evidenceSample, mchid, paymentSample } from '../../store/samples.ts'
-import { newNumber, openDesk, orderBecomes, paidOrder } from '../desk.ts'
-import type { Key } from '../desk.ts'
+import { newNumber, openApiStage, orderBecomes, paidOrder } from '../apistage.ts'
+import type { Key } from '../apistage.ts'
 
-const desk = await openDesk()
-afterAll(() => desk.close())
+const stage = await openApiStage()
+afterAll(() => stage.close())
 
 interface Shown {
   data: {
@@ -21,14 +21,14 @@ interface Shown {
   is_complete: boolean
 }
 const day_ms = 24 * 60 * 60_000
-const list = (query = '', headers = {}) => desk.call<Shown>('GET', `/v1/attention${query}`, undefined, { headers })
+const list = (query = '', headers = {}) => stage.call<Shown>('GET', `/v1/attention${query}`, undefined, { headers })
 
 async function stuckRefund(since_time: string): Promise<RefundRecord> {
-  const { order } = await paidOrder(desk)
+  const { order } = await paidOrder(stage)
   const out_refund_no = newNumber('R')
-  await desk.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
-  await desk.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', 'not_enough', since_time)
-  return (await desk.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
+  await stage.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
+  await stage.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', 'not_enough', since_time)
+  return (await stage.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
 }
 
 describe('the list of what waits for a person', () => {
@@ -37,15 +37,15 @@ describe('the list of what waits for a person', () => {
   })
 
   it('holds things of every kind, the longest first, with what, how much and why', async () => {
-    const { order } = await paidOrder(desk, {
+    const { order } = await paidOrder(stage, {
       order: { state: 'review', attention: { code: 'payment_contradicted', since_time: at(20) } },
       payment: { amount: { total: 1, currency: 'CNY', payer_total: 1 } },
     })
     const refund = await stuckRefund(at(10))
-    await desk.store.merchants.noteAttention(mchid, 'evidence_unapplied', at(30))
-    await desk.store.merchants.noteAttention(mchid, 'orphan_payment', at(30))
+    await stage.store.merchants.noteAttention(mchid, 'evidence_unapplied', at(30))
+    await stage.store.merchants.noteAttention(mchid, 'orphan_payment', at(30))
     const delivery = deliverySample('TEA-9', 1, { state: 'undelivered', create_time: at(5) })
-    await desk.store.deliveries.insertMissing([delivery])
+    await stage.store.deliveries.insertMissing([delivery])
     const { body } = await list()
     expect(body.is_complete).toBe(true)
     expect(body.data).toEqual([
@@ -74,7 +74,9 @@ describe('the list of what waits for a person', () => {
     const orphans = async () => (await list()).body.data.filter(({ code }) => code === 'orphan_payment')
     const out_trade_no = newNumber()
     const heard = { out_trade_no, transaction_id: `4200${out_trade_no}`, outcome: 'orphan', unapplied: true } as const
-    await desk.store.evidence.archive(evidenceSample(out_trade_no, { ...heard, receive_time: beijingTime(Date.now()) }))
+    await stage.store.evidence.archive(
+      evidenceSample(out_trade_no, { ...heard, receive_time: beijingTime(Date.now()) }),
+    )
     const [reported] = await orphans()
     expect(reported).toMatchObject({ kind: 'payment', amount: null, transaction_id: heard.transaction_id })
     expect(reported?.next_action?.what).toBe('ask_wechat')
@@ -82,22 +84,22 @@ describe('the list of what waits for a person', () => {
 
     const amount = { total: 70, currency: 'CNY', payer_total: 70 }
     const orphan = paymentSample(heard.transaction_id, { out_trade_no, order_id: null, role: 'orphan', amount })
-    await desk.store.payments.insert(orphan)
+    await stage.store.payments.insert(orphan)
     expect(await orphans()).toEqual([
       expect.objectContaining({ kind: 'payment', amount: 70, out_trade_no, transaction_id: heard.transaction_id }),
     ])
-    await desk.store.payments.assignToOrder(orphan, `${mchid}/${out_trade_no}`)
+    await stage.store.payments.assignToOrder(orphan, `${mchid}/${out_trade_no}`)
     const { _id } = evidenceSample(out_trade_no)
-    await desk.store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: null, time: at(50) })
+    await stage.store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: null, time: at(50) })
     expect(await orphans()).toEqual([])
   })
 
   it('names a key that runs out within two weeks, and none that is younger, revoked or long gone', async () => {
-    const { id: key_id } = await desk.newKey({ expire_time: beijingTime(Date.now() + 13 * day_ms) })
-    await desk.newKey({ expire_time: beijingTime(Date.now() + 15 * day_ms) })
-    await desk.newKey({ expire_time: beijingTime(Date.now() - 15 * day_ms) })
-    const revoked = await desk.newKey({ expire_time: beijingTime(Date.now() + 13 * day_ms) })
-    await desk.store.keys.revoke(mchid, revoked.id, at(1))
+    const { id: key_id } = await stage.newKey({ expire_time: beijingTime(Date.now() + 13 * day_ms) })
+    await stage.newKey({ expire_time: beijingTime(Date.now() + 15 * day_ms) })
+    await stage.newKey({ expire_time: beijingTime(Date.now() - 15 * day_ms) })
+    const revoked = await stage.newKey({ expire_time: beijingTime(Date.now() + 13 * day_ms) })
+    await stage.store.keys.revoke(mchid, revoked.id, at(1))
     const { body } = await list()
     expect(body.data.filter(({ code }) => code === 'key_expiring')).toEqual([
       expect.objectContaining({ kind: 'key', key_id }),
@@ -106,7 +108,7 @@ describe('the list of what waits for a person', () => {
 
   it('names no delivery whose answer would decide: its order is what waits', async () => {
     const given_up = { state: 'undelivered', create_time: at(1) } as const
-    await desk.store.deliveries.insertMissing([deliverySample('TEA-8', 1, { ...given_up, purpose: 'fulfilment' })])
+    await stage.store.deliveries.insertMissing([deliverySample('TEA-8', 1, { ...given_up, purpose: 'fulfilment' })])
     const { body } = await list()
     expect(body.data.filter(({ kind }) => kind === 'delivery')).toHaveLength(1)
   })
@@ -114,8 +116,8 @@ describe('the list of what waits for a person', () => {
   it('loses what is said of the merchant when a person says to have looked, and nothing else', async () => {
     const before = (await list()).body.data.length
     const settle = (code: string, key?: Key) =>
-      desk.call<Shown>('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' }, key && { key })
-    const reader = await desk.newKey({ scopes: ['orders:read'] })
+      stage.call<Shown>('POST', `/v1/attention/${code}/settlement`, { reason: 'explained' }, key && { key })
+    const reader = await stage.newKey({ scopes: ['orders:read'] })
     expect((await settle('evidence_unapplied', reader)).status).toBe(403)
     expect((await settle('not_enough')).body.data).toHaveLength(before)
     const settled = await settle('evidence_unapplied')
@@ -128,10 +130,10 @@ describe('the list of what waits for a person', () => {
     const out_trade_no = newNumber()
     const order_id = `${mchid}/${out_trade_no}`
     const second = paymentSample(newNumber('4200'), { out_trade_no, order_id, role: 'second' })
-    await desk.store.payments.insert({ ...second, amount: { total: 70, currency: 'CNY', payer_total: 70 } })
-    const { order } = await paidOrder(desk)
+    await stage.store.payments.insert({ ...second, amount: { total: 70, currency: 'CNY', payer_total: 70 } })
+    const { order } = await paidOrder(stage)
     const { transaction_id } = second
-    await orderBecomes(desk, order, { event: 'second_payment_found', transaction_id, time: at(90) })
+    await orderBecomes(stage, order, { event: 'second_payment_found', transaction_id, time: at(90) })
     const { body } = await list()
     const second_payments = body.data.filter(({ code }) => code === 'second_payment')
     expect(second_payments).toEqual([expect.objectContaining({ transaction_id, amount: 70 })])
@@ -149,7 +151,7 @@ describe('the list of what waits for a person', () => {
   })
 
   it('is for keys that read orders', async () => {
-    const key = await desk.newKey({ scopes: ['events:read'] })
-    expect((await desk.call('GET', '/v1/attention', undefined, { key })).body['required_scope']).toBe('orders:read')
+    const key = await stage.newKey({ scopes: ['events:read'] })
+    expect((await stage.call('GET', '/v1/attention', undefined, { key })).body['required_scope']).toBe('orders:read')
   })
 })

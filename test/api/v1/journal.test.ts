@@ -3,10 +3,10 @@ import { journal_accounts, paymentEntry, refundAcceptedEntry } from '../../../do
 import type { JournalEntry } from '../../../domain/journal.ts'
 import { publicId } from '../../../store/ids.ts'
 import { at, mchid, paymentSample } from '../../store/samples.ts'
-import { openDesk } from '../desk.ts'
+import { openApiStage } from '../apistage.ts'
 
-const desk = await openDesk()
-afterAll(() => desk.close())
+const stage = await openApiStage()
+afterAll(() => stage.close())
 
 const payment = paymentSample('4200a', { out_trade_no: 'TEA-1', settled_total: 980 })
 const orphan = paymentSample('4200b', { out_trade_no: 'TEA-2', role: 'orphan', order_id: null })
@@ -28,15 +28,15 @@ const taken = {
 const booked = [paymentEntry(payment, at(20)), paymentEntry(orphan, at(40)), refundAcceptedEntry(refund, taken)]
 
 beforeAll(async () => {
-  for (const entry of booked) await desk.store.journal.post(entry)
+  for (const entry of booked) await stage.store.journal.post(entry)
   const elsewhere = paymentEntry(paymentSample('4200c', { mchid: '1900000999' }), at(20))
-  await desk.store.journal.post(elsewhere)
+  await stage.store.journal.post(elsewhere)
 })
 
 type Entries = { data: (JournalEntry & { id: string })[]; next_cursor?: string }
-const entries = (query = '') => desk.call<Entries>('GET', `/v1/journal${query}`)
+const entries = (query = '') => stage.call<Entries>('GET', `/v1/journal${query}`)
 const balances = (query = '') =>
-  desk.call<{ accounts: { account: string; amount: number }[]; sum: number; time: string }>(
+  stage.call<{ accounts: { account: string; amount: number }[]; sum: number; time: string }>(
     'GET',
     `/v1/balances${query}`,
   )
@@ -106,9 +106,9 @@ describe('the balances', () => {
   })
 
   it('are shown only to keys that may see money', async () => {
-    const key = await desk.newKey({ scopes: ['orders:read'] })
+    const key = await stage.newKey({ scopes: ['orders:read'] })
     for (const path of ['/v1/journal', '/v1/balances']) {
-      const { status, body } = await desk.call('GET', path, undefined, { key })
+      const { status, body } = await stage.call('GET', path, undefined, { key })
       expect([status, body['required_scope']]).toEqual([403, 'money:read'])
     }
   })

@@ -2,26 +2,26 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { default_settings } from '../../../domain/merchant/record.ts'
 import { refund_event_types } from '../../../domain/refund/record.ts'
 import { mchid } from '../../store/samples.ts'
-import { openDesk } from '../desk.ts'
+import { openApiStage } from '../apistage.ts'
 
-const desk = await openDesk()
-afterAll(() => desk.close())
+const stage = await openApiStage()
+afterAll(() => stage.close())
 
 describe('a merchant', () => {
   const shown = async () => {
-    const { body } = await desk.call<{ settings: object }>('GET', `/v1/merchants/${mchid}`)
+    const { body } = await stage.call<{ settings: object }>('GET', `/v1/merchants/${mchid}`)
     return body.settings
   }
 
   it('says above which amount its refunds wait for a second person', async () => {
     expect(await shown()).toEqual({ ...default_settings, refund_approval: null })
-    await desk.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval: { above: 100_000 } })
+    await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval: { above: 100_000 } })
     expect(await shown()).toEqual({ ...default_settings, refund_approval: { above: 100_000 } })
   })
 
   it('may have an endpoint that hears of refunds alone', async () => {
     const wanted = { url: 'https://shop.example.com/refunds', event_types: refund_event_types }
-    const { status, body } = await desk.call('POST', '/v1/endpoints', wanted)
+    const { status, body } = await stage.call('POST', '/v1/endpoints', wanted)
     expect([status, body['event_types']]).toEqual([201, refund_event_types])
   })
 })

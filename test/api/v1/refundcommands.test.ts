@@ -9,53 +9,53 @@ import { createKeyring } from '../../../wechat/keyring.ts'
 import { at, mchid } from '../../store/samples.ts'
 import { platformPublicKey, publicKeyId } from '../../wechat/server.ts'
 import { privateKey } from '../../wechat/vectors.ts'
-import { facts, newNumber, openDesk, paidOrder, refundBecomes, reserve } from '../desk.ts'
+import { facts, newNumber, openApiStage, paidOrder, refundBecomes, reserve } from '../apistage.ts'
 
-const desk = await openDesk()
-const approver = await desk.newKey()
-afterAll(() => desk.close())
+const stage = await openApiStage()
+const approver = await stage.newKey()
+afterAll(() => stage.close())
 afterEach(() => {
-  desk.on = {}
-  desk.given.length = 0
-  desk.accounts = { find: () => Promise.resolve(null), forget: () => undefined }
+  stage.on = {}
+  stage.given.length = 0
+  stage.accounts = { find: () => Promise.resolve(null), forget: () => undefined }
 })
 
 type Answered = RefundView & { timeline: { event: string }[] }
-const ask = (refund: { out_refund_no: string }, what: string, body?: unknown, key = desk.key) =>
-  desk.call<Answered>('POST', `/v1/refunds/${refund.out_refund_no}/${what}`, body, { key })
-const commands = () => desk.given.map(({ command }) => command)
+const ask = (refund: { out_refund_no: string }, what: string, body?: unknown, key = stage.key) =>
+  stage.call<Answered>('POST', `/v1/refunds/${refund.out_refund_no}/${what}`, body, { key })
+const commands = () => stage.given.map(({ command }) => command)
 const state = ({ state, revision }: RefundRecord) => ({ kind: 'state', state, revision }) as const
 const refused = (code: 'refund_state' | 'wechat_refused' | 'approver_is_requester' | 'refund_exceeds_payment') =>
   ({ kind: 'refused', code, state: 'processing' }) as const
 
 async function created(): Promise<RefundRecord> {
-  const { order } = await paidOrder(desk)
+  const { order } = await paidOrder(stage)
   const out_refund_no = newNumber('R')
-  desk.on = { reserve: async (refund) => state((await desk.store.refunds.find(refund)) as RefundRecord) }
-  await desk.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
-  desk.on = {}
-  desk.given.length = 0
-  return (await desk.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
+  stage.on = { reserve: async (refund) => state((await stage.store.refunds.find(refund)) as RefundRecord) }
+  await stage.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
+  stage.on = {}
+  stage.given.length = 0
+  return (await stage.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
 }
 
-const waiting = async () => await reserve(desk, await created(), beijingTime(Date.now() + 60_000))
+const waiting = async () => await reserve(stage, await created(), beijingTime(Date.now() + 60_000))
 const accepted = { event: 'accepted', facts, next_query_time: at(0) } as const
-const processing = async () => await refundBecomes(desk, await reserve(desk, await created()), accepted)
+const processing = async () => await refundBecomes(stage, await reserve(stage, await created()), accepted)
 const ended = async (event: 'abnormal' | 'closed' | 'returned_to_merchant' | 'succeeded') =>
-  await refundBecomes(desk, await processing(), { event, facts })
+  await refundBecomes(stage, await processing(), { event, facts })
 
 describe('an approval', () => {
   /** A run that records what it is told. */
   const recording = {
     approve: async (refund: { mchid: string; out_refund_no: string }, { decision, actor, reason }: RefundApproval) =>
       state(
-        await refundBecomes(desk, refund, { event: decision === 'approve' ? 'approved' : 'rejected', actor, reason }),
+        await refundBecomes(stage, refund, { event: decision === 'approve' ? 'approved' : 'rejected', actor, reason }),
       ),
   }
 
   it('lets a waiting refund go, and says who gave it', async () => {
     const refund = await waiting()
-    desk.on = recording
+    stage.on = recording
     const { status, body } = await ask(refund, 'approval', { decision: 'approve', reason: 'seen' }, approver)
     expect([status, body.state]).toEqual([200, 'processing'])
     expect(body.approval).toMatchObject({
@@ -67,7 +67,7 @@ describe('an approval', () => {
 
   it('is given once: the same again is 200, another answer is 409 and shows the first', async () => {
     const refund = await waiting()
-    desk.on = recording
+    stage.on = recording
     await ask(refund, 'approval', { decision: 'reject', reason: 'no receipt' }, approver)
     const again = await ask(refund, 'approval', { decision: 'reject', reason: 'still none' }, approver)
     const other = await ask(refund, 'approval', { decision: 'approve', reason: 'found' }, approver)
@@ -84,7 +84,7 @@ describe('an approval', () => {
 
   it('needs its scope and a reason', async () => {
     const refund = await waiting()
-    const key = await desk.newKey({ scopes: ['refunds:read', 'refunds:write'] })
+    const key = await stage.newKey({ scopes: ['refunds:read', 'refunds:write'] })
     const unscoped = await ask(refund, 'approval', { decision: 'approve', reason: 'x' }, key)
     expect([unscoped.status, unscoped.body['required_scope']]).toEqual([403, 'refunds:approve'])
     expect((await ask(refund, 'approval', { decision: 'approve' }, approver)).status).toBe(400)
@@ -99,7 +99,7 @@ describe('an approval', () => {
   it('that nobody recorded is not promised', async () => {
     const refund = await waiting()
     const answerTo = async (outcome: 'timeout' | 'unavailable') => {
-      desk.on = { approve: () => Promise.resolve(outcome) }
+      stage.on = { approve: () => Promise.resolve(outcome) }
       const { status, body } = await ask(refund, 'approval', { decision: 'approve', reason: 'x' }, approver)
       return [status, body['part']]
     }
@@ -111,7 +111,7 @@ describe('an approval', () => {
 
   it('that its run refuses is refused in its words', async () => {
     const refund = await waiting()
-    desk.on = { approve: () => Promise.resolve(refused('approver_is_requester')) }
+    stage.on = { approve: () => Promise.resolve(refused('approver_is_requester')) }
     const { status, body } = await ask(refund, 'approval', { decision: 'approve', reason: 'x' }, approver)
     expect([status, body.code]).toEqual([403, 'approver_is_requester'])
   })
@@ -120,10 +120,10 @@ describe('an approval', () => {
 describe('asking WeChat now', () => {
   it('answers with the refund as the answer leaves it', async () => {
     const refund = await processing()
-    desk.on = {
+    stage.on = {
       checkRefund: async () => {
-        await desk.store.refunds.noteAsked(refund, beijingTime(Date.now()))
-        await refundBecomes(desk, refund, { event: 'succeeded', facts })
+        await stage.store.refunds.noteAsked(refund, beijingTime(Date.now()))
+        await refundBecomes(stage, refund, { event: 'succeeded', facts })
       },
     }
     const { status, body } = await ask(refund, 'check')
@@ -133,7 +133,7 @@ describe('asking WeChat now', () => {
 
   it('is done once in five seconds', async () => {
     const refund = await processing()
-    desk.on = { checkRefund: async () => void (await desk.store.refunds.noteAsked(refund, beijingTime(Date.now()))) }
+    stage.on = { checkRefund: async () => void (await stage.store.refunds.noteAsked(refund, beijingTime(Date.now()))) }
     const first = await ask(refund, 'check')
     const again = await ask(refund, 'check')
     expect(again.body.last_check_time).toBe(first.body.last_check_time)
@@ -156,10 +156,10 @@ describe('asking WeChat now', () => {
       sent: null,
       origin: 'outside' as const,
     }
-    desk.on = { checkRefund: async () => void (await desk.store.refunds.insert(outside)) }
+    stage.on = { checkRefund: async () => void (await stage.store.refunds.insert(outside)) }
     const { status, body } = await ask({ out_refund_no }, 'check')
     expect([status, body.origin, body.out_refund_no]).toEqual([200, 'outside', out_refund_no])
-    expect(desk.given[0]?.arguments[0]).toEqual({ mchid, out_refund_no, out_trade_no: '-' })
+    expect(stage.given[0]?.arguments[0]).toEqual({ mchid, out_refund_no, out_trade_no: '-' })
   })
 
   it('of a number that WeChat does not know either is not found', async () => {
@@ -178,31 +178,31 @@ describe('an abnormal refund', () => {
 
   it('goes to another card, whose number and owner only WeChat can read', async () => {
     const refund = await ended('abnormal')
-    desk.accounts = account
-    desk.on = {
+    stage.accounts = account
+    stage.on = {
       handleAbnormal: async () => {
         const resumed = { event: 'resumed', facts, next_query_time: at(0) } as const
-        return state(await refundBecomes(desk, refund, resumed))
+        return state(await refundBecomes(stage, refund, resumed))
       },
     }
     const { status, body } = await ask(refund, 'abnormal', card)
     expect([status, body.state]).toEqual([200, 'processing'])
-    const handling = desk.given[0]?.arguments[1] as AbnormalHandling
+    const handling = stage.given[0]?.arguments[1] as AbnormalHandling
     expect(handling).toMatchObject({ type: 'USER_BANK_CARD', bank_type: 'ICBC_DEBIT', serial_no: publicKeyId })
     const opened = [handling.bank_account, handling.real_name].map((field) =>
       decryptField(field ?? '', privateKey('go-sdk')),
     )
     expect(opened).toEqual([card.bank_account, card.real_name])
-    expect(JSON.stringify([desk.given, body])).not.toMatch(/6222020000000000|张三/)
+    expect(JSON.stringify([stage.given, body])).not.toMatch(/6222020000000000|张三/)
   })
 
   it('goes to the merchant without a card', async () => {
     const refund = await ended('abnormal')
-    desk.accounts = account
-    desk.on = { handleAbnormal: () => Promise.resolve(state(refund)) }
+    stage.accounts = account
+    stage.on = { handleAbnormal: () => Promise.resolve(state(refund)) }
     expect((await ask(refund, 'abnormal', { type: 'MERCHANT_BANK_CARD' })).status).toBe(200)
     const plain = { bank_type: null, bank_account: null, real_name: null, serial_no: publicKeyId }
-    expect(desk.given[0]?.arguments[1]).toMatchObject(plain)
+    expect(stage.given[0]?.arguments[1]).toMatchObject(plain)
   })
 
   it.each([
@@ -220,9 +220,9 @@ describe('an abnormal refund', () => {
 
   it('whose card WeChat refuses is answered in WeChat’s words', async () => {
     const refund = await ended('abnormal')
-    desk.accounts = account
+    stage.accounts = account
     const wechat = { code: 'PARAM_ERROR', message: '银行卡号错误' }
-    desk.on = { handleAbnormal: () => Promise.resolve({ ...refused('wechat_refused'), wechat }) }
+    stage.on = { handleAbnormal: () => Promise.resolve({ ...refused('wechat_refused'), wechat }) }
     const { status, body } = await ask(refund, 'abnormal', card)
     expect([status, body.code, body.wechat?.code]).toEqual([422, 'wechat_refused', 'PARAM_ERROR'])
   })
@@ -241,16 +241,16 @@ describe('a payout', () => {
   const recording = {
     payOut: async (refund: RefundRecord | object, { proof, reason, actor }: PayoutCommand) => {
       const payout = { proof, reason: reason ?? '', by: actor, time: at(9) }
-      return state(await refundBecomes(desk, refund as RefundRecord, { event: 'paid_out', payout }))
+      return state(await refundBecomes(stage, refund as RefundRecord, { event: 'paid_out', payout }))
     },
   }
   const paid = { proof: 'transfer 17', reason: 'WeChat paid us' }
 
   it.each(['returned_to_merchant', 'closed'] as const)('of a refund that is %s is recorded once', async (event) => {
     const refund = await ended(event)
-    desk.on = recording
+    stage.on = recording
     const first = await ask(refund, 'payout', paid)
-    expect([first.status, first.body.payout?.proof, first.body.payout?.by.id]).toEqual([200, paid.proof, desk.key.id])
+    expect([first.status, first.body.payout?.proof, first.body.payout?.by.id]).toEqual([200, paid.proof, stage.key.id])
     const again = await ask(refund, 'payout', { ...paid, reason: 'again' })
     const other = await ask(refund, 'payout', { ...paid, proof: 'transfer 18' })
     expect([again.status, again.body.payout?.reason]).toEqual([200, paid.reason])
@@ -267,14 +267,14 @@ describe('a payout', () => {
 
   it('that the payment has no room for says how much there is', async () => {
     const refund = await ended('closed')
-    desk.on = { payOut: () => Promise.resolve(refused('refund_exceeds_payment')) }
+    stage.on = { payOut: () => Promise.resolve(refused('refund_exceeds_payment')) }
     const { status, body } = await ask(refund, 'payout', paid)
     expect([status, body.code, body['refundable']]).toEqual([409, 'refund_exceeds_payment', 900])
   })
 
   it('needs its scope, its proof and its reason', async () => {
     const refund = await ended('closed')
-    const key = await desk.newKey({ scopes: ['refunds:write', 'money:read'] })
+    const key = await stage.newKey({ scopes: ['refunds:write', 'money:read'] })
     expect((await ask(refund, 'payout', paid, key)).body['required_scope']).toBe('money:write')
     const { body } = await ask(refund, 'payout', {})
     expect(body.errors.map(({ field }) => field)).toEqual(['/proof', '/reason'])

@@ -5,25 +5,25 @@ import type { RefundView } from '../../../domain/event/view.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { at, mchid } from '../../store/samples.ts'
-import { facts, newNumber, openDesk, orderBecomes, paidOrder, refundBecomes, reserve } from '../desk.ts'
+import { facts, newNumber, openApiStage, orderBecomes, paidOrder, refundBecomes, reserve } from '../apistage.ts'
 
-const desk = await openDesk()
-afterAll(() => desk.close())
+const stage = await openApiStage()
+afterAll(() => stage.close())
 afterEach(() => {
-  desk.on = {}
-  desk.given.length = 0
+  stage.on = {}
+  stage.given.length = 0
 })
 
 type Body = RefundView & { timeline: { event: string }[] }
-const post = (body: unknown, options = {}) => desk.call<Body>('POST', '/v1/refunds', body, options)
-const recordOf = (out_refund_no: string) => desk.store.refunds.find({ mchid, out_refund_no })
-const commands = () => desk.given.map(({ command }) => command)
+const post = (body: unknown, options = {}) => stage.call<Body>('POST', '/v1/refunds', body, options)
+const recordOf = (out_refund_no: string) => stage.store.refunds.find({ mchid, out_refund_no })
+const commands = () => stage.given.map(({ command }) => command)
 /** A run that reserves at once. */
-const reserving = { reserve: async (refund: RefundKey) => state(await reserve(desk, refund)) }
+const reserving = { reserve: async (refund: RefundKey) => state(await reserve(stage, refund)) }
 const state = ({ state, revision }: RefundRecord) => ({ kind: 'state', state, revision }) as const
 
 async function wish(more: { refund?: number; order?: object; payment?: object } = {}) {
-  const { order, payment } = await paidOrder(desk, more)
+  const { order, payment } = await paidOrder(stage, more)
   const { out_trade_no } = order
   const request = { out_refund_no: newNumber('R'), out_trade_no, amount: { refund: more.refund ?? 90 } }
   return { request, order, payment }
@@ -31,7 +31,7 @@ async function wish(more: { refund?: number; order?: object; payment?: object } 
 
 describe('a new refund', () => {
   it('is recorded whole, reserved by its run, and answered as it then is', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request, payment } = await wish()
     const { status, body } = await post({ ...request, reason: '少发一盒', metadata: { ticket: '7' } })
     expect(status).toBe(201)
@@ -44,7 +44,7 @@ describe('a new refund', () => {
       reason: '少发一盒',
       metadata: { ticket: '7' },
       origin: 'api',
-      requested_by: { kind: 'merchant', id: desk.key.id },
+      requested_by: { kind: 'merchant', id: stage.key.id },
       amount: { refund: 90, total: 990, currency: 'CNY', payer_refund: null },
       timeline: [{ event: 'reserved' }],
     })
@@ -61,7 +61,7 @@ describe('a new refund', () => {
   it('is in the record before its run is asked, so that a crash between them loses nothing', async () => {
     const { request } = await wish()
     const seen: unknown[] = []
-    desk.on = {
+    stage.on = {
       reserve: async (refund) => {
         const record = await recordOf(refund.out_refund_no)
         seen.push(record?.state, record?.next_action?.what, record?.wechat_request)
@@ -80,7 +80,7 @@ describe('a new refund', () => {
 
   it('says: the same request again, while Temporal is away, and is not forgotten', async () => {
     const { request } = await wish()
-    desk.on = { reserve: () => Promise.resolve('unavailable') }
+    stage.on = { reserve: () => Promise.resolve('unavailable') }
     const { status, body } = await post(request)
     expect([status, body.code, body.retryable]).toEqual([503, 'unavailable', true])
     expect((await recordOf(request.out_refund_no))?.next_action?.what).toBe('reserve')
@@ -88,7 +88,7 @@ describe('a new refund', () => {
 
   it('that waits for an approval is answered 201 too', async () => {
     const { request } = await wish()
-    desk.on = { reserve: async (refund) => state(await reserve(desk, refund, beijingTime(Date.now() + 60_000))) }
+    stage.on = { reserve: async (refund) => state(await reserve(stage, refund, beijingTime(Date.now() + 60_000))) }
     const { status, body } = await post(request)
     expect([status, body.state, body.approval?.decision, body.attention?.code]).toEqual([
       201,
@@ -99,9 +99,9 @@ describe('a new refund', () => {
   })
 
   it('may name its payment: a second one of the same order', async () => {
-    desk.on = reserving
-    const { order } = await paidOrder(desk)
-    const second = await paidOrder(desk, {
+    stage.on = reserving
+    const { order } = await paidOrder(stage)
+    const second = await paidOrder(stage, {
       payment: { out_trade_no: order.out_trade_no, order_id: order._id, role: 'second' },
     })
     const { transaction_id } = second.payment
@@ -110,7 +110,7 @@ describe('a new refund', () => {
   })
 
   it('stands beside others of its payment, up to what was paid', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish({ refund: 400 })
     const numbers = [newNumber('R'), newNumber('R'), newNumber('R')]
     const answers = []
@@ -158,11 +158,11 @@ describe('a refund is refused', () => {
 
   it('while the merchant is paused or not set up', async () => {
     const { request } = await wish()
-    const merchant = await desk.store.merchants.find(mchid)
+    const merchant = await stage.store.merchants.find(mchid)
     if (merchant === null) throw new Error('no merchant')
     const change = async (given: object) => {
-      const { revision } = (await desk.store.merchants.find(mchid)) ?? merchant
-      await desk.store.merchants.save({ ...merchant, revision, ...given })
+      const { revision } = (await stage.store.merchants.find(mchid)) ?? merchant
+      await stage.store.merchants.save({ ...merchant, revision, ...given })
     }
     await change({ state: 'paused' })
     const paused = await post(request)
@@ -174,7 +174,7 @@ describe('a refund is refused', () => {
   })
 
   it('when the payment has had fifty, or is older than a year', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const refunds = Array.from({ length: 50 }, (_, n) => ({ out_refund_no: `C${n}`, amount: 1, state: 'closed' }))
     const many = await post((await wish({ payment: { refunds } })).request)
     const old = await post((await wish({ payment: { success_time: at(-366 * 86_400) } })).request)
@@ -184,16 +184,16 @@ describe('a refund is refused', () => {
 
   it('to a key without the scope, and to a stranger', async () => {
     const { request } = await wish()
-    const key = await desk.newKey({ scopes: ['orders:write', 'refunds:read'] })
+    const key = await stage.newKey({ scopes: ['orders:write', 'refunds:read'] })
     const { status, body } = await post(request, { key })
     expect([status, body['required_scope']]).toEqual([403, 'refunds:write'])
-    expect((await desk.call('GET', '/v1/refunds', undefined, { key })).status).toBe(200)
+    expect((await stage.call('GET', '/v1/refunds', undefined, { key })).status).toBe(200)
   })
 })
 
 describe('the same refund sent again', () => {
   it('is answered with the refund as it is, however its JSON is written', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post({ ...request, reason: null })
     const { status, headers, body } = await post(Object.fromEntries(Object.entries(request).reverse()))
@@ -202,7 +202,7 @@ describe('the same refund sent again', () => {
   })
 
   it('is a conflict that names the fields when its body differs', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
     const { status, body } = await post({ ...request, amount: { refund: 91 }, reason: 'x' })
@@ -212,43 +212,43 @@ describe('the same refund sent again', () => {
 
   it('brings back the run of a request that died, and reserves nothing itself', async () => {
     const { request } = await wish()
-    desk.on = { reserve: () => Promise.resolve('unavailable') }
+    stage.on = { reserve: () => Promise.resolve('unavailable') }
     await post(request)
-    desk.on = { startRefund: async (refund) => void (await reserve(desk, refund)) }
+    stage.on = { startRefund: async (refund) => void (await reserve(stage, refund)) }
     const { status, body } = await post(request)
     expect([status, body.state]).toEqual([200, 'processing'])
     expect(commands()).toEqual(['reserve', 'startRefund'])
   })
 
   it('at the same moment, many times, makes one', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request, payment } = await wish()
     const answers = await Promise.all(Array.from({ length: 12 }, () => post(request)))
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(11)
-    expect((await desk.store.payments.find(mchid, payment.transaction_id))?.refunds).toHaveLength(1)
+    expect((await stage.store.payments.find(mchid, payment.transaction_id))?.refunds).toHaveLength(1)
   })
 
   it('that was refused here may be sent with any body, and is reserved anew', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish({ refund: 991 })
     const first = await post(request)
     const again = await post(request)
     expect([first, again].map(({ body }) => body.code)).toEqual(['refund_exceeds_payment', 'refund_exceeds_payment'])
     const { status, headers, body } = await post({ ...request, amount: { refund: 990 } })
     expect([status, headers.get('weft-replay'), body.state, body.failure]).toEqual([201, null, 'processing', null])
-    const [one, two, three] = desk.given.map(({ arguments: [refund] }) => (refund as RefundRecord).revision)
+    const [one, two, three] = stage.given.map(({ arguments: [refund] }) => (refund as RefundRecord).revision)
     expect(new Set([one, two, three]).size).toBe(3)
   })
 
   it('that WeChat refused keeps its number', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
     const key = { mchid, out_refund_no: request.out_refund_no }
     const submission = { attempts: 1, unanswered: true, last_attempt_time: at(0) }
-    await desk.store.refunds.noteSubmission(key, 'processing', submission)
-    await refundBecomes(desk, key, { event: 'refused', failure: { code: 'USER_ACCOUNT_ABNORMAL', message: '…' } })
+    await stage.store.refunds.noteSubmission(key, 'processing', submission)
+    await refundBecomes(stage, key, { event: 'refused', failure: { code: 'USER_ACCOUNT_ABNORMAL', message: '…' } })
     const again = await post(request)
     expect([again.status, again.body.state, again.body.failure?.code]).toEqual([
       200,
@@ -259,23 +259,23 @@ describe('the same refund sent again', () => {
   })
 
   it('that was reserved and given up keeps its number, sent or not', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
     const key = { mchid, out_refund_no: request.out_refund_no }
-    await refundBecomes(desk, key, { event: 'refused', failure: { code: 'refund_limit_reached', message: '…' } })
+    await refundBecomes(stage, key, { event: 'refused', failure: { code: 'refund_limit_reached', message: '…' } })
     expect((await post(request)).status).toBe(200)
     expect((await post({ ...request, amount: { refund: 1 } })).body.code).toBe('refund_number_reused')
   })
 
   it('as one made outside Weft is a conflict', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
     const record = await recordOf(request.out_refund_no)
     const out_refund_no = newNumber('R')
     const outside = { _id: `${mchid}/${out_refund_no}`, out_refund_no, sent: null, origin: 'outside' as const }
-    await desk.store.refunds.insert({ ...(record as RefundRecord), ...outside })
+    await stage.store.refunds.insert({ ...(record as RefundRecord), ...outside })
     const { body } = await post({ ...request, out_refund_no })
     expect([body.code, body['fields']]).toEqual(['refund_number_reused', ['/out_refund_no']])
   })
@@ -283,42 +283,42 @@ describe('the same refund sent again', () => {
 
 describe('refunds', () => {
   it('are shown one by one with their timeline, and in lists without', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
-    const one = await desk.call<Body>('GET', `/v1/refunds/${request.out_refund_no}`)
-    const list = await desk.call<{ data: Body[] }>('GET', `/v1/refunds?out_trade_no=${request.out_trade_no}`)
+    const one = await stage.call<Body>('GET', `/v1/refunds/${request.out_refund_no}`)
+    const list = await stage.call<{ data: Body[] }>('GET', `/v1/refunds?out_trade_no=${request.out_trade_no}`)
     expect(one.body.timeline).toMatchObject([{ event: 'reserved', from: 'created', to: 'processing' }])
     expect(list.body.data.map(({ out_refund_no }) => out_refund_no)).toEqual([request.out_refund_no])
     expect(() => refund_shape.strict().parse(list.body.data[0])).not.toThrow()
   })
 
   it('that Weft made by itself are found under their number, and told apart by origin', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request, order } = await wish()
     await post(request)
     const record = await recordOf(request.out_refund_no)
     const out_refund_no = `${order.out_trade_no}@3`
     const late = { _id: `${mchid}/${out_refund_no}`, out_refund_no, sent: null, origin: 'late_payment' as const }
-    await desk.store.refunds.insert({ ...(record as RefundRecord), ...late })
+    await stage.store.refunds.insert({ ...(record as RefundRecord), ...late })
     const path = `/v1/refunds?out_trade_no=${order.out_trade_no}&origin=late_payment,outside`
-    const list = await desk.call<{ data: Body[] }>('GET', path)
+    const list = await stage.call<{ data: Body[] }>('GET', path)
     expect(list.body.data.map((refund) => refund.out_refund_no)).toEqual([out_refund_no])
-    expect((await desk.call('GET', `/v1/refunds/${encodeURIComponent(out_refund_no)}`)).status).toBe(200)
+    expect((await stage.call('GET', `/v1/refunds/${encodeURIComponent(out_refund_no)}`)).status).toBe(200)
   })
 
   it('of nobody are not found, and unknown filters are refused', async () => {
-    expect((await desk.call('GET', '/v1/refunds/R-NOBODY')).body.code).toBe('not_found')
-    const { body } = await desk.call('GET', '/v1/refunds?state=lost&colour=red')
+    expect((await stage.call('GET', '/v1/refunds/R-NOBODY')).body.code).toBe('not_found')
+    const { body } = await stage.call('GET', '/v1/refunds?state=lost&colour=red')
     expect(body.errors.map(({ field }) => field).sort()).toEqual(['/query/colour', '/query/state'])
   })
 
   it('and the payment they concern stand in the order’s timeline', async () => {
-    const { order } = await paidOrder(desk)
+    const { order } = await paidOrder(stage)
     const about = { out_refund_no: 'R1', event_type: 'refund.succeeded' as const }
-    await orderBecomes(desk, order, { event: 'refund_changed', ...about })
-    await orderBecomes(desk, order, { event: 'second_payment_found', transaction_id: '4200second' })
-    const { body } = await desk.call<{ timeline: unknown[] }>('GET', `/v1/orders/${order.out_trade_no}`)
+    await orderBecomes(stage, order, { event: 'refund_changed', ...about })
+    await orderBecomes(stage, order, { event: 'second_payment_found', transaction_id: '4200second' })
+    const { body } = await stage.call<{ timeline: unknown[] }>('GET', `/v1/orders/${order.out_trade_no}`)
     expect(body.timeline).toMatchObject([
       { event: 'refund_changed', ...about, transaction_id: null },
       { event: 'second_payment_found', out_refund_no: null, transaction_id: '4200second' },
@@ -326,13 +326,13 @@ describe('refunds', () => {
   })
 
   it('tell what WeChat said of them', async () => {
-    desk.on = reserving
+    stage.on = reserving
     const { request } = await wish()
     await post(request)
     const key = { mchid, out_refund_no: request.out_refund_no }
-    await refundBecomes(desk, key, { event: 'accepted', facts, next_query_time: at(0) })
-    await refundBecomes(desk, key, { event: 'succeeded', facts: { ...facts, success_time: at(5), payer_refund: 90 } })
-    const { body } = await desk.call<Body>('GET', `/v1/refunds/${request.out_refund_no}`)
+    await refundBecomes(stage, key, { event: 'accepted', facts, next_query_time: at(0) })
+    await refundBecomes(stage, key, { event: 'succeeded', facts: { ...facts, success_time: at(5), payer_refund: 90 } })
+    const { body } = await stage.call<Body>('GET', `/v1/refunds/${request.out_refund_no}`)
     expect(body).toMatchObject({
       state: 'succeeded',
       refund_id: facts.refund_id,

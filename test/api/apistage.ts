@@ -31,7 +31,7 @@ export interface Key {
 }
 
 /** The whole API over a real store. The runs are played by the test: what a command brings about is its to say. */
-export interface Desk {
+export interface ApiStage {
   store: Store
   /** in place of Temporal: every command is kept, and answered by `on` where the test says how */
   given: { command: keyof Commands; arguments: unknown[] }[]
@@ -62,18 +62,18 @@ const wechat: NonNullable<MerchantRecord['wechat']> = {
   retired_apiv3_keys: [],
 }
 
-export async function openDesk({ store: given }: { store?: (store: Store) => Store } = {}): Promise<Desk> {
+export async function openApiStage({ store: given }: { store?: (store: Store) => Store } = {}): Promise<ApiStage> {
   const { store: whole, drop } = await freshStore()
   const store = given === undefined ? whole : given(whole)
   await whole.merchants.save(merchantSample({ wechat }))
-  const desk: Desk = {
+  const stage: ApiStage = {
     store: whole,
     given: [],
     on: {},
     accounts: { find: () => Promise.resolve(null), forget: () => undefined },
     key: await addKey(whole, scopes, null),
     newKey: ({ scopes: some = scopes, expire_time = null } = {}) => addKey(whole, some, expire_time),
-    call: async (method, path, body, { key = desk.key, headers = {} } = {}) => {
+    call: async (method, path, body, { key = stage.key, headers = {} } = {}) => {
       const answer = await fetch(`${url}${path}`, {
         method,
         headers: {
@@ -92,16 +92,16 @@ export async function openDesk({ store: given }: { store?: (store: Store) => Sto
       await drop()
     },
   }
-  const context = contextOf(desk, store)
+  const context = contextOf(stage, store)
   const app = createApp(context, [intakeRouter(context)], '0.0.0')
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return desk
+  return stage
 }
 
-function contextOf(desk: Desk, store: Store): ApiContext {
+function contextOf(stage: ApiStage, store: Store): ApiContext {
   return {
     config: readConfig({
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -109,8 +109,8 @@ function contextOf(desk: Desk, store: Store): ApiContext {
       WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
     }),
     store,
-    commands: commandsOf(desk),
-    accounts: { find: (one) => desk.accounts.find(one), forget: (one) => desk.accounts.forget(one) },
+    commands: commandsOf(stage),
+    accounts: { find: (one) => stage.accounts.find(one), forget: (one) => stage.accounts.forget(one) },
     limiter: createRateLimiter(Date.now),
     log: silentLogger,
     metrics: createMetrics(),
@@ -142,12 +142,12 @@ const unplayed: Commands = {
   isReachable: () => Promise.resolve(true),
 }
 
-function commandsOf(desk: Desk): Commands {
+function commandsOf(stage: ApiStage): Commands {
   const played = Object.keys(unplayed).map((name): [string, unknown] => {
     const command = name as keyof Commands
     const send = (...given: unknown[]) => {
-      desk.given.push({ command, arguments: given })
-      const answer = (desk.on[command] ?? unplayed[command]) as (...given: unknown[]) => Promise<unknown>
+      stage.given.push({ command, arguments: given })
+      const answer = (stage.on[command] ?? unplayed[command]) as (...given: unknown[]) => Promise<unknown>
       return answer(...given)
     }
     return [command, send]
@@ -183,7 +183,7 @@ export const now = () => beijingTime(Date.now())
 
 /** An order and the payment of 990 fen that it holds, recorded a moment ago. */
 export async function paidOrder(
-  { store }: Desk,
+  { store }: ApiStage,
   given: { order?: Partial<OrderRecord>; payment?: Partial<PaymentRecord> } = {},
 ): Promise<{ order: OrderRecord; payment: PaymentRecord }> {
   const out_trade_no = newNumber()
@@ -220,7 +220,7 @@ function whole(occurrence: object) {
 
 /** What a run would record. */
 export async function refundBecomes(
-  { store }: Desk,
+  { store }: ApiStage,
   refund: Pick<RefundRecord, 'mchid' | 'out_refund_no'>,
   occurrence: Given<RefundOccurrence, 'event'>,
 ): Promise<RefundRecord> {
@@ -230,7 +230,7 @@ export async function refundBecomes(
 }
 
 export async function orderBecomes(
-  { store }: Desk,
+  { store }: ApiStage,
   order: Pick<OrderRecord, 'mchid' | 'out_trade_no'>,
   occurrence: Given<OrderOccurrence, 'event'>,
 ): Promise<OrderRecord> {
@@ -251,19 +251,19 @@ export const facts = {
 
 /** The reserve step, as the run does it: on the payment, then on the record. */
 export async function reserve(
-  desk: Desk,
+  stage: ApiStage,
   refund: Pick<RefundRecord, 'mchid' | 'out_refund_no'>,
   approval_expire_time: string | null = null,
 ): Promise<RefundRecord> {
-  const record = await desk.store.refunds.find(refund)
+  const record = await stage.store.refunds.find(refund)
   if (record === null) throw new Error('no such refund')
   const { out_refund_no, amount } = record
-  const answer = await desk.store.payments.reserveRefund(record, { out_refund_no, amount: amount.refund }, Date.now())
+  const answer = await stage.store.payments.reserveRefund(record, { out_refund_no, amount: amount.refund }, Date.now())
   if ('refusal' in answer) {
     const failure = { code: answer.refusal, message: 'by the payment' }
-    return await refundBecomes(desk, refund, { event: 'not_reserved', failure })
+    return await refundBecomes(stage, refund, { event: 'not_reserved', failure })
   }
   const frozen = { path: '/v3/refund/domestic/refunds', body: '{}' }
   const reserved = { amount, is_full: false, wechat_request: frozen, approval_expire_time }
-  return await refundBecomes(desk, refund, { event: 'reserved', ...reserved })
+  return await refundBecomes(stage, refund, { event: 'reserved', ...reserved })
 }
