@@ -4,7 +4,7 @@ import type { RefundKey } from '../../domain/ids.ts'
 import type { AbnormalHandling } from '../../domain/messages.ts'
 import { limitRefusal } from '../../domain/payment/record.ts'
 import { nextRefundQueryDelay, retryDelay } from '../../domain/policy.ts'
-import { isRefundResting } from '../../domain/refund/record.ts'
+import { isRefundResting, numberAtWeChat } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/record.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
@@ -104,11 +104,15 @@ async function handleFailedSubmission(
   const { store, policy, now } = context
   if (!(error instanceof WeChatPayError)) throw error
   const is_definite = !error.outcome_unknown
-  if (is_definite) await store.refunds.noteSubmission(refund, 'processing', { ...attempt, unanswered: false })
+  const refusal = error.kind === 'refused' ? refundFailure(error) : null
+  if (is_definite) {
+    const answered = { ...attempt, unanswered: false, ...(refusal !== null && { refusal }) }
+    await store.refunds.noteSubmission(refund, 'processing', answered)
+  }
   if (is_definite && error.kind === 'not_enough') {
     return { kind: 'not_enough', next_time: beijingTime(now() + policy.refund.not_enough_ms) }
   }
-  if (is_definite && error.kind === 'refused') return { kind: 'refused', failure: refundFailure(error) }
+  if (is_definite && refusal !== null) return { kind: 'refused', failure: refusal }
   throw await failedCall(context, refund, 'submit', error, retryDelay(policy.refund.submit_retry_ms, attempt.attempts))
 }
 
@@ -179,7 +183,7 @@ async function handleAbnormal(
   const refund = await requireRefund(context, key)
   if (refund.state !== 'abnormal' || refund.facts === null) return { kind: 'state' }
   const account = await requireAccount(context, key)
-  const request = { out_refund_no: refund.out_refund_no, type, bank_type, bank_account, real_name }
+  const request = { out_refund_no: numberAtWeChat(refund), type, bank_type, bank_account, real_name }
   const { refund_id } = refund.facts
   const { transport } = account.client
   try {
@@ -229,7 +233,8 @@ async function archiveRefundQuery(
   step: RefundStep,
 ): Promise<{ evidence_id: string; status: WeChatRefund['status'] } | null> {
   try {
-    const answer = await queryRefund(account.client.transport, refund, cancellationSignal())
+    const number = { out_refund_no: numberAtWeChat(refund) }
+    const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
     const { _id: evidence_id } = await archiveRefundAnswer(context, refund, answer)
