@@ -26,6 +26,8 @@ export const attention_texts = {
   refund_closed:
     'WeChat closed a refund that is owed to the payer: the money is back here. Refund again, or pay by hand.',
   refund_refused: 'WeChat refuses a refund that is owed to the payer. Mend the cause and refund again, or pay by hand.',
+  refund_number_taken:
+    'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
   approval_waiting: 'A refund above the limit waits for a second person’s approval.',
@@ -58,6 +60,7 @@ const money_codes: ReadonlySet<AttentionCode> = new Set([
   'refund_abnormal',
   'refund_closed',
   'refund_refused',
+  'refund_number_taken',
   'returned_to_merchant',
   'book_adrift',
   'evidence_unapplied',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
 import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -49,6 +50,28 @@ export interface ArchiveResult {
 }
 
 const most_of_order = 1_000
+
+/** What a piece of evidence must say for itself; the numbers that it names, and how it stands, where they are not blank. */
+export type GivenEvidence = Pick<EvidenceRecord, '_id' | 'mchid' | 'kind' | 'subject' | 'raw' | 'receive_time'> &
+  Partial<Pick<EvidenceRecord, 'out_trade_no' | 'transaction_id' | 'out_refund_no' | 'verdict' | 'serial_no'>> &
+  Partial<Pick<EvidenceRecord, 'unapplied' | 'outcome' | 'applied_time'>> & { body: string | Buffer }
+
+/** Makes an EvidenceRecord of what was heard; `body` is what its SHA-256 is taken of. Without `unapplied` no run gets it. */
+export function newEvidence({ body, ...given }: GivenEvidence): EvidenceRecord {
+  return {
+    id: publicId('evd', given._id),
+    out_trade_no: null,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+    ...given,
+  }
+}
 
 /**
  * By the numbers alone: WeChat may encrypt a message anew when it repeats it, and then its bytes are others too. Only a

@@ -17,7 +17,7 @@ import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { nullable_text, request_reason, time } from '../shapes.ts'
+import { nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
 import { attention_reasons } from './reasons.ts'
 
 /** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
@@ -218,7 +218,12 @@ const listAttention = declareEndpoint({
   handle: (call) => stuckReply(call, call.query.limit),
 })
 
-const resolution_request = z.strictObject({ reason: request_reason }).meta({ id: 'AttentionSettlement' })
+const resolution_request = z
+  .strictObject({
+    reason: request_reason,
+    out_refund_no: out_refund_no.nullish().meta({ description: 'of this refund, not of the merchant itself' }),
+  })
+  .meta({ id: 'AttentionSettlement' })
 
 const resolveAttention = declareEndpoint({
   name: 'settleAttention',
@@ -227,16 +232,25 @@ const resolveAttention = declareEndpoint({
   scope: 'orders:decide',
   summary: 'Say that a person has looked',
   description:
-    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. The attention of an ' +
-    'order, a refund or a payment is removed only by a decision on it. A repeat is answered with 200 as well.',
+    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. With out_refund_no, ' +
+    'refund_number_taken or refunded_outside of that refund. Any other attention of an order, a refund or a payment is ' +
+    'removed only by a decision on it. A repeat is answered with 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
   body: resolution_request,
   responses: { 200: { description: 'what is still stuck', schema: attention_list } },
   problems: [],
   async handle(call) {
     const { context, caller, params, body, log } = call
-    await context.store.merchants.liftAttention(caller.mchid, params.code)
-    log.info('a person has resolved an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
+    const { reason, out_refund_no: number = null } = body
+    if (number === null) await context.store.merchants.liftAttention(caller.mchid, params.code)
+    else await context.store.refunds.liftNoticed({ mchid: caller.mchid, out_refund_no: number }, params.code)
+    const about = {
+      code: params.code,
+      reason,
+      key_id: caller.key.id,
+      ...(number !== null && { out_refund_no: number }),
+    }
+    log.info('a person has resolved an attention', about)
     return await stuckReply(call, 100)
   },
 })
