@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { beijingTime } from '../domain/calendar.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
 import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
@@ -17,6 +19,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { createApp } from './app.ts'
 import { checkoutRouter } from './checkout/router.ts'
 import type { ApiContext } from './http/context.ts'
@@ -66,7 +69,8 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
-        keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+        note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+        trusts: createTrusts(readAuthorities(config)),
         test_wechat_url: config.test_wechat_url,
         dispatcher,
         now,

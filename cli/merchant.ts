@@ -12,6 +12,7 @@ import { publicId } from '../store/ids.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
+import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
 
@@ -183,8 +184,9 @@ export function appliedText(report: AppliedMerchantFile): string {
   ].join('\n')
 }
 
-async function main(path: string | undefined): Promise<void> {
-  if (path === undefined) throw new MerchantFileError('which file? npm run merchant -- file.json')
+async function main(words: readonly string[]): Promise<void> {
+  const [path] = words
+  if (path === undefined || path === '--help') throw new CommandError(usageText())
   const config = readConfig(process.env)
   const store = await openStore({
     uri: config.mongodb_uri,
@@ -192,6 +194,10 @@ async function main(path: string | undefined): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
+    if (isCommand(path)) {
+      console.log(await runCommand(store, words, Date.now()))
+      return
+    }
     const file = parsedFile(resolve(path))
     console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
   } finally {
@@ -208,7 +214,7 @@ function parsedFile(path: string): MerchantFile {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv[2]).catch((error: unknown) => {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1
   })

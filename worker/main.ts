@@ -10,11 +10,13 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
 import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
@@ -31,6 +33,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { workflowBundle } from './bundle.ts'
 import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
@@ -172,7 +175,8 @@ function createWorkerAccounts(
   return createAccounts({
     load: (mchid) => store.merchants.openSetup(mchid),
     // The API proves the notifications of orders placed here: what was fetched for these is there for it at once.
-    keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+    note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+    trusts: createTrusts(readAuthorities(config)),
     test_wechat_url: config.test_wechat_url,
     dispatcher,
     now,
