@@ -16,7 +16,7 @@ export interface CommandCall {
 }
 
 /** One command of `npm run merchant -- <command> <mchid> …`. Answers what an operator reads. */
-export interface Command {
+export interface MerchantCommand {
   /** the words behind the merchant number */
   usage: string
   does: string
@@ -47,7 +47,7 @@ export const commands = {
       return `certificate ${serial} is dropped; running processes know within seconds`
     },
   },
-} as const satisfies Record<string, Command>
+} as const satisfies Record<string, MerchantCommand>
 
 export type CommandName = keyof typeof commands
 
@@ -59,7 +59,7 @@ export function isCommand(word: string | undefined): word is CommandName {
 export async function runCommand(store: Store, words: readonly string[], now: number): Promise<string> {
   const [name, mchid, ...rest] = words
   if (!isCommand(name)) throw new CommandError(usageText())
-  const command: Command = commands[name]
+  const command: MerchantCommand = commands[name]
   if (mchid === undefined)
     throw new CommandError(`which merchant? npm run merchant -- ${name} <mchid> ${command.usage}`)
   if ((await store.merchants.find(mchid)) === null) throw new CommandError(`there is no merchant ${mchid}`)
@@ -68,7 +68,7 @@ export async function runCommand(store: Store, words: readonly string[], now: nu
 
 /** What can be called, one line each. */
 export function usageText(): string {
-  const lines = Object.entries<Command>(commands).map(
+  const lines = Object.entries<MerchantCommand>(commands).map(
     ([name, { usage, does }]) => `  npm run merchant -- ${name} <mchid> ${usage}\n      ${does}`,
   )
   return ['  npm run merchant -- file.json', '      adds or changes a merchant', ...lines].join('\n')

@@ -208,18 +208,3 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
   }
   return keys.map(({ id, encoded }) => ({ id, key: encoded }))
 }
-
-/**
- * Throws ConfigError when time is scaled and a live merchant exists: a two-minute order that expires in a second is a
- * toy with test money and a loss with real money. api/main and worker/main call it once the store is open, cli/merchant
- * before it saves.
- */
-export function assertTimeScaleAllowed(
-  config: Pick<Config, 'time_scale'>,
-  merchants: readonly { mode: string }[],
-): void {
-  if (config.time_scale === 1 || merchants.every(({ mode }) => mode !== 'live')) return
-  throw new ConfigError(
-    `WEFT_TIME_SCALE is ${config.time_scale} and a live merchant exists: real orders would expire too early; leave it unset`,
-  )
-}

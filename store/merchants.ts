@@ -57,6 +57,7 @@ export interface PlainSetup {
 }
 
 const most_merchants = 10_000
+const most_opened = 100
 const most_detail_characters = 1_000
 
 /** The merchants of this installation. Their keys lie sealed; `openSetup` alone opens them. */
@@ -116,6 +117,11 @@ export class Merchants {
       changeover_end_time: wechat.changeover_end_time ?? null,
       revision,
     }
+  }
+
+  /** Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. */
+  assertOpen(merchants: readonly MerchantRecord[]): void {
+    for (const { wechat } of merchants.slice(0, most_opened)) if (wechat) this.#sealer.open(wechat.private_key)
   }
 
   /**

@@ -38,6 +38,8 @@ export interface WeChatAccountsSettings {
    * there at the next start, and a person is told of every one
    */
   note_key?: (mchid: string, news: KeyNews) => Promise<unknown>
+  /** why this process must not speak for live merchants, one line each: then they have no account here */
+  live_mistakes?: readonly string[]
   /** who may have issued platform certificates; default: nobody has said, so dates alone decide */
   trusts?: Record<OpenSetup['mode'], CertificateTrust>
   /** a set-up loaded longer ago than this is loaded again; the request that finds it old does not wait for that */
@@ -123,6 +125,10 @@ export function createAccounts(settings: WeChatAccountsSettings): WeChatAccounts
 type OpeningSettings = WeChatAccountsSettings & { on_download: (setup: OpenSetup, outcome: DownloadOutcome) => void }
 
 function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount | null {
+  if (setup.mode === 'live' && settings.live_mistakes?.length) {
+    settings.on_mistake?.(setup.mchid, settings.live_mistakes)
+    return null
+  }
   const hosts = hostsOf(setup, settings.test_wechat_url)
   const credentials = hosts && usableCredentials(setup, settings)
   if (hosts === null || credentials === null) return null

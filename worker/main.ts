@@ -17,15 +17,15 @@ import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
 import { readAuthorities } from '../runtime/authorities.ts'
-import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
+import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
-import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
-import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
+import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -69,7 +69,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
   await retryUntilThere(log, 'the database', async () => {
     await store.ensureIndexes()
-    assertTimeScaleAllowed(config, await store.merchants.list())
+    const merchants = await store.merchants.list()
+    assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
   })
   const connection = await retryUntilThere(log, 'Temporal', () =>
     NativeConnection.connect(connectionOptions(config.temporal)),
@@ -176,6 +177,7 @@ function createWorkerAccounts(
     load: (mchid) => store.merchants.openSetup(mchid),
     // The API proves the notifications of orders placed here: what was fetched for these is there for it at once.
     note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+    live_mistakes: liveMistakes(config, 'worker'),
     trusts: createTrusts(readAuthorities(config)),
     test_wechat_url: config.test_wechat_url,
     dispatcher,
@@ -216,18 +218,6 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }
   }
-}
-
-/** Ends the process with 1 after closing, so that what started it starts it anew: half a worker looks like a whole one. */
-export function endOnFailure(
-  failed: AbortSignal,
-  steps: readonly ShutdownStep[],
-  log: Logger,
-  host: Pick<ShutdownHost, 'exit'> = process,
-): void {
-  const end = () => void closeInOrder(steps, log).then(() => host.exit(1))
-  if (failed.aborted) end()
-  else failed.addEventListener('abort', end, { once: true })
 }
 
 /** The process `weft worker`. */

@@ -182,6 +182,14 @@ describe('the accounts of a process', () => {
     await expect(accountsOver(setup, { test_wechat_url: null }).accounts.find(mchid)).resolves.toBeNull()
   })
 
+  it('have none for a live merchant where the process is set up for development, and say why', async () => {
+    const live_mistakes = ['WEFT_TIME_SCALE is set']
+    const { accounts, state } = accountsOver({ ...setup, mode: 'live' }, { live_mistakes })
+    await expect(accounts.find(mchid)).resolves.toBeNull()
+    expect(state.mistakes).toEqual([live_mistakes])
+    await expect(accountsOver(setup, { live_mistakes }).accounts.find(mchid)).resolves.toMatchObject({ mchid })
+  })
+
   it('send live merchants to WeChat Pay alone, whatever the environment says', async () => {
     const main = await playHost(() => ({ status: 404 }))
     const asked: string[] = []
