@@ -41,6 +41,8 @@ export const attention_texts = {
   promotion_unreadable:
     'A payment came with a promotion that Weft cannot read; it is booked as if the merchant had given nothing away. Compare what WeChat settles.',
   signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
+  wechat_key_new:
+    'WeChat Pay shows a certificate that is new here. Compare serial and fingerprint with WeChat Pay’s console; drop it if it is not there.',
   key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const

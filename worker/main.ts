@@ -10,20 +10,22 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
-import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
+import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
-import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
-import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
+import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -31,6 +33,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { workflowBundle } from './bundle.ts'
 import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
@@ -66,7 +69,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
   await retryUntilThere(log, 'the database', async () => {
     await store.ensureIndexes()
-    assertTimeScaleAllowed(config, await store.merchants.list())
+    const merchants = await store.merchants.list()
+    assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
   })
   const connection = await retryUntilThere(log, 'Temporal', () =>
     NativeConnection.connect(connectionOptions(config.temporal)),
@@ -172,7 +176,9 @@ function createWorkerAccounts(
   return createAccounts({
     load: (mchid) => store.merchants.openSetup(mchid),
     // The API proves the notifications of orders placed here: what was fetched for these is there for it at once.
-    keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+    note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+    live_mistakes: liveMistakes(config, 'worker'),
+    trusts: createTrusts(readAuthorities(config)),
     test_wechat_url: config.test_wechat_url,
     dispatcher,
     now,
@@ -212,18 +218,6 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }
   }
-}
-
-/** Ends the process with 1 after closing, so that what started it starts it anew: half a worker looks like a whole one. */
-export function endOnFailure(
-  failed: AbortSignal,
-  steps: readonly ShutdownStep[],
-  log: Logger,
-  host: Pick<ShutdownHost, 'exit'> = process,
-): void {
-  const end = () => void closeInOrder(steps, log).then(() => host.exit(1))
-  if (failed.aborted) end()
-  else failed.addEventListener('abort', end, { once: true })
 }
 
 /** The process `weft worker`. */

@@ -129,6 +129,8 @@ describe('the credentials of a merchant', () => {
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: [],
+      dropped_certificates: [],
+      changeover_end_time: null,
       revision: 1,
     })
     const kept = JSON.stringify(await store.merchants.find(merchant.mchid))
@@ -152,12 +154,32 @@ describe('the credentials of a merchant', () => {
     expect(open?.certificates).toEqual([certificate])
   })
 
-  it('change their revision with new certificates, so that whoever keeps them open notices', async () => {
+  it('change their revision with new certificates, of which a person is told once, so that whoever keeps them open notices', async () => {
     const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
-    expect(await store.merchants.setCertificates(merchant.mchid, [certificate])).toBe(true)
+    const news = { kind: 'taken', certificate, detail: 'certificate A' } as const
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(1))).toBe(true)
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(2))).toBe(false)
     const open = await store.merchants.openSetup(merchant.mchid)
     expect(open).toMatchObject({ revision: 2, certificates: [certificate] })
-    expect(await store.merchants.setCertificates((await saved()).mchid, [certificate])).toBe(false)
+    const refused = { kind: 'refused', detail: 'refused: certificate B' } as const
+    await store.merchants.noteKey(merchant.mchid, refused, at(3))
+    await store.merchants.noteKey(merchant.mchid, refused, at(4))
+    expect((await store.merchants.find(merchant.mchid))?.attentions).toEqual([
+      { code: 'wechat_key_new', since_time: at(3), detail: 'certificate A; refused: certificate B' },
+    ])
+    expect(await store.merchants.noteKey((await saved()).mchid, news, at(1))).toBe(false)
+  })
+
+  it('forget a certificate that a person drops, and never take it in again', async () => {
+    const merchant = await saved({ wechat: store.merchants.sealSetup({ ...plain, certificates: [certificate] }) })
+    expect(await store.merchants.dropCertificate(merchant.mchid, certificate.serial_no)).toBe(true)
+    expect(await store.merchants.dropCertificate(merchant.mchid, certificate.serial_no)).toBe(false)
+    const news = { kind: 'taken', certificate, detail: 'certificate A' } as const
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(1))).toBe(false)
+    const open = await store.merchants.openSetup(merchant.mchid)
+    expect(open).toMatchObject({ certificates: [], dropped_certificates: [certificate.serial_no] })
+    const again = store.merchants.sealSetup(plain, (await store.merchants.find(merchant.mchid))?.wechat)
+    expect(again.dropped_certificates).toEqual([certificate.serial_no])
   })
 
   it('name the master key they need when it is missing', async () => {

@@ -35,6 +35,7 @@ interface Stuck {
   delivery_id: string | null
   endpoint_id: string | null
   key_id: string | null
+  detail: string | null
   next_action: { what: string; time: Time } | null
 }
 
@@ -52,6 +53,7 @@ const stuck_shape = z
     delivery_id: nullable_text,
     endpoint_id: nullable_text,
     key_id: nullable_text,
+    detail: nullable_text.meta({ description: 'which one is meant, where the code alone does not say it' }),
     next_action: z
       .object({ what: z.string(), time })
       .nullable()
@@ -67,6 +69,7 @@ const nothing_named = {
   delivery_id: null,
   endpoint_id: null,
   key_id: null,
+  detail: null,
   next_action: null,
 } as const
 
@@ -107,7 +110,12 @@ function stuckOfRefund(refund: RefundRecord): Stuck[] {
 /** The merchant's attentions but for orphaned money, which is listed payment by payment. */
 function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
   const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
-  return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
+  return shown.map((attention) => ({
+    ...nothing_named,
+    kind: 'merchant',
+    ...attention,
+    detail: attention.detail ?? null,
+  }))
 }
 
 function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {

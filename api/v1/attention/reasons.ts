@@ -31,6 +31,7 @@ const chinese: Record<AttentionCode, string> = {
   foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
   promotion_unreadable: '某笔付款带有系统无法识别的优惠，已按商户未让利入账。请与微信支付的结算金额核对。',
   signatures_failing: '收到的通知验签失败。请检查微信支付公钥。',
+  wechat_key_new: '微信支付出示了一张此处未见过的平台证书。请与微信支付商户平台核对序列号和指纹，不符则弃用该证书。',
   key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }
