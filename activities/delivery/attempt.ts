@@ -8,6 +8,7 @@ import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/deliver
 import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
+import { limits } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
 import { againFailure, notYetFailure } from '../failure.ts'
 import { webhookHeaders } from './courier.ts'
@@ -104,7 +105,7 @@ async function attemptDelivery(
   const { context, pace } = attempt_context
   const { store, now } = context
   if (!isOpenDelivery(delivery.state)) return deliveryOutcome(delivery)
-  const left_ms = deadline_time === null ? Infinity : milliseconds(deadline_time) - now()
+  const left_ms = timeLeft(delivery, deadline_time, now())
   if (left_ms <= 0) {
     // Not given up: it is the question that is over, and the order says so.
     await store.deliveries.end(delivery._id, 'cancelled')
@@ -137,6 +138,19 @@ async function attemptDelivery(
   } finally {
     turn.end(was_heard)
   }
+}
+
+/**
+ * Milliseconds in which the answer is still waited for. A shop that was asked only after the deadline, because the run was
+ * lost, has its first attempts all the same: nothing is overdue that was never asked.
+ */
+function timeLeft({ attempts }: DeliveryRecord, deadline_time: Time | null, now_ms: number): number {
+  if (deadline_time === null) return Infinity
+  const left_ms = milliseconds(deadline_time) - now_ms
+  const [first] = attempts
+  const was_asked_in_time = first !== undefined && milliseconds(first.time) <= milliseconds(deadline_time)
+  const is_asked_enough = was_asked_in_time || attempts.length >= limits.delivery_failing_attempts
+  return left_ms > 0 || is_asked_enough ? left_ms : Infinity
 }
 
 /** One attempt of a delivery that had ended. One that is still open goes its way, and needs no other. */
@@ -209,8 +223,8 @@ async function sendEvent(
 }
 
 /**
- * Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer
- * open.
+ * Writes the attempt down, then says what the record makes of it: another attempt may have ended the delivery
+ * meanwhile.
  */
 async function recordAttempt(
   context: ActivityContext,
@@ -231,10 +245,10 @@ async function recordAttempt(
   // What follows comes first: a delivery that is no longer open comes here no more.
   if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
   else await noteDeliveryFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
-  await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
-  if (state === 'waiting')
+  const current = await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
+  if (isOpenDelivery(current.state))
     throw notYetFailure(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
-  return deliveryOutcome({ ...delivery, state, attempts: [...delivery.attempts, kept] })
+  return deliveryOutcome(current)
 }
 
 /** Attempts that are no longer kept count as well. */

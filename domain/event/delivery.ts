@@ -51,4 +51,9 @@ export function isOpenDelivery(state: DeliveryState): boolean {
   return state === 'waiting' || state === 'delivering'
 }
 
+/** Whether these are one attempt, whatever number each was given: one worker made it in this moment. */
+export function isSameAttempt(one: DeliveryAttempt, other: DeliveryAttempt): boolean {
+  return one.time === other.time && one.duration_ms === other.duration_ms && one.status === other.status
+}
+
 export const open_delivery_states: readonly DeliveryState[] = ['waiting', 'delivering']

@@ -119,8 +119,8 @@ export class World {
 
   /** The sweeper takes up notices that nobody carries. */
   async sweepNotices(): Promise<void> {
-    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms), 100)
-    for (const { _id } of late) await this.store.deliveries.end(_id, 'delivered')
+    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms + 1), 100)
+    for (const { _id, purpose } of late) if (purpose === 'notice') await this.store.deliveries.end(_id, 'delivered')
   }
 
   /** The names of all activities, which a worker would register. */
