@@ -30,6 +30,7 @@ const schema = recordSchema({
       answer: String,
       read_as: String,
       reason: String,
+      remark: String,
     }),
   ],
   create_time: Date,

@@ -18,6 +18,8 @@ export interface DeliveryAttempt {
   read_as: AnswerMeaning
   /** why it was refused, at most 200 characters */
   reason: string | null
+  /** why the answer could not be read, or that it looks like an error; absent on attempts of earlier versions */
+  remark?: string | null
 }
 
 export interface DeliveryRecord {

@@ -46,7 +46,8 @@ const replies: Record<ShopAnswer, EndpointReply> = {
 }
 
 function replyOf(status: number, answer: string): EndpointReply {
-  return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
+  const read = { body: answer, content_type: null, unreadable: null, answer }
+  return { status, error: null, ...read, retry_after_ms: null, duration_ms: 1 }
 }
 
 /** Its parts are slow to make and hold nothing of a story. */

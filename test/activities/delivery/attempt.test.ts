@@ -26,8 +26,8 @@ const { deliver, redeliver } = createMerchant(
     send: async (_url, _headers, body) => {
       desk.calls.push(body)
       await desk.before_answer()
-      const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
-      return { ...silence, ...desk.reply }
+      const silence = { status: null, error: null, body: null, content_type: null, unreadable: null, answer: null }
+      return { ...silence, retry_after_ms: null, duration_ms: 5, ...desk.reply }
     },
     close: () => Promise.resolve(),
   },
@@ -72,6 +72,15 @@ describe('the answer to an event', () => {
     await expect(attemptOf(delivery)).rejects.toThrow(ApplicationFailure)
     const kept = await store.deliveries.find(delivery._id)
     expect(kept).toMatchObject({ state: 'waiting', attempts: [{ status: 200, read_as: 'not heard', reason: null }] })
+  })
+
+  it('that cannot be opened decides nothing, and the attempt says why', async () => {
+    const delivery = await inserted('SEALED', 1, { purpose: 'fulfilment' })
+    desk.reply = { status: 200, body: null, unreadable: 'the body cannot be opened as zstd' }
+    await expect(attemptOf(delivery)).rejects.toThrow('the body cannot be opened as zstd')
+    const kept = await store.deliveries.find(delivery._id)
+    const attempt = { read_as: 'not heard', remark: 'the body cannot be opened as zstd' }
+    expect(kept).toMatchObject({ state: 'waiting', attempts: [attempt] })
   })
 
   it('is not needed of a notice: the status says that it was heard', async () => {
