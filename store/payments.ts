@@ -1,17 +1,7 @@
 import { beijingTime } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
-import {
-  acceptableAmount,
-  currentIncome,
-  hasElementEdge,
-  hasRoomFor,
-  movedElement,
-  paymentFlaw,
-  refundableAmount,
-  reservationOf,
-  withElement,
-} from '../domain/payment/record.ts'
+import { acceptableAmount, currentIncome, hasElementEdge, hasRoomFor, movedElement, paymentFlaw, refundableAmount, reservationOf, withElement } from '../domain/payment/record.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
 import { afterId, Collection } from './collection.ts'
@@ -186,7 +176,12 @@ export class Payments {
     now_ms: number,
     spacing_ms: number,
   ): Promise<boolean> {
-    const free = [{ last_refund_time: null }, { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } }]
+    const free = [
+      { last_refund_time: null },
+      { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } },
+      // No claim lasts longer than its spacing: one of a clock that ran ahead would hold the payment's refunds up.
+      { last_refund_time: { $gt: beijingTime(now_ms + spacing_ms) } },
+    ]
     return this.#payments.update(
       { _id: paymentId(mchid, transaction_id), $or: free },
       { $set: { last_refund_time: beijingTime(now_ms) } },

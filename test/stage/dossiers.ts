@@ -1,14 +1,5 @@
 import { wechat_actor } from '../../domain/actor.ts'
-import {
-  acceptanceEntry,
-  paymentEntry,
-  payoutEntry,
-  payoutWithoutWeChatEntry,
-  refundAcceptedEntry,
-  refundClosedEntry,
-  refundReturnedEntry,
-  refundSucceededEntry,
-} from '../../domain/journal.ts'
+import { acceptanceEntry, paymentEntry, payoutEntry, payoutWithoutWeChatEntry, refundAcceptedEntry, refundClosedEntry, refundReturnedEntry, refundSucceededEntry } from '../../domain/journal.ts'
 import type { JournalEntry, RefundBooking } from '../../domain/journal.ts'
 import { applyOrderEvent } from '../../domain/order/change.ts'
 import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
@@ -47,7 +38,8 @@ export class Story {
   constructor(out_trade_no = 'TEA-1') {
     const { next_action: _, ...order } = orderSample(out_trade_no)
     const nothing = { payments: [], refunds: [], entries: [], events: [], evidence: [] }
-    this.dossier = { mchid, out_trade_no, order, ...nothing }
+    const waiting = { open_deliveries: [], holds_sale: false }
+    this.dossier = { mchid, out_trade_no, order, ...nothing, ...waiting }
   }
 
   get order(): OrderRecord {

@@ -7,7 +7,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
-import { evidenceSample, mchid, merchantSample, noon, orderSample, paymentSample } from '../store/samples.ts'
+import { deliverySample, evidenceSample, mchid, merchantSample, noon, orderSample, paymentSample } from '../store/samples.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -145,6 +145,26 @@ describe('an order whose run was lost', () => {
     // What was taken up goes behind all others that are late.
     expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-2`])
     expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
+  })
+})
+
+describe('a delivery that is long due', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  it('is taken up by its own run, and what decides something by the run of its order', async () => {
+    const planned = { next_attempt_time: beijingTime(noon) }
+    const deliveries = [
+      deliverySample('TEA-1', 1, { ...planned, purpose: 'fulfilment' }),
+      deliverySample('TEA-2', 2, { ...planned, purpose: 'cancellation' }),
+      deliverySample('TEA-3', 1, planned),
+    ]
+    await here.store.deliveries.insertMissing(deliveries)
+    const runs = [`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`, `delivery/${deliveries[2]?._id}`]
+    expect((await here.sweepAfter(3 * minute)).toSorted()).toEqual(runs.toSorted())
   })
 })
 

@@ -4,16 +4,7 @@ import { event_types } from '../../../domain/event/event.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import {
-  filterOf,
-  listOf,
-  nullable_text,
-  nullable_time,
-  pageView,
-  paging_params,
-  text_filter,
-  time,
-} from '../shapes.ts'
+import { filterOf, listOf, nullable_text, nullable_time, pageView, paging_params, text_filter, time } from '../shapes.ts'
 
 const delivery_states = ['waiting', 'delivering', 'delivered', 'undelivered', 'cancelled'] as const
 
@@ -27,6 +18,9 @@ const attempt = z
     answer: nullable_text.meta({ description: 'the first KiB of what was answered' }),
     read_as: z.string(),
     reason: nullable_text.meta({ description: 'why it was refused, at most 200 characters' }),
+    remark: nullable_text.meta({
+      description: 'why the answer could not be read, or what in it looks like an error under a status of success',
+    }),
   })
   .meta({ id: 'DeliveryAttempt' })
 
@@ -59,7 +53,7 @@ function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape>
     state: delivery.state,
     create_time: delivery.create_time,
     next_attempt_time: delivery.next_attempt_time ?? null,
-    attempts: delivery.attempts,
+    attempts: delivery.attempts.map((one) => ({ ...one, remark: one.remark ?? null })),
   }
 }
 
