@@ -31,6 +31,8 @@ export const attention_texts = {
   returned_to_merchant:
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
   approval_waiting: 'A refund above the limit waits for a second person’s approval.',
+  run_stuck:
+    'A step of this run fails again and again, for a reason that no waiting mends. Read its error, mend the cause, then terminate the run in Temporal: it begins anew from its record.',
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
   evidence_unapplied:
     'Something that WeChat said has had no effect, or speaks of something else. Look at the log, then settle this.',

@@ -33,7 +33,10 @@ const merchant_shape = z
       refund_approval: z
         .object({ above: z.int() })
         .nullable()
-        .meta({ description: 'a refund of more fen than this waits for a second person; null: none does' }),
+        .meta({
+          description:
+            'what takes the refunds of one payment that nobody approved above so many fen waits for a second person; null: none does',
+        }),
     }),
     create_time: time,
   })

@@ -1,5 +1,14 @@
 import { wechat_actor } from '../../domain/actor.ts'
-import { acceptanceEntry, paymentEntry, payoutEntry, payoutWithoutWeChatEntry, refundAcceptedEntry, refundClosedEntry, refundReturnedEntry, refundSucceededEntry } from '../../domain/journal.ts'
+import {
+  acceptanceEntry,
+  paymentEntry,
+  payoutEntry,
+  payoutWithoutWeChatEntry,
+  refundAcceptedEntry,
+  refundClosedEntry,
+  refundReturnedEntry,
+  refundSucceededEntry,
+} from '../../domain/journal.ts'
 import type { JournalEntry, RefundBooking } from '../../domain/journal.ts'
 import { applyOrderEvent } from '../../domain/order/change.ts'
 import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'

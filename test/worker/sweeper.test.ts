@@ -7,7 +7,15 @@ import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
-import { deliverySample, evidenceSample, mchid, merchantSample, noon, orderSample, paymentSample } from '../store/samples.ts'
+import {
+  deliverySample,
+  evidenceSample,
+  mchid,
+  merchantSample,
+  noon,
+  orderSample,
+  paymentSample,
+} from '../store/samples.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute

@@ -4,7 +4,16 @@ import { event_types } from '../../../domain/event/event.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, listOf, nullable_text, nullable_time, pageView, paging_params, text_filter, time } from '../shapes.ts'
+import {
+  filterOf,
+  listOf,
+  nullable_text,
+  nullable_time,
+  pageView,
+  paging_params,
+  text_filter,
+  time,
+} from '../shapes.ts'
 
 const delivery_states = ['waiting', 'delivering', 'delivered', 'undelivered', 'cancelled'] as const
 
