@@ -23,6 +23,7 @@ import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { serveHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
@@ -36,7 +37,6 @@ import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { workflowBundle } from './bundle.ts'
-import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
@@ -223,7 +223,9 @@ function createWorkerAccounts(
 }
 
 async function serveHealthIfSet({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
-  return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
+  if (metrics_port === null) return null
+  const healthz = () => ({ is_well: isRunning(), says: { status: isRunning() ? 'ok' : 'ending' } })
+  return await serveHealth({ host, port: metrics_port, metrics, paths: { '/healthz': healthz } })
 }
 
 function scaledSweeperPatience(scale: number): SweeperPatience {

@@ -1,6 +1,3 @@
-import type { IncomingMessage } from 'node:http'
-import rawBody from 'raw-body'
-import { limits } from '../../domain/policy.ts'
 import { Problem } from './problem.ts'
 
 /** How fast one key may ask, per API process: a protection of the process, not a tariff. */
@@ -60,39 +57,5 @@ export function createRateLimiter(now: () => number, rate_limit: RateLimit = def
       const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / rate_limit.per_second))
       throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
     },
-  }
-}
-
-/**
- * The JSON of a request's body; undefined when it has none. Throws the problems `body_too_large`,
- * `unsupported_media_type` and `malformed_json`. A body whose Content-Length is too large is not read at all.
- */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  const has_body =
-    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
-  if (!has_body) return undefined
-  const media_type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (media_type !== 'application/json' || encoding !== 'identity') throw new Problem('unsupported_media_type')
-  const bytes = await bodyBytes(request)
-  if (bytes.length === 0) return undefined
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown
-  } catch (cause) {
-    throw new Problem('malformed_json', { cause })
-  }
-}
-
-async function bodyBytes(request: IncomingMessage): Promise<Buffer> {
-  try {
-    return await rawBody(request, {
-      limit: limits.request_body_bytes,
-      length: request.headers['content-length'] ?? null,
-    })
-  } catch (cause) {
-    const type = (cause as { type?: string }).type
-    // The connection ends with the answer: otherwise the rest of the body would be read as the next request.
-    if (type === 'entity.too.large') throw new Problem('body_too_large', { headers: { Connection: 'close' }, cause })
-    throw new Problem('malformed_json', { cause }) // cut short, or of another length than it said
   }
 }

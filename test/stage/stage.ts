@@ -116,6 +116,7 @@ export class Stage {
       WEFT_TEST_WECHAT_URL: simulator.url,
       WEFT_ALLOW_PRIVATE_ENDPOINTS: String(options.allow_private_endpoints ?? true),
       WEFT_TIME_SCALE: String(options.time_scale ?? 1),
+      WEFT_DRAIN_MS: '0',
       WEFT_LOG_LEVEL: process.env.WEFT_TEST_LOG ?? 'error',
     }
     const config = readConfig(environment)
