@@ -9,10 +9,13 @@ export type ProofStore = Pick<
   'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence' | 'deliveries' | 'references'
 >
 
-/** as many as one read answers; a batch that may have more is read in halves */
+/** the most records that one read returns; a batch that may have more is read in halves */
 const most_at_once = 10_000
 
-/** All that is recorded under each of these numbers, in their order. `orders`: those of them that are read already. */
+/**
+ * Reads all that is recorded under each of these numbers and returns the dossiers in the order of the numbers.
+ * `orders`: those of them that are read already.
+ */
 export async function readDossiers(
   store: ProofStore,
   mchid: string,

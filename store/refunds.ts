@@ -140,7 +140,7 @@ export class Refunds {
     }
   }
 
-  /** The payer has all of a payment back: what its earlier refunds left to a person is over. */
+  /** The payer has all of a payment back: the attention of its earlier refunds is over. */
   async liftSetbacks({ mchid, out_trade_no, transaction_id }: RefundRecord): Promise<void> {
     const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: ['refund_closed', 'refund_refused'] } }
     const found = await this.#refunds.find(left, { limit: most_of_order })
