@@ -4,6 +4,7 @@ import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentFact } from '../domain/payment/fact.ts'
+import { rawPlace } from '../store/evidence.ts'
 import { publicId } from '../store/ids.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
@@ -22,6 +23,7 @@ export async function archiveQueryAnswer(
   const transaction_id = fact?.transaction_id ?? null
   const _id = evidenceId.query(order.mchid, order.out_trade_no, state, transaction_id)
   const raw = JSON.stringify({ headers: answer.raw.headers, body: answer.raw.body } satisfies Envelope)
+  const body_sha256 = createHash('sha256').update(answer.raw.body).digest('hex')
   const { evidence } = await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
@@ -33,8 +35,8 @@ export async function archiveQueryAnswer(
     out_refund_no: null,
     verdict: fact === null || fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
     serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
-    body_sha256: createHash('sha256').update(answer.raw.body).digest('hex'),
-    raw: context.sealer.seal(raw),
+    body_sha256,
+    raw: context.sealer.seal(raw, rawPlace({ _id, body_sha256 })),
     receive_time: beijingTime(context.now()),
     unapplied: true,
     outcome: null,
@@ -114,7 +116,7 @@ async function flagUnreadPromotion({ store, now, log }: ActivityContext, evidenc
 async function readFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.kind === 'notification') return await readNotifiedPayment(context, evidence)
   if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const transaction = readTransaction(body)
   return transaction && paymentFact(transaction)
 }
@@ -139,6 +141,7 @@ export async function archiveRefundAnswer(
   const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
   const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
   const envelope = JSON.stringify({ headers: raw.headers, body: raw.body } satisfies Envelope)
+  const body_sha256 = createHash('sha256').update(raw.body).digest('hex')
   const { evidence } = await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
@@ -150,8 +153,8 @@ export async function archiveRefundAnswer(
     out_refund_no,
     verdict: 'verified',
     serial_no: raw.headers['wechatpay-serial'] ?? null,
-    body_sha256: createHash('sha256').update(raw.body).digest('hex'),
-    raw: context.sealer.seal(envelope),
+    body_sha256,
+    raw: context.sealer.seal(envelope, rawPlace({ _id, body_sha256 })),
     receive_time: beijingTime(context.now()),
     unapplied: true,
     outcome: null,
@@ -165,7 +168,7 @@ export async function archiveRefundAnswer(
 export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const refund = readRefund(body)
   if (refund === null) throw new Error(`evidence ${evidence_id} cannot be read as a refund`)
   return refund

@@ -7,6 +7,7 @@ import type { Command, Confirmation } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
+import { rawPlace } from '../../../store/evidence.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -207,6 +208,7 @@ async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: C
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
   const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
+  const body_sha256 = createHash('sha256').update(body, 'utf8').digest('hex')
   await context.store.evidence.archive({
     _id,
     id: publicId('evd', _id),
@@ -218,8 +220,8 @@ async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: C
     out_refund_no: null,
     verdict: 'verified',
     serial_no: null,
-    body_sha256: createHash('sha256').update(body, 'utf8').digest('hex'),
-    raw: context.store.sealer.seal(body),
+    body_sha256,
+    raw: context.store.sealer.seal(body, rawPlace({ _id, body_sha256 })),
     receive_time: beijingTime(context.now()),
     unapplied: true,
     outcome: null,
