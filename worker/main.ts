@@ -39,10 +39,13 @@ import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
+import { createWatch, watch_patience } from './watch.ts'
+import type { Watch } from './watch.ts'
 
 export interface RunningWorker {
   sweeper: Sweeper
   auditor: Auditor
+  watch: Watch
   /** Resolves when all tasks have ended or the force time is over. */
   close(): Promise<void>
 }
@@ -98,19 +101,22 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   })
 
   const health = await serveHealthIfSet(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
-  const { sweeper, auditor } = createWatchers(parts, store, temporal, metrics)
+  const { sweeper, auditor, watch } = createWatchers(parts, store, temporal, metrics)
   if (sweeps) {
     sweeper.start()
     auditor.start()
+    watch.start()
   }
   log.info('worker ready', { queues: workers.length })
 
   return {
     sweeper,
     auditor,
+    watch,
     async close() {
       await sweeper.close()
       await auditor.close()
+      await watch.close()
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above
@@ -139,13 +145,13 @@ function activitiesByQueue(
   }
 }
 
-/** Those that look after what nobody carries, and after the book. */
+/** Those that look after what nobody carries, after the book, and after runs that cannot go on. */
 function createWatchers(
   { config, log, now = Date.now }: WorkerParts,
   store: Store,
   temporal: TemporalClient,
   metrics: Metrics,
-): { sweeper: Sweeper; auditor: Auditor } {
+): { sweeper: Sweeper; auditor: Auditor; watch: Watch } {
   const sweeper = createSweeper({
     store,
     temporal,
@@ -164,7 +170,19 @@ function createWatchers(
     now,
     log,
   })
-  return { sweeper, auditor }
+  const watch = createWatch({
+    store,
+    temporal,
+    queue_prefix: config.queue_prefix,
+    patience: {
+      every_ms: Math.max(5_000, Math.round(watch_patience.every_ms / config.time_scale)),
+      stuck_ms: Math.round(watch_patience.stuck_ms / config.time_scale),
+    },
+    now,
+    log,
+    stuck: (count) => metrics.stuck_runs.set(count),
+  })
+  return { sweeper, auditor, watch }
 }
 
 function createWorkerAccounts(

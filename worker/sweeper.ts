@@ -154,6 +154,9 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
     await store.deliveries.putOff(delivery, beijingTime(now()))
+    // What decides something is delivered, or ended, by its order's own run.
+    if (delivery.purpose !== 'notice' && out_trade_no !== null)
+      return await startRuns(settings, { mchid, out_trade_no })
     const start = deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' })
     await callBounded(settings, (starter) => startRun(starter, start))
   })

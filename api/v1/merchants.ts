@@ -30,10 +30,10 @@ const merchant_shape = z
         on_refused: z.enum(refund_or_hold),
         on_overdue: z.enum(refund_or_hold),
       }),
-      refund_approval: z
-        .object({ above: z.int() })
-        .nullable()
-        .meta({ description: 'a refund of more fen than this waits for a second person; null: none does' }),
+      refund_approval: z.object({ above: z.int() }).nullable().meta({
+        description:
+          'what takes the refunds of one payment that nobody approved above so many fen waits for a second person; null: none does',
+      }),
     }),
     create_time: time,
   })

@@ -20,7 +20,7 @@ export interface MerchantSettings {
     on_refused: RefundOrHold
     on_overdue: RefundOrHold
   }
-  /** a refund of more than `above` fen waits for a second person; null: none does */
+  /** refunds of a payment that together are more than `above` fen wait for a second person; null: none does */
   refund_approval: { above: number } | null
 }
 

@@ -21,8 +21,12 @@ const chinese: Record<AttentionCode, string> = {
   refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后由人工支付。',
   refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或由人工支付。',
   refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或由人工支付。',
+  refund_number_taken:
+    '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
+  run_stuck:
+    '该工作流的某一步反复失败，等待不会使其恢复。请查看错误，排除原因，然后在 Temporal 中终止（Terminate）它：系统会按记录重新开始。',
   book_adrift: '记录与账本不一致。请运行 npm run audit，它会列出每个单号和每一分钱。',
   evidence_unapplied: '微信支付的一条消息没有产生效果，或说的是别的事。请查看日志，然后了结此项。',
   notification_unreadable: '微信支付的一条通知验签通过，但内容无法识别。请查看日志，查明后了结此项。',
