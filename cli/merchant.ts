@@ -111,7 +111,7 @@ async function saveMerchant(
     revision: before?.revision ?? 0,
     appids: wanted.appids,
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: setup ? store.merchants.sealSetup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    wechat: setup ? store.merchants.sealSetup(mchid, setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
     fulfilment_endpoint_id: own
       ? publicId('ep', endpointId(mchid, new URL(own.url).href))
@@ -141,7 +141,7 @@ async function addEndpoint(
     description: wanted.description ?? null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [store.endpoints.sealSecret(secret)],
+    secrets: [store.endpoints.sealSecret(_id, secret)],
     create_time,
     last_success_time: null,
     failing_since_time: null,

@@ -7,6 +7,7 @@ import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -80,6 +81,16 @@ export function newEvidence({ body, ...given }: GivenEvidence): EvidenceRecord {
 function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
   const numbers = ['out_trade_no', 'transaction_id', 'out_refund_no'] as const
   return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
+}
+
+/**
+ * Names the place that the raw bytes of evidence are sealed for. Evidence that is kept beside another under one id has
+ * its bytes' digest behind that id; it was sealed before anybody knew that, so the digest is left out here.
+ */
+export function rawPlace({ _id, body_sha256 = '' }: { _id: string; body_sha256?: string }): string {
+  const beside = `/${body_sha256}`
+  const first_id = body_sha256 !== '' && _id.endsWith(beside) ? _id.slice(0, -beside.length) : _id
+  return sealPlace('evidence', first_id, 'raw')
 }
 
 /** The evidence, as it came and from whom: written before anything is done about it, and never changed. */

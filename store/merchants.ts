@@ -11,6 +11,7 @@ import type {
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const sealed = partSchema({ sealed: String, key_id: String })
@@ -60,6 +61,14 @@ const most_merchants = 10_000
 const most_opened = 100
 const most_detail_characters = 1_000
 
+/** Where a merchant's secrets lie. An APIv3 key stays in its place when it is retired. */
+function placesOf(mchid: string) {
+  return {
+    private_key: sealPlace('merchants', mchid, 'wechat.private_key'),
+    apiv3_key: sealPlace('merchants', mchid, 'wechat.apiv3_key'),
+  }
+}
+
 /** The merchants of this installation. Their keys lie sealed; `openSetup` alone opens them. */
 export class Merchants {
   readonly #merchants: Collection<MerchantRecord>
@@ -103,13 +112,16 @@ export class Merchants {
     if (!merchant?.wechat) return null
     const { wechat, mode, appids, revision } = merchant
     const { serial_no, public_key_id, public_key, certificates } = wechat
+    const places = placesOf(mchid)
     return {
       mchid,
       mode,
       appids,
       serial_no,
-      private_key: this.#sealer.open(wechat.private_key),
-      apiv3_keys: [wechat.apiv3_key, ...wechat.retired_apiv3_keys].map((key) => this.#sealer.open(key)),
+      private_key: this.#sealer.open(wechat.private_key, places.private_key),
+      apiv3_keys: [wechat.apiv3_key, ...wechat.retired_apiv3_keys].map((key) =>
+        this.#sealer.open(key, places.apiv3_key),
+      ),
       public_key_id,
       public_key,
       certificates,
@@ -121,25 +133,28 @@ export class Merchants {
 
   /** Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. */
   assertOpen(merchants: readonly MerchantRecord[]): void {
-    for (const { wechat } of merchants.slice(0, most_opened)) if (wechat) this.#sealer.open(wechat.private_key)
+    for (const { _id, wechat } of merchants.slice(0, most_opened)) {
+      if (wechat) this.#sealer.open(wechat.private_key, placesOf(_id).private_key)
+    }
   }
 
   /**
    * Credentials as a merchant's record keeps them. With `previous`, an APIv3 key that is no longer the same is retired,
    * not forgotten: evidence that names it can still be read.
    */
-  sealSetup(plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+  sealSetup(mchid: string, plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+    const places = placesOf(mchid)
     const known = previous ? [previous.apiv3_key, ...previous.retired_apiv3_keys] : []
     return {
       serial_no: plain.serial_no,
-      private_key: this.#sealer.seal(plain.private_key),
-      apiv3_key: this.#sealer.seal(plain.apiv3_key),
+      private_key: this.#sealer.seal(plain.private_key, places.private_key),
+      apiv3_key: this.#sealer.seal(plain.apiv3_key, places.apiv3_key),
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: plain.certificates ?? previous?.certificates ?? [],
       dropped_certificates: previous?.dropped_certificates ?? [],
       changeover_end_time: previous?.changeover_end_time ?? null,
-      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key) !== plain.apiv3_key),
+      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key, places.apiv3_key) !== plain.apiv3_key),
     }
   }
 

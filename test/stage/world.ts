@@ -244,7 +244,7 @@ export class World {
       description: null,
       state: 'enabled',
       disable_reason: null,
-      secrets: [{ secret: sealer.seal('whsec_dGVzdA=='), hint: 'test', expire_time: null }],
+      secrets: [this.store.endpoints.sealSecret(endpoint_key, 'whsec_dGVzdA==')],
       create_time,
       last_success_time: null,
       failing_since_time: null,

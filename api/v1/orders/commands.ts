@@ -6,7 +6,7 @@ import type { Command, Confirmation } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
-import { newEvidence } from '../../../store/evidence.ts'
+import { newEvidence, rawPlace } from '../../../store/evidence.ts'
 import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -190,15 +190,16 @@ function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean
 async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: Confirmation): Promise<void> {
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
+  const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
   await context.store.evidence.archive(
     newEvidence({
-      _id: evidenceId.merchant(caller.mchid, confirmation.operation_id),
+      _id,
       mchid: caller.mchid,
       kind: 'merchant',
       subject: 'payment',
       out_trade_no: params.out_trade_no,
       body,
-      raw: context.store.sealer.seal(body),
+      raw: context.store.sealer.seal(body, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),
