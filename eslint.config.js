@@ -93,7 +93,7 @@ export default tseslint.config(
   },
   { files: ['dev/**', 'cli/**', 'bench/**', 'examples/**'], rules: { 'no-console': 'off' } },
   {
-    files: ['**/*.js', '**/*.mjs', '*.config.ts'],
+    files: ['**/*.js', '**/*.mjs', '**/*.config.ts'],
     ...tseslint.configs.disableTypeChecked,
     rules: { ...tseslint.configs.disableTypeChecked.rules, 'no-restricted-syntax': 'off' },
   },

@@ -1,10 +1,13 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { beijingTime } from '../domain/calendar.ts'
 import type Koa from 'koa'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
-import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
+import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { serveHealth } from '../runtime/health.ts'
 import type { HealthState } from '../runtime/health.ts'
 import { createLogger } from '../runtime/logger.ts'
@@ -12,7 +15,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { release } from '../runtime/release.ts'
-import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
+import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -20,6 +23,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { createApp } from './app.ts'
 import { checkoutRouter } from './checkout/router.ts'
 import { readiness } from './health.ts'
@@ -49,6 +53,8 @@ export interface ApiParts {
   now?: () => number
   /** count Node's own numbers too: only where the process is the API's alone */
   process_metrics?: boolean
+  /** told when the database, away at the start, shows that these settings must not serve: only closing is left to do */
+  on_failure?: (error: unknown) => void
 }
 
 /**
@@ -68,7 +74,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const drain = new AbortController()
   const closeClients = () => Promise.all([temporal.close(), intake_temporal.close(), dispatcher.close()])
   try {
-    await Promise.all([assertTimeScale(config, store, log), assertSearchAttributes(temporal, log)])
+    await Promise.all([watchFitness(parts, store, drain.signal), assertSearchAttributes(temporal, log)])
     const metrics = createMetrics({ process_metrics: parts.process_metrics ?? false })
     const { queue_prefix } = config
     const context: ApiContext = {
@@ -78,7 +84,9 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       questions: createQuestions(now),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
-        keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+        note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+        live_mistakes: liveMistakes(config, 'api'),
+        trusts: createTrusts(readAuthorities(config)),
         test_wechat_url: config.test_wechat_url,
         dispatcher,
         now,
@@ -195,14 +203,33 @@ function listenMistake(error: NodeJS.ErrnoException, host: string, setting: stri
   return error
 }
 
-/** Waits for the database only under scaled time, since that is refused where a live merchant exists. */
-async function assertTimeScale(config: Config, store: Store, log: Logger): Promise<void> {
-  if (config.time_scale === 1) return
-  while (!(await store.isReachable())) {
-    log.warn('the database is not there yet; scaled time has to wait for it')
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+/** Looks at the settings and the master key once the database can be read. Throws ConfigError, StoreUnavailable. */
+async function assertFit(config: Config, store: Store): Promise<void> {
+  const merchants = await store.merchants.list()
+  assertFitForLive({ config, role: 'api', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+}
+
+/**
+ * Looks at once where the database is there. Where it is away the API starts all the same, for it takes notifications
+ * then; it looks again each second, and `on_failure` hears of settings that must not serve. Under scaled time it waits.
+ */
+async function watchFitness({ config, log, on_failure }: ApiParts, store: Store, ended: AbortSignal): Promise<void> {
+  const attempt = async () => {
+    try {
+      await assertFit(config, store)
+      return true
+    } catch (error) {
+      if (error instanceof ConfigError) throw error
+      return false
+    }
   }
-  assertTimeScaleAllowed(config, await store.merchants.list())
+  const again = async () => {
+    while (!ended.aborted && !(await attempt())) await new Promise((resolve) => setTimeout(resolve, 1_000).unref())
+  }
+  if (await attempt()) return
+  log.warn('the database is not there yet; the settings are held against its merchants once it is')
+  if (config.time_scale !== 1) await again()
+  else again().catch((error: unknown) => on_failure?.(error))
 }
 
 async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
@@ -218,9 +245,16 @@ async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Pr
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = createLogger({ level: config.log_level, service: 'api' })
-  const api = await startApi({ config, log, process_metrics: true })
+  const failed = new AbortController()
+  const on_failure = (error: unknown) => {
+    log.error('these settings must not serve', { error })
+    failed.abort()
+  }
+  const api = await startApi({ config, log, process_metrics: true, on_failure })
   // All steps of close, each at its limit; an orchestrator kills after 60 s at the earliest.
-  closeOnSignal([{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }], log)
+  const steps = [{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }]
+  closeOnSignal(steps, log)
+  endOnFailure(failed.signal, steps, log)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -48,6 +48,14 @@ export function automaticRefundNo(out_trade_no: string, revision: number): strin
   return `${out_trade_no}@${revision}`
 }
 
+/**
+ * The number here of a refund made outside whose own number a refund of ours has already: WeChat's number of it, which no
+ * merchant gives.
+ */
+export function outsideRefundNo(refund_id: string): string {
+  return `${refund_id}@wechat`
+}
+
 export function referenceId(mchid: string, reference: string): string {
   return `${mchid}/${reference}`
 }

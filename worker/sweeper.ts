@@ -14,6 +14,7 @@ import { createRunStarter, signalRun, startRun, updateRun } from '../runtime/run
 import type { RunStarter } from '../runtime/runs.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
+import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
 import type { Store } from '../store/store.ts'
 
@@ -153,6 +154,9 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
     await store.deliveries.putOff(delivery, beijingTime(now()))
+    // What decides something is delivered, or ended, by its order's own run.
+    if (delivery.purpose !== 'notice' && out_trade_no !== null)
+      return await startRuns(settings, { mchid, out_trade_no })
     const start = deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' })
     await callBounded(settings, (starter) => startRun(starter, start))
   })
@@ -319,7 +323,7 @@ async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRec
 async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
   const { store, now } = settings
   if (!('sealed' in evidence.raw)) return
-  const confirmation = JSON.parse(store.sealer.open(evidence.raw)) as Confirmation
+  const confirmation = JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation
   const { operation_id: update_id } = confirmation
   const answer = await callBounded(settings, (starter) =>
     updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {

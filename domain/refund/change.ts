@@ -141,7 +141,7 @@ function refundAttention(refund: RefundRecord, occurrence: RefundOccurrence, to:
     case 'closed':
       return isAutomaticOrigin(refund.origin) ? 'refund_closed' : null
     case 'refused':
-      return isAutomaticOrigin(refund.origin) ? 'refund_refused' : null
+      return isAutomaticOrigin(refund.origin) ? 'refund_refused' : (occurrence.attention ?? null)
     case 'not_reserved':
       return isLeftUnpaid(refund.origin, occurrence.failure.code) ? 'refund_refused' : null
     default:

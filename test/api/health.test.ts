@@ -111,11 +111,19 @@ describe('the process', () => {
   })
 
   it('does not start where time is scaled and a live merchant is', async () => {
-    const config: Config = readConfig({ ...environment, WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}` })
+    const config: Config = readConfig({
+      ...environment,
+      WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}`,
+      WEFT_PUBLIC_URL: 'https://pay.example.cn',
+    })
     const sealer = createSealer({ keys: config.master_keys })
     const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
     await applyMerchantFile(store, config, merchantFile({ mode: 'live', notify_url: 'https://pay.example.cn/n' }))
     await store.close()
+    const other = [{ id: '1', key: randomBytes(32).toString('base64') }]
+    await expect(startApi({ config: { ...config, master_keys: other }, log: silentLogger })).rejects.toThrow(
+      /WEFT_MASTER_KEY does not open/,
+    )
     await expect(startApi({ config: { ...config, time_scale: 60 }, log: silentLogger })).rejects.toThrow(
       /WEFT_TIME_SCALE/,
     )

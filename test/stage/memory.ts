@@ -108,6 +108,13 @@ class MemoryCollection {
     return { matchedCount: (await this.findOneAndUpdate(filter, update)) === null ? 0 : 1 }
   }
 
+  deleteMany(filter: Fields): Promise<{ deletedCount: number }> {
+    if (this.#isDead()) return death()
+    const found = this.#matching(filter)
+    for (const { _id } of found) this.#documents.delete(_id)
+    return Promise.resolve({ deletedCount: found.length })
+  }
+
   aggregate(pipeline: Fields[]): Promise<unknown[]> {
     return Promise.resolve(pipeline.reduce<unknown[]>(stageOf, structuredClone([...this.#documents.values()])))
   }

@@ -411,7 +411,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     revision: 0,
     appids: [appid],
     notify_url: `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: store.merchants.sealSetup({
+    wechat: store.merchants.sealSetup(mchid, {
       serial_no,
       private_key: pair.privateKey,
       apiv3_key,
@@ -433,7 +433,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     description: null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [{ secret: store.sealer.seal(shop.secret), hint: 'stage', expire_time: null }],
+    secrets: [store.endpoints.sealSecret(endpoint_key, shop.secret)],
     create_time,
     last_success_time: null,
     failing_since_time: null,

@@ -6,6 +6,7 @@ import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord, ReservationRefusal } from '../../../domain/payment/record.ts'
 import { newRefund, refund_origins, refund_states } from '../../../domain/refund/record.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
+import { callerActor } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -166,7 +167,7 @@ async function newRequestedRefund(call: CreateRefundCall): Promise<RefundRecord>
   return newRefund(payment, {
     out_refund_no: body.out_refund_no,
     origin: 'api',
-    requested_by: { kind: 'merchant', id: caller.key.id },
+    requested_by: callerActor(caller),
     sent: sentRequest(call.sent),
     notify_url: merchant.notify_url,
     amount: body.amount.refund,
