@@ -32,6 +32,7 @@ import { createRateLimiter } from './http/ratelimit.ts'
 import { createApiServer } from './http/server.ts'
 import { intakeRouter } from './notify/intake.ts'
 import { createCommands } from './temporal/commands.ts'
+import { createQuestions } from './temporal/question.ts'
 
 export interface RunningApi {
   /** where it listens, `http://127.0.0.1:7700` */
@@ -80,6 +81,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       config,
       store,
       commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
+      questions: createQuestions(now),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
         note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),

@@ -25,36 +25,57 @@ interface Bucket {
   filled_ms: number
 }
 
+/** Token buckets by name, in memory. */
+export interface Buckets {
+  /** Takes a token out of the bucket `name`, if it has one; `left` is what it holds then. */
+  take(name: string): { has_token: boolean; left: number }
+}
+
 const max_buckets = 10_000
 
-/** A token bucket per key, in memory. `now` is Unix ms; a clock set back refills nothing. */
-export function createRateLimiter(now: () => number, rate_limit: RateLimit = default_rate_limit): RateLimiter {
+/**
+ * Makes buckets that hold `burst` tokens and get `per_second` new ones. `now` is Unix ms; a clock set back refills
+ * nothing. By hand, since `rate-limiter-flexible` counts by fixed windows, so that twice the limit passes where two of
+ * them meet, and keeps a timer for each name without a bound on their number, while strangers choose names here.
+ */
+export function createBuckets(now: () => number, { burst, per_second }: RateLimit): Buckets {
   const buckets = new Map<string, Bucket>()
-  const refill_s = Math.ceil(rate_limit.burst / rate_limit.per_second)
-  const policy = `"key";q=${rate_limit.burst};w=${refill_s}`
 
-  function bucketOf(key_id: string): Bucket {
-    const known = buckets.get(key_id)
+  function bucketOf(name: string): Bucket {
+    const known = buckets.get(name)
     if (known) return known
-    if (buckets.size >= max_buckets) buckets.clear() // every key starts full again: generous, and bounded
-    const bucket = { tokens: rate_limit.burst, filled_ms: now() }
-    buckets.set(key_id, bucket)
+    if (buckets.size >= max_buckets) buckets.clear() // every name starts full again: generous, and bounded
+    const bucket = { tokens: burst, filled_ms: now() }
+    buckets.set(name, bucket)
     return bucket
   }
 
   return {
-    take(key_id) {
-      const bucket = bucketOf(key_id)
+    take(name) {
+      const bucket = bucketOf(name)
       const time = now()
       const passed_s = Math.max(0, time - bucket.filled_ms) / 1_000
-      bucket.tokens = Math.min(rate_limit.burst, bucket.tokens + passed_s * rate_limit.per_second)
+      bucket.tokens = Math.min(burst, bucket.tokens + passed_s * per_second)
       bucket.filled_ms = time
       const has_token = bucket.tokens >= 1
       if (has_token) bucket.tokens -= 1
-      const full_in_s = Math.ceil((rate_limit.burst - bucket.tokens) / rate_limit.per_second)
-      const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${full_in_s}` }
+      return { has_token, left: bucket.tokens }
+    },
+  }
+}
+
+/** A bucket per API key, with the headers that tell its holder how it stands. */
+export function createRateLimiter(now: () => number, rate_limit: RateLimit = default_rate_limit): RateLimiter {
+  const { burst, per_second } = rate_limit
+  const buckets = createBuckets(now, rate_limit)
+  const policy = `"key";q=${burst};w=${Math.ceil(burst / per_second)}`
+  return {
+    take(key_id) {
+      const { has_token, left } = buckets.take(key_id)
+      const full_in_s = Math.ceil((burst - left) / per_second)
+      const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(left)};t=${full_in_s}` }
       if (has_token) return headers
-      const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / rate_limit.per_second))
+      const wait_s = Math.max(1, Math.ceil((1 - left) / per_second))
       throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
     },
   }

@@ -8,6 +8,7 @@ import { createRateLimiter } from '../../api/http/ratelimit.ts'
 import { createApiServer } from '../../api/http/server.ts'
 import { intakeRouter } from '../../api/notify/intake.ts'
 import type { Commands } from '../../api/temporal/commands.ts'
+import { createQuestions } from '../../api/temporal/question.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
@@ -111,6 +112,7 @@ function contextOf(stage: ApiStage, store: Store): ApiContext {
     }),
     store,
     commands: commandsOf(stage),
+    questions: createQuestions(Date.now),
     accounts: { find: (one) => stage.accounts.find(one), forget: (one) => stage.accounts.forget(one) },
     limiter: createRateLimiter(Date.now, { per_second: 1e6, burst: 1e6 }), // its own test has the real one
     log: silentLogger,
