@@ -6,10 +6,13 @@ import type { Dossier } from './finding.ts'
 /** The collections that proofs read. */
 export type ProofStore = Pick<Store, 'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence'>
 
-/** as many as one read answers; a batch that may have more is read in halves */
+/** the most records that one read returns; a batch that may have more is read in halves */
 const most_at_once = 10_000
 
-/** All that is recorded under each of these numbers, in their order. `orders`: those of them that are read already. */
+/**
+ * Reads all that is recorded under each of these numbers and returns the dossiers in the order of the numbers.
+ * `orders`: those of them that are read already.
+ */
 export async function readDossiers(
   store: ProofStore,
   mchid: string,

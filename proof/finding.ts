@@ -7,7 +7,7 @@ import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentRecord } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
 
-/** What can be adrift, each in one sentence. The proofs are in proof/records, proof/journal and proof/wechat. */
+/** The kinds of disagreement, each with its sentence. Found in proof/records, proof/journal and proof/wechat. */
 export const finding_kinds = {
   timeline_broken: 'The revisions of an order or refund have a gap, or its state is not where its timeline ends.',
   event_gap: 'The numbers of an order’s events do not run from 1 to the last one without a gap.',
@@ -64,7 +64,7 @@ export interface Finding extends FindingSubject {
   /** fen adrift */
   amount?: number
   detail: string
-  /** Weft is about to put this right by itself: no harm yet */
+  /** Weft will put this right by itself: not adrift yet */
   under_way: boolean
 }
 
@@ -127,7 +127,7 @@ export function scaledPatience(given: ProofPatience, scale: number): ProofPatien
   }
 }
 
-/** When the proof looks, and what it excuses. Null: nothing is under way any more. */
+/** The moment of the proof, and how long what is still being written is excused; null: nothing is under way. */
 export interface ProofMoment {
   now_ms: number
   patience: ProofPatience | null

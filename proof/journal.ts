@@ -19,21 +19,21 @@ import type { RefundEvent, RefundRecord } from '../domain/refund/record.ts'
 import { isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 
-/** An entry that the records call for, made by the very functions that book it. */
+/** An entry that the records call for, made by the same functions of domain/journal that post it. */
 export interface ExpectedEntry {
   entry: JournalEntry
-  /** Weft may be just about to book it */
+  /** Weft may be about to post it */
   under_way: boolean
 }
 
 /** What a dossier's entries come to, for the sum over a whole merchant. */
 export interface JournalCheck {
   findings: Finding[]
-  /** the postings that the records call for, less those that are still to be booked */
+  /** the postings that the records call for, less those that are still to be posted */
   expected: { booked_time: Time | null; postings: Posting[] }[]
 }
 
-/** The journal under one number: every entry by itself, each entry against the records, and what accounts come to. */
+/** Compares the journal under one number: each entry by itself, each entry with the records, each account's balance. */
 export function journalFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
   return checkJournal(dossier, moment).findings
 }
@@ -72,12 +72,12 @@ function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
 
 // Each entry by itself.
 
-/** The id of the cause: a correction books it anew under `<id>#<n>`. */
+/** The id of an entry's cause: a correction posts the cause anew under `<id>#<n>`. */
 function causeId(_id: string): string {
   return _id.replace(/#\d+$/, '')
 }
 
-/** Entries that no reversal takes back, by cause. What is wrong with them already is found here. */
+/** The entries that no reversal takes back, by cause. Finds entries that are wrong or reversed wrongly. */
 function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry[]>; findings: Finding[] } {
   const findings = dossier.entries.flatMap((entry) => entryFindings(dossier, entry))
   const reversals = dossier.entries.filter(({ reverses }) => reverses !== null)
@@ -108,7 +108,7 @@ function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry
   return { standing, findings }
 }
 
-/** What an entry says of itself: its sum, and, of its two spellings of the merchant, the id's and the field's, that they agree. */
+/** Checks an entry by itself: its postings sum to zero, and the merchant in its id is the merchant in its field. */
 function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
@@ -192,7 +192,7 @@ function unexplainedFinding(
   return { ...newFinding(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
 }
 
-/** All that the records call for. Amounts that cannot be booked at all are findings themselves. */
+/** All that the records call for. Amounts that cannot be posted at all are findings themselves. */
 function expectedEntries(dossier: Dossier, moment: ProofMoment): { expected: ExpectedEntry[]; unusable: Finding[] } {
   const expected: ExpectedEntry[] = []
   const unusable: Finding[] = []
@@ -223,14 +223,14 @@ function expectedPaymentEntries(dossier: Dossier, payment: PaymentRecord, moment
     (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
     null,
   )
-  // The entry is written between the payment and the order: an order that knows the payment has it booked.
+  // The entry is written between the payment and the order: an order that knows the payment has its entry.
   const is_open = order !== null && !isOrderResting(order.state) && order.payment === null
   const under_way = isFresh(newest, moment) || (is_open && isPlanned(order.next_action, moment))
   const entry = paymentEntry(payment, payment.success_time)
   return [{ entry, under_way }, ...expectedAcceptance(dossier, payment, moment)]
 }
 
-/** When a person accepted what nobody had asked for; null: nobody has. */
+/** The moment at which a person accepted money that nobody had asked for; null: nobody has. */
 function acceptanceTime({ order }: Dossier, payment: PaymentRecord): Time | null {
   const { transaction_id, role } = payment
   if (role === 'order' || order === null) return null
@@ -302,7 +302,7 @@ function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: Paym
   return payoutWithoutWeChatEntry(refund, { ...step, settlement_refund })
 }
 
-// What accounts come to.
+// Balances.
 
 function balancesByAccount(postings: readonly Posting[]): Map<string, number> {
   const balances = new Map<string, number>()

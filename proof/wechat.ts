@@ -8,7 +8,7 @@ import type { Dossier, Finding, ProofMoment } from './finding.ts'
 export const trade_states = ['NOTPAY', 'SUCCESS', 'REFUND', 'CLOSED'] as const
 export const refund_statuses = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const
 
-/** What WeChat knows under one out_trade_no: its own book, which outside a simulator nobody sees. Amounts in fen. */
+/** What WeChat knows under one out_trade_no. Only a simulator shows all of it. Amounts in fen. */
 export interface WeChatRecords {
   order: { trade_state: (typeof trade_states)[number]; amount: { total: number } } | null
   payments: { transaction_id: string; amount: { total: number }; success_time: Time }[]
@@ -37,7 +37,7 @@ export function wechatFindings(dossier: Dossier, truth: WeChatRecords, moment: P
   ]
 }
 
-/** Weft has this order in hand: it is told, or asks WeChat at a planned moment. */
+/** Weft will learn of it by itself: by a notification, or by a query at a planned moment. */
 function isCarried({ order, evidence }: Dossier, moment: ProofMoment): boolean {
   const is_asking = order !== null && !isOrderResting(order.state) && isPlanned(order.next_action, moment)
   return is_asking || evidence.some((one) => one.subject === 'payment' && isAwaitingEffect(one, moment))
@@ -107,7 +107,7 @@ const agreeing_states: Record<WeChatRefundRecord['status'], readonly RefundState
   ABNORMAL: ['abnormal'],
 }
 
-/** Where a refund here goes by itself once it asks: behind WeChat, never ahead of it. */
+/** The statuses that a query will bring a refund to: behind WeChat, never ahead of it. */
 const following_states: readonly RefundState[] = ['processing', 'abnormal']
 
 function wechatRefundFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {

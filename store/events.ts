@@ -28,7 +28,7 @@ export interface EventFilter {
 
 const most_of_order = 1_000
 
-/** What merchants are told. An event follows from its order's timeline and can be derived again at any time. */
+/** The events published to merchants. An event follows from its order's timeline and can be derived anew. */
 export class Events {
   readonly #events: Collection<EventRecord>
 

@@ -35,7 +35,7 @@ schema.index({ receive_time: 1 }, { partialFilterExpression: { unapplied: true }
 export interface UnappliedFilter {
   received_before: Time
   received_after?: Time | undefined
-  /** `null`: never settled; `orphan`: found to belong to no order so far; absent: both */
+  /** `null`: not set yet; `orphan`: found to belong to no order so far; absent: both */
   outcome?: 'orphan' | null | undefined
   subject?: 'payment' | 'refund' | undefined
   kind?: EvidenceKind | readonly EvidenceKind[] | undefined
@@ -82,7 +82,7 @@ function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
   return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
 }
 
-/** What was heard and from whom, as it came: written before anything is done about it, and never changed. */
+/** The evidence, as it came and from whom: written before anything is done about it, and never changed. */
 export class Evidence {
   readonly #evidence: Collection<EvidenceRecord>
 
@@ -117,7 +117,7 @@ export class Evidence {
     return this.#evidence.findOne({ mchid, id })
   }
 
-  /** All that was heard about an order, oldest first. */
+  /** All evidence about an order, oldest first. */
   async ofOrder(mchid: string, out_trade_no: string): Promise<EvidenceRecord[]> {
     return this.#evidence.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { receive_time: 1, _id: 1 } })
   }
@@ -166,7 +166,7 @@ export class Evidence {
     return this.#evidence.scan(filter, { limit, sort: { receive_time: 1 } })
   }
 
-  /** What was heard under these numbers, without what was said. */
+  /** The evidence under these numbers, without its bodies. */
   async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<Omit<EvidenceRecord, 'raw'>[]> {
     const fields = Object.keys(schema.obj).filter((field) => field !== 'raw')
     return this.#evidence.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit, fields })

@@ -24,7 +24,7 @@ schema.index({ mchid: 1, out_refund_no: 1 })
 schema.index({ mchid: 1, booked_time: -1, _id: -1 })
 schema.index({ mchid: 1, 'postings.key': 1 })
 
-/** One cause was booked twice with different amounts: never overwritten, always an alarm (money.md). */
+/** One cause was posted twice with different amounts: never overwritten, always an alarm (money.md). */
 export class JournalConflict extends Error {
   override readonly name = 'JournalConflict'
   readonly existing: JournalEntry
@@ -54,7 +54,7 @@ export class Journal {
   }
 
   /**
-   * Books an entry once. The same `_id` with the same postings is `posted_before`; with others it throws
+   * Posts an entry once. The same `_id` with the same postings is `posted_before`; with others it throws
    * `JournalConflict`. Throws a RangeError for postings that do not sum to zero.
    */
   async post(entry: JournalEntry): Promise<'posted' | 'posted_before'> {
@@ -68,7 +68,7 @@ export class Journal {
     return 'posted_before'
   }
 
-  /** In the order of booking. */
+  /** In the order of posting. */
   async ofOrder(mchid: string, out_trade_no: string): Promise<JournalEntry[]> {
     return this.#entries.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { booked_time: 1, _id: 1 } })
   }
@@ -86,8 +86,8 @@ export class Journal {
   }
 
   /**
-   * Every account that was booked up to `until`, by name, in fen, debit positive: they sum to zero. Without `until` all
-   * that was ever booked.
+   * The balance of every account up to `until`, by name, in fen, debit positive: they sum to zero. Without
+   * `until`, of all that was ever posted.
    */
   async balances(mchid: string, until?: Time): Promise<{ account: Account; amount: number }[]> {
     // An aggregation is not mapped: its times must be the Dates that are stored.
@@ -106,7 +106,7 @@ export class Journal {
     return this.#entries.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit })
   }
 
-  /** What was booked before `time`, in that order, page by page. */
+  /** The entries posted before `time`, in that order, page by page. */
   async bookedBefore(mchid: string, time: Time, page: PageRequest): Promise<Page<JournalEntry>> {
     const filter = { mchid, ...inRange('booked_time', undefined, time) }
     return this.#entries.page(filter, 'booked_time', { ...page, order: 'asc' })

@@ -37,7 +37,7 @@ export class References {
         return { paid_by: out_trade_no }
       }
       const paid_by = await this.findHolder(mchid, reference)
-      // Null: given free since the insert met it, or not yet to be read; the next look tells.
+      // Null: given free since the insert met it, or not yet to be read; the next read decides.
       if (paid_by !== null) return { paid_by }
       await pause(look * 10)
     }

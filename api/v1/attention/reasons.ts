@@ -25,7 +25,7 @@ const chinese: Record<AttentionCode, string> = {
     '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
-  book_adrift: '记录与账簿不一致。请运行审计，它会列出每个单号和每一分钱。',
+  book_adrift: '记录与账本不一致。请运行 npm run audit，它会列出每个单号和每一分钱。',
   evidence_unapplied: '微信支付的一条消息没有产生效果，或说的是别的事。请查看日志，然后了结此项。',
   notification_unreadable: '微信支付的一条通知验签通过，但内容无法识别。请查看日志，查明后了结此项。',
   foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
