@@ -2,7 +2,7 @@ import { beijingTime } from '../domain/calendar.ts'
 import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
-import type { PaymentFact } from '../domain/payment/fact.ts'
+import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
 import { newEvidence, rawPlace } from '../store/evidence.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
@@ -113,13 +113,27 @@ async function readFact(context: ActivityContext, evidence: EvidenceRecord): Pro
 }
 
 async function readNotifiedPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+  const read = await readNotified(context, evidence)
+  return read?.subject === 'payment' ? read.fact : null
+}
+
+/** What a notification says of a refund, verified once more. Null: it says nothing. It decides nothing: WeChat is asked. */
+export async function readNotifiedRefund(
+  context: ActivityContext,
+  evidence: EvidenceRecord,
+): Promise<RefundFact | null> {
+  const read = await readNotified(context, evidence)
+  return read?.subject === 'refund' ? read.fact : null
+}
+
+async function readNotified(context: ActivityContext, evidence: EvidenceRecord) {
   if (!('body' in evidence.raw)) return null
   const account = await context.accounts.find(evidence.mchid)
   if (account === null) return null
   const { headers, body } = evidence.raw
   const signed_time = Number(headers['wechatpay-timestamp']) * 1000
   const read = account.read({ headers, body: Buffer.from(body) }, signed_time)
-  return read.verdict === 'verified' && read.subject === 'payment' ? read.fact : null
+  return read.verdict === 'verified' ? read : null
 }
 
 /** Keeps WeChat's answer about a refund, sealed. The same answer again is the same evidence. */

@@ -224,6 +224,13 @@ function balancedEntry(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
   return { ...entry, postings, reverses: null }
 }
 
+/** The exact reversal of an entry: what it posted is taken back (docs/money.md §2, correction). */
+export function reversalEntry(original: JournalEntry, times: EntryTimes & { evidence_id: string }): JournalEntry {
+  const { _id, postings } = original
+  const reversed = postings.map((posting) => ({ ...posting, amount: -posting.amount }))
+  return { ...original, ...times, _id: journalId.reversal(_id), postings: reversed, reverses: _id }
+}
+
 /** Two entries say the same: then a second write of the first is done, otherwise it is an alarm (money.md). */
 export function hasSamePostings(left: readonly Posting[], right: readonly Posting[]): boolean {
   const canonical = (postings: readonly Posting[]) =>

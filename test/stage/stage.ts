@@ -132,8 +132,8 @@ export class Stage {
 
   /** `parts`: what is other than usual about this worker. */
   async startWorker(parts: Partial<WorkerParts> = {}): Promise<void> {
-    const bundle = { codePath: inject('workflow_bundle') }
-    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, bundle, ...parts })
+    const bundle = parts.bundle ?? { codePath: inject('workflow_bundle') }
+    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, ...parts, bundle })
   }
 
   async startApi(): Promise<void> {
