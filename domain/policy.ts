@@ -187,5 +187,8 @@ export const orphan_pace = { first_ms: 10 * minute, every_ms: 60 * minute } as c
 /** How long before a key to the API runs out a person is told. */
 export const key_notice_ms = 14 * day
 
+/** An event whose place in the feed is taken is waited for so long, before readers go past it. */
+export const feed_patience_ms = 30 * second
+
 /** An observer that failed for this long is disabled (api.md §7); the fulfilment endpoint never is. */
 export const observer_patience_ms = 5 * day
