@@ -88,6 +88,14 @@ export const journalId = {
   refund: (mchid: string, out_refund_no: string, step: 'accepted' | 'success' | 'closed' | 'returned') =>
     `refund:${mchid}:${out_refund_no}:${step}`,
   payout: (mchid: string, out_refund_no: string) => `payout:${mchid}:${out_refund_no}`,
+  reversal: (entry_id: string) => `rev:${entry_id}`,
+  /** the same cause once more, after `n` entries of it were taken back */
+  anew: (cause_id: string, n: number) => `${cause_id}#${n}`,
+}
+
+/** The id of an entry's cause: a correction posts the cause anew under `<id>#<n>`. */
+export function causeId(entry_id: string): string {
+  return entry_id.replace(/#\d+$/, '')
 }
 
 /** Workflow ids. The id is the mutex: one run per order, one per refund, one per delivery. */
