@@ -3,7 +3,7 @@ import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
-import { newEvidence } from '../store/evidence.ts'
+import { newEvidence, rawPlace } from '../store/evidence.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
 import { readRefund } from '../wechat/refunds.ts'
@@ -31,7 +31,7 @@ export async function archiveQueryAnswer(
       verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
       serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
       body: answer.raw.body,
-      raw: context.sealer.seal(raw),
+      raw: context.sealer.seal(raw, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),
@@ -130,7 +130,7 @@ async function flagUnreadPromotion({ store, now, log }: ActivityContext, evidenc
 async function readFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.kind === 'notification') return await readNotifiedPayment(context, evidence)
   if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const transaction = readTransaction(body)
   return transaction && paymentFact(transaction)
 }
@@ -180,7 +180,7 @@ export async function archiveRefundAnswer(
       out_refund_no,
       serial_no: raw.headers['wechatpay-serial'] ?? null,
       body: raw.body,
-      raw: context.sealer.seal(envelope),
+      raw: context.sealer.seal(envelope, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),
@@ -192,7 +192,7 @@ export async function archiveRefundAnswer(
 export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const refund = readRefund(body)
   if (refund === null) throw new Error(`evidence ${evidence_id} cannot be read as a refund`)
   return refund

@@ -101,6 +101,11 @@ export const journalId = {
   anew: (entry_id: string, time: number) => (time === 1 ? entry_id : `${entry_id}#${time}`),
 }
 
+/** The id of an entry's cause: a correction posts the cause anew under `<id>#<n>`. */
+export function causeId(entry_id: string): string {
+  return entry_id.replace(/#\d+$/, '')
+}
+
 /** Workflow ids. The id is the mutex: one run per order, one per refund, one per delivery. */
 export const workflowId = {
   order: (order: OrderKey) => `order/${orderId(order)}`,

@@ -21,7 +21,7 @@ export interface WeChatRequest {
   body?: string
   /**
    * The keys that an answer itself brings, for the one that cannot be verified otherwise: the list of certificates.
-   * Looked at before the key ring.
+   * Looked at before the key ring. With it, an unknown signer leads to no download: this request is the download.
    */
   own_keys?: (body: Buffer) => (serial: string) => KeyObject | null
   /** the host that is left out, because it has answered: what it says unsigned is asked of the other one too */

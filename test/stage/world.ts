@@ -47,7 +47,8 @@ const replies: Record<ShopAnswer, EndpointReply> = {
 }
 
 function replyOf(status: number, answer: string): EndpointReply {
-  return { status, error: null, body: answer, answer, retry_after_ms: null, duration_ms: 1 }
+  const read = { body: answer, content_type: null, unreadable: null, answer }
+  return { status, error: null, ...read, retry_after_ms: null, duration_ms: 1 }
 }
 
 /** Its parts are slow to make and hold nothing of a story. */
@@ -120,8 +121,8 @@ export class World {
 
   /** The sweeper takes up notices that nobody carries. */
   async sweepNotices(): Promise<void> {
-    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms), 100)
-    for (const { _id } of late) await this.store.deliveries.end(_id, 'delivered')
+    const late = await this.store.deliveries.findDue(beijingTime(this.now_ms + 1), 100)
+    for (const { _id, purpose } of late) if (purpose === 'notice') await this.store.deliveries.end(_id, 'delivered')
   }
 
   /** The names of all activities, which a worker would register. */
@@ -245,7 +246,7 @@ export class World {
       description: null,
       state: 'enabled',
       disable_reason: null,
-      secrets: [{ secret: sealer.seal('whsec_dGVzdA=='), hint: 'test', expire_time: null }],
+      secrets: [this.store.endpoints.sealSecret(endpoint_key, 'whsec_dGVzdA==')],
       create_time,
       last_success_time: null,
       failing_since_time: null,

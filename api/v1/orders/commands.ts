@@ -6,13 +6,14 @@ import type { Command, Confirmation } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
-import { newEvidence } from '../../../store/evidence.ts'
+import { newEvidence, rawPlace } from '../../../store/evidence.ts'
 import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
 import { read_limit_ms, readAfterEffect, readOrderUntil } from '../../temporal/wait.ts'
+import { awaitPlacement } from './endpoints.ts'
 import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
 import type { OrderParams } from './shape.ts'
 
@@ -117,8 +118,7 @@ const renewCode = declareEndpoint({
 async function renew(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const { context, caller, params } = call
   const found = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (found.state === 'created') await context.commands.startOrder(found)
-  const placed = await readOrderUntil(context, found, read_limit_ms, ({ state }) => state !== 'created')
+  const placed = found.state === 'created' ? await awaitPlacement(context, found) : found
   if (placed.state === 'created') return orderReply(call, 202, placed)
   const order = await refreshCode(context, placed, callerActor(caller))
   if (order.state !== 'awaiting_payment') throw notEndedProblem(order, ['awaiting_payment'])
@@ -190,15 +190,16 @@ function isDecided(order: OrderRecord, wanted: 'fulfilled' | 'refused'): boolean
 async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: Confirmation): Promise<void> {
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
+  const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
   await context.store.evidence.archive(
     newEvidence({
-      _id: evidenceId.merchant(caller.mchid, confirmation.operation_id),
+      _id,
       mchid: caller.mchid,
       kind: 'merchant',
       subject: 'payment',
       out_trade_no: params.out_trade_no,
       body,
-      raw: context.store.sealer.seal(body),
+      raw: context.store.sealer.seal(body, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),
