@@ -49,6 +49,8 @@ export interface RefundPolicy {
   abnormal_query_every_ms: number
   /** how long an approval may be waited for */
   approval_ms: number
+  /** how long a refund that somebody asked for waits until the shop has heard that it must not ship */
+  stop_hearing_ms: number
 }
 
 /** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
@@ -93,6 +95,7 @@ export const default_policy: Policy = {
     query_every_ms: 30 * minute,
     abnormal_query_every_ms: 6 * hour,
     approval_ms: 3 * day,
+    stop_hearing_ms: 10 * minute,
   },
 }
 
@@ -130,6 +133,7 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
       query_every_ms: shrink(plan.refund.query_every_ms),
       abnormal_query_every_ms: shrink(plan.refund.abnormal_query_every_ms),
       approval_ms: shrink(plan.refund.approval_ms),
+      stop_hearing_ms: shrink(plan.refund.stop_hearing_ms),
     },
   }
 }
