@@ -5,13 +5,15 @@ import { beijingTime } from '../domain/calendar.ts'
 import { endpointId } from '../domain/ids.ts'
 import { default_settings } from '../domain/merchant/record.ts'
 import type { MerchantRecord, MerchantSettings } from '../domain/merchant/record.ts'
-import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
-import type { Config } from '../runtime/config.ts'
+import { readConfig } from '../runtime/config.ts'
+import { assertFitForLive } from '../runtime/fitness.ts'
+import type { FitnessConfig } from '../runtime/fitness.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
+import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
 
@@ -27,12 +29,12 @@ export interface AppliedMerchantFile {
   endpoints: { url: string; id: string; role: 'fulfilment' | 'observer'; secret: string | null }[]
 }
 
-export type MerchantConfig = Pick<Config, 'public_url' | 'time_scale'>
+export type MerchantConfig = FitnessConfig
 
 /**
  * Adds the merchant of `file`, or brings it to what the file says; what the file leaves out stays. Keys are known by
  * their name and endpoints by their URL, so applying the same file again changes nothing. Throws MerchantFileError with
- * one line per mistake, ConfigError for a live merchant under scaled time, StoreUnavailable.
+ * one line per mistake, ConfigError for a live merchant under settings of development, StoreUnavailable.
  */
 export async function applyMerchantFile(
   store: Store,
@@ -41,7 +43,9 @@ export async function applyMerchantFile(
   { folder = process.cwd(), now = Date.now }: { folder?: string; now?: () => number } = {},
 ): Promise<AppliedMerchantFile> {
   const wanted = readMerchantFile(file, folder)
-  assertTimeScaleAllowed(config, [wanted])
+  const others = await store.merchants.list()
+  const openSealed = () => store.merchants.assertOpen(others)
+  assertFitForLive({ config, role: 'merchant', merchants: [...others, wanted], openSealed })
   const before = await store.merchants.find(wanted.mchid)
   assertApplicable(before, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
@@ -107,7 +111,7 @@ async function saveMerchant(
     revision: before?.revision ?? 0,
     appids: wanted.appids,
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: setup ? store.merchants.sealSetup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    wechat: setup ? store.merchants.sealSetup(mchid, setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
     fulfilment_endpoint_id: own
       ? publicId('ep', endpointId(mchid, new URL(own.url).href))
@@ -137,7 +141,7 @@ async function addEndpoint(
     description: wanted.description ?? null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [store.endpoints.sealSecret(secret)],
+    secrets: [store.endpoints.sealSecret(_id, secret)],
     create_time,
     last_success_time: null,
     failing_since_time: null,
@@ -183,8 +187,9 @@ export function appliedText(report: AppliedMerchantFile): string {
   ].join('\n')
 }
 
-async function main(path: string | undefined): Promise<void> {
-  if (path === undefined) throw new MerchantFileError('which file? npm run merchant -- file.json')
+async function main(words: readonly string[]): Promise<void> {
+  const [path] = words
+  if (path === undefined || path === '--help') throw new CommandError(usageText())
   const config = readConfig(process.env)
   const store = await openStore({
     uri: config.mongodb_uri,
@@ -192,6 +197,12 @@ async function main(path: string | undefined): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
+    if (isCommand(path)) {
+      const merchants = await store.merchants.list()
+      assertFitForLive({ config, role: 'merchant', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+      console.log(await runCommand(store, words, Date.now()))
+      return
+    }
     const file = parsedFile(resolve(path))
     console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
   } finally {
@@ -208,7 +219,7 @@ function parsedFile(path: string): MerchantFile {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv[2]).catch((error: unknown) => {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1
   })

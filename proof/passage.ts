@@ -252,7 +252,8 @@ class Passage {
 
   #nameless(entry: JournalEntry): Dossier {
     const nothing = { order: null, payments: [], refunds: [], events: [], evidence: [] }
-    return { mchid: this.#mchid, out_trade_no: null, ...nothing, entries: [entry] }
+    const unheld = { open_deliveries: [], holds_sale: false }
+    return { mchid: this.#mchid, out_trade_no: null, ...nothing, ...unheld, entries: [entry] }
   }
 
   /** The dossiers of those numbers that no order has. */

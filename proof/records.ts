@@ -8,6 +8,7 @@ import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { isAwaitingEffect, isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 import { journalFindings } from './journal.ts'
+import { obstacleFindings } from './obstacle.ts'
 import { wechatFindings } from './wechat.ts'
 import type { WeChatRecords } from './wechat.ts'
 
@@ -32,6 +33,7 @@ export function recordFindings(dossier: Dossier, moment: ProofMoment): Finding[]
     ...doubledPaymentFindings(dossier),
     ...refunds.flatMap((refund) => refundFindings(refund, dossier, moment)),
     ...evidenceFindings(dossier, moment),
+    ...obstacleFindings(dossier, moment),
   ]
 }
 

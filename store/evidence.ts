@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
 import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -6,6 +7,7 @@ import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -50,6 +52,28 @@ export interface ArchiveResult {
 
 const most_of_order = 1_000
 
+/** What a piece of evidence must say for itself; the numbers that it names, and how it stands, where they are not blank. */
+export type GivenEvidence = Pick<EvidenceRecord, '_id' | 'mchid' | 'kind' | 'subject' | 'raw' | 'receive_time'> &
+  Partial<Pick<EvidenceRecord, 'out_trade_no' | 'transaction_id' | 'out_refund_no' | 'verdict' | 'serial_no'>> &
+  Partial<Pick<EvidenceRecord, 'unapplied' | 'outcome' | 'applied_time'>> & { body: string | Buffer }
+
+/** Makes an EvidenceRecord of what was heard; `body` is what its SHA-256 is taken of. Without `unapplied` no run gets it. */
+export function newEvidence({ body, ...given }: GivenEvidence): EvidenceRecord {
+  return {
+    id: publicId('evd', given._id),
+    out_trade_no: null,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+    ...given,
+  }
+}
+
 /**
  * By the numbers alone: WeChat may encrypt a message anew when it repeats it, and then its bytes are others too. Only a
  * notification has an id that somebody else gave it; all others are named by their numbers.
@@ -57,6 +81,16 @@ const most_of_order = 1_000
 function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
   const numbers = ['out_trade_no', 'transaction_id', 'out_refund_no'] as const
   return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
+}
+
+/**
+ * Names the place that the raw bytes of evidence are sealed for. Evidence that is kept beside another under one id has
+ * its bytes' digest behind that id; it was sealed before anybody knew that, so the digest is left out here.
+ */
+export function rawPlace({ _id, body_sha256 = '' }: { _id: string; body_sha256?: string }): string {
+  const beside = `/${body_sha256}`
+  const first_id = body_sha256 !== '' && _id.endsWith(beside) ? _id.slice(0, -beside.length) : _id
+  return sealPlace('evidence', first_id, 'raw')
 }
 
 /** The evidence, as it came and from whom: written before anything is done about it, and never changed. */

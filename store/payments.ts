@@ -188,7 +188,12 @@ export class Payments {
     now_ms: number,
     spacing_ms: number,
   ): Promise<boolean> {
-    const free = [{ last_refund_time: null }, { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } }]
+    const free = [
+      { last_refund_time: null },
+      { last_refund_time: { $lte: beijingTime(now_ms - spacing_ms) } },
+      // No claim lasts longer than its spacing: one of a clock that ran ahead would hold the payment's refunds up.
+      { last_refund_time: { $gt: beijingTime(now_ms + spacing_ms) } },
+    ]
     return this.#payments.update(
       { _id: paymentId(mchid, transaction_id), $or: free },
       { $set: { last_refund_time: beijingTime(now_ms) } },

@@ -50,6 +50,13 @@ export class References {
     return found?.paid_by ?? null
   }
 
+  /** The claims of these references, as [reference, number that holds it]: for proofs. */
+  async ofReferences(mchid: string, references: readonly string[]): Promise<[string, string][]> {
+    const ids = references.map((reference) => referenceId(mchid, reference))
+    const found = await this.#references.scan({ _id: { $in: ids } }, { limit: ids.length })
+    return found.map(({ reference, paid_by }) => [reference, paid_by])
+  }
+
   /** Gives the sale free; nothing happens when another number holds it. */
   async release(mchid: string, reference: string, out_trade_no: string): Promise<void> {
     await this.#references.remove({ _id: referenceId(mchid, reference), paid_by: out_trade_no })

@@ -156,6 +156,11 @@ export function fingerprints(credentials: Credentials): Fingerprints {
   }
 }
 
+/** The SHA-256 of a certificate as `openssl x509 -fingerprint -sha256` shows it. */
+export function certificateFingerprint(pem: string): string {
+  return new X509Certificate(pem).fingerprint256
+}
+
 function fingerprint(publicKey: KeyObject): string {
   const digest = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' }))
   return digest.digest('hex').slice(0, 16)

@@ -10,6 +10,7 @@ import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
+import { rawPlace } from '../../store/evidence.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
@@ -210,7 +211,10 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
   ])
   if (order === null) return null
   for (const evidence of archived.filter((kept) => isConfirmationEvidence(kept) && kept.outcome === null)) {
-    const confirmation = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
+    const confirmation =
+      'sealed' in evidence.raw
+        ? (JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation)
+        : null
     if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
     const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
     const written = await recordFulfilment(context, { order: key, ...confirmation, event })

@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { KeyRecord } from '../../domain/merchant/record.ts'
 import type { Scope } from '../../domain/merchant/scope.ts'
@@ -40,6 +41,11 @@ function noteUse(context: ApiContext, key: KeyRecord): void {
   context.store.keys.noteUse(key._id, beijingTime(context.now())).catch((error: unknown) => {
     context.log.debug('the last use of a key was not noted', { key_id: key.id, error })
   })
+}
+
+/** The merchant behind a request, as records name who acted. */
+export function callerActor({ key }: Caller): Actor {
+  return { kind: 'merchant', id: key.id }
 }
 
 /** Throws the problem `forbidden` unless the caller's key has `scope`. */

@@ -37,6 +37,18 @@ export interface Sealed {
   key_id: string
 }
 
+/** StoredCertificate is a platform certificate of WeChat Pay's as a merchant's record keeps it: PEM, with its serial. */
+export interface StoredCertificate {
+  serial_no: string
+  certificate: string
+  effective_time: Time
+  expire_time: Time
+}
+
+/** KeyNews is a certificate that WeChat Pay shows and that is new here. `detail` names it by serial and fingerprint. */
+export type KeyNews =
+  { kind: 'taken'; certificate: StoredCertificate; detail: string } | { kind: 'refused'; detail: string }
+
 /** The WeChat Pay set-up of a merchant. Keys are sealed; what is not secret is shown as it is. */
 export interface WeChatSetup {
   serial_no: string
@@ -46,7 +58,11 @@ export interface WeChatSetup {
   /** PEM; public */
   public_key: string | null
   /** platform certificates, PEM with serial; public, refreshed in the background */
-  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  certificates: StoredCertificate[]
+  /** serials of platform certificates that a person has dropped: they are never taken in again; absent: none */
+  dropped_certificates?: string[]
+  /** until when certificates are taken in beside a public key; absent or null: no change-over was declared */
+  changeover_end_time?: Time | null
   /** APIv3 keys that evidence may still name: newest first, each sealed */
   retired_apiv3_keys: Sealed[]
 }
@@ -68,7 +84,12 @@ export interface MerchantRecord {
   fulfilment_endpoint_id: string | null
   create_time: Time
   /** all that a person should look at, one of each code: nothing that anybody sends takes another one's place */
-  attentions?: Attention[]
+  attentions?: MerchantAttention[]
+}
+
+/** MerchantAttention says also which of several things is meant, where the code alone does not: a key, by fingerprint. */
+export interface MerchantAttention extends Attention {
+  detail?: string | null
 }
 
 export interface EndpointRecord {
@@ -120,7 +141,9 @@ export interface OpenSetup {
   public_key_id: string | null
   /** PEM */
   public_key: string | null
-  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  certificates: StoredCertificate[]
+  dropped_certificates: string[]
+  changeover_end_time: Time | null
   /** changes whenever the set-up does */
   revision: number
 }

@@ -18,7 +18,7 @@ import type { StuckRunRecord } from '../../../domain/run.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { nullable_text, request_reason, time } from '../shapes.ts'
+import { nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
 import { attention_reasons } from './reasons.ts'
 
 /** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
@@ -36,6 +36,7 @@ interface Stuck {
   delivery_id: string | null
   endpoint_id: string | null
   key_id: string | null
+  detail: string | null
   run: { workflow_id: string; step: string; attempts: number; error: string } | null
   next_action: { what: string; time: Time } | null
 }
@@ -54,6 +55,7 @@ const stuck_shape = z
     delivery_id: nullable_text,
     endpoint_id: nullable_text,
     key_id: nullable_text,
+    detail: nullable_text.meta({ description: 'which one is meant, where the code alone does not say it' }),
     run: z
       .object({ workflow_id: z.string(), step: z.string(), attempts: z.int(), error: z.string() })
       .nullable()
@@ -73,6 +75,7 @@ const nothing_named = {
   delivery_id: null,
   endpoint_id: null,
   key_id: null,
+  detail: null,
   run: null,
   next_action: null,
 } as const
@@ -114,7 +117,12 @@ function stuckOfRefund(refund: RefundRecord): Stuck[] {
 /** The merchant's attentions but for orphaned money, which is listed payment by payment. */
 function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
   const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
-  return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
+  return shown.map((attention) => ({
+    ...nothing_named,
+    kind: 'merchant',
+    ...attention,
+    detail: attention.detail ?? null,
+  }))
 }
 
 function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {
@@ -234,7 +242,12 @@ const listAttention = declareEndpoint({
   handle: (call) => stuckReply(call, call.query.limit),
 })
 
-const resolution_request = z.strictObject({ reason: request_reason }).meta({ id: 'AttentionSettlement' })
+const resolution_request = z
+  .strictObject({
+    reason: request_reason,
+    out_refund_no: out_refund_no.nullish().meta({ description: 'of this refund, not of the merchant itself' }),
+  })
+  .meta({ id: 'AttentionSettlement' })
 
 const resolveAttention = declareEndpoint({
   name: 'settleAttention',
@@ -243,16 +256,25 @@ const resolveAttention = declareEndpoint({
   scope: 'orders:decide',
   summary: 'Say that a person has looked',
   description:
-    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. The attention of an ' +
-    'order, a refund or a payment is removed only by a decision on it. A repeat is answered with 200 as well.',
+    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. With out_refund_no, ' +
+    'refund_number_taken or refunded_outside of that refund. Any other attention of an order, a refund or a payment is ' +
+    'removed only by a decision on it. A repeat is answered with 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
   body: resolution_request,
   responses: { 200: { description: 'what is still stuck', schema: attention_list } },
   problems: [],
   async handle(call) {
     const { context, caller, params, body, log } = call
-    await context.store.merchants.liftAttention(caller.mchid, params.code)
-    log.info('a person has resolved an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
+    const { reason, out_refund_no: number = null } = body
+    if (number === null) await context.store.merchants.liftAttention(caller.mchid, params.code)
+    else await context.store.refunds.liftNoticed({ mchid: caller.mchid, out_refund_no: number }, params.code)
+    const about = {
+      code: params.code,
+      reason,
+      key_id: caller.key.id,
+      ...(number !== null && { out_refund_no: number }),
+    }
+    log.info('a person has resolved an attention', about)
     return await stuckReply(call, 100)
   },
 })

@@ -21,6 +21,8 @@ const chinese: Record<AttentionCode, string> = {
   refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后由人工支付。',
   refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或由人工支付。',
   refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或由人工支付。',
+  refund_number_taken:
+    '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
   run_stuck:
@@ -31,6 +33,7 @@ const chinese: Record<AttentionCode, string> = {
   foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
   promotion_unreadable: '某笔付款带有系统无法识别的优惠，已按商户未让利入账。请与微信支付的结算金额核对。',
   signatures_failing: '收到的通知验签失败。请检查微信支付公钥。',
+  wechat_key_new: '微信支付出示了一张此处未见过的平台证书。请与微信支付商户平台核对序列号和指纹，不符则弃用该证书。',
   key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }
