@@ -159,6 +159,14 @@ export function retryDelay(delays: readonly number[], attempt: number): number {
 /** Limits that are not durations (architecture §4.9); each is enforced where it is named. */
 export const limits = {
   request_body_bytes: 64 * 1024,
+  request_header_bytes: 8 * 1024,
+  connections: 5_000,
+  query_bytes: 4 * 1024,
+  query_parameters: 64,
+  json_depth: 16,
+  /** of one problem, and the characters that each part of them is cut to */
+  problem_errors: 20,
+  problem_characters: 300,
   notification_body_bytes: 64 * 1024,
   /** above this a signal may not carry the envelope itself */
   envelope_bytes: 16 * 1024,
@@ -178,6 +186,9 @@ export const orphan_pace = { first_ms: 10 * minute, every_ms: 60 * minute } as c
 
 /** How long before a key to the API runs out a person is told. */
 export const key_notice_ms = 14 * day
+
+/** An event whose place in the feed is taken is waited for so long, before readers go past it. */
+export const feed_patience_ms = 30 * second
 
 /** An observer that failed for this long is disabled (api.md §7); the fulfilment endpoint never is. */
 export const observer_patience_ms = 5 * day

@@ -6,8 +6,9 @@ import type { OrderRecord } from '../domain/order/record.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentRecord } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
+import type { OpenDelivery } from '../store/deliveries.ts'
 
-/** What can be adrift, each in one sentence. The proofs are in proof/records, proof/journal and proof/wechat. */
+/** The kinds of disagreement, each with its sentence. Found in proof/records, proof/journal and proof/wechat. */
 export const finding_kinds = {
   timeline_broken: 'The revisions of an order or refund have a gap, or its state is not where its timeline ends.',
   event_gap: 'The numbers of an order’s events do not run from 1 to the last one without a gap.',
@@ -24,6 +25,9 @@ export const finding_kinds = {
   refunds_exceed_payment: 'More is given back of a payment than was paid.',
   order_not_refunded: 'An order says refunded and the payer has not all of it back, or the reverse.',
   refunding_idle: 'An order is refunding and no refund is under way, nor is anybody told.',
+  delivery_idle: 'A delivery is open, and its next attempt is not planned or long past: later events wait behind it.',
+  question_over: 'A delivery is open whose answer its order waits for no more: all later events wait behind it.',
+  claim_idle: 'A number holds a sale for which it has no money, or a payment’s refund minute lies ahead of all clocks.',
   evidence_lost: 'Verified evidence has no outcome, and nothing looks for it any more.',
   evidence_unapplied: 'Verified evidence has waited too long for its effect.',
   evidence_without_effect: 'Evidence counts as applied and what it proves is not recorded.',
@@ -64,7 +68,7 @@ export interface Finding extends FindingSubject {
   /** fen adrift */
   amount?: number
   detail: string
-  /** Weft is about to put this right by itself: no harm yet */
+  /** Weft will put this right by itself: not adrift yet */
   under_way: boolean
 }
 
@@ -103,6 +107,10 @@ export interface Dossier {
   entries: JournalEntry[]
   events: DossierEvent[]
   evidence: DossierEvidence[]
+  /** what is still under way to an endpoint */
+  open_deliveries: OpenDelivery[]
+  /** the order holds the claim of its reference: no other number of the sale can be paid */
+  holds_sale: boolean
 }
 
 /** How long what is still being written down counts as under way, in milliseconds. */
@@ -127,7 +135,7 @@ export function scaledPatience(given: ProofPatience, scale: number): ProofPatien
   }
 }
 
-/** When the proof looks, and what it excuses. Null: nothing is under way any more. */
+/** The moment of the proof, and how long what is still being written is excused; null: nothing is under way. */
 export interface ProofMoment {
   now_ms: number
   patience: ProofPatience | null
@@ -141,6 +149,11 @@ export function isFresh(since: Time | null, { now_ms, patience: given }: ProofMo
 /** Weft's own next step is planned, and not so late that nobody carries it. */
 export function isPlanned(plan: { time: Time } | undefined, { now_ms, patience: given }: ProofMoment): boolean {
   return given !== null && plan !== undefined && now_ms - milliseconds(plan.time) < given.overdue_ms
+}
+
+/** Nothing is planned for what is open, or it should have been done long ago. */
+export function isUncarried(plan: { time: Time } | undefined, { now_ms, patience: given }: ProofMoment): boolean {
+  return plan === undefined || now_ms - milliseconds(plan.time) >= (given?.overdue_ms ?? 0)
 }
 
 /** Evidence in hand that has not waited too long. */

@@ -1,4 +1,5 @@
 import type { Time } from '../domain/calendar.ts'
+import { causeId } from '../domain/ids.ts'
 import {
   acceptanceEntry,
   cashPart,
@@ -19,27 +20,27 @@ import type { RefundEvent, RefundRecord } from '../domain/refund/record.ts'
 import { isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 
-/** An entry that the records call for, made by the very functions that book it. */
+/** An entry that the records call for, made by the same functions of domain/journal that post it. */
 export interface ExpectedEntry {
   entry: JournalEntry
-  /** Weft may be just about to book it */
+  /** Weft may be about to post it */
   under_way: boolean
 }
 
 /** What a dossier's entries come to, for the sum over a whole merchant. */
 export interface JournalCheck {
   findings: Finding[]
-  /** the postings that the records call for, less those that are still to be booked */
+  /** the postings that the records call for, less those that are still to be posted */
   expected: { booked_time: Time | null; postings: Posting[] }[]
 }
 
-/** The journal under one number: every entry by itself, each entry against the records, and what accounts come to. */
+/** Compares the journal under one number: each entry by itself, each entry with the records, each account's balance. */
 export function journalFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
   return checkJournal(dossier, moment).findings
 }
 
 export function checkJournal(dossier: Dossier, moment: ProofMoment): JournalCheck {
-  const { standing, findings } = standingEntries(dossier)
+  const { standing, taken_back, findings } = standingEntries(dossier)
   const { expected, unusable } = expectedEntries(dossier, moment)
   const known = new Set(expected.map(({ entry }) => entry._id))
   const compared = expected.flatMap((one) => comparedEntryFindings(dossier, one, standing.get(one.entry._id)))
@@ -60,6 +61,8 @@ export function checkJournal(dossier: Dossier, moment: ProofMoment): JournalChec
           postings: entry.postings,
         })),
       ...dossier.entries.filter(({ _id }) => pending.includes(_id)),
+      // They cancel each other, unless a moment lies between the two.
+      ...taken_back,
     ],
   }
 }
@@ -72,43 +75,40 @@ function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
 
 // Each entry by itself.
 
-/** The id of the cause: a correction books it anew under `<id>#<n>`. */
-function causeId(_id: string): string {
-  return _id.replace(/#\d+$/, '')
-}
-
-/** Entries that no reversal takes back, by cause. What is wrong with them already is found here. */
-function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry[]>; findings: Finding[] } {
-  const findings = dossier.entries.flatMap((entry) => entryFindings(dossier, entry))
-  const reversals = dossier.entries.filter(({ reverses }) => reverses !== null)
-  const reversed = new Set<string>()
-  for (const reversal of reversals) {
+/**
+ * The entries that no reversal takes back, by cause, and apart from them those that one does, with their reversals.
+ * Finds entries that are wrong or reversed wrongly.
+ */
+export function standingEntries(dossier: Dossier): {
+  standing: Map<string, JournalEntry[]>
+  taken_back: JournalEntry[]
+  findings: Finding[]
+} {
+  const taken_back = dossier.entries.flatMap((reversal) => {
     const original = dossier.entries.find(({ _id }) => _id === reversal.reverses)
     const exact = original?.postings.map((posting) => ({ ...posting, amount: -posting.amount }))
-    if (exact !== undefined && hasSamePostings(exact, reversal.postings)) reversed.add(original?._id ?? '')
-    else
-      findings.push(
-        newFinding(dossier, 'entry_differs', {
-          ...entrySubject(reversal),
-          detail: `does not take back ${reversal.reverses}`,
-        }),
-      )
-  }
+    return original && exact && hasSamePostings(exact, reversal.postings) ? [original, reversal] : []
+  })
+  const left = dossier.entries.filter((entry) => !taken_back.includes(entry))
+  const findings = left.flatMap((entry) => entryFindings(dossier, entry))
   const standing = new Map<string, JournalEntry[]>()
-  for (const entry of dossier.entries) {
-    if (entry.reverses !== null || reversed.has(entry._id)) continue
+  for (const entry of left) {
     const cause = causeId(entry._id)
-    standing.set(cause, [...(standing.get(cause) ?? []), entry])
+    if (entry.reverses === null) standing.set(cause, [...(standing.get(cause) ?? []), entry])
+    else {
+      const detail = `does not take back ${entry.reverses}`
+      findings.push(newFinding(dossier, 'entry_differs', { ...entrySubject(entry), detail }))
+    }
   }
   const doubled = [...standing.values()].flatMap((entries) => entries.slice(1))
   for (const entry of doubled) {
     const detail = `${entry._id} stands beside another entry of the same cause`
     findings.push(newFinding(dossier, 'entry_doubled', { ...entrySubject(entry), detail }))
   }
-  return { standing, findings }
+  return { standing, taken_back, findings }
 }
 
-/** What an entry says of itself: its sum, and, of its two spellings of the merchant, the id's and the field's, that they agree. */
+/** Checks an entry by itself: its postings sum to zero, and the merchant in its id is the merchant in its field. */
 function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
@@ -158,18 +158,23 @@ function comparedEntryFindings(
       newFinding(dossier, 'entry_missing', { ...entrySubject(entry), detail: `${entry._id} is not booked`, under_way }),
     ]
   }
-  const is_same =
-    hasSamePostings(first.postings, entry.postings) &&
-    first.kind === entry.kind &&
-    first.out_trade_no === entry.out_trade_no &&
-    first.out_refund_no === entry.out_refund_no
-  if (is_same) return []
+  if (isSameBooking(first, entry)) return []
   const amount = misplacedAmount(first.postings, entry.postings)
   const detail = `${first._id} is ${postingsText(first.postings)}, called for is ${postingsText(entry.postings)}`
   return [newFinding(dossier, 'entry_differs', { ...entrySubject(entry), amount, detail })]
 }
 
-function postingsText(postings: readonly Posting[]): string {
+/** Whether an entry that stands says what the records call for. */
+export function isSameBooking(booked: JournalEntry, called_for: JournalEntry): boolean {
+  return (
+    hasSamePostings(booked.postings, called_for.postings) &&
+    booked.kind === called_for.kind &&
+    booked.out_trade_no === called_for.out_trade_no &&
+    booked.out_refund_no === called_for.out_refund_no
+  )
+}
+
+export function postingsText(postings: readonly Posting[]): string {
   return postings.map(({ account, key, amount }) => `${account}/${key} ${amount}`).join(', ')
 }
 
@@ -192,8 +197,11 @@ function unexplainedFinding(
   return { ...newFinding(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
 }
 
-/** All that the records call for. Amounts that cannot be booked at all are findings themselves. */
-function expectedEntries(dossier: Dossier, moment: ProofMoment): { expected: ExpectedEntry[]; unusable: Finding[] } {
+/** All that the records call for. Amounts that cannot be posted at all are findings themselves. */
+export function expectedEntries(
+  dossier: Dossier,
+  moment: ProofMoment,
+): { expected: ExpectedEntry[]; unusable: Finding[] } {
   const expected: ExpectedEntry[] = []
   const unusable: Finding[] = []
   const expect = (about: FindingSubject & { amount: number }, make: () => ExpectedEntry[]) => {
@@ -223,14 +231,14 @@ function expectedPaymentEntries(dossier: Dossier, payment: PaymentRecord, moment
     (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
     null,
   )
-  // The entry is written between the payment and the order: an order that knows the payment has it booked.
+  // The entry is written between the payment and the order: an order that knows the payment has its entry.
   const is_open = order !== null && !isOrderResting(order.state) && order.payment === null
   const under_way = isFresh(newest, moment) || (is_open && isPlanned(order.next_action, moment))
   const entry = paymentEntry(payment, payment.success_time)
   return [{ entry, under_way }, ...expectedAcceptance(dossier, payment, moment)]
 }
 
-/** When a person accepted what nobody had asked for; null: nobody has. */
+/** The moment at which a person accepted money that nobody had asked for; null: nobody has. */
 function acceptanceTime({ order }: Dossier, payment: PaymentRecord): Time | null {
   const { transaction_id, role } = payment
   if (role === 'order' || order === null) return null
@@ -302,7 +310,7 @@ function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: Paym
   return payoutWithoutWeChatEntry(refund, { ...step, settlement_refund })
 }
 
-// What accounts come to.
+// Balances.
 
 function balancesByAccount(postings: readonly Posting[]): Map<string, number> {
   const balances = new Map<string, number>()

@@ -10,7 +10,7 @@ import { checkJournal } from './journal.ts'
 import { dossierFindings } from './records.ts'
 import type { WeChatRecords } from './wechat.ts'
 
-/** WeChat's own book of a merchant, where there is one to be seen. */
+/** WeChat's own records of a merchant. Only a simulator shows them. */
 export interface WeChatRecordsSource {
   /** by out_trade_no */
   ofMerchant(mchid: string): Promise<Map<string, WeChatRecords>>
@@ -27,7 +27,7 @@ export interface PassageOptions {
   page_size?: number
 }
 
-/** What a merchant's records came to. Amounts in fen. */
+/** The totals of a merchant's records. Amounts in fen. */
 export interface Tally {
   mchid: string
   orders: number
@@ -35,7 +35,7 @@ export interface Tally {
   refunds: number
   /** Σ of all payments */
   paid_in: number
-  /** Σ of what the payers have back */
+  /** Σ of the refunds that have reached the payers */
   given_back: number
   adrift: number
   under_way: number
@@ -51,9 +51,9 @@ const no_wechat_records: WeChatRecords = { order: null, payments: [], refunds: [
 
 /**
  * Proves all records of a merchant, a bounded page at a time: its orders in turn, then money, refunds and entries whose
- * number no order has, then the sum of the book. Yields after each page and answers the tally at the end; whoever
- * drives it may stop between two pages and go on later. What is found is read once more before it is said, since records
- * are written one after the other while they are read.
+ * number no order has, then the sums of the journal. Yields after each page and answers the tally at the end; whoever
+ * drives it may stop between two pages and go on later. A finding is read once more before it is reported, since
+ * records are written one after the other while they are read.
  */
 export async function* proveMerchant(
   store: ProofStore,
@@ -69,7 +69,7 @@ export async function* proveMerchant(
 }
 
 /**
- * Sums that differ are added up once more: an order that came for money already here, behind the place where the pages
+ * Adds up sums that differ once more: an order that came for money already here, behind the place where the pages
  * were, was counted in neither of them. What is adrift is adrift by the same fen both times.
  */
 async function* confirmSums(run: Passage, second_run: Passage): AsyncGenerator<PassagePart> {
@@ -100,9 +100,9 @@ class Passage {
   readonly #page_size: number
   /** what WeChat knows and no dossier has been compared with yet; null: there is nothing to compare with */
   #truths: Map<string, WeChatRecords> | null = null
-  /** The sum over the book is about all that was booked before this moment, when nothing of it is being written any more. */
+  /** The journal is summed up to this moment: none of the entries before it is being written any more. */
   readonly #booked_before: number
-  /** by account: what the records call for, less what is booked */
+  /** by account: what the records call for, less what is posted */
   readonly #open = new Map<string, number>()
   readonly tally: Tally
 
@@ -127,7 +127,7 @@ class Passage {
     yield* this.proveBook()
   }
 
-  /** What the records call for, less what is booked, where that is not zero: fen by account. */
+  /** What the records call for, less what is posted, where that is not zero: fen by account. */
   get sums(): Map<string, number> {
     return new Map([...this.#open].filter(([, amount]) => amount !== 0))
   }
@@ -159,7 +159,7 @@ class Passage {
     }
   }
 
-  /** Every entry of the book in the order of booking: what no dossier has shown so far, and the sum of it all. */
+  /** Walks the journal in the order of posting: finds entries that no dossier has shown so far, and sums all. */
   async *proveBook(): AsyncGenerator<PassagePart> {
     const until = beijingTime(this.#booked_before)
     for (let cursor: string | undefined; ;) {
@@ -223,7 +223,7 @@ class Passage {
     return truth
   }
 
-  /** Adds a dossier to the tally and to what the book must come to. */
+  /** Adds a dossier to the tally and to what the journal must sum to. */
   #reckon(dossier: Dossier): void {
     const { tally } = this
     tally.orders += dossier.order === null ? 0 : 1
@@ -252,7 +252,8 @@ class Passage {
 
   #nameless(entry: JournalEntry): Dossier {
     const nothing = { order: null, payments: [], refunds: [], events: [], evidence: [] }
-    return { mchid: this.#mchid, out_trade_no: null, ...nothing, entries: [entry] }
+    const unheld = { open_deliveries: [], holds_sale: false }
+    return { mchid: this.#mchid, out_trade_no: null, ...nothing, ...unheld, entries: [entry] }
   }
 
   /** The dossiers of those numbers that no order has. */

@@ -8,6 +8,7 @@ import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { isAwaitingEffect, isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 import { journalFindings } from './journal.ts'
+import { obstacleFindings } from './obstacle.ts'
 import { wechatFindings } from './wechat.ts'
 import type { WeChatRecords } from './wechat.ts'
 
@@ -32,6 +33,7 @@ export function recordFindings(dossier: Dossier, moment: ProofMoment): Finding[]
     ...doubledPaymentFindings(dossier),
     ...refunds.flatMap((refund) => refundFindings(refund, dossier, moment)),
     ...evidenceFindings(dossier, moment),
+    ...obstacleFindings(dossier, moment),
   ]
 }
 
@@ -142,7 +144,7 @@ function refundingFindings(order: OrderRecord, dossier: Dossier, moment: ProofMo
   if (order.state !== 'refunding') return []
   const refunds = dossier.refunds.filter((refund) => refund.transaction_id === transaction_id)
   if (is_back) {
-    // The last refund has still to tell it.
+    // The last refund has still to signal the order's run.
     const is_signalled = refunds.every(({ next_action }) => !isPlanned(next_action, moment))
     const has_just_ended = refunds.some((refund) => isFresh(latestTime(refund), moment))
     return [
@@ -164,7 +166,7 @@ function rejectedFindings(order: OrderRecord, dossier: Dossier, moment: ProofMom
     .flatMap((payment) => idleFindings(order, payment, dossier, moment))
 }
 
-/** Money that is owed to the payer is carried by a refund, or a person has been told. */
+/** Money that is owed to the payer is carried by a refund, or attention is raised. */
 function idleFindings(order: OrderRecord, payment: PaymentRecord, dossier: Dossier, moment: ProofMoment): Finding[] {
   const { transaction_id, amount } = payment
   const refunds = dossier.refunds.filter((refund) => refund.transaction_id === transaction_id)
@@ -189,7 +191,7 @@ function paymentFindings(payment: PaymentRecord, dossier: Dossier, moment: Proof
   return [...orderLinkFindings(payment, dossier, moment), ...refundElementFindings(payment, dossier)]
 }
 
-/** Whether order and payment know of each other. The payment is written first, the order hears of it next. */
+/** Whether order and payment name each other. The payment is written first, the order next. */
 function orderLinkFindings(payment: PaymentRecord, dossier: Dossier, moment: ProofMoment): Finding[] {
   const { order, evidence } = dossier
   const { transaction_id, role, amount } = payment
@@ -202,7 +204,7 @@ function orderLinkFindings(payment: PaymentRecord, dossier: Dossier, moment: Pro
   const is_known =
     order.payment?.transaction_id === transaction_id ||
     order.timeline.some((entry) => entry.transaction_id === transaction_id)
-  // Its table has no way for this money, and a person has been told.
+  // The order's table has no edge for this money, and attention is raised.
   const is_flagged = order.attention?.code === 'second_payment'
   const is_open = !isOrderResting(order.state) && isPlanned(order.next_action, moment)
   if (payment.order_id !== order._id) {

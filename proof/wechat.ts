@@ -1,5 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
 import { isOrderResting } from '../domain/order/record.ts'
+import { numberAtWeChat } from '../domain/refund/record.ts'
 import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { isAwaitingEffect, isFresh, isPlanned, newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment } from './finding.ts'
@@ -7,7 +8,7 @@ import type { Dossier, Finding, ProofMoment } from './finding.ts'
 export const trade_states = ['NOTPAY', 'SUCCESS', 'REFUND', 'CLOSED'] as const
 export const refund_statuses = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const
 
-/** What WeChat knows under one out_trade_no: its own book, which outside a simulator nobody sees. Amounts in fen. */
+/** What WeChat knows under one out_trade_no. Only a simulator shows all of it. Amounts in fen. */
 export interface WeChatRecords {
   order: { trade_state: (typeof trade_states)[number]; amount: { total: number } } | null
   payments: { transaction_id: string; amount: { total: number }; success_time: Time }[]
@@ -36,7 +37,7 @@ export function wechatFindings(dossier: Dossier, truth: WeChatRecords, moment: P
   ]
 }
 
-/** Weft has this order in hand: it is told, or asks WeChat at a planned moment. */
+/** Weft will learn of it by itself: by a notification, or by a query at a planned moment. */
 function isCarried({ order, evidence }: Dossier, moment: ProofMoment): boolean {
   const is_asking = order !== null && !isOrderResting(order.state) && isPlanned(order.next_action, moment)
   return is_asking || evidence.some((one) => one.subject === 'payment' && isAwaitingEffect(one, moment))
@@ -106,14 +107,17 @@ const agreeing_states: Record<WeChatRefundRecord['status'], readonly RefundState
   ABNORMAL: ['abnormal'],
 }
 
-/** Where a refund here goes by itself once it asks: behind WeChat, never ahead of it. */
+/** The statuses that a query will bring a refund to: behind WeChat, never ahead of it. */
 const following_states: readonly RefundState[] = ['processing', 'abnormal']
 
 function wechatRefundFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   return truth.refunds.flatMap((there) => {
     const { out_refund_no, transaction_id, refund_id, status } = there
     const about = { transaction_id, out_refund_no, amount: there.amount.refund }
-    const here = dossier.refunds.find((refund) => refund.out_refund_no === out_refund_no)
+    // A refund made outside under a number of ours is recorded beside ours.
+    const here =
+      dossier.refunds.find((refund) => refund.wechat_refund_no === out_refund_no) ??
+      dossier.refunds.find((refund) => refund.out_refund_no === out_refund_no)
     if (here === undefined) {
       const is_told = dossier.evidence.some(
         (one) => one.out_refund_no === out_refund_no && isAwaitingEffect(one, moment),
@@ -174,8 +178,7 @@ function stateFindings(
 
 function unknownRefundFindings(dossier: Dossier, truth: WeChatRecords): Finding[] {
   const unknown = dossier.refunds.filter(
-    ({ out_refund_no, facts }) =>
-      facts !== null && !truth.refunds.some((there) => there.out_refund_no === out_refund_no),
+    (refund) => refund.facts !== null && !truth.refunds.some((there) => there.out_refund_no === numberAtWeChat(refund)),
   )
   return unknown.map(({ out_refund_no, transaction_id, amount, state }) => {
     const detail = `is ${state} here and WeChat knows no such refund`

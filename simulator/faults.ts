@@ -47,7 +47,6 @@ const notifyFaults = [
   'probe',
 ] as const
 
-type CallFault = (typeof refundQueryFaults)[number]
 type NotifyFault = (typeof notifyFaults)[number]
 export type RefundEndFault = (typeof refundEndFaults)[number]
 
@@ -66,6 +65,7 @@ const faultsOf = {
 
 type FaultOperation = keyof typeof faultsOf
 export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund'>
+type CallFault = (typeof faultsOf)[CallOperation][number]
 const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]]
 
 /** FaultSubject is what a call or a notification is about; null for what it does not name. */
@@ -203,7 +203,7 @@ export class Faults {
 
   /** Takes the fault that hits this call, if any: the oldest that matches. */
   takeForCall(operation: CallOperation, mchid: string, subject: FaultSubject): CallEffect | null {
-    return this.#take<CallFault>(operation, refundQueryFaults, mchid, subject)
+    return this.#take<CallFault>(operation, faultsOf[operation], mchid, subject)
   }
 
   /** Takes the fault that decides how this refund ends in place of SUCCESS, if any. */

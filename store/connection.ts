@@ -3,7 +3,7 @@ import type { Connection, ConnectOptions } from 'mongoose'
 
 /**
  * The database did not do what it was asked, or did not say so. Nothing is known of the outcome, so the one thing to
- * do is the same again: every write of this room can be repeated. FerretDB tells a lost PostgreSQL as server error 1,
+ * do is the same again: every write of this room can be repeated. FerretDB reports a lost PostgreSQL as server error 1,
  * which is why no error but 11000 is read as anything else.
  */
 export class StoreUnavailable extends Error {
@@ -143,7 +143,7 @@ class ConnectionOpening {
   constructor(uri: string, options: ConnectOptions) {
     this.#uri = uri
     this.#options = options
-    // The failure of an operation tells its caller; that of a heartbeat has nobody to tell.
+    // The failure of an operation reaches its caller; that of a heartbeat has no caller.
     this.connection.on('error', () => {})
   }
 
@@ -186,7 +186,7 @@ export function isDuplicate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 11_000
 }
 
-/** Mistakes in this program, found before the database was asked: they are shown as they are. */
+/** Mistakes in this program, found before the database was asked: they are thrown as they are. */
 const own_mistakes = ['CastError', 'ValidationError', 'StrictModeError', 'BSONError']
 
 /** Waits for `operation`. A duplicate and our own mistakes come as they are, all else as `StoreUnavailable`. */

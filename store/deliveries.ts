@@ -1,9 +1,9 @@
 import type { Time } from '../domain/calendar.ts'
-import { open_delivery_states } from '../domain/event/delivery.ts'
+import { isOpenDelivery, isSameAttempt, open_delivery_states } from '../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/event/delivery.ts'
+import { limits } from '../domain/policy.ts'
 import { Collection, matchAny } from './collection.ts'
-import type { OneOrMore, Page, PageRequest } from './collection.ts'
-import { RecordMissing } from './connection.ts'
+import type { Contention, OneOrMore, Page, PageRequest, Update } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 
@@ -30,6 +30,7 @@ const schema = recordSchema({
       answer: String,
       read_as: String,
       reason: String,
+      remark: String,
     }),
   ],
   create_time: Date,
@@ -52,6 +53,12 @@ export interface DeliveryFilter {
 
 const attempts_kept = 50
 const most_of_event = 1_000
+const most_of_order = 10_000
+const contention: Contention = { attempts: limits.write_contentions, pauseBefore: (attempt) => 2 ** attempt }
+const open_delivery_fields = ['_id', 'out_trade_no', 'sequence', 'event_type', 'purpose', 'next_attempt_time'] as const
+
+/** What a proof looks at of a delivery that is under way. */
+export type OpenDelivery = Pick<DeliveryRecord, (typeof open_delivery_fields)[number]>
 const is_open = { state: { $in: [...open_delivery_states] } }
 
 /** One event on its way to one endpoint. What is no longer open changes only by what a person sends again. */
@@ -105,9 +112,11 @@ export class Deliveries {
   }
 
   /**
-   * Writes down an attempt and what follows from it, while the delivery is open and this attempt is not there yet: so a
-   * repeat adds nothing. `next_attempt_time`: null or a state that is not open plans nothing more, absent leaves the
-   * plan. Answers the delivery as it now stands, whichever write made it so; throws `RecordMissing`.
+   * Writes down an attempt and what follows from it, once, while the delivery is open: so a repeat adds nothing. An
+   * attempt that another has taken the number of gets the next one: a worker that stood still past its heartbeat ends
+   * its attempt beside that of its successor, and either may be the one that was heard. `next_attempt_time`: null or a
+   * state that is not open plans nothing more, absent leaves the plan. Answers the delivery as it now stands, whichever
+   * write made it so; throws `RecordMissing`, and `WriteContended` after five attempts that others forestalled.
    */
   async noteAttempt(
     _id: string,
@@ -115,35 +124,47 @@ export class Deliveries {
     { state, next_attempt_time }: { state: DeliveryState; next_attempt_time?: Time | null },
   ): Promise<DeliveryRecord> {
     const plans = open_delivery_states.includes(state) ? next_attempt_time : null
-    const written = await this.#deliveries.updateAndReturn(
-      { _id, ...is_open, 'attempts.number': { $ne: attempt.number } },
-      {
-        $set: { state, ...(typeof plans === 'string' && { next_attempt_time: plans }) },
-        $unset: plans === null ? { next_attempt_time: 1 } : {},
-        $push: { attempts: { $each: [attempt], $slice: -attempts_kept } },
-        $inc: { revision: 1 },
-      },
-    )
-    const current = written ?? (await this.find(_id))
-    if (current === null) throw new RecordMissing(_id)
-    return current
+    return await this.#pushAttempt({ _id, ...is_open }, attempt, {
+      $set: { state, ...(typeof plans === 'string' && { next_attempt_time: plans }) },
+      $unset: plans === null ? { next_attempt_time: 1 } : {},
+    })
   }
 
   /**
    * Writes down an attempt of a delivery that had ended, once. A notice that was given up and is now heard is delivered;
-   * nothing else is made of it. Answers the delivery as it now stands; throws `RecordMissing`.
+   * nothing else is made of it. Answers the delivery as it now stands; throws as `noteAttempt` does.
    */
   async noteRepeat(_id: string, attempt: DeliveryAttempt): Promise<DeliveryRecord> {
-    const ended = { state: { $nin: [...open_delivery_states] }, 'attempts.number': { $ne: attempt.number } }
-    const attempts = { $each: [attempt], $slice: -attempts_kept }
-    await this.#deliveries.update({ _id, ...ended }, { $push: { attempts }, $inc: { revision: 1 } })
-    if (attempt.read_as === 'heard') {
-      const given_up = { _id, purpose: 'notice', state: 'undelivered' }
-      await this.#deliveries.update(given_up, { $set: { state: 'delivered' }, $inc: { revision: 1 } })
-    }
-    const current = await this.find(_id)
-    if (current === null) throw new RecordMissing(_id)
-    return current
+    const ended = { _id, state: { $nin: [...open_delivery_states] } }
+    const noted = await this.#pushAttempt(ended, attempt, {})
+    if (attempt.read_as !== 'heard') return noted
+    const given_up = { _id, purpose: 'notice', state: 'undelivered' }
+    const update = { $set: { state: 'delivered' }, $inc: { revision: 1 } }
+    return (await this.#deliveries.updateAndReturn(given_up, update)) ?? noted
+  }
+
+  /** Adds the attempt under the next free number where the record is as `condition` says and does not have it yet. */
+  async #pushAttempt(
+    condition: { _id: string; state: object },
+    attempt: DeliveryAttempt,
+    update: Update,
+  ): Promise<DeliveryRecord> {
+    const push = ({ number }: Pick<DeliveryAttempt, 'number'>) =>
+      this.#deliveries.updateAndReturn(
+        { ...condition, 'attempts.number': { $ne: number } },
+        {
+          ...update,
+          $push: { attempts: { $each: [{ ...attempt, number }], $slice: -attempts_kept } },
+          $inc: { revision: 1 },
+        },
+      )
+    const written = await push(attempt)
+    if (written !== null) return written
+    return await this.#deliveries.contend(condition._id, contention, async (current) => {
+      const is_meant = isOpenDelivery(current.state) === (condition.state === is_open.state)
+      if (!is_meant || current.attempts.some((kept) => isSameAttempt(kept, attempt))) return current
+      return await push({ number: (current.attempts.at(-1)?.number ?? 0) + 1 })
+    })
   }
 
   /** When the next attempt is planned, while the delivery is open. False: it no longer is. */
@@ -164,10 +185,21 @@ export class Deliveries {
     return this.#deliveries.updateAndReturn({ _id, ...is_open }, update)
   }
 
-  /** Open notices whose planned attempt has passed, the longest overdue first: for the sweeper, over all merchants. */
+  /** Open deliveries whose planned attempt has passed, the longest overdue first: for the sweeper, over all merchants. */
   async findDue(before: Time, limit: number): Promise<DeliveryRecord[]> {
-    const filter = { next_attempt_time: { ...present, $lt: before }, purpose: 'notice', ...is_open }
+    const filter = { next_attempt_time: { ...present, $lt: before }, ...is_open }
     return this.#deliveries.find(filter, { limit, sort: { next_attempt_time: 1 } })
+  }
+
+  /** What is still under way of an order's events. */
+  async openOfOrder(mchid: string, out_trade_no: string): Promise<DeliveryRecord[]> {
+    return this.#deliveries.find({ mchid, out_trade_no, ...is_open }, { limit: most_of_order, sort: { sequence: 1 } })
+  }
+
+  /** What is still under way of the events under these numbers, without its attempts: for proofs. */
+  async openOfNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<OpenDelivery[]> {
+    const filter = { mchid, out_trade_no: { $in: [...numbers] }, ...is_open }
+    return this.#deliveries.scan(filter, { limit, fields: open_delivery_fields })
   }
 
   async ensureIndexes(): Promise<void> {

@@ -106,7 +106,7 @@ export interface AppliedToOrder {
   entry: TimelineEntry | null
 }
 
-/** What an open page shows of an order and asks for five times a second. */
+/** The fields of an order that an open checkout page shows; read five times a second. */
 export type OrderGlimpse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'code' | 'asked'>
 
 /** An occurrence, or what makes one of the order that holds; null says that this order allows none. */
@@ -250,7 +250,7 @@ export class Orders {
     return this.#timelined.noteAttention(orderId(key), state, code, since_time)
   }
 
-  /** The latest moment at which a close was sent; kept when an older report comes late. */
+  /** Notes when a close was sent; an older report that comes late changes nothing. */
   async noteCloseSent(key: OrderKey, time: Time): Promise<boolean> {
     return this.#orders.update({ _id: orderId(key), state: 'closing' }, { $max: { close_sent_time: time } })
   }

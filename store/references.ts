@@ -37,7 +37,7 @@ export class References {
         return { paid_by: out_trade_no }
       }
       const paid_by = await this.findHolder(mchid, reference)
-      // Null: given free since the insert met it, or not yet to be read; the next look tells.
+      // Null: given free since the insert met it, or not yet to be read; the next read decides.
       if (paid_by !== null) return { paid_by }
       await pause(look * 10)
     }
@@ -48,6 +48,13 @@ export class References {
   async findHolder(mchid: string, reference: string): Promise<string | null> {
     const found = await this.#references.findOne({ _id: referenceId(mchid, reference) })
     return found?.paid_by ?? null
+  }
+
+  /** The claims of these references, as [reference, number that holds it]: for proofs. */
+  async ofReferences(mchid: string, references: readonly string[]): Promise<[string, string][]> {
+    const ids = references.map((reference) => referenceId(mchid, reference))
+    const found = await this.#references.scan({ _id: { $in: ids } }, { limit: ids.length })
+    return found.map(({ reference, paid_by }) => [reference, paid_by])
   }
 
   /** Gives the sale free; nothing happens when another number holds it. */

@@ -21,7 +21,7 @@ export interface WeChatRequest {
   body?: string
   /**
    * The keys that an answer itself brings, for the one that cannot be verified otherwise: the list of certificates.
-   * Looked at before the key ring.
+   * Looked at before the key ring. With it, an unknown signer leads to no download: this request is the download.
    */
   own_keys?: (body: Buffer) => (serial: string) => KeyObject | null
   /** serial or id of the key of WeChat Pay's that fields of the body are encrypted with (wechat/sensitive) */

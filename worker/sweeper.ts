@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import { orderId } from '../domain/ids.ts'
+import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Confirmation, OrderAnswer } from '../domain/messages.ts'
@@ -14,6 +14,7 @@ import { createRunStarter, signalRun, startRun, updateRun } from '../runtime/run
 import type { RunStarter } from '../runtime/runs.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
+import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
 import type { Store } from '../store/store.ts'
 
@@ -80,6 +81,7 @@ export function createSweeper(settings: SweeperSettings) {
     await runPart(settings, 'refunds', () => sweepRefunds(settings))
     await runPart(settings, 'deliveries', () => sweepDeliveries(settings))
     await runPart(settings, 'evidence', () => sweepEvidence(settings))
+    await runPart(settings, 'feed', () => sweepFeed(settings))
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
       running.orphans_looked_at = now()
       await runPart(settings, 'orphans', () => sweepOrphans(settings, places))
@@ -153,8 +155,23 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
     await store.deliveries.putOff(delivery, beijingTime(now()))
+    // What decides something is delivered, or ended, by its order's own run.
+    if (delivery.purpose !== 'notice' && out_trade_no !== null)
+      return await startRuns(settings, { mchid, out_trade_no })
     const start = deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' })
     await callBounded(settings, (starter) => startRun(starter, start))
+  })
+}
+
+/** Tells events anew that readers of a feed went past before they were there; one that is still missing its order derives. */
+async function sweepFeed(settings: SweeperSettings): Promise<number> {
+  const { store, now } = settings
+  const missed = await store.events.findMissed(limits.sweep_batch)
+  return await takeUpEach(settings, missed, async (slot) => {
+    if (await store.events.tellAnew(slot, now())) return
+    const [mchid, out_trade_no = ''] = slot.event_id.split('/')
+    if (mchid !== undefined && out_trade_no_pattern.test(out_trade_no))
+      await startRuns(settings, { mchid, out_trade_no })
   })
 }
 
@@ -319,7 +336,7 @@ async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRec
 async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
   const { store, now } = settings
   if (!('sealed' in evidence.raw)) return
-  const confirmation = JSON.parse(store.sealer.open(evidence.raw)) as Confirmation
+  const confirmation = JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation
   const { operation_id: update_id } = confirmation
   const answer = await callBounded(settings, (starter) =>
     updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {

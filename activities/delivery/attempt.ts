@@ -1,13 +1,14 @@
 import { heartbeat } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import { isHeard, isStatedFulfilled, readFulfilmentAnswer } from '../../domain/event/answer.ts'
-import type { FulfilmentAnswer } from '../../domain/event/answer.ts'
+import { readAnswer } from '../../domain/event/answer.ts'
+import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
+import { limits } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
 import { againFailure, notYetFailure } from '../failure.ts'
 import { webhookHeaders } from './courier.ts'
@@ -104,7 +105,7 @@ async function attemptDelivery(
   const { context, pace } = attempt_context
   const { store, now } = context
   if (!isOpenDelivery(delivery.state)) return deliveryOutcome(delivery)
-  const left_ms = deadline_time === null ? Infinity : milliseconds(deadline_time) - now()
+  const left_ms = timeLeft(delivery, deadline_time, now())
   if (left_ms <= 0) {
     // Not given up: it is the question that is over, and the order says so.
     await store.deliveries.end(delivery._id, 'cancelled')
@@ -132,11 +133,24 @@ async function attemptDelivery(
   let was_heard = false
   try {
     const reply = await sendEvent(attempt_context, delivery, endpoint)
-    was_heard = reply.status !== null && isHeard(reply.status)
+    was_heard = readAnswer(delivery.purpose, reply).read_as !== 'not heard'
     return await recordAttempt(context, delivery, endpoint, reply, left_ms)
   } finally {
     turn.end(was_heard)
   }
+}
+
+/**
+ * Milliseconds in which the answer is still waited for. A shop that was asked only after the deadline, because the run was
+ * lost, has its first attempts all the same: nothing is overdue that was never asked.
+ */
+function timeLeft({ attempts }: DeliveryRecord, deadline_time: Time | null, now_ms: number): number {
+  if (deadline_time === null) return Infinity
+  const left_ms = milliseconds(deadline_time) - now_ms
+  const [first] = attempts
+  const was_asked_in_time = first !== undefined && milliseconds(first.time) <= milliseconds(deadline_time)
+  const is_asked_enough = was_asked_in_time || attempts.length >= limits.delivery_failing_attempts
+  return left_ms > 0 || is_asked_enough ? left_ms : Infinity
 }
 
 /** One attempt of a delivery that had ended. One that is still open goes its way, and needs no other. */
@@ -151,9 +165,9 @@ async function repeatDelivery(attempt_context: AttemptContext, delivery: Deliver
   let was_heard = false
   try {
     const reply = await sendEvent(attempt_context, delivery, endpoint)
-    const { read_as } = readReply({ ...delivery, purpose: 'notice' }, reply)
-    was_heard = read_as === 'heard'
-    const kept = newAttempt(context, delivery, reply, { read_as, reason: null })
+    const reading = readAnswer('notice', reply)
+    was_heard = reading.read_as === 'heard'
+    const kept = newAttempt(context, delivery, reply, reading)
     if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
     else await store.endpoints.noteFailure(endpoint._id, kept.time)
     return deliveryOutcome(await store.deliveries.noteRepeat(delivery._id, kept))
@@ -209,8 +223,8 @@ async function sendEvent(
 }
 
 /**
- * Writes the attempt down, then says what it means; written twice it stays one, since the delivery is then no longer
- * open.
+ * Writes the attempt down, then says what the record makes of it: another attempt may have ended the delivery
+ * meanwhile.
  */
 async function recordAttempt(
   context: ActivityContext,
@@ -221,20 +235,24 @@ async function recordAttempt(
 ): Promise<DeliveryOutcome> {
   const { store, now } = context
   const number = nextAttemptNumber(delivery)
-  const { read_as, reason } = readReply(delivery, reply)
-  const was_heard = read_as !== 'not heard'
+  // Said once, from all that came; the record keeps what was read, since it does not keep all that came.
+  const reading = readAnswer(delivery.purpose, reply)
+  const was_heard = reading.read_as !== 'not heard'
   const is_given_up = !was_heard && number > context.policy.delivery_retry_ms.length
   const state = was_heard ? 'delivered' : is_given_up ? 'undelivered' : 'waiting'
   const delay_ms = attemptDelay(context, number, reply)
   const next_attempt_time = state === 'waiting' ? beijingTime(now() + delay_ms) : null
-  const kept = newAttempt(context, delivery, reply, { read_as, reason })
+  const kept = newAttempt(context, delivery, reply, reading)
   // What follows comes first: a delivery that is no longer open comes here no more.
   if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
   else await noteDeliveryFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
-  await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
-  if (state === 'waiting')
-    throw notYetFailure(`not heard: ${reply.error ?? `status ${reply.status}`}`, Math.min(delay_ms, left_ms))
-  return deliveryOutcome({ ...delivery, state, attempts: [...delivery.attempts, kept] })
+  const current = await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
+  if (isOpenDelivery(current.state))
+    throw notYetFailure(
+      `not heard: ${reply.error ?? reading.remark ?? `status ${reply.status}`}`,
+      Math.min(delay_ms, left_ms),
+    )
+  return deliveryOutcome(current)
 }
 
 /** Attempts that are no longer kept count as well. */
@@ -246,9 +264,10 @@ function newAttempt(
   { now }: ActivityContext,
   delivery: DeliveryRecord,
   { duration_ms, status, error, answer }: EndpointReply,
-  read: Pick<DeliveryAttempt, 'read_as' | 'reason'>,
+  reading: AnswerReading,
 ): DeliveryAttempt {
-  return { number: nextAttemptNumber(delivery), time: beijingTime(now()), duration_ms, status, error, answer, ...read }
+  const came = { duration_ms, status, error, answer }
+  return { number: nextAttemptNumber(delivery), time: beijingTime(now()), ...came, ...reading }
 }
 
 /** The plan ±10 %, so that endpoints that come back are not met by all at once; or longer, when they ask for it. */
@@ -260,21 +279,12 @@ function attemptDelay({ policy }: ActivityContext, number: number, reply: Endpoi
 function deliveryOutcome(delivery: DeliveryRecord): DeliveryOutcome {
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
-  const last = delivery.attempts.at(-1)
-  if (delivery.purpose === 'notice' || last?.read_as === 'heard') return { kind: 'heard' }
-  if (!last || last.read_as === 'not heard') return { kind: 'undelivered' }
-  return { kind: 'answered', answer: { result: last.read_as, reason: last.reason } }
-}
-
-/** Said once, from all that came; the record keeps what was read, since it does not keep all that came. */
-function readReply(
-  { purpose }: DeliveryRecord,
-  { status, body }: EndpointReply,
-): Pick<DeliveryAttempt, 'read_as' | 'reason'> {
-  if (status === null || !isHeard(status)) return { read_as: 'not heard', reason: null }
-  if (purpose === 'notice') return { read_as: 'heard', reason: null }
-  const answer = readFulfilmentAnswer(status, body)
-  // Taken back: whoever says all the same that it has shipped is believed, and everything else only heard it.
-  if (purpose === 'cancellation' && !isStatedFulfilled(body)) return { read_as: 'heard', reason: null }
-  return answer === null ? { read_as: 'not heard', reason: null } : { read_as: answer.result, reason: answer.reason }
+  if (delivery.purpose === 'notice') return { kind: 'heard' }
+  // What was sent once more after that decided nothing.
+  const decided = delivery.attempts.findLast(({ read_as }) => read_as !== 'heard' && read_as !== 'not heard')
+  if (decided === undefined) return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
+  const { read_as, reason } = decided
+  return read_as === 'heard' || read_as === 'not heard'
+    ? { kind: 'undelivered' }
+    : { kind: 'answered', answer: { result: read_as, reason } }
 }

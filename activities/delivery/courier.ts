@@ -3,15 +3,13 @@ import { lookup } from 'node:dns'
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
-import { limits } from '../../domain/policy.ts'
+import type { EndpointAnswer } from '../../domain/event/answer.ts'
 import { isPublicAddress, literalAddress } from '../../runtime/address.ts'
+import { accepted_encodings, readBody } from './body.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
-export interface EndpointReply {
-  status: number | null
+export interface EndpointReply extends EndpointAnswer {
   error: string | null
-  /** all that was answered, to decide by; null: nothing, or more than 64 KiB */
-  body: string | null
   /** its beginning, at most 1 KiB, for the record */
   answer: string | null
   /** milliseconds that the endpoint asks to be left alone, at most an hour */
@@ -26,8 +24,6 @@ export interface Courier {
 }
 
 const timeout_ms = 15_000
-/** A refusal may explain itself at length; read by half it would be taken for something else. */
-const longest_body_bytes = 64 * 1024
 const longest_retry_after_ms = 60 * 60 * 1000
 
 /** An address that a merchant's URL may not lead to: this machine, this network, the cloud's metadata. */
@@ -53,14 +49,14 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
     if (!allow_private) assertPublicUrl(url)
     const answer = await request(url, {
       method: 'POST',
-      headers,
+      headers: { ...headers, 'accept-encoding': accepted_encodings },
       body,
       dispatcher: agent,
       signal: AbortSignal.timeout(timeout_ms),
     })
-    const { body: text, beginning } = await readBody(answer.body)
+    const read = await readBody(answer.body, answer.headers)
     const retry_after_ms = retryAfterMs(answer.headers['retry-after'])
-    return { status: answer.statusCode, error: null, body: text, answer: beginning, retry_after_ms }
+    return { status: answer.statusCode, error: null, ...read, retry_after_ms }
   }
 
   return {
@@ -70,7 +66,14 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
       try {
         return { ...(await sendOnce(url, headers, body)), duration_ms: elapsed() }
       } catch (error) {
-        const nothing = { status: null, body: null, answer: null, retry_after_ms: null }
+        const nothing = {
+          status: null,
+          body: null,
+          content_type: null,
+          unreadable: null,
+          answer: null,
+          retry_after_ms: null,
+        }
         return { ...nothing, error: errorText(error), duration_ms: elapsed() }
       }
     },
@@ -117,23 +120,6 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
     if (options.all) return callback(null, addresses)
     return callback(null, first.address, first.family)
   })
-}
-
-async function readBody(body: AsyncIterable<Buffer>): Promise<{ body: string | null; beginning: string }> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > longest_body_bytes) break
-  }
-  const bytes = Buffer.concat(chunks)
-  const kept = bytes.subarray(0, limits.answer_kept_bytes)
-  return {
-    body: length > longest_body_bytes ? null : new TextDecoder().decode(bytes),
-    // As a stream, a character that is cut in half is waited for and not made up.
-    beginning: new TextDecoder().decode(kept, { stream: true }),
-  }
 }
 
 function retryAfterMs(header: string | string[] | undefined): number | null {

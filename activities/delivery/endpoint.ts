@@ -34,10 +34,11 @@ export async function noteDeliveryFailure(
   const { store, now } = context
   const time = beijingTime(now())
   await store.endpoints.noteFailure(endpoint._id, time)
-  if (delivery.purpose === 'fulfilment' && delivery.out_trade_no !== null) {
-    const order = { mchid: delivery.mchid, out_trade_no: delivery.out_trade_no }
-    if (next_attempt_time)
-      await store.orders.noteNextAction(order, 'paid', { what: 'deliver', time: next_attempt_time })
+  const { mchid, out_trade_no, purpose } = delivery
+  if (purpose !== 'notice' && out_trade_no !== null && next_attempt_time !== null)
+    await store.orders.noteNextAction({ mchid, out_trade_no }, 'paid', { what: 'deliver', time: next_attempt_time })
+  if (purpose === 'fulfilment' && out_trade_no !== null) {
+    const order = { mchid, out_trade_no }
     if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', 'undelivered', time)
     else if (number >= limits.delivery_failing_attempts)
       await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)

@@ -1,10 +1,12 @@
 import { weft_actor } from '../../domain/actor.ts'
-import { beijingTime } from '../../domain/calendar.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId, isAnswerToDelivery, operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
+import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
-import { isMoneyMoving, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
+import { askedSequence, isMoneyMoving } from '../../domain/order/timeline.ts'
 import { isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { entriesForOrder } from '../../domain/refund/change.ts'
@@ -43,7 +45,7 @@ async function followUpEntry(
   entry: TimelineEntry,
   known: KnownRecords = {},
 ): Promise<OwedRuns> {
-  if (isFulfilmentOver(entry)) await cancelFulfilmentDeliveries(context, order, entry)
+  if (isFulfilmentOver(order, entry)) await endOldQuestions(context, order, await openDeliveries(context, order))
   const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
   return { deliveries: await publishOrderEvent(context, order, entry, known), refunds }
 }
@@ -89,7 +91,26 @@ export async function followUpMissed(context: ActivityContext, order: OrderRecor
     if (!is_published) owed.deliveries.push(...followed.deliveries)
     owed.refunds.push(...followed.refunds)
   }
-  return owed
+  const open = await openDeliveries(context, order)
+  await endOldQuestions(context, order, open)
+  await endIdleClaim(context, order)
+  const idle = open.filter((delivery) => isIdleNotice(delivery, context.now())).map(({ _id }) => _id)
+  return { ...owed, deliveries: [...new Set([...owed.deliveries, ...idle])] }
+}
+
+/** A notice whose moment has passed, or that has none: its run may be lost, and is started again. */
+function isIdleNotice({ purpose, next_attempt_time }: DeliveryRecord, now_ms: number): boolean {
+  return purpose === 'notice' && (next_attempt_time === undefined || milliseconds(next_attempt_time) <= now_ms)
+}
+
+/**
+ * Releases the claim of a reference that keeps no sale: a run that was lost may have claimed it and booked nothing, and no
+ * other number of the sale could be paid.
+ */
+async function endIdleClaim(context: ActivityContext, order: OrderRecord): Promise<void> {
+  if (order.reference === null || keepsSale(order.state)) return
+  const payments = await context.store.payments.ofOrder(order.mchid, order._id)
+  if (!isSaleComing(order.state, payments)) await releaseReference(context, order)
 }
 
 /** The transaction whose money a person has just accepted, or null. */
@@ -120,8 +141,15 @@ async function completeRefunding(
   const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
   if (payment === null || !isWhollyRefunded(payment)) return null
   if (await hasUnsignalledEntries(context, order, payment)) return null
-  const cause = { event: 'refunded', operation_id: operationId.refunded(), actor: weft_actor } as const
-  const applied = await store.orders.apply(order, () => ({ ...cause, time: beijingTime(now()) }), order)
+  const cause = { event: 'refunded', actor: weft_actor } as const
+  const applied = await store.orders.apply(
+    order,
+    ({ timeline }) => {
+      const times = timeline.filter(({ event }) => event === 'refund_reversed').length
+      return { ...cause, operation_id: operationId.refunded(times), time: beijingTime(now()) }
+    },
+    order,
+  )
   if (applied.entry === null) return null
   return {
     order: orderProgress(applied.order),
@@ -146,8 +174,14 @@ async function hasUnsignalledEntries(
     )
 }
 
-function isFulfilmentOver({ event, from, to }: TimelineEntry): boolean {
+/** An answer that came by the delivery itself has ended that already. */
+function isFulfilmentOver({ fulfilment }: OrderRecord, { event, from, to, operation_id }: TimelineEntry): boolean {
+  if (fulfilment.mode !== 'event' || isAnswerToDelivery(operation_id)) return false
   return event === 'fulfilment_stopped' || (from === 'paid' && to !== 'paid')
+}
+
+function openDeliveries({ store }: ActivityContext, { mchid, out_trade_no }: OrderRecord): Promise<DeliveryRecord[]> {
+  return store.deliveries.openOfOrder(mchid, out_trade_no)
 }
 
 /** Releases the reference: a sale that goes back to the payer may be paid by its other number. */
@@ -157,22 +191,20 @@ async function releaseReference(context: ActivityContext, order: OrderRecord): P
 }
 
 /**
- * Cancels open deliveries of `order.paid` once its answer is there or no longer wanted, so that later events may go. An
- * answer that came by the delivery itself has closed it already.
+ * Ends open deliveries whose answer the order waits for no more, so that later events may go: it is there, or no longer
+ * wanted. What was answered counts as delivered.
  */
-async function cancelFulfilmentDeliveries(
-  context: ActivityContext,
-  order: OrderRecord,
-  entry: TimelineEntry,
-): Promise<void> {
-  if (order.fulfilment.mode !== 'event' || isAnswerToDelivery(entry.operation_id)) return
-  const { deliveries } = context.store
-  const sequences = [paidSequence(order), ...(entry.event === 'fulfilment_stopped' ? [] : [stoppedSequence(order)])]
-  for (const sequence of sequences.filter((one) => one > 0)) {
-    for (const delivery of await deliveries.ofEvent(order.mchid, eventId(order, sequence))) {
-      if (delivery.purpose !== 'notice') await deliveries.end(delivery._id, 'cancelled')
-    }
+async function endOldQuestions({ store }: ActivityContext, order: OrderRecord, open: DeliveryRecord[]): Promise<void> {
+  const asked = askedSequence(order)
+  for (const { _id, purpose, sequence } of open) {
+    if (purpose === 'notice' || sequence === null || sequence === asked) continue
+    await store.deliveries.end(_id, isAnswered(order, sequence) ? 'delivered' : 'cancelled')
   }
+}
+
+/** Whether the order has written down what was answered to its event of this number. */
+function isAnswered({ timeline }: OrderRecord, sequence: number): boolean {
+  return timeline.some(({ operation_id }) => operation_id.startsWith(operationId.answered(sequence, '')))
 }
 
 /** What every step of an order is given: its key, beside what the step needs. */

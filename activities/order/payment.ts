@@ -73,7 +73,7 @@ async function refuseOtherOrdersPayment(
   return 'unproven'
 }
 
-/** The table has no way for this money, which a stale run and a live one can bring about: then a person decides. */
+/** Raises attention for money that the table has no edge for, which a stale run beside a live one can bring about. */
 async function flagUnplacedPayment(
   context: ActivityContext,
   key: OrderKey,

@@ -10,6 +10,7 @@ import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
+import { rawPlace } from '../../store/evidence.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
@@ -151,7 +152,7 @@ async function recordPayment(
   if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
   const fact = await readPaymentFact(context, evidence)
   if (fact !== null && evidence.kind !== 'query' && fact.out_trade_no !== order.out_trade_no) {
-    // Handed to the wrong run: it says nothing of this order, whatever it says.
+    // The evidence was handed to the wrong run: it is about another order.
     context.log.error('evidence of another order was handed over', { ...order, evidence_id: evidence.id })
     await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', currentTime(context))
     return 'unproven'
@@ -159,7 +160,7 @@ async function recordPayment(
   // A notification may become readable, when its key is here again; an answer of WeChat's says no more tomorrow.
   if (fact === null && evidence.kind === 'notification') return 'unproven'
   if (fact === null || !isMoneyFact(fact)) {
-    // Money that is not fully told is never settled as nothing: it stays unapplied, and a person hears of it.
+    // Evidence of money that lacks a part never gets the outcome `no_effect`: it stays unapplied, with attention.
     if (fact?.trade_state === 'SUCCESS' || fact?.trade_state === 'REFUND') {
       await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', currentTime(context))
       return 'unproven'
@@ -183,7 +184,7 @@ async function recordFulfilment(
     operation_id: string
     actor: Actor
     reason: string | null
-    /** the endpoint never took in that the question was taken back: then the money does not go back by itself */
+    /** the endpoint never acknowledged `order.fulfilment_cancelled`: then the money does not go back by itself */
     unheard?: true
   },
 ): Promise<OrderWriteResult> {
@@ -199,8 +200,8 @@ async function recordFulfilment(
 }
 
 /**
- * The merchant answered in time and was told that it is kept, while no worker was there: that goes before anything that
- * its silence would bring about. Null: there is no such word, or it decides nothing any more.
+ * The merchant confirmed in time and the API kept it (202) while no worker was there: that goes before anything that
+ * its silence would bring about. Null: there is no such confirmation, or it decides nothing any more.
  */
 async function recordArchivedConfirmation(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult | null> {
   const { store } = context
@@ -210,7 +211,10 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
   ])
   if (order === null) return null
   for (const evidence of archived.filter((kept) => isConfirmationEvidence(kept) && kept.outcome === null)) {
-    const confirmation = 'sealed' in evidence.raw ? (JSON.parse(store.sealer.open(evidence.raw)) as Confirmation) : null
+    const confirmation =
+      'sealed' in evidence.raw
+        ? (JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation)
+        : null
     if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
     const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
     const written = await recordFulfilment(context, { order: key, ...confirmation, event })
@@ -221,12 +225,12 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
   return null
 }
 
-/** Whether the word is about the `order.paid` that the order waits for now. */
+/** Whether the confirmation is about the `order.paid` that the order waits for now. */
 function isConfirmationOf(order: OrderRecord, { operation_id, result }: Confirmation): boolean {
   return operation_id === operationId.confirmation(order.out_trade_no, paidSequence(order), result)
 }
 
-/** Half of the time of a promised answer is gone: a person may ask. What already wants one keeps its reason. */
+/** Raises attention when half of the time of a promised answer is gone. Attention that stands keeps its code. */
 async function noteLongPending(context: ActivityContext, { order: key }: { order: OrderKey }): Promise<OrderProgress> {
   const { orders } = context.store
   const order = await orders.find(key)
@@ -247,7 +251,7 @@ async function writeAndFollowUp(
   return followUpWrite(context, await context.store.orders.apply(order, occurrence))
 }
 
-/** What was answered, or that nothing was; before money goes back unasked, the merchant is told to stop. */
+/** The event for an answer or its absence; before Weft refunds by itself, it is `fulfilment_stopped`. */
 function fulfilmentOccurrence(
   order: OrderRecord,
   given: {

@@ -141,7 +141,7 @@ const english: CheckoutWords = {
       title: 'Confirming with WeChat Pay',
       line: 'The time to pay is over; please do not scan any more. If you have paid, the result appears here.',
     },
-    paid: { title: 'Payment received', line: 'Verified with WeChat Pay. The shop is being told.' },
+    paid: { title: 'Payment received', line: 'Verified with WeChat Pay. The shop is being notified.' },
     fulfilled: { title: 'Payment received', line: 'The shop has confirmed your order.' },
     expired: {
       title: 'This order has expired',

@@ -23,7 +23,7 @@ import type {
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import { callOrUnavailable, sendSignal, sendUpdate, signal_limit_ms, startRun } from './calls.ts'
+import { callOrUnavailable, sendSignal, sendStart, sendUpdate, signal_limit_ms } from './calls.ts'
 import type { NoReply, RunTarget, TemporalCallOptions } from './calls.ts'
 
 /** The reply to a command about an order, or why there was none. */
@@ -102,7 +102,7 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     ...orderCommands(options),
     ...refundCommands(options),
-    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => startRun(options, redeliveryRun(delivery))),
+    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => sendStart(options, redeliveryRun(delivery))),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {
@@ -125,7 +125,7 @@ function orderCommands(options: CommandsOptions): OrderCommands {
     confirm: (key, confirmation) => send(key, order_updates.confirm_fulfilment, confirmation),
     resolveReview: (key, decision) => send(key, order_updates.resolve_review, decision),
     check: (key, operation_id) => requestCheck(options, orderRun(key), operation_id),
-    startOrder: (key) => callOrUnavailable(options, 'start', () => startRun(options, orderRun(key))),
+    startOrder: (key) => callOrUnavailable(options, 'start', () => sendStart(options, orderRun(key))),
     signalPaymentFound: (key, found) => handOver(options, orderRun(key), signals.payment_found, found),
   }
 }
@@ -140,7 +140,7 @@ function refundCommands(options: CommandsOptions): RefundCommands {
     payOut: (refund, payout) => send(refund, refund_updates.pay_out, payout),
     handleAbnormal: (refund, handling) => send(refund, refund_updates.handle_abnormal, handling),
     checkRefund: (refund, operation_id) => requestCheck(options, refundRun(refund), operation_id),
-    startRefund: (refund) => callOrUnavailable(options, 'start', () => startRun(options, refundRun(refund))),
+    startRefund: (refund) => callOrUnavailable(options, 'start', () => sendStart(options, refundRun(refund))),
     signalRefundChanged: (refund, changed) => handOver(options, refundRun(refund), signals.refund_changed, changed),
   }
 }

@@ -104,4 +104,7 @@ export const actor = z.object({
 })
 
 /** Why a person should look, and since when. */
-export const attention = z.object({ code: z.enum(attention_codes as [string, ...string[]]), since_time: time })
+export const attention = z.object({ code: z.enum(attention_codes), since_time: time })
+
+/** The fields of the shape of what `View` is: a field more, less or of another type does not compile. */
+export type FieldsOf<View> = { [Name in keyof View]: z.ZodType<View[Name]> }

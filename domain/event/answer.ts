@@ -1,37 +1,117 @@
+import type { DeliveryAttempt, DeliveryRecord } from './delivery.ts'
+
 /** How a fulfilment endpoint's answer was read. `null`: not an answer, so the event is sent again. */
 export type FulfilmentAnswer = { result: 'fulfilled' | 'pending' | 'refused'; reason: string | null } | null
 
+/** What an endpoint answered, as it was carried back. */
+export interface EndpointAnswer {
+  /** HTTP status; null: no answer came */
+  status: number | null
+  /** all that came, as text; null: nothing, or it cannot be read */
+  body: string | null
+  content_type: string | null
+  /** why the body cannot be read: too long, or in an encoding that cannot be opened */
+  unreadable: string | null
+}
+
+/** What an attempt keeps of the meaning of its answer. */
+export type AnswerReading = Pick<DeliveryAttempt, 'read_as' | 'reason'> & { remark: string | null }
+
 /**
- * Status says heard, body says decided (api.md §7). `body` is all that came; null is one too long to be read, which is
- * no answer, since it might refuse.
+ * Status says heard, body says decided (api.md §7). What could be a decision and cannot be read is no answer, since it
+ * might refuse: the event is sent again, and `remark` says why.
  */
-export function readFulfilmentAnswer(status: number, body: string | null): FulfilmentAnswer {
-  if (!isHeard(status) || body === null) return null
-  const stated = statedAnswer(body)
-  if (stated) return stated
-  return { result: status === 202 ? 'pending' : 'fulfilled', reason: null }
+export function readAnswer(purpose: DeliveryRecord['purpose'], answer: EndpointAnswer): AnswerReading {
+  const { status } = answer
+  if (status === null || !isHeard(status)) return notHeard(null)
+  if (purpose === 'notice') return { read_as: 'heard', reason: null, remark: null }
+  const stated = statedAnswer(answer)
+  if ('flaw' in stated) return notHeard(stated.flaw)
+  const { result, reason, remark } = stated
+  // Taken back: whoever says all the same that it has shipped is believed, and everything else only heard it.
+  if (purpose === 'cancellation' && result !== 'fulfilled') return { read_as: 'heard', reason: null, remark }
+  return { read_as: result ?? (status === 202 ? 'pending' : 'fulfilled'), reason, remark }
+}
+
+function notHeard(remark: string | null): AnswerReading {
+  return { read_as: 'not heard', reason: null, remark }
 }
 
 /** Whether an endpoint has taken an event: of a notice nothing more is asked. */
-export function isHeard(status: number): boolean {
+function isHeard(status: number): boolean {
   return status >= 200 && status <= 299
 }
 
-/** Whether an answer says in so many words that the merchant has fulfilled. */
-export function isStatedFulfilled(body: string | null): boolean {
-  return body !== null && statedAnswer(body)?.result === 'fulfilled'
+/** What a body says of the fulfilment; `result` null: nothing, so the status decides. `flaw`: why it cannot be read. */
+type Statement =
+  | { result: NonNullable<FulfilmentAnswer>['result'] | null; reason: string | null; remark: string | null }
+  | { flaw: string }
+
+const results: readonly unknown[] = ['fulfilled', 'pending', 'refused']
+const nothing_stated = { result: null, reason: null, remark: null }
+
+function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): Statement {
+  if (unreadable !== null) return { flaw: unreadable }
+  if (body === null) return { flaw: 'the body could not be read' }
+  if (body.trim() === '') return nothing_stated
+  const parsed = parsedJson(body)
+  if (parsed === undefined)
+    return isMeantAsJson(body, content_type) ? { flaw: 'the body is no whole JSON' } : spoken(body)
+  if (!isObject(parsed) || !('fulfilment' in parsed)) return spoken(body, parsed)
+  if (timesNamed(body) > 1) return { flaw: 'the body names “fulfilment” more than once' }
+  const { fulfilment } = parsed
+  if (!results.includes(fulfilment)) return { flaw: `“fulfilment” is ${JSON.stringify(fulfilment).slice(0, 60)}` }
+  const reason = typeof parsed.reason === 'string' ? parsed.reason.slice(0, 200) : null
+  return { result: fulfilment as NonNullable<FulfilmentAnswer>['result'], reason, remark: null }
 }
 
-function statedAnswer(body: string): FulfilmentAnswer {
-  let parsed: unknown
+/** A body without a statement in its place: elsewhere in it, or in another form, one may be meant. */
+function spoken(body: string, parsed: unknown = null): Statement {
+  if (/fulfill?ment/i.test(body)) return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
+  return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : null }
+}
+
+/** Undefined: it is no JSON. */
+function parsedJson(body: string): unknown {
   try {
-    parsed = JSON.parse(body)
+    return JSON.parse(body) as unknown
   } catch {
-    return null // an "ok" or an HTML page decides nothing: the status does
+    return undefined
   }
-  if (typeof parsed !== 'object' || parsed === null || !('fulfilment' in parsed)) return null
-  const { fulfilment } = parsed
-  if (fulfilment !== 'fulfilled' && fulfilment !== 'pending' && fulfilment !== 'refused') return null
-  const reason = 'reason' in parsed && typeof parsed.reason === 'string' ? parsed.reason.slice(0, 200) : null
-  return { result: fulfilment, reason }
+}
+
+function isMeantAsJson(body: string, content_type: string | null): boolean {
+  return /\bjson\b/i.test(content_type ?? '') || /^\s*[{[]/.test(body)
+}
+
+function timesNamed(body: string): number {
+  return body.match(/"fulfilment"\s*:/g)?.length ?? 0
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** How frameworks speak of an error under status 200, and which values speak of success. */
+const error_signs: Record<string, (value: unknown) => boolean> = {
+  code: isErrorCode,
+  errcode: isErrorCode,
+  errno: isErrorCode,
+  error_code: isErrorCode,
+  status: (value) => isErrorCode(value) || /^(error|fail)/i.test(String(value)),
+  success: (value) => value === false || value === 'false',
+  ok: (value) => value === false,
+  error: (value) => value !== null && value !== false && value !== '' && value !== 0,
+}
+
+/** 0, 1 and what begins with 2 stand for success, as does a word. */
+function isErrorCode(value: unknown): boolean {
+  return /^-?\d+$/.test(String(value)) && !/^(0+|1|2\d*)$/.test(String(value))
+}
+
+/** What a body says that looks like an error, for the people who read the attempt; it decides nothing. */
+function spokenError(body: Record<string, unknown>): string | null {
+  const sign = Object.keys(error_signs).find((field) => field in body && error_signs[field]?.(body[field]) === true)
+  if (sign === undefined) return null
+  return `the body looks like an error: “${sign}” is ${JSON.stringify(body[sign]).slice(0, 60)}`
 }

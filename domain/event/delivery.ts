@@ -18,6 +18,8 @@ export interface DeliveryAttempt {
   read_as: AnswerMeaning
   /** why it was refused, at most 200 characters */
   reason: string | null
+  /** why the answer could not be read, or that it looks like an error; absent on attempts of earlier versions */
+  remark?: string | null
 }
 
 export interface DeliveryRecord {
@@ -49,6 +51,11 @@ export interface DeliveryRecord {
 /** A delivery that may still be attempted: events behind it wait (api.md §7). */
 export function isOpenDelivery(state: DeliveryState): boolean {
   return state === 'waiting' || state === 'delivering'
+}
+
+/** Whether these are one attempt, whatever number each was given: one worker made it in this moment. */
+export function isSameAttempt(one: DeliveryAttempt, other: DeliveryAttempt): boolean {
+  return one.time === other.time && one.duration_ms === other.duration_ms && one.status === other.status
 }
 
 export const open_delivery_states: readonly DeliveryState[] = ['waiting', 'delivering']

@@ -43,3 +43,13 @@ export function judgePayment(order: JudgedOrder | null, fact: MoneyFact, referen
 function hasPlacement(order: JudgedOrder): boolean {
   return order.code !== null || order.placement.unanswered
 }
+
+/** Whether an order in this state may hold the claim of its reference: its money stays, is coming, or may still come. */
+export function keepsSale(state: OrderState): boolean {
+  return state !== 'closed' && state !== 'failed' && state !== 'refunding' && state !== 'refunded'
+}
+
+/** Whether an order that was ended has money that will still make it a sale, because its role was decided before. */
+export function isSaleComing(state: OrderState, payments: readonly { role: PaymentRole }[]): boolean {
+  return (state === 'closed' || state === 'failed') && payments.some(({ role }) => role === 'order')
+}

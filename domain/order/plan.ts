@@ -2,27 +2,42 @@ import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { OrderOccurrence, OrderRecord, OrderState, OrderStep } from './record.ts'
 
-/** What Weft itself does next, and when: the sweeper starts the run of an order whose moment has passed. */
+/**
+ * What Weft itself does next, and when: the sweeper starts the run of an order whose moment has passed. What happens
+ * beside the order's own way, as a part refunded or a second payment, leaves the plan as it is: what was still to be
+ * done first is still to be done first.
+ */
 export function nextOrderAction(
   order: OrderRecord,
   occurrence: OrderOccurrence,
   to: OrderState,
-): { what: OrderStep; time: Time } | null {
-  if (occurrence.event === 'placed' || occurrence.event === 'code_renewed') {
-    return { what: 'ask_wechat', time: occurrence.next_query_time }
+): OrderRecord['next_action'] | null {
+  const { event, time } = occurrence
+  switch (event) {
+    case 'placed':
+    case 'code_renewed':
+      return { what: 'ask_wechat', time: occurrence.next_query_time }
+    case 'payment_found':
+    case 'accepted':
+      return actionAfterPayment(order, occurrence)
+    case 'fulfilment_stopped':
+      return { what: 'deliver', time }
+    case 'fulfilment_pending':
+      return { what: 'await_fulfilment', time: halfTime(order, time) }
+    default:
+      if (to === order.state) return order.next_action ?? missingPlan(order, time)
+      return to === 'closing' ? { what: 'close', time } : null
   }
-  if (to === 'closing') return { what: 'close', time: occurrence.time }
-  if (occurrence.event === 'payment_found' || occurrence.event === 'accepted')
-    return actionAfterPayment(order, occurrence)
-  if (to === 'paid') return { what: 'await_fulfilment', time: nextFulfilmentCheck(order, occurrence) }
-  return to === order.state && order.next_action ? order.next_action : null
 }
 
-/** An answer that was promised is looked at when half of its time is gone, any other when it is overdue. */
-function nextFulfilmentCheck({ fulfilment }: OrderRecord, { event, time }: OrderOccurrence): Time {
-  const deadline_time = fulfilment.deadline_time ?? time
-  if (event !== 'fulfilment_pending') return deadline_time
-  return beijingTime((milliseconds(time) + milliseconds(deadline_time)) / 2)
+/** An open question without a plan is looked at when its answer is overdue. */
+function missingPlan({ state, fulfilment }: OrderRecord, time: Time): OrderRecord['next_action'] | null {
+  return state === 'paid' ? { what: 'await_fulfilment', time: fulfilment.deadline_time ?? time } : null
+}
+
+/** An answer that was promised is looked at when half of its time is gone, and again when it is overdue. */
+function halfTime({ fulfilment }: OrderRecord, time: Time): Time {
+  return beijingTime((milliseconds(time) + milliseconds(fulfilment.deadline_time ?? time)) / 2)
 }
 
 /**

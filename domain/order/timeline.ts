@@ -26,6 +26,14 @@ export function stoppedSequence(order: Pick<OrderRecord, 'timeline'>): number {
   return stopped > paidSequence(order) ? stopped : 0
 }
 
+/** The event whose answer the order waits for in mode `event`, by its number: 0 when it waits for none by delivery. */
+export function askedSequence(order: Pick<OrderRecord, 'state' | 'timeline' | 'fulfilment'>): number {
+  if (order.fulfilment.mode !== 'event' || order.state !== 'paid') return 0
+  const stopped = stoppedSequence(order)
+  if (stopped > 0) return stopped
+  return order.fulfilment.result === 'pending' ? 0 : paidSequence(order)
+}
+
 /** Payments that the payer is owed whole: the order's own while it is being refunded, and rejected second ones. */
 export function owedTransactions({
   state,

@@ -142,6 +142,7 @@ export async function attentionsIn(world: World): Promise<string[]> {
 
 export async function findingsIn(world: World, patience: ProofPatience | null = null): Promise<string[]> {
   const { mchid, out_trade_no } = world.key
+  await world.sweepNotices()
   const found_here = await proveNumbers(world.store, mchid, [out_trade_no], { now: () => world.now_ms, patience })
   return found_here.filter(({ under_way }) => !under_way).map(({ kind, detail }) => `${kind}: ${detail}`)
 }

@@ -47,7 +47,8 @@ export class Story {
   constructor(out_trade_no = 'TEA-1') {
     const { next_action: _, ...order } = orderSample(out_trade_no)
     const nothing = { payments: [], refunds: [], entries: [], events: [], evidence: [] }
-    this.dossier = { mchid, out_trade_no, order, ...nothing }
+    const waiting = { open_deliveries: [], holds_sale: false }
+    this.dossier = { mchid, out_trade_no, order, ...nothing, ...waiting }
   }
 
   get order(): OrderRecord {

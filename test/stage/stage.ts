@@ -119,6 +119,7 @@ export class Stage {
       WEFT_TEST_WECHAT_URL: simulator.url,
       WEFT_ALLOW_PRIVATE_ENDPOINTS: String(options.allow_private_endpoints ?? true),
       WEFT_TIME_SCALE: String(options.time_scale ?? 1),
+      WEFT_DRAIN_MS: '0',
       WEFT_LOG_LEVEL: process.env.WEFT_TEST_LOG ?? 'error',
     }
     const config = readConfig(environment)
@@ -134,8 +135,8 @@ export class Stage {
 
   /** `parts`: what is other than usual about this worker. */
   async startWorker(parts: Partial<WorkerParts> = {}): Promise<void> {
-    const bundle = { codePath: inject('workflow_bundle') }
-    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, bundle, ...parts })
+    const bundle = parts.bundle ?? { codePath: inject('workflow_bundle') }
+    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, ...parts, bundle })
   }
 
   async startApi(): Promise<void> {
@@ -413,7 +414,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     revision: 0,
     appids: [appid],
     notify_url: `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: store.merchants.sealSetup({
+    wechat: store.merchants.sealSetup(mchid, {
       serial_no,
       private_key: pair.privateKey,
       apiv3_key,
@@ -435,7 +436,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     description: null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [{ secret: store.sealer.seal(shop.secret), hint: 'stage', expire_time: null }],
+    secrets: [store.endpoints.sealSecret(endpoint_key, shop.secret)],
     create_time,
     last_success_time: null,
     failing_since_time: null,

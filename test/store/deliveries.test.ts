@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
+import type { EventRecord } from '../../domain/event/event.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { freshStore } from './database.ts'
 import { at, deliverySample, eventSample, mchid } from './samples.ts'
@@ -23,8 +24,9 @@ describe('an event', () => {
     const event = eventSample('EVENT', 1)
     await Promise.all([store.events.insert(event), store.events.insert(event)])
     await store.events.insert({ ...event, body: 'changed' })
-    expect(await store.events.find(event._id)).toStrictEqual(event)
-    expect(await store.events.findPublic(mchid, event.id)).toStrictEqual(event)
+    const kept: EventRecord = { ...event, position: expect.any(Number) as number }
+    expect(await store.events.find(event._id)).toStrictEqual(kept)
+    expect(await store.events.findPublic(mchid, event.id)).toStrictEqual(kept)
     expect(await store.events.findPublic('1900000002', event.id)).toBeNull()
   })
 
@@ -32,7 +34,7 @@ describe('an event', () => {
     const _id = `${mchid}/endpoint.disabled/ep_x`
     const event = eventSample('-', 1, { _id, out_trade_no: null, sequence: null, type: 'endpoint.disabled' })
     await store.events.insert(event)
-    expect(await store.events.find(_id)).toStrictEqual(event)
+    expect(await store.events.find(_id)).toStrictEqual({ ...event, position: expect.any(Number) as number })
   })
 
   it('is listed both ways, by page, type, order and time', async () => {
@@ -105,16 +107,17 @@ describe('deliveries', () => {
     expect(await count({ endpoint_id: 'ep_two' })).toBe(0)
   })
 
-  it('are found by the sweeper when their moment has passed, but not those that an order delivers itself', async () => {
+  it('are found by the sweeper when their moment has passed, those that an order delivers itself too', async () => {
     const planned = (seconds: number) => ({ next_attempt_time: at(-5_000 + seconds) })
     const later = await inserted('DUE', 1, planned(2))
     const sooner = await inserted('DUE', 2, planned(1))
-    await inserted('DUE', 3, { ...planned(1), purpose: 'fulfilment' })
+    const asking = await inserted('DUE', 3, { ...planned(0), purpose: 'fulfilment' })
     await inserted('DUE', 4, planned(10))
     const cancelled = await inserted('DUE', 5, planned(1))
     await store.deliveries.end(cancelled._id, 'cancelled')
     const due = await store.deliveries.findDue(at(-5_000 + 10), 10)
-    expect(due.map(({ _id }) => _id)).toEqual([sooner._id, later._id])
+    expect(due.map(({ _id }) => _id)).toEqual([asking._id, sooner._id, later._id])
+    await store.deliveries.end(asking._id, 'delivered')
     await store.deliveries.noteNextAttempt(sooner._id, at(100))
     expect(await store.deliveries.findDue(at(-5_000 + 10), 10)).toHaveLength(1)
     expect(await store.deliveries.putOff(later, at(-5_000 + 9))).toBe(true)
@@ -136,6 +139,18 @@ describe('an attempt', () => {
     const delivered = await store.deliveries.noteAttempt(_id, attempt(2), { state: 'delivered' })
     expect(delivered).toMatchObject({ state: 'delivered', revision: 2 })
     expect(delivered).not.toHaveProperty('next_attempt_time')
+  })
+
+  it('that ends beside another of its number is kept as the next one, and ends the delivery when it was heard', async () => {
+    const { _id } = await inserted('TWICE', 1)
+    const plan = { state: 'waiting', next_attempt_time: at(60) } as const
+    await store.deliveries.noteAttempt(_id, { ...attempt(1), status: null, time: at(20) }, plan)
+    const heard = await store.deliveries.noteAttempt(_id, { ...attempt(1), time: at(10) }, { state: 'delivered' })
+    expect(heard).toMatchObject({ state: 'delivered', attempts: [{ number: 1 }, { number: 2, time: at(10) }] })
+    const repeats = await Promise.all(
+      [20, 21, 22].map((time) => store.deliveries.noteRepeat(_id, { ...attempt(3), time: at(time) })),
+    )
+    expect(Math.max(...repeats.map(({ attempts }) => attempts.length))).toBe(5)
   })
 
   it('leaves the plan when it says nothing of it, and takes it away with null', async () => {

@@ -5,9 +5,18 @@ import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
+import { rawPlace } from '../../store/evidence.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
-import { evidenceSample, mchid, merchantSample, noon, orderSample, paymentSample } from '../store/samples.ts'
+import {
+  deliverySample,
+  evidenceSample,
+  mchid,
+  merchantSample,
+  noon,
+  orderSample,
+  paymentSample,
+} from '../store/samples.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -86,7 +95,7 @@ describe('evidence that has had no effect for days', () => {
     async (kind, idOf) => {
       const word = { operation_id: 'fulfilment:TEA-1:2:fulfilled', result: 'fulfilled', reason: null }
       const _id = idOf(mchid, word.operation_id)
-      const raw = here.store.sealer.seal(JSON.stringify(word))
+      const raw = here.store.sealer.seal(JSON.stringify(word), rawPlace({ _id }))
       await here.heardAgo('word', 40 * day, { _id, kind, raw })
       await here.sweep()
       expect(here.heard.words).toEqual([word])
@@ -121,7 +130,7 @@ describe('evidence that has had no effect for days', () => {
   it('does not keep a merchant’s word from its turn', async () => {
     for (let n = 0; n < 30; n += 1) await here.heardAgo(`old-${n}`, 9 * day + n)
     const word = { operation_id: 'fulfilment:TEA-1:2:refused', result: 'refused', reason: '缺货' }
-    const raw = here.store.sealer.seal(JSON.stringify(word))
+    const raw = here.store.sealer.seal(JSON.stringify(word), rawPlace({ _id: `${mchid}/notification/word` }))
     await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
     expect(here.heard.words).toEqual([word])
@@ -145,6 +154,26 @@ describe('an order whose run was lost', () => {
     // What was taken up goes behind all others that are late.
     expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-2`])
     expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
+  })
+})
+
+describe('a delivery that is long due', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  it('is taken up by its own run, and what decides something by the run of its order', async () => {
+    const planned = { next_attempt_time: beijingTime(noon) }
+    const deliveries = [
+      deliverySample('TEA-1', 1, { ...planned, purpose: 'fulfilment' }),
+      deliverySample('TEA-2', 2, { ...planned, purpose: 'cancellation' }),
+      deliverySample('TEA-3', 1, planned),
+    ]
+    await here.store.deliveries.insertMissing(deliveries)
+    const runs = [`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`, `delivery/${deliveries[2]?._id}`]
+    expect((await here.sweepAfter(3 * minute)).toSorted()).toEqual(runs.toSorted())
   })
 })
 

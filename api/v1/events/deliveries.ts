@@ -27,6 +27,9 @@ const attempt = z
     answer: nullable_text.meta({ description: 'the first KiB of what was answered' }),
     read_as: z.string(),
     reason: nullable_text.meta({ description: 'why it was refused, at most 200 characters' }),
+    remark: nullable_text.meta({
+      description: 'why the answer could not be read, or what in it looks like an error under a status of success',
+    }),
   })
   .meta({ id: 'DeliveryAttempt' })
 
@@ -59,7 +62,7 @@ function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape>
     state: delivery.state,
     create_time: delivery.create_time,
     next_attempt_time: delivery.next_attempt_time ?? null,
-    attempts: delivery.attempts,
+    attempts: delivery.attempts.map((one) => ({ ...one, remark: one.remark ?? null })),
   }
 }
 

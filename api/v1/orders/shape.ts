@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { orderView } from '../../../domain/event/view.ts'
+import type { OrderView } from '../../../domain/event/view.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import { order_event_types, order_events, order_states } from '../../../domain/order/record.ts'
 import type { OrderRecord, TimelineEntry } from '../../../domain/order/record.ts'
@@ -21,6 +22,7 @@ import {
   request_time,
   time,
 } from '../shapes.ts'
+import type { FieldsOf } from '../shapes.ts'
 
 /** What a merchant sends to have an order paid (docs/api.md §3). */
 export const order_request = z
@@ -139,7 +141,7 @@ const order_fields = {
     reason: nullable_text,
     deadline_time: nullable_time,
   }),
-}
+} satisfies FieldsOf<OrderView>
 
 /** An order in lists and events. */
 export const order_shape = z.object(order_fields).meta({ id: 'Order' })
@@ -152,13 +154,19 @@ export const order_params = z.object({ out_trade_no })
 export type OrderParams = z.output<typeof order_params>
 
 /** The order with all that merchants may know of it; reads its payment when there is one. */
-export async function orderWithTimeline(context: Pick<ApiContext, 'store'>, order: OrderRecord) {
-  const [view] = await orderViews(context, [order])
-  return { ...view, timeline: order.timeline.map(timelineView) }
+export async function orderWithTimeline(
+  { store }: Pick<ApiContext, 'store'>,
+  order: OrderRecord,
+): Promise<z.output<typeof order_with_timeline>> {
+  const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
+  return { ...orderView(order, payment), timeline: order.timeline.map(timelineView) }
 }
 
 /** Orders without their timelines, as lists show them; one read for all of their payments. */
-export async function orderViews({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
+export async function orderViews(
+  { store }: Pick<ApiContext, 'store'>,
+  orders: readonly OrderRecord[],
+): Promise<z.output<typeof order_shape>[]> {
   const ids = orders.flatMap(({ mchid, payment }) => (payment ? [paymentId(mchid, payment.transaction_id)] : []))
   const payments = new Map(
     (ids.length === 0 ? [] : await store.payments.findAll(ids)).map((found) => [found._id, found]),
@@ -169,7 +177,7 @@ export async function orderViews({ store }: Pick<ApiContext, 'store'>, orders: r
   })
 }
 
-function timelineView(entry: TimelineEntry) {
+function timelineView(entry: TimelineEntry): z.output<typeof timeline_entry> {
   const { sequence, event, event_type, from, to, time: happened, actor: who, evidence_id, reason } = entry
   return {
     sequence,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { refundView } from '../../../domain/event/view.ts'
+import type { RefundView } from '../../../domain/event/view.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
 import { refund_events, refund_origins, refund_states } from '../../../domain/refund/record.ts'
 import type { RefundEntry, RefundRecord, RefundState } from '../../../domain/refund/record.ts'
@@ -20,6 +21,7 @@ import {
   out_trade_no,
   time,
 } from '../shapes.ts'
+import type { FieldsOf } from '../shapes.ts'
 
 /** What a merchant sends to give money back (docs/api.md §4). */
 export const refund_request = z
@@ -112,7 +114,7 @@ const refund_fields = {
     .object({ proof: z.string(), reason: z.string(), by: actor, time })
     .nullable()
     .meta({ description: 'paid to the payer by hand' }),
-}
+} satisfies FieldsOf<RefundView>
 
 /** A refund in lists and events. */
 export const refund_shape = z.object(refund_fields).meta({ id: 'Refund' })
@@ -124,11 +126,12 @@ export const refund_with_timeline = z
 export const refund_params = z.object({ out_refund_no })
 
 /** The refund with all that merchants may know of it. */
-export function refundWithTimeline(refund: RefundRecord) {
+export function refundWithTimeline(refund: RefundRecord): z.output<typeof refund_with_timeline> {
   return { ...refundView(refund), timeline: refund.timeline.map(entryView) }
 }
 
-function entryView({ event, from, to, time: happened, actor: who, evidence_id, reason }: RefundEntry) {
+function entryView(entry: RefundEntry): z.output<typeof timeline_entry> {
+  const { event, from, to, time: happened, actor: who, evidence_id, reason } = entry
   const evidence = evidence_id === null ? null : publicId('evd', evidence_id)
   return { event, from, to, time: happened, actor: who, evidence_id: evidence, reason }
 }

@@ -6,6 +6,7 @@ import type { EndpointReply } from '../../../activities/delivery/courier.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
+import { until } from '../../stage/until.ts'
 import { freshStore } from '../../store/database.ts'
 import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../../store/samples.ts'
 
@@ -17,14 +18,16 @@ const desk = {
   reply: {} as Partial<EndpointReply>,
   /** the orders' numbers that were called for, in the order of the calls */
   calls: [] as string[],
+  before_answer: () => Promise.resolve(),
 }
 const { deliver, redeliver } = createMerchant(
   { store, policy: default_policy, now: () => clock.now } as ActivityContext,
   {
-    send: (_url, _headers, body) => {
+    send: async (_url, _headers, body) => {
       desk.calls.push(body)
-      const silence = { status: null, error: null, body: null, answer: null, retry_after_ms: null, duration_ms: 5 }
-      return Promise.resolve({ ...silence, ...desk.reply })
+      await desk.before_answer()
+      const silence = { status: null, error: null, body: null, content_type: null, unreadable: null, answer: null }
+      return { ...silence, retry_after_ms: null, duration_ms: 5, ...desk.reply }
     },
     close: () => Promise.resolve(),
   },
@@ -71,10 +74,55 @@ describe('the answer to an event', () => {
     expect(kept).toMatchObject({ state: 'waiting', attempts: [{ status: 200, read_as: 'not heard', reason: null }] })
   })
 
+  it('that cannot be opened decides nothing, and the attempt says why', async () => {
+    const delivery = await inserted('SEALED', 1, { purpose: 'fulfilment' })
+    desk.reply = { status: 200, body: null, unreadable: 'the body cannot be opened as zstd' }
+    await expect(attemptOf(delivery)).rejects.toThrow('the body cannot be opened as zstd')
+    const kept = await store.deliveries.find(delivery._id)
+    const attempt = { read_as: 'not heard', remark: 'the body cannot be opened as zstd' }
+    expect(kept).toMatchObject({ state: 'waiting', attempts: [attempt] })
+  })
+
   it('is not needed of a notice: the status says that it was heard', async () => {
     const delivery = await inserted('NOTICE', 1)
     says(200, null)
     expect(await attemptOf(delivery)).toEqual({ kind: 'heard' })
+  })
+})
+
+describe('a worker that stood still past its heartbeat', () => {
+  it('still ends the delivery with what it heard, although its successor has written an attempt under that number', async () => {
+    const delivery = await inserted('FROZEN', 1, { purpose: 'fulfilment' })
+    let thaw = () => {}
+    desk.before_answer = () => new Promise((resolve) => (thaw = resolve))
+    says(200, '{"fulfilment":"fulfilled"}')
+    const frozen = attemptOf(delivery)
+    await until('the shop was asked', () => desk.calls.includes('FROZEN/1'))
+    desk.before_answer = () => Promise.resolve()
+    const heard = { ...desk.reply }
+    desk.reply = { status: null, error: 'the connection was reset' }
+    await expect(attemptOf(delivery)).rejects.toThrow(ApplicationFailure)
+    desk.reply = heard
+    thaw()
+    expect(await frozen).toEqual({ kind: 'answered', answer: { result: 'fulfilled', reason: null } })
+    const kept = await store.deliveries.find(delivery._id)
+    expect(kept).toMatchObject({ state: 'delivered', attempts: [{ read_as: 'not heard' }, { read_as: 'fulfilled' }] })
+    expect(kept).not.toHaveProperty('next_attempt_time')
+  })
+
+  it('goes by what its successor heard, when it heard nothing itself', async () => {
+    const delivery = await inserted('OVERTAKEN', 1, { purpose: 'fulfilment' })
+    let thaw = () => {}
+    desk.before_answer = () => new Promise((resolve) => (thaw = resolve))
+    const frozen = attemptOf(delivery)
+    await until('the shop was asked', () => desk.calls.includes('OVERTAKEN/1'))
+    desk.before_answer = () => Promise.resolve()
+    says(200, '{"fulfilment":"refused","reason":"sold out"}')
+    const refused = { kind: 'answered', answer: { result: 'refused', reason: 'sold out' } }
+    expect(await attemptOf(delivery)).toEqual(refused)
+    says(503)
+    thaw()
+    expect(await frozen).toEqual(refused)
   })
 })
 

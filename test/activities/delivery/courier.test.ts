@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
 import { assertPublicUrl, createCourier, webhookHeaders } from '../../../activities/delivery/courier.ts'
@@ -51,6 +52,49 @@ describe('a courier', () => {
   it('reads over the mark that some platforms put before their text', async () => {
     const url = await endpoint((_, response) => response.end('\uFEFF{"fulfilment":"refused"}'))
     expect((await courier(true).send(url, {}, '{}')).body).toBe('{"fulfilment":"refused"}')
+  })
+
+  const refusal = '{"fulfilment":"refused","reason":"卖完了"}'
+  const answeringWith = (bytes: Buffer, headers: Record<string, string>) =>
+    endpoint((_, response) => response.writeHead(200, headers).end(bytes))
+  const readOf = async (bytes: Buffer, headers: Record<string, string>) => {
+    const { status, body, unreadable } = await courier(true).send(await answeringWith(bytes, headers), {}, '{}')
+    return { status, body, unreadable }
+  }
+
+  it.each([
+    ['gzip', gzipSync(refusal)],
+    ['deflate', deflateSync(refusal)],
+    ['deflate', deflateRawSync(refusal)],
+    ['br', brotliCompressSync(refusal)],
+    ['GZIP', gzipSync(refusal)],
+    ['gzip, br', brotliCompressSync(gzipSync(refusal))],
+    ['identity', Buffer.from(refusal)],
+  ])('says which encodings it opens, and opens %s', async (encoding, bytes) => {
+    let accepted = ''
+    const url = await endpoint((request, response) => {
+      accepted = String(request.headers['accept-encoding'])
+      response.writeHead(200, { 'content-encoding': encoding }).end(bytes)
+    })
+    expect((await courier(true).send(url, {}, '{}')).body).toBe(refusal)
+    expect(accepted).toBe('gzip, deflate, br')
+  })
+
+  it.each([
+    ['what is not in the encoding it names', Buffer.from(refusal), { 'content-encoding': 'gzip' }],
+    ['what was cut', gzipSync(refusal).subarray(0, -9), { 'content-encoding': 'gzip' }],
+    ['an encoding that it does not know', Buffer.from(refusal), { 'content-encoding': 'zstd' }],
+    ['little that becomes much', gzipSync(Buffer.alloc(10_000_000)), { 'content-encoding': 'gzip' }],
+    ['JSON in a charset that it does not name', Buffer.from([0x7b, 0x22, 0xc2, 0xf4]), {}],
+    ['JSON in a charset that nobody knows', Buffer.from(refusal), { 'content-type': 'application/json; charset=x-9' }],
+  ])('says that it cannot read %s', async (_, bytes, headers) => {
+    expect(await readOf(bytes, headers)).toEqual({ status: 200, body: null, unreadable: expect.any(String) as string })
+  })
+
+  it('reads the charset that is named', async () => {
+    const gbk = Buffer.concat([Buffer.from('{"reason":"'), Buffer.from([0xc2, 0xf4]), Buffer.from('"}')])
+    const read = await readOf(gbk, { 'content-type': 'application/json; charset=GBK' })
+    expect(read.body).toBe('{"reason":"卖"}')
   })
 
   it('does not follow a redirect: where it leads nobody has checked', async () => {

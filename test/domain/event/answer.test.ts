@@ -1,28 +1,109 @@
 import { describe, expect, it } from 'vitest'
-import { readFulfilmentAnswer } from '../../../domain/event/answer.ts'
+import { readAnswer } from '../../../domain/event/answer.ts'
+import type { EndpointAnswer } from '../../../domain/event/answer.ts'
+
+function answerOf(status: number | null, body: string | null, given: Partial<EndpointAnswer> = {}): EndpointAnswer {
+  return { status, body, content_type: null, unreadable: null, ...given }
+}
+
+const read = (status: number, body: string | null, given: Partial<EndpointAnswer> = {}) =>
+  readAnswer('fulfilment', answerOf(status, body, given))
+
+const json = { content_type: 'application/json; charset=utf-8' }
 
 describe('a fulfilment answer', () => {
   it.each([
-    [200, '{"fulfilment":"fulfilled"}', { result: 'fulfilled', reason: null }],
-    [200, '{"fulfilment":"pending"}', { result: 'pending', reason: null }],
-    [200, '{"fulfilment":"refused","reason":"sold out"}', { result: 'refused', reason: 'sold out' }],
-    [202, '{"fulfilment":"fulfilled"}', { result: 'fulfilled', reason: null }],
-    [202, '', { result: 'pending', reason: null }],
-    [202, 'accepted', { result: 'pending', reason: null }],
-    [200, '', { result: 'fulfilled', reason: null }],
-    [204, '', { result: 'fulfilled', reason: null }],
-    [200, '<html>ok</html>', { result: 'fulfilled', reason: null }],
-    [200, '{"fulfilment":"shipped?"}', { result: 'fulfilled', reason: null }],
-    [200, 'null', { result: 'fulfilled', reason: null }],
-  ])('%i %s is read by what the body decides, else by the status', (status, body, answer) => {
-    expect(readFulfilmentAnswer(status, body)).toEqual(answer)
+    [200, '{"fulfilment":"fulfilled"}', 'fulfilled', null],
+    [200, '{"fulfilment":"pending"}', 'pending', null],
+    [200, '{"fulfilment":"refused","reason":"sold out"}', 'refused', 'sold out'],
+    [
+      200,
+      '{"fulfilment":"refused","reason":"it said \\"fulfilment\\": twice"}',
+      'refused',
+      'it said "fulfilment": twice',
+    ],
+    [202, '{"fulfilment":"fulfilled"}', 'fulfilled', null],
+    [202, '', 'pending', null],
+    [202, 'accepted', 'pending', null],
+    [200, '', 'fulfilled', null],
+    [204, '', 'fulfilled', null],
+    [200, '<html>ok</html>', 'fulfilled', null],
+    [200, 'null', 'fulfilled', null],
+    [200, '{"code":0,"msg":"ok"}', 'fulfilled', null],
+  ])('%i %s is read by what the body decides, else by the status', (status, body, read_as, reason) => {
+    expect(read(status, body)).toEqual({ read_as, reason, remark: null })
+  })
+
+  it('may be empty, whatever it claims to be', () => {
+    expect(read(200, '', json).read_as).toBe('fulfilled')
   })
 
   it.each([199, 301, 400, 409, 410, 422, 500, 503])('%i is no answer, whatever the body says', (status) => {
-    expect(readFulfilmentAnswer(status, '{"fulfilment":"fulfilled"}')).toBeNull()
+    expect(read(status, '{"fulfilment":"fulfilled"}').read_as).toBe('not heard')
   })
 
-  it('too long to be read is no answer: it might refuse', () => {
-    expect(readFulfilmentAnswer(200, null)).toBeNull()
+  it('that could not be read is no answer: it might refuse', () => {
+    const unreadable = 'the body is over 64 KiB'
+    expect(read(200, null, { unreadable })).toEqual({ read_as: 'not heard', reason: null, remark: unreadable })
+    expect(read(200, null).read_as).toBe('not heard')
+  })
+
+  it.each<[string, string, Partial<EndpointAnswer>]>([
+    ['a word that is not known', '{"fulfilment":"REFUSED"}', {}],
+    ['a word that is not known', '{"fulfilment":"shipped?"}', {}],
+    ['no word', '{"fulfilment":null}', {}],
+    ['two words', '{"fulfilment":"refused","fulfilment":"fulfilled"}', {}],
+    ['another spelling', '{"Fulfilment":"refused"}', {}],
+    ['another spelling', '{"fulfillment":"refused"}', {}],
+    ['a word within something else', '{"code":0,"data":{"fulfilment":"refused"}}', {}],
+    ['JSON within a text', JSON.stringify('{"fulfilment":"refused"}'), {}],
+    ['a form', 'fulfilment=refused&reason=sold+out', { content_type: 'application/x-www-form-urlencoded' }],
+    ['JSON cut off', '{"fulfilment":"refu', json],
+    ['JSON cut off before its word', '{"reason":"sold out","ful', {}],
+    ['no JSON that claims to be', 'refused', json],
+    ['no JSON that claims to be', '<html>', { content_type: 'application/problem+json' }],
+  ])('with %s is no answer, and says why: %s', (_, body, given) => {
+    const reading = read(200, body, given)
+    expect(reading).toMatchObject({ read_as: 'not heard', reason: null })
+    expect(reading.remark).toBeTruthy()
+  })
+
+  it.each([
+    '{"code":500,"msg":"系统异常"}',
+    '{"code":"500"}',
+    '{"errcode":40001,"errmsg":"invalid"}',
+    '{"errno":-1}',
+    '{"success":false}',
+    '{"status":"error"}',
+    '{"error":"boom"}',
+  ])('%s under 200 is an answer by its status, and is shown as what looks like an error', (body) => {
+    const reading = read(200, body, json)
+    expect(reading.read_as).toBe('fulfilled')
+    expect(reading.remark).toMatch('looks like an error')
+  })
+
+  it.each(['{"code":200}', '{"code":"0"}', '{"code":20000}', '{"status":"ok"}', '{"success":true,"error":null}'])(
+    '%s looks like none',
+    (body) => expect(read(200, body).remark).toBeNull(),
+  )
+})
+
+describe('the answer to a withdrawal', () => {
+  const readWithdrawn = (body: string | null) => readAnswer('cancellation', answerOf(200, body)).read_as
+
+  it('only hears it, unless it says that the goods are out', () => {
+    expect(['', 'ok', '{"fulfilment":"refused"}'].map(readWithdrawn)).toEqual(['heard', 'heard', 'heard'])
+    expect(readWithdrawn('{"fulfilment":"fulfilled"}')).toBe('fulfilled')
+  })
+
+  it('that cannot be read has not heard it: it might say that the goods are out', () => {
+    expect([null, '{"fulfilment":"FULFILLED"}', '{"fulfil'].map(readWithdrawn)).toEqual(Array(3).fill('not heard'))
+  })
+})
+
+describe('the answer to a notice', () => {
+  it('is its status alone', () => {
+    expect(readAnswer('notice', answerOf(200, null, { unreadable: 'sealed' })).read_as).toBe('heard')
+    expect(readAnswer('notice', answerOf(500, '')).read_as).toBe('not heard')
   })
 })

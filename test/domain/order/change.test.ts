@@ -30,6 +30,7 @@ const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
   [[...order_states], 'refund_changed', 'same'],
   [[...order_states], 'refund_closed', 'same'],
   [[...order_states], 'refund_refused', 'same'],
+  [['refunded'], 'refund_reversed', 'refunding'],
   [[...order_states], 'second_payment_found', 'same'],
   [['paid'], 'fulfilment_stopped', 'same'],
   [[...order_states], 'second_accepted', 'same'],
@@ -85,9 +86,11 @@ describe('the order table', () => {
     }
   })
 
-  it('lets nothing leave a finished state but money and decisions', () => {
+  it('lets nothing leave a finished state but money, decisions, and money that came back', () => {
     for (const event of order_events)
-      expect([null, 'refunded']).toContain(orderDestination('refunded', event, 'refund'))
+      expect([null, 'refunded', ...(event === 'refund_reversed' ? ['refunding'] : [])]).toContain(
+        orderDestination('refunded', event, 'refund'),
+      )
     expect(open_order_states).toEqual(['created', 'awaiting_payment', 'closing', 'paid'])
     expect(isOrderResting('review')).toBe(true)
   })
@@ -227,18 +230,17 @@ describe('applying an event', () => {
     expect(change?.entry).toMatchObject({ to: 'paid', event_type: 'order.paid', sequence: 1 })
   })
 
-  it('plans to look at a promised answer when half of its time is gone, and at a missing one when it is overdue', () => {
+  it('plans to look at a promised answer when half of its time is gone, and leaves the plan to what happens beside it', () => {
     const fulfilment = { mode: 'event', result: null, reason: null, deadline_time: at(1_000) } as const
-    const paid = orderSample('T1', { payment, state: 'paid', sequence: 1, fulfilment })
+    const next_action = { what: 'deliver', time: at(90) } as const
+    const paid = orderSample('T1', { payment, state: 'paid', sequence: 1, fulfilment, next_action })
     const promised = applyOrderEvent(paid, { event: 'fulfilment_pending', ...cause, time: at(100) })
     expect(promised?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(550) })
-    const beside = applyOrderEvent(paid, {
-      event: 'second_payment_found',
-      transaction_id: 'second',
-      ...cause,
-      time: at(100),
-    })
-    expect(beside?.set.next_action).toEqual({ what: 'await_fulfilment', time: at(1_000) })
+    const second = { event: 'second_payment_found', transaction_id: 'second', ...cause, time: at(100) } as const
+    expect(applyOrderEvent(paid, second)?.set.next_action).toEqual(next_action)
+    const { next_action: _, ...unplanned } = paid
+    const overdue = { what: 'await_fulfilment', time: at(1_000) }
+    expect(applyOrderEvent(unplanned, second)?.set.next_action).toEqual(overdue)
   })
 
   it('plans nothing for an order that rests, and names why a person should look at money without a home', () => {

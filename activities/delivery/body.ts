@@ -1,0 +1,108 @@
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
+import type { EndpointAnswer } from '../../domain/event/answer.ts'
+import { limits } from '../../domain/policy.ts'
+
+/** A refusal may explain itself at length; read by half it would be taken for something else. */
+const longest_body_bytes = 64 * 1024
+const bounded = { maxOutputLength: longest_body_bytes }
+/** more layers than any server puts around one answer */
+const most_encodings = 3
+
+type Opener = (bytes: Buffer) => Promise<Buffer>
+
+/** Some servers send “deflate” without the frame that it should have. */
+const openDeflate: Opener = (bytes) =>
+  promisify(inflate)(bytes, bounded).catch(() => promisify(inflateRaw)(bytes, bounded))
+const openGzip: Opener = (bytes) => promisify(gunzip)(bytes, bounded)
+
+/** How each content-encoding is opened; none gives more than 64 KiB, however little came. */
+const openers: Partial<Record<string, Opener>> = {
+  identity: (bytes) => Promise.resolve(bytes),
+  gzip: openGzip,
+  'x-gzip': openGzip,
+  deflate: openDeflate,
+  br: (bytes) => promisify(brotliDecompress)(bytes, bounded),
+}
+
+/** What an endpoint is told that it may answer in. */
+export const accepted_encodings = 'gzip, deflate, br'
+
+/** What was read of a body: `answer` is its beginning, at most 1 KiB, for the record. */
+type ReadBody = Pick<EndpointAnswer, 'body' | 'content_type' | 'unreadable'> & { answer: string | null }
+
+type Headers = Record<string, string | string[] | undefined>
+
+/** Reads a body to its end, or says why it cannot be read. Rejects where the connection breaks before the end. */
+export async function readBody(stream: AsyncIterable<Buffer>, headers: Headers): Promise<ReadBody> {
+  const content_type = firstOf(headers['content-type'])
+  const unread = (unreadable: string, answer: string | null = null) => ({
+    body: null,
+    content_type,
+    unreadable,
+    answer,
+  })
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > longest_body_bytes) break
+  }
+  const came = Buffer.concat(chunks)
+  const encodings = encodingsOf(headers['content-encoding'])
+  const is_plain = encodings.every((encoding) => encoding === 'identity')
+  if (length > longest_body_bytes) return unread('the body is over 64 KiB', is_plain ? beginning(came) : null)
+  const opened = came.length === 0 ? came : await openBody(came, encodings)
+  if (opened === null) return unread(`the body cannot be opened as ${encodings.join(', ')}, or is over 64 KiB`)
+  const text = decodedText(opened, content_type)
+  const answer = beginning(opened)
+  return text === null
+    ? unread('the body is not in the charset that it claims', answer)
+    : { body: text, content_type, unreadable: null, answer }
+}
+
+/** The names of the encodings, in the order in which they were put around the body. */
+function encodingsOf(header: string | string[] | undefined): string[] {
+  const names = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',')
+  return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '')
+}
+
+/** Null: an encoding that is not known, bytes that are not in it, or more than 64 KiB of them. */
+async function openBody(bytes: Buffer, encodings: string[]): Promise<Buffer | null> {
+  if (encodings.length > most_encodings) return null
+  try {
+    let opened = bytes
+    for (const encoding of encodings.toReversed()) {
+      const open = openers[encoding]
+      if (open === undefined) return null
+      opened = await open(opened)
+    }
+    return opened
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The text in the charset that is named, else in UTF-8. Null: it is JSON and not in that charset. Of other bodies only
+ * the status counts, so letters that cannot be read do no harm.
+ */
+function decodedText(bytes: Buffer, content_type: string | null): string | null {
+  const charset = /charset\s*=\s*"?([^\s;"]+)/i.exec(content_type ?? '')?.[1] ?? 'utf-8'
+  const is_strict = /json/i.test(content_type ?? '') || /^\s*[{[]/.test(bytes.subarray(0, 64).toString('latin1'))
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(bytes)
+  } catch {
+    return is_strict ? null : new TextDecoder().decode(bytes)
+  }
+}
+
+/** As a stream, a character that is cut in half is waited for and not made up. */
+function beginning(bytes: Buffer): string {
+  return new TextDecoder().decode(bytes.subarray(0, limits.answer_kept_bytes), { stream: true })
+}
+
+function firstOf(header: string | string[] | undefined): string | null {
+  return (Array.isArray(header) ? header[0] : header) ?? null
+}
