@@ -248,7 +248,7 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
       return await attempt()
     } catch (error) {
       if (error instanceof Error && error.name === 'ConfigError') throw error
-      const wait_ms = Math.min(500 * 2 ** tries, 15_000)
+      const wait_ms = Math.min(500 * 2 ** tries, 4_000)
       log.warn(`${what} is not there yet`, { error, next_try_ms: wait_ms })
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }

@@ -49,7 +49,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
   return kept as Partial<Store> as Store
 }
 
-function memoryConnections(writes: Writes): Connections {
+export function memoryConnections(writes: Writes): Connections {
   const collections = new Map<string, MemoryCollection>()
   const model = (name: string) => {
     const collection = collections.get(name) ?? new MemoryCollection(writes)

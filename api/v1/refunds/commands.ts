@@ -68,8 +68,8 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
 
-/** The states in which WeChat Pay has the refund, or may have it: only then can a query bring anything new. */
-const checkable_states: readonly RefundState[] = ['processing', 'abnormal']
+/** The states in which WeChat Pay has the refund: only then can a query bring anything new. */
+const checkable_states: readonly RefundState[] = ['processing', 'abnormal', 'succeeded']
 
 const checkRefund = declareEndpoint({
   name: 'checkRefund',
