@@ -69,7 +69,14 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     const context: ApiContext = {
       config,
       store,
-      commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
+      commands: createCommands({
+        client: temporal,
+        intake: intake_temporal,
+        sealer: store.sealer,
+        queue_prefix,
+        log,
+        metrics,
+      }),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
         note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
