@@ -66,6 +66,36 @@ export class Endpoints {
     return this.#endpoints.updateAndReturn({ _id }, { $push: { secrets: { $each: [secret], $slice: -most_secrets } } })
   }
 
+  /** Has an endpoint's events sent elsewhere, those under way too: id and secrets stay. Null: there is no endpoint. */
+  async move(mchid: string, id: string, url: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.updateAndReturn({ mchid, id }, { $set: { url, failing_since_time: null } })
+  }
+
+  /**
+   * Puts other secrets in place of exactly those that were read: null when there is no endpoint, or somebody else changed
+   * them meanwhile.
+   */
+  async replaceSecrets(read: EndpointRecord, secrets: EndpointRecord['secrets']): Promise<EndpointRecord | null> {
+    const seals = read.secrets.map(({ secret }) => secret.sealed)
+    const is_as_read = { _id: read._id, 'secrets.secret.sealed': { $all: seals }, secrets: { $size: seals.length } }
+    return this.#endpoints.updateAndReturn(is_as_read, { $set: { secrets: secrets.slice(-most_secrets) } })
+  }
+
+  /** Seals secrets of an endpoint anew where the newest key did not seal them. True: something changed. */
+  async reseal(endpoint: EndpointRecord): Promise<boolean> {
+    const place = secretsPlace(endpoint._id)
+    if (endpoint.secrets.every(({ secret }) => this.#sealer.isFresh(secret, place))) return false
+    const secrets = endpoint.secrets.map((one) => {
+      return { ...one, secret: this.#sealer.seal(this.#sealer.open(one.secret, place), place) }
+    })
+    return (await this.replaceSecrets(endpoint, secrets)) !== null
+  }
+
+  /** The endpoint that events are sent to at this URL, whichever it was made with. */
+  async findByUrl(mchid: string, url: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.findOne({ mchid, url })
+  }
+
   /** Oldest first. */
   async list(mchid: string): Promise<EndpointRecord[]> {
     return this.#endpoints.find({ mchid }, { limit: most_endpoints, sort: { create_time: 1, _id: 1 } })

@@ -8,6 +8,7 @@ import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
 import { sealPlace } from './sealer.ts'
+import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -83,6 +84,8 @@ function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
   return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
 }
 
+const resealed_at_once = 500
+
 /**
  * Names the place that the raw bytes of evidence are sealed for. Evidence that is kept beside another under one id has
  * its bytes' digest behind that id; it was sealed before anybody knew that, so the digest is left out here.
@@ -117,6 +120,25 @@ export class Evidence {
   async #keep(record: EvidenceRecord): Promise<ArchiveResult> {
     const answer = await this.#evidence.insertOrFind(record)
     return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
+  }
+
+  /**
+   * Seals raw bytes anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
+   * order of `_id`. `last` is null once all have been looked at.
+   */
+  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+    const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
+    const found = await this.#evidence.scan({ _id: { $gt: after }, 'raw.sealed': { $exists: true } }, page)
+    let changed = 0
+    for (const evidence of found) {
+      const { _id, raw } = evidence
+      const place = rawPlace(evidence)
+      if (!('sealed' in raw) || sealer.isFresh(raw, place)) continue
+      const is_as_read = { _id, 'raw.sealed': raw.sealed }
+      const resealed = sealer.seal(sealer.open(raw, place), place)
+      if (await this.#evidence.update(is_as_read, { $set: { raw: resealed } })) changed += 1
+    }
+    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** By the full `_id`, which begins with the mchid. */

@@ -74,7 +74,7 @@ export class Journal {
 
   /** Whether what stands for the entry's cause, after corrections, has its postings. */
   async #isCorrected({ _id, mchid, postings }: JournalEntry): Promise<boolean> {
-    const causes = [_id, ...Array.from({ length: most_corrections }, (_, n) => journalId.anew(_id, n + 1))]
+    const causes = Array.from({ length: most_corrections }, (_, n) => journalId.anew(_id, n + 1))
     const ids = [...causes, ...causes.map(journalId.reversal)]
     const found = await this.#entries.find({ _id: { $in: ids } }, { limit: ids.length })
     const reversed = new Set(found.map(({ reverses }) => reverses))

@@ -5,6 +5,8 @@ import type {
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
+  RetiredPublicKey,
+  Sealed,
   StoredCertificate,
   WeChatSetup,
 } from '../domain/merchant/record.ts'
@@ -31,6 +33,7 @@ const schema = recordSchema({
     public_key_id: String,
     public_key: String,
     certificates: [partSchema({ serial_no: String, certificate: String, effective_time: Date, expire_time: Date })],
+    retired_public_keys: [partSchema({ public_key_id: String, public_key: String, end_time: Date })],
     dropped_certificates: [String],
     changeover_end_time: Date,
     retired_apiv3_keys: [sealed],
@@ -53,6 +56,8 @@ export interface PlainSetup {
   apiv3_key: string
   public_key_id: string | null
   public_key: string | null
+  /** absent: those known before are kept */
+  retired_public_keys?: RetiredPublicKey[]
   /** absent: those known before are kept */
   certificates?: StoredCertificate[]
 }
@@ -125,10 +130,43 @@ export class Merchants {
       public_key_id,
       public_key,
       certificates,
+      retired_public_keys: wechat.retired_public_keys ?? [],
       dropped_certificates: wechat.dropped_certificates ?? [],
       changeover_end_time: wechat.changeover_end_time ?? null,
       revision,
     }
+  }
+
+  /** Seals a merchant's keys anew where the newest master key did not seal them. True: something changed. */
+  async reseal({ _id, revision, wechat }: MerchantRecord): Promise<boolean> {
+    if (wechat === null) return false
+    const places = placesOf(_id)
+    const anew = (sealed: Sealed, place: string) => {
+      return this.#sealer.isFresh(sealed, place) ? sealed : this.#sealer.seal(this.#sealer.open(sealed, place), place)
+    }
+    const resealed = {
+      'wechat.private_key': anew(wechat.private_key, places.private_key),
+      'wechat.apiv3_key': anew(wechat.apiv3_key, places.apiv3_key),
+      'wechat.retired_apiv3_keys': wechat.retired_apiv3_keys.map((key) => anew(key, places.apiv3_key)),
+    }
+    const old = [wechat.private_key, wechat.apiv3_key, ...wechat.retired_apiv3_keys]
+    if (old.every((key) => Object.values(resealed).flat().includes(key))) return false
+    return this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
+  }
+
+  /** Forgets the APIv3 keys that are no longer in use: what was encrypted with one cannot be read again. */
+  async forgetRetiredKeys(mchid: string): Promise<boolean> {
+    const has_setup = { _id: mchid, 'wechat.serial_no': { $exists: true } }
+    return this.#merchants.update(has_setup, { $set: { 'wechat.retired_apiv3_keys': [] }, $inc: { revision: 1 } })
+  }
+
+  /** Forgets a public key of WeChat Pay's that the configured one has taken the place of. */
+  async dropPublicKey(mchid: string, public_key_id: string): Promise<boolean> {
+    const holds_it = { _id: mchid, 'wechat.retired_public_keys.public_key_id': public_key_id }
+    return this.#merchants.update(holds_it, {
+      $pull: { 'wechat.retired_public_keys': { public_key_id } },
+      $inc: { revision: 1 },
+    })
   }
 
   /** Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. */
@@ -152,6 +190,7 @@ export class Merchants {
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: plain.certificates ?? previous?.certificates ?? [],
+      retired_public_keys: plain.retired_public_keys ?? previous?.retired_public_keys ?? [],
       dropped_certificates: previous?.dropped_certificates ?? [],
       changeover_end_time: previous?.changeover_end_time ?? null,
       retired_apiv3_keys: known.filter((key) => this.#sealer.open(key, places.apiv3_key) !== plain.apiv3_key),

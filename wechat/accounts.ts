@@ -5,9 +5,9 @@ import { createClient } from './client.ts'
 import type { WeChatClient } from './client.ts'
 import { certificateFingerprint, readCredentials } from './credentials.ts'
 import type { Credentials, PlatformKey } from './credentials.ts'
+import { WeChatPayError } from './errors.ts'
 import { wechatHosts } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
-import { WeChatPayError } from './errors.ts'
 import type { ConfiguredKeys, DownloadOutcome } from './keyring.ts'
 import { readNotification } from './notification.ts'
 import type { NotificationVerdict, ReceivedNotification } from './notification.ts'
@@ -162,6 +162,7 @@ function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSetti
     apiv3_key,
     public_key_id: setup.public_key_id,
     public_key: setup.public_key,
+    retired_public_keys: setup.retired_public_keys,
     certificates: setup.certificates.map(({ certificate }) => ({ certificate })),
   })
   if (read.kind === 'credentials') return read.credentials

@@ -179,8 +179,8 @@ export const catalogue = {
     retryable: true,
     title: { en: 'The merchant is paused', 'zh-CN': '商户已暂停' },
     detail: {
-      en: 'Merchant {mchid} takes no new orders and refunds.',
-      'zh-CN': '商户 {mchid} 暂不接受新的订单和退款。',
+      en: 'Merchant {mchid} takes no new orders and refunds, and its keys only read.',
+      'zh-CN': '商户 {mchid} 暂不接受新的订单和退款，其密钥只能读取。',
     },
     remedy: {
       en: 'Ask the operator to resume the merchant, then send the same request again.',

@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Scope } from '../../domain/merchant/scope.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { authenticate, authorise } from './authentication.ts'
+import { assertNotPaused, authenticate, authorise, isChanging } from './authentication.ts'
 import type { Caller } from './authentication.ts'
 import { readJsonBody } from './body.ts'
 import type { ProblemCode } from './catalogue.ts'
@@ -102,6 +102,9 @@ async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Conte
   const caller = await authenticate(context, ctx.headers.authorization)
   ctx.set({ ...context.limiter.take(caller.key.id) })
   authorise(caller, declared.scope)
+  // Those that name the problem themselves read the merchant anyway.
+  const looks_itself = declared.problems.includes('merchant_paused')
+  if (isChanging(declared.scope) && !looks_itself) await assertNotPaused(context, caller)
   const params = validate(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
   const query = validate(declared.query, readQuery(ctx), 'query', language)
   const sent = declared.method === 'GET' ? undefined : await readJsonBody(ctx.req)

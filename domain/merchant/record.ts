@@ -1,4 +1,5 @@
 import type { Attention } from '../attention.ts'
+import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
@@ -45,6 +46,14 @@ export interface StoredCertificate {
   expire_time: Time
 }
 
+/** RetiredPublicKey is a public key of WeChat Pay's that another has taken the place of; it verifies until `end_time`. */
+export interface RetiredPublicKey {
+  public_key_id: string
+  /** PEM */
+  public_key: string
+  end_time: Time
+}
+
 /** KeyNews is a certificate that WeChat Pay shows and that is new here. `detail` names it by serial and fingerprint. */
 export type KeyNews =
   { kind: 'taken'; certificate: StoredCertificate; detail: string } | { kind: 'refused'; detail: string }
@@ -59,6 +68,8 @@ export interface WeChatSetup {
   public_key: string | null
   /** platform certificates, PEM with serial; public, refreshed in the background */
   certificates: StoredCertificate[]
+  /** public keys that still verify for a while; absent: none */
+  retired_public_keys?: RetiredPublicKey[]
   /** serials of platform certificates that a person has dropped: they are never taken in again; absent: none */
   dropped_certificates?: string[]
   /** until when certificates are taken in beside a public key; absent or null: no change-over was declared */
@@ -128,6 +139,11 @@ export interface KeyRecord {
   last_use_time: Time | null
 }
 
+/** Whether a key lets anybody in at `now` (Unix ms). */
+export function isUsableKey({ revoke_time, expire_time }: KeyRecord, now: number): boolean {
+  return revoke_time === null && (expire_time === null || milliseconds(expire_time) > now)
+}
+
 /** A merchant's WeChat Pay set-up, opened: lives in memory only, never logged, never in a Temporal payload. */
 export interface OpenSetup {
   mchid: string
@@ -142,6 +158,7 @@ export interface OpenSetup {
   /** PEM */
   public_key: string | null
   certificates: StoredCertificate[]
+  retired_public_keys: RetiredPublicKey[]
   dropped_certificates: string[]
   changeover_end_time: Time | null
   /** changes whenever the set-up does */

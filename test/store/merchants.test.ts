@@ -131,6 +131,7 @@ describe('the credentials of a merchant', () => {
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: [],
+      retired_public_keys: [],
       dropped_certificates: [],
       changeover_end_time: null,
       revision: 1,

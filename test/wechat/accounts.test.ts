@@ -23,6 +23,7 @@ const setup: OpenSetup = {
   public_key_id: publicKeyId,
   public_key: publicKey('go-sdk').export({ type: 'spki', format: 'pem' }).toString(),
   certificates: [],
+  retired_public_keys: [],
   dropped_certificates: [],
   changeover_end_time: null,
   revision: 1,
