@@ -46,16 +46,17 @@ export async function archiveUnknownNumber(
   answers: (OrderQueryResult & { kind: 'not_found' })[],
 ): Promise<EvidenceRecord> {
   const said = JSON.stringify(answers.map(({ raw }) => raw))
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
   const { evidence } = await context.store.evidence.archive(
     newEvidence({
-      _id: evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null),
+      _id,
       mchid: order.mchid,
       kind: 'query',
       subject: 'payment',
       out_trade_no: order.out_trade_no,
       verdict: 'unsigned',
       body: said,
-      raw: context.sealer.seal(said),
+      raw: context.sealer.seal(said, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),
