@@ -5,6 +5,7 @@ import type { WeChatAccount } from '../wechat/accounts.ts'
 import type { WeChatPayError } from '../wechat/errors.ts'
 import type { ActivityContext } from './context.ts'
 import { notYetFailure, setupMissingFailure } from './failure.ts'
+import { setupAttention } from './setup.ts'
 import type { SetupWatch } from './setup.ts'
 
 /** What calls to WeChat Pay about orders and about refunds share: whose they are, and how a record tells of its waits. */
@@ -47,7 +48,8 @@ export async function planStep<Step extends string>(
 /** Lifts what was said about WeChat's silence, since it answers again. */
 export async function liftUnreachable({ now }: GatewayContext, waiting: WaitingRecord<never>): Promise<void> {
   const { code } = waiting.attention ?? {}
-  if (code === 'wechat_unreachable' || code === 'wechat_setup') await waiting.noteAttention(null, beijingTime(now()))
+  const is_silence = code === 'wechat_unreachable' || code === 'wechat_setup' || code === 'wechat_key_missing'
+  if (is_silence) await waiting.noteAttention(null, beijingTime(now()))
 }
 
 /** FailedCall is a call to WeChat Pay that gave no usable answer, and what its silence means. */
@@ -74,19 +76,20 @@ export async function noteFailedCall<Step extends string>(
   const { policy, now, log } = context
   const is_setup = error.kind === 'setup'
   const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
-  if (is_setup) await context.setups.noteRefused(waiting.mchid)
+  if (is_setup) await context.setups.noteRefused(waiting.mchid, setupAttention(error))
   if (!waiting.is_resting) {
     await waiting.noteNextAction({ what: step, time: beijingTime(now() + wait_ms) })
-    if (is_setup) await waiting.noteAttention('wechat_setup', beijingTime(now()))
+    if (is_setup) await waiting.noteAttention(setupAttention(error), beijingTime(now()))
     else if (now() - milliseconds(since_time) >= patience_ms) await waiting.noteAttention(attention, beijingTime(now()))
   }
-  const { kind, code, status } = error
+  const { kind, reason, code, status } = error
   const { mchid, numbers } = waiting
   log.warn('a call to WeChat Pay failed and is repeated', {
     mchid,
     ...numbers,
     step,
     kind,
+    reason,
     code,
     status,
     delay_ms: wait_ms,

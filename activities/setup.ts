@@ -1,11 +1,20 @@
 import { beijingTime } from '../domain/calendar.ts'
+import type { WeChatPayError } from '../wechat/errors.ts'
 import type { ActivityContext } from './context.ts'
 
 /** Keeps the merchant's attention honest about its WeChat set-up: raised when refused, lifted when it works again. */
 export interface SetupWatch {
-  noteRefused(mchid: string): Promise<void>
+  noteRefused(mchid: string, code?: SetupAttention): Promise<void>
   /** Costs a write at most once a minute and merchant: another process may have raised what is lifted here. */
   noteWorking(mchid: string): Promise<void>
+}
+
+const setup_attentions = ['wechat_setup', 'wechat_key_missing'] as const
+export type SetupAttention = (typeof setup_attentions)[number]
+
+/** What only a person can mend: WeChat refuses the merchant, or a key of WeChat's is missing here. */
+export function setupAttention({ reason }: WeChatPayError): SetupAttention {
+  return reason === 'no_key' ? 'wechat_key_missing' : 'wechat_setup'
 }
 
 const lift_every_ms = 60_000
@@ -13,14 +22,14 @@ const lift_every_ms = 60_000
 export function watchSetups({ store, now }: Pick<ActivityContext, 'store' | 'now'>): SetupWatch {
   const lifted = new Map<string, number>()
   return {
-    async noteRefused(mchid) {
+    async noteRefused(mchid, code = 'wechat_setup') {
       lifted.delete(mchid)
-      await store.merchants.noteAttention(mchid, 'wechat_setup', beijingTime(now()))
+      await store.merchants.noteAttention(mchid, code, beijingTime(now()))
     },
     async noteWorking(mchid) {
       if (now() - (lifted.get(mchid) ?? -Infinity) < lift_every_ms) return
       lifted.set(mchid, now())
-      await store.merchants.liftAttention(mchid, 'wechat_setup')
+      for (const code of setup_attentions) await store.merchants.liftAttention(mchid, code)
     },
   }
 }

@@ -6,6 +6,8 @@ export const attention_texts = {
   not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
+  wechat_key_missing:
+    'No key of WeChat Pay is here, or not the one that it signs with, so no answer can be believed. Add its public key, or let its certificates be downloaded.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
   close_uncertain:
     'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed.',

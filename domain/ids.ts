@@ -16,6 +16,9 @@ export interface OrderKey {
   out_trade_no: string
 }
 
+/** The order number of a refund's run until WeChat has named the order. */
+export const unknown_order = '-'
+
 export function orderId({ mchid, out_trade_no }: OrderKey): string {
   return `${mchid}/${out_trade_no}`
 }

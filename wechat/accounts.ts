@@ -141,6 +141,7 @@ function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount
     user_agent,
     configured: configuredKeys(setup),
     on_certificates: (outcome) => settings.on_download(setup, outcome),
+    on_certificate_mistake: (mistake) => settings.on_mistake?.(setup.mchid, mistake),
     ...(log ? { log } : {}),
     ...(trusts ? { trust: trusts[setup.mode] } : {}),
   })

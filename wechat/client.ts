@@ -31,6 +31,8 @@ export interface WeChatClientSettings {
   log?: (attempt: WeChatAttempt) => void
   /** called with every download of platform certificates; must not throw */
   on_certificates?: (outcome: DownloadOutcome) => void
+  /** called with each entry of a list of certificates that could not be used; must not throw */
+  on_certificate_mistake?: ((mistake: string) => void) | undefined
   /** who may have issued platform certificates: `createCertificateTrust()` of wechat/trust */
   trust?: CertificateTrust
   /** what the merchant's record says of certificates, beside the keys of `credentials` */
@@ -47,7 +49,8 @@ export function createClient(settings: WeChatClientSettings): WeChatClient {
   const keyring: Keyring = createKeyring({
     ...settings.configured,
     keys: credentials.keys,
-    download: () => downloadCertificates(transport, credentials.apiv3_key, keyring.hasKeyInForce()),
+    download: () =>
+      downloadCertificates(transport, credentials.apiv3_key, keyring.hasKeyInForce(), settings.on_certificate_mistake),
     now,
     ...(settings.trust ? { trust: settings.trust } : {}),
     ...(settings.on_certificates ? { on_refresh: settings.on_certificates } : {}),

@@ -133,6 +133,15 @@ function readPublicKey(pem: string, own: KeyObject | null): KeyObject {
   return key
 }
 
+/**
+ * Whether two texts are the serial of one certificate: a number, which some write with the zeros that it begins with, and
+ * Node without.
+ */
+export function isSameSerial(one: string, other: string): boolean {
+  const digits = (serial: string) => serial.toUpperCase().replace(/^0+(?=.)/, '')
+  return digits(one) === digits(other)
+}
+
 /** Reads a platform certificate. Throws when it is none, or weaker than RSA with 2048 bits. */
 export function readCertificate(pem: string): PlatformKey {
   const certificate = new X509Certificate(pem)

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { isSameSerial } from './credentials.ts'
 import type { PlatformKey } from './credentials.ts'
 import { createCertificateTrust } from './trust.ts'
 import type { CertificateRefusal, CertificateTrust } from './trust.ts'
@@ -89,7 +90,9 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   let underWay: Promise<boolean> | null = null
 
   const refusalOf = (key: PlatformKey, moment = settings.now()): CertificateRefusal | null =>
-    configured.dropped?.includes(key.serial) === true ? 'dropped' : trust.refusalOf(key, moment)
+    configured.dropped?.some((serial) => isSameSerial(serial, key.serial)) === true
+      ? 'dropped'
+      : trust.refusalOf(key, moment)
   const all = (moment?: number): PlatformKey[] => {
     const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
     return [...known.values()].filter((key) => refusalOf(key, moment) === null)
@@ -131,10 +134,9 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 
   return {
     find(serial, moment) {
-      const name = publicKeyIdPattern.test(serial) ? serial : serial.toUpperCase()
       const age = succeeded === null ? Infinity : settings.now() - succeeded
       if (age >= staleAfter && !hasPublicKey()) void refreshNow()
-      return all(moment).find((key) => key.serial === name)?.key ?? null
+      return all(moment).find((key) => isNamed(key, serial))?.key ?? null
     },
     newest: () => newestOf(inForce()),
     publicKeyId,
@@ -147,10 +149,15 @@ export function createKeyring(settings: KeyringSettings): Keyring {
     async fetchMissing(serial, signal) {
       if (publicKeyIdPattern.test(serial)) return false
       await refresh(signal)
-      return all().some((key) => key.serial === serial.toUpperCase())
+      return all().some((key) => isNamed(key, serial))
     },
     refresh,
   }
+}
+
+/** Whether a message that names `serial` means this key: a public key's id is taken letter by letter. */
+function isNamed({ kind, serial: own }: PlatformKey, serial: string): boolean {
+  return kind === 'public_key' ? own === serial : isSameSerial(own, serial)
 }
 
 function judge(listed: readonly PlatformKey[], refusalOf: (key: PlatformKey) => CertificateRefusal | null) {

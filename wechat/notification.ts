@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { beijingTime } from '../domain/calendar.ts'
+import { out_refund_no_pattern } from '../domain/ids.ts'
 import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
 import { CipherError, decryptText } from './cipher.ts'
 import type { Keyring } from './keyring.ts'
@@ -7,7 +7,7 @@ import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
 import { checkSignature } from './signature.ts'
 import type { ReceivedHeaders, SignatureRejection, StaleMessage } from './signature.ts'
-import { fen, lenient, parsedJson, time_text } from './wire.ts'
+import { fen, lenient, parsedJson, time_text, timeOf } from './wire.ts'
 
 /**
  * A notification is at most this long (docs/wechat-pay.md §4.2 says how long its parts are); longer ones are rejected.
@@ -135,28 +135,40 @@ function readContent(eventType: string, plaintext: string): DecryptedContent | '
 }
 
 /**
- * A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. Asks
- * for no more than it takes to find the refund and to ask about it, because a notification that is not read comes
- * again.
+ * A refund as its notification tells it (docs/wechat-pay.md §4.4): `refund_status`, where a query says `status`. Asks for
+ * no more than what names the refund: a notification only wakes a question, and one that is not read comes again.
  */
 const refund_statement = z.object({
   mchid: z.string().min(1).max(32),
-  out_trade_no: z.string().min(1).max(32),
-  transaction_id: z.string().min(1).max(32),
-  out_refund_no: z.string().min(1).max(64),
-  refund_id: z.string().min(1).max(32),
-  refund_status: z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING']),
-  success_time: time_text.optional(),
+  out_refund_no: z.string().regex(out_refund_no_pattern),
+  out_trade_no: lenient(z.string().min(1).max(32)),
+  transaction_id: lenient(z.string().min(1).max(32)),
+  refund_id: lenient(z.string().min(1).max(32)),
+  refund_status: lenient(z.enum(['SUCCESS', 'CLOSED', 'ABNORMAL', 'PROCESSING'])),
+  success_time: lenient(time_text),
   user_received_account: lenient(z.string().max(256)),
-  amount: z.object({ total: fen, refund: fen, payer_total: lenient(fen), payer_refund: lenient(fen) }),
+  amount: lenient(
+    z.object({ total: lenient(fen), refund: lenient(fen), payer_total: lenient(fen), payer_refund: lenient(fen) }),
+  ),
 })
 
 function refundFact(statement: RefundStatement): RefundFact {
-  const { success_time, user_received_account, amount, ...rest } = statement
+  const { mchid, out_refund_no, out_trade_no, transaction_id, refund_id, refund_status } = statement
+  const { success_time, user_received_account, amount } = statement
   return {
-    ...rest,
-    success_time: success_time ? beijingTime(Date.parse(success_time)) : null,
+    mchid,
+    out_refund_no,
+    out_trade_no: out_trade_no ?? null,
+    transaction_id: transaction_id ?? null,
+    refund_id: refund_id ?? null,
+    refund_status: refund_status ?? null,
+    success_time: timeOf(success_time),
     user_received_account: user_received_account || null,
-    amount: { ...amount, payer_total: amount.payer_total ?? null, payer_refund: amount.payer_refund ?? null },
+    amount: {
+      total: amount?.total ?? null,
+      refund: amount?.refund ?? null,
+      payer_total: amount?.payer_total ?? null,
+      payer_refund: amount?.payer_refund ?? null,
+    },
   }
 }

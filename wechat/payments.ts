@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { beijingTime, milliseconds, wechatTime } from '../domain/calendar.ts'
+import { milliseconds, wechatTime } from '../domain/calendar.ts'
 import type { PaymentFact } from '../domain/payment/fact.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Transport } from './transport.ts'
-import { fen, lenient, parsedJson, time_text } from './wire.ts'
+import { fen, lenient, parsedJson, time_text, timeOf } from './wire.ts'
 
 /** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
 export const nativePath = '/v3/pay/transactions/native'
@@ -169,7 +169,7 @@ export function paymentFact(transaction: Transaction): PaymentFact {
     trade_state,
     trade_type: transaction.trade_type || null,
     bank_type: transaction.bank_type || null,
-    success_time: transaction.success_time ? beijingTime(Date.parse(transaction.success_time)) : null,
+    success_time: timeOf(transaction.success_time),
     amount:
       amount?.total === undefined
         ? null

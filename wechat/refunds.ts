@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { beijingTime } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { WeChatOperation } from './errors.ts'
 import type { RawExchange } from './payments.ts'
 import type { Transport, WeChatAnswer } from './transport.ts'
-import { fen, lenient, parsedJson, time_text } from './wire.ts'
+import { fen, lenient, parsedJson, time_text, timeOf } from './wire.ts'
 
 /** The path that takes refunds; below it each one is queried (docs/wechat-pay.md §2.4). */
 export const refundPath = '/v3/refund/domestic/refunds'
@@ -94,7 +93,7 @@ export async function queryRefund(
   const ask = (except_host?: string) =>
     transport.send({ operation: 'query_refund', method: 'GET', path, except_host }, signal)
   const first = await ask()
-  const answer = isUnknown(first) ? await ask(first.host) : first
+  const answer = isUnknown(first) && first.host !== undefined ? await ask(first.host) : first
   if (isUnknown(answer)) return { kind: 'not_found', code: answer.code, raw: exchangeOf(answer) }
   return { kind: 'found', ...refundFromAnswer('query_refund', answer, refund.out_refund_no) }
 }
@@ -184,8 +183,8 @@ export function readRefund(text: string): WeChatRefund | null {
     ...rest,
     channel: channel || null,
     user_received_account: user_received_account || null,
-    success_time: success_time ? beijingTime(Date.parse(success_time)) : null,
-    create_time: beijingTime(Date.parse(create_time)),
+    success_time: timeOf(success_time),
+    create_time: timeOf(create_time) ?? '',
     amount: {
       total: amount.total,
       refund: amount.refund,

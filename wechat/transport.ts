@@ -40,7 +40,7 @@ export interface WeChatAnswer {
   code: string | null
   message: string | null
   request_id: string | null
-  /** the host that answered */
+  /** the host that answered, where there is another to ask; a simulator has only one */
   host?: string
   /** an attempt before this answer may have had its effect too */
   unanswered_before: boolean
@@ -189,7 +189,8 @@ async function attemptRequest(
     throw error
   }
   preference.noteAnswer(host, raw.status)
-  const answer = { ...readAnswer(raw, call.unanswered), host }
+  const [, other_host] = preference.order()
+  const answer = { ...readAnswer(raw, call.unanswered), ...(other_host === null ? {} : { host }) }
   const check = answer.status >= 200 && answer.status < 300 ? await verifyAnswer(settings, raw, call) : null
   const reason = check?.verdict === 'rejected' ? check.reason : null
   log({ status: answer.status, code: answer.code, request_id: answer.request_id, reason })

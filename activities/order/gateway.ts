@@ -252,9 +252,10 @@ async function queryForClose(context: GatewayContext, order: OrderRecord): Promi
   const { last_attempt_time } = order.placement
   const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)
   if (first.kind !== 'not_found' || quiet_ms < context.policy.unknown_number_ms) return outcome
-  const second = await askWeChat(context, order, first.raw.host)
+  const { host } = first.raw
+  const second = host === undefined ? first : await askWeChat(context, order, host)
   if (second.kind !== 'not_found') return await applyAnswer(context, order, second)
-  return { kind: 'closed', evidence_id: (await archiveUnknownNumber(context, order, [first, second]))._id }
+  return { kind: 'closed', evidence_id: (await archiveUnknownNumber(context, order, [...new Set([first, second])]))._id }
 }
 
 /**

@@ -53,7 +53,7 @@ export async function settleNews(
 async function isReversal(context: ActivityContext, key: RefundKey, evidence: EvidenceRecord): Promise<boolean> {
   if ((await context.store.refunds.find(key))?.state !== 'succeeded') return false
   const said = await readNotifiedRefund(context, evidence)
-  return said?.refund_status === 'ABNORMAL' || said?.refund_status === 'CLOSED'
+  return said !== null && said.refund_status !== 'SUCCESS' && said.refund_status !== 'PROCESSING'
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Router } from '@koa/router'
 import getRawBody from 'raw-body'
 import type { AttentionCode } from '../../domain/attention.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { evidenceId, mchid_pattern, operationId, orderId } from '../../domain/ids.ts'
+import { evidenceId, mchid_pattern, operationId, orderId, unknown_order } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { PaymentFound } from '../../domain/messages.ts'
 import type { Envelope, EvidenceRecord } from '../../domain/payment/evidence.ts'
@@ -271,7 +271,7 @@ async function signalRun({ commands }: ApiContext, read: UsableNotification, fou
 }
 
 function keyOf(mchid: string, { fact }: UsableNotification): OrderKey {
-  return { mchid, out_trade_no: fact.out_trade_no }
+  return { mchid, out_trade_no: fact.out_trade_no ?? unknown_order }
 }
 
 /** Raises attention when one notification id came with two contents. Both are handed over as any other evidence. */

@@ -20,17 +20,17 @@ export interface PaymentFact {
   has_unread_promotions?: true
 }
 
-/** WeChat's statement about a refund, as its notification makes it. Amounts in fen. */
+/** WeChat's statement about a refund, as its notification makes it; null: it did not say. Amounts in fen. */
 export interface RefundFact {
   mchid: string
-  out_trade_no: string
-  transaction_id: string
   out_refund_no: string
-  refund_id: string
-  refund_status: 'SUCCESS' | 'CLOSED' | 'ABNORMAL' | 'PROCESSING'
+  out_trade_no: string | null
+  transaction_id: string | null
+  refund_id: string | null
+  refund_status: 'SUCCESS' | 'CLOSED' | 'ABNORMAL' | 'PROCESSING' | null
   success_time: Time | null
   user_received_account: string | null
-  amount: { total: number; refund: number; payer_total: number | null; payer_refund: number | null }
+  amount: Record<'total' | 'refund' | 'payer_total' | 'payer_refund', number | null>
 }
 
 /** A fact that money was taken, with all that a booking needs. */

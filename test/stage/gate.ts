@@ -40,17 +40,18 @@ const nothing = Buffer.alloc(frame_bytes)
 export class Gate {
   watch: Watch = () => Promise.resolve('pass')
   readonly #server: Http2Server
-  readonly #temporal: ClientHttp2Session
+  readonly #target: string
+  #temporal: ClientHttp2Session
   readonly #polls = new Set<Call>()
   /** how many want nobody to ask: the first of them has it so */
   #closed = 0
   #reopened: Promise<void> = Promise.resolve()
 
   private constructor(address: string) {
-    this.#temporal = connect(`http://${address}`)
-    this.#temporal.on('error', () => undefined) // said by each call
+    this.#target = `http://${address}`
+    this.#temporal = this.#connect()
     this.#server = createServer()
-    this.#server.on('stream', (stream, headers) => void this.#pass(new Call(stream, headers, this.#temporal)))
+    this.#server.on('stream', (stream, headers) => void this.#pass(new Call(stream, headers, () => this.#session())))
   }
 
   /** `address`: host:port of Temporal. */
@@ -83,6 +84,21 @@ export class Gate {
   async close(): Promise<void> {
     this.#temporal.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+
+  #connect(): ClientHttp2Session {
+    const session = connect(this.#target)
+    session.on('error', () => undefined) // said by each call
+    // Temporal ends each connection after some minutes, once what is under way on it is answered.
+    session.on('goaway', () => {
+      if (this.#temporal === session) this.#temporal = this.#connect()
+    })
+    return session
+  }
+
+  #session(): ClientHttp2Session {
+    if (this.#temporal.closed || this.#temporal.destroyed) this.#temporal = this.#connect()
+    return this.#temporal
   }
 
   async #pass(call: Call): Promise<void> {
@@ -121,16 +137,16 @@ class Call {
   readonly method: string
   readonly #stream: ServerHttp2Stream
   readonly #headers: IncomingHttpHeaders
-  readonly #temporal: ClientHttp2Session
+  readonly #session: () => ClientHttp2Session
   #request: ClientHttp2Stream | null = null
   #has_answer = false
   #was_taken_back = false
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, temporal: ClientHttp2Session) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, session: () => ClientHttp2Session) {
     this.method = String(headers[':path']).split('/').at(-1) ?? ''
     this.#stream = stream
     this.#headers = headers
-    this.#temporal = temporal
+    this.#session = session
     stream.on('error', () => undefined) // said by 'close'
     stream.on('close', () => this.#request?.close(constants.NGHTTP2_CANCEL))
   }
@@ -146,7 +162,7 @@ class Call {
   async forward(body: Buffer): Promise<Answer> {
     this.#was_taken_back = false
     this.#has_answer = false
-    const request = this.#temporal.request(this.#headers)
+    const request = this.#session().request(this.#headers)
     this.#request = request
     const answer: Answer = { headers: {}, body: nothing, trailers: {} }
     request.on('error', () => undefined)

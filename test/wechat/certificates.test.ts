@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readCertificates } from '../../wechat/certificates.ts'
 import { CipherError } from '../../wechat/cipher.ts'
+import { isSameSerial } from '../../wechat/credentials.ts'
 import { publicKey, vectorsOf } from './vectors.ts'
 
 interface CertificatesVector {
@@ -13,14 +14,15 @@ const vectors = (vectorsOf('certificates-response') as { vectors: CertificatesVe
 
 describe('a list of certificates', () => {
   it.each(vectors)('$id opens to the certificates it lists', (vector) => {
-    const keys = readCertificates(vector.body, vector.api_v3_key)
+    const { keys, mistakes } = readCertificates(vector.body, vector.api_v3_key)
+    expect(mistakes).toEqual([])
     expect(keys.map((key) => key.serial)).toEqual(vector.expected_serials)
     expect(keys.every((key) => key.kind === 'certificate' && key.expire_time !== null)).toBe(true)
   })
 
   it('holds the very key that signed the other vectors of its SDK', () => {
     const vector = vectors.find(({ id }) => id === 'go-mock-download')
-    const [key] = readCertificates(vector?.body ?? '', vector?.api_v3_key ?? '')
+    const [key] = readCertificates(vector?.body ?? '', vector?.api_v3_key ?? '').keys
     expect(key?.key.equals(publicKey('go-sdk'))).toBe(true)
   })
 
@@ -32,6 +34,29 @@ describe('a list of certificates', () => {
     const vector = vectors[0]
     const body = vector?.body.replaceAll(vector.expected_serials[0] ?? '', 'A'.repeat(40)) ?? ''
     expect(() => readCertificates(body, vector?.api_v3_key ?? '')).toThrow(/is listed as A+$/)
+  })
+
+  it('is read without the entry that cannot be, which is named', () => {
+    const vector = vectors[0]
+    const list = JSON.parse(vector?.body ?? '') as { data: { serial_no: string; encrypt_certificate: object }[] }
+    const [first] = list.data
+    if (!first || !vector) throw new Error('no vectors')
+    const broken = { serial_no: 'ABCD', encrypt_certificate: { ciphertext: 'AAAA', nonce: 'x'.repeat(12) } }
+    const read = readCertificates(JSON.stringify({ data: [broken, ...list.data] }), vector.api_v3_key)
+    expect(read.keys.map(({ serial }) => serial)).toEqual(vector.expected_serials)
+    expect(read.mistakes).toEqual([expect.stringMatching(/^certificate ABCD cannot be read: /)])
+  })
+
+  it('may write the zeros that a serial begins with', () => {
+    const vector = vectors[0]
+    const [serial = ''] = vector?.expected_serials ?? []
+    const body = vector?.body.replaceAll(serial, `00${serial}`) ?? ''
+    expect(readCertificates(body, vector?.api_v3_key ?? '').keys[0]?.serial).toBe(serial)
+    expect([isSameSerial('00ab01', 'AB01'), isSameSerial('00', '0'), isSameSerial('AB01', 'AB010')]).toEqual([
+      true,
+      true,
+      false,
+    ])
   })
 
   it.each(['', '[]', '{}', '{"data":[{}]}', 'no json'])('that is none is refused: %s', (body) => {

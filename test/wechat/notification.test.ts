@@ -292,9 +292,18 @@ describe('a notification of a refund', () => {
   it.each([
     ['the field of a query', { refund_status: undefined, status: 'SUCCESS' }],
     ['a status nobody knows', { refund_status: 'FAIL' }],
-    ['no number', { out_refund_no: undefined }],
     ['an amount in yuan', { amount: { ...refund.amount, refund: 0.6 } }],
-  ])('with %s is kept as undecipherable', (_what, change) => {
-    expect(readRefund(change)).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
+    ['no transaction_id', { transaction_id: undefined }],
+    ['no amount.total', { amount: { ...refund.amount, total: undefined } }],
+    ['no amount', { amount: undefined }],
+    ['no order and no refund_id', { out_trade_no: undefined, refund_id: undefined }],
+    ['a time in another form', { success_time: '20260101120005' }],
+  ])('with %s is taken, since it names the refund and only wakes a question', (_what, change) => {
+    const { out_refund_no } = refund
+    expect(readRefund(change)).toMatchObject({ verdict: 'verified', subject: 'refund', fact: { out_refund_no } })
+  })
+
+  it.each([[undefined], [''], ['a/b']])('that names no refund is kept as undecipherable: %s', (out_refund_no) => {
+    expect(readRefund({ out_refund_no })).toMatchObject({ verdict: 'undecipherable', reason: 'plaintext' })
   })
 })

@@ -5,6 +5,8 @@ import type { Language } from '../../http/language.ts'
 const chinese: Record<AttentionCode, string> = {
   not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
   wechat_setup: '微信支付拒绝了该商户本身（密钥、证书、权限或 appid）。请更正配置，等待中的工作随后会自动继续。',
+  wechat_key_missing:
+    '本地没有微信支付的密钥，或不是它现在签名所用的那把，任何应答都无法核实。请填入微信支付公钥，或让平台证书得以下载。',
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
   close_uncertain: '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。',
   payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { milliseconds } from '../../../domain/calendar.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
+import { unknown_order } from '../../../domain/ids.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
 import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { WeChatPayError } from '../../../wechat/errors.ts'
@@ -89,9 +90,6 @@ const checkRefund = declareEndpoint({
     return { status: 200, body: refundWithTimeline(asked) }
   },
 })
-
-/** The order number of a refund's run until WeChat Pay has named the order. */
-const unknown_order = '-'
 
 /** Takes in a refund that WeChat Pay knows and Weft does not. Throws `not_found`, TemporalUnavailable. */
 async function adoptOutsideRefund({ context, caller, params }: EndpointCall<RefundParams>): Promise<RefundRecord> {

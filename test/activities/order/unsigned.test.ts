@@ -19,6 +19,7 @@ const closed = (world: World) =>
 describe('that WeChat does not know a number, which it never signs', () => {
   it('closes an order when both hosts say so, with evidence that says that it is unsigned', async () => {
     const world = await closing()
+    world.wechat.is_first_host_blind = true
     const { kind, evidence_id } = await closed(world)
     expect(kind).toBe('closed')
     expect(await world.store.evidence.find(evidence_id)).toMatchObject({ kind: 'query', verdict: 'unsigned' })

@@ -47,7 +47,7 @@ function ofRefund(fact: RefundFact): NotificationVerdict {
     mchid,
     plaintext: '{}',
     fact,
-    refund: { ...fact, success_time: at(0), user_received_account: '零钱', amount: { total: 990, refund: 90 } },
+    refund: { mchid, out_refund_no: fact.out_refund_no, success_time: at(0), amount: { total: 990, refund: 90 } },
   }
 }
 
@@ -68,7 +68,7 @@ function told(): RefundFact {
 }
 
 const headers = { 'wechatpay-serial': 'PUB_KEY_ID_1', 'x-other': 'not kept' }
-const evidenceOf = async ({ out_trade_no }: RefundFact) => await stage.store.evidence.ofOrder(mchid, out_trade_no)
+const evidenceOf = async ({ out_trade_no }: RefundFact) => await stage.store.evidence.ofOrder(mchid, out_trade_no ?? '')
 
 describe('a notification of a refund', () => {
   it('is archived, handed to the refund’s run, known here or not, and raises no attention', async () => {
@@ -215,7 +215,7 @@ describe('a notification of a payment that its order already has', () => {
     const { out_trade_no, fact } = await known()
     reading(ofPayment(newNumber('n'), fact))
     expect(await stage.notify('{}', headers)).toBe(204)
-    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no)
+    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no ?? '')
     expect(evidence?.outcome).toBe('linked')
     expect([stage.given, await attentions()]).toEqual([[], []])
   })
@@ -227,7 +227,7 @@ describe('a notification of a payment that its order already has', () => {
     const { out_trade_no, fact } = await known()
     reading(ofPayment(newNumber('n'), { ...fact, amount }))
     expect(await stage.notify('{}', headers)).toBe(204)
-    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no)
+    const [evidence] = await stage.store.evidence.ofOrder(mchid, out_trade_no ?? '')
     expect(evidence?.outcome).toBe('linked')
     expect(stage.given).toEqual([])
     expect(await attentions()).toEqual(['evidence_unapplied'])

@@ -62,8 +62,13 @@ describe.concurrent('asking WeChat now', () => {
   it('finds a payment whose notification was lost', async () => {
     const order = await stage.ordered()
     stage.pay(order, 'lose_notification')
-    const { status, body } = await ask(order, 'check')
-    expect([status, body.state, body.found_by]).toEqual([200, 'paid', 'query'])
+    // A machine that is busy answers what it knows so far; asked again it answers what has come of it meanwhile.
+    const body = await until('the answer shows the payment', async () => {
+      const answer = await ask(order, 'check')
+      expect(answer.status).toBe(200)
+      return answer.body.state !== 'awaiting_payment' && answer.body
+    })
+    expect([body.state, body.found_by]).toEqual(['paid', 'query'])
   })
 
   it('answers the last answer when asked again within five seconds', async () => {

@@ -95,6 +95,8 @@ describe('a payment told again at the very moment its run completes', () => {
   beforeAll(async () => {
     // Real time: the sweeper, which would find what was lost, comes only after two minutes.
     stage = await Stage.open({ settings: { fulfilment: { mode: 'event' } } })
+    // On a busy machine a query would find the money before its notification is sent.
+    stage.simulator.control.addFault({ operation: 'query', fault: 'SYSTEM_ERROR', mchid: stage.mchid })
   })
   afterAll(async () => await stage.close())
 

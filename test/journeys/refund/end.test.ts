@@ -377,7 +377,10 @@ describe('how a refund ends:', () => {
         const told = evidence.filter(({ kind, subject }) => kind === 'notification' && subject === 'refund')
         return told.length >= 4 && told.every(({ outcome }) => outcome !== null)
       })
-      expect(await stage.refundRecord(number)).toEqual(before)
+      // WeChat is asked, since money may come back after SUCCESS; what it says leaves all else as it was.
+      const { asked: _, ...after } = await stage.refundRecord(number)
+      const { asked: __, ...known } = before
+      expect(after).toEqual(known)
       await expectGivenBack(order, number, 1)
     })
 

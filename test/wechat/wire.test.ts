@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { momentOf, time_text, timeOf } from '../../wechat/wire.ts'
+
+const beijing_noon = Date.UTC(2026, 10, 23, 4)
+
+describe('a moment as WeChat Pay writes it', () => {
+  it.each([
+    '2026-11-23T12:00:00+08:00',
+    '2026-11-23T12:00:00.000+08:00',
+    '2026-11-23T12:00:00+0800',
+    '2026-11-23T04:00:00Z',
+    '2026-11-23T12:00:00',
+    '2026-11-23T12:00',
+  ])('%s is noon in Beijing', (text) => {
+    expect([momentOf(text), timeOf(text)]).toEqual([beijing_noon, '2026-11-23T12:00:00.000+08:00'])
+  })
+
+  it.each(['20261123120000', '2026-11-23 12:00:00', '2026-11-23', 'yesterday', '2026-13-41T00:00:00'])(
+    '%s is none',
+    (text) => expect([momentOf(text), time_text.safeParse(text).success]).toEqual([null, false]),
+  )
+
+  it.each(['UTC', 'Asia/Shanghai', 'America/New_York'])(
+    'is Beijing’s without an offset on a host in %s',
+    async (TZ) => {
+      const module = fileURLToPath(new URL('../../wechat/wire.ts', import.meta.url))
+      const code = `import('${module}').then(({ momentOf }) => console.log(momentOf('2026-11-23T12:00:00')))`
+      const env = { ...process.env, TZ }
+      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', code], { env })
+      expect(Number(stdout)).toBe(beijing_noon)
+    },
+  )
+})
