@@ -45,7 +45,6 @@ export async function archiveUnknownNumber(
   order: OrderKey,
   answers: (OrderQueryResult & { kind: 'not_found' })[],
 ): Promise<EvidenceRecord> {
-  const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
   const said = JSON.stringify(answers.map(({ raw }) => raw))
   const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
   const { evidence } = await context.store.evidence.archive(

@@ -255,7 +255,10 @@ async function queryForClose(context: GatewayContext, order: OrderRecord): Promi
   const { host } = first.raw
   const second = host === undefined ? first : await askWeChat(context, order, host)
   if (second.kind !== 'not_found') return await applyAnswer(context, order, second)
-  return { kind: 'closed', evidence_id: (await archiveUnknownNumber(context, order, [...new Set([first, second])]))._id }
+  return {
+    kind: 'closed',
+    evidence_id: (await archiveUnknownNumber(context, order, [...new Set([first, second])]))._id,
+  }
 }
 
 /**
