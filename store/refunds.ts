@@ -105,7 +105,7 @@ export type RefundCause = Cause<RefundRecord, RefundOccurrence>
 const most_of_order = 1_000
 
 /** What a person looks at and settles, where nothing that Weft sees ends it. */
-const noticed_codes: readonly AttentionCode[] = ['refund_number_taken', 'refunded_outside']
+const noticed_codes: readonly AttentionCode[] = ['refund_number_taken']
 
 /** The refunds. `apply` is the only way to a new state; every `note…` is bookkeeping that decides no edge. */
 export class Refunds {
@@ -152,11 +152,6 @@ export class Refunds {
   /** The payer has all of a payment back: the attention of its earlier refunds is over. */
   async liftSetbacks(refund: RefundRecord): Promise<void> {
     await this.#liftOfPayment(refund, ['refund_closed', 'refund_refused', ...noticed_codes])
-  }
-
-  /** Money that went back outside is explained by the refund that is adopted. */
-  async liftOutside(payment: Pick<RefundRecord, 'mchid' | 'out_trade_no' | 'transaction_id'>): Promise<void> {
-    await this.#liftOfPayment(payment, ['refunded_outside'])
   }
 
   /** A person has looked. Only what nothing else takes away is lifted so; false: it is not, or was not there. */

@@ -168,7 +168,11 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
   const refund = await context.store.refunds.find(key)
   if (refund !== null && isRefundResting(refund.state) && !reopenable_states.includes(refund.state))
     return { kind: 'nothing_new' }
-  if (refund !== null) return await queryForNews(context, refund)
+  if (refund !== null) {
+    const says = await queryForNews(context, refund)
+    if (says.kind === 'not_found' && refund.submission.refusal !== undefined) await askAboutPayment(context, refund)
+    return says
+  }
   const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
     if (!(error instanceof WeChatPayError)) throw error
@@ -176,6 +180,22 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
   })
   if (answer.kind === 'not_found') return { kind: 'not_found' }
   return { kind: 'found', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+}
+
+/**
+ * Asks about the payment of a refund that WeChat has refused, since money may have gone back outside Weft. What says so is
+ * kept as evidence and handed to the order's run, which tells a person (activities/order/payment).
+ */
+async function askAboutPayment(context: GatewayContext, refund: RefundRecord): Promise<void> {
+  const account = await requireAccount(context, refund)
+  try {
+    const answer = await queryOrder(account.client.transport, refund, cancellationSignal())
+    if (answer.kind === 'found' && answer.transaction.trade_state === 'REFUND')
+      await archiveQueryAnswer(context, refund, answer)
+  } catch (error) {
+    if (!(error instanceof WeChatPayError)) throw error
+    throw await failedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.refund.submit_retry_ms, 3))
+  }
 }
 
 /** Says where the money of an abnormal refund shall go instead. Somebody waits for the answer, so a refusal is one. */

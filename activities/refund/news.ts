@@ -106,6 +106,5 @@ async function adoptAnswer(
     create_time: currentTime(context),
   })
   const inserted = await store.refunds.insert(adopted)
-  await store.refunds.liftOutside(payment)
   return refundProgress(inserted.inserted ? adopted : inserted.existing)
 }

@@ -84,9 +84,10 @@ export function isCodeStale(order: OrderRecord, now_ms: number, policy: Policy):
 
 /** True while a query may find money that is not known yet, and the limits of checkOrderNow are not used up. */
 function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, policy: Policy): boolean {
-  if (order.payment !== null || order.state === 'failed') return false
-  const by_payer = actor.kind === 'payer'
-  if (by_payer && (isOrderResting(order.state) || order.asked.on_request >= limits.checks_by_payer)) return false
+  const is_resting = isOrderResting(order.state)
+  // Of an order that has ended a merchant may ask: late money, or a refund made outside, may be seen there alone.
+  if (order.payment !== null && !is_resting) return false
+  if (actor.kind === 'payer' && (is_resting || order.asked.on_request >= limits.checks_by_payer)) return false
   const { last_time } = order.asked
   return last_time === null || now_ms - milliseconds(last_time) >= policy.query_on_request_ms
 }

@@ -224,7 +224,7 @@ export type RefundOccurrence = {
     }
   | { event: 'not_reserved'; failure: RefundFailure }
   /** `attention`: why a person should look, beside the refusal itself */
-  | { event: 'refused'; failure: RefundFailure; attention?: 'refund_number_taken' | 'refunded_outside' }
+  | { event: 'refused'; failure: RefundFailure; attention?: 'refund_number_taken' }
   /** with it all of the payment goes back, as things stand now */
   | { event: 'approved'; is_full: boolean }
   | { event: 'rejected' | 'approval_expired' }

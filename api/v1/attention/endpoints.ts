@@ -257,7 +257,7 @@ const resolveAttention = declareEndpoint({
   summary: 'Say that a person has looked',
   description:
     'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. With out_refund_no, ' +
-    'refund_number_taken or refunded_outside of that refund. Any other attention of an order, a refund or a payment is ' +
+    'refund_number_taken of that refund, or refund_closed of one that was asked for. Any other attention of an order, a refund or a payment is ' +
     'removed only by a decision on it. A repeat is answered with 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
   body: resolution_request,

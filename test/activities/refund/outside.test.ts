@@ -26,6 +26,31 @@ async function submitted(world: World, out_refund_no: string): Promise<Submitted
   return await done<Submitted>(world, 'submitRefund', { refund: { mchid: world.key.mchid, out_refund_no } })
 }
 
+describe('a refund that WeChat refuses because the console had given the money back', () => {
+  it('leads to a question about the payment, a person is told, and the refund made outside is adopted', async () => {
+    const world = await paidOrder()
+    world.wechat.refundOutside('CONSOLE-1', 'T1', 990)
+    world.wechat.refund_refusals.push('INVALID_REQUEST')
+    const refund = await reserved(world, 'X-1', 'T1', 990)
+    const { failure } = await submitted(world, 'X-1')
+    expect(await done(world, 'askRefundUntilAnswered', { refund })).toEqual({ kind: 'not_found' })
+    await done(world, 'recordRefundRefused', { refund, failure })
+    await told(world, refund)
+    const evidence = await world.store.evidence.ofOrder(world.key.mchid, world.key.out_trade_no)
+    const left = evidence.find(({ kind, unapplied }) => kind === 'query' && unapplied === true)
+    // What the sweeper hands over.
+    await done(world, 'recordPayment', { order: world.key, found: { evidence_id: left?._id } })
+    expect(await attentionsIn(world)).toEqual(['refunded_outside'])
+    const outside = { mchid: world.key.mchid, out_refund_no: 'CONSOLE-1' }
+    const says = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund: outside })
+    await done(world, 'adoptRefund', { refund: outside, evidence_id: says.evidence_id })
+    await done(world, 'recordRefundAnswer', { refund: outside, evidence_id: says.evidence_id })
+    await told(world, outside)
+    expect(await attentionsIn(world)).toEqual([])
+    expect(await balanceIn(world, 'sales')).toBe(0)
+  })
+})
+
 describe('a refund number that WeChat knows with another amount', () => {
   it('is refused with WeChat’s code, its room is free, a person is told, and the other refund is adopted', async () => {
     const world = await paidOrder()

@@ -93,8 +93,13 @@ describe('asking WeChat on request', () => {
     expect(seen.checks).toBe(0)
   })
 
-  it('lets a merchant ask about a closed order, where late money may lie, but no payer', async () => {
-    const { stage: seen, ask } = stage({ state: 'closed' })
+  it.each([
+    ['closed', null],
+    ['failed', null],
+    ['fulfilled', { role: 'order' } as OrderRecord['payment']],
+    ['refunded', { role: 'order' } as OrderRecord['payment']],
+  ] as const)('lets a merchant ask about an order that is %s, but no payer', async (state, payment) => {
+    const { stage: seen, ask } = stage({ state, payment })
     seen.change = { asked: { last_time: at(60), on_request: 1 } }
     await ask(payer)
     expect(seen.checks).toBe(0)
