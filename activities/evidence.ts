@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
 import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
-import type { PaymentFact } from '../domain/payment/fact.ts'
-import { publicId } from '../store/ids.ts'
+import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
+import { newEvidence, rawPlace } from '../store/evidence.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
 import { readRefund } from '../wechat/refunds.ts'
@@ -15,32 +14,53 @@ import type { ActivityContext } from './context.ts'
 export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
-  answer: OrderQueryResult,
+  answer: OrderQueryResult & { kind: 'found' },
 ): Promise<EvidenceRecord> {
-  const fact = answer.kind === 'found' ? paymentFact(answer.transaction) : null
-  const state = fact?.trade_state ?? 'ORDER_NOT_EXIST'
-  const transaction_id = fact?.transaction_id ?? null
-  const _id = evidenceId.query(order.mchid, order.out_trade_no, state, transaction_id)
+  const fact = paymentFact(answer.transaction)
+  const { transaction_id } = fact
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, fact.trade_state, transaction_id)
   const raw = JSON.stringify({ headers: answer.raw.headers, body: answer.raw.body } satisfies Envelope)
-  const { evidence } = await context.store.evidence.archive({
-    _id,
-    id: publicId('evd', _id),
-    mchid: order.mchid,
-    kind: 'query',
-    subject: 'payment',
-    out_trade_no: order.out_trade_no,
-    transaction_id,
-    out_refund_no: null,
-    verdict: fact === null || fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
-    serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
-    body_sha256: createHash('sha256').update(answer.raw.body).digest('hex'),
-    raw: context.sealer.seal(raw),
-    receive_time: beijingTime(context.now()),
-    unapplied: true,
-    outcome: null,
-    applied_time: null,
-    applied_to: null,
-  })
+  const { evidence } = await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid: order.mchid,
+      kind: 'query',
+      subject: 'payment',
+      out_trade_no: order.out_trade_no,
+      transaction_id,
+      verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
+      serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
+      body: answer.raw.body,
+      raw: context.sealer.seal(raw, rawPlace({ _id })),
+      receive_time: beijingTime(context.now()),
+      unapplied: true,
+    }),
+  )
+  return evidence
+}
+
+/** Keeps that WeChat does not know a number, with what each host said: none of it is signed, and the verdict says so. */
+export async function archiveUnknownNumber(
+  context: ActivityContext,
+  order: OrderKey,
+  answers: (OrderQueryResult & { kind: 'not_found' })[],
+): Promise<EvidenceRecord> {
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
+  const said = JSON.stringify(answers.map(({ raw }) => raw))
+  const { evidence } = await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid: order.mchid,
+      kind: 'query',
+      subject: 'payment',
+      out_trade_no: order.out_trade_no,
+      verdict: 'unsigned',
+      body: said,
+      raw: context.sealer.seal(said, rawPlace({ _id })),
+      receive_time: beijingTime(context.now()),
+      unapplied: true,
+    }),
+  )
   return evidence
 }
 
@@ -60,25 +80,22 @@ export async function archiveEnvelope(
   const read = account.read({ headers: envelope.headers, body: Buffer.from(envelope.body) }, signed_time)
   if (read.verdict !== 'verified' || read.subject !== subject) return null
   const _id = evidenceId.notification(mchid, read.notification_id)
-  const { evidence, other_than } = await context.store.evidence.archive({
-    _id,
-    id: publicId('evd', _id),
-    mchid,
-    kind: 'notification',
-    subject,
-    out_trade_no: read.fact.out_trade_no,
-    transaction_id: read.fact.transaction_id,
-    out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
-    verdict: 'verified',
-    serial_no: read.serial_no,
-    body_sha256: createHash('sha256').update(envelope.body).digest('hex'),
-    raw: envelope,
-    receive_time: beijingTime(signed_time),
-    unapplied: true,
-    outcome: null,
-    applied_time: null,
-    applied_to: null,
-  })
+  const { evidence, other_than } = await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid,
+      kind: 'notification',
+      subject,
+      out_trade_no: read.fact.out_trade_no,
+      transaction_id: read.fact.transaction_id,
+      out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
+      serial_no: read.serial_no,
+      body: envelope.body,
+      raw: envelope,
+      receive_time: beijingTime(signed_time),
+      unapplied: true,
+    }),
+  )
   if (other_than !== undefined) {
     const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
     context.log.error('one notification id came with two contents', { mchid, ...ids })
@@ -114,19 +131,33 @@ async function flagUnreadPromotion({ store, now, log }: ActivityContext, evidenc
 async function readFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.kind === 'notification') return await readNotifiedPayment(context, evidence)
   if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const transaction = readTransaction(body)
   return transaction && paymentFact(transaction)
 }
 
 async function readNotifiedPayment(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
+  const read = await readNotified(context, evidence)
+  return read?.subject === 'payment' ? read.fact : null
+}
+
+/** What a notification says of a refund, verified once more. Null: it says nothing. It decides nothing: WeChat is asked. */
+export async function readNotifiedRefund(
+  context: ActivityContext,
+  evidence: EvidenceRecord,
+): Promise<RefundFact | null> {
+  const read = await readNotified(context, evidence)
+  return read?.subject === 'refund' ? read.fact : null
+}
+
+async function readNotified(context: ActivityContext, evidence: EvidenceRecord) {
   if (!('body' in evidence.raw)) return null
   const account = await context.accounts.find(evidence.mchid)
   if (account === null) return null
   const { headers, body } = evidence.raw
   const signed_time = Number(headers['wechatpay-timestamp']) * 1000
   const read = account.read({ headers, body: Buffer.from(body) }, signed_time)
-  return read.verdict === 'verified' && read.subject === 'payment' ? read.fact : null
+  return read.verdict === 'verified' ? read : null
 }
 
 /** Keeps WeChat's answer about a refund, sealed. The same answer again is the same evidence. */
@@ -139,25 +170,22 @@ export async function archiveRefundAnswer(
   const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
   const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
   const envelope = JSON.stringify({ headers: raw.headers, body: raw.body } satisfies Envelope)
-  const { evidence } = await context.store.evidence.archive({
-    _id,
-    id: publicId('evd', _id),
-    mchid,
-    kind: 'query',
-    subject: 'refund',
-    out_trade_no: refund.out_trade_no,
-    transaction_id: refund.transaction_id,
-    out_refund_no,
-    verdict: 'verified',
-    serial_no: raw.headers['wechatpay-serial'] ?? null,
-    body_sha256: createHash('sha256').update(raw.body).digest('hex'),
-    raw: context.sealer.seal(envelope),
-    receive_time: beijingTime(context.now()),
-    unapplied: true,
-    outcome: null,
-    applied_time: null,
-    applied_to: null,
-  })
+  const { evidence } = await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid,
+      kind: 'query',
+      subject: 'refund',
+      out_trade_no: refund.out_trade_no,
+      transaction_id: refund.transaction_id,
+      out_refund_no,
+      serial_no: raw.headers['wechatpay-serial'] ?? null,
+      body: raw.body,
+      raw: context.sealer.seal(envelope, rawPlace({ _id })),
+      receive_time: beijingTime(context.now()),
+      unapplied: true,
+    }),
+  )
   return evidence
 }
 
@@ -165,7 +193,7 @@ export async function archiveRefundAnswer(
 export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
-  const { body } = JSON.parse(context.sealer.open(evidence.raw)) as Envelope
+  const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const refund = readRefund(body)
   if (refund === null) throw new Error(`evidence ${evidence_id} cannot be read as a refund`)
   return refund

@@ -1,16 +1,22 @@
-import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { beijingTime } from '../domain/calendar.ts'
+import type Koa from 'koa'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
-import { assertTimeScaleAllowed, ConfigError, readConfig } from '../runtime/config.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
+import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
+import { serveHealth } from '../runtime/health.ts'
+import type { HealthState } from '../runtime/health.ts'
 import { createLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import { release } from '../runtime/release.ts'
-import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
+import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -18,17 +24,26 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { createApp } from './app.ts'
 import { checkoutRouter } from './checkout/router.ts'
+import { readiness } from './health.ts'
 import type { ApiContext } from './http/context.ts'
 import { createRateLimiter } from './http/ratelimit.ts'
+import { createApiServer } from './http/server.ts'
 import { intakeRouter } from './notify/intake.ts'
 import { createCommands } from './temporal/commands.ts'
+import { createQuestions } from './temporal/question.ts'
 
 export interface RunningApi {
   /** where it listens, `http://127.0.0.1:7700` */
   url: string
-  /** Waits for requests under way, ends open streams, and closes what it opened; the database last. */
+  /** where `/metrics` and `/readyz` are; null: nowhere */
+  metrics_url: string | null
+  /**
+   * Says on `/readyz` that it ends and takes requests for `drain_ms` more; then waits for requests under way, ends open
+   * streams, and closes what it opened; the database last.
+   */
   close(): Promise<void>
 }
 
@@ -39,6 +54,8 @@ export interface ApiParts {
   now?: () => number
   /** count Node's own numbers too: only where the process is the API's alone */
   process_metrics?: boolean
+  /** told when the database, away at the start, shows that these settings must not serve: only closing is left to do */
+  on_failure?: (error: unknown) => void
 }
 
 /**
@@ -58,16 +75,26 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const drain = new AbortController()
   const closeClients = () => Promise.all([temporal.close(), intake_temporal.close(), dispatcher.close()])
   try {
-    await Promise.all([assertTimeScale(config, store, log), assertSearchAttributes(temporal, log)])
+    await Promise.all([watchFitness(parts, store, drain.signal), assertSearchAttributes(temporal, log)])
     const metrics = createMetrics({ process_metrics: parts.process_metrics ?? false })
     const { queue_prefix } = config
     const context: ApiContext = {
       config,
       store,
-      commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
+      commands: createCommands({
+        client: temporal,
+        intake: intake_temporal,
+        sealer: store.sealer,
+        queue_prefix,
+        log,
+        metrics,
+      }),
+      questions: createQuestions(now),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
-        keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+        note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+        live_mistakes: liveMistakes(config, 'api'),
+        trusts: createTrusts(readAuthorities(config)),
         test_wechat_url: config.test_wechat_url,
         dispatcher,
         now,
@@ -82,16 +109,16 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       now,
     }
     const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], release())
-    const handle = app.callback()
-    const server = await startListening(
-      createServer((request, response) => void handle(request, response)),
-      config,
-    )
-    const { port } = server.address() as AddressInfo
-    log.info('api ready', { port, host: config.host })
+    const state = { is_draining: false }
+    const readyz = () => readiness(context, state)
+    const health = await serveHealthIfSet(config, metrics, readyz)
+    const { url, server } = await listenForRequests(app, config, state)
+    log.info('api ready', { port: new URL(url).port, host: config.host })
     return {
-      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
-      close: () => close(server, drain, closeClients, store, log),
+      url,
+      metrics_url: health && urlOf(config.host, health.port),
+      close: () =>
+        close({ config, log, store, state, drain, server, closeClients, closeHealth: () => health?.close() }),
     }
   } catch (error) {
     await Promise.allSettled([closeClients(), store.close()])
@@ -99,18 +126,60 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   }
 }
 
-async function close(
-  server: Server,
-  drain: AbortController,
-  closeClients: () => Promise<unknown>,
-  store: Store,
-  log: Logger,
-): Promise<void> {
+/** Serves `app`; answers of a process that drains end their connection, so that the next request goes elsewhere. */
+async function listenForRequests(
+  app: Koa,
+  config: Config,
+  state: { is_draining: boolean },
+): Promise<{ url: string; server: Server }> {
+  const handle = app.callback()
+  const server = createApiServer((request, response) => {
+    if (state.is_draining) response.setHeader('Connection', 'close')
+    void handle(request, response)
+  })
+  await startListening(server, config)
+  const { port } = server.address() as AddressInfo
+  return { url: urlOf(config.host, port), server }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function serveHealthIfSet(
+  { host, metrics_port }: Config,
+  metrics: Metrics,
+  readyz: () => Promise<HealthState>,
+): Promise<Awaited<ReturnType<typeof serveHealth>> | null> {
+  if (metrics_port === null) return null
+  try {
+    return await serveHealth({ host, port: metrics_port, metrics, paths: { '/readyz': readyz } })
+  } catch (error) {
+    throw listenMistake(error as NodeJS.ErrnoException, host, 'WEFT_METRICS_PORT', metrics_port)
+  }
+}
+
+interface ApiEnd {
+  config: Config
+  log: Logger
+  store: Store
+  state: { is_draining: boolean }
+  drain: AbortController
+  server: Server
+  closeClients: () => Promise<unknown>
+  closeHealth: () => Promise<unknown> | undefined
+}
+
+/** Requests under way have 24 s, more than any of them takes: commands wait 8 s, the slowest page 15 s. */
+async function close({ config, log, store, state, drain, server, closeClients, closeHealth }: ApiEnd): Promise<void> {
+  state.is_draining = true
+  await new Promise((resolve) => setTimeout(resolve, config.drain_ms))
   drain.abort()
   const steps = [
-    { name: 'requests', limit_ms: 12_000, close: () => closeWhenIdle(server) },
+    { name: 'requests', limit_ms: 24_000, close: () => closeWhenIdle(server) },
     { name: 'late requests', limit_ms: 1_000, close: () => server.closeAllConnections() },
     { name: 'connections', limit_ms: 5_000, close: closeClients },
+    { name: 'metrics', limit_ms: 1_000, close: closeHealth },
     { name: 'database', limit_ms: 5_000, close: () => store.close() },
   ]
   await closeInOrder(steps, log)
@@ -125,36 +194,50 @@ async function closeWhenIdle(server: Server): Promise<void> {
   clearInterval(idle_timer)
 }
 
-async function startListening(server: Server, { host, port }: Config): Promise<Server> {
-  server.requestTimeout = 30_000
-  server.headersTimeout = 10_000
-  // Longer than load balancers keep theirs, so that none sends a request into a connection that is just closing.
-  server.keepAliveTimeout = 65_000
+async function startListening(server: Server, { host, port }: Config): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, port)))
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, 'WEFT_PORT', port)))
     server.listen(port, host, resolve)
   })
-  return server
 }
 
-function listenMistake(error: NodeJS.ErrnoException, host: string, port: number): Error {
+function listenMistake(error: NodeJS.ErrnoException, host: string, setting: string, port: number): Error {
   if (error.code === 'EADDRINUSE')
-    return new ConfigError(`WEFT_PORT ${port} is taken by another program; choose another`)
+    return new ConfigError(`${setting} ${port} is taken by another program; choose another`)
   if (error.code === 'EACCES')
-    return new ConfigError(`WEFT_PORT ${port} may not be opened by this user; choose one above 1023`)
+    return new ConfigError(`${setting} ${port} may not be opened by this user; choose one above 1023`)
   if (error.code === 'EADDRNOTAVAIL')
     return new ConfigError(`WEFT_HOST ${host} is no address of this machine; use 0.0.0.0 or 127.0.0.1`)
   return error
 }
 
-/** Waits for the database only under scaled time, since that is refused where a live merchant exists. */
-async function assertTimeScale(config: Config, store: Store, log: Logger): Promise<void> {
-  if (config.time_scale === 1) return
-  while (!(await store.isReachable())) {
-    log.warn('the database is not there yet; scaled time has to wait for it')
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+/** Looks at the settings and the master key once the database can be read. Throws ConfigError, StoreUnavailable. */
+async function assertFit(config: Config, store: Store): Promise<void> {
+  const merchants = await store.merchants.list()
+  assertFitForLive({ config, role: 'api', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+}
+
+/**
+ * Looks at once where the database is there. Where it is away the API starts all the same, for it takes notifications
+ * then; it looks again each second, and `on_failure` hears of settings that must not serve. Under scaled time it waits.
+ */
+async function watchFitness({ config, log, on_failure }: ApiParts, store: Store, ended: AbortSignal): Promise<void> {
+  const attempt = async () => {
+    try {
+      await assertFit(config, store)
+      return true
+    } catch (error) {
+      if (error instanceof ConfigError) throw error
+      return false
+    }
   }
-  assertTimeScaleAllowed(config, await store.merchants.list())
+  const again = async () => {
+    while (!ended.aborted && !(await attempt())) await new Promise((resolve) => setTimeout(resolve, 1_000).unref())
+  }
+  if (await attempt()) return
+  log.warn('the database is not there yet; the settings are held against its merchants once it is')
+  if (config.time_scale !== 1) await again()
+  else again().catch((error: unknown) => on_failure?.(error))
 }
 
 async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
@@ -170,8 +253,16 @@ async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Pr
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = createLogger({ level: config.log_level, service: 'api' })
-  const api = await startApi({ config, log, process_metrics: true })
-  closeOnSignal([{ name: 'api', limit_ms: 24_000, close: () => api.close() }], log)
+  const failed = new AbortController()
+  const on_failure = (error: unknown) => {
+    log.error('these settings must not serve', { error })
+    failed.abort()
+  }
+  const api = await startApi({ config, log, process_metrics: true, on_failure })
+  // All steps of close, each at its limit; an orchestrator kills after 60 s at the earliest.
+  const steps = [{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }]
+  closeOnSignal(steps, log)
+  endOnFailure(failed.signal, steps, log)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

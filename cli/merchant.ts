@@ -1,19 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { beijingTime } from '../domain/calendar.ts'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { endpointId } from '../domain/ids.ts'
-import { default_settings } from '../domain/merchant/record.ts'
-import type { MerchantRecord, MerchantSettings } from '../domain/merchant/record.ts'
-import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
-import type { Config } from '../runtime/config.ts'
+import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
+import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
+import { readConfig } from '../runtime/config.ts'
+import { assertFitForLive } from '../runtime/fitness.ts'
+import type { FitnessConfig } from '../runtime/fitness.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
+import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
+import { resealAll } from './reseal.ts'
 
 export { MerchantFileError } from './file.ts'
 export type { MerchantFile } from './file.ts'
@@ -25,14 +28,19 @@ export interface AppliedMerchantFile {
   notify_url: string
   keys: { name: string; id: string; token: string | null }[]
   endpoints: { url: string; id: string; role: 'fulfilment' | 'observer'; secret: string | null }[]
+  /** keys that work and that the file does not name */
+  unnamed_keys: { name: string; id: string; hint: string }[]
 }
 
-export type MerchantConfig = Pick<Config, 'public_url' | 'time_scale'>
+/** WeChat Pay signs with both keys for about a week. */
+const public_key_overlap_ms = 14 * 86_400_000
+
+export type MerchantConfig = FitnessConfig
 
 /**
  * Adds the merchant of `file`, or brings it to what the file says; what the file leaves out stays. Keys are known by
  * their name and endpoints by their URL, so applying the same file again changes nothing. Throws MerchantFileError with
- * one line per mistake, ConfigError for a live merchant under scaled time, StoreUnavailable.
+ * one line per mistake, ConfigError for a live merchant under settings of development, StoreUnavailable.
  */
 export async function applyMerchantFile(
   store: Store,
@@ -41,9 +49,11 @@ export async function applyMerchantFile(
   { folder = process.cwd(), now = Date.now }: { folder?: string; now?: () => number } = {},
 ): Promise<AppliedMerchantFile> {
   const wanted = readMerchantFile(file, folder)
-  assertTimeScaleAllowed(config, [wanted])
+  const others = await store.merchants.list()
+  const openSealed = () => store.merchants.assertOpen(others)
+  assertFitForLive({ config, role: 'merchant', merchants: [...others, wanted], openSealed })
   const before = await store.merchants.find(wanted.mchid)
-  assertApplicable(before, wanted)
+  await assertApplicable(store, before, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
@@ -51,10 +61,20 @@ export async function applyMerchantFile(
   }
   const keys = []
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
-  return { mchid: merchant.mchid, is_new: before === null, notify_url: merchant.notify_url, keys, endpoints }
+  const named = new Set(keys.map(({ id }) => id))
+  const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
+  const unnamed_keys = working.filter(({ id }) => !named.has(id)).map(({ name, id, hint }) => ({ name, id, hint }))
+  return {
+    mchid: merchant.mchid,
+    is_new: before === null,
+    notify_url: merchant.notify_url,
+    keys,
+    endpoints,
+    unnamed_keys,
+  }
 }
 
-function assertApplicable(before: MerchantRecord | null, wanted: ReadMerchantFile): void {
+async function assertApplicable(store: Store, before: MerchantRecord | null, wanted: ReadMerchantFile): Promise<void> {
   if (before && before.mode !== wanted.mode) {
     throw new MerchantFileError(`mode: merchant ${wanted.mchid} is ${before.mode}, and a mode never changes`)
   }
@@ -64,9 +84,17 @@ function assertApplicable(before: MerchantRecord | null, wanted: ReadMerchantFil
   if (settings.fulfilment.mode === 'event' && !own && current_id === null) {
     throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
   }
-  if (own && current_id !== null && current_id !== publicId('ep', endpointId(wanted.mchid, new URL(own.url).href))) {
-    throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; delete it first`)
+  if (own && current_id !== null && current_id !== (await endpointIdAt(store, wanted.mchid, own.url))) {
+    const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${new URL(own.url).href}`
+    throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; move it: ${remedy}`)
   }
+}
+
+/** The id of the endpoint at a URL, there already or to be made. */
+async function endpointIdAt(store: Store, mchid: string, given: string): Promise<string> {
+  const url = new URL(given).href
+  const existing = await store.endpoints.findByUrl(mchid, url)
+  return existing?.id ?? publicId('ep', endpointId(mchid, url))
 }
 
 function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMerchantFile): MerchantSettings {
@@ -97,6 +125,7 @@ async function saveMerchant(
     ...wechat,
     public_key_id: wechat.public_key_id ?? null,
     public_key: wechat.public_key ?? null,
+    retired_public_keys: retiredPublicKeys(before?.wechat ?? null, wechat.public_key_id ?? null, time),
   }
   const saved = await store.merchants.save({
     _id: mchid,
@@ -107,15 +136,21 @@ async function saveMerchant(
     revision: before?.revision ?? 0,
     appids: wanted.appids,
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
-    wechat: setup ? store.merchants.sealSetup(setup, before?.wechat ?? null) : (before?.wechat ?? null),
+    wechat: setup ? store.merchants.sealSetup(mchid, setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
-    fulfilment_endpoint_id: own
-      ? publicId('ep', endpointId(mchid, new URL(own.url).href))
-      : (before?.fulfilment_endpoint_id ?? null),
+    fulfilment_endpoint_id: own ? await endpointIdAt(store, mchid, own.url) : (before?.fulfilment_endpoint_id ?? null),
     create_time: before?.create_time ?? time,
   })
   if (saved.saved) return saved.merchant
   throw new MerchantFileError(`merchant ${mchid} was changed by somebody else at the same time; run this again`)
+}
+
+/** The public key that the file no longer names verifies for a while: WeChat Pay does not change over in a moment. */
+function retiredPublicKeys(before: WeChatSetup | null, named_id: string | null, time: string): RetiredPublicKey[] {
+  const others = (before?.retired_public_keys ?? []).filter((key) => key.public_key_id !== named_id)
+  if (!before?.public_key || !before.public_key_id || before.public_key_id === named_id) return others
+  const { public_key_id, public_key } = before
+  return [...others, { public_key_id, public_key, end_time: beijingTime(milliseconds(time) + public_key_overlap_ms) }]
 }
 
 async function addEndpoint(
@@ -125,6 +160,8 @@ async function addEndpoint(
   create_time: string,
 ): Promise<AppliedMerchantFile['endpoints'][number]> {
   const url = new URL(wanted.url).href
+  const existing = await store.endpoints.findByUrl(mchid, url)
+  if (existing !== null) return { url, id: existing.id, role: wanted.role, secret: null }
   const _id = endpointId(mchid, url)
   const secret = newEndpointSecret()
   const added = await store.endpoints.add({
@@ -137,7 +174,7 @@ async function addEndpoint(
     description: wanted.description ?? null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [store.endpoints.sealSecret(secret)],
+    secrets: [store.endpoints.sealSecret(_id, secret)],
     create_time,
     last_success_time: null,
     failing_since_time: null,
@@ -151,7 +188,7 @@ async function addKey(
   wanted: ReadMerchantFile['keys'][number],
   create_time: string,
 ): Promise<AppliedMerchantFile['keys'][number]> {
-  const known = (await store.keys.list(mchid)).filter(({ revoke_time }) => revoke_time === null)
+  const known = (await store.keys.list(mchid)).filter((key) => isUsableKey(key, milliseconds(create_time)))
   const hash = wanted.token && tokenHash(wanted.token)
   const existing = known.find((key) => (hash === undefined ? key.name === wanted.name : key._id === hash))
   if (existing) return { name: wanted.name, id: existing.id, token: null }
@@ -180,11 +217,16 @@ export function appliedText(report: AppliedMerchantFile): string {
     `merchant ${report.mchid} ${report.is_new ? 'added' : 'updated'}; notify_url ${report.notify_url}`,
     ...report.keys.map(({ name, token }) => `key ${name}: ${shown(token)}`),
     ...report.endpoints.map(({ url, role, secret }) => `${role} endpoint ${url}: ${shown(secret)}`),
+    ...report.unnamed_keys.map(
+      ({ name, id, hint }) =>
+        `key ${name} (${id}, …${hint}) works and is not in the file; npm run merchant -- revoke-key ${report.mchid} ${id}`,
+    ),
   ].join('\n')
 }
 
-async function main(path: string | undefined): Promise<void> {
-  if (path === undefined) throw new MerchantFileError('which file? npm run merchant -- file.json')
+async function main(words: readonly string[]): Promise<void> {
+  const [path] = words
+  if (path === undefined || path === '--help') throw new CommandError(usageText())
   const config = readConfig(process.env)
   const store = await openStore({
     uri: config.mongodb_uri,
@@ -192,6 +234,12 @@ async function main(path: string | undefined): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
+    if (isCommand(path) || path === 'reseal') {
+      const merchants = await store.merchants.list()
+      assertFitForLive({ config, role: 'merchant', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+      console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
+      return
+    }
     const file = parsedFile(resolve(path))
     console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
   } finally {
@@ -208,7 +256,7 @@ function parsedFile(path: string): MerchantFile {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv[2]).catch((error: unknown) => {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 1
   })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { demo_key_prefix } from '../runtime/fitness.ts'
 import { identityOf, isRunning } from './servers/process.ts'
 import type { ProcessIdentity } from './servers/process.ts'
 import { clearDatabase } from './servers/servers.ts'
@@ -66,7 +67,9 @@ export function readOrMake<T>(path: string, make: () => T): T {
 
 /** Returns the key that seals this folder's secrets, made once. */
 export function masterKey(folder: WeftFolder): string {
-  return readOrMake(join(folder.path, 'master-key.json'), () => randomBytes(32).toString('base64'))
+  return readOrMake(join(folder.path, 'master-key.json'), () =>
+    Buffer.concat([demo_key_prefix, randomBytes(32 - demo_key_prefix.length)]).toString('base64'),
+  )
 }
 
 /** Writes the file beside its place and moves it over: a reader finds all of it or none. */

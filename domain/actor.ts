@@ -1,5 +1,7 @@
+export const actor_kinds = ['weft', 'merchant', 'operator', 'payer', 'wechat', 'temporal_ui'] as const
+
 export interface Actor {
-  kind: 'weft' | 'merchant' | 'operator' | 'payer' | 'wechat' | 'temporal_ui'
+  kind: (typeof actor_kinds)[number]
   id: string | null
 }
 

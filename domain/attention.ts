@@ -26,9 +26,13 @@ export const attention_texts = {
   refund_closed:
     'WeChat closed a refund that is owed to the payer: the money is back here. Refund again, or pay by hand.',
   refund_refused: 'WeChat refuses a refund that is owed to the payer. Mend the cause and refund again, or pay by hand.',
+  refund_number_taken:
+    'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
   approval_waiting: 'A refund above the limit waits for a second person’s approval.',
+  run_stuck:
+    'A step of this run fails again and again, for a reason that no waiting mends. Read its error, mend the cause, then terminate the run in Temporal: it begins anew from its record.',
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
   evidence_unapplied:
     'Something that WeChat said has had no effect, or speaks of something else. Look at the log, then settle this.',
@@ -38,7 +42,12 @@ export const attention_texts = {
     'A notification speaks of another merchant number. Correct the notify address of the system that uses that number.',
   promotion_unreadable:
     'A payment came with a promotion that Weft cannot read; it is booked as if the merchant had given nothing away. Compare what WeChat settles.',
-  signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
+  signatures_failing:
+    'Notifications arrive whose signature does not verify, and payments are found by asking only. Check the WeChat Pay public key.',
+  clock_wrong:
+    'Notifications that WeChat signed are refused as too old or too new: this machine’s clock is wrong. Set it by a time server.',
+  wechat_key_new:
+    'WeChat Pay shows a certificate that is new here. Compare serial and fingerprint with WeChat Pay’s console; drop it if it is not there.',
   key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
@@ -58,6 +67,7 @@ const money_codes: ReadonlySet<AttentionCode> = new Set([
   'refund_abnormal',
   'refund_closed',
   'refund_refused',
+  'refund_number_taken',
   'returned_to_merchant',
   'book_adrift',
   'evidence_unapplied',

@@ -154,6 +154,8 @@ export interface RefundWriteResult {
   refund: RefundProgress
   /** as in `OrderWriteResult`: of a refund without an order */
   deliveries: string[]
+  /** the number here of a refund made outside that WeChat's answer was about; its run is to be started */
+  adopted?: string
 }
 
 export interface LoadedRefund {

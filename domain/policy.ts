@@ -163,11 +163,24 @@ export function retryDelay(delays: readonly number[], attempt: number): number {
 /** Limits that are not durations (architecture §4.9); each is enforced where it is named. */
 export const limits = {
   request_body_bytes: 64 * 1024,
+  request_header_bytes: 8 * 1024,
+  connections: 5_000,
+  query_bytes: 4 * 1024,
+  query_parameters: 64,
+  json_depth: 16,
+  /** of one problem, and the characters that each part of them is cut to */
+  problem_errors: 20,
+  problem_characters: 300,
   notification_body_bytes: 64 * 1024,
   /** above this a signal may not carry the envelope itself */
   envelope_bytes: 16 * 1024,
   /** a notification waits so long for the first key of its merchant: WeChat wants its answer within 5 s */
   first_key_wait_ms: 2_500,
+  /** of one payment, ¥100,000,000: 900,000 such sums are still exact */
+  total_fen: 10_000_000_000,
+  attach_bytes: 128,
+  /** an event of a refund holds the metadata of two, and is at most 20 kB */
+  metadata_bytes: 6 * 1024,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,

@@ -1,5 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
 import { isOrderResting } from '../domain/order/record.ts'
+import { numberAtWeChat } from '../domain/refund/record.ts'
 import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { isAwaitingEffect, isFresh, isPlanned, newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment } from './finding.ts'
@@ -113,7 +114,10 @@ function wechatRefundFindings(dossier: Dossier, truth: WeChatRecords, moment: Pr
   return truth.refunds.flatMap((there) => {
     const { out_refund_no, transaction_id, refund_id, status } = there
     const about = { transaction_id, out_refund_no, amount: there.amount.refund }
-    const here = dossier.refunds.find((refund) => refund.out_refund_no === out_refund_no)
+    // A refund made outside under a number of ours is recorded beside ours.
+    const here =
+      dossier.refunds.find((refund) => refund.wechat_refund_no === out_refund_no) ??
+      dossier.refunds.find((refund) => refund.out_refund_no === out_refund_no)
     if (here === undefined) {
       const is_told = dossier.evidence.some(
         (one) => one.out_refund_no === out_refund_no && isAwaitingEffect(one, moment),
@@ -174,8 +178,7 @@ function stateFindings(
 
 function unknownRefundFindings(dossier: Dossier, truth: WeChatRecords): Finding[] {
   const unknown = dossier.refunds.filter(
-    ({ out_refund_no, facts }) =>
-      facts !== null && !truth.refunds.some((there) => there.out_refund_no === out_refund_no),
+    (refund) => refund.facts !== null && !truth.refunds.some((there) => there.out_refund_no === numberAtWeChat(refund)),
   )
   return unknown.map(({ out_refund_no, transaction_id, amount, state }) => {
     const detail = `is ${state} here and WeChat knows no such refund`

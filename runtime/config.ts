@@ -30,6 +30,10 @@ export interface Config {
   master_keys: MasterKey[]
   /** replaces WeChat Pay's hosts for merchants of mode `test`; null: they speak to the real ones too */
   test_wechat_url: string | null
+  /** PEM of those who may issue platform certificates to live merchants; null: nobody is asked (docs/operate.md) */
+  wechat_ca_path: string | null
+  /** the same for merchants of mode `test`: what the simulator issues with */
+  test_wechat_ca_path: string | null
   allow_private_endpoints: boolean
   /**
    * divides every duration of `default_policy` (not `limits` and the other constants of domain/policy); 1 for real
@@ -39,8 +43,10 @@ export interface Config {
   /** put before the names of all task queues, so that several Wefts can share a namespace */
   queue_prefix: string
   log_level: LogLevel
-  /** where a worker answers /metrics and /healthz; null: nowhere. The API serves its own */
+  /** where a role answers /metrics, a worker /healthz and an API /readyz; null: nowhere */
   metrics_port: number | null
+  /** how long an API that ends still takes requests, and says on /readyz that it will not for long */
+  drain_ms: number
 }
 
 const log_levels = ['error', 'warn', 'info', 'debug', 'silly'] as const
@@ -100,6 +106,8 @@ const environment_schema = z.object({
     .string('is missing: it seals WeChat keys and webhook secrets; make one with `openssl rand -base64 32` and keep it')
     .transform(readMasterKeys),
   WEFT_TEST_WECHAT_URL: web_url.optional(),
+  WEFT_WECHAT_CA_PATH: path.optional(),
+  WEFT_TEST_WECHAT_CA_PATH: path.optional(),
   WEFT_ALLOW_PRIVATE_ENDPOINTS: flag.default(false),
   WEFT_TIME_SCALE: z.coerce
     .number('is not a number; write 1 or more')
@@ -112,6 +120,12 @@ const environment_schema = z.object({
     .default(''),
   WEFT_LOG_LEVEL: z.enum(log_levels, `is no log level; write one of ${log_levels.join(', ')}`).default('info'),
   WEFT_METRICS_PORT: port.optional(),
+  WEFT_DRAIN_MS: z.coerce
+    .number('is not a number; write milliseconds from 0 to 20000')
+    .int('is not a whole number of milliseconds')
+    .min(0, 'is negative; write milliseconds from 0 to 20000')
+    .max(20_000, 'is too long; write at most 20000')
+    .default(5_000),
 })
 
 type EnvironmentVariables = z.output<typeof environment_schema>
@@ -136,11 +150,14 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     public_url: settings.WEFT_PUBLIC_URL ?? `http://localhost:${settings.WEFT_PORT}`,
     master_keys: settings.WEFT_MASTER_KEY,
     test_wechat_url: settings.WEFT_TEST_WECHAT_URL ?? null,
+    wechat_ca_path: settings.WEFT_WECHAT_CA_PATH ?? null,
+    test_wechat_ca_path: settings.WEFT_TEST_WECHAT_CA_PATH ?? null,
     allow_private_endpoints: settings.WEFT_ALLOW_PRIVATE_ENDPOINTS,
     time_scale: settings.WEFT_TIME_SCALE,
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
     log_level: settings.WEFT_LOG_LEVEL,
     metrics_port: settings.WEFT_METRICS_PORT ?? null,
+    drain_ms: settings.WEFT_DRAIN_MS,
   }
 }
 
@@ -199,19 +216,4 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
     return refuse('has a key that is not base64 of 32 bytes; make one with `openssl rand -base64 32`')
   }
   return keys.map(({ id, encoded }) => ({ id, key: encoded }))
-}
-
-/**
- * Throws ConfigError when time is scaled and a live merchant exists: a two-minute order that expires in a second is a
- * toy with test money and a loss with real money. api/main and worker/main call it once the store is open, cli/merchant
- * before it saves.
- */
-export function assertTimeScaleAllowed(
-  config: Pick<Config, 'time_scale'>,
-  merchants: readonly { mode: string }[],
-): void {
-  if (config.time_scale === 1 || merchants.every(({ mode }) => mode !== 'live')) return
-  throw new ConfigError(
-    `WEFT_TIME_SCALE is ${config.time_scale} and a live merchant exists: real orders would expire too early; leave it unset`,
-  )
 }

@@ -56,6 +56,11 @@ export function createMetrics({ process_metrics = false }: { process_metrics?: b
       labelNames: ['kind'] as const,
       registers,
     }),
+    stuck_runs: new Gauge({
+      name: 'weft_stuck_runs',
+      help: 'Runs that cannot go on, as the worker counted them that looks after them',
+      registers,
+    }),
     backlog_age: new Gauge({
       name: 'weft_order_queue_backlog_seconds',
       help: 'Age of the oldest order task that no worker has taken',

@@ -67,3 +67,15 @@ export interface ShutdownHost {
   off(signal: 'SIGINT' | 'SIGTERM', handler: (signal: NodeJS.Signals) => void): unknown
   exit(code: number): void
 }
+
+/** Ends the process with 1 after closing, so that what started it starts it anew: half a process looks like a whole one. */
+export function endOnFailure(
+  failed: AbortSignal,
+  steps: readonly ShutdownStep[],
+  log: Logger,
+  host: Pick<ShutdownHost, 'exit'> = process,
+): void {
+  const end = () => void closeInOrder(steps, log).then(() => host.exit(1))
+  if (failed.aborted) end()
+  else failed.addEventListener('abort', end, { once: true })
+}

@@ -132,6 +132,9 @@ function addControl(router: Router, control: Control): void {
   router.post('/control/notifications/:id/resend', async (ctx) => {
     ctx.body = await control.resend(ctx.params['id'] ?? '')
   })
+  router.get('/control/authority', async (ctx) => {
+    ctx.body = await control.authority()
+  })
   router.post('/control/keys/rotate', async (ctx) => {
     ctx.body = await control.rotate(await readJson(ctx))
   })

@@ -249,6 +249,12 @@ export class Control {
     return this.#findNotificationView(id)
   }
 
+  /** The certificate of the CA that issues the platform certificates, as PEM. */
+  async authority(): Promise<{ certificate: string }> {
+    const { certificate } = await this.#tools.keys.authority()
+    return { certificate }
+  }
+
   async rotate(request: RotateRequest): Promise<{ serial_no: string }> {
     const { state, keys } = this.#tools
     const given = parseRequest(rotateRequest, request)

@@ -46,6 +46,8 @@ export interface PlatformCertificate {
   share: number
   /** no longer listed nor used */
   retired: boolean
+  /** the CA that issues all others: never listed */
+  is_authority?: boolean
 }
 
 export type SimulatedTradeState = 'NOTPAY' | 'SUCCESS' | 'REFUND' | 'CLOSED'

@@ -16,7 +16,7 @@ const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'))
 
 const sha256WithRsa = sequence(oid('2a864886f70d01010b'), der(0x05))
 const commonName = '550403'
-const organization = '55040a'
+const organizationName = '55040a'
 const country = '550406'
 
 function name(parts: [type: string, value: string][]): Buffer {
@@ -34,34 +34,60 @@ function time(ms: number): Buffer {
   return digits < '2050' ? der(0x17, Buffer.from(digits.slice(2))) : der(0x18, Buffer.from(digits))
 }
 
+/** X509Name is whom a certificate names: common name and organisation, in China. */
+export interface X509Name {
+  common_name: string
+  organization: string
+}
+
+export const platform_name: X509Name = {
+  common_name: 'Tenpay.com sign (simulator)',
+  organization: 'Tenpay.com (simulator)',
+}
+export const authority_name: X509Name = {
+  common_name: 'Tenpay.com Root CA (simulator)',
+  organization: 'Tenpay.com (simulator)',
+}
+
+interface CertificateParts {
+  subject: X509Name
+  public_key: KeyObject
+  issuer: X509Name
+  /** the issuer's */
+  private_key: KeyObject
+  /** Unix ms */
+  effective_time: number
+  expire_time: number
+}
+
 /**
- * Makes a self-signed X.509 certificate (PEM) in the shape of a platform certificate, with the 40 upper-case hex
- * digits of its serial number. By hand, because Node cannot make certificates and a few DER values are all it takes:
+ * Makes an X.509 certificate (PEM) in the shape of a platform certificate, with the 40 upper-case hex digits of its
+ * serial number. By hand, because Node cannot make certificates and a few DER values are all it takes:
  * `@peculiar/x509` (2.2.0) brings 20 packages and asks for a polyfill of the global `Reflect`.
  */
-export function selfSignedCertificate(
-  keys: { public_key: KeyObject; private_key: KeyObject },
-  validity: { effective_time: number; expire_time: number },
-): { serial_no: string; pem: string } {
+export function makeCertificate(parts: CertificateParts): { serial_no: string; pem: string } {
   const serial = randomBytes(20)
   serial[0] = 0x40 | ((serial[0] ?? 0) & 0x3f) // positive and without a leading zero: always 20 bytes
-  const holder = name([
-    [commonName, 'Tenpay.com sign (simulator)'],
-    [organization, 'Tenpay.com (simulator)'],
-    [country, 'CN'],
-  ])
   const content = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, serial),
     sha256WithRsa,
-    holder,
-    sequence(time(validity.effective_time), time(validity.expire_time)),
-    holder,
-    keys.public_key.export({ format: 'der', type: 'spki' }),
+    nameOf(parts.issuer),
+    sequence(time(parts.effective_time), time(parts.expire_time)),
+    nameOf(parts.subject),
+    parts.public_key.export({ format: 'der', type: 'spki' }),
   )
-  const signature = Buffer.from(sign(content, keys.private_key), 'base64')
+  const signature = Buffer.from(sign(content, parts.private_key), 'base64')
   const certificate = sequence(content, sha256WithRsa, der(0x03, Buffer.from([0]), signature))
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? []
   const pem = ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n')
   return { serial_no: serial.toString('hex').toUpperCase(), pem }
+}
+
+function nameOf({ common_name, organization }: X509Name): Buffer {
+  return name([
+    [commonName, common_name],
+    [organizationName, organization],
+    [country, 'CN'],
+  ])
 }

@@ -4,6 +4,7 @@ import type { EndpointRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
@@ -29,6 +30,10 @@ const most_secrets = 3
 const hint_characters = 4
 const success_noted_every_ms = 10_000
 
+function secretsPlace(_id: string): string {
+  return sealPlace('endpoints', _id, 'secrets')
+}
+
 /** Where merchants hear of events. Secrets lie sealed; they are opened to sign, and shown never again. */
 export class Endpoints {
   readonly #endpoints: Collection<EndpointRecord>
@@ -40,15 +45,15 @@ export class Endpoints {
   }
 
   /** A new `whsec_…` as an endpoint keeps it: sealed, with its last characters as the hint people know it by. */
-  sealSecret(secret: string, expire_time: Time | null = null): EndpointRecord['secrets'][number] {
-    return { secret: this.#sealer.seal(secret), hint: secret.slice(-hint_characters), expire_time }
+  sealSecret(_id: string, secret: string, expire_time: Time | null = null): EndpointRecord['secrets'][number] {
+    return { secret: this.#sealer.seal(secret, secretsPlace(_id)), hint: secret.slice(-hint_characters), expire_time }
   }
 
   /** The secrets that sign at `now` (Unix ms), opened, newest last as they were added. */
-  openSecrets(endpoint: Pick<EndpointRecord, 'secrets'>, now: number): string[] {
+  openSecrets(endpoint: Pick<EndpointRecord, '_id' | 'secrets'>, now: number): string[] {
     return endpoint.secrets
       .filter(({ expire_time }) => expire_time === null || milliseconds(expire_time) > now)
-      .map(({ secret }) => this.#sealer.open(secret))
+      .map(({ secret }) => this.#sealer.open(secret, secretsPlace(endpoint._id)))
   }
 
   /** One endpoint per URL: a second one is answered with the first, which stays as it is. */
@@ -59,6 +64,36 @@ export class Endpoints {
   /** One more secret that signs beside those before it, of which the latest are kept. Null: there is no endpoint. */
   async addSecret(_id: string, secret: EndpointRecord['secrets'][number]): Promise<EndpointRecord | null> {
     return this.#endpoints.updateAndReturn({ _id }, { $push: { secrets: { $each: [secret], $slice: -most_secrets } } })
+  }
+
+  /** Has an endpoint's events sent elsewhere, those under way too: id and secrets stay. Null: there is no endpoint. */
+  async move(mchid: string, id: string, url: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.updateAndReturn({ mchid, id }, { $set: { url, failing_since_time: null } })
+  }
+
+  /**
+   * Puts other secrets in place of exactly those that were read: null when there is no endpoint, or somebody else changed
+   * them meanwhile.
+   */
+  async replaceSecrets(read: EndpointRecord, secrets: EndpointRecord['secrets']): Promise<EndpointRecord | null> {
+    const seals = read.secrets.map(({ secret }) => secret.sealed)
+    const is_as_read = { _id: read._id, 'secrets.secret.sealed': { $all: seals }, secrets: { $size: seals.length } }
+    return this.#endpoints.updateAndReturn(is_as_read, { $set: { secrets: secrets.slice(-most_secrets) } })
+  }
+
+  /** Seals secrets of an endpoint anew where the newest key did not seal them. True: something changed. */
+  async reseal(endpoint: EndpointRecord): Promise<boolean> {
+    const place = secretsPlace(endpoint._id)
+    if (endpoint.secrets.every(({ secret }) => this.#sealer.isFresh(secret, place))) return false
+    const secrets = endpoint.secrets.map((one) => {
+      return { ...one, secret: this.#sealer.seal(this.#sealer.open(one.secret, place), place) }
+    })
+    return (await this.replaceSecrets(endpoint, secrets)) !== null
+  }
+
+  /** The endpoint that events are sent to at this URL, whichever it was made with. */
+  async findByUrl(mchid: string, url: string): Promise<EndpointRecord | null> {
+    return this.#endpoints.findOne({ mchid, url })
   }
 
   /** Oldest first. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
 import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -6,6 +7,8 @@ import type { Filter } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
+import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -50,6 +53,28 @@ export interface ArchiveResult {
 
 const most_of_order = 1_000
 
+/** What a piece of evidence must say for itself; the numbers that it names, and how it stands, where they are not blank. */
+export type GivenEvidence = Pick<EvidenceRecord, '_id' | 'mchid' | 'kind' | 'subject' | 'raw' | 'receive_time'> &
+  Partial<Pick<EvidenceRecord, 'out_trade_no' | 'transaction_id' | 'out_refund_no' | 'verdict' | 'serial_no'>> &
+  Partial<Pick<EvidenceRecord, 'unapplied' | 'outcome' | 'applied_time'>> & { body: string | Buffer }
+
+/** Makes an EvidenceRecord of what was heard; `body` is what its SHA-256 is taken of. Without `unapplied` no run gets it. */
+export function newEvidence({ body, ...given }: GivenEvidence): EvidenceRecord {
+  return {
+    id: publicId('evd', given._id),
+    out_trade_no: null,
+    transaction_id: null,
+    out_refund_no: null,
+    verdict: 'verified',
+    serial_no: null,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    outcome: null,
+    applied_time: null,
+    applied_to: null,
+    ...given,
+  }
+}
+
 /**
  * By the numbers alone: WeChat may encrypt a message anew when it repeats it, and then its bytes are others too. Only a
  * notification has an id that somebody else gave it; all others are named by their numbers.
@@ -57,6 +82,18 @@ const most_of_order = 1_000
 function isSameMessage(one: EvidenceRecord, other: EvidenceRecord): boolean {
   const numbers = ['out_trade_no', 'transaction_id', 'out_refund_no'] as const
   return one.kind !== 'notification' || numbers.every((number) => one[number] === other[number])
+}
+
+const resealed_at_once = 500
+
+/**
+ * Names the place that the raw bytes of evidence are sealed for. Evidence that is kept beside another under one id has
+ * its bytes' digest behind that id; it was sealed before anybody knew that, so the digest is left out here.
+ */
+export function rawPlace({ _id, body_sha256 = '' }: { _id: string; body_sha256?: string }): string {
+  const beside = `/${body_sha256}`
+  const first_id = body_sha256 !== '' && _id.endsWith(beside) ? _id.slice(0, -beside.length) : _id
+  return sealPlace('evidence', first_id, 'raw')
 }
 
 /** The evidence, as it came and from whom: written before anything is done about it, and never changed. */
@@ -83,6 +120,25 @@ export class Evidence {
   async #keep(record: EvidenceRecord): Promise<ArchiveResult> {
     const answer = await this.#evidence.insertOrFind(record)
     return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
+  }
+
+  /**
+   * Seals raw bytes anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
+   * order of `_id`. `last` is null once all have been looked at.
+   */
+  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+    const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
+    const found = await this.#evidence.scan({ _id: { $gt: after }, 'raw.sealed': { $exists: true } }, page)
+    let changed = 0
+    for (const evidence of found) {
+      const { _id, raw } = evidence
+      const place = rawPlace(evidence)
+      if (!('sealed' in raw) || sealer.isFresh(raw, place)) continue
+      const is_as_read = { _id, 'raw.sealed': raw.sealed }
+      const resealed = sealer.seal(sealer.open(raw, place), place)
+      if (await this.#evidence.update(is_as_read, { $set: { raw: resealed } })) changed += 1
+    }
+    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** By the full `_id`, which begins with the mchid. */

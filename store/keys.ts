@@ -53,6 +53,13 @@ export class Keys {
     await this.#keys.update({ _id, ...is_stale }, { $set: { last_use_time: time } })
   }
 
+  /** By the public id. Ends a key at `time`, never later than it would have ended before; null: no such key. */
+  async expire(mchid: string, id: string, time: Time): Promise<KeyRecord | null> {
+    const ends_later = { $or: [{ expire_time: null }, { expire_time: { $gt: time } }] }
+    const changed = await this.#keys.updateAndReturn({ mchid, id, ...ends_later }, { $set: { expire_time: time } })
+    return changed ?? (await this.#keys.findOne({ mchid, id }))
+  }
+
   /** By the public `key_…` id. The first revocation stands; null: no such key of this merchant. */
   async revoke(mchid: string, id: string, time: Time): Promise<KeyRecord | null> {
     const revoked = await this.#keys.updateAndReturn({ mchid, id, revoke_time: null }, { $set: { revoke_time: time } })

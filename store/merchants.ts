@@ -1,9 +1,19 @@
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
-import type { MerchantRecord, MerchantSettings, OpenSetup, WeChatSetup } from '../domain/merchant/record.ts'
+import type {
+  KeyNews,
+  MerchantRecord,
+  MerchantSettings,
+  OpenSetup,
+  RetiredPublicKey,
+  Sealed,
+  StoredCertificate,
+  WeChatSetup,
+} from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const sealed = partSchema({ sealed: String, key_id: String })
@@ -23,6 +33,9 @@ const schema = recordSchema({
     public_key_id: String,
     public_key: String,
     certificates: [partSchema({ serial_no: String, certificate: String, effective_time: Date, expire_time: Date })],
+    retired_public_keys: [partSchema({ public_key_id: String, public_key: String, end_time: Date })],
+    dropped_certificates: [String],
+    changeover_end_time: Date,
     retired_apiv3_keys: [sealed],
   }),
   settings: partSchema({
@@ -33,10 +46,8 @@ const schema = recordSchema({
   }),
   fulfilment_endpoint_id: String,
   create_time: Date,
-  attentions: [partSchema({ code: String, since_time: Date })],
+  attentions: [partSchema({ code: String, since_time: Date, detail: String })],
 })
-
-type Certificates = WeChatSetup['certificates']
 
 /** A merchant's WeChat Pay credentials as they are given to Weft, in the clear. PEM where a key is one. */
 export interface PlainSetup {
@@ -46,10 +57,22 @@ export interface PlainSetup {
   public_key_id: string | null
   public_key: string | null
   /** absent: those known before are kept */
-  certificates?: Certificates
+  retired_public_keys?: RetiredPublicKey[]
+  /** absent: those known before are kept */
+  certificates?: StoredCertificate[]
 }
 
 const most_merchants = 10_000
+const most_opened = 100
+const most_detail_characters = 1_000
+
+/** Where a merchant's secrets lie. An APIv3 key stays in its place when it is retired. */
+function placesOf(mchid: string) {
+  return {
+    private_key: sealPlace('merchants', mchid, 'wechat.private_key'),
+    apiv3_key: sealPlace('merchants', mchid, 'wechat.apiv3_key'),
+  }
+}
 
 /** The merchants of this installation. Their keys lie sealed; `openSetup` alone opens them. */
 export class Merchants {
@@ -94,17 +117,62 @@ export class Merchants {
     if (!merchant?.wechat) return null
     const { wechat, mode, appids, revision } = merchant
     const { serial_no, public_key_id, public_key, certificates } = wechat
+    const places = placesOf(mchid)
     return {
       mchid,
       mode,
       appids,
       serial_no,
-      private_key: this.#sealer.open(wechat.private_key),
-      apiv3_keys: [wechat.apiv3_key, ...wechat.retired_apiv3_keys].map((key) => this.#sealer.open(key)),
+      private_key: this.#sealer.open(wechat.private_key, places.private_key),
+      apiv3_keys: [wechat.apiv3_key, ...wechat.retired_apiv3_keys].map((key) =>
+        this.#sealer.open(key, places.apiv3_key),
+      ),
       public_key_id,
       public_key,
       certificates,
+      retired_public_keys: wechat.retired_public_keys ?? [],
+      dropped_certificates: wechat.dropped_certificates ?? [],
+      changeover_end_time: wechat.changeover_end_time ?? null,
       revision,
+    }
+  }
+
+  /** Seals a merchant's keys anew where the newest master key did not seal them. True: something changed. */
+  async reseal({ _id, revision, wechat }: MerchantRecord): Promise<boolean> {
+    if (wechat === null) return false
+    const places = placesOf(_id)
+    const anew = (sealed: Sealed, place: string) => {
+      return this.#sealer.isFresh(sealed, place) ? sealed : this.#sealer.seal(this.#sealer.open(sealed, place), place)
+    }
+    const resealed = {
+      'wechat.private_key': anew(wechat.private_key, places.private_key),
+      'wechat.apiv3_key': anew(wechat.apiv3_key, places.apiv3_key),
+      'wechat.retired_apiv3_keys': wechat.retired_apiv3_keys.map((key) => anew(key, places.apiv3_key)),
+    }
+    const old = [wechat.private_key, wechat.apiv3_key, ...wechat.retired_apiv3_keys]
+    if (old.every((key) => Object.values(resealed).flat().includes(key))) return false
+    return this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
+  }
+
+  /** Forgets the APIv3 keys that are no longer in use: what was encrypted with one cannot be read again. */
+  async forgetRetiredKeys(mchid: string): Promise<boolean> {
+    const has_setup = { _id: mchid, 'wechat.serial_no': { $exists: true } }
+    return this.#merchants.update(has_setup, { $set: { 'wechat.retired_apiv3_keys': [] }, $inc: { revision: 1 } })
+  }
+
+  /** Forgets a public key of WeChat Pay's that the configured one has taken the place of. */
+  async dropPublicKey(mchid: string, public_key_id: string): Promise<boolean> {
+    const holds_it = { _id: mchid, 'wechat.retired_public_keys.public_key_id': public_key_id }
+    return this.#merchants.update(holds_it, {
+      $pull: { 'wechat.retired_public_keys': { public_key_id } },
+      $inc: { revision: 1 },
+    })
+  }
+
+  /** Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. */
+  assertOpen(merchants: readonly MerchantRecord[]): void {
+    for (const { _id, wechat } of merchants.slice(0, most_opened)) {
+      if (wechat) this.#sealer.open(wechat.private_key, placesOf(_id).private_key)
     }
   }
 
@@ -112,23 +180,73 @@ export class Merchants {
    * Credentials as a merchant's record keeps them. With `previous`, an APIv3 key that is no longer the same is retired,
    * not forgotten: evidence that names it can still be read.
    */
-  sealSetup(plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+  sealSetup(mchid: string, plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
+    const places = placesOf(mchid)
     const known = previous ? [previous.apiv3_key, ...previous.retired_apiv3_keys] : []
     return {
       serial_no: plain.serial_no,
-      private_key: this.#sealer.seal(plain.private_key),
-      apiv3_key: this.#sealer.seal(plain.apiv3_key),
+      private_key: this.#sealer.seal(plain.private_key, places.private_key),
+      apiv3_key: this.#sealer.seal(plain.apiv3_key, places.apiv3_key),
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: plain.certificates ?? previous?.certificates ?? [],
-      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key) !== plain.apiv3_key),
+      retired_public_keys: plain.retired_public_keys ?? previous?.retired_public_keys ?? [],
+      dropped_certificates: previous?.dropped_certificates ?? [],
+      changeover_end_time: previous?.changeover_end_time ?? null,
+      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key, places.apiv3_key) !== plain.apiv3_key),
     }
   }
 
-  /** Platform certificates just fetched; false when the merchant has no credentials. */
-  async setCertificates(mchid: string, certificates: Certificates): Promise<boolean> {
+  /**
+   * Tells a person of a platform certificate that is new here, and keeps it unless it was refused. Attention comes
+   * first: a certificate that is kept is one that somebody was told of. False: it is kept already, was dropped by a
+   * person, or the merchant has no credentials.
+   */
+  async noteKey(mchid: string, news: KeyNews, time: Time): Promise<boolean> {
+    if (news.kind === 'refused') return await this.#noteNewKey(mchid, await this.find(mchid), news.detail, time)
+    const { certificate, detail } = news
+    const is_new = {
+      _id: mchid,
+      'wechat.serial_no': { $exists: true },
+      'wechat.certificates.serial_no': { $ne: certificate.serial_no },
+      'wechat.dropped_certificates': { $ne: certificate.serial_no },
+    }
+    const merchant = await this.#merchants.findOne(is_new)
+    if (merchant === null) return false
+    await this.#noteNewKey(mchid, merchant, detail, time)
+    return this.#merchants.update(is_new, { $push: { 'wechat.certificates': certificate }, $inc: { revision: 1 } })
+  }
+
+  /** One attention tells of all keys that nobody has looked at yet. */
+  async #noteNewKey(mchid: string, merchant: MerchantRecord | null, detail: string, time: Time): Promise<boolean> {
+    const told = merchant?.attentions?.find(({ code }) => code === 'wechat_key_new')?.detail ?? ''
+    if (told.includes(detail)) return false
+    await this.liftAttention(mchid, 'wechat_key_new')
+    const all = told === '' ? detail : `${told}; ${detail}`
+    return this.noteAttention(mchid, 'wechat_key_new', time, all.slice(-most_detail_characters))
+  }
+
+  /** Forgets a platform certificate for ever. False: the merchant has no credentials, or it was dropped before. */
+  async dropCertificate(mchid: string, serial_no: string): Promise<boolean> {
+    const is_kept = {
+      _id: mchid,
+      'wechat.serial_no': { $exists: true },
+      'wechat.dropped_certificates': { $ne: serial_no },
+    }
+    return this.#merchants.update(is_kept, {
+      $pull: { 'wechat.certificates': { serial_no } },
+      $push: { 'wechat.dropped_certificates': serial_no },
+      $inc: { revision: 1 },
+    })
+  }
+
+  /** Declares until when certificates are taken in beside a public key; null: no longer. */
+  async setChangeover(mchid: string, end_time: Time | null): Promise<boolean> {
     const has_setup = { _id: mchid, 'wechat.serial_no': { $exists: true } }
-    return this.#merchants.update(has_setup, { $set: { 'wechat.certificates': certificates }, $inc: { revision: 1 } })
+    return this.#merchants.update(has_setup, {
+      $set: { 'wechat.changeover_end_time': end_time },
+      $inc: { revision: 1 },
+    })
   }
 
   /**
@@ -147,9 +265,10 @@ export class Merchants {
   }
 
   /** Beside those that are there; the same code keeps the moment since when. Outside the revision. True: it is new. */
-  async noteAttention(mchid: string, code: AttentionCode, time: Time): Promise<boolean> {
+  async noteAttention(mchid: string, code: AttentionCode, time: Time, detail?: string): Promise<boolean> {
     const is_new = { _id: mchid, 'attentions.code': { $ne: code } }
-    return this.#merchants.update(is_new, { $push: { attentions: { code, since_time: time } } })
+    const attention = { code, since_time: time, ...(detail === undefined ? {} : { detail }) }
+    return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }
 
   /** Those for whom this reason stands. */

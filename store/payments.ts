@@ -12,7 +12,7 @@ import {
   reservationOf,
   withElement,
 } from '../domain/payment/record.ts'
-import type { PaymentRecord, RefundElement, ReservationRefusal } from '../domain/payment/record.ts'
+import type { PaymentRecord, RefundElement, ReservationRefusal, WantedRefund } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
 import { afterId, Collection } from './collection.ts'
 import type { Contention } from './collection.ts'
@@ -40,6 +40,7 @@ const schema = recordSchema({
       amount: Number,
       state: String,
       incomes: partSchema({ accepted: String, closed: String, settled: String }),
+      approval: String,
     }),
   ],
   last_refund_time: Date,
@@ -102,11 +103,12 @@ export class Payments {
 
   /**
    * Decides the race of refunds for one payment: by one conditional write at a time, so that their sum never exceeds
-   * what was paid. The same number again is answered with what it reserved. `rest` takes what is left.
+   * what was paid, and that what one person's word sends never exceeds the merchant's limit without a second one. The
+   * same number again is answered with what it reserved. `rest` takes what is left.
    */
   async reserveRefund(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },
-    wanted: { out_refund_no: string; amount: number | 'rest' },
+    wanted: WantedRefund,
     now_ms: number,
   ): Promise<
     { payment: PaymentRecord; element: RefundElement } | { payment: PaymentRecord; refusal: ReservationRefusal }

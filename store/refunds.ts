@@ -19,6 +19,7 @@ const schema = recordSchema({
   _id: String,
   mchid: String,
   out_refund_no: String,
+  wechat_refund_no: String,
   out_trade_no: String,
   transaction_id: String,
   order_id: String,
@@ -60,7 +61,12 @@ const schema = recordSchema({
   failure: partSchema({ code: String, message: String, status: Number }),
   close_reason: String,
   payout: partSchema({ proof: String, reason: String, by: actor, time: Date }),
-  submission: partSchema({ attempts: Number, unanswered: Boolean, last_attempt_time: Date }),
+  submission: partSchema({
+    attempts: Number,
+    unanswered: Boolean,
+    last_attempt_time: Date,
+    refusal: partSchema({ code: String, message: String, status: Number }),
+  }),
   asked: partSchema({ last_time: Date }),
   next_action: partSchema({ what: String, time: Date }),
   attention: partSchema({ code: String, since_time: Date }),
@@ -97,6 +103,9 @@ export interface AppliedToRefund {
 export type RefundCause = Cause<RefundRecord, RefundOccurrence>
 
 const most_of_order = 1_000
+
+/** What a person looks at and settles, where nothing that Weft sees ends it. */
+const noticed_codes: readonly AttentionCode[] = ['refund_number_taken', 'refunded_outside']
 
 /** The refunds. `apply` is the only way to a new state; every `note…` is bookkeeping that decides no edge. */
 export class Refunds {
@@ -141,8 +150,28 @@ export class Refunds {
   }
 
   /** The payer has all of a payment back: the attention of its earlier refunds is over. */
-  async liftSetbacks({ mchid, out_trade_no, transaction_id }: RefundRecord): Promise<void> {
-    const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: ['refund_closed', 'refund_refused'] } }
+  async liftSetbacks(refund: RefundRecord): Promise<void> {
+    await this.#liftOfPayment(refund, ['refund_closed', 'refund_refused', ...noticed_codes])
+  }
+
+  /** Money that went back outside is explained by the refund that is adopted. */
+  async liftOutside(payment: Pick<RefundRecord, 'mchid' | 'out_trade_no' | 'transaction_id'>): Promise<void> {
+    await this.#liftOfPayment(payment, ['refunded_outside'])
+  }
+
+  /** A person has looked. Only what nothing else takes away is lifted so; false: it is not, or was not there. */
+  async liftNoticed(key: RefundKey, code: AttentionCode): Promise<boolean> {
+    // Money that Weft itself owes is never just looked at.
+    const asked = code === 'refund_closed' ? { origin: { $in: ['api', 'operator', 'outside'] } } : {}
+    if (code !== 'refund_closed' && !noticed_codes.includes(code)) return false
+    return this.#refunds.update({ _id: refundId(key), 'attention.code': code, ...asked }, { $unset: { attention: 1 } })
+  }
+
+  async #liftOfPayment(
+    { mchid, out_trade_no, transaction_id }: Pick<RefundRecord, 'mchid' | 'out_trade_no' | 'transaction_id'>,
+    codes: readonly AttentionCode[],
+  ): Promise<void> {
+    const left = { mchid, out_trade_no, transaction_id, 'attention.code': { $in: [...codes] } }
     const found = await this.#refunds.find(left, { limit: most_of_order })
     for (const { _id } of found) {
       await this.#refunds.update({ _id, 'attention.code': left['attention.code'] }, { $unset: { attention: 1 } })

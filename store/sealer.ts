@@ -10,10 +10,21 @@ export interface SealingKey {
 
 /** Seals what must not lie readable in the database: keys of merchants, webhook secrets, raw answers. */
 export interface Sealer {
-  /** UTF-8 text in, sealed under the newest key. */
-  seal(text: string): Sealed
-  /** The text again. Throws `SealingKeyMissing` for an unknown key, `SealBroken` when it was altered. */
-  open(sealed: Sealed): string
+  /** UTF-8 text in, sealed under the newest key for this one place of the database (`sealPlace`). */
+  seal(text: string, place: string): Sealed
+  /**
+   * The text again. Throws `SealingKeyMissing` for an unknown key, `SealBroken` when it was altered, or sealed for
+   * another place: who can write to the database cannot hand one merchant's key to another. What was sealed before
+   * places were part of it opens anywhere, until it is sealed anew (`npm run merchant -- reseal`).
+   */
+  open(sealed: Sealed, place: string): string
+  /** Whether the newest key sealed it, for this place. Throws as `open` does. */
+  isFresh(sealed: Sealed, place: string): boolean
+}
+
+/** Names one field of one record. */
+export function sealPlace(collection: string, _id: string, field: string): string {
+  return JSON.stringify([collection, _id, field])
 }
 
 /** The key that sealed a text is no longer configured; the message names it, so that it can be put back. */
@@ -27,12 +38,12 @@ export class SealingKeyMissing extends Error {
   }
 }
 
-/** Sealed text that does not open under the key it names: altered, cut, or sealed by another key of that name. */
+/** Sealed text that does not open: altered, cut, moved from another place, or sealed by another key of that name. */
 export class SealBroken extends Error {
   override readonly name = 'SealBroken'
 
-  constructor(key_id: string, options?: ErrorOptions) {
-    super(`sealed text does not open with the master key "${key_id}"`, options)
+  constructor(key_id: string) {
+    super(`sealed text does not open with the master key "${key_id}" in this place`)
   }
 }
 
@@ -43,7 +54,7 @@ const key_bytes = 32
 
 /**
  * Keys newest first: the first seals, all of them open, so a key is rotated by putting a new one in front. What is
- * kept is base64 of nonce, ciphertext, tag; the key id is authenticated with it.
+ * kept is base64 of nonce, ciphertext, tag; key id and place are authenticated with it, and not kept.
  */
 export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer {
   const by_id = new Map(keys.map(({ id, key }) => [id, keyBytes(id, key)]))
@@ -58,8 +69,18 @@ export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer 
   }
 
   return {
-    seal: (text) => ({ sealed: encrypt(text, keyOf(newest.id), newest.id), key_id: newest.id }),
-    open: ({ sealed, key_id }) => decrypt(sealed, keyOf(key_id), key_id),
+    seal: (text, place) => {
+      return { sealed: encrypt(text, keyOf(newest.id), boundTo(newest.id, place)), key_id: newest.id }
+    },
+    open: ({ sealed, key_id }, place) => {
+      const key = keyOf(key_id)
+      const text = decrypt(sealed, key, boundTo(key_id, place)) ?? decrypt(sealed, key, boundToNoPlace(key_id))
+      if (text === null) throw new SealBroken(key_id)
+      return text
+    },
+    isFresh: ({ sealed, key_id }, place) => {
+      return key_id === newest.id && decrypt(sealed, keyOf(key_id), boundTo(key_id, place)) !== null
+    },
   }
 }
 
@@ -80,23 +101,33 @@ function keyBytes(id: string, key: string): Buffer {
   return bytes
 }
 
-function encrypt(text: string, key: Buffer, key_id: string): string {
+function boundTo(key_id: string, place: string): Buffer {
+  return Buffer.from(JSON.stringify([key_id, place]), 'utf8')
+}
+
+/** How seals were made before places were part of them. No key id is JSON, so neither reads as the other. */
+function boundToNoPlace(key_id: string): Buffer {
+  return Buffer.from(key_id, 'utf8')
+}
+
+function encrypt(text: string, key: Buffer, bound: Buffer): string {
   const nonce = randomBytes(nonce_bytes)
   const cipher = createCipheriv(algorithm, key, nonce)
-  cipher.setAAD(Buffer.from(key_id, 'utf8'))
+  cipher.setAAD(bound)
   const ciphertext = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
   return Buffer.concat([nonce, ciphertext, cipher.getAuthTag()]).toString('base64')
 }
 
-function decrypt(sealed: string, key: Buffer, key_id: string): string {
+/** Null: it does not open with this key and what it is bound to. */
+function decrypt(sealed: string, key: Buffer, bound: Buffer): string | null {
   const bytes = Buffer.from(sealed, 'base64')
-  if (bytes.length < nonce_bytes + tag_bytes) throw new SealBroken(key_id)
+  if (bytes.length < nonce_bytes + tag_bytes) return null
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonce_bytes), { authTagLength: tag_bytes })
-  decipher.setAAD(Buffer.from(key_id, 'utf8'))
+  decipher.setAAD(bound)
   decipher.setAuthTag(bytes.subarray(-tag_bytes))
   try {
     return decipher.update(bytes.subarray(nonce_bytes, -tag_bytes), undefined, 'utf8') + decipher.final('utf8')
-  } catch (cause) {
-    throw new SealBroken(key_id, { cause })
+  } catch {
+    return null
   }
 }

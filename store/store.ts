@@ -14,6 +14,7 @@ import { References } from './references.ts'
 import { Refunds } from './refunds.ts'
 import { Rejections } from './rejections.ts'
 import type { Sealer } from './sealer.ts'
+import { StuckRuns } from './stuckruns.ts'
 
 export interface StoreOptions extends DatabaseAddress {
   sealer: Sealer
@@ -34,6 +35,7 @@ export interface Store {
   merchants: Merchants
   keys: Keys
   leases: Leases
+  stuck_runs: StuckRuns
   /** for what others archive and must not lie readable: WeChat's raw answers, merchants' confirmations */
   sealer: Sealer
   /** Repeatable; the worker calls it at start, and again until it succeeds. */
@@ -64,6 +66,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
     leases: new Leases(connections),
+    stuck_runs: new StuckRuns(connections),
   }
   return {
     ...collections,

@@ -1,15 +1,18 @@
 import type { Dispatcher } from 'undici'
-import { beijingTime } from '../domain/calendar.ts'
-import type { OpenSetup } from '../domain/merchant/record.ts'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import type { KeyNews, OpenSetup, StoredCertificate } from '../domain/merchant/record.ts'
 import { createClient } from './client.ts'
 import type { WeChatClient } from './client.ts'
-import { readCredentials } from './credentials.ts'
+import { certificateFingerprint, readCredentials } from './credentials.ts'
 import type { Credentials, PlatformKey } from './credentials.ts'
+import { WeChatPayError } from './errors.ts'
 import { wechatHosts } from './hosts.ts'
 import type { Hosts } from './hosts.ts'
+import type { ConfiguredKeys, DownloadOutcome } from './keyring.ts'
 import { readNotification } from './notification.ts'
 import type { NotificationVerdict, ReceivedNotification } from './notification.ts'
 import type { WeChatAttempt } from './transport.ts'
+import type { CertificateTrust } from './trust.ts'
 
 /** WeChatAccount is one merchant as this process knows it at WeChat Pay: credentials, key ring and client. */
 export interface WeChatAccount {
@@ -30,8 +33,15 @@ export interface WeChatAccountsSettings {
   log?: (attempt: WeChatAttempt) => void
   /** called when a set-up in the database cannot be used or read; must not throw */
   on_mistake?: (mchid: string, mistake: unknown) => void
-  /** called with platform certificates that the set-up does not hold yet, so that they are there at the next start */
-  keep_certificates?: (mchid: string, certificates: OpenSetup['certificates']) => Promise<unknown>
+  /**
+   * called with each platform certificate that the set-up does not hold yet: one that was taken in is kept, so that it is
+   * there at the next start, and a person is told of every one
+   */
+  note_key?: (mchid: string, news: KeyNews) => Promise<unknown>
+  /** why this process must not speak for live merchants, one line each: then they have no account here */
+  live_mistakes?: readonly string[]
+  /** who may have issued platform certificates; default: nobody has said, so dates alone decide */
+  trusts?: Record<OpenSetup['mode'], CertificateTrust>
   /** a set-up loaded longer ago than this is loaded again; the request that finds it old does not wait for that */
   reload_every_ms?: number
 }
@@ -84,23 +94,19 @@ export function createAccounts(settings: WeChatAccountsSettings): WeChatAccounts
    */
   function renewedAccount(before: LoadedAccount | undefined, setup: OpenSetup): WeChatAccount | null {
     if (!before?.account || !before.setup || identityOf(before.setup) !== identityOf(setup)) {
-      return openAccount(setup, { ...settings, keep: keepCertificates })
+      return openAccount(setup, { ...settings, on_download: noteDownload })
     }
     const credentials = usableCredentials(setup, settings)
     if (credentials === null) return null
-    before.account.client.keyring.replace(credentials.keys)
+    before.account.client.keyring.replace({ ...configuredKeys(setup), keys: credentials.keys })
     return before.account
   }
 
-  function keepCertificates(setup: OpenSetup, downloaded: readonly PlatformKey[]): void {
-    const current = known.get(setup.mchid)?.setup?.certificates ?? setup.certificates
-    const news = downloaded
-      .flatMap(certificateOf)
-      .filter((one) => current.every((old) => old.serial_no !== one.serial_no))
-    if (news.length === 0) return
-    settings
-      .keep_certificates?.(setup.mchid, [...current, ...news])
-      .catch((mistake: unknown) => settings.on_mistake?.(setup.mchid, mistake))
+  function noteDownload(setup: OpenSetup, outcome: DownloadOutcome): void {
+    const current = known.get(setup.mchid)?.setup ?? setup
+    for (const news of newsOf(current, outcome)) {
+      settings.note_key?.(setup.mchid, news).catch((mistake: unknown) => settings.on_mistake?.(setup.mchid, mistake))
+    }
   }
 
   return {
@@ -116,23 +122,27 @@ export function createAccounts(settings: WeChatAccountsSettings): WeChatAccounts
   }
 }
 
-type OpeningSettings = WeChatAccountsSettings & { keep: (setup: OpenSetup, downloaded: readonly PlatformKey[]) => void }
+type OpeningSettings = WeChatAccountsSettings & { on_download: (setup: OpenSetup, outcome: DownloadOutcome) => void }
 
 function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount | null {
+  if (setup.mode === 'live' && settings.live_mistakes?.length) {
+    settings.on_mistake?.(setup.mchid, settings.live_mistakes)
+    return null
+  }
   const hosts = hostsOf(setup, settings.test_wechat_url)
   const credentials = hosts && usableCredentials(setup, settings)
   if (hosts === null || credentials === null) return null
-  const { dispatcher, now, user_agent, log } = settings
+  const { dispatcher, now, user_agent, log, trusts } = settings
   const client = createClient({
     credentials,
     hosts,
     dispatcher,
     now,
     user_agent,
-    on_certificates: (outcome) => {
-      if ('certificates' in outcome) settings.keep(setup, outcome.certificates)
-    },
+    configured: configuredKeys(setup),
+    on_certificates: (outcome) => settings.on_download(setup, outcome),
     ...(log ? { log } : {}),
+    ...(trusts ? { trust: trusts[setup.mode] } : {}),
   })
   return {
     mchid: setup.mchid,
@@ -152,6 +162,7 @@ function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSetti
     apiv3_key,
     public_key_id: setup.public_key_id,
     public_key: setup.public_key,
+    retired_public_keys: setup.retired_public_keys,
     certificates: setup.certificates.map(({ certificate }) => ({ certificate })),
   })
   if (read.kind === 'credentials') return read.credentials
@@ -167,7 +178,38 @@ function identityOf({ mode, appids, serial_no, private_key, apiv3_keys }: OpenSe
   return JSON.stringify([mode, appids, serial_no, private_key, apiv3_keys])
 }
 
-function certificateOf({ serial, certificate, effective_time, expire_time }: PlatformKey): OpenSetup['certificates'] {
+function configuredKeys({ dropped_certificates, changeover_end_time }: OpenSetup): Omit<ConfiguredKeys, 'keys'> {
+  return {
+    dropped: dropped_certificates,
+    changeover_end: changeover_end_time === null ? null : milliseconds(changeover_end_time),
+  }
+}
+
+/** What a download brought that the set-up does not hold. What a person has dropped is no news. */
+function newsOf(setup: OpenSetup, outcome: DownloadOutcome): KeyNews[] {
+  if ('error' in outcome) {
+    const { error } = outcome
+    if (!(error instanceof WeChatPayError) || error.reason !== 'no_key') return []
+    return [{ kind: 'refused', detail: 'refused: a list of certificates that no key in force here has signed' }]
+  }
+  const held = new Set(setup.certificates.map(({ serial_no }) => serial_no))
+  const taken = outcome.certificates.flatMap(storedCertificate).filter(({ serial_no }) => !held.has(serial_no))
+  const refused = outcome.refused.filter(({ refusal }) => refusal !== 'dropped' && refusal !== 'expired')
+  return [
+    ...taken.map((certificate) => ({ kind: 'taken' as const, certificate, detail: nameOf(certificate) })),
+    ...refused.flatMap(({ certificate, refusal }) =>
+      storedCertificate(certificate).map((one) => {
+        return { kind: 'refused' as const, detail: `refused (${refusal}): ${nameOf(one)}` }
+      }),
+    ),
+  ]
+}
+
+function nameOf({ serial_no, certificate }: StoredCertificate): string {
+  return `certificate ${serial_no}, SHA-256 ${certificateFingerprint(certificate)}`
+}
+
+function storedCertificate({ serial, certificate, effective_time, expire_time }: PlatformKey): StoredCertificate[] {
   if (certificate === null || effective_time === null || expire_time === null) return []
   const times = { effective_time: beijingTime(effective_time), expire_time: beijingTime(expire_time) }
   return [{ serial_no: serial, certificate, ...times }]

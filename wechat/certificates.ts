@@ -36,27 +36,24 @@ export function readCertificates(body: string, apiv3Key: string): PlatformKey[] 
 }
 
 /**
- * Downloads the platform certificates in force. Whoever answers proves itself twice: the list opens only with the
- * APIv3 key, and is signed with a certificate out of it (or with a key known before). Empty when this merchant has
- * none, because it lives in public-key mode. Throws WeChatPayError.
+ * Downloads the platform certificates in force. The list opens only with the APIv3 key, and must be signed with a key in
+ * force that is known here already. Only where there is none may it be signed with a certificate out of itself: there
+ * has to be a first one. Empty when this merchant has none, because it lives in public-key mode. Throws WeChatPayError.
  */
 export async function downloadCertificates(
   transport: Transport,
   apiv3Key: string,
-  signal?: AbortSignal,
+  knows_key_in_force: boolean,
 ): Promise<PlatformKey[]> {
-  const answer = await transport.send(
-    {
-      operation: 'certificates',
-      method: 'GET',
-      path: '/v3/certificates',
-      own_keys: (body) => {
-        const keys = certificatesOrNone(body.toString('utf8'), apiv3Key)
-        return (serial) => keys.find((key) => key.serial === serial.toUpperCase())?.key ?? null
-      },
+  const answer = await transport.send({
+    operation: 'certificates',
+    method: 'GET',
+    path: '/v3/certificates',
+    own_keys: (body) => {
+      const keys = knows_key_in_force ? [] : certificatesOrNone(body.toString('utf8'), apiv3Key)
+      return (serial) => keys.find((key) => key.serial === serial.toUpperCase())?.key ?? null
     },
-    signal,
-  )
+  })
   if (answer.status === 404 && answer.code === 'RESOURCE_NOT_EXISTS') return []
   if (answer.status !== 200) throw failureOf('certificates', answer)
   try {

@@ -1,13 +1,14 @@
 import type { Dispatcher } from 'undici'
 import { downloadCertificates } from './certificates.ts'
-import type { Credentials, PlatformKey } from './credentials.ts'
+import type { Credentials } from './credentials.ts'
 import type { Hosts } from './hosts.ts'
 import { createKeyring } from './keyring.ts'
-import type { Keyring } from './keyring.ts'
+import type { ConfiguredKeys, DownloadOutcome, Keyring } from './keyring.ts'
 import { createLimits } from './limits.ts'
 import type { WeChatLimits, WeChatLimitSettings } from './limits.ts'
 import { createTransport } from './transport.ts'
 import type { Transport, WeChatAttempt } from './transport.ts'
+import type { CertificateTrust } from './trust.ts'
 
 /** WeChatClient holds what one merchant needs to call WeChat Pay and to verify what it sends. */
 export interface WeChatClient {
@@ -29,7 +30,11 @@ export interface WeChatClientSettings {
   limits?: Omit<WeChatLimitSettings, 'now'>
   log?: (attempt: WeChatAttempt) => void
   /** called with every download of platform certificates; must not throw */
-  on_certificates?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
+  on_certificates?: (outcome: DownloadOutcome) => void
+  /** who may have issued platform certificates: `createCertificateTrust()` of wechat/trust */
+  trust?: CertificateTrust
+  /** what the merchant's record says of certificates, beside the keys of `credentials` */
+  configured?: Omit<ConfiguredKeys, 'keys'>
 }
 
 /**
@@ -39,10 +44,12 @@ export interface WeChatClientSettings {
  */
 export function createClient(settings: WeChatClientSettings): WeChatClient {
   const { credentials, hosts, dispatcher, now, user_agent } = settings
-  const keyring = createKeyring({
+  const keyring: Keyring = createKeyring({
+    ...settings.configured,
     keys: credentials.keys,
-    download: () => downloadCertificates(transport, credentials.apiv3_key),
+    download: () => downloadCertificates(transport, credentials.apiv3_key, keyring.hasKeyInForce()),
     now,
+    ...(settings.trust ? { trust: settings.trust } : {}),
     ...(settings.on_certificates ? { on_refresh: settings.on_certificates } : {}),
   })
   const limits = createLimits({ now, ...settings.limits })

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, scryptSync, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
+import { milliseconds } from '../domain/calendar.ts'
 import { mchid_pattern } from '../domain/ids.ts'
 
 /** A merchant's set-up at WeChat Pay as it is typed in and, sealed, stored. Keys and certificates are PEM. */
@@ -18,6 +19,9 @@ const wechatSettings = z.strictObject({
     .regex(/^PUB_KEY_ID_[0-9A-Za-z]{1,64}$/, 'PUB_KEY_ID_ and digits, as shown beside the key')
     .nullish(),
   public_key: z.string().nullish(),
+  retired_public_keys: z
+    .array(z.object({ public_key_id: z.string(), public_key: z.string(), end_time: z.string() }))
+    .nullish(),
   certificates: z.array(z.object({ certificate: z.string() })).nullish(),
 })
 
@@ -29,7 +33,7 @@ export interface PlatformKey {
   key: KeyObject
   /** the certificate as PEM; null for a public key */
   certificate: string | null
-  /** Unix ms; null for a public key, which has no end */
+  /** Unix ms; null for a public key, which has no end until another takes its place */
   effective_time: number | null
   expire_time: number | null
 }
@@ -89,6 +93,19 @@ export function readCredentials(
     if (key) {
       keys.push({ kind: 'public_key', serial, key, certificate: null, effective_time: null, expire_time: null })
     }
+  }
+  for (const [index, retired] of (settings.retired_public_keys ?? []).entries()) {
+    const key = attempt(`/retired_public_keys/${index}`, () => readPublicKey(retired.public_key, private_key))
+    const expire_time = milliseconds(retired.end_time)
+    if (key)
+      keys.push({
+        kind: 'public_key',
+        serial: retired.public_key_id,
+        key,
+        certificate: null,
+        effective_time: null,
+        expire_time,
+      })
   }
   for (const [index, { certificate }] of (settings.certificates ?? []).entries()) {
     const key = attempt(`/certificates/${index}`, () => readCertificate(certificate))
@@ -154,6 +171,11 @@ export function fingerprints(credentials: Credentials): Fingerprints {
       return { serial, kind, fingerprint: fingerprint(key), expire_time }
     }),
   }
+}
+
+/** The SHA-256 of a certificate as `openssl x509 -fingerprint -sha256` shows it. */
+export function certificateFingerprint(pem: string): string {
+  return new X509Certificate(pem).fingerprint256
 }
 
 function fingerprint(publicKey: KeyObject): string {

@@ -169,6 +169,11 @@ const unlistedVerdicts: Readonly<Record<WeChatOperation, AnswerVerdict>> = {
   abnormal_refund: 'again',
 }
 
+/** The codes that Weft knows for this operation; any other has `unlistedVerdicts`. */
+export function knownCodes(operation: WeChatOperation): string[] {
+  return [...Object.keys(commonVerdicts), ...Object.keys(operationVerdicts[operation])]
+}
+
 /** What an answer that is no success means for this operation: by status and code, never by its text. */
 export function classifyAnswer(
   operation: WeChatOperation,

@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { PlatformKey } from './credentials.ts'
+import { createCertificateTrust } from './trust.ts'
+import type { CertificateRefusal, CertificateTrust } from './trust.ts'
 
 /**
  * Keyring holds the keys that verify what WeChat Pay sends one merchant: public keys and platform certificates side by
@@ -7,18 +9,26 @@ import type { PlatformKey } from './credentials.ts'
  * key up never waits: a missing one is fetched beside the request, and the request fails.
  */
 export interface Keyring {
-  /** The key a message names as its signer, or null. Expired certificates still verify what they signed in time. */
-  find(serial: string): KeyObject | null
+  /**
+   * The key a message names as its signer, or null. One that is dropped, over, or not WeChat Pay's is no key. `moment`,
+   * Unix ms, now unless told: an archived notification is read with the keys that were in force when it was signed.
+   */
+  find(serial: string, moment?: number): KeyObject | null
   /** The key to encrypt a sensitive field with: the public key, else the certificate that took effect last. */
   newest(): PlatformKey | null
   /**
    * The public key's id, which goes out with every call so that answers are signed with it; null in certificate mode.
    */
   publicKeyId(): string | null
+  /**
+   * Whether a key is here that WeChat Pay signs with now. While there is, a list of certificates is taken only when it is
+   * signed by such a key: whoever knows the APIv3 key alone cannot bring one of its own.
+   */
+  hasKeyInForce(): boolean
   isEmpty(): boolean
   keys(): readonly PlatformKey[]
-  /** Takes the configured keys in place of those configured before; downloaded certificates stay. */
-  replace(configured: readonly PlatformKey[]): void
+  /** Takes what is configured in place of what was before; downloaded certificates stay, but for those dropped. */
+  replace(configured: ConfiguredKeys): void
   /**
    * Says that a message named this serial and no key was found: refreshes, if that can help. True when the key is there
    * now. The intake waits for it only while the ring is empty; an answer from WeChat Pay may. Never rejects.
@@ -31,13 +41,31 @@ export interface Keyring {
   refresh(signal?: AbortSignal): Promise<boolean>
 }
 
-export interface KeyringSettings {
+/** ConfiguredKeys is what a merchant's record says of WeChat Pay's keys. */
+export interface ConfiguredKeys {
   keys: readonly PlatformKey[]
+  /** serials of certificates that a person has dropped: they are never taken in again */
+  dropped?: readonly string[]
+  /** Unix ms; until then certificates are taken in beside a public key. Null or absent: no change-over was declared */
+  changeover_end?: number | null
+}
+
+export interface RefusedCertificate {
+  certificate: PlatformKey
+  refusal: CertificateRefusal
+}
+
+/** What a download of certificates led to. */
+export type DownloadOutcome = { certificates: PlatformKey[]; refused: RefusedCertificate[] } | { error: unknown }
+
+export interface KeyringSettings extends ConfiguredKeys {
+  /** default: nobody has named WeChat Pay's CA, so dates alone decide */
+  trust?: CertificateTrust
   /** Fetches what WeChat Pay lists now; empty when this merchant has no platform certificates. */
   download: () => Promise<PlatformKey[]>
   now: () => number
   /** Called with every download, so that it can be kept for the next start, and every failure. Must not throw. */
-  on_refresh?: (outcome: { certificates: PlatformKey[] } | { error: unknown }) => void
+  on_refresh?: (outcome: DownloadOutcome) => void
   /** Not more often than this, whoever asks: an unknown serial costs its sender nothing. Default 10 s. */
   refresh_every_at_most_ms?: number
   /**
@@ -53,22 +81,32 @@ const publicKeyIdPattern = /^PUB_KEY_ID_/
 export function createKeyring(settings: KeyringSettings): Keyring {
   const atMostEvery = settings.refresh_every_at_most_ms ?? 10_000
   const staleAfter = settings.refresh_after_ms ?? 6 * 60 * 60 * 1000
+  const trust = settings.trust ?? createCertificateTrust(null)
   const downloaded = new Map<string, PlatformKey>()
-  let configured = new Map(settings.keys.map((key) => [key.serial, key]))
+  let configured: ConfiguredKeys = settings
   let attempted: number | null = null
   let succeeded: number | null = null
   let underWay: Promise<boolean> | null = null
 
-  const all = (): PlatformKey[] => [...configured.values(), ...downloaded.values()]
-  const inCertificateMode = () => all().every((key) => key.kind === 'certificate')
+  const refusalOf = (key: PlatformKey, moment = settings.now()): CertificateRefusal | null =>
+    configured.dropped?.includes(key.serial) === true ? 'dropped' : trust.refusalOf(key, moment)
+  const all = (moment?: number): PlatformKey[] => {
+    const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
+    return [...known.values()].filter((key) => refusalOf(key, moment) === null)
+  }
+  const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
+  const publicKeyId = () => configured.keys.find(({ kind }) => kind === 'public_key')?.serial ?? null
+  const hasPublicKey = () => publicKeyId() !== null
+  const takesCertificates = () => !hasPublicKey() || settings.now() < (configured.changeover_end ?? 0)
 
   async function download(): Promise<boolean> {
     try {
-      const certificates = await settings.download()
+      const listed = await settings.download()
+      const { certificates, refused } = judge(listed, (key) => (takesCertificates() ? refusalOf(key) : 'no_changeover'))
       for (const certificate of certificates) downloaded.set(certificate.serial, certificate)
       dropLongExpired(downloaded, settings.now())
       succeeded = settings.now()
-      settings.on_refresh?.({ certificates })
+      settings.on_refresh?.({ certificates, refused })
       return certificates.length > 0
     } catch (error) {
       settings.on_refresh?.({ error })
@@ -80,6 +118,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 
   function refreshNow(): Promise<boolean> {
     if (underWay) return underWay
+    if (!takesCertificates()) return Promise.resolve(false)
     if (attempted !== null && settings.now() - attempted < atMostEvery) return Promise.resolve(false)
     attempted = settings.now()
     underWay = download()
@@ -91,32 +130,44 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   }
 
   return {
-    find(serial) {
+    find(serial, moment) {
       const name = publicKeyIdPattern.test(serial) ? serial : serial.toUpperCase()
-      const key = configured.get(name) ?? downloaded.get(name)
       const age = succeeded === null ? Infinity : settings.now() - succeeded
-      if (age >= staleAfter && inCertificateMode()) void refreshNow()
-      return key?.key ?? null
+      if (age >= staleAfter && !hasPublicKey()) void refreshNow()
+      return all(moment).find((key) => key.serial === name)?.key ?? null
     },
-    newest() {
-      const now = settings.now()
-      const inForce = all().filter((key) => (key.effective_time ?? 0) <= now && now < (key.expire_time ?? Infinity))
-      const latestFirst = inForce.toSorted((a, b) => (b.effective_time ?? 0) - (a.effective_time ?? 0))
-      return inForce.find((key) => key.kind === 'public_key') ?? latestFirst[0] ?? null
-    },
-    publicKeyId: () => all().find((key) => key.kind === 'public_key')?.serial ?? null,
-    isEmpty: () => configured.size === 0 && downloaded.size === 0,
-    keys: all,
+    newest: () => newestOf(inForce()),
+    publicKeyId,
+    hasKeyInForce: () => inForce().length > 0,
+    isEmpty: () => all().length === 0,
+    keys: () => all(),
     replace(keys) {
-      configured = new Map(keys.map((key) => [key.serial, key]))
+      configured = keys
     },
     async fetchMissing(serial, signal) {
       if (publicKeyIdPattern.test(serial)) return false
       await refresh(signal)
-      return downloaded.has(serial.toUpperCase())
+      return all().some((key) => key.serial === serial.toUpperCase())
     },
     refresh,
   }
+}
+
+function judge(listed: readonly PlatformKey[], refusalOf: (key: PlatformKey) => CertificateRefusal | null) {
+  const judged = listed.map((certificate) => ({ certificate, refusal: refusalOf(certificate) }))
+  return {
+    certificates: judged.filter(({ refusal }) => refusal === null).map(({ certificate }) => certificate),
+    refused: judged.filter((one): one is RefusedCertificate => one.refusal !== null),
+  }
+}
+
+function newestOf(keys: readonly PlatformKey[]): PlatformKey | null {
+  const latestFirst = keys.toSorted((a, b) => (b.effective_time ?? 0) - (a.effective_time ?? 0))
+  return keys.find((key) => key.kind === 'public_key') ?? latestFirst[0] ?? null
+}
+
+function isInForce({ effective_time, expire_time }: PlatformKey, now: number): boolean {
+  return (effective_time ?? 0) <= now && now < (expire_time ?? Infinity)
 }
 
 /** Certificates that ended over a year ago verify nothing that could still arrive; the map stays small for ever. */

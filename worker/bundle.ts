@@ -26,7 +26,13 @@ const pathOf = (module: string) => fileURLToPath(new URL(`../workflows/${module}
  */
 export async function buildBundle(workflowsPath = pathOf('all')): Promise<{ code: string }> {
   const preloadModules = [pathOf('frames'), workflowsPath]
-  const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules, logger: quiet_logger })
+  const payloadConverterPath = pathOf('payload')
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    preloadModules,
+    payloadConverterPath,
+    logger: quiet_logger,
+  })
   return { code }
 }
 

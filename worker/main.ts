@@ -1,6 +1,7 @@
 import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
+import type { Worker } from '@temporalio/worker'
 import type { ActivityContext } from '../activities/context.ts'
 import { createMerchant } from '../activities/delivery/attempt.ts'
 import { createCourier } from '../activities/delivery/courier.ts'
@@ -10,21 +11,24 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
-import { assertTimeScaleAllowed, readConfig } from '../runtime/config.ts'
+import { readAuthorities } from '../runtime/authorities.ts'
+import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { serveHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
-import { closeInOrder, closeOnSignal } from '../runtime/shutdown.ts'
-import type { ShutdownHost, ShutdownStep } from '../runtime/shutdown.ts'
+import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -32,15 +36,19 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createTrusts } from '../wechat/trust.ts'
 import { workflowBundle } from './bundle.ts'
-import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
+import type { WorkerSettings } from './queues.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
+import { createWatch, watch_patience } from './watch.ts'
+import type { Watch } from './watch.ts'
 
 export interface RunningWorker {
   sweeper: Sweeper
   auditor: Auditor
+  watch: Watch
   /** Resolves when all tasks have ended or the force time is over. */
   close(): Promise<void>
 }
@@ -67,27 +75,25 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
   await retryUntilThere(log, 'the database', async () => {
     await store.ensureIndexes()
-    assertTimeScaleAllowed(config, await store.merchants.list())
+    const merchants = await store.merchants.list()
+    assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
   })
-  const connection = await retryUntilThere(log, 'Temporal', () =>
-    NativeConnection.connect(connectionOptions(config.temporal)),
-  )
   const temporal = connectTemporal(config.temporal)
-  await verifySearchAttributes(temporal)
-
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
   const accounts = createWorkerAccounts(parts, store, metrics, dispatcher)
   const scaled_policy = scaledPolicy(default_policy, config.time_scale)
   const context: ActivityContext = { store, sealer, accounts, policy: scaled_policy, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
-  const workers = await createWorkers({
-    connection,
+  const settings = {
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
     bundle: parts.bundle ?? (await workflowBundle()),
     activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
-  })
+  }
+  const { connection, workers } = await retryUntilThere(log, 'Temporal', () =>
+    connectWorkers(config, temporal, settings),
+  )
   const running = Promise.all(workers.map((worker) => worker.run()))
   running.catch((error: unknown) => {
     log.error('a worker stopped by itself', { error })
@@ -95,19 +101,22 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   })
 
   const health = await serveHealthIfSet(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
-  const { sweeper, auditor } = createWatchers(parts, store, temporal, metrics)
+  const { sweeper, auditor, watch } = createWatchers(parts, store, temporal, metrics)
   if (sweeps) {
     sweeper.start()
     auditor.start()
+    watch.start()
   }
   log.info('worker ready', { queues: workers.length })
 
   return {
     sweeper,
     auditor,
+    watch,
     async close() {
       await sweeper.close()
       await auditor.close()
+      await watch.close()
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above
@@ -116,6 +125,22 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await Promise.all([courier.close(), dispatcher.close()])
       await store.close()
     },
+  }
+}
+
+/** Every step here needs Temporal, which may go away again after any of them: then all are taken anew. */
+async function connectWorkers(
+  config: Config,
+  temporal: TemporalClient,
+  settings: Omit<WorkerSettings, 'connection'>,
+): Promise<{ connection: NativeConnection; workers: Worker[] }> {
+  const connection = await NativeConnection.connect(connectionOptions(config.temporal))
+  try {
+    await verifySearchAttributes(temporal)
+    return { connection, workers: await createWorkers({ connection, ...settings }) }
+  } catch (error) {
+    await connection.close().catch(() => undefined) // a worker that was made already holds it
+    throw error
   }
 }
 
@@ -139,13 +164,13 @@ function activitiesByQueue(
   }
 }
 
-/** Those that look after what nobody carries, and after the book. */
+/** Those that look after what nobody carries, after the book, and after runs that cannot go on. */
 function createWatchers(
   { config, log, now = Date.now }: WorkerParts,
   store: Store,
   temporal: TemporalClient,
   metrics: Metrics,
-): { sweeper: Sweeper; auditor: Auditor } {
+): { sweeper: Sweeper; auditor: Auditor; watch: Watch } {
   const sweeper = createSweeper({
     store,
     temporal,
@@ -164,7 +189,19 @@ function createWatchers(
     now,
     log,
   })
-  return { sweeper, auditor }
+  const watch = createWatch({
+    store,
+    temporal,
+    queue_prefix: config.queue_prefix,
+    patience: {
+      every_ms: Math.max(5_000, Math.round(watch_patience.every_ms / config.time_scale)),
+      stuck_ms: Math.round(watch_patience.stuck_ms / config.time_scale),
+    },
+    now,
+    log,
+    stuck: (count) => metrics.stuck_runs.set(count),
+  })
+  return { sweeper, auditor, watch }
 }
 
 function createWorkerAccounts(
@@ -176,7 +213,9 @@ function createWorkerAccounts(
   return createAccounts({
     load: (mchid) => store.merchants.openSetup(mchid),
     // The API proves the notifications of orders placed here: what was fetched for these is there for it at once.
-    keep_certificates: (mchid, certificates) => store.merchants.setCertificates(mchid, certificates),
+    note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
+    live_mistakes: liveMistakes(config, 'worker'),
+    trusts: createTrusts(readAuthorities(config)),
     test_wechat_url: config.test_wechat_url,
     dispatcher,
     now,
@@ -188,7 +227,9 @@ function createWorkerAccounts(
 }
 
 async function serveHealthIfSet({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
-  return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
+  if (metrics_port === null) return null
+  const healthz = () => ({ is_well: isRunning(), says: { status: isRunning() ? 'ok' : 'ending' } })
+  return await serveHealth({ host, port: metrics_port, metrics, paths: { '/healthz': healthz } })
 }
 
 function scaledSweeperPatience(scale: number): SweeperPatience {
@@ -211,23 +252,11 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
       return await attempt()
     } catch (error) {
       if (error instanceof Error && error.name === 'ConfigError') throw error
-      const wait_ms = Math.min(500 * 2 ** tries, 15_000)
+      const wait_ms = Math.min(500 * 2 ** tries, 4_000)
       log.warn(`${what} is not there yet`, { error, next_try_ms: wait_ms })
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }
   }
-}
-
-/** Ends the process with 1 after closing, so that what started it starts it anew: half a worker looks like a whole one. */
-export function endOnFailure(
-  failed: AbortSignal,
-  steps: readonly ShutdownStep[],
-  log: Logger,
-  host: Pick<ShutdownHost, 'exit'> = process,
-): void {
-  const end = () => void closeInOrder(steps, log).then(() => host.exit(1))
-  if (failed.aborted) end()
-  else failed.addEventListener('abort', end, { once: true })
 }
 
 /** The process `weft worker`. */

@@ -14,9 +14,11 @@ import { createRunStarter, signalRun, startRun, updateRun } from '../runtime/run
 import type { RunStarter } from '../runtime/runs.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
+import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
 import type { HeldLease } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
+import { sealWords } from '../store/words.ts'
 
 const minute = 60_000
 
@@ -346,13 +348,13 @@ async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRec
 async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, evidence: EvidenceRecord): Promise<void> {
   const { store, now } = settings
   if (!('sealed' in evidence.raw)) return
-  const confirmation = JSON.parse(store.sealer.open(evidence.raw)) as Confirmation
+  const confirmation = JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation
   const { operation_id: update_id } = confirmation
   const answer = await callBounded(settings, (starter) =>
     updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {
       name: order_updates.confirm_fulfilment,
       update_id,
-      args: [confirmation],
+      args: [sealWords(store.sealer, confirmation)],
     }),
   )
   const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'

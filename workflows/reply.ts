@@ -5,9 +5,12 @@ import {
   log,
   setDefaultSignalHandler,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow'
+import { operationId } from '../domain/ids.ts'
 import { signals } from '../domain/messages.ts'
 import type { Inbox, PendingCommand } from './inbox.ts'
+import { signalHandler } from './shape.ts'
 
 /** What an update's handler replies from when no command was answered: the record, or that there is none. */
 type RecordReply<P, A> = (current: P | null | undefined) => A
@@ -43,12 +46,17 @@ function withoutCancel<A>(work: () => Promise<A>): Promise<A> {
   return CancellationScope.nonCancellable(work)
 }
 
-const checkRequested = defineSignal<[{ operation_id: string }]>(signals.check_requested)
+const checkRequested = defineSignal<[{ operation_id: string }?]>(signals.check_requested)
 
 /** Sets the handlers that runs of both kinds have: a check, and signals that nobody knows. */
 export function setSharedHandlers(inbox: Pick<Inbox<{ kind: 'check'; operation_id: string }>, 'put'>): void {
-  setHandler(checkRequested, ({ operation_id }) => inbox.put({ kind: 'check', operation_id }), {
-    description: 'Somebody wants WeChat asked now.',
+  const putCheck = signalHandler<{ operation_id: string }>('checkRequested', ({ operation_id }) =>
+    inbox.put({ kind: 'check', operation_id }),
+  )
+  // A person at Temporal's own tools sends it without input (docs/operate.md, Temporal UI).
+  const anonymous = { operation_id: operationId.check('temporal_ui', workflowInfo().runId) }
+  setHandler(checkRequested, (given) => putCheck(given ?? anonymous), {
+    description: 'Somebody wants WeChat asked now. Needs no input.',
   })
   setDefaultSignalHandler((name) => log.warn('a signal of unknown name was ignored', { signal: name }))
 }

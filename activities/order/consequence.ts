@@ -4,9 +4,9 @@ import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId, isAnswerToDelivery, operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
+import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { askedSequence, isMoneyMoving } from '../../domain/order/timeline.ts'
-import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
 import { isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { entriesForOrder } from '../../domain/refund/change.ts'
@@ -143,8 +143,15 @@ async function completeRefunding(
   const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
   if (payment === null || !isWhollyRefunded(payment)) return null
   if (await hasUnsignalledEntries(context, order, payment)) return null
-  const cause = { event: 'refunded', operation_id: operationId.refunded(), actor: weft_actor } as const
-  const applied = await store.orders.apply(order, () => ({ ...cause, time: beijingTime(now()) }), order)
+  const cause = { event: 'refunded', actor: weft_actor } as const
+  const applied = await store.orders.apply(
+    order,
+    ({ timeline }) => {
+      const times = timeline.filter(({ event }) => event === 'refund_reversed').length
+      return { ...cause, operation_id: operationId.refunded(times), time: beijingTime(now()) }
+    },
+    order,
+  )
   if (applied.entry === null) return null
   return {
     order: orderProgress(applied.order),

@@ -1,21 +1,22 @@
 import { cancellationSignal } from '@temporalio/activity'
-import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { milliseconds } from '../../domain/calendar.ts'
 import { isPayersCheck } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
-import type { OrderRecord, OrderState, PlacementFailure } from '../../domain/order/record.ts'
+import type { OrderRecord, OrderState, OrderStep, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
-import type { WeChatAccount } from '../../wechat/accounts.ts'
+import { sealWords } from '../../store/words.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
 import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveQueryAnswer } from '../evidence.ts'
-import { againFailure, callWeChat, notYetFailure, setupMissingFailure } from '../failure.ts'
+import { archiveQueryAnswer, archiveUnknownNumber } from '../evidence.ts'
+import { againFailure, callWeChat } from '../failure.ts'
+import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
+import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
-import type { SetupWatch } from '../setup.ts'
 
 export type GatewayActivities = ReturnType<typeof createGateway>
 
@@ -39,17 +40,12 @@ export type QueryOutcome =
   | { kind: 'nothing_new' }
   | { kind: 'state'; state: OrderState }
 
-/** What a call works with: the activities' things, and an eye on who is refused by WeChat itself. */
-interface OrderGatewayContext extends ActivityContext {
-  setups: SetupWatch
-}
-
 /**
  * The calls to WeChat Pay. Each reads the record first and, when its step no longer fits, answers with the state that
  * holds, without acting: a reset or stale run does no harm (architecture §4.1). Their retries are the waits.
  */
 export function createGateway(base: ActivityContext) {
-  const context: OrderGatewayContext = { ...base, setups: watchSetups(base) }
+  const context: GatewayContext = { ...base, setups: watchSetups(base) }
   return {
     place: (call: OrderCall) => place(context, call),
     pollPayment: (call: OrderCall) => pollPayment(context, call),
@@ -60,7 +56,7 @@ export function createGateway(base: ActivityContext) {
 }
 
 /** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
-async function place(context: OrderGatewayContext, { order: key }: OrderCall): Promise<PlacementOutcome> {
+async function place(context: GatewayContext, { order: key }: OrderCall): Promise<PlacementOutcome> {
   const order = await requireOrder(context, key)
   const is_renewal = order.state === 'awaiting_payment' && isCodeOld(context, order)
   if (order.state !== 'created' && !is_renewal) return { kind: 'state', state: order.state }
@@ -77,7 +73,8 @@ async function place(context: OrderGatewayContext, { order: key }: OrderCall): P
     const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
     await context.setups.noteWorking(order.mchid)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
-    return { kind: 'placed', code: { url: code_url, placed_time: currentTime(context) } }
+    const code = { url: code_url, placed_time: currentTime(context) }
+    return { kind: 'placed', code: sealWords(context.sealer, code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
@@ -86,7 +83,7 @@ async function place(context: OrderGatewayContext, { order: key }: OrderCall): P
       await context.store.orders.notePlacement(key, order.state, answeredPlacement(order, attempt, error))
     const refusal = placementRefusal(error)
     if (refusal !== null) return { ...refusal, earlier_unknown: unanswered }
-    throw await noteFailedCall(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
+    throw await failedCall(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
   }
 }
 
@@ -104,7 +101,7 @@ function answeredPlacement(
 }
 
 /** Asks by plan until paid, closed or expired. The plan counts from placing, so a fresh start repeats nothing. */
-async function pollPayment(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
+async function pollPayment(context: GatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await requireOrder(context, key)
   if (order.state !== 'awaiting_payment') return { kind: 'state', state: order.state }
   const left_ms = milliseconds(order.time_expire) - context.now()
@@ -120,7 +117,7 @@ async function pollPayment(context: OrderGatewayContext, { order: key }: OrderCa
 
 /** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
 async function askOnRequest(
-  context: OrderGatewayContext,
+  context: GatewayContext,
   { order: key, operation_id }: OrderCall & { operation_id: string },
 ): Promise<QueryOutcome> {
   const order = await requireOrder(context, key)
@@ -131,7 +128,7 @@ async function askOnRequest(
 }
 
 /** One question whose answer decides what happens next: retried until it is there. Needs no order record. */
-async function askUntilAnswered(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
+async function askUntilAnswered(context: GatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await context.store.orders.find(key)
   if (order !== null) return await queryOrderAtWeChat(context, order)
   const account = await requireAccount(context, key)
@@ -142,7 +139,7 @@ async function askUntilAnswered(context: OrderGatewayContext, { order: key }: Or
 }
 
 /** Query, close, query: until an answer proves the order closed or paid (architecture §5, Close). */
-async function closeAtWeChat(context: OrderGatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
+async function closeAtWeChat(context: GatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await requireOrder(context, key)
   if (order.state !== 'closing') return { kind: 'state', state: order.state }
   const before = await queryForClose(context, order)
@@ -154,7 +151,7 @@ async function closeAtWeChat(context: OrderGatewayContext, { order: key }: Order
   } catch (error) {
     // Whatever the call said, the query below decides; only what a query would meet too is passed on.
     if (!(error instanceof WeChatPayError) || error.kind === 'setup' || error.kind === 'slower') {
-      throw await noteFailedCall(context, order, 'close', error, closeDelay(context, order))
+      throw await failedCall(context, order, 'close', error, closeDelay(context, order))
     }
   }
   const after = await queryForClose(context, order)
@@ -162,20 +159,13 @@ async function closeAtWeChat(context: OrderGatewayContext, { order: key }: Order
   throw await planNextClose(context, order)
 }
 
-async function requireOrder({ store }: OrderGatewayContext, key: OrderKey): Promise<OrderRecord> {
+async function requireOrder({ store }: GatewayContext, key: OrderKey): Promise<OrderRecord> {
   const order = await store.orders.find(key)
   if (order === null) throw againFailure(`order ${key.mchid}/${key.out_trade_no} is not in the database; restore it`)
   return order
 }
 
-async function requireAccount(context: OrderGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
-  const account = await context.accounts.find(mchid)
-  if (account !== null) return account
-  await context.setups.noteRefused(mchid)
-  throw setupMissingFailure(mchid, context.policy.setup_retry_ms)
-}
-
-function isCodeOld({ now, policy }: OrderGatewayContext, order: OrderRecord): boolean {
+function isCodeOld({ now, policy }: GatewayContext, order: OrderRecord): boolean {
   return order.code !== null && now() - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
 }
 
@@ -192,36 +182,34 @@ function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; f
 }
 
 /** Asks WeChat and keeps the answer as evidence when it decides something. */
-async function queryOrderAtWeChat(context: OrderGatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+async function queryOrderAtWeChat(context: GatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+  return await applyAnswer(context, order, await askWeChat(context, order))
+}
+
+/** `except_host`: the host that has answered already. */
+async function askWeChat(context: GatewayContext, order: OrderRecord, except_host?: string): Promise<OrderQueryResult> {
   const account = await requireAccount(context, order)
-  const query = () => queryOrder(account.client.transport, order, cancellationSignal())
-  let answer: OrderQueryResult
   try {
-    answer = await query()
+    return await queryOrder(account.client.transport, order, cancellationSignal(), except_host)
   } catch (error) {
-    throw await noteFailedCall(
-      context,
-      order,
-      order.state === 'closing' ? 'close' : 'ask_wechat',
-      error,
-      queryRetryDelay(context, order),
-    )
+    const step = order.state === 'closing' ? 'close' : 'ask_wechat'
+    throw await failedCall(context, order, step, error, queryRetryDelay(context, order))
   }
+}
+
+async function applyAnswer(
+  context: GatewayContext,
+  order: OrderRecord,
+  answer: OrderQueryResult,
+): Promise<QueryOutcome> {
   const outcome = await outcomeOf(context, order, answer)
   // Noted after the evidence is kept: whoever waits for this time then finds what the answer led to under way.
   await context.store.orders.noteAsked(order, currentTime(context))
-  await liftUnreachable(context, order)
+  await liftUnreachable(context, waitingOrder(context, order))
   return outcome
 }
 
-/** WeChat answers again: what was said about its silence is no longer so. */
-async function liftUnreachable({ store }: OrderGatewayContext, order: OrderRecord): Promise<void> {
-  const { code, since_time } = order.attention ?? {}
-  if (code !== 'wechat_unreachable' && code !== 'wechat_setup') return
-  await store.orders.noteAttention(order, order.state, null, since_time ?? order.create_time)
-}
-
-async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: OrderQueryResult): Promise<QueryOutcome> {
+async function outcomeOf(context: GatewayContext, key: OrderKey, answer: OrderQueryResult): Promise<QueryOutcome> {
   if (answer.kind === 'not_found') return { kind: 'unpaid', is_known: false }
   switch (answer.transaction.trade_state) {
     case 'SUCCESS':
@@ -242,7 +230,7 @@ async function outcomeOf(context: OrderGatewayContext, key: OrderKey, answer: Or
  * too and asked for again, slowly: a run that went on with it would come back at once, without end.
  */
 async function archivePaidAnswer(
-  context: OrderGatewayContext,
+  context: GatewayContext,
   key: OrderKey,
   answer: OrderQueryResult & { kind: 'found' },
 ): Promise<string> {
@@ -254,21 +242,25 @@ async function archivePaidAnswer(
   throw againFailure('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
 }
 
-/** As `ask`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open it. */
-async function queryForClose(context: OrderGatewayContext, order: OrderRecord): Promise<QueryOutcome> {
-  const outcome = await queryOrderAtWeChat(context, order)
-  if (outcome.kind !== 'unpaid' || outcome.is_known) return outcome
+/**
+ * As `queryOrderAtWeChat`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open
+ * it. WeChat says so unsigned, so each of its hosts has to.
+ */
+async function queryForClose(context: GatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+  const first = await askWeChat(context, order)
+  const outcome = await applyAnswer(context, order, first)
   const { last_attempt_time } = order.placement
   const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)
-  if (quiet_ms < context.policy.unknown_number_ms) return outcome
-  const nothing = { kind: 'not_found', code: 'ORDER_NOT_EXIST', raw: { status: 404, headers: {}, body: '' } } as const
-  return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, order, nothing))._id }
+  if (first.kind !== 'not_found' || quiet_ms < context.policy.unknown_number_ms) return outcome
+  const second = await askWeChat(context, order, first.raw.host)
+  if (second.kind !== 'not_found') return await applyAnswer(context, order, second)
+  return { kind: 'closed', evidence_id: (await archiveUnknownNumber(context, order, [first, second]))._id }
 }
 
 /**
  * Milliseconds until the plan's next question; 0 when one is due. A question asked since the last planned one counts.
  */
-function queryDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): number {
+function queryDelay({ policy, now }: GatewayContext, order: OrderRecord): number {
   if (order.code === null) return 0
   const placed_ms = milliseconds(order.code.placed_time)
   const asked_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : placed_ms
@@ -277,14 +269,12 @@ function queryDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): n
 }
 
 /** Not paid yet, and nothing is wrong: the same activity again at the plan's next moment. */
-async function planNextQuery(context: OrderGatewayContext, order: OrderRecord, delay_ms: number): Promise<Error> {
-  const time = beijingTime(context.now() + delay_ms)
-  await context.store.orders.noteNextAction(order, order.state, { what: 'ask_wechat', time })
-  if (order.attention) await context.store.orders.noteAttention(order, order.state, null, time)
-  return notYetFailure('not paid yet', delay_ms)
+async function planNextQuery(context: GatewayContext, order: OrderRecord, delay_ms: number): Promise<Error> {
+  if (order.attention) await context.store.orders.noteAttention(order, order.state, null, currentTime(context))
+  return await planStep(context, waitingOrder(context, order), { what: 'ask_wechat', delay_ms, reason: 'not paid yet' })
 }
 
-async function planNextClose(context: OrderGatewayContext, order: OrderRecord): Promise<Error> {
+async function planNextClose(context: GatewayContext, order: OrderRecord): Promise<Error> {
   const closing_since = order.timeline.findLast((entry) => entry.to === 'closing')?.time ?? order.create_time
   const age_ms = context.now() - milliseconds(closing_since)
   const { close_uncertain } = context.policy.attention_ms
@@ -293,14 +283,13 @@ async function planNextClose(context: OrderGatewayContext, order: OrderRecord): 
   const delay_ms = is_worrying
     ? closeDelay(context, order)
     : Math.min(closeDelay(context, order), close_uncertain - age_ms)
-  const time = beijingTime(context.now() + delay_ms)
-  await context.store.orders.noteNextAction(order, 'closing', { what: 'close', time })
   if (is_worrying) await context.store.orders.noteAttention(order, 'closing', 'close_uncertain', closing_since)
-  return notYetFailure('WeChat has not confirmed the close yet', delay_ms)
+  const reason = 'WeChat has not confirmed the close yet'
+  return await planStep(context, waitingOrder(context, order), { what: 'close', delay_ms, reason })
 }
 
 /** The close plan by the time since the first close, since attempts of an activity start anew with each run. */
-function closeDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): number {
+function closeDelay({ policy, now }: GatewayContext, order: OrderRecord): number {
   const since_ms = order.close_sent_time ? now() - milliseconds(order.close_sent_time) : 0
   let planned_ms = 0
   for (const delay_ms of policy.close_retry_ms) {
@@ -310,48 +299,35 @@ function closeDelay({ policy, now }: OrderGatewayContext, order: OrderRecord): n
   return policy.close_retry_ms.at(-1) ?? 1_000
 }
 
-function queryRetryDelay(context: OrderGatewayContext, order: OrderRecord): number {
+function queryRetryDelay(context: GatewayContext, order: OrderRecord): number {
   return order.state === 'closing' ? closeDelay(context, order) : retryDelay(context.policy.place_retry_ms, 3)
 }
 
-type GatewayStep = 'place' | 'ask_wechat' | 'close'
+function waitingOrder({ store }: GatewayContext, order: OrderRecord): WaitingRecord<OrderStep> {
+  return {
+    mchid: order.mchid,
+    numbers: { out_trade_no: order.out_trade_no },
+    attention: order.attention,
+    is_resting: isOrderResting(order.state),
+    noteNextAction: (next_action) => store.orders.noteNextAction(order, order.state, next_action),
+    noteAttention: (code, since_time) => store.orders.noteAttention(order, order.state, code, since_time),
+  }
+}
 
-/** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
-async function noteFailedCall(
-  context: OrderGatewayContext,
+/** What a call that failed is retried with. A placement has less patience, since the payer has no code meanwhile. */
+async function failedCall(
+  context: GatewayContext,
   order: OrderRecord,
-  step: GatewayStep,
+  step: OrderStep,
   error: unknown,
   delay_ms: number,
 ): Promise<unknown> {
   if (!(error instanceof WeChatPayError)) return error
-  const { store, policy, now } = context
-  const is_setup = error.kind === 'setup'
-  const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
-  if (!isOrderResting(order.state)) {
-    await store.orders.noteNextAction(order, order.state, { what: step, time: beijingTime(now() + wait_ms) })
-  }
-  if (is_setup) await context.setups.noteRefused(order.mchid)
-  const since = order.state === 'closing' ? order.close_sent_time : (order.asked.last_time ?? order.create_time)
-  const age_ms = now() - milliseconds(since ?? order.create_time)
-  const code = is_setup ? 'wechat_setup' : step === 'place' ? 'not_placed' : 'wechat_unreachable'
-  const patience_ms = is_setup
-    ? 0
-    : step === 'place'
-      ? policy.attention_ms.not_placed
-      : policy.attention_ms.wechat_unreachable
-  if (age_ms >= patience_ms && !isOrderResting(order.state)) {
-    await store.orders.noteAttention(order, order.state, code, beijingTime(now()))
-  }
-  context.log.warn('a call to WeChat Pay failed and is repeated', {
-    mchid: order.mchid,
-    out_trade_no: order.out_trade_no,
-    step,
-    kind: error.kind,
-    code: error.code,
-    status: error.status,
-    delay_ms: wait_ms,
-  })
+  const since = order.state === 'closing' ? order.close_sent_time : order.asked.last_time
+  const attention = step === 'place' ? 'not_placed' : 'wechat_unreachable'
+  const patience_ms = context.policy.attention_ms[attention]
+  const failed = { error, step, delay_ms, since_time: since ?? order.create_time, attention, patience_ms } as const
+  const wait_ms = await noteFailedCall(context, waitingOrder(context, order), failed)
   const is_kept_here = error.kind === 'refused' || error.kind === 'not_enough'
   return againFailure(error.message, wait_ms, is_kept_here ? 'again' : error.kind)
 }

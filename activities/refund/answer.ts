@@ -10,8 +10,9 @@ import type { ActivityContext } from '../context.ts'
 import { readRefundAnswer } from '../evidence.ts'
 import { againFailure } from '../failure.ts'
 import { refundProgress } from '../progress.ts'
-import { flagDoubleRefund, followUpRefundEvent, writeAndFollowUp } from './consequence.ts'
+import { flagDoubleRefund, followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
+import { adoptBeside } from './news.ts'
 import { requireRefund } from './record.ts'
 
 /** Records what WeChat answered about a refund: first that it has taken it, then where it stands, each once. */
@@ -26,8 +27,8 @@ export async function recordRefundAnswer(
   let recorded: RefundWriteResult = { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
   const last = current.timeline.at(-1)
-  if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEvent(context, current, last.event)))
-  if (!isSameRefund(current, answer)) await rejectOtherRefundsAnswer(context, current, evidence_id)
+  if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
+  if (!isSameRefund(current, answer)) return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
     const taken = {
@@ -56,6 +57,47 @@ export async function recordRefundAnswer(
   return recorded
 }
 
+/**
+ * Records that WeChat has another refund under this number, so that ours can never be made: the other one is adopted where
+ * its money was ours, and ours is refused. In this order, since the run that carries ours comes again until it has ended.
+ */
+async function recordOtherRefund(
+  context: ActivityContext,
+  current: RefundRecord,
+  answer: WeChatRefund,
+  evidence_id: string,
+): Promise<RefundWriteResult> {
+  if (current.facts !== null) await rejectOtherRefundsAnswer(context, current, evidence_id)
+  // Not sent yet: WeChat will say so itself, and a number that was never sent could be asked for anew.
+  if (current.submission.attempts === 0) return await linkAnswer(context, current, evidence_id)
+  const adopted = await adoptBeside(context, current, answer)
+  const failure = current.submission.refusal ?? {
+    code: 'refund_number_taken',
+    message: `WeChat Pay has refund ${answer.refund_id} of ${answer.amount.refund} fen under this number`,
+  }
+  const operation_id = operationId.refundRefused()
+  const cause = { operation_id, failure, actor: wechat_actor, time: currentTime(context), evidence_id }
+  const recorded = await writeAndFollowUp(context, current, (refund) =>
+    refund.facts === null ? { event: 'refused', attention: 'refund_number_taken', ...cause } : null,
+  )
+  await context.store.evidence.recordOutcome(evidence_id, {
+    outcome: recorded.outcome === 'done' ? 'applied' : 'linked',
+    applied_to: refundId(current),
+    time: currentTime(context),
+  })
+  return { ...recorded, ...(adopted !== null && { adopted: adopted.out_refund_no }) }
+}
+
+async function linkAnswer(
+  context: ActivityContext,
+  refund: RefundRecord,
+  evidence_id: string,
+): Promise<RefundWriteResult> {
+  const linked = { outcome: 'linked', applied_to: refundId(refund), time: currentTime(context) } as const
+  await context.store.evidence.recordOutcome(evidence_id, linked)
+  return { outcome: 'done_before', refund: refundProgress(refund), deliveries: [] }
+}
+
 /** Raises attention and fails: an answer about another refund ends nothing here, and WeChat is asked again, slowly. */
 async function rejectOtherRefundsAnswer(
   context: ActivityContext,
@@ -76,6 +118,7 @@ type AnsweredEvent = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant
 
 /** The event that an answer is for a refund in `state`; null where it says what is known. */
 function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): AnsweredEvent | null {
+  if (state === 'succeeded') return answersAfterSuccess[said.status] ?? null
   if (state !== 'processing' && state !== 'abnormal') return null
   switch (said.status) {
     case 'SUCCESS':
@@ -87,6 +130,12 @@ function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): Answer
     case 'PROCESSING':
       return state === 'abnormal' ? 'resumed' : null
   }
+}
+
+/** The payer's bank sent it back. Any other answer is an older one that comes late. */
+const answersAfterSuccess: Partial<Record<WeChatRefund['status'], AnsweredEvent>> = {
+  ABNORMAL: 'abnormal',
+  CLOSED: 'closed',
 }
 
 function refundAtWeChat(said: WeChatRefund): RefundAtWeChat {

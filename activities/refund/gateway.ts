@@ -4,7 +4,7 @@ import type { RefundKey } from '../../domain/ids.ts'
 import type { AbnormalHandling } from '../../domain/messages.ts'
 import { limitRefusal } from '../../domain/payment/record.ts'
 import { nextRefundQueryDelay, retryDelay } from '../../domain/policy.ts'
-import { isRefundResting } from '../../domain/refund/record.ts'
+import { isRefundResting, numberAtWeChat } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/record.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
@@ -14,9 +14,10 @@ import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
-import { againFailure, notYetFailure, setupMissingFailure } from '../failure.ts'
+import { againFailure } from '../failure.ts'
+import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
+import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
-import type { SetupWatch } from '../setup.ts'
 import { acceptedAtMs, requireRefund } from './record.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
@@ -42,16 +43,12 @@ export type RefundQueryOutcome =
 export type AbnormalHandlingOutcome =
   { kind: 'taken'; evidence_id: string } | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
 
-interface RefundGatewayContext extends ActivityContext {
-  setups: SetupWatch
-}
-
 /**
  * The calls to WeChat Pay about refunds, as activities/order/gateway makes those about orders: each reads the record first,
  * and their retries are the waits. A refund is sent again only after a query that does not know it.
  */
 export function createRefundGateway(base: ActivityContext) {
-  const context: RefundGatewayContext = { ...base, setups: watchSetups(base) }
+  const context: GatewayContext = { ...base, setups: watchSetups(base) }
   return {
     submitRefund: (call: RefundCall) => submitRefund(context, call),
     pollRefund: (call: RefundCall) => pollRefund(context, call),
@@ -63,7 +60,7 @@ export function createRefundGateway(base: ActivityContext) {
 }
 
 /** Sends the frozen request, once the payment's minute is ours. */
-async function submitRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<SubmissionOutcome> {
+async function submitRefund(context: GatewayContext, { refund: key }: RefundCall): Promise<SubmissionOutcome> {
   const { store, policy, now } = context
   const refund = await requireRefund(context, key)
   const { wechat_request } = refund
@@ -80,13 +77,9 @@ async function submitRefund(context: RefundGatewayContext, { refund: key }: Refu
   // What was sent before may have been taken, whatever a query that lags behind says: then it is proven like a refusal.
   if (limit !== null) return { kind: refund.submission.attempts > 0 ? 'refused' : 'unsent', failure: limit }
   if (!(await store.payments.claimRefundMinute(refund, now(), policy.refund.spacing_ms))) {
-    throw await planStep(
-      context,
-      refund,
-      'submit',
-      await spacingDelay(context, refund),
-      'another refund of this payment has the minute',
-    )
+    const delay_ms = await spacingDelay(context, refund)
+    const reason = 'another refund of this payment has the minute'
+    throw await planStep(context, waitingRefund(context, refund), { what: 'submit', delay_ms, reason })
   }
   const attempts = refund.submission.attempts + 1
   const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
@@ -103,7 +96,7 @@ async function submitRefund(context: RefundGatewayContext, { refund: key }: Refu
 
 /** What a failed sending means: a word to be proven, a balance to be filled, or the same again after a query. */
 async function handleFailedSubmission(
-  context: RefundGatewayContext,
+  context: GatewayContext,
   refund: RefundRecord,
   attempt: RefundRecord['submission'],
   error: unknown,
@@ -111,18 +104,16 @@ async function handleFailedSubmission(
   const { store, policy, now } = context
   if (!(error instanceof WeChatPayError)) throw error
   const is_definite = !error.outcome_unknown
-  if (is_definite) await store.refunds.noteSubmission(refund, 'processing', { ...attempt, unanswered: false })
+  const refusal = error.kind === 'refused' ? refundFailure(error) : null
+  if (is_definite) {
+    const answered = { ...attempt, unanswered: false, ...(refusal !== null && { refusal }) }
+    await store.refunds.noteSubmission(refund, 'processing', answered)
+  }
   if (is_definite && error.kind === 'not_enough') {
     return { kind: 'not_enough', next_time: beijingTime(now() + policy.refund.not_enough_ms) }
   }
-  if (is_definite && error.kind === 'refused') return { kind: 'refused', failure: refundFailure(error) }
-  throw await noteFailedCall(
-    context,
-    refund,
-    'submit',
-    error,
-    retryDelay(policy.refund.submit_retry_ms, attempt.attempts),
-  )
+  if (is_definite && refusal !== null) return { kind: 'refused', failure: refusal }
+  throw await failedCall(context, refund, 'submit', error, retryDelay(policy.refund.submit_retry_ms, attempt.attempts))
 }
 
 function refundFailure(error: WeChatPayError): RefundFailure {
@@ -130,10 +121,7 @@ function refundFailure(error: WeChatPayError): RefundFailure {
 }
 
 /** Count and age once more, since both may have changed while this refund waited. */
-async function findReachedLimit(
-  { store, now }: RefundGatewayContext,
-  refund: RefundRecord,
-): Promise<RefundFailure | null> {
+async function findReachedLimit({ store, now }: GatewayContext, refund: RefundRecord): Promise<RefundFailure | null> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
   if (payment === null) throw againFailure(`payment ${refund.transaction_id} is not in the database; restore it`)
   const others = payment.refunds.filter(({ out_refund_no }) => out_refund_no !== refund.out_refund_no)
@@ -141,7 +129,7 @@ async function findReachedLimit(
   return code && { code, message: 'reached while the refund waited to be sent' }
 }
 
-async function spacingDelay({ store, policy, now }: RefundGatewayContext, refund: RefundRecord): Promise<number> {
+async function spacingDelay({ store, policy, now }: GatewayContext, refund: RefundRecord): Promise<number> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
   const last_ms = payment?.last_refund_time ? milliseconds(payment.last_refund_time) : now()
   // Spread, so that those who wait for one minute do not all come for it at its end.
@@ -149,34 +137,37 @@ async function spacingDelay({ store, policy, now }: RefundGatewayContext, refund
 }
 
 /** Asks by plan until WeChat says something new of the refund. The plan counts from its acceptance. */
-async function pollRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
+async function pollRefund(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await requireRefund(context, key)
   if (refund.state !== 'processing' && refund.state !== 'abnormal') return { kind: 'nothing_new' }
   const wait_ms = queryDelay(context, refund)
-  if (wait_ms > 0) throw await planStep(context, refund, 'ask_wechat', wait_ms, 'the next question is due later')
+  const waiting = waitingRefund(context, refund)
+  const reason = 'the refund has not ended yet'
+  if (wait_ms > 0) throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms: wait_ms, reason })
   const outcome = await queryForNews(context, refund)
   if (outcome.kind === 'found') return outcome
-  await liftUnreachable(context, refund)
+  await liftUnreachable(context, waiting)
   await noteSlowRefund(context, refund)
   const delay_ms = nextQueryDelay(context, refund, context.now())
-  throw await planStep(context, refund, 'ask_wechat', delay_ms, 'the refund has not ended yet')
+  throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms, reason })
 }
 
 /** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
-async function askRefund(context: RefundGatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
+async function askRefund(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await requireRefund(context, key)
   const last_ms = refund.asked.last_time ? milliseconds(refund.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
   return await queryForNews(context, refund)
 }
 
+/** Ended, and yet WeChat's later word counts: it made the refund after all, or the payer's bank sent it back. */
+const reopenable_states: readonly RefundState[] = ['refused', 'succeeded']
+
 /** One question whose answer decides what happens next: retried until it is there. Needs no record. */
-async function askUntilAnswered(
-  context: RefundGatewayContext,
-  { refund: key }: RefundCall,
-): Promise<RefundQueryOutcome> {
+async function askUntilAnswered(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await context.store.refunds.find(key)
-  if (refund !== null && isRefundResting(refund.state) && refund.state !== 'refused') return { kind: 'nothing_new' }
+  if (refund !== null && isRefundResting(refund.state) && !reopenable_states.includes(refund.state))
+    return { kind: 'nothing_new' }
   if (refund !== null) return await queryForNews(context, refund)
   const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
@@ -189,14 +180,14 @@ async function askUntilAnswered(
 
 /** Says where the money of an abnormal refund shall go instead. Somebody waits for the answer, so a refusal is one. */
 async function handleAbnormal(
-  context: RefundGatewayContext,
+  context: GatewayContext,
   given: RefundCall & AbnormalHandling,
 ): Promise<AbnormalHandlingOutcome> {
   const { refund: key, type, bank_type, bank_account, real_name, serial_no } = given
   const refund = await requireRefund(context, key)
   if (refund.state !== 'abnormal' || refund.facts === null) return { kind: 'state' }
   const account = await requireAccount(context, key)
-  const request = { out_refund_no: refund.out_refund_no, type, bank_type, bank_account, real_name }
+  const request = { out_refund_no: numberAtWeChat(refund), type, bank_type, bank_account, real_name }
   const { refund_id } = refund.facts
   const { transport } = account.client
   try {
@@ -205,13 +196,13 @@ async function handleAbnormal(
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
-    throw await noteFailedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
+    throw await failedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.place_retry_ms, 2))
   }
 }
 
 /** The payment that a refund made outside speaks of, asked of WeChat, as evidence for its order's run. */
 async function findPaymentOf(
-  context: RefundGatewayContext,
+  context: GatewayContext,
   { refund: key }: RefundCall,
 ): Promise<{ out_trade_no: string; evidence_id: string } | null> {
   const account = await requireAccount(context, key)
@@ -224,7 +215,7 @@ async function findPaymentOf(
 }
 
 /** Asks WeChat; only what says something new of the refund is `found`. */
-async function queryForNews(context: RefundGatewayContext, refund: RefundRecord): Promise<RefundQueryOutcome> {
+async function queryForNews(context: GatewayContext, refund: RefundRecord): Promise<RefundQueryOutcome> {
   const account = await requireAccount(context, refund)
   const answer = await archiveRefundQuery(context, refund, account, 'ask_wechat')
   await context.store.refunds.noteAsked(refund, currentTime(context))
@@ -232,109 +223,77 @@ async function queryForNews(context: RefundGatewayContext, refund: RefundRecord)
   return isNews(refund, answer.status) ? { kind: 'found', evidence_id: answer.evidence_id } : { kind: 'nothing_new' }
 }
 
-/** Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news. */
+/**
+ * Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news;
+ * of one that succeeded only that the money came back is.
+ */
 function isNews({ state, facts }: RefundRecord, status: WeChatRefund['status']): boolean {
   if (facts === null) return true
+  if (state === 'succeeded') return status === 'ABNORMAL' || status === 'CLOSED'
   return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
 }
 
 /** Archives WeChat's answer about a refund as evidence. Null: WeChat does not know the number. */
 async function archiveRefundQuery(
-  context: RefundGatewayContext,
+  context: GatewayContext,
   refund: RefundRecord,
   account: WeChatAccount,
   step: RefundStep,
 ): Promise<{ evidence_id: string; status: WeChatRefund['status'] } | null> {
   try {
-    const answer = await queryRefund(account.client.transport, refund, cancellationSignal())
+    const number = { out_refund_no: numberAtWeChat(refund) }
+    const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
     const { _id: evidence_id } = await archiveRefundAnswer(context, refund, answer)
     return { evidence_id, status: answer.refund.status }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
-    throw await noteFailedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
+    throw await failedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
   }
 }
 
-function queryDelay(context: RefundGatewayContext, refund: RefundRecord): number {
+function queryDelay(context: GatewayContext, refund: RefundRecord): number {
   const taken_ms = acceptedAtMs(context, refund)
   if (refund.facts === null) return 0
   const asked_ms = refund.asked.last_time ? Math.max(milliseconds(refund.asked.last_time), taken_ms) : taken_ms
   return Math.max(0, asked_ms + nextQueryDelay(context, refund, asked_ms) - context.now())
 }
 
-function nextQueryDelay(context: RefundGatewayContext, refund: RefundRecord, at_ms: number): number {
+function nextQueryDelay(context: GatewayContext, refund: RefundRecord, at_ms: number): number {
   const elapsed_ms = Math.max(0, at_ms - acceptedAtMs(context, refund))
   return nextRefundQueryDelay(context.policy, elapsed_ms, refund.state === 'abnormal')
 }
 
-/** WeChat answers again: what was said about its silence is no longer so. */
-async function liftUnreachable(context: RefundGatewayContext, { attention, ...refund }: RefundRecord): Promise<void> {
-  if (attention?.code !== 'wechat_unreachable' && attention?.code !== 'wechat_setup') return
-  await context.store.refunds.noteAttention(refund, refund.state, null, currentTime(context))
-}
-
 /** Days without an end: a person asks WeChat Pay. */
-async function noteSlowRefund(context: RefundGatewayContext, refund: RefundRecord): Promise<void> {
+async function noteSlowRefund(context: GatewayContext, refund: RefundRecord): Promise<void> {
   const { store, policy, now } = context
   if (refund.state !== 'processing' || now() - acceptedAtMs(context, refund) < policy.attention_ms.refund_slow) return
   await store.refunds.noteAttention(refund, 'processing', 'refund_slow', currentTime(context))
 }
 
-/** The wait as a plan in the record, for the sweeper and for whoever reads it. */
-async function planStep(
-  context: RefundGatewayContext,
-  refund: RefundRecord,
-  what: RefundStep,
-  delay_ms: number,
-  reason: string,
-): Promise<Error> {
-  const time = beijingTime(context.now() + delay_ms)
-  await context.store.refunds.noteNextAction(refund, refund.state, { what, time })
-  return notYetFailure(reason, delay_ms)
+function waitingRefund({ store }: GatewayContext, refund: RefundRecord): WaitingRecord<RefundStep> {
+  return {
+    mchid: refund.mchid,
+    numbers: { out_refund_no: refund.out_refund_no },
+    attention: refund.attention,
+    is_resting: isRefundResting(refund.state),
+    noteNextAction: (next_action) => store.refunds.noteNextAction(refund, refund.state, next_action),
+    noteAttention: (code, since_time) => store.refunds.noteAttention(refund, refund.state, code, since_time),
+  }
 }
 
-/** Keeps the record honest about a call that failed: when it is made again, and whether a person should look. */
-async function noteFailedCall(
-  context: RefundGatewayContext,
+/** What a call that failed is retried with. */
+async function failedCall(
+  context: GatewayContext,
   refund: RefundRecord,
-  what: RefundStep,
+  step: RefundStep,
   error: WeChatPayError,
   delay_ms: number,
 ): Promise<Error> {
-  const { store, policy, now } = context
-  const is_setup = error.kind === 'setup'
-  const wait_ms = is_setup ? policy.setup_retry_ms : Math.max(delay_ms, error.delay_ms ?? 0)
-  // What has ended is asked about once more when somebody wonders; nothing is planned for it.
-  const is_open = !isRefundResting(refund.state)
-  if (is_open) {
-    await store.refunds.noteNextAction(refund, refund.state, { what, time: beijingTime(now() + wait_ms) })
-  }
-  if (is_setup) await context.setups.noteRefused(refund.mchid)
-  const since = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
-  const is_long = now() - milliseconds(since) >= policy.attention_ms.wechat_unreachable
-  if (is_open && (is_setup || is_long)) {
-    const code = is_setup ? 'wechat_setup' : 'wechat_unreachable'
-    await store.refunds.noteAttention(refund, refund.state, code, currentTime(context))
-  }
-  const { mchid, out_refund_no } = refund
-  const { kind, code, status } = error
-  context.log.warn('a call to WeChat Pay failed and is repeated', {
-    mchid,
-    out_refund_no,
-    step: what,
-    kind,
-    code,
-    status,
-    delay_ms: wait_ms,
-  })
-  return againFailure(error.message, wait_ms)
-}
-
-async function requireAccount(context: RefundGatewayContext, { mchid }: { mchid: string }): Promise<WeChatAccount> {
-  const account = await context.accounts.find(mchid)
-  if (account !== null) return account
-  await context.setups.noteRefused(mchid)
-  throw setupMissingFailure(mchid, context.policy.setup_retry_ms)
+  const since_time = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
+  const attention = 'wechat_unreachable'
+  const patience_ms = context.policy.attention_ms[attention]
+  const failed = { error, step, delay_ms, since_time, attention, patience_ms } as const
+  return againFailure(error.message, await noteFailedCall(context, waitingRefund(context, refund), failed))
 }

@@ -11,14 +11,16 @@ import type {
   RefundWriteResult,
 } from '../../domain/messages.ts'
 import { hasRoomFor } from '../../domain/payment/record.ts'
+import type { WantedRefund } from '../../domain/payment/record.ts'
 import { isAutomaticOrigin, isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord } from '../../domain/refund/record.ts'
+import { openWords } from '../../store/words.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { refundProgress } from '../progress.ts'
 import { recordRefundAnswer } from './answer.ts'
-import { followUpRefundEvent, writeAndFollowUp } from './consequence.ts'
+import { followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
 import { adoptRefund, keepNews, settleNews } from './news.ts'
 import { isPaymentGoingBack } from './owed.ts'
@@ -34,12 +36,13 @@ export function createRefunds(context: ActivityContext) {
   return {
     loadRefund: (key: RefundKey) => loadRefund(context, key),
     reserveRefund: (given: RefundStepInput) => reserveRefund(context, given),
-    recordApproval: (given: RefundStepInput<RefundApproval>) => recordApproval(context, given),
+    recordApproval: (given: RefundStepInput<RefundApproval>) =>
+      recordApproval(context, openWords(context.sealer, given)),
     recordApprovalExpired: (given: RefundStepInput) => recordApprovalExpired(context, given),
     recordRefundAnswer: (given: RefundStepInput<{ evidence_id: string }>) => recordRefundAnswer(context, given),
     recordRefundRefused: (given: RefundStepInput<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
-    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, given),
-    settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked' }>) =>
+    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, openWords(context.sealer, given)),
+    settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>) =>
       settleNews(context, given),
     keepNews: (given: RefundStepInput<{ found: RefundChanged }>) => keepNews(context, given),
     adoptRefund: (given: RefundStepInput<{ evidence_id: string }>) => adoptRefund(context, given),
@@ -55,7 +58,7 @@ async function loadRefund(context: ActivityContext, key: RefundKey): Promise<Loa
   const refund = await context.store.refunds.find(key)
   if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }
   const deliveries: string[] = []
-  for (const { event } of refund.timeline) deliveries.push(...(await followUpRefundEvent(context, refund, event)))
+  for (const entry of refund.timeline) deliveries.push(...(await followUpRefundEntry(context, refund, entry)))
   return { refund: refundProgress(refund), policy: context.policy, deliveries }
 }
 
@@ -64,9 +67,13 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
   const { store } = context
   const current = await requireRefund(context, key)
   if (current.state !== 'created') return { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
-  const amount = isAutomaticOrigin(current.origin) ? ('rest' as const) : current.amount.refund
+  const is_automatic = isAutomaticOrigin(current.origin)
   const { out_refund_no, transaction_id } = current
-  const reserved = await store.payments.reserveRefund(current, { out_refund_no, amount }, context.now())
+  const { refund_approval } = (await requireMerchant(context, key.mchid)).settings
+  const wanted: WantedRefund = is_automatic
+    ? { out_refund_no, amount: 'rest', approval: 'exempt' }
+    : { out_refund_no, amount: current.amount.refund, approval: refund_approval }
+  const reserved = await store.payments.reserveRefund(current, wanted, context.now())
   const operation_id = operationId.reserved(current.revision)
   const cause = { operation_id, time: currentTime(context), actor: weft_actor }
   if ('refusal' in reserved) {
@@ -74,9 +81,9 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
     return await writeAndFollowUp(context, key, () => ({ event: 'not_reserved', failure, ...cause }))
   }
   const { payment, element } = reserved
-  const { settings } = await requireMerchant(context, key.mchid)
-  const above = settings.refund_approval?.above ?? Infinity
-  const needs_approval = !isAutomaticOrigin(current.origin) && element.amount > above
+  // An element of an earlier version does not say; it alone was compared with the limit then.
+  const is_large = !is_automatic && element.amount > (refund_approval?.above ?? Infinity)
+  const needs_approval = element.approval === 'needed' || (element.approval === undefined && is_large)
   const total = payment.amount.total
   const { currency } = payment.amount
   const exact = { refund: element.amount, total, currency }

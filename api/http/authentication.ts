@@ -1,4 +1,6 @@
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { isUsableKey } from '../../domain/merchant/record.ts'
 import type { KeyRecord } from '../../domain/merchant/record.ts'
 import type { Scope } from '../../domain/merchant/scope.ts'
 import { tokenHash } from '../../runtime/secrets.ts'
@@ -21,16 +23,11 @@ const touch_every_ms = 60_000
 export async function authenticate(context: ApiContext, authorization: string | undefined): Promise<Caller> {
   const token = token_pattern.exec(authorization ?? '')?.[1]
   const key = token === undefined ? null : await context.store.keys.findByHash(tokenHash(token))
-  if (key === null || !isUsable(key, context.now())) {
+  if (key === null || !isUsableKey(key, context.now())) {
     throw new Problem('unauthenticated', { headers: { 'WWW-Authenticate': 'Bearer realm="weft"' } })
   }
   noteUse(context, key)
   return { key, mchid: key.mchid }
-}
-
-function isUsable(key: KeyRecord, now_ms: number): boolean {
-  const has_expired = key.expire_time !== null && milliseconds(key.expire_time) <= now_ms
-  return key.revoke_time === null && !has_expired
 }
 
 function noteUse(context: ApiContext, key: KeyRecord): void {
@@ -42,7 +39,23 @@ function noteUse(context: ApiContext, key: KeyRecord): void {
   })
 }
 
+/** The merchant behind a request, as records name who acted. */
+export function callerActor({ key }: Caller): Actor {
+  return { kind: 'merchant', id: key.id }
+}
+
 /** Throws the problem `forbidden` unless the caller's key has `scope`. */
 export function authorise(caller: Caller, scope: Scope): void {
   if (!caller.key.scopes.includes(scope)) throw new Problem('forbidden', { values: { required_scope: scope } })
+}
+
+/** Scopes that change something. A paused merchant's key has none of them, whatever it was given. */
+export function isChanging(scope: Scope): boolean {
+  return !/:(read|decrypt)$/.test(scope)
+}
+
+/** Throws the problem `merchant_paused` when the caller's merchant only reads. */
+export async function assertNotPaused({ store }: ApiContext, { mchid }: Caller): Promise<void> {
+  const merchant = await store.merchants.find(mchid)
+  if (merchant?.state === 'paused') throw new Problem('merchant_paused', { values: { mchid } })
 }

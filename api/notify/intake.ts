@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto'
-import Router from '@koa/router'
+import type { Router } from '@koa/router'
 import getRawBody from 'raw-body'
 import type { AttentionCode } from '../../domain/attention.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { evidenceId, operationId, orderId } from '../../domain/ids.ts'
+import { evidenceId, mchid_pattern, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { PaymentFound } from '../../domain/messages.ts'
 import type { Envelope, EvidenceRecord } from '../../domain/payment/evidence.ts'
 import type { PaymentFact } from '../../domain/payment/fact.ts'
 import { limits } from '../../domain/policy.ts'
-import { publicId } from '../../store/ids.ts'
+import { newEvidence } from '../../store/evidence.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
-import { createRejectionWatch } from './rejections.ts'
-import type { RejectionWatch } from './rejections.ts'
+import { exactRouter } from '../http/router.ts'
+import { RejectionWatch } from './rejections.ts'
 
 /** The answer to a notification. 204: it is durable in at least one place. Anything else: WeChat Pay sends it again. */
 type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
@@ -40,8 +40,8 @@ const unusable_attention = {
  * them over. It decides nothing, and acknowledges nothing before it is durable somewhere.
  */
 export function intakeRouter(context: ApiContext): Router {
-  const router = new Router()
-  const rejections = createRejectionWatch(context)
+  const router = exactRouter()
+  const rejections = new RejectionWatch(context)
   router.post('/wechat/notify/:mchid', async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
     const acknowledgement = await receiveNotification(
@@ -66,6 +66,7 @@ async function receiveNotification(
   headers: NodeHeaders,
   readBody: () => Promise<Buffer>,
 ): Promise<Acknowledgement> {
+  if (!mchid_pattern.test(mchid)) return { status: 404, result: 'unknown_merchant' }
   let body: Buffer
   try {
     body = await readBody()
@@ -77,22 +78,24 @@ async function receiveNotification(
   try {
     account = await context.accounts.find(mchid)
   } catch (error) {
-    context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
+    if (rejections.mayLog(mchid, 'not_loaded'))
+      context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
     return { status: 500, result: 'no_key' }
   }
   if (account === null) return { status: 404, result: 'unknown_merchant' }
   const read = await readWithFirstKey(context, account, { headers, body })
   switch (read.verdict) {
     case 'rejected':
-      await rejections.keepRejection(mchid, read.reason, headers, body)
+      rejections.noteRejected(mchid, read, headers, body)
       return { status: 401, result: read.reason }
     case 'no_key':
-      context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
+      if (rejections.mayLog(mchid, 'no_key'))
+        context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
       return { status: 500, result: 'no_key' }
     case 'undecipherable':
     case 'foreign_mchid':
       rejections.noteRaised(mchid)
-      return await keepUnusable(context, mchid, headers, body, read)
+      return await keepUnusable(context, rejections, mchid, headers, body, read)
     case 'verified':
       rejections.noteVerified(mchid)
       return await handOverNotification(context, mchid, headers, body, read)
@@ -121,30 +124,37 @@ async function readWithFirstKey(
  */
 async function keepUnusable(
   context: ApiContext,
+  rejections: RejectionWatch,
   mchid: string,
   headers: NodeHeaders,
   body: Buffer,
   read: UnusableNotification,
 ): Promise<Acknowledgement> {
-  const body_sha256 = sha256(body)
   // An id of its own: the same notification must be archived as verified once it can be read.
-  const _id = evidenceId.notification(mchid, `${read.verdict}:${read.notification_id ?? body_sha256}`)
+  const _id = evidenceId.notification(mchid, `${read.verdict}:${read.notification_id ?? sha256(body)}`)
   const time = beijingTime(context.now())
   const reason = read.verdict === 'undecipherable' ? read.reason : 'foreign'
   const { notification_id, event_type } = read
   const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
   context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
   try {
-    await raiseAttention(context, mchid, unusable_attention[reason], _id)
-    await context.store.evidence.archive({
-      ...blankEvidence(_id, mchid, time),
-      subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
-      verdict: read.verdict,
-      serial_no: read.serial_no ?? null,
-      body_sha256,
-      raw: envelopeOf(headers, body),
-      ...(read.verdict === 'foreign_mchid' && { outcome: 'foreign' as const, applied_time: time }),
-    })
+    // What verifies and does not decrypt may be another merchant's: the key is wrong only if ours are missing.
+    if (reason !== 'key' || (await rejections.areGenuineMissing(mchid)))
+      await raiseAttention(context, mchid, unusable_attention[reason], _id)
+    await context.store.evidence.archive(
+      newEvidence({
+        _id,
+        mchid,
+        kind: 'notification',
+        subject: read.verdict === 'foreign_mchid' ? read.subject : 'payment',
+        verdict: read.verdict,
+        serial_no: read.serial_no ?? null,
+        body,
+        raw: envelopeOf(headers, body),
+        receive_time: time,
+        ...(read.verdict === 'foreign_mchid' && { outcome: 'foreign' as const, applied_time: time }),
+      }),
+    )
   } catch (error) {
     context.log.error('an unusable notification was not kept', { mchid, error })
   }
@@ -273,45 +283,28 @@ async function archiveEvidence(
 ): Promise<EvidenceRecord> {
   const _id = evidenceId.notification(read.mchid, read.notification_id)
   const time = beijingTime(now())
-  const { evidence, other_than } = await store.evidence.archive({
-    ...blankEvidence(_id, read.mchid, time),
-    subject: read.subject,
-    out_trade_no: read.fact.out_trade_no,
-    transaction_id: read.fact.transaction_id,
-    out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
-    serial_no: read.serial_no,
-    body_sha256: sha256(body),
-    raw: envelope,
-    unapplied: true,
-  })
+  const { evidence, other_than } = await store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid: read.mchid,
+      kind: 'notification',
+      subject: read.subject,
+      out_trade_no: read.fact.out_trade_no,
+      transaction_id: read.fact.transaction_id,
+      out_refund_no: read.subject === 'refund' ? read.fact.out_refund_no : null,
+      serial_no: read.serial_no,
+      body,
+      raw: envelope,
+      receive_time: time,
+      unapplied: true,
+    }),
+  )
   if (other_than !== undefined) {
     const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
     log.error('one notification id came with two contents', { ...keyOf(read.mchid, read), ...ids })
     await store.merchants.noteAttention(read.mchid, 'evidence_unapplied', time)
   }
   return evidence
-}
-
-function blankEvidence(
-  _id: string,
-  mchid: string,
-  receive_time: string,
-): Omit<EvidenceRecord, 'subject' | 'raw' | 'body_sha256'> {
-  return {
-    _id,
-    id: publicId('evd', _id),
-    mchid,
-    kind: 'notification',
-    out_trade_no: null,
-    transaction_id: null,
-    out_refund_no: null,
-    verdict: 'verified',
-    serial_no: null,
-    receive_time,
-    outcome: null,
-    applied_time: null,
-    applied_to: null,
-  }
 }
 
 function sha256(body: Buffer): string {

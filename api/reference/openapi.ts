@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isChanging } from '../http/authentication.ts'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
 import type { DeclaredResponse, Endpoint } from '../http/endpoint.ts'
@@ -22,12 +23,14 @@ const common_problems: readonly ProblemCode[] = [
   'unavailable',
 ]
 const input_problems: readonly ProblemCode[] = ['invalid_request']
+const pause_problems: readonly ProblemCode[] = ['merchant_paused']
 const body_problems: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
 /** The codes an endpoint can answer with, its own first. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const body = endpoint.body === null ? [] : body_problems
-  return [...endpoint.problems, ...input_problems, ...body, ...common_problems]
+  const paused = isChanging(endpoint.scope) && !endpoint.problems.includes('merchant_paused')
+  return [...endpoint.problems, ...input_problems, ...body, ...(paused ? pause_problems : []), ...common_problems]
 }
 
 /** The whole API in one document, from the declarations that also route and validate it. */

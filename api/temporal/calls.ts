@@ -1,13 +1,13 @@
 import {
   isGrpcServiceError,
-  WithStartWorkflowOperation,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client'
 import type { WorkflowStart } from '../../domain/messages.ts'
 import type { LogFields, Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
-import { boundedCall, startOptions, TemporalTimeout } from '../../runtime/temporal.ts'
+import { createRunStarter, signalRun, startRun, updateRun } from '../../runtime/runs.ts'
+import { boundedCall, TemporalTimeout } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 
 /** TemporalUnavailable: Temporal did not take a command. app.ts answers it with the problem `unavailable`. */
@@ -50,13 +50,8 @@ export async function sendUpdate<Answer>(
   update_id: string,
   args: [] | [unknown],
 ): Promise<Answer | NoReply> {
-  const startWorkflowOperation = new WithStartWorkflowOperation(start.workflow_type, startOptions(start, queue_prefix))
-  const send = () =>
-    client.client.workflow.executeUpdateWithStart<(...given: unknown[]) => Promise<unknown>, Answer, unknown[]>(name, {
-      args,
-      updateId: update_id,
-      startWorkflowOperation,
-    })
+  const starter = createRunStarter(client.client, queue_prefix)
+  const send = () => updateRun<Answer, unknown[]>(starter, start, { name, update_id, args })
   return measureCall(metrics, name, async () => {
     try {
       return await boundedCall(client.connection, update_limit_ms, send)
@@ -74,24 +69,19 @@ export async function sendSignal(
   argument: unknown,
   limit_ms: number,
 ): Promise<void> {
-  const signalled = { ...startOptions(start, queue_prefix), signal: name, signalArgs: [argument] }
-  await measureCall(metrics, name, () =>
-    boundedCall(client.connection, limit_ms, () =>
-      client.client.workflow.signalWithStart(start.workflow_type, signalled),
-    ),
-  )
+  const starter = createRunStarter(client.client, queue_prefix)
+  const send = () => signalRun(starter, start, name, argument)
+  await measureCall(metrics, name, () => boundedCall(client.connection, limit_ms, send))
 }
 
 /** Starts the run unless it runs. Rejects when Temporal did not within 2 s. */
-export async function startRun(
+export async function sendStart(
   { client, queue_prefix, metrics }: TemporalCallOptions,
   { start }: RunTarget,
 ): Promise<void> {
-  await measureCall(metrics, 'start', () =>
-    boundedCall(client.connection, signal_limit_ms, () =>
-      client.client.workflow.start(start.workflow_type, startOptions(start, queue_prefix)),
-    ),
-  )
+  const starter = createRunStarter(client.client, queue_prefix)
+  const send = () => startRun(starter, start)
+  await measureCall(metrics, 'start', () => boundedCall(client.connection, signal_limit_ms, send))
 }
 
 /** Runs `call`; a failure is logged and thrown as TemporalUnavailable. */

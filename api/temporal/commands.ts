@@ -23,7 +23,9 @@ import type {
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
-import { callOrUnavailable, sendSignal, sendUpdate, signal_limit_ms, startRun } from './calls.ts'
+import type { Sealer } from '../../store/sealer.ts'
+import { sealWords } from '../../store/words.ts'
+import { callOrUnavailable, sendSignal, sendStart, sendUpdate, signal_limit_ms } from './calls.ts'
 import type { NoReply, RunTarget, TemporalCallOptions } from './calls.ts'
 
 /** The reply to a command about an order, or why there was none. */
@@ -80,6 +82,8 @@ export interface Commands {
 export interface CommandsOptions extends TemporalCallOptions {
   /** a connection of its own (runtime/temporal `connectForIntake`) */
   intake: TemporalClient
+  /** seals what people wrote on its way through Temporal */
+  sealer: Sealer
 }
 
 const intake_limit_ms = 1_500
@@ -102,7 +106,7 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     ...orderCommands(options),
     ...refundCommands(options),
-    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => startRun(options, redeliveryRun(delivery))),
+    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => sendStart(options, redeliveryRun(delivery))),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {
@@ -117,7 +121,7 @@ export function createCommands(options: CommandsOptions): Commands {
 
 function orderCommands(options: CommandsOptions): OrderCommands {
   const send = (key: OrderKey, name: string, command: Command) =>
-    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [command])
+    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [sealWords(options.sealer, command)])
   return {
     prepay: (key) => sendUpdate<OrderAnswer>(options, orderRun(key), order_updates.prepay, 'prepay', []),
     close: (key, command) => send(key, order_updates.close, command),
@@ -125,14 +129,16 @@ function orderCommands(options: CommandsOptions): OrderCommands {
     confirm: (key, confirmation) => send(key, order_updates.confirm_fulfilment, confirmation),
     resolveReview: (key, decision) => send(key, order_updates.resolve_review, decision),
     check: (key, operation_id) => requestCheck(options, orderRun(key), operation_id),
-    startOrder: (key) => callOrUnavailable(options, 'start', () => startRun(options, orderRun(key))),
+    startOrder: (key) => callOrUnavailable(options, 'start', () => sendStart(options, orderRun(key))),
     signalPaymentFound: (key, found) => handOver(options, orderRun(key), signals.payment_found, found),
   }
 }
 
 function refundCommands(options: CommandsOptions): RefundCommands {
   const send = (refund: RefundTarget, name: string, command: Command) =>
-    sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [command])
+    sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [
+      sealWords(options.sealer, command),
+    ])
   return {
     reserve: (refund) =>
       sendUpdate<RefundAnswer>(options, refundRun(refund), refund_updates.reserve, `reserve:${refund.revision}`, []),
@@ -140,7 +146,7 @@ function refundCommands(options: CommandsOptions): RefundCommands {
     payOut: (refund, payout) => send(refund, refund_updates.pay_out, payout),
     handleAbnormal: (refund, handling) => send(refund, refund_updates.handle_abnormal, handling),
     checkRefund: (refund, operation_id) => requestCheck(options, refundRun(refund), operation_id),
-    startRefund: (refund) => callOrUnavailable(options, 'start', () => startRun(options, refundRun(refund))),
+    startRefund: (refund) => callOrUnavailable(options, 'start', () => sendStart(options, refundRun(refund))),
     signalRefundChanged: (refund, changed) => handOver(options, refundRun(refund), signals.refund_changed, changed),
   }
 }

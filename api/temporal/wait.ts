@@ -1,5 +1,7 @@
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
+import type { Store } from '../../store/store.ts'
 
 /** The part of the API's context that waiting for an order needs. */
 interface OrderReading {
@@ -12,7 +14,7 @@ export const read_limit_ms = 8_000
 /** How long a request waits for WeChat Pay's answer to a query. */
 export const check_limit_ms = 5_000
 /** How long an answer that WeChat Pay has given may take until the record shows it. */
-export const effect_limit_ms = 2_000
+const effect_limit_ms = 2_000
 
 /**
  * Reads every 200 ms until `isAnswer` says so, or `limit_ms` have passed; then what was read last, at first `latest`.
@@ -41,4 +43,28 @@ export async function readOrderUntil(
   isAnswer: (order: OrderRecord) => boolean,
 ): Promise<OrderRecord> {
   return await readUntil(async () => (await store.orders.find(order)) ?? order, order, limit_ms, isAnswer)
+}
+
+/** A record that answers to queries change: an order, or a refund of one. */
+interface QueriedRecord extends OrderKey {
+  out_refund_no?: string
+  revision: number
+}
+
+/**
+ * Returns the record as WeChat's last answers leave it, within 2 s: an answer is kept before it is acted on, and the record
+ * as it was a moment before would be told beside it.
+ */
+export async function readAfterEffect<R extends QueriedRecord>(
+  { store }: { store: Pick<Store, 'evidence'> },
+  record: R,
+  find: (record: R) => Promise<R | null>,
+): Promise<R> {
+  const evidence = await store.evidence.ofOrder(record.mchid, record.out_trade_no)
+  const isPending = ({ unapplied, kind, out_refund_no }: EvidenceRecord) =>
+    unapplied === true && kind === 'query' && out_refund_no === (record.out_refund_no ?? null)
+  if (!evidence.some(isPending)) return record
+  const { revision } = record
+  const read = async () => (await find(record)) ?? record
+  return await readUntil(read, record, effect_limit_ms, (latest) => latest.revision !== revision)
 }

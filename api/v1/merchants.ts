@@ -30,10 +30,10 @@ const merchant_shape = z
         on_refused: z.enum(refund_or_hold),
         on_overdue: z.enum(refund_or_hold),
       }),
-      refund_approval: z
-        .object({ above: z.int() })
-        .nullable()
-        .meta({ description: 'a refund of more fen than this waits for a second person; null: none does' }),
+      refund_approval: z.object({ above: z.int() }).nullable().meta({
+        description:
+          'what takes the refunds of one payment that nobody approved above so many fen waits for a second person; null: none does',
+      }),
     }),
     create_time: time,
   })
@@ -52,7 +52,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     serial_no: merchant.wechat?.serial_no ?? null,
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
-    attentions: sortedByUrgency(merchant.attentions ?? []),
+    attentions: sortedByUrgency(merchant.attentions ?? []).map(({ code, since_time }) => ({ code, since_time })),
     settings: { ...merchant.settings, refund_approval: merchant.settings.refund_approval ?? null },
     create_time: merchant.create_time,
   }

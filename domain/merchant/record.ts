@@ -1,4 +1,5 @@
 import type { Attention } from '../attention.ts'
+import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
@@ -20,7 +21,7 @@ export interface MerchantSettings {
     on_refused: RefundOrHold
     on_overdue: RefundOrHold
   }
-  /** a refund of more than `above` fen waits for a second person; null: none does */
+  /** refunds of a payment that together are more than `above` fen wait for a second person; null: none does */
   refund_approval: { above: number } | null
 }
 
@@ -37,6 +38,26 @@ export interface Sealed {
   key_id: string
 }
 
+/** StoredCertificate is a platform certificate of WeChat Pay's as a merchant's record keeps it: PEM, with its serial. */
+export interface StoredCertificate {
+  serial_no: string
+  certificate: string
+  effective_time: Time
+  expire_time: Time
+}
+
+/** RetiredPublicKey is a public key of WeChat Pay's that another has taken the place of; it verifies until `end_time`. */
+export interface RetiredPublicKey {
+  public_key_id: string
+  /** PEM */
+  public_key: string
+  end_time: Time
+}
+
+/** KeyNews is a certificate that WeChat Pay shows and that is new here. `detail` names it by serial and fingerprint. */
+export type KeyNews =
+  { kind: 'taken'; certificate: StoredCertificate; detail: string } | { kind: 'refused'; detail: string }
+
 /** The WeChat Pay set-up of a merchant. Keys are sealed; what is not secret is shown as it is. */
 export interface WeChatSetup {
   serial_no: string
@@ -46,7 +67,13 @@ export interface WeChatSetup {
   /** PEM; public */
   public_key: string | null
   /** platform certificates, PEM with serial; public, refreshed in the background */
-  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  certificates: StoredCertificate[]
+  /** public keys that still verify for a while; absent: none */
+  retired_public_keys?: RetiredPublicKey[]
+  /** serials of platform certificates that a person has dropped: they are never taken in again; absent: none */
+  dropped_certificates?: string[]
+  /** until when certificates are taken in beside a public key; absent or null: no change-over was declared */
+  changeover_end_time?: Time | null
   /** APIv3 keys that evidence may still name: newest first, each sealed */
   retired_apiv3_keys: Sealed[]
 }
@@ -68,7 +95,12 @@ export interface MerchantRecord {
   fulfilment_endpoint_id: string | null
   create_time: Time
   /** all that a person should look at, one of each code: nothing that anybody sends takes another one's place */
-  attentions?: Attention[]
+  attentions?: MerchantAttention[]
+}
+
+/** MerchantAttention says also which of several things is meant, where the code alone does not: a key, by fingerprint. */
+export interface MerchantAttention extends Attention {
+  detail?: string | null
 }
 
 export interface EndpointRecord {
@@ -107,6 +139,11 @@ export interface KeyRecord {
   last_use_time: Time | null
 }
 
+/** Whether a key lets anybody in at `now` (Unix ms). */
+export function isUsableKey({ revoke_time, expire_time }: KeyRecord, now: number): boolean {
+  return revoke_time === null && (expire_time === null || milliseconds(expire_time) > now)
+}
+
 /** A merchant's WeChat Pay set-up, opened: lives in memory only, never logged, never in a Temporal payload. */
 export interface OpenSetup {
   mchid: string
@@ -120,7 +157,10 @@ export interface OpenSetup {
   public_key_id: string | null
   /** PEM */
   public_key: string | null
-  certificates: { serial_no: string; certificate: string; effective_time: Time; expire_time: Time }[]
+  certificates: StoredCertificate[]
+  retired_public_keys: RetiredPublicKey[]
+  dropped_certificates: string[]
+  changeover_end_time: Time | null
   /** changes whenever the set-up does */
   revision: number
 }

@@ -50,6 +50,19 @@ export interface RefundElement {
   state: 'reserved' | 'accepted' | 'succeeded' | 'settled' | 'closed' | 'released'
   /** the account that each of its moves is booked against: the one the payment's money stood in then; absent before any */
   incomes?: Partial<Record<IncomeMove, Income>>
+  /**
+   * `exempt`: Weft owes it by itself; `needed`: it goes only with a second person's word. Absent of all others, which
+   * one person has asked for, or made outside: these together stay below the merchant's limit.
+   */
+  approval?: 'exempt' | 'needed'
+}
+
+/** A refund that is to be reserved; `rest` takes what is left. */
+export interface WantedRefund {
+  out_refund_no: string
+  amount: number | 'rest'
+  /** `exempt`: nobody has to approve it; `above`: more than so many fen by one person's word alone need a second one */
+  approval?: 'exempt' | { above: number } | null
 }
 
 /** What takes a refund's money from the payment's income, or gives it back. */
@@ -62,11 +75,11 @@ export function isHoldingMoney(state: RefundElement['state']): boolean {
   return money_holding_states.includes(state)
 }
 
-/** Where a refund's element goes from each state: forwards only, whatever is reported late or twice. */
+/** Where a refund's element goes from each state. Back only where the payer's bank sent the money back after SUCCESS. */
 const element_edges: Record<RefundElement['state'], readonly RefundElement['state'][]> = {
   reserved: ['accepted', 'succeeded', 'closed', 'released'],
   accepted: ['succeeded', 'closed', 'settled'],
-  succeeded: [],
+  succeeded: ['accepted', 'closed'],
   settled: [],
   closed: ['settled'],
   released: ['settled', 'accepted', 'succeeded'],
@@ -190,7 +203,7 @@ export const refund_limits = { count: 50, window_ms: 365 * 24 * 60 * 60 * 1000 }
  */
 export function reservationOf(
   payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'success_time'>,
-  { out_refund_no, amount }: { out_refund_no: string; amount: number | 'rest' },
+  { out_refund_no, amount, approval = null }: WantedRefund,
   now_ms: number,
 ): { element: RefundElement } | { refusal: ReservationRefusal } {
   const refundable = refundableAmount(payment)
@@ -198,7 +211,20 @@ export function reservationOf(
   if (wanted_amount < 1 || wanted_amount > refundable) return { refusal: 'refund_exceeds_payment' }
   const refusal = limitRefusal(payment, now_ms)
   if (refusal !== null) return { refusal }
-  return { element: { out_refund_no, amount: wanted_amount, state: 'reserved' } }
+  const element: RefundElement = { out_refund_no, amount: wanted_amount, state: 'reserved' }
+  if (approval === null) return { element }
+  if (approval === 'exempt') return { element: { ...element, approval } }
+  // The sum, and not each alone: whoever may refund 100 could else refund it ten times.
+  const is_above = unapprovedAmount(payment) + wanted_amount > approval.above
+  return { element: is_above ? { ...element, approval: 'needed' } : element }
+}
+
+/** Fen that have gone back, or may still go, by one person's word. */
+function unapprovedAmount({ refunds }: Pick<PaymentRecord, 'refunds'>): number {
+  return amountIn(
+    refunds.filter(({ approval }) => approval === undefined),
+    money_holding_states,
+  )
 }
 
 /** What may have changed between reserving and sending: WeChat's count and its year. */

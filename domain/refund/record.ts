@@ -109,6 +109,8 @@ export interface RefundRecord {
   _id: string
   mchid: string
   out_refund_no: string
+  /** the number that WeChat knows it by, where a refund of ours has that number here; absent: `out_refund_no` */
+  wechat_refund_no?: string
   out_trade_no: string
   transaction_id: string
   /** null: the payment is an orphan's */
@@ -142,11 +144,17 @@ export interface RefundRecord {
   payout: { proof: string; reason: string; by: Actor; time: Time } | null
 
   // Bookkeeping: set by this refund's activities outside the revision; decides no edge.
-  submission: { attempts: number; unanswered: boolean; last_attempt_time: Time | null }
+  /** `refusal`: how WeChat answered the last attempt, where it said no */
+  submission: { attempts: number; unanswered: boolean; last_attempt_time: Time | null; refusal?: RefundFailure }
   asked: { last_time: Time | null }
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: RefundStep; time: Time }
   attention?: Attention
+}
+
+/** The number that WeChat Pay knows the refund by. */
+export function numberAtWeChat({ out_refund_no, wechat_refund_no }: RefundRecord): string {
+  return wechat_refund_no ?? out_refund_no
 }
 
 const [known_states, known_events] = [new Set<string>(refund_states), new Set<string>(refund_events)]
@@ -165,7 +173,7 @@ export type RefundDraft = Pick<
   RefundRecord,
   'out_refund_no' | 'origin' | 'requested_by' | 'notify_url' | 'is_full' | 'create_time'
 > &
-  Partial<Pick<RefundRecord, 'sent' | 'reason' | 'metadata'>> & { amount: number }
+  Partial<Pick<RefundRecord, 'sent' | 'reason' | 'metadata' | 'wechat_refund_no'>> & { amount: number }
 
 /** The record of a refund of `payment` that is still to be reserved; of one made outside, which WeChat already has. */
 export function newRefund(payment: PaymentRecord, draft: RefundDraft): RefundRecord {
@@ -214,7 +222,9 @@ export type RefundOccurrence = {
       /** when an approval that the policy asks for runs out; null: none is asked for */
       approval_expire_time: Time | null
     }
-  | { event: 'not_reserved' | 'refused'; failure: RefundFailure }
+  | { event: 'not_reserved'; failure: RefundFailure }
+  /** `attention`: why a person should look, beside the refusal itself */
+  | { event: 'refused'; failure: RefundFailure; attention?: 'refund_number_taken' | 'refunded_outside' }
   /** with it all of the payment goes back, as things stand now */
   | { event: 'approved'; is_full: boolean }
   | { event: 'rejected' | 'approval_expired' }

@@ -10,7 +10,8 @@ import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { keyPair, merchantFile } from './sample.ts'
 
-const sealer = createSealer({ keys: [{ id: '1', key: randomBytes(32).toString('base64') }] })
+const master_keys = [{ id: '1', key: randomBytes(32).toString('base64') }]
+const sealer = createSealer({ keys: master_keys })
 const database = `weft_${randomBytes(5).toString('hex')}`
 const store = await openStore({ uri: inject('mongodb_uri'), database, sealer })
 const folder = mkdtempSync(join(tmpdir(), 'weft-merchant-'))
@@ -19,7 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const config = { public_url: 'https://pay.example.cn', time_scale: 1 }
+const config = { public_url: 'https://pay.example.cn', time_scale: 1, allow_private_endpoints: false, master_keys }
 const apply = (file: MerchantFile) => applyMerchantFile(store, config, file, { folder })
 
 async function mistakesOf(file: unknown): Promise<string[]> {
@@ -145,5 +146,15 @@ describe('a file with mistakes', () => {
     expect(await mistakesOf({ ...file, mode: 'live' })).toEqual([expect.stringMatching(/^mode: /)])
     const live = merchantFile({ mode: 'live' })
     await expect(applyMerchantFile(store, { ...config, time_scale: 60 }, live)).rejects.toThrow(/WEFT_TIME_SCALE/)
+  })
+
+  it('is not applied with another master key than the one that sealed the others', async () => {
+    await apply(merchantFile())
+    const keys = [{ id: '1', key: randomBytes(32).toString('base64') }]
+    const stranger = await openStore({ uri: inject('mongodb_uri'), database, sealer: createSealer({ keys }) })
+    const file = merchantFile()
+    await expect(applyMerchantFile(stranger, config, file)).rejects.toThrow(/WEFT_MASTER_KEY does not open/)
+    expect(await store.merchants.find(file.mchid)).toBeNull()
+    await stranger.close()
   })
 })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { assertTimeScaleAllowed, ConfigError, readConfig } from '../../runtime/config.ts'
+import { ConfigError, readConfig } from '../../runtime/config.ts'
 
 const key = randomBytes(32).toString('base64')
 const enough = { MONGODB_URI: 'mongodb://127.0.0.1:27017', WEFT_MASTER_KEY: key }
@@ -24,11 +24,14 @@ describe('the settings of a process', () => {
       public_url: 'http://localhost:7700',
       master_keys: [{ id: '1', key }],
       test_wechat_url: null,
+      wechat_ca_path: null,
+      test_wechat_ca_path: null,
       allow_private_endpoints: false,
       time_scale: 1,
       queue_prefix: '',
       log_level: 'info',
       metrics_port: null,
+      drain_ms: 5_000,
     })
   })
 
@@ -74,14 +77,5 @@ describe('the settings of a process', () => {
     expect(readConfig({ ...enough, WEFT_PUBLIC_URL: 'https://pay.example.cn/' }).public_url).toBe(
       'https://pay.example.cn',
     )
-  })
-})
-
-describe('scaled time', () => {
-  it('is refused where a live merchant exists, and nowhere else', () => {
-    const live = [{ mode: 'test' }, { mode: 'live' }]
-    expect(() => assertTimeScaleAllowed({ time_scale: 60 }, live)).toThrow(ConfigError)
-    expect(() => assertTimeScaleAllowed({ time_scale: 60 }, [{ mode: 'test' }])).not.toThrow()
-    expect(() => assertTimeScaleAllowed({ time_scale: 1 }, live)).not.toThrow()
   })
 })

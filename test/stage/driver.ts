@@ -8,7 +8,7 @@ import { parseWorkflowCode } from '@temporalio/worker/lib/worker.js'
 
 /*
  * Runs workflow code without a server, one activation at a time, so that a test decides in which order everything comes.
- * The only file that reaches into the SDK: it is pinned to 1.24.0 exactly, and what is found here holds there.
+ * Reaches into the SDK, as test/stage/thread.ts does: it is pinned to 1.24.0 exactly, and what is found here holds there.
  */
 
 type Job = NonNullable<Parameters<Workflow['activate']>[0]['jobs']>[number]
@@ -33,6 +33,15 @@ export interface Pending {
   /** how the workflow wants a cancellation answered: at once, or when the activity itself has ended */
   waits_for_cancellation: boolean
   is_cancelled: boolean
+}
+
+/** Handed over as an argument, the payload itself: bytes that no converter would make. */
+export class RawPayload {
+  readonly payload: Payload
+
+  constructor(text: string, encoding = 'json/plain') {
+    this.payload = { metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(text) }
+  }
 }
 
 export interface Timer {
@@ -92,6 +101,8 @@ export class Run {
   readonly timers = new Map<number, Timer>()
   /** answers by update id; null: accepted and not answered */
   readonly updates = new Map<string, unknown>()
+  /** why updates were refused, by their id */
+  readonly refusals = new Map<string, string>()
   ending: Ending | null = null
   readonly #workflow: Workflow
   readonly #run_id: string
@@ -145,6 +156,12 @@ export class Run {
     this.#resolve(activity, { cancelled: { failure: activityFailure(activity, cause) } })
   }
 
+  /** Asks one query of it; what fails the task throws. */
+  async query(name: string, ...given: unknown[]): Promise<void> {
+    const question = { queryId: name, queryType: name, arguments: given.map(payload) }
+    await this.#commandsAfter([{ variant: 'queryWorkflow', queryWorkflow: question }])
+  }
+
   /** Hands over what has come, and takes what the workflow commands. Throws what would fail its workflow task. */
   async activate(now_ms: number): Promise<void> {
     this.#now_ms = now_ms
@@ -155,12 +172,13 @@ export class Run {
   }
 
   /** The signals and updates that it has handlers for, by name: what Temporal UI shows of it. */
-  async hears(): Promise<string[]> {
+  async hears(): Promise<{ signals: string[]; updates: string[] }> {
     const question = { queryId: 'metadata', queryType: '__temporal_workflow_metadata', arguments: [] }
     // Queries alone reach the workflow as they are, and there the SDK looks for the name of what a job is.
     const [answer] = await this.#commandsAfter([{ variant: 'queryWorkflow', queryWorkflow: question }])
     const { definition } = opened(answer?.respondToQuery?.succeeded?.response) as Metadata
-    return [...definition.signalDefinitions, ...definition.updateDefinitions].flatMap(({ name }) => name ?? [])
+    const named = (definitions: { name: string | null }[]) => definitions.flatMap(({ name }) => name ?? [])
+    return { signals: named(definition.signalDefinitions), updates: named(definition.updateDefinitions) }
   }
 
   async #commandsAfter(jobs: Job[]): Promise<Command[]> {
@@ -197,7 +215,8 @@ export class Run {
       this.timers.set(seq, { seq, due_ms: this.#now_ms + tsToMs(startTimer.startToFireTimeout) })
     }
     if (cancelTimer) this.timers.delete(cancelTimer.seq ?? 0)
-    if (updateResponse?.rejected) throw new Error(`an update was rejected: ${updateResponse.rejected.message}`)
+    if (updateResponse?.rejected)
+      this.refusals.set(updateResponse.protocolInstanceId ?? '', updateResponse.rejected.message ?? '')
     if (updateResponse?.completed)
       this.updates.set(updateResponse.protocolInstanceId ?? '', opened(updateResponse.completed))
     if (command.completeWorkflowExecution) {
@@ -249,6 +268,7 @@ function activityFailure(
 }
 
 function payload(value: unknown): Payload {
+  if (value instanceof RawPayload) return value.payload
   return defaultPayloadConverter.toPayload(value)
 }
 

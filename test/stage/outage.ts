@@ -9,6 +9,9 @@ import { search_attributes } from '../../domain/messages.ts'
 export interface OwnServers {
   temporal: TemporalServer
   database: DatabaseServer
+  /** what this suite may write into; `temporal_dir` of it is Temporal's */
+  directory: string
+  temporal_dir: string
   /** Ends them and deletes what they kept. */
   clear(): Promise<void>
 }
@@ -17,14 +20,17 @@ export interface OwnServers {
 export async function startOwnServers(): Promise<OwnServers> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-outage-'))
   const database_dir = join(directory, 'database')
+  const temporal_dir = join(directory, 'temporal')
   const attributes = Object.fromEntries(Object.values(search_attributes).map(({ name }) => [name, 'Keyword' as const]))
   const [temporal, database] = await Promise.all([
-    startTemporal({ data_dir: join(directory, 'temporal'), search_attributes: attributes }),
+    startTemporal({ data_dir: temporal_dir, search_attributes: attributes }),
     startDatabase({ data_dir: database_dir }),
   ])
   return {
     temporal,
     database,
+    directory,
+    temporal_dir,
     async clear() {
       await Promise.all([temporal.stop(), database.stop()])
       clearDatabase(database_dir)

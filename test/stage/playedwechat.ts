@@ -32,10 +32,13 @@ export class PlayedWeChat implements Transport {
   /** what was taken for it besides, which a query does not tell of */
   readonly seconds: Transaction[] = []
   silence: Silence | null = null
-  /** codes that the next placements are refused with */
+  /** the host that is asked first says of every number that it does not know it; what it says is not signed */
+  is_first_host_blind = false
+  /** codes that the next placements are refused with, each with its HTTP status before it or by the code's own */
   readonly refusals: string[] = []
-  /** codes that the next requests for refunds are refused with */
+  /** the same of requests for refunds, and of closes */
   readonly refund_refusals: string[] = []
+  readonly close_refusals: string[] = []
   /** the merchant's account holds nothing to refund from */
   is_poor = false
   /** what becomes of the refunds, each taking the next; then they succeed */
@@ -54,7 +57,11 @@ export class PlayedWeChat implements Transport {
     this.#now = now
   }
 
-  send({ operation, path, body }: WeChatRequest): Promise<WeChatAnswer> {
+  send({ operation, path, body, except_host }: WeChatRequest): Promise<WeChatAnswer> {
+    if (this.is_first_host_blind && except_host === undefined && operation.startsWith('query')) {
+      const code = operation === 'query' ? 'ORDER_NOT_EXIST' : 'RESOURCE_NOT_EXISTS'
+      return Promise.resolve({ ...answerOf(404, '', code), host: 'first' })
+    }
     const { silence } = this
     this.silence = null
     const unanswered = () => {
@@ -118,6 +125,22 @@ export class PlayedWeChat implements Transport {
     return has_moved
   }
 
+  /** Somebody gives money back past Weft, under a number of his choice. */
+  refundOutside(out_refund_no: string, transaction_id: string, refund: number): void {
+    this.refunds.push({
+      out_refund_no,
+      refund_id: `R${this.refunds.length + 1}`,
+      transaction_id,
+      status: 'SUCCESS',
+      user_received_account: '支付用户零钱',
+      amount: { refund, settlement_refund: refund },
+      create_time: beijingTime(this.#now()),
+      success_time: beijingTime(this.#now()),
+      body: '',
+      fate: [],
+    })
+  }
+
   /** Fen of a payment that are back, or on their way. */
   refunded(transaction_id: string): number {
     const taken = this.refunds.filter((one) => one.transaction_id === transaction_id && one.status !== 'CLOSED')
@@ -141,7 +164,7 @@ export class PlayedWeChat implements Transport {
 
   #place(): WeChatAnswer {
     const refusal = this.refusals.shift()
-    if (refusal !== undefined) return answerOf(400, '', refusal)
+    if (refusal !== undefined) return refusalOf(refusal)
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
     if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
     this.is_placed = true
@@ -150,6 +173,8 @@ export class PlayedWeChat implements Transport {
   }
 
   #close(): WeChatAnswer {
+    const refusal = this.close_refusals.shift()
+    if (refusal !== undefined) return refusalOf(refusal)
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDER_PAID')
     if (this.is_placed) this.is_closed = true
     return answerOf(204, '')
@@ -169,11 +194,13 @@ export class PlayedWeChat implements Transport {
     const { transaction_id, out_refund_no, amount } = asked
     const before = this.#find(out_refund_no)
     if (before !== undefined) {
+      // Made outside under the same number, and not with these parameters.
+      if (before.body === '') return answerOf(400, '', 'INVALID_REQUEST')
       if (before.body !== body) this.violations.push(`${out_refund_no} was sent with two bodies`)
       return answerOf(200, this.#told(before))
     }
     const refusal = this.refund_refusals.shift() ?? (this.is_poor ? 'NOT_ENOUGH' : undefined)
-    if (refusal !== undefined) return answerOf(refusal === 'SYSTEM_ERROR' ? 500 : 400, '', refusal)
+    if (refusal !== undefined) return refusalOf(refusal)
     const paid = [...this.transactions, ...this.seconds].find(({ id }) => id === transaction_id)
     if (paid === undefined || this.refunded(transaction_id) + amount.refund > paid.total) {
       this.violations.push(
@@ -227,6 +254,11 @@ export class PlayedWeChat implements Transport {
       amount: { ...amount, total: total ?? asked.total, payer_refund: amount.refund, currency: 'CNY' },
     })
   }
+}
+
+function refusalOf(refusal: string): WeChatAnswer {
+  const [code = '', status = refusal === 'SYSTEM_ERROR' ? '500' : '400'] = refusal.split(' ').reverse()
+  return answerOf(Number(status), '', code === '-' ? null : code)
 }
 
 function numberIn(body: string | undefined): string {

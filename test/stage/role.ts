@@ -13,6 +13,11 @@ const ready = { api: 'api ready', worker: 'worker ready' }
 export interface Role {
   /** SIGKILL: nothing is asked, nothing is tidied. Resolves when it is gone. */
   kill(): Promise<void>
+  /** SIGTERM: it ends by its own rules. Resolves when it is gone. */
+  stop(): Promise<void>
+  /** SIGSTOP: it keeps its connections and does nothing, until `thaw`. */
+  freeze(): void
+  thaw(): void
 }
 
 /** Starts the API or a worker of this stage as its own process and waits until it says that it is ready. */
@@ -31,11 +36,15 @@ export async function startRole(
     stop_signal: 'KILL',
     grace_s: 0,
   })
-  const kill = async () => {
-    child.kill()
+  const isGone = async () => {
     await child.ended
     rmSync(directory, { recursive: true, force: true })
   }
+  const kill = async () => {
+    child.kill()
+    await isGone()
+  }
+  const signal = (name: NodeJS.Signals) => void (child.isRunning() && process.kill(child.pid, name))
   stage.endsWith(kill)
   try {
     await until(`the ${name} is ready`, () => {
@@ -46,5 +55,13 @@ export async function startRole(
     await kill()
     throw error
   }
-  return { kill }
+  return {
+    kill,
+    stop: async () => {
+      signal('SIGTERM')
+      await isGone()
+    },
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+  }
 }

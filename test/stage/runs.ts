@@ -230,6 +230,7 @@ export class Runs {
 
   async #activate(workflow_id: string, run: Run): Promise<void> {
     await run.activate(this.#world.now_ms)
+    for (const why of run.refusals.values()) throw new Error(`an update was rejected: ${why}`)
     for (const activity of run.activities.values()) {
       if (this.#attempts.has(activity)) continue
       this.#attempts.set(activity, { activity, workflow_id, due_ms: this.#world.now_ms, answer: null })

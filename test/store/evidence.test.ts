@@ -19,7 +19,7 @@ describe('evidence', () => {
     expect(await store.evidence.find(evidence._id)).toStrictEqual(evidence)
     expect(await store.evidence.findPublic(mchid, evidence.id)).toStrictEqual(evidence)
     expect(await store.evidence.findPublic('1900000002', evidence.id)).toBeNull()
-    const sealed = await archived({ kind: 'query', raw: store.sealer.seal('{"openid":"o"}') })
+    const sealed = await archived({ kind: 'query', raw: store.sealer.seal('{"openid":"o"}', 'somewhere') })
     expect(await store.evidence.find(sealed._id)).toStrictEqual(sealed)
   })
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
+import { endpointId } from '../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../domain/merchant/record.ts'
-import { SealingKeyMissing } from '../../store/sealer.ts'
+import { SealBroken, SealingKeyMissing } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { database_uri, freshStore, sealerOf } from './database.ts'
 import { at, endpointSample, mchid, merchantSample, noon } from './samples.ts'
@@ -10,6 +11,7 @@ const { store, database, drop } = await freshStore()
 afterAll(drop)
 
 const counter = { count: 0 }
+const nextMchid = () => String(1_900_100_001 + counter.count)
 async function saved(given: Partial<MerchantRecord> = {}): Promise<MerchantRecord> {
   const answer = await store.merchants.save(
     merchantSample({ mchid: String(1_900_100_000 + ++counter.count), ...given }),
@@ -31,7 +33,7 @@ const at_once = [1, 2, 3, 4, 5, 6]
 
 describe('a merchant', () => {
   it('is read as it was saved', async () => {
-    const wechat = store.merchants.sealSetup({ ...plain, certificates: [certificate] })
+    const wechat = store.merchants.sealSetup(nextMchid(), { ...plain, certificates: [certificate] })
     const merchant = await saved({ wechat, fulfilment_endpoint_id: 'ep_1' })
     expect(merchant.revision).toBe(1)
     expect(await store.merchants.find(merchant.mchid)).toStrictEqual(merchant)
@@ -118,7 +120,7 @@ describe('a merchant', () => {
 
 describe('the credentials of a merchant', () => {
   it('are opened for use, and lie sealed in the record', async () => {
-    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
+    const merchant = await saved({ wechat: store.merchants.sealSetup(nextMchid(), plain) })
     expect(await store.merchants.openSetup(merchant.mchid)).toStrictEqual({
       mchid: merchant.mchid,
       mode: 'test',
@@ -129,6 +131,9 @@ describe('the credentials of a merchant', () => {
       public_key_id: plain.public_key_id,
       public_key: plain.public_key,
       certificates: [],
+      retired_public_keys: [],
+      dropped_certificates: [],
+      changeover_end_time: null,
       revision: 1,
     })
     const kept = JSON.stringify(await store.merchants.find(merchant.mchid))
@@ -142,26 +147,60 @@ describe('the credentials of a merchant', () => {
   })
 
   it('keep every APIv3 key that was in use, newest first', async () => {
-    const first = store.merchants.sealSetup({ ...plain, certificates: [certificate] })
-    const second = store.merchants.sealSetup({ ...plain, apiv3_key: 'l'.repeat(32) }, first)
-    const third = store.merchants.sealSetup({ ...plain, apiv3_key: 'm'.repeat(32) }, second)
-    const unchanged = store.merchants.sealSetup({ ...plain, apiv3_key: 'm'.repeat(32) }, third)
+    const first = store.merchants.sealSetup(nextMchid(), { ...plain, certificates: [certificate] })
+    const second = store.merchants.sealSetup(nextMchid(), { ...plain, apiv3_key: 'l'.repeat(32) }, first)
+    const third = store.merchants.sealSetup(nextMchid(), { ...plain, apiv3_key: 'm'.repeat(32) }, second)
+    const unchanged = store.merchants.sealSetup(nextMchid(), { ...plain, apiv3_key: 'm'.repeat(32) }, third)
     const merchant = await saved({ wechat: unchanged })
     const open = await store.merchants.openSetup(merchant.mchid)
     expect(open?.apiv3_keys.map((key) => key.charAt(0))).toEqual(['m', 'l', 'k'])
     expect(open?.certificates).toEqual([certificate])
   })
 
-  it('change their revision with new certificates, so that whoever keeps them open notices', async () => {
-    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
-    expect(await store.merchants.setCertificates(merchant.mchid, [certificate])).toBe(true)
+  it('change their revision with new certificates, of which a person is told once, so that whoever keeps them open notices', async () => {
+    const merchant = await saved({ wechat: store.merchants.sealSetup(nextMchid(), plain) })
+    const news = { kind: 'taken', certificate, detail: 'certificate A' } as const
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(1))).toBe(true)
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(2))).toBe(false)
     const open = await store.merchants.openSetup(merchant.mchid)
     expect(open).toMatchObject({ revision: 2, certificates: [certificate] })
-    expect(await store.merchants.setCertificates((await saved()).mchid, [certificate])).toBe(false)
+    const refused = { kind: 'refused', detail: 'refused: certificate B' } as const
+    await store.merchants.noteKey(merchant.mchid, refused, at(3))
+    await store.merchants.noteKey(merchant.mchid, refused, at(4))
+    expect((await store.merchants.find(merchant.mchid))?.attentions).toEqual([
+      { code: 'wechat_key_new', since_time: at(3), detail: 'certificate A; refused: certificate B' },
+    ])
+    expect(await store.merchants.noteKey((await saved()).mchid, news, at(1))).toBe(false)
+  })
+
+  it('forget a certificate that a person drops, and never take it in again', async () => {
+    const merchant = await saved({
+      wechat: store.merchants.sealSetup(nextMchid(), { ...plain, certificates: [certificate] }),
+    })
+    expect(await store.merchants.dropCertificate(merchant.mchid, certificate.serial_no)).toBe(true)
+    expect(await store.merchants.dropCertificate(merchant.mchid, certificate.serial_no)).toBe(false)
+    const news = { kind: 'taken', certificate, detail: 'certificate A' } as const
+    expect(await store.merchants.noteKey(merchant.mchid, news, at(1))).toBe(false)
+    const open = await store.merchants.openSetup(merchant.mchid)
+    expect(open).toMatchObject({ certificates: [], dropped_certificates: [certificate.serial_no] })
+    const again = store.merchants.sealSetup(merchant.mchid, plain, (await store.merchants.find(merchant.mchid))?.wechat)
+    expect(again.dropped_certificates).toEqual([certificate.serial_no])
+  })
+
+  it('do not open in the record of another merchant, nor in another field', async () => {
+    const wechat = store.merchants.sealSetup(nextMchid(), plain)
+    const owner = await saved({ wechat })
+    const thief = await saved({ wechat })
+    await expect(store.merchants.openSetup(thief.mchid)).rejects.toThrow(SealBroken)
+    expect((await store.merchants.openSetup(owner.mchid))?.apiv3_keys).toEqual([plain.apiv3_key])
+    const moved = await saved({
+      wechat: { ...store.merchants.sealSetup(nextMchid(), plain), private_key: wechat.apiv3_key },
+    })
+    await expect(store.merchants.openSetup(moved.mchid)).rejects.toThrow(SealBroken)
   })
 
   it('name the master key they need when it is missing', async () => {
-    const merchant = await saved({ wechat: store.merchants.sealSetup(plain) })
+    const merchant = await saved({ wechat: store.merchants.sealSetup(nextMchid(), plain) })
     const other = await openStore({ uri: database_uri, database, sealer: sealerOf('other') })
     await expect(other.merchants.openSetup(merchant.mchid)).rejects.toThrow(SealingKeyMissing)
     await other.close()
@@ -170,7 +209,7 @@ describe('the credentials of a merchant', () => {
 
 describe('an endpoint', () => {
   it('is added once per URL; a second one is shown the first', async () => {
-    const secrets = [store.endpoints.sealSecret('whsec_first')]
+    const secrets = [store.endpoints.sealSecret(endpointId(mchid, 'https://shop.example/a'), 'whsec_first')]
     const endpoint = endpointSample('https://shop.example/a', { secrets })
     expect(await store.endpoints.add(endpoint)).toEqual({ inserted: true })
     const again = await store.endpoints.add({ ...endpoint, secrets: [] })
@@ -184,13 +223,16 @@ describe('an endpoint', () => {
   })
 
   it('signs with the secrets that live, and keeps them sealed', () => {
+    const { _id } = endpointSample('https://shop.example/a')
     const secrets = [
-      store.endpoints.sealSecret('whsec_over', at(-1)),
-      store.endpoints.sealSecret('whsec_leaving', at(60)),
-      store.endpoints.sealSecret('whsec_newest'),
+      store.endpoints.sealSecret(_id, 'whsec_over', at(-1)),
+      store.endpoints.sealSecret(_id, 'whsec_leaving', at(60)),
+      store.endpoints.sealSecret(_id, 'whsec_newest'),
     ]
-    expect(store.endpoints.openSecrets({ secrets }, noon)).toEqual(['whsec_leaving', 'whsec_newest'])
-    expect(store.endpoints.openSecrets({ secrets }, noon + 60_000)).toEqual(['whsec_newest'])
+    expect(store.endpoints.openSecrets({ _id, secrets }, noon)).toEqual(['whsec_leaving', 'whsec_newest'])
+    expect(store.endpoints.openSecrets({ _id, secrets }, noon + 60_000)).toEqual(['whsec_newest'])
+    const other = endpointSample('https://shop.example/b', { secrets })
+    expect(() => store.endpoints.openSecrets(other, noon)).toThrow(SealBroken)
     expect(secrets.map(({ hint }) => hint)).toEqual(['over', 'ving', 'west'])
     expect(JSON.stringify(secrets)).not.toContain('whsec')
   })

@@ -30,6 +30,17 @@ describe('refunds of one payment', () => {
     expect(kept?.refunds.reduce((sum, { amount }) => sum + amount, 0)).toBe(900)
   }, 30_000)
 
+  it('go out by one person’s word up to the limit together: of twenty at once the others need a second one', async () => {
+    const key = { mchid, transaction_id: 'limit' }
+    await store.payments.insert(paymentSample('limit'))
+    await twenty(({ payments }, n) =>
+      payments.reserveRefund(key, { out_refund_no: `R${n}`, amount: 45, approval: { above: 100 } }, noon),
+    )
+    const kept = await store.payments.find(mchid, 'limit')
+    expect(kept?.refunds.filter(({ approval }) => approval === undefined)).toHaveLength(2)
+    expect(kept?.refunds.filter(({ approval }) => approval === 'needed')).toHaveLength(18)
+  }, 30_000)
+
   it('hold one reservation under one number, however often it is asked for', async () => {
     const key = { mchid, transaction_id: 'same' }
     await store.payments.insert(paymentSample('same'))

@@ -1,38 +1,41 @@
+import { createCipheriv } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSealer, parseSealingKeys, SealBroken, SealingKeyMissing } from '../../store/sealer.ts'
+import { createSealer, parseSealingKeys, SealBroken, SealingKeyMissing, sealPlace } from '../../store/sealer.ts'
 import { sealerOf } from './database.ts'
+
+const place = sealPlace('merchants', '1900000001', 'wechat.private_key')
 
 describe('a sealed text', () => {
   it('opens again, whatever it was', () => {
     const sealer = sealerOf('one')
     const text = fc.string({ unit: 'grapheme', maxLength: 3_000 })
-    fc.assert(fc.property(text, (plain) => void expect(sealer.open(sealer.seal(plain))).toBe(plain)))
+    fc.assert(fc.property(text, (plain) => void expect(sealer.open(sealer.seal(plain, place), place)).toBe(plain)))
   })
 
   it('shows nothing of itself and is never the same twice', () => {
     const sealer = sealerOf('one')
-    const [first, second] = [sealer.seal('a secret of a merchant'), sealer.seal('a secret of a merchant')]
+    const [first, second] = [sealer.seal('a secret of a merchant', place), sealer.seal('a secret of a merchant', place)]
     expect(first.sealed).not.toBe(second.sealed)
     expect(Buffer.from(first.sealed, 'base64').toString('latin1')).not.toContain('secret')
   })
 
   it('does not open when any single bit of it was changed', () => {
     const sealer = sealerOf('one')
-    const sealed = sealer.seal('990')
+    const sealed = sealer.seal('990', place)
     const bytes = Buffer.from(sealed.sealed, 'base64')
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const altered = Buffer.from(bytes)
       altered.writeUInt8(altered.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
-      expect(() => sealer.open({ ...sealed, sealed: altered.toString('base64') })).toThrow(SealBroken)
+      expect(() => sealer.open({ ...sealed, sealed: altered.toString('base64') }, place)).toThrow(SealBroken)
     }
   })
 
   it('does not open when it was cut', () => {
     const sealer = sealerOf('one')
-    const { sealed, key_id } = sealer.seal('')
+    const { sealed, key_id } = sealer.seal('', place)
     const cut = Buffer.from(sealed, 'base64').subarray(0, 27).toString('base64')
-    expect(() => sealer.open({ sealed: cut, key_id })).toThrow(SealBroken)
+    expect(() => sealer.open({ sealed: cut, key_id }, place)).toThrow(SealBroken)
   })
 
   it('does not open under the name of another key, even if the key is the same', () => {
@@ -43,20 +46,46 @@ describe('a sealed text', () => {
         { id: 'a', key },
       ],
     })
-    expect(() => sealer.open({ ...sealer.seal('x'), key_id: 'a' })).toThrow(SealBroken)
+    expect(() => sealer.open({ ...sealer.seal('x', place), key_id: 'a' }, place)).toThrow(SealBroken)
+  })
+
+  it('does not open in another collection, record or field', () => {
+    const sealer = sealerOf('one')
+    const sealed = sealer.seal('990', place)
+    for (const other of [
+      sealPlace('endpoints', '1900000001', 'wechat.private_key'),
+      sealPlace('merchants', '1900000002', 'wechat.private_key'),
+      sealPlace('merchants', '1900000001', 'wechat.apiv3_key'),
+    ]) {
+      expect(() => sealer.open(sealed, other)).toThrow(SealBroken)
+    }
+  })
+
+  it('that was sealed before places were part of it opens, until it is sealed anew', () => {
+    const sealer = sealerOf('one')
+    // made by the version before: AES-256-GCM with the key id alone as additional data
+    const nonce = Buffer.alloc(12, 5)
+    const cipher = createCipheriv('aes-256-gcm', Buffer.alloc(32, 'one'), nonce).setAAD(Buffer.from('one'))
+    const bytes = Buffer.concat([nonce, cipher.update('kept', 'utf8'), cipher.final(), cipher.getAuthTag()])
+    const old = { sealed: bytes.toString('base64'), key_id: 'one' }
+    expect(sealer.open(old, place)).toBe('kept')
+    expect(sealer.isFresh(old, place)).toBe(false)
+    const anew = sealer.seal(sealer.open(old, place), place)
+    expect(sealer.isFresh(anew, place)).toBe(true)
+    expect(sealerOf('two', 'one').isFresh(anew, place)).toBe(false)
   })
 
   it('opens after a new key was put in front, which seals from then on', () => {
-    const old = sealerOf('old').seal('kept')
+    const old = sealerOf('old').seal('kept', place)
     const rotated = sealerOf('new', 'old')
-    expect(rotated.open(old)).toBe('kept')
-    expect(rotated.seal('kept').key_id).toBe('new')
+    expect(rotated.open(old, place)).toBe('kept')
+    expect(rotated.seal('kept', place).key_id).toBe('new')
   })
 
   it('names the key it needs when that is gone', () => {
-    const old = sealerOf('of-2025').seal('kept')
-    expect(() => sealerOf('new').open(old)).toThrow(SealingKeyMissing)
-    expect(() => sealerOf('new').open(old)).toThrow('of-2025')
+    const old = sealerOf('of-2025').seal('kept', place)
+    expect(() => sealerOf('new').open(old, place)).toThrow(SealingKeyMissing)
+    expect(() => sealerOf('new').open(old, place)).toThrow('of-2025')
   })
 })
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { OpenSetup } from '../../domain/merchant/record.ts'
+import type { KeyNews, OpenSetup } from '../../domain/merchant/record.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import type { WeChatAccountsSettings } from '../../wechat/accounts.ts'
 import { encryptText } from '../../wechat/cipher.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
+import { certificateFingerprint } from '../../wechat/credentials.ts'
 import { freshNonce, signatureHeaders } from '../../wechat/signature.ts'
+import { createTrusts } from '../../wechat/trust.ts'
+import { TestAuthority } from './authority.ts'
 import { mchid, playHost, publicKeyId } from './server.ts'
 import { certificatePem, privateKey, publicKey, received } from './vectors.ts'
 
@@ -20,6 +23,9 @@ const setup: OpenSetup = {
   public_key_id: publicKeyId,
   public_key: publicKey('go-sdk').export({ type: 'spki', format: 'pem' }).toString(),
   certificates: [],
+  retired_public_keys: [],
+  dropped_certificates: [],
+  changeover_end_time: null,
   revision: 1,
 }
 
@@ -88,27 +94,57 @@ describe('the accounts of a process', () => {
     const main = await playHost(() => ({ status: 200, body, serial }))
     const certificate_mode = { ...setup, public_key_id: null, public_key: null }
     const clock = { ahead_ms: 0 }
-    const kept: OpenSetup['certificates'][] = []
+    const told: KeyNews[] = []
     const { accounts, state } = accountsOver(certificate_mode, {
       test_wechat_url: main.origin,
       now: () => Date.now() + clock.ahead_ms,
-      keep_certificates: async (_mchid, certificates) => void kept.push(certificates),
+      note_key: async (_mchid, news) => void told.push(news),
     })
     const account = await accounts.find(mchid)
     expect(await account?.client.keyring.refresh()).toBe(true)
-    expect(kept.map((list) => list.map(({ serial_no }) => serial_no))).toEqual([[serial]])
-    state.setup = { ...certificate_mode, certificates: kept[0] ?? [], revision: 2 }
+    const fingerprint = certificateFingerprint(certificatePem('go-sdk', serial))
+    expect(told).toMatchObject([{ kind: 'taken', detail: `certificate ${serial}, SHA-256 ${fingerprint}` }])
+    const certificates = told.flatMap((news) => (news.kind === 'taken' ? [news.certificate] : []))
+    state.setup = { ...certificate_mode, certificates, revision: 2 }
     clock.ahead_ms = 11_000
     await accounts.find(mchid)
     await settled()
     expect(await accounts.find(mchid)).toBe(account)
     expect(await account?.client.keyring.refresh()).toBe(true)
     expect(main.seen).toHaveLength(2)
-    expect(kept).toHaveLength(1)
+    expect(told).toHaveLength(1)
     await main.close()
     accounts.forget(mchid)
     const restarted = await accounts.find(mchid)
     expect(restarted?.client.keyring.keys().map((key) => key.serial)).toEqual([serial])
+    state.setup = { ...state.setup, dropped_certificates: [serial], revision: 3 }
+    clock.ahead_ms = 22_000
+    await accounts.find(mchid)
+    await settled()
+    expect(restarted?.client.keyring.isEmpty()).toBe(true)
+  })
+
+  it('tell a person of a certificate that WeChat Pay’s CA did not issue, and use none of it', async () => {
+    const serial = 'D7CE59D1F522D701'
+    const sealed = encryptText(certificatePem('go-sdk', serial), 'abcdefghijkl', 'certificate', newest)
+    const body = JSON.stringify({ data: [{ serial_no: serial, encrypt_certificate: sealed }] })
+    const main = await playHost(() => ({ status: 200, body, serial }))
+    const told: KeyNews[] = []
+    const { accounts } = accountsOver(
+      { ...setup, public_key_id: null, public_key: null },
+      {
+        test_wechat_url: main.origin,
+        now: Date.now,
+        trusts: createTrusts({ live: null, test: [new TestAuthority(Date.now()).pem] }),
+        note_key: async (_mchid, news) => void told.push(news),
+      },
+    )
+    const account = await accounts.find(mchid)
+    expect(await account?.client.keyring.refresh()).toBe(false)
+    expect(told.map(({ kind }) => kind)).toEqual(['refused'])
+    expect(told[0]?.detail).toContain(`(unknown_issuer): certificate ${serial}`)
+    expect(account?.client.keyring.isEmpty()).toBe(true)
+    await main.close()
   })
 
   it('stay usable while the database is away', async () => {
@@ -145,6 +181,14 @@ describe('the accounts of a process', () => {
     expect((await account?.client.transport.send(request))?.code).toBe('ORDER_NOT_EXIST')
     await main.close()
     await expect(accountsOver(setup, { test_wechat_url: null }).accounts.find(mchid)).resolves.toBeNull()
+  })
+
+  it('have none for a live merchant where the process is set up for development, and say why', async () => {
+    const live_mistakes = ['WEFT_TIME_SCALE is set']
+    const { accounts, state } = accountsOver({ ...setup, mode: 'live' }, { live_mistakes })
+    await expect(accounts.find(mchid)).resolves.toBeNull()
+    expect(state.mistakes).toEqual([live_mistakes])
+    await expect(accountsOver(setup, { live_mistakes }).accounts.find(mchid)).resolves.toMatchObject({ mchid })
   })
 
   it('send live merchants to WeChat Pay alone, whatever the environment says', async () => {

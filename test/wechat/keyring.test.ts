@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { PlatformKey } from '../../wechat/credentials.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
-import type { KeyringSettings } from '../../wechat/keyring.ts'
+import type { DownloadOutcome, KeyringSettings } from '../../wechat/keyring.ts'
+import { createCertificateTrust } from '../../wechat/trust.ts'
+import { TestAuthority } from './authority.ts'
 import { publicKey } from './vectors.ts'
 
 const day = 24 * 60 * 60 * 1000
@@ -48,10 +50,20 @@ describe('a key ring', () => {
     expect(ring([coming]).keyring.newest()).toBeNull()
   })
 
+  it('reads what was signed in time with a certificate that has ended since', () => {
+    const { keyring } = ring([certificate('ENDED', start - 100 * day, start - 10 * day)])
+    expect(keyring.find('ENDED')).toBeNull()
+    expect(keyring.find('ENDED', start - 20 * day)).not.toBeNull()
+    const dropped = ring([certificate('ENDED', start - 100 * day, start - 10 * day)], undefined, { dropped: ['ENDED'] })
+    expect(dropped.keyring.find('ENDED', start - 20 * day)).toBeNull()
+  })
+
   it('takes new configured keys at once and keeps what it downloaded', async () => {
-    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')])
+    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')], {
+      changeover_end: start + day,
+    })
     await keyring.refresh()
-    keyring.replace([publicKeyOf('PUB_KEY_ID_2')])
+    keyring.replace({ keys: [publicKeyOf('PUB_KEY_ID_2')], changeover_end: start + day })
     expect(keyring.find('PUB_KEY_ID_1')).toBeNull()
     expect(keyring.find('PUB_KEY_ID_2')).not.toBeNull()
     expect(keyring.find('ABCD')).not.toBeNull()
@@ -88,9 +100,17 @@ describe('an unknown serial', () => {
     expect(clock.downloads).toBe(0)
   })
 
-  it('is a certificate’s while a merchant changes to a public key, and is fetched', async () => {
-    const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')])
-    await expect(keyring.fetchMissing('ABCD')).resolves.toBe(true)
+  it('is a certificate’s while a declared change-over to a public key lasts, and is fetched; not before or after', async () => {
+    const own = publicKeyOf('PUB_KEY_ID_1')
+    const { keyring, clock } = ring([own], () => [certificate(`ABC${clock.downloads}`)])
+    await expect(keyring.fetchMissing('ABC1')).resolves.toBe(false)
+    expect(clock.downloads).toBe(0)
+    keyring.replace({ keys: [own], changeover_end: start + day })
+    await expect(keyring.fetchMissing('ABC1')).resolves.toBe(true)
+    clock.ms += day
+    await expect(keyring.fetchMissing('ABC2')).resolves.toBe(false)
+    expect(clock.downloads).toBe(1)
+    expect(keyring.find('ABC1')).not.toBeNull()
   })
 
   it('does no harm when the download fails, and is tried again', async () => {
@@ -152,5 +172,42 @@ describe('certificates', () => {
     clock.ms += 2 * 365 * day
     await keyring.refresh()
     expect(keyring.find('OLD')).toBeNull()
+  })
+
+  it('verify nothing any more a day after they have ended', () => {
+    const { keyring, clock } = ring([certificate('ABCD', start - day, start + day)])
+    expect(keyring.find('ABCD')).not.toBeNull()
+    clock.ms = start + 2 * day - 1
+    expect(keyring.find('ABCD')).not.toBeNull()
+    clock.ms += 1
+    expect(keyring.find('ABCD')).toBeNull()
+    expect(keyring.isEmpty()).toBe(true)
+  })
+
+  it('that a person has dropped are gone, and no download brings them back', async () => {
+    const { keyring, clock } = ring([certificate('OWN')], () => [certificate('ABCD')])
+    await keyring.refresh()
+    expect(keyring.find('ABCD')).not.toBeNull()
+    keyring.replace({ keys: [certificate('OWN')], dropped: ['ABCD'] })
+    expect(keyring.find('ABCD')).toBeNull()
+    clock.ms += 10_000
+    await expect(keyring.fetchMissing('ABCD')).resolves.toBe(false)
+    expect(keyring.find('OWN')).not.toBeNull()
+  })
+
+  it('of another CA than WeChat Pay’s are not taken in, and are named with the reason', async () => {
+    const wechat = new TestAuthority(start)
+    const genuine = wechat.issue()
+    const foreign = new TestAuthority(start).issue()
+    const outcomes: DownloadOutcome[] = []
+    const { keyring } = ring([], () => [genuine, foreign], {
+      trust: createCertificateTrust([wechat.pem]),
+      on_refresh: (outcome) => outcomes.push(outcome),
+    })
+    await keyring.refresh()
+    expect(keyring.keys()).toEqual([genuine])
+    expect(outcomes).toEqual([
+      { certificates: [genuine], refused: [{ certificate: foreign, refusal: 'unknown_issuer' }] },
+    ])
   })
 })

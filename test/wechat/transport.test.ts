@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { encryptText } from '../../wechat/cipher.ts'
 import { createClient } from '../../wechat/client.ts'
+import type { WeChatClientSettings } from '../../wechat/client.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
 import { readCertificate } from '../../wechat/credentials.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
+import type { DownloadOutcome } from '../../wechat/keyring.ts'
 import { createLimits } from '../../wechat/limits.ts'
 import type { Transport, WeChatRequest } from '../../wechat/transport.ts'
 import { within } from '../stage/until.ts'
@@ -167,7 +169,9 @@ describe('an answer that does not verify', () => {
   it('is verified after all when its certificate can be fetched', async () => {
     const certificate = readCertificate(certificatePem('go-sdk', 'D7CE59D1F522D701'))
     const main = await host(() => ({ ...ok(), serial: certificate.serial }))
-    const keyring = createKeyring({ keys: [platformPublicKey], download: async () => [certificate], now: Date.now })
+    const changeover_end = Date.now() + 60_000
+    const download = async () => [certificate]
+    const keyring = createKeyring({ keys: [platformPublicKey], changeover_end, download, now: Date.now })
     const { transport } = transportTo(main.origin, null, { keyring })
     expect((await transport.send(request)).status).toBe(200)
     expect(main.seen).toHaveLength(1)
@@ -330,7 +334,7 @@ describe('a client in certificate mode', () => {
     const encrypt_certificate = encryptText(pem, 'abcdefghijkl', 'certificate', key)
     return JSON.stringify({ data: [{ serial_no: 'D7CE59D1F522D701', encrypt_certificate }] })
   }
-  const clientOf = (main: PlayedHost) =>
+  const clientOf = (main: PlayedHost, change: Partial<WeChatClientSettings> = {}) =>
     createClient({
       credentials: {
         mchid,
@@ -344,6 +348,7 @@ describe('a client in certificate mode', () => {
       dispatcher: createDispatcher(),
       now: Date.now,
       user_agent: 'weft-test',
+      ...change,
     })
 
   it('fetches the certificates before its first call, and verifies their list with one of them', async () => {
@@ -370,6 +375,45 @@ describe('a client in certificate mode', () => {
     expect(main.seen.every((seen) => seen.url === '/v3/certificates')).toBe(true)
   })
 
+  const forger = 'F5765756002FDD77'
+  const forged = () => {
+    const forged_pem = certificatePem('go-sdk', forger)
+    const encrypt_certificate = encryptText(forged_pem, 'abcdefghijkl', 'certificate', apiv3_key)
+    return { status: 200, body: JSON.stringify({ data: [{ serial_no: forger, encrypt_certificate }] }), serial: forger }
+  }
+
+  it('takes no list that whoever knows the APIv3 key has signed with a key of its own, once a genuine key is here', async () => {
+    let answer: ReturnType<typeof forged> = { status: 200, body: list(), serial: 'D7CE59D1F522D701' }
+    const main = await host(() => answer)
+    const clock = { ahead_ms: 0 }
+    const outcomes: DownloadOutcome[] = []
+    const client = clientOf(main, {
+      now: () => Date.now() + clock.ahead_ms,
+      on_certificates: (one) => outcomes.push(one),
+    })
+    await expect(client.keyring.refresh()).resolves.toBe(true)
+    answer = forged()
+    clock.ahead_ms = 11_000
+    await expect(client.keyring.fetchMissing(forger)).resolves.toBe(false)
+    expect(client.keyring.find(forger)).toBeNull()
+    expect(outcomes.at(-1)).toMatchObject({ error: { kind: 'setup', reason: 'no_key' } })
+    answer = { ...forged(), serial: 'D7CE59D1F522D701' }
+    clock.ahead_ms = 22_000
+    await expect(client.keyring.fetchMissing(forger)).resolves.toBe(true)
+  })
+
+  it('believes such a list in public-key mode neither, and asks for none', async () => {
+    const main = await host(forged)
+    const client = clientOf(main)
+    client.keyring.replace({ keys: [platformPublicKey] })
+    await expect(client.keyring.fetchMissing(forger)).resolves.toBe(false)
+    expect(main.seen).toHaveLength(0)
+    client.keyring.replace({ keys: [platformPublicKey], changeover_end: Date.now() + 60_000 })
+    await expect(client.keyring.fetchMissing(forger)).resolves.toBe(false)
+    expect(main.seen).toHaveLength(1)
+    expect(client.keyring.find(forger)).toBeNull()
+  })
+
   it('knows that a merchant of public-key mode has no certificates', async () => {
     const main = await host(() => ({
       status: 404,
@@ -377,7 +421,7 @@ describe('a client in certificate mode', () => {
     }))
     const client = clientOf(main)
     await expect(client.keyring.refresh()).resolves.toBe(false)
-    client.keyring.replace([platformPublicKey])
+    client.keyring.replace({ keys: [platformPublicKey] })
     expect(client.keyring.publicKeyId()).toBe(publicKeyId)
   })
 })

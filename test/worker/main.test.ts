@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { silentLogger } from '../../runtime/logger.ts'
-import { endOnFailure } from '../../worker/main.ts'
+import { endOnFailure } from '../../runtime/shutdown.ts'
 
 it.each(['before', 'after'])(
   'a worker that fails %s it is watched ends its process with 1, closed first',

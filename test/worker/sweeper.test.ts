@@ -5,6 +5,8 @@ import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
+import { rawPlace } from '../../store/evidence.ts'
+import { openWords } from '../../store/words.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
 import {
@@ -98,7 +100,7 @@ describe('evidence that has had no effect for days', () => {
     async (kind, idOf) => {
       const word = { operation_id: 'fulfilment:TEA-1:2:fulfilled', result: 'fulfilled', reason: null }
       const _id = idOf(mchid, word.operation_id)
-      const raw = here.store.sealer.seal(JSON.stringify(word))
+      const raw = here.store.sealer.seal(JSON.stringify(word), rawPlace({ _id }))
       await here.heardAgo('word', 40 * day, { _id, kind, raw })
       await here.sweep()
       expect(here.heard.words).toEqual([word])
@@ -133,10 +135,11 @@ describe('evidence that has had no effect for days', () => {
   it('does not keep a merchant’s word from its turn', async () => {
     for (let n = 0; n < 30; n += 1) await here.heardAgo(`old-${n}`, 9 * day + n)
     const word = { operation_id: 'fulfilment:TEA-1:2:refused', result: 'refused', reason: '缺货' }
-    const raw = here.store.sealer.seal(JSON.stringify(word))
+    const raw = here.store.sealer.seal(JSON.stringify(word), rawPlace({ _id: `${mchid}/notification/word` }))
     await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
-    expect(here.heard.words).toEqual([word])
+    expect(here.heard.words[0]?.reason).not.toBe(word.reason)
+    expect(here.heard.words.map((sent) => openWords(here.store.sealer, sent))).toEqual([word])
   })
 })
 

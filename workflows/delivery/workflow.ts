@@ -1,12 +1,15 @@
 import { CancellationScope } from '@temporalio/workflow'
 import type { DeliveryArgument } from '../../domain/messages.ts'
 import { orderProxies } from '../proxies.ts'
+import { assertReadable } from '../shape.ts'
 
 /**
  * `deliverEvent`: one event to one endpoint, until it is heard or given up. The schedule, the order of events and every
  * attempt live in the delivery's record; the activity's retries are the waits between attempts.
  */
-export async function deliverEvent({ delivery_id, is_repeat }: DeliveryArgument): Promise<string> {
+export async function deliverEvent(given: DeliveryArgument): Promise<string> {
+  assertReadable('deliverEvent', given)
+  const { delivery_id, is_repeat } = given
   if (is_repeat) return (await CancellationScope.nonCancellable(() => orderProxies().redeliver({ delivery_id }))).kind
   // A cancel in the UI must not drop an event; a delivery is cancelled by its record.
   const delivered = await CancellationScope.nonCancellable(() =>

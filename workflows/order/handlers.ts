@@ -11,6 +11,7 @@ import type {
   ReviewDecision,
 } from '../../domain/messages.ts'
 import { replyOnceBegun, replyWhenDone, setSharedHandlers } from '../reply.ts'
+import { signalHandler, updateValidator } from '../shape.ts'
 import type { OrderRun } from './run.ts'
 
 const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)
@@ -25,7 +26,8 @@ const refundChanged = defineSignal<[{ out_refund_no: string }]>(signals.refund_c
 /** Sets the handlers of `payOrder`: they only put into the inbox, and wait for the body's reply where one is wanted. */
 export function setOrderHandlers(run: OrderRun): void {
   const { inbox } = run
-  setHandler(paymentFound, (found) => inbox.put({ kind: 'payment', found }), {
+  const putPayment = signalHandler<PaymentFound>('paymentFound', (found) => inbox.put({ kind: 'payment', found }))
+  setHandler(paymentFound, putPayment, {
     description: 'WeChat says this order has a payment; names the evidence.',
   })
   setHandler(prepay, () => replyOnceBegun(run, recordReply), {
@@ -36,6 +38,7 @@ export function setOrderHandlers(run: OrderRun): void {
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'close', asked }), recordReply),
     {
       description: 'Asks for a close; answers once that is recorded.',
+      validator: updateValidator('close'),
     },
   )
   setHandler(
@@ -43,6 +46,7 @@ export function setOrderHandlers(run: OrderRun): void {
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'confirm', asked }), recordReply),
     {
       description: 'The merchant says whether it shipped.',
+      validator: updateValidator('confirmFulfilment'),
     },
   )
   setHandler(
@@ -50,6 +54,7 @@ export function setOrderHandlers(run: OrderRun): void {
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'review', asked }), recordReply),
     {
       description: 'A person decides on money in review, or on a second payment.',
+      validator: updateValidator('resolveReview'),
     },
   )
   setHandler(
@@ -57,9 +62,13 @@ export function setOrderHandlers(run: OrderRun): void {
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'refund_request', asked }), recordReply),
     {
       description: 'All of the payment is to go back: stops what the order is about, then answers.',
+      validator: updateValidator('requestRefund'),
     },
   )
-  setHandler(refundChanged, ({ out_refund_no }) => inbox.put({ kind: 'refund_news', out_refund_no }), {
+  const putRefundNews = signalHandler<{ out_refund_no: string }>('refundOfOrderChanged', ({ out_refund_no }) =>
+    inbox.put({ kind: 'refund_news', out_refund_no }),
+  )
+  setHandler(refundChanged, putRefundNews, {
     description: 'A refund of this order has something to tell.',
   })
   setHandler(
@@ -68,7 +77,10 @@ export function setOrderHandlers(run: OrderRun): void {
       inbox.put({ kind: 'refresh', command })
       return recordReply(run.current)
     },
-    { description: 'Wants a code that can still be scanned; the record tells when it is there.' },
+    {
+      description: 'Wants a code that can still be scanned; the record tells when it is there.',
+      validator: updateValidator('refresh'),
+    },
   )
   setSharedHandlers(inbox)
   closeOnCancel(run)

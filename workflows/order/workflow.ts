@@ -3,6 +3,7 @@ import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
+import { assertReadable } from '../shape.ts'
 import { closeAtWeChat } from './close.ts'
 import { bookOrphans, takeOrderItem } from './commands.ts'
 import { fulfil } from './fulfilment.ts'
@@ -23,6 +24,7 @@ const plan: RunPlan<OrderRun, OrderProgress> = {
  * record, goes on from the state found there, and may be ended and started again at any line (architecture §4.1).
  */
 export async function payOrder(key: OrderKey): Promise<string> {
+  assertReadable('payOrder', key)
   const run = newOrderRun(key)
   setOrderHandlers(run)
   // A payment may be on its way: a cancel in Temporal UI asks for a close and stops nothing (handlers.ts).

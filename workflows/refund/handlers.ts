@@ -9,6 +9,7 @@ import type {
   RefundProgress,
 } from '../../domain/messages.ts'
 import { replyOnceBegun, replyWhenDone, setSharedHandlers } from '../reply.ts'
+import { signalHandler, updateValidator } from '../shape.ts'
 import type { RefundRun } from './run.ts'
 
 const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
@@ -23,7 +24,8 @@ const payOut = defineUpdate<RefundAnswer, [PayoutCommand]>(refund_updates.pay_ou
  */
 export function setRefundHandlers(run: RefundRun): void {
   const { inbox } = run
-  setHandler(refundChanged, (found) => inbox.put({ kind: 'news', found }), {
+  const putNews = signalHandler<RefundChanged>('refundChanged', (found) => inbox.put({ kind: 'news', found }))
+  setHandler(refundChanged, putNews, {
     description: 'WeChat says something about this refund: it is asked what.',
   })
   setHandler(reserveUpdate, () => replyOnceBegun(run, recordReply), {
@@ -34,18 +36,23 @@ export function setRefundHandlers(run: RefundRun): void {
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'approval', asked }), recordReply),
     {
       description: 'A second person approves or rejects.',
+      validator: updateValidator('approve'),
     },
   )
   setHandler(
     handleAbnormal,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'abnormal', asked }), recordReply),
-    { description: 'Says where the money of an abnormal refund goes instead.' },
+    {
+      description: 'Says where the money of an abnormal refund goes instead.',
+      validator: updateValidator('handleAbnormal'),
+    },
   )
   setHandler(
     payOut,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'payout', asked }), recordReply),
     {
       description: 'The payer was paid by hand.',
+      validator: updateValidator('payOut'),
     },
   )
   setSharedHandlers(inbox)

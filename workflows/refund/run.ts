@@ -37,7 +37,13 @@ export function updateRefundRun(run: RefundRun, refund: RefundProgress): RefundP
 export async function applyRefundRecorded(run: RefundRun, recorded: RefundWriteResult): Promise<RefundProgress> {
   const refund = updateRefundRun(run, recorded.refund)
   await startRefundDeliveries(run, refund, recorded.deliveries)
+  if (recorded.adopted !== undefined) await startAdopted(run, refund, recorded.adopted)
   return refund
+}
+
+/** Starts the run of a refund made outside that WeChat has under this one's number. */
+async function startAdopted(run: RefundRun, { mchid, out_trade_no }: RefundProgress, out_refund_no: string) {
+  await run.activities.runs.startRefunds({ order: { mchid, out_trade_no }, refunds: [out_refund_no] })
 }
 
 export async function startRefundDeliveries(

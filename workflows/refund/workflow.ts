@@ -3,6 +3,7 @@ import type { RefundKey } from '../../domain/ids.ts'
 import type { RefundProgress } from '../../domain/messages.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
+import { assertReadable } from '../shape.ts'
 import { setRefundHandlers } from './handlers.ts'
 import { adoptOutsideRefund, newRefundRun, signalOrder, startRefundDeliveries, updateRefundRun } from './run.ts'
 import type { RefundRun } from './run.ts'
@@ -29,6 +30,7 @@ const plan: RunPlan<RefundRun, RefundProgress> = {
  * first, goes on from the state found there, and may be ended and started again at any line (architecture §8).
  */
 export async function refundPayment(key: RefundKey): Promise<string> {
+  assertReadable('refundPayment', key)
   const run = newRefundRun(key)
   setRefundHandlers(run)
   // Money may be on its way: a cancel in Temporal UI stops nothing.

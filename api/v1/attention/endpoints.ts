@@ -14,10 +14,11 @@ import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
 import { key_notice_ms, orphan_pace } from '../../../domain/policy.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
+import type { StuckRunRecord } from '../../../domain/run.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { nullable_text, request_reason, time } from '../shapes.ts'
+import { nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
 import { attention_reasons } from './reasons.ts'
 
 /** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
@@ -25,7 +26,7 @@ const max_looked_at = 500
 
 /** Something that waits for a person, whatever kind of thing it is. Amounts in fen. */
 interface Stuck {
-  kind: 'order' | 'refund' | 'payment' | 'merchant' | 'delivery' | 'key'
+  kind: 'order' | 'refund' | 'payment' | 'merchant' | 'delivery' | 'key' | 'run'
   code: AttentionCode
   since_time: Time
   amount: number | null
@@ -35,13 +36,15 @@ interface Stuck {
   delivery_id: string | null
   endpoint_id: string | null
   key_id: string | null
+  detail: string | null
+  run: { workflow_id: string; step: string; attempts: number; error: string } | null
   next_action: { what: string; time: Time } | null
 }
 
 const stuck_shape = z
   .object({
     object: z.literal('attention'),
-    kind: z.enum(['order', 'refund', 'payment', 'merchant', 'delivery', 'key']),
+    kind: z.enum(['order', 'refund', 'payment', 'merchant', 'delivery', 'key', 'run']),
     code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]),
     why: z.string().meta({ description: 'what happened and what to do, in the language of Accept-Language' }),
     since_time: time,
@@ -52,6 +55,11 @@ const stuck_shape = z
     delivery_id: nullable_text,
     endpoint_id: nullable_text,
     key_id: nullable_text,
+    detail: nullable_text.meta({ description: 'which one is meant, where the code alone does not say it' }),
+    run: z
+      .object({ workflow_id: z.string(), step: z.string(), attempts: z.int(), error: z.string() })
+      .nullable()
+      .meta({ description: 'the workflow in Temporal that cannot go on, the step that fails, and its last error' }),
     next_action: z
       .object({ what: z.string(), time })
       .nullable()
@@ -67,6 +75,8 @@ const nothing_named = {
   delivery_id: null,
   endpoint_id: null,
   key_id: null,
+  detail: null,
+  run: null,
   next_action: null,
 } as const
 
@@ -107,7 +117,12 @@ function stuckOfRefund(refund: RefundRecord): Stuck[] {
 /** The merchant's attentions but for orphaned money, which is listed payment by payment. */
 function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
   const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
-  return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attention }))
+  return shown.map((attention) => ({
+    ...nothing_named,
+    kind: 'merchant',
+    ...attention,
+    detail: attention.detail ?? null,
+  }))
 }
 
 function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {
@@ -155,17 +170,25 @@ function stuckOfKey({ id, expire_time, revoke_time }: KeyRecord, now_ms: number)
   return [{ ...nothing_named, kind: 'key', code: 'key_expiring', since_time: beijingTime(since_ms), key_id: id }]
 }
 
+/** It ends by itself: the worker that found it looks at it again. */
+function stuckOfRun({ _id, since_time, out_trade_no, out_refund_no, ...run }: StuckRunRecord): Stuck {
+  const { step, attempts, error } = run
+  const named = { out_trade_no, out_refund_no, run: { workflow_id: _id, step, attempts, error } }
+  return { ...nothing_named, kind: 'run', code: 'run_stuck', since_time, ...named }
+}
+
 /** All that is stuck at a merchant, the longest first. */
 async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string) {
   const { store, now } = context
   const page = { limit: max_looked_at, order: 'asc' } as const
-  const [merchant, keys, ownerless, orders, refunds, deliveries] = await Promise.all([
+  const [merchant, keys, ownerless, orders, refunds, deliveries, runs] = await Promise.all([
     store.merchants.find(mchid),
     store.keys.list(mchid),
     ownerlessAt(context, mchid),
     store.orders.list(mchid, { attention: 'any' }, page),
     store.refunds.list(mchid, { attention: 'any' }, page),
     store.deliveries.list(mchid, { state: 'undelivered' }, page),
+    store.stuck_runs.ofMerchant(mchid, max_looked_at),
   ])
   const paid = await paidAmounts(context, orders.data)
   const stuck = [
@@ -176,6 +199,7 @@ async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string
     ...refunds.data.flatMap(stuckOfRefund),
     // The fulfilment delivery is not listed: the order itself waits for its answer and raises attention.
     ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(stuckOfDelivery),
+    ...runs.map(stuckOfRun),
   ]
   return {
     stuck: stuck.sort((a, b) => milliseconds(a.since_time) - milliseconds(b.since_time)),
@@ -218,7 +242,12 @@ const listAttention = declareEndpoint({
   handle: (call) => stuckReply(call, call.query.limit),
 })
 
-const resolution_request = z.strictObject({ reason: request_reason }).meta({ id: 'AttentionSettlement' })
+const resolution_request = z
+  .strictObject({
+    reason: request_reason,
+    out_refund_no: out_refund_no.nullish().meta({ description: 'of this refund, not of the merchant itself' }),
+  })
+  .meta({ id: 'AttentionSettlement' })
 
 const resolveAttention = declareEndpoint({
   name: 'settleAttention',
@@ -227,16 +256,25 @@ const resolveAttention = declareEndpoint({
   scope: 'orders:decide',
   summary: 'Say that a person has looked',
   description:
-    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. The attention of an ' +
-    'order, a refund or a payment is removed only by a decision on it. A repeat is answered with 200 as well.',
+    'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. With out_refund_no, ' +
+    'refund_number_taken or refunded_outside of that refund. Any other attention of an order, a refund or a payment is ' +
+    'removed only by a decision on it. A repeat is answered with 200 as well.',
   params: z.object({ code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]) }),
   body: resolution_request,
   responses: { 200: { description: 'what is still stuck', schema: attention_list } },
   problems: [],
   async handle(call) {
     const { context, caller, params, body, log } = call
-    await context.store.merchants.liftAttention(caller.mchid, params.code)
-    log.info('a person has resolved an attention', { code: params.code, reason: body.reason, key_id: caller.key.id })
+    const { reason, out_refund_no: number = null } = body
+    if (number === null) await context.store.merchants.liftAttention(caller.mchid, params.code)
+    else await context.store.refunds.liftNoticed({ mchid: caller.mchid, out_refund_no: number }, params.code)
+    const about = {
+      code: params.code,
+      reason,
+      key_id: caller.key.id,
+      ...(number !== null && { out_refund_no: number }),
+    }
+    log.info('a person has resolved an attention', about)
     return await stuckReply(call, 100)
   },
 })

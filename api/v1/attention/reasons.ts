@@ -21,14 +21,20 @@ const chinese: Record<AttentionCode, string> = {
   refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后由人工支付。',
   refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或由人工支付。',
   refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或由人工支付。',
+  refund_number_taken:
+    '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
+  run_stuck:
+    '该工作流的某一步反复失败，等待不会使其恢复。请查看错误，排除原因，然后在 Temporal 中终止（Terminate）它：系统会按记录重新开始。',
   book_adrift: '记录与账本不一致。请运行 npm run audit，它会列出每个单号和每一分钱。',
   evidence_unapplied: '微信支付的一条消息没有产生效果，或说的是别的事。请查看日志，然后了结此项。',
   notification_unreadable: '微信支付的一条通知验签通过，但内容无法识别。请查看日志，查明后了结此项。',
   foreign_notification: '收到的通知属于另一个商户号。请更正使用该商户号的系统的通知地址。',
   promotion_unreadable: '某笔付款带有系统无法识别的优惠，已按商户未让利入账。请与微信支付的结算金额核对。',
-  signatures_failing: '收到的通知验签失败。请检查微信支付公钥。',
+  signatures_failing: '收到的通知验签失败，付款只能靠查询发现。请检查微信支付公钥。',
+  clock_wrong: '微信支付签名的通知因时间过早或过晚被拒：本机时钟不准。请用时间服务器校准。',
+  wechat_key_new: '微信支付出示了一张此处未见过的平台证书。请与微信支付商户平台核对序列号和指纹，不符则弃用该证书。',
   key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }

@@ -115,7 +115,7 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
     description: body.description ?? null,
     state: 'enabled',
     disable_reason: null,
-    secrets: [store.endpoints.sealSecret(secret)],
+    secrets: [store.endpoints.sealSecret(_id, secret)],
     create_time: beijingTime(context.now()),
     last_success_time: null,
     failing_since_time: null,
@@ -160,7 +160,7 @@ async function replyExisting(
   const merchant = await callersMerchant(context, caller.mchid)
   if (merchant.fulfilment_endpoint_id !== null) return replay
   const secret = newEndpointSecret()
-  const completed = await store.endpoints.addSecret(existing._id, store.endpoints.sealSecret(secret))
+  const completed = await store.endpoints.addSecret(existing._id, store.endpoints.sealSecret(existing._id, secret))
   if (completed === null) throw new Problem('not_found')
   if (!(await store.merchants.setFulfilmentEndpoint(caller.mchid, existing.id))) {
     await assertNoOtherFulfilment(context, caller.mchid, existing.id)

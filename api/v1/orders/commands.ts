@@ -1,28 +1,23 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { Actor } from '../../../domain/actor.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { evidenceId, operationId } from '../../../domain/ids.ts'
 import type { Command, Confirmation } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { entryIntoState, paidSequence } from '../../../domain/order/timeline.ts'
-import { publicId } from '../../../store/ids.ts'
-import type { Caller } from '../../http/authentication.ts'
-import type { ApiContext } from '../../http/context.ts'
+import { newEvidence, rawPlace } from '../../../store/evidence.ts'
+import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
-import { effect_limit_ms, read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
+import { read_limit_ms, readAfterEffect, readOrderUntil } from '../../temporal/wait.ts'
+import { awaitPlacement } from './endpoints.ts'
 import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
 import type { OrderParams } from './shape.ts'
 
-const ok_response = { description: 'the order as it is now', schema: order_with_timeline }
-
-function actorOf(caller: Caller): Actor {
-  return { kind: 'merchant', id: caller.key.id }
-}
+const order_response = { description: 'the order as it is now', schema: order_with_timeline }
 
 async function orderReply(
   { context }: EndpointCall<unknown, unknown, unknown>,
@@ -48,8 +43,8 @@ const closeOrder = declareEndpoint({
   description: 'An order is closed when WeChat Pay says so. After 202 read the order, or repeat the request.',
   params: order_params,
   responses: {
-    200: { ...ok_response, description: 'closed at WeChat Pay' },
-    202: { ...ok_response, description: 'closing: WeChat Pay is not yet certain' },
+    200: { ...order_response, description: 'closed at WeChat Pay' },
+    202: { ...order_response, description: 'closing: WeChat Pay is not yet certain' },
   },
   problems: ['not_found', 'order_paid', 'order_state'],
   handle: close,
@@ -64,7 +59,7 @@ async function close(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const order = await requireOrder(context, caller.mchid, params.out_trade_no)
   if (ended_states.includes(order.state)) return orderReply(call, 200, order)
   if (closable_states.includes(order.state)) {
-    const command: Command = { operation_id: `close:${randomUUID()}`, actor: actorOf(caller), reason: null }
+    const command: Command = { operation_id: `close:${randomUUID()}`, actor: callerActor(caller), reason: null }
     const outcome = await context.commands.close(order, command)
     if (outcome === 'unavailable') throw unavailableProblem('temporal')
   } else if (order.state === 'closing') {
@@ -94,25 +89,15 @@ const checkOrder = declareEndpoint({
   summary: 'Ask WeChat Pay now',
   description: 'At most one question per 5 s and order; otherwise the last answer, see last_check_time.',
   params: order_params,
-  responses: { 200: ok_response },
+  responses: { 200: order_response },
   problems: ['not_found'],
   async handle(call) {
     const { context, caller, params } = call
     const order = await requireOrder(context, caller.mchid, params.out_trade_no)
-    const asked = await checkOrderNow(context, order, actorOf(caller))
-    return orderReply(call, 200, await readAfterEffect(context, asked))
+    const asked = await checkOrderNow(context, order, callerActor(caller))
+    return orderReply(call, 200, await readAfterEffect(context, asked, (key) => context.store.orders.find(key)))
   },
 })
-
-/**
- * What WeChat said is kept before it is acted on: when it said something of consequence, the order is answered as that
- * leaves it, and not as it was a moment before.
- */
-async function readAfterEffect(context: ApiContext, order: OrderRecord): Promise<OrderRecord> {
-  const evidence = await context.store.evidence.ofOrder(order.mchid, order.out_trade_no)
-  if (!evidence.some(({ unapplied, kind }) => unapplied === true && kind === 'query')) return order
-  return readOrderUntil(context, order, effect_limit_ms, ({ revision }) => revision !== order.revision)
-}
 
 const renewCode = declareEndpoint({
   name: 'renewCode',
@@ -123,8 +108,8 @@ const renewCode = declareEndpoint({
   description: 'The stored code, or, when it is older than 110 minutes, a new one: the old code then dies.',
   params: order_params,
   responses: {
-    200: ok_response,
-    202: { ...ok_response, description: 'not placed yet: WeChat Pay is silent. Repeat the request' },
+    200: order_response,
+    202: { ...order_response, description: 'not placed yet: WeChat Pay is silent. Repeat the request' },
   },
   problems: ['not_found', 'order_paid', 'order_state'],
   handle: renew,
@@ -133,10 +118,9 @@ const renewCode = declareEndpoint({
 async function renew(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const { context, caller, params } = call
   const found = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (found.state === 'created') await context.commands.startOrder(found)
-  const placed = await readOrderUntil(context, found, read_limit_ms, ({ state }) => state !== 'created')
+  const placed = found.state === 'created' ? await awaitPlacement(context, found) : found
   if (placed.state === 'created') return orderReply(call, 202, placed)
-  const order = await refreshCode(context, placed, actorOf(caller))
+  const order = await refreshCode(context, placed, callerActor(caller))
   if (order.state !== 'awaiting_payment') throw notEndedProblem(order, ['awaiting_payment'])
   if (isCodeStale(order, context.now(), context.policy)) throw unavailableProblem('workers')
   return orderReply(call, 200, order)
@@ -164,8 +148,8 @@ const confirmFulfilment = declareEndpoint({
   params: order_params,
   body: fulfilment_request,
   responses: {
-    200: ok_response,
-    202: { ...ok_response, description: 'kept durably; it takes effect as soon as a worker is back' },
+    200: order_response,
+    202: { ...order_response, description: 'kept durably; it takes effect as soon as a worker is back' },
   },
   problems: ['not_found', 'order_state', 'already_decided'],
   handle: confirm,
@@ -177,7 +161,7 @@ async function confirm(call: EndpointCall<OrderParams, unknown, FulfilmentReques
   if (isDecided(order, body.result)) return orderReply(call, 200, order)
   const confirmation: Confirmation = {
     operation_id: operationId.confirmation(order.out_trade_no, paidSequence(order), body.result),
-    actor: actorOf(caller),
+    actor: callerActor(caller),
     reason: body.reason ?? null,
     result: body.result,
   }
@@ -207,25 +191,19 @@ async function keepConfirmation(call: EndpointCall<OrderParams>, confirmation: C
   const { context, caller, params, log } = call
   const body = JSON.stringify(confirmation)
   const _id = evidenceId.merchant(caller.mchid, confirmation.operation_id)
-  await context.store.evidence.archive({
-    _id,
-    id: publicId('evd', _id),
-    mchid: caller.mchid,
-    kind: 'merchant',
-    subject: 'payment',
-    out_trade_no: params.out_trade_no,
-    transaction_id: null,
-    out_refund_no: null,
-    verdict: 'verified',
-    serial_no: null,
-    body_sha256: createHash('sha256').update(body, 'utf8').digest('hex'),
-    raw: context.store.sealer.seal(body),
-    receive_time: beijingTime(context.now()),
-    unapplied: true,
-    outcome: null,
-    applied_time: null,
-    applied_to: null,
-  })
+  await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid: caller.mchid,
+      kind: 'merchant',
+      subject: 'payment',
+      out_trade_no: params.out_trade_no,
+      body,
+      raw: context.store.sealer.seal(body, rawPlace({ _id })),
+      receive_time: beijingTime(context.now()),
+      unapplied: true,
+    }),
+  )
   log.warn('a fulfilment found no worker and is kept for the sweeper', { result: confirmation.result })
 }
 

@@ -3,6 +3,7 @@ import type { ReviewDecision } from '../../../domain/messages.ts'
 import type { OrderEvent, OrderRecord } from '../../../domain/order/record.ts'
 import { entryIntoState, undecidedSecondPayments } from '../../../domain/order/timeline.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
+import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
@@ -82,7 +83,7 @@ function decisionOf({ caller, body }: ReviewCall, order: OrderRecord, subject: s
   const what = subject ?? `own:${entryIntoState(order)?.revision ?? 0}`
   return {
     operation_id: `review:${what}:${body.decision}`,
-    actor: { kind: 'merchant', id: caller.key.id },
+    actor: callerActor(caller),
     reason: body.reason,
     decision: body.decision,
     // Named even if it is the order's own: by the time the run takes the decision, only a second payment may be in

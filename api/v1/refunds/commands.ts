@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { Actor } from '../../../domain/actor.ts'
 import { milliseconds } from '../../../domain/calendar.ts'
+import type { RefundKey } from '../../../domain/ids.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
 import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { WeChatPayError } from '../../../wechat/errors.ts'
 import { encryptFields } from '../../../wechat/sensitive.ts'
+import { callerActor } from '../../http/authentication.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
-import { check_limit_ms, effect_limit_ms, readUntil } from '../../temporal/wait.ts'
+import type { Question } from '../../temporal/question.ts'
+import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
 import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
@@ -28,11 +30,7 @@ import {
 
 type RefundParams = z.output<typeof refund_params>
 
-const ok_response = { description: 'the refund as it is now', schema: refund_with_timeline }
-
-function actorOf(caller: Caller): Actor {
-  return { kind: 'merchant', id: caller.key.id }
-}
+const refund_response = { description: 'the refund as it is now', schema: refund_with_timeline }
 
 function callersRefund({ context, caller, params }: Pick<EndpointCall<RefundParams>, 'context' | 'caller' | 'params'>) {
   return requireRefund(context, { mchid: caller.mchid, out_refund_no: params.out_refund_no })
@@ -70,8 +68,8 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
 
-/** The states in which WeChat Pay has the refund, or may have it: only then can a query bring anything new. */
-const checkable_states: readonly RefundState[] = ['processing', 'abnormal']
+/** The states in which WeChat Pay has the refund: only then can a query bring anything new. */
+const checkable_states: readonly RefundState[] = ['processing', 'abnormal', 'succeeded']
 
 const checkRefund = declareEndpoint({
   name: 'checkRefund',
@@ -83,7 +81,7 @@ const checkRefund = declareEndpoint({
     'At most one question per 5 s and refund; otherwise the last answer, see last_check_time. A number that Weft does ' +
     'not know is asked about too: a refund made in WeChat Pay’s console is then taken in, with origin “outside”.',
   params: refund_params,
-  responses: { 200: ok_response },
+  responses: { 200: refund_response },
   problems: ['not_found'],
   async handle(call) {
     const refund = await call.context.store.refunds.find({ mchid: call.caller.mchid, ...call.params })
@@ -98,9 +96,11 @@ const unknown_order = '-'
 /** Takes in a refund that WeChat Pay knows and Weft does not. Throws `not_found`, TemporalUnavailable. */
 async function adoptOutsideRefund({ context, caller, params }: EndpointCall<RefundParams>): Promise<RefundRecord> {
   const key = { mchid: caller.mchid, out_refund_no: params.out_refund_no }
-  await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
   const find = () => context.store.refunds.find(key)
-  const refund = await readUntil(find, null, check_limit_ms, (found) => found !== null)
+  const refund = await context.questions.put(refundQuestion(context, key, 'stranger'), async () => {
+    await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
+    return await readUntil(find, null, check_limit_ms, (found) => found !== null)
+  })
   if (refund === null) throw new Problem('not_found')
   return refund
 }
@@ -109,25 +109,27 @@ async function checkRefundNow(context: ApiContext, refund: RefundRecord): Promis
   const { last_time } = refund.asked
   const is_recent = last_time !== null && context.now() - milliseconds(last_time) < context.policy.query_on_request_ms
   if (is_recent || !checkable_states.includes(refund.state)) return refund
-  await context.commands.checkRefund(refund, `check:${randomUUID()}`)
-  const asked = await readRefundUntil(
-    context,
-    refund,
-    check_limit_ms,
-    (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
-  )
-  return asked.revision === refund.revision ? await readAfterEffect(context, asked) : asked
+  const asked = await context.questions.put(refundQuestion(context, refund, 'merchant'), async () => {
+    await context.commands.checkRefund(refund, `check:${randomUUID()}`)
+    return await readRefundUntil(
+      context,
+      refund,
+      check_limit_ms,
+      (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
+    )
+  })
+  if (asked === null) return refund
+  return asked.revision === refund.revision
+    ? await readAfterEffect(context, asked, (key) => context.store.refunds.find(key))
+    : asked
 }
 
-/** What WeChat said is kept before it is acted on: the refund is answered as that leaves it. */
-async function readAfterEffect(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
-  const evidence = await context.store.evidence.ofOrder(refund.mchid, refund.out_trade_no)
-  const is_pending = evidence.some(
-    ({ unapplied, kind, out_refund_no }) =>
-      unapplied === true && kind === 'query' && out_refund_no === refund.out_refund_no,
-  )
-  if (!is_pending) return refund
-  return await readRefundUntil(context, refund, effect_limit_ms, ({ revision }) => revision !== refund.revision)
+function refundQuestion(
+  { policy }: Pick<ApiContext, 'policy'>,
+  { mchid, out_refund_no }: RefundKey,
+  asked_by: Question['asked_by'],
+): Question {
+  return { subject: `refund:${mchid}/${out_refund_no}`, mchid, every_ms: policy.query_on_request_ms, asked_by }
 }
 
 const approval_request = z
@@ -146,7 +148,7 @@ const approveRefund = declareEndpoint({
     'it. Decided once: the same answer again is 200, another one 409.',
   params: refund_params,
   body: approval_request,
-  responses: { 200: ok_response },
+  responses: { 200: refund_response },
   problems: ['not_found', 'approver_is_requester', 'already_decided', 'refund_state'],
   handle: approve,
 })
@@ -159,7 +161,7 @@ async function approve(call: EndpointCall<RefundParams, unknown, ApprovalRequest
   const outcome = await context.commands.approve(refund, {
     // Derived from who decides: what was refused to one person is not yet refused to another.
     operation_id: `approval:${body.decision}:${caller.key.id}`,
-    actor: actorOf(caller),
+    actor: callerActor(caller),
     reason: body.reason,
     decision: body.decision,
   })
@@ -217,7 +219,7 @@ const handleAbnormal = declareEndpoint({
   summary: 'Name another way for a refund that the payer’s account does not take',
   params: refund_params,
   body: abnormal_request,
-  responses: { 200: ok_response },
+  responses: { 200: refund_response },
   problems: ['not_found', 'refund_state', 'wechat_refused', 'merchant_not_ready'],
   handle: sendElsewhere,
 })
@@ -290,7 +292,7 @@ const payOutRefund = declareEndpoint({
     'nothing more. Recorded once: the same proof again is 200, another one 409.',
   params: refund_params,
   body: payout_request,
-  responses: { 200: ok_response },
+  responses: { 200: refund_response },
   problems: ['not_found', 'refund_state', 'already_decided', 'refund_exceeds_payment'],
   handle: payOut,
 })
@@ -318,7 +320,7 @@ function isPaidOut(refund: RefundRecord, proof: string): boolean {
 
 /** A Command with a fresh operation id per request, so that a refused command can be corrected and sent again. */
 function newCommand(caller: Caller, what: string, reason: string | null): Command {
-  return { operation_id: `${what}:${randomUUID()}`, actor: actorOf(caller), reason }
+  return { operation_id: `${what}:${randomUUID()}`, actor: callerActor(caller), reason }
 }
 
 export const refund_command_endpoints: readonly Endpoint[] = [checkRefund, approveRefund, handleAbnormal, payOutRefund]

@@ -6,6 +6,7 @@ import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord, ReservationRefusal } from '../../../domain/payment/record.ts'
 import { newRefund, refund_origins, refund_states } from '../../../domain/refund/record.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
+import { callerActor } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -108,8 +109,17 @@ async function reserveAmount(call: CreateRefundCall, refund: RefundRecord): Prom
 async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<HttpReply> {
   const { context } = call
   assertSameRequest(call, existing)
-  if (existing.state === 'created') await context.commands.startRefund(existing)
-  const refund = await readRefundUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  const question = {
+    subject: `reserve:${existing._id}`,
+    mchid: existing.mchid,
+    every_ms: 0,
+    asked_by: 'merchant',
+  } as const
+  const reserved = await context.questions.put(question, async () => {
+    if (existing.state === 'created') await context.commands.startRefund(existing)
+    return await readRefundUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  })
+  const refund = reserved ?? existing
   await assertReserved(context, refund)
   return { status: 200, body: refundWithTimeline(refund), headers: { 'Weft-Replay': 'true' } }
 }
@@ -157,7 +167,7 @@ async function newRequestedRefund(call: CreateRefundCall): Promise<RefundRecord>
   return newRefund(payment, {
     out_refund_no: body.out_refund_no,
     origin: 'api',
-    requested_by: { kind: 'merchant', id: caller.key.id },
+    requested_by: callerActor(caller),
     sent: sentRequest(call.sent),
     notify_url: merchant.notify_url,
     amount: body.amount.refund,

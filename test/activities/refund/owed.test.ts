@@ -3,6 +3,7 @@ import { operationId } from '../../../domain/ids.ts'
 import { order_states } from '../../../domain/order/record.ts'
 import { newRefund } from '../../../domain/refund/record.ts'
 import { proof_patience } from '../../../proof/finding.ts'
+import { rawPlace } from '../../../store/evidence.ts'
 import {
   answered,
   approved,
@@ -304,8 +305,9 @@ describe('an answer of the merchant’s that was kept while no worker was there'
     const operation_id = operationId.confirmation('TEA-1', 1, result)
     const word = { operation_id, actor: requester, reason: 'sold out', result }
     const evidence = evidenceSample('word', { kind, transaction_id: null, out_trade_no: 'TEA-1' })
-    const raw = world.store.sealer.seal(JSON.stringify(word))
-    await world.store.evidence.archive({ ...evidence, _id: `${world.key.mchid}/${kind}/${operation_id}`, raw })
+    const _id = `${world.key.mchid}/${kind}/${operation_id}`
+    const raw = world.store.sealer.seal(JSON.stringify(word), rawPlace({ ...evidence, _id }))
+    await world.store.evidence.archive({ ...evidence, _id, raw })
     return world
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
+  answered,
+  approved,
   approver,
   asked,
   balanceIn,
@@ -109,5 +111,50 @@ describe('money of which nothing is left', () => {
     await asked(world, refund)
     expect((await decided(world, 'accept', 'T2')).outcome).toBe('illegal')
     expect((await decided(world, 'reject', 'T2')).outcome).toBe('done')
+  })
+})
+
+describe('the limit above which a second person decides', () => {
+  const states = async (world: World) =>
+    (await world.refunds())
+      .toSorted((a, b) => a.out_refund_no.localeCompare(b.out_refund_no))
+      .map(({ out_refund_no, state }) => `${out_refund_no} ${state}`)
+
+  it('holds for all refunds of a payment together that nobody has approved', async () => {
+    const world = await paidOrder({ approval_above: 100 })
+    for (let n = 0; n < 5; n += 1) await reserved(world, `R${n}`, 'T1', 100)
+    const waiting = ['R1', 'R2', 'R3', 'R4'].map((number) => `${number} awaiting_approval`)
+    expect(await states(world)).toEqual(['R0 processing', ...waiting])
+    await expectProven(world)
+  })
+
+  it('counts neither what was approved, nor what never went, nor what came back', async () => {
+    const world = await paidOrder({ approval_above: 100 })
+    const large = await reserved(world, 'R1', 'T1', 200)
+    await approved(world, large, 'approve')
+    const small = await reserved(world, 'R2', 'T1', 100)
+    await refused(world, small)
+    const other = await reserved(world, 'R3', 'T1', 101)
+    await approved(world, other, 'reject')
+    await reserved(world, 'R4', 'T1', 60)
+    await reserved(world, 'R5', 'T1', 40)
+    await reserved(world, 'R6', 'T1', 1)
+    expect(await states(world)).toEqual([
+      'R1 processing',
+      'R2 refused',
+      'R3 rejected',
+      'R4 processing',
+      'R5 processing',
+      'R6 awaiting_approval',
+    ])
+    await expectProven(world)
+  })
+
+  it('asks nobody for what Weft owes by itself', async () => {
+    const world = await paidOrder({ approval_above: 0 })
+    await answered(world, 'fulfilment_refused')
+    const owed = await owedIn(world)
+    await done(world, 'reserveRefund', { refund: owed })
+    expect(await states(world)).toEqual([`${owed.out_refund_no} processing`])
   })
 })

@@ -5,6 +5,7 @@ import type { OrderView } from '../../../domain/event/view.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { orderStart } from '../../../domain/messages.ts'
 import { startOptions } from '../../../runtime/temporal.ts'
+import { rawPlace } from '../../../store/evidence.ts'
 import { callsOf } from '../../stage/audit.ts'
 import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
@@ -142,7 +143,7 @@ describe('while no worker is there', () => {
     })
     expect(evidence).toMatchObject({ kind: 'merchant', out_trade_no: paid.out_trade_no, outcome: null })
     if (evidence === undefined || !('sealed' in evidence.raw)) throw new Error('the word is not sealed')
-    expect(JSON.parse(stage.store.sealer.open(evidence.raw))).toMatchObject({ result: 'fulfilled' })
+    expect(JSON.parse(stage.store.sealer.open(evidence.raw, rawPlace(evidence)))).toMatchObject({ result: 'fulfilled' })
     expect(milliseconds(evidence.receive_time)).toBeGreaterThanOrEqual(begun)
   })
 

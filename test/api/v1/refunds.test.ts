@@ -166,10 +166,17 @@ describe('a refund is refused', () => {
     }
     await change({ state: 'paused' })
     const paused = await post(request)
+    const decided = await stage.call('POST', '/v1/refunds/R1/check', {})
+    const read = await stage.call('GET', '/v1/refunds')
     await change({ wechat: null })
     const bare = await post(request)
     await change({})
     expect([paused.status, paused.body.code, paused.body.retryable]).toEqual([409, 'merchant_paused', true])
+    expect([decided.status, (decided.body as { code: string }).code, read.status]).toEqual([
+      409,
+      'merchant_paused',
+      200,
+    ])
     expect([bare.status, bare.body.code]).toEqual([409, 'merchant_not_ready'])
   })
 

@@ -77,7 +77,7 @@ describe('the sweeper', () => {
       subject: 'payment',
       out_trade_no,
       verdict: 'verified',
-      raw: { ...stage.store.sealer.seal('{}'), sealed: 'AAAA' },
+      raw: { ...stage.store.sealer.seal('{}', 'nowhere'), sealed: 'AAAA' },
       receive_time: beijingTime(Date.now() - 30_000),
       unapplied: true,
       outcome: null,

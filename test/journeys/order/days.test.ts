@@ -262,7 +262,7 @@ describe('over days', () => {
         description: null,
         state: 'enabled',
         disable_reason: null,
-        secrets: [{ secret: stage.store.sealer.seal(secret), hint: 'gone', expire_time: null }],
+        secrets: [stage.store.endpoints.sealSecret(_id, secret)],
         create_time: beijingTime(days.clock.now()),
         last_success_time: null,
         failing_since_time: null,

@@ -140,6 +140,37 @@ describe('a run', () => {
     })
   })
 
+  describe('that was sent what nobody can read', () => {
+    /** As `temporal workflow signal` does it: the bytes that it was given, or none. */
+    async function signalBytes({ out_trade_no, mchid }: OrderKey, signalName: string, text?: string): Promise<void> {
+      const { connection, namespace } = stage.temporal
+      const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(text ?? '') }
+      await connection.workflowService.signalWorkflowExecution({
+        namespace,
+        workflowExecution: { workflowId: workflowId.order({ mchid, out_trade_no }) },
+        signalName,
+        input: { payloads: text === undefined ? [] : [payload] },
+      })
+    }
+
+    it('asks WeChat when it was a check without input, drops the rest, and is paid as ever', async () => {
+      const order = await stage.ordered()
+      await signalBytes(order, signals.check_requested)
+      await until('WeChat was asked', () => callsOf(stage, order, 'query').length > 0)
+      for (const name of Object.values(signals))
+        for (const text of [undefined, 'null', '7', '"x"', '[]', '{"operation_id":', '{"evidence_id":3}'])
+          await signalBytes(order, name, text)
+      await signalBytes(order, 'nobodyKnowsThis', '{')
+      const refused = stage.run(order).executeUpdate('close', { args: [{ operation_id: 7 }] })
+      const failure: unknown = await refused.catch((error: unknown) => (error as Error).cause)
+      expect(String(failure)).toContain('close cannot be read')
+      stage.pay(order)
+      await stage.reaches(order, 'fulfilled')
+      await stage.rests(order)
+      await expectFulfilledOnce(stage, order)
+    })
+  })
+
   describe('that delivers an event', () => {
     it.each(['terminate', 'cancel'] as const)(
       'is carried on after a %s: the event is heard, under one id',

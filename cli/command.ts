@@ -1,0 +1,273 @@
+import { X509Certificate } from 'node:crypto'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { isUsableKey } from '../domain/merchant/record.ts'
+import type { EndpointRecord, MerchantRecord, WeChatSetup } from '../domain/merchant/record.ts'
+import { scopes } from '../domain/merchant/scope.ts'
+import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
+import type { Store } from '../store/store.ts'
+
+/** A call of `npm run merchant` that cannot be carried out. `message` says why, and what to do. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+}
+
+export interface CommandCall {
+  store: Store
+  /** Unix ms */
+  now: number
+  mchid: string
+  /** what stands behind the merchant number */
+  words: readonly string[]
+}
+
+/** One command of `npm run merchant -- <command> <mchid> …`. Answers what an operator reads. */
+export interface MerchantCommand {
+  /** the words behind the merchant number */
+  usage: string
+  does: string
+  run: (call: CommandCall) => Promise<string>
+}
+
+const most_days = 366
+const day_ms = 86_400_000
+
+/** All that can be done to a merchant's keys and secrets, by the word it is called with. */
+export const commands = {
+  list: {
+    usage: '',
+    does: 'shows everything secret that there is, by name, hint or fingerprint, and what has ended',
+    run: async (call) => (await secretLines(call)).join('\n'),
+  },
+  'new-key': {
+    usage: '<name> <scope,scope> [days]',
+    does: 'makes a key to the API, which ends after so many days when they are given',
+    run: async ({ store, now, mchid, words: [name, given, days] }) => {
+      const merchant = await merchantOf(store, mchid)
+      const wanted = wordOf(given, /^[a-z:]+(,[a-z:]+)*$/, 'scopes, with commas between them').split(',')
+      const unknown = wanted.find((scope) => !(scopes as readonly string[]).includes(scope))
+      if (unknown !== undefined) throw new CommandError(`there is no scope ${unknown}; there are ${scopes.join(', ')}`)
+      const ends = days === undefined ? null : beijingTime(now + wholeNumber(days, 'days', most_days) * day_ms)
+      const named = wordOf(name, /^.{1,64}$/u, 'a name of at most 64 characters')
+      return await addNewKey(store, merchant, { name: named, scopes: wanted, expire_time: ends, now })
+    },
+  },
+  'rotate-key': {
+    usage: '<key id> <days>',
+    does: 'makes another key of the same name and scopes; the old one ends after so many days',
+    run: async ({ store, now, mchid, words: [id, days] }) => {
+      const old = (await store.keys.list(mchid)).find((key) => key.id === id && isUsableKey(key, now))
+      if (old === undefined) throw new CommandError(`no key ${id ?? ''} of merchant ${mchid} works; see list`)
+      const ends = beijingTime(now + wholeNumber(days, 'days', most_days) * day_ms)
+      const { name, scopes: held } = old
+      const shown = await addNewKey(store, await merchantOf(store, mchid), {
+        name,
+        scopes: held,
+        expire_time: null,
+        now,
+      })
+      await store.keys.expire(mchid, old.id, ends)
+      return `${shown}\n${old.id} ends at ${ends}`
+    },
+  },
+  'revoke-key': {
+    usage: '<key id>',
+    does: 'ends a key to the API at once',
+    run: async ({ store, now, mchid, words: [id = ''] }) => {
+      const key = await store.keys.revoke(mchid, id, beijingTime(now))
+      if (key === null) throw new CommandError(`merchant ${mchid} has no key ${id}; see list`)
+      return `key ${key.name} (${key.id}) is revoked since ${key.revoke_time}`
+    },
+  },
+  'rotate-secret': {
+    usage: '<endpoint id> <days>',
+    does: 'makes another secret for an endpoint; events are signed with both for so many days, then with it alone',
+    run: async ({ store, now, mchid, words: [id, days] }) => {
+      const endpoint = await endpointOf(store, mchid, id)
+      const ends = beijingTime(now + wholeNumber(days, 'days', most_days) * day_ms)
+      const secret = newEndpointSecret()
+      const ending = endpoint.secrets.map((one) => {
+        const ends_before = one.expire_time !== null && milliseconds(one.expire_time) < milliseconds(ends)
+        return ends_before ? one : { ...one, expire_time: ends }
+      })
+      const secrets = [...ending, store.endpoints.sealSecret(endpoint._id, secret)]
+      if ((await store.endpoints.replaceSecrets(endpoint, secrets)) === null) throw changedMeanwhile()
+      return `secret of ${endpoint.url}: ${secret}   shown once, keep it\nthe others sign until ${ends}`
+    },
+  },
+  'revoke-secret': {
+    usage: '<endpoint id> <hint>',
+    does: 'takes a secret from an endpoint at once; the last one stays, so rotate first',
+    run: async ({ store, mchid, words: [id, hint] }) => {
+      const endpoint = await endpointOf(store, mchid, id)
+      const left = endpoint.secrets.filter((one) => one.hint !== hint)
+      if (left.length === endpoint.secrets.length)
+        throw new CommandError(`no secret of ${endpoint.id} ends with ${hint ?? ''}`)
+      if (left.length === 0) throw new CommandError('this is its only secret; make another first, with rotate-secret')
+      if ((await store.endpoints.replaceSecrets(endpoint, left)) === null) throw changedMeanwhile()
+      return `the secret …${hint ?? ''} signs no more`
+    },
+  },
+  'move-endpoint': {
+    usage: '<endpoint id> <url>',
+    does: 'has the events of an endpoint sent to another URL, those under way too; id and secrets stay',
+    run: async ({ store, mchid, words: [id, given] }) => {
+      const endpoint = await endpointOf(store, mchid, id)
+      const url = new URL(wordOf(given, /^https?:\/\/[^\s#]{1,2000}$/, 'an http(s) address')).href
+      const there = await store.endpoints.findByUrl(mchid, url)
+      if (there !== null && there.id !== endpoint.id)
+        throw new CommandError(`${url} is the endpoint ${there.id} already`)
+      await store.endpoints.move(mchid, endpoint.id, url)
+      return `${endpoint.id} moved from ${endpoint.url} to ${url}; write it into the merchant’s file`
+    },
+  },
+  'forget-apiv3-keys': {
+    usage: '',
+    does: 'forgets the APIv3 keys before the present one; what was encrypted with them cannot be read again',
+    run: async ({ store, mchid }) => {
+      if (!(await store.merchants.forgetRetiredKeys(mchid))) throw noSetup(mchid)
+      return 'only the APIv3 key in use is kept'
+    },
+  },
+  'drop-public-key': {
+    usage: '<PUB_KEY_ID_…>',
+    does: 'ends a public key of WeChat Pay’s at once that another has taken the place of',
+    run: async ({ store, mchid, words: [id = ''] }) => {
+      if (await store.merchants.dropPublicKey(mchid, id)) return `${id} verifies nothing any more`
+      throw new CommandError(`${id} is no retired key of merchant ${mchid}; the one in use is changed in its file`)
+    },
+  },
+  'drop-certificate': {
+    usage: '<serial>',
+    does: 'forgets a certificate of WeChat Pay’s, for ever: nothing signed with it is believed any more',
+    run: async ({ store, mchid, words }) => {
+      const serial = wordOf(words[0], /^[0-9A-Fa-f]{1,40}$/, 'the serial of a certificate').toUpperCase()
+      const dropped = await store.merchants.dropCertificate(mchid, serial)
+      if (!dropped && !(await merchantOf(store, mchid)).wechat) throw noSetup(mchid)
+      return `certificate ${serial} is dropped; running processes know within seconds`
+    },
+  },
+  changeover: {
+    usage: '<days>',
+    does: 'takes certificates of WeChat Pay’s in beside its public key for so many days; 0 ends it',
+    run: async ({ store, now, mchid, words }) => {
+      const days = wholeNumber(words[0], 'days', 60)
+      const end_time = days === 0 ? null : beijingTime(now + days * day_ms)
+      if (!(await store.merchants.setChangeover(mchid, end_time))) throw noSetup(mchid)
+      return end_time === null ? 'the change-over has ended' : `certificates are taken in until ${end_time}`
+    },
+  },
+} as const satisfies Record<string, MerchantCommand>
+
+export type CommandName = keyof typeof commands
+
+export function isCommand(word: string | undefined): word is CommandName {
+  return word !== undefined && Object.hasOwn(commands, word)
+}
+
+/** Carries a command out. Throws CommandError, StoreUnavailable. */
+export async function runCommand(store: Store, words: readonly string[], now: number): Promise<string> {
+  const [name, mchid, ...rest] = words
+  if (!isCommand(name)) throw new CommandError(usageText())
+  const command: MerchantCommand = commands[name]
+  if (mchid === undefined)
+    throw new CommandError(`which merchant? npm run merchant -- ${name} <mchid> ${command.usage}`)
+  await merchantOf(store, mchid)
+  return await command.run({ store, now, mchid, words: rest })
+}
+
+/** What can be called, one line each. */
+export function usageText(): string {
+  const lines = Object.entries<MerchantCommand>(commands).map(
+    ([name, { usage, does }]) => `  npm run merchant -- ${name} <mchid> ${usage}\n      ${does}`,
+  )
+  const others = [
+    '  npm run merchant -- file.json\n      adds or changes a merchant',
+    '  npm run merchant -- reseal\n      seals everything anew with the newest master key',
+  ]
+  return [...others, ...lines].join('\n')
+}
+
+async function merchantOf(store: Store, mchid: string): Promise<MerchantRecord> {
+  const merchant = await store.merchants.find(mchid)
+  if (merchant === null) throw new CommandError(`there is no merchant ${mchid}`)
+  return merchant
+}
+
+async function endpointOf(store: Store, mchid: string, id = ''): Promise<EndpointRecord> {
+  const endpoint = await store.endpoints.findPublic(mchid, id)
+  if (endpoint === null) throw new CommandError(`merchant ${mchid} has no endpoint ${id}; see list`)
+  return endpoint
+}
+
+async function addNewKey(
+  store: Store,
+  { mchid, mode }: MerchantRecord,
+  given: { name: string; scopes: string[]; expire_time: string | null; now: number },
+): Promise<string> {
+  const { now, ...rest } = given
+  const token = newToken(mode)
+  const key = { _id: tokenHash(token), id: randomId('key'), mchid, mode, hint: token.slice(-4), ...rest }
+  const times = { create_time: beijingTime(now), revoke_time: null, last_use_time: null }
+  await store.keys.add({ ...key, ...times })
+  return `key ${given.name} (${key.id}): ${token}   shown once, keep it`
+}
+
+/** Everything secret of a merchant, without showing any of it. */
+async function secretLines({ store, now, mchid }: CommandCall): Promise<string[]> {
+  const merchant = await merchantOf(store, mchid)
+  const [keys, endpoints] = await Promise.all([store.keys.list(mchid), store.endpoints.list(mchid)])
+  return [
+    `merchant ${mchid} ${merchant.mode} ${merchant.state}`,
+    ...keys.map((key) => {
+      const state = isUsableKey(key, now)
+        ? `ends ${key.expire_time ?? 'never'}`
+        : `ended ${key.revoke_time ?? key.expire_time}`
+      const used = `last used ${key.last_use_time ?? 'never'}`
+      return `key ${key.id}  ${key.name}  …${key.hint}  ${key.scopes.join(',')}  made ${key.create_time}  ${used}  ${state}`
+    }),
+    ...endpoints.flatMap(({ id, url, role, secrets }) => [
+      `endpoint ${id}  ${role}  ${url}`,
+      ...secrets.map((one) => {
+        return `  secret …${one.hint}  signs until ${one.expire_time ?? 'it is revoked'}  master key ${one.secret.key_id}`
+      }),
+    ]),
+    ...(merchant.wechat ? wechatLines(merchant.wechat) : ['no WeChat Pay set-up']),
+  ]
+}
+
+function wechatLines(wechat: WeChatSetup): string[] {
+  const { public_key_id, changeover_end_time = null, dropped_certificates = [], retired_public_keys = [] } = wechat
+  return [
+    `merchant certificate ${wechat.serial_no}  private key under master key ${wechat.private_key.key_id}`,
+    `APIv3 key under master key ${wechat.apiv3_key.key_id}; ${wechat.retired_apiv3_keys.length} before it kept`,
+    `WeChat Pay public key ${public_key_id ?? 'none'}`,
+    ...retired_public_keys.map((key) => `  ${key.public_key_id} verifies until ${key.end_time}`),
+    ...wechat.certificates.map(({ serial_no, certificate, expire_time }) => {
+      const { fingerprint256 } = new X509Certificate(certificate)
+      return `WeChat Pay certificate ${serial_no}  SHA-256 ${fingerprint256}  ends ${expire_time}`
+    }),
+    ...dropped_certificates.map((serial) => `  dropped: ${serial}`),
+    `change-over ${changeover_end_time === null ? 'not declared' : `until ${changeover_end_time}`}`,
+  ]
+}
+
+function changedMeanwhile(): CommandError {
+  return new CommandError('somebody else changed this endpoint at the same time; run this again')
+}
+
+function wordOf(word: string | undefined, pattern: RegExp, what: string): string {
+  if (word === undefined || !pattern.test(word)) throw new CommandError(`here belongs ${what}`)
+  return word
+}
+
+function wholeNumber(word: string | undefined, what: string, most: number): number {
+  const number = Number(word)
+  if (word === undefined || !Number.isInteger(number) || number < 0 || number > most) {
+    throw new CommandError(`here belongs a number of ${what}, from 0 to ${most}`)
+  }
+  return number
+}
+
+function noSetup(mchid: string): CommandError {
+  return new CommandError(`merchant ${mchid} has no WeChat Pay set-up`)
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { knownCodes } from '../../wechat/errors.ts'
+import type { WeChatOperation } from '../../wechat/errors.ts'
+import { placed } from '../store/samples.ts'
+import { attentionsIn, done, paidOrder, refundIn, refused, reserved } from '../stage/acts.ts'
+import { World } from '../stage/world.ts'
+
+const minute_ms = 60_000
+/** Longer than any patience but that for a close, whose plan is looked at by itself. */
+const enough_minutes = 40
+
+/** Whatever WeChat can say to a call that is no success: every code that Weft knows, one that it does not, and statuses alone. */
+function answersTo(operation: WeChatOperation): string[] {
+  const codes = [...knownCodes(operation), 'NEVER_HEARD_OF']
+  return [
+    ...codes,
+    '403 NO_AUTH',
+    '404 RESOURCE_NOT_EXISTS',
+    '202 -',
+    '400 -',
+    '401 SIGN_ERROR',
+    '429 -',
+    '500 -',
+    '502 -',
+  ]
+}
+
+async function isPersonCalled(world: World): Promise<boolean> {
+  const merchant = await world.store.merchants.find(world.key.mchid)
+  return (await attentionsIn(world)).length > 0 || (merchant?.attentions ?? []).length > 0
+}
+
+/** Makes the call each minute, until it answers `ended` or a person has been called. */
+async function endOf(world: World, call: () => Promise<'ended' | 'open'>): Promise<'ended' | 'person' | 'never'> {
+  for (let minute = 0; minute < enough_minutes; minute += 1) {
+    world.now_ms += minute_ms + 2_000
+    if ((await call()) === 'ended') return 'ended'
+    if (await isPersonCalled(world)) return 'person'
+  }
+  return 'never'
+}
+
+describe('an answer that repeats for ever ends, or calls a person', () => {
+  it.each(answersTo('place'))('to a placement: %s', async (answer) => {
+    const world = await World.open('confirm', [])
+    const end = await endOf(world, async () => {
+      world.wechat.refusals.push(answer)
+      const said = await world.perform('place', { order: world.key })
+      // `refused` and `about_number` end the order, the second after a question (workflows/order/placement).
+      return 'value' in said ? 'ended' : 'open'
+    })
+    expect(end).not.toBe('never')
+  })
+
+  it.each(answersTo('refund'))('to a refund: %s', async (answer) => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    const end = await endOf(world, async () => {
+      world.wechat.refund_refusals.push(answer)
+      const said = await world.perform('submitRefund', { refund })
+      if ('failure' in said) return 'open'
+      const { kind } = said.value as { kind: string }
+      // An empty account is topped up by a person (workflows/refund/steps).
+      if (kind === 'not_enough') await done(world, 'noteNotEnough', { refund, next_time: '2026-11-29T12:00:00+08:00' })
+      if (kind === 'refused') await refused(world, refund)
+      return (await refundIn(world, refund)).state === 'refused' ? 'ended' : 'open'
+    })
+    expect(end).not.toBe('never')
+  })
+
+  it.each(answersTo('close'))('to a close: %s', async (answer) => {
+    const world = await World.open('confirm', [])
+    world.wechat.is_placed = true
+    await world.store.orders.apply(world.key, placed())
+    const asked = {
+      operation_id: 'close',
+      actor: { kind: 'merchant', id: 'key-1' },
+      reason: null,
+      close_reason: 'asked',
+    }
+    await done(world, 'recordCloseAsked', { order: world.key, ...asked })
+    const end = await endOf(world, async () => {
+      world.wechat.close_refusals.push(answer)
+      return 'value' in (await world.perform('closeAtWeChat', { order: world.key })) ? 'ended' : 'open'
+    })
+    expect(end).not.toBe('never')
+  })
+})

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { runCommand } from '../../cli/command.ts'
+import { appliedText, applyMerchantFile } from '../../cli/merchant.ts'
+import { resealAll } from '../../cli/reseal.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { isUsableKey } from '../../domain/merchant/record.ts'
+import { tokenHash } from '../../runtime/secrets.ts'
+import { rawPlace } from '../../store/evidence.ts'
+import { createSealer } from '../../store/sealer.ts'
+import { openStore } from '../../store/store.ts'
+import { evidenceSample } from '../store/samples.ts'
+import { keyPair, merchantFile } from './sample.ts'
+
+const old_key = { id: 'old', key: randomBytes(32).toString('base64') }
+const new_key = { id: 'new', key: randomBytes(32).toString('base64') }
+const database = `weft_${randomBytes(5).toString('hex')}`
+const openWith = (...keys: (typeof old_key)[]) =>
+  openStore({ uri: inject('mongodb_uri'), database, sealer: createSealer({ keys }) })
+const store = await openWith(old_key)
+afterAll(() => store.close())
+
+const config = { public_url: 'https://pay.example.cn', time_scale: 1, allow_private_endpoints: false, master_keys: [] }
+const day_ms = 86_400_000
+const now = Date.now()
+const run = (...words: string[]) => runCommand(store, words, now)
+const shownAt = (text: string, pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
+
+async function merchantWith(given: Parameters<typeof merchantFile>[0] = {}) {
+  const file = merchantFile({
+    keys: [{ name: 'shop', scopes: ['orders:read', 'orders:write'] }],
+    endpoints: [{ url: 'https://shop.example.cn/weft', role: 'fulfilment' }],
+    settings: { fulfilment: { mode: 'event' } },
+    ...given,
+  })
+  const applied = await applyMerchantFile(store, config, file)
+  return { file, applied, mchid: file.mchid }
+}
+
+describe('a key to the API', () => {
+  it('is made, rotated with overlap and revoked, and the old token ends with the overlap', async () => {
+    const { mchid, applied } = await merchantWith()
+    const first = await store.keys.findByHash(tokenHash(applied.keys[0]?.token ?? ''))
+    if (first === null) throw new Error('no key')
+    const token = shownAt(await run('rotate-key', mchid, first.id, '7'), /: (weft_test_\S+) /)
+    const next = await store.keys.findByHash(tokenHash(token))
+    expect(next).toMatchObject({ name: 'shop', scopes: first.scopes, expire_time: null })
+    const ending = await store.keys.findByHash(first._id)
+    if (ending === null || next === null) throw new Error('no key')
+    expect(isUsableKey(ending, now + 7 * day_ms - 1)).toBe(true)
+    expect(isUsableKey(ending, now + 7 * day_ms)).toBe(false)
+    await run('revoke-key', mchid, next.id)
+    const revoked = await store.keys.findByHash(next._id)
+    expect(revoked && isUsableKey(revoked, now)).toBe(false)
+    await expect(run('rotate-key', mchid, next.id, '7')).rejects.toThrow(/no key .* works/)
+  })
+
+  it('is made with scopes that there are, and an end', async () => {
+    const { mchid } = await merchantWith()
+    const token = shownAt(await run('new-key', mchid, 'audit', 'orders:read,money:read', '30'), /: (weft_test_\S+) /)
+    const expire_time = beijingTime(now + 30 * day_ms)
+    expect(await store.keys.findByHash(tokenHash(token))).toMatchObject({ name: 'audit', expire_time })
+    await expect(run('new-key', mchid, 'audit', 'orders:everything')).rejects.toThrow(/no scope orders:everything/)
+    await expect(run('revoke-key', '1900000000', 'key_x')).rejects.toThrow(/no merchant/)
+  })
+
+  it('that the file no longer names is reported with what ends it', async () => {
+    const { file, applied } = await merchantWith()
+    const again = await applyMerchantFile(store, config, { ...file, keys: [] })
+    expect(again.unnamed_keys.map(({ id }) => id)).toEqual(applied.keys.map(({ id }) => id))
+    expect(appliedText(again)).toContain(`npm run merchant -- revoke-key ${file.mchid} ${applied.keys[0]?.id}`)
+    await run('revoke-key', file.mchid, applied.keys[0]?.id ?? '')
+    expect((await applyMerchantFile(store, config, { ...file, keys: [] })).unnamed_keys).toEqual([])
+  })
+})
+
+describe('an endpoint', () => {
+  const signing = async (mchid: string, id: string, at_ms: number) => {
+    const endpoint = await store.endpoints.findPublic(mchid, id)
+    return endpoint === null ? [] : store.endpoints.openSecrets(endpoint, at_ms)
+  }
+
+  it('signs with both secrets while they overlap, and a leaked one is taken back at once', async () => {
+    const { mchid, applied } = await merchantWith()
+    const { id = '', secret: first = '' } = applied.endpoints[0] ?? {}
+    const second = shownAt(await run('rotate-secret', mchid, id, '2'), /: (whsec_\S+) /)
+    expect(await signing(mchid, id, now)).toEqual([first, second])
+    expect(await signing(mchid, id, now + 2 * day_ms)).toEqual([second])
+    await run('revoke-secret', mchid, id, first?.slice(-4) ?? '')
+    expect(await signing(mchid, id, now)).toEqual([second])
+    await expect(run('revoke-secret', mchid, id, second.slice(-4))).rejects.toThrow(/only secret/)
+  })
+
+  it('of mode event moves to another URL without a moment in which there is none', async () => {
+    const { mchid, applied, file } = await merchantWith()
+    const { id = '', secret } = applied.endpoints[0] ?? {}
+    const url = 'https://new.example.cn/weft'
+    const moved = { ...file, endpoints: [{ url, role: 'fulfilment' as const }] }
+    await expect(applyMerchantFile(store, config, moved)).rejects.toThrow(`move-endpoint ${mchid} ${id} ${url}`)
+    await run('move-endpoint', mchid, id, url)
+    expect(await store.endpoints.findPublic(mchid, id)).toMatchObject({ url, role: 'fulfilment', state: 'enabled' })
+    expect(await signing(mchid, id, now)).toEqual([secret])
+    expect((await store.merchants.find(mchid))?.fulfilment_endpoint_id).toBe(id)
+    expect((await applyMerchantFile(store, config, moved)).endpoints).toEqual([
+      { url, id, role: 'fulfilment', secret: null },
+    ])
+    expect(await store.endpoints.list(mchid)).toHaveLength(1)
+  })
+})
+
+describe('WeChat Pay’s keys', () => {
+  it('overlap when the file names another public key, and the old one can be dropped', async () => {
+    const { mchid, file } = await merchantWith()
+    const wechat = { ...file.wechat, public_key_id: 'PUB_KEY_ID_02', public_key: keyPair().publicKey }
+    await applyMerchantFile(store, config, { ...file, wechat } as typeof file, { now: () => now })
+    const setup = await store.merchants.openSetup(mchid)
+    expect(setup).toMatchObject({
+      public_key_id: 'PUB_KEY_ID_02',
+      retired_public_keys: [{ public_key_id: 'PUB_KEY_ID_0112345678', end_time: beijingTime(now + 14 * day_ms) }],
+    })
+    await run('drop-public-key', mchid, 'PUB_KEY_ID_0112345678')
+    expect((await store.merchants.openSetup(mchid))?.retired_public_keys).toEqual([])
+  })
+
+  it('are taken in beside a public key only while a change-over is declared', async () => {
+    const { mchid } = await merchantWith()
+    expect(await run('changeover', mchid, '14')).toContain(beijingTime(now + 14 * day_ms))
+    const end_time = async () => (await store.merchants.openSetup(mchid))?.changeover_end_time
+    expect(await end_time()).toBe(beijingTime(now + 14 * day_ms))
+    await run('changeover', mchid, '0')
+    expect(await end_time()).toBeNull()
+    await run('drop-certificate', mchid, 'ab12')
+    expect((await store.merchants.openSetup(mchid))?.dropped_certificates).toEqual(['AB12'])
+  })
+})
+
+describe('an APIv3 key', () => {
+  it('that is changed in the file stays readable until it is forgotten', async () => {
+    const { mchid, file } = await merchantWith()
+    const wechat = { ...file.wechat, apiv3_key: 'n'.repeat(32) }
+    await applyMerchantFile(store, config, { ...file, wechat } as typeof file)
+    expect((await store.merchants.openSetup(mchid))?.apiv3_keys).toHaveLength(2)
+    await run('forget-apiv3-keys', mchid)
+    expect((await store.merchants.openSetup(mchid))?.apiv3_keys).toEqual(['n'.repeat(32)])
+  })
+})
+
+describe('the list of secrets', () => {
+  it('names each and shows none', async () => {
+    const { mchid, applied, file } = await merchantWith()
+    const text = await run('list', mchid)
+    for (const named of [applied.keys[0]?.id, applied.endpoints[0]?.id, file.wechat?.public_key_id, 'master key old'])
+      expect(text).toContain(named)
+    for (const secret of [applied.keys[0]?.token, applied.endpoints[0]?.secret, file.wechat?.apiv3_key, 'PRIVATE KEY'])
+      expect(text).not.toContain(secret)
+  })
+})
+
+describe('a master key', () => {
+  it('can be taken out once everything is sealed anew with the one before it', async () => {
+    const { mchid, applied, file } = await merchantWith()
+    const evidence = evidenceSample('sealed', { mchid, kind: 'query' })
+    await store.evidence.archive({ ...evidence, raw: store.sealer.seal('{"openid":"o"}', rawPlace(evidence)) })
+    const both = await openWith(new_key, old_key)
+    expect(await resealAll(both)).toMatch(/sealed anew: \d+ merchants, \d+ endpoints, 1 answers/)
+    expect(await resealAll(both)).toMatch(/older ones can be taken out/)
+    await both.close()
+    const alone = await openWith(new_key)
+    expect((await alone.merchants.openSetup(mchid))?.apiv3_keys).toEqual([file.wechat?.apiv3_key])
+    const endpoint = await alone.endpoints.findPublic(mchid, applied.endpoints[0]?.id ?? '')
+    expect(endpoint && alone.endpoints.openSecrets(endpoint, now)).toEqual([applied.endpoints[0]?.secret])
+    const kept = await alone.evidence.find(evidence._id)
+    if (kept === null || !('sealed' in kept.raw)) throw new Error('the evidence is not sealed')
+    expect(alone.sealer.open(kept.raw, rawPlace(kept))).toBe('{"openid":"o"}')
+    await alone.close()
+  })
+})

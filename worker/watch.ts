@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { beijingTime } from '../domain/calendar.ts'
+import { workflowId } from '../domain/ids.ts'
+import { queueName } from '../domain/messages.ts'
+import { order_states } from '../domain/order/record.ts'
+import { runSubject } from '../domain/run.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { maskText } from '../runtime/mask.ts'
+import { boundedCall } from '../runtime/temporal.ts'
+import type { TemporalClient } from '../runtime/temporal.ts'
+import { findTrouble } from '../runtime/trouble.ts'
+import type { RunTrouble } from '../runtime/trouble.ts'
+import type { Store } from '../store/store.ts'
+
+export interface WatchPatience {
+  every_ms: number
+  /** how long a run must have failed before a person is told, and how late a record must be to have its run looked at */
+  stuck_ms: number
+}
+
+export const watch_patience: WatchPatience = { every_ms: 30_000, stuck_ms: 60_000 }
+
+export interface WatchSettings {
+  store: Store
+  temporal: TemporalClient
+  queue_prefix: string
+  patience: WatchPatience
+  now: () => number
+  log: Logger
+  /** told after each round how many runs are stuck */
+  stuck: (count: number) => void
+}
+
+const lease_name = 'watch'
+const call_limit_ms = 5_000
+/** runs that one round looks at, of each of its three kinds; each costs one call to Temporal of about a millisecond */
+const most_looks = 50
+
+/**
+ * Finds runs that cannot go on: whose workflow task, or an activity of which, fails again and again for another reason
+ * than that it waits. It looks from outside, at what Temporal tells of a run, since the run itself may be what is
+ * broken: first at those it suspects, then at those whose record or evidence is late, then at all open ones in turn.
+ */
+export function createWatch(settings: WatchSettings) {
+  const { store, patience, now, log } = settings
+  const holder = randomUUID()
+  const suspects: Suspects = new Map()
+  const running = {
+    timer: null as NodeJS.Timeout | null,
+    round: Promise.resolve(),
+    is_closed: false,
+    page: null as PageToken,
+  }
+
+  /** One round. False: another worker's watch holds the lease. */
+  async function watch(): Promise<boolean> {
+    if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) {
+      suspects.clear() // what is known is only good in an unbroken row of rounds
+      return false
+    }
+    const stuck = await store.stuck_runs.longestUnseen(most_looks)
+    const late = await orNone(log, 'what is late', () => findLate(settings))
+    const open = await orNone(log, 'open runs', async () => {
+      const [ids, page] = await listOpen(settings, running.page)
+      running.page = page
+      return ids
+    })
+    const known = stuck.map(({ _id }) => _id)
+    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open]))
+      await look(settings, suspects, { id, is_known: known.includes(id) })
+    settings.stuck((await store.stuck_runs.longestUnseen(most_counted)).length)
+    return true
+  }
+
+  function schedule(): void {
+    if (running.is_closed) return
+    running.timer = setTimeout(() => {
+      running.round = watch()
+        .then(() => undefined)
+        .catch((error: unknown) => log.warn('a round of the watch failed', { error }))
+        .finally(schedule)
+    }, patience.every_ms)
+  }
+
+  return {
+    start: schedule,
+    watch,
+    async close(): Promise<void> {
+      running.is_closed = true
+      if (running.timer) clearTimeout(running.timer)
+      await running.round
+      await store.leases
+        .release(lease_name, holder)
+        .catch((error: unknown) => log.debug('a lease was not given back', { error }))
+    },
+  }
+}
+
+export type Watch = ReturnType<typeof createWatch>
+
+/** Since when a run was seen failing at every look, by workflow id; Unix ms. */
+type Suspects = Map<string, number>
+
+/** Looks at one run; what cannot be asked now keeps no other from its turn. */
+async function look(
+  settings: WatchSettings,
+  suspects: Suspects,
+  { id, is_known }: { id: string; is_known: boolean },
+): Promise<void> {
+  const { store, temporal, patience, now, log } = settings
+  try {
+    const trouble = await boundedCall(temporal.connection, call_limit_ms, () =>
+      findTrouble(temporal.client.workflowService, temporal.namespace, id),
+    )
+    if (trouble === null) {
+      suspects.delete(id)
+      if (is_known && (await store.stuck_runs.lift(id))) log.info('a stuck run goes on', { workflow_id: id })
+      return
+    }
+    const since_ms = suspects.get(id) ?? now()
+    if (suspects.size < most_suspects) suspects.set(id, since_ms)
+    if (is_known || now() - since_ms >= patience.stuck_ms) await tell(settings, id, trouble, since_ms)
+  } catch (error) {
+    log.warn('a run could not be looked at; the next round tries again', { workflow_id: id, error })
+  }
+}
+
+async function tell(
+  { store, now, log }: WatchSettings,
+  _id: string,
+  trouble: RunTrouble,
+  since_ms: number,
+): Promise<void> {
+  const subject = runSubject(_id)
+  if (subject === null) return
+  const seen = { ...subject, ...trouble, error: maskText(trouble.error) }
+  const times = { since_time: beijingTime(since_ms), seen_time: beijingTime(now()) }
+  const is_new = await store.stuck_runs.note({ _id, ...seen, ...times })
+  if (is_new) log.error('a run cannot go on: mend the cause, then terminate it', { workflow_id: _id, ...seen })
+}
+
+async function orNone(log: Logger, what: string, find: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return await find()
+  } catch (error) {
+    log.warn('a part of the watch failed', { what, error })
+    return []
+  }
+}
+
+const most_suspects = 200
+const most_counted = 1_000
+
+/** Where the next list of open runs begins; null: at the first again. */
+type PageToken = Uint8Array | null
+
+/** Workflow ids whose record should have moved by now, or whose evidence has had no effect. */
+async function findLate({ store, patience, now }: WatchSettings): Promise<string[]> {
+  const before = beijingTime(now() - patience.stuck_ms)
+  const received_after = beijingTime(now() - 60 * patience.stuck_ms)
+  const unapplied = { received_before: before, received_after, outcome: null, limit: most_looks }
+  const [orders, refunds, deliveries, evidence] = await Promise.all([
+    store.orders.findDue(order_states, before, most_looks),
+    store.refunds.findDue(before, most_looks),
+    store.deliveries.findDue(before, most_looks),
+    store.evidence.findUnapplied(unapplied),
+  ])
+  return [
+    ...orders.map(workflowId.order),
+    ...refunds.map(workflowId.refund),
+    ...deliveries.map(({ _id }) => workflowId.delivery(_id)),
+    ...evidence.flatMap(({ mchid, out_trade_no, out_refund_no }) => {
+      if (out_refund_no !== null) return [workflowId.refund({ mchid, out_refund_no })]
+      return out_trade_no === null ? [] : [workflowId.order({ mchid, out_trade_no })]
+    }),
+  ]
+}
+
+/** The next open runs of this installation, and where the list goes on. */
+async function listOpen({ temporal, queue_prefix }: WatchSettings, page: PageToken): Promise<[string[], PageToken]> {
+  const { client, connection, namespace } = temporal
+  const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"`
+  const { executions, nextPageToken } = await boundedCall(connection, call_limit_ms, () =>
+    client.workflowService.listWorkflowExecutions({
+      namespace,
+      query,
+      pageSize: most_looks,
+      ...(page && { nextPageToken: page }),
+    }),
+  )
+  const ids = executions?.flatMap(({ execution }) => execution?.workflowId ?? []) ?? []
+  return [ids, nextPageToken?.length ? nextPageToken : null]
+}
