@@ -14,6 +14,7 @@ import { createLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import { createSetupLog } from '../runtime/mistake.ts'
 import { release } from '../runtime/release.ts'
 import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
@@ -98,7 +99,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
         dispatcher,
         now,
         user_agent: `Weft/${release()}`,
-        on_mistake: (mchid, mistake) => log.error('a WeChat set-up cannot be used', { mchid, mistake }),
+        on_mistake: createSetupLog(log, now),
       }),
       limiter: createRateLimiter(now),
       log,

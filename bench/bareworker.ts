@@ -44,6 +44,7 @@ const courier = createCourier({ allow_private: true })
 const temporal = connectTemporal(config.temporal)
 const gateway = { ...createGateway(context), ...createRefundGateway(context) }
 const connection = await NativeConnection.connect(connectionOptions(config.temporal))
+const merchant = createMerchant(context, courier)
 const workers = await createWorkers({
   connection,
   namespace: config.temporal.namespace,
@@ -57,7 +58,8 @@ const workers = await createWorkers({
     },
     gateway,
     gateway_poll: gateway,
-    merchant: createMerchant(context, courier),
+    merchant,
+    notice: merchant,
   },
 })
 const running = Promise.all(workers.map((worker) => worker.run()))

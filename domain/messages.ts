@@ -15,6 +15,7 @@ export const queues = {
   gateway: 'weft-gateway',
   gateway_poll: 'weft-gateway-poll',
   merchant: 'weft-merchant',
+  notice: 'weft-notice',
 } as const
 export type Queue = keyof typeof queues
 

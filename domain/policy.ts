@@ -187,6 +187,7 @@ export const limits = {
   sweep_batch: 200,
   deliveries_at_once_per_merchant: 8,
   delivery_failing_attempts: 5,
+  endpoints_per_merchant: 16,
   order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },
 } as const
 

@@ -50,22 +50,30 @@ export function createAuditor(settings: AuditorSettings) {
 
   /** One round. False: another worker's auditor holds the lease. */
   async function audit(): Promise<boolean> {
-    if (!(await store.leases.acquire(lease_name, holder, every_ms * 3, now()))) {
-      watches.clear() // what is known is only good in an unbroken row of rounds
-      return false
-    }
+    const lease = await store.leases.hold(lease_name, holder, every_ms * 3, now)
+    if (lease === null) return leaveToOther()
     const mchids = (await store.merchants.list()).map(({ mchid }) => mchid)
     for (const mchid of watches.keys()) if (!mchids.includes(mchid)) watches.delete(mchid)
-    for (const mchid of mchids) await proveOrLog(mchid, () => proveSuspects(settings, mchid, watchOf(mchid)))
+    for (const mchid of mchids) {
+      if (!(await lease.keep())) return leaveToOther()
+      await proveOrLog(mchid, () => proveSuspects(settings, mchid, watchOf(mchid)))
+    }
     let left = settings.round_size ?? 20_000
     // Each merchant at most once a round; a large one goes on where it stopped in the next.
     for (let turn = 0; turn < mchids.length && left > 0; turn++) {
+      if (!(await lease.keep())) return leaveToOther()
       const mchid = mchids[running.next % mchids.length] ?? ''
       left -= (await proveOrLog(mchid, () => continuePassage(settings, mchid, watchOf(mchid), left))) ?? 0
       left -= cost_of_a_merchant
       if (watchOf(mchid).proof === null) running.next = (running.next + 1) % mchids.length
     }
     return true
+  }
+
+  /** Another worker's auditor has the lease: what is known here is only good in an unbroken row of rounds. */
+  function leaveToOther(): false {
+    watches.clear()
+    return false
   }
 
   /** A merchant whose records cannot be read or make no sense keeps no other from its turn. */

@@ -10,6 +10,12 @@ interface LeaseRecord {
   expire_time: Time
 }
 
+/** A lease while its work lasts. */
+export interface HeldLease {
+  /** Asked before each piece of the work: renews it once a third of its time is gone. False: another has it by now. */
+  keep(): Promise<boolean>
+}
+
 const schema = recordSchema({ _id: String, holder: String, expire_time: Date })
 
 /**
@@ -29,6 +35,20 @@ export class Leases {
     const lease = { holder, expire_time: beijingTime(now + ttl_ms) }
     if (await this.#leases.update({ _id: name, ...is_takeable }, { $set: lease })) return true
     return this.#leases.insert({ _id: name, ...lease })
+  }
+
+  /** Takes the lease for work that lasts; null: another has it. */
+  async hold(name: string, holder: string, ttl_ms: number, now: () => number): Promise<HeldLease | null> {
+    if (!(await this.acquire(name, holder, ttl_ms, now()))) return null
+    let taken_ms = now()
+    return {
+      keep: async () => {
+        if (now() - taken_ms < ttl_ms / 3) return true
+        const is_held = await this.acquire(name, holder, ttl_ms, now())
+        if (is_held) taken_ms = now()
+        return is_held
+      },
+    }
   }
 
   /** Gives it back early; nothing happens when another has it by now. */

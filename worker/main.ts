@@ -25,6 +25,7 @@ import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { serveHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
+import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
 import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
@@ -152,11 +153,14 @@ function activitiesByQueue(
 ): Record<Queue, object> {
   const runs = createRuns(context, createRunStarter(client, queue_prefix))
   const gateway = { ...createGateway(context), ...createRefundGateway(context) }
+  // One of them, since it keeps one merchant's endpoints from all others; what is under way goes on at its old queue.
+  const merchant = createMerchant(context, courier)
   return {
     orders: { ...createRecords(context), ...createRefunds(context), ...runs },
     gateway,
     gateway_poll: gateway,
-    merchant: createMerchant(context, courier),
+    merchant,
+    notice: merchant,
   }
 }
 
@@ -218,7 +222,7 @@ function createWorkerAccounts(
     user_agent: 'Weft',
     log: ({ operation, reason, code, status, duration_ms }) =>
       metrics.gateway_calls.observe({ operation, outcome: reason ?? code ?? String(status) }, duration_ms / 1_000),
-    on_mistake: (mchid, mistake) => log.error('a WeChat set-up cannot be used', { mchid, mistake }),
+    on_mistake: createSetupLog(log, now),
   })
 }
 

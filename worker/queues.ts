@@ -29,6 +29,7 @@ const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
   gateway: { maxConcurrentActivityTaskExecutions: 100 },
   gateway_poll: { maxConcurrentActivityTaskExecutions: 50 },
   merchant: { maxConcurrentActivityTaskExecutions: 100 },
+  notice: { maxConcurrentActivityTaskExecutions: 50 },
 }
 
 /** One worker per queue, in this process. */

@@ -16,6 +16,7 @@ import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
+import type { HeldLease } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
 import { sealWords } from '../store/words.ts'
 
@@ -77,16 +78,18 @@ export function createSweeper(settings: SweeperSettings) {
 
   /** Makes one round: each part for itself, so that one that fails leaves the others their turn. */
   async function sweep(): Promise<void> {
-    if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) return
-    await runPart(settings, 'orders', () => sweepOrders(settings))
-    await runPart(settings, 'refunds', () => sweepRefunds(settings))
-    await runPart(settings, 'deliveries', () => sweepDeliveries(settings))
-    await runPart(settings, 'evidence', () => sweepEvidence(settings))
-    await runPart(settings, 'feed', () => sweepFeed(settings))
+    const lease = await store.leases.hold(lease_name, holder, patience.every_ms * 3, now)
+    if (lease === null) return
+    const round = { ...settings, lease }
+    await runPart(round, 'orders', () => sweepOrders(round))
+    await runPart(round, 'refunds', () => sweepRefunds(round))
+    await runPart(round, 'deliveries', () => sweepDeliveries(round))
+    await runPart(round, 'evidence', () => sweepEvidence(round))
+    await runPart(round, 'feed', () => sweepFeed(round))
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
       running.orphans_looked_at = now()
-      await runPart(settings, 'orphans', () => sweepOrphans(settings, places))
-      await runPart(settings, 'owned', () => liftOrphanAttention(settings))
+      await runPart(round, 'orphans', () => sweepOrphans(round, places))
+      await runPart(round, 'owned', () => liftOrphanAttention(round))
     }
   }
 
@@ -115,8 +118,12 @@ export function createSweeper(settings: SweeperSettings) {
 
 export type Sweeper = ReturnType<typeof createSweeper>
 
-async function runPart({ log, swept }: SweeperSettings, kind: string, work: () => Promise<number>): Promise<void> {
+/** What one round works with. Its lease is kept for as long as it lasts, so that no two workers sweep the same. */
+type SweepRound = SweeperSettings & { lease: HeldLease }
+
+async function runPart({ log, swept, lease }: SweepRound, kind: string, work: () => Promise<number>): Promise<void> {
   try {
+    if (!(await lease.keep())) return
     const count = await work()
     if (count > 0) log.info('the sweeper took up what was late', { kind, count })
     swept(kind, count)
@@ -126,7 +133,7 @@ async function runPart({ log, swept }: SweeperSettings, kind: string, work: () =
 }
 
 /** Starts runs of overdue orders; `created` ones sooner than others, since a payer waits in front of them. */
-async function sweepOrders(settings: SweeperSettings): Promise<number> {
+async function sweepOrders(settings: SweepRound): Promise<number> {
   const { store, patience, now } = settings
   const begun = order_states.filter((state) => state !== 'created')
   const late = [
@@ -140,7 +147,7 @@ async function sweepOrders(settings: SweeperSettings): Promise<number> {
   })
 }
 
-async function sweepRefunds(settings: SweeperSettings): Promise<number> {
+async function sweepRefunds(settings: SweepRound): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.refunds.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
   return await takeUpEach(settings, late, async (refund) => {
@@ -149,13 +156,13 @@ async function sweepRefunds(settings: SweeperSettings): Promise<number> {
   })
 }
 
-async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
+async function sweepDeliveries(settings: SweepRound): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.deliveries.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
   return await takeUpEach(settings, late, async (delivery) => {
     const { _id, mchid, out_trade_no } = delivery
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
-    await store.deliveries.putOff(delivery, beijingTime(now()))
+    if (!(await store.deliveries.putOff(delivery, beijingTime(now())))) return // somebody has it in hand
     // What decides something is delivered, or ended, by its order's own run.
     if (delivery.purpose !== 'notice' && out_trade_no !== null)
       return await startRuns(settings, { mchid, out_trade_no })
@@ -165,7 +172,7 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
 }
 
 /** Tells events anew that readers of a feed went past before they were there; one that is still missing its order derives. */
-async function sweepFeed(settings: SweeperSettings): Promise<number> {
+async function sweepFeed(settings: SweepRound): Promise<number> {
   const { store, now } = settings
   const missed = await store.events.findMissed(limits.sweep_batch)
   return await takeUpEach(settings, missed, async (slot) => {
@@ -180,7 +187,7 @@ async function sweepFeed(settings: SweeperSettings): Promise<number> {
  * Signals verified evidence that had no effect again. What stays without effect for an hour is looked at hourly, like
  * orphans, so that it never keeps fresh evidence from its turn.
  */
-async function sweepEvidence(settings: SweeperSettings): Promise<number> {
+async function sweepEvidence(settings: SweepRound): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.evidence.findUnapplied({
     received_before: beijingTime(now() - patience.evidence_ms),
@@ -222,7 +229,7 @@ function lingeringKinds({ patience, now }: SweeperSettings): LingeringKind[] {
  * Signals money for unknown numbers, and what has had no effect for an hour: its run asks WeChat and books it. Nothing is
  * ever dropped: from three days on it raises attention as well, and goes on in small numbers.
  */
-async function sweepOrphans(settings: SweeperSettings, places: Map<string, Time>): Promise<number> {
+async function sweepOrphans(settings: SweepRound, places: Map<string, Time>): Promise<number> {
   const { store, now } = settings
   const late = new Map<string, EvidenceRecord>()
   for (const kind of lingeringKinds(settings)) {
@@ -279,11 +286,15 @@ function laterTime(a: Time | undefined, b: Time | undefined): Time | undefined {
 
 /** Takes each item, one after the other; one that fails is logged and does not keep the others from their turn. */
 async function takeUpEach<T>(
-  { log }: SweeperSettings,
+  { log, lease }: SweepRound,
   items: T[],
   take: (item: T) => Promise<unknown>,
 ): Promise<number> {
-  for (const item of items) {
+  for (const [place, item] of items.entries()) {
+    if (!(await lease.keep())) {
+      log.info('another worker has taken the round over', { left: items.length - place })
+      return place
+    }
     try {
       await take(item)
     } catch (error) {

@@ -35,15 +35,17 @@ export function orderProxies() {
   const on = (queue: Queue) => queueName(queue, prefix)
   const local = proxyLocalActivities<RecordActivities>(local_timeouts)
   const regular = proxyActivities<RecordActivities>(record_timeouts)
-  const merchant = proxyActivities<MerchantActivities>({
-    taskQueue: on('merchant'),
-    startToCloseTimeout: '20s',
-    // An answer that is already on its way is waited for: it decides.
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-    heartbeatTimeout: '10s',
-    retry,
-    summary: 'Tell the merchant (its retries are the schedule)',
-  })
+  const tellOn = (queue: Queue) =>
+    proxyActivities<MerchantActivities>({
+      taskQueue: on(queue),
+      startToCloseTimeout: '20s',
+      // An answer that is already on its way is waited for: it decides.
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+      heartbeatTimeout: '10s',
+      retry,
+      summary: 'Tell the merchant (its retries are the schedule)',
+    })
+  const notices = tellOn('notice')
   return {
     /** a record step: local when the database is quick, else the same function as a regular activity, for ever */
     records: localFirst<RecordActivities>(local, regular),
@@ -73,9 +75,9 @@ export function orderProxies() {
       ...gatewayOptions(on('gateway_poll')),
       summary: 'Close at WeChat until a query proves it',
     }).closeAtWeChat,
-    deliver: merchant.deliver,
-    redeliver: merchant.redeliver,
-    deliverPaid: merchant.deliverPaid,
+    deliver: notices.deliver,
+    redeliver: notices.redeliver,
+    deliverPaid: tellOn('merchant').deliverPaid,
   }
 }
 

@@ -200,6 +200,19 @@ export const catalogue = {
       'zh-CN': '请将此地址添加为 observer，或先删除原有地址。',
     },
   },
+  endpoint_limit_reached: {
+    status: 409,
+    retryable: false,
+    title: { en: 'There are as many endpoints as a merchant may have', 'zh-CN': '通知地址数量已达上限' },
+    detail: {
+      en: 'A merchant has at most {limit} endpoints, since each event is sent to each of them.',
+      'zh-CN': '每个事件都要发往每个地址，因此每个商户最多 {limit} 个地址。',
+    },
+    remedy: {
+      en: 'Delete one that is not needed, or let one endpoint pass events on.',
+      'zh-CN': '请删除不需要的地址，或由一个地址转发事件。',
+    },
+  },
   fulfilment_endpoint_missing: {
     status: 409,
     retryable: false,

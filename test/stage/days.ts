@@ -122,6 +122,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
   }
   const gateway = { ...clock.watch(createGateway(context)), ...clock.watch(createRefundGateway(context)) }
   const records = { ...clock.watch(createRecords(context)), ...clock.watch(createRefunds(context)) }
+  const merchant = clock.watch(createMerchant(context, courier))
   const runs = createRuns(context, createRunStarter(temporal.client, config.queue_prefix))
   const workers = await createWorkers({
     connection: env.nativeConnection,
@@ -132,7 +133,8 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
       orders: { ...records, ...clock.watch(runs) },
       gateway,
       gateway_poll: gateway,
-      merchant: clock.watch(createMerchant(context, courier)),
+      merchant,
+      notice: merchant,
     },
   })
   const running = Promise.all(workers.map((worker) => worker.run()))

@@ -23,12 +23,13 @@ const minute = 60_000
 const day = 24 * 60 * minute
 
 /** A Temporal that takes everything and keeps what it was told; runs of orders at rest end before anyone else is heard. */
-function listeningTemporal() {
-  const heard: { signals: PaymentFound[]; words: Confirmation[]; starts: string[] } = {
-    signals: [],
-    words: [],
-    starts: [],
-  }
+function listeningTemporal(clock: { now: number }) {
+  const heard: {
+    signals: PaymentFound[]
+    words: Confirmation[]
+    starts: string[]
+    onStart: (later: (ms: number) => void) => Promise<void>
+  } = { signals: [], words: [], starts: [], onStart: () => Promise.resolve() }
   const workflow = {
     signalWithStart: async (_type: string, { signalArgs }: { signalArgs: [PaymentFound] }) =>
       void heard.signals.push(...signalArgs),
@@ -36,7 +37,10 @@ function listeningTemporal() {
       heard.words.push(...args)
       return { kind: 'state', state: 'fulfilled', revision: 4 }
     },
-    start: async (_type: string, { workflowId }: { workflowId: string }) => void heard.starts.push(workflowId),
+    start: async (_type: string, { workflowId }: { workflowId: string }) => {
+      heard.starts.push(workflowId)
+      await heard.onStart((ms) => (clock.now += ms))
+    },
     getHandle: () => ({ executeUpdate: () => Promise.reject(new Error('the run has ended')) }),
   }
   const connection = { withDeadline: async (_: number, call: () => Promise<unknown>) => await call() }
@@ -46,8 +50,8 @@ function listeningTemporal() {
 async function stage() {
   const { store, drop } = await freshStore({ is_indexed: false })
   await store.merchants.save(merchantSample())
-  const { heard, temporal } = listeningTemporal()
   const clock = { now: noon }
+  const { heard, temporal } = listeningTemporal(clock)
   const sweeper = createSweeper({
     store,
     temporal,
@@ -176,6 +180,42 @@ describe('a delivery that is long due', () => {
     await here.store.deliveries.insertMissing(deliveries)
     const runs = [`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`, `delivery/${deliveries[2]?._id}`]
     expect((await here.sweepAfter(3 * minute)).toSorted()).toEqual(runs.toSorted())
+  })
+})
+
+describe('a round that lasts longer than its lease', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  const due = async () => {
+    const late = ['TEA-1', 'TEA-2', 'TEA-3'].map((number) =>
+      deliverySample(number, 1, { next_attempt_time: beijingTime(noon) }),
+    )
+    await here.store.deliveries.insertMissing(late)
+  }
+  const others = (ms: number) => here.store.leases.acquire('sweeper', 'other', minute, noon + ms)
+
+  it('keeps it: no other worker sweeps the same', async () => {
+    await due()
+    const taken: boolean[] = []
+    here.heard.onStart = async (later) => {
+      later(minute) // a start that takes long: three of them are longer than the lease
+      taken.push(await others(3 * minute + taken.length * minute + 50_000))
+    }
+    expect(await here.sweepAfter(3 * minute)).toHaveLength(3)
+    expect(taken).toEqual([false, false, false])
+  })
+
+  it('leaves the rest to the worker that has taken it over', async () => {
+    await due()
+    here.heard.onStart = async (later) => {
+      later(2 * minute) // it stood still past its lease
+      await others(5 * minute)
+    }
+    expect(await here.sweepAfter(3 * minute)).toHaveLength(1)
   })
 })
 

@@ -3,6 +3,7 @@ import { beijingTime } from '../../../domain/calendar.ts'
 import { event_types } from '../../../domain/event/event.ts'
 import { endpointId } from '../../../domain/ids.ts'
 import type { EndpointRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
+import { limits } from '../../../domain/policy.ts'
 import { urlObjection } from '../../../runtime/address.ts'
 import { newEndpointSecret } from '../../../runtime/secrets.ts'
 import { publicId } from '../../../store/ids.ts'
@@ -89,7 +90,7 @@ const createEndpoint = declareEndpoint({
     201: { description: 'made; keep the secret', schema: endpoint_with_secret },
     200: { description: 'the existing one', schema: endpoint_shape, headers: { 'Weft-Replay': 'true' } },
   },
-  problems: ['endpoint_url_forbidden', 'fulfilment_endpoint_exists', 'merchant_not_ready'],
+  problems: ['endpoint_url_forbidden', 'fulfilment_endpoint_exists', 'endpoint_limit_reached', 'merchant_not_ready'],
   handle: create,
 })
 
@@ -121,6 +122,7 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
   }
   const added = await store.endpoints.add(record)
   if (!added.inserted) return replyExisting(call, added.existing)
+  await assertWithinLimit(context, record)
   if (body.role === 'fulfilment' && !(await store.merchants.setFulfilmentEndpoint(caller.mchid, id))) {
     // Another request set a fulfilment endpoint in between. This one got no events yet, so it is deleted.
     await store.endpoints.remove(caller.mchid, id)
@@ -128,6 +130,18 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
   }
   call.log.info('an endpoint was added', { endpoint_id: id, role: body.role })
   return { status: 201, body: { ...endpointView(record), secret } }
+}
+
+/**
+ * Refuses an endpoint beyond the limit. It is counted with all that are there, so that of several added at once those that
+ * are beyond go again; nothing was sent to it yet, or by one attempt.
+ */
+async function assertWithinLimit({ store }: ApiContext, { _id, id, mchid }: EndpointRecord): Promise<void> {
+  const limit = limits.endpoints_per_merchant
+  const all = await store.endpoints.list(mchid)
+  if (all.findIndex((one) => one._id === _id) < limit) return
+  await store.endpoints.remove(mchid, id)
+  throw new Problem('endpoint_limit_reached', { values: { limit: String(limit) } })
 }
 
 /**

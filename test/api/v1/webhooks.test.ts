@@ -52,6 +52,20 @@ describe('an endpoint', () => {
     expect(again.body).not.toHaveProperty('secret')
   })
 
+  it('is one of sixteen at most, also when many are added at once', async () => {
+    const urls = Array.from({ length: 20 }, (_, number) => `https://shop.example.cn/weft/${number}`)
+    const answers = await Promise.all(urls.map((url) => add({ url })))
+    const refused = answers.filter(({ status }) => status === 409)
+    expect(new Set(refused.map(({ body }) => body.code))).toEqual(new Set(['endpoint_limit_reached']))
+    expect(refused.length).toBeGreaterThanOrEqual(4)
+    const left = await list()
+    expect(left.length).toBeLessThanOrEqual(16)
+    for (let number = left.length; number < 16; number += 1)
+      expect((await add({ url: `https://shop.example.cn/more/${number}` })).status).toBe(201)
+    expect((await add({ url: 'https://shop.example.cn/beyond' })).body.code).toBe('endpoint_limit_reached')
+    expect((await add({ url: left[0]?.url })).status).toBe(200)
+  })
+
   it('that is deleted is gone', async () => {
     const { body } = await add({ url: 'https://shop.example.cn/weft' })
     expect((await remove(body.id)).status).toBe(204)
