@@ -6,6 +6,7 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, OrderState, OrderStep, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
+import { sealWords } from '../../store/words.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
 import type { OrderQueryResult } from '../../wechat/payments.ts'
@@ -72,7 +73,8 @@ async function place(context: GatewayContext, { order: key }: OrderCall): Promis
     const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
     await context.setups.noteWorking(order.mchid)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
-    return { kind: 'placed', code: { url: code_url, placed_time: currentTime(context) } }
+    const code = { url: code_url, placed_time: currentTime(context) }
+    return { kind: 'placed', code: sealWords(context.sealer, code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown

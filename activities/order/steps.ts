@@ -12,6 +12,7 @@ import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { rawPlace } from '../../store/evidence.ts'
+import { openWords } from '../../store/words.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
@@ -40,17 +41,22 @@ type PlacedCode = { url: string; placed_time: string }
 export function createRecords(context: ActivityContext) {
   return {
     load: (key: OrderKey) => load(context, key),
-    recordPlaced: (given: Parameters<typeof recordPlaced>[1]) => recordPlaced(context, given),
-    recordRenewed: (given: Parameters<typeof recordRenewed>[1]) => recordRenewed(context, given),
+    recordPlaced: (given: Parameters<typeof recordPlaced>[1]) =>
+      recordPlaced(context, { ...given, code: openWords(context.sealer, given.code) }),
+    recordRenewed: (given: Parameters<typeof recordRenewed>[1]) =>
+      recordRenewed(context, { ...given, code: openWords(context.sealer, given.code) }),
     recordPlacementRefused: (given: Parameters<typeof recordPlacementRefused>[1]) =>
       recordPlacementRefused(context, given),
-    recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) => recordCloseAsked(context, given),
+    recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) =>
+      recordCloseAsked(context, openWords(context.sealer, given)),
     recordClosed: (given: Parameters<typeof recordClosed>[1]) => recordClosed(context, given),
     recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
-    recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) => recordFulfilment(context, given),
-    recordReview: (given: Parameters<typeof recordReview>[1]) => recordReview(context, given),
+    recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) =>
+      recordFulfilment(context, openWords(context.sealer, given)),
+    recordReview: (given: Parameters<typeof recordReview>[1]) =>
+      recordReview(context, openWords(context.sealer, given)),
     recordRefundRequested: (given: Parameters<typeof recordRefundRequested>[1]) =>
-      recordRefundAfterWord(context, given),
+      recordRefundAfterWord(context, openWords(context.sealer, given)),
     recordRefundNews: (given: Parameters<typeof recordRefundNews>[1]) => recordRefundNews(context, given),
     noteLongPending: (given: Parameters<typeof noteLongPending>[1]) => noteLongPending(context, given),
   }
