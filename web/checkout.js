@@ -145,9 +145,13 @@ function showConnection(is_there) {
   element('line').textContent = is_there ? line : words.connection_lost
 }
 
-/** Streams while there is something to wait for; the browser itself reconnects when a connection merely broke. */
+/**
+ * Streams while the page is seen and there is something to wait for; the browser itself reconnects when a connection
+ * merely broke. A hidden page lets its stream go and asks instead: over HTTP/1.1 a browser has six connections to a host,
+ * and a seventh tab would hang.
+ */
 function openStream() {
-  if (page.stream || resting_states.includes(page.view.state)) return
+  if (page.stream || document.hidden || resting_states.includes(page.view.state)) return
   const stream = new EventSource(`${here}/events`)
   page.stream = stream
   stream.addEventListener('order', (event) => {
@@ -211,7 +215,7 @@ element('copy').addEventListener('click', (event) => void copyNumber(event))
 element('copy').hidden = false
 document.addEventListener('visibilitychange', () => {
   schedulePoll()
-  if (document.hidden) return
+  if (document.hidden) return closeStream()
   void requestView('/order')
   openStream()
 })

@@ -8,10 +8,11 @@ export async function qrCodeSvg(text: string): Promise<string> {
   return qrcode.toString(text, { type: 'svg', errorCorrectionLevel: 'M', margin: 2 })
 }
 
-/** What a dead code looks like from afar. It leads nowhere, so that undoing the blur gives nothing to pay to. */
-export async function deadCodeSvg(): Promise<string> {
-  return qrCodeSvg('weft: this code is no longer valid')
-}
+/**
+ * What a dead code looks like from afar. It leads nowhere, so that undoing the blur gives nothing to pay to. Drawn once,
+ * since every page holds it.
+ */
+export const dead_code_svg: Promise<string> = qrCodeSvg('weft: this code is no longer valid')
 
 type Mark = 'done' | 'back' | 'wait' | 'stop'
 

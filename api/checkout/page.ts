@@ -4,7 +4,7 @@ import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { html, jsonScript, trustedHtml } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
-import { deadCodeSvg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
+import { dead_code_svg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
 import { scenes } from './scene.ts'
 import type { Scene } from './scene.ts'
 import type { PayerView } from './view.ts'
@@ -173,7 +173,7 @@ function testBanner(view: PayerView, words: CheckoutWords): SafeHtml | null {
 async function codeSection(view: PayerView, words: CheckoutWords): Promise<SafeHtml> {
   const code = view.code === null ? null : trustedHtml(await qrCodeSvg(view.code.url))
   const qr = html`<div class="qr" id="qr" role="img" aria-label="${words.scan_alt}">${code}</div>`
-  const over = html`<div class="qr faded" aria-hidden="true">${trustedHtml(await deadCodeSvg())}</div>`
+  const over = html`<div class="qr faded" aria-hidden="true">${trustedHtml(await dead_code_svg)}</div>`
   const marked = scenes.flatMap((scene) => {
     const mark = scene_marks[scene]
     return mark ? [sceneElement([scene], view, 'div', `mark ${mark}`, markSvg(mark))] : []

@@ -7,7 +7,11 @@ import { problem_media_type } from '../http/problem.ts'
 
 type Json = Record<string, unknown>
 
-/** An OpenAPI 3.1 document. */
+/**
+ * An OpenAPI 3.1 document. Written here, since zod itself turns schemas into JSON Schema: what is left by hand is to lift
+ * named schemas into `components`. The package `zod-openapi` would spare those forty lines; problems, scopes, headers
+ * and the openness of answers would have to be handed to it all the same, in its form instead of the document's.
+ */
 export interface OpenApi extends Json {
   openapi: '3.1.0'
   paths: Record<string, Record<string, Json>>

@@ -105,6 +105,27 @@ describe('an open page', () => {
   })
 })
 
+describe('a page that is hidden', () => {
+  const turn = (page: Page, state: 'hidden' | 'visible') =>
+    page.evaluate(`
+      Object.defineProperty(document, 'hidden', { value: ${state === 'hidden'}, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))`)
+
+  it('lets its stream go, and opens another when it is seen again', async () => {
+    const order = await counter.insert()
+    const visit = await visitor()
+    const page = await openStreaming(order, visit)
+    const let_go = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'))
+    await turn(page, 'hidden')
+    await let_go
+    const again = page.waitForEvent('response', (response) => response.url().endsWith('/events'))
+    await turn(page, 'visible')
+    await again
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+  })
+})
+
 describe('a page without a stream', () => {
   it('asks by itself and shows the payment all the same', async () => {
     const order = await counter.insert()

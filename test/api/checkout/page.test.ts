@@ -112,6 +112,16 @@ describe('the checkout page', () => {
   })
 })
 
+describe('the headers of a page’s stream', () => {
+  it('are answered at once, hold no place, and are those of the stream', async () => {
+    const order = await counter.insert()
+    for (let turn = 0; turn < 25; turn += 1) {
+      const answer = await fetch(`${counter.url}/pay/${order.checkout_token}/events`, { method: 'HEAD' })
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+    }
+  })
+})
+
 describe('what a payer is told of an order', () => {
   it('is what he needs to pay it, and nothing of the merchant’s', async () => {
     const order = await counter.insert({ attach: 'attached-for-us', reference: 'sale-7' })

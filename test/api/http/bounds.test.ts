@@ -72,6 +72,11 @@ describe('a request', () => {
     expect((await send('/healthz', undefined, { 'x-long': 'x'.repeat(8 * 1024) })).status).toBe(431)
   })
 
+  it('to the notify address of no merchant number finds nothing, and nobody is asked for it', async () => {
+    stage.accounts = { find: () => Promise.reject(new Error('asked')), forget: () => undefined }
+    expect((await send(`/wechat/notify/${'1'.repeat(7_000)}`, '{}')).status).toBe(404)
+  })
+
   it.each(['/HEALTHZ', '/healthz/', '/V1/orders', '/v1/orders/', '/metrics', '/readyz', '/wechat/Notify/1900000001'])(
     'for %s finds nothing there',
     async (path) => {

@@ -3,12 +3,14 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endpoints } from '../../../api/app.ts'
 import { TemporalUnavailable } from '../../../api/temporal/calls.ts'
+import { maskText } from '../../../runtime/mask.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
 import { mchid, orderSample } from '../../store/samples.ts'
 import { playApi } from '../playedapi.ts'
 
 const limit_ms = 50
+const line_limit_ms = 15
 const token = 'walk-token-of-an-order'
 
 const sealer = createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] })
@@ -110,6 +112,17 @@ const headers = {
   'wechatpay-serial': 'S'.repeat(300),
   'wechatpay-nonce': 'n'.repeat(300),
 }
+
+describe('one log line, whatever is in it', () => {
+  it.each(['z', 'z-', 'o', 'Bearer ', 'weft_test_', '"token":"', 'a://b:', '-----BEGIN A PRIVATE KEY-----', 'openid='])(
+    'costs little processor time: %s again and again',
+    async (part) => {
+      const text = part.repeat(12_000 / part.length)
+      const ms = await cost(() => Promise.resolve(maskText(text).length))
+      expect(ms).toBeLessThan(line_limit_ms)
+    },
+  )
+})
 
 describe('one request, however long it is', () => {
   const each = routes.map(([method, path]) => ({ name: `${method} ${path.slice(0, 60)}`, method, path }))
