@@ -20,6 +20,21 @@ const forbiddenInWorkflows = {
   patterns: [{ regex: '^node:', message: 'Workflow and domain code runs in a sandbox without Node modules.' }],
 }
 
+/** What no file of ours has. */
+const forbiddenSyntax = [
+  { selector: 'ExportDefaultDeclaration', message: 'No default exports: a name says what it is.' },
+  { selector: 'Program > VariableDeclaration[kind="let"]', message: 'No module-level mutable state.' },
+]
+
+/** What the API does in one place only, where it is bounded and exact. */
+const forbiddenInApi = [
+  {
+    selector: 'MemberExpression[object.name="ctx"][property.name="query"]',
+    message: 'Queries are read by readQuery alone: Koa’s reader takes time by the square of what is sent.',
+  },
+  { selector: 'NewExpression[callee.name="Router"]', message: 'Routers are made by exactRouter alone.' },
+]
+
 /** Nouns that only look like gerunds. */
 const nouns = ['keyring', 'finding']
 
@@ -55,11 +70,7 @@ export default tseslint.config(
       eqeqeq: ['error', 'always'],
       'no-console': 'error',
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportDefaultDeclaration', message: 'No default exports: a name says what it is.' },
-        { selector: 'Program > VariableDeclaration[kind="let"]', message: 'No module-level mutable state.' },
-      ],
+      'no-restricted-syntax': ['error', ...forbiddenSyntax],
     },
   },
   { files: ['*/**'], plugins: { house }, rules: { 'house/noun-as-file-name': 'error' } },
@@ -70,6 +81,11 @@ export default tseslint.config(
       'no-restricted-imports': ['error', forbiddenInWorkflows],
       'no-restricted-globals': ['error', 'process', 'Buffer', 'fetch'],
     },
+  },
+  {
+    files: ['api/**'],
+    ignores: ['api/http/router.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...forbiddenSyntax, ...forbiddenInApi] },
   },
   {
     files: ['test/**', 'bench/**'],

@@ -49,7 +49,7 @@ export const endpoints: readonly Endpoint[] = [
  */
 export function createApp(context: ApiContext, others: readonly Router[], version: string): Koa {
   const app = new Koa()
-  const routers = [healthRouter(context), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
+  const routers = [healthRouter(), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
   app.silent = true // what goes wrong is logged here, with its request id
   app.use((ctx, next) => answerRequest(context, version, ctx, next))
   for (const router of routers) app.use(router.routes())

@@ -1,25 +1,24 @@
-import { Router } from '@koa/router'
+import type { Router } from '@koa/router'
+import type { HealthState } from '../runtime/health.ts'
 import type { ApiContext } from './http/context.ts'
+import { exactRouter } from './http/router.ts'
 
-/** Routes for operators: whether the process is up, whether it can work, its metrics. None of them needs a key. */
-export function healthRouter(context: ApiContext): Router {
-  const router = new Router()
+/** The one public route for operators: whether the process is up. */
+export function healthRouter(): Router {
+  const router = exactRouter()
   router.get('/healthz', (ctx) => {
     ctx.body = { status: 'ok' }
   })
-  router.get('/readyz', async (ctx) => {
-    const [database, temporal] = await Promise.all([context.store.isReachable(), context.commands.isReachable()])
-    const is_ready = database && temporal && !context.draining.aborted
-    ctx.status = is_ready ? 200 : 503
-    ctx.body = {
-      status: context.draining.aborted ? 'draining' : is_ready ? 'ready' : 'waiting',
-      database: database ? 'ok' : 'away',
-      temporal: temporal ? 'ok' : 'away',
-    }
-  })
-  router.get('/metrics', async (ctx) => {
-    ctx.body = await context.metrics.registry.metrics()
-    ctx.type = context.metrics.registry.contentType
-  })
   return router
+}
+
+/** What `/readyz` says: whether requests should be sent here. */
+export async function readiness(
+  { store, commands }: Pick<ApiContext, 'store' | 'commands'>,
+  { is_draining }: { is_draining: boolean },
+): Promise<HealthState> {
+  const [database, temporal] = await Promise.all([store.isReachable(), commands.isReachable()])
+  const status = is_draining ? 'draining' : database && temporal ? 'ready' : 'waiting'
+  const says = { status, database: database ? 'ok' : 'away', temporal: temporal ? 'ok' : 'away' }
+  return { is_well: status === 'ready', says }
 }

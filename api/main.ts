@@ -1,16 +1,19 @@
-import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { beijingTime } from '../domain/calendar.ts'
+import type Koa from 'koa'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { readAuthorities } from '../runtime/authorities.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
+import { serveHealth } from '../runtime/health.ts'
+import type { HealthState } from '../runtime/health.ts'
 import { createLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import { release } from '../runtime/release.ts'
 import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
@@ -23,15 +26,23 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { createApp } from './app.ts'
 import { checkoutRouter } from './checkout/router.ts'
+import { readiness } from './health.ts'
 import type { ApiContext } from './http/context.ts'
 import { createRateLimiter } from './http/ratelimit.ts'
+import { createApiServer } from './http/server.ts'
 import { intakeRouter } from './notify/intake.ts'
 import { createCommands } from './temporal/commands.ts'
+import { createQuestions } from './temporal/question.ts'
 
 export interface RunningApi {
   /** where it listens, `http://127.0.0.1:7700` */
   url: string
-  /** Waits for requests under way, ends open streams, and closes what it opened; the database last. */
+  /** where `/metrics` and `/readyz` are; null: nowhere */
+  metrics_url: string | null
+  /**
+   * Says on `/readyz` that it ends and takes requests for `drain_ms` more; then waits for requests under way, ends open
+   * streams, and closes what it opened; the database last.
+   */
   close(): Promise<void>
 }
 
@@ -77,6 +88,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
         log,
         metrics,
       }),
+      questions: createQuestions(now),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),
         note_key: (mchid, news) => store.merchants.noteKey(mchid, news, beijingTime(now())),
@@ -96,16 +108,16 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       now,
     }
     const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], release())
-    const handle = app.callback()
-    const server = await startListening(
-      createServer((request, response) => void handle(request, response)),
-      config,
-    )
-    const { port } = server.address() as AddressInfo
-    log.info('api ready', { port, host: config.host })
+    const state = { is_draining: false }
+    const readyz = () => readiness(context, state)
+    const health = await serveHealthIfSet(config, metrics, readyz)
+    const { url, server } = await listenForRequests(app, config, state)
+    log.info('api ready', { port: new URL(url).port, host: config.host })
     return {
-      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
-      close: () => close(server, drain, closeClients, store, log),
+      url,
+      metrics_url: health && urlOf(config.host, health.port),
+      close: () =>
+        close({ config, log, store, state, drain, server, closeClients, closeHealth: () => health?.close() }),
     }
   } catch (error) {
     await Promise.allSettled([closeClients(), store.close()])
@@ -113,18 +125,60 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   }
 }
 
-async function close(
-  server: Server,
-  drain: AbortController,
-  closeClients: () => Promise<unknown>,
-  store: Store,
-  log: Logger,
-): Promise<void> {
+/** Serves `app`; answers of a process that drains end their connection, so that the next request goes elsewhere. */
+async function listenForRequests(
+  app: Koa,
+  config: Config,
+  state: { is_draining: boolean },
+): Promise<{ url: string; server: Server }> {
+  const handle = app.callback()
+  const server = createApiServer((request, response) => {
+    if (state.is_draining) response.setHeader('Connection', 'close')
+    void handle(request, response)
+  })
+  await startListening(server, config)
+  const { port } = server.address() as AddressInfo
+  return { url: urlOf(config.host, port), server }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function serveHealthIfSet(
+  { host, metrics_port }: Config,
+  metrics: Metrics,
+  readyz: () => Promise<HealthState>,
+): Promise<Awaited<ReturnType<typeof serveHealth>> | null> {
+  if (metrics_port === null) return null
+  try {
+    return await serveHealth({ host, port: metrics_port, metrics, paths: { '/readyz': readyz } })
+  } catch (error) {
+    throw listenMistake(error as NodeJS.ErrnoException, host, 'WEFT_METRICS_PORT', metrics_port)
+  }
+}
+
+interface ApiEnd {
+  config: Config
+  log: Logger
+  store: Store
+  state: { is_draining: boolean }
+  drain: AbortController
+  server: Server
+  closeClients: () => Promise<unknown>
+  closeHealth: () => Promise<unknown> | undefined
+}
+
+/** Requests under way have 24 s, more than any of them takes: commands wait 8 s, the slowest page 15 s. */
+async function close({ config, log, store, state, drain, server, closeClients, closeHealth }: ApiEnd): Promise<void> {
+  state.is_draining = true
+  await new Promise((resolve) => setTimeout(resolve, config.drain_ms))
   drain.abort()
   const steps = [
-    { name: 'requests', limit_ms: 12_000, close: () => closeWhenIdle(server) },
+    { name: 'requests', limit_ms: 24_000, close: () => closeWhenIdle(server) },
     { name: 'late requests', limit_ms: 1_000, close: () => server.closeAllConnections() },
     { name: 'connections', limit_ms: 5_000, close: closeClients },
+    { name: 'metrics', limit_ms: 1_000, close: closeHealth },
     { name: 'database', limit_ms: 5_000, close: () => store.close() },
   ]
   await closeInOrder(steps, log)
@@ -139,23 +193,18 @@ async function closeWhenIdle(server: Server): Promise<void> {
   clearInterval(idle_timer)
 }
 
-async function startListening(server: Server, { host, port }: Config): Promise<Server> {
-  server.requestTimeout = 30_000
-  server.headersTimeout = 10_000
-  // Longer than load balancers keep theirs, so that none sends a request into a connection that is just closing.
-  server.keepAliveTimeout = 65_000
+async function startListening(server: Server, { host, port }: Config): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, port)))
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, 'WEFT_PORT', port)))
     server.listen(port, host, resolve)
   })
-  return server
 }
 
-function listenMistake(error: NodeJS.ErrnoException, host: string, port: number): Error {
+function listenMistake(error: NodeJS.ErrnoException, host: string, setting: string, port: number): Error {
   if (error.code === 'EADDRINUSE')
-    return new ConfigError(`WEFT_PORT ${port} is taken by another program; choose another`)
+    return new ConfigError(`${setting} ${port} is taken by another program; choose another`)
   if (error.code === 'EACCES')
-    return new ConfigError(`WEFT_PORT ${port} may not be opened by this user; choose one above 1023`)
+    return new ConfigError(`${setting} ${port} may not be opened by this user; choose one above 1023`)
   if (error.code === 'EADDRNOTAVAIL')
     return new ConfigError(`WEFT_HOST ${host} is no address of this machine; use 0.0.0.0 or 127.0.0.1`)
   return error
@@ -209,7 +258,8 @@ async function main(): Promise<void> {
     failed.abort()
   }
   const api = await startApi({ config, log, process_metrics: true, on_failure })
-  const steps = [{ name: 'api', limit_ms: 24_000, close: () => api.close() }]
+  // All steps of close, each at its limit; an orchestrator kills after 60 s at the earliest.
+  const steps = [{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }]
   closeOnSignal(steps, log)
   endOnFailure(failed.signal, steps, log)
 }

@@ -63,6 +63,7 @@ export async function openInstallation(
     WEFT_PUBLIC_URL: `http://127.0.0.1:${port}`,
     WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
     WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
+    WEFT_DRAIN_MS: '0',
     // Nothing listens there unless `settings` name a simulator: orders that only wait never query.
     WEFT_TEST_WECHAT_URL: 'http://127.0.0.1:9',
     ...settings,
@@ -109,8 +110,10 @@ export async function openInstallation(
       return child
     },
     async startApi() {
-      await installation.start({ name: 'api', script: 'api/main.js' })
-      await untilStarted('the API', () => isReady(`${config.public_url}/readyz`))
+      const metrics_port = await freePort()
+      const own = { WEFT_METRICS_PORT: String(metrics_port) }
+      await installation.start({ name: 'api', script: 'api/main.js', environment: own })
+      await untilStarted('the API', () => isReady(`http://127.0.0.1:${metrics_port}/readyz`))
     },
     async startWorker() {
       await installation.start({ name: 'worker', script: 'worker/main.js' })

@@ -1,9 +1,10 @@
 import { measurePipeline } from './pipeline.ts'
+import { measureRecovery } from './recovery.ts'
 import { measureRefundPipeline } from './refundpipeline.ts'
 
-const benches = { pipeline: measurePipeline, refunds: measureRefundPipeline }
+const benches = { pipeline: measurePipeline, refunds: measureRefundPipeline, recovery: measureRecovery }
 
-/** `npm run bench -- pipeline|refunds [small]` */
+/** `npm run bench -- pipeline|refunds|recovery [small]` */
 const [what = '', size = 'full'] = process.argv.slice(2)
 
 if (Object.hasOwn(benches, what) && (size === 'full' || size === 'small')) {

@@ -1,4 +1,3 @@
-import { freePort } from '../dev/servers/servers.ts'
 import { measureAcknowledgements } from './acknowledgements.ts'
 import { withServers } from './bench.ts'
 import type { OpenInstallation, PrintLine } from './bench.ts'
@@ -6,13 +5,14 @@ import type { PipelineResult } from './budgets.ts'
 import { createOrders, historyLengths, measurePaidToPage } from './checkouts.ts'
 import { measureFulfilments } from './fulfilments.ts'
 import type { Installation } from './installation.ts'
-import { runAtPace, until } from './load.ts'
+import { runAtPace } from './load.ts'
 import { measureMemory } from './memory.ts'
 import { addSignedMerchant, addSimulatedMerchant } from './merchants.ts'
 import type { SignedMerchant } from './merchants.ts'
 import { openNotificationSender, signedNotification } from './notifications.ts'
 import { startWaitingOrders } from './orderruns.ts'
 import { printReport } from './report.ts'
+import { openSimulated } from './simulated.ts'
 
 /** How much of everything. `small` proves that the bench works; its figures mean little. */
 const sizes = {
@@ -67,20 +67,7 @@ async function measureLive(
   size: Size,
   say: PrintLine,
 ): Promise<Pick<PipelineResult, 'fulfilled' | 'latencies'>> {
-  const port = await freePort()
-  const simulator_url = `http://127.0.0.1:${port}`
-  const installation = await open('living', { WEFT_TEST_WECHAT_URL: simulator_url })
-  await installation.start({
-    name: 'simulator',
-    script: 'simulator/main.js',
-    environment: { SIMULATOR_PORT: String(port), SIMULATOR_DATA_DIR: 'null', SIMULATOR_PROBE_RATE: '0' },
-  })
-  await until('the simulator answers', 30_000, async () =>
-    fetch(`${simulator_url}/phone`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  )
+  const { installation, simulator_url } = await openSimulated(open, 'living')
   const signed = await addSignedMerchant({ ...installation })
   const simulated = await addSimulatedMerchant({ ...installation }, simulator_url)
   await installation.startWorker()

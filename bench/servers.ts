@@ -2,12 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clearDatabase, startDatabase, startTemporal } from '../dev/servers/servers.ts'
+import type { DatabaseServer, TemporalServer } from '../dev/servers/servers.ts'
 import { search_attributes } from '../domain/messages.ts'
 import { compile } from './processes.ts'
 
 export interface Servers {
   temporal_address: string
   mongodb_uri: string
+  /** the servers themselves, for drills; those that the environment names refuse to be ended */
+  temporal: Pick<TemporalServer, 'kill' | 'restart'>
+  database: Pick<DatabaseServer, 'kill' | 'restart'>
   /** for logs; gone after `stop` */
   directory: string
   /** what they are, for the report */
@@ -36,6 +40,8 @@ export async function startServers(progress: (line: string) => void): Promise<Se
   return {
     temporal_address: temporal.address,
     mongodb_uri: database.uri,
+    temporal,
+    database,
     directory,
     description: `Temporal ${temporal.found.version} (${temporal.found.how}), ${database.kind} ${database.found.version} (${database.found.how})`,
     async stop() {

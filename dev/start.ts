@@ -145,6 +145,7 @@ function environmentOf(folder: WeftFolder, ports: Ports): Record<string, string>
     WEFT_MASTER_KEY: env.WEFT_MASTER_KEY || masterKey(folder),
     WEFT_TEST_WECHAT_URL: `http://127.0.0.1:${ports.simulator.port}`,
     WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
+    WEFT_DRAIN_MS: '0', // no balancer stands before it
   }
 }
 

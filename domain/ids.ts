@@ -96,6 +96,14 @@ export const journalId = {
   refund: (mchid: string, out_refund_no: string, step: 'accepted' | 'success' | 'closed' | 'returned') =>
     `refund:${mchid}:${out_refund_no}:${step}`,
   payout: (mchid: string, out_refund_no: string) => `payout:${mchid}:${out_refund_no}`,
+  reversal: (entry_id: string) => `rev:${entry_id}`,
+  /** the same cause booked anew after its reversal: `#2`, `#3`; the first has its plain id */
+  anew: (cause_id: string, time: number) => (time === 1 ? cause_id : `${cause_id}#${time}`),
+}
+
+/** The id of an entry's cause, whatever number `anew` gave it. */
+export function causeId(entry_id: string): string {
+  return entry_id.replace(/#\d+$/, '')
 }
 
 /** Workflow ids. The id is the mutex: one run per order, one per refund, one per delivery. */
@@ -141,7 +149,8 @@ export const operationId = {
   /** `revision` is that of the refund's entry which the order is signalled */
   refund: (out_refund_no: string, revision: number) => `refund:${out_refund_no}:${revision}`,
   refundRequested: (out_refund_no: string) => `refund_requested:${out_refund_no}`,
-  refunded: () => 'refunded',
+  /** `times`: how often the payer's bank had sent money back before */
+  refunded: (times: number) => (times === 0 ? 'refunded' : `refunded:${times}`),
   /** the close of an order that a newer one of its reference, `out_trade_no`, replaces */
   superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,
   /** `revision` is that of the refund's record before it: a number that is begun anew is reserved anew */

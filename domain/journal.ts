@@ -48,7 +48,15 @@ export interface JournalEntry {
   out_refund_no: string | null
   postings: Posting[]
   evidence_id: string
+  /** the entry that this one takes back, by an exact reversal */
   reverses: string | null
+  /** who corrected the book, and why; of corrections only */
+  correction?: Correction
+}
+
+export interface Correction {
+  by: string
+  reason: string
 }
 
 /** Throws unless the postings are whole fen and sum to zero: an entry that does not is never written. */
@@ -222,6 +230,13 @@ function balancedEntry(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
   const postings = entry.postings.filter(({ amount }) => amount !== 0)
   assertBalanced(postings)
   return { ...entry, postings, reverses: null }
+}
+
+/** The exact reversal of an entry: what it posted is taken back (docs/money.md §2, correction). */
+export function reversalEntry(original: JournalEntry, times: EntryTimes & { evidence_id: string }): JournalEntry {
+  const { _id, postings } = original
+  const reversed = postings.map((posting) => ({ ...posting, amount: -posting.amount }))
+  return { ...original, ...times, _id: journalId.reversal(_id), postings: reversed, reverses: _id }
 }
 
 /** Two entries say the same: then a second write of the first is done, otherwise it is an alarm (money.md). */

@@ -49,6 +49,8 @@ export interface RefundPolicy {
   abnormal_query_every_ms: number
   /** how long an approval may be waited for */
   approval_ms: number
+  /** how long a refund that somebody asked for waits until the shop has heard that it must not ship */
+  stop_hearing_ms: number
 }
 
 /** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
@@ -93,6 +95,7 @@ export const default_policy: Policy = {
     query_every_ms: 30 * minute,
     abnormal_query_every_ms: 6 * hour,
     approval_ms: 3 * day,
+    stop_hearing_ms: 10 * minute,
   },
 }
 
@@ -130,6 +133,7 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
       query_every_ms: shrink(plan.refund.query_every_ms),
       abnormal_query_every_ms: shrink(plan.refund.abnormal_query_every_ms),
       approval_ms: shrink(plan.refund.approval_ms),
+      stop_hearing_ms: shrink(plan.refund.stop_hearing_ms),
     },
   }
 }
@@ -159,6 +163,14 @@ export function retryDelay(delays: readonly number[], attempt: number): number {
 /** Limits that are not durations (architecture §4.9); each is enforced where it is named. */
 export const limits = {
   request_body_bytes: 64 * 1024,
+  request_header_bytes: 8 * 1024,
+  connections: 5_000,
+  query_bytes: 4 * 1024,
+  query_parameters: 64,
+  json_depth: 16,
+  /** of one problem, and the characters that each part of them is cut to */
+  problem_errors: 20,
+  problem_characters: 300,
   notification_body_bytes: 64 * 1024,
   /** above this a signal may not carry the envelope itself */
   envelope_bytes: 16 * 1024,
@@ -178,6 +190,9 @@ export const orphan_pace = { first_ms: 10 * minute, every_ms: 60 * minute } as c
 
 /** How long before a key to the API runs out a person is told. */
 export const key_notice_ms = 14 * day
+
+/** An event whose place in the feed is taken is waited for so long, before readers go past it. */
+export const feed_patience_ms = 30 * second
 
 /** An observer that failed for this long is disabled (api.md §7); the fulfilment endpoint never is. */
 export const observer_patience_ms = 5 * day

@@ -1,4 +1,5 @@
 import type { Time } from '../domain/calendar.ts'
+import { causeId } from '../domain/ids.ts'
 import {
   acceptanceEntry,
   cashPart,
@@ -39,7 +40,7 @@ export function journalFindings(dossier: Dossier, moment: ProofMoment): Finding[
 }
 
 export function checkJournal(dossier: Dossier, moment: ProofMoment): JournalCheck {
-  const { standing, findings } = standingEntries(dossier)
+  const { standing, taken_back, findings } = standingEntries(dossier)
   const { expected, unusable } = expectedEntries(dossier, moment)
   const known = new Set(expected.map(({ entry }) => entry._id))
   const compared = expected.flatMap((one) => comparedEntryFindings(dossier, one, standing.get(one.entry._id)))
@@ -60,6 +61,8 @@ export function checkJournal(dossier: Dossier, moment: ProofMoment): JournalChec
           postings: entry.postings,
         })),
       ...dossier.entries.filter(({ _id }) => pending.includes(_id)),
+      // They cancel each other, unless a moment lies between the two.
+      ...taken_back,
     ],
   }
 }
@@ -72,40 +75,37 @@ function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
 
 // Each entry by itself.
 
-/** The id of an entry's cause: a correction posts the cause anew under `<id>#<n>`. */
-function causeId(_id: string): string {
-  return _id.replace(/#\d+$/, '')
-}
-
-/** The entries that no reversal takes back, by cause. Finds entries that are wrong or reversed wrongly. */
-function standingEntries(dossier: Dossier): { standing: Map<string, JournalEntry[]>; findings: Finding[] } {
-  const findings = dossier.entries.flatMap((entry) => entryFindings(dossier, entry))
-  const reversals = dossier.entries.filter(({ reverses }) => reverses !== null)
-  const reversed = new Set<string>()
-  for (const reversal of reversals) {
+/**
+ * The entries that no reversal takes back, by cause, and apart from them those that one does, with their reversals.
+ * Finds entries that are wrong or reversed wrongly.
+ */
+export function standingEntries(dossier: Dossier): {
+  standing: Map<string, JournalEntry[]>
+  taken_back: JournalEntry[]
+  findings: Finding[]
+} {
+  const taken_back = dossier.entries.flatMap((reversal) => {
     const original = dossier.entries.find(({ _id }) => _id === reversal.reverses)
     const exact = original?.postings.map((posting) => ({ ...posting, amount: -posting.amount }))
-    if (exact !== undefined && hasSamePostings(exact, reversal.postings)) reversed.add(original?._id ?? '')
-    else
-      findings.push(
-        newFinding(dossier, 'entry_differs', {
-          ...entrySubject(reversal),
-          detail: `does not take back ${reversal.reverses}`,
-        }),
-      )
-  }
+    return original && exact && hasSamePostings(exact, reversal.postings) ? [original, reversal] : []
+  })
+  const left = dossier.entries.filter((entry) => !taken_back.includes(entry))
+  const findings = left.flatMap((entry) => entryFindings(dossier, entry))
   const standing = new Map<string, JournalEntry[]>()
-  for (const entry of dossier.entries) {
-    if (entry.reverses !== null || reversed.has(entry._id)) continue
+  for (const entry of left) {
     const cause = causeId(entry._id)
-    standing.set(cause, [...(standing.get(cause) ?? []), entry])
+    if (entry.reverses === null) standing.set(cause, [...(standing.get(cause) ?? []), entry])
+    else {
+      const detail = `does not take back ${entry.reverses}`
+      findings.push(newFinding(dossier, 'entry_differs', { ...entrySubject(entry), detail }))
+    }
   }
   const doubled = [...standing.values()].flatMap((entries) => entries.slice(1))
   for (const entry of doubled) {
     const detail = `${entry._id} stands beside another entry of the same cause`
     findings.push(newFinding(dossier, 'entry_doubled', { ...entrySubject(entry), detail }))
   }
-  return { standing, findings }
+  return { standing, taken_back, findings }
 }
 
 /** Checks an entry by itself: its postings sum to zero, and the merchant in its id is the merchant in its field. */
@@ -158,18 +158,23 @@ function comparedEntryFindings(
       newFinding(dossier, 'entry_missing', { ...entrySubject(entry), detail: `${entry._id} is not booked`, under_way }),
     ]
   }
-  const is_same =
-    hasSamePostings(first.postings, entry.postings) &&
-    first.kind === entry.kind &&
-    first.out_trade_no === entry.out_trade_no &&
-    first.out_refund_no === entry.out_refund_no
-  if (is_same) return []
+  if (isSameBooking(first, entry)) return []
   const amount = misplacedAmount(first.postings, entry.postings)
   const detail = `${first._id} is ${postingsText(first.postings)}, called for is ${postingsText(entry.postings)}`
   return [newFinding(dossier, 'entry_differs', { ...entrySubject(entry), amount, detail })]
 }
 
-function postingsText(postings: readonly Posting[]): string {
+/** Whether an entry that stands says what the records call for. */
+export function isSameBooking(booked: JournalEntry, called_for: JournalEntry): boolean {
+  return (
+    hasSamePostings(booked.postings, called_for.postings) &&
+    booked.kind === called_for.kind &&
+    booked.out_trade_no === called_for.out_trade_no &&
+    booked.out_refund_no === called_for.out_refund_no
+  )
+}
+
+export function postingsText(postings: readonly Posting[]): string {
   return postings.map(({ account, key, amount }) => `${account}/${key} ${amount}`).join(', ')
 }
 
@@ -193,7 +198,10 @@ function unexplainedFinding(
 }
 
 /** All that the records call for. Amounts that cannot be posted at all are findings themselves. */
-function expectedEntries(dossier: Dossier, moment: ProofMoment): { expected: ExpectedEntry[]; unusable: Finding[] } {
+export function expectedEntries(
+  dossier: Dossier,
+  moment: ProofMoment,
+): { expected: ExpectedEntry[]; unusable: Finding[] } {
   const expected: ExpectedEntry[] = []
   const unusable: Finding[] = []
   const expect = (about: FindingSubject & { amount: number }, make: () => ExpectedEntry[]) => {

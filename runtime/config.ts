@@ -43,8 +43,10 @@ export interface Config {
   /** put before the names of all task queues, so that several Wefts can share a namespace */
   queue_prefix: string
   log_level: LogLevel
-  /** where a worker answers /metrics and /healthz; null: nowhere. The API serves its own */
+  /** where a role answers /metrics, a worker /healthz and an API /readyz; null: nowhere */
   metrics_port: number | null
+  /** how long an API that ends still takes requests, and says on /readyz that it will not for long */
+  drain_ms: number
 }
 
 const log_levels = ['error', 'warn', 'info', 'debug', 'silly'] as const
@@ -118,6 +120,12 @@ const environment_schema = z.object({
     .default(''),
   WEFT_LOG_LEVEL: z.enum(log_levels, `is no log level; write one of ${log_levels.join(', ')}`).default('info'),
   WEFT_METRICS_PORT: port.optional(),
+  WEFT_DRAIN_MS: z.coerce
+    .number('is not a number; write milliseconds from 0 to 20000')
+    .int('is not a whole number of milliseconds')
+    .min(0, 'is negative; write milliseconds from 0 to 20000')
+    .max(20_000, 'is too long; write at most 20000')
+    .default(5_000),
 })
 
 type EnvironmentVariables = z.output<typeof environment_schema>
@@ -149,6 +157,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
     log_level: settings.WEFT_LOG_LEVEL,
     metrics_port: settings.WEFT_METRICS_PORT ?? null,
+    drain_ms: settings.WEFT_DRAIN_MS,
   }
 }
 

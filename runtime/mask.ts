@@ -49,7 +49,7 @@ const secret_patterns: readonly [RegExp, string][] = [
   // What a payer scans: whoever reads it can pay for, and see, somebody else's order.
   [/\b(weixin:\/\/[\w.-]+)[^\s"'\\<>]*/gi, `$1/${masked}`],
   [/(\/pay\/)[A-Za-z0-9_-]{16,}/g, `$1${masked}`],
-  [/(\w+:\/\/[^\s:/@]*:)[^\s@/]+@/g, `$1${masked}@`],
+  [/(?<!\w)(\w+:\/\/[^\s:/@]*:)[^\s@/]+@/g, `$1${masked}@`],
 ]
 
 const max_depth = 6

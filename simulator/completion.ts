@@ -21,7 +21,8 @@ interface RefundEnd {
 const allowed_ends: Record<RefundStatus, readonly RefundEnd['status'][]> = {
   PROCESSING: ['SUCCESS', 'CLOSED', 'ABNORMAL'],
   ABNORMAL: ['SUCCESS'],
-  SUCCESS: [],
+  // The payer's bank sends it back.
+  SUCCESS: ['ABNORMAL', 'CLOSED'],
   CLOSED: [],
 }
 

@@ -27,8 +27,7 @@ export function encodeCursor(position: PagePosition): string {
 
 /** The reverse of `encodeCursor`; anything else throws `CursorMalformed`. */
 export function decodeCursor(cursor: string): PagePosition {
-  if (cursor.length > longest_cursor || !/^[A-Za-z0-9_-]+$/.test(cursor)) throw new CursorMalformed()
-  const parsed = parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+  const parsed = parseCursor(cursor)
   if (!Array.isArray(parsed) || parsed.length !== 2) throw new CursorMalformed()
   const [ms, _id] = parsed as unknown[]
   if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < 0 || ms > last_ms) throw new CursorMalformed()
@@ -36,10 +35,34 @@ export function decodeCursor(cursor: string): PagePosition {
   return { time: beijingTime(ms), _id }
 }
 
-function parse(text: string): unknown {
+function parseCursor(cursor: string): unknown {
+  if (cursor.length > longest_cursor || !/^[A-Za-z0-9_-]+$/.test(cursor)) throw new CursorMalformed()
   try {
-    return JSON.parse(text)
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
   } catch {
     throw new CursorMalformed()
   }
+}
+
+/** Where a reader of a feed stands: behind this place, whose event says that it is still the same feed. */
+export interface FeedPlace {
+  position: number
+  event_id: string
+}
+
+export function encodeFeedCursor({ position, event_id }: FeedPlace): string {
+  return Buffer.from(JSON.stringify(['feed', position, event_id]), 'utf8').toString('base64url')
+}
+
+/** The reverse of `encodeFeedCursor`, or null for a cursor of `encodeCursor`; anything else throws `CursorMalformed`. */
+export function decodeFeedCursor(cursor: string): FeedPlace | null {
+  const parsed = parseCursor(cursor)
+  if (!Array.isArray(parsed) || parsed[0] !== 'feed') {
+    decodeCursor(cursor)
+    return null
+  }
+  const [, position, event_id, ...rest] = parsed as unknown[]
+  if (typeof position !== 'number' || !Number.isSafeInteger(position) || position < 0) throw new CursorMalformed()
+  if (typeof event_id !== 'string' || rest.length > 0) throw new CursorMalformed()
+  return { position, event_id }
 }

@@ -1,5 +1,6 @@
 import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
+import { journalId } from '../domain/ids.ts'
 import { assertBalanced, hasSamePostings } from '../domain/journal.ts'
 import type { Account, JournalEntry } from '../domain/journal.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -18,6 +19,7 @@ const schema = recordSchema({
   postings: [partSchema({ account: String, key: String, amount: Number })],
   evidence_id: String,
   reverses: String,
+  correction: partSchema({ by: String, reason: String }),
 })
 schema.index({ mchid: 1, out_trade_no: 1 })
 schema.index({ mchid: 1, out_refund_no: 1 })
@@ -44,6 +46,8 @@ export interface JournalFilter {
 }
 
 const most_of_order = 1_000
+/** of one cause: whoever needs more has another fault */
+export const most_corrections = 20
 
 /** The journal. It only grows: there is no function that changes or removes an entry. */
 export class Journal {
@@ -54,18 +58,28 @@ export class Journal {
   }
 
   /**
-   * Posts an entry once. The same `_id` with the same postings is `posted_before`; with others it throws
-   * `JournalConflict`. Throws a RangeError for postings that do not sum to zero.
+   * Posts an entry once. The same `_id` with the same postings is `posted_before`, and so is a cause that a correction
+   * has posted anew with them; with others it throws `JournalConflict`. Throws a RangeError for postings that do not sum
+   * to zero, unless they take back an entry that does not either.
    */
   async post(entry: JournalEntry): Promise<'posted' | 'posted_before'> {
-    assertBalanced(entry.postings)
+    if (entry.reverses === null) assertBalanced(entry.postings)
     const answer = await this.#entries.insertOrFind(entry)
     if (answer.inserted) return 'posted'
     const { existing } = answer
-    if (existing.mchid !== entry.mchid || !hasSamePostings(existing.postings, entry.postings)) {
-      throw new JournalConflict(existing)
-    }
+    const is_same = existing.mchid === entry.mchid && hasSamePostings(existing.postings, entry.postings)
+    if (!is_same && !(await this.#isCorrected(entry))) throw new JournalConflict(existing)
     return 'posted_before'
+  }
+
+  /** Whether what stands for the entry's cause, after corrections, has its postings. */
+  async #isCorrected({ _id, mchid, postings }: JournalEntry): Promise<boolean> {
+    const causes = Array.from({ length: most_corrections }, (_, n) => journalId.anew(_id, n + 1))
+    const ids = [...causes, ...causes.map(journalId.reversal)]
+    const found = await this.#entries.find({ _id: { $in: ids } }, { limit: ids.length })
+    const reversed = new Set(found.map(({ reverses }) => reverses))
+    const standing = found.filter((entry) => entry.reverses === null && !reversed.has(entry._id))
+    return standing.some((entry) => entry.mchid === mchid && hasSamePostings(entry.postings, postings))
   }
 
   /** In the order of posting. */

@@ -161,8 +161,10 @@ export class Refunds {
 
   /** A person has looked. Only what nothing else takes away is lifted so; false: it is not, or was not there. */
   async liftNoticed(key: RefundKey, code: AttentionCode): Promise<boolean> {
-    if (!noticed_codes.includes(code)) return false
-    return this.#refunds.update({ _id: refundId(key), 'attention.code': code }, { $unset: { attention: 1 } })
+    // Money that Weft itself owes is never just looked at.
+    const asked = code === 'refund_closed' ? { origin: { $in: ['api', 'operator', 'outside'] } } : {}
+    if (code !== 'refund_closed' && !noticed_codes.includes(code)) return false
+    return this.#refunds.update({ _id: refundId(key), 'attention.code': code, ...asked }, { $unset: { attention: 1 } })
   }
 
   async #liftOfPayment(

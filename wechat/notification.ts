@@ -69,7 +69,7 @@ export type NotificationVerdict =
 export function readNotification(received: ReceivedNotification, addressee: Addressee): NotificationVerdict {
   if (received.body.length > notificationLimit) return { verdict: 'rejected', reason: 'too_large', serial_no: null }
   const { keyring } = addressee
-  const check = checkSignature(received, (serial) => keyring.find(serial), addressee.now)
+  const check = checkSignature(received, (serial) => keyring.find(serial, addressee.now), addressee.now)
   if (check.verdict === 'rejected') {
     if (check.reason === 'unknown_serial') {
       if (check.serial_no !== null) void keyring.fetchMissing(check.serial_no)

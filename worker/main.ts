@@ -1,6 +1,7 @@
 import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
+import type { Worker } from '@temporalio/worker'
 import type { ActivityContext } from '../activities/context.ts'
 import { createMerchant } from '../activities/delivery/attempt.ts'
 import { createCourier } from '../activities/delivery/courier.ts'
@@ -22,6 +23,7 @@ import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { serveHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
@@ -35,8 +37,8 @@ import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { workflowBundle } from './bundle.ts'
-import { serveHealth } from './health.ts'
 import { createWorkers } from './queues.ts'
+import type { WorkerSettings } from './queues.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
 import { createWatch, watch_patience } from './watch.ts'
@@ -75,25 +77,22 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     const merchants = await store.merchants.list()
     assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
   })
-  const connection = await retryUntilThere(log, 'Temporal', () =>
-    NativeConnection.connect(connectionOptions(config.temporal)),
-  )
   const temporal = connectTemporal(config.temporal)
-  await verifySearchAttributes(temporal)
-
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
   const accounts = createWorkerAccounts(parts, store, metrics, dispatcher)
   const scaled_policy = scaledPolicy(default_policy, config.time_scale)
   const context: ActivityContext = { store, sealer, accounts, policy: scaled_policy, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
-  const workers = await createWorkers({
-    connection,
+  const settings = {
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
     bundle: parts.bundle ?? (await workflowBundle()),
     activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
-  })
+  }
+  const { connection, workers } = await retryUntilThere(log, 'Temporal', () =>
+    connectWorkers(config, temporal, settings),
+  )
   const running = Promise.all(workers.map((worker) => worker.run()))
   running.catch((error: unknown) => {
     log.error('a worker stopped by itself', { error })
@@ -125,6 +124,22 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await Promise.all([courier.close(), dispatcher.close()])
       await store.close()
     },
+  }
+}
+
+/** Every step here needs Temporal, which may go away again after any of them: then all are taken anew. */
+async function connectWorkers(
+  config: Config,
+  temporal: TemporalClient,
+  settings: Omit<WorkerSettings, 'connection'>,
+): Promise<{ connection: NativeConnection; workers: Worker[] }> {
+  const connection = await NativeConnection.connect(connectionOptions(config.temporal))
+  try {
+    await verifySearchAttributes(temporal)
+    return { connection, workers: await createWorkers({ connection, ...settings }) }
+  } catch (error) {
+    await connection.close().catch(() => undefined) // a worker that was made already holds it
+    throw error
   }
 }
 
@@ -208,7 +223,9 @@ function createWorkerAccounts(
 }
 
 async function serveHealthIfSet({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
-  return metrics_port === null ? null : await serveHealth({ host, port: metrics_port, metrics, isRunning })
+  if (metrics_port === null) return null
+  const healthz = () => ({ is_well: isRunning(), says: { status: isRunning() ? 'ok' : 'ending' } })
+  return await serveHealth({ host, port: metrics_port, metrics, paths: { '/healthz': healthz } })
 }
 
 function scaledSweeperPatience(scale: number): SweeperPatience {
@@ -231,7 +248,7 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
       return await attempt()
     } catch (error) {
       if (error instanceof Error && error.name === 'ConfigError') throw error
-      const wait_ms = Math.min(500 * 2 ** tries, 15_000)
+      const wait_ms = Math.min(500 * 2 ** tries, 4_000)
       log.warn(`${what} is not there yet`, { error, next_try_ms: wait_ms })
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import { orderId } from '../domain/ids.ts'
+import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Confirmation, OrderAnswer } from '../domain/messages.ts'
@@ -82,6 +82,7 @@ export function createSweeper(settings: SweeperSettings) {
     await runPart(settings, 'refunds', () => sweepRefunds(settings))
     await runPart(settings, 'deliveries', () => sweepDeliveries(settings))
     await runPart(settings, 'evidence', () => sweepEvidence(settings))
+    await runPart(settings, 'feed', () => sweepFeed(settings))
     if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
       running.orphans_looked_at = now()
       await runPart(settings, 'orphans', () => sweepOrphans(settings, places))
@@ -160,6 +161,18 @@ async function sweepDeliveries(settings: SweeperSettings): Promise<number> {
       return await startRuns(settings, { mchid, out_trade_no })
     const start = deliveryStart({ delivery_id: _id, mchid, out_trade_no: out_trade_no ?? '' })
     await callBounded(settings, (starter) => startRun(starter, start))
+  })
+}
+
+/** Tells events anew that readers of a feed went past before they were there; one that is still missing its order derives. */
+async function sweepFeed(settings: SweeperSettings): Promise<number> {
+  const { store, now } = settings
+  const missed = await store.events.findMissed(limits.sweep_batch)
+  return await takeUpEach(settings, missed, async (slot) => {
+    if (await store.events.tellAnew(slot, now())) return
+    const [mchid, out_trade_no = ''] = slot.event_id.split('/')
+    if (mchid !== undefined && out_trade_no_pattern.test(out_trade_no))
+      await startRuns(settings, { mchid, out_trade_no })
   })
 }
 

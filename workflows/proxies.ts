@@ -17,7 +17,8 @@ import type { Queue } from '../domain/messages.ts'
 /** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const
 
-const record_timeouts = { startToCloseTimeout: '5s', retry } as const
+/** What only the database can hold up: soon after it is back, so is the record. */
+const record_timeouts = { startToCloseTimeout: '5s', retry: { ...retry, maximumInterval: '5s' } } as const
 const local_timeouts = {
   startToCloseTimeout: '900ms',
   scheduleToCloseTimeout: '2s',

@@ -1,7 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import { readAnswer } from '../../domain/event/answer.ts'
+import { readAnswer, readAnswerOf } from '../../domain/event/answer.ts'
 import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
@@ -282,11 +282,7 @@ function deliveryOutcome({ sealer }: ActivityContext, delivery: DeliveryRecord):
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
   if (delivery.purpose === 'notice') return { kind: 'heard' }
-  // What was sent once more after that decided nothing.
-  const decided = delivery.attempts.findLast(({ read_as }) => read_as !== 'heard' && read_as !== 'not heard')
-  if (decided === undefined) return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
-  const { read_as, reason } = decided
-  return read_as === 'heard' || read_as === 'not heard'
-    ? { kind: 'undelivered' }
-    : { kind: 'answered', answer: sealWords(sealer, { result: read_as, reason }) }
+  const answer = readAnswerOf(delivery)
+  if (answer !== null) return { kind: 'answered', answer: sealWords(sealer, answer) }
+  return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
 }

@@ -96,7 +96,10 @@ function newsOccurrence(
 ): OrderOccurrence {
   const { out_refund_no, transaction_id } = refund
   const is_owed = uncovered > 0 && owedTransactions(order).includes(transaction_id)
-  const event = is_owed ? (setback_events[entry.event] ?? 'refund_changed') : 'refund_changed'
+  const is_own = order.payment?.transaction_id === transaction_id
+  const is_reversed = is_own && order.state === 'refunded' && entry.from === 'succeeded' && !is_whole
+  const setback = is_owed ? setback_events[entry.event] : undefined
+  const event = is_reversed ? 'refund_reversed' : (setback ?? 'refund_changed')
   return {
     event,
     operation_id: operationId.refund(out_refund_no, entry.revision),
@@ -106,7 +109,7 @@ function newsOccurrence(
     reason: entry.reason,
     out_refund_no,
     is_whole,
-    ...(order.payment?.transaction_id !== transaction_id && { transaction_id }),
+    ...(!is_own && { transaction_id }),
     event_type: publishedRefundType(entry.event),
   }
 }

@@ -10,7 +10,7 @@ import type { ActivityContext } from '../context.ts'
 import { readRefundAnswer } from '../evidence.ts'
 import { againFailure } from '../failure.ts'
 import { refundProgress } from '../progress.ts'
-import { flagDoubleRefund, followUpRefundEvent, writeAndFollowUp } from './consequence.ts'
+import { flagDoubleRefund, followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
 import { adoptBeside } from './news.ts'
 import { requireRefund } from './record.ts'
@@ -27,7 +27,7 @@ export async function recordRefundAnswer(
   let recorded: RefundWriteResult = { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
   const last = current.timeline.at(-1)
-  if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEvent(context, current, last.event)))
+  if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
   if (!isSameRefund(current, answer)) return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
@@ -118,6 +118,7 @@ type AnsweredEvent = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant
 
 /** The event that an answer is for a refund in `state`; null where it says what is known. */
 function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): AnsweredEvent | null {
+  if (state === 'succeeded') return answersAfterSuccess[said.status] ?? null
   if (state !== 'processing' && state !== 'abnormal') return null
   switch (said.status) {
     case 'SUCCESS':
@@ -129,6 +130,12 @@ function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): Answer
     case 'PROCESSING':
       return state === 'abnormal' ? 'resumed' : null
   }
+}
+
+/** The payer's bank sent it back. Any other answer is an older one that comes late. */
+const answersAfterSuccess: Partial<Record<WeChatRefund['status'], AnsweredEvent>> = {
+  ABNORMAL: 'abnormal',
+  CLOSED: 'closed',
 }
 
 function refundAtWeChat(said: WeChatRefund): RefundAtWeChat {

@@ -160,10 +160,14 @@ async function askRefund(context: GatewayContext, { refund: key }: RefundCall): 
   return await queryForNews(context, refund)
 }
 
+/** Ended, and yet WeChat's later word counts: it made the refund after all, or the payer's bank sent it back. */
+const reopenable_states: readonly RefundState[] = ['refused', 'succeeded']
+
 /** One question whose answer decides what happens next: retried until it is there. Needs no record. */
 async function askUntilAnswered(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await context.store.refunds.find(key)
-  if (refund !== null && isRefundResting(refund.state) && refund.state !== 'refused') return { kind: 'nothing_new' }
+  if (refund !== null && isRefundResting(refund.state) && !reopenable_states.includes(refund.state))
+    return { kind: 'nothing_new' }
   if (refund !== null) return await queryForNews(context, refund)
   const account = await requireAccount(context, key)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
@@ -219,9 +223,13 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   return isNews(refund, answer.status) ? { kind: 'found', evidence_id: answer.evidence_id } : { kind: 'nothing_new' }
 }
 
-/** Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news. */
+/**
+ * Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news;
+ * of one that succeeded only that the money came back is.
+ */
 function isNews({ state, facts }: RefundRecord, status: WeChatRefund['status']): boolean {
   if (facts === null) return true
+  if (state === 'succeeded') return status === 'ABNORMAL' || status === 'CLOSED'
   return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
 }
 

@@ -1,4 +1,5 @@
 import { beijingTime } from '../../domain/calendar.ts'
+import { journalId } from '../../domain/ids.ts'
 import {
   cashPart,
   payoutEntry,
@@ -7,11 +8,12 @@ import {
   refundClosedEntry,
   refundReturnedEntry,
   refundSucceededEntry,
+  reversalEntry,
 } from '../../domain/journal.ts'
 import type { JournalEntry, RefundBooking } from '../../domain/journal.ts'
 import { incomeOfMove } from '../../domain/payment/record.ts'
 import type { IncomeMove, PaymentRecord } from '../../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
+import type { RefundEntry, RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
 import type { ActivityContext } from '../context.ts'
 
 type PostedEvent = 'accepted' | 'succeeded' | 'closed' | 'returned_to_merchant' | 'paid_out'
@@ -26,16 +28,33 @@ const entry_makers: Record<PostedEvent, (refund: RefundRecord, step: RefundBooki
     (refund.state === 'returned_to_merchant' ? payoutEntry : payoutWithoutWeChatEntry)(refund, step),
 }
 
-/** Posts what `event` did; nothing where it moved no money. Repeated, it finds its entry there. */
+/**
+ * Posts what an entry of the refund's timeline did: where it leaves `succeeded`, the reversal of what SUCCESS had posted,
+ * then its own. Repeated, it finds its entries there.
+ */
 export async function postRefundEntry(
   context: ActivityContext,
   refund: RefundRecord,
-  event: RefundEvent,
+  entry: RefundEntry,
 ): Promise<void> {
-  if (!isPostedEvent(event)) return
-  const entry = refund.timeline.find((one) => one.event === event)
-  if (entry === undefined) return
+  const { journal } = context.store
+  if (entry.from === 'succeeded') {
+    const evidence_id = entry.evidence_id ?? '-'
+    const times = { occurred_time: entry.time, booked_time: beijingTime(context.now()), evidence_id }
+    await journal.post(reversalEntry(await journalEntryOf(context, refund, entry, 'succeeded'), times))
+  }
+  if (isPostedEvent(entry.event)) await journal.post(await journalEntryOf(context, refund, entry, entry.event))
+}
+
+/** The journal entry of `event`, which `entry` is or takes back. SUCCESS may come again after it was taken back. */
+async function journalEntryOf(
+  context: ActivityContext,
+  refund: RefundRecord,
+  entry: RefundEntry,
+  event: PostedEvent,
+): Promise<JournalEntry> {
   const payment = await requirePayment(context, refund)
+  const times = refund.timeline.filter((one) => one.event === event && one.revision <= entry.revision).length
   const step: RefundBooking = {
     income: incomeOfMove(payment, refund.out_refund_no, income_moves[event]),
     settlement_refund: refund.facts?.settlement_refund ?? cashPart(payment, refund.amount.refund),
@@ -44,7 +63,8 @@ export async function postRefundEntry(
     occurred_time: occurredTime(refund, event) ?? entry.time,
     booked_time: beijingTime(context.now()),
   }
-  await context.store.journal.post(entry_makers[event](refund, step))
+  const made = entry_makers[event](refund, step)
+  return { ...made, _id: journalId.anew(made._id, times) }
 }
 
 function isPostedEvent(event: RefundEvent): event is PostedEvent {

@@ -2,13 +2,14 @@ import { wechat_actor } from '../../domain/actor.ts'
 import { outsideRefundNo, refundId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { RefundChanged, RefundProgress } from '../../domain/messages.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { isAllGoingBack } from '../../domain/refund/cover.ts'
 import { newRefund } from '../../domain/refund/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveEnvelope, readRefundAnswer } from '../evidence.ts'
+import { archiveEnvelope, readNotifiedRefund, readRefundAnswer } from '../evidence.ts'
 import { refundProgress } from '../progress.ts'
 import type { RefundStepInput } from './consequence.ts'
 
@@ -22,23 +23,37 @@ export async function keepNews(
   if ('envelope' in found) await archiveEnvelope(context, refund.mchid, found.envelope, 'refund')
 }
 
-/** Records the outcome of signalled evidence: it had its effect, or added nothing to what was known. */
+/**
+ * Records the outcome of signalled evidence: it had its effect, or added nothing to what was known. `ask`: it says of a
+ * refund that succeeded that it did not stay so, and nobody has asked WeChat yet; then nothing is recorded.
+ */
 export async function settleNews(
   context: ActivityContext,
-  given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked' }>,
-): Promise<void> {
-  const { found, refund } = given
-  const evidence_id =
+  given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>,
+): Promise<'ask' | null> {
+  const { found, refund, outcome, is_asked = false } = given
+  const evidence =
     'envelope' in found
-      ? ((await archiveEnvelope(context, refund.mchid, found.envelope, 'refund'))?._id ?? null)
-      : found.evidence_id
-  if (evidence_id === null) return
-  const { outcome } = given
+      ? await archiveEnvelope(context, refund.mchid, found.envelope, 'refund')
+      : found.evidence_id === null
+        ? null
+        : await context.store.evidence.find(found.evidence_id)
+  if (evidence === null) return null
+  const evidence_id = evidence._id
+  if (!is_asked && outcome === 'linked' && (await isReversal(context, refund, evidence))) return 'ask'
   await context.store.evidence.recordOutcome(evidence_id, {
     outcome,
     applied_to: refundId(refund),
     time: currentTime(context),
   })
+  return null
+}
+
+/** Whether a notification says that the payer's bank sent back what had succeeded. */
+async function isReversal(context: ActivityContext, key: RefundKey, evidence: EvidenceRecord): Promise<boolean> {
+  if ((await context.store.refunds.find(key))?.state !== 'succeeded') return false
+  const said = await readNotifiedRefund(context, evidence)
+  return said?.refund_status === 'ABNORMAL' || said?.refund_status === 'CLOSED'
 }
 
 /**

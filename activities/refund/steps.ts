@@ -20,7 +20,7 @@ import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { refundProgress } from '../progress.ts'
 import { recordRefundAnswer } from './answer.ts'
-import { followUpRefundEvent, writeAndFollowUp } from './consequence.ts'
+import { followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
 import { adoptRefund, keepNews, settleNews } from './news.ts'
 import { isPaymentGoingBack } from './owed.ts'
@@ -42,7 +42,7 @@ export function createRefunds(context: ActivityContext) {
     recordRefundAnswer: (given: RefundStepInput<{ evidence_id: string }>) => recordRefundAnswer(context, given),
     recordRefundRefused: (given: RefundStepInput<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
     recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, openWords(context.sealer, given)),
-    settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked' }>) =>
+    settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>) =>
       settleNews(context, given),
     keepNews: (given: RefundStepInput<{ found: RefundChanged }>) => keepNews(context, given),
     adoptRefund: (given: RefundStepInput<{ evidence_id: string }>) => adoptRefund(context, given),
@@ -58,7 +58,7 @@ async function loadRefund(context: ActivityContext, key: RefundKey): Promise<Loa
   const refund = await context.store.refunds.find(key)
   if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }
   const deliveries: string[] = []
-  for (const { event } of refund.timeline) deliveries.push(...(await followUpRefundEvent(context, refund, event)))
+  for (const entry of refund.timeline) deliveries.push(...(await followUpRefundEntry(context, refund, entry)))
   return { refund: refundProgress(refund), policy: context.policy, deliveries }
 }
 

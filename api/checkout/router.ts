@@ -1,5 +1,4 @@
-import { Router } from '@koa/router'
-import type { RouterContext } from '@koa/router'
+import type { Router, RouterContext } from '@koa/router'
 import type { Next } from 'koa'
 import type { Actor } from '../../domain/actor.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -10,7 +9,9 @@ import type { Logger } from '../../runtime/logger.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
+import { readQuery } from '../http/query.ts'
 import { requestOf } from '../http/request.ts'
+import { exactRouter } from '../http/router.ts'
 import { checkOrderNow, refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
 import { readAsset } from './assets.ts'
@@ -68,10 +69,10 @@ export function checkoutRouter(context: CheckoutContext): Router {
   })
   const assets = { style: readAsset('checkout.css'), script: readAsset('checkout.js') }
 
-  const router = new Router({ prefix: '/pay', strict: true })
+  const router = exactRouter('/pay')
   router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
   router.use(setSecurityHeaders)
-  router.get('/:token', pageErrors(assets.style), async (ctx) => {
+  const sendPage = async (ctx: CheckoutRequest) => {
     ctx.type = 'html'
     const order = await findOrder(context, ctx)
     ctx.body = await checkoutPage({
@@ -80,9 +81,10 @@ export function checkoutRouter(context: CheckoutContext): Router {
       token: order.checkout_token,
       assets: { style: assets.style.address, script: assets.script.address },
       is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
-      check_result: check_results.find((result) => result === ctx.query['checked']) ?? null,
+      check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
     })
-  })
+  }
+  router.get('/:token', (ctx) => withPageErrors(ctx, assets.style, sendPage))
   router.get('/:token/order', async (ctx) => {
     ctx.body = await viewOf(context, await findOrder(context, ctx))
   })
@@ -116,23 +118,26 @@ async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise
 }
 
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
-function pageErrors(style: Asset) {
-  return async (ctx: CheckoutRequest, next: Next): Promise<void> => {
-    try {
-      await next()
-    } catch (error) {
-      ctx.type = 'html'
-      ctx.set(security_headers)
-      if (error instanceof Problem && error.code === 'not_found') {
-        ctx.status = 404
-        ctx.body = unknownPage(style.address)
-        return
-      }
-      requestOf(ctx).log.error('a checkout page could not be shown', { error })
-      ctx.status = 503
-      ctx.set('Retry-After', '5')
-      ctx.body = unavailablePage(style.address)
+async function withPageErrors(
+  ctx: CheckoutRequest,
+  style: Asset,
+  send: (ctx: CheckoutRequest) => Promise<void>,
+): Promise<void> {
+  try {
+    await send(ctx)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'invalid_request') throw error
+    ctx.type = 'html'
+    ctx.set(security_headers)
+    if (error instanceof Problem && error.code === 'not_found') {
+      ctx.status = 404
+      ctx.body = unknownPage(style.address)
+      return
     }
+    requestOf(ctx).log.error('a checkout page could not be shown', { error })
+    ctx.status = 503
+    ctx.set('Retry-After', '5')
+    ctx.body = unavailablePage(style.address)
   }
 }
 
@@ -146,7 +151,7 @@ function sendAsset(ctx: CheckoutRequest, assets: Asset[]): void {
 
 /** `?lang=` wins; then the browser's wish; then the language of the country in which the page is paid. */
 function pageLanguage(ctx: CheckoutRequest): Language {
-  const asked = languages.find((language) => language === ctx.query['lang'])
+  const asked = languages.find((language) => language === readQuery(ctx)['lang'])
   if (asked) return asked
   return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
 }
@@ -158,6 +163,7 @@ async function sendEvents(context: CheckoutContext, streams: OrderStreams, ctx: 
   if (isOrderResting(order.state)) return void (ctx.status = 204)
   ctx.status = 200
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
+  if (ctx.method === 'HEAD') return // who only wants the headers holds no stream
   const is_open = streams.open(ctx.res, order, (changed) => payerView(context, changed, merchant))
   if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.

@@ -5,6 +5,7 @@ import type { Metrics } from '../../runtime/metrics.ts'
 import type { Store } from '../../store/store.ts'
 import type { WeChatAccounts } from '../../wechat/accounts.ts'
 import type { Commands } from '../temporal/commands.ts'
+import type { Questions } from '../temporal/question.ts'
 import type { RateLimiter } from './ratelimit.ts'
 
 /** ApiContext holds what the API works with. One object per process; tests make their own. */
@@ -12,6 +13,8 @@ export interface ApiContext {
   config: Config
   store: Store
   commands: Commands
+  /** bounds what requests have asked through runs */
+  questions: Questions
   /** merchants as WeChat Pay knows them: verifies notifications, encrypts bank cards */
   accounts: WeChatAccounts
   limiter: RateLimiter

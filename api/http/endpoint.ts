@@ -1,16 +1,18 @@
-import { Router } from '@koa/router'
+import type { Router } from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Scope } from '../../domain/merchant/scope.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { assertNotPaused, authenticate, authorise, isChanging } from './authentication.ts'
 import type { Caller } from './authentication.ts'
+import { readJsonBody } from './body.ts'
 import type { ProblemCode } from './catalogue.ts'
 import type { ApiContext } from './context.ts'
 import { readerLanguage } from './language.ts'
 import type { Language } from './language.ts'
-import { readJsonBody } from './ratelimit.ts'
+import { readQuery } from './query.ts'
 import { requestOf } from './request.ts'
+import { exactRouter } from './router.ts'
 import { validate } from './validation.ts'
 
 /** One request to one endpoint, checked. */
@@ -85,7 +87,7 @@ export function declareEndpoint<P = Record<string, never>, Q = Record<string, ne
 
 /** Routes for `endpoints`. Problems are thrown; app.ts answers them. */
 export function endpointRouter(endpoints: readonly Endpoint[], context: ApiContext): Router {
-  const router = new Router()
+  const router = exactRouter()
   for (const declared of endpoints) {
     const path = declared.path.replace(/\{(\w+)\}/g, ':$1')
     router.register(path, [declared.method], async (ctx) => serveEndpoint(declared, context, ctx))
@@ -104,7 +106,7 @@ async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Conte
   const looks_itself = declared.problems.includes('merchant_paused')
   if (isChanging(declared.scope) && !looks_itself) await assertNotPaused(context, caller)
   const params = validate(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
-  const query = validate(declared.query, { ...ctx.query }, 'query', language)
+  const query = validate(declared.query, readQuery(ctx), 'query', language)
   const sent = declared.method === 'GET' ? undefined : await readJsonBody(ctx.req)
   const body = validate(declared.body ?? no_input.optional(), sent, 'body', language)
   const named = { mchid: caller.mchid, ...logFieldsOf(params) }

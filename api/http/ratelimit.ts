@@ -1,6 +1,3 @@
-import type { IncomingMessage } from 'node:http'
-import rawBody from 'raw-body'
-import { limits } from '../../domain/policy.ts'
 import { Problem } from './problem.ts'
 
 /** How fast one key may ask, per API process: a protection of the process, not a tariff. */
@@ -28,71 +25,58 @@ interface Bucket {
   filled_ms: number
 }
 
+/** Token buckets by name, in memory. */
+export interface Buckets {
+  /** Takes a token out of the bucket `name`, if it has one; `left` is what it holds then. */
+  take(name: string): { has_token: boolean; left: number }
+}
+
 const max_buckets = 10_000
 
-/** A token bucket per key, in memory. `now` is Unix ms; a clock set back refills nothing. */
-export function createRateLimiter(now: () => number, rate_limit: RateLimit = default_rate_limit): RateLimiter {
+/**
+ * Makes buckets that hold `burst` tokens and get `per_second` new ones. `now` is Unix ms; a clock set back refills
+ * nothing. By hand, since `rate-limiter-flexible` counts by fixed windows, so that twice the limit passes where two of
+ * them meet, and keeps a timer for each name without a bound on their number, while strangers choose names here.
+ */
+export function createBuckets(now: () => number, { burst, per_second }: RateLimit): Buckets {
   const buckets = new Map<string, Bucket>()
-  const refill_s = Math.ceil(rate_limit.burst / rate_limit.per_second)
-  const policy = `"key";q=${rate_limit.burst};w=${refill_s}`
 
-  function bucketOf(key_id: string): Bucket {
-    const known = buckets.get(key_id)
+  function bucketOf(name: string): Bucket {
+    const known = buckets.get(name)
     if (known) return known
-    if (buckets.size >= max_buckets) buckets.clear() // every key starts full again: generous, and bounded
-    const bucket = { tokens: rate_limit.burst, filled_ms: now() }
-    buckets.set(key_id, bucket)
+    if (buckets.size >= max_buckets) buckets.clear() // every name starts full again: generous, and bounded
+    const bucket = { tokens: burst, filled_ms: now() }
+    buckets.set(name, bucket)
     return bucket
   }
 
   return {
-    take(key_id) {
-      const bucket = bucketOf(key_id)
+    take(name) {
+      const bucket = bucketOf(name)
       const time = now()
       const passed_s = Math.max(0, time - bucket.filled_ms) / 1_000
-      bucket.tokens = Math.min(rate_limit.burst, bucket.tokens + passed_s * rate_limit.per_second)
+      bucket.tokens = Math.min(burst, bucket.tokens + passed_s * per_second)
       bucket.filled_ms = time
       const has_token = bucket.tokens >= 1
       if (has_token) bucket.tokens -= 1
-      const full_in_s = Math.ceil((rate_limit.burst - bucket.tokens) / rate_limit.per_second)
-      const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(bucket.tokens)};t=${full_in_s}` }
-      if (has_token) return headers
-      const wait_s = Math.max(1, Math.ceil((1 - bucket.tokens) / rate_limit.per_second))
-      throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
+      return { has_token, left: bucket.tokens }
     },
   }
 }
 
-/**
- * The JSON of a request's body; undefined when it has none. Throws the problems `body_too_large`,
- * `unsupported_media_type` and `malformed_json`. A body whose Content-Length is too large is not read at all.
- */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  const has_body =
-    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
-  if (!has_body) return undefined
-  const media_type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (media_type !== 'application/json' || encoding !== 'identity') throw new Problem('unsupported_media_type')
-  const bytes = await bodyBytes(request)
-  if (bytes.length === 0) return undefined
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown
-  } catch (cause) {
-    throw new Problem('malformed_json', { cause })
-  }
-}
-
-async function bodyBytes(request: IncomingMessage): Promise<Buffer> {
-  try {
-    return await rawBody(request, {
-      limit: limits.request_body_bytes,
-      length: request.headers['content-length'] ?? null,
-    })
-  } catch (cause) {
-    const type = (cause as { type?: string }).type
-    // The connection ends with the answer: otherwise the rest of the body would be read as the next request.
-    if (type === 'entity.too.large') throw new Problem('body_too_large', { headers: { Connection: 'close' }, cause })
-    throw new Problem('malformed_json', { cause }) // cut short, or of another length than it said
+/** A bucket per API key, with the headers that tell its holder how it stands. */
+export function createRateLimiter(now: () => number, rate_limit: RateLimit = default_rate_limit): RateLimiter {
+  const { burst, per_second } = rate_limit
+  const buckets = createBuckets(now, rate_limit)
+  const policy = `"key";q=${burst};w=${Math.ceil(burst / per_second)}`
+  return {
+    take(key_id) {
+      const { has_token, left } = buckets.take(key_id)
+      const full_in_s = Math.ceil((burst - left) / per_second)
+      const headers = { 'RateLimit-Policy': policy, RateLimit: `"key";r=${Math.floor(left)};t=${full_in_s}` }
+      if (has_token) return headers
+      const wait_s = Math.max(1, Math.ceil((1 - left) / per_second))
+      throw new Problem('rate_limited', { headers: { ...headers, 'Retry-After': String(wait_s) } })
+    },
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { limits } from '../../domain/policy.ts'
 import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
@@ -57,6 +58,11 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must lie between {min} and {max} seconds from now',
     'zh-CN': '须在当前时间之后 {min} 至 {max} 秒之间',
   },
+  repeated: { en: 'has a parameter that comes twice', 'zh-CN': '含有重复的参数' },
+  query_size: {
+    en: 'must be at most 4 kB and 64 parameters long',
+    'zh-CN': '不能超过 4 kB 或 64 个参数',
+  },
   cursor: { en: 'is not a next_cursor of this list', 'zh-CN': '不是本列表返回的 next_cursor' },
   missing: { en: 'is required', 'zh-CN': '必填' },
   unknown: { en: 'is not a known field', 'zh-CN': '未知字段' },
@@ -85,20 +91,28 @@ export function ruleError(
   return { field, code: rule, detail: text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name])) }
 }
 
+/** The first 20 errors, each cut short: an answer is not longer than what it answers. */
 function fieldErrors(issues: z.core.$ZodIssue[], part: RequestPart, language: Language): FieldError[] {
-  return issues.flatMap((issue) => {
+  const errors = issues.slice(0, limits.problem_errors).flatMap((issue) => {
     const path = part === 'body' ? issue.path : [part, ...issue.path]
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ruleError(pointer([...path, key]), 'unknown', language))
+      const unknown = issue.keys.slice(0, limits.problem_errors)
+      return unknown.map((key) => ruleError(pointer([...path, key]), 'unknown', language))
     }
     const field = pointer(path)
     if (issue.code === 'invalid_type' && issue.input === undefined) return ruleError(field, 'missing', language)
     if (Object.hasOwn(rule_texts, issue.message)) return ruleError(field, issue.message, language)
-    return { field, code: issue.code, detail: issue.message }
+    return { field, code: issue.code, detail: shortened(issue.message) }
   })
+  return errors.slice(0, limits.problem_errors)
+}
+
+function shortened(text: string): string {
+  const { problem_characters } = limits
+  return text.length > problem_characters ? `${text.slice(0, problem_characters)}…` : text
 }
 
 /** `path` as a JSON Pointer (RFC 6901). */
 function pointer(path: PropertyKey[]): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  return path.map((part) => `/${shortened(String(part)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import Router from '@koa/router'
+import type { Router } from '@koa/router'
 import getRawBody from 'raw-body'
 import type { AttentionCode } from '../../domain/attention.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { evidenceId, operationId, orderId } from '../../domain/ids.ts'
+import { evidenceId, mchid_pattern, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { PaymentFound } from '../../domain/messages.ts'
 import type { Envelope, EvidenceRecord } from '../../domain/payment/evidence.ts'
@@ -13,6 +13,7 @@ import { newEvidence } from '../../store/evidence.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
+import { exactRouter } from '../http/router.ts'
 import { createRejectionWatch } from './rejections.ts'
 import type { RejectionWatch } from './rejections.ts'
 
@@ -40,7 +41,7 @@ const unusable_attention = {
  * them over. It decides nothing, and acknowledges nothing before it is durable somewhere.
  */
 export function intakeRouter(context: ApiContext): Router {
-  const router = new Router()
+  const router = exactRouter()
   const rejections = createRejectionWatch(context)
   router.post('/wechat/notify/:mchid', async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
@@ -66,6 +67,7 @@ async function receiveNotification(
   headers: NodeHeaders,
   readBody: () => Promise<Buffer>,
 ): Promise<Acknowledgement> {
+  if (!mchid_pattern.test(mchid)) return { status: 404, result: 'unknown_merchant' }
   let body: Buffer
   try {
     body = await readBody()

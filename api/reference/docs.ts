@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Router } from '@koa/router'
+import type { Router } from '@koa/router'
 import type { Context } from 'koa'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
@@ -7,6 +7,7 @@ import type { Endpoint } from '../http/endpoint.ts'
 import { html, trustedHtml } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { Problem } from '../http/problem.ts'
+import { exactRouter } from '../http/router.ts'
 import { openApi, problemsOf } from './openapi.ts'
 import type { OpenApi } from './openapi.ts'
 
@@ -15,7 +16,7 @@ export function docsRouter(endpoints: readonly Endpoint[], version: string): Rou
   const document = openApi(endpoints, version)
   const json = JSON.stringify(document)
   const reference = referencePage(endpoints, document)
-  const router = new Router()
+  const router = exactRouter()
   router.get('/openapi.json', (ctx) => {
     ctx.body = json
     ctx.type = 'application/json; charset=utf-8'

@@ -8,11 +8,13 @@ import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { TemporalUnavailable } from './calls.ts'
+import type { Questions } from './question.ts'
 import { check_limit_ms, read_limit_ms, readOrderUntil } from './wait.ts'
 
-/** The part of the API's context that a check needs: the record, the two commands to the order's run, and a clock. */
+/** The part of the API's context that a check needs: the record, the two commands to the order's run, who else asks, and a clock. */
 export interface CheckContext {
   policy: Policy
+  questions: Questions
   store: { orders: { find(key: OrderKey): Promise<OrderRecord | null> } }
   commands: {
     check(key: OrderKey, operation_id: string): Promise<unknown>
@@ -25,19 +27,28 @@ const renewal_window_ms = 10 * 60_000
 
 /**
  * Has WeChat Pay queried about an order now, and returns the record as it then is: at most one query per 5 s, from the
- * checkout page also 20 per order; beyond that, the record as it is (api.md §1). Silence of WeChat Pay is no error.
- * Throws TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
+ * checkout page also 20 per order; beyond that, the record as it is (api.md §1). All who ask at once share one signal
+ * and its outcome. Silence of WeChat Pay is no error. Throws `rate_limited` for too many orders of one merchant at once, TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
  */
 export async function checkOrderNow(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   if (!isCheckAllowed(order, actor, context.now(), context.policy)) return order
   const asked_before = order.asked.last_time
-  await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
-  return readOrderUntil(
-    context,
-    order,
-    check_limit_ms,
-    (read) => read.asked.last_time !== asked_before || read.revision !== order.revision,
-  )
+  const question = {
+    subject: `check:${order._id}`,
+    mchid: order.mchid,
+    every_ms: context.policy.query_on_request_ms,
+    asked_by: actor.kind === 'payer' ? 'payer' : 'merchant',
+  } as const
+  const asked = await context.questions.put(question, async () => {
+    await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
+    return readOrderUntil(
+      context,
+      order,
+      check_limit_ms,
+      (read) => read.asked.last_time !== asked_before || read.revision !== order.revision,
+    )
+  })
+  return asked ?? order
 }
 
 /**
@@ -47,6 +58,11 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
  */
 export async function refreshCode(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   if (!isCodeStale(order, context.now(), context.policy)) return order
+  const question = { subject: `code:${order._id}`, mchid: order.mchid, every_ms: 0, asked_by: 'merchant' } as const
+  return (await context.questions.put(question, () => renewCode(context, order, actor))) ?? order
+}
+
+async function renewCode(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   const placed_before = order.code?.placed_time ?? null
   const command = { operation_id: renewalOperationId(order, context.now()), actor, reason: null }
   const outcome = await context.commands.refresh(orderKeyOf(order), command)

@@ -24,7 +24,11 @@ const entry_shape = z
     out_refund_no: nullable_text,
     postings: z.array(posting).meta({ description: 'their amounts sum to 0' }),
     evidence_id: z.string(),
-    reverses: nullable_text,
+    reverses: nullable_text.meta({ description: 'the entry that this one takes back' }),
+    correction: z
+      .object({ by: z.string(), reason: z.string() })
+      .nullable()
+      .meta({ description: 'who corrected the book, and why; null of all other entries' }),
   })
   .meta({ id: 'JournalEntry' })
 
@@ -40,6 +44,7 @@ function entryView(entry: JournalEntry): z.output<typeof entry_shape> {
     postings: entry.postings,
     evidence_id: publicId('evd', entry.evidence_id),
     reverses: entry.reverses,
+    correction: entry.correction ?? null,
   }
 }
 

@@ -24,6 +24,8 @@ export interface EventRecord {
   timestamp: Time
   /** the bytes sent on every attempt */
   body: string
+  /** its place in the merchant's feed; absent on what earlier versions wrote */
+  position?: number
 }
 
 /**

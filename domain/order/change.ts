@@ -56,7 +56,7 @@ const order_edges: Record<OrderState, OrderEdges> = {
   failed: { late_payment_found: 'review', payment_contradicted: 'review', payment_refunded_outside: 'review' },
   review: { accepted: 'paid', rejected: 'refunding', fulfilled: 'fulfilled' },
   refunding: { refunded: 'refunded' },
-  refunded: {},
+  refunded: { refund_reversed: 'refunding' },
 }
 
 /** Legal in every state, and leaves it. */
@@ -164,6 +164,7 @@ const published_types: Record<OrderEvent, OrderEventType | null> = {
   refunded: 'order.refunded',
   refund_closed: null,
   refund_refused: null,
+  refund_reversed: null,
   accepted: 'order.paid',
   rejected: 'order.refunding',
   second_accepted: null,
@@ -218,6 +219,7 @@ function changedFields(order: OrderRecord, occurrence: OrderOccurrence): OrderCh
     case 'refunded':
     case 'refund_closed':
     case 'refund_refused':
+    case 'refund_reversed':
     case 'rejected':
       return {}
   }

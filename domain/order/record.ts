@@ -58,6 +58,7 @@ export const order_events = [
   'refunded',
   'refund_closed',
   'refund_refused',
+  'refund_reversed',
   'accepted',
   'rejected',
   'second_accepted',
@@ -194,7 +195,7 @@ export type OrderOccurrence = {
   | { event: 'fulfilled' | 'fulfilment_pending' | 'fulfilment_stopped' }
   | { event: 'full_refund_requested'; out_refund_no: string }
   | {
-      event: 'refund_changed' | 'refund_closed' | 'refund_refused'
+      event: 'refund_changed' | 'refund_closed' | 'refund_refused' | 'refund_reversed'
       out_refund_no: string
       /** the payment, where it is not the order's own */
       transaction_id?: string

@@ -47,10 +47,16 @@ function setbackReviews(
   const own = payment?.transaction_id
   const news = timeline.filter((entry) => entry.out_refund_no && (entry.transaction_id ?? own) === transaction_id)
   const since_whole = news.slice(news.findLastIndex(({ is_whole }) => is_whole === true) + 1)
-  const setback = since_whole.findLast(({ event }) => event === 'refund_closed' || event === 'refund_refused')
-  if (setback === undefined) return []
-  const code = setback.event === 'refund_closed' ? 'refund_closed' : 'refund_refused'
+  const setback = since_whole.findLast((entry) => setbackOf(entry) !== null)
+  const code = setback && setbackOf(setback)
+  if (!code) return []
   return [{ code, since_time: setback.time, transaction_id }]
+}
+
+/** Which question the entry of a refund asks. One that was closed after SUCCESS is told by what was published of it. */
+function setbackOf({ event, event_type }: TimelineEntry): 'refund_closed' | 'refund_refused' | null {
+  if (event === 'refund_closed' || event === 'refund_refused') return event
+  return event === 'refund_reversed' && event_type === 'refund.closed' ? 'refund_closed' : null
 }
 
 /** What a person decided, or what gave the money back: only these take away an attention that money waits behind. */

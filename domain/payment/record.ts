@@ -75,11 +75,11 @@ export function isHoldingMoney(state: RefundElement['state']): boolean {
   return money_holding_states.includes(state)
 }
 
-/** Where a refund's element goes from each state: forwards only, whatever is reported late or twice. */
+/** Where a refund's element goes from each state. Back only where the payer's bank sent the money back after SUCCESS. */
 const element_edges: Record<RefundElement['state'], readonly RefundElement['state'][]> = {
   reserved: ['accepted', 'succeeded', 'closed', 'released'],
   accepted: ['succeeded', 'closed', 'settled'],
-  succeeded: [],
+  succeeded: ['accepted', 'closed'],
   settled: [],
   closed: ['settled'],
   released: ['settled', 'accepted', 'succeeded'],

@@ -24,13 +24,14 @@ const ending_edges: RefundEdges = {
   returned_to_merchant: 'returned_to_merchant',
 }
 
-/** Where each event takes a refund. A pair that is not listed is illegal: SUCCESS never regresses. */
+/** Where each event takes a refund. A pair that is not listed is illegal. */
 const refund_edges: Record<RefundState, RefundEdges> = {
   created: { reserved: { asks: 'awaiting_approval', sends: 'processing' }, not_reserved: 'refused' },
   awaiting_approval: { approved: 'processing', rejected: 'rejected', approval_expired: 'rejected' },
   processing: { accepted: 'processing', abnormal: 'abnormal', refused: 'refused', ...ending_edges },
   abnormal: { resumed: 'processing', ...ending_edges },
-  succeeded: {},
+  // The payer's bank may send back what WeChat had paid out: its own later word goes before its earlier one.
+  succeeded: { abnormal: 'abnormal', closed: 'closed' },
   closed: { paid_out: 'closed' },
   // A refusal that a lagging query seemed to prove is taken back by WeChat's own word.
   refused: { paid_out: 'refused', accepted: 'processing' },
@@ -139,7 +140,8 @@ function refundAttention(refund: RefundRecord, occurrence: RefundOccurrence, to:
     case 'returned_to_merchant':
       return 'returned_to_merchant'
     case 'closed':
-      return isAutomaticOrigin(refund.origin) ? 'refund_closed' : null
+      // After SUCCESS the payer was promised the money, whoever had asked for it.
+      return isAutomaticOrigin(refund.origin) || refund.state === 'succeeded' ? 'refund_closed' : null
     case 'refused':
       return isAutomaticOrigin(refund.origin) ? 'refund_refused' : (occurrence.attention ?? null)
     case 'not_reserved':

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
 import { checkoutRouter } from '../../api/checkout/router.ts'
 import type { CheckoutContext } from '../../api/checkout/router.ts'
+import { createQuestions } from '../../api/temporal/question.ts'
 import { answerProblem, Problem } from '../../api/http/problem.ts'
 import { beginRequest } from '../../api/http/request.ts'
 import { beijingTime } from '../../domain/calendar.ts'
@@ -83,6 +84,7 @@ function contextOf(
   return {
     config: { test_wechat_url: 'http://127.0.0.1:7701', ...given },
     policy: default_policy,
+    questions: createQuestions(() => counter.now()),
     log: silentLogger,
     now: () => counter.now(),
     draining,

@@ -20,6 +20,8 @@ const environment = {
   WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}`,
   WEFT_MASTER_KEY: randomBytes(32).toString('base64'),
   WEFT_PORT: '0',
+  WEFT_METRICS_PORT: '0',
+  WEFT_DRAIN_MS: '0',
 }
 const running: RunningApi[] = []
 afterAll(async () => {
@@ -33,7 +35,8 @@ async function start(given: Partial<Record<string, string>> = {}): Promise<Runni
 }
 
 async function read(api: RunningApi, path: string) {
-  const answer = await fetch(`${api.url}${path}`)
+  const is_private = path === '/readyz' || path === '/metrics'
+  const answer = await fetch(`${is_private ? api.metrics_url : api.url}${path}`)
   return { status: answer.status, text: await answer.text() }
 }
 
@@ -45,6 +48,22 @@ describe('the process', () => {
     await read(api, '/v1/orders')
     const metrics = await read(api, '/metrics')
     expect(metrics.text).toMatch(/weft_http_request_seconds_count\{method="GET",route="\/v1\/orders",status="401"\} 1/)
+  })
+
+  it('shows its numbers and its state on their own port only, whatever the spelling', async () => {
+    const api = await start()
+    for (const path of ['/metrics', '/METRICS', '/readyz', '/readyz/', '/HEALTHZ', '/healthz/', '/V1/orders', '/DOCS'])
+      expect([path, (await fetch(`${api.url}${path}`)).status]).toEqual([path, 404])
+  })
+
+  it('says on /readyz that it ends, and takes requests until the balancer has read it', async () => {
+    const api = await start({ WEFT_DRAIN_MS: '1500' })
+    const closed = api.close()
+    expect(JSON.parse((await read(api, '/readyz')).text)).toMatchObject({ status: 'draining' })
+    const answer = await fetch(`${api.url}/healthz`)
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close'])
+    await closed
+    await expect(fetch(`${api.url}/healthz`)).rejects.toThrow()
   })
 
   it('starts without Temporal and without a database, and says which of them is away', async () => {
@@ -88,7 +107,7 @@ describe('the process', () => {
     const [answer] = (await answered) as [IncomingMessage]
     answer.resume()
     expect(answer.statusCode).toBe(400)
-    await within(10_000, () => closed) // requests under way have 12 s, and this one has ended
+    await within(10_000, () => closed) // requests under way have 24 s, and this one has ended
   })
 
   it('does not start where time is scaled and a live merchant is', async () => {

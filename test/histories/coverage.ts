@@ -82,6 +82,7 @@ const order_marks: Record<OrderEvent, Mark<OrderProgress>> = {
   refunded: becomes('recordRefundNews', 'refunded'),
   refund_closed: attends('recordRefundNews', 'refund_closed'),
   refund_refused: attends('recordRefundNews', 'refund_refused'),
+  refund_reversed: step('recordRefundNews', ({ before, after }) => before?.state === 'refunded' && after.state === 'refunding'),
   accepted: decides('accept', 'own'),
   rejected: decides('reject', 'own'),
   second_accepted: decides('accept', 'second'),

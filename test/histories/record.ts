@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
+import { buildBundle } from '../../worker/bundle.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
@@ -55,7 +56,9 @@ async function tell({ options, cuts_database, before, paths }: Chapter, wanted: 
   if (names.length === 0) return
   const wire = cuts_database ? await Wire.to(new URL(servers.mongodb_uri).host) : null
   const mongodb_uri = wire === null ? servers.mongodb_uri : `mongodb://${wire.address}/?directConnection=true`
-  const stage = await Stage.open({ ...options, ...servers, mongodb_uri })
+  // Vitest, which hands the bundle to the tests, does not run here.
+  const stage = await Stage.open({ ...options, ...servers, mongodb_uri, worker: false })
+  if (options.worker !== false) await stage.startWorker({ bundle: await buildBundle() })
   const planned = new Map<string, MerchantAnswer[]>()
   stage.shop.answer = ({ data }) =>
     planned.get(data.order?.out_trade_no ?? '')?.shift() ?? { status: 200, body: '{"fulfilment":"fulfilled"}' }

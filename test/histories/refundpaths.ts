@@ -114,6 +114,20 @@ const asked: Record<string, Path> = {
     await kept(teller, `${name}_order`, order)
     await keptRefund(teller, name, (await teller.stage.owedRefund(order)).out_refund_no)
   },
+  refund_reversed: async (teller, name) => {
+    const { stage } = teller
+    const order = await stage.ordered({ out_trade_no: name.toUpperCase() })
+    await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    stage.pay(order, 'pay_after_close')
+    await stage.reaches(order, 'refunded')
+    const { mchid, out_refund_no } = await stage.owedRefund(order)
+    stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'ABNORMAL' })
+    await stage.reaches(order, 'refunding')
+    await kept(teller, `${name}_order`, order)
+    stage.simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
+    await stage.reaches(order, 'refunded')
+    await keptRefund(teller, name, out_refund_no)
+  },
   refund_while_delivering: async (teller, name) => {
     const { stage } = teller
     const order: OrderKey = { mchid: stage.mchid, out_trade_no: name.toUpperCase() }

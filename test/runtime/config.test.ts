@@ -31,6 +31,7 @@ describe('the settings of a process', () => {
       queue_prefix: '',
       log_level: 'info',
       metrics_port: null,
+      drain_ms: 5_000,
     })
   })
 

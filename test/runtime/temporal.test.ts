@@ -28,6 +28,14 @@ afterAll(async () => {
   await Promise.all([temporal.close(), nowhere.close(), refused.close()])
 })
 
+describe('a connection whose server was away', () => {
+  it.each(['temporal', 'nowhere'] as const)('is tried again within five seconds (%s)', (name) => {
+    const { channelArgs = {} } = { temporal, nowhere }[name].connection.options
+    const pause_ms = Number(channelArgs['grpc.max_reconnect_backoff_ms'] ?? 120_000)
+    expect(pause_ms * 1.2).toBeLessThan(5_000) // gRPC spreads each pause by a fifth
+  })
+})
+
 describe('a call with a limit', () => {
   const info = ({ connection }: typeof temporal, limit_ms: number) =>
     boundedCall(connection, limit_ms, () => connection.workflowService.getSystemInfo({}))

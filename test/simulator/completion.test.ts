@@ -77,9 +77,13 @@ describe('how a refund ends', () => {
     clock.ms += 5_000
     await simulator.runDue()
     expect([(await query(no)).json.status, (await query(later)).json.status]).toEqual(['CLOSED', 'SUCCESS'])
-    for (const status of ['CLOSED', 'ABNORMAL', 'SUCCESS'] as const) {
-      expect(() => simulator.control.finishRefund({ mchid, out_refund_no: later, status })).toThrow(/is SUCCESS/)
-    }
+    const finish = (out_refund_no: string, status: 'CLOSED' | 'ABNORMAL' | 'SUCCESS') =>
+      simulator.control.finishRefund({ mchid, out_refund_no, status })
+    for (const status of ['CLOSED', 'ABNORMAL', 'SUCCESS'] as const)
+      expect(() => finish(no, status)).toThrow(/is CLOSED/)
+    expect(() => finish(later, 'SUCCESS')).toThrow(/is SUCCESS/)
+    // The payer's bank sends it back.
+    expect(finish(later, 'ABNORMAL')).toMatchObject({ status: 'ABNORMAL', success_time: null })
   })
 
   it('takes the days of a card for what was redirected to one, also after it was held', async () => {

@@ -5,11 +5,13 @@ import { Endpoints } from '../../store/endpoints.ts'
 import { Events } from '../../store/events.ts'
 import { Evidence } from '../../store/evidence.ts'
 import { Journal } from '../../store/journal.ts'
+import { Keys } from '../../store/keys.ts'
 import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
 import { References } from '../../store/references.ts'
 import { Refunds } from '../../store/refunds.ts'
+import { Rejections } from '../../store/rejections.ts'
 import type { Sealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -39,12 +41,15 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     deliveries: new Deliveries(connections),
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
+    keys: new Keys(connections),
+    rejections: new Rejections(connections),
     sealer,
+    isReachable: () => Promise.resolve(true),
   }
   return kept as Partial<Store> as Store
 }
 
-function memoryConnections(writes: Writes): Connections {
+export function memoryConnections(writes: Writes): Connections {
   const collections = new Map<string, MemoryCollection>()
   const model = (name: string) => {
     const collection = collections.get(name) ?? new MemoryCollection(writes)
@@ -88,6 +93,15 @@ class MemoryCollection {
     if (found === undefined) return Promise.resolve(null)
     change(found, update)
     return Promise.resolve(structuredClone(found))
+  }
+
+  replaceOne(filter: Fields, document: Fields, { upsert = false } = {}): Promise<{ matchedCount: number }> {
+    if (this.#isDead()) return death()
+    const found = this.#matching(filter)[0]
+    if (found === undefined && !upsert) return Promise.resolve({ matchedCount: 0 })
+    const _id = found?._id ?? String(filter['_id'])
+    this.#documents.set(_id, structuredClone({ ...document, _id }))
+    return Promise.resolve({ matchedCount: 1 })
   }
 
   async updateOne(filter: Fields, update: Fields): Promise<{ matchedCount: number }> {

@@ -19,6 +19,7 @@ import { default_settings } from '../../domain/merchant/record.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
+import type { RefundFact } from '../../domain/payment/fact.ts'
 import { default_policy } from '../../domain/policy.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefundRecord } from '../../proof/wechat.ts'
@@ -168,8 +169,9 @@ export class World {
   }
 
   /** The same with one of a refund, which proves nothing by itself: it only wakes. */
-  async refundNotified({ transaction_id, out_refund_no }: WeChatRefundRecord): Promise<string> {
-    return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, '{}')
+  async refundNotified({ transaction_id, out_refund_no, status }: WeChatRefundRecord): Promise<string> {
+    const body = JSON.stringify({ refund_status: status })
+    return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, body)
   }
 
   async #archive(
@@ -255,7 +257,11 @@ export class World {
 
 /** A notification whose signature and encryption hold: what of them does not is proven elsewhere. */
 function readNotified({ body }: { body: Buffer }): ReturnType<WeChatAccount['read']> {
-  const transaction = readTransaction(body.toString('utf8'))
+  const text = body.toString('utf8')
+  if (text.includes('refund_status')) {
+    return { verdict: 'verified', subject: 'refund', fact: JSON.parse(text) as RefundFact } as never
+  }
+  const transaction = readTransaction(text)
   if (transaction === null) throw new Error('not a transaction')
   const fact = paymentFact(transaction)
   return { verdict: 'verified', subject: 'payment', fact, notification_id: '', serial_no: '' } as unknown as ReturnType<

@@ -148,7 +148,19 @@ async function takeNews(
   const says = can_change ? await run.activities.prove({ refund: run.key }) : null
   const current = says === null ? refund : await applyQueryAnswer(run, refund, says)
   const outcome = current.revision > refund.revision ? 'applied' : 'linked'
-  await run.activities.records.settleNews({ refund: run.key, found: item.found, outcome })
+  const settled = await run.activities.records.settleNews({ refund: run.key, found: item.found, outcome })
+  return settled === 'ask' ? await takeReversal(run, current, item) : current
+}
+
+/** The payer's bank sent back what had succeeded, says a notification: WeChat is asked, and what it says moves the book. */
+async function takeReversal(
+  run: RefundRun,
+  refund: RefundProgress,
+  { found }: RefundItem & { kind: 'news' },
+): Promise<RefundProgress> {
+  const current = await applyQueryAnswer(run, refund, await run.activities.prove({ refund: run.key }))
+  const outcome = current.revision > refund.revision ? 'applied' : 'linked'
+  await run.activities.records.settleNews({ refund: run.key, found, outcome, is_asked: true })
   return current
 }
 

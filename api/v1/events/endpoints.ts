@@ -5,7 +5,7 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, listOf, pageView, paging_params, request_time, text_filter, time, time_order } from '../shapes.ts'
+import { filterOf, pageView, paging_params, request_time, text_filter, time, time_order } from '../shapes.ts'
 
 const event_shape = z
   .object({
@@ -20,6 +20,16 @@ const event_shape = z
     deliveries: z.array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() })),
   })
   .meta({ id: 'Event' })
+
+const event_list = z
+  .object({
+    data: z.array(event_shape),
+    next_cursor: z.string().optional().meta({
+      description: 'with order=asc always there, to go on from; of a list absent on the last page',
+    }),
+    has_more: z.boolean().optional().meta({ description: 'with order=asc: whether there is more to read now' }),
+  })
+  .meta({ id: 'EventList' })
 
 /** Parses the stored bytes of an event. Weft wrote them, so a failure is a fault of Weft. */
 const event_body = z.object({ api_version: z.string(), data: z.record(z.string(), z.unknown()) })
@@ -46,7 +56,10 @@ const listEvents = declareEndpoint({
   path: '/v1/events',
   scope: 'events:read',
   summary: 'Events, newest first',
-  description: 'With order=asc also the feed for shops without a public address: keep next_cursor and go on from it.',
+  description:
+    'With order=asc the feed, for shops without a public address: in the order in which events can be read, each at ' +
+    'least once and never one left out. Its next_cursor is always there: keep it with what you have done, and go on from ' +
+    'it, at once while has_more is true, else later. Without order=asc, or of one out_trade_no, a list to look things up.',
   query: z.strictObject({
     ...paging_params,
     order: time_order,
@@ -55,13 +68,18 @@ const listEvents = declareEndpoint({
     time_from: request_time.optional(),
     time_to: request_time.optional(),
   }),
-  responses: { 200: { description: 'a page of events', schema: listOf('Event', event_shape) } },
+  responses: { 200: { description: 'a page of events', schema: event_list } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, order, ...filter } = query
-    const page = await context.store.events.list(caller.mchid, filter, { limit, cursor, order })
+    const { store, now } = context
+    const is_feed = order === 'asc' && filter.out_trade_no === undefined
+    const page = is_feed
+      ? await store.events.follow(caller.mchid, filter, { limit, cursor }, now())
+      : await store.events.list(caller.mchid, filter, { limit, cursor, order })
     const data = await Promise.all(page.data.map((event) => eventView(context, event)))
-    return { status: 200, body: pageView({ ...page, data }, (view) => view) }
+    const has_more = 'has_more' in page ? { has_more: page.has_more } : {}
+    return { status: 200, body: { ...pageView({ ...page, data }, (view) => view), ...has_more } }
   },
 })
 

@@ -13,6 +13,7 @@ import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { checkOrderNow, isCodeStale, refreshCode } from '../../temporal/check.ts'
 import { read_limit_ms, readAfterEffect, readOrderUntil } from '../../temporal/wait.ts'
+import { awaitPlacement } from './endpoints.ts'
 import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
 import type { OrderParams } from './shape.ts'
 
@@ -117,8 +118,7 @@ const renewCode = declareEndpoint({
 async function renew(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   const { context, caller, params } = call
   const found = await requireOrder(context, caller.mchid, params.out_trade_no)
-  if (found.state === 'created') await context.commands.startOrder(found)
-  const placed = await readOrderUntil(context, found, read_limit_ms, ({ state }) => state !== 'created')
+  const placed = found.state === 'created' ? await awaitPlacement(context, found) : found
   if (placed.state === 'created') return orderReply(call, 202, placed)
   const order = await refreshCode(context, placed, callerActor(caller))
   if (order.state !== 'awaiting_payment') throw notEndedProblem(order, ['awaiting_payment'])

@@ -104,9 +104,18 @@ async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existi
     const errors = fields.map((field) => ruleError(field, 'differs', language))
     throw new Problem('order_number_reused', { values: { out_trade_no: existing.out_trade_no, fields }, errors })
   }
-  if (existing.state === 'created') await context.commands.startOrder(existing)
-  const order = await readOrderUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  const order = existing.state === 'created' ? await awaitPlacement(context, existing) : existing
   return { status: 200, body: await orderWithTimeline(context, order), headers: { 'Weft-Replay': 'true' } }
+}
+
+/** Starts the run and waits until it has placed the order; all repeats that come meanwhile wait together. */
+export async function awaitPlacement(context: EndpointCall['context'], order: OrderRecord): Promise<OrderRecord> {
+  const question = { subject: `place:${order._id}`, mchid: order.mchid, every_ms: 0, asked_by: 'merchant' } as const
+  const placed = await context.questions.put(question, async () => {
+    await context.commands.startOrder(order)
+    return await readOrderUntil(context, order, read_limit_ms, ({ state }) => state !== 'created')
+  })
+  return placed ?? order
 }
 
 const listOrders = declareEndpoint({

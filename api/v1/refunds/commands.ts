@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { milliseconds } from '../../../domain/calendar.ts'
+import type { RefundKey } from '../../../domain/ids.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
 import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { WeChatPayError } from '../../../wechat/errors.ts'
@@ -12,6 +13,7 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
+import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
 import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
@@ -66,8 +68,8 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
 
-/** The states in which WeChat Pay has the refund, or may have it: only then can a query bring anything new. */
-const checkable_states: readonly RefundState[] = ['processing', 'abnormal']
+/** The states in which WeChat Pay has the refund: only then can a query bring anything new. */
+const checkable_states: readonly RefundState[] = ['processing', 'abnormal', 'succeeded']
 
 const checkRefund = declareEndpoint({
   name: 'checkRefund',
@@ -94,9 +96,11 @@ const unknown_order = '-'
 /** Takes in a refund that WeChat Pay knows and Weft does not. Throws `not_found`, TemporalUnavailable. */
 async function adoptOutsideRefund({ context, caller, params }: EndpointCall<RefundParams>): Promise<RefundRecord> {
   const key = { mchid: caller.mchid, out_refund_no: params.out_refund_no }
-  await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
   const find = () => context.store.refunds.find(key)
-  const refund = await readUntil(find, null, check_limit_ms, (found) => found !== null)
+  const refund = await context.questions.put(refundQuestion(context, key, 'stranger'), async () => {
+    await context.commands.checkRefund({ ...key, out_trade_no: unknown_order }, `check:${randomUUID()}`)
+    return await readUntil(find, null, check_limit_ms, (found) => found !== null)
+  })
   if (refund === null) throw new Problem('not_found')
   return refund
 }
@@ -105,16 +109,27 @@ async function checkRefundNow(context: ApiContext, refund: RefundRecord): Promis
   const { last_time } = refund.asked
   const is_recent = last_time !== null && context.now() - milliseconds(last_time) < context.policy.query_on_request_ms
   if (is_recent || !checkable_states.includes(refund.state)) return refund
-  await context.commands.checkRefund(refund, `check:${randomUUID()}`)
-  const asked = await readRefundUntil(
-    context,
-    refund,
-    check_limit_ms,
-    (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
-  )
+  const asked = await context.questions.put(refundQuestion(context, refund, 'merchant'), async () => {
+    await context.commands.checkRefund(refund, `check:${randomUUID()}`)
+    return await readRefundUntil(
+      context,
+      refund,
+      check_limit_ms,
+      (read) => read.asked.last_time !== last_time || read.revision !== refund.revision,
+    )
+  })
+  if (asked === null) return refund
   return asked.revision === refund.revision
     ? await readAfterEffect(context, asked, (key) => context.store.refunds.find(key))
     : asked
+}
+
+function refundQuestion(
+  { policy }: Pick<ApiContext, 'policy'>,
+  { mchid, out_refund_no }: RefundKey,
+  asked_by: Question['asked_by'],
+): Question {
+  return { subject: `refund:${mchid}/${out_refund_no}`, mchid, every_ms: policy.query_on_request_ms, asked_by }
 }
 
 const approval_request = z

@@ -109,8 +109,17 @@ async function reserveAmount(call: CreateRefundCall, refund: RefundRecord): Prom
 async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<HttpReply> {
   const { context } = call
   assertSameRequest(call, existing)
-  if (existing.state === 'created') await context.commands.startRefund(existing)
-  const refund = await readRefundUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  const question = {
+    subject: `reserve:${existing._id}`,
+    mchid: existing.mchid,
+    every_ms: 0,
+    asked_by: 'merchant',
+  } as const
+  const reserved = await context.questions.put(question, async () => {
+    if (existing.state === 'created') await context.commands.startRefund(existing)
+    return await readRefundUntil(context, existing, read_limit_ms, ({ state }) => state !== 'created')
+  })
+  const refund = reserved ?? existing
   await assertReserved(context, refund)
   return { status: 200, body: refundWithTimeline(refund), headers: { 'Weft-Replay': 'true' } }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { TemporalUnavailable } from '../../../api/temporal/calls.ts'
 import { checkOrderNow, refreshCode } from '../../../api/temporal/check.ts'
 import type { CheckContext } from '../../../api/temporal/check.ts'
+import { createQuestions } from '../../../api/temporal/question.ts'
 import type { Actor } from '../../../domain/actor.ts'
 import type { Command } from '../../../domain/messages.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
@@ -22,14 +23,18 @@ function stage(given: Partial<OrderRecord>, { seconds = 60, time_scale = 1 } = {
     refreshes: [] as Command[],
     change: {} as Partial<OrderRecord>,
     outcome: '',
+    is_away: false,
+    now_ms: noon + seconds * 1_000,
   }
   const effect = () => (stage.record = { ...stage.record, ...stage.change })
   const context: CheckContext = {
     policy: scaledPolicy(default_policy, time_scale),
-    now: () => noon + seconds * 1_000,
+    now: () => stage.now_ms,
+    questions: createQuestions(() => stage.now_ms),
     store: { orders: { find: async () => stage.record } },
     commands: {
       check: async () => {
+        if (stage.is_away) throw new TemporalUnavailable()
         stage.checks++
         effect()
       },
@@ -93,6 +98,34 @@ describe('asking WeChat on request', () => {
     seen.change = { asked: { last_time: at(60), on_request: 1 } }
     await ask(payer)
     expect(seen.checks).toBe(0)
+    await ask(merchant)
+    expect(seen.checks).toBe(1)
+  })
+
+  it('sends one signal for 450 who ask at once, and they share its outcome', async () => {
+    const { stage: seen, ask } = stage({})
+    seen.change = { asked: { last_time: at(60), on_request: 1 } }
+    const answers = await Promise.all(Array.from({ length: 450 }, () => ask(payer)))
+    expect(seen.checks).toBe(1)
+    expect(new Set(answers.map(({ asked }) => asked.last_time))).toEqual(new Set([at(60)]))
+  })
+
+  it('sends no second signal within 5 s, though the record does not say yet that it was asked', async () => {
+    const { stage: seen, ask } = stage({})
+    seen.change = { revision: 1 }
+    for (const _again of [1, 2, 3]) await ask(merchant)
+    expect(seen.checks).toBe(1)
+    seen.now_ms += 5_000
+    await ask(merchant)
+    expect(seen.checks).toBe(2)
+  })
+
+  it('can be sent again at once when Temporal did not take it', async () => {
+    const { stage: seen, ask } = stage({})
+    seen.is_away = true
+    await expect(ask(merchant)).rejects.toBeInstanceOf(TemporalUnavailable)
+    seen.is_away = false
+    seen.change = { revision: 1 }
     await ask(merchant)
     expect(seen.checks).toBe(1)
   })

@@ -70,6 +70,39 @@ describe('the events of an order', () => {
   })
 })
 
+describe('the feed', () => {
+  interface Feed extends List<EventAnswer> {
+    next_cursor: string
+    has_more: boolean
+  }
+  const read = async (cursor: string | null) => {
+    const from = cursor === null ? '' : `&cursor=${cursor}`
+    return (await stage.call<Feed>('GET', `/v1/events?order=asc&limit=3${from}`)).body
+  }
+
+  it('has a cursor at its end too, from which it goes on with all that came', async () => {
+    const followed = { ids: [] as string[], cursor: null as string | null }
+    const follow = async () => {
+      for (let has_more = true; has_more;) {
+        const page = await read(followed.cursor)
+        followed.ids.push(...page.data.map(({ id }) => id))
+        followed.cursor = page.next_cursor
+        has_more = page.has_more
+      }
+    }
+    await fulfilled()
+    await follow()
+    expect((await read(followed.cursor)).data).toEqual([])
+    const { mchid, out_trade_no } = await fulfilled()
+    await until('both new events were followed', async () => {
+      await follow()
+      const told = await stage.store.events.ofOrder(mchid, out_trade_no)
+      return told.length === 2 && told.every(({ id }) => followed.ids.includes(id))
+    })
+    expect((await stage.call<ProblemBody>('GET', '/v1/events?order=asc&cursor=nonsense')).status).toBe(400)
+  })
+})
+
 describe('a delivery', () => {
   it('shows its attempts and how the answer was read', async () => {
     const { out_trade_no } = await fulfilled()

@@ -59,6 +59,7 @@ describe('the journal', () => {
       ],
       evidence_id: publicId('evd', taken.evidence_id),
       reverses: null,
+      correction: null,
     })
   })
 

@@ -30,6 +30,7 @@ const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
   [[...order_states], 'refund_changed', 'same'],
   [[...order_states], 'refund_closed', 'same'],
   [[...order_states], 'refund_refused', 'same'],
+  [['refunded'], 'refund_reversed', 'refunding'],
   [[...order_states], 'second_payment_found', 'same'],
   [['paid'], 'fulfilment_stopped', 'same'],
   [[...order_states], 'second_accepted', 'same'],
@@ -85,9 +86,11 @@ describe('the order table', () => {
     }
   })
 
-  it('lets nothing leave a finished state but money and decisions', () => {
+  it('lets nothing leave a finished state but money, decisions, and money that came back', () => {
     for (const event of order_events)
-      expect([null, 'refunded']).toContain(orderDestination('refunded', event, 'refund'))
+      expect([null, 'refunded', ...(event === 'refund_reversed' ? ['refunding'] : [])]).toContain(
+        orderDestination('refunded', event, 'refund'),
+      )
     expect(open_order_states).toEqual(['created', 'awaiting_payment', 'closing', 'paid'])
     expect(isOrderResting('review')).toBe(true)
   })

@@ -11,11 +11,11 @@ const written: [RefundState[], RefundEvent, RefundState | 'same' | 'by_approval'
   [['awaiting_approval'], 'rejected', 'rejected'],
   [['awaiting_approval'], 'approval_expired', 'rejected'],
   [['processing', 'refused'], 'accepted', 'processing'],
-  [['processing'], 'abnormal', 'abnormal'],
+  [['processing', 'succeeded'], 'abnormal', 'abnormal'],
   [['processing'], 'refused', 'refused'],
   [['abnormal'], 'resumed', 'processing'],
   [['processing', 'abnormal'], 'succeeded', 'succeeded'],
-  [['processing', 'abnormal'], 'closed', 'closed'],
+  [['processing', 'abnormal', 'succeeded'], 'closed', 'closed'],
   [['processing', 'abnormal'], 'returned_to_merchant', 'returned_to_merchant'],
   [['closed', 'refused', 'returned_to_merchant'], 'paid_out', 'same'],
 ]

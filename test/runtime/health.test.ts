@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { serveHealth } from '../../runtime/health.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
-import { serveHealth } from '../../worker/health.ts'
 
-describe('a worker’s health', () => {
+describe('the health of a role', () => {
   const metrics = createMetrics()
   const worker = { is_running: true }
+  const healthz = () => ({ is_well: worker.is_running, says: { status: worker.is_running ? 'ok' : 'ending' } })
   const open: { close(): Promise<void> }[] = []
   afterEach(async () => {
     worker.is_running = true
@@ -12,7 +13,7 @@ describe('a worker’s health', () => {
   })
 
   async function ask(path: string): Promise<{ status: number; text: string }> {
-    const health = await serveHealth({ host: '127.0.0.1', port: 0, metrics, isRunning: () => worker.is_running })
+    const health = await serveHealth({ host: '127.0.0.1', port: 0, metrics, paths: { '/healthz': healthz } })
     open.push(health)
     const answer = await fetch(`http://127.0.0.1:${health.port}${path}`)
     return { status: answer.status, text: await answer.text() }
@@ -34,6 +35,7 @@ describe('a worker’s health', () => {
   })
 
   it('serves nothing else', async () => {
-    expect((await ask('/')).status).toBe(404)
+    for (const path of ['/', '/METRICS', '/metrics/', '/Healthz', '/healthz/', '/toString', '/metrics?a'])
+      expect([path, (await ask(path)).status]).toEqual([path, 404])
   })
 })

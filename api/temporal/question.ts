@@ -1,0 +1,88 @@
+import { bulkhead, BulkheadRejectedError } from 'cockatiel'
+import type { BulkheadPolicy } from 'cockatiel'
+import { Problem } from '../http/problem.ts'
+import { createBuckets } from '../http/ratelimit.ts'
+
+/** What is asked of WeChat Pay through a run, and how often at most. */
+export interface Question {
+  /** what it is about: an order's or a refund's `_id`, with a word in front where there are several questions */
+  subject: string
+  mchid: string
+  /** the least time between two of them; 0: only those that come at once are one */
+  every_ms: number
+  /** payers have 20 per order, and then one a minute; a number that Weft does not know costs the most: 3 a second */
+  asked_by: 'merchant' | 'payer' | 'stranger'
+}
+
+/**
+ * Questions bounds what requests bring about at Temporal, WeChat Pay and the database, per API process: one question
+ * per subject at a time, whose outcome all who ask meanwhile share, not more often than it may be asked, and not more
+ * at once for one merchant than leaves room for the others.
+ */
+export interface Questions {
+  /**
+   * Runs `ask` and answers its outcome, or null when it may not be asked now: the record as it is has to do. Throws
+   * `rate_limited` when the merchant has too many under way, or asked about too many numbers that Weft does not know.
+   */
+  put<T>(question: Question, ask: () => Promise<T>): Promise<T | null>
+}
+
+const at_once_per_merchant = 64
+const payers_pace = { burst: 20, per_second: 1 / 60 }
+const strangers_pace = { burst: 5, per_second: 3 }
+const most_claims = 10_000
+
+/** `now` is Unix ms. */
+export function createQuestions(now: () => number): Questions {
+  const under_way = new Map<string, Promise<unknown>>()
+  const claims = new Map<string, number>()
+  const bulkheads = new Map<string, BulkheadPolicy>()
+  const payers = createBuckets(now, payers_pace)
+  const strangers = createBuckets(now, strangers_pace)
+
+  function isClaimed({ subject, every_ms }: Question): boolean {
+    return now() - (claims.get(subject) ?? -Infinity) < every_ms
+  }
+
+  /** Claims the subject before anything is sent, so that of many requests at once one sends. */
+  function claim({ subject, every_ms }: Question): void {
+    if (every_ms === 0) return
+    if (claims.size >= most_claims) claims.clear()
+    claims.set(subject, now())
+  }
+
+  function bulkheadOf(mchid: string): BulkheadPolicy {
+    const policy = bulkheads.get(mchid) ?? bulkhead(at_once_per_merchant)
+    bulkheads.set(mchid, policy)
+    return policy
+  }
+
+  async function putFirst<T>(question: Question, ask: () => Promise<T>): Promise<T> {
+    claim(question)
+    try {
+      return await bulkheadOf(question.mchid).execute(ask)
+    } catch (error) {
+      claims.delete(question.subject) // nothing was asked
+      if (error instanceof BulkheadRejectedError) throw tooMany()
+      throw error
+    }
+  }
+
+  return {
+    async put<T>(question: Question, ask: () => Promise<T>) {
+      const { subject, mchid, asked_by } = question
+      const same = under_way.get(subject) as Promise<T> | undefined
+      if (same) return await same
+      if (isClaimed(question)) return null
+      if (asked_by === 'payer' && !payers.take(subject).has_token) return null
+      if (asked_by === 'stranger' && !strangers.take(mchid).has_token) throw tooMany()
+      const asking = putFirst(question, ask).finally(() => under_way.delete(subject))
+      under_way.set(subject, asking)
+      return await asking
+    },
+  }
+}
+
+function tooMany(): Problem {
+  return new Problem('rate_limited', { headers: { 'Retry-After': '1' } })
+}

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { withServers } from './bench.ts'
+import { createOrders } from './checkouts.ts'
+import { roundTo } from './figures.ts'
+import type { Installation } from './installation.ts'
+import { until } from './load.ts'
+import { addSimulatedMerchant } from './merchants.ts'
+import type { BenchMerchant } from './merchants.ts'
+import { openSimulated } from './simulated.ts'
+
+/** How long a server is away. `small` proves that the drill works: gRPC's own pauses would not have grown yet. */
+const outages_s = { full: 150, small: 5 }
+
+/**
+ * Ends each server for a time, and measures how long after its return the API is ready, and how long until an order is
+ * placed again, for which the API, a run, its record and the worker all have to be back. Prints one line of JSON last.
+ */
+export async function measureRecovery(size: keyof typeof outages_s): Promise<void> {
+  await withServers(async (open, say, servers) => {
+    const { installation, simulator_url } = await openSimulated(open, 'living')
+    const merchant = await addSimulatedMerchant({ ...installation }, simulator_url)
+    await installation.startWorker()
+    await installation.startApi()
+    await isPlacing(installation, merchant)
+    const figures: Record<string, Recovery> = {}
+    for (const name of ['temporal', 'database'] as const) {
+      say(`${name} is away for ${outages_s[size]} s`)
+      servers[name].kill()
+      await sleep(outages_s[size] * 1_000)
+      await servers[name].restart()
+      figures[name] = await measureReturn(installation, merchant)
+      say(`${name}: ready after ${figures[name].ready_s} s, placing after ${figures[name].placing_s} s`)
+    }
+    console.log(JSON.stringify({ recovery: figures, outage_s: outages_s[size], budget_s: 5 }))
+  })
+}
+
+interface Recovery {
+  ready_s: number
+  placing_s: number
+}
+
+async function measureReturn(installation: Installation, merchant: BenchMerchant): Promise<Recovery> {
+  const begin = performance.now()
+  const since = () => roundTo((performance.now() - begin) / 1_000, 1)
+  const ready = until('the API is ready', longest_ms, () => isReady(installation)).then(since)
+  const placing = until('orders are placed', longest_ms, () => isPlacing(installation, merchant)).then(since)
+  return { ready_s: await ready, placing_s: await placing }
+}
+
+const longest_ms = 180_000
+
+async function isReady({ config }: Installation): Promise<boolean> {
+  return await fetch(`${config.public_url}/readyz`).then(({ ok }) => ok)
+}
+
+/** A new number each time: what was begun in vain is not what is measured. */
+async function isPlacing(installation: Installation, merchant: BenchMerchant): Promise<boolean> {
+  return await createOrders(installation, merchant, { count: 1, per_second: 1 }).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,51 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Metrics } from './metrics.ts'
+
+/** What a path says: 200 while all is well, else 503, with `says` as JSON. */
+export interface HealthState {
+  is_well: boolean
+  says: Record<string, string>
+}
+
+export interface HealthSettings {
+  host: string
+  /** 0 takes any free one */
+  port: number
+  metrics: Metrics
+  /** the paths beside `/metrics`; each is asked at every request */
+  paths: Record<string, () => HealthState | Promise<HealthState>>
+}
+
+/**
+ * Serves `/metrics` and what a role says of itself, for those who watch it, on a port of its own: what is public lies on
+ * another one, so that no proxy has to tell them apart. Nothing else is served and no key is needed. Rejects with the
+ * operating system's error when the port is taken.
+ */
+export async function serveHealth(settings: HealthSettings): Promise<{ port: number; close(): Promise<void> }> {
+  const { host, metrics, paths } = settings
+  const server = createServer((request, response) => {
+    void (async () => {
+      const path = request.url ?? ''
+      if (path === '/metrics') {
+        response.setHeader('Content-Type', metrics.registry.contentType)
+        response.end(await metrics.registry.metrics())
+        return
+      }
+      const state = Object.hasOwn(paths, path) ? await paths[path]?.() : undefined
+      response.writeHead(state === undefined ? 404 : state.is_well ? 200 : 503, { 'Content-Type': 'application/json' })
+      response.end(JSON.stringify(state?.says ?? { status: 'not_found' }))
+    })()
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(settings.port, host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

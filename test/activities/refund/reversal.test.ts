@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import type { RefundKey } from '../../../domain/ids.ts'
+import {
+  asked,
+  attentionsIn,
+  balanceIn,
+  done,
+  findingsIn,
+  interrupted,
+  paidOrder,
+  refundIn,
+  reserved,
+  sent,
+  told,
+} from '../../stage/acts.ts'
+import type { World } from '../../stage/world.ts'
+
+/** A refund that the payer had, and that the payer's bank has sent back as the first of `fate`. */
+async function sentBack(
+  world: World,
+  amount: number,
+  ...fate: ('ABNORMAL' | 'CLOSED' | 'SUCCESS')[]
+): Promise<RefundKey> {
+  world.wechat.fates.push(['SUCCESS', ...fate])
+  const refund = await reserved(world, 'R-1', 'T1', amount)
+  await sent(world, refund)
+  world.wechat.progress()
+  await asked(world, refund)
+  await told(world, refund)
+  world.wechat.progress()
+  return refund
+}
+
+/** What the run does with a notification that says so: it asks, and writes down what it is told. */
+async function heard(world: World, refund: RefundKey): Promise<void> {
+  const [there] = world.wechat.refunds
+  const found = { evidence_id: there ? await world.refundNotified(there) : null }
+  expect(await done(world, 'settleNews', { refund, found, outcome: 'linked' })).toBe('ask')
+  await asked(world, refund)
+  await told(world, refund)
+  expect(await done(world, 'settleNews', { refund, found, outcome: 'applied', is_asked: true })).toBeNull()
+}
+
+async function entryIds(world: World): Promise<string[]> {
+  const entries = await world.store.journal.ofOrder(world.key.mchid, world.key.out_trade_no)
+  return entries.map(({ _id }) => _id.replaceAll(`${world.key.mchid}:`, '')).toSorted()
+}
+
+describe('a refund that the payer’s bank sends back after SUCCESS', () => {
+  it('is abnormal again: the payer is owed, the order is refunding, a person is told, and it may succeed once more', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 990, 'ABNORMAL', 'SUCCESS')
+    await done(world, 'recordRefundRequested', {
+      order: world.key,
+      operation_id: 'refund_requested:R-1',
+      actor: { kind: 'merchant', id: 'key-1' },
+      reason: null,
+      out_refund_no: 'R-1',
+    })
+    await told(world, refund)
+    expect((await world.record()).state).toBe('refunded')
+    await heard(world, refund)
+    expect([(await refundIn(world, refund)).state, (await world.record()).state]).toEqual(['abnormal', 'refunding'])
+    expect(await attentionsIn(world)).toEqual(['refund_abnormal'])
+    const owed = ['refund.payable', 'wechat.refund_transit', 'sales'] as const
+    expect(await Promise.all(owed.map((account) => balanceIn(world, account)))).toEqual([-990, 0, 0])
+    expect(await findingsIn(world)).toEqual([])
+    world.wechat.progress()
+    await asked(world, refund)
+    await told(world, refund)
+    expect([(await refundIn(world, refund)).state, (await world.record()).state]).toEqual(['succeeded', 'refunded'])
+    expect(await Promise.all(owed.map((account) => balanceIn(world, account)))).toEqual([0, -990, 0])
+    expect(await entryIds(world)).toEqual([
+      'pay:T1',
+      'refund:R-1:accepted',
+      'refund:R-1:success',
+      'refund:R-1:success#2',
+      'rev:refund:R-1:success',
+    ])
+    expect([await findingsIn(world), await attentionsIn(world)]).toEqual([[], []])
+  })
+
+  it('is closed: the money is a sale again, and a person is told, whoever had asked for it', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 400, 'CLOSED')
+    await heard(world, refund)
+    expect(await refundIn(world, refund)).toMatchObject({ state: 'closed', attention: { code: 'refund_closed' } })
+    expect([await balanceIn(world, 'sales'), await balanceIn(world, 'wechat.refund_transit')]).toEqual([-990, 0])
+    expect(await findingsIn(world)).toEqual([])
+    const payout = { operation_id: 'payout', actor: { kind: 'operator', id: 'li' }, reason: 'by bank', proof: 'slip 7' }
+    await done(world, 'recordPayout', { refund, ...payout })
+    await told(world, refund)
+    expect([await findingsIn(world), await attentionsIn(world)]).toEqual([[], []])
+  })
+
+  it('is booked once, at whichever write the worker dies', async () => {
+    for (const writes of [0, 1, 2, 3, 4, 5]) {
+      const world = await paidOrder()
+      const refund = await sentBack(world, 400, 'CLOSED')
+      const says = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund })
+      const answer = { refund, evidence_id: says.evidence_id }
+      await interrupted(world, writes, 'recordRefundAnswer', answer)
+      await done(world, 'recordRefundAnswer', answer)
+      await done(world, 'loadRefund', refund)
+      await told(world, refund)
+      expect([await balanceIn(world, 'sales'), await findingsIn(world)]).toEqual([-990, []])
+    }
+  })
+
+  it('stays as it is by an older answer that comes late', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 400)
+    const [there] = world.wechat.refunds
+    if (there) there.status = 'PROCESSING'
+    expect(await done(world, 'askRefundUntilAnswered', { refund })).toEqual({ kind: 'nothing_new' })
+    expect((await refundIn(world, refund)).state).toBe('succeeded')
+  })
+})

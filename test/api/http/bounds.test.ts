@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { ProblemBody } from '../../../api/http/problem.ts'
+import { createSealer } from '../../../store/sealer.ts'
+import { memoryStore } from '../../stage/memory.ts'
+import { playApi } from '../playedapi.ts'
+
+const sealer = createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] })
+const stage = await playApi(memoryStore(sealer))
+afterAll(() => stage.close())
+
+async function send(path: string, body?: string, headers: Record<string, string> = {}) {
+  const answer = await fetch(`${stage.url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${stage.key.token}`, 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body }),
+  })
+  const text = await answer.text()
+  return { status: answer.status, text, problem: () => JSON.parse(text) as ProblemBody }
+}
+
+describe('a query', () => {
+  it.each([
+    ['of more than 4 kB', `?state=${'x'.repeat(4_097)}`, 'query_size'],
+    ['of more than 64 parameters', `?${'a=1&'.repeat(65)}`, 'query_size'],
+    ['with a parameter that comes twice', '?limit=1&limit=2', 'repeated'],
+    ['with a name that objects have', '?__proto__=1', 'unknown'],
+  ])('%s is refused', async (_what, query, rule) => {
+    const { status, problem } = await send(`/v1/orders${query}`)
+    expect([status, problem().code, problem().errors[0]?.code]).toEqual([400, 'invalid_request', rule])
+  })
+
+  it('is read as before within its bounds', async () => {
+    expect((await send('/v1/orders?limit=2&state=paid%2Creview&order=')).status).toBe(400)
+    expect((await send('/v1/orders?limit=2&state=paid%2Creview')).status).toBe(200)
+  })
+})
+
+describe('a body', () => {
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+
+  it.each([
+    ['names a field twice', '{"out_trade_no":"A-100001","out_trade_no":"A-100002"}'],
+    ['names a field twice, once in escapes', '{"metadata":{"a":"1","\\u0061":"2"}}'],
+    ['names __proto__', '{"metadata":{"__proto__":{"a":"1"}}}'],
+    ['names __proto__ in escapes', '{"metadata":{"\\u005f_proto__":"1"}}'],
+    ['is deeper than 16 levels', nested(17)],
+    ['is deeper than any stack', `{"metadata":{"__proto__":${nested(3_000)}}}`],
+  ])('that %s is no JSON to us', async (_what, body) => {
+    const { status, problem } = await send('/v1/orders', body)
+    expect([status, problem().code]).toEqual([400, 'malformed_json'])
+  })
+
+  it('may have one name in two objects, quotes and brackets in texts, and 16 levels', async () => {
+    const odd = { amount: { total: 1 }, metadata: { total: '{"a":1,"a":[[[', 'a"': '"a":' } }
+    const read = await send('/v1/orders', JSON.stringify(odd))
+    expect(read.problem().code).toBe('invalid_request')
+    expect(read.problem().errors.map(({ field }) => field)).toEqual(['/out_trade_no', '/description'])
+    expect((await send('/v1/orders', nested(16))).problem().code).toBe('invalid_request')
+  })
+
+  it('is never answered with more than it said', async () => {
+    const names = Array.from({ length: 150 }, (_, index) => `"${String(index).repeat(60)}"`)
+    const { text, problem } = await send('/v1/orders', `{"metadata":{${names.map((name) => `${name}:0`).join()}}}`)
+    expect(problem().errors.length).toBeLessThanOrEqual(20)
+    expect(text.length).toBeLessThan(16 * 1024)
+  })
+})
+
+describe('a request', () => {
+  it('with more than 8 kB of headers is not read', async () => {
+    expect((await send('/healthz', undefined, { 'x-long': 'x'.repeat(8 * 1024) })).status).toBe(431)
+  })
+
+  it.each(['/HEALTHZ', '/healthz/', '/V1/orders', '/v1/orders/', '/metrics', '/readyz', '/wechat/Notify/1900000001'])(
+    'for %s finds nothing there',
+    async (path) => {
+      expect((await send(path)).status).toBe(404)
+    },
+  )
+})

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endpoints } from '../../../api/app.ts'
+import { TemporalUnavailable } from '../../../api/temporal/calls.ts'
+import { createSealer } from '../../../store/sealer.ts'
+import { memoryStore } from '../../stage/memory.ts'
+import { mchid, orderSample } from '../../store/samples.ts'
+import { playApi } from '../playedapi.ts'
+
+const limit_ms = 50
+const token = 'walk-token-of-an-order'
+
+const sealer = createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] })
+const stage = await playApi(memoryStore(sealer))
+beforeAll(async () => {
+  stage.on = {
+    close: () => Promise.resolve('unavailable'),
+    checkRefund: () => Promise.reject(new TemporalUnavailable()),
+  }
+  await stage.store.orders.insert(
+    orderSample('WALK-1', {
+      state: 'awaiting_payment',
+      checkout_token: token,
+      time_expire: new Date(Date.now() + 600_000).toISOString(),
+      asked: { last_time: new Date(Date.now() + 600_000).toISOString(), on_request: 20 }, // so that none is waited for
+      code: { url: `weixin://wxpay/bizpayurl?pr=${'x'.repeat(40)}`, placed_time: new Date().toISOString() },
+    }),
+  )
+})
+afterAll(() => stage.close())
+
+/** Sends one request as it stands and answers its status; nothing of it is checked on this side. */
+function send(method: string, path: string, headers: Record<string, string>, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${stage.url}`, { path, method, headers, agent: false }, (answer) => {
+      answer.resume()
+      answer.on('end', () => resolve(answer.statusCode ?? 0))
+      answer.on('error', reject)
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+/** The least processor time, in ms, that three of these requests took. */
+async function cost(one: () => Promise<number>): Promise<number> {
+  expect([429, 431]).not.toContain(await one()) // nothing was looked at
+  const taken: number[] = []
+  for (let turn = 0; turn < 3; turn += 1) {
+    const begun = process.cpuUsage()
+    await one()
+    const { user, system } = process.cpuUsage(begun)
+    taken.push((user + system) / 1_000)
+  }
+  return Math.min(...taken)
+}
+
+/** Bodies of 64 kB, each bad in its own way. */
+const size = 64 * 1024 - 1_024
+const filled = (part: (index: number) => string, [begin, end]: [string, string]) => {
+  const parts: string[] = []
+  for (let length = 0, index = 0; length < size; index += 1)
+    length += parts.push(part(index)) && (parts.at(-1) ?? '').length + 1
+  return `${begin}${parts.join(',')}${end}`
+}
+const bodies: Record<string, string> = {
+  'unknown fields': filled((index) => `"a${index}":0`, ['{', '}']),
+  'wrong metadata': filled((index) => `"b${index}":0`, ['{"metadata":{', '}}']),
+  'one long text': `{"out_trade_no":"${'o'.repeat(size)}","reason":"${'r'.repeat(500)}"}`,
+  'a long list': filled(() => '"x"', ['{"event_types":[', ']}']),
+  'deep lists': `${'['.repeat(size / 2)}${']'.repeat(size / 2)}`,
+  'deep names': `{"metadata":{"__proto__":${'{"a":'.repeat(3_000)}1${'}'.repeat(3_000)}}}`,
+  'many quotes': `{"description":"${'\\"'.repeat(size / 2)}"}`,
+}
+
+const queries = [
+  'a&'.repeat(3_500),
+  'a=1&'.repeat(1_700),
+  `state=${','.repeat(3_900)}`,
+  `cursor=${'%25'.repeat(1_300)}`,
+]
+const long_name = 'z'.repeat(3_000)
+
+/** Every address that this process answers, with the longest name that fits into its place. */
+const routes: [method: string, path: string][] = [
+  ...endpoints.map(({ method, path }): [string, string] => [method, path.replace(/\{\w+\}/g, long_name)]),
+  ...endpoints.map(({ method, path }): [string, string] => [method, path.replace(/\{\w+\}/g, 'WALK-1')]),
+  ...['', '/order', '/code.svg'].map((below): [string, string] => ['GET', `/pay/${token}${below}`]),
+  ...['/check', '/code'].map((below): [string, string] => ['POST', `/pay/${token}${below}`]),
+  ['GET', `/pay/${long_name}`],
+  ['HEAD', `/pay/${token}/events`],
+  ['GET', '/pay/assets/checkout.js'],
+  ['POST', `/wechat/notify/${mchid}`],
+  ['POST', `/wechat/notify/${long_name}`],
+  ['GET', '/healthz'],
+  ['GET', '/openapi.json'],
+  ['GET', '/docs'],
+  ['GET', `/docs/errors/${long_name}`],
+  ['GET', `/${long_name}`],
+]
+
+/** 6 kB of headers: with the address they are just short of the 8 kB that are read at all. */
+const headers = {
+  accept: 'application/json,'.repeat(50),
+  'accept-language': 'zh;q=0.9,'.repeat(100),
+  'request-id': 'i'.repeat(500),
+  'user-agent': 'u'.repeat(500),
+  'wechatpay-signature': 's'.repeat(344),
+  'wechatpay-serial': 'S'.repeat(300),
+  'wechatpay-nonce': 'n'.repeat(300),
+}
+
+describe('one request, however long it is', () => {
+  const each = routes.map(([method, path]) => ({ name: `${method} ${path.slice(0, 60)}`, method, path }))
+
+  it.each(each)('costs little processor time: $name', async ({ method, path }) => {
+    const is_long = path.includes(long_name)
+    const key = { authorization: `Bearer ${stage.key.token}`, 'accept-language': 'zh' }
+    const costs: Record<string, number> = {}
+    for (const query of is_long ? [''] : queries)
+      costs[`?${query.slice(0, 8)}`] = await cost(() => send(method, `${path}?${query}`, key, ''))
+    const json = { ...key, ...headers, 'content-type': 'application/json' }
+    for (const [name, body] of method === 'POST' && !is_long ? Object.entries(bodies) : [])
+      costs[name] = await cost(() => send(method, path, json, body))
+    expect(Object.entries(costs).filter(([, ms]) => ms > limit_ms)).toEqual([])
+  })
+})

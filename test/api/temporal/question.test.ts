@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { Problem } from '../../../api/http/problem.ts'
+import { createQuestions } from '../../../api/temporal/question.ts'
+import type { Question } from '../../../api/temporal/question.ts'
+
+function about(subject: string, given: Partial<Question> = {}): Question {
+  return { subject, mchid: '1900000001', every_ms: 0, asked_by: 'merchant', ...given }
+}
+
+const outcomeOf = (put: Promise<unknown>) =>
+  put.catch((error: unknown) => (error instanceof Problem ? error.code : error))
+
+describe('questions that requests ask through runs', () => {
+  it('of one merchant are 64 at once, and leave room for another', async () => {
+    const questions = createQuestions(() => 0)
+    let answer: (text: string) => void = () => undefined
+    const silence = new Promise<string>((resolve) => (answer = resolve))
+    const one = Array.from({ length: 200 }, (_, index) => questions.put(about(`a${index}`), () => silence))
+    const settled = Promise.all(one.map(outcomeOf))
+    expect(await questions.put(about('b', { mchid: '1900000002' }), async () => 'answered')).toBe('answered')
+    answer('answered')
+    const outcomes = await settled
+    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(64)
+    expect(outcomes.filter((outcome) => outcome === 'rate_limited')).toHaveLength(136)
+  })
+
+  it('about numbers that Weft does not know are a few a second for each merchant', async () => {
+    const clock = { ms: 0 }
+    const questions = createQuestions(() => clock.ms)
+    const strangers = async (name: string, mchid: string) => {
+      const asked = Array.from({ length: 100 }, (_, index) =>
+        outcomeOf(questions.put(about(`${name}${index}`, { mchid, asked_by: 'stranger' }), async () => 'asked')),
+      )
+      return (await Promise.all(asked)).filter((outcome) => outcome === 'asked').length
+    }
+    expect(await strangers('a', '1900000001')).toBe(5)
+    expect(await strangers('a', '1900000002')).toBe(5)
+    clock.ms += 1_000
+    expect(await strangers('b', '1900000001')).toBe(3)
+  })
+
+  it('of payers are 20 for each order, and then one a minute, also while WeChat says nothing', async () => {
+    const clock = { ms: 0 }
+    const questions = createQuestions(() => clock.ms)
+    let asked = 0
+    for (let turn = 0; turn < 40; turn += 1) {
+      clock.ms += 5_000
+      await questions.put(about('a', { every_ms: 5_000, asked_by: 'payer' }), async () => (asked += 1))
+    }
+    expect(asked).toBe(23) // 200 s bring three more
+  })
+
+  it('that fail are failures for all who share them, and may be asked again', async () => {
+    const questions = createQuestions(() => 0)
+    const fail = () => Promise.reject(new Error('away'))
+    const both = [1, 2].map(() => outcomeOf(questions.put(about('a', { every_ms: 5_000 }), fail)))
+    expect(await Promise.all(both)).toEqual([new Error('away'), new Error('away')])
+    expect(await questions.put(about('a', { every_ms: 5_000 }), async () => 'asked')).toBe('asked')
+    expect(await questions.put(about('a', { every_ms: 5_000 }), async () => 'asked')).toBeNull()
+  })
+})
