@@ -126,7 +126,14 @@ function endOnSignals(running: StartedParts): (error: unknown) => Promise<void> 
   return fail
 }
 
-const errors_with_remedy = ['ConfigError', 'NotFoundHere', 'SettingsError', 'MerchantFileError', 'StartError']
+const errors_with_remedy = [
+  'ConfigError',
+  'NotFoundHere',
+  'PinBroken',
+  'SettingsError',
+  'MerchantFileError',
+  'StartError',
+]
 
 function failureLine(error: unknown): string {
   const reason = reasonOf(error)

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
+import { promisify } from 'node:util'
 import { cacheLog } from './cache.ts'
 import { runToEnd } from './child.ts'
+import { assertGoSum, pinnedModule } from './pins.ts'
 import { requireCommand } from './search.ts'
 import type { Tell } from './search.ts'
 
@@ -17,6 +20,7 @@ export async function goInstall(module: string, directory: string, remedy: strin
   mkdirSync(directory, { recursive: true })
   const name = module.split('@')[0]?.split('/').at(-1) ?? 'install'
   const env = { ...compilerMemory(), ...process.env, GOBIN: directory }
+  await assertPinned(go, module, env)
   // The plan downloads all modules, and then lists the work of each package that Go's build cache does not hold.
   const plan = cacheLog(`go-${name}-plan`)
   tell(() => downloadingNow(read(plan)))
@@ -26,6 +30,13 @@ export async function goInstall(module: string, directory: string, remedy: strin
   const log = cacheLog(`go-${name}`)
   tell(() => compilingNow(read(log), total))
   await runToEnd(go, ['install', '-v', ...stripped, module], { log, env })
+}
+
+/** Downloads the module alone, and goes on only where it is the one that was pinned. */
+async function assertPinned(go: string, program: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const module = pinnedModule(program)
+  const { stdout } = await promisify(execFile)(go, ['mod', 'download', '-json', module], { env })
+  assertGoSum(module, stdout)
 }
 
 /** Counts the packages that `go install -n` plans to compile: it makes a directory for each. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { cachedPath, placeInCache } from './cache.ts'
 import { downloadFromTemporal } from './download.ts'
 import { mavenCopy } from './packages.ts'
+import { assertFiles, jar_sums } from './pins.ts'
 import { fetchedHow, fromCache, fromEnvironment, fromPath, requireCommand, search, withProgress } from './search.ts'
 import type { Progress, ServerOrigin } from './search.ts'
 
@@ -59,6 +60,7 @@ async function fetchFromMaven(into: string): Promise<void> {
   const pom = join(into, 'pom.xml')
   writeFileSync(pom, pomOf('io.temporal', 'temporal-test-server', version))
   await mavenCopy(pom, into, remedy)
+  assertFiles(join(into, 'lib'), jar_sums)
   writeFileSync(join(into, program), serverScript(java))
   chmodSync(join(into, program), 0o755)
 }
