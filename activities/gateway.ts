@@ -80,7 +80,7 @@ export async function noteFailedCall<Step extends string>(
     if (is_setup) await waiting.noteAttention('wechat_setup', beijingTime(now()))
     else if (now() - milliseconds(since_time) >= patience_ms) await waiting.noteAttention(attention, beijingTime(now()))
   }
-  const { kind, code, status } = error
+  const { kind, code, status, request_id } = error
   const { mchid, numbers } = waiting
   log.warn('a call to WeChat Pay failed and is repeated', {
     mchid,
@@ -89,6 +89,7 @@ export async function noteFailedCall<Step extends string>(
     kind,
     code,
     status,
+    request_id,
     delay_ms: wait_ms,
   })
   return wait_ms
