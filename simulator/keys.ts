@@ -8,7 +8,10 @@ import type { Merchant, PlatformCertificate, SignedWith, WeChatKeyPair } from '.
 import type { SimulatorState } from './state.ts'
 import { authority_name, makeCertificate, platform_name } from './x509.ts'
 
-const makeKeyPair = promisify(generateKeyPair)
+/** KeyMaker makes a pair of the size that WeChat Pay's have. */
+export type KeyMaker = () => Promise<{ publicKey: KeyObject; privateKey: KeyObject }>
+
+export const makeKeyPair: KeyMaker = () => promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
 const certificate_life_ms = 5 * 365 * 24 * 3_600_000
 const authority_life_ms = 4 * certificate_life_ms
 
@@ -22,20 +25,22 @@ export class WeChatKeys {
   readonly #state: SimulatorState
   readonly #random: Random
   readonly #now: () => number
+  readonly #makeKeyPair: KeyMaker
   readonly #parsed = new Map<string, KeyObject>()
   #foreignKey: Promise<KeyObject> | null = null
   #firstCertificate: Promise<PlatformCertificate> | null = null
   #authority: Promise<PlatformCertificate> | null = null
 
-  constructor(state: SimulatorState, random: Random, now: () => number) {
+  constructor(state: SimulatorState, random: Random, now: () => number, keyMaker = makeKeyPair) {
     this.#state = state
     this.#random = random
     this.#now = now
+    this.#makeKeyPair = keyMaker
   }
 
   /** Makes a WeChat Pay public key for this merchant, as its console would show it. */
   async makeWeChatKey(mchid: string): Promise<WeChatKeyPair> {
-    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
+    const pair = await this.#makeKeyPair()
     return {
       id: `PUB_KEY_ID_01${mchid.padStart(10, '0')}${randomDigits(16)}`,
       public_key: pair.publicKey.export({ format: 'pem', type: 'spki' }).toString(),
@@ -46,7 +51,7 @@ export class WeChatKeys {
   /** Puts a new platform certificate on the list; `share` of what certificates sign is signed with it from now on. */
   async addCertificate(share: number): Promise<PlatformCertificate> {
     const authority = await this.authority()
-    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
+    const pair = await this.#makeKeyPair()
     const effective_time = Math.floor(this.#now() / 1000) * 1000
     const validity = { effective_time, expire_time: effective_time + certificate_life_ms }
     const made = makeCertificate({
@@ -77,7 +82,7 @@ export class WeChatKeys {
   }
 
   async #makeAuthority(): Promise<PlatformCertificate> {
-    const pair = await makeKeyPair('rsa', { modulusLength: 2048 })
+    const pair = await this.#makeKeyPair()
     const effective_time = Math.floor(this.#now() / 1000) * 1000
     const validity = { effective_time, expire_time: effective_time + authority_life_ms }
     const made = makeCertificate({
@@ -141,7 +146,7 @@ export class WeChatKeys {
 
   /** Returns a key that is on no list, for forgeries. */
   async foreignKey(): Promise<KeyObject> {
-    this.#foreignKey ??= makeKeyPair('rsa', { modulusLength: 2048 }).then((pair) => pair.privateKey)
+    this.#foreignKey ??= this.#makeKeyPair().then((pair) => pair.privateKey)
     return this.#foreignKey
   }
 

@@ -14,6 +14,7 @@ import { Control } from './control.ts'
 import { Faults } from './faults.ts'
 import { Gateway } from './gateway.ts'
 import { WeChatKeys } from './keys.ts'
+import type { KeyMaker } from './keys.ts'
 import { Notifier } from './notifier.ts'
 import { Payer } from './payer.ts'
 import { NativePayments } from './payments.ts'
@@ -44,7 +45,7 @@ export interface Simulator {
  */
 export async function startSimulator(
   given: z.input<typeof settingsSchema> = {},
-  surroundings: { now?: () => number; logger?: Logger; notes?: StoryNotes } = {},
+  surroundings: { now?: () => number; logger?: Logger; notes?: StoryNotes; makeKeyPair?: KeyMaker } = {},
 ): Promise<Simulator> {
   const settings = completeSettings(given)
   const now = surroundings.now ?? Date.now
@@ -53,7 +54,7 @@ export async function startSimulator(
   const { storage, entries } =
     settings.data_dir === null ? { storage: memoryStorage, entries: [] } : openStorage(settings.data_dir)
   const state = new SimulatorState(storage, entries, settings)
-  const keys = new WeChatKeys(state, random, now)
+  const keys = new WeChatKeys(state, random, now, surroundings.makeKeyPair)
   const faults = new Faults(random)
   const calls = new CallLog()
   const payments = new NativePayments(state, settings, now)

@@ -8,7 +8,7 @@ import { parseWorkflowCode } from '@temporalio/worker/lib/worker.js'
 
 /*
  * Runs workflow code without a server, one activation at a time, so that a test decides in which order everything comes.
- * The only file that reaches into the SDK: it is pinned to 1.24.0 exactly, and what is found here holds there.
+ * Reaches into the SDK, as test/stage/thread.ts does: it is pinned to 1.24.0 exactly, and what is found here holds there.
  */
 
 type Job = NonNullable<Parameters<Workflow['activate']>[0]['jobs']>[number]

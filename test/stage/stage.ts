@@ -27,9 +27,11 @@ import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker, WorkerParts } from '../../worker/main.ts'
+import { pairsInTurn } from './keys.ts'
 import { MerchantDouble } from './merchant.ts'
 import type { OracleDecision } from './oracle.ts'
 import { expectAuditClean, expectOracleAgrees } from './proof.ts'
+import { shareWorkflowThread } from './thread.ts'
 import { until } from './until.ts'
 
 // Once per process: the SDK tells of every worker's every state otherwise.
@@ -38,6 +40,7 @@ Runtime.install({
   telemetryOptions: { logging: { filter: 'ERROR' } },
   shutdownSignals: [],
 })
+shareWorkflowThread()
 
 /** Made once per process: which key a merchant has is nothing to any story. */
 const pair = generateKeyPairSync('rsa', {
@@ -101,7 +104,7 @@ export class Stage {
     const refund_spacing_ms = Math.floor(60_000 / (options.time_scale ?? 1))
     const simulator = await startSimulator(
       { port: 0, probe_rate: 0, time_scale: 20, refund_spacing_ms, ...options.simulator },
-      { now },
+      { now, makeKeyPair: pairsInTurn() },
     )
     const shop = await new MerchantDouble(now).open()
     const port = await freePort()
