@@ -82,7 +82,7 @@ export async function noteFailedCall<Step extends string>(
     if (is_setup) await waiting.noteAttention(setupAttention(error), beijingTime(now()))
     else if (now() - milliseconds(since_time) >= patience_ms) await waiting.noteAttention(attention, beijingTime(now()))
   }
-  const { kind, reason, code, status } = error
+  const { kind, reason, code, status, request_id } = error
   const { mchid, numbers } = waiting
   log.warn('a call to WeChat Pay failed and is repeated', {
     mchid,
@@ -92,6 +92,7 @@ export async function noteFailedCall<Step extends string>(
     reason,
     code,
     status,
+    request_id,
     delay_ms: wait_ms,
   })
   return wait_ms

@@ -25,6 +25,7 @@ import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
+import { logAttempt } from '../wechat/transport.ts'
 import { createApp } from './app.ts'
 import { checkoutRouter } from './checkout/router.ts'
 import { readiness } from './health.ts'
@@ -99,6 +100,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
         dispatcher,
         now,
         user_agent: `Weft/${release()}`,
+        log: (attempt) => logAttempt(log, attempt),
         on_mistake: createSetupLog(log, now),
       }),
       limiter: createRateLimiter(now),

@@ -59,7 +59,9 @@ export class WeChatPayError extends Error {
 
   constructor(failure: WeChatFailure) {
     const what = failure.code ?? failure.status ?? failure.reason
-    super(`WeChat Pay ${failure.operation}: ${failure.kind} (${what})`, { cause: failure.cause })
+    // In the message too, since that is what Temporal UI shows of an activity's attempt.
+    const request = failure.request_id ? `, Request-ID ${failure.request_id}` : ''
+    super(`WeChat Pay ${failure.operation}: ${failure.kind} (${what})${request}`, { cause: failure.cause })
     this.kind = failure.kind
     this.reason = failure.reason
     this.operation = failure.operation

@@ -69,6 +69,18 @@ export interface WeChatAttempt {
   reason: WeChatFailureReason | SignatureRejection | 'cancelled' | null
 }
 
+/** Where attempts are told. */
+interface AttemptLog {
+  info(message: string, fields: Record<string, unknown>): void
+  debug(message: string, fields: Record<string, unknown>): void
+}
+
+/** Logs an attempt with WeChat Pay's Request-ID, which its support asks for; at `debug` what went well. */
+export function logAttempt(log: AttemptLog, { event: _, ...told }: WeChatAttempt): void {
+  const is_well = told.reason === null && told.code === null
+  log[is_well ? 'debug' : 'info']('a call to WeChat Pay was made', told)
+}
+
 export interface TransportSettings {
   credentials: Pick<Credentials, 'mchid' | 'serial_no' | 'private_key'>
   keyring: Keyring

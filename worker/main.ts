@@ -37,6 +37,7 @@ import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
+import { logAttempt } from '../wechat/transport.ts'
 import { workflowBundle } from './bundle.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
@@ -220,8 +221,11 @@ function createWorkerAccounts(
     dispatcher,
     now,
     user_agent: 'Weft',
-    log: ({ operation, reason, code, status, duration_ms }) =>
-      metrics.gateway_calls.observe({ operation, outcome: reason ?? code ?? String(status) }, duration_ms / 1_000),
+    log: (attempt) => {
+      const { operation, reason, code, status, duration_ms } = attempt
+      metrics.gateway_calls.observe({ operation, outcome: reason ?? code ?? String(status) }, duration_ms / 1_000)
+      logAttempt(log, attempt)
+    },
     on_mistake: createSetupLog(log, now),
   })
 }

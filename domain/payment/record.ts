@@ -164,6 +164,17 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
   }
 }
 
+/**
+ * Whether a second person has to name the account that a refund of this payment goes to instead of the payer's: where
+ * all that has gone back of it, or may still go, is above the merchant's limit. Splitting it avoids nothing here either.
+ */
+export function needsSecondPerson(
+  { refunds }: Pick<PaymentRecord, 'refunds'>,
+  limit: { above: number } | null,
+): boolean {
+  return limit !== null && amountIn(refunds, money_holding_states) > limit.above
+}
+
 /** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */
 export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
   return Math.max(0, payment.amount.total - amountIn(payment.refunds, money_holding_states))

@@ -143,7 +143,7 @@ describe('a failure', () => {
       request_id: 'r-1',
       status: 429,
     })
-    expect(failure.message).toBe('WeChat Pay place: slower (FREQUENCY_LIMITED)')
+    expect(failure.message).toBe('WeChat Pay place: slower (FREQUENCY_LIMITED), Request-ID r-1')
   })
 
   it('stays of unknown outcome when an attempt before it went unanswered', () => {

@@ -10,6 +10,7 @@ import { WeChatPayError } from '../../wechat/errors.ts'
 import { createKeyring } from '../../wechat/keyring.ts'
 import type { DownloadOutcome } from '../../wechat/keyring.ts'
 import { createLimits } from '../../wechat/limits.ts'
+import { logAttempt } from '../../wechat/transport.ts'
 import type { Transport, WeChatRequest } from '../../wechat/transport.ts'
 import { within } from '../stage/until.ts'
 import { mchid, platformPublicKey, playHost, publicKeyId, transportTo } from './server.ts'
@@ -44,6 +45,21 @@ const failureOf = async (transport: Transport, signal?: AbortSignal): Promise<We
 }
 
 describe('a call', () => {
+  it('is told in the log with WeChat Pay’s Request-ID, as information when it failed', async () => {
+    const [well, refused] = [await host(ok), await host(() => ({ status: 400, body: '{"code":"PARAM_ERROR"}' }))]
+    const lines: [string, Record<string, unknown>][] = []
+    const line = (level: string) => (_: string, fields: Record<string, unknown>) => void lines.push([level, fields])
+    for (const { origin } of [well, refused]) {
+      const { transport, attempts } = transportTo(origin, null)
+      await transport.send(request).catch(() => undefined)
+      for (const attempt of attempts) logAttempt({ info: line('info'), debug: line('debug') }, attempt)
+    }
+    expect(lines).toMatchObject([
+      ['debug', { mchid, operation: 'place', status: 200, request_id: 'R-1' }],
+      ['info', { mchid, operation: 'place', status: 400, code: 'PARAM_ERROR', request_id: 'R-1' }],
+    ])
+  })
+
   it('is signed, sent byte for byte with the headers WeChat Pay asks for, and its answer verified', async () => {
     const main = await host(ok)
     const { transport, attempts } = transportTo(main.origin, null)

@@ -4,10 +4,11 @@ import { milliseconds } from '../../../domain/calendar.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
 import { unknown_order } from '../../../domain/ids.ts'
 import type { AbnormalHandling, Command } from '../../../domain/messages.ts'
+import { needsSecondPerson } from '../../../domain/payment/record.ts'
 import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
 import { WeChatPayError } from '../../../wechat/errors.ts'
 import { encryptFields } from '../../../wechat/sensitive.ts'
-import { callerActor } from '../../http/authentication.ts'
+import { authorise, callerActor } from '../../http/authentication.ts'
 import type { Caller } from '../../http/authentication.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
@@ -215,10 +216,13 @@ const handleAbnormal = declareEndpoint({
   path: '/v1/refunds/{out_refund_no}/abnormal',
   scope: 'refunds:write',
   summary: 'Name another way for a refund that the payer’s account does not take',
+  description:
+    'Where what goes back of the payment is above the merchant’s refund_approval, another card is named by a second ' +
+    'person: a key with refunds:approve, never the one that asked for the refund.',
   params: refund_params,
   body: abnormal_request,
   responses: { 200: refund_response },
-  problems: ['not_found', 'refund_state', 'wechat_refused', 'merchant_not_ready'],
+  problems: ['not_found', 'approver_is_requester', 'refund_state', 'wechat_refused', 'merchant_not_ready'],
   handle: sendElsewhere,
 })
 
@@ -226,6 +230,7 @@ async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalR
   const { context, caller, body } = call
   const refund = await callersRefund(call)
   if (refund.state !== 'abnormal') throw refundStateProblem(refund, ['abnormal'])
+  if (body.type === 'USER_BANK_CARD') await assertMayNameAccount(call, refund)
   const outcome = await context.commands.handleAbnormal(refund, {
     ...newCommand(caller, 'abnormal', body.reason ?? null),
     type: body.type,
@@ -235,6 +240,23 @@ async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalR
   const current = await callersRefund(call)
   if (typeof outcome === 'object' && outcome.kind === 'state') return { status: 200, body: refundWithTimeline(current) }
   throw await refusalProblem(context, outcome, current, ['abnormal'])
+}
+
+/**
+ * Above the merchant's limit another account is named by a second person: one who may approve refunds, and who did not
+ * ask for this one. Throws `approver_is_requester`, `forbidden`.
+ */
+async function assertMayNameAccount(
+  { context: { store }, caller }: Pick<EndpointCall, 'context' | 'caller'>,
+  { mchid, transaction_id, requested_by }: RefundRecord,
+): Promise<void> {
+  const [merchant, payment] = await Promise.all([
+    store.merchants.find(mchid),
+    store.payments.find(mchid, transaction_id),
+  ])
+  if (payment === null || !needsSecondPerson(payment, merchant?.settings.refund_approval ?? null)) return
+  if (requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
+  authorise(caller, 'refunds:approve')
 }
 
 /**

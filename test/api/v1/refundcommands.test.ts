@@ -196,6 +196,32 @@ describe('an abnormal refund', () => {
     expect(JSON.stringify([stage.given, body])).not.toMatch(/6222020000000000|张三/)
   })
 
+  it('goes to another card above the limit only by a second person, and below it by anybody', async () => {
+    const refund = await ended('abnormal')
+    stage.accounts = account
+    stage.on = { handleAbnormal: () => Promise.resolve(state(refund)) }
+    const limit = async (above: number | null) => {
+      const merchant = await stage.store.merchants.find(mchid)
+      if (merchant === null) throw new Error('no merchant')
+      const refund_approval = above === null ? null : { above }
+      await stage.store.merchants.updateSettings(mchid, { ...merchant.settings, refund_approval })
+    }
+    const writer = await stage.newKey({ scopes: ['refunds:write'] })
+    const second = await stage.newKey({ scopes: ['refunds:write', 'refunds:approve'] })
+    const said = async (key = stage.key, body: object = card) => {
+      const answer = await ask(refund, 'abnormal', body, key)
+      return `${answer.status} ${answer.body.code ?? ''}`.trim()
+    }
+    await limit(89)
+    expect([await said(), await said(writer)]).toEqual(['403 approver_is_requester', '403 forbidden'])
+    expect(commands()).toEqual([])
+    expect([await said(second), await said(stage.key, { type: 'MERCHANT_BANK_CARD' })]).toEqual(['200', '200'])
+    await limit(90)
+    expect(await said()).toBe('200')
+    await limit(null)
+    expect(await said()).toBe('200')
+  })
+
   it('goes to the merchant without a card', async () => {
     const refund = await ended('abnormal')
     stage.accounts = account
