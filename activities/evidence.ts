@@ -14,12 +14,11 @@ import type { ActivityContext } from './context.ts'
 export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
-  answer: OrderQueryResult,
+  answer: OrderQueryResult & { kind: 'found' },
 ): Promise<EvidenceRecord> {
-  const fact = answer.kind === 'found' ? paymentFact(answer.transaction) : null
-  const state = fact?.trade_state ?? 'ORDER_NOT_EXIST'
-  const transaction_id = fact?.transaction_id ?? null
-  const _id = evidenceId.query(order.mchid, order.out_trade_no, state, transaction_id)
+  const fact = paymentFact(answer.transaction)
+  const { transaction_id } = fact
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, fact.trade_state, transaction_id)
   const raw = JSON.stringify({ headers: answer.raw.headers, body: answer.raw.body } satisfies Envelope)
   const { evidence } = await context.store.evidence.archive(
     newEvidence({
@@ -29,10 +28,35 @@ export async function archiveQueryAnswer(
       subject: 'payment',
       out_trade_no: order.out_trade_no,
       transaction_id,
-      verdict: fact === null || fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
+      verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
       serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
       body: answer.raw.body,
       raw: context.sealer.seal(raw, rawPlace({ _id })),
+      receive_time: beijingTime(context.now()),
+      unapplied: true,
+    }),
+  )
+  return evidence
+}
+
+/** Keeps that WeChat does not know a number, with what each host said: none of it is signed, and the verdict says so. */
+export async function archiveUnknownNumber(
+  context: ActivityContext,
+  order: OrderKey,
+  answers: (OrderQueryResult & { kind: 'not_found' })[],
+): Promise<EvidenceRecord> {
+  const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
+  const said = JSON.stringify(answers.map(({ raw }) => raw))
+  const { evidence } = await context.store.evidence.archive(
+    newEvidence({
+      _id,
+      mchid: order.mchid,
+      kind: 'query',
+      subject: 'payment',
+      out_trade_no: order.out_trade_no,
+      verdict: 'unsigned',
+      body: said,
+      raw: context.sealer.seal(said, rawPlace({ _id })),
       receive_time: beijingTime(context.now()),
       unapplied: true,
     }),

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { weft_actor } from '../domain/actor.ts'
+import { milliseconds } from '../domain/calendar.ts'
 import { operationId, orderKey } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
@@ -77,7 +78,10 @@ async function hasTimelineEntry({ orders }: Store, order: OrderKey, operation_id
   return record?.timeline.some((entry) => entry.operation_id === operation_id) ?? false
 }
 
-/** Asks the order to stop its fulfilment before a refund of everything is sent (architecture §8). */
+/**
+ * Asks the order to stop its fulfilment before a refund of everything is sent, and waits until the shop has heard of it, or
+ * was told for as long as the policy has it: then the money goes back all the same, as was asked (architecture §8).
+ */
 async function askOrderToRefund(
   { context, starter }: RunContext,
   { refund: key }: { refund: RefundKey },
@@ -93,8 +97,27 @@ async function askOrderToRefund(
     reason: null,
     out_refund_no: refund.out_refund_no,
   }
-  const update = { name: order_updates.request_refund, update_id: command.operation_id, args: [command] as [unknown] }
-  await updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(orderKey(refund.order_id)), update)
+  if (!order.timeline.some(({ operation_id }) => operation_id === command.operation_id)) {
+    const update = { name: order_updates.request_refund, update_id: command.operation_id, args: [command] as [unknown] }
+    await updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(orderKey(refund.order_id)), update)
+  }
+  if (refund.origin !== 'outside') await awaitStopHeard(context, order)
+}
+
+/** Throws until the fulfilment endpoint has taken `order.fulfilment_cancelled`, or had its time for it. */
+async function awaitStopHeard(
+  { store, policy, now }: ActivityContext,
+  { mchid, out_trade_no }: OrderKey,
+): Promise<void> {
+  const merchant = await store.merchants.find(mchid)
+  const open = await store.deliveries.openOfOrder(mchid, out_trade_no)
+  const stop = open.find(
+    ({ event_type, endpoint_id }) =>
+      event_type === 'order.fulfilment_cancelled' && endpoint_id === merchant?.fulfilment_endpoint_id,
+  )
+  if (stop === undefined) return
+  const left_ms = milliseconds(stop.create_time) + policy.refund.stop_hearing_ms - now()
+  if (left_ms > 0) throw notYetFailure('the shop has not heard yet that it must not ship', Math.min(left_ms, 1_000))
 }
 
 /** Signals the order whose payment a refund made outside speaks of: its run books what is not booked here. */

@@ -80,7 +80,14 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     const context: ApiContext = {
       config,
       store,
-      commands: createCommands({ client: temporal, intake: intake_temporal, queue_prefix, log, metrics }),
+      commands: createCommands({
+        client: temporal,
+        intake: intake_temporal,
+        sealer: store.sealer,
+        queue_prefix,
+        log,
+        metrics,
+      }),
       questions: createQuestions(now),
       accounts: createAccounts({
         load: (mchid) => store.merchants.openSetup(mchid),

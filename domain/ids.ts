@@ -98,10 +98,10 @@ export const journalId = {
   payout: (mchid: string, out_refund_no: string) => `payout:${mchid}:${out_refund_no}`,
   reversal: (entry_id: string) => `rev:${entry_id}`,
   /** the same cause booked anew after its reversal: `#2`, `#3`; the first has its plain id */
-  anew: (entry_id: string, time: number) => (time === 1 ? entry_id : `${entry_id}#${time}`),
+  anew: (cause_id: string, time: number) => (time === 1 ? cause_id : `${cause_id}#${time}`),
 }
 
-/** The id of an entry's cause: a correction posts the cause anew under `<id>#<n>`. */
+/** The id of an entry's cause, whatever number `anew` gave it. */
 export function causeId(entry_id: string): string {
   return entry_id.replace(/#\d+$/, '')
 }

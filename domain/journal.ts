@@ -59,12 +59,6 @@ export interface Correction {
   reason: string
 }
 
-/** An entry that takes `entry` back: the book only grows (money.md §2). */
-export function reversalOf(entry: JournalEntry, booked_time: Time, correction: Correction): JournalEntry {
-  const postings = entry.postings.map((posting) => ({ ...posting, amount: -posting.amount }))
-  return { ...entry, _id: journalId.reversal(entry._id), reverses: entry._id, booked_time, postings, correction }
-}
-
 /** Throws unless the postings are whole fen and sum to zero: an entry that does not is never written. */
 export function assertBalanced(postings: readonly Posting[]): void {
   postings.forEach((posting) => assertFen(posting.amount))

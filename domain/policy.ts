@@ -49,6 +49,8 @@ export interface RefundPolicy {
   abnormal_query_every_ms: number
   /** how long an approval may be waited for */
   approval_ms: number
+  /** how long a refund that somebody asked for waits until the shop has heard that it must not ship */
+  stop_hearing_ms: number
 }
 
 /** The plan for real money (docs/wechat-pay.md §4.8 and architecture §5, §13). */
@@ -93,6 +95,7 @@ export const default_policy: Policy = {
     query_every_ms: 30 * minute,
     abnormal_query_every_ms: 6 * hour,
     approval_ms: 3 * day,
+    stop_hearing_ms: 10 * minute,
   },
 }
 
@@ -130,6 +133,7 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
       query_every_ms: shrink(plan.refund.query_every_ms),
       abnormal_query_every_ms: shrink(plan.refund.abnormal_query_every_ms),
       approval_ms: shrink(plan.refund.approval_ms),
+      stop_hearing_ms: shrink(plan.refund.stop_hearing_ms),
     },
   }
 }
@@ -172,6 +176,11 @@ export const limits = {
   envelope_bytes: 16 * 1024,
   /** a notification waits so long for the first key of its merchant: WeChat wants its answer within 5 s */
   first_key_wait_ms: 2_500,
+  /** of one payment, ¥100,000,000: 900,000 such sums are still exact */
+  total_fen: 10_000_000_000,
+  attach_bytes: 128,
+  /** an event of a refund holds the metadata of two, and is at most 20 kB */
+  metadata_bytes: 6 * 1024,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,

@@ -1,6 +1,6 @@
 import type { Time } from '../domain/calendar.ts'
 import { causeId, journalId } from '../domain/ids.ts'
-import { reversalOf } from '../domain/journal.ts'
+import { reversalEntry } from '../domain/journal.ts'
 import type { Correction, JournalEntry } from '../domain/journal.ts'
 import { isFresh } from './finding.ts'
 import type { Dossier, ProofMoment } from './finding.ts'
@@ -31,7 +31,10 @@ export function planCorrection(
   }
   const unexplained = [...standing.values()].flat().filter((entry) => !isFresh(entry.booked_time, moment))
   return [
-    ...[...reversals, ...unexplained].filter(isReversible).map((entry) => reversalOf(entry, booked_time, correction)),
+    ...[...reversals, ...unexplained].filter(isReversible).map((entry) => ({
+      ...reversalEntry(entry, { occurred_time: entry.occurred_time, booked_time, evidence_id: entry.evidence_id }),
+      correction,
+    })),
     ...anew,
   ]
 }
@@ -39,9 +42,9 @@ export function planCorrection(
 /** The id under which a cause is posted next: its own where it was never booked, else with the next number. */
 function freeId(entry_id: string, taken: ReadonlySet<string>): string {
   const cause = causeId(entry_id)
-  let n = 1
-  while (taken.has(journalId.anew(cause, n))) n += 1
-  return journalId.anew(cause, n)
+  let time = 1
+  while (taken.has(journalId.anew(cause, time))) time += 1
+  return journalId.anew(cause, time)
 }
 
 function isReversible({ postings }: JournalEntry): boolean {

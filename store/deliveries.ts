@@ -179,6 +179,11 @@ export class Deliveries {
     return this.#deliveries.update(unchanged, { $set: { next_attempt_time } })
   }
 
+  /** Nobody waits any more for what is answered to it, and it is still told. False: it is no longer open. */
+  async becomeNotice(_id: string): Promise<boolean> {
+    return this.#deliveries.update({ _id, ...is_open }, { $set: { purpose: 'notice' }, $inc: { revision: 1 } })
+  }
+
   /** Ends an open delivery. Null: it had ended before, and stays as it ended. */
   async end(_id: string, state: 'delivered' | 'undelivered' | 'cancelled'): Promise<DeliveryRecord | null> {
     const update = { $set: { state }, $unset: { next_attempt_time: 1 }, $inc: { revision: 1 } }

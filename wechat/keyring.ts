@@ -9,8 +9,11 @@ import type { CertificateRefusal, CertificateTrust } from './trust.ts'
  * key up never waits: a missing one is fetched beside the request, and the request fails.
  */
 export interface Keyring {
-  /** The key a message names as its signer, or null. One that is dropped, over, or not WeChat Pay's is no key. */
-  find(serial: string): KeyObject | null
+  /**
+   * The key a message names as its signer, or null. One that is dropped, over, or not WeChat Pay's is no key. `moment`,
+   * Unix ms, now unless told: an archived notification is read with the keys that were in force when it was signed.
+   */
+  find(serial: string, moment?: number): KeyObject | null
   /** The key to encrypt a sensitive field with: the public key, else the certificate that took effect last. */
   newest(): PlatformKey | null
   /**
@@ -85,11 +88,11 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   let succeeded: number | null = null
   let underWay: Promise<boolean> | null = null
 
-  const refusalOf = (key: PlatformKey): CertificateRefusal | null =>
-    configured.dropped?.includes(key.serial) === true ? 'dropped' : trust.refusalOf(key, settings.now())
-  const all = (): PlatformKey[] => {
+  const refusalOf = (key: PlatformKey, moment = settings.now()): CertificateRefusal | null =>
+    configured.dropped?.includes(key.serial) === true ? 'dropped' : trust.refusalOf(key, moment)
+  const all = (moment?: number): PlatformKey[] => {
     const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
-    return [...known.values()].filter((key) => refusalOf(key) === null)
+    return [...known.values()].filter((key) => refusalOf(key, moment) === null)
   }
   const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
   const publicKeyId = () => configured.keys.find(({ kind }) => kind === 'public_key')?.serial ?? null
@@ -127,17 +130,17 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   }
 
   return {
-    find(serial) {
+    find(serial, moment) {
       const name = publicKeyIdPattern.test(serial) ? serial : serial.toUpperCase()
       const age = succeeded === null ? Infinity : settings.now() - succeeded
       if (age >= staleAfter && !hasPublicKey()) void refreshNow()
-      return all().find((key) => key.serial === name)?.key ?? null
+      return all(moment).find((key) => key.serial === name)?.key ?? null
     },
     newest: () => newestOf(inForce()),
     publicKeyId,
     hasKeyInForce: () => inForce().length > 0,
     isEmpty: () => all().length === 0,
-    keys: all,
+    keys: () => all(),
     replace(keys) {
       configured = keys
     },

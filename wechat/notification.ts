@@ -6,7 +6,7 @@ import type { Keyring } from './keyring.ts'
 import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
 import { checkSignature } from './signature.ts'
-import type { ReceivedHeaders, SignatureRejection } from './signature.ts'
+import type { ReceivedHeaders, SignatureRejection, StaleMessage } from './signature.ts'
 import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /**
@@ -52,7 +52,8 @@ type VerifiedNotification = NotificationEnvelope & { verdict: 'verified'; mchid:
  */
 export type NotificationVerdict =
   | VerifiedNotification
-  | { verdict: 'rejected'; reason: SignatureRejection | 'too_large'; serial_no: string | null }
+  | { verdict: 'rejected'; reason: Exclude<SignatureRejection, 'stale'> | 'too_large'; serial_no: string | null }
+  | StaleMessage
   | { verdict: 'no_key'; serial_no: string | null }
   | (Partial<NotificationEnvelope> & {
       verdict: 'undecipherable'
@@ -69,7 +70,7 @@ export type NotificationVerdict =
 export function readNotification(received: ReceivedNotification, addressee: Addressee): NotificationVerdict {
   if (received.body.length > notificationLimit) return { verdict: 'rejected', reason: 'too_large', serial_no: null }
   const { keyring } = addressee
-  const check = checkSignature(received, (serial) => keyring.find(serial), addressee.now)
+  const check = checkSignature(received, (serial) => keyring.find(serial, addressee.now), addressee.now)
   if (check.verdict === 'rejected') {
     if (check.reason === 'unknown_serial') {
       if (check.serial_no !== null) void keyring.fetchMissing(check.serial_no)

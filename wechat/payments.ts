@@ -60,6 +60,7 @@ export interface RawExchange {
   status: number
   headers: Record<string, string>
   body: string
+  host?: string | undefined
 }
 
 export type OrderQueryResult =
@@ -67,16 +68,20 @@ export type OrderQueryResult =
   /** WeChat Pay has no order of this number; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
 
-/** Asks what WeChat Pay knows of an order (docs/wechat-pay.md §2.2). May be repeated at will. Throws WeChatPayError. */
+/**
+ * Asks what WeChat Pay knows of an order (docs/wechat-pay.md §2.2). May be repeated at will; `except_host` asks the other
+ * host. Throws WeChatPayError.
+ */
 export async function queryOrder(
   transport: Transport,
   order: { mchid: string; out_trade_no: string },
   signal?: AbortSignal,
+  except_host?: string,
 ): Promise<OrderQueryResult> {
   const path = `${orderPath(order.out_trade_no)}?mchid=${encodeURIComponent(order.mchid)}`
-  const answer = await transport.send({ operation: 'query', method: 'GET', path }, signal)
-  const { status, headers, body, code } = answer
-  const raw = { status, headers, body }
+  const answer = await transport.send({ operation: 'query', method: 'GET', path, except_host }, signal)
+  const { status, headers, body, code, host } = answer
+  const raw = { status, headers, body, host }
   if (status === 404 && (code === 'ORDER_NOT_EXIST' || code === 'ORDERNOTEXIST'))
     return { kind: 'not_found', code, raw }
   if (status !== 200) throw failureOf('query', answer)

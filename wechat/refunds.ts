@@ -81,17 +81,26 @@ export type RefundQueryResult =
   /** WeChat Pay has no refund of this number, or not yet; unsigned, as all its errors are */
   | { kind: 'not_found'; code: string; raw: RawExchange }
 
-/** Asks what WeChat Pay knows of a refund. May be repeated at will. Throws WeChatPayError. */
+/**
+ * Asks what WeChat Pay knows of a refund. May be repeated at will. That it knows none is said unsigned, so it counts only
+ * when the other host says so too. Throws WeChatPayError.
+ */
 export async function queryRefund(
   transport: Transport,
   refund: { out_refund_no: string },
   signal?: AbortSignal,
 ): Promise<RefundQueryResult> {
   const path = `${refundPath}/${encodeURIComponent(refund.out_refund_no)}`
-  const answer = await transport.send({ operation: 'query_refund', method: 'GET', path }, signal)
-  const { status, code } = answer
-  if (status === 404 && code === 'RESOURCE_NOT_EXISTS') return { kind: 'not_found', code, raw: exchangeOf(answer) }
+  const ask = (except_host?: string) =>
+    transport.send({ operation: 'query_refund', method: 'GET', path, except_host }, signal)
+  const first = await ask()
+  const answer = isUnknown(first) ? await ask(first.host) : first
+  if (isUnknown(answer)) return { kind: 'not_found', code: answer.code, raw: exchangeOf(answer) }
   return { kind: 'found', ...refundFromAnswer('query_refund', answer, refund.out_refund_no) }
+}
+
+function isUnknown(answer: WeChatAnswer): answer is WeChatAnswer & { code: string } {
+  return answer.status === 404 && answer.code === 'RESOURCE_NOT_EXISTS'
 }
 
 export interface WeChatAbnormalRequest {
@@ -137,8 +146,8 @@ function refundFromAnswer(operation: WeChatOperation, answer: WeChatAnswer, out_
   return { refund, raw: exchangeOf(answer) }
 }
 
-function exchangeOf({ status, headers, body }: WeChatAnswer): RawExchange {
-  return { status, headers, body }
+function exchangeOf({ status, headers, body, host }: WeChatAnswer): RawExchange {
+  return { status, headers, body, host }
 }
 
 /** The refund object of docs/wechat-pay.md §2.4. It may grow at any time. */

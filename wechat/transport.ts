@@ -24,6 +24,8 @@ export interface WeChatRequest {
    * Looked at before the key ring. With it, an unknown signer leads to no download: this request is the download.
    */
   own_keys?: (body: Buffer) => (serial: string) => KeyObject | null
+  /** the host that is left out, because it has answered: what it says unsigned is asked of the other one too */
+  except_host?: string | undefined
   /** serial or id of the key of WeChat Pay's that fields of the body are encrypted with (wechat/sensitive) */
   encrypted_for?: string
 }
@@ -38,6 +40,8 @@ export interface WeChatAnswer {
   code: string | null
   message: string | null
   request_id: string | null
+  /** the host that answered */
+  host?: string
   /** an attempt before this answer may have had its effect too */
   unanswered_before: boolean
 }
@@ -119,7 +123,7 @@ export function createTransport(settings: TransportSettings): Transport {
   }
 
   async function sendToEither(call: WeChatCall): Promise<WeChatAnswer> {
-    const [first, second] = preference.order()
+    const [first, second] = hostsFor(call.request, preference)
     const budget = (call.deadline - performance.now()) * (second === null ? 1 : firstShare)
     try {
       return await sendTo(first, call, performance.now() + budget)
@@ -151,6 +155,13 @@ export function createTransport(settings: TransportSettings): Transport {
   return { send }
 }
 
+/** The hosts to ask in this order; the only one there is answers again. */
+function hostsFor({ except_host }: WeChatRequest, preference: HostPreference): [string, string | null] {
+  const [first, second] = preference.order()
+  if (second === null || except_host === undefined) return [first, second]
+  return [first === except_host ? second : first, null]
+}
+
 type AttemptOutcome = { kind: 'answer'; answer: WeChatAnswer } | { kind: 'unbelieved'; reason: SignatureRejection }
 
 /** One HTTP request, and what is to be made of its answer. Throws ConnectionError when there is none. */
@@ -178,7 +189,7 @@ async function attemptRequest(
     throw error
   }
   preference.noteAnswer(host, raw.status)
-  const answer = readAnswer(raw, call.unanswered)
+  const answer = { ...readAnswer(raw, call.unanswered), host }
   const check = answer.status >= 200 && answer.status < 300 ? await verifyAnswer(settings, raw, call) : null
   const reason = check?.verdict === 'rejected' ? check.reason : null
   log({ status: answer.status, code: answer.code, request_id: answer.request_id, reason })

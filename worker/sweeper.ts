@@ -17,6 +17,7 @@ import type { TemporalClient } from '../runtime/temporal.ts'
 import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
 import type { Store } from '../store/store.ts'
+import { sealWords } from '../store/words.ts'
 
 const minute = 60_000
 
@@ -342,7 +343,7 @@ async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, ev
     updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {
       name: order_updates.confirm_fulfilment,
       update_id,
-      args: [confirmation],
+      args: [sealWords(store.sealer, confirmation)],
     }),
   )
   const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'

@@ -49,7 +49,7 @@ export function createWatch(settings: WatchSettings) {
     timer: null as NodeJS.Timeout | null,
     round: Promise.resolve(),
     is_closed: false,
-    page: null as Page,
+    page: null as PageToken,
   }
 
   /** One round. False: another worker's watch holds the lease. */
@@ -152,7 +152,7 @@ const most_suspects = 200
 const most_counted = 1_000
 
 /** Where the next list of open runs begins; null: at the first again. */
-type Page = Uint8Array | null
+type PageToken = Uint8Array | null
 
 /** Workflow ids whose record should have moved by now, or whose evidence has had no effect. */
 async function findLate({ store, patience, now }: WatchSettings): Promise<string[]> {
@@ -177,7 +177,7 @@ async function findLate({ store, patience, now }: WatchSettings): Promise<string
 }
 
 /** The next open runs of this installation, and where the list goes on. */
-async function listOpen({ temporal, queue_prefix }: WatchSettings, page: Page): Promise<[string[], Page]> {
+async function listOpen({ temporal, queue_prefix }: WatchSettings, page: PageToken): Promise<[string[], PageToken]> {
   const { client, connection, namespace } = temporal
   const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"`
   const { executions, nextPageToken } = await boundedCall(connection, call_limit_ms, () =>

@@ -1,7 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import { readAnswer } from '../../domain/event/answer.ts'
+import { readAnswer, readAnswerOf } from '../../domain/event/answer.ts'
 import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
@@ -9,6 +9,7 @@ import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
 import { limits } from '../../domain/policy.ts'
+import { sealWords } from '../../store/words.ts'
 import type { ActivityContext } from '../context.ts'
 import { againFailure, notYetFailure } from '../failure.ts'
 import { webhookHeaders } from './courier.ts'
@@ -104,7 +105,7 @@ async function attemptDelivery(
 ): Promise<DeliveryOutcome> {
   const { context, pace } = attempt_context
   const { store, now } = context
-  if (!isOpenDelivery(delivery.state)) return deliveryOutcome(delivery)
+  if (!isOpenDelivery(delivery.state)) return deliveryOutcome(context, delivery)
   const left_ms = timeLeft(delivery, deadline_time, now())
   if (left_ms <= 0) {
     // Not given up: it is the question that is over, and the order says so.
@@ -159,7 +160,7 @@ async function repeatDelivery(attempt_context: AttemptContext, delivery: Deliver
   const { store } = context
   const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
   if (isOpenDelivery(delivery.state) || endpoint === null || endpoint.state === 'disabled')
-    return deliveryOutcome(delivery)
+    return deliveryOutcome(context, delivery)
   const turn = pace.takeSlot(delivery.mchid, endpoint.id)
   if ('wait_ms' in turn) throw notYetFailure('this merchant’s endpoint is busy', turn.wait_ms)
   let was_heard = false
@@ -170,7 +171,7 @@ async function repeatDelivery(attempt_context: AttemptContext, delivery: Deliver
     const kept = newAttempt(context, delivery, reply, reading)
     if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
     else await store.endpoints.noteFailure(endpoint._id, kept.time)
-    return deliveryOutcome(await store.deliveries.noteRepeat(delivery._id, kept))
+    return deliveryOutcome(context, await store.deliveries.noteRepeat(delivery._id, kept))
   } finally {
     turn.end(was_heard)
   }
@@ -252,7 +253,7 @@ async function recordAttempt(
       `not heard: ${reply.error ?? reading.remark ?? `status ${reply.status}`}`,
       Math.min(delay_ms, left_ms),
     )
-  return deliveryOutcome(current)
+  return deliveryOutcome(context, current)
 }
 
 /** Attempts that are no longer kept count as well. */
@@ -276,15 +277,12 @@ function attemptDelay({ policy }: ActivityContext, number: number, reply: Endpoi
   return Math.max(planned_ms * (0.9 + Math.random() * 0.2), reply.retry_after_ms ?? 0)
 }
 
-function deliveryOutcome(delivery: DeliveryRecord): DeliveryOutcome {
+/** Its words go through Temporal, and back into a record step, sealed. */
+function deliveryOutcome({ sealer }: ActivityContext, delivery: DeliveryRecord): DeliveryOutcome {
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
   if (delivery.purpose === 'notice') return { kind: 'heard' }
-  // What was sent once more after that decided nothing.
-  const decided = delivery.attempts.findLast(({ read_as }) => read_as !== 'heard' && read_as !== 'not heard')
-  if (decided === undefined) return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
-  const { read_as, reason } = decided
-  return read_as === 'heard' || read_as === 'not heard'
-    ? { kind: 'undelivered' }
-    : { kind: 'answered', answer: { result: read_as, reason } }
+  const answer = readAnswerOf(delivery)
+  if (answer !== null) return { kind: 'answered', answer: sealWords(sealer, answer) }
+  return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
 }

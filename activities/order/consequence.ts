@@ -45,9 +45,11 @@ async function followUpEntry(
   entry: TimelineEntry,
   known: KnownRecords = {},
 ): Promise<OwedRuns> {
-  if (isFulfilmentOver(order, entry)) await endOldQuestions(context, order, await openDeliveries(context, order))
+  const notices = isFulfilmentOver(order, entry)
+    ? await endOldQuestions(context, order, await openDeliveries(context, order))
+    : []
   const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
-  return { deliveries: await publishOrderEvent(context, order, entry, known), refunds }
+  return { deliveries: [...notices, ...(await publishOrderEvent(context, order, entry, known))], refunds }
 }
 
 /**
@@ -92,10 +94,10 @@ export async function followUpMissed(context: ActivityContext, order: OrderRecor
     owed.refunds.push(...followed.refunds)
   }
   const open = await openDeliveries(context, order)
-  await endOldQuestions(context, order, open)
+  const notices = await endOldQuestions(context, order, open)
   await endIdleClaim(context, order)
   const idle = open.filter((delivery) => isIdleNotice(delivery, context.now())).map(({ _id }) => _id)
-  return { ...owed, deliveries: [...new Set([...owed.deliveries, ...idle])] }
+  return { ...owed, deliveries: [...new Set([...owed.deliveries, ...notices, ...idle])] }
 }
 
 /** A notice whose moment has passed, or that has none: its run may be lost, and is started again. */
@@ -192,14 +194,23 @@ async function releaseReference(context: ActivityContext, order: OrderRecord): P
 
 /**
  * Ends open deliveries whose answer the order waits for no more, so that later events may go: it is there, or no longer
- * wanted. What was answered counts as delivered.
+ * wanted. What was answered counts as delivered. That the question was taken back is still told where money goes back;
+ * answers these, which are notices from now on.
  */
-async function endOldQuestions({ store }: ActivityContext, order: OrderRecord, open: DeliveryRecord[]): Promise<void> {
+async function endOldQuestions(
+  { store }: ActivityContext,
+  order: OrderRecord,
+  open: readonly DeliveryRecord[],
+): Promise<string[]> {
   const asked = askedSequence(order)
+  const notices: string[] = []
   for (const { _id, purpose, sequence } of open) {
     if (purpose === 'notice' || sequence === null || sequence === asked) continue
-    await store.deliveries.end(_id, isAnswered(order, sequence) ? 'delivered' : 'cancelled')
+    const is_still_told = purpose === 'cancellation' && order.state === 'refunding' && !isAnswered(order, sequence)
+    if (is_still_told && (await store.deliveries.becomeNotice(_id))) notices.push(_id)
+    if (!is_still_told) await store.deliveries.end(_id, isAnswered(order, sequence) ? 'delivered' : 'cancelled')
   }
+  return notices
 }
 
 /** Whether the order has written down what was answered to its event of this number. */

@@ -6,12 +6,13 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, OrderState, OrderStep, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
+import { sealWords } from '../../store/words.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
 import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { archiveQueryAnswer } from '../evidence.ts'
+import { archiveQueryAnswer, archiveUnknownNumber } from '../evidence.ts'
 import { againFailure, callWeChat } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
@@ -72,7 +73,8 @@ async function place(context: GatewayContext, { order: key }: OrderCall): Promis
     const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
     await context.setups.noteWorking(order.mchid)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
-    return { kind: 'placed', code: { url: code_url, placed_time: currentTime(context) } }
+    const code = { url: code_url, placed_time: currentTime(context) }
+    return { kind: 'placed', code: sealWords(context.sealer, code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
@@ -181,20 +183,25 @@ function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; f
 
 /** Asks WeChat and keeps the answer as evidence when it decides something. */
 async function queryOrderAtWeChat(context: GatewayContext, order: OrderRecord): Promise<QueryOutcome> {
+  return await applyAnswer(context, order, await askWeChat(context, order))
+}
+
+/** `except_host`: the host that has answered already. */
+async function askWeChat(context: GatewayContext, order: OrderRecord, except_host?: string): Promise<OrderQueryResult> {
   const account = await requireAccount(context, order)
-  const query = () => queryOrder(account.client.transport, order, cancellationSignal())
-  let answer: OrderQueryResult
   try {
-    answer = await query()
+    return await queryOrder(account.client.transport, order, cancellationSignal(), except_host)
   } catch (error) {
-    throw await failedCall(
-      context,
-      order,
-      order.state === 'closing' ? 'close' : 'ask_wechat',
-      error,
-      queryRetryDelay(context, order),
-    )
+    const step = order.state === 'closing' ? 'close' : 'ask_wechat'
+    throw await failedCall(context, order, step, error, queryRetryDelay(context, order))
   }
+}
+
+async function applyAnswer(
+  context: GatewayContext,
+  order: OrderRecord,
+  answer: OrderQueryResult,
+): Promise<QueryOutcome> {
   const outcome = await outcomeOf(context, order, answer)
   // Noted after the evidence is kept: whoever waits for this time then finds what the answer led to under way.
   await context.store.orders.noteAsked(order, currentTime(context))
@@ -235,15 +242,19 @@ async function archivePaidAnswer(
   throw againFailure('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
 }
 
-/** As `ask`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open it. */
+/**
+ * As `queryOrderAtWeChat`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open
+ * it. WeChat says so unsigned, so each of its hosts has to.
+ */
 async function queryForClose(context: GatewayContext, order: OrderRecord): Promise<QueryOutcome> {
-  const outcome = await queryOrderAtWeChat(context, order)
-  if (outcome.kind !== 'unpaid' || outcome.is_known) return outcome
+  const first = await askWeChat(context, order)
+  const outcome = await applyAnswer(context, order, first)
   const { last_attempt_time } = order.placement
   const quiet_ms = last_attempt_time === null ? Infinity : context.now() - milliseconds(last_attempt_time)
-  if (quiet_ms < context.policy.unknown_number_ms) return outcome
-  const nothing = { kind: 'not_found', code: 'ORDER_NOT_EXIST', raw: { status: 404, headers: {}, body: '' } } as const
-  return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, order, nothing))._id }
+  if (first.kind !== 'not_found' || quiet_ms < context.policy.unknown_number_ms) return outcome
+  const second = await askWeChat(context, order, first.raw.host)
+  if (second.kind !== 'not_found') return await applyAnswer(context, order, second)
+  return { kind: 'closed', evidence_id: (await archiveUnknownNumber(context, order, [first, second]))._id }
 }
 
 /**

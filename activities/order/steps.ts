@@ -1,16 +1,18 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { operationId, orderId } from '../../domain/ids.ts'
+import { readAnswerOf } from '../../domain/event/answer.ts'
+import { eventId, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
 import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
-import { paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
+import { askedSequence, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { rawPlace } from '../../store/evidence.ts'
+import { openWords } from '../../store/words.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
@@ -23,6 +25,13 @@ import { recordReview } from './review.ts'
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
 
+/** What each answer to a delivery is to its order. */
+const answer_events = {
+  fulfilled: 'fulfilled',
+  pending: 'fulfilment_pending',
+  refused: 'fulfilment_refused',
+} as const satisfies Record<string, FulfilmentEvent>
+
 type PlacedCode = { url: string; placed_time: string }
 
 /**
@@ -32,17 +41,22 @@ type PlacedCode = { url: string; placed_time: string }
 export function createRecords(context: ActivityContext) {
   return {
     load: (key: OrderKey) => load(context, key),
-    recordPlaced: (given: Parameters<typeof recordPlaced>[1]) => recordPlaced(context, given),
-    recordRenewed: (given: Parameters<typeof recordRenewed>[1]) => recordRenewed(context, given),
+    recordPlaced: (given: Parameters<typeof recordPlaced>[1]) =>
+      recordPlaced(context, { ...given, code: openWords(context.sealer, given.code) }),
+    recordRenewed: (given: Parameters<typeof recordRenewed>[1]) =>
+      recordRenewed(context, { ...given, code: openWords(context.sealer, given.code) }),
     recordPlacementRefused: (given: Parameters<typeof recordPlacementRefused>[1]) =>
       recordPlacementRefused(context, given),
-    recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) => recordCloseAsked(context, given),
+    recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) =>
+      recordCloseAsked(context, openWords(context.sealer, given)),
     recordClosed: (given: Parameters<typeof recordClosed>[1]) => recordClosed(context, given),
     recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
-    recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) => recordFulfilment(context, given),
-    recordReview: (given: Parameters<typeof recordReview>[1]) => recordReview(context, given),
+    recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) =>
+      recordFulfilment(context, openWords(context.sealer, given)),
+    recordReview: (given: Parameters<typeof recordReview>[1]) =>
+      recordReview(context, openWords(context.sealer, given)),
     recordRefundRequested: (given: Parameters<typeof recordRefundRequested>[1]) =>
-      recordRefundRequested(context, given),
+      recordRefundAfterWord(context, openWords(context.sealer, given)),
     recordRefundNews: (given: Parameters<typeof recordRefundNews>[1]) => recordRefundNews(context, given),
     noteLongPending: (given: Parameters<typeof noteLongPending>[1]) => noteLongPending(context, given),
   }
@@ -228,6 +242,36 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
 /** Whether the confirmation is about the `order.paid` that the order waits for now. */
 function isConfirmationOf(order: OrderRecord, { operation_id, result }: Confirmation): boolean {
   return operation_id === operationId.confirmation(order.out_trade_no, paidSequence(order), result)
+}
+
+/**
+ * Records that all of the money is to go back. What the merchant had said before decides first: its answer to
+ * `order.paid`, which a lost run heard and did not write down, or its call that found no worker.
+ */
+async function recordRefundAfterWord(
+  context: ActivityContext,
+  given: Parameters<typeof recordRefundRequested>[1],
+): Promise<OrderWriteResult> {
+  const { order } = given
+  const earlier = (await recordHeardAnswer(context, order)) ?? (await recordArchivedConfirmation(context, order))
+  const asked = await recordRefundRequested(context, given)
+  if (earlier === null) return asked
+  const deliveries = [...earlier.deliveries, ...asked.deliveries]
+  return { ...asked, deliveries, refunds: [...earlier.refunds, ...asked.refunds] }
+}
+
+async function recordHeardAnswer(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult | null> {
+  const order = await context.store.orders.find(key)
+  if (order === null || askedSequence(order) !== paidSequence(order) || order.state !== 'paid') return null
+  const sequence = paidSequence(order)
+  const deliveries = await context.store.deliveries.ofEvent(key.mchid, eventId(key, sequence))
+  const asked = deliveries.find(({ purpose }) => purpose === 'fulfilment')
+  const answer = asked?.state === 'delivered' ? readAnswerOf(asked) : null
+  if (answer === null) return null
+  const { result, reason } = answer
+  const operation_id = operationId.answered(sequence, result)
+  const actor = { kind: 'merchant', id: null } as const
+  return await recordFulfilment(context, { order: key, event: answer_events[result], operation_id, actor, reason })
 }
 
 /** Raises attention when half of the time of a promised answer is gone. Attention that stands keeps its code. */

@@ -14,6 +14,7 @@ import { hasRoomFor } from '../../domain/payment/record.ts'
 import type { WantedRefund } from '../../domain/payment/record.ts'
 import { isAutomaticOrigin, isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord } from '../../domain/refund/record.ts'
+import { openWords } from '../../store/words.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
@@ -35,11 +36,12 @@ export function createRefunds(context: ActivityContext) {
   return {
     loadRefund: (key: RefundKey) => loadRefund(context, key),
     reserveRefund: (given: RefundStepInput) => reserveRefund(context, given),
-    recordApproval: (given: RefundStepInput<RefundApproval>) => recordApproval(context, given),
+    recordApproval: (given: RefundStepInput<RefundApproval>) =>
+      recordApproval(context, openWords(context.sealer, given)),
     recordApprovalExpired: (given: RefundStepInput) => recordApprovalExpired(context, given),
     recordRefundAnswer: (given: RefundStepInput<{ evidence_id: string }>) => recordRefundAnswer(context, given),
     recordRefundRefused: (given: RefundStepInput<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
-    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, given),
+    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, openWords(context.sealer, given)),
     settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>) =>
       settleNews(context, given),
     keepNews: (given: RefundStepInput<{ found: RefundChanged }>) => keepNews(context, given),

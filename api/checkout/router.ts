@@ -72,7 +72,7 @@ export function checkoutRouter(context: CheckoutContext): Router {
   const router = exactRouter('/pay')
   router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
   router.use(setSecurityHeaders)
-  router.get('/:token', pageErrors(assets.style), async (ctx) => {
+  const sendPage = async (ctx: CheckoutRequest) => {
     ctx.type = 'html'
     const order = await findOrder(context, ctx)
     ctx.body = await checkoutPage({
@@ -83,7 +83,8 @@ export function checkoutRouter(context: CheckoutContext): Router {
       is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
       check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
     })
-  })
+  }
+  router.get('/:token', (ctx) => withPageErrors(ctx, assets.style, sendPage))
   router.get('/:token/order', async (ctx) => {
     ctx.body = await viewOf(context, await findOrder(context, ctx))
   })
@@ -117,24 +118,26 @@ async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise
 }
 
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
-function pageErrors(style: Asset) {
-  return async (ctx: CheckoutRequest, next: Next): Promise<void> => {
-    try {
-      await next()
-    } catch (error) {
-      if (error instanceof Problem && error.code === 'invalid_request') throw error
-      ctx.type = 'html'
-      ctx.set(security_headers)
-      if (error instanceof Problem && error.code === 'not_found') {
-        ctx.status = 404
-        ctx.body = unknownPage(style.address)
-        return
-      }
-      requestOf(ctx).log.error('a checkout page could not be shown', { error })
-      ctx.status = 503
-      ctx.set('Retry-After', '5')
-      ctx.body = unavailablePage(style.address)
+async function withPageErrors(
+  ctx: CheckoutRequest,
+  style: Asset,
+  send: (ctx: CheckoutRequest) => Promise<void>,
+): Promise<void> {
+  try {
+    await send(ctx)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'invalid_request') throw error
+    ctx.type = 'html'
+    ctx.set(security_headers)
+    if (error instanceof Problem && error.code === 'not_found') {
+      ctx.status = 404
+      ctx.body = unknownPage(style.address)
+      return
     }
+    requestOf(ctx).log.error('a checkout page could not be shown', { error })
+    ctx.status = 503
+    ctx.set('Retry-After', '5')
+    ctx.body = unavailablePage(style.address)
   }
 }
 

@@ -23,6 +23,8 @@ import type {
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
+import type { Sealer } from '../../store/sealer.ts'
+import { sealWords } from '../../store/words.ts'
 import { callOrUnavailable, sendSignal, sendStart, sendUpdate, signal_limit_ms } from './calls.ts'
 import type { NoReply, RunTarget, TemporalCallOptions } from './calls.ts'
 
@@ -80,6 +82,8 @@ export interface Commands {
 export interface CommandsOptions extends TemporalCallOptions {
   /** a connection of its own (runtime/temporal `connectForIntake`) */
   intake: TemporalClient
+  /** seals what people wrote on its way through Temporal */
+  sealer: Sealer
 }
 
 const intake_limit_ms = 1_500
@@ -117,7 +121,7 @@ export function createCommands(options: CommandsOptions): Commands {
 
 function orderCommands(options: CommandsOptions): OrderCommands {
   const send = (key: OrderKey, name: string, command: Command) =>
-    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [command])
+    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [sealWords(options.sealer, command)])
   return {
     prepay: (key) => sendUpdate<OrderAnswer>(options, orderRun(key), order_updates.prepay, 'prepay', []),
     close: (key, command) => send(key, order_updates.close, command),
@@ -132,7 +136,9 @@ function orderCommands(options: CommandsOptions): OrderCommands {
 
 function refundCommands(options: CommandsOptions): RefundCommands {
   const send = (refund: RefundTarget, name: string, command: Command) =>
-    sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [command])
+    sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [
+      sealWords(options.sealer, command),
+    ])
   return {
     reserve: (refund) =>
       sendUpdate<RefundAnswer>(options, refundRun(refund), refund_updates.reserve, `reserve:${refund.revision}`, []),

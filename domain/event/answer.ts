@@ -33,6 +33,13 @@ export function readAnswer(purpose: DeliveryRecord['purpose'], answer: EndpointA
   return { read_as: result ?? (status === 202 ? 'pending' : 'fulfilled'), reason, remark }
 }
 
+/** What the attempts of a delivery decided; null: nothing. What was sent once more after that decided nothing. */
+export function readAnswerOf({ attempts }: Pick<DeliveryRecord, 'attempts'>): FulfilmentAnswer {
+  for (const { read_as, reason } of attempts.toReversed())
+    if (read_as !== 'heard' && read_as !== 'not heard') return { result: read_as, reason }
+  return null
+}
+
 function notHeard(remark: string | null): AnswerReading {
   return { read_as: 'not heard', reason: null, remark }
 }

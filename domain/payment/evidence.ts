@@ -31,7 +31,8 @@ export interface EvidenceRecord {
   out_trade_no: string | null
   transaction_id: string | null
   out_refund_no: string | null
-  verdict: 'verified' | 'undecipherable' | 'foreign_mchid'
+  /** `unsigned`: WeChat Pay does not sign what is no success; both of its hosts said so */
+  verdict: 'verified' | 'undecipherable' | 'foreign_mchid' | 'unsigned'
   serial_no: string | null
   body_sha256: string
   /** a notification as it came; the other kinds sealed, since they are plaintext */

@@ -32,6 +32,8 @@ export class PlayedWeChat implements Transport {
   /** what was taken for it besides, which a query does not tell of */
   readonly seconds: Transaction[] = []
   silence: Silence | null = null
+  /** the host that is asked first says of every number that it does not know it; what it says is not signed */
+  is_first_host_blind = false
   /** codes that the next placements are refused with, each with its HTTP status before it or by the code's own */
   readonly refusals: string[] = []
   /** the same of requests for refunds, and of closes */
@@ -55,7 +57,11 @@ export class PlayedWeChat implements Transport {
     this.#now = now
   }
 
-  send({ operation, path, body }: WeChatRequest): Promise<WeChatAnswer> {
+  send({ operation, path, body, except_host }: WeChatRequest): Promise<WeChatAnswer> {
+    if (this.is_first_host_blind && except_host === undefined && operation.startsWith('query')) {
+      const code = operation === 'query' ? 'ORDER_NOT_EXIST' : 'RESOURCE_NOT_EXISTS'
+      return Promise.resolve({ ...answerOf(404, '', code), host: 'first' })
+    }
     const { silence } = this
     this.silence = null
     const unanswered = () => {

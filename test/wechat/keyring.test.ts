@@ -50,6 +50,14 @@ describe('a key ring', () => {
     expect(ring([coming]).keyring.newest()).toBeNull()
   })
 
+  it('reads what was signed in time with a certificate that has ended since', () => {
+    const { keyring } = ring([certificate('ENDED', start - 100 * day, start - 10 * day)])
+    expect(keyring.find('ENDED')).toBeNull()
+    expect(keyring.find('ENDED', start - 20 * day)).not.toBeNull()
+    const dropped = ring([certificate('ENDED', start - 100 * day, start - 10 * day)], undefined, { dropped: ['ENDED'] })
+    expect(dropped.keyring.find('ENDED', start - 20 * day)).toBeNull()
+  })
+
   it('takes new configured keys at once and keeps what it downloaded', async () => {
     const { keyring } = ring([publicKeyOf('PUB_KEY_ID_1')], () => [certificate('ABCD')], {
       changeover_end: start + day,

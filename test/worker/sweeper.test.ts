@@ -6,6 +6,7 @@ import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { rawPlace } from '../../store/evidence.ts'
+import { openWords } from '../../store/words.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
 import {
@@ -133,7 +134,8 @@ describe('evidence that has had no effect for days', () => {
     const raw = here.store.sealer.seal(JSON.stringify(word), rawPlace({ _id: `${mchid}/notification/word` }))
     await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
-    expect(here.heard.words).toEqual([word])
+    expect(here.heard.words[0]?.reason).not.toBe(word.reason)
+    expect(here.heard.words.map((sent) => openWords(here.store.sealer, sent))).toEqual([word])
   })
 })
 

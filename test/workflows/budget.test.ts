@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { order_updates, signals } from '../../domain/messages.ts'
+import { textOfHistory } from '../stage/payloads.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
@@ -34,8 +35,12 @@ describe('the run of an order', () => {
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
     await stage.rests(order)
-    const { events } = await stage.run(order).fetchHistory()
+    const history = await stage.run(order).fetchHistory()
+    const { events } = history
     const record = await stage.record(order)
+    // What is paid with is no business of whoever may look at Temporal.
+    expect(record.code?.url).toMatch(/^weixin:/)
+    expect(textOfHistory(history)).not.toContain('weixin:')
     expect(record.payment?.found_by).toBe('notification')
     expect(record.asked.last_time).toBeNull()
     expect(events?.length).toBeLessThanOrEqual(30)

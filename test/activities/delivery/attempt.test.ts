@@ -6,6 +6,7 @@ import type { EndpointReply } from '../../../activities/delivery/courier.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
+import { openWords } from '../../../store/words.ts'
 import { until } from '../../stage/until.ts'
 import { freshStore } from '../../store/database.ts'
 import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../../store/samples.ts'
@@ -21,7 +22,7 @@ const desk = {
   before_answer: () => Promise.resolve(),
 }
 const { deliver, redeliver } = createMerchant(
-  { store, policy: default_policy, now: () => clock.now } as ActivityContext,
+  { store, sealer: store.sealer, policy: default_policy, now: () => clock.now } as ActivityContext,
   {
     send: async (_url, _headers, body) => {
       desk.calls.push(body)
@@ -50,7 +51,10 @@ async function inserted(order: string, sequence: number, given: Partial<Delivery
   return delivery
 }
 
-const attemptOf = ({ _id }: DeliveryRecord) => deliver({ delivery_id: _id, deadline_time: null })
+async function attemptOf({ _id }: DeliveryRecord) {
+  const outcome = await deliver({ delivery_id: _id, deadline_time: null })
+  return outcome.kind === 'answered' ? { ...outcome, answer: openWords(store.sealer, outcome.answer) } : outcome
+}
 
 describe('the answer to an event', () => {
   it('that refuses at length is refused, also when only the record is left to say so', async () => {

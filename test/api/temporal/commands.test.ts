@@ -8,6 +8,7 @@ import type { LogFields, Logger } from '../../../runtime/logger.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { connectForIntake, connectTemporal } from '../../../runtime/temporal.ts'
 import { until, within } from '../../stage/until.ts'
+import { sealerOf } from '../../store/database.ts'
 import { orderSample } from '../../store/samples.ts'
 
 const here = { address: inject('temporal_address'), namespace: 'default', api_key: null, tls: null }
@@ -32,7 +33,7 @@ function commandsAt(address: string, queue_prefix = `${randomBytes(5).toString('
   const client = connectTemporal({ ...here, address })
   const intake = connectForIntake({ ...here, address })
   opened.push(client, intake)
-  return createCommands({ client, intake, queue_prefix, log, metrics: createMetrics() })
+  return createCommands({ client, intake, sealer: sealerOf('one'), queue_prefix, log, metrics: createMetrics() })
 }
 const newKey = () => ({ mchid: '1900000001', out_trade_no: `T${randomBytes(8).toString('hex')}` })
 const command = { operation_id: 'close:1', actor: { kind: 'merchant', id: 'key_1' } as const, reason: null }

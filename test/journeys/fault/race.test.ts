@@ -103,7 +103,14 @@ describe('a payment told again at the very moment its run completes', () => {
     const temporal = { client, namespace, connection, close: () => Promise.resolve() }
     const queue_prefix = stage.config.queue_prefix
     const log = silentLogger
-    const commands = createCommands({ client: temporal, intake: temporal, queue_prefix, log, metrics: createMetrics() })
+    const commands = createCommands({
+      client: temporal,
+      intake: temporal,
+      sealer: stage.store.sealer,
+      queue_prefix,
+      log,
+      metrics: createMetrics(),
+    })
     const told: Promise<boolean>[] = []
 
     /** The same money under another notification's id: evidence of its own, which its run must settle. */
