@@ -23,6 +23,7 @@ import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
 import { search, withProgress } from '../../dev/servers/search.ts'
 import { clearDatabase, freePort, startDatabase, startTemporal } from '../../dev/servers/servers.ts'
+import { until } from '../stage/until.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'weft-servers-'))
 /** A first run of all fetches the servers. */
@@ -33,11 +34,6 @@ afterAll(() => {
   clearDatabase(join(scratch, 'orphans/database'))
   rmSync(scratch, { recursive: true, force: true })
 })
-
-async function until(fact: () => boolean, within_ms: number): Promise<void> {
-  const end = Date.now() + within_ms
-  while (!fact() && Date.now() < end) await sleep(25)
-}
 
 describe('a database started for a run', () => {
   it('holds what it held after it was killed and started again', { timeout: first_run_ms }, async () => {
@@ -121,8 +117,7 @@ describe('a parent that is killed', () => {
     expect(noted.length).toBeGreaterThanOrEqual(4)
     expect(noted.every(isRunning)).toBe(true)
     parent.kill('SIGKILL')
-    await until(() => !noted.some(isRunning), 120_000)
-    expect(noted.filter(isRunning)).toEqual([])
+    await until('no server is left', () => !noted.some(isRunning))
   })
 })
 
@@ -306,9 +301,9 @@ describe('a Go program that is built', () => {
       (words: string): (() => boolean) =>
       () =>
         said.some((line) => line.includes(words))
-    await until(saying('Thing: downloading example.invalid/two/v2 (2 modules so far), '), 10_000)
+    await until('it downloads', saying('Thing: downloading example.invalid/two/v2 (2 modules so far), '))
     letOn('downloaded')
-    await until(saying('Thing: compiling example.invalid/two/v2/some-c++ (2 of 3 packages), '), 10_000)
+    await until('it compiles', saying('Thing: compiling example.invalid/two/v2/some-c++ (2 of 3 packages), '))
     letOn('compiled')
     await built
     expect(said[0]).toBe('Thing: building, about 3 min, first start only')

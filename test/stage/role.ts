@@ -1,12 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { logTail, startChild } from '../../dev/servers/child.ts'
+import { builtRoles } from './build.ts'
 import type { Stage } from './stage.ts'
 import { until } from './until.ts'
 
-const repository = fileURLToPath(new URL('../..', import.meta.url))
 const ready = { api: 'api ready', worker: 'worker ready' }
 
 /** A role of Weft as a process of its own, which ends with its stage, and with this process however this one ends. */
@@ -29,8 +28,7 @@ export async function startRole(
   const directory = mkdtempSync(join(tmpdir(), `weft-${name}-`))
   const child = await startChild({
     command: process.execPath,
-    args: ['--import', 'tsx', `${name}/main.ts`],
-    cwd: repository,
+    args: [join(builtRoles(), name, 'main.js')],
     env: { ...process.env, ...stage.environment, WEFT_LOG_LEVEL: 'info', ...settings },
     log: join(directory, 'log'),
     stop_signal: 'KILL',
@@ -47,10 +45,9 @@ export async function startRole(
   const signal = (name: NodeJS.Signals) => void (child.isRunning() && process.kill(child.pid, name))
   stage.endsWith(kill)
   try {
-    await until(`the ${name} is ready`, () => {
-      if (!child.isRunning()) throw new Error(logTail(child.log))
-      return readFileSync(child.log, 'utf8').includes(ready[name])
-    })
+    const isReady = () => readFileSync(child.log, 'utf8').includes(ready[name])
+    await until(`the ${name} is ready, or has ended`, () => !child.isRunning() || isReady())
+    if (!child.isRunning()) throw new Error(logTail(child.log))
   } catch (error) {
     await kill()
     throw error

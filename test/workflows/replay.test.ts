@@ -38,10 +38,7 @@ async function differences(workflowBundle: Bundle, replayed = names): Promise<Ma
   return found
 }
 
-let bundle: Bundle
-beforeAll(async () => {
-  bundle = await buildBundle()
-})
+const bundle: Bundle = await buildBundle()
 
 describe('a history of before', () => {
   let found: Map<string, Error>
