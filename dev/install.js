@@ -9,7 +9,7 @@ const wanted = `${here}package-lock.json`
 /** npm's own note of what lies in node_modules. */
 const installed = `${here}node_modules/.package-lock.json`
 /** What @temporalio and vitest run on; package.json's `engines` says the same. */
-const oldest_node = [20, 3]
+const oldest_node = [20, 19]
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < oldest_node[0] || (major === oldest_node[0] && minor < oldest_node[1])) {

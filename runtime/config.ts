@@ -42,6 +42,8 @@ export interface Config {
   time_scale: number
   /** put before the names of all task queues, so that several Wefts can share a namespace */
   queue_prefix: string
+  /** the version that this worker runs as, by Temporal's Worker Versioning; null: without versions */
+  deployment: { name: string; build_id: string } | null
   log_level: LogLevel
   /** where a role answers /metrics, a worker /healthz and an API /readyz; null: nowhere */
   metrics_port: number | null
@@ -89,6 +91,11 @@ const environment_schema = z.object({
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: path.optional(),
   TEMPORAL_TLS_CLIENT_CERT_PATH: path.optional(),
   TEMPORAL_TLS_CLIENT_KEY_PATH: path.optional(),
+  TEMPORAL_DEPLOYMENT_NAME: z
+    .string()
+    .regex(/^[^.\s]{1,64}$/, 'is no deployment name; write it without dots')
+    .optional(),
+  TEMPORAL_WORKER_BUILD_ID: z.string().min(1).max(255).optional(),
   MONGODB_URI: z
     .string('is missing: Weft keeps its records in MongoDB; set it, e.g. mongodb://127.0.0.1:27017')
     .regex(
@@ -139,7 +146,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const parsed = environment_schema.safeParse(given)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map(mistakeLine).join('\n'))
   const settings = parsed.data
-  const mistake = tlsMistake(settings)
+  const mistake = tlsMistake(settings) ?? deploymentMistake(settings)
   if (mistake) throw new ConfigError(mistake)
   return {
     temporal: temporalConfig(settings),
@@ -155,6 +162,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     allow_private_endpoints: settings.WEFT_ALLOW_PRIVATE_ENDPOINTS,
     time_scale: settings.WEFT_TIME_SCALE,
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
+    deployment: deploymentOf(settings),
     log_level: settings.WEFT_LOG_LEVEL,
     metrics_port: settings.WEFT_METRICS_PORT ?? null,
     drain_ms: settings.WEFT_DRAIN_MS,
@@ -194,6 +202,18 @@ function tlsMistake(settings: EnvironmentVariables): string | null {
   if (Boolean(cert) === Boolean(key)) return null
   const missing = cert ? 'TEMPORAL_TLS_CLIENT_KEY_PATH' : 'TEMPORAL_TLS_CLIENT_CERT_PATH'
   return `${missing} is missing: a client certificate and its key belong together; set both or neither`
+}
+
+function deploymentOf(settings: EnvironmentVariables): Config['deployment'] {
+  const { TEMPORAL_DEPLOYMENT_NAME: name, TEMPORAL_WORKER_BUILD_ID: build_id } = settings
+  return name === undefined || build_id === undefined ? null : { name, build_id }
+}
+
+function deploymentMistake(settings: EnvironmentVariables): string | null {
+  const { TEMPORAL_DEPLOYMENT_NAME: name, TEMPORAL_WORKER_BUILD_ID: build_id } = settings
+  if (Boolean(name) === Boolean(build_id)) return null
+  const missing = name ? 'TEMPORAL_WORKER_BUILD_ID' : 'TEMPORAL_DEPLOYMENT_NAME'
+  return `${missing} is missing: a deployment and its build id belong together; set both or neither`
 }
 
 /** `id:base64,id:base64`, newest first; a single base64 without a name is the key `1`. */

@@ -15,6 +15,8 @@ export interface HealthSettings {
   metrics: Metrics
   /** the paths beside `/metrics`; each is asked at every request */
   paths: Record<string, () => HealthState | Promise<HealthState>>
+  /** more numbers in the same form, from a server of this process; left out while it does not answer */
+  sdk_metrics_url?: string
 }
 
 /**
@@ -29,7 +31,7 @@ export async function serveHealth(settings: HealthSettings): Promise<{ port: num
       const path = request.url ?? ''
       if (path === '/metrics') {
         response.setHeader('Content-Type', metrics.registry.contentType)
-        response.end(await metrics.registry.metrics())
+        response.end((await metrics.registry.metrics()) + (await sdkMetrics(settings.sdk_metrics_url)))
         return
       }
       const state = Object.hasOwn(paths, path) ? await paths[path]?.() : undefined
@@ -47,5 +49,18 @@ export async function serveHealth(settings: HealthSettings): Promise<{ port: num
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
+  }
+}
+
+const sdk_answers_within_ms = 2_000
+
+/** What Temporal's SDK counts: polls, slots, task latencies. Our own numbers do not wait for a server that is silent. */
+async function sdkMetrics(url: string | undefined): Promise<string> {
+  if (url === undefined) return ''
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(sdk_answers_within_ms) })
+    return answer.ok ? await answer.text() : ''
+  } catch {
+    return ''
   }
 }

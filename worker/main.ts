@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
@@ -21,9 +24,9 @@ import { readAuthorities } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
+import { serveHealth } from '../runtime/health.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { serveHealth } from '../runtime/health.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -67,6 +70,8 @@ export interface WorkerParts {
   bundle?: Awaited<ReturnType<typeof workflowBundle>>
   /** told when a worker stopped by itself: its queue is served no more, and only closing is left to do */
   on_failure?: (error: unknown) => void
+  /** where the SDK serves its own numbers, when it does: they are shown with ours */
+  sdk_metrics_url?: string
 }
 
 /** Runs workflows and activities of all queues in this process until closed. */
@@ -89,6 +94,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const settings = {
     namespace: config.temporal.namespace,
     queue_prefix: config.queue_prefix,
+    deployment: config.deployment,
     bundle: parts.bundle ?? (await workflowBundle()),
     activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
   }
@@ -101,7 +107,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     parts.on_failure?.(error)
   })
 
-  const health = await serveHealthIfSet(config, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
+  const health = await serveHealthIfSet(parts, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
   const { sweeper, auditor, watch } = createWatchers(parts, store, temporal, metrics)
   if (sweeps) {
     sweeper.start()
@@ -230,10 +236,17 @@ function createWorkerAccounts(
   })
 }
 
-async function serveHealthIfSet({ host, metrics_port }: Config, metrics: Metrics, isRunning: () => boolean) {
+async function serveHealthIfSet({ config, sdk_metrics_url }: WorkerParts, metrics: Metrics, isRunning: () => boolean) {
+  const { host, metrics_port } = config
   if (metrics_port === null) return null
   const healthz = () => ({ is_well: isRunning(), says: { status: isRunning() ? 'ok' : 'ending' } })
-  return await serveHealth({ host, port: metrics_port, metrics, paths: { '/healthz': healthz } })
+  return await serveHealth({
+    host,
+    port: metrics_port,
+    metrics,
+    paths: { '/healthz': healthz },
+    ...(sdk_metrics_url && { sdk_metrics_url }),
+  })
 }
 
 function scaledSweeperPatience(scale: number): SweeperPatience {
@@ -263,15 +276,32 @@ async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Prom
   }
 }
 
+/** A port on which the SDK can serve its numbers to this process alone. */
+async function freeLoopbackPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 /** The process `weft worker`. */
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = createLogger({ level: config.log_level, service: 'worker' })
-  Runtime.install({ logger: temporalLogger(log), shutdownSignals: [] })
+  const sdk_port = config.metrics_port === null ? null : await freeLoopbackPort()
+  Runtime.install({
+    logger: temporalLogger(log),
+    shutdownSignals: [],
+    ...(sdk_port && { telemetryOptions: { metrics: { prometheus: { bindAddress: `127.0.0.1:${sdk_port}` } } } }),
+  })
   // On a machine that it shares with the API it yields: WeChat Pay and merchants wait there, and orders are durable here.
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const failed = new AbortController()
-  const worker = await startWorker({ config, log, process_metrics: true, on_failure: () => failed.abort() })
+  const on_failure = () => failed.abort()
+  const sdk_metrics = sdk_port ? { sdk_metrics_url: `http://127.0.0.1:${sdk_port}/metrics` } : {}
+  const worker = await startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
   const steps = [{ name: 'worker', limit_ms: 45_000, close: () => worker.close() }]
   closeOnSignal(steps, log)
   endOnFailure(failed.signal, steps, log)

@@ -9,6 +9,8 @@ export interface WorkerSettings {
   namespace: string
   queue_prefix: string
   bundle: NonNullable<WorkerOptions['workflowBundle']>
+  /** the version these workers are of; absent or null: without versions */
+  deployment?: { name: string; build_id: string } | null
   /** activities by queue; `orders` also runs the workflows */
   activities: Record<Queue, object>
 }
@@ -34,7 +36,7 @@ const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
 
 /** One worker per queue, in this process. */
 export async function createWorkers(settings: WorkerSettings): Promise<Worker[]> {
-  const { connection, namespace, queue_prefix, bundle, activities } = settings
+  const { connection, namespace, queue_prefix, bundle, activities, deployment } = settings
   const queues = Object.keys(concurrency_limits) as Queue[]
   return await Promise.all(
     queues.map((queue) =>
@@ -46,7 +48,17 @@ export async function createWorkers(settings: WorkerSettings): Promise<Worker[]>
         ...(queue === 'orders' && { workflowBundle: bundle }),
         ...concurrency_limits[queue],
         ...shutdown_times,
+        ...(deployment && { workerDeploymentOptions: deploymentOptions(deployment) }),
       }),
     ),
   )
+}
+
+/** Orders live longer than a version: each goes on with the newest one, and replay keeps that safe (architecture §15). */
+export function deploymentOptions({ name, build_id }: NonNullable<WorkerSettings['deployment']>) {
+  return {
+    version: { deploymentName: name, buildId: build_id },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: 'AUTO_UPGRADE',
+  } as const
 }

@@ -29,6 +29,7 @@ describe('the settings of a process', () => {
       allow_private_endpoints: false,
       time_scale: 1,
       queue_prefix: '',
+      deployment: null,
       log_level: 'info',
       metrics_port: null,
       drain_ms: 5_000,
@@ -71,6 +72,13 @@ describe('the settings of a process', () => {
     expect(readConfig({ ...enough, TEMPORAL_API_KEY: 'k', TEMPORAL_TLS: 'false' }).temporal.tls).toBeNull()
     const half = { ...enough, TEMPORAL_TLS_CLIENT_CERT_PATH: '/cert.pem' }
     expect(mistakesOf(half)).toEqual([expect.stringMatching(/^TEMPORAL_TLS_CLIENT_KEY_PATH is missing/)])
+  })
+
+  it('name a deployment only with its build', () => {
+    const named = { ...enough, TEMPORAL_DEPLOYMENT_NAME: 'weft', TEMPORAL_WORKER_BUILD_ID: '2026-11-29' }
+    expect(readConfig(named).deployment).toEqual({ name: 'weft', build_id: '2026-11-29' })
+    const half = { ...enough, TEMPORAL_DEPLOYMENT_NAME: 'weft' }
+    expect(mistakesOf(half)).toEqual([expect.stringMatching(/^TEMPORAL_WORKER_BUILD_ID is missing/)])
   })
 
   it('drop the slash at the end of addresses', () => {

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { serveHealth } from '../../runtime/health.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -32,6 +34,21 @@ describe('the health of a role', () => {
     expect(status).toBe(200)
     expect(text).toContain('weft_swept_total{kind="orders"} 3')
     expect(text).toContain('weft_gateway_call_seconds_count{operation="query",outcome="200"} 1')
+  })
+
+  it('shows what the SDK counts with its own numbers, which do not wait for it', async () => {
+    const sdk = createServer((_request, response) => void response.end('temporal_worker_task_slots_available 7\n'))
+    await new Promise<void>((resolve) => sdk.listen(0, '127.0.0.1', resolve))
+    const sdk_metrics_url = `http://127.0.0.1:${(sdk.address() as AddressInfo).port}/metrics`
+    const health = await serveHealth({ host: '127.0.0.1', port: 0, metrics, paths: {}, sdk_metrics_url })
+    open.push(health)
+    const read = async () => await (await fetch(`http://127.0.0.1:${health.port}/metrics`)).text()
+    const both = await read()
+    expect(both).toContain('temporal_worker_task_slots_available 7')
+    expect(both).toContain('weft_swept_total')
+    sdk.closeAllConnections()
+    await new Promise((resolve) => sdk.close(resolve))
+    expect(await read()).toContain('weft_swept_total')
   })
 
   it('serves nothing else', async () => {
