@@ -42,7 +42,10 @@ export const attention_texts = {
     'A notification speaks of another merchant number. Correct the notify address of the system that uses that number.',
   promotion_unreadable:
     'A payment came with a promotion that Weft cannot read; it is booked as if the merchant had given nothing away. Compare what WeChat settles.',
-  signatures_failing: 'Notifications arrive whose signature does not verify. Check the WeChat Pay public key.',
+  signatures_failing:
+    'Notifications arrive whose signature does not verify, and payments are found by asking only. Check the WeChat Pay public key.',
+  clock_wrong:
+    'Notifications that WeChat signed are refused as too old or too new: this machine’s clock is wrong. Set it by a time server.',
   wechat_key_new:
     'WeChat Pay shows a certificate that is new here. Compare serial and fingerprint with WeChat Pay’s console; drop it if it is not there.',
   key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',

@@ -176,6 +176,11 @@ export const limits = {
   envelope_bytes: 16 * 1024,
   /** a notification waits so long for the first key of its merchant: WeChat wants its answer within 5 s */
   first_key_wait_ms: 2_500,
+  /** of one payment, ¥100,000,000: 900,000 such sums are still exact */
+  total_fen: 10_000_000_000,
+  attach_bytes: 128,
+  /** an event of a refund holds the metadata of two, and is at most 20 kB */
+  metadata_bytes: 6 * 1024,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,

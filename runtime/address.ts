@@ -1,11 +1,15 @@
 import ipaddr from 'ipaddr.js'
 
+/** All of IPv6 that may be given to anybody. What lies outside can still lead inside, as IPv4-compatible `::7f00:1` does. */
+const given_out = ipaddr.IPv6.parseCIDR('2000::/3')
+
 /** Names that mean this machine or this network, whatever a resolver says. */
 const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomain)\.?$/i
 
 /**
- * Why events may not be sent to `text`, or null: they may. Looks at the address as written; the courier checks what a
- * name resolves to at every delivery. `allow_private` is for development: http and every private address pass.
+ * Why events may not be sent to `text`, or null: they may. Looks at the address as written, when an endpoint is made and
+ * again at every delivery; the courier then checks what a name resolves to. `allow_private` is for development: http and
+ * every private address pass.
  */
 export function urlObjection(text: string, allow_private: boolean): string | null {
   if (!URL.canParse(text)) return 'it is not a URL'
@@ -25,15 +29,17 @@ function isPublicHost(hostname: string): boolean {
 }
 
 /** The IP address that a URL's host is, without brackets; null for a name. */
-export function literalAddress(hostname: string): string | null {
+function literalAddress(hostname: string): string | null {
   const bare = hostname.replace(/^\[|\]$/g, '')
   return ipaddr.isValid(bare) ? bare : null
 }
 
 /**
- * Whether an IP address is a public one: not this machine, this network or the cloud's metadata. An IPv4 address inside
- * an IPv6 one is judged as IPv4.
+ * Whether an IP address is a public one: not this machine, this network or the cloud's metadata. An IPv4 address that is
+ * mapped into IPv6 is judged as IPv4; of IPv6 only what is given out at all (2000::/3), without its special ranges.
  */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.process(address).range() === 'unicast'
+  const parsed = ipaddr.process(address)
+  if (parsed.range() !== 'unicast') return false
+  return parsed instanceof ipaddr.IPv4 || parsed.match(given_out)
 }

@@ -35,12 +35,14 @@ export const placeBody = z.strictObject({
   description: text(127),
   out_trade_no: z.string().min(6).max(32).regex(out_trade_no_pattern),
   time_expire: time.optional(),
-  attach: text(128, 0).optional(),
+  attach: text(128, 0)
+    .refine((value) => Buffer.byteLength(value) <= 128, { message: 'longer than 128 bytes' })
+    .optional(),
   notify_url: text(255).refine(isWebAddress, { message: 'not a web address' }),
   goods_tag: text(256, 0).optional(),
   support_fapiao: z.boolean().optional(),
   limit_pay: z.array(z.enum(['no_balance', 'no_credit', 'no_debit', 'balance_only'])).optional(),
-  amount: z.strictObject({ total: z.int().positive(), currency: z.literal('CNY').optional() }),
+  amount: z.strictObject({ total: z.int().positive().max(10_000_000_000), currency: z.literal('CNY').optional() }),
   detail: z
     .strictObject({
       cost_price: z.int().nonnegative().optional(),

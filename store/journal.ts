@@ -101,7 +101,7 @@ export class Journal {
 
   /**
    * The balance of every account up to `until`, by name, in fen, debit positive: they sum to zero. Without
-   * `until`, of all that was ever posted.
+   * `until`, of all that was ever posted. Throws RangeError for a sum beyond 2^53, which would not be exact to the fen.
    */
   async balances(mchid: string, until?: Time): Promise<{ account: Account; amount: number }[]> {
     // An aggregation is not mapped: its times must be the Dates that are stored.
@@ -112,6 +112,8 @@ export class Journal {
       { $group: { _id: '$postings.account', amount: { $sum: '$postings.amount' } } },
       { $sort: { _id: 1 } },
     ])
+    const inexact = rows.find(({ amount }) => !Number.isSafeInteger(amount))
+    if (inexact !== undefined) throw new RangeError(`the sum of ${inexact._id} is too large to be exact to the fen`)
     return rows.map(({ _id, amount }) => ({ account: _id, amount }))
   }
 

@@ -6,7 +6,7 @@ import type { Keyring } from './keyring.ts'
 import { paymentFact, readTransaction } from './payments.ts'
 import type { Transaction } from './payments.ts'
 import { checkSignature } from './signature.ts'
-import type { ReceivedHeaders, SignatureRejection } from './signature.ts'
+import type { ReceivedHeaders, SignatureRejection, StaleMessage } from './signature.ts'
 import { fen, lenient, parsedJson, time_text } from './wire.ts'
 
 /**
@@ -52,7 +52,8 @@ type VerifiedNotification = NotificationEnvelope & { verdict: 'verified'; mchid:
  */
 export type NotificationVerdict =
   | VerifiedNotification
-  | { verdict: 'rejected'; reason: SignatureRejection | 'too_large'; serial_no: string | null }
+  | { verdict: 'rejected'; reason: Exclude<SignatureRejection, 'stale'> | 'too_large'; serial_no: string | null }
+  | StaleMessage
   | { verdict: 'no_key'; serial_no: string | null }
   | (Partial<NotificationEnvelope> & {
       verdict: 'undecipherable'

@@ -132,7 +132,18 @@ export type SignatureRejection =
 
 export type SignatureCheck =
   | { verdict: 'verified'; serial_no: string }
-  | { verdict: 'rejected'; reason: SignatureRejection; serial_no: string | null }
+  | { verdict: 'rejected'; reason: Exclude<SignatureRejection, 'stale'>; serial_no: string | null }
+  | StaleMessage
+
+/** A message that is too old or too new. `is_signed`: WeChat Pay did sign it, so it is old, or one of the clocks is wrong. */
+export interface StaleMessage {
+  verdict: 'rejected'
+  reason: 'stale'
+  serial_no: string
+  is_signed: boolean
+  /** Unix seconds, as the message says */
+  timestamp: number
+}
 
 /**
  * Decides whether a response or notification was signed by WeChat Pay, over its raw bytes (docs/wechat-pay.md §1.4):
@@ -147,7 +158,7 @@ export function checkSignature(
   const nonce = onlyValue(message.headers, 'wechatpay-nonce')
   const signature = onlyValue(message.headers, 'wechatpay-signature')
   const serial = onlyValue(message.headers, 'wechatpay-serial')
-  const rejected = (reason: SignatureRejection): SignatureCheck => ({
+  const rejected = (reason: Exclude<SignatureRejection, 'stale'>): SignatureCheck => ({
     verdict: 'rejected',
     reason,
     serial_no: serial ?? null,
@@ -157,11 +168,14 @@ export function checkSignature(
   const type = message.headers['wechatpay-signature-type'] // absent means the one algorithm there is
   if (type !== undefined && type !== signatureType) return rejected('unsupported_signature_type')
   if (!/^\d{1,10}$/.test(timestamp)) return rejected('malformed')
-  if (Math.abs(now / 1000 - Number(timestamp)) >= signatureWindowSeconds) return rejected('stale')
-  if (signature.startsWith(probePrefix)) return rejected('probe')
-  const key = findKey(serial)
-  if (key === null) return rejected('unknown_serial')
   const signed = responseMessage({ timestamp, nonce, body: message.body })
+  const key = findKey(serial)
+  if (Math.abs(now / 1000 - Number(timestamp)) >= signatureWindowSeconds) {
+    const is_signed = key !== null && verify(signed, signature, key)
+    return { verdict: 'rejected', reason: 'stale', serial_no: serial, is_signed, timestamp: Number(timestamp) }
+  }
+  if (signature.startsWith(probePrefix)) return rejected('probe')
+  if (key === null) return rejected('unknown_serial')
   if (!verify(signed, signature, key)) return rejected('bad_signature')
   return { verdict: 'verified', serial_no: serial }
 }

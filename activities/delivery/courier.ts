@@ -4,7 +4,7 @@ import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import type { EndpointAnswer } from '../../domain/event/answer.ts'
-import { isPublicAddress, literalAddress } from '../../runtime/address.ts'
+import { isPublicAddress, urlObjection } from '../../runtime/address.ts'
 import { accepted_encodings, readBody } from './body.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
@@ -46,7 +46,8 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
     headers: Record<string, string>,
     body: string,
   ): Promise<Omit<EndpointReply, 'duration_ms'>> {
-    if (!allow_private) assertPublicUrl(url)
+    const objection = urlObjection(url, allow_private)
+    if (objection !== null) throw new ForbiddenAddress(`the URL is not called: ${objection}`)
     const answer = await request(url, {
       method: 'POST',
       headers: { ...headers, 'accept-encoding': accepted_encodings },
@@ -102,21 +103,15 @@ export function webhookHeaders(
   }
 }
 
-/** https, and a host that, written as an address, is a public one. */
-export function assertPublicUrl(url: string): void {
-  const { protocol, hostname } = new URL(url)
-  if (protocol !== 'https:') throw new ForbiddenAddress('only https is spoken to')
-  const literal = literalAddress(hostname)
-  if (literal !== null && !isPublicAddress(literal)) throw new ForbiddenAddress('the address is not a public one')
-}
-
-const publicLookup: LookupFunction = (hostname, options, callback) => {
+/**
+ * Resolves a name to public addresses only. One answer for a name that does not exist and for one that leads inside,
+ * since the merchant reads it: it must not tell which names there are in this network.
+ */
+export const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error) return callback(error, '', 0)
-    const [first] = addresses
-    const forbidden = addresses.find(({ address }) => !isPublicAddress(address))
-    if (!first || forbidden)
-      return callback(new ForbiddenAddress('the name leads to an address that is not public'), '', 0)
+    const [first] = error ? [] : addresses
+    if (first === undefined || addresses.some(({ address }) => !isPublicAddress(address)))
+      return callback(new ForbiddenAddress('the name has no public address'), '', 0)
     if (options.all) return callback(null, addresses)
     return callback(null, first.address, first.family)
   })

@@ -24,6 +24,14 @@ const rule_texts: Record<string, Bilingual> = {
     'zh-CN': 'expire_in 与 time_expire 只能二选一',
   },
   return_url: { en: 'must be an https URL of at most 512 characters', 'zh-CN': '须为不超过 512 个字符的 https 地址' },
+  attach_bytes: {
+    en: 'must be at most 128 bytes long in UTF-8, in which a Han character takes three',
+    'zh-CN': '按 UTF-8 编码不能超过 128 字节（一个汉字占 3 字节）',
+  },
+  metadata_bytes: {
+    en: 'must be at most 6 kB long as JSON in UTF-8',
+    'zh-CN': '序列化为 JSON 后不能超过 6 kB（UTF-8）',
+  },
   metadata_size: { en: 'may have at most 20 keys', 'zh-CN': '最多 20 个键' },
   time: {
     en: 'must be an RFC 3339 time with an offset, such as 2026-11-23T12:00:00+08:00',

@@ -14,8 +14,7 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
 import { exactRouter } from '../http/router.ts'
-import { createRejectionWatch } from './rejections.ts'
-import type { RejectionWatch } from './rejections.ts'
+import { RejectionWatch } from './rejections.ts'
 
 /** The answer to a notification. 204: it is durable in at least one place. Anything else: WeChat Pay sends it again. */
 type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
@@ -42,7 +41,7 @@ const unusable_attention = {
  */
 export function intakeRouter(context: ApiContext): Router {
   const router = exactRouter()
-  const rejections = createRejectionWatch(context)
+  const rejections = new RejectionWatch(context)
   router.post('/wechat/notify/:mchid', async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
     const acknowledgement = await receiveNotification(
@@ -79,22 +78,24 @@ async function receiveNotification(
   try {
     account = await context.accounts.find(mchid)
   } catch (error) {
-    context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
+    if (rejections.mayLog(mchid, 'not_loaded'))
+      context.log.error('a notification came while no key of its merchant was loaded', { mchid, error })
     return { status: 500, result: 'no_key' }
   }
   if (account === null) return { status: 404, result: 'unknown_merchant' }
   const read = await readWithFirstKey(context, account, { headers, body })
   switch (read.verdict) {
     case 'rejected':
-      await rejections.keepRejection(mchid, read.reason, headers, body)
+      rejections.noteRejected(mchid, read, headers, body)
       return { status: 401, result: read.reason }
     case 'no_key':
-      context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
+      if (rejections.mayLog(mchid, 'no_key'))
+        context.log.error('a notification came while no key of WeChat Pay was loaded', { mchid })
       return { status: 500, result: 'no_key' }
     case 'undecipherable':
     case 'foreign_mchid':
       rejections.noteRaised(mchid)
-      return await keepUnusable(context, mchid, headers, body, read)
+      return await keepUnusable(context, rejections, mchid, headers, body, read)
     case 'verified':
       rejections.noteVerified(mchid)
       return await handOverNotification(context, mchid, headers, body, read)
@@ -123,6 +124,7 @@ async function readWithFirstKey(
  */
 async function keepUnusable(
   context: ApiContext,
+  rejections: RejectionWatch,
   mchid: string,
   headers: NodeHeaders,
   body: Buffer,
@@ -136,7 +138,9 @@ async function keepUnusable(
   const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
   context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
   try {
-    await raiseAttention(context, mchid, unusable_attention[reason], _id)
+    // What verifies and does not decrypt may be another merchant's: the key is wrong only if ours are missing.
+    if (reason !== 'key' || (await rejections.areGenuineMissing(mchid)))
+      await raiseAttention(context, mchid, unusable_attention[reason], _id)
     await context.store.evidence.archive(
       newEvidence({
         _id,

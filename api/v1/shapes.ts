@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { attention_codes } from '../../domain/attention.ts'
 import { isTime } from '../../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/ids.ts'
+import { limits } from '../../domain/policy.ts'
 import { order_states } from '../../domain/order/record.ts'
 
 /** Shapes that several resources share. A rule of ours is given by its name; its texts are in api/http/validation. */
@@ -35,13 +36,18 @@ export const isWechatText = (text: string) => !/[\p{Cc}\p{Cs}\u{10000}-\u{10FFFF
 export const isPlainText = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
 const isTextWithLines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
 
-export const fen = z.int().min(1).meta({ description: 'fen, an integer' })
+export const fen = z
+  .int()
+  .min(1)
+  .max(limits.total_fen)
+  .meta({ description: 'fen, an integer of at most 10,000,000,000' })
 
 /** The merchant's own words about an order or a refund, in requests. */
 export const metadata = z
   .record(z.string().min(1).max(40).refine(isPlainText, 'text'), z.string().max(500).refine(isTextWithLines, 'text'))
   .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
-  .meta({ description: 'at most 20 keys; never leaves Weft except to the merchant' })
+  .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= limits.metadata_bytes, 'metadata_bytes')
+  .meta({ description: 'at most 20 keys and 6 kB of JSON; never leaves Weft except to the merchant' })
 
 /** The reason of a decision, in requests: it goes into the timeline. */
 export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')

@@ -58,6 +58,7 @@ describe('placing', () => {
     ['a description of 128 characters', { description: '茶'.repeat(128) }, '/description', '茶'.repeat(128)],
     ['an emoji', { description: '茶🍵' }, '/description', '茶🍵'],
     ['an emoji in the attachment', { attach: '🍵' }, '/attach', '🍵'],
+    ['an attachment of 129 bytes', { attach: '茶'.repeat(43) }, '/attach', '茶'.repeat(43)],
     ['an attachment of 129 characters', { attach: 'a'.repeat(129) }, '/attach', 'a'.repeat(129)],
     ['a number of five characters', { out_trade_no: 'A1234' }, '/out_trade_no', 'A1234'],
     ['a number of 33 characters', { out_trade_no: 'A'.repeat(33) }, '/out_trade_no', 'A'.repeat(33)],

@@ -55,8 +55,9 @@ export const order_request = z
       .string()
       .max(128)
       .refine(isWechatText, 'wechat_text')
+      .refine((text) => Buffer.byteLength(text) <= limits.attach_bytes, 'attach_bytes')
       .nullish()
-      .meta({ description: 'goes to WeChat Pay and comes back in its bills' }),
+      .meta({ description: 'at most 128 bytes in UTF-8; goes to WeChat Pay and comes back in its bills' }),
     metadata: metadata.nullish(),
     return_url: z
       .string()

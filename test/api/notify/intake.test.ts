@@ -9,7 +9,7 @@ import type { NotificationVerdict } from '../../../wechat/notification.ts'
 import type { Transaction } from '../../../wechat/payments.ts'
 import { until } from '../../stage/until.ts'
 import { at, mchid, orderSample, paymentFound, paymentSample } from '../../store/samples.ts'
-import { newNumber, openApiStage } from '../apistage.ts'
+import { newNumber, now, openApiStage } from '../apistage.ts'
 
 /** While set, no notification can be archived. */
 const database = { is_away: false }
@@ -251,7 +251,10 @@ describe('a notification that verifies and is of no use', () => {
     serial_no: 'PUB_KEY_ID_1',
   }
 
-  it('since it does not decrypt, calls for a person until the first that can be read', async () => {
+  it('since it does not decrypt, calls for a person while payments must be found by asking, until one can be read', async () => {
+    const time = { success_time: now(), found_time: now() }
+    const payment = { transaction_id: '4200', role: 'order', ...time, found_by: 'query', bank_type: null } as const
+    await stage.store.orders.insert(orderSample(newNumber(), { state: 'paid', payment }))
     reading(undecipherable('key'))
     expect(await stage.notify('{}', headers)).toBe(500)
     expect(await attentions()).toEqual(['decryption_failing'])

@@ -97,6 +97,13 @@ describe('a new order', () => {
     ['both ways to expire', { expire_in: 600, time_expire: '2036-01-01T00:00:00Z' }, '/time_expire'],
     ['a control character', { description: 'tea\u0007' }, '/description'],
     [
+      'metadata longer than an event may hold',
+      { metadata: Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`k${n}`, '茶'.repeat(500)])) },
+      '/metadata',
+    ],
+    ['an attachment of 180 bytes', { attach: '茶'.repeat(60) }, '/attach'],
+    ['more than a hundred million yuan', { amount: { total: 10_000_000_001 } }, '/amount/total'],
+    [
       'too much metadata',
       { metadata: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, 'v'])) },
       '/metadata',

@@ -176,7 +176,7 @@ describe('an address that is not public', () => {
         const [first] = await deliveriesOf(stage, order)
         return first && first.attempts.length > 0 && first
       })
-      expect(delivery.attempts[0]).toMatchObject({ status: null, error: 'only https is spoken to' })
+      expect(delivery.attempts[0]).toMatchObject({ status: null, error: 'the URL is not called: it is not https' })
       expect(stage.shop.heard).toEqual([])
     } finally {
       await stage.close()

@@ -58,8 +58,9 @@ describe('a notification that proves nothing', () => {
   })
 
   it('is kept as a rejection with its reason, a probe apart from a forgery', async () => {
-    const reasons = await stage.store.rejections.countByReason(stage.mchid)
-    expect(reasons).toMatchObject({ bad_signature: 1, probe: 1, stale: 2, unknown_serial: 1, missing_header: 2 })
+    const reasons = () => stage.store.rejections.countByReason(stage.mchid)
+    await until('all are kept', async () => Object.keys(await reasons()).length >= 3)
+    expect(await reasons()).toEqual({ bad_signature: 1, probe: 1, unknown_serial: 1 }) // others are only counted
   })
 
   it('is answered 413 when it is longer than any notification', async () => {
@@ -73,9 +74,9 @@ describe('a notification that proves nothing', () => {
     await untouched()
   })
 
-  it('is answered 500 and raises attention when it was encrypted with a key that we do not have', async () => {
+  it('is answered 500 when it was encrypted with a key that we do not have, and calls nobody while none is missing', async () => {
     expect(await send({ encrypt_with: randomBytes(16).toString('hex') })).toBe(500)
-    expect(await attentionsOf(stage)).toContain('decryption_failing')
+    expect(await attentionsOf(stage)).not.toContain('decryption_failing')
     await untouched()
   })
 
@@ -181,11 +182,10 @@ describe('a verified notification', () => {
     const url = `${stage.config.public_url}/wechat/notify/${stage.mchid}`
     const knock = (given: object) => stage.simulator.control.notify({ mchid: stage.mchid, url, ...given })
     for (let n = 0; n < 5; n += 1) await knock({ plaintext: {}, sign_with: 'other' })
-    expect(await attentionsOf(stage)).toEqual(expect.arrayContaining(['orphan_payment', 'signatures_failing']))
+    expect(await attentionsOf(stage)).not.toContain('signatures_failing')
     const order = await stage.ordered()
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
-    await until('signatures are fine', async () => !(await attentionsOf(stage)).includes('signatures_failing'))
     expect(await attentionsOf(stage)).toContain('orphan_payment')
     const answer = await stage.call<{ attentions: { code: string }[] }>('GET', `/v1/merchants/${stage.mchid}`)
     expect(answer.body.attentions.map(({ code }) => code)).toContain('orphan_payment')
