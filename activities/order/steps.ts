@@ -1,7 +1,7 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { readAnswerOf } from '../../domain/event/answer.ts'
+import { answer_events, readAnswerOf } from '../../domain/event/answer.ts'
 import { eventId, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
@@ -24,13 +24,6 @@ import { recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
-
-/** What each answer to a delivery is to its order. */
-const answer_events = {
-  fulfilled: 'fulfilled',
-  pending: 'fulfilment_pending',
-  refused: 'fulfilment_refused',
-} as const satisfies Record<string, FulfilmentEvent>
 
 type PlacedCode = { url: string; placed_time: string }
 
@@ -230,7 +223,7 @@ async function recordArchivedConfirmation(context: ActivityContext, key: OrderKe
         ? (JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation)
         : null
     if (confirmation === null || !isConfirmationOf(order, confirmation)) continue
-    const event = confirmation.result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
+    const event = answer_events[confirmation.result]
     const written = await recordFulfilment(context, { order: key, ...confirmation, event })
     const outcome = written.outcome === 'illegal' ? 'no_effect' : 'applied'
     await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time: currentTime(context) })

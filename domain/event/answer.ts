@@ -1,7 +1,15 @@
+import type { OrderEvent } from '../order/record.ts'
 import type { DeliveryAttempt, DeliveryRecord } from './delivery.ts'
 
 /** How a fulfilment endpoint's answer was read. `null`: not an answer, so the event is sent again. */
 export type FulfilmentAnswer = { result: 'fulfilled' | 'pending' | 'refused'; reason: string | null } | null
+
+/** What each answer is to its order. A new word does not compile until it has its event. */
+export const answer_events = {
+  fulfilled: 'fulfilled',
+  pending: 'fulfilment_pending',
+  refused: 'fulfilment_refused',
+} as const satisfies Record<NonNullable<FulfilmentAnswer>['result'], OrderEvent>
 
 /** What an endpoint answered, as it was carried back. */
 export interface EndpointAnswer {

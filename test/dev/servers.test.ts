@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { placeInCache, withLock } from '../../dev/servers/cache.ts'
 import { aptMirrors } from '../../dev/servers/debian.ts'
 import { goInstall } from '../../dev/servers/goprogram.ts'
+import { go_sums } from '../../dev/servers/pins.ts'
 import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
 import { search, withProgress } from '../../dev/servers/search.ts'
@@ -270,6 +271,7 @@ describe('a Go program that is built', () => {
       `#!/bin/sh
        until_let_on() { while [ ! -e "${bin}/$1" ]; do sleep 0.02; done; }
        case "$2" in
+         download) echo '{"Sum":"${go_sums['github.com/temporalio/cli@v1.5.1']}"}' ;;
          -n)
            echo 'go: downloading example.invalid/one v1.0.0'
            echo 'go: downloading example.invalid/two/v2 v2.1.0'
@@ -289,12 +291,13 @@ describe('a Go program that is built', () => {
 
   it('says what it downloads and compiles, and how far it is', async () => {
     const { letOn, into } = playGo()
+    const program = 'github.com/temporalio/cli/cmd/temporal@v1.5.1' // one that is pinned
     const said: string[] = []
     const progress = (line: string): void => void said.push(line)
     const built = withProgress(
       progress,
       'Thing: building, about 3 min, first start only',
-      (tell) => goInstall('example.invalid/cmd/thing@v1', into, 'install Go', tell),
+      (tell) => goInstall(program, into, 'install Go', tell),
       20,
     )
     const saying =
@@ -311,7 +314,7 @@ describe('a Go program that is built', () => {
     expect(said.at(-1)).toMatch(
       /^Thing: compiling example.invalid\/two\/v2\/some-c\+\+ \(2 of 3 packages\), \d+ s so far$/,
     )
-    expect(readFileSync(join(into, 'program'), 'utf8')).toBe('example.invalid/cmd/thing@v1\n')
+    expect(readFileSync(join(into, 'program'), 'utf8')).toBe(`${program}\n`)
   })
 })
 

@@ -1,5 +1,6 @@
 import { ActivityFailure, allHandlersFinished, condition, log } from '@temporalio/workflow'
 import type { QueryOutcome } from '../../activities/order/gateway.ts'
+import { answer_events } from '../../domain/event/answer.ts'
 import type {
   Command,
   Confirmation,
@@ -145,7 +146,7 @@ async function takeConfirmation(
   asked: PendingCommand<Confirmation>,
 ): Promise<OrderProgress> {
   const { operation_id, actor, reason, result } = asked.command
-  const event = result === 'fulfilled' ? 'fulfilled' : 'fulfilment_refused'
+  const event = answer_events[result]
   const recorded = await run.activities.contested.recordFulfilment({
     order: run.key,
     event,

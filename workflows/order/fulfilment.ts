@@ -4,6 +4,7 @@ import type { FulfilmentEvent } from '../../activities/order/steps.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
+import { answer_events } from '../../domain/event/answer.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { waitWithin } from '../wait.ts'
@@ -86,15 +87,8 @@ async function applyDelivered(run: OrderRun, order: OrderProgress, delivered: De
   switch (delivered.kind) {
     case 'answered': {
       const { result, reason } = delivered.answer
-      const event: FulfilmentEvent =
-        result === 'pending' ? 'fulfilment_pending' : result === 'refused' ? 'fulfilment_refused' : 'fulfilled'
-      return await recordFulfilmentAnswer(
-        run,
-        event,
-        operationId.answered(order.paid_sequence, result),
-        merchant,
-        reason,
-      )
+      const operation_id = operationId.answered(order.paid_sequence, result)
+      return await recordFulfilmentAnswer(run, answer_events[result], operation_id, merchant, reason)
     }
     case 'overdue':
       return await recordOverdue(run, order)

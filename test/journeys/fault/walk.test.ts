@@ -244,7 +244,8 @@ describe('a refund', () => {
     await stage.refundReaches(out_refund_no, 'succeeded')
     await until('its run ended', () => hasEnded(stage, out_refund_no))
     await expectRefundedOnce(stage, order, out_refund_no)
-    const before = await stage.refundRecord(out_refund_no)
+    // A run that begins anew may ask WeChat, which does no harm: all but when that was stays as it is.
+    const { asked: _, ...before } = await stage.refundRecord(out_refund_no)
     const { connection, namespace } = stage.temporal
     const { runId: run_id } = await stage.refundRun(out_refund_no).describe()
     const { events } = await stage.refundRun(out_refund_no).fetchHistory()
@@ -259,7 +260,8 @@ describe('a refund', () => {
         requestId: randomUUID(),
       })
       await until('the new run ended', () => hasEnded(stage, out_refund_no))
-      expect(await stage.refundRecord(out_refund_no), `reset to ${String(eventId)}`).toEqual(before)
+      const { asked: __, ...after } = await stage.refundRecord(out_refund_no)
+      expect(after, `reset to ${String(eventId)}`).toEqual(before)
       await expectRefundedOnce(stage, order, out_refund_no)
     }
   })
