@@ -34,11 +34,12 @@ const merchant = createMerchant(
     close: () => Promise.resolve(),
   },
 )
-// An attempt that is slow on a busy machine tells Temporal that it is alive.
-const deliver = (given: Parameters<typeof merchant.deliver>[0]) =>
-  new MockActivityEnvironment().run(() => merchant.deliver(given))
-const redeliver = (given: Parameters<typeof merchant.redeliver>[0]) =>
-  new MockActivityEnvironment().run(() => merchant.redeliver(given))
+/** An attempt that is slow on a busy machine tells Temporal that it is alive. */
+async function inActivity<T>(work: () => Promise<T>): Promise<T> {
+  return (await new MockActivityEnvironment().run(work)) as T
+}
+const deliver = (given: Parameters<typeof merchant.deliver>[0]) => inActivity(() => merchant.deliver(given))
+const redeliver = (given: Parameters<typeof merchant.redeliver>[0]) => inActivity(() => merchant.redeliver(given))
 
 /** What an endpoint says, as the courier brings it. */
 function says(status: number, body: string | null = ''): void {
