@@ -36,7 +36,7 @@ const merchant = createMerchant(
 )
 /** An attempt that is slow on a busy machine tells Temporal that it is alive. */
 async function inActivity<T>(work: () => Promise<T>): Promise<T> {
-  return (await new MockActivityEnvironment().run(work)) as T
+  return await new MockActivityEnvironment().run(work)
 }
 const deliver = (given: Parameters<typeof merchant.deliver>[0]) => inActivity(() => merchant.deliver(given))
 const redeliver = (given: Parameters<typeof merchant.redeliver>[0]) => inActivity(() => merchant.redeliver(given))
