@@ -8,7 +8,7 @@ import { readAuthorities } from '../runtime/authorities.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
-import { serveHealth } from '../runtime/health.ts'
+import { listenMistake, serveHealth } from '../runtime/health.ts'
 import type { HealthState } from '../runtime/health.ts'
 import { createLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -154,11 +154,7 @@ async function serveHealthIfSet(
   readyz: () => Promise<HealthState>,
 ): Promise<Awaited<ReturnType<typeof serveHealth>> | null> {
   if (metrics_port === null) return null
-  try {
-    return await serveHealth({ host, port: metrics_port, metrics, paths: { '/readyz': readyz } })
-  } catch (error) {
-    throw listenMistake(error as NodeJS.ErrnoException, host, 'WEFT_METRICS_PORT', metrics_port)
-  }
+  return await serveHealth({ host, port: metrics_port, metrics, paths: { '/readyz': readyz } })
 }
 
 interface ApiEnd {
@@ -201,16 +197,6 @@ async function startListening(server: Server, { host, port }: Config): Promise<v
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenMistake(error, host, 'WEFT_PORT', port)))
     server.listen(port, host, resolve)
   })
-}
-
-function listenMistake(error: NodeJS.ErrnoException, host: string, setting: string, port: number): Error {
-  if (error.code === 'EADDRINUSE')
-    return new ConfigError(`${setting} ${port} is taken by another program; choose another`)
-  if (error.code === 'EACCES')
-    return new ConfigError(`${setting} ${port} may not be opened by this user; choose one above 1023`)
-  if (error.code === 'EADDRNOTAVAIL')
-    return new ConfigError(`WEFT_HOST ${host} is no address of this machine; use 0.0.0.0 or 127.0.0.1`)
-  return error
 }
 
 /** Looks at the settings and the master key once the database can be read. Throws ConfigError, StoreUnavailable. */

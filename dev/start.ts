@@ -153,6 +153,7 @@ function environmentOf(folder: WeftFolder, ports: Ports): Record<string, string>
     WEFT_TEST_WECHAT_URL: `http://127.0.0.1:${ports.simulator.port}`,
     WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
     WEFT_DRAIN_MS: '0', // no balancer stands before it
+    WEFT_METRICS_PORT: '', // API and worker are one process here, and one port is not enough for two
   }
 }
 

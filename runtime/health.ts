@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ConfigError } from './config.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What a path says: 200 while all is well, else 503, with `says` as JSON. */
@@ -21,8 +22,8 @@ export interface HealthSettings {
 
 /**
  * Serves `/metrics` and what a role says of itself, for those who watch it, on a port of its own: what is public lies on
- * another one, so that no proxy has to tell them apart. Nothing else is served and no key is needed. Rejects with the
- * operating system's error when the port is taken.
+ * another one, so that no proxy has to tell them apart. Nothing else is served and no key is needed. Rejects with
+ * ConfigError when the port cannot be had.
  */
 export async function serveHealth(settings: HealthSettings): Promise<{ port: number; close(): Promise<void> }> {
   const { host, metrics, paths } = settings
@@ -40,7 +41,7 @@ export async function serveHealth(settings: HealthSettings): Promise<{ port: num
     })()
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) => reject(listenMistake(error, host, 'WEFT_METRICS_PORT', settings.port)))
     server.listen(settings.port, host, resolve)
   })
   return {
@@ -50,6 +51,17 @@ export async function serveHealth(settings: HealthSettings): Promise<{ port: num
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** Says which setting to change when a port cannot be listened on; any other error as it is. */
+export function listenMistake(error: NodeJS.ErrnoException, host: string, setting: string, port: number): Error {
+  if (error.code === 'EADDRINUSE')
+    return new ConfigError(`${setting} ${port} is taken by another program; choose another, and one for each role`)
+  if (error.code === 'EACCES')
+    return new ConfigError(`${setting} ${port} may not be opened by this user; choose one above 1023`)
+  if (error.code === 'EADDRNOTAVAIL')
+    return new ConfigError(`WEFT_HOST ${host} is no address of this machine; use 0.0.0.0 or 127.0.0.1`)
+  return error
 }
 
 const sdk_answers_within_ms = 2_000

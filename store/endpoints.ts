@@ -81,14 +81,15 @@ export class Endpoints {
     return this.#endpoints.updateAndReturn(is_as_read, { $set: { secrets: secrets.slice(-most_secrets) } })
   }
 
-  /** Seals secrets of an endpoint anew where the newest key did not seal them. True: something changed. */
+  /** Seals secrets of an endpoint anew where the newest key did not seal them. False: there were none such. */
   async reseal(endpoint: EndpointRecord): Promise<boolean> {
     const place = secretsPlace(endpoint._id)
     if (endpoint.secrets.every(({ secret }) => this.#sealer.isFresh(secret, place))) return false
     const secrets = endpoint.secrets.map((one) => {
       return { ...one, secret: this.#sealer.seal(this.#sealer.open(one.secret, place), place) }
     })
-    return (await this.replaceSecrets(endpoint, secrets)) !== null
+    await this.replaceSecrets(endpoint, secrets)
+    return true
   }
 
   /** The endpoint that events are sent to at this URL, whichever it was made with. */

@@ -124,7 +124,7 @@ export class Evidence {
 
   /**
    * Seals raw bytes anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
-   * order of `_id`. `last` is null once all have been looked at.
+   * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
    */
   async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
@@ -136,7 +136,8 @@ export class Evidence {
       if (!('sealed' in raw) || sealer.isFresh(raw, place)) continue
       const is_as_read = { _id, 'raw.sealed': raw.sealed }
       const resealed = sealer.seal(sealer.open(raw, place), place)
-      if (await this.#evidence.update(is_as_read, { $set: { raw: resealed } })) changed += 1
+      await this.#evidence.update(is_as_read, { $set: { raw: resealed } })
+      changed += 1
     }
     return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }

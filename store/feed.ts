@@ -49,6 +49,8 @@ export class Feed {
   readonly #slots: Collection<FeedSlot>
   /** the last place of each merchant that this process knows of: to begin at, since others may have gone on */
   readonly #ends = new Map<string, FeedEnd>()
+  /** events whose place is being taken: a repeat waits for the same place, and a queue does not grow by being slow */
+  readonly #pending = new Map<string, Promise<number>>()
   /** who takes a place now: those of one process go one after the other */
   readonly #turns = new Map<string, Promise<unknown>>()
 
@@ -58,12 +60,16 @@ export class Feed {
 
   /** Takes the next place for an event. Taken again after a failure, the event has two places: it is told twice. */
   async append(mchid: string, event_id: string, time: Time): Promise<number> {
+    const pending = this.#pending.get(event_id)
+    if (pending !== undefined) return await pending
     const before = this.#turns.get(mchid) ?? Promise.resolve()
     const turn = before.catch(() => undefined).then(() => this.#takePlace(mchid, event_id, time))
     this.#turns.set(mchid, turn)
+    this.#pending.set(event_id, turn)
     try {
       return await turn
     } finally {
+      this.#pending.delete(event_id)
       if (this.#turns.get(mchid) === turn) this.#turns.delete(mchid)
     }
   }

@@ -82,6 +82,19 @@ export class Journal {
     return standing.some((entry) => entry.mchid === mchid && hasSamePostings(entry.postings, postings))
   }
 
+  /**
+   * The id under which a cause is posted for the `time`-th time: ids whose entry a correction has taken back are past.
+   * Throws a RangeError after twenty of them.
+   */
+  async idOf(cause_id: string, time: number): Promise<string> {
+    const ids = Array.from({ length: most_corrections }, (_, n) => journalId.anew(cause_id, n + 1))
+    const reversals = await this.#entries.find({ _id: { $in: ids.map(journalId.reversal) } }, { limit: ids.length })
+    const corrected = new Set(reversals.flatMap(({ reverses, correction }) => (correction ? [reverses] : [])))
+    const id = ids.filter((one) => !corrected.has(one))[time - 1]
+    if (id === undefined) throw new RangeError(`${cause_id} was corrected ${most_corrections} times`)
+    return id
+  }
+
   /** In the order of posting. */
   async ofOrder(mchid: string, out_trade_no: string): Promise<JournalEntry[]> {
     return this.#entries.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { booked_time: 1, _id: 1 } })

@@ -137,7 +137,7 @@ export class Merchants {
     }
   }
 
-  /** Seals a merchant's keys anew where the newest master key did not seal them. True: something changed. */
+  /** Seals a merchant's keys anew where the newest master key did not seal them. False: there were none such. */
   async reseal({ _id, revision, wechat }: MerchantRecord): Promise<boolean> {
     if (wechat === null) return false
     const places = placesOf(_id)
@@ -151,7 +151,9 @@ export class Merchants {
     }
     const old = [wechat.private_key, wechat.apiv3_key, ...wechat.retired_apiv3_keys]
     if (old.every((key) => Object.values(resealed).flat().includes(key))) return false
-    return this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
+    // Somebody may have written meanwhile: the next call looks again.
+    await this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
+    return true
   }
 
   /** Forgets the APIv3 keys that are no longer in use: what was encrypted with one cannot be read again. */

@@ -144,15 +144,18 @@ export class Payments {
    * changes nothing. `settled` needs room, since a closed or released refund holds none: null says there is none.
    */
   async moveRefund(
-    { mchid, transaction_id, out_refund_no, amount }: CountedRefund,
+    { mchid, transaction_id, out_refund_no, amount, timeline }: CountedRefund & Pick<RefundRecord, 'timeline'>,
     state: RefundElement['state'],
   ): Promise<PaymentRecord | null> {
+    // Who read the refund before it succeeded, and was held up since, does not know that this is over.
+    const knows_success = timeline.some(({ event }) => event === 'succeeded')
     const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
       const known = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
       if (known === undefined && state !== 'settled') return { payment }
       // Never reserved, and yet paid by hand: WeChat's limits forbade it.
       const element = known ?? { out_refund_no, amount: amount.refund, state: 'released' as const }
       if (!hasElementEdge(element.state, state)) return { payment }
+      if (element.state === 'succeeded' && !knows_success) return { payment }
       if (state === 'settled' && !hasRoomFor(payment, out_refund_no, element.amount)) return { payment: null }
       const moved = movedElement(payment, element, state)
       const written = await this.#replace(payment, withElement(payment.refunds, moved))

@@ -40,6 +40,8 @@ export interface Keyring {
    * nothing came, or the signal ended the wait (the download goes on). Never rejects.
    */
   refresh(signal?: AbortSignal): Promise<boolean>
+  /** `refresh` where no download has succeeded for six hours, in certificate mode; else does nothing. Never rejects. */
+  refreshIfStale(): Promise<void>
 }
 
 /** ConfiguredKeys is what a merchant's record says of WeChat Pay's keys. */
@@ -90,15 +92,13 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   let underWay: Promise<boolean> | null = null
 
   const refusalOf = (key: PlatformKey, moment = settings.now()): CertificateRefusal | null =>
-    configured.dropped?.some((serial) => isSameSerial(serial, key.serial)) === true
-      ? 'dropped'
-      : trust.refusalOf(key, moment)
+    isDropped(key, configured) ? 'dropped' : trust.refusalOf(key, moment)
   const all = (moment?: number): PlatformKey[] => {
     const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
     return [...known.values()].filter((key) => refusalOf(key, moment) === null)
   }
   const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
-  const publicKeyId = () => configured.keys.find(({ kind }) => kind === 'public_key')?.serial ?? null
+  const publicKeyId = () => configured.keys.find(isPublicKeyInUse)?.serial ?? null
   const hasPublicKey = () => publicKeyId() !== null
   const takesCertificates = () => !hasPublicKey() || settings.now() < (configured.changeover_end ?? 0)
 
@@ -121,8 +121,8 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 
   function refreshNow(): Promise<boolean> {
     if (underWay) return underWay
-    if (!takesCertificates()) return Promise.resolve(false)
-    if (attempted !== null && settings.now() - attempted < atMostEvery) return Promise.resolve(false)
+    const is_too_early = attempted !== null && settings.now() - attempted < atMostEvery
+    if (is_too_early || !takesCertificates()) return Promise.resolve(false)
     attempted = settings.now()
     underWay = download()
     return underWay
@@ -132,10 +132,13 @@ export function createKeyring(settings: KeyringSettings): Keyring {
     return signal ? Promise.race([refreshNow(), falseOnAbort(signal)]) : refreshNow()
   }
 
+  async function refreshIfStale(): Promise<void> {
+    if (settings.now() - (succeeded ?? -Infinity) >= staleAfter && !hasPublicKey()) await refreshNow()
+  }
+
   return {
     find(serial, moment) {
-      const age = succeeded === null ? Infinity : settings.now() - succeeded
-      if (age >= staleAfter && !hasPublicKey()) void refreshNow()
+      void refreshIfStale()
       return all(moment).find((key) => isNamed(key, serial))?.key ?? null
     },
     newest: () => newestOf(inForce()),
@@ -152,7 +155,17 @@ export function createKeyring(settings: KeyringSettings): Keyring {
       return all().some((key) => isNamed(key, serial))
     },
     refresh,
+    refreshIfStale,
   }
+}
+
+function isDropped({ serial }: PlatformKey, { dropped = [] }: ConfiguredKeys): boolean {
+  return dropped.some((one) => isSameSerial(one, serial))
+}
+
+/** A public key that was replaced verifies for a while, and says nothing of the mode that holds. */
+function isPublicKeyInUse({ kind, expire_time }: PlatformKey): boolean {
+  return kind === 'public_key' && expire_time === null
 }
 
 /** Whether a message that names `serial` means this key: a public key's id is taken letter by letter. */
@@ -170,7 +183,7 @@ function judge(listed: readonly PlatformKey[], refusalOf: (key: PlatformKey) => 
 
 function newestOf(keys: readonly PlatformKey[]): PlatformKey | null {
   const latestFirst = keys.toSorted((a, b) => (b.effective_time ?? 0) - (a.effective_time ?? 0))
-  return keys.find((key) => key.kind === 'public_key') ?? latestFirst[0] ?? null
+  return keys.find(isPublicKeyInUse) ?? latestFirst[0] ?? null
 }
 
 function isInForce({ effective_time, expire_time }: PlatformKey, now: number): boolean {

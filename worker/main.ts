@@ -42,6 +42,7 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { logAttempt } from '../wechat/transport.ts'
 import { workflowBundle } from './bundle.ts'
+import { createKeyRefresher, refresh_every_ms } from './keys.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
@@ -101,18 +102,21 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { connection, workers } = await retryUntilThere(log, 'Temporal', () =>
     connectWorkers(config, temporal, settings),
   )
+  // Before any task is taken: a port that is taken ends the start.
+  const health = await serveHealthIfSet(parts, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
   const running = Promise.all(workers.map((worker) => worker.run()))
   running.catch((error: unknown) => {
     log.error('a worker stopped by itself', { error })
     parts.on_failure?.(error)
   })
 
-  const health = await serveHealthIfSet(parts, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
   const { sweeper, auditor, watch } = createWatchers(parts, store, temporal, metrics)
+  const refresher = createKeyRefresher({ store, accounts, every_ms: refresh_every_ms, log })
   if (sweeps) {
     sweeper.start()
     auditor.start()
     watch.start()
+    refresher.start()
   }
   log.info('worker ready', { queues: workers.length })
 
@@ -124,6 +128,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await sweeper.close()
       await auditor.close()
       await watch.close()
+      await refresher.close()
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above

@@ -9,7 +9,7 @@ import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { paidSequence } from '../../domain/order/timeline.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { publishedRefundType } from '../../domain/refund/change.ts'
-import type { RefundEvent, RefundRecord } from '../../domain/refund/record.ts'
+import type { RefundEntry, RefundRecord } from '../../domain/refund/record.ts'
 import { publicId } from '../../store/ids.ts'
 import type { ActivityContext } from '../context.ts'
 
@@ -145,15 +145,16 @@ function newDelivery(
 export async function publishOrderlessRefundEvent(
   context: ActivityContext,
   refund: RefundRecord,
-  event: RefundEvent,
+  { event, revision, time: timestamp }: RefundEntry,
 ): Promise<string[]> {
   const type = publishedRefundType(event)
-  const entry = refund.timeline.find((one) => one.event === event)
-  if (type === null || entry === undefined) return []
+  if (type === null) return []
   const { mchid, out_refund_no } = refund
-  const timestamp = entry.time
+  // SUCCESS may come again after the bank sent the money back. `#` stands in no refund's number.
+  const times = refund.timeline.filter((one) => one.event === event && one.revision <= revision).length
+  const subject_id = times <= 1 ? out_refund_no : `${out_refund_no}#${times}`
   const bodyOf = (id: string) => orderlessRefundEventBody(id, type, refund, timestamp)
-  return await publishOrderlessEvent(context, { mchid, type, subject_id: out_refund_no, timestamp, bodyOf })
+  return await publishOrderlessEvent(context, { mchid, type, subject_id, timestamp, bodyOf })
 }
 
 /** What no order numbers. */

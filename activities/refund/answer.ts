@@ -80,12 +80,23 @@ async function recordOtherRefund(
   const recorded = await writeAndFollowUp(context, current, (refund) =>
     refund.facts === null ? { event: 'refused', attention: 'refund_number_taken', ...cause } : null,
   )
+  if (adopted === null) {
+    // Its payment may still come: the sweeper hands the evidence over again, and in the end a person looks.
+    const { mchid, out_refund_no } = current
+    context.log.error('a refund of a payment that is not known here has our number', {
+      mchid,
+      out_refund_no,
+      evidence_id,
+    })
+    await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', currentTime(context))
+    return recorded
+  }
   await context.store.evidence.recordOutcome(evidence_id, {
     outcome: recorded.outcome === 'done' ? 'applied' : 'linked',
     applied_to: refundId(current),
     time: currentTime(context),
   })
-  return { ...recorded, ...(adopted !== null && { adopted: adopted.out_refund_no }) }
+  return { ...recorded, adopted: adopted.out_refund_no }
 }
 
 async function linkAnswer(

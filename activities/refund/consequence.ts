@@ -53,7 +53,7 @@ export async function followUpRefundEntry(
   if (payment === null) await flagDoubleRefund(context, refund, refund.payout?.proof ?? '-')
   if (payment && isWhollyRefunded(payment)) await context.store.refunds.liftSetbacks(refund)
   await postRefundEntry(context, refund, entry)
-  return refund.order_id === null ? await publishOrderlessRefundEvent(context, refund, entry.event) : []
+  return refund.order_id === null ? await publishOrderlessRefundEvent(context, refund, entry) : []
 }
 
 /** The state that each RefundEvent gives the payment's element; the others leave it. */

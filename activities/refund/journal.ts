@@ -1,5 +1,4 @@
 import { beijingTime } from '../../domain/calendar.ts'
-import { journalId } from '../../domain/ids.ts'
 import {
   cashPart,
   payoutEntry,
@@ -41,7 +40,9 @@ export async function postRefundEntry(
   if (entry.from === 'succeeded') {
     const evidence_id = entry.evidence_id ?? '-'
     const times = { occurred_time: entry.time, booked_time: beijingTime(context.now()), evidence_id }
-    await journal.post(reversalEntry(await journalEntryOf(context, refund, entry, 'succeeded'), times))
+    const original = await journalEntryOf(context, refund, entry, 'succeeded')
+    await journal.post(original) // was done before, unless a correction has taken it back
+    await journal.post(reversalEntry(original, times))
   }
   if (isPostedEvent(entry.event)) await journal.post(await journalEntryOf(context, refund, entry, entry.event))
 }
@@ -64,7 +65,7 @@ async function journalEntryOf(
     booked_time: beijingTime(context.now()),
   }
   const made = entry_makers[event](refund, step)
-  return { ...made, _id: journalId.anew(made._id, times) }
+  return { ...made, _id: await context.store.journal.idOf(made._id, times) }
 }
 
 function isPostedEvent(event: RefundEvent): event is PostedEvent {

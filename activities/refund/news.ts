@@ -41,6 +41,11 @@ export async function settleNews(
   if (evidence === null) return null
   const evidence_id = evidence._id
   if (!is_asked && outcome === 'linked' && (await isReversal(context, refund, evidence))) return 'ask'
+  if (is_asked && outcome === 'linked') {
+    // A query may lag behind its notification, and a refund that has succeeded is not asked about by itself.
+    context.log.error('WeChat said that a refund came back, and its query does not say so', { ...refund, evidence_id })
+    await context.store.merchants.noteAttention(refund.mchid, 'evidence_unapplied', currentTime(context))
+  }
   await context.store.evidence.recordOutcome(evidence_id, {
     outcome,
     applied_to: refundId(refund),
@@ -49,11 +54,14 @@ export async function settleNews(
   return null
 }
 
-/** Whether a notification says that the payer's bank sent back what had succeeded. */
+/**
+ * Whether a notification says that the payer's bank sent back what had succeeded. One that cannot be read now may: asking
+ * does no harm.
+ */
 async function isReversal(context: ActivityContext, key: RefundKey, evidence: EvidenceRecord): Promise<boolean> {
   if ((await context.store.refunds.find(key))?.state !== 'succeeded') return false
   const said = await readNotifiedRefund(context, evidence)
-  return said !== null && said.refund_status !== 'SUCCESS' && said.refund_status !== 'PROCESSING'
+  return said === null || (said.refund_status !== 'SUCCESS' && said.refund_status !== 'PROCESSING')
 }
 
 /**

@@ -42,7 +42,8 @@ const unusable_attention = {
 export function intakeRouter(context: ApiContext): Router {
   const router = exactRouter()
   const rejections = new RejectionWatch(context)
-  router.post('/wechat/notify/:mchid', async (request) => {
+  // Orders that were placed with a slash at the end of their notify address are told of there.
+  router.post(['/wechat/notify/:mchid', '/wechat/notify/:mchid/'], async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
     const acknowledgement = await receiveNotification(
       context,

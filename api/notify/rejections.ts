@@ -1,4 +1,5 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
 import { limits } from '../../domain/policy.ts'
 import type { NotificationVerdict } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
@@ -29,6 +30,9 @@ const same_offset_s = 300
 /** How far back a payment that had to be found by asking says that genuine notifications are missing. */
 const missing_within_ms = 60 * 60_000
 const look_every_ms = 60_000
+/** Asking is often a moment quicker than the notification: only then is it missing. */
+const notification_late_ms = 5 * 60_000
+const most_missing_looked_at = 10
 
 /** What one process knows of one merchant's notifications. */
 interface Watched {
@@ -73,7 +77,10 @@ export class RejectionWatch {
     })
   }
 
-  /** Whether a payment since the last good notification had to be found by asking. Looked at once a minute. */
+  /**
+   * Whether a payment since the last good notification had to be found by asking, and no notification of it has come to
+   * any process since. Looked at once a minute.
+   */
   async areGenuineMissing(mchid: string): Promise<boolean> {
     const { store, now } = this.#context
     const merchant = this.#of(mchid)
@@ -81,9 +88,19 @@ export class RejectionWatch {
     merchant.looked_ms = now()
     const success_time_from = beijingTime(now() - missing_within_ms)
     const { data } = await store.orders.list(mchid, { success_time_from }, { limit: 50 })
-    return data.some(
-      ({ payment }) => payment?.found_by === 'query' && milliseconds(payment.found_time) > merchant.verified_ms,
+    const asked = data.filter(
+      ({ payment }) => payment?.found_by === 'query' && this.#isLate(merchant, payment.found_time),
     )
+    for (const { out_trade_no } of asked.slice(0, most_missing_looked_at)) {
+      const evidence = await store.evidence.ofOrder(mchid, out_trade_no)
+      if (!evidence.some(({ kind, verdict }) => kind === 'notification' && verdict === 'verified')) return true
+    }
+    return false
+  }
+
+  #isLate({ verified_ms }: Watched, found_time: Time): boolean {
+    const found_ms = milliseconds(found_time)
+    return found_ms > verified_ms && this.#context.now() - found_ms >= notification_late_ms
   }
 
   /** Notes that a notification raised attention, so that the next good one lifts it at once. */

@@ -100,6 +100,12 @@ describe('a reader that follows a feed', () => {
     expect(new Set(await followed(events, from))).toEqual(new Set([2]))
   })
 
+  it('sees an event once, however often its write is repeated while the first is held up', async () => {
+    const events = new Events(slowly(database(), 20))
+    await Promise.all([event(1), event(1), event(2), event(1)].map((one) => events.insert(one)))
+    expect(await followed(events, {})).toEqual([1, 2])
+  })
+
   it('has at the end a cursor too, and goes on from there', async () => {
     const events = new Events(database())
     const from = {}

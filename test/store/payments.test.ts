@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import type { RefundRecord } from '../../domain/refund/record.ts'
 import { openStore } from '../../store/store.ts'
 import { database_uri, freshStore, sealerOf } from './database.ts'
 import { at, mchid, noon, paymentSample } from './samples.ts'
@@ -67,12 +68,24 @@ describe('refunds of one payment', () => {
     const refunds = [{ out_refund_no: 'R1', amount: 990, state: 'closed' as const }]
     await store.payments.insert(paymentSample('forwards', { refunds, last_refund_time: at(1) }))
     const settle = (state: 'accepted' | 'settled') =>
-      store.payments.moveRefund({ ...key, out_refund_no: 'R1', amount: { refund: 990 } }, state)
+      store.payments.moveRefund({ ...key, out_refund_no: 'R1', amount: { refund: 990 }, timeline: [] }, state)
     expect((await settle('accepted'))?.refunds).toEqual(refunds)
     await store.payments.reserveRefund(key, { out_refund_no: 'R2', amount: 1 }, noon)
     expect(await settle('settled')).toBeNull()
-    await store.payments.moveRefund({ ...key, out_refund_no: 'R2', amount: { refund: 990 } }, 'released')
+    await store.payments.moveRefund({ ...key, out_refund_no: 'R2', amount: { refund: 990 }, timeline: [] }, 'released')
     expect((await settle('settled'))?.refunds[0]?.state).toBe('settled')
+  })
+
+  it('are taken back after SUCCESS only by who knows of it: what read the refund before was held up', async () => {
+    const key = { mchid, transaction_id: 'held-up' }
+    await store.payments.insert(
+      paymentSample('held-up', { refunds: [{ out_refund_no: 'R1', amount: 990, state: 'succeeded' }] }),
+    )
+    const refund = { ...key, out_refund_no: 'R1', amount: { refund: 990 } }
+    const stale = await store.payments.moveRefund({ ...refund, timeline: [] }, 'accepted')
+    expect(stale?.refunds[0]?.state).toBe('succeeded')
+    const timeline = [{ event: 'succeeded' }] as unknown as RefundRecord['timeline']
+    expect((await store.payments.moveRefund({ ...refund, timeline }, 'accepted'))?.refunds[0]?.state).toBe('accepted')
   })
 
   it('made outside are taken in whatever was left, once', async () => {

@@ -50,6 +50,26 @@ describe('a key ring', () => {
     expect(ring([coming]).keyring.newest()).toBeNull()
   })
 
+  it('goes by the mode that holds: a public key that was replaced only verifies for a while', () => {
+    const retired = { ...publicKeyOf('PUB_KEY_ID_1'), expire_time: start + 14 * day }
+    const { keyring } = ring([retired, certificate('ABCD')])
+    expect([keyring.publicKeyId(), keyring.newest()?.serial]).toEqual([null, 'ABCD'])
+    expect(keyring.find('PUB_KEY_ID_1')).not.toBeNull()
+  })
+
+  it('fetches what is old also where nothing is said', async () => {
+    const { keyring, clock } = ring([certificate('ABCD')], () => [certificate('ABCD'), certificate('EF01')])
+    await keyring.refreshIfStale()
+    await keyring.refreshIfStale()
+    expect(clock.downloads).toBe(1)
+    clock.ms += 7 * 60 * 60 * 1000
+    await keyring.refreshIfStale()
+    expect(clock.downloads).toBe(2)
+    const with_public_key = ring([publicKeyOf('PUB_KEY_ID_1')])
+    await with_public_key.keyring.refreshIfStale()
+    expect(with_public_key.clock.downloads).toBe(0)
+  })
+
   it('reads what was signed in time with a certificate that has ended since', () => {
     const { keyring } = ring([certificate('ENDED', start - 100 * day, start - 10 * day)])
     expect(keyring.find('ENDED')).toBeNull()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RefundKey } from '../../../domain/ids.ts'
+import { reversalEntry } from '../../../domain/journal.ts'
 import {
   asked,
   attentionsIn,
@@ -105,6 +106,43 @@ describe('a refund that the payer’s bank sends back after SUCCESS', () => {
       await told(world, refund)
       expect([await balanceIn(world, 'sales'), await findingsIn(world)]).toEqual([-990, []])
     }
+  })
+
+  it('is taken back also where a correction had posted its SUCCESS anew', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 990, 'ABNORMAL', 'SUCCESS')
+    const { journal } = world.store
+    const entries = await journal.ofOrder(world.key.mchid, world.key.out_trade_no)
+    const success = entries.find(({ _id }) => _id.endsWith(':success'))
+    if (success === undefined) throw new Error('SUCCESS is not posted')
+    const correction = { by: 'li', reason: 'a wrong amount stood here' }
+    await journal.post({ ...reversalEntry(success, success), correction })
+    await journal.post({ ...success, _id: `${success._id}#2`, correction })
+    await heard(world, refund)
+    expect([await balanceIn(world, 'refund.payable'), await findingsIn(world)]).toEqual([-990, []])
+    world.wechat.progress()
+    await asked(world, refund)
+    await told(world, refund)
+    expect((await entryIds(world)).slice(2)).toEqual([
+      'refund:R-1:success',
+      'refund:R-1:success#2',
+      'refund:R-1:success#3',
+      'rev:refund:R-1:success',
+      'rev:refund:R-1:success#2',
+    ])
+    expect([await balanceIn(world, 'refund.payable'), await findingsIn(world)]).toEqual([0, []])
+  })
+
+  it('is told to a person where WeChat’s query does not say so', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 400, 'ABNORMAL')
+    const [there] = world.wechat.refunds
+    if (there === undefined) throw new Error('WeChat has no refund')
+    const found = { evidence_id: await world.refundNotified(there) }
+    expect(await done(world, 'settleNews', { refund, found, outcome: 'linked' })).toBe('ask')
+    await done(world, 'settleNews', { refund, found, outcome: 'linked', is_asked: true })
+    const merchant = await world.store.merchants.find(world.key.mchid)
+    expect(merchant?.attentions?.map(({ code }) => code)).toEqual(['evidence_unapplied'])
   })
 
   it('stays as it is by an older answer that comes late', async () => {

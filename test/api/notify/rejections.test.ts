@@ -5,7 +5,7 @@ import { silentLogger } from '../../../runtime/logger.ts'
 import type { Rejection } from '../../../store/rejections.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
-import { at, mchid, merchantSample, noon, orderSample } from '../../store/samples.ts'
+import { at, evidenceSample, mchid, merchantSample, noon, orderSample } from '../../store/samples.ts'
 
 const body = Buffer.from('{}')
 const forged = { verdict: 'rejected', reason: 'bad_signature', serial_no: 'PUB_KEY_ID_1' } as const
@@ -14,14 +14,14 @@ const stale = (timestamp: number, is_signed = true) =>
   ({ verdict: 'rejected', reason: 'stale', serial_no: 'PUB_KEY_ID_1', is_signed, timestamp }) as const
 
 /** A watch at noon over a merchant of its own; `found_by` is how its one payment came to be known. */
-async function watching(found_by: 'notification' | 'query' | null = null) {
+async function watching(found_by: 'notification' | 'query' | null = null, found_time = at(-600)) {
   const clock = { ms: noon }
   const kept: Rejection[] = []
   const lines: string[] = []
   const store = memoryStore(createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] }))
   store.rejections.keep = async (rejection) => void kept.push(rejection)
   await store.merchants.save(merchantSample())
-  const payment = { transaction_id: '4200', role: 'order', success_time: at(-60), found_time: at(-30) } as const
+  const payment = { transaction_id: '4200', role: 'order', success_time: at(-660), found_time } as const
   if (found_by !== null)
     await store.orders.insert(
       orderSample('T-100001', { state: 'paid', payment: { ...payment, found_by, bank_type: null } }),
@@ -33,7 +33,7 @@ async function watching(found_by: 'notification' | 'query' | null = null) {
     return ((await store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
   }
   const refuse = (read: Parameters<typeof watch.noteRejected>[1]) => watch.noteRejected(mchid, read, {}, body)
-  return { clock, kept, lines, watch, attentions, refuse }
+  return { clock, kept, lines, store, watch, attentions, refuse }
 }
 
 describe('notifications that are not believed', () => {
@@ -74,6 +74,16 @@ describe('notifications that are not believed', () => {
     expect(await attentions()).toEqual(['signatures_failing'])
     watch.noteVerified(mchid)
     expect(await attentions()).toEqual([])
+  })
+
+  it('call nobody while the notification may still come, or once it came to another process', async () => {
+    const early = await watching('query', at(-60))
+    for (let turn = 0; turn < 5; turn += 1) early.refuse(forged)
+    expect(await early.attentions()).toEqual([])
+    const elsewhere = await watching('query')
+    await elsewhere.store.evidence.archive(evidenceSample('N1', { out_trade_no: 'T-100001' }))
+    for (let turn = 0; turn < 5; turn += 1) elsewhere.refuse(forged)
+    expect(await elsewhere.attentions()).toEqual([])
   })
 
   it('call nobody for a payment that was found before a genuine one came', async () => {

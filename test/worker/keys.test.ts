@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { silentLogger } from '../../runtime/logger.ts'
+import { createKeyRefresher } from '../../worker/keys.ts'
+import type { KeyRefresherSettings } from '../../worker/keys.ts'
+
+it('each merchant’s certificates are looked at, also behind one whose set-up cannot be read', async () => {
+  const looked: string[] = []
+  const account = (mchid: string) => ({
+    client: { keyring: { refreshIfStale: () => Promise.resolve(void looked.push(mchid)) } },
+  })
+  const find = (mchid: string) =>
+    mchid === '1900000002' ? Promise.reject(new Error('sealed by another key')) : Promise.resolve(account(mchid))
+  const merchants = ['1900000001', '1900000002', '1900000003'].map((mchid) => ({ mchid }))
+  const settings = {
+    store: { merchants: { list: () => Promise.resolve(merchants) } },
+    accounts: { find },
+    every_ms: 1_000,
+    log: silentLogger,
+  } as unknown as KeyRefresherSettings
+  await createKeyRefresher(settings).refresh()
+  expect(looked).toEqual(['1900000001', '1900000003'])
+})
