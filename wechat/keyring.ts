@@ -99,8 +99,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   }
   const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
   const publicKeyId = () => configured.keys.find(isPublicKeyInUse)?.serial ?? null
-  const hasPublicKey = () => publicKeyId() !== null
-  const takesCertificates = () => !hasPublicKey() || settings.now() < (configured.changeover_end ?? 0)
+  const takesCertificates = () => publicKeyId() === null || settings.now() < (configured.changeover_end ?? 0)
 
   async function download(): Promise<boolean> {
     try {
@@ -121,7 +120,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 
   function refreshNow(): Promise<boolean> {
     if (underWay) return underWay
-    const is_too_early = attempted !== null && settings.now() - attempted < atMostEvery
+    const is_too_early = settings.now() - (attempted ?? -Infinity) < atMostEvery
     if (is_too_early || !takesCertificates()) return Promise.resolve(false)
     attempted = settings.now()
     underWay = download()
@@ -133,7 +132,7 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   }
 
   async function refreshIfStale(): Promise<void> {
-    if (settings.now() - (succeeded ?? -Infinity) >= staleAfter && !hasPublicKey()) await refreshNow()
+    if (settings.now() - (succeeded ?? -Infinity) >= staleAfter && publicKeyId() === null) await refreshNow()
   }
 
   return {
