@@ -250,6 +250,7 @@ class Teller {
 
   /** What the sweeper does for an order without a run: starts it while it is open; after a terminate also evidence. */
   async #isSwept(): Promise<boolean> {
+    await this.world.sweepNotices()
     const { state } = await this.world.record()
     if (!isOrderResting(state)) {
       await this.#running()
