@@ -36,6 +36,8 @@ export interface ApiStage {
   given: { command: keyof Commands; arguments: unknown[] }[]
   on: Partial<Commands>
   accounts: WeChatAccounts
+  /** how much later it is for the API than for everybody else, ms */
+  ahead_ms: number
   /** with all scopes */
   key: Key
   newKey(given?: { scopes?: readonly string[]; expire_time?: string | null }): Promise<Key>
@@ -72,6 +74,7 @@ export async function playApi(
     store: whole,
     given: [],
     on: {},
+    ahead_ms: 0,
     accounts: { find: () => Promise.resolve(null), forget: () => undefined },
     key: await addKey(whole, scopes, null),
     newKey: ({ scopes: some = scopes, expire_time = null } = {}) => addKey(whole, some, expire_time),
@@ -119,7 +122,7 @@ function contextOf(stage: ApiStage, store: Store): ApiContext {
     metrics: createMetrics(),
     draining: new AbortController().signal,
     policy: default_policy,
-    now: Date.now,
+    now: () => Date.now() + stage.ahead_ms,
   }
 }
 

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attention_codes } from '../../../domain/attention.ts'
-import { beijingTime } from '../../../domain/calendar.ts'
 import type { OrderKey, RefundKey } from '../../../domain/ids.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import type { PaymentFact, RefundFact } from '../../../domain/payment/fact.ts'
@@ -19,6 +18,7 @@ afterAll(() => stage.close())
 afterEach(() => {
   stage.on = {}
   stage.given.length = 0
+  stage.ahead_ms = 0
   database.is_away = false
 })
 
@@ -253,11 +253,10 @@ describe('a notification that verifies and is of no use', () => {
   }
 
   it('since it does not decrypt, calls for a person while payments must be found by asking, until one can be read', async () => {
-    // Long enough ago that its notification is missing, and not merely on its way.
-    const before = beijingTime(Date.now() - 600_000)
-    const time = { success_time: before, found_time: before }
+    const time = { success_time: now(), found_time: now() }
     const payment = { transaction_id: '4200', role: 'order', ...time, found_by: 'query', bank_type: null } as const
     await stage.store.orders.insert(orderSample(newNumber(), { state: 'paid', payment }))
+    stage.ahead_ms = 600_000 // its notification is missing by then, and not merely on its way
     reading(undecipherable('key'))
     expect(await stage.notify('{}', headers)).toBe(500)
     expect(await attentions()).toEqual(['decryption_failing'])
