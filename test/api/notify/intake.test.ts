@@ -28,7 +28,8 @@ function withDatabaseAway(store: Store): Store {
   const evidence = Object.assign(Object.create(store.evidence) as Store['evidence'], { archive })
   const recordOutcome: Store['evidence']['recordOutcome'] = (...given) => store.evidence.recordOutcome(...given)
   const find: Store['evidence']['find'] = (_id) => store.evidence.find(_id)
-  return { ...store, evidence: Object.assign(evidence, { recordOutcome, find }) }
+  const ofOrder: Store['evidence']['ofOrder'] = (...given) => store.evidence.ofOrder(...given)
+  return { ...store, evidence: Object.assign(evidence, { recordOutcome, find, ofOrder }) }
 }
 
 /** A merchant's account that reads every body as this. */
