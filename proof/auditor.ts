@@ -46,7 +46,7 @@ export function createAuditor(settings: AuditorSettings) {
   const { store, every_ms, now, log } = settings
   const holder = randomUUID()
   const watches = new Map<string, MerchantWatch>()
-  const running = { timer: null as NodeJS.Timeout | null, round: Promise.resolve(), is_closed: false, next: 0 }
+  const place = { next: 0 }
 
   /** One round. False: another worker's auditor holds the lease. */
   async function audit(): Promise<boolean> {
@@ -62,10 +62,10 @@ export function createAuditor(settings: AuditorSettings) {
     // Each merchant at most once a round; a large one goes on where it stopped in the next.
     for (let turn = 0; turn < mchids.length && left > 0; turn++) {
       if (!(await lease.keep())) return leaveToOther()
-      const mchid = mchids[running.next % mchids.length] ?? ''
+      const mchid = mchids[place.next % mchids.length] ?? ''
       left -= (await proveOrLog(mchid, () => continuePassage(settings, mchid, watchOf(mchid), left))) ?? 0
       left -= cost_of_a_merchant
-      if (watchOf(mchid).proof === null) running.next = (running.next + 1) % mchids.length
+      if (watchOf(mchid).proof === null) place.next = (place.next + 1) % mchids.length
     }
     return true
   }
@@ -92,27 +92,10 @@ export function createAuditor(settings: AuditorSettings) {
     return watch
   }
 
-  function schedule(): void {
-    if (running.is_closed) return
-    running.timer = setTimeout(() => {
-      running.round = audit()
-        .then(() => undefined)
-        .catch((error: unknown) => log.warn('a round of the auditor failed', { error }))
-        .finally(schedule)
-    }, every_ms)
-  }
-
   return {
-    start: schedule,
     audit,
-    async close(): Promise<void> {
-      running.is_closed = true
-      if (running.timer) clearTimeout(running.timer)
-      await running.round
-      await store.leases
-        .release(lease_name, holder)
-        .catch((error: unknown) => log.debug('a lease was not given back', { error }))
-    },
+    /** Gives the lease back, behind the last round. */
+    release: () => store.leases.release(lease_name, holder),
   }
 }
 

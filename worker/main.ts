@@ -42,9 +42,11 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { logAttempt } from '../wechat/transport.ts'
 import { workflowBundle } from './bundle.ts'
-import { createKeyRefresher, refresh_every_ms } from './keys.ts'
+import { refresh_every_ms, refreshKeys } from './keys.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
+import { createRounds } from './rounds.ts'
+import type { Rounds } from './rounds.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
 import { createWatch, watch_patience } from './watch.ts'
@@ -110,14 +112,10 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     parts.on_failure?.(error)
   })
 
-  const { sweeper, auditor, watch } = createWatchers(parts, store, temporal, metrics)
-  const refresher = createKeyRefresher({ store, accounts, every_ms: refresh_every_ms, log })
-  if (sweeps) {
-    sweeper.start()
-    auditor.start()
-    watch.start()
-    refresher.start()
-  }
+  const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
+  const refresh = () => refreshKeys({ store, accounts, log })
+  rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
+  if (sweeps) for (const each of rounds) each.start()
   log.info('worker ready', { queues: workers.length })
 
   return {
@@ -125,10 +123,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     auditor,
     watch,
     async close() {
-      await sweeper.close()
-      await auditor.close()
-      await watch.close()
-      await refresher.close()
+      for (const each of rounds) await each.close()
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above
@@ -182,20 +177,23 @@ function createWatchers(
   store: Store,
   temporal: TemporalClient,
   metrics: Metrics,
-): { sweeper: Sweeper; auditor: Auditor; watch: Watch } {
+): { sweeper: Sweeper; auditor: Auditor; watch: Watch; rounds: Rounds[] } {
+  const sweep_patience = scaledSweeperPatience(config.time_scale)
+  // However fast time runs, reading all records has its cost.
+  const audit_every_ms = Math.max(5_000, Math.round(auditor_every_ms / config.time_scale))
+  const watch_every_ms = Math.max(5_000, Math.round(watch_patience.every_ms / config.time_scale))
   const sweeper = createSweeper({
     store,
     temporal,
     queue_prefix: config.queue_prefix,
-    patience: scaledSweeperPatience(config.time_scale),
+    patience: sweep_patience,
     now,
     log,
     swept: (kind, count) => metrics.swept.inc({ kind }, count),
   })
   const auditor = createAuditor({
     store,
-    // However fast time runs, reading all records has its cost.
-    every_ms: Math.max(5_000, Math.round(auditor_every_ms / config.time_scale)),
+    every_ms: audit_every_ms,
     patience: scaledPatience(proof_patience, config.time_scale),
     wake: (finding) => startRuns({ temporal, queue_prefix: config.queue_prefix }, finding),
     now,
@@ -205,15 +203,20 @@ function createWatchers(
     store,
     temporal,
     queue_prefix: config.queue_prefix,
-    patience: {
-      every_ms: Math.max(5_000, Math.round(watch_patience.every_ms / config.time_scale)),
-      stuck_ms: Math.round(watch_patience.stuck_ms / config.time_scale),
-    },
+    patience: { every_ms: watch_every_ms, stuck_ms: Math.round(watch_patience.stuck_ms / config.time_scale) },
     now,
     log,
     stuck: (count) => metrics.stuck_runs.set(count),
   })
-  return { sweeper, auditor, watch }
+  const sweep = {
+    name: 'the sweeper',
+    every_ms: sweep_patience.every_ms,
+    round: sweeper.sweep,
+    release: sweeper.release,
+  }
+  const audit = { name: 'the auditor', every_ms: audit_every_ms, round: auditor.audit, release: auditor.release }
+  const look = { name: 'the watch', every_ms: watch_every_ms, round: watch.watch, release: watch.release }
+  return { sweeper, auditor, watch, rounds: [sweep, audit, look].map((each) => createRounds({ ...each, log })) }
 }
 
 function createWorkerAccounts(

@@ -64,17 +64,11 @@ const old_batch = 20
  * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING).
  */
 export function createSweeper(settings: SweeperSettings) {
-  const { store, patience, now, log } = settings
+  const { store, patience, now } = settings
   const holder = randomUUID()
   /** how far each kind of lingering evidence was looked through */
   const places = new Map<string, Time>()
-  const running: { timer: NodeJS.Timeout | null; round: Promise<void>; orphans_looked_at: number; is_closed: boolean } =
-    {
-      timer: null,
-      round: Promise.resolve(),
-      orphans_looked_at: 0,
-      is_closed: false,
-    }
+  const orphans = { looked_at: 0 }
 
   /** Makes one round: each part for itself, so that one that fails leaves the others their turn. */
   async function sweep(): Promise<void> {
@@ -86,33 +80,17 @@ export function createSweeper(settings: SweeperSettings) {
     await runPart(round, 'deliveries', () => sweepDeliveries(round))
     await runPart(round, 'evidence', () => sweepEvidence(round))
     await runPart(round, 'feed', () => sweepFeed(round))
-    if (now() - running.orphans_looked_at >= patience.orphan_every_ms) {
-      running.orphans_looked_at = now()
+    if (now() - orphans.looked_at >= patience.orphan_every_ms) {
+      orphans.looked_at = now()
       await runPart(round, 'orphans', () => sweepOrphans(round, places))
       await runPart(round, 'owned', () => liftOrphanAttention(round))
     }
   }
 
-  function schedule(): void {
-    if (running.is_closed) return
-    running.timer = setTimeout(() => {
-      running.round = sweep()
-        .catch((error: unknown) => log.warn('a round of the sweeper failed', { error }))
-        .finally(schedule)
-    }, patience.every_ms)
-  }
-
   return {
-    start: schedule,
     sweep,
-    async close(): Promise<void> {
-      running.is_closed = true
-      if (running.timer) clearTimeout(running.timer)
-      await running.round
-      await store.leases
-        .release(lease_name, holder)
-        .catch((error: unknown) => log.debug('a lease was not given back', { error }))
-    },
+    /** Gives the lease back, behind the last round. */
+    release: () => store.leases.release(lease_name, holder),
   }
 }
 

@@ -45,12 +45,7 @@ export function createWatch(settings: WatchSettings) {
   const { store, patience, now, log } = settings
   const holder = randomUUID()
   const suspects: Suspects = new Map()
-  const running = {
-    timer: null as NodeJS.Timeout | null,
-    round: Promise.resolve(),
-    is_closed: false,
-    page: null as PageToken,
-  }
+  const open_runs = { page: null as PageToken }
 
   /** One round. False: another worker's watch holds the lease. */
   async function watch(): Promise<boolean> {
@@ -61,8 +56,8 @@ export function createWatch(settings: WatchSettings) {
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
     const late = await orNone(log, 'what is late', () => findLate(settings))
     const open = await orNone(log, 'open runs', async () => {
-      const [ids, page] = await listOpen(settings, running.page)
-      running.page = page
+      const [ids, page] = await listOpen(settings, open_runs.page)
+      open_runs.page = page
       return ids
     })
     const known = stuck.map(({ _id }) => _id)
@@ -72,27 +67,10 @@ export function createWatch(settings: WatchSettings) {
     return true
   }
 
-  function schedule(): void {
-    if (running.is_closed) return
-    running.timer = setTimeout(() => {
-      running.round = watch()
-        .then(() => undefined)
-        .catch((error: unknown) => log.warn('a round of the watch failed', { error }))
-        .finally(schedule)
-    }, patience.every_ms)
-  }
-
   return {
-    start: schedule,
     watch,
-    async close(): Promise<void> {
-      running.is_closed = true
-      if (running.timer) clearTimeout(running.timer)
-      await running.round
-      await store.leases
-        .release(lease_name, holder)
-        .catch((error: unknown) => log.debug('a lease was not given back', { error }))
-    },
+    /** Gives the lease back, behind the last round. */
+    release: () => store.leases.release(lease_name, holder),
   }
 }
 

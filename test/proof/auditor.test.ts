@@ -118,7 +118,7 @@ describe('the auditor', () => {
     const [first, second] = [here.auditorOf(), here.auditorOf()]
     expect(await first.audit()).toBe(true)
     expect(await second.audit()).toBe(false)
-    await first.close()
+    await first.release()
     expect(await second.audit()).toBe(true)
   })
 

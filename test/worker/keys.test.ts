@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { silentLogger } from '../../runtime/logger.ts'
-import { createKeyRefresher } from '../../worker/keys.ts'
-import type { KeyRefresherSettings } from '../../worker/keys.ts'
+import { refreshKeys } from '../../worker/keys.ts'
+import type { KeyRound } from '../../worker/keys.ts'
 
 it('each merchant’s certificates are looked at, also behind one whose set-up cannot be read', async () => {
   const looked: string[] = []
@@ -14,9 +14,8 @@ it('each merchant’s certificates are looked at, also behind one whose set-up c
   const settings = {
     store: { merchants: { list: () => Promise.resolve(merchants) } },
     accounts: { find },
-    every_ms: 1_000,
     log: silentLogger,
-  } as unknown as KeyRefresherSettings
-  await createKeyRefresher(settings).refresh()
+  } as unknown as KeyRound
+  await refreshKeys(settings)
   expect(looked).toEqual(['1900000001', '1900000003'])
 })

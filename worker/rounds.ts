@@ -1,0 +1,42 @@
+import type { Logger } from '../runtime/logger.ts'
+
+export interface RoundsSettings {
+  /** what makes the rounds, for the log: `the sweeper` */
+  name: string
+  every_ms: number
+  round: () => Promise<unknown>
+  /** gives back what kept other workers from the same rounds; once, behind the last of them */
+  release?: () => Promise<void>
+  log: Logger
+}
+
+export interface Rounds {
+  start(): void
+  /** Resolves when the round under way has ended. */
+  close(): Promise<void>
+}
+
+/** Makes one round after the other, each `every_ms` behind the end of the last; one that fails leads to the next. */
+export function createRounds({ name, every_ms, round, release, log }: RoundsSettings): Rounds {
+  const running = { timer: null as NodeJS.Timeout | null, round: Promise.resolve(), is_closed: false }
+
+  function schedule(): void {
+    if (running.is_closed) return
+    running.timer = setTimeout(() => {
+      running.round = round()
+        .then(() => undefined)
+        .catch((error: unknown) => log.warn(`a round of ${name} failed`, { error }))
+        .finally(schedule)
+    }, every_ms)
+  }
+
+  return {
+    start: schedule,
+    async close(): Promise<void> {
+      running.is_closed = true
+      if (running.timer) clearTimeout(running.timer)
+      await running.round
+      await release?.().catch((error: unknown) => log.debug('a lease was not given back', { name, error }))
+    },
+  }
+}
