@@ -2,6 +2,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../dev/servers/servers.ts'
+import { seededRandom } from '../../simulator/random.ts'
 import type { OwnServers } from '../stage/outage.ts'
 import { startRole } from '../stage/role.ts'
 import type { Role } from '../stage/role.ts'
@@ -14,17 +15,6 @@ interface Member {
   role: Role
   /** something is being done to it */
   is_taken: boolean
-}
-
-/** A number in [0, 1), the same row of them for the same seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 /** Longer than a heartbeat may be away: Temporal gives the work to another worker meanwhile. */
