@@ -10,7 +10,7 @@ import { readRefund } from '../wechat/refunds.ts'
 import type { WeChatRefund, WeChatRefundAnswer } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
-/** Keeps WeChat's answer to a query, sealed, since it names the payer. The same answer again is the same evidence. */
+/** Keeps WeChat's answer to a query of an order, sealed, since it names the payer. */
 export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
@@ -19,24 +19,29 @@ export async function archiveQueryAnswer(
   const fact = paymentFact(answer.transaction)
   const { transaction_id } = fact
   const _id = evidenceId.query(order.mchid, order.out_trade_no, fact.trade_state, transaction_id)
-  const raw = JSON.stringify({ headers: answer.raw.headers, body: answer.raw.body } satisfies Envelope)
-  const { evidence } = await context.store.evidence.archive(
-    newEvidence({
-      _id,
-      mchid: order.mchid,
-      kind: 'query',
-      subject: 'payment',
-      out_trade_no: order.out_trade_no,
-      transaction_id,
-      verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
-      serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
-      body: answer.raw.body,
-      raw: context.sealer.seal(raw, rawPlace({ _id })),
-      receive_time: beijingTime(context.now()),
-      unapplied: true,
-    }),
-  )
-  return evidence
+  return await archiveAnswer(context, envelopeText(answer.raw), {
+    _id,
+    mchid: order.mchid,
+    subject: 'payment',
+    out_trade_no: order.out_trade_no,
+    transaction_id,
+    verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
+    serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
+    body: answer.raw.body,
+  })
+}
+
+type ArchivedAnswer = Omit<Parameters<typeof newEvidence>[0], 'kind' | 'raw' | 'receive_time' | 'unapplied'>
+
+/** Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence. */
+async function archiveAnswer(context: ActivityContext, said: string, answer: ArchivedAnswer): Promise<EvidenceRecord> {
+  const raw = context.sealer.seal(said, rawPlace(answer))
+  const kept = { kind: 'query', raw, receive_time: beijingTime(context.now()), unapplied: true } as const
+  return (await context.store.evidence.archive(newEvidence({ ...answer, ...kept }))).evidence
+}
+
+function envelopeText({ headers, body }: Envelope): string {
+  return JSON.stringify({ headers, body } satisfies Envelope)
 }
 
 /** Keeps that WeChat does not know a number, with what each host said: none of it is signed, and the verdict says so. */
@@ -47,21 +52,14 @@ export async function archiveUnknownNumber(
 ): Promise<EvidenceRecord> {
   const said = JSON.stringify(answers.map(({ raw }) => raw))
   const _id = evidenceId.query(order.mchid, order.out_trade_no, 'ORDER_NOT_EXIST', null)
-  const { evidence } = await context.store.evidence.archive(
-    newEvidence({
-      _id,
-      mchid: order.mchid,
-      kind: 'query',
-      subject: 'payment',
-      out_trade_no: order.out_trade_no,
-      verdict: 'unsigned',
-      body: said,
-      raw: context.sealer.seal(said, rawPlace({ _id })),
-      receive_time: beijingTime(context.now()),
-      unapplied: true,
-    }),
-  )
-  return evidence
+  return await archiveAnswer(context, said, {
+    _id,
+    mchid: order.mchid,
+    subject: 'payment',
+    out_trade_no: order.out_trade_no,
+    verdict: 'unsigned',
+    body: said,
+  })
 }
 
 /**
@@ -160,7 +158,7 @@ async function readNotified(context: ActivityContext, evidence: EvidenceRecord) 
   return read.verdict === 'verified' ? read : null
 }
 
-/** Keeps WeChat's answer about a refund, sealed. The same answer again is the same evidence. */
+/** Keeps WeChat's answer about a refund. */
 export async function archiveRefundAnswer(
   context: ActivityContext,
   { mchid, out_refund_no }: RefundKey,
@@ -169,24 +167,16 @@ export async function archiveRefundAnswer(
   // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
   const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
   const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
-  const envelope = JSON.stringify({ headers: raw.headers, body: raw.body } satisfies Envelope)
-  const { evidence } = await context.store.evidence.archive(
-    newEvidence({
-      _id,
-      mchid,
-      kind: 'query',
-      subject: 'refund',
-      out_trade_no: refund.out_trade_no,
-      transaction_id: refund.transaction_id,
-      out_refund_no,
-      serial_no: raw.headers['wechatpay-serial'] ?? null,
-      body: raw.body,
-      raw: context.sealer.seal(envelope, rawPlace({ _id })),
-      receive_time: beijingTime(context.now()),
-      unapplied: true,
-    }),
-  )
-  return evidence
+  return await archiveAnswer(context, envelopeText(raw), {
+    _id,
+    mchid,
+    subject: 'refund',
+    out_trade_no: refund.out_trade_no,
+    transaction_id: refund.transaction_id,
+    out_refund_no,
+    serial_no: raw.headers['wechatpay-serial'] ?? null,
+    body: raw.body,
+  })
 }
 
 /** What an answer about a refund says, read anew from its bytes. Throws when there is no such evidence. */

@@ -2,8 +2,8 @@ import type { Time } from './calendar.ts'
 import { journalId } from './ids.ts'
 import { assertFen } from './money.ts'
 import { incomeWhenFound } from './payment/record.ts'
-import type { Income, PaymentRecord } from './payment/record.ts'
-import type { RefundRecord } from './refund/record.ts'
+import type { Income, IncomeMove, PaymentRecord } from './payment/record.ts'
+import type { RefundEvent, RefundRecord } from './refund/record.ts'
 
 /** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
 export const journal_accounts = [
@@ -201,6 +201,29 @@ export function payoutWithoutWeChatEntry(refund: BookedRefund, step: RefundBooki
     { account: 'merchant.bank', key: '-', amount: -cash },
     { account: 'discount.nocash', key: refund.out_trade_no, amount: -coupons },
   ])
+}
+
+/** The entry that each event of a refund makes in the book (docs/money.md §2); events that are not here move no money. */
+export const refund_entries = {
+  accepted: refundAcceptedEntry,
+  succeeded: refundSucceededEntry,
+  closed: refundClosedEntry,
+  returned_to_merchant: refundReturnedEntry,
+  paid_out: (refund, step) =>
+    (refund.state === 'returned_to_merchant' ? payoutEntry : payoutWithoutWeChatEntry)(refund, step),
+} as const satisfies Partial<Record<RefundEvent, (refund: RefundRecord, step: RefundBooking) => JournalEntry>>
+
+export type PostedRefundEvent = keyof typeof refund_entries
+
+export function isPostedRefundEvent(event: RefundEvent): event is PostedRefundEvent {
+  return event in refund_entries
+}
+
+/** What moves the payment's income; the other events only pass money between WeChat, payer and merchant. */
+export const refund_income_moves: Partial<Record<RefundEvent, IncomeMove>> = {
+  accepted: 'accepted',
+  closed: 'closed',
+  paid_out: 'settled',
 }
 
 function refundEntry(

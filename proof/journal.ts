@@ -5,18 +5,14 @@ import {
   cashPart,
   hasSamePostings,
   paymentEntry,
-  payoutEntry,
-  payoutWithoutWeChatEntry,
-  refundAcceptedEntry,
-  refundClosedEntry,
-  refundReturnedEntry,
-  refundSucceededEntry,
+  refund_entries,
+  refund_income_moves,
 } from '../domain/journal.ts'
-import type { Account, JournalEntry, Posting, RefundBooking } from '../domain/journal.ts'
+import type { Account, JournalEntry, Posting, PostedRefundEvent, RefundBooking } from '../domain/journal.ts'
 import { isOrderResting } from '../domain/order/record.ts'
 import { incomeOfMove } from '../domain/payment/record.ts'
-import type { IncomeMove, PaymentRecord } from '../domain/payment/record.ts'
-import type { RefundEvent, RefundRecord } from '../domain/refund/record.ts'
+import type { PaymentRecord } from '../domain/payment/record.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
 import { isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 
@@ -261,53 +257,43 @@ function expectedAcceptance(dossier: Dossier, payment: PaymentRecord, moment: Pr
   return [{ entry, under_way: isFresh(time, moment) }]
 }
 
-/** Which entry each event of a refund calls for; a payout's depends on where the money lies. */
-const entry_makers = {
-  accepted: refundAcceptedEntry,
-  succeeded: refundSucceededEntry,
-  closed: refundClosedEntry,
-  returned_to_merchant: refundReturnedEntry,
-} as const satisfies Partial<Record<RefundEvent, typeof refundAcceptedEntry>>
-
 function expectedRefundEntries(
   refund: RefundRecord,
   payment: PaymentRecord | null,
   moment: ProofMoment,
 ): ExpectedEntry[] {
   const { facts, state, amount } = refund
-  const timeOf = (event: RefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
-  const stepOf = (event: RefundEvent, move?: IncomeMove): RefundBooking => {
+  const timeOf = (event: PostedRefundEvent) => refund.timeline.findLast((entry) => entry.event === event)?.time
+  const stepOf = (event: PostedRefundEvent): RefundBooking => {
     const time = timeOf(event) ?? latestTime(refund)
     return {
       occurred_time: time,
       booked_time: time,
-      income: payment === null ? 'sales' : incomeOfMove(payment, refund.out_refund_no, move),
+      income: payment === null ? 'sales' : incomeOfMove(payment, refund.out_refund_no, refund_income_moves[event]),
       settlement_refund: facts?.settlement_refund ?? amount.refund,
       refund_id: facts?.refund_id ?? '',
       evidence_id: '',
     }
   }
-  const expectedAt = (event: RefundEvent, entry: JournalEntry): ExpectedEntry => {
+  const expectedAt = (event: PostedRefundEvent, entry: JournalEntry): ExpectedEntry => {
     // A step that was interrupted is done again by whoever carries the refund, unless it now only waits for WeChat.
     const is_writing = refund.next_action?.what === 'tell_order' && isPlanned(refund.next_action, moment)
     return { entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing }
   }
   const made: ExpectedEntry[] = []
-  if (facts !== null) made.push(expectedAt('accepted', entry_makers.accepted(refund, stepOf('accepted', 'accepted'))))
+  if (facts !== null) made.push(expectedAt('accepted', refund_entries.accepted(refund, stepOf('accepted'))))
   if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
-    made.push(expectedAt(state, entry_makers[state](refund, stepOf(state, 'closed'))))
+    made.push(expectedAt(state, refund_entries[state](refund, stepOf(state))))
   }
-  if (refund.payout !== null)
-    made.push(expectedAt('paid_out', expectedPayout(refund, stepOf('paid_out', 'settled'), payment)))
+  if (refund.payout !== null) made.push(expectedAt('paid_out', expectedPayout(refund, stepOf('paid_out'), payment)))
   return made
 }
 
 /** A payout by hand: of what WeChat returned to the merchant, or of what it never paid out. */
 function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: PaymentRecord | null): JournalEntry {
-  if (refund.state === 'returned_to_merchant') return payoutEntry(refund, step)
   const settlement_refund =
     refund.facts === null && payment ? cashPart(payment, refund.amount.refund) : step.settlement_refund
-  return payoutWithoutWeChatEntry(refund, { ...step, settlement_refund })
+  return refund_entries.paid_out(refund, { ...step, settlement_refund })
 }
 
 // Balances.

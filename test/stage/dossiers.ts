@@ -1,19 +1,16 @@
 import { wechat_actor } from '../../domain/actor.ts'
 import {
   acceptanceEntry,
+  isPostedRefundEvent,
   paymentEntry,
-  payoutEntry,
-  payoutWithoutWeChatEntry,
-  refundAcceptedEntry,
-  refundClosedEntry,
-  refundReturnedEntry,
-  refundSucceededEntry,
+  refund_entries,
+  refund_income_moves,
 } from '../../domain/journal.ts'
-import type { JournalEntry, RefundBooking } from '../../domain/journal.ts'
+import type { JournalEntry } from '../../domain/journal.ts'
 import { applyOrderEvent } from '../../domain/order/change.ts'
 import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import { incomeOfMove, movedElement } from '../../domain/payment/record.ts'
-import type { IncomeMove, PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
+import type { PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
 import { applyRefundEvent } from '../../domain/refund/change.ts'
 import type { RefundAtWeChat, RefundEvent, RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import type { Dossier } from '../../proof/finding.ts'
@@ -283,13 +280,6 @@ function occurrenceOf(
   }
 }
 
-const makers: Partial<Record<RefundEvent, (refund: RefundRecord, step: RefundBooking) => JournalEntry>> = {
-  accepted: refundAcceptedEntry,
-  succeeded: refundSucceededEntry,
-  closed: refundClosedEntry,
-  returned_to_merchant: refundReturnedEntry,
-}
-
 function entryOf(
   event: RefundTale[number],
   refund: RefundRecord,
@@ -297,19 +287,12 @@ function entryOf(
   time: string,
   settlement_refund: number,
 ): JournalEntry | null {
-  const maker =
-    event === 'paid_out'
-      ? refund.state === 'returned_to_merchant'
-        ? payoutEntry
-        : payoutWithoutWeChatEntry
-      : makers[event]
+  if (!isPostedRefundEvent(event)) return null
   const step = { occurred_time: time, booked_time: time, settlement_refund, evidence_id: payment.evidence_id }
   const refund_id = refund.facts?.refund_id ?? '-'
-  const income = incomeOfMove(payment, refund.out_refund_no, moves[event])
-  return maker?.(refund, { ...step, income, refund_id }) ?? null
+  const income = incomeOfMove(payment, refund.out_refund_no, refund_income_moves[event])
+  return refund_entries[event](refund, { ...step, income, refund_id })
 }
-
-const moves: Partial<Record<RefundEvent, IncomeMove>> = { accepted: 'accepted', closed: 'closed', paid_out: 'settled' }
 
 /** An order of 990 fen, paid as it should be and fulfilled. */
 export function fulfilledStory(out_trade_no = 'TEA-1', transaction_id = 't1', nocash = 0): Story {
