@@ -1,4 +1,5 @@
 import { beijingTime } from '../domain/calendar.ts'
+import type { Time } from '../domain/calendar.ts'
 import { evidenceId } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -179,12 +180,18 @@ export async function archiveRefundAnswer(
   })
 }
 
-/** What an answer about a refund says, read anew from its bytes. Throws when there is no such evidence. */
-export async function readRefundAnswer(context: ActivityContext, evidence_id: string): Promise<WeChatRefund> {
+/**
+ * What an answer about a refund says, read anew from its bytes, and when it was first heard. Throws when there is no such
+ * evidence.
+ */
+export async function readRefundAnswer(
+  context: ActivityContext,
+  evidence_id: string,
+): Promise<{ refund: WeChatRefund; receive_time: Time }> {
   const evidence = await context.store.evidence.find(evidence_id)
   if (evidence === null || !('sealed' in evidence.raw)) throw new Error(`evidence ${evidence_id} is no refund’s answer`)
   const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const refund = readRefund(body)
   if (refund === null) throw new Error(`evidence ${evidence_id} cannot be read as a refund`)
-  return refund
+  return { refund, receive_time: evidence.receive_time }
 }

@@ -57,6 +57,7 @@ const schema = recordSchema({
     success_time: Date,
     payer_refund: Number,
     settlement_refund: Number,
+    asked_time: Date,
   }),
   failure: partSchema({ code: String, message: String, status: Number }),
   close_reason: String,
@@ -67,7 +68,7 @@ const schema = recordSchema({
     last_attempt_time: Date,
     refusal: partSchema({ code: String, message: String, status: Number }),
   }),
-  asked: partSchema({ last_time: Date }),
+  asked: partSchema({ last_time: Date, confirmed_time: Date }),
   next_action: partSchema({ what: String, time: Date }),
   attention: partSchema({ code: String, since_time: Date }),
 })
@@ -251,6 +252,14 @@ export class Refunds {
 
   async noteAsked(key: RefundKey, time: Time): Promise<boolean> {
     return this.#timelined.noteAsked(refundId(key), time)
+  }
+
+  /**
+   * WeChat, asked at `asked_time`, has said once more what the refund as it was read holds: an answer from before that
+   * moment is overtaken.
+   */
+  async noteConfirmed({ _id, revision }: RefundRecord, asked_time: Time): Promise<boolean> {
+    return this.#refunds.update({ _id, revision }, { $max: { 'asked.confirmed_time': asked_time } })
   }
 
   /** All of a merchant's refunds by `_id`, from behind `after`: for proofs, which may take their time. */

@@ -85,14 +85,13 @@ async function recordRenewed(
   const { order, code, actor } = given
   const operation_id = operationId.renewed(given.operation_id)
   const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
-  return writeAndFollowUp(context, order, () => ({
-    event: 'code_renewed',
-    operation_id,
-    time: currentTime(context),
-    actor,
-    code,
-    next_query_time,
-  }))
+  const renewal = { event: 'code_renewed', operation_id, actor, code, next_query_time } as const
+  // A code that a reset run writes down later than a newer one died with that at WeChat.
+  const isOlder = ({ code: there }: OrderRecord) =>
+    there !== null && milliseconds(code.placed_time) < milliseconds(there.placed_time)
+  return writeAndFollowUp(context, order, (current) =>
+    isOlder(current) ? null : { ...renewal, time: currentTime(context) },
+  )
 }
 
 async function recordPlacementRefused(
@@ -283,7 +282,7 @@ async function noteLongPending(context: ActivityContext, { order: key }: { order
 async function writeAndFollowUp(
   context: ActivityContext,
   order: OrderKey,
-  occurrence: () => OrderOccurrence,
+  occurrence: (order: OrderRecord) => OrderOccurrence | null,
 ): Promise<OrderWriteResult> {
   return followUpWrite(context, await context.store.orders.apply(order, occurrence))
 }

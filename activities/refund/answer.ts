@@ -1,8 +1,10 @@
 import { wechat_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
 import { operationId, refundId } from '../../domain/ids.ts'
 import type { RefundWriteResult } from '../../domain/messages.ts'
 import { nextRefundQueryDelay } from '../../domain/policy.ts'
+import { isOvertaken } from '../../domain/refund/record.ts'
 import type { RefundAtWeChat, RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
@@ -12,17 +14,24 @@ import { againFailure } from '../failure.ts'
 import { refundProgress } from '../progress.ts'
 import { flagDoubleRefund, followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
+import type { RefundAnswerFound } from './gateway.ts'
 import { adoptBeside } from './news.ts'
 import { requireRefund } from './record.ts'
 
-/** Records what WeChat answered about a refund: first that it has taken it, then where it stands, each once. */
+/**
+ * Records what WeChat answered about a refund: first that it has taken it, then where it stands, each once. What WeChat was
+ * asked before it said what the record holds moves nothing.
+ */
 export async function recordRefundAnswer(
   context: ActivityContext,
-  { refund: key, evidence_id }: RefundStepInput<{ evidence_id: string }>,
+  { refund: key, evidence_id, ...given }: RefundStepInput<RefundAnswerFound>,
 ): Promise<RefundWriteResult> {
   const { store } = context
   const current = await requireRefund(context, key)
-  const answer = await readRefundAnswer(context, evidence_id)
+  const { refund: answer, receive_time } = await readRefundAnswer(context, evidence_id)
+  // A run of an earlier version does not say when it asked; the words may be as old as the first time they were heard.
+  const asked_time = given.asked_time ?? receive_time
+  const facts = refundAtWeChat(answer, asked_time)
   const cause = { time: currentTime(context), actor: wechat_actor, evidence_id }
   let recorded: RefundWriteResult = { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
@@ -34,7 +43,7 @@ export async function recordRefundAnswer(
     const taken = {
       event: 'accepted',
       operation_id: operationId.refundAccepted(),
-      facts: refundAtWeChat(answer),
+      facts,
       next_query_time,
     } as const
     recorded = await writeAndFollowUp(context, key, () => ({ ...taken, ...cause }))
@@ -46,8 +55,8 @@ export async function recordRefundAnswer(
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
     const before = recorded.deliveries
     recorded = await writeAndFollowUp(context, key, (refund) =>
-      answeredEvent(answer, refund.state) === event
-        ? { event, operation_id, facts: refundAtWeChat(answer), next_query_time, ...cause }
+      answeredEvent(answer, refund.state) === event && !isOvertaken(refund, asked_time)
+        ? { event, operation_id, facts, next_query_time, ...cause }
         : null,
     )
     recorded.deliveries.push(...before)
@@ -149,7 +158,7 @@ const answersAfterSuccess: Partial<Record<WeChatRefund['status'], AnsweredEvent>
   CLOSED: 'closed',
 }
 
-function refundAtWeChat(said: WeChatRefund): RefundAtWeChat {
+function refundAtWeChat(said: WeChatRefund, asked_time: Time): RefundAtWeChat {
   return {
     refund_id: said.refund_id,
     channel: said.channel,
@@ -158,5 +167,6 @@ function refundAtWeChat(said: WeChatRefund): RefundAtWeChat {
     success_time: said.success_time,
     payer_refund: said.amount.payer_refund,
     settlement_refund: said.amount.settlement_refund,
+    asked_time,
   }
 }

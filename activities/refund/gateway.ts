@@ -1,5 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { AbnormalHandling } from '../../domain/messages.ts'
 import { limitRefusal } from '../../domain/payment/record.ts'
@@ -10,7 +11,7 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
-import type { WeChatRefund } from '../../wechat/refunds.ts'
+import type { WeChatRefund, WeChatRefundAnswer } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
@@ -24,8 +25,14 @@ export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
 
 type RefundCall = { refund: RefundKey }
 
+/** What WeChat answered. `asked_time`: when it was asked; absent in what earlier versions wrote into histories. */
+export interface RefundAnswerFound {
+  evidence_id: string
+  asked_time?: Time
+}
+
 export type SubmissionOutcome =
-  | { kind: 'taken'; evidence_id: string }
+  | ({ kind: 'taken' } & RefundAnswerFound)
   /** WeChat said no; believed once a query, a while later, does not know the number */
   | { kind: 'refused'; failure: RefundFailure }
   /** a limit of WeChat's was reached before anything was sent */
@@ -35,13 +42,13 @@ export type SubmissionOutcome =
   | { kind: 'state'; state: RefundState }
 
 export type RefundQueryOutcome =
-  | { kind: 'found'; evidence_id: string }
+  | ({ kind: 'found' } & RefundAnswerFound)
   | { kind: 'not_found' }
   /** what is known already, or asked a moment ago */
   | { kind: 'nothing_new' }
 
 export type AbnormalHandlingOutcome =
-  { kind: 'taken'; evidence_id: string } | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
+  ({ kind: 'taken' } & RefundAnswerFound) | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
 
 /**
  * The calls to WeChat Pay about refunds, as activities/order/gateway makes those about orders: each reads the record first,
@@ -69,7 +76,7 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   const account = await requireAccount(context, key)
   if (refund.submission.unanswered) {
     const known = await archiveRefundQuery(context, refund, account, 'submit')
-    if (known !== null) return { kind: 'taken', evidence_id: known.evidence_id }
+    if (known !== null) return { kind: 'taken', ...known.found }
     // Not taken, says a definite answer: what follows is a first sending again.
     await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
   }
@@ -88,7 +95,7 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
     await context.setups.noteWorking(key.mchid)
-    return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+    return { kind: 'taken', ...(await keepAnswer(context, key, answer, attempt.last_attempt_time)) }
   } catch (error) {
     return await handleFailedSubmission(context, refund, attempt, error)
   }
@@ -174,12 +181,13 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
     return says
   }
   const account = await requireAccount(context, key)
+  const asked_time = currentTime(context)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
     if (!(error instanceof WeChatPayError)) throw error
     throw againFailure(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
   })
   if (answer.kind === 'not_found') return { kind: 'not_found' }
-  return { kind: 'found', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+  return { kind: 'found', ...(await keepAnswer(context, key, answer, asked_time)) }
 }
 
 /**
@@ -210,9 +218,10 @@ async function handleAbnormal(
   const request = { out_refund_no: numberAtWeChat(refund), type, bank_type, bank_account, real_name }
   const { refund_id } = refund.facts
   const { transport } = account.client
+  const asked_time = currentTime(context)
   try {
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
-    return { kind: 'taken', evidence_id: (await archiveRefundAnswer(context, key, answer))._id }
+    return { kind: 'taken', ...(await keepAnswer(context, key, answer, asked_time)) }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
@@ -240,7 +249,17 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   const answer = await archiveRefundQuery(context, refund, account, 'ask_wechat')
   await context.store.refunds.noteAsked(refund, currentTime(context))
   if (answer === null) return { kind: 'not_found' }
-  return isNews(refund, answer.status) ? { kind: 'found', evidence_id: answer.evidence_id } : { kind: 'nothing_new' }
+  if (isNews(refund, answer.status)) return { kind: 'found', ...answer.found }
+  if (confirming_status[refund.state] === answer.status)
+    await context.store.refunds.noteConfirmed(refund, answer.found.asked_time)
+  return { kind: 'nothing_new' }
+}
+
+/** What WeChat says of a refund in each state where it says what is known; any other word is an older one. */
+const confirming_status: Partial<Record<RefundState, WeChatRefund['status']>> = {
+  processing: 'PROCESSING',
+  abnormal: 'ABNORMAL',
+  succeeded: 'SUCCESS',
 }
 
 /**
@@ -259,18 +278,31 @@ async function archiveRefundQuery(
   refund: RefundRecord,
   account: WeChatAccount,
   step: RefundStep,
-): Promise<{ evidence_id: string; status: WeChatRefund['status'] } | null> {
+): Promise<{ found: Required<RefundAnswerFound>; status: WeChatRefund['status'] } | null> {
+  const asked_time = currentTime(context)
   try {
     const number = { out_refund_no: numberAtWeChat(refund) }
     const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
-    const { _id: evidence_id } = await archiveRefundAnswer(context, refund, answer)
-    return { evidence_id, status: answer.refund.status }
+    return { found: await keepAnswer(context, refund, answer, asked_time), status: answer.refund.status }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await failedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
   }
+}
+
+/**
+ * Keeps an answer as evidence. The moment of the question goes along, since the same words of WeChat's, said again, are the
+ * same evidence.
+ */
+async function keepAnswer(
+  context: GatewayContext,
+  key: RefundKey,
+  answer: WeChatRefundAnswer,
+  asked_time: Time,
+): Promise<Required<RefundAnswerFound>> {
+  return { evidence_id: (await archiveRefundAnswer(context, key, answer))._id, asked_time }
 }
 
 function queryDelay(context: GatewayContext, refund: RefundRecord): number {

@@ -72,7 +72,7 @@ export async function adoptRefund(
   context: ActivityContext,
   { refund: key, evidence_id }: RefundStepInput<{ evidence_id: string }>,
 ): Promise<RefundProgress | null> {
-  return await adoptAnswer(context, key, await readRefundAnswer(context, evidence_id))
+  return await adoptAnswer(context, key, (await readRefundAnswer(context, evidence_id)).refund)
 }
 
 /**

@@ -22,6 +22,7 @@ import { refundProgress } from '../progress.ts'
 import { recordRefundAnswer } from './answer.ts'
 import { followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
+import type { RefundAnswerFound } from './gateway.ts'
 import { adoptRefund, keepNews, settleNews } from './news.ts'
 import { isPaymentGoingBack } from './owed.ts'
 import { requireRefund } from './record.ts'
@@ -39,7 +40,7 @@ export function createRefunds(context: ActivityContext) {
     recordApproval: (given: RefundStepInput<RefundApproval>) =>
       recordApproval(context, openWords(context.sealer, given)),
     recordApprovalExpired: (given: RefundStepInput) => recordApprovalExpired(context, given),
-    recordRefundAnswer: (given: RefundStepInput<{ evidence_id: string }>) => recordRefundAnswer(context, given),
+    recordRefundAnswer: (given: RefundStepInput<RefundAnswerFound>) => recordRefundAnswer(context, given),
     recordRefundRefused: (given: RefundStepInput<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
     recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, openWords(context.sealer, given)),
     settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>) =>

@@ -1,5 +1,6 @@
 import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
+import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { amountFlaw, timelineFlaw } from '../flaw.ts'
 import type { Flaw } from '../flaw.ts'
@@ -95,6 +96,8 @@ export interface RefundAtWeChat {
   payer_refund: number | null
   /** what leaves the merchant's account: the refund less its share of free coupons (Q of docs/money.md) */
   settlement_refund: number | null
+  /** when WeChat was asked for this; absent in what earlier versions wrote */
+  asked_time?: Time
 }
 
 /** Why WeChat, or Weft itself, does not make a refund; `status`: WeChat's HTTP status, where WeChat said so. */
@@ -146,10 +149,35 @@ export interface RefundRecord {
   // Bookkeeping: set by this refund's activities outside the revision; decides no edge.
   /** `refusal`: how WeChat answered the last attempt, where it said no */
   submission: { attempts: number; unanswered: boolean; last_attempt_time: Time | null; refusal?: RefundFailure }
-  asked: { last_time: Time | null }
+  /** `confirmed_time`: when WeChat was asked that last said again what the record holds */
+  asked: { last_time: Time | null; confirmed_time?: Time }
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: RefundStep; time: Time }
   attention?: Attention
+}
+
+const answer_events: readonly RefundEvent[] = [
+  'accepted',
+  'resumed',
+  'succeeded',
+  'abnormal',
+  'closed',
+  'returned_to_merchant',
+]
+
+/**
+ * Whether WeChat was asked, at `asked_time`, before it said what the refund holds: such an answer, which a reset run writes
+ * down once more, moves nothing.
+ */
+export function isOvertaken(
+  { facts, timeline, asked }: Pick<RefundRecord, 'facts' | 'timeline' | 'asked'>,
+  asked_time: Time,
+): boolean {
+  if (facts === null) return false
+  const written_time = facts.asked_time ?? timeline.findLast(({ event }) => answer_events.includes(event))?.time
+  return [written_time, asked.confirmed_time].some(
+    (known_time) => known_time !== undefined && milliseconds(asked_time) < milliseconds(known_time),
+  )
 }
 
 /** The number that WeChat Pay knows the refund by. */

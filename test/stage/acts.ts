@@ -68,15 +68,15 @@ export async function reserved(
 /** Sent to WeChat and taken there, a minute after any other. */
 export async function sent(world: World, refund: RefundKey): Promise<void> {
   world.now_ms += 62_000
-  const submitted = await done<{ kind: string; evidence_id: string }>(world, 'submitRefund', { refund })
-  if (submitted.kind !== 'taken') throw new Error(`not taken: ${submitted.kind}`)
-  await done(world, 'recordRefundAnswer', { refund, evidence_id: submitted.evidence_id })
+  const { kind, ...found_there } = await done<{ kind: string }>(world, 'submitRefund', { refund })
+  if (kind !== 'taken') throw new Error(`not taken: ${kind}`)
+  await done(world, 'recordRefundAnswer', { refund, ...found_there })
 }
 
 /** WeChat is asked, and what it says is written. */
 export async function asked(world: World, refund: RefundKey): Promise<void> {
-  const says = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund })
-  await done(world, 'recordRefundAnswer', { refund, evidence_id: says.evidence_id })
+  const { kind: _, ...found_there } = await done<{ kind: string }>(world, 'askRefundUntilAnswered', { refund })
+  await done(world, 'recordRefundAnswer', { refund, ...found_there })
 }
 
 /** The order writes down what became of the refund. */

@@ -1,3 +1,4 @@
+import type { RefundAnswerFound } from '../../activities/refund/gateway.ts'
 import { orderKey } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { RefundProgress, RefundWriteResult } from '../../domain/messages.ts'
@@ -82,7 +83,7 @@ export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress
   for (let lookup = 0; lookup < max_lookups; lookup += 1) {
     const adopted = await does.records.adoptRefund({ refund: key, evidence_id })
     if (adopted !== null) {
-      const recorded = await does.records.recordRefundAnswer({ refund: key, evidence_id })
+      const recorded = await does.records.recordRefundAnswer({ refund: key, ...answerFound(says) })
       await startRefundDeliveries(run, recorded.refund, recorded.deliveries)
       return recorded.refund
     }
@@ -95,6 +96,11 @@ export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress
   }
   // The evidence stays unapplied: the sweeper signals it again, and raises attention when it gets old.
   return null
+}
+
+/** What a step that records an answer is given of the one that brought it. */
+export function answerFound({ evidence_id, asked_time }: RefundAnswerFound): RefundAnswerFound {
+  return { evidence_id, ...(asked_time !== undefined && { asked_time }) }
 }
 
 const max_lookups = 5

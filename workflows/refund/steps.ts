@@ -1,5 +1,5 @@
 import { ActivityFailure, log } from '@temporalio/workflow'
-import type { RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
+import type { RefundAnswerFound, RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import type {
   AbnormalHandling,
@@ -10,7 +10,7 @@ import type {
 } from '../../domain/messages.ts'
 import type { PendingCommand, RefundItem } from '../inbox.ts'
 import { runUntilInterrupted, waitWithin } from '../wait.ts'
-import { applyRefundRecorded } from './run.ts'
+import { answerFound, applyRefundRecorded } from './run.ts'
 import { takeItem } from '../run.ts'
 import type { RefundRun } from './run.ts'
 
@@ -51,7 +51,7 @@ async function applySubmission(
   const { activities: does, key } = run
   switch (submitted.kind) {
     case 'taken':
-      return await recordWeChatAnswer(run, submitted.evidence_id)
+      return await recordWeChatAnswer(run, submitted)
     case 'unsent':
       return await applyRefundRecorded(
         run,
@@ -86,7 +86,7 @@ async function proveRefusal(run: RefundRun, failure: { code: string; message: st
     'Until WeChat can be asked whether it took the refund after all',
   )
   const says = await does.prove({ refund: key })
-  if (says.kind === 'found') return await recordWeChatAnswer(run, says.evidence_id)
+  if (says.kind === 'found') return await recordWeChatAnswer(run, says)
   return await applyRefundRecorded(run, await does.contested.recordRefundRefused({ refund: key, failure }))
 }
 
@@ -94,7 +94,7 @@ async function proveRefusal(run: RefundRun, failure: { code: string; message: st
 export async function awaitOutcome(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   const says = await runUntilInterrupted(run, () => run.activities.poll({ refund: run.key }))
   if (says === null) return refund
-  return says.kind === 'found' ? await recordWeChatAnswer(run, says.evidence_id) : await reloadRefund(run, refund)
+  return says.kind === 'found' ? await recordWeChatAnswer(run, says) : await reloadRefund(run, refund)
 }
 
 async function applyQueryAnswer(
@@ -102,13 +102,13 @@ async function applyQueryAnswer(
   refund: RefundProgress,
   says: RefundQueryOutcome,
 ): Promise<RefundProgress> {
-  return says.kind === 'found' ? await recordWeChatAnswer(run, says.evidence_id) : refund
+  return says.kind === 'found' ? await recordWeChatAnswer(run, says) : refund
 }
 
-async function recordWeChatAnswer(run: RefundRun, evidence_id: string): Promise<RefundProgress> {
+async function recordWeChatAnswer(run: RefundRun, says: RefundAnswerFound): Promise<RefundProgress> {
   return await applyRefundRecorded(
     run,
-    await run.activities.contested.recordRefundAnswer({ refund: run.key, evidence_id }),
+    await run.activities.contested.recordRefundAnswer({ refund: run.key, ...answerFound(says) }),
   )
 }
 
@@ -197,7 +197,7 @@ async function takeAbnormal(
   asked: PendingCommand<AbnormalHandling, RefundAnswer>,
 ): Promise<RefundProgress> {
   const handled = await run.activities.handleAbnormal({ refund: run.key, ...asked.command })
-  const current = handled.kind === 'taken' ? await recordWeChatAnswer(run, handled.evidence_id) : refund
+  const current = handled.kind === 'taken' ? await recordWeChatAnswer(run, handled) : refund
   asked.reply =
     handled.kind === 'taken'
       ? refundStateReply(current)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
 import { reversalEntry } from '../../../domain/journal.ts'
+import { isOvertaken } from '../../../domain/refund/record.ts'
 import {
   asked,
   attentionsIn,
@@ -143,6 +145,51 @@ describe('a refund that the payer’s bank sends back after SUCCESS', () => {
     await done(world, 'settleNews', { refund, found, outcome: 'linked', is_asked: true })
     const merchant = await world.store.merchants.find(world.key.mchid)
     expect(merchant?.attentions?.map(({ code }) => code)).toEqual(['evidence_unapplied'])
+  })
+
+  it('is not taken back by an older answer that a reset run writes down', async () => {
+    const world = await paidOrder()
+    world.wechat.fates.push(['ABNORMAL', 'SUCCESS', 'ABNORMAL'])
+    const refund = await reserved(world, 'R-1', 'T1', 990)
+    await sent(world, refund)
+    const answer = async () => {
+      world.wechat.progress()
+      world.now_ms += 60_000
+      return await done<object>(world, 'askRefundUntilAnswered', { refund })
+    }
+    const write = async (says: object) => await done(world, 'recordRefundAnswer', { refund, ...says })
+    const abnormal = await answer()
+    await write(abnormal)
+    await write(await answer())
+    await write(abnormal)
+    expect([(await refundIn(world, refund)).state, await findingsIn(world)]).toEqual(['succeeded', []])
+    // The payer's bank sends it back after all: the same words, asked for later, count.
+    await write(await answer())
+    expect((await refundIn(world, refund)).state).toBe('abnormal')
+  })
+
+  it('is not taken back by an answer that was never written down, once WeChat has said later that it succeeded', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 990, 'ABNORMAL', 'SUCCESS')
+    const abnormal = await done<object>(world, 'askRefundUntilAnswered', { refund })
+    world.wechat.progress()
+    world.now_ms += 60_000
+    expect(await done(world, 'askRefundUntilAnswered', { refund })).toEqual({ kind: 'nothing_new' })
+    await done(world, 'recordRefundAnswer', { refund, ...abnormal })
+    expect([(await refundIn(world, refund)).state, await findingsIn(world)]).toEqual(['succeeded', []])
+  })
+
+  it('is not taken back by an older answer where an earlier version wrote what is known', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 990, 'ABNORMAL')
+    const { facts, timeline, asked: asked_last } = await refundIn(world, refund)
+    if (facts === null) throw new Error('WeChat has not taken it')
+    const { asked_time = '', ...old_facts } = facts
+    const known = { facts: old_facts, timeline, asked: asked_last }
+    const written_ms = Math.max(...timeline.map(({ time }) => milliseconds(time)))
+    expect(milliseconds(asked_time)).toBeLessThanOrEqual(written_ms)
+    expect(isOvertaken(known, beijingTime(written_ms - 1))).toBe(true)
+    expect(isOvertaken(known, beijingTime(written_ms))).toBe(false)
   })
 
   it('stays as it is by an older answer that comes late', async () => {
