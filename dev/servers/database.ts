@@ -4,7 +4,7 @@ import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from
 import type { FerretDb } from './ferretdb.ts'
 import { downloadMongod, startMongod } from './mongod.ts'
 import { freePort } from './port.ts'
-import { deleteCluster } from './postgres.ts'
+import { deleteCachedCluster } from './postgres.ts'
 import { fetchedHow, fromCache, fromEnvironment, fromPath, search, versionOf, withProgress } from './search.ts'
 import type { Progress, SearchWay, ServerOrigin } from './search.ts'
 
@@ -51,7 +51,7 @@ export async function startDatabase(options: DatabaseOptions): Promise<DatabaseS
 /** Deletes all data of a database that was started over this directory and has been stopped. */
 export function clearDatabase(data_dir: string): void {
   const ferretdb = cachedFerretDb()
-  if (ferretdb !== null) deleteCluster(ferretdb.root, data_dir)
+  if (ferretdb !== null) deleteCachedCluster(ferretdb.root, data_dir)
   rmSync(data_dir, { recursive: true, force: true })
 }
 

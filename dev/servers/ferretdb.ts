@@ -15,7 +15,7 @@ import type { Progress, Tell } from './search.ts'
 /** FerretDB speaks MongoDB's protocol over PostgreSQL with the DocumentDB extension. */
 export interface FerretDb {
   ferretdb: string
-  /** A small Debian with PostgreSQL and DocumentDB in it, entered with chroot. */
+  /** A small Debian with PostgreSQL and DocumentDB in it, of which each data directory has a root to enter with chroot. */
   root: string
 }
 
@@ -85,7 +85,7 @@ export async function startFerretDb(programs: FerretDb, data_dir: string, port: 
   mkdirSync(state_dir, { recursive: true })
   const postgres_port = await freePort()
   const startPostgres = async (): Promise<Child> => {
-    const cluster = clusterIn(programs.root, data_dir)
+    const cluster = await clusterIn(programs.root, data_dir)
     await initialiseCluster(cluster, join(data_dir, 'initdb.log'))
     await untilPortsFree([postgres_port])
     const files = { log: join(data_dir, 'postgres.log'), pid_file: join(data_dir, 'postgres.pid') }

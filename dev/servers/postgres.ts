@@ -1,23 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { logTail, runToEnd } from './child.ts'
 import type { Child } from './child.ts'
 
 const bin = '/usr/lib/postgresql/18/bin'
-/**
- * Where the clusters live inside the root. PostgreSQL, confined to the root, could not see them in the data directory.
- */
-const clusters = '/var/lib/postgresql/weft'
+const postgres_home = '/var/lib/postgresql'
+/** Where earlier versions kept the clusters of all data directories, inside the root in the cache. */
+const cached_clusters = `${postgres_home}/weft`
+/** What a server needs of the root in the cache, as it lies there; the rest is made empty. */
+const linked_directories = ['bin', 'lib', 'lib64', 'sbin', 'etc', 'dev', 'usr']
 const extension_within_ms = 60_000
 const locked_within_ms = 20_000
 /** A server that found its cluster locked has ended by then. */
 const start_check_ms = 150
-const kept_without_owner_ms = 24 * 3_600_000
 
-/** One PostgreSQL cluster inside the root. */
+/** One PostgreSQL cluster inside a root of its own. */
 interface Cluster {
   root: string
   /** Its path as seen inside the root. */
@@ -25,28 +23,52 @@ interface Cluster {
 }
 
 /**
- * The cluster that belongs to a data directory: a marker there names it. Without the marker (a fresh or cleared data
- * directory) it is a new one; clusters that no marker names are deleted on this occasion.
+ * The cluster of a data directory, which lies in it: PostgreSQL, confined to a root, sees nothing else, so the root is
+ * there too. Its programs are hard links to those of `programs`, the root in the cache, and take no room; on another disk
+ * they are copies. A cluster that an earlier version kept in the cache is moved here.
  */
-export function clusterIn(root: string, data_dir: string): Cluster {
-  const marker = markerOf(data_dir)
-  if (!existsSync(marker)) {
-    mkdirSync(data_dir, { recursive: true })
-    writeFileSync(marker, randomBytes(8).toString('hex'))
-  }
-  const name = readFileSync(marker, 'utf8')
-  mkdirSync(join(root, clusters, name), { recursive: true })
-  writeFileSync(join(root, clusters, name, 'owner'), resolve(data_dir))
-  deleteUnownedClusters(root)
-  return { root, data: join(clusters, name, 'data') }
+export async function clusterIn(programs: string, data_dir: string): Promise<Cluster> {
+  const cluster = { root: resolve(data_dir, 'postgres'), data: join(postgres_home, 'data') }
+  if (!existsSync(cluster.root)) await makeRoot(programs, cluster.root)
+  await takeCachedCluster(programs, data_dir, cluster)
+  return cluster
 }
 
-/** Deletes the cluster that belongs to a data directory, whose servers must have been stopped. */
-export function deleteCluster(root: string, data_dir: string): void {
+/** Makes the root whole or not at all. Whether hard links reach from the cache to here shows only when one is made. */
+async function makeRoot(programs: string, root: string): Promise<void> {
+  const partial = `${root}.partial`
+  const fillWith = async (option: '-al' | '-a'): Promise<void> => {
+    rmSync(partial, { recursive: true, force: true })
+    for (const directory of [postgres_home, 'run', 'tmp']) mkdirSync(join(partial, directory), { recursive: true })
+    chmodSync(join(partial, 'tmp'), 0o1777)
+    const there = linked_directories.map((name) => join(programs, name))
+    await runToEnd('cp', [option, ...there, partial], { log: `${root}.root.log` })
+  }
+  await fillWith('-al').catch(async () => await fillWith('-a'))
+  renameSync(partial, root)
+}
+
+/** Moves what a data directory has in the cache, which a marker there names; its server has been stopped. */
+async function takeCachedCluster(programs: string, data_dir: string, { root, data }: Cluster): Promise<void> {
   const marker = markerOf(data_dir)
   if (!existsSync(marker)) return
   const name = readFileSync(marker, 'utf8')
-  if (/^[0-9a-f]{16}$/.test(name)) rmSync(join(root, clusters, name), { recursive: true, force: true })
+  const kept = join(programs, cached_clusters, name, 'data')
+  if (/^[0-9a-f]{16}$/.test(name) && existsSync(kept)) {
+    const partial = join(root, `${data}.partial`)
+    rmSync(partial, { recursive: true, force: true })
+    await runToEnd('mv', [kept, partial], { log: `${root}.root.log` })
+    renameSync(partial, join(root, data))
+  }
+  deleteCachedCluster(programs, data_dir)
+}
+
+/** Deletes what a data directory has in the cache from an earlier version; its server has been stopped. */
+export function deleteCachedCluster(programs: string, data_dir: string): void {
+  const marker = markerOf(data_dir)
+  if (!existsSync(marker)) return
+  const name = readFileSync(marker, 'utf8')
+  if (/^[0-9a-f]{16}$/.test(name)) rmSync(join(programs, cached_clusters, name), { recursive: true, force: true })
   rmSync(marker)
 }
 
@@ -126,25 +148,4 @@ function markerOf(data_dir: string): string {
 function postgresUser(root: string): { uid: number; gid: number } {
   const line = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8'))
   return { uid: Number(line?.[1]), gid: Number(line?.[2]) }
-}
-
-/** Deletes the clusters no data directory names any more. */
-function deleteUnownedClusters(root: string): void {
-  for (const name of readdirSync(join(root, clusters))) {
-    const cluster = join(root, clusters, name)
-    if (!isOwned(cluster, name)) rmSync(cluster, { recursive: true, force: true })
-  }
-}
-
-/**
- * Whether a data directory still needs a cluster. When its own now names another, it does not; when that directory is
- * gone it may have been moved, or another process may be making the cluster right now, so it is kept for a day.
- */
-function isOwned(cluster: string, name: string): boolean {
-  try {
-    return readFileSync(markerOf(readFileSync(join(cluster, 'owner'), 'utf8')), 'utf8') === name
-  } catch {
-    const last_used = statSync(cluster, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    return Date.now() - last_used < kept_without_owner_ms
-  }
 }

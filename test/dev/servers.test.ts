@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   utimesSync,
   writeFileSync,
@@ -17,7 +19,9 @@ import { Client, Connection } from '@temporalio/client'
 import mongoose from 'mongoose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { placeInCache, withLock } from '../../dev/servers/cache.ts'
+import { runToEnd } from '../../dev/servers/child.ts'
 import { aptMirrors } from '../../dev/servers/debian.ts'
+import { cachedFerretDb } from '../../dev/servers/ferretdb.ts'
 import { goInstall } from '../../dev/servers/goprogram.ts'
 import { go_sums } from '../../dev/servers/pins.ts'
 import { identityOf, isRunning } from '../../dev/servers/process.ts'
@@ -54,7 +58,26 @@ describe('a database started for a run', () => {
       expect(await count()).toBe(expected)
     }
     await database.stop()
+    expect(dataFilesIn(join(scratch, 'kept/database'))).not.toEqual([])
+    if (database.kind === 'mongodb') return
+    // An earlier version kept the cluster in the cache, under a name that a marker in the directory gives.
+    const name = randomBytes(8).toString('hex')
+    const cached = join(cachedFerretDb()?.root ?? '', 'var/lib/postgresql/weft', name)
+    mkdirSync(cached, { recursive: true })
+    renameSync(join(scratch, 'kept/database/postgres/var/lib/postgresql/data'), join(scratch, 'moved'))
+    await runToEnd('mv', [join(scratch, 'moved'), join(cached, 'data')], { log: join(scratch, 'mv.log') })
+    writeFileSync(join(scratch, 'kept/database/postgres.cluster'), name)
+    await database.restart()
+    expect(await count()).toBe(4)
+    expect(existsSync(cached)).toBe(false)
+    await database.stop()
   })
+
+  /** What PostgreSQL or mongod writes into the place where its data is. */
+  function dataFilesIn(directory: string): string[] {
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    return files.filter((file) => /(^|\/)(PG_VERSION|WiredTiger)$/.test(file))
+  }
 })
 
 describe('a Temporal server started for a run', () => {
