@@ -1,6 +1,7 @@
 import { Worker } from '@temporalio/worker'
 import type { NativeConnection } from '@temporalio/worker'
 import type { WorkerOptions } from '@temporalio/worker'
+import { returnWithDatabase } from '../activities/failure.ts'
 import { queueName } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
 
@@ -48,6 +49,7 @@ export async function createWorkers(settings: WorkerSettings): Promise<Worker[]>
         ...(queue === 'orders' && { workflowBundle: bundle }),
         ...concurrency_limits[queue],
         ...shutdown_times,
+        interceptors: { activity: [returnWithDatabase] },
         ...(deployment && { workerDeploymentOptions: deploymentOptions(deployment) }),
       }),
     ),

@@ -1,0 +1,31 @@
+import { ApplicationFailure } from '@temporalio/activity'
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { describe, expect, it } from 'vitest'
+import { returnWithDatabase } from '../../activities/failure.ts'
+import { StoreUnavailable } from '../../store/connection.ts'
+
+/** What Temporal is told of an activity that fails so. */
+async function toldOf(error: Error, info: { attempt: number; isLocal?: boolean }): Promise<unknown> {
+  const environment = new MockActivityEnvironment(info, { interceptors: [returnWithDatabase] })
+  return await environment.run(() => Promise.reject(error)).catch((told: unknown) => told)
+}
+
+describe('an activity that the database did not answer', () => {
+  const away = new StoreUnavailable(new Error('connection timed out'))
+
+  it('comes again in less than five seconds, however often it has failed', async () => {
+    for (const attempt of [1, 2, 3, 8, 1_000]) {
+      const told = await toldOf(away, { attempt })
+      if (!(told instanceof ApplicationFailure)) throw new Error('by its own policy')
+      expect(told).toMatchObject({ type: 'StoreUnavailable', nonRetryable: false, message: away.message })
+      expect(Number(told.nextRetryDelay)).toBeGreaterThanOrEqual(1_000)
+      expect(Number(told.nextRetryDelay)).toBeLessThanOrEqual(4_000)
+    }
+  })
+
+  it('is left to its regular one where it is local, as any other failure is left to its policy', async () => {
+    expect(await toldOf(away, { attempt: 1, isLocal: true })).toBe(away)
+    const other = new Error('something else')
+    expect(await toldOf(other, { attempt: 1 })).toBe(other)
+  })
+})
