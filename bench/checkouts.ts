@@ -49,13 +49,14 @@ export async function measurePaidToPage(
   const times_ms: number[] = []
   await runAtPace(pages, per_second, async ({ order, page }) => {
     const begin = performance.now()
-    const [seen] = await Promise.all([page.paid, pay(simulator_url, mchid, order)])
+    const [seen] = await Promise.all([page.paid, payOne(simulator_url, mchid, order)])
     times_ms.push(seen - begin)
   })
   return times_ms
 }
 
-async function pay(simulator_url: string, mchid: string, { out_trade_no }: CreatedOrder): Promise<void> {
+/** The payer of the simulator pays one order. */
+export async function payOne(simulator_url: string, mchid: string, { out_trade_no }: CreatedOrder): Promise<void> {
   const body = JSON.stringify({ mchid, out_trade_no, story: 'pay' })
   const answer = await fetch(`${simulator_url}/control/pay`, { method: 'POST', body })
   if (!answer.ok) throw new Error(`nobody could pay: ${answer.status} ${await answer.text()}`)

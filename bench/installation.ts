@@ -36,6 +36,8 @@ export interface Installation {
     node_options?: string[]
   }): Promise<Child>
   startApi(): Promise<void>
+  /** what the API says of itself on its metrics port */
+  isApiReady(): Promise<boolean>
   startWorker(): Promise<void>
   /** Waits until workers poll the queues of this prefix. */
   untilPolled(prefix: string, polled?: readonly Queue[]): Promise<void>
@@ -76,6 +78,7 @@ export async function openInstallation(
   const endpoint = await openEndpoint()
   const children: Child[] = []
   const pids = new Map<number, string>()
+  let ready_url = ''
 
   /**
    * Waits until `look` is true. Throws the log's end as soon as a process has ended, so that none is waited for in
@@ -113,8 +116,10 @@ export async function openInstallation(
       const metrics_port = await freePort()
       const own = { WEFT_METRICS_PORT: String(metrics_port) }
       await installation.start({ name: 'api', script: 'api/main.js', environment: own })
-      await untilStarted('the API', () => isReady(`http://127.0.0.1:${metrics_port}/readyz`))
+      ready_url = `http://127.0.0.1:${metrics_port}/readyz`
+      await untilStarted('the API', installation.isApiReady)
     },
+    isApiReady: () => isReady(ready_url),
     async startWorker() {
       await installation.start({ name: 'worker', script: 'worker/main.js' })
       await installation.untilPolled(config.queue_prefix)

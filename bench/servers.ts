@@ -10,8 +10,8 @@ export interface Servers {
   temporal_address: string
   mongodb_uri: string
   /** the servers themselves, for drills; those that the environment names refuse to be ended */
-  temporal: Pick<TemporalServer, 'kill' | 'restart'>
-  database: Pick<DatabaseServer, 'kill' | 'restart'>
+  temporal: Pick<TemporalServer, 'kill' | 'freeze' | 'restart'>
+  database: Pick<DatabaseServer, 'kill' | 'freeze' | 'restart'>
   /** for logs; gone after `stop` */
   directory: string
   /** what they are, for the report */

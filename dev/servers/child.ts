@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { identityOf, isRunning, killBelow, killNow } from './process.ts'
+import { identityOf, isRunning, freeze, killBelow, killNow } from './process.ts'
 import type { ProcessIdentity } from './process.ts'
 
 const supervisor = fileURLToPath(new URL('supervisor.sh', import.meta.url))
@@ -38,6 +38,8 @@ export interface Child {
   stop(): Promise<void>
   /** SIGKILL to it and all below it; `ended` says when it is gone. */
   kill(): void
+  /** SIGSTOP to all that `kill` ends, or SIGCONT: it keeps its connections and does nothing meanwhile. */
+  freeze(is_frozen: boolean): void
 }
 
 /**
@@ -75,6 +77,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       // The supervisor is left to collect its command, so that the dead one's number does not linger, and ends itself.
       if (isChildRunning()) killBelow(supervisor_pid)
     },
+    freeze: (is_frozen) => freeze(pid, is_frozen),
   }
 }
 

@@ -26,6 +26,8 @@ export interface DatabaseServer {
   stop(): Promise<void>
   /** SIGKILL to everything of it. */
   kill(): void
+  /** SIGSTOP to everything of it, or SIGCONT. */
+  freeze(is_frozen: boolean): void
   /** Starts it again on the same port over the same data, stopping it first where it runs. */
   restart(): Promise<void>
 }
@@ -97,5 +99,6 @@ async function configuredDatabase(uri: string): Promise<DatabaseServer> {
     throw new Error('the database is configured (MONGODB_URI): it is not started or stopped from here')
   }
   const found = { how: 'configured', version: '' }
-  return { uri, kind: 'mongodb', found, stop: async () => undefined, kill: refuseConfigured, restart: refuseConfigured }
+  const refused = { kill: refuseConfigured, freeze: refuseConfigured, restart: refuseConfigured }
+  return { uri, kind: 'mongodb', found, stop: async () => undefined, ...refused }
 }

@@ -116,6 +116,10 @@ export async function startFerretDb(programs: FerretDb, data_dir: string, port: 
       ferret.kill()
       postgres.kill()
     },
+    freeze: (is_frozen) => {
+      ferret.freeze(is_frozen)
+      postgres.freeze(is_frozen)
+    },
     restart: async () => {
       await stop()
       postgres = await startPostgres()

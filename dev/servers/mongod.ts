@@ -12,6 +12,7 @@ import type { Progress } from './search.ts'
 export interface RunningDatabase {
   stop(): Promise<void>
   kill(): void
+  freeze(is_frozen: boolean): void
   restart(): Promise<void>
 }
 
@@ -31,6 +32,7 @@ export async function startMongod(program: string, data_dir: string, port: numbe
   return {
     stop: () => child.stop(),
     kill: () => child.kill(),
+    freeze: (is_frozen) => child.freeze(is_frozen),
     restart: async () => {
       await child.stop()
       child = await start()

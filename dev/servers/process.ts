@@ -26,6 +26,11 @@ export function killBelow(pid: number): void {
   for (const member of descendantsOf(pid)) killNow(member)
 }
 
+/** Stops a process and everything below it where they stand, its connections kept, or lets it go on. */
+export function freeze(pid: number, is_frozen: boolean): void {
+  for (const member of [pid, ...descendantsOf(pid)]) process.kill(member, is_frozen ? 'SIGSTOP' : 'SIGCONT')
+}
+
 /** SIGKILL to one process; that it is gone already is what was wanted. */
 export function killNow(pid: number): void {
   try {

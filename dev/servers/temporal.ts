@@ -65,6 +65,8 @@ export interface TemporalServer {
   stop(): Promise<void>
   /** SIGKILL. */
   kill(): void
+  /** SIGSTOP, or SIGCONT. */
+  freeze(is_frozen: boolean): void
   /** Starts it again on the same ports over the same data, stopping it first where it runs. */
   restart(): Promise<void>
 }
@@ -123,6 +125,7 @@ async function configuredServer(address: string): Promise<TemporalServer> {
     pid: null,
     stop: async () => undefined,
     kill: refuseConfigured,
+    freeze: refuseConfigured,
     restart: refuseConfigured,
   }
 }
@@ -154,6 +157,7 @@ async function startServer(program: { where: string; how: string }, options: Tem
       if (data_dir === null) rmSync(home, { recursive: true, force: true })
     },
     kill: () => child.kill(),
+    freeze: (is_frozen) => child.freeze(is_frozen),
     restart: async () => {
       await child.stop()
       child = await start()
