@@ -47,7 +47,8 @@ export interface ApiStage {
     body?: unknown,
     options?: { key?: Key; headers?: Record<string, string> },
   ): Promise<Answer<T>>
-  notify(body: string, headers?: Record<string, string>): Promise<number>
+  /** Posts what WeChat Pay would; `address`: what stands behind the merchant's own address. Answers the status. */
+  notify(body: string, headers?: Record<string, string>, address?: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -90,8 +91,8 @@ export async function playApi(
       })
       return { status: answer.status, headers: answer.headers, body: JSON.parse(await answer.text()) as never }
     },
-    notify: async (body, headers = {}) =>
-      (await fetch(`${stage.url}/wechat/notify/${mchid}`, { method: 'POST', headers, body })).status,
+    notify: async (body, headers = {}, address = '') =>
+      (await fetch(`${stage.url}/wechat/notify/${mchid}${address}`, { method: 'POST', headers, body })).status,
     close: async () => {
       await new Promise((resolve) => server.close(resolve).closeAllConnections())
       await drop()

@@ -15,8 +15,9 @@ import { keyPair, merchantFile } from './sample.ts'
 const old_key = { id: 'old', key: randomBytes(32).toString('base64') }
 const new_key = { id: 'new', key: randomBytes(32).toString('base64') }
 const database = `weft_${randomBytes(5).toString('hex')}`
-const openWith = (...keys: (typeof old_key)[]) =>
-  openStore({ uri: inject('mongodb_uri'), database, sealer: createSealer({ keys }) })
+const openIn = (name: string, ...keys: (typeof old_key)[]) =>
+  openStore({ uri: inject('mongodb_uri'), database: name, sealer: createSealer({ keys }) })
+const openWith = (...keys: (typeof old_key)[]) => openIn(database, ...keys)
 const store = await openWith(old_key)
 afterAll(() => store.close())
 
@@ -26,14 +27,14 @@ const now = Date.now()
 const run = (...words: string[]) => runCommand(store, words, now)
 const shownAt = (text: string, pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
 
-async function merchantWith(given: Parameters<typeof merchantFile>[0] = {}) {
+async function merchantWith(given: Parameters<typeof merchantFile>[0] = {}, into = store) {
   const file = merchantFile({
     keys: [{ name: 'shop', scopes: ['orders:read', 'orders:write'] }],
     endpoints: [{ url: 'https://shop.example.cn/weft', role: 'fulfilment' }],
     settings: { fulfilment: { mode: 'event' } },
     ...given,
   })
-  const applied = await applyMerchantFile(store, config, file)
+  const applied = await applyMerchantFile(into, config, file)
   return { file, applied, mchid: file.mchid }
 }
 
@@ -157,6 +158,18 @@ describe('the list of secrets', () => {
 })
 
 describe('a master key', () => {
+  it('that cannot open what another of its name sealed changes nothing, and names itself', async () => {
+    const { mchid } = await merchantWith()
+    const before = await store.merchants.find(mchid)
+    const wrong = await openWith(new_key, { id: 'old', key: randomBytes(32).toString('base64') })
+    await expect(resealAll(wrong)).rejects.toThrow('does not open with the master key "old"')
+    await wrong.close()
+    const without = await openWith(new_key)
+    await expect(resealAll(without)).rejects.toThrow('the master key "old" that sealed this is missing')
+    await without.close()
+    expect(await store.merchants.find(mchid)).toEqual(before)
+  })
+
   it('can be taken out once everything is sealed anew with the one before it', async () => {
     const { mchid, applied, file } = await merchantWith()
     const evidence = evidenceSample('sealed', { mchid, kind: 'query' })
@@ -173,5 +186,25 @@ describe('a master key', () => {
     if (kept === null || !('sealed' in kept.raw)) throw new Error('the evidence is not sealed')
     expect(alone.sealer.open(kept.raw, rawPlace(kept))).toBe('{"openid":"o"}')
     await alone.close()
+  })
+
+  it('seals nothing over what somebody writes at the same moment', async () => {
+    const name = `${database}_race`
+    const before = await openIn(name, old_key)
+    const { mchid, file, applied } = await merchantWith({}, before)
+    const both = await openIn(name, new_key, old_key)
+    const merchant = await both.merchants.find(mchid)
+    const endpoint = await both.endpoints.findPublic(mchid, applied.endpoints[0]?.id ?? '')
+    if (merchant === null || endpoint === null) throw new Error('the merchant is gone')
+    const wechat = { ...file.wechat, apiv3_key: 'w'.repeat(32) }
+    await applyMerchantFile(both, config, { ...file, wechat } as typeof file)
+    await both.endpoints.replaceSecrets(endpoint, [both.endpoints.sealSecret(endpoint._id, 'whsec_d3JpdHRlbg==')])
+    // What was read before those writes.
+    expect(await both.merchants.reseal(merchant)).toBe(true)
+    expect(await both.endpoints.reseal(endpoint)).toBe(true)
+    expect((await both.merchants.openSetup(mchid))?.apiv3_keys[0]).toBe('w'.repeat(32))
+    const kept = await both.endpoints.findPublic(mchid, endpoint.id)
+    expect(kept && both.endpoints.openSecrets(kept, now)).toEqual(['whsec_d3JpdHRlbg=='])
+    await Promise.all([before.close(), both.close()])
   })
 })

@@ -3,9 +3,11 @@ import { beijingTime } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { FulfilmentMode } from '../../domain/merchant/record.ts'
+import { newRefund } from '../../domain/refund/record.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { ProofPatience } from '../../proof/finding.ts'
 import { proveNumbers } from '../../proof/passage.ts'
-import { placed } from '../store/samples.ts'
+import { paymentSample, placed } from '../store/samples.ts'
 import { World } from './world.ts'
 
 export const requester: Actor = { kind: 'merchant', id: 'key-1' }
@@ -63,6 +65,20 @@ export async function reserved(
   if (key === null) throw new Error('no such payment, or it waits for a decision')
   await done(world, 'reserveRefund', { refund: key })
   return key
+}
+
+/** A payment of 990 fen, `T1`, that WeChat took and that belongs to no order, and the request for a refund of it. */
+export async function orphanRefund(world: World, out_refund_no: string, amount: number): Promise<RefundRecord> {
+  const orphan = paymentSample('T1', { order_id: null, role: 'orphan' })
+  await world.store.payments.insert(orphan)
+  world.wechat.is_placed = true
+  world.wechat.transactions.push({ id: 'T1', total: 990 })
+  const notify_url = 'https://weft.example.cn/wechat/notify/1'
+  const given = { origin: 'api', requested_by: requester, notify_url, amount, is_full: false } as const
+  const refund = newRefund(orphan, { ...given, out_refund_no, create_time: later(world, 0) })
+  await world.store.refunds.insert(refund)
+  await done(world, 'reserveRefund', { refund })
+  return refund
 }
 
 /** Sent to WeChat and taken there, a minute after any other. */

@@ -34,6 +34,8 @@ export class PlayedWeChat implements Transport {
   silence: Silence | null = null
   /** the host that is asked first says of every number that it does not know it; what it says is not signed */
   is_first_host_blind = false
+  /** no key of WeChat's is loaded that an answer could be believed with: nothing is sent */
+  is_key_missing = false
   /** codes that the next placements are refused with, each with its HTTP status before it or by the code's own */
   readonly refusals: string[] = []
   /** the same of requests for refunds, and of closes */
@@ -61,6 +63,10 @@ export class PlayedWeChat implements Transport {
     if (this.is_first_host_blind && except_host === undefined && operation.startsWith('query')) {
       const code = operation === 'query' ? 'ORDER_NOT_EXIST' : 'RESOURCE_NOT_EXISTS'
       return Promise.resolve({ ...answerOf(404, '', code), host: 'first' })
+    }
+    if (this.is_key_missing) {
+      const failure = { kind: 'setup', reason: 'no_key', outcome_unknown: false } as const
+      return Promise.reject(new WeChatPayError({ operation, ...failure }))
     }
     const { silence } = this
     this.silence = null

@@ -128,4 +128,25 @@ describe('the journal', () => {
       { account: 'wechat.pending', amount: 2 * huge - 10 },
     ])
   })
+
+  it('refuses a balance that is no longer exact to the fen, whichever moment is asked for', async () => {
+    const shop = { mchid: '1900000089', out_trade_no: 'TOO-MUCH' }
+    const most = Number.MAX_SAFE_INTEGER
+    const post = async (transaction_id: string, total: number, seconds: number) => {
+      const amount = { total, currency: 'CNY', payer_total: null }
+      const payment = paymentSample(transaction_id, { ...shop, amount, settled_total: total })
+      await store.journal.post(paymentEntry(payment, at(seconds)))
+    }
+    await post('a', most, 21)
+    expect(await store.journal.balances(shop.mchid)).toEqual([
+      { account: 'sales', amount: -most },
+      { account: 'wechat.pending', amount: most },
+    ])
+    await post('b', 1, 31)
+    await expect(store.journal.balances(shop.mchid)).rejects.toThrow(RangeError)
+    await expect(store.journal.balances(shop.mchid, at(31))).rejects.toThrow(RangeError)
+    expect(await store.journal.balances(shop.mchid, at(30))).toHaveLength(2)
+    await post('c', most, 41)
+    await expect(store.journal.balances(shop.mchid)).rejects.toThrow(RangeError)
+  })
 })

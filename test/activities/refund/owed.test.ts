@@ -17,6 +17,7 @@ import {
   found,
   interrupted,
   later,
+  orphanRefund,
   owedIn,
   paidAgain,
   paidOrder,
@@ -192,15 +193,7 @@ describe('money in review', () => {
 describe('an orphan whose order comes later', () => {
   it('takes along what was refunded of it meanwhile, and the order is told', async () => {
     const world = await World.open('confirm', [])
-    world.wechat.is_placed = true
-    const orphan = paymentSample('T1', { order_id: null, role: 'orphan' })
-    await world.store.payments.insert(orphan)
-    const notify_url = 'https://weft.example.cn/wechat/notify/1'
-    const given = { origin: 'api', requested_by: requester, notify_url, amount: 990, is_full: false } as const
-    const refund = newRefund(orphan, { ...given, out_refund_no: 'R1', create_time: later(world, 0) })
-    await world.store.refunds.insert(refund)
-    world.wechat.transactions.push({ id: 'T1', total: 990 })
-    await done(world, 'reserveRefund', { refund })
+    const refund = await orphanRefund(world, 'R1', 990)
     await sent(world, refund)
     await found(world, 'T1')
     await decided(world, 'reject')

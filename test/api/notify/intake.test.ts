@@ -88,6 +88,15 @@ describe('a notification of a refund', () => {
     expect((await stage.store.merchants.find(mchid))?.attentions).toBeUndefined()
   })
 
+  it('is taken also behind a slash at the end of the address, and at no other', async () => {
+    const fact = told()
+    expect(await stage.notify('{}', headers, '/')).toBe(204)
+    expect(await evidenceOf(fact)).toHaveLength(1)
+    expect(stage.given).toHaveLength(1)
+    for (const address of ['//', '/more']) expect(await stage.notify('{}', headers, address)).toBe(404)
+    expect(stage.given).toHaveLength(1)
+  })
+
   it('that had its effect is a duplicate, and wakes nobody', async () => {
     const fact = told()
     await stage.notify('{}', headers)
