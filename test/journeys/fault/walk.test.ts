@@ -185,7 +185,9 @@ class Walk {
   async #heldAt(refund: Asked, place: Place): Promise<((fate: Fate) => void) | null> {
     const held: ((fate: Fate) => void)[] = []
     this.#watched.set(this.#idOf(refund), async ({ kind }) => {
-      if (nameOf({ kind, length: await this.#lengthOf(refund) }) !== nameOf(place)) return 'pass'
+      const is_here = nameOf({ kind, length: await this.#lengthOf(refund) }) === nameOf(place)
+      // A second message may have come while the length was asked for: held as well, nobody would ever let it go.
+      if (!is_here || held.length > 0) return 'pass'
       this.#watched.delete(this.#idOf(refund))
       return await new Promise<Fate>((resolve) => held.push(resolve))
     })
