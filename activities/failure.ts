@@ -1,6 +1,6 @@
 import { activityInfo, ApplicationFailure } from '@temporalio/activity'
-import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { ApplicationFailureCategory } from '@temporalio/common'
+import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { failures } from '../domain/failures.ts'
 import type { FailureType } from '../domain/failures.ts'
 import { retryDelay } from '../domain/policy.ts'

@@ -13,8 +13,8 @@ const outages_s = { full: 150, small: 5 }
 
 /**
  * Ends each server for a time, and measures how long after its return the API is ready, and how long until an order is
- * placed again, for which the API, a run, its record and the worker all have to be back. Then has each stand still. Prints one line of
- * JSON last.
+ * placed again, for which the API, a run, its record and the worker all have to be back. Then has each stand still while
+ * payers pay. Prints one line of JSON last.
  */
 export async function measureRecovery(size: keyof typeof outages_s): Promise<void> {
   await withServers(async (open, say, servers) => {
@@ -35,8 +35,8 @@ export async function measureRecovery(size: keyof typeof outages_s): Promise<voi
     const frozen: Record<string, number> = {}
     for (const name of ['temporal', 'database'] as const) {
       say(`${name} stands still for ${frozen_s} s, and a payer pays`)
-      const paid = { installation, simulator_url, merchant }
-      frozen[name] = await measureThaw(paid, (is_frozen) => servers[name].freeze(is_frozen))
+      const place = { installation, simulator_url, merchant }
+      frozen[name] = await measureThaw(place, (is_frozen) => servers[name].freeze(is_frozen))
       say(`${name}: paid and fulfilled ${frozen[name]} s after it went on`)
     }
     const waits = { outage_s: outages_s[size], frozen_s, budget_s: 5 }
@@ -44,16 +44,19 @@ export async function measureRecovery(size: keyof typeof outages_s): Promise<voi
   })
 }
 
+/** Where orders are made and paid. */
+interface MarketPlace {
+  installation: Installation
+  simulator_url: string
+  merchant: BenchMerchant
+}
+
 /** How long each server stands still: past every time-out of one attempt. */
 const frozen_s = 15
 
 /** From the moment a server goes on that has stood still, until the last of some orders paid meanwhile is fulfilled. */
 async function measureThaw(
-  {
-    installation,
-    simulator_url,
-    merchant,
-  }: { installation: Installation; simulator_url: string; merchant: BenchMerchant },
+  { installation, simulator_url, merchant }: MarketPlace,
   freeze: (is_frozen: boolean) => void,
 ): Promise<number> {
   const { orders } = await createOrders(installation, merchant, { count: 5, per_second: 5 })

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { identityOf, isRunning, freeze, killBelow, killNow } from './process.ts'
+import { freeze, identityOf, isRunning, killBelow, killNow } from './process.ts'
 import type { ProcessIdentity } from './process.ts'
 
 const supervisor = fileURLToPath(new URL('supervisor.sh', import.meta.url))

@@ -48,16 +48,13 @@ async function makeRoot(programs: string, root: string): Promise<void> {
   renameSync(partial, root)
 }
 
-/** Moves what a data directory has in the cache, which a marker there names; its server has been stopped. */
+/** Moves what a data directory has in the cache; its server has been stopped. The old goes once the new is there whole. */
 async function takeCachedCluster(programs: string, data_dir: string, { root, data }: Cluster): Promise<void> {
-  const marker = markerOf(data_dir)
-  if (!existsSync(marker)) return
-  const name = readFileSync(marker, 'utf8')
-  const kept = join(programs, cached_clusters, name, 'data')
-  if (/^[0-9a-f]{16}$/.test(name) && existsSync(kept)) {
+  const cached = cachedClusterOf(programs, data_dir)
+  if (cached !== null && !existsSync(join(root, data))) {
     const partial = join(root, `${data}.partial`)
     rmSync(partial, { recursive: true, force: true })
-    await runToEnd('mv', [kept, partial], { log: `${root}.root.log` })
+    await runToEnd('cp', ['-a', join(cached, 'data'), partial], { log: `${root}.root.log` })
     renameSync(partial, join(root, data))
   }
   deleteCachedCluster(programs, data_dir)
@@ -65,11 +62,17 @@ async function takeCachedCluster(programs: string, data_dir: string, { root, dat
 
 /** Deletes what a data directory has in the cache from an earlier version; its server has been stopped. */
 export function deleteCachedCluster(programs: string, data_dir: string): void {
+  const cached = cachedClusterOf(programs, data_dir)
+  if (cached !== null) rmSync(cached, { recursive: true })
+  rmSync(markerOf(data_dir), { force: true })
+}
+
+/** Where an earlier version kept the cluster of a data directory, which a marker there names. Null: it has none there. */
+function cachedClusterOf(programs: string, data_dir: string): string | null {
   const marker = markerOf(data_dir)
-  if (!existsSync(marker)) return
-  const name = readFileSync(marker, 'utf8')
-  if (/^[0-9a-f]{16}$/.test(name)) rmSync(join(programs, cached_clusters, name), { recursive: true, force: true })
-  rmSync(marker)
+  const name = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
+  const cached = join(programs, cached_clusters, name)
+  return /^[0-9a-f]{16}$/.test(name) && existsSync(cached) ? cached : null
 }
 
 /** Makes the cluster where it is not there yet, whole or not at all. */

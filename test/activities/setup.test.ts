@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { attentionsIn, done, paidOrder, reserved } from '../stage/acts.ts'
+import { attentionsIn, paidOrder, reserved, sent } from '../stage/acts.ts'
 import type { World } from '../stage/world.ts'
 
 const minute_ms = 60_000
@@ -23,8 +23,7 @@ describe('a key of WeChat Pay’s that is missing here', () => {
     expect([await attentionsIn(world), await merchantAttentions(world)]).toEqual([[code], [code]])
     world.wechat.is_key_missing = false
     world.now_ms += 20 * minute_ms
-    const says = await done<{ evidence_id: string }>(world, 'submitRefund', { refund })
-    await done(world, 'recordRefundAnswer', { refund, evidence_id: says.evidence_id })
+    await sent(world, refund)
     expect([await attentionsIn(world), await merchantAttentions(world)]).toEqual([[], []])
   })
 })

@@ -19,12 +19,7 @@ describe('a new version of the worker, set as current while the one before still
     if (before !== null) stage.endsWith(() => before.close())
     const { workflowService, options } = stage.temporal.client
     const version = { namespace: options.namespace, deploymentName: deployment.name, buildId: build_id }
-    await until(`version ${build_id} is current`, () =>
-      workflowService.setWorkerDeploymentCurrentVersion(version).then(
-        () => true,
-        () => false,
-      ),
-    )
+    await until(`version ${build_id} is current`, () => workflowService.setWorkerDeploymentCurrentVersion(version))
   }
 
   async function versionOf(order: OrderKey): Promise<string | null | undefined> {
