@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import mongoose from 'mongoose'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
 import {
   isDuplicate,
@@ -8,6 +9,7 @@ import {
   StoreUnavailable,
   WriteContended,
 } from './connection.ts'
+import type { BatchOutcome } from './batcher.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { RecordMapping } from './record.ts'
@@ -39,11 +41,16 @@ interface Selection {
   fields?: readonly string[]
 }
 
+/** Whether a record was inserted, or which one was there before it. */
+export type Insertion<T> = { inserted: true } | { inserted: false; existing: T }
+
 /** How often a write is tried against others of the same record, and how long it waits before each but the first. */
 export interface Contention {
   attempts: number
   pauseBefore: (attempt: number) => number
 }
+
+const { MongoBulkWriteError } = mongoose.mongo
 
 const longest_page = 1_000
 const longest_selection = 10_000
@@ -89,14 +96,40 @@ export class Collection<T extends { _id: string }> {
    * The record now there: `record`, or the one that was first. A majority read may lag behind the duplicate that the
    * insert met, by the milliseconds that replication takes.
    */
-  async insertOrFind(record: T): Promise<{ inserted: true } | { inserted: false; existing: T }> {
+  async insertOrFind(record: T): Promise<Insertion<T>> {
     if (await this.insert(record)) return { inserted: true }
+    return { inserted: false, existing: await this.#existing(record._id) }
+  }
+
+  /** As `insertOrFind`, of many records in one command; each has its own outcome, as if it had been inserted alone. */
+  async insertOrFindEach(records: readonly T[]): Promise<BatchOutcome<Insertion<T>>[]> {
+    const [first] = records
+    if (records.length === 1 && first !== undefined) return [await outcomeOf(() => this.insertOrFind(first))]
+    // In one order everywhere: two batches that hold records for which the other waits would stand still.
+    const sorted = [...records.entries()].sort(([, one], [, other]) => (one._id < other._id ? -1 : 1))
+    const documents = sorted.map(([, record]) => this.#stored({ ...record }))
+    const errors = await runOperation(() => insertUnordered(driverCollection(this.#fast), documents))
+    const outcomes: BatchOutcome<Insertion<T>>[] = []
+    const settle = async ([place, { _id }]: [number, T], at: number) => {
+      outcomes[place] = await outcomeOf(() => this.#insertion(_id, errors.get(at)))
+    }
+    await Promise.all(sorted.map(settle))
+    return outcomes
+  }
+
+  async #insertion(_id: string, error: Error | undefined): Promise<Insertion<T>> {
+    if (error === undefined) return { inserted: true }
+    if (!isDuplicate(error)) throw new StoreUnavailable(error)
+    return { inserted: false, existing: await this.#existing(_id) }
+  }
+
+  async #existing(_id: string): Promise<T> {
     for (const pause_ms of [0, 10, 50, 250]) {
       if (pause_ms > 0) await pause(pause_ms)
-      const existing = await this.findOne({ _id: record._id })
-      if (existing !== null) return { inserted: false, existing }
+      const existing = await this.findOne({ _id })
+      if (existing !== null) return existing
     }
-    throw new StoreUnavailable(new Error(`${record._id} is taken and cannot be read yet`))
+    throw new StoreUnavailable(new Error(`${_id} is taken and cannot be read yet`))
   }
 
   /**
@@ -113,6 +146,17 @@ export class Collection<T extends { _id: string }> {
   async findOne(filter: Filter): Promise<T | null> {
     const found = await runOperation(() => driverCollection(this.#fast).findOne(this.#stored(filter)))
     return found && this.#sound(this.#mapping.record(found))
+  }
+
+  /** As `findOne` by `_id`, of many in one command; a record that cannot be worked with is the failure of its own id. */
+  async findEach(ids: readonly string[]): Promise<BatchOutcome<T | null>[]> {
+    const found = await this.#select(this.#fast, { _id: { $in: [...new Set(ids)] } }, { limit: ids.length })
+    const records = new Map(found.map((record) => [record._id, record]))
+    return ids.map((_id) => {
+      const record = records.get(_id) ?? null
+      const flaw = record && this.#flawOf(record)
+      return flaw === null ? { answer: record } : { error: new RecordUnreadable(this.#name, _id, flaw) }
+    })
   }
 
   /**
@@ -223,6 +267,32 @@ export class Collection<T extends { _id: string }> {
 /** The driver's collection behind a model, which knows that our `_id` is text. */
 function driverCollection(model: Model<StoredDocument>): mongo.Collection<StoredDocument> {
   return model.collection as unknown as mongo.Collection<StoredDocument>
+}
+
+/** Inserts whatever can be inserted; answers why the others were not, by their places. */
+async function insertUnordered(
+  collection: mongo.Collection<StoredDocument>,
+  documents: StoredDocument[],
+): Promise<Map<number, Error>> {
+  try {
+    await collection.insertMany(documents, { ordered: false })
+    return new Map()
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error
+    const concern = error.result.getWriteConcernError()
+    const errors = [error.writeErrors].flat()
+    // Of these nothing is known: what they inserted may be lost again.
+    if (concern !== undefined || errors.length === 0) throw new Error(concern?.errmsg ?? error.message)
+    return new Map(errors.map(({ index, code, errmsg }) => [index, Object.assign(new Error(errmsg), { code })]))
+  }
+}
+
+async function outcomeOf<Answer>(work: () => Promise<Answer>): Promise<BatchOutcome<Answer>> {
+  try {
+    return { answer: await work() }
+  } catch (error) {
+    return { error }
+  }
 }
 
 /** Filter by one or several values; `undefined` asks for nothing. */

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
 import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
+import { createBatcher } from './batcher.ts'
 import { Collection } from './collection.ts'
-import type { Filter } from './collection.ts'
+import type { Filter, Insertion } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
@@ -99,9 +100,16 @@ export function rawPlace({ _id, body_sha256 = '' }: { _id: string; body_sha256?:
 /** The evidence, as it came and from whom: written before anything is done about it, and never changed. */
 export class Evidence {
   readonly #evidence: Collection<EvidenceRecord>
+  /** What comes together is archived together; each arrival is answered only when it is durable itself. */
+  readonly #insertOrFind: (record: EvidenceRecord) => Promise<Insertion<EvidenceRecord>>
 
   constructor(connections: Connections) {
-    this.#evidence = new Collection(connections, 'evidence', schema)
+    const evidence = new Collection<EvidenceRecord>(connections, 'evidence', schema)
+    this.#evidence = evidence
+    this.#insertOrFind = createBatcher({
+      run: (records) => evidence.insertOrFindEach(records),
+      laneOf: ({ mchid }) => mchid,
+    })
   }
 
   /**
@@ -118,7 +126,7 @@ export class Evidence {
   }
 
   async #keep(record: EvidenceRecord): Promise<ArchiveResult> {
-    const answer = await this.#evidence.insertOrFind(record)
+    const answer = await this.#insertOrFind(record)
     return answer.inserted ? { inserted: true, evidence: record } : { inserted: false, evidence: answer.existing }
   }
 

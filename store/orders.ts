@@ -6,6 +6,7 @@ import type { OrderKey } from '../domain/ids.ts'
 import { applyOrderEvent } from '../domain/order/change.ts'
 import { orderFlaw } from '../domain/order/record.ts'
 import type { OrderOccurrence, OrderRecord, OrderState, TimelineEntry } from '../domain/order/record.ts'
+import { createBatcher } from './batcher.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
@@ -120,9 +121,16 @@ export class Orders {
   readonly #orders: Collection<OrderRecord>
   readonly #timelined: Timelined<OrderRecord, OrderOccurrence>
   readonly #payments: Pick<Payments, 'findAll'>
+  /** One of many that are asked for at once; by the merchant, so that each has its turn. */
+  readonly #findTogether: (key: OrderKey) => Promise<OrderRecord | null>
 
   constructor(connections: Connections, payments: Pick<Payments, 'findAll'>) {
-    this.#orders = new Collection(connections, 'orders', schema, orderFlaw)
+    const orders = new Collection<OrderRecord>(connections, 'orders', schema, orderFlaw)
+    this.#orders = orders
+    this.#findTogether = createBatcher({
+      run: (keys) => orders.findEach(keys.map(orderId)),
+      laneOf: ({ mchid }) => mchid,
+    })
     this.#timelined = new Timelined(this.#orders, applyOrderEvent)
     this.#payments = payments
   }
@@ -134,6 +142,11 @@ export class Orders {
 
   async find(key: OrderKey): Promise<OrderRecord | null> {
     return this.#orders.findOne({ _id: orderId(key) })
+  }
+
+  /** As `find`, in one read with others that are asked for meanwhile: for the intake, where many come at once. */
+  async findTogether(key: OrderKey): Promise<OrderRecord | null> {
+    return this.#findTogether(key)
   }
 
   /** The token is the secret of the checkout page: this read takes no mchid. */

@@ -233,7 +233,7 @@ async function applyFromRecord(
   evidence: EvidenceRecord,
 ): Promise<Acknowledgement | null> {
   const { store, now, log } = context
-  const order = await store.orders.find(key)
+  const order = await store.orders.findTogether(key)
   const time = beijingTime(now())
   if (order === null) {
     log.error('money was reported for a number that Weft does not know', { ...key, evidence_id: evidence.id })

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import mongoose from 'mongoose'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
 import { Endpoints } from '../../store/endpoints.ts'
@@ -75,6 +76,23 @@ class MemoryCollection {
     }
     this.#documents.set(document._id, structuredClone(document))
     return Promise.resolve()
+  }
+
+  /** Unordered: whatever can be inserted is. */
+  async insertMany(documents: readonly Document[]): Promise<void> {
+    const errors: { index: number; code: number; errmsg: string }[] = []
+    for (const [index, document] of documents.entries()) {
+      await this.insertOne(document).catch((error: Error & { code?: number }) => {
+        if (error.code !== 11000) throw error
+        errors.push({ index, code: error.code, errmsg: error.message })
+      })
+    }
+    if (errors.length === 0) return
+    const result = { getWriteConcernError: () => undefined } as never
+    throw new mongoose.mongo.MongoBulkWriteError(
+      { message: 'duplicates', code: 11000, writeErrors: errors as never },
+      result,
+    )
   }
 
   findOne(filter: Fields): Promise<Document | null> {

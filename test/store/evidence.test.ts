@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
-import { freshStore } from './database.ts'
+import { openStore } from '../../store/store.ts'
+import { database_uri, freshStore } from './database.ts'
 import { at, evidenceSample, mchid } from './samples.ts'
 
-const { store, drop } = await freshStore()
+const { store, database, drop } = await freshStore()
 afterAll(drop)
 
 const counter = { count: 0 }
@@ -29,6 +30,28 @@ describe('evidence', () => {
     expect(answers.filter(({ inserted }) => inserted)).toHaveLength(1)
     const kept = await store.evidence.find(`${mchid}/notification/race`)
     for (const { evidence } of answers) expect(evidence).toStrictEqual(kept)
+  })
+
+  it('that arrives in two processes at once, in any order, is archived once, and each is answered for itself', async () => {
+    const other = await openStore({ uri: database_uri, database, sealer: store.sealer, answer_within_ms: 30_000 })
+    const names = Array.from({ length: 40 }, (_, n) => `together-${n}`)
+    for (let round = 0; round < 5; round += 1) {
+      const samples = names.map((name) => evidenceSample(`${name}-${round}`))
+      // In one round there is one that nobody can store: the field is not one of a record.
+      const broken = round === 0 ? [evidenceSample('broken', { surplus: true } as never)] : []
+      const arrivals = [store, other, store].map((one, turn) => {
+        const turned = [...samples.slice(turn * 10), ...broken, ...samples.slice(0, turn * 10)]
+        return Promise.allSettled((turn === 1 ? turned.reverse() : turned).map((each) => one.evidence.archive(each)))
+      })
+      const answers = (await Promise.all(arrivals)).flat()
+      const refused = answers.flatMap((answer) => (answer.status === 'rejected' ? [String(answer.reason)] : []))
+      expect(refused).toEqual(Array(broken.length * 3).fill(expect.stringContaining('no such field: surplus')))
+      const taken = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+      const firsts = taken.filter(({ inserted }) => inserted).map(({ evidence }) => evidence._id)
+      expect(firsts.toSorted()).toEqual(samples.map(({ _id }) => _id).toSorted())
+      for (const sample of samples) expect(await store.evidence.find(sample._id)).toStrictEqual(sample)
+    }
+    await other.close()
   })
 
   it('that names other numbers under a known id is another one, and is kept beside the first', async () => {

@@ -1,10 +1,11 @@
+import mongoose from 'mongoose'
 import { afterAll, describe, expect, it } from 'vitest'
 import { newRefund } from '../../domain/refund/record.ts'
 import { RecordUnreadable } from '../../store/connection.ts'
-import { freshStore } from './database.ts'
+import { database_uri, freshStore } from './database.ts'
 import { at, mchid, orderSample, paymentFound, paymentSample } from './samples.ts'
 
-const { store, drop } = await freshStore()
+const { store, database, drop } = await freshStore()
 afterAll(drop)
 
 const page = { limit: 10 }
@@ -20,6 +21,21 @@ describe('a record that no rule knows', () => {
     await expect(store.orders.findByToken('token-LOST-1')).rejects.toThrow(says)
     await expect(store.orders.apply(key, paymentFound('t1'))).rejects.toThrow(says)
     expect((await store.orders.inTurn(mchid, null, 10)).map(({ revision }) => revision)).toEqual([0])
+  })
+
+  it('is the failure of its own reader only, where many read together', async () => {
+    await store.orders.insert(orderSample('LOST-2', { state: 'paused' as never }))
+    await store.orders.insert(orderSample('SOUND-2'))
+    const numbers = ['SOUND-2', 'LOST-2', 'NEVER-WAS', 'SOUND-2', 'LOST-2']
+    const read = await Promise.allSettled(
+      numbers.map((out_trade_no) => store.orders.findTogether({ mchid, out_trade_no })),
+    )
+    const is_lost = { status: 'rejected', reason: { name: 'RecordUnreadable' } }
+    const is_sound = { status: 'fulfilled', value: { out_trade_no: 'SOUND-2' } }
+    expect(read).toMatchObject([is_sound, is_lost, { value: null }, is_sound, is_lost])
+    const connection = await mongoose.createConnection(database_uri, { dbName: database }).asPromise()
+    await connection.collection('orders').deleteMany({ out_trade_no: { $in: ['LOST-2', 'SOUND-2'] } })
+    await connection.close()
   })
 
   it('is found among refunds and payments too', async () => {
