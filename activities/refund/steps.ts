@@ -1,5 +1,5 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
-import { beijingTime } from '../../domain/calendar.ts'
+import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type {
@@ -10,8 +10,9 @@ import type {
   RefundProgress,
   RefundWriteResult,
 } from '../../domain/messages.ts'
+import type { RefundLimits } from '../../domain/merchant/record.ts'
 import { hasRoomFor } from '../../domain/payment/record.ts'
-import type { WantedRefund } from '../../domain/payment/record.ts'
+import type { RefundElement, WantedRefund } from '../../domain/payment/record.ts'
 import { isAutomaticOrigin, isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord } from '../../domain/refund/record.ts'
 import { openWords } from '../../store/words.ts'
@@ -70,10 +71,12 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
   if (current.state !== 'created') return { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
   const is_automatic = isAutomaticOrigin(current.origin)
   const { out_refund_no, transaction_id } = current
-  const { refund_approval } = (await requireMerchant(context, key.mchid)).settings
+  // Merchants of an earlier version have none.
+  const limits = (await requireMerchant(context, key.mchid)).settings.refund_approval ?? null
+  const above = limits?.above ?? null
   const wanted: WantedRefund = is_automatic
     ? { out_refund_no, amount: 'rest', approval: 'exempt' }
-    : { out_refund_no, amount: current.amount.refund, approval: refund_approval }
+    : { out_refund_no, amount: current.amount.refund, approval: above === null ? null : { above } }
   const reserved = await store.payments.reserveRefund(current, wanted, context.now())
   const operation_id = operationId.reserved(current.revision)
   const cause = { operation_id, time: currentTime(context), actor: weft_actor }
@@ -82,9 +85,7 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
     return await writeAndFollowUp(context, key, () => ({ event: 'not_reserved', failure, ...cause }))
   }
   const { payment, element } = reserved
-  // An element of an earlier version does not say; it alone was compared with the limit then.
-  const is_large = !is_automatic && element.amount > (refund_approval?.above ?? Infinity)
-  const needs_approval = element.approval === 'needed' || (element.approval === undefined && is_large)
+  const needs_approval = await needsApproval(context, current, element, limits)
   const total = payment.amount.total
   const { currency } = payment.amount
   const exact = { refund: element.amount, total, currency }
@@ -101,6 +102,32 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
     },
     approval_expire_time: needs_approval ? beijingTime(context.now() + context.policy.refund.approval_ms) : null,
   }))
+}
+
+/**
+ * Whether a reserved refund waits for a second person. The payment's limit was decided with the reservation; the day's
+ * is claimed behind it, because a refund that has no room takes nothing of the day. A worker that dies in between leaves
+ * the refund `created`: the claim is made again, under the same name, before anything is sent.
+ */
+async function needsApproval(
+  { store }: ActivityContext,
+  refund: RefundRecord,
+  element: RefundElement,
+  limits: RefundLimits | null,
+): Promise<boolean> {
+  if (element.approval !== undefined) return element.approval === 'needed'
+  if (limits === null || isAutomaticOrigin(refund.origin)) return false
+  const { mchid, out_refund_no, revision, create_time } = refund
+  const { above, above_per_day = null } = limits
+  // An element of an earlier version does not say; it alone is compared with the payment's limit.
+  if (above === null || element.amount <= above) {
+    if (above_per_day === null) return false
+    const claim = { claim: `${out_refund_no}/${revision}`, amount: element.amount }
+    const limit = { mchid, day: beijingDay(milliseconds(create_time)), above: above_per_day }
+    if (await store.allowances.claim(claim, limit)) return false
+  }
+  await store.payments.requireApproval(refund, out_refund_no)
+  return true
 }
 
 /** Records a second person's decision. `illegal` where it was decided already, or by the person who asked. */
