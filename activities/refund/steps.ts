@@ -13,7 +13,8 @@ import type {
 import type { RefundLimits } from '../../domain/merchant/record.ts'
 import { hasRoomFor } from '../../domain/payment/record.ts'
 import type { RefundElement, WantedRefund } from '../../domain/payment/record.ts'
-import { isAutomaticOrigin, isRefundResting } from '../../domain/refund/record.ts'
+import { missingRefundPlan } from '../../domain/refund/change.ts'
+import { isAutomaticOrigin } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord } from '../../domain/refund/record.ts'
 import { openWords } from '../../store/words.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
@@ -54,14 +55,23 @@ export function createRefunds(context: ActivityContext) {
 }
 
 /**
- * Loads the record for a run that starts, and follows up all of its entries again: an earlier run may have been lost.
+ * Loads the record for a run that starts, follows up all of its entries again, and plans what has no plan: an earlier run
+ * may have been lost.
  */
 async function loadRefund(context: ActivityContext, key: RefundKey): Promise<LoadedRefund> {
   const refund = await context.store.refunds.find(key)
   if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }
   const deliveries: string[] = []
   for (const entry of refund.timeline) deliveries.push(...(await followUpRefundEntry(context, refund, entry)))
-  return { refund: refundProgress(refund), policy: context.policy, deliveries }
+  return { refund: refundProgress(await planWhereMissing(context, refund)), policy: context.policy, deliveries }
+}
+
+/** Plans the next step of an open refund that has none, or the sweeper would not find it once this run is lost too. */
+async function planWhereMissing(context: ActivityContext, refund: RefundRecord): Promise<RefundRecord> {
+  const next_action = refund.next_action === undefined ? missingRefundPlan(refund, currentTime(context)) : null
+  if (next_action === null) return refund
+  await context.store.refunds.noteNextAction(refund, refund.state, next_action)
+  return { ...refund, next_action }
 }
 
 /** Reserves the amount on its payment and freezes the request to WeChat. An automatic refund takes what is left. */
@@ -206,12 +216,12 @@ async function noteToldToOrder(
   { refund: key, revision }: RefundStepInput<{ revision: number }>,
 ): Promise<RefundProgress> {
   const { refunds } = context.store
-  const { state } = await requireRefund(context, key)
   // One that has not ended goes on being asked about, also where this run is lost before it plans that itself.
-  if (await refunds.noteOrderSignalled(key, revision)) {
-    if (!isRefundResting(state))
-      await refunds.noteNextAction(key, state, { what: 'ask_wechat', time: currentTime(context) })
-  }
+  await refunds.noteOrderSignalled(
+    key,
+    revision,
+    missingRefundPlan(await requireRefund(context, key), currentTime(context)),
+  )
   return refundProgress(await requireRefund(context, key))
 }
 

@@ -166,7 +166,8 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
 
 /**
  * Whether a second person has to name the account that a refund of this payment goes to instead of the payer's: where
- * all that has gone back of it, or may still go, is more than `above` fen, the merchant's limit. Splitting it avoids nothing here either.
+ * all that has gone back of it, or may still go, is more than `above` fen, the merchant's limit. Splitting it avoids
+ * nothing here either.
  */
 export function needsSecondPerson({ refunds }: Pick<PaymentRecord, 'refunds'>, above: number | null): boolean {
   return above !== null && amountIn(refunds, money_holding_states) > above
