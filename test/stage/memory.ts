@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import mongoose from 'mongoose'
+import { Allowances } from '../../store/allowances.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
 import { Endpoints } from '../../store/endpoints.ts'
@@ -35,6 +36,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     orders: new Orders(connections, payments),
     payments,
     refunds: new Refunds(connections),
+    allowances: new Allowances(connections),
     references: new References(connections),
     evidence: new Evidence(connections),
     journal: new Journal(connections),
