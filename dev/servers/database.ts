@@ -1,11 +1,22 @@
 import { rmSync } from 'node:fs'
+import { openConnections } from '../../store/connection.ts'
 import { cachedPath } from './cache.ts'
 import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
 import type { FerretDb } from './ferretdb.ts'
 import { downloadMongod, startMongod } from './mongod.ts'
 import { freePort } from './port.ts'
 import { deleteCachedCluster } from './postgres.ts'
-import { fetchedHow, fromCache, fromEnvironment, fromPath, search, versionOf, withProgress } from './search.ts'
+import {
+  fetchedHow,
+  fromCache,
+  fromEnvironment,
+  fromPath,
+  NotFoundHere,
+  reasonOf,
+  search,
+  versionOf,
+  withProgress,
+} from './search.ts'
 import type { Progress, SearchWay, ServerOrigin } from './search.ts'
 
 export interface DatabaseOptions {
@@ -94,11 +105,26 @@ function mongodWay(way: SearchWay<string>): SearchWay<DatabasePrograms> {
   return { how: way.how, find }
 }
 
+/** Answers the configured database. Throws NotFoundHere where nothing answers there. */
 async function configuredDatabase(uri: string): Promise<DatabaseServer> {
+  await assertAnswers(uri)
   const refuseConfigured = (): never => {
     throw new Error('the database is configured (MONGODB_URI): it is not started or stopped from here')
   }
   const found = { how: 'configured', version: '' }
   const refused = { kill: refuseConfigured, freeze: refuseConfigured, restart: refuseConfigured }
   return { uri, kind: 'mongodb', found, stop: async () => undefined, ...refused }
+}
+
+async function assertAnswers(uri: string): Promise<void> {
+  const connections = await openConnections({ uri })
+  try {
+    await connections.ping()
+  } catch (error) {
+    throw new NotFoundHere(
+      `${reasonOf(error)}; start it, correct MONGODB_URI, or leave it out and one is brought along`,
+    )
+  } finally {
+    await connections.close()
+  }
 }

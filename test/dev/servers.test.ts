@@ -341,6 +341,24 @@ describe('a Go program that is built', () => {
   })
 })
 
+describe('a configured server that is not there', () => {
+  it('is named with its setting and what to do', async () => {
+    const address = `127.0.0.1:${await freePort()}`
+    const uri = `mongodb://weft:secret@${address}/?directConnection=true`
+    const wanted = { data_dir: join(scratch, 'none'), uri }
+    const both = [startDatabase(wanted), startTemporal({ data_dir: null, search_attributes: {}, address })]
+    const [database, temporal] = await Promise.allSettled(both)
+    expect(database).toMatchObject({ reason: { name: 'NotFoundHere' } })
+    expect(String(database?.status === 'rejected' && database.reason)).toBe(
+      `NotFoundHere: the database at ${address}, which MONGODB_URI names, did not answer: connect ECONNREFUSED ${address}; ` +
+        'start it, correct MONGODB_URI, or leave it out and one is brought along',
+    )
+    expect(String(temporal?.status === 'rejected' && temporal.reason)).toMatch(
+      `NotFoundHere: the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer: `,
+    )
+  })
+})
+
 describe("the machine's apt mirrors", () => {
   const etc = join(scratch, 'apt')
   beforeAll(() => {

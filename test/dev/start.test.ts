@@ -306,4 +306,13 @@ describe('the end of npm start', { timeout: 480_000 }, () => {
     expect(mistaken.output).toMatch(/^Weft \S+ ?\S*: WEFT_TIME_SCALE would slow time down; write 1 or more$/m)
     expect(mistaken.output).not.toMatch(/^\s+at /m)
   })
+
+  it('by a configured server that is not there names the setting and the address', async () => {
+    const absent = new Start(folder, { environment: { MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' } })
+    expect(await absent.ended()).not.toBe(0)
+    expect(absent.output).toMatch(
+      /^Weft stops: the database at 127\.0\.0\.1:1, which MONGODB_URI names, did not answer: .*; start it, correct MONGODB_URI/m,
+    )
+    expect(absent.output).not.toMatch(/--fresh|initial connection/)
+  })
 })
