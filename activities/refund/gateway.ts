@@ -182,10 +182,7 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
   }
   const account = await requireAccount(context, key)
   const asked_time = currentTime(context)
-  const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
-    if (!(error instanceof WeChatPayError)) throw error
-    throw againFailure(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
-  })
+  const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch(askAgainIn(context))
   if (answer.kind === 'not_found') return { kind: 'not_found' }
   return { kind: 'found', ...(await keepAnswer(context, key, answer, asked_time)) }
 }
@@ -229,16 +226,24 @@ async function handleAbnormal(
   }
 }
 
+/** Throws, for a question that failed about a number without a record, the failure that says when it is asked again. */
+function askAgainIn({ policy }: GatewayContext): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof WeChatPayError)) throw error
+    throw againFailure(error.message, error.delay_ms ?? policy.setup_retry_ms)
+  }
+}
+
 /** The payment that a refund made outside speaks of, asked of WeChat, as evidence for its order's run. */
 async function findPaymentOf(
   context: GatewayContext,
   { refund: key }: RefundCall,
 ): Promise<{ out_trade_no: string; evidence_id: string } | null> {
-  const account = await requireAccount(context, key)
-  const answer = await queryRefund(account.client.transport, key, cancellationSignal())
+  const { transport } = (await requireAccount(context, key)).client
+  const answer = await queryRefund(transport, key, cancellationSignal()).catch(askAgainIn(context))
   if (answer.kind === 'not_found') return null
   const order = { mchid: key.mchid, out_trade_no: answer.refund.out_trade_no }
-  const payment = await queryOrder(account.client.transport, order, cancellationSignal())
+  const payment = await queryOrder(transport, order, cancellationSignal()).catch(askAgainIn(context))
   if (payment.kind === 'not_found' || paymentFact(payment.transaction).transaction_id === null) return null
   return { out_trade_no: order.out_trade_no, evidence_id: (await archiveQueryAnswer(context, order, payment))._id }
 }
