@@ -61,6 +61,11 @@ export function createMetrics({ process_metrics = false }: { process_metrics?: b
       help: 'Runs that cannot go on, as the worker counted them that looks after them',
       registers,
     }),
+    wechat_members: new Gauge({
+      name: 'weft_wechat_members',
+      help: 'Processes among which this one divides the limits of WeChat Pay; 0 while it is not counted by all',
+      registers,
+    }),
     backlog_age: new Gauge({
       name: 'weft_order_queue_backlog_seconds',
       help: 'Age of the oldest order task that no worker has taken',

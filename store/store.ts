@@ -8,6 +8,7 @@ import { Evidence } from './evidence.ts'
 import { Journal } from './journal.ts'
 import { Keys } from './keys.ts'
 import { Leases } from './leases.ts'
+import { Members } from './members.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
@@ -37,6 +38,7 @@ export interface Store {
   merchants: Merchants
   keys: Keys
   leases: Leases
+  members: Members
   stuck_runs: StuckRuns
   /** for what others archive and must not lie readable: WeChat's raw answers, merchants' confirmations */
   sealer: Sealer
@@ -69,6 +71,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
     leases: new Leases(connections),
+    members: new Members(connections),
     stuck_runs: new StuckRuns(connections),
   }
   return {

@@ -11,6 +11,7 @@ import type { Hosts } from './hosts.ts'
 import type { ConfiguredKeys, DownloadOutcome } from './keyring.ts'
 import { readNotification } from './notification.ts'
 import type { NotificationVerdict, ReceivedNotification } from './notification.ts'
+import type { WeChatShare } from './share.ts'
 import type { WeChatAttempt } from './transport.ts'
 import type { CertificateTrust } from './trust.ts'
 
@@ -30,6 +31,8 @@ export interface WeChatAccountsSettings {
   dispatcher: Dispatcher
   now: () => number
   user_agent: string
+  /** this process's part of what WeChat Pay allows all of them; the whole unless told */
+  share?: () => WeChatShare
   log?: (attempt: WeChatAttempt) => void
   /** called when a set-up in the database cannot be used or read; must not throw */
   on_mistake?: (mchid: string, mistake: unknown) => void
@@ -132,7 +135,7 @@ function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount
   const hosts = hostsOf(setup, settings.test_wechat_url)
   const credentials = hosts && usableCredentials(setup, settings)
   if (hosts === null || credentials === null) return null
-  const { dispatcher, now, user_agent, log, trusts } = settings
+  const { dispatcher, now, user_agent, log, trusts, share } = settings
   const client = createClient({
     credentials,
     hosts,
@@ -142,6 +145,7 @@ function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount
     configured: configuredKeys(setup),
     on_certificates: (outcome) => settings.on_download(setup, outcome),
     on_certificate_mistake: (mistake) => settings.on_mistake?.(setup.mchid, mistake),
+    limits: { share },
     ...(log ? { log } : {}),
     ...(trusts ? { trust: trusts[setup.mode] } : {}),
   })

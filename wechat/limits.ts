@@ -1,6 +1,8 @@
 import { BrokenCircuitError, circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel'
 import { slowerDelay, WeChatPayError } from './errors.ts'
 import type { WeChatFailureReason, WeChatOperation } from './errors.ts'
+import { partOf, whole_share } from './share.ts'
+import type { Rate, WeChatShare } from './share.ts'
 
 /**
  * WeChatLimits bounds the calls of one merchant to WeChat Pay. At a limit a call fails at once as `slower`: nothing is
@@ -15,14 +17,10 @@ export interface WeChatLimits {
   state(): { in_flight: number; breaker: 'closed' | 'open' | 'half_open' }
 }
 
-/** calls a second, and how many may come at once after a pause */
-export interface Rate {
-  per_second: number
-  burst: number
-}
-
 export interface WeChatLimitSettings {
   now: () => number
+  /** this process's part, asked at every call; the whole unless told. Certificates are not shared: they are few */
+  share?: (() => WeChatShare) | undefined
   rates?: Partial<Record<WeChatOperation, Rate>>
   /** of these, so many may be refused */
   failing?: Partial<Record<WeChatOperation, Rate>>
@@ -33,21 +31,24 @@ export interface WeChatLimitSettings {
 }
 
 /**
- * WeChat Pay publishes limits of few calls (docs/wechat-pay.md §3.3). Ours lie below, because several processes share
- * one merchant; what a refund's bucket lets through in any one second, burst included, stays under the published rate.
+ * What all processes together may call for one merchant. WeChat Pay publishes limits of few calls (docs/wechat-pay.md
+ * §3.3); in any one second ours stay under them, burst and guests included (§3.5).
  */
 const defaultRates: Readonly<Record<WeChatOperation, Rate>> = {
-  place: { per_second: 200, burst: 400 },
+  place: { per_second: 200, burst: 200 },
   query: { per_second: 200, burst: 400 },
   close: { per_second: 100, burst: 200 },
   certificates: { per_second: 1, burst: 5 },
   refund: { per_second: 100, burst: 40 },
-  query_refund: { per_second: 200, burst: 80 },
+  query_refund: { per_second: 200, burst: 40 },
   abnormal_refund: { per_second: 20, burst: 20 },
 }
 
 /** WeChat Pay takes 150 refunds a second that it accepts, and only 6 that it refuses (docs/wechat-pay.md §2.4). */
-const defaultFailing: Readonly<Partial<Record<WeChatOperation, Rate>>> = { refund: { per_second: 4, burst: 2 } }
+const defaultFailing: Readonly<Partial<Record<WeChatOperation, Rate>>> = { refund: { per_second: 3, burst: 2 } }
+
+/** Each of these may have one refused call in the same second, and WeChat Pay takes 6. */
+const mostHolders: Readonly<Partial<Record<WeChatOperation, number>>> = { refund: 6 }
 
 /** Makes one merchant's limits. `now` is in ms; the breaker keeps the process's own clock. */
 export function createLimits(settings: WeChatLimitSettings): WeChatLimits {
@@ -121,10 +122,12 @@ function createBudgets({ now, ...settings }: WeChatLimitSettings): Record<WeChat
   const rates = { ...defaultRates, ...settings.rates }
   const failing = { ...defaultFailing, ...settings.failing }
   const budgetOf = (operation: WeChatOperation): Budget => {
-    const rate = failing[operation]
+    const rate = { calls: rates[operation], failing: failing[operation], most_holders: mostHolders[operation] }
+    const share = operation === 'certificates' ? undefined : settings.share
+    const part = () => partOf(rate, share?.() ?? whole_share)
     return {
-      calls: tokenBucket(rates[operation], now),
-      failing: rate ? failureBudget(rate, now) : unlimitedFailures,
+      calls: tokenBucket(() => part()?.calls ?? no_calls, now),
+      failing: rate.failing ? failureBudget(() => part()?.failing ?? no_calls, now) : unlimitedFailures,
     }
   }
   return {
@@ -137,6 +140,8 @@ function createBudgets({ now, ...settings }: WeChatLimitSettings): Record<WeChat
     abnormal_refund: budgetOf('abnormal_refund'),
   }
 }
+
+const no_calls: Rate = { per_second: 0, burst: 0 }
 
 /** Counts the calls that are refused, which is known only when they end. */
 interface FailureBudget {
@@ -151,7 +156,7 @@ const unlimitedFailures: FailureBudget = { allows: () => true, begin: () => unde
  * With a full bucket calls run side by side without a limit here; should all of those be refused, the bucket falls into
  * debt, and no call runs until it is refilled. Below full, no more calls run at once than may still be refused.
  */
-function failureBudget(rate: Rate, now: () => number): FailureBudget {
+function failureBudget(rate: () => Rate, now: () => number): FailureBudget {
   const bucket = tokenBucket(rate, now)
   let onTheirWay = 0
   return {
@@ -174,13 +179,14 @@ interface TokenBucket {
   take(): void
 }
 
-/** Refilled by the time that passed; a clock set back refills nothing. */
-function tokenBucket(rate: Rate, now: () => number): TokenBucket {
-  let tokens = rate.burst
+/** Refilled by the time that passed; a clock set back refills nothing, and a rate that sank takes tokens away. */
+function tokenBucket(rate: () => Rate, now: () => number): TokenBucket {
+  let tokens = rate().burst
   let filled = now()
   const refill = () => {
     const time = now()
-    tokens = Math.min(rate.burst, tokens + (Math.max(0, time - filled) / 1000) * rate.per_second)
+    const { per_second, burst } = rate()
+    tokens = Math.min(burst, tokens + (Math.max(0, time - filled) / 1000) * per_second)
     filled = time
   }
   return {
@@ -190,7 +196,7 @@ function tokenBucket(rate: Rate, now: () => number): TokenBucket {
     },
     isFull() {
       refill()
-      return tokens >= rate.burst
+      return tokens >= rate().burst
     },
     take() {
       refill()

@@ -14,6 +14,7 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { createCallSlots } from '../activities/slots.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
@@ -45,6 +46,8 @@ import { workflowBundle } from './bundle.ts'
 import { refresh_every_ms, refreshKeys } from './keys.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
+import { createMembership, member_every_ms } from './membership.ts'
+import type { Membership } from './membership.ts'
 import { createRounds } from './rounds.ts'
 import type { Rounds } from './rounds.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
@@ -90,7 +93,11 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const temporal = connectTemporal(config.temporal)
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
-  const accounts = createWorkerAccounts(parts, store, metrics, dispatcher)
+  const membership = createMembership({ members: store.members, counted: (count) => metrics.wechat_members.set(count) })
+  await retryUntilThere(log, 'the database', membership.look) // before any task is taken
+  const looks = createRounds({ name: 'the membership', every_ms: member_every_ms, round: membership.look, log })
+  looks.start()
+  const accounts = createWorkerAccounts(parts, store, metrics, dispatcher, membership)
   const scaled_policy = scaledPolicy(default_policy, config.time_scale)
   const context: ActivityContext = { store, sealer, accounts, policy: scaled_policy, now, log }
   const courier = createCourier({ allow_private: config.allow_private_endpoints })
@@ -129,6 +136,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       await health?.close()
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
       await running.catch(() => undefined) // said above
+      await looks.close()
+      await membership.leave().catch((error: unknown) => log.debug('the membership was not given back', { error }))
       await connection.close()
       await temporal.close()
       await Promise.all([courier.close(), dispatcher.close()])
@@ -161,11 +170,15 @@ function activitiesByQueue(
   queue_prefix: string,
 ): Record<Queue, object> {
   const runs = createRuns(context, createRunStarter(client, queue_prefix))
-  const gateway = { ...createGateway(context), ...createRefundGateway(context) }
+  // One for both: what it bounds is the workflow tasks of this process.
+  const slots = createCallSlots()
+  const gateway = { ...createGateway(context, slots), ...createRefundGateway(context) }
   // One of them, since it keeps one merchant's endpoints from all others; what is under way goes on at its old queue.
-  const merchant = createMerchant(context, courier)
+  const merchant = createMerchant(context, courier, slots)
+  const { placeInLine } = gateway
+  const { deliverPaidInLine } = merchant
   return {
-    orders: { ...createRecords(context), ...createRefunds(context), ...runs },
+    orders: { ...createRecords(context), ...createRefunds(context), ...runs, placeInLine, deliverPaidInLine },
     gateway,
     gateway_poll: gateway,
     merchant,
@@ -226,6 +239,7 @@ function createWorkerAccounts(
   store: Store,
   metrics: Metrics,
   dispatcher: ReturnType<typeof createDispatcher>,
+  membership: Membership,
 ) {
   return createAccounts({
     load: (mchid) => store.merchants.openSetup(mchid),
@@ -237,6 +251,7 @@ function createWorkerAccounts(
     dispatcher,
     now,
     user_agent: 'Weft',
+    share: membership.share,
     log: (attempt) => {
       const { operation, reason, code, status, duration_ms } = attempt
       metrics.gateway_calls.observe({ operation, outcome: reason ?? code ?? String(status) }, duration_ms / 1_000)
