@@ -94,7 +94,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
   const membership = createMembership({ members: store.members, counted: (count) => metrics.wechat_members.set(count) })
-  await retryUntilThere(log, 'the database', membership.look) // before any task is taken
+  await retryUntilThere(log, { what: 'the database' }, membership.look) // before any task is taken
   const looks = createRounds({ name: 'the membership', every_ms: member_every_ms, round: membership.look, log })
   looks.start()
   const accounts = createWorkerAccounts(parts, store, metrics, dispatcher, membership)
