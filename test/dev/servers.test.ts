@@ -143,6 +143,30 @@ describe('a parent that is killed', () => {
     parent.kill('SIGKILL')
     await until('no server is left', () => !noted.some(isRunning))
   })
+
+  it('leaves no child of a test behind, nor what that has started', async () => {
+    const guard = new URL('../stage/guard.ts', import.meta.url).href
+    const file = join(scratch, 'parent.mjs')
+    writeFileSync(
+      file,
+      `import { spawn } from 'node:child_process'
+       import { endWithThisProcess } from '${guard}'
+       const child = spawn('sh', ['-c', 'sleep 600 & echo $!; wait'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+       endWithThisProcess(child, { whole_group: true })
+       child.stdout.once('data', (started) => console.log(child.pid + ' ' + started))`,
+    )
+    const args = ['--import', import.meta.resolve('tsx'), file]
+    const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const said = await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve))
+    const family = said
+      .toString()
+      .trim()
+      .split(/\s+/)
+      .map((pid) => identityOf(Number(pid)))
+    expect(family.map((one) => one !== null && isRunning(one))).toEqual([true, true])
+    parent.kill('SIGKILL')
+    await until('both are gone', () => !family.some((one) => one !== null && isRunning(one)))
+  })
 })
 
 describe('the search for a server', () => {

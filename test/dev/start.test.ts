@@ -9,6 +9,7 @@ import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
 import { clearDatabase } from '../../dev/servers/servers.ts'
 import { openBrowser } from '../stage/browser.ts'
+import { endWithThisProcess } from '../stage/guard.ts'
 import { until } from '../stage/until.ts'
 
 const repository = new URL('../..', import.meta.url).pathname
@@ -52,6 +53,7 @@ class Start {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    endWithThisProcess(this.#process, { whole_group: true })
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on('data', (bytes: Buffer) => (this.output += bytes.toString()))
     }

@@ -11,7 +11,7 @@ import { default_policy } from '../../../domain/policy.ts'
 import { isRefundResting } from '../../../domain/refund/record.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { proveNumbers } from '../../../proof/passage.ts'
-import { buildBundle } from '../../../worker/bundle.ts'
+import { workflowCode } from '../../stage/bundle.ts'
 import { expectSound } from '../../stage/audit.ts'
 import { Driver } from '../../stage/driver.ts'
 import type { Run } from '../../stage/driver.ts'
@@ -588,7 +588,7 @@ const tells: Record<string, string> = {
 describe('refunds of an order whose requests, outcomes, failures and timers come in any order', () => {
   let driver: Driver
   beforeAll(async () => {
-    const { code } = await buildBundle()
+    const { code } = await workflowCode()
     driver = await Driver.open(code, World.activities)
   })
   afterAll(async () => await driver.close())
