@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openConnections } from '../../store/connection.ts'
 import { cachedPath } from './cache.ts'
 import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
@@ -18,6 +19,8 @@ import {
   withProgress,
 } from './search.ts'
 import type { Progress, SearchWay, ServerOrigin } from './search.ts'
+
+const answers_within_ms = 10_000
 
 export interface DatabaseOptions {
   /** Where its data and logs are; one running database per directory. */
@@ -116,14 +119,20 @@ async function configuredDatabase(uri: string): Promise<DatabaseServer> {
   return { uri, kind: 'mongodb', found, stop: async () => undefined, ...refused }
 }
 
+/** Waits for an answer as long as for Temporal's: a database that is busy, or just starting, is there all the same. */
 async function assertAnswers(uri: string): Promise<void> {
   const connections = await openConnections({ uri })
+  const until = Date.now() + answers_within_ms
   try {
-    await connections.ping()
-  } catch (error) {
-    throw new NotFoundHere(
-      `${reasonOf(error)}; start it, correct MONGODB_URI, or leave it out and one is brought along`,
-    )
+    for (;;) {
+      const failure = await connections.ping().catch((error: unknown) => error)
+      if (failure === undefined) return
+      if (Date.now() > until)
+        throw new NotFoundHere(
+          `${reasonOf(failure)}; start it, correct MONGODB_URI, or leave it out and one is brought along`,
+        )
+      await sleep(250)
+    }
   } finally {
     await connections.close()
   }
