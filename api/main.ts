@@ -17,7 +17,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import { release } from '../runtime/release.ts'
 import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
-import { connectForIntake, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
+import { connectForIntake, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -76,7 +76,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const drain = new AbortController()
   const closeClients = () => Promise.all([temporal.close(), intake_temporal.close(), dispatcher.close()])
   try {
-    await Promise.all([watchFitness(parts, store, drain.signal), assertSearchAttributes(temporal, log)])
+    await Promise.all([watchFitness(parts, store, drain.signal), assertSearchAttributes(parts, temporal)])
     const metrics = createMetrics({ process_metrics: parts.process_metrics ?? false })
     const { queue_prefix } = config
     const context: ApiContext = {
@@ -210,30 +210,33 @@ async function assertFit(config: Config, store: Store): Promise<void> {
  * then; it looks again each second, and `on_failure` hears of settings that must not serve. Under scaled time it waits.
  */
 async function watchFitness({ config, log, on_failure }: ApiParts, store: Store, ended: AbortSignal): Promise<void> {
-  const attempt = async () => {
+  /** Answers why it could not look; null: it looked. */
+  const attempt = async (): Promise<unknown> => {
     try {
       await assertFit(config, store)
-      return true
+      return null
     } catch (error) {
       if (error instanceof ConfigError) throw error
-      return false
+      return error
     }
   }
   const again = async () => {
-    while (!ended.aborted && !(await attempt())) await new Promise((resolve) => setTimeout(resolve, 1_000).unref())
+    while (!ended.aborted && (await attempt()) !== null)
+      await new Promise((resolve) => setTimeout(resolve, 1_000).unref())
   }
-  if (await attempt()) return
-  log.warn('the database is not there yet; the settings are held against its merchants once it is')
+  const error = await attempt()
+  if (error === null) return
+  log.warn('the database is not there yet; the settings are held against its merchants once it is', { error })
   if (config.time_scale !== 1) await again()
   else again().catch((error: unknown) => on_failure?.(error))
 }
 
-async function assertSearchAttributes(temporal: TemporalClient, log: Logger): Promise<void> {
+async function assertSearchAttributes({ config, log }: ApiParts, temporal: TemporalClient): Promise<void> {
   try {
     await verifySearchAttributes(temporal, 3_000)
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    log.warn('Temporal is not there yet; orders are taken once it is', { error })
+    log.warn('Temporal is not there yet; orders are taken once it is', { ...temporalSetting(config.temporal), error })
   }
 }
 

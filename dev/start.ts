@@ -127,6 +127,7 @@ function endOnSignals(running: StartedParts): (error: unknown) => Promise<void> 
 }
 
 const errors_with_remedy = [
+  'AddressUnusable',
   'ConfigError',
   'NotFoundHere',
   'PinBroken',

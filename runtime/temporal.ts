@@ -15,6 +15,11 @@ export interface TemporalClient {
   close(): Promise<void>
 }
 
+/** What a log line about a Temporal that is away says of where it was looked for; the SDK's own errors do not. */
+export function temporalSetting({ address }: TemporalConfig): { setting: string; address: string } {
+  return { setting: 'TEMPORAL_ADDRESS', address }
+}
+
 /**
  * What a connection needs, in the words that the client's Connection and the worker's NativeConnection share. Reads
  * certificate files: throws ConfigError naming the one that cannot be read.

@@ -1,15 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import mongoose from 'mongoose'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
-import {
-  isDuplicate,
-  RecordMissing,
-  RecordUnreadable,
-  runOperation,
-  StoreUnavailable,
-  WriteContended,
-} from './connection.ts'
-import type { BatchOutcome } from './batcher.ts'
+import { isDuplicate, RecordMissing, RecordUnreadable, StoreUnavailable, WriteContended } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { RecordMapping } from './record.ts'
@@ -65,6 +57,7 @@ export class Collection<T extends { _id: string }> {
   readonly #mapping: RecordMapping<T>
   readonly #name: string
   readonly #flawOf: (record: T) => string | null
+  readonly #run: Connections['run']
 
   /** `flawOf`: why a record cannot be worked with. Asked at each read that work follows from, so it must be cheap. */
   constructor(
@@ -75,6 +68,7 @@ export class Collection<T extends { _id: string }> {
   ) {
     this.#name = name
     this.#flawOf = flawOf
+    this.#run = connections.run
     const modelOn = (connection: Connection) => connection.model<StoredDocument>(name, schema, name)
     this.#fast = modelOn(connections.fast)
     this.#slow = modelOn(connections.slow)
@@ -84,7 +78,7 @@ export class Collection<T extends { _id: string }> {
   /** False when a record of that `_id` is there already; it is left as it is. */
   async insert(record: T): Promise<boolean> {
     try {
-      await runOperation(() => driverCollection(this.#fast).insertOne(this.#stored({ ...record })))
+      await this.#run(() => driverCollection(this.#fast).insertOne(this.#stored({ ...record })))
       return true
     } catch (error) {
       if (isDuplicate(error)) return false
@@ -144,7 +138,7 @@ export class Collection<T extends { _id: string }> {
 
   /** Throws `RecordUnreadable`. */
   async findOne(filter: Filter): Promise<T | null> {
-    const found = await runOperation(() => driverCollection(this.#fast).findOne(this.#stored(filter)))
+    const found = await this.#run(() => driverCollection(this.#fast).findOne(this.#stored(filter)))
     return found && this.#sound(this.#mapping.record(found))
   }
 
@@ -193,7 +187,7 @@ export class Collection<T extends { _id: string }> {
   /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */
   async updateAndReturn(filter: Filter, update: Update): Promise<T | null> {
     const options = { returnDocument: 'after' } as const
-    const changed = await runOperation(() =>
+    const changed = await this.#run(() =>
       driverCollection(this.#fast).findOneAndUpdate(
         this.#stored(filter),
         this.#stored(withoutEmptyOperators(update)),
@@ -221,7 +215,7 @@ export class Collection<T extends { _id: string }> {
 
   /** True when the write found its record; cheaper than `updateAndReturn` where the record is not looked at. */
   async update(filter: Filter, update: Update): Promise<boolean> {
-    const result = await runOperation(() =>
+    const result = await this.#run(() =>
       driverCollection(this.#fast).updateOne(this.#stored(filter), this.#stored(withoutEmptyOperators(update))),
     )
     return result.matchedCount > 0
@@ -229,26 +223,26 @@ export class Collection<T extends { _id: string }> {
 
   /** Removes what matches and answers how many. */
   async remove(filter: Filter): Promise<number> {
-    const result = await runOperation(() => driverCollection(this.#fast).deleteMany(this.#stored(filter)))
+    const result = await this.#run(() => driverCollection(this.#fast).deleteMany(this.#stored(filter)))
     return result.deletedCount
   }
 
   /** Runs on the slow connection: sums over many records may take their time. */
   async aggregate<Row>(pipeline: PipelineStage[]): Promise<Row[]> {
-    return runOperation(() => this.#slow.aggregate<Row>(pipeline).exec())
+    return this.#run(() => this.#slow.aggregate<Row>(pipeline).exec())
   }
 
   /** Makes the collection and what is missing of its indexes. Repeatable, and harmless when several processes do it. */
   async ensureIndexes(): Promise<void> {
-    await runOperation(() => this.#slow.createCollection())
-    if (this.#slow.schema.indexes().length > 0) await runOperation(() => this.#slow.createIndexes())
+    await this.#run(() => this.#slow.createCollection())
+    if (this.#slow.schema.indexes().length > 0) await this.#run(() => this.#slow.createIndexes())
   }
 
   async #select(model: Model<StoredDocument>, filter: Filter, selection: Selection): Promise<T[]> {
     const { limit, skip = 0, sort = {}, fields = [] } = selection
     const projection = Object.fromEntries(fields.map((field) => [field, 1 as const]))
     const options = { sort, skip, limit: Math.min(limit, longest_selection), projection }
-    const found = await runOperation(() => driverCollection(model).find(this.#stored(filter), options).toArray())
+    const found = await this.#run(() => driverCollection(model).find(this.#stored(filter), options).toArray())
     return found.map((document) => this.#mapping.record(document))
   }
 

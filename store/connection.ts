@@ -9,9 +9,24 @@ import type { Connection, ConnectOptions } from 'mongoose'
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 
-  constructor(cause: unknown) {
-    super(`the database did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  /** `hosts`: where it was looked for */
+  constructor(cause: unknown, hosts?: string) {
+    const named = hosts === undefined ? 'the database' : `the database at ${hosts}, which MONGODB_URI names,`
+    super(`${named} did not answer: ${textOf(cause)}`, { cause })
   }
+}
+
+/** The database's address is wrong in itself: unlike a server that is away, it does not get better. */
+export class AddressUnusable extends Error {
+  override readonly name = 'AddressUnusable'
+
+  constructor(cause: unknown) {
+    super(`MONGODB_URI cannot be used: ${textOf(cause)}; correct it`, { cause })
+  }
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 /** Others wrote the same record first, every time. The record is sound: the same call again, a little later. */
@@ -50,6 +65,10 @@ export class RecordUnreadable extends Error {
 export interface Connections {
   fast: Connection
   slow: Connection
+  /** Waits for `operation`, as `runOperation` does; what it throws says where the database was looked for. */
+  run: <T>(operation: () => PromiseLike<T>) => Promise<T>
+  /** Resolves when the database answers. Throws `StoreUnavailable` within about two seconds. */
+  ping(): Promise<void>
   close(): Promise<void>
 }
 
@@ -101,7 +120,7 @@ export interface DatabaseAddress {
 
 /**
  * Opens both connections. Waits for the first attempt only: when the database is away, operations fail at once with
- * `StoreUnavailable` until it is there. Throws for a URI that can never work.
+ * `StoreUnavailable` until it is there. Throws AddressUnusable for a URI that can never work.
  */
 export async function openConnections({
   uri,
@@ -120,13 +139,28 @@ export async function openConnections({
     new ConnectionOpening(uri, { ...slow_options, ...database_options }),
   ] as const
   await Promise.all(openings.map((opening) => opening.begin()))
+  const hosts = hostsOf(uri)
+  const unavailable = (error: unknown) => {
+    const failed = openings.find(({ failure }) => failure !== null)
+    // Before its first connection mongoose only says how to use it; the last attempt to connect knows more.
+    return new StoreUnavailable(error instanceof mongoose.MongooseError ? (failed?.failure ?? error) : error, hosts)
+  }
+  const [fast, slow] = openings.map(({ connection }) => connection) as [Connection, Connection]
   return {
-    fast: openings[0].connection,
-    slow: openings[1].connection,
+    fast,
+    slow,
+    run: (operation) => runOperation(operation, unavailable),
+    ping: () => runOperation(() => pingOn(fast), unavailable),
     close: async () => {
       await Promise.all(openings.map((opening) => opening.close()))
     },
   }
+}
+
+/** The hosts of a URI, without name and password: `db-1:27017,db-2:27017`. */
+function hostsOf(uri: string): string {
+  const [, hosts = 'an address that cannot be read'] = /^[^:]+:\/\/(?:[^/]*@)?([^/?]+)/.exec(uri) ?? []
+  return hosts
 }
 
 /**
@@ -135,6 +169,8 @@ export async function openConnections({
  */
 class ConnectionOpening {
   readonly connection = mongoose.createConnection()
+  /** what the last attempt failed of; null once one succeeded */
+  failure: unknown = null
   readonly #uri: string
   readonly #options: ConnectOptions
   #is_closed = false
@@ -151,7 +187,8 @@ class ConnectionOpening {
     try {
       await this.connection.openUri(this.#uri, { ...this.#options })
     } catch (error) {
-      if (isHopeless(error)) throw error
+      if (isHopeless(error)) throw new AddressUnusable(error)
+      this.failure = error
       this.#tryLater(100)
     }
   }
@@ -166,8 +203,14 @@ class ConnectionOpening {
     if (this.#is_closed) return
     const retry = () => {
       this.connection.openUri(this.#uri, { ...this.#options }).then(
-        () => (this.#is_closed ? void this.connection.close() : undefined),
-        () => this.#tryLater(Math.min(pause_ms * 2, longest_pause_ms)),
+        () => {
+          this.failure = null
+          if (this.#is_closed) void this.connection.close()
+        },
+        (error: unknown) => {
+          this.failure = error
+          this.#tryLater(Math.min(pause_ms * 2, longest_pause_ms))
+        },
       )
     }
     this.#pause = setTimeout(retry, pause_ms)
@@ -190,21 +233,19 @@ export function isDuplicate(error: unknown): boolean {
 const own_mistakes = ['CastError', 'ValidationError', 'StrictModeError', 'BSONError']
 
 /** Waits for `operation`. A duplicate and our own mistakes come as they are, all else as `StoreUnavailable`. */
-export async function runOperation<T>(operation: () => PromiseLike<T>): Promise<T> {
+export async function runOperation<T>(
+  operation: () => PromiseLike<T>,
+  unavailable = (error: unknown) => new StoreUnavailable(error),
+): Promise<T> {
   try {
     return await operation()
   } catch (error) {
     if (isDuplicate(error) || (error instanceof Error && own_mistakes.includes(error.name))) throw error
-    throw new StoreUnavailable(error)
+    throw unavailable(error)
   }
 }
 
-/** Whether the server behind `connection` answers. */
-export async function isReachable(connection: Connection): Promise<boolean> {
-  try {
-    await connection.db?.command({ ping: 1 })
-    return connection.db !== undefined
-  } catch {
-    return false
-  }
+async function pingOn({ db }: Connection): Promise<void> {
+  if (db === undefined) throw new mongoose.MongooseError('there was no connection yet')
+  await db.command({ ping: 1 })
 }

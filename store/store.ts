@@ -1,5 +1,5 @@
 import { Allowances } from './allowances.ts'
-import { isReachable, openConnections } from './connection.ts'
+import { openConnections } from './connection.ts'
 import type { DatabaseAddress } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { Endpoints } from './endpoints.ts'
@@ -81,7 +81,11 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
       // One after the other: index builds of FerretDB that run side by side wait for each other's locks.
       for (const collection of Object.values(collections)) await collection.ensureIndexes()
     },
-    isReachable: () => isReachable(connections.fast),
+    isReachable: () =>
+      connections.ping().then(
+        () => true,
+        () => false,
+      ),
     close: () => connections.close(),
   }
 }

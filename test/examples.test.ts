@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { introduceMerchant, makeMerchant } from '../dev/demo.ts'
 import { findPhp, freePort } from '../dev/servers/servers.ts'
 import { Stage } from './stage/stage.ts'
+import { endWithThisProcess } from './stage/guard.ts'
 import { until } from './stage/until.ts'
 
 /** Installing PHP on a machine that has none takes a while. */
@@ -40,6 +41,7 @@ async function open(command: string, args: (port: number) => string[], mchid: st
     env: { PATH: process.env.PATH, ...wired },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  endWithThisProcess(program)
   const ended = new Promise<void>((resolve) => program.once('exit', () => resolve()))
   endings.push(async () => {
     program.kill()

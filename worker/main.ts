@@ -33,7 +33,7 @@ import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
 import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
-import { connectionOptions, connectTemporal, verifySearchAttributes } from '../runtime/temporal.ts'
+import { connectionOptions, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -85,7 +85,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { config, log, now = Date.now, sweeps = true, process_metrics = false } = parts
   const sealer = createSealer({ keys: config.master_keys })
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
-  await retryUntilThere(log, 'the database', async () => {
+  await retryUntilThere(log, { what: 'the database' }, async () => {
     await store.ensureIndexes()
     const merchants = await store.merchants.list()
     assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
@@ -94,7 +94,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const dispatcher = createDispatcher()
   const metrics = createMetrics({ process_metrics })
   const membership = createMembership({ members: store.members, counted: (count) => metrics.wechat_members.set(count) })
-  await retryUntilThere(log, 'the database', membership.look) // before any task is taken
+  await retryUntilThere(log, { what: 'the database' }, membership.look) // before any task is taken
   const looks = createRounds({ name: 'the membership', every_ms: member_every_ms, round: membership.look, log })
   looks.start()
   const accounts = createWorkerAccounts(parts, store, metrics, dispatcher, membership)
@@ -108,8 +108,10 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     bundle: parts.bundle ?? (await workflowBundle()),
     activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
   }
-  const { connection, workers } = await retryUntilThere(log, 'Temporal', () =>
-    connectWorkers(config, temporal, settings),
+  const { connection, workers } = await retryUntilThere(
+    log,
+    { what: 'Temporal', ...temporalSetting(config.temporal) },
+    () => connectWorkers(config, temporal, settings),
   )
   // Before any task is taken: a port that is taken ends the start.
   const health = await serveHealthIfSet(parts, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
@@ -286,14 +288,18 @@ function scaledSweeperPatience(scale: number): SweeperPatience {
 }
 
 /** A worker that comes up before its servers waits for them; a mistake in the settings ends it at once. */
-async function retryUntilThere<T>(log: Logger, what: string, attempt: () => Promise<T>): Promise<T> {
+async function retryUntilThere<T>(
+  log: Logger,
+  { what, ...where }: { what: string; setting?: string; address?: string },
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt()
     } catch (error) {
       if (error instanceof Error && error.name === 'ConfigError') throw error
       const wait_ms = Math.min(500 * 2 ** tries, 4_000)
-      log.warn(`${what} is not there yet`, { error, next_try_ms: wait_ms })
+      log.warn(`${what} is not there yet`, { ...where, error, next_try_ms: wait_ms })
       await new Promise((resolve) => setTimeout(resolve, wait_ms))
     }
   }

@@ -28,14 +28,14 @@ const next_action_texts: Record<string, string> = {
   refund: 'refund',
 }
 
-/** What Temporal UI shows of an order at this moment. Costs no event: it is read by a query. */
+/** Tells Temporal UI what to show of an order now. It costs no event, since a query reads it. */
 export function showOrder(order: OrderProgress): void {
   setCurrentDetails(orderDetails(order))
 }
 
 export function orderDetails(order: OrderProgress): string {
   const lines = [`**${order.state}** · ${readableAmount(order.amount)}`, '', order_sentences[order.state], '']
-  // First what a hurried reader looks for: the UI shows few lines without scrolling.
+  // What a hurried reader looks for comes first, since the UI shows few lines without scrolling.
   if (order.attention) lines.push(`- **attention: ${order.attention}**`)
   if (order.next_action)
     lines.push(
@@ -69,7 +69,7 @@ const refund_sentences: Record<RefundState, string> = {
   returned_to_merchant: 'WeChat paid it to the merchant’s own account: the payer is still owed.',
 }
 
-/** What Temporal UI shows of a refund at this moment. */
+/** Tells Temporal UI what to show of a refund now. */
 export function showRefund(refund: RefundProgress): void {
   const { refund: fen, total, currency } = refund.amount
   const money = `${readableAmount({ total: fen, currency })} of ${readableAmount({ total, currency })}`
@@ -83,7 +83,7 @@ export function showRefund(refund: RefundProgress): void {
   setCurrentDetails(lines.join('\n'))
 }
 
-/** As `OrderAttributes`, for a refund: its start says `processing`. */
+/** Sets a refund's search attributes on major changes only, as `OrderAttributes` does; its start says `processing`. */
 export function upsertRefundAttributes(before: RefundProgress | null, refund: RefundProgress): void {
   const previous = before ?? { state: 'processing', attention: null }
   const is_usual = refund.state === 'created' || refund.state === 'succeeded'
@@ -95,14 +95,14 @@ export function upsertRefundAttributes(before: RefundProgress | null, refund: Re
 }
 
 /**
- * Search attributes follow major changes only, since each upsert is an event in history: a start says
- * `awaiting_payment`, and `fulfilled` after `paid` is told by the run's completion.
+ * OrderAttributes sets an order's search attributes on major changes only, since each upsert is an event in history: a
+ * start says `awaiting_payment`, and that the run has completed tells `fulfilled` after `paid`.
  */
 export class OrderAttributes {
   private state: OrderState = 'awaiting_payment'
   private attention: string | null = null
 
-  /** Called before the run waits for something outside; does nothing while nothing worth a search has changed. */
+  /** Sets what has changed, before the run waits for something outside; nothing where it is not worth a search. */
   upsert(order: OrderProgress): void {
     const is_usual = usual_changes.some(([from, to]) => from === this.state && to === order.state)
     if (order.attention === this.attention && (order.state === this.state || is_usual)) return
@@ -115,7 +115,7 @@ export class OrderAttributes {
   }
 }
 
-/** Changes that a reader sees anyway: from the run having just begun, and from it having ended. */
+/** A reader sees these changes anyway: that the run has just begun, and that it has ended. */
 const usual_changes: readonly [OrderState, OrderState][] = [
   ['awaiting_payment', 'created'],
   ['paid', 'fulfilled'],

@@ -42,8 +42,9 @@ export type QueryOutcome =
   | { kind: 'state'; state: OrderState }
 
 /**
- * The calls to WeChat Pay. Each reads the record first and, when its step no longer fits, answers with the state that
- * holds, without acting: a reset or stale run does no harm (architecture §4.1). Their retries are the waits.
+ * Makes the activities that call WeChat Pay about orders. Each reads the record first and, when its step no longer fits,
+ * answers with the state that holds, without acting, so that a reset or stale run does no harm (architecture §4.1). Their
+ * retries are the waits.
  */
 export function createGateway(base: ActivityContext, slots: CallSlots) {
   const context: GatewayContext = { ...base, setups: watchSetups(base) }
@@ -58,7 +59,7 @@ export function createGateway(base: ActivityContext, slots: CallSlots) {
 }
 
 /**
- * The first placement of an order in line, as a local activity: the same request and record. Where it fails the regular
+ * Places an order for the first time, as a local activity, with the same request and record. Where it fails the regular
  * activity goes on from the record.
  */
 async function placeInLine(
@@ -80,7 +81,7 @@ async function placeInLine(
   }
 }
 
-/** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
+/** Sends the frozen request. Sent again when the code is too old, it brings a new one, and the old one dies. */
 async function place(context: GatewayContext, slots: CallSlots, order: OrderRecord): Promise<PlacementOutcome> {
   const is_renewal = order.state === 'awaiting_payment' && isCodeOld(context, order)
   if (order.state !== 'created' && !is_renewal) return { kind: 'state', state: order.state }
@@ -122,7 +123,8 @@ function placementDelay({ now }: GatewayContext, { placement, next_action }: Ord
 }
 
 /**
- * What a definite answer leaves; at a limit of our own nothing was sent, and an attempt that was none is not counted.
+ * Answers the placement that a definite answer leaves. At a limit of our own nothing was sent, so that the last attempt
+ * stays the one before.
  */
 function answeredPlacement(
   order: OrderRecord,
@@ -149,7 +151,7 @@ async function pollPayment(context: GatewayContext, { order: key }: OrderCall): 
   throw await planNextQuery(context, order, Math.min(delay_ms, Math.max(left_ms, 1)))
 }
 
-/** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
+/** Asks WeChat once, because somebody wants to know now; at most once per `query_on_request_ms`. */
 async function askOnRequest(
   context: GatewayContext,
   { order: key, operation_id }: OrderCall & { operation_id: string },
@@ -161,7 +163,7 @@ async function askOnRequest(
   return await queryOrderAtWeChat(context, order)
 }
 
-/** One question whose answer decides what happens next: retried until it is there. Needs no order record. */
+/** Asks WeChat until it has answered, since the answer decides what happens next. Needs no order record. */
 async function askUntilAnswered(context: GatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await context.store.orders.find(key)
   if (order !== null) return await queryOrderAtWeChat(context, order)
@@ -172,7 +174,7 @@ async function askUntilAnswered(context: GatewayContext, { order: key }: OrderCa
   return await outcomeOf(context, key, answer)
 }
 
-/** Query, close, query: until an answer proves the order closed or paid (architecture §5, Close). */
+/** Queries, closes and queries again, until an answer proves the order closed or paid (architecture §5, Close). */
 async function closeAtWeChat(context: GatewayContext, { order: key }: OrderCall): Promise<QueryOutcome> {
   const order = await requireOrder(context, key)
   if (order.state !== 'closing') return { kind: 'state', state: order.state }
@@ -183,7 +185,7 @@ async function closeAtWeChat(context: GatewayContext, { order: key }: OrderCall)
   try {
     await closeOrder(account.client.transport, key, cancellationSignal())
   } catch (error) {
-    // Whatever the call said, the query below decides; only what a query would meet too is passed on.
+    // The query below decides, whatever the close was answered; only what a query would meet too is passed on.
     if (!(error instanceof WeChatPayError) || error.kind === 'setup' || error.kind === 'slower') {
       throw await failedCall(context, order, 'close', error, closeDelay(context, order))
     }
@@ -203,7 +205,7 @@ function isCodeOld({ now, policy }: GatewayContext, order: OrderRecord): boolean
   return order.code !== null && now() - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
 }
 
-/** What a refusal of a placement says, or null when the error is none. */
+/** Answers what a refused placement is told; null: the error is no refusal. */
 function placementRefusal(error: unknown): { kind: 'refused' | 'about_number'; failure: PlacementFailure } | null {
   if (!(error instanceof WeChatPayError) || error.kind !== 'refused') return null
   const failure = {
@@ -220,7 +222,7 @@ async function queryOrderAtWeChat(context: GatewayContext, order: OrderRecord): 
   return await applyAnswer(context, order, await askWeChat(context, order))
 }
 
-/** `except_host`: the host that has answered already. */
+/** Asks WeChat about an order; `except_host` has answered already, so that another host is asked. */
 async function askWeChat(context: GatewayContext, order: OrderRecord, except_host?: string): Promise<OrderQueryResult> {
   const account = await requireAccount(context, order)
   try {
@@ -237,7 +239,7 @@ async function applyAnswer(
   answer: OrderQueryResult,
 ): Promise<QueryOutcome> {
   const outcome = await outcomeOf(context, order, answer)
-  // Noted after the evidence is kept: whoever waits for this time then finds what the answer led to under way.
+  // The moment is noted behind the evidence, so that whoever waits for it finds what the answer led to under way.
   await context.store.orders.noteAsked(order, currentTime(context))
   await liftUnreachable(context, waitingOrder(context, order))
   return outcome
@@ -277,8 +279,8 @@ async function archivePaidAnswer(
 }
 
 /**
- * As `queryOrderAtWeChat`, but a number that WeChat does not know is closed: nothing of ours can still arrive there to open
- * it. WeChat says so unsigned, so each of its hosts has to.
+ * Asks WeChat as `queryOrderAtWeChat` does, and takes a number that it does not know for closed, once nothing of ours can
+ * still arrive there to open it. WeChat says so unsigned, so each of its hosts has to.
  */
 async function queryForClose(context: GatewayContext, order: OrderRecord): Promise<QueryOutcome> {
   const first = await askWeChat(context, order)
@@ -306,7 +308,7 @@ function queryDelay({ policy, now }: GatewayContext, order: OrderRecord): number
   return Math.max(due_ms - now(), 0)
 }
 
-/** Not paid yet, and nothing is wrong: the same activity again at the plan's next moment. */
+/** Answers the failure that brings the activity back at the plan's next moment: not paid yet, and nothing is wrong. */
 async function planNextQuery(context: GatewayContext, order: OrderRecord, delay_ms: number): Promise<Error> {
   if (order.attention) await context.store.orders.noteAttention(order, order.state, null, currentTime(context))
   return await planStep(context, waitingOrder(context, order), { what: 'ask_wechat', delay_ms, reason: 'not paid yet' })
@@ -317,7 +319,7 @@ async function planNextClose(context: GatewayContext, order: OrderRecord): Promi
   const age_ms = context.now() - milliseconds(closing_since)
   const { close_uncertain } = context.policy.attention_ms
   const is_worrying = age_ms >= close_uncertain
-  // The plan's waits are long by then: the moment at which a person is called must not fall into one.
+  // A wait of the plan ends at the moment at which a person is called, or he would be called late.
   const delay_ms = is_worrying
     ? closeDelay(context, order)
     : Math.min(closeDelay(context, order), close_uncertain - age_ms)
@@ -326,7 +328,7 @@ async function planNextClose(context: GatewayContext, order: OrderRecord): Promi
   return await planStep(context, waitingOrder(context, order), { what: 'close', delay_ms, reason })
 }
 
-/** The close plan by the time since the first close, since attempts of an activity start anew with each run. */
+/** Answers the plan's wait by the time since the first close, since attempts are counted anew with each run. */
 function closeDelay({ policy, now }: GatewayContext, order: OrderRecord): number {
   const since_ms = order.close_sent_time ? now() - milliseconds(order.close_sent_time) : 0
   let planned_ms = 0
@@ -352,7 +354,7 @@ function waitingOrder({ store }: GatewayContext, order: OrderRecord): WaitingRec
   }
 }
 
-/** What a call that failed is retried with. A placement has less patience, since the payer has no code meanwhile. */
+/** Answers what a failed call is retried with. A placement has less patience, since the payer has no code meanwhile. */
 async function failedCall(
   context: GatewayContext,
   order: OrderRecord,

@@ -29,8 +29,8 @@ export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_r
 type PlacedCode = { url: string; placed_time: string }
 
 /**
- * The steps that write an order's record: one conditional write each, repeatable, and then what follows from it (event,
- * deliveries). Local activities where the database is quick, the same functions as regular ones where it is not.
+ * Makes the activities that write an order's record: one conditional write each, repeatable, and then what follows from it
+ * (event, deliveries, refunds). They run as local activities where the database is quick, else as regular ones.
  */
 export function createRecords(context: ActivityContext) {
   return {
@@ -56,7 +56,7 @@ export function createRecords(context: ActivityContext) {
   }
 }
 
-/** The first step of every run: the record, with a plan where it needs one, and what an earlier, lost run still owed. */
+/** Loads the record for a run that begins, plans it where it has no plan, and does what a lost run still owed. */
 async function load(context: ActivityContext, key: OrderKey): Promise<LoadedOrder> {
   const order = await context.store.orders.find(key)
   if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
@@ -95,7 +95,7 @@ async function recordRenewed(
   const operation_id = operationId.renewed(given.operation_id)
   const next_query_time = beijingTime(milliseconds(code.placed_time) + context.policy.first_query_ms)
   const renewal = { event: 'code_renewed', operation_id, actor, code, next_query_time } as const
-  // A code that a reset run writes down later than a newer one died with that at WeChat.
+  // A reset run may write down a code later than a newer one, with which it died at WeChat.
   const isOlder = ({ code: there }: OrderRecord) =>
     there !== null && milliseconds(code.placed_time) < milliseconds(there.placed_time)
   return writeAndFollowUp(context, order, (current) =>
@@ -190,7 +190,7 @@ async function recordPayment(
   return await applyPayment(context, order, evidence, fact)
 }
 
-/** What the merchant answered, by delivery or by command, or that it did not answer in time. */
+/** Records what the merchant answered, by delivery or by command, or that it did not answer in time. */
 async function recordFulfilment(
   context: ActivityContext,
   given: {
@@ -215,8 +215,8 @@ async function recordFulfilment(
 }
 
 /**
- * The merchant confirmed in time and the API kept it (202) while no worker was there: that goes before anything that
- * its silence would bring about. Null: there is no such confirmation, or it decides nothing any more.
+ * Records a confirmation that the API kept (202) while no worker was there: it goes before anything that the merchant's
+ * silence would bring about. Null: there is no such confirmation, or it decides nothing any more.
  */
 async function recordArchivedConfirmation(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult | null> {
   const { store } = context
@@ -296,7 +296,7 @@ async function writeAndFollowUp(
   return followUpWrite(context, await context.store.orders.apply(order, occurrence))
 }
 
-/** The event for an answer or its absence; before Weft refunds by itself, it is `fulfilment_stopped`. */
+/** Answers the event for an answer or its absence; before Weft refunds by itself, it is `fulfilment_stopped`. */
 function fulfilmentOccurrence(
   order: OrderRecord,
   given: {

@@ -25,7 +25,7 @@ export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
 
 type RefundCall = { refund: RefundKey }
 
-/** What WeChat answered. `asked_time`: when it was asked; absent in what earlier versions wrote into histories. */
+/** RefundAnswerFound names what WeChat answered. `asked_time`: when it was asked; absent in older histories. */
 export interface RefundAnswerFound {
   evidence_id: string
   asked_time?: Time
@@ -33,7 +33,7 @@ export interface RefundAnswerFound {
 
 export type SubmissionOutcome =
   | ({ kind: 'taken' } & RefundAnswerFound)
-  /** WeChat said no; believed once a query, a while later, does not know the number */
+  /** WeChat said no; believed once a query, a while later, knows no refund of ours under the number */
   | { kind: 'refused'; failure: RefundFailure }
   /** a limit of WeChat's was reached before anything was sent */
   | { kind: 'unsent'; failure: RefundFailure }
@@ -51,8 +51,8 @@ export type AbnormalHandlingOutcome =
   ({ kind: 'taken' } & RefundAnswerFound) | { kind: 'refused'; wechat: RefundFailure } | { kind: 'state' }
 
 /**
- * The calls to WeChat Pay about refunds, as activities/order/gateway makes those about orders: each reads the record first,
- * and their retries are the waits. A refund is sent again only after a query that does not know it.
+ * Makes the activities that call WeChat Pay about refunds. Each reads the record first, and their retries are the waits. A
+ * refund whose sending was not answered is sent again only after a query that does not know it.
  */
 export function createRefundGateway(base: ActivityContext) {
   const context: GatewayContext = { ...base, setups: watchSetups(base) }
@@ -101,7 +101,7 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   }
 }
 
-/** What a failed sending means: a word to be proven, a balance to be filled, or the same again after a query. */
+/** Tells what a failed sending means: a word to be proven, a balance to be filled, or the same again after a query. */
 async function handleFailedSubmission(
   context: GatewayContext,
   refund: RefundRecord,
@@ -127,7 +127,7 @@ function refundFailure(error: WeChatPayError): RefundFailure {
   return { code: error.code ?? String(error.status), message: error.wechat_message ?? '', status: error.status }
 }
 
-/** Count and age once more, since both may have changed while this refund waited. */
+/** Looks at count and age once more, since both may have changed while this refund waited. */
 async function findReachedLimit({ store, now }: GatewayContext, refund: RefundRecord): Promise<RefundFailure | null> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
   if (payment === null) throw againFailure(`payment ${refund.transaction_id} is not in the database; restore it`)
@@ -139,7 +139,7 @@ async function findReachedLimit({ store, now }: GatewayContext, refund: RefundRe
 async function spacingDelay({ store, policy, now }: GatewayContext, refund: RefundRecord): Promise<number> {
   const payment = await store.payments.find(refund.mchid, refund.transaction_id)
   const last_ms = payment?.last_refund_time ? milliseconds(payment.last_refund_time) : now()
-  // Spread, so that those who wait for one minute do not all come for it at its end.
+  // The waits are spread, so that those who wait for one minute do not all come for it at its end.
   return Math.max(1, last_ms + policy.refund.spacing_ms - now()) + Math.random() * policy.refund.spacing_ms * 0.05
 }
 
@@ -159,7 +159,7 @@ async function pollRefund(context: GatewayContext, { refund: key }: RefundCall):
   throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms, reason })
 }
 
-/** One question, because somebody wants to know now; at most one per `query_on_request_ms`. */
+/** Asks WeChat once, because somebody wants to know now; at most once per `query_on_request_ms`. */
 async function askRefund(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await requireRefund(context, key)
   const last_ms = refund.asked.last_time ? milliseconds(refund.asked.last_time) : 0
@@ -167,10 +167,10 @@ async function askRefund(context: GatewayContext, { refund: key }: RefundCall): 
   return await queryForNews(context, refund)
 }
 
-/** Ended, and yet WeChat's later word counts: it made the refund after all, or the payer's bank sent it back. */
+/** A refund in these states has ended, and yet WeChat's later word counts: it was made after all, or came back. */
 const reopenable_states: readonly RefundState[] = ['refused', 'succeeded']
 
-/** One question whose answer decides what happens next: retried until it is there. Needs no record. */
+/** Asks WeChat until it has answered, since the answer decides what happens next. Needs no record. */
 async function askUntilAnswered(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await context.store.refunds.find(key)
   if (refund !== null && isRefundResting(refund.state) && !reopenable_states.includes(refund.state))
@@ -182,10 +182,7 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
   }
   const account = await requireAccount(context, key)
   const asked_time = currentTime(context)
-  const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch((error: unknown) => {
-    if (!(error instanceof WeChatPayError)) throw error
-    throw againFailure(error.message, error.delay_ms ?? context.policy.setup_retry_ms)
-  })
+  const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch(askAgainIn(context))
   if (answer.kind === 'not_found') return { kind: 'not_found' }
   return { kind: 'found', ...(await keepAnswer(context, key, answer, asked_time)) }
 }
@@ -229,16 +226,24 @@ async function handleAbnormal(
   }
 }
 
-/** The payment that a refund made outside speaks of, asked of WeChat, as evidence for its order's run. */
+/** Throws, for a question that failed about a number without a record, the failure that says when it is asked again. */
+function askAgainIn({ policy }: GatewayContext): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof WeChatPayError)) throw error
+    throw againFailure(error.message, error.delay_ms ?? policy.setup_retry_ms)
+  }
+}
+
+/** Asks WeChat for the payment that a refund made outside speaks of, and keeps the answer for its order's run. */
 async function findPaymentOf(
   context: GatewayContext,
   { refund: key }: RefundCall,
 ): Promise<{ out_trade_no: string; evidence_id: string } | null> {
-  const account = await requireAccount(context, key)
-  const answer = await queryRefund(account.client.transport, key, cancellationSignal())
+  const { transport } = (await requireAccount(context, key)).client
+  const answer = await queryRefund(transport, key, cancellationSignal()).catch(askAgainIn(context))
   if (answer.kind === 'not_found') return null
   const order = { mchid: key.mchid, out_trade_no: answer.refund.out_trade_no }
-  const payment = await queryOrder(account.client.transport, order, cancellationSignal())
+  const payment = await queryOrder(transport, order, cancellationSignal()).catch(askAgainIn(context))
   if (payment.kind === 'not_found' || paymentFact(payment.transaction).transaction_id === null) return null
   return { out_trade_no: order.out_trade_no, evidence_id: (await archiveQueryAnswer(context, order, payment))._id }
 }
@@ -255,7 +260,7 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   return { kind: 'nothing_new' }
 }
 
-/** What WeChat says of a refund in each state where it says what is known; any other word is an older one. */
+/** In each state, the status by which WeChat says once more what is known; any other word is an older one. */
 const confirming_status: Partial<Record<RefundState, WeChatRefund['status']>> = {
   processing: 'PROCESSING',
   abnormal: 'ABNORMAL',
@@ -317,7 +322,7 @@ function nextQueryDelay(context: GatewayContext, refund: RefundRecord, at_ms: nu
   return nextRefundQueryDelay(context.policy, elapsed_ms, refund.state === 'abnormal')
 }
 
-/** Days without an end: a person asks WeChat Pay. */
+/** Calls a person when a refund has had days without an end: they ask WeChat Pay. */
 async function noteSlowRefund(context: GatewayContext, refund: RefundRecord): Promise<void> {
   const { store, policy, now } = context
   if (refund.state !== 'processing' || now() - acceptedAtMs(context, refund) < policy.attention_ms.refund_slow) return
@@ -335,7 +340,7 @@ function waitingRefund({ store }: GatewayContext, refund: RefundRecord): Waiting
   }
 }
 
-/** What a call that failed is retried with. */
+/** Answers what a failed call is retried with. */
 async function failedCall(
   context: GatewayContext,
   refund: RefundRecord,

@@ -1,12 +1,26 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openConnections } from '../../store/connection.ts'
 import { cachedPath } from './cache.ts'
 import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
 import type { FerretDb } from './ferretdb.ts'
 import { downloadMongod, startMongod } from './mongod.ts'
 import { freePort } from './port.ts'
 import { deleteCachedCluster } from './postgres.ts'
-import { fetchedHow, fromCache, fromEnvironment, fromPath, search, versionOf, withProgress } from './search.ts'
+import {
+  fetchedHow,
+  fromCache,
+  fromEnvironment,
+  fromPath,
+  NotFoundHere,
+  reasonOf,
+  search,
+  versionOf,
+  withProgress,
+} from './search.ts'
 import type { Progress, SearchWay, ServerOrigin } from './search.ts'
+
+const answers_within_ms = 10_000
 
 export interface DatabaseOptions {
   /** Where its data and logs are; one running database per directory. */
@@ -94,11 +108,32 @@ function mongodWay(way: SearchWay<string>): SearchWay<DatabasePrograms> {
   return { how: way.how, find }
 }
 
+/** Answers the configured database. Throws NotFoundHere where nothing answers there. */
 async function configuredDatabase(uri: string): Promise<DatabaseServer> {
+  await assertAnswers(uri)
   const refuseConfigured = (): never => {
     throw new Error('the database is configured (MONGODB_URI): it is not started or stopped from here')
   }
   const found = { how: 'configured', version: '' }
   const refused = { kill: refuseConfigured, freeze: refuseConfigured, restart: refuseConfigured }
   return { uri, kind: 'mongodb', found, stop: async () => undefined, ...refused }
+}
+
+/** Waits for an answer as long as for Temporal's: a database that is busy, or just starting, is there all the same. */
+async function assertAnswers(uri: string): Promise<void> {
+  const connections = await openConnections({ uri })
+  const until = Date.now() + answers_within_ms
+  try {
+    for (;;) {
+      const failure = await connections.ping().catch((error: unknown) => error)
+      if (failure === undefined) return
+      if (Date.now() > until)
+        throw new NotFoundHere(
+          `${reasonOf(failure)}; start it, correct MONGODB_URI, or leave it out and one is brought along`,
+        )
+      await sleep(250)
+    }
+  } finally {
+    await connections.close()
+  }
 }

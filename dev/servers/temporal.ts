@@ -9,7 +9,16 @@ import type { Child } from './child.ts'
 import { downloadFromTemporal } from './download.ts'
 import { goInstall } from './goprogram.ts'
 import { freePort, untilPortsFree } from './port.ts'
-import { fetchedHow, fromCache, fromEnvironment, fromPath, reasonOf, search, withProgress } from './search.ts'
+import {
+  fetchedHow,
+  fromCache,
+  fromEnvironment,
+  fromPath,
+  NotFoundHere,
+  reasonOf,
+  search,
+  withProgress,
+} from './search.ts'
 import type { Progress, ServerOrigin } from './search.ts'
 
 /** Later tags carry replace directives, which `go install` refuses. */
@@ -113,11 +122,18 @@ async function fetchProgram(fill: (into: string) => Promise<void>): Promise<stri
   return join(await placeInCache(directory, fill), 'temporal')
 }
 
+/** Answers the configured server. Throws NotFoundHere where none answers there. */
 async function configuredServer(address: string): Promise<TemporalServer> {
   const refuseConfigured = (): never => {
     throw new Error(`the Temporal server at ${address} is configured: it is not started or stopped from here`)
   }
-  const found = { how: 'configured', version: await serverVersion(address) }
+  const version = await serverVersion(address).catch((error: unknown) => {
+    throw new NotFoundHere(
+      `the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer: ${reasonOf(error)}; ` +
+        'start it, correct TEMPORAL_ADDRESS, or leave it out and one is brought along',
+    )
+  })
+  const found = { how: 'configured', version }
   return {
     address,
     ui_url: null,

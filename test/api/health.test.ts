@@ -9,10 +9,11 @@ import { applyMerchantFile } from '../../cli/merchant.ts'
 import { readConfig } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import type { LogFields } from '../../runtime/logger.ts'
 import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
 import { merchantFile } from '../cli/sample.ts'
-import { within } from '../stage/until.ts'
+import { until, within } from '../stage/until.ts'
 
 const environment = {
   TEMPORAL_ADDRESS: inject('temporal_address'),
@@ -28,8 +29,8 @@ afterAll(async () => {
   await Promise.all(running.map((api) => api.close()))
 })
 
-async function start(given: Partial<Record<string, string>> = {}): Promise<RunningApi> {
-  const api = await startApi({ config: readConfig({ ...environment, ...given }), log: silentLogger })
+async function start(given: Partial<Record<string, string>> = {}, log = silentLogger): Promise<RunningApi> {
+  const api = await startApi({ config: readConfig({ ...environment, ...given }), log })
   running.push(api)
   return api
 }
@@ -67,7 +68,17 @@ describe('the process', () => {
   })
 
   it('starts without Temporal and without a database, and says which of them is away', async () => {
-    const api = await start({ TEMPORAL_ADDRESS: '127.0.0.1:1', MONGODB_URI: 'mongodb://127.0.0.1:1' })
+    const warned: [string, LogFields][] = []
+    const warn = (message: string, fields: LogFields = {}) => void warned.push([message, fields])
+    const away = { TEMPORAL_ADDRESS: '127.0.0.1:1', MONGODB_URI: 'mongodb://127.0.0.1:1' }
+    const api = await start(away, { ...silentLogger, warn })
+    const said = new Map(warned)
+    expect(said.get('Temporal is not there yet; orders are taken once it is')).toMatchObject({
+      setting: 'TEMPORAL_ADDRESS',
+      address: '127.0.0.1:1',
+    })
+    const unfit = said.get('the database is not there yet; the settings are held against its merchants once it is')
+    expect(String(unfit?.['error'])).toContain('the database at 127.0.0.1:1, which MONGODB_URI names, did not answer')
     const { status, text } = await read(api, '/readyz')
     expect(status).toBe(503)
     expect(JSON.parse(text)).toEqual({ status: 'waiting', database: 'away', temporal: 'away' })
@@ -102,7 +113,12 @@ describe('the process', () => {
     sent.flushHeaders()
     await once(sent, 'continue') // the server has it, and waits for the body
     const closed = api.close()
-    await expect(read(api, '/healthz')).rejects.toThrow()
+    const isRefused = () =>
+      read(api, '/healthz').then(
+        () => false,
+        () => true,
+      )
+    await until('no other request is taken', isRefused)
     sent.end('{}')
     const [answer] = (await answered) as [IncomingMessage]
     answer.resume()

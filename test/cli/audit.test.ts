@@ -17,6 +17,7 @@ import type { WeChatRecordsSource } from '../../proof/passage.ts'
 import type { WeChatRecords } from '../../proof/wechat.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import { breakerOf, writerInto } from '../stage/book.ts'
+import { builtRoles } from '../stage/build.ts'
 import { acceptedStory, closedStory, fulfilledStory, refundedStory, Story } from '../stage/dossiers.ts'
 import { database_uri, freshStore } from '../store/database.ts'
 import { mchid, merchantSample, noon } from '../store/samples.ts'
@@ -307,7 +308,7 @@ describe('the command', () => {
       WEFT_DATABASE: book.database,
       ...given,
     }
-    const child = spawn(process.execPath, ['--import', 'tsx', 'cli/audit.ts', ...args], { env: environment })
+    const child = spawn(process.execPath, [join(builtRoles(), 'cli/audit.js'), ...args], { env: environment })
     const said = { out: '', err: '' }
     child.stdout.on('data', (text: Buffer) => (said.out += String(text)))
     child.stderr.on('data', (text: Buffer) => (said.err += String(text)))

@@ -143,6 +143,30 @@ describe('a parent that is killed', () => {
     parent.kill('SIGKILL')
     await until('no server is left', () => !noted.some(isRunning))
   })
+
+  it('leaves no child of a test behind, nor what that has started', async () => {
+    const guard = new URL('../stage/guard.ts', import.meta.url).href
+    const file = join(scratch, 'parent.mjs')
+    writeFileSync(
+      file,
+      `import { spawn } from 'node:child_process'
+       import { endWithThisProcess } from '${guard}'
+       const child = spawn('sh', ['-c', 'sleep 600 & echo $!; wait'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+       endWithThisProcess(child, { whole_group: true })
+       child.stdout.once('data', (started) => console.log(child.pid + ' ' + started))`,
+    )
+    const args = ['--import', import.meta.resolve('tsx'), file]
+    const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const said = await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve))
+    const family = said
+      .toString()
+      .trim()
+      .split(/\s+/)
+      .map((pid) => identityOf(Number(pid)))
+    expect(family.map((one) => one !== null && isRunning(one))).toEqual([true, true])
+    parent.kill('SIGKILL')
+    await until('both are gone', () => !family.some((one) => one !== null && isRunning(one)))
+  })
 })
 
 describe('the search for a server', () => {
@@ -338,6 +362,24 @@ describe('a Go program that is built', () => {
       /^Thing: compiling example.invalid\/two\/v2\/some-c\+\+ \(2 of 3 packages\), \d+ s so far$/,
     )
     expect(readFileSync(join(into, 'program'), 'utf8')).toBe(`${program}\n`)
+  })
+})
+
+describe('a configured server that is not there', () => {
+  it('is named with its setting and what to do', async () => {
+    const address = `127.0.0.1:${await freePort()}`
+    const uri = `mongodb://weft:secret@${address}/?directConnection=true`
+    const wanted = { data_dir: join(scratch, 'none'), uri }
+    const both = [startDatabase(wanted), startTemporal({ data_dir: null, search_attributes: {}, address })]
+    const [database, temporal] = await Promise.allSettled(both)
+    expect(database).toMatchObject({ reason: { name: 'NotFoundHere' } })
+    expect(String(database?.status === 'rejected' && database.reason)).toBe(
+      `NotFoundHere: the database at ${address}, which MONGODB_URI names, did not answer: connect ECONNREFUSED ${address}; ` +
+        'start it, correct MONGODB_URI, or leave it out and one is brought along',
+    )
+    expect(String(temporal?.status === 'rejected' && temporal.reason)).toMatch(
+      `NotFoundHere: the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer: `,
+    )
   })
 })
 

@@ -9,6 +9,7 @@ import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
 import { clearDatabase } from '../../dev/servers/servers.ts'
 import { openBrowser } from '../stage/browser.ts'
+import { endWithThisProcess } from '../stage/guard.ts'
 import { until } from '../stage/until.ts'
 
 const repository = new URL('../..', import.meta.url).pathname
@@ -52,6 +53,7 @@ class Start {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    endWithThisProcess(this.#process, { whole_group: true })
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on('data', (bytes: Buffer) => (this.output += bytes.toString()))
     }
@@ -305,5 +307,14 @@ describe('the end of npm start', { timeout: 480_000 }, () => {
     expect(await mistaken.ended()).not.toBe(0)
     expect(mistaken.output).toMatch(/^Weft \S+ ?\S*: WEFT_TIME_SCALE would slow time down; write 1 or more$/m)
     expect(mistaken.output).not.toMatch(/^\s+at /m)
+  })
+
+  it('by a configured server that is not there names the setting and the address', async () => {
+    const absent = new Start(folder, { environment: { MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' } })
+    expect(await absent.ended()).not.toBe(0)
+    expect(absent.output).toMatch(
+      /^Weft stops: the database at 127\.0\.0\.1:1, which MONGODB_URI names, did not answer: .*; start it, correct MONGODB_URI/m,
+    )
+    expect(absent.output).not.toMatch(/--fresh|initial connection/)
   })
 })

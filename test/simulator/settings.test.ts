@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { startSimulator } from '../../simulator/main.ts'
 import { SettingsError, completeSettings, settingsFromEnvironment } from '../../simulator/settings.ts'
+import { endWithThisProcess } from '../stage/guard.ts'
 import { until } from '../stage/until.ts'
 
 describe('the settings', () => {
@@ -77,6 +78,7 @@ describe('a simulator', () => {
     const child = spawn(process.execPath, ['--import', tsx, main], {
       env: { PATH: process.env['PATH'], SIMULATOR_PORT: '0', SIMULATOR_DATA_DIR: data_dir },
     })
+    endWithThisProcess(child)
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))

@@ -1,5 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
 import { createCourier } from '../../activities/delivery/courier.ts'
@@ -23,6 +23,19 @@ import { until } from './until.ts'
 
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
 const keyword = 2
+
+/**
+ * Milliseconds to within which a plan is kept: the jitter of an order's first question is 5 s, WeChat tells whole seconds,
+ * and a call costs something on a busy machine.
+ */
+export const slack = 7_000
+
+/** Expects something to have happened at each planned moment, and at no other; milliseconds from the same beginning. */
+export function expectMoments(moments: number[], planned: number[]): void {
+  expect(moments).toHaveLength(planned.length)
+  const off = moments.map((moment, index) => moment - (planned[index] ?? 0))
+  expect(off.filter((ms) => ms < -slack || ms > slack)).toEqual([])
+}
 
 /** The server's clock as activities need it: read anew before each, and the same to the end of it. */
 export class SkippedClock {

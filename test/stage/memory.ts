@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import mongoose from 'mongoose'
 import { Allowances } from '../../store/allowances.ts'
+import { runOperation } from '../../store/connection.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
 import { Endpoints } from '../../store/endpoints.ts'
@@ -59,7 +60,13 @@ export function memoryConnections(writes: Writes): Connections {
     collections.set(name, collection)
     return { collection, aggregate: (pipeline: Fields[]) => ({ exec: () => collection.aggregate(pipeline) }) }
   }
-  return { fast: { model }, slow: { model }, close: () => Promise.resolve() } as unknown as Connections
+  return {
+    fast: { model },
+    slow: { model },
+    run: runOperation,
+    ping: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  } as unknown as Connections
 }
 
 /** As much of the driver's collection as the store calls. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
-import { buildBundle } from '../../worker/bundle.ts'
+import { workflowCode } from './bundle.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -31,7 +31,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const [temporal, database, { code }] = await Promise.all([
     startTemporal({ ...own_temporal, ...(address && { address }) }),
     startDatabase({ ...own_database, ...(uri && { uri }) }),
-    buildBundle(),
+    workflowCode(),
   ])
   const bundle = join(directory, 'workflows.bundle.js')
   writeFileSync(bundle, code)

@@ -74,6 +74,17 @@ describe('a store whose database is away', () => {
     await until('a list is read', () => store.orders.list('1900000001', {}, { limit: 1 }))
   })
 
+  it('names the setting, the address without its password, and what the network said', async () => {
+    const port = await freePort()
+    const uri = `mongodb://weft:p%40ss@127.0.0.1:${port}/weft?directConnection=true`
+    const store = await openStore({ uri, sealer: sealerOf('one') })
+    open.push(store)
+    const answer = store.merchants.find('1900000001')
+    const named = `the database at 127.0.0.1:${port}, which MONGODB_URI names, did not answer: `
+    await expect(answer).rejects.toThrow(`${named}connect ECONNREFUSED 127.0.0.1:${port}`)
+    await expect(answer).rejects.not.toThrow(/p%40ss|initial connection/)
+  })
+
   it('says so within two and a half seconds when it went away, and heals by itself', async () => {
     const way = await startWay()
     const store = await openBy(way.port)
@@ -106,7 +117,11 @@ describe('a store whose database is away', () => {
 
 describe('a database URI that can never work', () => {
   it('is refused at once', async () => {
-    await expect(openStore({ uri: 'postgres://x', sealer: sealerOf('one') })).rejects.toThrow()
-    await expect(openStore({ uri: 'mongodb://127.0.0.1/?noSuchOption=1', sealer: sealerOf('one') })).rejects.toThrow()
+    await expect(openStore({ uri: 'postgres://x', sealer: sealerOf('one') })).rejects.toThrow(
+      /^MONGODB_URI cannot be used: /,
+    )
+    await expect(openStore({ uri: 'mongodb://127.0.0.1/?noSuchOption=1', sealer: sealerOf('one') })).rejects.toThrow(
+      /^MONGODB_URI cannot be used: .*nosuchoption/,
+    )
   })
 })

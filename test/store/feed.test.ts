@@ -32,7 +32,7 @@ function slowly(connections: Connections, most: number): Connections {
     })
     return { collection: slow }
   }
-  return { fast: { model }, slow: { model } } as unknown as Connections
+  return { ...connections, fast: { model }, slow: { model } } as unknown as Connections
 }
 
 /** An event that the memory keeps as a shop would read it; told `ms` after noon. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { DeterminismViolationError } from '@temporalio/workflow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildBundle } from '../../worker/bundle.ts'
+import { workflowCode } from '../stage/bundle.ts'
 import { all_chapters } from '../histories/chapters.ts'
 import { activity, handler, happenings, seenIn } from '../histories/coverage.ts'
 import { readable } from '../histories/payloads.ts'
@@ -38,7 +38,7 @@ async function differences(workflowBundle: Bundle, replayed = names): Promise<Ma
   return found
 }
 
-const bundle: Bundle = await buildBundle()
+const bundle: Bundle = await workflowCode()
 
 describe('a history of before', () => {
   let found: Map<string, Error>

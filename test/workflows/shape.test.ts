@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { order_updates, refund_updates, signals } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
-import { buildBundle } from '../../worker/bundle.ts'
+import { workflowCode } from '../stage/bundle.ts'
 import { Driver, RawPayload } from '../stage/driver.ts'
 import type { Run } from '../stage/driver.ts'
 
@@ -39,7 +39,7 @@ const begun = {
 describe('a message that cannot be read', () => {
   let driver: Driver
   beforeAll(async () => {
-    driver = await Driver.open((await buildBundle()).code, ['load', 'loadRefund', 'askOnRequest', 'askRefund'])
+    driver = await Driver.open((await workflowCode()).code, ['load', 'loadRefund', 'askOnRequest', 'askRefund'])
   })
   afterAll(async () => await driver.close())
 

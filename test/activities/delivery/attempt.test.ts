@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { ApplicationFailure } from '@temporalio/activity'
 import { MockActivityEnvironment } from '@temporalio/testing'
-import { afterAll, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { ActivityContext } from '../../../activities/context.ts'
 import { createMerchant } from '../../../activities/delivery/attempt.ts'
 import type { EndpointReply } from '../../../activities/delivery/courier.ts'
@@ -8,29 +9,31 @@ import { createCallSlots } from '../../../activities/slots.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
+import { createSealer } from '../../../store/sealer.ts'
 import { openWords } from '../../../store/words.ts'
+import { memoryStore } from '../../stage/memory.ts'
 import { until } from '../../stage/until.ts'
-import { freshStore } from '../../store/database.ts'
 import { deliverySample, endpointSample, eventSample, mchid, merchantSample, noon } from '../../store/samples.ts'
 
-const { store, drop } = await freshStore()
-afterAll(drop)
+const store = memoryStore(createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] }))
 
 const clock = { now: noon }
-const desk = {
+/** What the shop was asked and says, begun anew with each test. */
+const shop = {
   reply: {} as Partial<EndpointReply>,
   /** the orders' numbers that were called for, in the order of the calls */
   calls: [] as string[],
   before_answer: () => Promise.resolve(),
 }
+beforeEach(() => void Object.assign(shop, { reply: {}, calls: [], before_answer: () => Promise.resolve() }))
 const merchant = createMerchant(
   { store, sealer: store.sealer, policy: default_policy, now: () => clock.now } as ActivityContext,
   {
     send: async (_url, _headers, body) => {
-      desk.calls.push(body)
-      await desk.before_answer()
+      shop.calls.push(body)
+      await shop.before_answer()
       const silence = { status: null, error: null, body: null, content_type: null, unreadable: null, answer: null }
-      return { ...silence, retry_after_ms: null, duration_ms: 5, ...desk.reply }
+      return { ...silence, retry_after_ms: null, duration_ms: 5, ...shop.reply }
     },
     close: () => Promise.resolve(),
   },
@@ -45,7 +48,7 @@ const redeliver = (given: Parameters<typeof merchant.redeliver>[0]) => inActivit
 
 /** What an endpoint says, as the courier brings it. */
 function says(status: number, body: string | null = ''): void {
-  desk.reply = { status, body, answer: body?.slice(0, 1024) ?? 'x'.repeat(1024) }
+  shop.reply = { status, body, answer: body?.slice(0, 1024) ?? 'x'.repeat(1024) }
 }
 
 /** A delivery whose event can be sent, to an endpoint of its own unless one is named. */
@@ -73,7 +76,7 @@ describe('the answer to an event', () => {
     const refused = { kind: 'answered', answer: { result: 'refused', reason: reason.slice(0, 200) } }
     expect(await attemptOf(delivery)).toEqual(refused)
     expect(await attemptOf(delivery)).toEqual(refused)
-    expect(desk.calls).toEqual(['LONG/1'])
+    expect(shop.calls).toEqual(['LONG/1'])
     const kept = (await store.deliveries.find(delivery._id))?.attempts
     expect(kept).toMatchObject([{ number: 1, read_as: 'refused', reason: reason.slice(0, 200) }])
     expect(kept?.[0]?.answer).toHaveLength(1024)
@@ -89,7 +92,7 @@ describe('the answer to an event', () => {
 
   it('that cannot be opened decides nothing, and the attempt says why', async () => {
     const delivery = await inserted('SEALED', 1, { purpose: 'fulfilment' })
-    desk.reply = { status: 200, body: null, unreadable: 'the body cannot be opened as zstd' }
+    shop.reply = { status: 200, body: null, unreadable: 'the body cannot be opened as zstd' }
     await expect(attemptOf(delivery)).rejects.toThrow('the body cannot be opened as zstd')
     const kept = await store.deliveries.find(delivery._id)
     const attempt = { read_as: 'not heard', remark: 'the body cannot be opened as zstd' }
@@ -107,15 +110,15 @@ describe('a worker that stood still past its heartbeat', () => {
   it('still ends the delivery with what it heard, although its successor has written an attempt under that number', async () => {
     const delivery = await inserted('FROZEN', 1, { purpose: 'fulfilment' })
     let thaw = () => {}
-    desk.before_answer = () => new Promise((resolve) => (thaw = resolve))
+    shop.before_answer = () => new Promise((resolve) => (thaw = resolve))
     says(200, '{"fulfilment":"fulfilled"}')
     const frozen = attemptOf(delivery)
-    await until('the shop was asked', () => desk.calls.includes('FROZEN/1'))
-    desk.before_answer = () => Promise.resolve()
-    const heard = { ...desk.reply }
-    desk.reply = { status: null, error: 'the connection was reset' }
+    await until('the shop was asked', () => shop.calls.includes('FROZEN/1'))
+    shop.before_answer = () => Promise.resolve()
+    const heard = { ...shop.reply }
+    shop.reply = { status: null, error: 'the connection was reset' }
     await expect(attemptOf(delivery)).rejects.toThrow(ApplicationFailure)
-    desk.reply = heard
+    shop.reply = heard
     thaw()
     expect(await frozen).toEqual({ kind: 'answered', answer: { result: 'fulfilled', reason: null } })
     const kept = await store.deliveries.find(delivery._id)
@@ -126,10 +129,10 @@ describe('a worker that stood still past its heartbeat', () => {
   it('goes by what its successor heard, when it heard nothing itself', async () => {
     const delivery = await inserted('OVERTAKEN', 1, { purpose: 'fulfilment' })
     let thaw = () => {}
-    desk.before_answer = () => new Promise((resolve) => (thaw = resolve))
+    shop.before_answer = () => new Promise((resolve) => (thaw = resolve))
     const frozen = attemptOf(delivery)
-    await until('the shop was asked', () => desk.calls.includes('OVERTAKEN/1'))
-    desk.before_answer = () => Promise.resolve()
+    await until('the shop was asked', () => shop.calls.includes('OVERTAKEN/1'))
+    shop.before_answer = () => Promise.resolve()
     says(200, '{"fulfilment":"refused","reason":"sold out"}')
     const refused = { kind: 'answered', answer: { result: 'refused', reason: 'sold out' } }
     expect(await attemptOf(delivery)).toEqual(refused)
@@ -183,14 +186,14 @@ describe('an event behind an open one of its order', () => {
 
 describe('an event whose endpoint is busy', () => {
   it('says in its record when it comes again', async () => {
-    desk.reply = { status: null, error: 'ECONNREFUSED' }
+    shop.reply = { status: null, error: 'ECONNREFUSED' }
     for (let sequence = 1; sequence <= 10; sequence += 1)
       await delayOf(await inserted(`DOWN${sequence}`, 1, { endpoint_id: 'down' }))
-    const calls = desk.calls.length
+    const calls = shop.calls.length
     const refused = await inserted('DOWN11', 1, { endpoint_id: 'down' })
     const delay_ms = await delayOf(refused)
     expect(delay_ms).toBeGreaterThanOrEqual(5_000)
-    expect(desk.calls).toHaveLength(calls)
+    expect(shop.calls).toHaveLength(calls)
     const { next_attempt_time } = (await store.deliveries.find(refused._id)) ?? {}
     expect(Math.abs(milliseconds(next_attempt_time ?? '') - clock.now - delay_ms)).toBeLessThanOrEqual(1)
   })
@@ -241,10 +244,10 @@ describe('an event that is sent once more', () => {
   })
 
   it('does not leave the way it has while it is still open', async () => {
-    const calls = desk.calls.length
+    const calls = shop.calls.length
     const open = await inserted('OPEN', 1)
     expect(await repeated(open)).toEqual(await store.deliveries.find(open._id))
-    expect(desk.calls).toHaveLength(calls)
+    expect(shop.calls).toHaveLength(calls)
   })
 
   it('decides nothing any more, whatever is answered', async () => {

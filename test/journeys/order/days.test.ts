@@ -6,7 +6,7 @@ import { endpointId, eventId } from '../../../domain/ids.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { publicId } from '../../../store/ids.ts'
 import { callsOf } from '../../stage/audit.ts'
-import { Days } from '../../stage/days.ts'
+import { Days, expectMoments, slack } from '../../stage/days.ts'
 import { MerchantDouble } from '../../stage/merchant.ts'
 import type { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
@@ -15,9 +15,6 @@ const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
-
-/** The jitter of the first question, 5 s, and what a call costs on a busy machine: the plan is kept to within this. */
-const slack = 7 * second
 
 describe('over days', () => {
   let days: Days
@@ -35,12 +32,6 @@ describe('over days', () => {
   /** Milliseconds from `begin` to each call of `operation` that WeChat heard. */
   function momentsOf(order: OrderKey, operation: string, begin: number): number[] {
     return callsOf(stage, order, operation).map(({ time }) => milliseconds(time) - begin)
-  }
-
-  function expectMoments(moments: number[], planned: number[]): void {
-    expect(moments).toHaveLength(planned.length)
-    const off = moments.map((moment, index) => moment - (planned[index] ?? 0))
-    expect(off.filter((ms) => ms < -slack || ms > slack)).toEqual([])
   }
 
   describe('an order that lives seven days and is never paid', () => {

@@ -4,7 +4,7 @@ import type { OrderKey } from '../../../domain/ids.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import type { FinishRefundRequest } from '../../../simulator/console.ts'
 import { callsOf } from '../../stage/audit.ts'
-import { Days } from '../../stage/days.ts'
+import { Days, expectMoments, slack } from '../../stage/days.ts'
 import type { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
 
@@ -12,9 +12,6 @@ const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
-
-/** WeChat tells whole seconds, and a call costs something on a busy machine: the plan is kept to within this. */
-const slack = 7 * second
 
 /** Each minute for five, then after 5, 10, 20 and 30 minutes more; from there on every half hour. */
 const first_questions = [1, 2, 3, 4, 5, 10, 20, 40, 70].map((minutes) => minutes * minute)
@@ -59,12 +56,6 @@ describe('over days, a refund', () => {
   /** Unix ms of each call of `operation` that WeChat heard about refunds of this order. */
   function momentsOf(order: OrderKey, operation: string): number[] {
     return callsOf(stage, order, operation).map(({ time }) => milliseconds(time))
-  }
-
-  function expectMoments(moments: number[], planned: number[]): void {
-    expect(moments).toHaveLength(planned.length)
-    const off = moments.map((moment, index) => moment - (planned[index] ?? 0))
-    expect(off.filter((ms) => ms < -slack || ms > slack)).toEqual([])
   }
 
   function gapsOf(moments: number[]): number[] {

@@ -4,7 +4,7 @@ import type { Actor } from '../../../domain/actor.ts'
 import { workflowId } from '../../../domain/ids.ts'
 import { order_updates, signals } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
-import { buildBundle } from '../../../worker/bundle.ts'
+import { workflowCode } from '../../stage/bundle.ts'
 import { expectSound } from '../../stage/audit.ts'
 import { Driver } from '../../stage/driver.ts'
 import type { Run } from '../../stage/driver.ts'
@@ -309,7 +309,7 @@ class Teller {
 describe('an order whose facts, commands, failures and timers come in any order', () => {
   let driver: Driver
   beforeAll(async () => {
-    const { code } = await buildBundle()
+    const { code } = await workflowCode()
     driver = await Driver.open(code, World.activities)
   })
   afterAll(async () => await driver.close())

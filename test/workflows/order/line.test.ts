@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { workflowId } from '../../../domain/ids.ts'
 import { order_updates, signals } from '../../../domain/messages.ts'
-import { buildBundle } from '../../../worker/bundle.ts'
+import { workflowCode } from '../../stage/bundle.ts'
 import { paidOrder, reserved } from '../../stage/acts.ts'
 import { Driver } from '../../stage/driver.ts'
 import type { Run } from '../../stage/driver.ts'
@@ -14,7 +14,7 @@ const actor = { kind: 'merchant', id: 'key-1' }
 describe('an order whose first attempts are made in line', () => {
   let driver: Driver
   beforeAll(async () => {
-    const { code } = await buildBundle()
+    const { code } = await workflowCode()
     driver = await Driver.open(code, World.activities)
   })
   afterAll(async () => await driver.close())

@@ -1,18 +1,21 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Actor } from '../../../domain/actor.ts'
+import { milliseconds } from '../../../domain/calendar.ts'
 import { workflowId } from '../../../domain/ids.ts'
 import type { RefundKey } from '../../../domain/ids.ts'
 import { order_updates, refund_updates, signals } from '../../../domain/messages.ts'
 import { isOrderResting } from '../../../domain/order/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
+import { default_policy } from '../../../domain/policy.ts'
 import { isRefundResting } from '../../../domain/refund/record.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
 import { proveNumbers } from '../../../proof/passage.ts'
-import { buildBundle } from '../../../worker/bundle.ts'
+import { workflowCode } from '../../stage/bundle.ts'
 import { expectSound } from '../../stage/audit.ts'
 import { Driver } from '../../stage/driver.ts'
 import type { Run } from '../../stage/driver.ts'
+import type { WeChatRefundRecord } from '../../../proof/wechat.ts'
 import type { Fate } from '../../stage/playedwechat.ts'
 import { Runs } from '../../stage/runs.ts'
 import { World } from '../../stage/world.ts'
@@ -22,7 +25,7 @@ import type { ShopAnswer } from '../../stage/world.ts'
 vi.mock('node:timers/promises', () => ({ setTimeout: () => Promise.resolve() }))
 
 /** How the order stands when the story begins: what was paid for it, and whether somebody said that it came late. */
-const openings = ['paid', 'paid', 'paid', 'paid_wrong_amount', 'paid_late', 'paid_twice'] as const
+const openings = ['paid', 'paid', 'paid', 'paid_wrong_amount', 'paid_late', 'paid_twice', 'paid_untold'] as const
 type Opening = (typeof openings)[number]
 
 /** What can come from outside at any moment, in any order, as often as the story says. */
@@ -41,6 +44,7 @@ const happenings = [
   'progress',
   'notify_refund',
   'notify_refund_unreadable',
+  'refund_outside',
   'check_refund',
   'approve',
   'approve',
@@ -88,6 +92,9 @@ const fates = fc.constantFrom<Fate>(
   ['ABNORMAL', 'PROCESSING', 'SUCCESS'],
   ['ABNORMAL', 'CLOSED'],
   ['ABNORMAL', 'RETURNED'],
+  // The payer's bank sends it back.
+  ['SUCCESS', 'CLOSED'],
+  ['SUCCESS', 'ABNORMAL', 'SUCCESS'],
 )
 
 const stories: fc.Arbitrary<Story> = fc.record({
@@ -160,6 +167,8 @@ const remembered: Story[] = [
 const requester: Actor = { kind: 'merchant', id: 'key-1' }
 const approver: Actor = { kind: 'operator', id: 'li' }
 const most_steps = 4_000
+/** fen that somebody gives back past Weft */
+const outside = 300
 
 /** Tells one story of an order that is paid, and of the refunds of it. */
 class Teller {
@@ -220,7 +229,7 @@ class Teller {
       }
     }
     wechat.transactions.push({ id: 'T1', total: opening === 'paid_wrong_amount' ? 991 : 990 })
-    await this.#notifyPayment('T1')
+    if (opening !== 'paid_untold') await this.#notifyPayment('T1')
     if (opening === 'paid_twice') await this.#happen('notify_second_payment')
   }
 
@@ -265,6 +274,8 @@ class Teller {
         return order.timeline.some(({ event }) => event === 'second_payment_found')
       case 'notify_refund':
         return wechat.refunds.length > 0
+      case 'refund_outside':
+        return wechat.refunded('T1') + outside <= (wechat.transactions[0]?.total ?? 0)
       case 'repeat_request':
       case 'notify_refund_unreadable':
       case 'check_refund':
@@ -310,6 +321,9 @@ class Teller {
           () => true,
           async (refund) => (await this.#refund(refund)).signal(signals.refund_changed, { evidence_id: null }),
         )
+      case 'refund_outside':
+        wechat.refundOutside(`CONSOLE-${wechat.refunds.length + 1}`, 'T1', outside)
+        return await this.#notifyOf(wechat.refunds.at(-1))
       case 'check_refund':
         return await this.#withRefund(
           () => true,
@@ -412,7 +426,10 @@ class Teller {
 
   async #notifyRefund(): Promise<void> {
     const { refunds } = this.world.wechat
-    const told = refunds[this.#notices++ % Math.max(1, refunds.length)]
+    await this.#notifyOf(refunds[this.#notices++ % Math.max(1, refunds.length)])
+  }
+
+  async #notifyOf(told: WeChatRefundRecord | undefined): Promise<void> {
     if (told === undefined) return
     const key = { mchid: this.world.key.mchid, out_refund_no: told.out_refund_no }
     const evidence_id = await this.world.refundNotified(told)
@@ -460,10 +477,30 @@ class Teller {
       if (this.#coming.length > 0 && step % 5 === 0) await this.#happenNext()
       else if (!this.#runs.isEmpty) await this.#proceed()
       else if (await this.#isSwept()) {
-        if (!(await this.#happenNext())) return
+        if (!(await this.#happenNext()) && !(await this.#goesOnAtWeChat())) return
       }
     }
     throw new Error(`all did not come to rest, at ${this.#runs.waits}`)
+  }
+
+  /**
+   * WeChat goes on when all is at rest here, and tells until Weft has it what was paid and what became of a refund that
+   * had succeeded.
+   */
+  async #goesOnAtWeChat(): Promise<boolean> {
+    const { wechat } = this.world
+    const has_moved = wechat.progress()
+    const refunds = await this.world.refunds()
+    const unheard = wechat.refunds.filter(({ out_refund_no, status }) =>
+      refunds.some(
+        (here) => here.out_refund_no === out_refund_no && here.state === 'succeeded' && status !== 'SUCCESS',
+      ),
+    )
+    for (const refund of unheard) await this.#notifyOf(refund)
+    const [transaction] = wechat.transactions
+    const is_told = transaction && (await this.world.store.payments.find(this.world.key.mchid, transaction.id)) !== null
+    if (!is_told) await this.#notifyPayment('T1')
+    return has_moved || unheard.length > 0 || !is_told
   }
 
   async #proceed(): Promise<void> {
@@ -551,10 +588,21 @@ const tells: Record<string, string> = {
 describe('refunds of an order whose requests, outcomes, failures and timers come in any order', () => {
   let driver: Driver
   beforeAll(async () => {
-    const { code } = await buildBundle()
+    const { code } = await workflowCode()
     driver = await Driver.open(code, World.activities)
   })
   afterAll(async () => await driver.close())
+
+  it('made outside, of a payment that nobody told of, are adopted once the order’s run has booked it', async () => {
+    const teller = await Teller.begin(driver, { ...quiet, opening: 'paid_untold', happenings: ['refund_outside'] })
+    await teller.tell()
+    const { timeline } = await teller.world.record()
+    const [placed, paid] = timeline.map(({ time }) => milliseconds(time))
+    // Sooner than Weft asks by its own plan.
+    expect((paid ?? Infinity) - (placed ?? 0)).toBeLessThan(default_policy.first_query_ms)
+    expect(await teller.world.refunds()).toMatchObject([{ origin: 'outside', state: 'succeeded' }])
+    await teller.audit()
+  })
 
   it('never give back more than was paid, agree with WeChat and the book, and rest only when nothing is left', async () => {
     await fc.assert(
