@@ -25,7 +25,7 @@ const shutdown_times = { shutdownGraceTime: '25s', shutdownForceTime: '40s' } as
 const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
   orders: {
     // A call in line keeps one for as long as it takes, and at most 20 are (domain/policy, limits).
-    maxConcurrentWorkflowTaskExecutions: 60,
+    maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 100,
     maxConcurrentActivityTaskExecutions: 50,
     maxCachedWorkflows: 2_000,

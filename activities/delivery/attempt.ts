@@ -129,10 +129,12 @@ async function attemptInLine(
   delivery: DeliveryRecord,
   deadline_time: Time | null,
 ): Promise<DeliveryOutcome | NotTried> {
-  const { context, slots } = attempt_context
+  const { context, pace, slots } = attempt_context
+  const { mchid, endpoint_id } = delivery
   if (!isOpenDelivery(delivery.state)) return deliveryOutcome(context, delivery)
-  if (delivery.attempts.length > 0) return { kind: 'not_tried' }
-  const release = slots.take(delivery.mchid, { kind: 'endpoint', id: delivery.endpoint_id })
+  // Who is refused by the pace is given a moment of its own: that is the regular activity's, and one is enough.
+  if (delivery.attempts.length > 0 || pace.isBusy(mchid, endpoint_id)) return { kind: 'not_tried' }
+  const release = slots.take(mchid, { kind: 'endpoint', id: endpoint_id })
   if (release === null) return { kind: 'not_tried' }
   try {
     return await attemptDelivery(attempt_context, delivery, deadline_time)

@@ -9,6 +9,8 @@ export type DeliveryTurn = { end: (was_heard: boolean) => void } | { wait_ms: nu
  * in memory: protection, no promise.
  */
 export interface DeliveryPace {
+  /** Whether nobody gets a slot now; asking gives no moment away. */
+  isBusy(mchid: string, endpoint_id: string): boolean
   takeSlot(mchid: string, endpoint_id: string): DeliveryTurn
 }
 
@@ -56,13 +58,17 @@ export function createPace(now: () => number, longest_ms: number): DeliveryPace 
     endpoint.until = is_left_alone ? now() + left_alone_ms : 0
   }
 
+  function isBusy(mchid: string, endpoint_id: string): boolean {
+    const slots = under_way.get(mchid) ?? 0
+    return slots >= limits.deliveries_at_once_per_merchant || endpointOf(endpoint_id).until > now()
+  }
+
   return {
+    isBusy,
     takeSlot(mchid, endpoint_id) {
       const endpoint = endpointOf(endpoint_id)
-      const slots = under_way.get(mchid) ?? 0
-      if (slots >= limits.deliveries_at_once_per_merchant || endpoint.until > now())
-        return { wait_ms: nextTurn(endpoint, now(), longest_ms) }
-      under_way.set(mchid, slots + 1)
+      if (isBusy(mchid, endpoint_id)) return { wait_ms: nextTurn(endpoint, now(), longest_ms) }
+      under_way.set(mchid, (under_way.get(mchid) ?? 0) + 1)
       const began = now()
       return { end: (was_heard) => releaseSlot(mchid, endpoint, began, was_heard) }
     },

@@ -7,6 +7,7 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { eventId } from '../../domain/ids.ts'
 import { limits } from '../../domain/policy.ts'
 import { done, interrupted, later, paidOrder } from '../stage/acts.ts'
+import { until } from '../stage/until.ts'
 import { World } from '../stage/world.ts'
 import type { ShopAnswer } from '../stage/world.ts'
 
@@ -79,6 +80,17 @@ describe('order.paid in line', () => {
     fillSlots(world)
     expect(await tellInLine(world)).toEqual(not_tried)
     expect(world.calls).toEqual([])
+  })
+
+  it('is not tried at an endpoint that is busy, and takes no moment that the pace gives', async () => {
+    const world = await paid()
+    const before = await deliveryOf(world)
+    world.pauses.shop = () => new Promise(() => {})
+    for (let under_way = 0; under_way < limits.deliveries_at_once_per_merchant; under_way += 1)
+      void world.perform('deliverPaid', await argumentOf(world))
+    await until('all of them are under way', () => world.calls.length === limits.deliveries_at_once_per_merchant)
+    expect(await tellInLine(world)).toEqual(not_tried)
+    expect(await deliveryOf(world)).toEqual(before)
   })
 
   it.each(['away', 'unreachable'] as const)(
