@@ -118,8 +118,8 @@ async function downloadBill(
   take: TakeBytes,
   signal: AbortSignal | undefined,
 ): Promise<BillDownload> {
-  const [downloaded, plain] = [createTally(), createTally()]
-  const body = await firstTwo(tallied(await transport.download(url, signal), downloaded))
+  const [downloaded, plain] = [createByteSum(), createByteSum()]
+  const body = await firstTwo(summed(await transport.download(url, signal), downloaded))
   let mistake: string | null = null
   try {
     for await (const bytes of body.is_gzip ? gunzipped(body.bytes) : body.bytes) {
@@ -151,13 +151,13 @@ function tooLarge(): WeChatPayError {
 }
 
 /** How many bytes went past, and their SHA-1. */
-interface Tally {
+interface ByteSum {
   add(bytes: Buffer): void
   bytes(): number
   sha1(): string
 }
 
-function createTally(): Tally {
+function createByteSum(): ByteSum {
   const hash = createHash('sha1')
   let count = 0
   return {
@@ -170,9 +170,9 @@ function createTally(): Tally {
   }
 }
 
-async function* tallied(source: AsyncIterable<Buffer>, tally: Tally): AsyncGenerator<Buffer> {
+async function* summed(source: AsyncIterable<Buffer>, sum: ByteSum): AsyncGenerator<Buffer> {
   for await (const bytes of source) {
-    tally.add(bytes)
+    sum.add(bytes)
     yield bytes
   }
 }
