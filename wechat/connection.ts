@@ -73,7 +73,49 @@ export async function exchange(
   }
 }
 
-async function wholeBody(body: AsyncIterable<unknown>): Promise<Buffer> {
+/** An answer whose body is read while it comes. */
+export interface StreamedAnswer {
+  status: number
+  headers: ReceivedHeaders
+  /** throws ConnectionError when it does not come whole, and the signal's reason when the caller gave up */
+  body: AsyncIterable<Buffer>
+}
+
+/**
+ * Sends one request and does not wait for the whole answer: `timeout_ms` is for its headers, `read_timeout_ms` for each
+ * piece of its body while one is waited for. Throws as `exchange` does.
+ */
+export async function openExchange(
+  dispatcher: Dispatcher,
+  request: RawRequest,
+  { timeout_ms, read_timeout_ms }: { timeout_ms: number; read_timeout_ms: number },
+  signal?: AbortSignal,
+): Promise<StreamedAnswer> {
+  const timeouts = { headersTimeout: timeout_ms, bodyTimeout: read_timeout_ms }
+  try {
+    const answer = await dispatcher.request({ ...request, ...timeouts, ...(signal ? { signal } : {}) })
+    return { status: answer.statusCode, headers: answer.headers, body: piecesOf(answer.body, signal) }
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new ConnectionError(isSilence(error) ? 'timeout' : 'network', !wasNeverSent(error), error)
+  }
+}
+
+async function* piecesOf(body: AsyncIterable<unknown>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of body) yield piece as Buffer
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new ConnectionError(isSilence(error) ? 'timeout' : 'network', true, error)
+  }
+}
+
+function isSilence(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+}
+
+export async function wholeBody(body: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of body) {

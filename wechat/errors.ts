@@ -1,12 +1,21 @@
 /** The kinds of calls: the answers of each are read differently, and its limits are counted apart. */
 export type WeChatOperation =
-  'place' | 'query' | 'close' | 'certificates' | 'refund' | 'query_refund' | 'abnormal_refund'
+  | 'place'
+  | 'query'
+  | 'close'
+  | 'certificates'
+  | 'refund'
+  | 'query_refund'
+  | 'abnormal_refund'
+  | 'trade_bill'
+  | 'fund_flow_bill'
+  | 'bill_download'
 
 /**
  * What to do next, which is all that a caller may branch on:
  * `again` the same call, same bytes · `slower` the same after `delay_ms` · `not_yet` accepted there, not finished ·
- * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (place, refund and
- * abnormal_refund only) ·
+ * `setup` only a person can mend it · `refused` WeChat Pay said no to this very request (place, refund,
+ * abnormal_refund and the two bills only) ·
  * `not_enough` the merchant's account there cannot pay this refund: the same call once money was added.
  */
 export type WeChatFailureKind = 'again' | 'slower' | 'not_yet' | 'setup' | 'refused' | 'not_enough'
@@ -151,6 +160,13 @@ const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   REQUEST_BLOCKED: 'slower',
 }
 
+/** Refusals of a bill: of a day that is none, or longer ago than WeChat Pay tells of (docs/wechat-pay.md §2.5). */
+const billVerdicts: Readonly<Record<string, AnswerVerdict>> = {
+  STATEMENT_CREATING: 'not_yet',
+  PARAM_ERROR: 'refused',
+  INVALID_REQUEST: 'refused',
+}
+
 /** Codes of queries and closes, which are never refused for good: they are repeated, and their age raises attention. */
 const operationVerdicts: Readonly<Record<WeChatOperation, Readonly<Record<string, AnswerVerdict>>>> = {
   place: placeVerdicts,
@@ -160,6 +176,10 @@ const operationVerdicts: Readonly<Record<WeChatOperation, Readonly<Record<string
   refund: refundVerdicts,
   query_refund: { REQUEST_BLOCKED: 'slower' },
   abnormal_refund: abnormalRefundVerdicts,
+  trade_bill: billVerdicts,
+  fund_flow_bill: billVerdicts,
+  // A link that is too old is answered by some refusal or other: a fresh one is asked for each time.
+  bill_download: {},
 }
 const unlistedVerdicts: Readonly<Record<WeChatOperation, AnswerVerdict>> = {
   place: 'refused_about_number',
@@ -169,6 +189,9 @@ const unlistedVerdicts: Readonly<Record<WeChatOperation, AnswerVerdict>> = {
   refund: 'again',
   query_refund: 'again',
   abnormal_refund: 'again',
+  trade_bill: 'again',
+  fund_flow_bill: 'again',
+  bill_download: 'again',
 }
 
 /** The codes that Weft knows for this operation; any other has `unlistedVerdicts`. */

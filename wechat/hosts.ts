@@ -43,3 +43,14 @@ export function createHostPreference(hosts: Hosts): HostPreference {
     },
   }
 }
+
+/**
+ * The origin and the path of a URL that an answer names: the origin as it is configured, the path with its query to the
+ * byte, since it is signed so. Null: of another host, or no URL that could be sent as it is.
+ */
+export function splitUrl(url: string, { main, backup }: Hosts): { origin: string; path: string } | null {
+  const [, origin, path] = /^(https?:\/\/[^/?#@\\]+)(\/[!"$-[\]^-~]*)$/i.exec(url) ?? []
+  if (origin === undefined || path === undefined || !URL.canParse(origin)) return null
+  const known = [main, backup].find((host) => host !== null && new URL(host).origin === new URL(origin).origin)
+  return known ? { origin: known, path } : null
+}

@@ -42,13 +42,19 @@ const defaultRates: Readonly<Record<WeChatOperation, Rate>> = {
   refund: { per_second: 100, burst: 40 },
   query_refund: { per_second: 200, burst: 40 },
   abnormal_refund: { per_second: 20, burst: 20 },
+  trade_bill: { per_second: 1, burst: 2 },
+  fund_flow_bill: { per_second: 1, burst: 2 },
+  bill_download: { per_second: 2, burst: 4 },
 }
 
 /** WeChat Pay takes 150 refunds a second that it accepts, and only 6 that it refuses (docs/wechat-pay.md §2.4). */
 const defaultFailing: Readonly<Partial<Record<WeChatOperation, Rate>>> = { refund: { per_second: 3, burst: 2 } }
 
-/** Each of these may have one refused call in the same second, and WeChat Pay takes 6. */
-const mostHolders: Readonly<Partial<Record<WeChatOperation, number>>> = { refund: 6 }
+/**
+ * Each process that sends refunds may have one that is refused in the same second, and WeChat Pay takes 6. A bill that
+ * does not exist is asked of both hosts at once (wechat/bills.ts): half of its burst would never be enough.
+ */
+const mostHolders: Readonly<Partial<Record<WeChatOperation, number>>> = { refund: 6, trade_bill: 1, fund_flow_bill: 1 }
 
 /** Makes one merchant's limits. `now` is in ms; the breaker keeps the process's own clock. */
 export function createLimits(settings: WeChatLimitSettings): WeChatLimits {
@@ -138,6 +144,9 @@ function createBudgets({ now, ...settings }: WeChatLimitSettings): Record<WeChat
     refund: budgetOf('refund'),
     query_refund: budgetOf('query_refund'),
     abnormal_refund: budgetOf('abnormal_refund'),
+    trade_bill: budgetOf('trade_bill'),
+    fund_flow_bill: budgetOf('fund_flow_bill'),
+    bill_download: budgetOf('bill_download'),
   }
 }
 

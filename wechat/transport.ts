@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import type { Dispatcher } from 'undici'
-import { ConnectionError, exchange, timeoutIn } from './connection.ts'
+import { ConnectionError, exchange, openExchange, timeoutIn, wholeBody } from './connection.ts'
 import type { RawAnswer, RawRequest } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { WeChatPayError } from './errors.ts'
+import { failureOf, WeChatPayError } from './errors.ts'
 import type { WeChatFailure, WeChatFailureReason, WeChatOperation } from './errors.ts'
-import { createHostPreference } from './hosts.ts'
+import { createHostPreference, splitUrl } from './hosts.ts'
 import type { HostPreference, Hosts } from './hosts.ts'
 import type { Keyring } from './keyring.ts'
 import type { WeChatLimits } from './limits.ts'
@@ -53,6 +53,13 @@ export interface Transport {
    * (`slower`), and the signal's reason when the caller gives up. Ends within `timeout_ms`, both hosts included.
    */
   send(request: WeChatRequest, signal?: AbortSignal): Promise<WeChatAnswer>
+  /**
+   * Opens a file under the URL that an answer of WeChat Pay's named, signed as every call and exactly as it is given.
+   * WeChat Pay does not sign files (docs/wechat-pay.md §2.5): what comes is nobody's until its hash was held against the
+   * signed answer's. Throws WeChatPayError when there is none, `setup` when it is of no host of WeChat Pay's; the bytes
+   * throw `again` when they do not come whole. No limit of time for all of them, but for each piece.
+   */
+  download(url: string, signal?: AbortSignal): Promise<AsyncIterable<Buffer>>
 }
 
 /** One per HTTP request, for logs and metrics. Holds no body and no key. */
@@ -92,6 +99,8 @@ export interface TransportSettings {
   user_agent: string
   /** for all that one call does; default 10 s */
   timeout_ms?: number
+  /** for each piece of a file; default 30 s */
+  read_timeout_ms?: number
   log?: (attempt: WeChatAttempt) => void
 }
 
@@ -164,7 +173,7 @@ export function createTransport(settings: TransportSettings): Transport {
     throw unbelievedFailure(call, second.reason)
   }
 
-  return { send }
+  return { send, download: (url, signal) => openFile(parts, url, timeout, signal) }
 }
 
 /** The hosts to ask in this order; the only one there is answers again. */
@@ -184,12 +193,7 @@ async function attemptRequest(
   until: number,
 ): Promise<AttemptOutcome> {
   const { settings, preference } = parts
-  const started = performance.now()
-  const log = (seen: Pick<WeChatAttempt, 'status' | 'code' | 'request_id' | 'reason'>) => {
-    const { mchid } = settings.credentials
-    const duration_ms = Math.round(performance.now() - started)
-    settings.log?.({ event: 'wechat.attempt', mchid, operation: call.request.operation, host, duration_ms, ...seen })
-  }
+  const log = attemptLog(settings, call.request.operation, host)
   let raw: RawAnswer
   try {
     raw = await exchange(settings.dispatcher, signedRequest(settings, host, call.request), timeLeft(until), call.signal)
@@ -209,6 +213,71 @@ async function attemptRequest(
   if (reason === null) return { kind: 'answer', answer }
   call.unanswered = true
   return { kind: 'unbelieved', reason }
+}
+
+/** Tells of one attempt, how long it took since now. */
+function attemptLog(settings: TransportSettings, operation: WeChatOperation, host: string) {
+  const started = performance.now()
+  return (seen: Pick<WeChatAttempt, 'status' | 'code' | 'request_id' | 'reason'>) => {
+    const { mchid } = settings.credentials
+    const duration_ms = Math.round(performance.now() - started)
+    settings.log?.({ event: 'wechat.attempt', mchid, operation, host, duration_ms, ...seen })
+  }
+}
+
+const default_read_timeout_ms = 30_000
+
+/** Opens a file. Its opening counts against the limits, its bytes do not: they may take minutes. */
+async function openFile(
+  { settings, preference }: TransportParts,
+  url: string,
+  timeout_ms: number,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Buffer>> {
+  signal?.throwIfAborted()
+  const operation = 'bill_download'
+  const { origin, path } = splitUrl(url, settings.hosts) ?? refuseStranger(url)
+  const log = attemptLog(settings, operation, origin)
+  const request = signedRequest(settings, origin, { operation, method: 'GET', path })
+  const { read_timeout_ms = default_read_timeout_ms } = settings
+  const opened = await settings.limits.run(operation, async () => {
+    try {
+      const timeouts = { timeout_ms, read_timeout_ms }
+      const { status, headers, body } = await openExchange(settings.dispatcher, request, timeouts, signal)
+      preference.noteAnswer(origin, status)
+      if (status === 200) return { status, body, refusal: null }
+      return { status, body, refusal: readAnswer({ status, headers, body: await wholeBody(body) }, false) }
+    } catch (error) {
+      const lost = error instanceof ConnectionError ? error : null
+      if (lost && lost.reason !== 'too_large') preference.noteFailure(origin)
+      log({ status: null, code: null, request_id: null, reason: lost?.reason ?? 'cancelled' })
+      throw lost ? lostFileFailure(lost) : error
+    }
+  })
+  const { status, body, refusal } = opened
+  log({ status, code: refusal?.code ?? null, request_id: refusal?.request_id ?? null, reason: null })
+  if (refusal !== null) throw failureOf(operation, refusal)
+  return filePieces(body)
+}
+
+async function* filePieces(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* body
+  } catch (error) {
+    throw error instanceof ConnectionError ? lostFileFailure(error) : error
+  }
+}
+
+function lostFileFailure(error: ConnectionError): WeChatPayError {
+  const failure = { kind: 'again', reason: error.reason, outcome_unknown: false } as const
+  return new WeChatPayError({ operation: 'bill_download', ...failure, cause: error })
+}
+
+/** A signed request says who we are to whoever gets it, so it goes to the configured hosts alone. */
+function refuseStranger(url: string): never {
+  const cause = new Error(`the file is under ${JSON.stringify(url.slice(0, 80))}, which is no configured host`)
+  const failure = { kind: 'setup', reason: 'unreadable', outcome_unknown: false } as const
+  throw new WeChatPayError({ operation: 'bill_download', ...failure, cause })
 }
 
 function signedRequest(settings: TransportSettings, origin: string, request: WeChatRequest): RawRequest {

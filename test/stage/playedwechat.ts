@@ -83,6 +83,11 @@ export class PlayedWeChat implements Transport {
     return silence === 'after' ? unanswered() : Promise.resolve(answer)
   }
 
+  /** Bills are no matter of one number. */
+  download(): Promise<never> {
+    return Promise.reject(new Error('this WeChat Pay has no files'))
+  }
+
   #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
     switch (operation) {
       case 'place':

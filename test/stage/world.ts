@@ -109,6 +109,7 @@ export class World {
         await this.pauses.wechat()
         return await this.wechat.send(request)
       },
+      download: () => this.wechat.download(),
     }
     const limits = { state: () => ({ breaker: this.breaker }) }
     const account = { mchid, client: { transport, limits }, read: readNotified } as unknown as WeChatAccount

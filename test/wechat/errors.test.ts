@@ -10,6 +10,9 @@ const operations: WeChatOperation[] = [
   'refund',
   'query_refund',
   'abnormal_refund',
+  'trade_bill',
+  'fund_flow_bill',
+  'bill_download',
 ]
 const kindOf = (operation: WeChatOperation, status: number, code: string | null) =>
   classifyAnswer(operation, status, code).kind
@@ -106,6 +109,21 @@ describe('an answer that is no success', () => {
   it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'USER_ACCOUNT_ABNORMAL', 'RESOURCE_NOT_EXISTS'])(
     '%s refuses the card that an abnormal refund should go to',
     (code) => expect(kindOf('abnormal_refund', 400, code)).toBe('refused'),
+  )
+
+  it.each([
+    ['STATEMENT_CREATING', 'not_yet'],
+    ['PARAM_ERROR', 'refused'],
+    ['INVALID_REQUEST', 'refused'],
+    ['NO_AUTH', 'setup'],
+    ['A_CODE_OF_TOMORROW', 'again'],
+  ] as const)('%s of a bill is %s', (code, kind) => {
+    for (const operation of ['trade_bill', 'fund_flow_bill'] as const) expect(kindOf(operation, 400, code)).toBe(kind)
+  })
+
+  it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RESOURCE_NOT_EXISTS', 'A_CODE_OF_TOMORROW'])(
+    '%s of a link has the bill applied for again',
+    (code) => expect(kindOf('bill_download', 400, code)).toBe('again'),
   )
 
   it('leaves the outcome open unless it is a refusal or a set-up fault', () => {

@@ -215,3 +215,23 @@ describe('the breaker of a merchant', () => {
     expect(limits.state().breaker).toBe('closed')
   })
 })
+
+describe('a bill that does not exist', () => {
+  it.each([1, 2, 3, 8])('is asked of both hosts at once by one of %i workers', async (of) => {
+    for (const operation of ['trade_bill', 'fund_flow_bill'] as const) {
+      const able = await Promise.all(
+        Array.from({ length: of }, async (_, rank) => {
+          const limits = limitsWith({ share: () => ({ of, rank }) })
+          return limits
+            .run(operation, answer(400))
+            .then(() => limits.run(operation, answer(400)))
+            .then(
+              () => true,
+              () => false,
+            )
+        }),
+      )
+      expect(able.filter(Boolean)).toHaveLength(1)
+    }
+  })
+})

@@ -34,7 +34,10 @@ export interface Seen {
 
 export interface Played {
   status: number
-  body?: string
+  /** a list: each piece is sent for itself */
+  body?: string | Buffer | Buffer[]
+  /** what happens when the body was sent and not ended; it is ended unless told */
+  after_body?: 'hang_up' | 'silence'
   headers?: Record<string, string>
   /** how a 2xx is signed; default well */
   signature?: 'good' | 'wrong' | 'probe' | 'none' | 'stale'
@@ -87,12 +90,16 @@ async function answer(request: IncomingMessage, response: ServerResponse, all: S
     return
   }
   if (played.delay_ms) await new Promise((resolve) => setTimeout(resolve, played.delay_ms))
-  const text = played.body ?? ''
-  const signed = played.status < 300 && played.signature !== 'none' ? signatureOf(played, text) : {}
-  response.writeHead(played.status, { ...signed, 'request-id': `R-${all.length}`, ...played.headers }).end(text)
+  const pieces = Array.isArray(played.body) ? played.body : [Buffer.from(played.body ?? '')]
+  const isSigned = played.status < 300 && played.signature !== 'none'
+  const signed = isSigned ? signatureOf(played, Buffer.concat(pieces)) : {}
+  response.writeHead(played.status, { ...signed, 'request-id': `R-${all.length}`, ...played.headers })
+  for (const piece of pieces) await new Promise((resolve) => response.write(piece, resolve))
+  if (played.after_body === undefined) response.end()
+  if (played.after_body === 'hang_up') request.socket.destroy()
 }
 
-function signatureOf(played: Played, body: string): Record<string, string> {
+function signatureOf(played: Played, body: Buffer): Record<string, string> {
   const timestamp = Math.floor(Date.now() / 1000) - (played.signature === 'stale' ? 300 : 0)
   const signer = { serial_no: played.serial ?? publicKeyId, private_key: played.key ?? platform }
   const headers = signatureHeaders({ timestamp, nonce: freshNonce(), body }, signer)

@@ -63,6 +63,7 @@ describe('the processes that call WeChat Pay', () => {
     ['refund', 403, 6],
     ['place', 200, 500],
     ['query_refund', 200, 300],
+    ['fund_flow_bill', 200, 3],
   ] as const)(
     'stay together, as %s answered %i, under %i in any second, come and go',
     async (operation, status, most) => {
@@ -106,6 +107,7 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8, 20])('the parts of %i stay under what WeChat Pa
     ['place', 200, 500],
     ['query_refund', 200, 300],
     ['abnormal_refund', 200, 150],
+    ['fund_flow_bill', 200, 3],
   ] as const
   for (const [operation, status, most] of published) {
     const guests = Array.from({ length: 8 }, () => guest)
