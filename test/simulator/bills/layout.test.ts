@@ -4,6 +4,7 @@ import { feeOf } from '../../../simulator/bills/fee.ts'
 import { escapeRemark, escapeText, feeText, sumText, yuan } from '../../../simulator/bills/form.ts'
 import { billBytes, flowLayout, headerOf, tradeLayouts } from '../../../simulator/bills/layout.ts'
 import type { TradeDetail } from '../../../simulator/bills/row.ts'
+import { samplePayment, sampleRefund } from './samples.ts'
 
 interface Vectors {
   trade: Record<'ALL' | 'SUCCESS' | 'REFUND', { columns: string[]; summary_columns: string[] }>
@@ -11,61 +12,6 @@ interface Vectors {
   sample_all: { lines: string[] }
 }
 const vectors = JSON.parse(readFileSync(new URL('../../vectors/bills.json', import.meta.url), 'utf8')) as Vectors
-
-const at = (time: string): number => Date.parse(`${time.replace(' ', 'T')}+08:00`)
-
-/** The third line of the real file, a payment with a coupon; `more` makes the others of it. */
-const payment = (more: Partial<TradeDetail> = {}): TradeDetail => ({
-  kind: 'payment',
-  time: at('2019-02-19 01:51:59'),
-  payment_time: at('2019-02-19 01:51:59'),
-  appid: 'wxab8acd895ab1638a',
-  mchid: '1921000401',
-  device_id: '',
-  transaction_id: '4200000263201902167700136502',
-  out_trade_no: 'autotest_20190219015157_13391',
-  openid: 'wxab8acd865bb1637e',
-  trade_state: 'SUCCESS',
-  bank_type: 'OTHERS',
-  currency: 'CNY',
-  settled_total: 3,
-  total: 3,
-  coupon: 1,
-  refund_id: '0',
-  out_refund_no: '0',
-  settlement_refund: 0,
-  refund: 0,
-  coupon_refund: 0,
-  refund_type: '',
-  refund_status: '',
-  refund_success_time: null,
-  description: 'autotest',
-  attach: '',
-  fee: 1_000,
-  rate: '39.00%',
-  ...more,
-})
-
-const refund = (more: Partial<TradeDetail> = {}): TradeDetail =>
-  payment({
-    kind: 'refund',
-    time: at('2019-02-19 05:01:46'),
-    device_id: 'harryma007',
-    transaction_id: '4200000263201902167700134212',
-    trade_state: 'REFUND',
-    settled_total: 0,
-    total: 0,
-    coupon: 0,
-    refund_id: '50000709672019011908420787722',
-    out_refund_no: 'REF4200000263201902167700963919',
-    settlement_refund: 1,
-    refund: 1,
-    refund_type: 'ORIGINAL',
-    refund_status: 'SUCCESS',
-    refund_success_time: at('2019-02-19 05:01:50'),
-    fee: 0,
-    ...more,
-  })
 
 const plain = (details: TradeDetail[]) => details.map((detail) => ({ detail, form: null }))
 
@@ -78,12 +24,12 @@ describe('a trade bill', () => {
 
   it('writes a real payment and a real refund as the real file does', () => {
     const given = [
-      refund({
+      sampleRefund({
         out_trade_no: 'autotest_20190216081946_82335',
         openid: 'oHkLxtx0vUqe-18p_AXTZ1innxkCY',
         description: '系统拨测-cheeryin-test_micropay_succ',
       }),
-      payment(),
+      samplePayment(),
     ]
     const lines = billBytes(tradeLayouts.ALL, plain(given), new Set()).toString().split('\r\n')
     const [header, real_refund = '', , real_payment] = vectors.sample_all.lines
@@ -99,7 +45,7 @@ describe('a trade bill', () => {
   })
 
   it('shows in a REFUND bill when the refund was asked for, when it ended and when its payment was', () => {
-    const given = [refund(), refund({ refund_success_time: null, refund_status: 'PROCESSING' })]
+    const given = [sampleRefund(), sampleRefund({ refund_success_time: null, refund_status: 'PROCESSING' })]
     const [, first = '', second = ''] = billBytes(tradeLayouts.REFUND, plain(given), new Set()).toString().split('\r\n')
     const cells = first.slice(1).split(',`')
     expect(cells).toHaveLength(29)

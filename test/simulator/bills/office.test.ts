@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import type { FaultRequest } from '../../../simulator/faults.ts'
 import { startSimulator } from '../../../simulator/main.ts'
 import { Client, control, makeMerchant, numbering } from '../client.ts'
 import type { Answer } from '../client.ts'
@@ -272,6 +273,91 @@ describe('a bill', () => {
     await expect(control(stage.simulator.url, '/bills', { mchid: mchid(), bill_date: '2026-11-31' })).rejects.toThrow(
       /400/,
     )
+  })
+})
+
+describe('a fault of the calls for bills', () => {
+  const late = async () => {
+    await paid()
+    clock.now = at('2026-11-21 10:00:00')
+  }
+  const fault = (operation: FaultRequest['operation'], name: string, more: object = {}) =>
+    control<object>(stage.simulator.url, '/faults', { operation, fault: name, mchid: mchid(), ...more })
+
+  it('makes a bill late until a time, or gives the hash of another file', async () => {
+    await late()
+    await fault('trade_bill', 'STATEMENT_CREATING', { bill_date: '2026-11-20', until: '2026-11-21T15:00:00+08:00' })
+    expect(await trade(day)).toMatchObject({ status: 400, json: { code: 'STATEMENT_CREATING' } })
+    expect((await trade('bill_date=2026-11-19')).json['code']).toBe('NO_STATEMENT_EXIST')
+    clock.now = at('2026-11-21 15:00:00')
+    const right = await trade(day)
+    expect(right.status).toBe(200)
+    await fault('trade_bill', 'wrong_hash', { times: 1 })
+    expect((await trade(day)).json['hash_value']).not.toBe(right.json['hash_value'])
+    expect((await trade(day)).json['hash_value']).toBe(right.json['hash_value'])
+    await fault('fund_flow_bill', 'NO_STATEMENT_EXIST', { times: 1 })
+    expect((await flow(day)).json['code']).toBe('NO_STATEMENT_EXIST')
+    expect((await flow(day)).status).toBe(200)
+  })
+
+  it('spoils a download once', async () => {
+    await late()
+    const link = (await trade(`${day}&tar_type=GZIP`)).json['download_url']
+    const { bytes } = await fetched(link)
+    await fault('bill_download', 'truncated', { times: 1, bill_date: '2026-11-20' })
+    const half = await fetched(link)
+    expect([half.status, half.bytes]).toEqual([200, bytes.subarray(0, Math.floor(bytes.length / 2))])
+    await fault('bill_download', 'cut_off', { times: 1 })
+    await expect(fetched(link)).rejects.toThrow(/terminated|fetch failed|closed/)
+    await fault('bill_download', 'other_form', { times: 1 })
+    expect((await fetched(link)).bytes).toEqual(gunzipSync(bytes))
+    await fault('bill_download', 'expired', { times: 1 })
+    expect((await fetched(link)).status).toBe(400)
+    await fault('bill_download', 'disconnect', { times: 1 })
+    await expect(fetched(link)).rejects.toThrow(/fetch failed/)
+    await fault('bill_download', '503', { times: 1 })
+    expect((await fetched(link)).status).toBe(503)
+    expect((await fetched(link)).bytes).toEqual(bytes)
+    const calls = stage.simulator.control.view(mchid(), null).calls.filter((call) => call.operation === 'bill_download')
+    expect(calls.map((call) => call.fault)).toEqual([
+      ...[null, 'truncated', 'cut_off', 'other_form', 'expired', 'disconnect', 'error', null],
+    ])
+  })
+
+  it('plants what the next issue says, and none that cannot be', async () => {
+    const first = await paid()
+    const second = await paid()
+    await fault('trade_bill_content', 'moved', { bill_date: '2026-11-20', out_trade_no: first.out_trade_no })
+    await fault('trade_bill_content', 'foreign_payment', { bill_date: '2026-11-20' })
+    await fault('fund_flow_bill_content', 'net_income', { bill_date: '2026-11-20' })
+    clock.now = at('2026-11-22 10:00:00')
+    const numbers = async (query: string) => (await read(await trade(query))).rows.map((row) => row['商户订单号'])
+    const rows = await numbers(day)
+    expect(rows).toEqual([second.out_trade_no, expect.stringMatching(/^POS/)])
+    expect((await stage.client.query(rows[1] ?? '', choices())).status).toBe(404)
+    expect(await numbers('bill_date=2026-11-21')).toEqual([first.out_trade_no])
+    const flows = (await read(await flow(day))).rows
+    expect(flows.map((row) => [row['业务类型'], row['收支金额(元)'], row['备注']])).toEqual(
+      Array<string[]>(2).fill(['交易', '9.94', '结算总金额 10.00 元;含手续费 0.06 元']),
+    )
+    await fault('trade_bill_content', 'empty', { bill_date: '2026-11-20' })
+    await fault('trade_bill_content', 'old_layout', { bill_date: '2026-11-21' })
+    expect(await numbers(day)).toEqual(rows)
+    stage.simulator.control.removeFaults(null)
+    await fault('trade_bill_content', 'empty', { bill_date: '2026-11-20' })
+    await fault('trade_bill_content', 'old_layout', { bill_date: '2026-11-21' })
+    stage.simulator.control.issueBills({ mchid: mchid(), bill_date: '2026-11-20' })
+    const empty = await read(await trade(day))
+    expect(empty).toMatchObject({ rows: [], footer: { 总交易单数: '0.0', 手续费总金额: '0.0' } })
+    for (const [operation, name, more] of [
+      ['trade_bill_content', 'broken_chain', {}],
+      ['fund_flow_bill_content', 'fee', {}],
+      ['trade_bill_content', 'omitted', { times: 1 }],
+      ['trade_bill_content', 'amount', { value: 'much' }],
+      ['trade_bill_content', '500', {}],
+      ['trade_bill', 'truncated', {}],
+    ] as const)
+      await expect(fault(operation, name, more)).rejects.toThrow(/PARAM_ERROR/)
   })
 })
 
