@@ -181,6 +181,8 @@ export const limits = {
   attach_bytes: 128,
   /** an event of a refund holds the metadata of two, and is at most 20 kB */
   metadata_bytes: 6 * 1024,
+  /** notifications that an api keeps in mind while Temporal is away; it hands over some 200 a second */
+  handovers_kept: 5_000,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,

@@ -16,7 +16,7 @@ import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, orderId } from '../../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
-import type { FulfilmentMode } from '../../domain/merchant/record.ts'
+import type { FulfilmentMode, MerchantSettings } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import type { RefundFact } from '../../domain/payment/fact.ts'
@@ -130,10 +130,13 @@ export class World {
     return Object.keys(new World('none', []).#steps)
   }
 
-  /** `approval_above`: fen from which a refund waits for a second person; null: none does. */
-  static async open(mode: FulfilmentMode, shop: ShopAnswer[], approval_above: number | null = null): Promise<World> {
+  static async open(
+    mode: FulfilmentMode,
+    shop: ShopAnswer[],
+    refund_approval: MerchantSettings['refund_approval'] = null,
+  ): Promise<World> {
     const world = new World(mode, shop)
-    await world.#furnish(mode, approval_above)
+    await world.#furnish(mode, refund_approval)
     return world
   }
 
@@ -215,7 +218,7 @@ export class World {
     return key
   }
 
-  async #furnish(mode: FulfilmentMode, approval_above: number | null): Promise<void> {
+  async #furnish(mode: FulfilmentMode, refund_approval: MerchantSettings['refund_approval']): Promise<void> {
     const create_time = beijingTime(noon - 60_000)
     const endpoint_id = publicId('ep', endpoint_key)
     await this.store.merchants.save({
@@ -231,7 +234,7 @@ export class World {
       settings: {
         ...default_settings,
         fulfilment: { ...default_settings.fulfilment, mode },
-        refund_approval: approval_above === null ? null : { above: approval_above },
+        refund_approval,
       },
       fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
       create_time,
