@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { fee_rate_pattern } from './bills/form.ts'
+import { generated_day, generated_kinds } from './bills/generator.ts'
 import type { BillOffice, BillView } from './bills/office.ts'
 import type { CallLog } from './calls.ts'
 import type { RefundCompletion } from './completion.ts'
@@ -106,7 +107,27 @@ const rotateRequest = z.discriminatedUnion('kind', [
 type RotateRequest = z.input<typeof rotateRequest>
 
 /** `POST /control/bills`: the bills of a day, at once or anew. */
-const issueRequest = z.strictObject({ mchid: z.string(), bill_date: z.iso.date() })
+const issueRequest = z.strictObject({
+  mchid: z.string(),
+  bill_date: z.iso.date(),
+  /** a day of as many rows, of which this WeChat Pay knows nothing else */
+  generated: z
+    .strictObject({
+      rows: z.int().min(1).max(1_000_000),
+      seed: z.int().default(1),
+      appid: z.string().min(1).max(32),
+      number_prefix: z.string().max(8).default(generated_day.number_prefix),
+      refund_share: z.number().min(0).max(1).default(generated_day.refund_share),
+      difference_share: z.number().min(0).max(1).default(0),
+      kinds: z
+        .array(z.enum(generated_kinds))
+        .min(1)
+        .default([...generated_kinds]),
+    })
+    .optional(),
+})
+
+type IssueRequest = z.input<typeof issueRequest>
 
 interface ControlTools {
   state: SimulatorState
@@ -169,9 +190,9 @@ export class Control {
   }
 
   /** Issues the bills of a day at once, or anew when it has some. */
-  issueBills(request: { mchid: string; bill_date: string }): BillView {
-    const { mchid, bill_date } = parseRequest(issueRequest, request)
-    return this.#tools.bills.issue(this.#requireMerchant(mchid).mchid, bill_date)
+  issueBills(request: IssueRequest): BillView {
+    const { mchid, bill_date, generated } = parseRequest(issueRequest, request)
+    return this.#tools.bills.issue(this.#requireMerchant(mchid).mchid, bill_date, generated)
   }
 
   /** Ends a refund, or sends an abnormal one on to SUCCESS. */

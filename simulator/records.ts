@@ -1,4 +1,5 @@
 /** Records of the simulator's state. Times are Unix milliseconds, amounts integer fen. */
+import type { GeneratedDayOptions } from './bills/generator.ts'
 import type { BillPlant } from './bills/plants.ts'
 import type { StateEntry } from './storage.ts'
 
@@ -43,6 +44,8 @@ export interface IssuedBill {
   as_of: number
   /** what it says other than the truth */
   plants: BillPlant[]
+  /** the day is a generated one in place of the records' */
+  generated?: Partial<GeneratedDayOptions> | undefined
 }
 
 export interface WeChatKeyPair {

@@ -3,12 +3,7 @@ import type { Payment } from '../records.ts'
 import { settlementTotal } from '../coupons.ts'
 import { statusAt } from '../refund.ts'
 import type { Refund } from '../refund.ts'
-
-/** The fee of an amount by a rate as bills write it, `0.60%`, rounded half-up to the fen. */
-export function feeOf(amount: number, rate: string): number {
-  const share = Number(rate.replace(/[.%]/g, ''))
-  return Math.floor((amount * share + 5_000) / 10_000)
-}
+import { feeOf } from './form.ts'
 
 export function paymentFee(payment: Payment): number {
   return feeOf(settlementTotal(payment), payment.fee_rate)

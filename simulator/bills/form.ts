@@ -5,6 +5,12 @@ import type { OddForm } from './row.ts'
 /** A rate as bills write it. */
 export const fee_rate_pattern = /^\d{1,2}\.\d{2}%$/
 
+/** The fee of an amount by a rate as bills write it, `0.60%`, rounded half-up to the fen. */
+export function feeOf(amount: number, rate: string): number {
+  const share = Number(rate.replace(/[.%]/g, ''))
+  return Math.floor((amount * share + 5_000) / 10_000)
+}
+
 /** `yyyy-MM-dd HH:mm:ss`, Beijing. */
 export function billTime(ms: number): string {
   return beijingTime(ms).slice(0, 19).replace('T', ' ')

@@ -10,10 +10,9 @@ import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { beijingTime } from '../../domain/calendar.ts'
-import { feeOf } from './fee.ts'
-import { lineOfCells, oddLine } from './form.ts'
-import { byte_order_mark, Footer, headerOf, tradeLayouts } from './layout.ts'
-import type { BillLine, OddForm, TradeDetail } from './row.ts'
+import { feeOf, lineOfCells, oddLine, yuan } from './form.ts'
+import { byte_order_mark, flowLayout, Footer, headerOf, tradeLayouts } from './layout.ts'
+import type { BillLine, FlowDetail, OddForm, TradeDetail } from './row.ts'
 
 /** What can be planted in a generated row; those of refunds begin with `refund_`. */
 export const generated_kinds = [
@@ -43,8 +42,10 @@ export interface GeneratedDayOptions {
   number_prefix: string
   /** of all rows, those that are refunds */
   refund_share: number
-  /** of all rows, those with a plant; its kinds take turns */
+  /** of all rows, those with a plant */
   difference_share: number
+  /** what is planted, in turns */
+  kinds: readonly GeneratedKind[]
 }
 
 export const generated_day: GeneratedDayOptions = {
@@ -56,6 +57,7 @@ export const generated_day: GeneratedDayOptions = {
   number_prefix: 'T',
   refund_share: 0.1,
   difference_share: 0,
+  kinds: generated_kinds,
 }
 
 /** GeneratedPayment has the fields in which a record of a payment is compared with its row. */
@@ -145,6 +147,26 @@ export class GeneratedDay {
     yield Buffer.from(`${text}${footer.lines(new Set()).join('\r\n')}\r\n`)
   }
 
+  /** The bytes of the fund-flow bill of the same day, which has no plants. The account begins with `opening` fen. */
+  *flows(opening: number): Generator<Buffer, void> {
+    const footer = new Footer(flowLayout)
+    let balance = opening
+    let text = `${byte_order_mark}${headerOf(flowLayout)}\r\n`
+    for (let n = 0; n < this.#options.rows; n += 1) {
+      for (const movement of movementsOf(this.#rowOf(n).detail)) {
+        balance += movement.direction === '收入' ? movement.amount : -movement.amount
+        const detail = { ...movement, balance }
+        footer.add(detail)
+        text += lineOfCells(flowLayout.columns.map(({ cell }) => cell(detail)))
+        text += '\r\n'
+      }
+      if (text.length < 48_000) continue
+      yield Buffer.from(text)
+      text = ''
+    }
+    yield Buffer.from(`${text}${footer.lines(new Set()).join('\r\n')}\r\n`)
+  }
+
   /** The records of the same day, in the same order. */
   *records(): Generator<GeneratedPayment | GeneratedRefund, void> {
     for (let n = 0; n < this.#options.rows; n += 1) {
@@ -156,12 +178,18 @@ export class GeneratedDay {
   #linesOf(n: number): BillLine<TradeDetail>[] {
     const { detail, plant } = this.#rowOf(n)
     if (plant === null) return [{ detail, form: null }]
-    if (plant === 'malformed') return [{ detail, form: malformed_forms[n % malformed_forms.length] ?? 'cut_line' }]
+    if (plant === 'malformed') return [{ detail, form: this.#malformedForm(n) }]
     return rowsWith[plant](detail, n).map((row) => ({ detail: row, form: null }))
   }
 
+  #malformedForm(n: number): OddForm {
+    const turn = Math.floor(n / this.#every / this.#options.kinds.length)
+    return malformed_forms[turn % malformed_forms.length] ?? 'cut_line'
+  }
+
   #plantOf(n: number): GeneratedKind {
-    return generated_kinds[Math.floor(n / this.#every) % generated_kinds.length] ?? 'amount'
+    const { kinds } = this.#options
+    return kinds[Math.floor(n / this.#every) % kinds.length] ?? 'amount'
   }
 
   #rowOf(n: number): GeneratedRow {
@@ -233,6 +261,32 @@ const rowsWith: Record<Exclude<GeneratedKind, 'malformed'>, (row: TradeDetail, n
   foreign: (row, n) => [
     { ...row, out_trade_no: `POS${n}`, out_refund_no: row.kind === 'payment' ? row.out_refund_no : `POSR${n}` },
   ],
+}
+
+/** The movements of a row: the money, and its fee unless that is nothing. */
+function movementsOf(row: TradeDetail): FlowDetail[] {
+  const isPayment = row.kind === 'payment'
+  const fee = Math.abs(row.fee) / 1000
+  const amount = isPayment ? row.settled_total : row.settlement_refund
+  const money: FlowDetail = {
+    time: row.time,
+    business_no: isPayment ? row.transaction_id : row.refund_id,
+    flow_no: row.transaction_id,
+    name: isPayment ? '交易' : '退款',
+    type: isPayment ? '交易' : '退款',
+    direction: isPayment ? '收入' : '支出',
+    amount,
+    balance: 0,
+    applicant: 'system',
+    remark: isPayment
+      ? `结算总金额 ${yuan(amount)} 元;含手续费 ${yuan(fee)} 元`
+      : `退款总金额${yuan(amount)}元;含手续费${yuan(fee)}元`,
+    voucher_no: isPayment ? row.out_trade_no : row.out_refund_no,
+    out_trade_no: row.out_trade_no,
+  }
+  const type = isPayment ? '扣除交易手续费' : '退还交易手续费'
+  const ofFee: FlowDetail = { ...money, type, direction: isPayment ? '支出' : '收入', amount: fee, remark: '' }
+  return [money, ofFee].filter((movement) => movement.amount > 0)
 }
 
 function recordOf(row: TradeDetail): GeneratedPayment | GeneratedRefund {

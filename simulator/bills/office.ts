@@ -9,6 +9,8 @@ import { CallRefusal, ControlError } from '../refusal.ts'
 import type { SimulatorSettings } from '../settings.ts'
 import type { SimulatorState } from '../state.ts'
 import { flowDetails } from './flow.ts'
+import { GeneratedDay } from './generator.ts'
+import type { GeneratedDayOptions } from './generator.ts'
 import { billBytes, flowLayout, tradeLayouts } from './layout.ts'
 import type { TradeLayoutName } from './layout.ts'
 import { flawsOf, hasPlant, isPlantOf, movedRows, plantFlows, plantTrades } from './plants.ts'
@@ -25,13 +27,12 @@ const ready_after_ms = 10 * hour_ms
 const months_served = 3
 const links_kept = 1_000
 
-/** BillLink is what a download_url leads to. */
+/** BillLink is what a download_url leads to: the file is made anew for each download, so that links stay small. */
 interface BillLink {
-  mchid: string
-  bill_date: string
+  issued: IssuedBill
+  choice: BillChoice
   expire_time: number
   is_compressed: boolean
-  bytes: Buffer
 }
 
 /** BillView is an issue of a day's bills, as the control side shows it. */
@@ -81,9 +82,11 @@ export class BillOffice {
     const link = this.#links.get(search.get('token') ?? '')
     const isOver = link === undefined || this.#tools.now() >= link.expire_time || effect?.kind === 'expired'
     if (isOver) throw new CallRefusal('INVALID_REQUEST', { message: '下载链接无效或已过期，请重新申请账单' })
-    if (link.mchid !== merchant.mchid) throw new CallRefusal('NO_AUTH')
+    if (link.issued.mchid !== merchant.mchid) throw new CallRefusal('NO_AUTH')
     const is_compressed = link.is_compressed !== (effect?.kind === 'other_form')
-    const whole = is_compressed ? gzipSync(link.bytes) : link.bytes
+    const bytes = this.#bytesOf(link.issued, link.choice)
+    if (bytes === null) throw new CallRefusal('NO_STATEMENT_EXIST')
+    const whole = is_compressed ? gzipSync(bytes) : bytes
     const half = whole.subarray(0, Math.floor(whole.length / 2))
     return {
       kind: 'file',
@@ -95,19 +98,20 @@ export class BillOffice {
 
   /** The day of the bill that a link leads to, for faults; null of an unknown one. */
   dateOfLink(token: string | null): string | null {
-    return this.#links.get(token ?? '')?.bill_date ?? null
+    return this.#links.get(token ?? '')?.issued.bill_date ?? null
   }
 
   /**
    * Issues the bills of a day at once, whatever the time; again, it issues them anew, with what has changed since and
-   * the plants that stand now. Throws ControlError.
+   * the plants that stand now. With `generated` its trades and movements are those of a GeneratedDay. Throws
+   * ControlError.
    */
-  issue(mchid: string, bill_date: string): BillView {
+  issue(mchid: string, bill_date: string, generated?: Partial<GeneratedDayOptions>): BillView {
     const now = this.#tools.now()
     const start = startOfDay(bill_date)
     if (start === null) throw new ControlError(400, 'PARAM_ERROR', 'bill_date: a day like 2026-11-28')
     if (start > now) throw new ControlError(409, 'DAY_TO_COME', 'that day has not begun')
-    const { version } = this.#issueAsOf(mchid, bill_date, now)
+    const { version } = this.#issueAsOf(mchid, bill_date, now, generated)
     return { mchid, bill_date, version }
   }
 
@@ -115,16 +119,16 @@ export class BillOffice {
     merchant: Merchant,
     search: URLSearchParams,
     host: string,
-    application: BillChoice,
+    choice: BillChoice,
     effect: CallEffect | null,
   ): CallOutcome {
     const tar_type = search.get('tar_type')
     if (tar_type !== null && tar_type !== 'GZIP') throw parameterRefusal('tar_type')
     const issued = this.#issuedBill(merchant.mchid, search.get('bill_date') ?? '')
-    const bytes = this.#bytesOf(issued, application)
+    const bytes = this.#bytesOf(issued, choice)
     if (bytes === null) throw new CallRefusal('NO_STATEMENT_EXIST')
     const is_compressed = tar_type === 'GZIP'
-    const token = this.#keepLink({ mchid: issued.mchid, bill_date: issued.bill_date, is_compressed, bytes })
+    const token = this.#keepLink({ issued, choice, is_compressed })
     const hash_value = createHash('sha1')
       .update(effect?.kind === 'wrong_hash' ? 'another file' : bytes)
       .digest('hex')
@@ -150,20 +154,27 @@ export class BillOffice {
     return this.#issueAsOf(mchid, bill_date, end + made_after_ms)
   }
 
-  #issueAsOf(mchid: string, bill_date: string, as_of: number): IssuedBill {
+  #issueAsOf(mchid: string, bill_date: string, as_of: number, generated?: Partial<GeneratedDayOptions>): IssuedBill {
     const { state, faults } = this.#tools
     const version = (state.findBill(mchid, bill_date)?.version ?? 0) + 1
     const days = [bill_date, dayBefore(bill_date)]
     const plants = faults.plantsOf(mchid).filter((plant) => plant.bill_date === null || days.includes(plant.bill_date))
-    const issued: IssuedBill = { mchid, bill_date, version, as_of, plants }
+    const issued: IssuedBill = { mchid, bill_date, version, as_of, plants, generated }
     state.keepBill(issued)
     return issued
   }
 
   /** The bytes of a bill; null when there is nothing to list. */
-  #bytesOf(issued: IssuedBill, application: BillChoice): Buffer | null {
-    if (application.bill === 'trade') return this.#tradeBytes(issued, application.layout)
-    return application.account === 'BASIC' ? this.#flowBytes(issued) : null
+  #bytesOf(issued: IssuedBill, choice: BillChoice): Buffer | null {
+    if (choice.bill === 'fundflow' && choice.account !== 'BASIC') return null
+    if (issued.generated !== undefined) {
+      const { mchid, bill_date, generated } = issued
+      const day = new GeneratedDay({ ...generated, mchid, bill_date })
+      return Buffer.concat([
+        ...(choice.bill === 'trade' ? day.bill() : day.flows(this.#tools.settings.account_opening)),
+      ])
+    }
+    return choice.bill === 'trade' ? this.#tradeBytes(issued, choice.layout) : this.#flowBytes(issued)
   }
 
   #tradeBytes(issued: IssuedBill, type: 'ALL' | 'SUCCESS' | 'REFUND'): Buffer | null {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { feeOf } from '../../../simulator/bills/fee.ts'
-import { escapeRemark, escapeText, feeText, sumText, yuan } from '../../../simulator/bills/form.ts'
+import { escapeRemark, escapeText, feeOf, feeText, sumText, yuan } from '../../../simulator/bills/form.ts'
 import { billBytes, flowLayout, headerOf, tradeLayouts } from '../../../simulator/bills/layout.ts'
 import type { TradeDetail } from '../../../simulator/bills/row.ts'
 import { samplePayment, sampleRefund } from './samples.ts'

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { GeneratedDay } from '../../../simulator/bills/generator.ts'
 import type { FaultRequest } from '../../../simulator/faults.ts'
 import { startSimulator } from '../../../simulator/main.ts'
 import { Client, control, makeMerchant, numbering } from '../client.ts'
@@ -258,6 +259,20 @@ describe('a bill', () => {
     const second = (await trade(day, same)).json['hash_value']
     expect(second).not.toBe(first)
     expect((await trade(day, same)).json['hash_value']).toBe(second)
+  })
+
+  it('of a generated day is the one that its options make', async () => {
+    const generated = { rows: 300, seed: 5, appid: stage.client.merchant.appid, difference_share: 0.1 }
+    stage.simulator.control.issueBills({ mchid: mchid(), bill_date: '2026-11-19', generated })
+    const given = new GeneratedDay({ ...generated, mchid: mchid(), bill_date: '2026-11-19' })
+    const { download_url } = (await trade('bill_date=2026-11-19')).json
+    expect((await fetched(download_url)).bytes).toEqual(Buffer.concat([...given.bill()]))
+    const { rows, footer } = await read(await flow('bill_date=2026-11-19'))
+    const signed = (row: Record<string, string>) => (row['收支类型'] === '收入' ? 1 : -1) * Number(row['收支金额(元)'])
+    const balances = rows.map((row) => Number(row['账户结余(元)']))
+    for (const [index, row] of rows.entries())
+      expect(balances[index]).toBeCloseTo((balances[index - 1] ?? 1_000_000) + signed(row), 6)
+    expect(footer['资金流水总笔数']).toBe(`${rows.length}.0`)
   })
 
   it('can be issued at once, of today too, and then is of that moment', async () => {
