@@ -75,6 +75,11 @@ function writeResponse(ctx: Context, answer: CallResponse, hold_ms: number): voi
     return
   }
   ctx.respond = false
+  if (answer.kind === 'cut_body') {
+    ctx.res.writeHead(200, { ...answer.headers, 'Content-Length': 2 * answer.body.length + 1 })
+    ctx.res.write(answer.body, () => ctx.req.socket.destroy())
+    return
+  }
   const cut = (): void => void ctx.req.socket.destroy()
   if (answer.kind === 'cut') return cut()
   const timer = setTimeout(cut, hold_ms)
@@ -131,6 +136,9 @@ function addControl(router: Router, control: Control): void {
   })
   router.post('/control/notifications/:id/resend', async (ctx) => {
     ctx.body = await control.resend(ctx.params['id'] ?? '')
+  })
+  router.post('/control/bills', async (ctx) => {
+    ctx.body = control.issueBills(await readJson(ctx))
   })
   router.get('/control/authority', async (ctx) => {
     ctx.body = await control.authority()

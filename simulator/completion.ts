@@ -64,7 +64,8 @@ export class RefundCompletion {
   /** Accepts a new refund: its amount leaves the balance, and its time begins to run. */
   accept(refund: Refund, payment: Payment): Refund {
     const { state } = this.#tools
-    const accepted = { ...refund, finish_time: this.#finishTime(refund.mchid, this.#delayOf(payment)) }
+    const finish_time = this.#finishTime(refund.mchid, this.#delayOf(payment))
+    const accepted = { ...refund, finish_time, history: [{ time: refund.create_time, ...under_way }] }
     state.changeBalance(refund.mchid, -refund.amount.settlement_refund)
     state.keepRefund(accepted)
     this.#markOrderRefunded(accepted)
@@ -75,7 +76,8 @@ export class RefundCompletion {
   /** Sends an abnormal refund another way. It goes to a card, so it takes the time of one. */
   resume(refund: Refund): Refund {
     const finish_time = this.#finishTime(refund.mchid, this.#tools.settings.refund_card_delay_ms)
-    const resumed: Refund = { ...refund, status: 'PROCESSING', finish_time }
+    const history = [...refund.history, { time: this.#tools.now(), ...under_way }]
+    const resumed: Refund = { ...refund, status: 'PROCESSING', finish_time, history }
     this.#tools.state.keepRefund(resumed)
     this.#schedule(resumed)
     return resumed
@@ -87,11 +89,14 @@ export class RefundCompletion {
     if (!allowed_ends[refund.status].includes(end.status)) {
       throw new ControlError(409, 'REFUND_STATE', `a refund that is ${refund.status} cannot become ${end.status}`)
     }
+    const time = now()
+    const returned = end.status === 'SUCCESS' && end.received_by === 'merchant_basic_account'
     const ended: Refund = {
       ...refund,
+      history: [...refund.history, { time, status: end.status, returned }],
       status: end.status,
       finish_time: null,
-      success_time: end.status === 'SUCCESS' ? now() : null,
+      success_time: end.status === 'SUCCESS' ? time : null,
       ...(end.status === 'SUCCESS' && receiverFields(end.received_by)),
     }
     const isBack = end.status === 'CLOSED' || end.received_by === 'merchant_basic_account'
@@ -175,6 +180,8 @@ export class RefundCompletion {
     if (order.trade_state !== 'REFUND') state.keepOrder({ ...order, trade_state: 'REFUND' })
   }
 }
+
+const under_way = { status: 'PROCESSING', returned: false } as const
 
 const regular_end = { status: 'SUCCESS', received_by: 'payer' } as const
 

@@ -1,5 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
+import { fee_rate_pattern } from './bills/form.ts'
+import { generated_day, generated_kinds } from './bills/generator.ts'
+import type { BillOffice, BillView } from './bills/office.ts'
 import type { CallLog } from './calls.ts'
 import type { RefundCompletion } from './completion.ts'
 import { consoleRefundRequest, finishRefundRequest, notifyRefundRequest } from './console.ts'
@@ -40,6 +43,8 @@ const merchantRequest = z.strictObject({
   refund_completion: z.enum(['automatic', 'held']).optional(),
   /** where refunds made in the console are notified to; null: nowhere */
   refund_notify_url: z.string().nullable().optional(),
+  /** WeChat Pay's fee, `0.60%`, of payments from now on */
+  fee_rate: z.string().regex(fee_rate_pattern).optional(),
 })
 
 type MerchantRequest = z.input<typeof merchantRequest>
@@ -101,6 +106,29 @@ const rotateRequest = z.discriminatedUnion('kind', [
 
 type RotateRequest = z.input<typeof rotateRequest>
 
+/** `POST /control/bills`: the bills of a day, at once or anew. */
+const issueRequest = z.strictObject({
+  mchid: z.string(),
+  bill_date: z.iso.date(),
+  /** a day of as many rows, of which this WeChat Pay knows nothing else */
+  generated: z
+    .strictObject({
+      rows: z.int().min(1).max(1_000_000),
+      seed: z.int().default(1),
+      appid: z.string().min(1).max(32),
+      number_prefix: z.string().max(8).default(generated_day.number_prefix),
+      refund_share: z.number().min(0).max(1).default(generated_day.refund_share),
+      difference_share: z.number().min(0).max(1).default(0),
+      kinds: z
+        .array(z.enum(generated_kinds))
+        .min(1)
+        .default([...generated_kinds]),
+    })
+    .optional(),
+})
+
+type IssueRequest = z.input<typeof issueRequest>
+
 interface ControlTools {
   state: SimulatorState
   keys: WeChatKeys
@@ -109,7 +137,9 @@ interface ControlTools {
   payer: Payer
   completion: RefundCompletion
   console: MerchantConsole
+  bills: BillOffice
   calls: CallLog
+  settings: { fee_rate: string }
   now: () => number
 }
 
@@ -124,7 +154,7 @@ export class Control {
   }
 
   async register(request: MerchantRequest): Promise<MerchantResponse> {
-    const { state, keys, completion } = this.#tools
+    const { state, keys, completion, settings } = this.#tools
     const given = parseRequest(merchantRequest, request)
     const made = state.merchants.has(given.mchid) ? [] : [await keys.makeWeChatKey(given.mchid)]
     const before = state.merchants.get(given.mchid) // looked up after the wait: two may register the same number at once
@@ -148,6 +178,7 @@ export class Control {
       refund_completion: before?.refund_completion ?? 'automatic',
       refund_notify_url:
         given.refund_notify_url === undefined ? (before?.refund_notify_url ?? null) : given.refund_notify_url,
+      fee_rate: given.fee_rate ?? before?.fee_rate ?? settings.fee_rate,
     }
     state.keepMerchant(merchant)
     if (given.refund_completion !== undefined) completion.setCompletion(merchant, given.refund_completion)
@@ -156,6 +187,12 @@ export class Control {
 
   pay(request: PayRequest): PayResponse {
     return this.#tools.payer.pay(parseRequest(payRequest, request))
+  }
+
+  /** Issues the bills of a day at once, or anew when it has some. */
+  issueBills(request: IssueRequest): BillView {
+    const { mchid, bill_date, generated } = parseRequest(issueRequest, request)
+    return this.#tools.bills.issue(this.#requireMerchant(mchid).mchid, bill_date, generated)
   }
 
   /** Ends a refund, or sends an abnormal one on to SUCCESS. */

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Random } from './random.ts'
+import { milliseconds, isTime } from '../domain/calendar.ts'
+import { plant_names } from './bills/plants.ts'
+import type { BillPlant, PlantName } from './bills/plants.ts'
 import { ControlError, findRefusal } from './refusal.ts'
 
 const callFaults = [
@@ -31,6 +34,19 @@ const refundQueryFaults = [
   'stale',
 ] as const
 
+const billFaults = [...callFaults, /** the hash of another file */ 'wrong_hash'] as const
+
+const downloadFaults = [
+  ...callFaults,
+  /** the link is taken for one that is over */
+  'expired',
+  /** half the file, well ended; or the connection breaks in the middle of it */
+  'truncated',
+  'cut_off',
+  /** plain where GZIP was asked for, and the other way round */
+  'other_form',
+] as const
+
 /** How a refund ends by itself in place of SUCCESS; `RETURNED` is SUCCESS to the merchant's own account. */
 const refundEndFaults = ['ABNORMAL', 'CLOSED', 'RETURNED'] as const
 
@@ -59,12 +75,19 @@ const faultsOf = {
   query_refund: refundQueryFaults,
   abnormal_refund: callFaults,
   certificates: callFaults,
+  trade_bill: billFaults,
+  fund_flow_bill: billFaults,
+  bill_download: downloadFaults,
+  /** plants: what the next issue of a bill says other than the truth */
+  trade_bill_content: plant_names.trade,
+  fund_flow_bill_content: plant_names.fundflow,
   end_refund: refundEndFaults,
   notify: notifyFaults,
 } as const satisfies Record<string, readonly string[]>
 
 type FaultOperation = keyof typeof faultsOf
-export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund'>
+type PlantOperation = 'trade_bill_content' | 'fund_flow_bill_content'
+export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund' | PlantOperation>
 type CallFault = (typeof faultsOf)[CallOperation][number]
 const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]]
 
@@ -72,6 +95,8 @@ const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]
 export interface FaultSubject {
   out_trade_no: string | null
   out_refund_no: string | null
+  /** the day of the bill that a call is about */
+  bill_date?: string | null
   /** the kind of a notification's resource */
   original_type?: 'transaction' | 'refund'
 }
@@ -89,8 +114,15 @@ const common_fields = {
   mchid: z.string().optional(),
   out_trade_no: z.string().optional(),
   out_refund_no: z.string().optional(),
-  /** of notifications, those of payments or of refunds */
+  /** of notifications and of rows of bills, those of payments or of refunds */
   original_type: z.enum(['transaction', 'refund']).optional(),
+  bill_date: z.iso.date().optional(),
+  /** happens only before this moment of the simulator's clock, RFC 3339 */
+  until: z.string().refine(isTime, 'not RFC 3339').optional(),
+  /** what a plant puts in: a number, a state, or how many fen more */
+  value: z.string().min(1).max(64).optional(),
+  /** how many rows a plant takes that names no number, or invents; one unless said */
+  rows: z.int().min(1).max(100_000).optional(),
 }
 
 /** A fault by its name, or an error by its code or status alone: `SIGN_ERROR`, `429`, `USER_PAYING`. */
@@ -109,6 +141,13 @@ export const faultRequest = z
   .superRefine((request, context) => {
     if (readFault(request) === null) {
       context.addIssue({ code: 'custom', path: ['fault'], message: `not a fault of ${request.operation}` })
+    }
+    if (plantedBill(request) !== null && (request.times ?? request.rate ?? request.until) !== undefined) {
+      context.addIssue({ code: 'custom', path: ['fault'], message: 'a plant stays until it is deleted' })
+    }
+    const counts = ['amount', 'fee', 'broken_chain'].includes(request.fault)
+    if (counts && !/^-?\d{1,12}$/.test(request.value ?? '1')) {
+      context.addIssue({ code: 'custom', path: ['value'], message: 'how many fen more' })
     }
   })
 
@@ -143,7 +182,7 @@ function readFault(request: FaultRequest): { kind: string; error: ErrorResponse 
   const { operation } = request
   const names: readonly string[] = faultsOf[operation]
   if (names.includes(request.fault) && request.fault !== 'error') return { kind: request.fault, error: null }
-  if (operation === 'notify' || operation === 'end_refund') return null
+  if (operation === 'notify' || operation === 'end_refund' || plantedBill(request) !== null) return null
   if (request.fault === 'error') {
     const known = findRefusal(request.code ?? String(request.status ?? 500))
     const base = known ?? { status: 400, code: 'PARAM_ERROR', message: '参数错误', number: 268435461 }
@@ -167,15 +206,23 @@ function usualStatus(operation: FaultOperation, { code, status }: ErrorResponse)
   return code === 'MCH_NOT_EXISTS' && /refund/.test(operation) ? 404 : status
 }
 
+/** Which bill a request plants something in; null when it is no plant. */
+function plantedBill({ operation }: FaultRequest): BillPlant['bill'] | null {
+  if (operation === 'trade_bill_content') return 'trade'
+  return operation === 'fund_flow_bill_content' ? 'fundflow' : null
+}
+
 const most_faults = 1_000
 
 /** Faults decides call by call what goes wrong. */
 export class Faults {
   readonly #random: Random
+  readonly #now: () => number
   readonly #faults = new Map<string, Fault>()
 
-  constructor(random: Random) {
+  constructor(random: Random, now: () => number) {
     this.#random = random
+    this.#now = now
   }
 
   /** Adds a fault. Throws ControlError while 1,000 stand, since every call looks through all of them. */
@@ -222,6 +269,26 @@ export class Faults {
     return this.#take<NotifyFault>('notify', kinds, mchid, subject)
   }
 
+  /** The plants that stand for the bills of this merchant, the oldest first. Taking none out, they stay. */
+  plantsOf(mchid: string): BillPlant[] {
+    return [...this.#faults.values()].flatMap(({ request }) => {
+      const bill = plantedBill(request)
+      if (bill === null || (request.mchid !== undefined && request.mchid !== mchid)) return []
+      return [
+        {
+          bill,
+          fault: request.fault as PlantName,
+          bill_date: request.bill_date ?? null,
+          out_trade_no: request.out_trade_no ?? null,
+          out_refund_no: request.out_refund_no ?? null,
+          original_type: request.original_type ?? null,
+          value: request.value ?? null,
+          rows: request.rows ?? 1,
+        },
+      ]
+    })
+  }
+
   #take<Kind extends string>(
     operation: FaultOperation,
     kinds: readonly Kind[],
@@ -235,6 +302,7 @@ export class Faults {
       if (request.operation !== operation || read === null || kind === undefined) continue
       if (request.mchid !== undefined && request.mchid !== mchid) continue
       if (!isAbout(request, subject)) continue
+      if (request.until !== undefined && this.#now() >= milliseconds(request.until)) continue
       if (request.rate !== undefined && this.#random() >= request.rate) continue
       if (fault.times_left !== null) {
         fault.times_left -= 1
@@ -248,7 +316,7 @@ export class Faults {
 
 /** Whether a fault that names an order, a refund or a kind of notification means this one. */
 function isAbout(request: FaultRequest, subject: FaultSubject): boolean {
-  const names = ['out_trade_no', 'out_refund_no', 'original_type'] as const
+  const names = ['out_trade_no', 'out_refund_no', 'original_type', 'bill_date'] as const
   return names.every((name) => request[name] === undefined || request[name] === subject[name])
 }
 

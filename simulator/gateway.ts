@@ -3,6 +3,7 @@ import { beijingTime } from '../domain/calendar.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { assertHeaders, Authentication, isOrderPath } from './authentication.ts'
 import type { ReceivedCall } from './authentication.ts'
+import type { BillOffice } from './bills/office.ts'
 import type { CallLog } from './calls.ts'
 import { slow_ms } from './faults.ts'
 import type { CallEffect, Faults, FaultSubject } from './faults.ts'
@@ -10,7 +11,7 @@ import { signedHeaders, signingKey } from './keys.ts'
 import type { WeChatKeys } from './keys.ts'
 import { CallLimiter } from './limits.ts'
 import type { Payer } from './payer.ts'
-import type { NativePayments } from './payments.ts'
+import type { CallOutcome, NativePayments } from './payments.ts'
 import type { Random } from './random.ts'
 import type { Merchant } from './records.ts'
 import type { DomesticRefunds } from './refunds.ts'
@@ -22,10 +23,12 @@ import type { SimulatorState } from './state.ts'
 
 /**
  * CallResponse is what goes back on the wire; `body` null sends none. `hold` never answers, `cut` breaks the
- * connection.
+ * connection, also in the middle of a body.
  */
 export type CallResponse =
-  { kind: 'answer'; status: number; headers: Record<string, string>; body: string | null } | { kind: 'hold' | 'cut' }
+  | { kind: 'answer'; status: number; headers: Record<string, string>; body: string | Buffer | null }
+  | { kind: 'cut_body'; headers: Record<string, string>; body: Buffer }
+  | { kind: 'hold' | 'cut' }
 
 interface GatewayTools {
   state: SimulatorState
@@ -34,6 +37,7 @@ interface GatewayTools {
   payments: NativePayments
   refunds: DomesticRefunds
   payer: Payer
+  bills: BillOffice
   calls: CallLog
   settings: SimulatorSettings
   random: Random
@@ -87,7 +91,7 @@ export class Gateway {
     const merchant = this.#authentication.authenticate(call)
     this.#assertWithinLimits(route, merchant)
     const id = pathNumber(route.path, call.path)
-    const subject = callSubject(route.operation, merchant.mchid, id, call.body, this.#tools.state)
+    const subject = callSubject(route.operation, merchant.mchid, id, call, this.#tools)
     const effect = this.#tools.faults.takeForCall(route.operation, merchant.mchid, subject)
     const answer = await this.#performCall(route, merchant, call, id, effect).catch((error: unknown) => {
       if (!(error instanceof CallRefusal)) throw error
@@ -124,6 +128,7 @@ export class Gateway {
     if (effect?.kind === 'disconnect_after') return { kind: 'cut' }
     if (effect?.error) return this.#errorResponse(call, merchant, effect.error)
     if (effect?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, effect.delay_ms ?? slow_ms))
+    if (outcome.kind === 'file') return fileResponse(outcome)
     const body = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
     return this.#signedResponse(call, merchant, { status: outcome.status, body, number: 0 }, effect)
   }
@@ -196,7 +201,7 @@ export class Gateway {
     answer: CallResponse,
   ): void {
     const answered = answer.kind === 'answer' ? answer : null
-    const failed = answered !== null && answered.body !== null && answered.status !== 200
+    const body = answered === null || answered.status === 200 || Buffer.isBuffer(answered.body) ? null : answered.body
     this.#tools.calls.add({
       time: beijingTime(this.#tools.now()),
       operation: route.operation,
@@ -204,11 +209,18 @@ export class Gateway {
       out_trade_no,
       out_refund_no,
       body_sha256: createHash('sha256').update(call.body).digest('hex'),
-      status: answered?.status ?? null,
-      code: failed ? ((JSON.parse(answered.body ?? '{}') as { code?: string }).code ?? null) : null,
+      status: answered?.status ?? (answer.kind === 'cut_body' ? 200 : null),
+      code: body === null ? null : ((JSON.parse(body) as { code?: string }).code ?? null),
       fault: effect?.kind ?? null,
     })
   }
+}
+
+/** The answer to a download has no `Wechatpay-*` header, and no Request-ID (docs/wechat-pay.md §5). */
+function fileResponse(file: Extract<CallOutcome, { kind: 'file' }>): CallResponse {
+  const headers = { ...usual_headers, 'Content-Type': file.content_type }
+  if (file.cut_off) return { kind: 'cut_body', headers, body: file.bytes }
+  return { kind: 'answer', status: 200, headers, body: file.bytes }
 }
 
 /** The name under which calls that fail are counted. */

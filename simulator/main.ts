@@ -7,6 +7,7 @@ import { createLogger, silentLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
 import { createApp } from './app.ts'
+import { BillOffice } from './bills/office.ts'
 import { CallLog } from './calls.ts'
 import { RefundCompletion } from './completion.ts'
 import { MerchantConsole } from './console.ts'
@@ -55,14 +56,16 @@ export async function startSimulator(
     settings.data_dir === null ? { storage: memoryStorage, entries: [] } : openStorage(settings.data_dir)
   const state = new SimulatorState(storage, entries, settings)
   const keys = new WeChatKeys(state, random, now, surroundings.makeKeyPair)
-  const faults = new Faults(random)
+  const faults = new Faults(random, now)
   const calls = new CallLog()
   const payments = new NativePayments(state, settings, now)
   const notifier = new Notifier({ state, keys, faults, settings, random, now, logger })
   const payer = new Payer({ state, payments, notifier, settings, now })
   const completion = new RefundCompletion({ state, notifier, faults, settings, now })
   const refunds = new DomesticRefunds({ state, completion, keys, settings, now })
-  const gateway = new Gateway({ state, keys, faults, payments, refunds, payer, calls, settings, random, now, logger })
+  const bills = new BillOffice({ state, faults, settings, now })
+  const served = { payments, refunds, payer, bills }
+  const gateway = new Gateway({ state, keys, faults, ...served, calls, settings, random, now, logger })
   const merchant_console = new MerchantConsole({ state, refunds, completion, notifier, now })
   const control = new Control({
     state,
@@ -72,7 +75,9 @@ export async function startSimulator(
     payer,
     completion,
     console: merchant_console,
+    bills,
     calls,
+    settings,
     now,
   })
   const phone = new Phone({ state, payer, notes: surroundings.notes ?? {}, now })

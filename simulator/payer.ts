@@ -241,6 +241,7 @@ export class Payer {
       cash_amount: paid.cash_amount,
       bank_type: paid.bank_type,
       success_time: now,
+      fee_rate: this.#merchantOf(order).fee_rate,
     }
   }
 

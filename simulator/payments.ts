@@ -21,8 +21,14 @@ const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms
 const dead_codes_kept = 50
 
-/** CallOutcome is what a call is answered with; `hang` never answers, because the story wants the answer lost. */
-export type CallOutcome = { kind: 'answer'; status: 200 | 204; body?: object } | { kind: 'hang' }
+/**
+ * CallOutcome is what a call is answered with; `hang` never answers, because the story wants the answer lost. A `file`
+ * is not signed; one that is `cut_off` ends with its connection.
+ */
+export type CallOutcome =
+  | { kind: 'answer'; status: 200 | 204; body?: object }
+  | { kind: 'file'; content_type: string; bytes: Buffer; cut_off: boolean }
+  | { kind: 'hang' }
 
 /** PayArmed pays for the payer who was waiting for exactly this close call. */
 type PayArmed = (order: Order, armed: ArmedPayment) => void

@@ -1,4 +1,6 @@
 /** Records of the simulator's state. Times are Unix milliseconds, amounts integer fen. */
+import type { GeneratedDayOptions } from './bills/generator.ts'
+import type { BillPlant } from './bills/plants.ts'
 import type { StateEntry } from './storage.ts'
 
 /** Merchant is a registered merchant with its keys, its balance and its choices. */
@@ -27,6 +29,23 @@ export interface Merchant {
   refund_completion: 'automatic' | 'held'
   /** where the console says that refunds are notified to, when a refund names no address of its own */
   refund_notify_url: string | null
+  /** of what payments settle, as bills write it: `0.60%` */
+  fee_rate: string
+}
+
+/** IssuedBill fixes what the bills of a day say: they are made from the records anew each time, always the same. */
+export interface IssuedBill {
+  mchid: string
+  /** `2026-11-28`, Beijing */
+  bill_date: string
+  /** from 1; each issue of the day is one more */
+  version: number
+  /** what happened later is not in it, nor does it change the states in it */
+  as_of: number
+  /** what it says other than the truth */
+  plants: BillPlant[]
+  /** the day is a generated one in place of the records' */
+  generated?: Partial<GeneratedDayOptions> | undefined
 }
 
 export interface WeChatKeyPair {
@@ -101,6 +120,8 @@ export interface Payment {
   /** `OTHERS`: from the payer's balance; anything else is a bank card */
   bank_type: string
   success_time: number
+  /** the merchant's when it was paid */
+  fee_rate: string
 }
 
 /** SignedWith is how one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
@@ -154,8 +175,9 @@ export interface OutgoingNotification {
 
 /** Fields that records of an older version's state lack, by kind. */
 const added_fields: Record<string, object> = {
-  merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null },
-  payment: { cash_amount: 0 },
+  merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null, fee_rate: '0.60%' },
+  payment: { cash_amount: 0, fee_rate: '0.60%' },
+  refund: { history: [] },
   notification: { out_refund_no: null },
 }
 

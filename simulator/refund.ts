@@ -53,6 +53,16 @@ export interface Refund {
   finish_time: number | null
   /** how the merchant wants an abnormal refund to go on; null before it applied */
   abnormal_type: AbnormalType | null
+  /** every status it has had, the first at its acceptance; empty of refunds older than this list */
+  history: RefundTurn[]
+}
+
+/** RefundTurn is a refund's coming into a status. */
+interface RefundTurn {
+  time: number
+  status: RefundStatus
+  /** whether the money came back to the account that it was taken from */
+  returned: boolean
 }
 
 type AbnormalType = 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD'
@@ -65,6 +75,22 @@ export const merchantAccounts = {
 
 /** Whether the refund counts as money given back of its payment: a closed one does not. */
 const isLive = (refund: Refund): boolean => refund.status !== 'CLOSED'
+
+/** The status that a refund had at a moment. */
+export function statusAt({ history, status }: Refund, time: number): RefundStatus {
+  if (history.length === 0) return status
+  return history.findLast((change) => change.time <= time)?.status ?? 'PROCESSING'
+}
+
+/** When the refund was closed, and its money came back. */
+export function closedTimes({ history }: Refund): number[] {
+  return history.filter(({ status }) => status === 'CLOSED').map(({ time }) => time)
+}
+
+/** When the refund succeeded to the merchant's own basic account. */
+export function returnTimes({ history }: Refund): number[] {
+  return history.filter(({ returned }) => returned).map(({ time }) => time)
+}
 
 /** Whether the money is the merchant's again, and not the payer's. */
 export function isReturned({ status, user_received_account }: Refund): boolean {

@@ -176,6 +176,7 @@ export class DomesticRefunds {
       success_time: null,
       finish_time: null,
       abnormal_type: null,
+      history: [],
     }
   }
 

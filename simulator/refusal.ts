@@ -28,6 +28,8 @@ const catalogue = {
   INVALID_REQUEST: { status: 400, message: '无效请求', number: 268435461 },
   APPID_MCHID_NOT_MATCH: { status: 400, message: 'appid和mch_id不匹配，请检查后再试', number: 268445527 },
   MCH_NOT_EXISTS: { status: 400, message: '商户号不存在', number: 268443715 },
+  NO_STATEMENT_EXIST: { status: 400, message: '请求的账单文件不存在', number: 268435461 },
+  STATEMENT_CREATING: { status: 400, message: '账单生成中', number: 268435461 },
   ORDER_CLOSED: { status: 400, message: '该订单已关闭', number: 268447914 },
   ORDERPAID: { status: 400, message: '该订单已支付', number: 268449538 },
   ORDER_PAID: { status: 400, message: '该订单已支付', number: 268449538 },

@@ -1,4 +1,5 @@
 import type { ReceivedCall } from './authentication.ts'
+import type { BillOffice } from './bills/office.ts'
 import { listCertificates } from './certificates.ts'
 import type { CallEffect, CallOperation, FaultSubject } from './faults.ts'
 import type { WeChatKeys } from './keys.ts'
@@ -21,7 +22,7 @@ export interface CallRoute {
   ): CallOutcome | Promise<CallOutcome>
 }
 
-export function routesOf({ payments, refunds, payer, keys }: RouteTools): CallRoute[] {
+export function routesOf({ payments, refunds, payer, keys, bills }: RouteTools): CallRoute[] {
   return [
     {
       operation: 'place',
@@ -73,6 +74,30 @@ export function routesOf({ payments, refunds, payer, keys }: RouteTools): CallRo
       path: /^\/v3\/certificates$/,
       perform: (merchant, call) => listCertificates(merchant, searchOf(call), keys),
     },
+    ...billRoutes(bills),
+  ]
+}
+
+function billRoutes(bills: BillOffice): CallRoute[] {
+  return [
+    {
+      operation: 'trade_bill',
+      method: 'GET',
+      path: /^\/v3\/bill\/tradebill$/,
+      perform: (merchant, call, _, effect) => bills.applyForTrades(merchant, searchOf(call), hostOf(call), effect),
+    },
+    {
+      operation: 'fund_flow_bill',
+      method: 'GET',
+      path: /^\/v3\/bill\/fundflowbill$/,
+      perform: (merchant, call, _, effect) => bills.applyForFlows(merchant, searchOf(call), hostOf(call), effect),
+    },
+    {
+      operation: 'bill_download',
+      method: 'GET',
+      path: /^\/v3\/billdownload\/file$/,
+      perform: (merchant, call, _, effect) => bills.download(merchant, searchOf(call), effect),
+    },
   ]
 }
 
@@ -81,6 +106,7 @@ interface RouteTools {
   refunds: DomesticRefunds
   payer: Payer
   keys: WeChatKeys
+  bills: BillOffice
 }
 
 function paymentSight(effect: CallEffect | null): 'truth' | 'before_payment' {
@@ -98,6 +124,11 @@ function searchOf(call: ReceivedCall): URLSearchParams {
   return new URLSearchParams(start < 0 ? '' : call.url.slice(start + 1))
 }
 
+/** Where the caller has found this WeChat Pay: links lead there again. */
+function hostOf(call: ReceivedCall): string {
+  return call.headers.host ?? ''
+}
+
 /** The number in the path, decoded; what cannot be decoded stays as it is and fails its rule. */
 export function pathNumber(pattern: RegExp, path: string): string {
   const raw = pattern.exec(path)?.[1] ?? ''
@@ -113,9 +144,10 @@ export function callSubject(
   operation: CallOperation,
   mchid: string,
   id: string,
-  body: Buffer,
-  state: SimulatorState,
+  call: ReceivedCall,
+  { state, bills }: { state: SimulatorState; bills: BillOffice },
 ): FaultSubject {
+  const { body } = call
   const ofPayment = (number: string | null): string | null =>
     (number === null ? undefined : state.payments.get(number)?.out_trade_no) ?? null
   switch (operation) {
@@ -130,6 +162,13 @@ export function callSubject(
     case 'abnormal_refund': {
       const refund = state.refunds.get(id)
       return { out_trade_no: refund?.out_trade_no ?? null, out_refund_no: refund?.out_refund_no ?? null }
+    }
+    case 'trade_bill':
+    case 'fund_flow_bill':
+      return { out_trade_no: null, out_refund_no: null, bill_date: searchOf(call).get('bill_date') }
+    case 'bill_download': {
+      const bill_date = bills.dateOfLink(searchOf(call).get('token'))
+      return { out_trade_no: null, out_refund_no: null, bill_date }
     }
     case 'query':
     case 'close':

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fee_rate_pattern } from './bills/form.ts'
 
 const rate = z.number().positive().nullable()
 
@@ -96,6 +97,22 @@ export const settingsSchema = z.strictObject({
   abnormal_refund_rate: rate.default(150),
   /** refused refunds per second and merchant; once there were so many, all of that second are answered 429 */
   refund_failing_rate: rate.default(6),
+  /** applications for bills; that for fund flow is published */
+  trade_bill_rate: rate.default(null),
+  fund_flow_bill_rate: rate.default(3),
+  bill_download_rate: rate.default(null),
+  /** of what payments settle, WeChat Pay's fee: of merchants that are registered with none of their own */
+  fee_rate: z.string().regex(fee_rate_pattern).default('0.60%'),
+  /** 账户结余 of every merchant before its first movement, fen */
+  account_opening: z.number().int().nonnegative().default(100_000_000),
+  /** the answer for a bill before 09:00 of the next day, when nothing has been made yet */
+  bill_unmade: z.enum(['STATEMENT_CREATING', 'NO_STATEMENT_EXIST']).default('STATEMENT_CREATING'),
+  /** the answer for the bill of today or of a later day */
+  bill_too_early: z.enum(['INVALID_REQUEST', 'PARAM_ERROR']).default('INVALID_REQUEST'),
+  /** whether the fee that a refund gave back is charged again when the refund is closed; no source says */
+  closed_refund_fee: z.enum(['kept_back', 'charged_again']).default('kept_back'),
+  /** how long a link to a bill's file lives */
+  bill_link_ms: z.number().int().positive().default(300_000),
   /** how long an unanswered call is held open by a time-out fault before its connection is cut */
   hold_ms: z.number().int().positive().default(60_000),
   /** orders kept; the oldest is forgotten beyond it */

@@ -1,5 +1,5 @@
 import { upgradeEntry } from './records.ts'
-import type { Merchant, Order, OutgoingNotification, Payment, PlatformCertificate } from './records.ts'
+import type { IssuedBill, Merchant, Order, OutgoingNotification, Payment, PlatformCertificate } from './records.ts'
 import type { Refund } from './refund.ts'
 import type { StateEntry, StateStorage } from './storage.ts'
 
@@ -20,6 +20,7 @@ export class SimulatorState {
   /** by refund_id */
   readonly refunds = new Map<string, Refund>()
   readonly notifications = new Map<string, OutgoingNotification>()
+  readonly #bills = new Map<string, IssuedBill>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
   readonly #refundNumbers = new Map<string, string>()
@@ -53,6 +54,15 @@ export class SimulatorState {
 
   keepRefund(refund: Refund): void {
     this.#keep({ kind: 'refund', key: refund.refund_id, record: refund })
+  }
+
+  keepBill(bill: IssuedBill): void {
+    this.#keep({ kind: 'bill', key: `${bill.mchid}/${bill.bill_date}`, record: bill })
+  }
+
+  /** The newest issue of a day's bills; null before the first. */
+  findBill(mchid: string, bill_date: string): IssuedBill | null {
+    return this.#bills.get(`${mchid}/${bill_date}`) ?? null
   }
 
   /** Adds `by` fen (less than zero takes) to what the merchant can refund from; one that never runs short stays so. */
@@ -124,6 +134,7 @@ export class SimulatorState {
   #index({ kind, key, record }: StateEntry): void {
     if (kind === 'merchant') this.merchants.set(key, record as Merchant)
     if (kind === 'certificate') this.certificates.set(key, record as PlatformCertificate)
+    if (kind === 'bill') this.#bills.set(key, record as IssuedBill)
     if (kind === 'order') {
       const order = record as Order
       this.orders.set(key, order)

@@ -188,7 +188,7 @@ describe('an address', () => {
     const asked: [string, string, number][] = [
       ['GET', '/v3/nothing', 404],
       ['POST', '/v3/refund/domestic/nothing', 404],
-      ['GET', '/v3/bill/tradebill', 404],
+      ['GET', '/v3/transfer/batches', 404],
       ['GET', '/v3/pay/transactions/native/', 404],
       ['GET', native, 405],
       ['POST', certificates, 405],

@@ -14,6 +14,7 @@ const payment = (total: number, nocash_amount: number, cash_amount: number): Pay
   cash_amount,
   bank_type: 'OTHERS',
   success_time: 0,
+  fee_rate: '0.60%',
 })
 
 describe('the discounts of a refund', () => {

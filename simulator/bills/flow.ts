@@ -1,0 +1,102 @@
+import { beijingDay } from '../../domain/calendar.ts'
+import { settlementTotal } from '../coupons.ts'
+import type { Payment } from '../records.ts'
+import { closedTimes, returnTimes } from '../refund.ts'
+import type { Refund } from '../refund.ts'
+import type { SimulatorState } from '../state.ts'
+import { yuan } from './form.ts'
+import { paymentFee, returnedFee } from './fee.ts'
+import type { FlowDetail } from './row.ts'
+import { closedRefunds } from './trade.ts'
+import type { BillScope } from './trade.ts'
+
+type Movement = Omit<FlowDetail, 'balance'>
+
+/**
+ * The movements of a merchant's account on a day, in the order in which they happened. 账户结余 goes on from day to day:
+ * it begins with `opening` before the merchant's first movement. `fees`: on lines of their own, or taken from each payment,
+ * whose remark alone names it.
+ */
+export function flowDetails(
+  state: SimulatorState,
+  scope: BillScope,
+  { opening, fees }: { opening: number; fees: 'own_lines' | 'in_remark' },
+): FlowDetail[] {
+  const movements = [...state.payments.values()]
+    .filter(({ mchid }) => mchid === scope.mchid)
+    .flatMap((payment) => movementsOf(payment, state.refundsOfPayment(payment), scope))
+    .flatMap((movement) => (fees === 'in_remark' ? netMovement(movement, scope.bill_date) : [movement]))
+    .filter(({ time, amount }) => time <= scope.as_of && amount > 0)
+    .sort((one, other) => one.time - other.time || compare(one.business_no, other.business_no))
+  let balance = opening
+  return movements
+    .map((movement) => {
+      balance += movement.direction === '收入' ? movement.amount : -movement.amount
+      return { ...movement, balance }
+    })
+    .filter(({ time }) => beijingDay(time) === scope.bill_date)
+}
+
+/** A payment comes in and its fee goes out; a refund goes out and its part of the fee comes in, until it is closed. */
+function movementsOf(payment: Payment, refunds: readonly Refund[], scope: BillScope): Movement[] {
+  const { transaction_id, out_trade_no, mchid, success_time } = payment
+  const fee = paymentFee(payment)
+  const settled = settlementTotal(payment)
+  const paid = {
+    time: success_time,
+    business_no: transaction_id,
+    flow_no: transaction_id,
+    name: '交易',
+    applicant: 'system',
+    voucher_no: out_trade_no,
+    out_trade_no,
+  }
+  const remark = `结算总金额 ${yuan(settled)} 元;含手续费 ${yuan(fee)} 元`
+  return [
+    { ...paid, type: '交易', direction: '收入', amount: settled, remark },
+    { ...paid, type: '扣除交易手续费', direction: '支出', amount: fee, remark: '' },
+    ...refunds.flatMap((refund): Movement[] => {
+      const amount = refund.amount.settlement_refund
+      const returned = returnedFee(payment, refunds, refund, closedRefunds(scope.closed_fee))
+      const back = {
+        time: refund.create_time,
+        business_no: refund.refund_id,
+        flow_no: transaction_id,
+        name: '退款',
+        applicant: refund.source === 'console' ? 'system' : `${mchid}API`,
+        voucher_no: refund.out_refund_no,
+        out_trade_no,
+      }
+      const text = `退款总金额${yuan(amount)}元;含手续费${yuan(returned)}元`
+      const again = scope.closed_fee === 'charged_again' ? returned : 0
+      return [
+        { ...back, type: '退款', direction: '支出', amount, remark: text },
+        { ...back, type: '退还交易手续费', direction: '收入', amount: returned, remark: '' },
+        ...closedTimes(refund).flatMap((time): Movement[] => [
+          { ...back, time, type: '退款关闭', direction: '收入', amount, remark: text },
+          { ...back, time, type: '扣除交易手续费', direction: '支出', amount: again, remark: '' },
+        ]),
+        ...returnTimes(refund).map((time): Movement => ({
+          ...back,
+          time,
+          type: '退款退回',
+          direction: '收入',
+          amount,
+          remark: text,
+        })),
+      ]
+    }),
+  ]
+}
+
+/** A payment of this day less the fee that its remark names; its fee has no line. */
+function netMovement(movement: Movement, bill_date: string): Movement[] {
+  if (movement.name !== '交易' || beijingDay(movement.time) !== bill_date) return [movement]
+  if (movement.type === '扣除交易手续费') return []
+  const fee = /手续费 (\d+)\.(\d{2}) 元$/.exec(movement.remark)
+  return [{ ...movement, amount: movement.amount - Number(`${fee?.[1] ?? ''}${fee?.[2] ?? ''}`) }]
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other)
+}
