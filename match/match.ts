@@ -26,6 +26,8 @@ export interface MatchOptions {
   settings: MatchSettings
   /** how many partitions there are; without it as many as `expected` asks for */
   partition_count?: number
+  /** rows and records that may be in memory together; a partition with more is divided again before it is joined */
+  most_lines?: number
   /** how many differences of each kind are listed; all are counted */
   most_of_a_kind?: number
   /** those of these numbers that an order of ours was ever made under; asked for rows that nothing else decides */
@@ -50,8 +52,6 @@ export interface MatchResult {
 const lines_per_partition = 20_000
 /** open files at once */
 const most_partitions = 256
-/** a partition with more is divided again before it is joined */
-const most_lines_in_memory = 100_000
 const most_levels = 3
 /** rows that are asked about in one call of `findPlaced` */
 const placed_batch = 500
@@ -86,6 +86,7 @@ export class Match {
   readonly #fees: FeeTally
   readonly #list: DifferenceList
   readonly #undecided: TradeRow[] = []
+  readonly #most_lines: number
   #row_count = 0
   #record_count = 0
   #malformed_count = 0
@@ -93,11 +94,12 @@ export class Match {
   #is_over = false
 
   constructor(directory: string, options: MatchOptions) {
-    const { expected, partition_count, settings, most_of_a_kind = 10_000 } = options
+    const { expected, partition_count, settings, most_of_a_kind = 10_000, most_lines = 100_000 } = options
     const wanted = partition_count ?? Math.ceil(expected / lines_per_partition)
     const count = Math.min(Math.max(wanted, 1), most_partitions)
     this.#directory = directory
     this.#options = options
+    this.#most_lines = most_lines
     this.#by_id = new Partitions(directory, { name: 'id', count, seed: 0 })
     this.#by_number = new Partitions(directory, { name: 'number', count, seed: 0 })
     this.#fees = new FeeTally(settings.fee)
@@ -170,9 +172,9 @@ export class Match {
     for (let index = 0; index < partitions.count; index += 1) {
       const line_count = partitions.lineCount(index)
       if (line_count === 0) continue
-      if (line_count > most_lines_in_memory) {
+      if (line_count > this.#most_lines) {
         if (level === most_levels) throw new RangeError(`${line_count} rows and records share one number`)
-        const count = Math.ceil(line_count / lines_per_partition)
+        const count = Math.min(Math.ceil((4 * line_count) / this.#most_lines), most_partitions)
         const name = `${partitions.name}-${index}`
         const parts = new Partitions(this.#directory, { name, count, seed: level })
         await this.#divide(partitions, index, parts, keyOf)

@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { TradeRow } from '../../domain/bill/row.ts'
-import { recordNames, rowNames } from '../../match/key.ts'
+import { recordNames } from '../../match/key.ts'
 import { openMatch } from '../../match/match.ts'
 import type { MatchOptions, MatchResult } from '../../match/match.ts'
-import type { MatchedDifference } from '../../match/difference.ts'
+import { keyHash } from '../../match/partition.ts'
 import { chances, our_appid, our_mchid, payment, paymentRow, plantedDay, plants, refund, refundRow } from './sample.ts'
-import { reversalRow, shuffled } from './sample.ts'
-import type { PlantedDifference } from './sample.ts'
+import { inOrder, reversalRow, shuffled, told } from './sample.ts'
 
 const settings = {
   mchid: our_mchid,
@@ -32,15 +31,6 @@ async function matched(
   for (const record of records) match.addRecord(record)
   await match.drained()
   return await match.finish()
-}
-
-/** What a difference is told by, as plants are. */
-function told({ kind, row, record }: MatchedDifference): PlantedDifference {
-  return { kind, bill_id: row === null ? '' : rowNames(row).id, our_id: recordNames(record).id }
-}
-
-function inOrder(differences: readonly PlantedDifference[]): string[] {
-  return differences.map(({ kind, bill_id, our_id }) => `${kind} ${bill_id} ${our_id}`).sort()
 }
 
 describe('the rows of a bill and the records of its day', () => {
@@ -107,22 +97,22 @@ describe('the rows of a bill and the records of its day', () => {
     }
   })
 
-  it('come to the same when far more lie in a partition than were expected', async () => {
-    const rows = Array.from({ length: 100_500 }, (_, index) => {
-      const id = String(index).padStart(9, '0')
-      return paymentRow(payment({ transaction_id: `42${id}`, out_trade_no: `TEA-${id}` }), { line: index + 2 })
-    })
-    const match = await openMatch({ folder, expected: 10, settings })
-    for (const row of rows) {
-      match.addRow(row)
-      if (row.line % 1_000 === 0) await match.drained()
-    }
-    const records = rows
-      .slice(0, 3)
-      .map(({ transaction_id, out_trade_no }) => payment({ transaction_id, out_trade_no }))
-    for (const record of records) match.addRecord(record)
-    const { rows: counts } = await match.finish()
-    expect(counts).toMatchObject({ all: 100_500, matched: 3, waiting: 100_497 })
+  it('come to the same when far more lie in a partition than may be in memory', async () => {
+    const day = plantedDay(3_000, chances(3))
+    const options = { partition_count: 2, most_lines: 100 }
+    expect(await matched(day.rows, day.records, options)).toEqual(await matched(day.rows, day.records))
+  })
+
+  it('say when more share one number than may be in memory', async () => {
+    const rows = Array.from({ length: 101 }, (_, index) => paymentRow(payment(), { line: index + 2 }))
+    await expect(matched(rows, [], { most_lines: 100 })).rejects.toThrow('101 rows and records share one number')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('are charged for once, however often the bill names them', async () => {
+    const { fees, rows } = await matched([paymentRow(), paymentRow(payment(), { line: 3 })], [payment()])
+    expect(rows).toMatchObject({ matched: 1, different: 1 })
+    expect(fees).toMatchObject({ payment_count: 1, charged: 6_000 })
   })
 
   it('say when rows are of another merchant', async () => {
@@ -200,10 +190,40 @@ describe('a reversal', () => {
     expect(records).toMatchObject({ all: 1, different: 1, waiting: 0 })
   })
 
+  it('is not joined by number with a payment under another id', async () => {
+    const { differences } = await matched([reversalRow()], [payment({ transaction_id: '43' })])
+    expect(differences.map(({ kind, record }) => [kind, recordNames(record).id])).toEqual([
+      ['state', ''],
+      ['missing_there', '43'],
+    ])
+  })
+
   it('is never taken for a refund', async () => {
     const row = reversalRow(payment(), { refund_id: null, out_refund_no: 'BACK-0001' })
     const { differences } = await matched([row], [refund({ transaction_id: '42', out_trade_no: 'TEA-0002' })])
     expect(differences.map(({ kind }) => kind)).toEqual(['state', 'refund_missing_there'])
+  })
+})
+
+describe('the hash of a key', () => {
+  const keys = Array.from({ length: 64_000 }, (_, index) => `p4200000000${index}`)
+  const spread = (of: readonly string[], seed: number) => {
+    const counts = new Array<number>(64).fill(0)
+    for (const key of of) {
+      const index = keyHash(key, seed) % 64
+      counts[index] = (counts[index] ?? 0) + 1
+    }
+    return counts
+  }
+
+  it('spreads numbers that follow each other', () => {
+    const counts = spread(keys, 0)
+    expect([Math.min(...counts) > 800, Math.max(...counts) < 1_200]).toEqual([true, true])
+  })
+
+  it('spreads by another seed what lay together', () => {
+    const together = keys.filter((key) => keyHash(key, 0) % 64 === 0)
+    expect(Math.max(...spread(together, 1))).toBeLessThan(together.length / 16)
   })
 })
 

@@ -1,5 +1,7 @@
 import type { DayPayment, DayRecord, DayRefund } from '../../domain/bill/record.ts'
 import type { TradeRow } from '../../domain/bill/row.ts'
+import type { MatchedDifference } from '../../match/difference.ts'
+import { recordNames, rowNames } from '../../match/key.ts'
 import type { MatchKind } from '../../match/verdict.ts'
 
 export const our_mchid = '1900000001'
@@ -250,4 +252,13 @@ export function plantedDay(size: number, chance: () => number): PlantedDay {
     day.foreign_count += foreign_count
   }
   return day
+}
+
+/** What a difference is told by, as plants are. */
+export function told({ kind, row, record }: MatchedDifference): PlantedDifference {
+  return { kind, bill_id: row === null ? '' : rowNames(row).id, our_id: recordNames(record).id }
+}
+
+export function inOrder(differences: readonly PlantedDifference[]): string[] {
+  return differences.map(({ kind, bill_id, our_id }) => `${kind} ${bill_id} ${our_id}`).sort()
 }
