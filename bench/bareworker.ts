@@ -12,6 +12,7 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { createCallSlots } from '../activities/slots.ts'
 import { default_policy } from '../domain/policy.ts'
 import { readConfig } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
@@ -42,9 +43,10 @@ const accounts = createAccounts({
 const context: ActivityContext = { store, sealer, accounts, policy: default_policy, now: Date.now, log }
 const courier = createCourier({ allow_private: true })
 const temporal = connectTemporal(config.temporal)
-const gateway = { ...createGateway(context), ...createRefundGateway(context) }
+const slots = createCallSlots()
+const gateway = { ...createGateway(context, slots), ...createRefundGateway(context) }
 const connection = await NativeConnection.connect(connectionOptions(config.temporal))
-const merchant = createMerchant(context, courier)
+const merchant = createMerchant(context, courier, slots)
 const workers = await createWorkers({
   connection,
   namespace: config.temporal.namespace,

@@ -50,7 +50,7 @@ export function refundFigures({ memory, refunded }: RefundPipelineResult): Recor
 export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: string }> = {
   ack_ratio: { at: 'least', value: 0.6, of: 'acknowledgements per bare signal-with-start' },
   order_ratio: { at: 'least', value: 0.7, of: 'orders paid to fulfilled per bare workflow with the same activities' },
-  events_per_order: { at: 'most', value: 30, of: 'events in the history of a paid order' },
+  events_per_order: { at: 'most', value: 22, of: 'events in the history of a paid order' },
   memory_per_waiting_order_kb: {
     at: 'most',
     value: 75,

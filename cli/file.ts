@@ -54,7 +54,10 @@ const merchant_file = z.strictObject({
         })
         .optional(),
       refund_approval: z
-        .strictObject({ above: z.int().min(0) })
+        .strictObject({
+          above: z.int().min(0).nullable().default(null),
+          above_per_day: z.int().min(0).nullable().default(null),
+        })
         .nullable()
         .optional(),
     })

@@ -43,6 +43,11 @@ export function refundId({ mchid, out_refund_no }: RefundKey): string {
   return `${mchid}/${out_refund_no}`
 }
 
+/** A place in the sum of a merchant's refunds of a Beijing day. */
+export function allowanceId(mchid: string, day: string, place: number): string {
+  return `${mchid}/${day}/${String(place).padStart(8, '0')}`
+}
+
 /**
  * The number of a refund that Weft makes by itself: named by the order's timeline entry that made it owed, so that the
  * same cause never makes two. `@` keeps it apart from merchants' numbers.

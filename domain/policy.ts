@@ -3,7 +3,7 @@ const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
 
-/** All durations that decide what happens when, in milliseconds. A run is told them by its `load` step. */
+/** All durations that decide what happens when, in milliseconds, and how. A run is told them by its `load` step. */
 export interface Policy {
   /** how long after placing the first question is asked, and the jitter that spreads questions after an outage */
   first_query_ms: number
@@ -30,6 +30,11 @@ export interface Policy {
   setup_retry_ms: number
   attention_ms: { not_placed: number; wechat_unreachable: number; close_uncertain: number; refund_slow: number }
   refund: RefundPolicy
+  /**
+   * first attempts of placing and of `order.paid` are made in line (activities/slots). Absent in what runs of before were
+   * told: they go on as they began
+   */
+  calls_in_line?: boolean
 }
 
 /** What decides when something happens to a refund, in milliseconds (architecture §8). */
@@ -97,6 +102,7 @@ export const default_policy: Policy = {
     approval_ms: 3 * day,
     stop_hearing_ms: 10 * minute,
   },
+  calls_in_line: true,
 }
 
 /** The same plan, `scale` times faster: for demonstrations and tests, never where live money is (runtime/config). */
@@ -135,6 +141,7 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
       approval_ms: shrink(plan.refund.approval_ms),
       stop_hearing_ms: shrink(plan.refund.stop_hearing_ms),
     },
+    ...(plan.calls_in_line !== undefined && { calls_in_line: plan.calls_in_line }),
   }
 }
 
@@ -181,11 +188,16 @@ export const limits = {
   attach_bytes: 128,
   /** an event of a refund holds the metadata of two, and is at most 20 kB */
   metadata_bytes: 6 * 1024,
+  /** notifications that an api keeps in mind while Temporal is away; it hands over some 200 a second */
+  handovers_kept: 5_000,
   answer_kept_bytes: 1024,
   checks_by_payer: 20,
   write_contentions: 5,
   sweep_batch: 200,
   deliveries_at_once_per_merchant: 8,
+  /** of one worker process: each keeps one of its slots for workflow tasks */
+  calls_in_line: 20,
+  calls_in_line_per_merchant: 8,
   delivery_failing_attempts: 5,
   endpoints_per_merchant: 16,
   order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },

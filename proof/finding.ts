@@ -25,6 +25,7 @@ export const finding_kinds = {
   refunds_exceed_payment: 'More is given back of a payment than was paid.',
   order_not_refunded: 'An order says refunded and the payer has not all of it back, or the reverse.',
   refunding_idle: 'An order is refunding and no refund is under way, nor is anybody told.',
+  plan_missing: 'An order or refund is open, and no next step of it is planned: a lost run would not be started again.',
   delivery_idle: 'A delivery is open, and its next attempt is not planned or long past: later events wait behind it.',
   question_over: 'A delivery is open whose answer its order waits for no more: all later events wait behind it.',
   claim_idle: 'A number holds a sale for which it has no money, or a payment’s refund minute lies ahead of all clocks.',

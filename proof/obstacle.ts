@@ -1,16 +1,45 @@
 import { milliseconds } from '../domain/calendar.ts'
 import { isSaleComing, keepsSale } from '../domain/order/judgement.ts'
+import { isOrderResting } from '../domain/order/record.ts'
 import { askedSequence } from '../domain/order/timeline.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { default_policy } from '../domain/policy.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
+import { isRefundResting } from '../domain/refund/record.ts'
 import { isAwaitingEffect, isFresh, isUncarried, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment } from './finding.ts'
 
 /**
- * What something waits behind and nobody ends: open deliveries, claims of a sale or of a payment's refund minute. Each
- * ends by its own rule, or the sweeper starts the run that ends it. Reservations are compared in proof/records.
+ * What something waits behind and nobody ends: orders and refunds without a plan, open deliveries, claims of a sale or of
+ * a payment's refund minute. Each ends by its own rule, or by the run that sweeper or auditor start. Reservations are
+ * compared in proof/records.
  */
 export function obstacleFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
-  return [...deliveryFindings(dossier, moment), ...saleFindings(dossier, moment), ...minuteFindings(dossier, moment)]
+  return [
+    ...planFindings(dossier, moment),
+    ...deliveryFindings(dossier, moment),
+    ...saleFindings(dossier, moment),
+    ...minuteFindings(dossier, moment),
+  ]
+}
+
+/** The sweeper takes up what is late by its plan: an open record without one is seen only here. */
+function planFindings(dossier: Dossier, moment: ProofMoment): Finding[] {
+  const { order, refunds } = dossier
+  const unplanned = (
+    record: Pick<OrderRecord | RefundRecord, 'state' | 'timeline' | 'create_time'>,
+    out_refund_no?: string,
+  ) =>
+    newFinding(dossier, 'plan_missing', {
+      ...(out_refund_no !== undefined && { out_refund_no }),
+      detail: `is ${record.state}, and nothing is planned`,
+      under_way: isFresh(latestTime(record), moment),
+    })
+  const open = refunds.filter(({ state, next_action }) => !isRefundResting(state) && next_action === undefined)
+  return [
+    ...(order !== null && !isOrderResting(order.state) && order.next_action === undefined ? [unplanned(order)] : []),
+    ...open.map((refund) => unplanned(refund, refund.out_refund_no)),
+  ]
 }
 
 function deliveryFindings(dossier: Dossier, moment: ProofMoment): Finding[] {

@@ -42,7 +42,7 @@ const schema = recordSchema({
     order_expire_in: Number,
     late_payment: String,
     fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
-    refund_approval: partSchema({ above: Number }),
+    refund_approval: partSchema({ above: Number, above_per_day: Number }),
   }),
   fulfilment_endpoint_id: String,
   create_time: Date,

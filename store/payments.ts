@@ -126,6 +126,25 @@ export class Payments {
     })
   }
 
+  /**
+   * A reserved refund goes only with a second person's word, whatever its payment's own limit says. The reservation as it
+   * stands then; null: WeChat has it, or it was given up.
+   */
+  async requireApproval(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    out_refund_no: string,
+  ): Promise<RefundElement | null> {
+    const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
+      const element = payment.refunds.find((one) => one.out_refund_no === out_refund_no)
+      if (element?.state !== 'reserved') return { element: null }
+      if (element.approval !== undefined) return { element }
+      const needing: RefundElement = { ...element, approval: 'needed' }
+      const written = await this.#replace(payment, withElement(payment.refunds, needing))
+      return written && { element: needing }
+    })
+    return answer.element
+  }
+
   /** Takes a refund in that was made outside Weft. WeChat has taken it: no limit of ours can refuse what is so. */
   async adoptRefund(
     { mchid, transaction_id }: { mchid: string; transaction_id: string },

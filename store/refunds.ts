@@ -235,10 +235,17 @@ export class Refunds {
     return this.#timelined.noteNextAction(refundId(key), state, next_action)
   }
 
-  /** The order has been signalled all up to `revision`: nothing is left to do, unless the refund has moved on since. */
-  async noteOrderSignalled(key: RefundKey, revision: number): Promise<boolean> {
+  /**
+   * The order has been signalled all up to `revision`, and `next_action` comes next; nothing does in a refund that has
+   * ended, and nothing changes where the refund has moved on since.
+   */
+  async noteOrderSignalled(
+    key: RefundKey,
+    revision: number,
+    next_action: RefundRecord['next_action'] | null,
+  ): Promise<boolean> {
     const filter = { _id: refundId(key), revision, 'next_action.what': 'tell_order' }
-    return this.#refunds.update(filter, { $unset: { next_action: 1 } })
+    return this.#refunds.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
   }
 
   async noteAttention(

@@ -1,3 +1,4 @@
+import { Allowances } from './allowances.ts'
 import { isReachable, openConnections } from './connection.ts'
 import type { DatabaseAddress } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
@@ -26,6 +27,7 @@ export interface Store {
   orders: Orders
   payments: Payments
   refunds: Refunds
+  allowances: Allowances
   references: References
   evidence: Evidence
   rejections: Rejections
@@ -58,6 +60,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     orders: new Orders(connections, payments),
     payments,
     refunds: new Refunds(connections),
+    allowances: new Allowances(connections),
     references: new References(connections),
     evidence: new Evidence(connections),
     rejections: new Rejections(connections),

@@ -14,6 +14,7 @@ import { createRecords } from '../activities/order/steps.ts'
 import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
+import { createCallSlots } from '../activities/slots.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
@@ -167,11 +168,15 @@ function activitiesByQueue(
   queue_prefix: string,
 ): Record<Queue, object> {
   const runs = createRuns(context, createRunStarter(client, queue_prefix))
-  const gateway = { ...createGateway(context), ...createRefundGateway(context) }
+  // One for both: what it bounds is the workflow tasks of this process.
+  const slots = createCallSlots()
+  const gateway = { ...createGateway(context, slots), ...createRefundGateway(context) }
   // One of them, since it keeps one merchant's endpoints from all others; what is under way goes on at its old queue.
-  const merchant = createMerchant(context, courier)
+  const merchant = createMerchant(context, courier, slots)
+  const { placeInLine } = gateway
+  const { deliverPaidInLine } = merchant
   return {
-    orders: { ...createRecords(context), ...createRefunds(context), ...runs },
+    orders: { ...createRecords(context), ...createRefunds(context), ...runs, placeInLine, deliverPaidInLine },
     gateway,
     gateway_poll: gateway,
     merchant,

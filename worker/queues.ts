@@ -24,7 +24,8 @@ const shutdown_times = { shutdownGraceTime: '25s', shutdownForceTime: '40s' } as
  */
 const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
   orders: {
-    maxConcurrentWorkflowTaskExecutions: 40,
+    // A call in line keeps one for as long as it takes, and at most 20 are (domain/policy, limits).
+    maxConcurrentWorkflowTaskExecutions: 60,
     maxConcurrentLocalActivityExecutions: 100,
     maxConcurrentActivityTaskExecutions: 50,
     maxCachedWorkflows: 2_000,

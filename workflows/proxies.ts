@@ -5,12 +5,13 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { MerchantActivities } from '../activities/delivery/attempt.ts'
-import type { GatewayActivities } from '../activities/order/gateway.ts'
+import type { DeliveryOutcome, MerchantActivities } from '../activities/delivery/attempt.ts'
+import type { GatewayActivities, PlacementOutcome } from '../activities/order/gateway.ts'
 import type { RecordActivities } from '../activities/order/steps.ts'
 import type { RefundGatewayActivities } from '../activities/refund/gateway.ts'
 import type { RefundActivities } from '../activities/refund/steps.ts'
 import type { RunActivities } from '../activities/runs.ts'
+import type { NotTried } from '../activities/slots.ts'
 import { queueName, queues } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
 
@@ -23,6 +24,19 @@ const local_timeouts = {
   startToCloseTimeout: '900ms',
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 2, initialInterval: '50ms' },
+} as const
+
+/** The first attempt of a call in line: as long as the HTTP call may take and its record needs, and not repeated. */
+const in_line_retry = { maximumAttempts: 1 } as const
+const placement_in_line = {
+  startToCloseTimeout: '13s',
+  retry: in_line_retry,
+  summary: 'Place the order at WeChat, in line',
+} as const
+const delivery_in_line = {
+  startToCloseTimeout: '18s',
+  retry: in_line_retry,
+  summary: 'Tell the merchant, in line',
 } as const
 
 type ActivityProxies<T> = {
@@ -46,6 +60,8 @@ export function orderProxies() {
       summary: 'Tell the merchant (its retries are the schedule)',
     })
   const notices = tellOn('notice')
+  const { placeInLine } = proxyLocalActivities<GatewayActivities>(placement_in_line)
+  const { deliverPaidInLine } = proxyLocalActivities<MerchantActivities>(delivery_in_line)
   return {
     /** a record step: local when the database is quick, else the same function as a regular activity, for ever */
     records: localFirst<RecordActivities>(local, regular),
@@ -78,6 +94,11 @@ export function orderProxies() {
     deliver: notices.deliver,
     redeliver: notices.redeliver,
     deliverPaid: tellOn('merchant').deliverPaid,
+    /** the first attempts of `place` and `deliverPaid`, in line; null where the regular activity is to go on */
+    placeInLine: (...given: Parameters<typeof placeInLine>) =>
+      madeInLine<PlacementOutcome>(() => placeInLine(...given)),
+    deliverPaidInLine: (...given: Parameters<typeof deliverPaidInLine>) =>
+      madeInLine<DeliveryOutcome>(() => deliverPaidInLine(...given)),
   }
 }
 
@@ -131,14 +152,27 @@ function localFirst<T extends object>(local: object, regular: object): ActivityP
   return new Proxy({} as ActivityProxies<T>, {
     get:
       (_target, name: string) =>
-      async (...given: unknown[]) => {
-        try {
-          return await functionsOf(local)[name]?.(...given)
-        } catch (failure) {
-          // A local activity's own failure or time-out comes as it is, not wrapped in an ActivityFailure.
-          if (!(failure instanceof TemporalFailure) || isCancellation(failure)) throw failure
-          return await functionsOf(regular)[name]?.(...given)
-        }
-      },
+      (...given: unknown[]) =>
+        unlessFailed(
+          () => functionsOf(local)[name]?.(...given),
+          () => functionsOf(regular)[name]?.(...given),
+        ),
   })
+}
+
+/** What a call in line came to; null where it was not tried, or failed for whatever reason. */
+async function madeInLine<O extends { kind: string }>(call: () => Promise<O | NotTried>): Promise<O | null> {
+  const outcome = await unlessFailed<O | NotTried | null>(call, () => null)
+  return outcome === null || outcome.kind === 'not_tried' ? null : (outcome as O)
+}
+
+/** What a local activity answers; where it failed, for whatever reason but a cancellation, what `otherwise` does. */
+async function unlessFailed<T>(local: () => Promise<T> | undefined, otherwise: () => T | Promise<T>): Promise<T> {
+  try {
+    return (await local()) as T
+  } catch (failure) {
+    // A local activity's own failure or time-out comes as it is, not wrapped in an ActivityFailure.
+    if (!(failure instanceof TemporalFailure) || isCancellation(failure)) throw failure
+    return await otherwise()
+  }
 }

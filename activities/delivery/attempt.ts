@@ -12,6 +12,7 @@ import { limits } from '../../domain/policy.ts'
 import { sealWords } from '../../store/words.ts'
 import type { ActivityContext } from '../context.ts'
 import { againFailure, notYetFailure } from '../failure.ts'
+import type { CallSlots, NotTried } from '../slots.ts'
 import { webhookHeaders } from './courier.ts'
 import type { Courier, EndpointReply } from './courier.ts'
 import { noteDeliveryFailure, noteEndpointSuccess } from './endpoint.ts'
@@ -38,9 +39,10 @@ const heartbeat_every_ms = 3_000
  * Tells merchants, one attempt per call: the schedule, the order of events and all attempts lie in the delivery's
  * record, and a failure that says "not yet" is the wait for the next one.
  */
-export function createMerchant(context: ActivityContext, courier: Courier) {
+export function createMerchant(context: ActivityContext, courier: Courier, slots: CallSlots) {
   const { store } = context
-  const attempt_context: AttemptContext = { context, courier, pace: createPace(context.now, longestWait(context)) }
+  const pace = createPace(context.now, longestWait(context))
+  const attempt_context: AttemptContext = { context, courier, pace, slots, has_heartbeat: true }
 
   return {
     async deliver({
@@ -65,29 +67,52 @@ export function createMerchant(context: ActivityContext, courier: Courier) {
     /**
      * Delivers the event of `sequence` that the order's own run carries: `order.paid`, or `order.fulfilment_cancelled`.
      */
-    async deliverPaid(given: {
-      order: OrderKey
-      sequence: number
-      deadline_time: Time | null
-    }): Promise<DeliveryOutcome> {
-      const delivery = await findDecidingDelivery(context, given)
-      const outcome: DeliveryOutcome =
-        delivery === null
-          ? { kind: 'no_endpoint' }
-          : await attemptDelivery(attempt_context, delivery, given.deadline_time)
-      if (outcome.kind !== 'answered' && given.deadline_time !== null) {
-        const next_action = { what: 'await_fulfilment', time: given.deadline_time } as const
-        await store.orders.noteNextAction(given.order, 'paid', next_action)
-      }
-      return outcome
+    async deliverPaid(given: DecidingDelivery): Promise<DeliveryOutcome> {
+      return await deliverDeciding(context, given, (delivery) =>
+        attemptDelivery(attempt_context, delivery, given.deadline_time),
+      )
     },
+
+    /**
+     * The first attempt of the same delivery in line, as a local activity without heartbeats: the same bytes, checks and
+     * record. Where it fails, as when it was not heard, the regular activity goes on from the record.
+     */
+    deliverPaidInLine: async (given: DecidingDelivery): Promise<DeliveryOutcome | NotTried> =>
+      await deliverDeciding(context, given, (delivery) =>
+        attemptInLine({ ...attempt_context, has_heartbeat: false }, delivery, given.deadline_time),
+      ),
   }
+}
+
+/** Names the event whose answer decides, and when that answer is overdue. */
+interface DecidingDelivery {
+  order: OrderKey
+  sequence: number
+  deadline_time: Time | null
 }
 
 interface AttemptContext {
   context: ActivityContext
   courier: Courier
   pace: DeliveryPace
+  slots: CallSlots
+  has_heartbeat: boolean
+}
+
+/** Where nobody answers the order's event by its delivery, the order's record plans to wait for an answer by API. */
+async function deliverDeciding<O extends DeliveryOutcome | NotTried>(
+  context: ActivityContext,
+  given: DecidingDelivery,
+  attempt: (delivery: DeliveryRecord) => Promise<O>,
+): Promise<DeliveryOutcome | O> {
+  const delivery = await findDecidingDelivery(context, given)
+  const outcome = delivery === null ? ({ kind: 'no_endpoint' } as const) : await attempt(delivery)
+  const is_over = outcome.kind !== 'answered' && outcome.kind !== 'not_tried'
+  if (is_over && given.deadline_time !== null) {
+    const next_action = { what: 'await_fulfilment', time: given.deadline_time } as const
+    await context.store.orders.noteNextAction(given.order, 'paid', next_action)
+  }
+  return outcome
 }
 
 async function findDecidingDelivery(
@@ -96,6 +121,24 @@ async function findDecidingDelivery(
 ): Promise<DeliveryRecord | null> {
   const deliveries = await store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
   return deliveries.find(({ purpose }) => purpose !== 'notice') ?? null
+}
+
+/** An attempt that was made before has taught all that a quick one could: the schedule is the regular activity's. */
+async function attemptInLine(
+  attempt_context: AttemptContext,
+  delivery: DeliveryRecord,
+  deadline_time: Time | null,
+): Promise<DeliveryOutcome | NotTried> {
+  const { context, slots } = attempt_context
+  if (!isOpenDelivery(delivery.state)) return deliveryOutcome(context, delivery)
+  if (delivery.attempts.length > 0) return { kind: 'not_tried' }
+  const release = slots.take(delivery.mchid, { kind: 'endpoint', id: delivery.endpoint_id })
+  if (release === null) return { kind: 'not_tried' }
+  try {
+    return await attemptDelivery(attempt_context, delivery, deadline_time)
+  } finally {
+    release()
+  }
 }
 
 async function attemptDelivery(
@@ -202,7 +245,7 @@ function longestWait({ policy }: ActivityContext): number {
 }
 
 async function sendEvent(
-  { context, courier }: AttemptContext,
+  { context, courier, slots, has_heartbeat }: AttemptContext,
   delivery: DeliveryRecord,
   endpoint: EndpointRecord,
 ): Promise<EndpointReply> {
@@ -211,12 +254,13 @@ async function sendEvent(
   if (event === null) throw againFailure(`event ${delivery.event_id} is being written`)
   const secrets = store.endpoints.openSecrets(endpoint, now())
   const headers = webhookHeaders(event.id, Math.floor(now() / 1000), event.body, secrets)
-  const beat = setInterval(() => heartbeat(), heartbeat_every_ms)
+  const all_headers = { ...headers, 'weft-attempt': String(nextAttemptNumber(delivery)) }
+  const beat = has_heartbeat ? setInterval(() => heartbeat(), heartbeat_every_ms) : undefined
   try {
-    return await courier.send(
-      endpoint.url,
-      { ...headers, 'weft-attempt': String(nextAttemptNumber(delivery)) },
-      event.body,
+    return await slots.watch(
+      { kind: 'endpoint', id: endpoint.id },
+      () => courier.send(endpoint.url, all_headers, event.body),
+      (reply) => readAnswer(delivery.purpose, reply).read_as !== 'not heard',
     )
   } finally {
     clearInterval(beat)

@@ -13,10 +13,11 @@ import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveUnknownNumber } from '../evidence.ts'
-import { againFailure, callWeChat } from '../failure.ts'
+import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import type { CallSlots, NotTried } from '../slots.ts'
 
 export type GatewayActivities = ReturnType<typeof createGateway>
 
@@ -44,10 +45,11 @@ export type QueryOutcome =
  * The calls to WeChat Pay. Each reads the record first and, when its step no longer fits, answers with the state that
  * holds, without acting: a reset or stale run does no harm (architecture §4.1). Their retries are the waits.
  */
-export function createGateway(base: ActivityContext) {
+export function createGateway(base: ActivityContext, slots: CallSlots) {
   const context: GatewayContext = { ...base, setups: watchSetups(base) }
   return {
-    place: (call: OrderCall) => place(context, call),
+    place: async ({ order }: OrderCall) => await place(context, slots, await requireOrder(context, order)),
+    placeInLine: (call: OrderCall) => placeInLine(context, slots, call),
     pollPayment: (call: OrderCall) => pollPayment(context, call),
     askOnRequest: (call: OrderCall & { operation_id: string }) => askOnRequest(context, call),
     askUntilAnswered: (call: OrderCall) => askUntilAnswered(context, call),
@@ -55,22 +57,48 @@ export function createGateway(base: ActivityContext) {
   }
 }
 
-/** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
-async function place(context: GatewayContext, { order: key }: OrderCall): Promise<PlacementOutcome> {
+/**
+ * The first placement of an order in line, as a local activity: the same request and record. Where it fails the regular
+ * activity goes on from the record.
+ */
+async function placeInLine(
+  context: GatewayContext,
+  slots: CallSlots,
+  { order: key }: OrderCall,
+): Promise<PlacementOutcome | NotTried> {
   const order = await requireOrder(context, key)
+  const { mchid } = order
+  const account = await context.accounts.find(mchid)
+  const is_first = order.state === 'created' && order.placement.attempts === 0
+  if (!is_first || account?.client.limits.state().breaker !== 'closed') return { kind: 'not_tried' }
+  const release = slots.take(mchid, { kind: 'placement', id: mchid })
+  if (release === null) return { kind: 'not_tried' }
+  try {
+    return await place(context, slots, order)
+  } finally {
+    release()
+  }
+}
+
+/** Sends the frozen request. Also gives a new code, when the old one is too old (the old one then dies). */
+async function place(context: GatewayContext, slots: CallSlots, order: OrderRecord): Promise<PlacementOutcome> {
   const is_renewal = order.state === 'awaiting_payment' && isCodeOld(context, order)
   if (order.state !== 'created' && !is_renewal) return { kind: 'state', state: order.state }
   if (order.close_sent_time !== null) return { kind: 'state', state: order.state }
   if (milliseconds(order.time_expire) - context.now() < context.policy.place_margin_ms) return { kind: 'too_late' }
+  const wait_ms = placementDelay(context, order)
+  if (wait_ms > 0) throw notYetFailure('the next placement is due later', wait_ms)
   const account = await requireAccount(context, order)
   const earlier_unknown = order.placement.unanswered
   const attempts = order.placement.attempts + 1
   const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
-  if (!(await context.store.orders.notePlacement(key, order.state, attempt))) {
-    return { kind: 'state', state: (await requireOrder(context, key)).state }
+  if (!(await context.store.orders.notePlacement(order, order.state, attempt))) {
+    return { kind: 'state', state: (await requireOrder(context, order)).state }
   }
   try {
-    const { code_url } = await placeNative(account.client.transport, order.wechat_request, cancellationSignal())
+    const { code_url } = await slots.watch({ kind: 'placement', id: order.mchid }, () =>
+      placeNative(account.client.transport, order.wechat_request, cancellationSignal()),
+    )
     await context.setups.noteWorking(order.mchid)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
     const code = { url: code_url, placed_time: currentTime(context) }
@@ -80,11 +108,17 @@ async function place(context: GatewayContext, { order: key }: OrderCall): Promis
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
     const unanswered = earlier_unknown || is_renewal || is_unknown
     if (!unanswered)
-      await context.store.orders.notePlacement(key, order.state, answeredPlacement(order, attempt, error))
+      await context.store.orders.notePlacement(order, order.state, answeredPlacement(order, attempt, error))
     const refusal = placementRefusal(error)
     if (refusal !== null) return { ...refusal, earlier_unknown: unanswered }
     throw await failedCall(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
   }
+}
+
+/** Milliseconds until the moment that the attempt before has planned; another activity or run may have made that one. */
+function placementDelay({ now }: GatewayContext, { placement, next_action }: OrderRecord): number {
+  if (placement.attempts === 0 || next_action?.what !== 'place') return 0
+  return Math.max(milliseconds(next_action.time) - now(), 0)
 }
 
 /**

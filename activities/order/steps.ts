@@ -6,6 +6,7 @@ import { eventId, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
+import { missingPlan } from '../../domain/order/plan.ts'
 import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
 import { askedSequence, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
@@ -55,12 +56,20 @@ export function createRecords(context: ActivityContext) {
   }
 }
 
-/** The first step of every run: the record, and what an earlier, lost run still owed. */
+/** The first step of every run: the record, with a plan where it needs one, and what an earlier, lost run still owed. */
 async function load(context: ActivityContext, key: OrderKey): Promise<LoadedOrder> {
   const order = await context.store.orders.find(key)
   if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
   const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissed(context, order)
-  return { order: orderProgress(order), policy: context.policy, ...owed }
+  return { order: orderProgress(await planWhereMissing(context, order)), policy: context.policy, ...owed }
+}
+
+/** Plans the next step of an open order that has none, or the sweeper would not find it once this run is lost too. */
+async function planWhereMissing(context: ActivityContext, order: OrderRecord): Promise<OrderRecord> {
+  const next_action = order.next_action === undefined ? missingPlan(order, currentTime(context)) : null
+  if (next_action === null) return order
+  await context.store.orders.noteNextAction(order, order.state, next_action)
+  return { ...order, next_action }
 }
 
 async function recordPlaced(

@@ -1,5 +1,5 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
-import { beijingTime } from '../../domain/calendar.ts'
+import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type {
@@ -10,9 +10,11 @@ import type {
   RefundProgress,
   RefundWriteResult,
 } from '../../domain/messages.ts'
+import type { RefundLimits } from '../../domain/merchant/record.ts'
 import { hasRoomFor } from '../../domain/payment/record.ts'
-import type { WantedRefund } from '../../domain/payment/record.ts'
-import { isAutomaticOrigin, isRefundResting } from '../../domain/refund/record.ts'
+import type { RefundElement, WantedRefund } from '../../domain/payment/record.ts'
+import { missingRefundPlan } from '../../domain/refund/change.ts'
+import { isAutomaticOrigin } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord } from '../../domain/refund/record.ts'
 import { openWords } from '../../store/words.ts'
 import { refundBody, refundPath } from '../../wechat/refunds.ts'
@@ -53,14 +55,23 @@ export function createRefunds(context: ActivityContext) {
 }
 
 /**
- * Loads the record for a run that starts, and follows up all of its entries again: an earlier run may have been lost.
+ * Loads the record for a run that starts, follows up all of its entries again, and plans what has no plan: an earlier run
+ * may have been lost.
  */
 async function loadRefund(context: ActivityContext, key: RefundKey): Promise<LoadedRefund> {
   const refund = await context.store.refunds.find(key)
   if (refund === null) return { refund: null, policy: context.policy, deliveries: [] }
   const deliveries: string[] = []
   for (const entry of refund.timeline) deliveries.push(...(await followUpRefundEntry(context, refund, entry)))
-  return { refund: refundProgress(refund), policy: context.policy, deliveries }
+  return { refund: refundProgress(await planWhereMissing(context, refund)), policy: context.policy, deliveries }
+}
+
+/** Plans the next step of an open refund that has none, or the sweeper would not find it once this run is lost too. */
+async function planWhereMissing(context: ActivityContext, refund: RefundRecord): Promise<RefundRecord> {
+  const next_action = refund.next_action === undefined ? missingRefundPlan(refund, currentTime(context)) : null
+  if (next_action === null) return refund
+  await context.store.refunds.noteNextAction(refund, refund.state, next_action)
+  return { ...refund, next_action }
 }
 
 /** Reserves the amount on its payment and freezes the request to WeChat. An automatic refund takes what is left. */
@@ -70,10 +81,12 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
   if (current.state !== 'created') return { outcome: 'done_before', refund: refundProgress(current), deliveries: [] }
   const is_automatic = isAutomaticOrigin(current.origin)
   const { out_refund_no, transaction_id } = current
-  const { refund_approval } = (await requireMerchant(context, key.mchid)).settings
+  // Merchants of an earlier version have none.
+  const limits = (await requireMerchant(context, key.mchid)).settings.refund_approval ?? null
+  const above = limits?.above ?? null
   const wanted: WantedRefund = is_automatic
     ? { out_refund_no, amount: 'rest', approval: 'exempt' }
-    : { out_refund_no, amount: current.amount.refund, approval: refund_approval }
+    : { out_refund_no, amount: current.amount.refund, approval: above === null ? null : { above } }
   const reserved = await store.payments.reserveRefund(current, wanted, context.now())
   const operation_id = operationId.reserved(current.revision)
   const cause = { operation_id, time: currentTime(context), actor: weft_actor }
@@ -82,9 +95,7 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
     return await writeAndFollowUp(context, key, () => ({ event: 'not_reserved', failure, ...cause }))
   }
   const { payment, element } = reserved
-  // An element of an earlier version does not say; it alone was compared with the limit then.
-  const is_large = !is_automatic && element.amount > (refund_approval?.above ?? Infinity)
-  const needs_approval = element.approval === 'needed' || (element.approval === undefined && is_large)
+  const needs_approval = await needsApproval(context, current, element, limits)
   const total = payment.amount.total
   const { currency } = payment.amount
   const exact = { refund: element.amount, total, currency }
@@ -101,6 +112,32 @@ async function reserveRefund(context: ActivityContext, { refund: key }: RefundSt
     },
     approval_expire_time: needs_approval ? beijingTime(context.now() + context.policy.refund.approval_ms) : null,
   }))
+}
+
+/**
+ * Whether a reserved refund waits for a second person. The payment's limit was decided with the reservation; the day's
+ * is claimed behind it, because a refund that has no room takes nothing of the day. A worker that dies in between leaves
+ * the refund `created`: the claim is made again, under the same name, before anything is sent.
+ */
+async function needsApproval(
+  { store }: ActivityContext,
+  refund: RefundRecord,
+  element: RefundElement,
+  limits: RefundLimits | null,
+): Promise<boolean> {
+  if (element.approval !== undefined) return element.approval === 'needed'
+  if (limits === null || isAutomaticOrigin(refund.origin)) return false
+  const { mchid, out_refund_no, revision, create_time } = refund
+  const { above, above_per_day = null } = limits
+  // An element of an earlier version does not say; it alone is compared with the payment's limit.
+  if (above === null || element.amount <= above) {
+    if (above_per_day === null) return false
+    const claim = { claim: `${out_refund_no}/${revision}`, amount: element.amount }
+    const limit = { mchid, day: beijingDay(milliseconds(create_time)), above: above_per_day }
+    if (await store.allowances.claim(claim, limit)) return false
+  }
+  await store.payments.requireApproval(refund, out_refund_no)
+  return true
 }
 
 /** Records a second person's decision. `illegal` where it was decided already, or by the person who asked. */
@@ -179,12 +216,12 @@ async function noteToldToOrder(
   { refund: key, revision }: RefundStepInput<{ revision: number }>,
 ): Promise<RefundProgress> {
   const { refunds } = context.store
-  const { state } = await requireRefund(context, key)
   // One that has not ended goes on being asked about, also where this run is lost before it plans that itself.
-  if (await refunds.noteOrderSignalled(key, revision)) {
-    if (!isRefundResting(state))
-      await refunds.noteNextAction(key, state, { what: 'ask_wechat', time: currentTime(context) })
-  }
+  await refunds.noteOrderSignalled(
+    key,
+    revision,
+    missingRefundPlan(await requireRefund(context, key), currentTime(context)),
+  )
   return refundProgress(await requireRefund(context, key))
 }
 

@@ -14,10 +14,18 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
 import { exactRouter } from '../http/router.ts'
+import { createHandovers } from './handover.ts'
+import type { Handovers } from './handover.ts'
 import { RejectionWatch } from './rejections.ts'
 
 /** The answer to a notification. 204: it is durable in at least one place. Anything else: WeChat Pay sends it again. */
 type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
+
+/** What one intake works with, and what it keeps in mind between notifications. */
+interface IntakeContext extends ApiContext {
+  rejections: RejectionWatch
+  handovers: Handovers
+}
 
 type NodeHeaders = Record<string, string | string[] | undefined>
 type UsableNotification = Extract<NotificationVerdict, { verdict: 'verified' }>
@@ -39,18 +47,15 @@ const unusable_attention = {
  * `POST /wechat/notify/:mchid` receives WeChat Pay's notifications (architecture §7): it verifies, archives and hands
  * them over. It decides nothing, and acknowledges nothing before it is durable somewhere.
  */
-export function intakeRouter(context: ApiContext): Router {
+export function intakeRouter(api_context: ApiContext): Router {
   const router = exactRouter()
-  const rejections = new RejectionWatch(context)
+  const handovers = createHandovers(api_context)
+  const context: IntakeContext = { ...api_context, rejections: new RejectionWatch(api_context), handovers }
   // Orders that were placed with a slash at the end of their notify address are told of there.
   router.post(['/wechat/notify/:mchid', '/wechat/notify/:mchid/'], async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
-    const acknowledgement = await receiveNotification(
-      context,
-      rejections,
-      request.params.mchid ?? '',
-      request.req.headers,
-      () => getRawBody(request.req, { limit: limits.notification_body_bytes }),
+    const acknowledgement = await receiveNotification(context, request.params.mchid ?? '', request.req.headers, () =>
+      getRawBody(request.req, { limit: limits.notification_body_bytes }),
     )
     request.status = acknowledgement.status
     if (acknowledgement.status !== 204) request.body = { code: 'FAIL', message: '失败' }
@@ -61,12 +66,12 @@ export function intakeRouter(context: ApiContext): Router {
 }
 
 async function receiveNotification(
-  context: ApiContext,
-  rejections: RejectionWatch,
+  context: IntakeContext,
   mchid: string,
   headers: NodeHeaders,
   readBody: () => Promise<Buffer>,
 ): Promise<Acknowledgement> {
+  const { rejections } = context
   if (!mchid_pattern.test(mchid)) return { status: 404, result: 'unknown_merchant' }
   let body: Buffer
   try {
@@ -96,7 +101,7 @@ async function receiveNotification(
     case 'undecipherable':
     case 'foreign_mchid':
       rejections.noteRaised(mchid)
-      return await keepUnusable(context, rejections, mchid, headers, body, read)
+      return await keepUnusable(context, mchid, headers, body, read)
     case 'verified':
       rejections.noteVerified(mchid)
       return await handOverNotification(context, mchid, headers, body, read)
@@ -124,8 +129,7 @@ async function readWithFirstKey(
  * right.
  */
 async function keepUnusable(
-  context: ApiContext,
-  rejections: RejectionWatch,
+  context: IntakeContext,
   mchid: string,
   headers: NodeHeaders,
   body: Buffer,
@@ -140,7 +144,7 @@ async function keepUnusable(
   context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
   try {
     // What verifies and does not decrypt may be another merchant's: the key is wrong only if ours are missing.
-    if (reason !== 'key' || (await rejections.areGenuineMissing(mchid)))
+    if (reason !== 'key' || (await context.rejections.areGenuineMissing(mchid)))
       await raiseAttention(context, mchid, unusable_attention[reason], _id)
     await context.store.evidence.archive(
       newEvidence({
@@ -181,7 +185,7 @@ async function raiseAttention(
  * steps 3 to 6). Either the database or Temporal may be away: the other one makes it durable, and so the 204 true.
  */
 async function handOverNotification(
-  context: ApiContext,
+  context: IntakeContext,
   mchid: string,
   headers: NodeHeaders,
   body: Buffer,
@@ -197,7 +201,7 @@ async function handOverNotification(
     return await handOverEnvelope(context, read, envelope)
   }
   try {
-    if (evidence.outcome !== null && evidence.outcome !== 'orphan') return { status: 204, result: 'duplicate' }
+    if (hadEffect(evidence)) return { status: 204, result: 'duplicate' }
     const known = read.subject === 'payment' ? await applyFromRecord(context, key, read, evidence) : null
     if (known !== null) return known
   } catch (error) {
@@ -205,7 +209,20 @@ async function handOverNotification(
   }
   // 204 even if the signal failed: the evidence is durable, and the sweeper hands over what had no effect.
   const is_taken = await signalRun(context, read, { evidence_id: evidence._id })
+  if (!is_taken) context.handovers.keep(evidence._id, () => handOverLater(context, read, evidence._id))
   return { status: 204, result: is_taken ? 'handed_over' : 'archived' }
+}
+
+/** Signals the run, unless a query or the sweeper has come first meanwhile. False: Temporal did not take it again. */
+async function handOverLater(context: ApiContext, read: UsableNotification, evidence_id: string): Promise<boolean> {
+  const evidence = await context.store.evidence.find(evidence_id).catch(() => null)
+  if (evidence !== null && hadEffect(evidence)) return true
+  return await signalRun(context, read, { evidence_id })
+}
+
+/** An orphan had none: its order may only be late. */
+function hadEffect({ outcome }: EvidenceRecord): boolean {
+  return outcome !== null && outcome !== 'orphan'
 }
 
 /** Links evidence of money that the record knows already, which needs no run. Null: it must be handed over. */

@@ -173,13 +173,13 @@ async function requestCheck(options: CommandsOptions, run: RunTarget, operation_
   )
 }
 
-/** Signals evidence on the intake's own connection. False: Temporal did not take it, and the sweeper hands it over. */
+/** Signals evidence on the intake's own connection. False: Temporal did not take it. */
 async function handOver(options: CommandsOptions, run: RunTarget, name: string, argument: unknown): Promise<boolean> {
   try {
     await sendSignal({ ...options, client: options.intake }, run, name, argument, intake_limit_ms)
     return true
   } catch (error) {
-    options.log.warn('what WeChat said was not handed over; the sweeper will', { ...run.log_fields, error })
+    options.log.warn('what WeChat said was not handed over yet', { ...run.log_fields, error })
     return false
   }
 }

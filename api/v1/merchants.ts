@@ -30,10 +30,16 @@ const merchant_shape = z
         on_refused: z.enum(refund_or_hold),
         on_overdue: z.enum(refund_or_hold),
       }),
-      refund_approval: z.object({ above: z.int() }).nullable().meta({
-        description:
-          'what takes the refunds of one payment that nobody approved above so many fen waits for a second person; null: none does',
-      }),
+      refund_approval: z
+        .object({
+          above: z.int().nullable().meta({ description: 'fen of one payment; null: any number' }),
+          above_per_day: z.int().nullable().meta({ description: 'fen of a Beijing day; null: any number' }),
+        })
+        .nullable()
+        .meta({
+          description:
+            'what takes the refunds that nobody approved above so many fen waits for a second person; null: none does',
+        }),
     }),
     create_time: time,
   })
@@ -41,6 +47,7 @@ const merchant_shape = z
 
 /** A merchant as its own keys see it. Nothing secret is ever shown. */
 function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape> {
+  const limits = merchant.settings.refund_approval ?? null
   return {
     object: 'merchant',
     mchid: merchant.mchid,
@@ -53,7 +60,10 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
     attentions: sortedByUrgency(merchant.attentions ?? []).map(({ code, since_time }) => ({ code, since_time })),
-    settings: { ...merchant.settings, refund_approval: merchant.settings.refund_approval ?? null },
+    settings: {
+      ...merchant.settings,
+      refund_approval: limits && { above: limits.above, above_per_day: limits.above_per_day ?? null },
+    },
     create_time: merchant.create_time,
   }
 }

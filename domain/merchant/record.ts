@@ -21,8 +21,16 @@ export interface MerchantSettings {
     on_refused: RefundOrHold
     on_overdue: RefundOrHold
   }
-  /** refunds of a payment that together are more than `above` fen wait for a second person; null: none does */
-  refund_approval: { above: number } | null
+  /** which refunds wait for a second person; null: none does */
+  refund_approval: RefundLimits | null
+}
+
+/** RefundLimits says how many fen may go back by one person's word; absent or null: any number. */
+export interface RefundLimits {
+  /** of one payment */
+  above: number | null
+  /** of all payments, by the Beijing day on which the refunds were asked for */
+  above_per_day?: number | null
 }
 
 export const default_settings: MerchantSettings = {

@@ -1,5 +1,6 @@
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
+import { askedSequence } from './timeline.ts'
 import type { OrderOccurrence, OrderRecord, OrderState, OrderStep } from './record.ts'
 
 /**
@@ -30,9 +31,21 @@ export function nextOrderAction(
   }
 }
 
-/** An open question without a plan is looked at when its answer is overdue. */
-function missingPlan({ state, fulfilment }: OrderRecord, time: Time): OrderRecord['next_action'] | null {
-  return state === 'paid' ? { what: 'await_fulfilment', time: fulfilment.deadline_time ?? time } : null
+/** What an order does next in which nothing is planned, by its state alone; null: it rests. */
+export function missingPlan(order: OrderRecord, time: Time): { what: OrderStep; time: Time } | null {
+  switch (order.state) {
+    case 'created':
+      return { what: 'place', time }
+    case 'awaiting_payment':
+      return { what: 'ask_wechat', time }
+    case 'closing':
+      return { what: 'close', time }
+    case 'paid':
+      if (askedSequence(order) > 0) return { what: 'deliver', time }
+      return { what: 'await_fulfilment', time: order.fulfilment.deadline_time ?? time }
+    default:
+      return null
+  }
 }
 
 /** An answer that was promised is looked at when half of its time is gone, and again when it is overdue. */

@@ -52,7 +52,7 @@ export interface RefundElement {
   incomes?: Partial<Record<IncomeMove, Income>>
   /**
    * `exempt`: Weft owes it by itself; `needed`: it goes only with a second person's word. Absent of all others, which
-   * one person has asked for, or made outside: these together stay below the merchant's limit.
+   * one person has asked for, or made outside: these together stay below the merchant's limits.
    */
   approval?: 'exempt' | 'needed'
 }
@@ -166,13 +166,11 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
 
 /**
  * Whether a second person has to name the account that a refund of this payment goes to instead of the payer's: where
- * all that has gone back of it, or may still go, is above the merchant's limit. Splitting it avoids nothing here either.
+ * all that has gone back of it, or may still go, is more than `above` fen, the merchant's limit. Splitting it avoids
+ * nothing here either.
  */
-export function needsSecondPerson(
-  { refunds }: Pick<PaymentRecord, 'refunds'>,
-  limit: { above: number } | null,
-): boolean {
-  return limit !== null && amountIn(refunds, money_holding_states) > limit.above
+export function needsSecondPerson({ refunds }: Pick<PaymentRecord, 'refunds'>, above: number | null): boolean {
+  return above !== null && amountIn(refunds, money_holding_states) > above
 }
 
 /** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */

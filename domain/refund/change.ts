@@ -1,4 +1,5 @@
 import type { AttentionCode } from '../attention.ts'
+import type { Time } from '../calendar.ts'
 import { assertRefundChange } from './postcondition.ts'
 import { isAutomaticOrigin } from './record.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
   RefundOrigin,
   RefundRecord,
   RefundState,
+  RefundStep,
 } from './record.ts'
 
 /** A merchant's policy decides whether a reserved refund waits for a second person. */
@@ -165,7 +167,24 @@ function nextRefundAction(
   if (to === 'processing') return { what: 'submit', time }
   const failure = occurrence.event === 'not_reserved' ? occurrence.failure : refund.failure
   if (isSignalledToOrder({ ...refund, failure }, event)) return { what: 'tell_order', time }
-  return null
+  return to === 'abnormal' ? { what: 'ask_wechat', time } : null
+}
+
+/** What a refund does next in which nothing is planned, by its record alone; null: it rests. */
+export function missingRefundPlan(refund: RefundRecord, time: Time): { what: RefundStep; time: Time } | null {
+  const { state, approval, facts, origin } = refund
+  switch (state) {
+    case 'created':
+      return { what: 'reserve', time }
+    case 'awaiting_approval':
+      return { what: 'await_approval', time: approval?.expire_time ?? time }
+    case 'processing':
+      return { what: facts !== null || origin === 'outside' ? 'ask_wechat' : 'submit', time }
+    case 'abnormal':
+      return { what: 'ask_wechat', time }
+    default:
+      return null
+  }
 }
 
 /** What each event of a refund publishes to the merchant; null: nothing (api.md §7). */

@@ -1,7 +1,7 @@
 import { assertPostconditions, timelinePostconditions } from '../postcondition.ts'
 import type { Postcondition } from '../postcondition.ts'
 import { isRefundResting } from './record.ts'
-import type { RefundChange, RefundEvent, RefundRecord, RefundState } from './record.ts'
+import type { RefundChange, RefundEvent, RefundRecord } from './record.ts'
 
 /**
  * Asserts what every change of a refund fulfils, before it is written. It looks at what the change itself makes, never
@@ -16,15 +16,12 @@ export function assertRefundChange(refund: RefundRecord, change: RefundChange): 
   ])
 }
 
-/** Refunds in these states are carried on by Weft, so that each change plans how. */
-const planned_states: readonly RefundState[] = ['awaiting_approval', 'processing']
-
-/** `abnormal` has a plan only while its order has not been signalled: a person goes on from there. */
+/** A refund that has not ended is carried on by Weft, so that each change plans how; one that has only tells its order. */
 function planPostconditions({ entry, set }: RefundChange): Postcondition[] {
   const { next_action } = set
   const only_signals = !next_action || next_action.what === 'tell_order'
   return [
-    [`next_action is there in ${entry.to}`, !planned_states.includes(entry.to) || next_action !== undefined],
+    [`next_action is there in ${entry.to}`, isRefundResting(entry.to) || next_action !== undefined],
     [`nothing but a signal is planned in ${entry.to}`, !isRefundResting(entry.to) || only_signals],
   ]
 }

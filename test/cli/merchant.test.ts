@@ -65,14 +65,16 @@ describe('a merchant’s file', () => {
   })
 
   it('leaves alone what it does not name, and keeps an APIv3 key that was changed', async () => {
-    const file = merchantFile({ settings: { late_payment: 'hold', fulfilment: { deadline_in: 60 } } })
+    const refund_approval = { above_per_day: 500_000 }
+    const settings = { late_payment: 'hold', fulfilment: { deadline_in: 60 }, refund_approval } as const
+    const file = merchantFile({ settings })
     await apply(file)
-    const { wechat, settings: _, ...rest } = file
+    const { wechat, settings: _settings, ...rest } = file
     await apply({ ...rest, name: '两壶茶' })
     const merchant = await store.merchants.find(file.mchid)
     expect(merchant).toMatchObject({
       name: '两壶茶',
-      settings: { late_payment: 'hold', fulfilment: { deadline_in: 60 } },
+      settings: { ...settings, refund_approval: { above: null, above_per_day: 500_000 } },
     })
     expect(merchant?.wechat?.serial_no).toBe(wechat?.serial_no.toUpperCase())
     const apiv3_key = randomBytes(16).toString('hex')

@@ -1,6 +1,7 @@
 import type { DeliveryOutcome } from '../../activities/delivery/attempt.ts'
 import type { PlacementOutcome, QueryOutcome } from '../../activities/order/gateway.ts'
 import type { AbnormalHandlingOutcome, RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
+import type { NotTried } from '../../activities/slots.ts'
 import type { OrderProgress, RefundProgress } from '../../domain/messages.ts'
 import { orderDestination } from '../../domain/order/change.ts'
 import { order_events, order_states } from '../../domain/order/record.ts'
@@ -111,14 +112,25 @@ const refund_marks: Record<RefundEvent, Mark<RefundProgress>> = {
 
 /** Whose answers the workflows tell apart, by their `kind`. */
 const answers = {
-  placing: { of: ['place'], kinds: all<PlacementOutcome['kind']>({ placed: 1, refused: 1, about_number: 1, too_late: 1, state: 1 }) },
+  placing: {
+    of: ['place', 'placeInLine'],
+    kinds: all<(PlacementOutcome | NotTried)['kind']>({ placed: 1, refused: 1, about_number: 1, too_late: 1, state: 1, not_tried: 1 }),
+  },
   asking: {
     of: ['pollPayment', 'askOnRequest', 'askUntilAnswered', 'closeAtWeChat'],
     kinds: all<QueryOutcome['kind']>({ payment: 1, closed: 1, unpaid: 1, expired: 1, nothing_new: 1, state: 1 }),
   },
   delivering: {
-    of: ['deliver', 'deliverPaid'],
-    kinds: all<DeliveryOutcome['kind']>({ answered: 1, heard: 1, undelivered: 1, overdue: 1, cancelled: 1, no_endpoint: 1 }),
+    of: ['deliver', 'deliverPaid', 'deliverPaidInLine'],
+    kinds: all<(DeliveryOutcome | NotTried)['kind']>({
+      answered: 1,
+      heard: 1,
+      undelivered: 1,
+      overdue: 1,
+      cancelled: 1,
+      no_endpoint: 1,
+      not_tried: 1,
+    }),
   },
   submitting: {
     of: ['submitRefund'],
@@ -166,6 +178,8 @@ export const happenings: string[] = [
   'payOrder goes on in a new run',
   'refundPayment goes on in a new run',
   'a step that failed locally',
+  'placeInLine failed',
+  'deliverPaidInLine failed',
   'a cancel',
 ]
 
@@ -188,7 +202,10 @@ export function seenIn({ events }: History): Set<string> {
     if (of(event, 'workflowExecutionContinuedAsNewEventAttributes')) seen.add(`${type} goes on in a new run`)
     if (of(event, 'workflowExecutionCancelRequestedEventAttributes')) seen.add('a cancel')
     const marker = of(event, 'markerRecordedEventAttributes')
-    if (marker?.failure) seen.add('a step that failed locally')
+    if (marker?.failure) {
+      const { data } = field(marker, 'details')
+      seen.add('a step that failed locally').add(`${String((opened(data) as Body).activity_type)} failed`)
+    }
   }
   for (const word of stepWords(events)) seen.add(word)
   return seen

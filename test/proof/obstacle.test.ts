@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { proof_patience } from '../../proof/finding.ts'
 import type { Dossier, ProofMoment } from '../../proof/finding.ts'
 import { obstacleFindings } from '../../proof/obstacle.ts'
-import { closedStory, fulfilledStory } from '../stage/dossiers.ts'
-import { at, deliverySample, noon, paymentSample } from '../store/samples.ts'
+import { closedStory, fulfilledStory, Story } from '../stage/dossiers.ts'
+import { at, deliverySample, noon, paymentSample, placed } from '../store/samples.ts'
 
 const day_ms = 24 * 60 * 60 * 1000
 const later: ProofMoment = { now_ms: noon + day_ms, patience: proof_patience }
@@ -37,6 +37,33 @@ describe('what events wait behind', () => {
   it('is any that is due, once all should be settled', () => {
     expect(found(withDelivery({ next_attempt_time: at(86_400 + 60) }), settled)).toEqual([])
     expect(found(withDelivery({ next_attempt_time: at(86_400 - 1) }), settled)).toEqual(['delivery_idle'])
+  })
+})
+
+describe('what nobody would start again', () => {
+  it('is an open order without a plan', () => {
+    const { dossier } = new Story().tell(placed())
+    expect(found(dossier)).toEqual([])
+    delete dossier.order?.next_action
+    expect(found(dossier)).toEqual(['plan_missing'])
+    expect(found(dossier, settled)).toEqual(['plan_missing'])
+    expect(found(dossier, { ...later, now_ms: noon + 30_000 })).toEqual(['plan_missing, under way'])
+  })
+
+  it.each([['reserved'], ['reserved', 'accepted'], ['reserved', 'accepted', 'abnormal']] as const)(
+    'is an open refund without a plan: %s, %s, %s',
+    (...tale) => {
+      const { dossier } = fulfilledStory().refund({ amount: 300, tale })
+      expect(found(dossier)).toEqual([])
+      delete dossier.refunds[0]?.next_action
+      expect(obstacleFindings(dossier, later)).toMatchObject([{ kind: 'plan_missing', out_refund_no: 'R1' }])
+    },
+  )
+
+  it('is nothing that has ended', () => {
+    const ended = fulfilledStory().refund({ amount: 300, tale: ['reserved', 'accepted', 'succeeded'] })
+    expect(found(ended.dossier)).toEqual([])
+    expect(found(closedStory().dossier)).toEqual([])
   })
 })
 

@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
-import type { FulfilmentMode } from '../../domain/merchant/record.ts'
+import type { FulfilmentMode, MerchantSettings } from '../../domain/merchant/record.ts'
 import { newRefund } from '../../domain/refund/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { ProofPatience } from '../../proof/finding.ts'
@@ -29,10 +29,14 @@ export async function interrupted(world: World, writes: number, name: string, ar
 
 /** An order of 990 fen that is paid: `T1`, and by `T2` once more where it is paid twice. */
 export async function paidOrder(
-  given: { mode?: FulfilmentMode; approval_above?: number | null; is_paid_twice?: boolean } = {},
+  given: {
+    mode?: FulfilmentMode
+    refund_approval?: MerchantSettings['refund_approval']
+    is_paid_twice?: boolean
+  } = {},
 ): Promise<World> {
-  const { mode = 'confirm', approval_above = null, is_paid_twice = false } = given
-  const world = await World.open(mode, [], approval_above)
+  const { mode = 'confirm', refund_approval = null, is_paid_twice = false } = given
+  const world = await World.open(mode, [], refund_approval)
   await world.store.orders.apply(world.key, placed())
   world.wechat.is_placed = true
   world.wechat.transactions.push({ id: 'T1', total: 990 })

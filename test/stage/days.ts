@@ -8,6 +8,7 @@ import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
 import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
+import { createCallSlots } from '../../activities/slots.ts'
 import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
@@ -120,9 +121,12 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
     now: clock.now,
     log: silentLogger,
   }
-  const gateway = { ...clock.watch(createGateway(context)), ...clock.watch(createRefundGateway(context)) }
+  const slots = createCallSlots()
+  const gateway = { ...clock.watch(createGateway(context, slots)), ...clock.watch(createRefundGateway(context)) }
   const records = { ...clock.watch(createRecords(context)), ...clock.watch(createRefunds(context)) }
-  const merchant = clock.watch(createMerchant(context, courier))
+  const merchant = clock.watch(createMerchant(context, courier, slots))
+  const { placeInLine } = gateway
+  const { deliverPaidInLine } = merchant
   const runs = createRuns(context, createRunStarter(temporal.client, config.queue_prefix))
   const workers = await createWorkers({
     connection: env.nativeConnection,
@@ -130,7 +134,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
     queue_prefix: config.queue_prefix,
     bundle: { codePath: inject('workflow_bundle') },
     activities: {
-      orders: { ...records, ...clock.watch(runs) },
+      orders: { ...records, ...clock.watch(runs), placeInLine, deliverPaidInLine },
       gateway,
       gateway_poll: gateway,
       merchant,

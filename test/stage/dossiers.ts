@@ -12,6 +12,7 @@ import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import { incomeOfMove, movedElement } from '../../domain/payment/record.ts'
 import type { PaymentRecord, PaymentRole, RefundElement } from '../../domain/payment/record.ts'
 import { applyRefundEvent } from '../../domain/refund/change.ts'
+import { isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundAtWeChat, RefundEvent, RefundOccurrence, RefundRecord } from '../../domain/refund/record.ts'
 import type { Dossier } from '../../proof/finding.ts'
 import type { WeChatRecords } from '../../proof/wechat.ts'
@@ -42,7 +43,7 @@ export class Story {
   #time = 100
 
   constructor(out_trade_no = 'TEA-1') {
-    const { next_action: _, ...order } = orderSample(out_trade_no)
+    const order = orderSample(out_trade_no)
     const nothing = { payments: [], refunds: [], entries: [], events: [], evidence: [] }
     const waiting = { open_deliveries: [], holds_sale: false }
     this.dossier = { mchid, out_trade_no, order, ...nothing, ...waiting }
@@ -129,7 +130,12 @@ export class Story {
         timeline: [...refund.timeline, change.entry],
         revision: refund.revision + 1,
       }
-      delete refund.next_action
+      for (const field of change.unset) delete refund[field]
+      // Its order has heard of it; an abnormal one is asked about from then on.
+      if (refund.next_action?.what === 'tell_order') {
+        delete refund.next_action
+        if (!isRefundResting(refund.state)) refund.next_action = { what: 'ask_wechat', time }
+      }
       element = movedElement(payment, element, counted[event])
       payment.refunds[place] = element
       const entry = entryOf(event, refund, payment, time, given.settlement ?? amount)

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { Allowances } from '../../store/allowances.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
 import { Endpoints } from '../../store/endpoints.ts'
@@ -34,6 +35,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     orders: new Orders(connections, payments),
     payments,
     refunds: new Refunds(connections),
+    allowances: new Allowances(connections),
     references: new References(connections),
     evidence: new Evidence(connections),
     journal: new Journal(connections),

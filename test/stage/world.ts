@@ -5,22 +5,25 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
-import type { EndpointReply } from '../../activities/delivery/courier.ts'
+import type { Courier, EndpointReply } from '../../activities/delivery/courier.ts'
 import { createGateway } from '../../activities/order/gateway.ts'
 import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
 import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
+import { createCallSlots } from '../../activities/slots.ts'
+import type { CallSlots } from '../../activities/slots.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { endpointId, orderId } from '../../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
-import type { FulfilmentMode } from '../../domain/merchant/record.ts'
+import type { FulfilmentMode, MerchantSettings } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import type { RefundFact } from '../../domain/payment/fact.ts'
 import { default_policy } from '../../domain/policy.ts'
+import type { Policy } from '../../domain/policy.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefundRecord } from '../../proof/wechat.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -30,6 +33,7 @@ import { createSealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
+import type { Transport } from '../../wechat/transport.ts'
 import { evidenceSample, mchid, noon, orderSample } from '../store/samples.ts'
 import { refundSample } from './dossiers.ts'
 import { memoryStore } from './memory.ts'
@@ -37,13 +41,14 @@ import type { Writes } from './memory.ts'
 import { PlayedWeChat } from './playedwechat.ts'
 
 /** What the shop answers to one delivery of `order.paid`. */
-export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away'
+export type ShopAnswer = 'fulfilled' | 'refused' | 'pending' | 'away' | 'unreachable'
 
 const replies: Record<ShopAnswer, EndpointReply> = {
   fulfilled: replyOf(200, '{"fulfilment":"fulfilled"}'),
   refused: replyOf(200, '{"fulfilment":"refused","reason":"sold out"}'),
   pending: replyOf(202, ''),
   away: replyOf(503, ''),
+  unreachable: { ...replyOf(0, ''), status: null, body: null, answer: null, error: 'connect ECONNREFUSED' },
 }
 
 function replyOf(status: number, answer: string): EndpointReply {
@@ -69,6 +74,23 @@ export class World {
   now_ms = noon
   /** the server that activities start and wake other runs at (stage/runs) */
   client: Client | null = null
+  /** the names of all activities that were performed, and how often one said that it is alive */
+  readonly performed: string[] = []
+  heartbeats = 0
+  /** the headers of every call to the shop */
+  readonly calls: Record<string, string>[] = []
+  /** what happens while the shop thinks, and while WeChat does */
+  readonly pauses = { shop: () => Promise.resolve(), wechat: () => Promise.resolve() }
+  /** as those of one worker process */
+  readonly slots: CallSlots = createCallSlots()
+  /** what it calls */
+  readonly targets = {
+    shop: { kind: 'endpoint', id: publicId('ep', endpoint_key) },
+    wechat: { kind: 'placement', id: mchid },
+  } as const
+  breaker: 'closed' | 'open' | 'half_open' = 'closed'
+  /** what runs are told when they begin */
+  readonly policy: Policy = { ...default_policy }
   /** how many writes the activity that runs now may make before its worker dies */
   readonly writes: Writes = { left: Infinity }
   #notifications = 0
@@ -82,24 +104,35 @@ export class World {
     const now = () => this.now_ms
     this.store = memoryStore(sealer, this.writes)
     this.wechat = new PlayedWeChat(this.#order, now)
-    const account = { mchid, client: { transport: this.wechat }, read: readNotified } as unknown as WeChatAccount
+    const transport: Transport = {
+      send: async (request) => {
+        await this.pauses.wechat()
+        return await this.wechat.send(request)
+      },
+    }
+    const limits = { state: () => ({ breaker: this.breaker }) }
+    const account = { mchid, client: { transport, limits }, read: readNotified } as unknown as WeChatAccount
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
     const context: ActivityContext = {
       store: this.store,
       sealer,
       accounts,
-      policy: default_policy,
+      policy: this.policy,
       now,
       log: silentLogger,
     }
-    const courier = {
-      send: () => Promise.resolve(replies[this.shop.shift() ?? 'fulfilled']),
+    const courier: Courier = {
+      send: async (_url, headers) => {
+        this.calls.push(headers)
+        await this.pauses.shop()
+        return replies[this.shop.shift() ?? 'fulfilled']
+      },
       close: () => Promise.resolve(),
     }
     this.#steps = {
       ...createRecords(context),
-      ...createGateway(context),
-      ...createMerchant(context, courier),
+      ...createGateway(context, this.slots),
+      ...createMerchant(context, courier, this.slots),
       ...createRefunds(context),
       ...createRefundGateway(context),
       ...this.#runs(context),
@@ -119,6 +152,11 @@ export class World {
     }
   }
 
+  /** What the process has called before, quickly: from then on first attempts are made in line. */
+  async warm(): Promise<void> {
+    for (const target of Object.values(this.targets)) await this.slots.watch(target, () => Promise.resolve())
+  }
+
   /** The sweeper takes up notices that nobody carries. */
   async sweepNotices(): Promise<void> {
     const late = await this.store.deliveries.findDue(beijingTime(this.now_ms + 1), 100)
@@ -130,10 +168,13 @@ export class World {
     return Object.keys(new World('none', []).#steps)
   }
 
-  /** `approval_above`: fen from which a refund waits for a second person; null: none does. */
-  static async open(mode: FulfilmentMode, shop: ShopAnswer[], approval_above: number | null = null): Promise<World> {
+  static async open(
+    mode: FulfilmentMode,
+    shop: ShopAnswer[],
+    refund_approval: MerchantSettings['refund_approval'] = null,
+  ): Promise<World> {
     const world = new World(mode, shop)
-    await world.#furnish(mode, approval_above)
+    await world.#furnish(mode, refund_approval)
     return world
   }
 
@@ -152,7 +193,9 @@ export class World {
     const step = this.#steps[name]
     if (step === undefined) throw new Error(`no such activity: ${name}`)
     try {
+      this.performed.push(name)
       const environment = new MockActivityEnvironment({}, { logger: quiet })
+      environment.on('heartbeat', () => (this.heartbeats += 1))
       const value = await environment.run(step as (given: unknown) => Promise<unknown>, argument)
       return this.writes.left < 0 ? { failure: new Error('the worker died') } : { value }
     } catch (error) {
@@ -215,7 +258,7 @@ export class World {
     return key
   }
 
-  async #furnish(mode: FulfilmentMode, approval_above: number | null): Promise<void> {
+  async #furnish(mode: FulfilmentMode, refund_approval: MerchantSettings['refund_approval']): Promise<void> {
     const create_time = beijingTime(noon - 60_000)
     const endpoint_id = publicId('ep', endpoint_key)
     await this.store.merchants.save({
@@ -231,7 +274,7 @@ export class World {
       settings: {
         ...default_settings,
         fulfilment: { ...default_settings.fulfilment, mode },
-        refund_approval: approval_above === null ? null : { above: approval_above },
+        refund_approval,
       },
       fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
       create_time,

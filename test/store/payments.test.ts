@@ -17,6 +17,20 @@ function twenty<T>(attempt: (through: typeof store, n: number) => Promise<T>): P
   return Promise.all(Array.from({ length: 20 }, (_, n) => attempt(stores[n % stores.length] ?? store, n)))
 }
 
+describe('refunds of one day', () => {
+  it('go out by one person’s word up to the limit together, over all processes and payments', async () => {
+    const limit = { mchid, day: '2026-11-23', above: 500 }
+    const claims = await twenty(({ allowances }, n) => allowances.claim({ claim: `R${n}/0`, amount: 120 }, limit))
+    expect(claims.filter(Boolean)).toHaveLength(4)
+    const again = await twenty(({ allowances }, n) => allowances.claim({ claim: `R${n}/0`, amount: 120 }, limit))
+    expect(again).toEqual(claims)
+    expect(await store.allowances.claim({ claim: 'R20/0', amount: 21 }, limit)).toBe(false)
+    expect(await store.allowances.claim({ claim: 'R20/0', amount: 20 }, limit)).toBe(true)
+    expect(await store.allowances.claim({ claim: 'R21/0', amount: 500 }, { ...limit, day: '2026-11-24' })).toBe(true)
+    expect(await store.allowances.claim({ claim: 'R21/0', amount: 500 }, { ...limit, mchid: '1900000002' })).toBe(true)
+  }, 30_000)
+})
+
 describe('refunds of one payment', () => {
   it('never exceed it: of twenty at once exactly those that fit succeed, the others are told why', async () => {
     const key = { mchid, transaction_id: 'race' }

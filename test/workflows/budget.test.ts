@@ -30,20 +30,34 @@ describe('the run of an order', () => {
     return Object.fromEntries(ours.map(({ key, value }) => [key.name, value]))
   }
 
-  it('costs at most 30 events when it is paid before WeChat was asked and nobody observes', async () => {
+  /** An order that is paid and answered, with its history. */
+  const sold = async () => {
     const order = await stage.ordered()
     stage.pay(order)
     await stage.reaches(order, 'fulfilled')
     await stage.rests(order)
-    const history = await stage.run(order).fetchHistory()
-    const { events } = history
-    const record = await stage.record(order)
+    return { record: await stage.record(order), history: await stage.run(order).fetchHistory() }
+  }
+
+  it('costs at most 32 events where this worker has not seen yet that all answer quickly', async () => {
+    const { events } = (await sold()).history
+    const scheduled = events?.map(({ activityTaskScheduledEventAttributes: asked }) => asked?.activityType?.name)
+    expect(scheduled?.filter((name) => name !== undefined)).toEqual(['place', 'deliverPaid'])
+    expect(events?.length).toBeLessThanOrEqual(32)
+  })
+
+  it('costs at most 22 events when it is paid before WeChat was asked, nobody observes, and all answer quickly', async () => {
+    // On a busy machine nobody is quick.
+    const { record, history } = await until('an order whose calls were all made in line', async () => {
+      const made = await sold()
+      return !made.history.events?.some((event) => event.activityTaskScheduledEventAttributes) && made
+    })
     // What is paid with is no business of whoever may look at Temporal.
     expect(record.code?.url).toMatch(/^weixin:/)
     expect(textOfHistory(history)).not.toContain('weixin:')
     expect(record.payment?.found_by).toBe('notification')
     expect(record.asked.last_time).toBeNull()
-    expect(events?.length).toBeLessThanOrEqual(30)
+    expect(history.events?.length).toBeLessThanOrEqual(22)
   })
 
   it('costs no more for every notification that says the same again', async () => {
@@ -52,7 +66,7 @@ describe('the run of an order', () => {
     await stage.reaches(order, 'fulfilled')
     await stage.rests(order)
     const { events } = await stage.run(order).fetchHistory()
-    expect(events?.length).toBeLessThanOrEqual(40)
+    expect(events?.length).toBeLessThanOrEqual(42)
   })
 
   it('says in Temporal UI, in words, what it waits for and what can be sent to it', async () => {

@@ -29,9 +29,17 @@ export async function fulfil(run: OrderRun, order: OrderProgress): Promise<Order
   }
 }
 
-/** Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. */
+/**
+ * Mode `event`: this run delivers `order.paid` itself, and only that delivery's answer counts. A quick shop is asked in
+ * line first; what comes meanwhile is taken after its answer is recorded, since the shop spoke before.
+ */
 async function deliverPaid(run: OrderRun, current: OrderProgress): Promise<OrderProgress> {
   const { deadline_time } = current.fulfilment
+  if (run.policy.calls_in_line) {
+    const { key, activities } = run
+    const told = await activities.deliverPaidInLine({ order: key, sequence: current.paid_sequence, deadline_time })
+    if (told !== null) return await applyDelivered(run, current, told)
+  }
   const { order, outcome } = await deliverWhileTaking(run, current, current.paid_sequence, deadline_time)
   // `applyOrderEvent` decides whether this answer still counts: another may have been recorded first.
   return outcome === null ? order : await applyDelivered(run, order, outcome)

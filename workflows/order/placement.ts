@@ -1,4 +1,4 @@
-import type { QueryOutcome } from '../../activities/order/gateway.ts'
+import type { PlacementOutcome, QueryOutcome } from '../../activities/order/gateway.ts'
 import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
@@ -25,7 +25,7 @@ export async function placeOrder(run: OrderRun, order: OrderProgress): Promise<O
       return await applyRecorded(run, await records.recordPlacementRefused({ order: run.key, failure }))
     }
   }
-  const placed = await runUntilInterrupted(run, () => run.activities.place({ order: run.key }), 'payment', 'close')
+  const placed = await requestPlacement(run)
   if (placed === null) return order
   switch (placed.kind) {
     case 'placed':
@@ -50,6 +50,16 @@ export async function placeOrder(run: OrderRun, order: OrderProgress): Promise<O
       return await applyRecorded(run, await records.recordPlacementRefused({ order: run.key, failure }))
     }
   }
+}
+
+/** Sends the request, the first time in line where WeChat is quick. Null: money or a wish to close came first. */
+async function requestPlacement(run: OrderRun): Promise<PlacementOutcome | null> {
+  const { activities, key, policy, inbox } = run
+  if (policy.calls_in_line && !inbox.has('payment', 'close')) {
+    const placed = await activities.placeInLine({ order: key })
+    if (placed !== null) return placed
+  }
+  return await runUntilInterrupted(run, () => activities.place({ order: key }), 'payment', 'close')
 }
 
 /** `awaiting_payment`: wait for the inbox or the first question, then poll by plan until paid, closed or expired. */

@@ -254,7 +254,7 @@ async function assertMayNameAccount(
     store.merchants.find(mchid),
     store.payments.find(mchid, transaction_id),
   ])
-  if (payment === null || !needsSecondPerson(payment, merchant?.settings.refund_approval ?? null)) return
+  if (payment === null || !needsSecondPerson(payment, merchant?.settings.refund_approval?.above ?? null)) return
   if (requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
   authorise(caller, 'refunds:approve')
 }

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { ActivityContext } from '../../../activities/context.ts'
 import { createMerchant } from '../../../activities/delivery/attempt.ts'
 import type { EndpointReply } from '../../../activities/delivery/courier.ts'
+import { createCallSlots } from '../../../activities/slots.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
@@ -33,6 +34,7 @@ const merchant = createMerchant(
     },
     close: () => Promise.resolve(),
   },
+  createCallSlots(),
 )
 /** An attempt that is slow on a busy machine tells Temporal that it is alive. */
 async function inActivity<T>(work: () => Promise<T>): Promise<T> {

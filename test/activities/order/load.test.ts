@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { operationId } from '../../../domain/ids.ts'
 import type { LoadedOrder } from '../../../domain/messages.ts'
+import type { OrderState, OrderStep } from '../../../domain/order/record.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
-import { done, findingsIn, later, paidOrder } from '../../stage/acts.ts'
-import type { World } from '../../stage/world.ts'
+import {
+  asked,
+  done,
+  findingsIn,
+  interrupted,
+  later,
+  orphanRefund,
+  paidOrder,
+  refundIn,
+  reserved,
+} from '../../stage/acts.ts'
+import { placed } from '../../store/samples.ts'
+import { World } from '../../stage/world.ts'
 
 const day_ms = 24 * 60 * 60_000
 const weft = { kind: 'weft', id: null } as const
@@ -67,6 +79,69 @@ describe('the first step of a run', () => {
     world.store.orders.find = () => Promise.resolve(record)
     await load(world)
     expect(await world.store.references.findHolder(mchid, 'sale-1')).toBeNull()
+  })
+})
+
+describe('what is open and has no plan', () => {
+  it.each<[string, OrderStep, () => Promise<World>]>([
+    ['created', 'place', () => World.open('none', [])],
+    [
+      'awaiting_payment',
+      'ask_wechat',
+      async () => {
+        const world = await World.open('none', [])
+        await world.store.orders.apply(world.key, placed())
+        return world
+      },
+    ],
+    ['paid', 'deliver', () => paidOrder({ mode: 'event' })],
+    ['paid', 'await_fulfilment', () => paidOrder({ mode: 'confirm' })],
+  ])('an order that is %s is planned anew, to %s, by the run that the audit starts', async (state, what, open) => {
+    const world = await open()
+    await world.store.orders.noteNextAction(world.key, state as OrderState, null)
+    const plan_missing = expect.stringContaining('plan_missing') as string
+    expect(await findingsIn(world)).toContainEqual(plan_missing)
+    await load(world)
+    expect((await world.record()).next_action?.what).toBe(what)
+    expect(await findingsIn(world)).not.toContainEqual(plan_missing)
+  })
+
+  it('a refund is planned anew as well', async () => {
+    const world = await paidOrder({ refund_approval: { above: 500 } })
+    const small = await reserved(world, 'R1', 'T1', 300)
+    const large = await reserved(world, 'R2', 'T1', 300)
+    await world.store.refunds.noteNextAction(small, 'processing', null)
+    await world.store.refunds.noteNextAction(large, 'awaiting_approval', null)
+    expect(await findingsIn(world)).toHaveLength(2)
+    for (const refund of [small, large]) await done(world, 'loadRefund', refund)
+    expect((await refundIn(world, small)).next_action?.what).toBe('submit')
+    const { next_action, approval } = await refundIn(world, large)
+    expect(next_action).toEqual({ what: 'await_approval', time: approval?.expire_time })
+    expect(await findingsIn(world)).toEqual([])
+  })
+
+  it('is no refund that has become abnormal, of whichever payment: WeChat is asked on', async () => {
+    const world = await World.open('none', [])
+    const refund = await orphanRefund(world, 'R1', 300)
+    world.wechat.fates.push(['ABNORMAL'])
+    await done(world, 'submitRefund', { refund })
+    world.wechat.progress()
+    const { kind: _, ...answer } = await done<{ kind: string }>(world, 'askRefundUntilAnswered', { refund })
+    await done(world, 'recordRefundAnswer', { refund, ...answer })
+    const abnormal = await refundIn(world, refund)
+    expect([abnormal.state, abnormal.next_action?.what]).toEqual(['abnormal', 'ask_wechat'])
+  })
+
+  it('is no abnormal refund whose worker dies while it notes that the order has heard of it', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R1', 'T1', 300)
+    world.wechat.fates.push(['ABNORMAL'])
+    await done(world, 'submitRefund', { refund })
+    world.wechat.progress()
+    await asked(world, refund)
+    const { revision } = await refundIn(world, refund)
+    await interrupted(world, 1, 'noteToldToOrder', { refund, revision })
+    expect((await refundIn(world, refund)).next_action?.what).toBe('ask_wechat')
   })
 })
 

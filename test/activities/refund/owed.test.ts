@@ -96,7 +96,7 @@ describe('money that is owed to the payer', () => {
   })
 
   it('of a rejected second payment waits for a person when the refund that held it is not approved', async () => {
-    const world = await paidOrder({ approval_above: 0, is_paid_twice: true })
+    const world = await paidOrder({ refund_approval: { above: 0 }, is_paid_twice: true })
     const waiting = await reserved(world, 'R1', 'T2', 990)
     await decided(world, 'reject', 'T2')
     await approved(world, waiting, 'reject')
@@ -139,7 +139,7 @@ describe('money that is owed to the payer', () => {
 
 describe('a refund that looked like all of it when it was reserved', () => {
   it('stops nothing once another that waited beside it is not approved', async () => {
-    const world = await paidOrder({ approval_above: 0 })
+    const world = await paidOrder({ refund_approval: { above: 0 } })
     const first = await reserved(world, 'R1', 'T1', 400)
     const second = await reserved(world, 'R2', 'T1', 590)
     await approved(world, first, 'reject')
@@ -150,7 +150,7 @@ describe('a refund that looked like all of it when it was reserved', () => {
   })
 
   it('stops the order when all of it is approved, whichever was asked for first', async () => {
-    const world = await paidOrder({ approval_above: 0 })
+    const world = await paidOrder({ refund_approval: { above: 0 } })
     const first = await reserved(world, 'R1', 'T1', 400)
     const second = await reserved(world, 'R2', 'T1', 590)
     await approved(world, second, 'approve')
@@ -175,7 +175,7 @@ describe('a refund that looked like all of it when it was reserved', () => {
 
 describe('money in review', () => {
   it.each(['on its way back', 'back'])('is not accepted when all of it is %s', async (where) => {
-    const world = await paidOrder({ approval_above: 0 })
+    const world = await paidOrder({ refund_approval: { above: 0 } })
     const refund = await reserved(world, 'R1', 'T1', 990)
     await answered(world, 'fulfilment_overdue')
     await approved(world, refund, 'approve')

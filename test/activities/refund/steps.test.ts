@@ -13,6 +13,7 @@ import {
   paidOrder,
   refundIn,
   refused,
+  requester,
   reserved,
 } from '../../stage/acts.ts'
 import type { World } from '../../stage/world.ts'
@@ -121,7 +122,7 @@ describe('the limit above which a second person decides', () => {
       .map(({ out_refund_no, state }) => `${out_refund_no} ${state}`)
 
   it('holds for all refunds of a payment together that nobody has approved', async () => {
-    const world = await paidOrder({ approval_above: 100 })
+    const world = await paidOrder({ refund_approval: { above: 100 } })
     for (let n = 0; n < 5; n += 1) await reserved(world, `R${n}`, 'T1', 100)
     const waiting = ['R1', 'R2', 'R3', 'R4'].map((number) => `${number} awaiting_approval`)
     expect(await states(world)).toEqual(['R0 processing', ...waiting])
@@ -129,7 +130,7 @@ describe('the limit above which a second person decides', () => {
   })
 
   it('counts neither what was approved, nor what never went, nor what came back', async () => {
-    const world = await paidOrder({ approval_above: 100 })
+    const world = await paidOrder({ refund_approval: { above: 100 } })
     const large = await reserved(world, 'R1', 'T1', 200)
     await approved(world, large, 'approve')
     const small = await reserved(world, 'R2', 'T1', 100)
@@ -150,8 +151,72 @@ describe('the limit above which a second person decides', () => {
     await expectProven(world)
   })
 
+  const daily = (above_per_day: number) =>
+    paidOrder({ mode: 'none', is_paid_twice: true, refund_approval: { above: 400, above_per_day } })
+  const day = 24 * 60 * 60 * 1000
+
+  it('holds for a merchant’s day too: splitting over payments avoids nothing', async () => {
+    const world = await daily(500)
+    await reserved(world, 'R1', 'T1', 300)
+    await reserved(world, 'R2', 'T2', 201)
+    await reserved(world, 'R3', 'T2', 200)
+    await reserved(world, 'R4', 'T1', 1)
+    expect(await states(world)).toEqual([
+      'R1 processing',
+      'R2 awaiting_approval',
+      'R3 processing',
+      'R4 awaiting_approval',
+    ])
+    world.now_ms += day
+    await reserved(world, 'R5', 'T1', 100)
+    expect((await states(world)).at(-1)).toBe('R5 processing')
+    await expectProven(world)
+  })
+
+  it('of a day alone needs none of a payment', async () => {
+    const world = await paidOrder({ refund_approval: { above: null, above_per_day: 500 } })
+    await reserved(world, 'R1', 'T1', 500)
+    await reserved(world, 'R2', 'T1', 1)
+    expect(await states(world)).toEqual(['R1 processing', 'R2 awaiting_approval'])
+  })
+
+  it('of a day counts nothing that a second person decides, and nothing that Weft owes', async () => {
+    const world = await daily(500)
+    const large = await reserved(world, 'R1', 'T1', 401)
+    await approved(world, large, 'approve')
+    await decided(world, 'reject', 'T2')
+    await done(world, 'reserveRefund', { refund: await owedIn(world) })
+    await reserved(world, 'R2', 'T1', 400)
+    expect((await states(world)).slice(0, 2)).toEqual(['R1 processing', 'R2 processing'])
+  })
+
+  it('of a payment does not count what the day’s limit has a second person decide', async () => {
+    const world = await daily(300)
+    await reserved(world, 'R1', 'T1', 300)
+    const above = await reserved(world, 'R2', 'T1', 100)
+    await approved(world, above, 'approve')
+    world.now_ms += day
+    await reserved(world, 'R3', 'T1', 100)
+    expect(await states(world)).toEqual(['R1 processing', 'R2 processing', 'R3 processing'])
+  })
+
+  it.each([0, 1, 2, 3, 4, 5])('of a day counts a refund once whose worker dies after %i writes', async (writes) => {
+    const world = await daily(500)
+    const first = await world.askRefund('R1', 'T1', 300, requester)
+    await interrupted(world, writes, 'reserveRefund', { refund: first })
+    await done(world, 'reserveRefund', { refund: first })
+    const second = await world.askRefund('R2', 'T2', 201, requester)
+    await interrupted(world, writes, 'reserveRefund', { refund: second })
+    await done(world, 'reserveRefund', { refund: second })
+    await reserved(world, 'R3', 'T2', 200)
+    expect(await states(world)).toEqual(['R1 processing', 'R2 awaiting_approval', 'R3 processing'])
+    const payment = await world.store.payments.find(world.key.mchid, 'T2')
+    expect(payment?.refunds.map(({ approval }) => approval)).toEqual(['needed', undefined])
+    await expectProven(world)
+  })
+
   it('asks nobody for what Weft owes by itself', async () => {
-    const world = await paidOrder({ approval_above: 0 })
+    const world = await paidOrder({ refund_approval: { above: 0 } })
     await answered(world, 'fulfilment_refused')
     const owed = await owedIn(world)
     await done(world, 'reserveRefund', { refund: owed })

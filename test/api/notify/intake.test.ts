@@ -115,11 +115,35 @@ describe('a notification of a refund', () => {
     expect(stage.given).toHaveLength(2)
   })
 
-  it('is acknowledged while Temporal is away, since it lies in the archive', async () => {
-    const fact = told()
-    stage.on = { signalRefundChanged: () => Promise.resolve(false) }
+  it('is acknowledged while Temporal is away, since it lies in the archive, and handed over when it answers again', async () => {
+    const [first, second] = [told(), told()]
+    let is_away = true
+    stage.on = {
+      signalRefundChanged: () => Promise.resolve(!is_away),
+      isReachable: () => Promise.resolve(!is_away),
+    }
+    for (const fact of [first, second]) {
+      reading(ofRefund(fact))
+      for (const _again of [1, 2]) expect(await stage.notify('{}', headers)).toBe(204)
+    }
+    const asked = () => stage.given.filter(({ command }) => command === 'isReachable').length
+    const signalled = () => stage.given.filter(({ command }) => command === 'signalRefundChanged')
+    await until('the API has asked twice whether Temporal is there', () => asked() >= 2)
+    expect(signalled()).toHaveLength(4) // nothing is sent to a server that is known to be away
+    is_away = false
+    const handedOver = await until('both are handed over', () => {
+      const sent = signalled().slice(4)
+      return sent.length >= 2 && sent
+    })
+    const before = asked()
+    told()
+    stage.on = {}
     expect(await stage.notify('{}', headers)).toBe(204)
-    expect(await evidenceOf(fact)).toHaveLength(1)
+    const evidence_ids = await Promise.all([first, second].map(async (fact) => (await evidenceOf(fact))[0]?._id))
+    expect(handedOver.map(({ arguments: [, found] }) => found)).toEqual(
+      evidence_ids.map((evidence_id) => ({ evidence_id })),
+    )
+    expect([signalled().length, asked()]).toEqual([7, before]) // and nobody is asked any more
   })
 
   it('travels in the signal while the database is away', async () => {

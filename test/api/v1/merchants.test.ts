@@ -16,7 +16,11 @@ describe('a merchant', () => {
   it('says above which amount its refunds wait for a second person', async () => {
     expect(await shown()).toEqual({ ...default_settings, refund_approval: null })
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval: { above: 100_000 } })
-    expect(await shown()).toEqual({ ...default_settings, refund_approval: { above: 100_000 } })
+    const none_per_day = { above: 100_000, above_per_day: null }
+    expect(await shown()).toEqual({ ...default_settings, refund_approval: none_per_day })
+    const refund_approval = { above: null, above_per_day: 500_000 }
+    await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval })
+    expect(await shown()).toEqual({ ...default_settings, refund_approval })
   })
 
   it('may have an endpoint that hears of refunds alone', async () => {

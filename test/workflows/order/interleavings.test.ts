@@ -39,6 +39,8 @@ const often: Happening[] = ['pay', 'pay', 'pay', 'notify', 'notify', 'notify', '
 interface Story {
   mode: 'event' | 'confirm' | 'none'
   shop: ShopAnswer[]
+  /** first attempts are made in line */
+  is_warm: boolean
   refusals: readonly string[]
   happenings: Happening[]
   /** at each step, which of the things that can be next is */
@@ -48,6 +50,7 @@ interface Story {
 const stories: fc.Arbitrary<Story> = fc.record({
   mode: fc.constantFrom('event', 'event', 'confirm', 'none'),
   shop: fc.array(fc.constantFrom<ShopAnswer>('fulfilled', 'refused', 'pending', 'away'), { maxLength: 3 }),
+  is_warm: fc.boolean(),
   refusals: fc.oneof(
     { weight: 4, arbitrary: fc.constant([]) },
     {
@@ -82,7 +85,9 @@ class Teller {
   }
 
   static async begin(driver: Driver, story: Story): Promise<Teller> {
-    const teller = new Teller(driver, story, await World.open(story.mode, [...story.shop]))
+    const world = await World.open(story.mode, [...story.shop])
+    if (story.is_warm) await world.warm()
+    const teller = new Teller(driver, story, world)
     ;(await teller.#running()).update(order_updates.prepay, 'prepay')
     return teller
   }

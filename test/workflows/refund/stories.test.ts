@@ -184,7 +184,11 @@ class Teller {
   }
 
   static async begin(driver: Driver, story: Story): Promise<Teller> {
-    const world = await World.open(story.mode, [...story.shop], story.approval_above)
+    const world = await World.open(
+      story.mode,
+      [...story.shop],
+      story.approval_above === null ? null : { above: story.approval_above },
+    )
     const teller = new Teller(driver, story, world)
     await teller.#open()
     return teller
