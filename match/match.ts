@@ -53,6 +53,7 @@ const lines_per_partition = 20_000
 /** open files at once */
 const most_partitions = 256
 const most_levels = 3
+const nothing: never[] = []
 /** rows that are asked about in one call of `findPlaced` */
 const placed_batch = 500
 
@@ -207,9 +208,9 @@ export class Match {
         const { side, value } = readLine(line)
         const key = keyOf(value)
         let group = groups.get(key)
-        if (group === undefined) groups.set(key, (group = { rows: [], records: [] }))
-        if (side === 'bill') group.rows.push(value)
-        else group.records.push(value)
+        if (group === undefined) groups.set(key, (group = { rows: nothing, records: nothing }))
+        if (side === 'bill') group.rows = withOne(group.rows, value)
+        else group.records = withOne(group.records, value)
       }
       await this.#breathe()
     }
@@ -288,6 +289,13 @@ function verdictOf(row: TradeRow | null, record: DayRecord | null, isForeign: Fo
   if (record !== null && record.kind !== kind) throw new TypeError(`a ${kind} is compared with a ${record.kind}`)
   if (kind === 'refund') return classifyRefund(row, record as Parameters<typeof classifyRefund>[1], isForeign)
   return classifyPayment(row, record as DayPayment | null, isForeign)
+}
+
+/** A list of exactly one costs less memory than an empty one that grows, and most groups have one of each side. */
+function withOne<T>(list: T[], value: T): T[] {
+  if (list.length === 0) return [value]
+  list.push(value)
+  return list
 }
 
 function sortedRows(rows: TradeRow[]): TradeRow[] {
