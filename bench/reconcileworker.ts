@@ -117,12 +117,15 @@ async function pass(bill: string, records: string, sink: Sink): Promise<{ row_co
     row_count += 1
     sink.addRow(row)
   }
-  await readBill(bill, { ...sink, addRow })
-  for await (const batch of records.startsWith('mongodb') ? storedRecords(records) : fileRecords(records)) {
-    for (const record of batch) sink.addRecord(record)
-    record_count += batch.length
-    await sink.drained()
+  const readRecords = async () => {
+    for await (const batch of records.startsWith('mongodb') ? storedRecords(records) : fileRecords(records)) {
+      for (const record of batch) sink.addRecord(record)
+      record_count += batch.length
+      await sink.drained()
+    }
   }
+  // Side by side: while one waits for the database, the other has the processor.
+  await Promise.all([readBill(bill, { ...sink, addRow }), readRecords()])
   return { row_count, record_count }
 }
 

@@ -14,7 +14,7 @@ import { foreignTest, isNeverForeign, isPlacementAsked } from './owner.ts'
 import type { ForeignTest, MatchSettings } from './owner.ts'
 import { Partitions } from './partition.ts'
 import { TallySheet } from './tally.ts'
-import type { ClassTotals, Tally } from './tally.ts'
+import type { ClassTotals, ClassTally } from './tally.ts'
 import { classifyPayment, classifyRefund, classifyReversal, duplicate_verdict } from './verdict.ts'
 import type { MatchKind, Verdict } from './verdict.ts'
 
@@ -39,7 +39,7 @@ export interface MatchOptions {
 export interface MatchResult {
   rows: ClassTotals
   records: ClassTotals
-  tallies: Tally[]
+  tallies: ClassTally[]
   /** by kind, then number; at most so many of each kind as were asked for */
   differences: MatchedDifference[]
   /** all of each kind, listed or not */

@@ -2,8 +2,8 @@ import type { DayRecord } from '../domain/bill/record.ts'
 import type { TradeKind, TradeRow } from '../domain/bill/row.ts'
 import type { MatchClass, MatchKind, Verdict } from './verdict.ts'
 
-/** Tally counts and adds up the rows, or the records, of one subject, class and kind. */
-export interface Tally {
+/** ClassTally counts and adds up the rows, or the records, of one subject, class and kind. */
+export interface ClassTally {
   side: 'bill' | 'ours'
   subject: TradeKind
   class: MatchClass
@@ -29,7 +29,7 @@ export interface ClassTotals {
 
 /** Adds up both sides by class and kind. Whatever is in it has been given a class once. */
 export class TallySheet {
-  readonly #tallies = new Map<string, Tally>()
+  readonly #tallies = new Map<string, ClassTally>()
 
   addRow(row: TradeRow, verdict: Verdict): void {
     const { kind, settled_total, settlement_refund, fee } = row
@@ -47,7 +47,7 @@ export class TallySheet {
   }
 
   /** In order of side, subject, class and kind. */
-  result(): Tally[] {
+  result(): ClassTally[] {
     const tallies = [...this.#tallies].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, tally]) => tally)
     for (const { total, settled, fee } of tallies) {
       for (const sum of [total, settled, fee]) {
@@ -58,7 +58,7 @@ export class TallySheet {
   }
 
   /** Throws unless each of the `all` that came is in exactly one class. */
-  totals(side: Tally['side'], all: number, malformed: number): ClassTotals {
+  totals(side: ClassTally['side'], all: number, malformed: number): ClassTotals {
     const totals: ClassTotals = { all, matched: 0, waiting: 0, different: 0, foreign: 0, malformed }
     for (const tally of this.#tallies.values()) if (tally.side === side) totals[tally.class] += tally.count
     const sum = totals.matched + totals.waiting + totals.different + totals.foreign + malformed
@@ -67,7 +67,7 @@ export class TallySheet {
   }
 
   #add(
-    side: Tally['side'],
+    side: ClassTally['side'],
     subject: TradeKind,
     verdict: Verdict,
     [total, settled, fee]: [number, number, number],

@@ -48,17 +48,17 @@ export interface Deviation {
 }
 
 /**
- * Comparison is one field that a row and its record have in common. A side that answers null does not know: an older
+ * ComparedField is one field that a row and its record have in common. A side that answers null does not know: an older
  * layout has no such column, or WeChat never said. Nothing is compared then.
  */
-interface Comparison<R extends DayRecord> {
+interface ComparedField<R extends DayRecord> {
   field: string
   about: DeviationSubject
   bill: (row: TradeRow, record: R) => string | number | null
   ours: (record: R, row: TradeRow) => string | number | null
 }
 
-const payment_comparisons: readonly Comparison<DayPayment>[] = [
+const payment_comparisons: readonly ComparedField<DayPayment>[] = [
   { field: 'transaction_id', about: 'number', bill: (row) => row.transaction_id, ours: (our) => our.transaction_id },
   { field: 'out_trade_no', about: 'number', bill: (row) => row.out_trade_no, ours: (our) => our.out_trade_no },
   { field: 'appid', about: 'number', bill: (row) => row.appid, ours: (our) => our.appid },
@@ -68,7 +68,7 @@ const payment_comparisons: readonly Comparison<DayPayment>[] = [
   { field: 'trade_state', about: 'state', bill: (row) => row.trade_state, ours: () => 'SUCCESS' },
 ]
 
-const refund_comparisons: readonly Comparison<DayRefund>[] = [
+const refund_comparisons: readonly ComparedField<DayRefund>[] = [
   { field: 'refund_id', about: 'number', bill: (row) => row.refund_id ?? '', ours: (our) => our.refund_id },
   { field: 'out_refund_no', about: 'number', bill: (row) => row.out_refund_no ?? '', ours: (our) => our.out_refund_no },
   { field: 'transaction_id', about: 'number', bill: (row) => row.transaction_id, ours: (our) => our.transaction_id },
@@ -120,7 +120,7 @@ export function refundDeviations(row: TradeRow, record: DayRefund): Deviation[] 
 }
 
 function deviationsBy<R extends DayRecord>(
-  comparisons: readonly Comparison<R>[],
+  comparisons: readonly ComparedField<R>[],
   row: TradeRow,
   record: R,
 ): Deviation[] {
