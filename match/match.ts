@@ -109,6 +109,7 @@ export class Match {
 
   /** Takes a row. Wait for `drained` between pieces of a file: this one never waits. */
   addRow(row: TradeRow): void {
+    this.#assertOpen()
     this.#row_count += 1
     if (row.mchid !== this.#options.settings.mchid) this.#strange_count += 1
     this.#by_id.add(idKey(row), rowLine(row))
@@ -120,6 +121,7 @@ export class Match {
   }
 
   addRecord(record: DayRecord): void {
+    this.#assertOpen()
     this.#record_count += 1
     this.#by_id.add(idKey(record), recordLine(record))
   }
@@ -135,7 +137,7 @@ export class Match {
    * however it ends.
    */
   async finish(): Promise<MatchResult> {
-    if (this.#is_over) throw new TypeError('this match is over')
+    this.#assertOpen()
     this.#is_over = true
     try {
       await this.#by_id.end()
@@ -155,6 +157,10 @@ export class Match {
     await this.#by_id.close()
     await this.#by_number.close()
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #assertOpen(): void {
+    if (this.#is_over) throw new TypeError('this match is over')
   }
 
   #result(): MatchResult {

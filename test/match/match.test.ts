@@ -235,6 +235,8 @@ describe('a match', () => {
     await match.dispose()
     expect(readdirSync(folder)).toEqual([])
     await expect(match.finish()).rejects.toThrow('over')
+    expect(() => match.addRow(paymentRow())).toThrow('over')
+    expect(() => match.addRecord(payment())).toThrow('over')
   })
 
   it('ends when it is aborted, and leaves nothing behind', async () => {
