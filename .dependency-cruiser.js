@@ -5,7 +5,8 @@
 const rooms = {
   domain: [],
   workflows: ['domain', 'types:activities'],
-  activities: ['domain', 'wechat', 'store', 'runtime/runs', 'runtime/address', 'runtime/logger'],
+  activities: ['domain', 'wechat', 'store', 'match', 'runtime/runs', 'runtime/address', 'runtime/logger'],
+  match: ['domain'],
   proof: ['domain', 'store', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain'],
@@ -16,7 +17,8 @@ const rooms = {
   web: ['types:api'],
   cli: ['runtime', 'store', 'proof', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
 }
-const anyRoom = '^(domain|workflows|activities|worker|wechat|store|proof|api|runtime|simulator|web|cli|dev|test|bench)/'
+const anyRoom =
+  '^(domain|workflows|activities|worker|wechat|store|match|proof|api|runtime|simulator|web|cli|dev|test|bench)/'
 
 /** One rule per room: reaching any other room than those allowed is an error. */
 const boundaries = Object.entries(rooms).flatMap(([room, allowed]) => {

@@ -70,5 +70,9 @@ export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: 
     value: 75,
     of: 'KB of V8’s heap in the workflow thread per waiting refund',
   },
+  seconds: { at: 'most', value: 240, of: 's to read, match and classify the largest day, 3,000,000 rows' },
+  rss_max_mb: { at: 'most', value: 512, of: 'MB resident at the peak, in the process that does it' },
+  pass_ratio: { at: 'least', value: 0.5, of: 'a bare pass that only reads both sides, in time' },
+  seconds_per_million_spread: { at: 'most', value: 1.15, of: 'the slowest size per million rows over the fastest' },
   paid_to_page_p95_ms: { at: 'most', value: 500, of: 'ms from paid to the payer’s page, 95 of 100' },
 }

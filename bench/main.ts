@@ -1,10 +1,16 @@
 import { measurePipeline } from './pipeline.ts'
+import { measureReconcile } from './reconcile.ts'
 import { measureRecovery } from './recovery.ts'
 import { measureRefundPipeline } from './refundpipeline.ts'
 
-const benches = { pipeline: measurePipeline, refunds: measureRefundPipeline, recovery: measureRecovery }
+const benches = {
+  pipeline: measurePipeline,
+  refunds: measureRefundPipeline,
+  recovery: measureRecovery,
+  reconcile: measureReconcile,
+}
 
-/** `npm run bench -- pipeline|refunds|recovery [small]` */
+/** `npm run bench -- pipeline|refunds|recovery|reconcile [small]` */
 const [what = '', size = 'full'] = process.argv.slice(2)
 
 if (Object.hasOwn(benches, what) && (size === 'full' || size === 'small')) {

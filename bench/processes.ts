@@ -5,7 +5,7 @@ import { runToEnd, startChild } from '../dev/servers/child.ts'
 import type { Child } from '../dev/servers/child.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const compiled = join(root, '.weft', 'bench')
+export const compiled = join(root, '.weft', 'bench')
 
 /**
  * Compiles what is measured, as production runs it: the loader that runs TypeScript directly wraps every function,

@@ -41,11 +41,11 @@ function printMemory(what: string, { workflows, main, rss }: MemoryInUse): void 
 }
 
 /** Each figure beside what it has to be, and all of them as one line of JSON. */
-function printVerdicts(values: Record<string, number>): void {
+export function printVerdicts(values: Record<string, number | number[]>): void {
   console.log('')
   for (const [name, value] of Object.entries(values)) {
     const budget = budgets[name]
-    if (budget === undefined) continue
+    if (budget === undefined || typeof value !== 'number') continue
     const is_kept = budget.at === 'least' ? value >= budget.value : value <= budget.value
     const verdict = is_kept ? 'kept  ' : 'MISSED'
     console.log(

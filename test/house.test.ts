@@ -9,7 +9,21 @@ const read = (path: string) => readFileSync(join(repository, path), 'utf8')
 
 /** Every room but test/: a test may be as long as its stories, and names what it likes. */
 const rooms = [
-  ...['activities', 'api', 'bench', 'cli', 'dev', 'domain', 'proof', 'runtime', 'simulator', 'store', 'web', 'wechat'],
+  ...[
+    'activities',
+    'api',
+    'bench',
+    'cli',
+    'dev',
+    'domain',
+    'match',
+    'proof',
+    'runtime',
+    'simulator',
+    'store',
+    'web',
+    'wechat',
+  ],
   ...['worker', 'workflows'],
 ]
 const files = execFileSync('git', ['ls-files', ...rooms], { cwd: repository, encoding: 'utf8' }).split('\n')

@@ -1,0 +1,86 @@
+import type { DayRecord } from '../domain/bill/record.ts'
+import type { TradeKind, TradeRow } from '../domain/bill/row.ts'
+import type { MatchClass, MatchKind, Verdict } from './verdict.ts'
+
+/** ClassTally counts and adds up the rows, or the records, of one subject, class and kind. */
+export interface ClassTally {
+  side: 'bill' | 'ours'
+  subject: TradeKind
+  class: MatchClass
+  kind: MatchKind | null
+  count: number
+  /** fen: of payments 订单金额, of refunds 申请退款金额; where a layout has none, the settled amount */
+  total: number
+  /** fen: of payments 应结订单金额, of refunds and reversals 退款金额; where WeChat never said, the total */
+  settled: number
+  /** 1/1000 fen; 0 of records */
+  fee: number
+}
+
+/** How many of one side are in each class. */
+export interface ClassTotals {
+  all: number
+  matched: number
+  waiting: number
+  different: number
+  foreign: number
+  malformed: number
+}
+
+/** Adds up both sides by class and kind. Whatever is in it has been given a class once. */
+export class TallySheet {
+  readonly #tallies = new Map<string, ClassTally>()
+
+  addRow(row: TradeRow, verdict: Verdict): void {
+    const { kind, settled_total, settlement_refund, fee } = row
+    const settled = kind === 'payment' ? settled_total : settlement_refund
+    const total = (kind === 'payment' ? row.total : row.refund) ?? settled
+    this.#add('bill', kind, verdict, [total, settled, fee])
+  }
+
+  addRecord(record: DayRecord, verdict: Verdict): void {
+    const [total, settled] =
+      record.kind === 'payment'
+        ? [record.total, record.settled_total]
+        : [record.refund, record.settlement_refund ?? record.refund]
+    this.#add('ours', record.kind, verdict, [total, settled, 0])
+  }
+
+  /** In order of side, subject, class and kind. */
+  result(): ClassTally[] {
+    const tallies = [...this.#tallies].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, tally]) => tally)
+    for (const { total, settled, fee } of tallies) {
+      for (const sum of [total, settled, fee]) {
+        if (!Number.isSafeInteger(sum)) throw new RangeError(`a sum of the day is ${sum}, which is not exact`)
+      }
+    }
+    return tallies
+  }
+
+  /** Throws unless each of the `all` that came is in exactly one class. */
+  totals(side: ClassTally['side'], all: number, malformed: number): ClassTotals {
+    const totals: ClassTotals = { all, matched: 0, waiting: 0, different: 0, foreign: 0, malformed }
+    for (const tally of this.#tallies.values()) if (tally.side === side) totals[tally.class] += tally.count
+    const sum = totals.matched + totals.waiting + totals.different + totals.foreign + malformed
+    if (sum !== all) throw new RangeError(`of ${all} on the side “${side}” ${sum} have a class`)
+    return totals
+  }
+
+  #add(
+    side: ClassTally['side'],
+    subject: TradeKind,
+    verdict: Verdict,
+    [total, settled, fee]: [number, number, number],
+  ): void {
+    const key = `${side} ${subject} ${verdict.class} ${verdict.kind ?? ''}`
+    let tally = this.#tallies.get(key)
+    if (tally === undefined) {
+      tally = { side, subject, class: verdict.class, kind: verdict.kind, count: 0, total: 0, settled: 0, fee: 0 }
+      this.#tallies.set(key, tally)
+    }
+    tally.count += 1
+    tally.total += total
+    tally.settled += settled
+    tally.fee += fee
+  }
+}
