@@ -32,12 +32,42 @@ export async function archiveQueryAnswer(
   })
 }
 
+/**
+ * Keeps WeChat's answer about a payment that a line of a bill led to. What finds the payment is the line; what proves it
+ * is the answer, which is signed and names all that a booking needs.
+ */
+export async function archiveBillAnswer(
+  context: ActivityContext,
+  mchid: string,
+  answer: OrderQueryResult & { kind: 'found' },
+): Promise<EvidenceRecord> {
+  const fact = paymentFact(answer.transaction)
+  const { transaction_id, out_trade_no } = fact
+  const _id = evidenceId.billLine(mchid, transaction_id ?? '-', fact.trade_state)
+  const kept = {
+    _id,
+    mchid,
+    subject: 'payment',
+    out_trade_no,
+    transaction_id,
+    verdict: fact.mchid === mchid ? 'verified' : 'foreign_mchid',
+    serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
+    body: answer.raw.body,
+  } as const
+  return await archiveAnswer(context, envelopeText(answer.raw), kept, 'bill_line')
+}
+
 type ArchivedAnswer = Omit<Parameters<typeof newEvidence>[0], 'kind' | 'raw' | 'receive_time' | 'unapplied'>
 
 /** Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence. */
-async function archiveAnswer(context: ActivityContext, said: string, answer: ArchivedAnswer): Promise<EvidenceRecord> {
+async function archiveAnswer(
+  context: ActivityContext,
+  said: string,
+  answer: ArchivedAnswer,
+  kind: 'query' | 'bill_line' = 'query',
+): Promise<EvidenceRecord> {
   const raw = context.sealer.seal(said, rawPlace(answer))
-  const kept = { kind: 'query', raw, receive_time: beijingTime(context.now()), unapplied: true } as const
+  const kept = { kind, raw, receive_time: beijingTime(context.now()), unapplied: true } as const
   return (await context.store.evidence.archive(newEvidence({ ...answer, ...kept }))).evidence
 }
 
@@ -129,7 +159,8 @@ async function flagUnreadPromotion({ store, now, log }: ActivityContext, evidenc
 
 async function readFact(context: ActivityContext, evidence: EvidenceRecord): Promise<PaymentFact | null> {
   if (evidence.kind === 'notification') return await readNotifiedPayment(context, evidence)
-  if (evidence.kind !== 'query' || !('sealed' in evidence.raw)) return null
+  const is_answer = evidence.kind === 'query' || evidence.kind === 'bill_line'
+  if (!is_answer || !('sealed' in evidence.raw)) return null
   const { body } = JSON.parse(context.sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
   const transaction = readTransaction(body)
   return transaction && paymentFact(transaction)

@@ -15,6 +15,8 @@ import { ruleError } from './http/validation.ts'
 import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
+import { difference_endpoints } from './v1/bills/differences.ts'
+import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
@@ -40,6 +42,8 @@ export const endpoints: readonly Endpoint[] = [
   ...webhook_endpoints,
   ...attention_endpoints,
   ...journal_endpoints,
+  ...reconciliation_endpoints,
+  ...difference_endpoints,
   ...merchant_endpoints,
 ]
 

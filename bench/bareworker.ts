@@ -62,6 +62,7 @@ const workers = await createWorkers({
     gateway_poll: gateway,
     merchant,
     notice: merchant,
+    bills: {},
   },
 })
 const running = Promise.all(workers.map((worker) => worker.run()))

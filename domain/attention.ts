@@ -51,6 +51,11 @@ export const attention_texts = {
   wechat_key_new:
     'WeChat Pay shows a certificate that is new here. Compare serial and fingerprint with WeChat Pay’s console; drop it if it is not there.',
   key_expiring: 'A key to the API runs out within two weeks. Make a new one, and let the shop use it before.',
+  bill_late: 'WeChat has not made a bill by 15:00. Weft keeps asking; look at its console whether the bill is there.',
+  differences_open:
+    'A bill and what is recorded differ, and nothing mends that by itself. Look at each difference and settle it.',
+  day_unproven:
+    'A day could not be proven, since its bill is not whole or disagrees with itself. Its reconciliation says why.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
 

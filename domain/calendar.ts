@@ -40,3 +40,8 @@ export function isTime(text: string): boolean {
 export function beijingDay(ms: number): string {
   return beijingTime(ms).slice(0, 10)
 }
+
+/** The Beijing day that was over when the day of this moment began. */
+export function dayBefore(ms: number): string {
+  return beijingDay(ms - 24 * 60 * 60 * 1000)
+}

@@ -86,6 +86,31 @@ export function endpointId(mchid: string, url: string): string {
   return `${mchid}/${url}`
 }
 
+/** A Beijing day of a merchant. */
+export function dayId({ mchid, bill_date }: { mchid: string; bill_date: string }): string {
+  return `${mchid}/${bill_date}`
+}
+
+/** One version of a day's bill. */
+export function billId(day: { mchid: string; bill_date: string }, type: string, version: number): string {
+  return `${dayId(day)}/${type}/${version}`
+}
+
+/** What the pieces of one fetch of a bill are named by. */
+export function billPartsKey(day: { mchid: string; bill_date: string }, type: string, random: string): string {
+  return `${dayId(day)}/${type}/${random}`
+}
+
+/** A piece of a bill's file, numbered from 0. */
+export function billPartId(parts_key: string, number: number): string {
+  return `${parts_key}/${number}`
+}
+
+/** `subject`: WeChat's id of the payment or refund, ours where WeChat has none, or the number of a line. */
+export function differenceId(day: { mchid: string; bill_date: string }, kind: string, subject: string): string {
+  return `${dayId(day)}/${kind}/${subject}`
+}
+
 export const evidenceId = {
   notification: (mchid: string, notification_id: string) => `${mchid}/notification/${notification_id}`,
   /** One document per distinct answer: a query that is answered as the one before adds nothing. */
@@ -94,6 +119,8 @@ export const evidenceId = {
   /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
   refundQuery: (mchid: string, out_refund_no: string, status: string, refund_id: string | null) =>
     `${mchid}/query/${out_refund_no}/${status}/${refund_id ?? '-'}`,
+  /** WeChat's answer about a payment that a line of a bill led to. */
+  billLine: (mchid: string, transaction_id: string, state: string) => `${mchid}/bill_line/${transaction_id}/${state}`,
   /** A merchant's confirmation that no worker took. Earlier versions named it `<mchid>/operator/<operation id>`. */
   merchant: (mchid: string, operation_id: string) => `${mchid}/merchant/${operation_id}`,
 }
@@ -119,6 +146,7 @@ export const workflowId = {
   order: (order: OrderKey) => `order/${orderId(order)}`,
   refund: (refund: RefundKey) => `refund/${refundId(refund)}`,
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
+  day: (day: { mchid: string; bill_date: string }) => `reconcile/${dayId(day)}`,
 }
 
 /** Whether an entry of a timeline is a merchant's answer to a delivery, and not one by a call: see `operationId.answered`. */
@@ -163,6 +191,8 @@ export const operationId = {
   superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,
   /** `revision` is that of the refund's record before it: a number that is begun anew is reserved anew */
   reserved: (revision: number) => `reserved:${revision}`,
+  /** `revision` is that of the difference before it: what vanished may return */
+  difference: (event: string, revision: number) => `${event}:${revision}`,
   approvalExpired: () => 'approval_expired',
   refundAccepted: () => 'accepted',
   refundRefused: () => 'refused',

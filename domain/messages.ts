@@ -1,5 +1,6 @@
 import type { Actor } from './actor.ts'
 import type { Time } from './calendar.ts'
+import type { DayKey } from './bill/reconciliation.ts'
 import { orderId, workflowId } from './ids.ts'
 import type { OrderKey, RefundKey } from './ids.ts'
 import type { FulfilmentMode } from './merchant/record.ts'
@@ -16,6 +17,7 @@ export const queues = {
   gateway_poll: 'weft-gateway-poll',
   merchant: 'weft-merchant',
   notice: 'weft-notice',
+  bills: 'weft-bills',
 } as const
 export type Queue = keyof typeof queues
 
@@ -246,5 +248,19 @@ export function deliveryStart(delivery: DeliveryArgument & OrderKey): WorkflowSt
     ],
     summary: `Event ${delivery.delivery_id}`,
     details: `Sends one event to one endpoint until it is heard, in the order of the events of \`${orderId(delivery)}\`.`,
+  }
+}
+
+/** A day that is looked at again is a new run under the same id; one under way is the one. */
+export function reconcileStart(day: DayKey): WorkflowStart<[DayKey]> {
+  const { mchid, bill_date } = day
+  return {
+    workflow_type: 'reconcileDay',
+    workflow_id: workflowId.day(day),
+    arguments: [{ mchid, bill_date }],
+    queue: 'orders',
+    attributes: [{ key: search_attributes.merchant, value: mchid }],
+    summary: `Bills of ${bill_date} of merchant ${mchid}`,
+    details: `Fetches WeChat’s bills of ${bill_date}, compares them with what is recorded, asks WeChat about what differs and heals what can be healed.`,
   }
 }

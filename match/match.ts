@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayPayment, DayRecord } from '../domain/bill/record.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
 import { DifferenceList } from './difference.ts'
@@ -14,7 +15,7 @@ import { foreignTest, isNeverForeign, isPlacementAsked } from './owner.ts'
 import type { ForeignTest, MatchSettings } from './owner.ts'
 import { Partitions } from './partition.ts'
 import { TallySheet } from './tally.ts'
-import type { ClassTotals, ClassTally } from './tally.ts'
+import type { ClassTally } from './tally.ts'
 import { classifyPayment, classifyRefund, classifyReversal, duplicate_verdict } from './verdict.ts'
 import type { MatchKind, Verdict } from './verdict.ts'
 
@@ -37,8 +38,8 @@ export interface MatchOptions {
 
 /** MatchResult is what two sides of a day are to each other: the same whatever order they came in. */
 export interface MatchResult {
-  rows: ClassTotals
-  records: ClassTotals
+  rows: ClassCounts
+  records: ClassCounts
   tallies: ClassTally[]
   /** by kind, then number; at most so many of each kind as were asked for */
   differences: MatchedDifference[]

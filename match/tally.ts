@@ -1,3 +1,4 @@
+import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayRecord } from '../domain/bill/record.ts'
 import type { TradeKind, TradeRow } from '../domain/bill/row.ts'
 import type { MatchClass, MatchKind, Verdict } from './verdict.ts'
@@ -15,16 +16,6 @@ export interface ClassTally {
   settled: number
   /** 1/1000 fen; 0 of records */
   fee: number
-}
-
-/** How many of one side are in each class. */
-export interface ClassTotals {
-  all: number
-  matched: number
-  waiting: number
-  different: number
-  foreign: number
-  malformed: number
 }
 
 /** Adds up both sides by class and kind. Whatever is in it has been given a class once. */
@@ -58,8 +49,8 @@ export class TallySheet {
   }
 
   /** Throws unless each of the `all` that came is in exactly one class. */
-  totals(side: ClassTally['side'], all: number, malformed: number): ClassTotals {
-    const totals: ClassTotals = { all, matched: 0, waiting: 0, different: 0, foreign: 0, malformed }
+  totals(side: ClassTally['side'], all: number, malformed: number): ClassCounts {
+    const totals: ClassCounts = { all, matched: 0, waiting: 0, different: 0, foreign: 0, malformed }
     for (const tally of this.#tallies.values()) if (tally.side === side) totals[tally.class] += tally.count
     const sum = totals.matched + totals.waiting + totals.different + totals.foreign + malformed
     if (sum !== all) throw new RangeError(`of ${all} on the side “${side}” ${sum} have a class`)

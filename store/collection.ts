@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import mongoose from 'mongoose'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
 import { isDuplicate, RecordMissing, RecordUnreadable, StoreUnavailable, WriteContended } from './connection.ts'
+import type { Time } from '../domain/calendar.ts'
+import type { BatchOutcome } from './batcher.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { RecordMapping } from './record.ts'
@@ -21,6 +23,12 @@ export interface PageRequest {
 export interface Page<T> {
   data: T[]
   next_cursor: string | null
+}
+
+/** From, inclusive, to, exclusive. */
+export interface TimeRange {
+  from_time: Time
+  to_time: Time
 }
 
 /** One value, or several of which any will do. */
@@ -102,7 +110,7 @@ export class Collection<T extends { _id: string }> {
     // In one order everywhere: two batches that hold records for which the other waits would stand still.
     const sorted = [...records.entries()].sort(([, one], [, other]) => (one._id < other._id ? -1 : 1))
     const documents = sorted.map(([, record]) => this.#stored({ ...record }))
-    const errors = await runOperation(() => insertUnordered(driverCollection(this.#fast), documents))
+    const errors = await this.#run(() => insertUnordered(driverCollection(this.#fast), documents))
     const outcomes: BatchOutcome<Insertion<T>>[] = []
     const settle = async ([place, { _id }]: [number, T], at: number) => {
       outcomes[place] = await outcomeOf(() => this.#insertion(_id, errors.get(at)))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-export type PublicIdPrefix = 'evt' | 'dlv' | 'evd' | 'ep'
+export type PublicIdPrefix = 'evt' | 'dlv' | 'evd' | 'ep' | 'dif'
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 const characters = 26

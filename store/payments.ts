@@ -14,8 +14,8 @@ import {
 } from '../domain/payment/record.ts'
 import type { PaymentRecord, RefundElement, ReservationRefusal, WantedRefund } from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
-import { afterId, Collection } from './collection.ts'
-import type { Contention } from './collection.ts'
+import { afterId, Collection, inRange } from './collection.ts'
+import type { Contention, TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 
@@ -50,6 +50,12 @@ schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
 
 const most_payments = 1_000
+const billed_fields = [
+  ...(['transaction_id', 'out_trade_no', 'appid', 'role', 'success_time', 'amount', 'settled_total'] as const),
+] as const
+
+/** What a bill is compared with. */
+export type BilledPayment = Pick<PaymentRecord, '_id' | (typeof billed_fields)[number]>
 /** More attempts than the 50 refunds that WeChat takes of one payment: each write lets one contender through. */
 const contention: Contention = {
   attempts: 60,
@@ -241,6 +247,12 @@ export class Payments {
   /** All of a merchant's payments by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<PaymentRecord[]> {
     return this.#payments.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** Money taken in a time, in no order, at most `limit`: as much of each as a bill is compared with. */
+  async takenIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<BilledPayment[]> {
+    const range = { mchid, ...inRange('success_time', from_time, to_time) }
+    return this.#payments.scan(range, { limit, fields: billed_fields })
   }
 
   /** All money under these numbers, whether an order owns it or nobody does. */

@@ -42,7 +42,7 @@ export class RecordMapping<T extends { _id: string }> {
   #dated(value: unknown, path: string): unknown {
     if (typeof value === 'string') return this.#times.has(path) ? new Date(milliseconds(value)) : value
     if (Array.isArray(value)) return value.map((one) => this.#dated(one, path))
-    if (typeof value !== 'object' || value === null || value instanceof Date) return value
+    if (typeof value !== 'object' || value === null || value instanceof Date || isBytes(value)) return value
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [key, this.#dated(inner, this.#at(path, key))]),
     )
@@ -75,8 +75,24 @@ function replaceDatesByText(value: unknown): unknown {
     const inner = holder[key]
     if (typeof inner === 'object' && inner !== null) {
       if (inner instanceof Date) holder[key] = beijingTime(inner.getTime())
+      else if (isBytes(inner)) holder[key] = bytesOf(inner)
       else replaceDatesByText(inner)
     }
   }
   return value
+}
+
+/** The driver hands bytes out as its own Binary. */
+interface BinaryValue {
+  _bsontype: 'Binary'
+  buffer: Uint8Array
+  position: number
+}
+
+function isBytes(value: object): value is Uint8Array | BinaryValue {
+  return value instanceof Uint8Array || (value as Partial<BinaryValue>)._bsontype === 'Binary'
+}
+
+function bytesOf(value: Uint8Array | BinaryValue): Buffer {
+  return Buffer.from(value instanceof Uint8Array ? value : value.buffer.subarray(0, value.position))
 }

@@ -1,13 +1,13 @@
 import { Schema } from 'mongoose'
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
-import { refundId } from '../domain/ids.ts'
+import { outsideRefundNo, refundId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
 import { applyRefundEvent } from '../domain/refund/change.ts'
 import { isRefundResting, refundFlaw } from '../domain/refund/record.ts'
 import type { RefundEntry, RefundOccurrence, RefundRecord, RefundState } from '../domain/refund/record.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
-import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
+import type { Filter, OneOrMore, Page, PageRequest, TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { attentionAmong, present, Timelined } from './timelined.ts'
@@ -76,6 +76,7 @@ const schema = recordSchema({
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present`.
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
 schema.index({ mchid: 1, out_trade_no: 1 })
+schema.index({ mchid: 1, 'facts.accepted_time': 1 }, { partialFilterExpression: { 'facts.accepted_time': present } })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
 schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'attention.code': present } })
 
@@ -104,6 +105,12 @@ export interface AppliedToRefund {
 export type RefundCause = Cause<RefundRecord, RefundOccurrence>
 
 const most_of_order = 1_000
+const billed_fields = [
+  ...(['out_refund_no', 'wechat_refund_no', 'out_trade_no', 'transaction_id', 'amount', 'state', 'facts'] as const),
+] as const
+
+/** What a bill is compared with. */
+export type BilledRefund = Pick<RefundRecord, '_id' | (typeof billed_fields)[number]>
 
 /** What a person looks at and settles, where nothing that Weft sees ends it. */
 const noticed_codes: readonly AttentionCode[] = ['refund_number_taken']
@@ -272,6 +279,24 @@ export class Refunds {
   /** All of a merchant's refunds by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<RefundRecord[]> {
     return this.#refunds.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** Refunds that WeChat took in a time, in no order, at most `limit`: as much of each as a bill is compared with. */
+  async takenIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<BilledRefund[]> {
+    const range = { mchid, ...inRange('facts.accepted_time', from_time, to_time) }
+    return this.#refunds.scan(range, { limit, fields: billed_fields })
+  }
+
+  /** By WeChat's numbers and ids of them, wherever in time they are, also those that stand here under another number. */
+  async ofWeChat(
+    mchid: string,
+    named: readonly { out_refund_no: string; refund_id: string | null }[],
+  ): Promise<RefundRecord[]> {
+    const ids = named.flatMap(({ out_refund_no, refund_id }) => [
+      refundId({ mchid, out_refund_no }),
+      ...(refund_id === null ? [] : [refundId({ mchid, out_refund_no: outsideRefundNo(refund_id) })]),
+    ])
+    return this.#refunds.find({ _id: { $in: ids } }, { limit: most_of_order })
   }
 
   /** All refunds under these numbers, oldest first. */

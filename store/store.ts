@@ -1,7 +1,9 @@
 import { Allowances } from './allowances.ts'
 import { openConnections } from './connection.ts'
 import type { DatabaseAddress } from './connection.ts'
+import { Bills } from './bills.ts'
 import { Deliveries } from './deliveries.ts'
+import { Differences } from './differences.ts'
 import { Endpoints } from './endpoints.ts'
 import { Events } from './events.ts'
 import { Evidence } from './evidence.ts'
@@ -12,6 +14,7 @@ import { Members } from './members.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
+import { Reconciliations } from './reconciliations.ts'
 import { References } from './references.ts'
 import { Refunds } from './refunds.ts'
 import { Rejections } from './rejections.ts'
@@ -40,6 +43,9 @@ export interface Store {
   leases: Leases
   members: Members
   stuck_runs: StuckRuns
+  bills: Bills
+  reconciliations: Reconciliations
+  differences: Differences
   /** for what others archive and must not lie readable: WeChat's raw answers, merchants' confirmations */
   sealer: Sealer
   /** Repeatable; the worker calls it at start, and again until it succeeds. */
@@ -73,6 +79,9 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     leases: new Leases(connections),
     members: new Members(connections),
     stuck_runs: new StuckRuns(connections),
+    bills: new Bills(connections),
+    reconciliations: new Reconciliations(connections),
+    differences: new Differences(connections),
   }
   return {
     ...collections,

@@ -8,14 +8,18 @@ import type { Transport, WeChatAnswer } from './transport.ts'
 import { parsedJson } from './wire.ts'
 
 /** Which bill: of a day in Beijing, `2026-11-22`; of the fund flow also of which account. */
-export type BillRequest =
+export type BillRequest = (
   { type: 'trade'; date: string } | { type: 'fundflow'; date: string; account: 'BASIC' | 'OPERATION' | 'FEES' }
+) & {
+  /** a file that has this SHA-1 by WeChat Pay's word is here already and is not downloaded again */
+  known_sha1?: string | null
+}
 
 /**
  * What came of a bill. `none`: both hosts say that nothing happened that day, or the one that there is; `code` is
  * WeChat Pay's, in its one spelling. `downloaded`: it was read to its end, and how its hash was held.
  */
-export type BillResult = { kind: 'none'; code: string } | ({ kind: 'downloaded' } & BillDownload)
+export type BillResult = { kind: 'none'; code: string } | { kind: 'same' } | ({ kind: 'downloaded' } & BillDownload)
 
 export interface BillDownload {
   /**
@@ -53,6 +57,7 @@ export async function fetchBill(
 ): Promise<BillResult> {
   const applied = await applyForBill(transport, request, signal)
   if (applied.kind === 'none') return applied
+  if (applied.sha1 === request.known_sha1) return { kind: 'same' }
   return { kind: 'downloaded', ...(await downloadBill(transport, applied, take, signal)) }
 }
 

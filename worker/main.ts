@@ -5,6 +5,7 @@ import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
 import type { Worker } from '@temporalio/worker'
+import { createBills } from '../activities/bill/steps.ts'
 import type { ActivityContext } from '../activities/context.ts'
 import { createMerchant } from '../activities/delivery/attempt.ts'
 import { createCourier } from '../activities/delivery/courier.ts'
@@ -15,6 +16,7 @@ import { createRefundGateway } from '../activities/refund/gateway.ts'
 import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
 import { createCallSlots } from '../activities/slots.ts'
+import { default_bill_policy, scaledBillPolicy } from '../domain/bill/reconciliation.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Queue } from '../domain/messages.ts'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
@@ -32,6 +34,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
+import { ensureSchedule, schedule_every_ms } from '../runtime/schedule.ts'
 import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
@@ -70,6 +73,8 @@ export interface WorkerParts {
   now?: () => number
   /** started by default; tests sweep by hand */
   sweeps?: boolean
+  /** makes the schedule of every day by default; test suites share a Temporal and would leave theirs behind */
+  schedules?: boolean
   /** count Node's own numbers too: only where the process is the worker's alone */
   process_metrics?: boolean
   /** the workflow code; made from its source when absent, or read where `npm run build` has left it */
@@ -82,7 +87,7 @@ export interface WorkerParts {
 
 /** Runs workflows and activities of all queues in this process until closed. */
 export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
-  const { config, log, now = Date.now, sweeps = true, process_metrics = false } = parts
+  const { config, log, now = Date.now, sweeps = true, schedules = true, process_metrics = false } = parts
   const sealer = createSealer({ keys: config.master_keys })
   const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
   await retryUntilThere(log, { what: 'the database' }, async () => {
@@ -106,7 +111,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     queue_prefix: config.queue_prefix,
     deployment: config.deployment,
     bundle: parts.bundle ?? (await workflowBundle()),
-    activities: activitiesByQueue(context, courier, temporal, config.queue_prefix),
+    activities: activitiesByQueue(context, courier, temporal, config),
   }
   const { connection, workers } = await retryUntilThere(
     log,
@@ -124,6 +129,12 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
   const refresh = () => refreshKeys({ store, accounts, log })
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
+  if (schedules) {
+    // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
+    const schedule = () => ensureSchedule(temporal, config.queue_prefix)
+    await schedule().catch((error: unknown) => log.warn('the schedule of bills could not be made', { error }))
+    rounds.push(createRounds({ name: 'the schedule of bills', every_ms: schedule_every_ms, round: schedule, log }))
+  }
   if (sweeps) for (const each of rounds) each.start()
   log.info('worker ready', { queues: workers.length })
 
@@ -167,9 +178,10 @@ function activitiesByQueue(
   context: ActivityContext,
   courier: Courier,
   { client }: TemporalClient,
-  queue_prefix: string,
+  { queue_prefix, time_scale }: Config,
 ): Record<Queue, object> {
-  const runs = createRuns(context, createRunStarter(client, queue_prefix))
+  const starter = createRunStarter(client, queue_prefix)
+  const runs = createRuns(context, starter)
   // One for both: what it bounds is the workflow tasks of this process.
   const slots = createCallSlots()
   const gateway = { ...createGateway(context, slots), ...createRefundGateway(context) }
@@ -183,6 +195,7 @@ function activitiesByQueue(
     gateway_poll: gateway,
     merchant,
     notice: merchant,
+    bills: createBills(context, starter, scaledBillPolicy(default_bill_policy, time_scale)),
   }
 }
 

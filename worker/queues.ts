@@ -34,6 +34,8 @@ const concurrency_limits: Record<Queue, Partial<WorkerOptions>> = {
   gateway_poll: { maxConcurrentActivityTaskExecutions: 50 },
   merchant: { maxConcurrentActivityTaskExecutions: 100 },
   notice: { maxConcurrentActivityTaskExecutions: 50 },
+  // Few, since each reads a whole day: a bill never stands before an order.
+  bills: { maxConcurrentActivityTaskExecutions: 4 },
 }
 
 /** One worker per queue, in this process. */

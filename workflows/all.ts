@@ -2,3 +2,5 @@
 export { payOrder } from './order/workflow.ts'
 export { refundPayment } from './refund/workflow.ts'
 export { deliverEvent } from './delivery/workflow.ts'
+export { reconcileDay } from './bill/workflow.ts'
+export { reconcileDays } from './bill/dispatch.ts'

@@ -1,4 +1,5 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import type { ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
@@ -81,6 +82,42 @@ export function showRefund(refund: RefundProgress): void {
     `- payment \`${refund.transaction_id}\`, origin ${refund.origin}`,
   )
   setCurrentDetails(lines.join('\n'))
+}
+
+const day_sentences: Record<ReconciliationState, string> = {
+  waiting_for_bill: 'Waiting for WeChat’s bills, which it makes after 9:00 of the next day.',
+  running: 'Compared with what is recorded; WeChat is asked about what differs.',
+  balanced: 'Every row of the bill and every record of the day is accounted for.',
+  different: 'Bill and records differ. What may heal by itself waits; the rest is for a person.',
+}
+
+/** What Temporal UI shows of a day at this moment: a report. */
+export function showDay(day: ReconciliationRecord): void {
+  setCurrentDetails(dayDetails(day))
+}
+
+export function dayDetails(day: ReconciliationRecord): string {
+  const { state, bill_date, mchid, is_proven, rows, records, wechat, weft, healed_count, differences, flaws } = day
+  const proof = day.end_time === null ? '' : is_proven ? ' · proven' : ' · not proven'
+  const lines = [`**${state}**${proof} · ${bill_date}`, '', day_sentences[state], '']
+  const kinds = Object.entries(differences).map(([kind, count]) => `${count} ${kind}`)
+  if (kinds.length > 0) lines.push(`- **differences: ${kinds.join(', ')}**`)
+  if (healed_count > 0) lines.push(`- healed: ${healed_count}`)
+  for (const [side, counts, sums] of [
+    ['WeChat', rows, wechat],
+    ['here', records, weft],
+  ] as const) {
+    if (counts === null || sums === null) continue
+    const paid = readableAmount({ total: sums.payment_amount, currency: 'CNY' })
+    const back = readableAmount({ total: sums.refund_amount, currency: 'CNY' })
+    lines.push(`- ${side}: ${sums.payment_count} payments ${paid}, ${sums.refund_count} refunds ${back}`)
+    const { all, matched, waiting, different, foreign, malformed } = counts
+    const classes = { matched, waiting, different, foreign, malformed }
+    const named = Object.entries(classes).flatMap(([name, count]) => (count === 0 ? [] : [`${count} ${name}`]))
+    lines.push(`- ${side}: ${all} lines: ${named.join(', ') || 'none'}`)
+  }
+  lines.push(...flaws.map((flaw) => `- not proven: ${flaw}`), `- merchant \`${mchid}\``)
+  return lines.join('\n')
 }
 
 /** Sets a refund's search attributes on major changes only, as `OrderAttributes` does; its start says `processing`. */

@@ -5,6 +5,7 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow'
+import type { BillActivities } from '../activities/bill/steps.ts'
 import type { DeliveryOutcome, MerchantActivities } from '../activities/delivery/attempt.ts'
 import type { GatewayActivities, PlacementOutcome } from '../activities/order/gateway.ts'
 import type { RecordActivities } from '../activities/order/steps.ts'
@@ -136,6 +137,30 @@ export function refundProxies() {
 }
 
 export type RefundProxies = ReturnType<typeof refundProxies>
+
+/** The steps of a day. On a queue of their own: a bill never stands before an order. */
+export function billProxies() {
+  const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
+  const taskQueue = queueName('bills', prefix)
+  const patient = { ...retry, maximumInterval: '1m' } as const
+  const step = (summary: string, startToCloseTimeout: '1m' | '4h') =>
+    proxyActivities<BillActivities>({
+      taskQueue,
+      startToCloseTimeout,
+      heartbeatTimeout: '1m',
+      retry: patient,
+      summary,
+    })
+  return {
+    startDays: step('Start the runs of yesterday', '4h').startDays,
+    openDay: step('Begin the day', '1m').openDay,
+    fetchBill: step('Fetch a bill (its retries wait until WeChat has made it)', '4h').fetchBill,
+    matchDay: step('Compare the bill with what is recorded', '4h').matchDay,
+    askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,
+    awaitHealing: step('Wait until what the bill found is recorded', '1m').awaitHealing,
+    closeDay: step('Prove the day, or say why not', '4h').closeDay,
+  }
+}
 
 function gatewayOptions(taskQueue: string) {
   // The HTTP call is bounded to 10 s. No schedule-to-close: it would fail a poll as soon as its next delay passed it.

@@ -134,6 +134,16 @@ export const catalogue = {
       'zh-CN': '请查询订单：可以发货，或通过 POST …/fulfilment 告知无法履约。',
     },
   },
+  difference_state: {
+    status: 409,
+    retryable: false,
+    title: { en: 'Not possible in this state', 'zh-CN': '当前差异状态不允许此操作' },
+    detail: { en: 'The difference is {state}.', 'zh-CN': '该差异的状态为 {state}。' },
+    remedy: {
+      en: 'Read the difference: one that is healed needs nothing, one that is ignored can be reopened, and only an ignored one can.',
+      'zh-CN': '请查询该差异：healed 无需处理；只有 ignored 的差异可以 reopen。',
+    },
+  },
   already_decided: {
     status: 409,
     retryable: false,

@@ -37,6 +37,18 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be an RFC 3339 time with an offset, such as 2026-11-23T12:00:00+08:00',
     'zh-CN': '须为带时区的 RFC 3339 时间，例如 2026-11-23T12:00:00+08:00',
   },
+  day: {
+    en: 'must be a day of the calendar, such as 2026-11-22',
+    'zh-CN': '须为日历中的日期，例如 2026-11-22',
+  },
+  day_over: {
+    en: 'must be a day that is over in Beijing: WeChat Pay makes its bill after it',
+    'zh-CN': '须为北京时间已结束的日期：微信支付在次日生成账单',
+  },
+  day_gone: {
+    en: 'must be one of the last 90 days: WeChat Pay keeps no older bills',
+    'zh-CN': '须为最近 90 天内的日期：微信支付不保留更早的账单',
+  },
   reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
   list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
   fulfilment_hears_all: {

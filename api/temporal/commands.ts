@@ -1,3 +1,4 @@
+import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import {
@@ -5,6 +6,7 @@ import {
   order_updates,
   orderStart,
   queueName,
+  reconcileStart,
   refund_updates,
   refundStart,
   signals,
@@ -73,6 +75,9 @@ export interface Commands {
   /** Has a delivery that ended sent once more. Throws TemporalUnavailable when Temporal does not take it within 2 s. */
   redeliver(delivery: DeliveryRecord): Promise<void>
 
+  /** Has a day reconciled, or leaves it to the run that does so now. Throws TemporalUnavailable within 2 s. */
+  startDay(day: DayKey): Promise<void>
+
   /** Seconds that the oldest order task waits for a worker; 0 when unknown. Asked at most once a second. */
   orderQueueBacklogAge(): Promise<number>
   /** Whether Temporal answers within 1 s. */
@@ -107,6 +112,10 @@ export function createCommands(options: CommandsOptions): Commands {
     ...orderCommands(options),
     ...refundCommands(options),
     redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => sendStart(options, redeliveryRun(delivery))),
+    startDay: (day) =>
+      callOrUnavailable(options, 'start', () =>
+        sendStart(options, { start: reconcileStart(day), log_fields: { ...day } }),
+      ),
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {

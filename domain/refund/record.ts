@@ -181,7 +181,10 @@ export function isOvertaken(
 }
 
 /** The number that WeChat Pay knows the refund by. */
-export function numberAtWeChat({ out_refund_no, wechat_refund_no }: RefundRecord): string {
+export function numberAtWeChat({
+  out_refund_no,
+  wechat_refund_no,
+}: Pick<RefundRecord, 'out_refund_no' | 'wechat_refund_no'>): string {
   return wechat_refund_no ?? out_refund_no
 }
 

@@ -144,6 +144,7 @@ const unplayed: Commands = {
   checkRefund: () => Promise.resolve(),
   redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
+  startDay: () => Promise.resolve(),
   signalRefundChanged: () => Promise.resolve(true),
   orderQueueBacklogAge: () => Promise.resolve(0),
   isReachable: () => Promise.resolve(true),

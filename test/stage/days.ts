@@ -1,5 +1,6 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { expect, inject } from 'vitest'
+import { createBills } from '../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
 import { createCourier } from '../../activities/delivery/courier.ts'
@@ -10,6 +11,7 @@ import { createRefunds } from '../../activities/refund/steps.ts'
 import { createRuns } from '../../activities/runs.ts'
 import { createCallSlots } from '../../activities/slots.ts'
 import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
+import { default_bill_policy } from '../../domain/bill/reconciliation.ts'
 import { search_attributes } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -140,7 +142,8 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
   const merchant = clock.watch(createMerchant(context, courier, slots))
   const { placeInLine } = gateway
   const { deliverPaidInLine } = merchant
-  const runs = createRuns(context, createRunStarter(temporal.client, config.queue_prefix))
+  const starter = createRunStarter(temporal.client, config.queue_prefix)
+  const runs = createRuns(context, starter)
   const workers = await createWorkers({
     connection: env.nativeConnection,
     namespace: config.temporal.namespace,
@@ -152,6 +155,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
       gateway_poll: gateway,
       merchant,
       notice: merchant,
+      bills: clock.watch(createBills(context, starter, default_bill_policy)),
     },
   })
   const running = Promise.all(workers.map((worker) => worker.run()))

@@ -136,7 +136,8 @@ export class Stage {
   /** `parts`: what is other than usual about this worker. */
   async startWorker(parts: Partial<WorkerParts> = {}): Promise<void> {
     const bundle = parts.bundle ?? { codePath: inject('workflow_bundle') }
-    this.worker = await startWorker({ config: this.config, log: stageLog('worker'), now: this.now, ...parts, bundle })
+    const usual = { config: this.config, log: stageLog('worker'), now: this.now, schedules: false }
+    this.worker = await startWorker({ ...usual, ...parts, bundle })
   }
 
   async startApi(): Promise<void> {

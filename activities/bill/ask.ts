@@ -1,0 +1,196 @@
+import { cancellationSignal, heartbeat } from '@temporalio/activity'
+import type { DifferenceAnswer, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
+import { most_questions } from '../../domain/bill/reconciliation.ts'
+import type { BillPolicy } from '../../domain/bill/reconciliation.ts'
+import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { differenceId } from '../../domain/ids.ts'
+import { orderStart, refundStart, signals } from '../../domain/messages.ts'
+import { isMoneyFact } from '../../domain/payment/fact.ts'
+import { signalRun } from '../../runtime/runs.ts'
+import type { RunStarter } from '../../runtime/runs.ts'
+import { paymentFact, queryTransaction } from '../../wechat/payments.ts'
+import { queryRefund } from '../../wechat/refunds.ts'
+import { currentTime } from '../context.ts'
+import { archiveBillAnswer, archiveRefundAnswer } from '../evidence.ts'
+import { callWeChat, notYetFailure } from '../failure.ts'
+import { requireAccount } from '../gateway.ts'
+import type { GatewayContext } from '../gateway.ts'
+import { differencesOf, isSince } from './day.ts'
+import { move, newDifference } from './differences.ts'
+import type { DayLook } from './day.ts'
+
+/** What asking works with. */
+export interface AskContext {
+  context: GatewayContext
+  starter: RunStarter
+  policy: BillPolicy
+}
+
+/** `given_up`: so many are missing that another fault is likelier than missing payments, and nobody is asked. */
+export interface Asked {
+  asked: number
+  handed_over: number
+  given_up: boolean
+}
+
+/** How WeChat is asked about each kind; what is not listed, only a person can judge. */
+const questions: Partial<
+  Record<DifferenceKind, (ask: AskContext, one: DifferenceRecord) => Promise<DifferenceAnswer>>
+> = {
+  missing_here: askPayment,
+  missing_there: askPayment,
+  amount: askPayment,
+  state: askPayment,
+  number: askPayment,
+  refund_missing_here: wakeRefund,
+  refund_missing_there: askRefund,
+  refund_amount: askRefund,
+  refund_state: askRefund,
+}
+
+/**
+ * Asks WeChat about each difference before anybody is told of it, and hands what it proves to the run of the order or
+ * refund, by the door that a notification takes. Repeatable: what was asked in this look is not asked again.
+ */
+export async function askDifferences(ask: AskContext, { day, run }: DayLook): Promise<Asked> {
+  const { store } = ask.context
+  const known = await store.reconciliations.find(day)
+  const result: Asked = { asked: 0, handed_over: 0, given_up: false }
+  if (known === null || known.run !== run) return result
+  for await (const difference of differencesOf(store, day)) {
+    const question = questions[difference.kind]
+    if (question === undefined || (difference.state !== 'open' && difference.state !== 'waiting')) continue
+    if (result.asked >= most_questions) return { ...result, given_up: true }
+    result.asked += 1
+    heartbeat({ asked: result.asked })
+    if (!isSince(difference.answer?.asked_time, known)) {
+      await store.differences.noteAnswer(difference._id, await question(ask, difference))
+    }
+    if (isSince((await store.differences.find(difference._id))?.handed_over_time, known)) result.handed_over += 1
+  }
+  return result
+}
+
+async function askPayment(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
+  const { context } = ask
+  const { mchid, transaction_id, kind } = difference
+  const asked_time = currentTime(context)
+  if (transaction_id === null) return { asked_time, says: 'unknown', evidence_id: null }
+  const account = await requireAccount(context, { mchid })
+  const answer = await callWeChat(context, 'query', () =>
+    queryTransaction(account.client.transport, { mchid, transaction_id }, cancellationSignal()),
+  )
+  if (answer.kind === 'not_found') {
+    await notePhantom(ask, difference, 'unknown')
+    return { asked_time, says: 'unknown', evidence_id: null }
+  }
+  const evidence = await archiveBillAnswer(context, mchid, answer)
+  const fact = paymentFact(answer.transaction)
+  // Whatever the bill's line was held against: a payment that is not recorded goes to its order.
+  const is_recorded = (await context.store.payments.find(mchid, transaction_id)) !== null
+  if (isMoneyFact(fact) && (kind === 'missing_here' || !is_recorded)) {
+    const order = { mchid, out_trade_no: fact.out_trade_no }
+    await signalRun(ask.starter, orderStart(order), signals.payment_found, { evidence_id: evidence._id })
+    await context.store.differences.noteHandedOver(difference._id, asked_time)
+  } else if (evidence.outcome === null) {
+    await context.store.evidence.recordOutcome(evidence._id, {
+      outcome: 'no_effect',
+      applied_to: null,
+      time: asked_time,
+    })
+  }
+  if (isMoneyFact(fact)) await endPhantom(ask, difference)
+  else await notePhantom(ask, difference, fact.trade_state)
+  return { asked_time, says: fact.trade_state, evidence_id: evidence._id }
+}
+
+/** We have booked what WeChat says was never paid: no later bill brings that, so a person is told at once. */
+async function notePhantom({ context, policy }: AskContext, difference: DifferenceRecord, says: string): Promise<void> {
+  const { mchid, bill_date, kind, transaction_id, out_trade_no, amount, weft } = difference
+  if (kind !== 'missing_there' || transaction_id === null) return
+  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const fields = [`trade_state: ${says} at WeChat, SUCCESS here`]
+  const sides = { transaction_id, out_trade_no, amount, fields, weft, due_time }
+  const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
+  await context.store.differences.note([phantom])
+  if ((await context.store.differences.find(phantom._id))?.state === 'healed')
+    await move(context, phantom._id, 'returned')
+}
+
+/** WeChat says now that it was paid: only the bill still lacks it. */
+async function endPhantom({ context }: AskContext, difference: DifferenceRecord): Promise<void> {
+  const { kind, transaction_id } = difference
+  if (kind !== 'missing_there' || transaction_id === null) return
+  const known = await context.store.differences.find(differenceId(difference, 'phantom_payment', transaction_id))
+  if (known?.state === 'open') await move(context, known._id, 'vanished')
+}
+
+/** A refund that was made outside: its own run asks WeChat, and takes it in. */
+async function wakeRefund(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
+  const { context, starter } = ask
+  const { mchid, out_refund_no, out_trade_no } = difference
+  const asked_time = currentTime(context)
+  if (out_refund_no === null || out_trade_no === null) return { asked_time, says: 'unknown', evidence_id: null }
+  const start = refundStart({ mchid, out_refund_no: await numberHere(ask, difference, out_refund_no), out_trade_no })
+  await signalRun(starter, start, signals.refund_changed, { evidence_id: null })
+  await context.store.differences.noteHandedOver(difference._id, asked_time)
+  return { asked_time, says: 'handed_over', evidence_id: null }
+}
+
+async function askRefund(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
+  const { context, starter } = ask
+  const { mchid, out_refund_no, out_trade_no } = difference
+  const asked_time = currentTime(context)
+  if (out_refund_no === null || out_trade_no === null) return { asked_time, says: 'unknown', evidence_id: null }
+  const account = await requireAccount(context, { mchid })
+  const answer = await callWeChat(context, 'query_refund', () =>
+    queryRefund(account.client.transport, { out_refund_no }, cancellationSignal()),
+  )
+  if (answer.kind === 'not_found') return { asked_time, says: 'unknown', evidence_id: null }
+  const key = { mchid, out_refund_no: await numberHere(ask, difference, out_refund_no) }
+  const evidence = await archiveRefundAnswer(context, key, answer)
+  const start = refundStart({ ...key, out_trade_no })
+  await signalRun(starter, start, signals.refund_changed, { evidence_id: evidence._id })
+  return { asked_time, says: answer.refund.status, evidence_id: evidence._id }
+}
+
+/** The number that a refund stands under here: made outside under a number of ours, it has another one. */
+async function numberHere(
+  { context: { store } }: AskContext,
+  { mchid, refund_id }: DifferenceRecord,
+  out_refund_no: string,
+): Promise<string> {
+  const known = await store.refunds.ofWeChat(mchid, [{ out_refund_no, refund_id }])
+  const same = known.find(({ facts }) => facts !== null && facts.refund_id === refund_id)
+  return same?.out_refund_no ?? out_refund_no
+}
+
+/** Waits until what was handed over is recorded; after `healing_ms` the day goes on without it. */
+export async function awaitHealing(
+  { context: { store, now }, policy }: AskContext,
+  { day, run }: DayLook,
+): Promise<{ missing: number }> {
+  const known = await store.reconciliations.find(day)
+  if (known === null || known.run !== run) return { missing: 0 }
+  let missing = 0
+  let latest_ms = 0
+  for await (const difference of differencesOf(store, day)) {
+    if (!isSince(difference.handed_over_time, known)) continue
+    if (await isRecorded({ store }, difference)) continue
+    missing += 1
+    latest_ms = Math.max(latest_ms, milliseconds(difference.handed_over_time ?? known.start_time))
+  }
+  if (missing > 0 && now() - latest_ms < policy.healing_ms) {
+    throw notYetFailure(`${missing} payments or refunds that the bill named are being recorded`, policy.look_ms)
+  }
+  return { missing }
+}
+
+async function isRecorded(
+  { store }: Pick<GatewayContext, 'store'>,
+  { mchid, kind, transaction_id, out_refund_no, refund_id }: DifferenceRecord,
+): Promise<boolean> {
+  if (kind !== 'refund_missing_here') return (await store.payments.find(mchid, transaction_id ?? '')) !== null
+  const refunds = await store.refunds.ofWeChat(mchid, [{ out_refund_no: out_refund_no ?? '', refund_id }])
+  return refunds.some(({ facts }) => facts !== null)
+}

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util'
+import { heartbeat } from '@temporalio/activity'
+import { weft_actor } from '../../domain/actor.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { firstDifferenceState } from '../../domain/bill/difference.ts'
+import type { DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
+import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
+import type { MalformedLine } from '../../domain/bill/row.ts'
+import { differenceId, operationId } from '../../domain/ids.ts'
+import type { MatchedDifference } from '../../match/difference.ts'
+import { publicId } from '../../store/ids.ts'
+import { currentTime } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import { differencesOf } from './day.ts'
+
+const batch = 50
+
+/** Writes down what a look at the day found, and ends what it does not find any more. */
+export async function noteDifferences(
+  context: ActivityContext,
+  policy: BillPolicy,
+  day: DayKey,
+  matched: readonly MatchedDifference[],
+  malformed: readonly MalformedLine[],
+): Promise<void> {
+  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const found = [
+    ...matched.map((difference) => matchedRecord(day, difference, due_time)),
+    ...malformed.map((line) => malformedRecord(day, line, due_time)),
+  ]
+  for (let from = 0; from < found.length; from += batch) {
+    await context.store.differences.note(found.slice(from, from + batch))
+    heartbeat()
+  }
+  const there = new Map(found.map((difference) => [difference._id, difference]))
+  const phantoms = new Set(found.flatMap(({ kind, transaction_id }) => phantomId(day, kind, transaction_id)))
+  for await (const known of differencesOf(context.store, day)) {
+    const { _id, state } = known
+    const now_there = there.get(_id)
+    if (now_there === undefined) {
+      if (!phantoms.has(_id) && (state === 'waiting' || state === 'open')) await move(context, _id, 'vanished')
+    } else if (state === 'healed' || (state === 'ignored' && !isSameMatter(known, now_there))) {
+      await move(context, _id, 'returned')
+      await context.store.differences.note([now_there])
+    }
+  }
+}
+
+/** Whether a difference is still the one that a person has looked at: he ignored no other amount and no other line. */
+function isSameMatter(known: DifferenceRecord, now_there: DifferenceRecord): boolean {
+  const matter = ({ amount, fields, bill }: DifferenceRecord) => [amount, fields, bill?.['bytes'] ?? null]
+  return isDeepStrictEqual(matter(known), matter(now_there))
+}
+
+/** A payment that WeChat says was never made stays so while the bill lacks it. */
+function phantomId(day: DayKey, kind: DifferenceKind, transaction_id: string | null): string[] {
+  return kind === 'missing_there' && transaction_id !== null
+    ? [differenceId(day, 'phantom_payment', transaction_id)]
+    : []
+}
+
+export async function move(
+  { store, now }: ActivityContext,
+  _id: string,
+  event: DifferenceEvent,
+  reason: string | null = null,
+): Promise<void> {
+  await store.differences.apply(_id, ({ revision }) => ({
+    event,
+    operation_id: operationId.difference(event, revision),
+    time: currentTime({ now }),
+    actor: weft_actor,
+    reason,
+  }))
+}
+
+/** What a difference is about, within its kind: WeChat's id of it, or the line that names it once more. */
+export function differenceSubject({ kind, subject, row, record }: MatchedDifference): string {
+  if (kind === 'duplicate' || subject === 'reversal') return row === null ? 'record' : `line-${row.line}`
+  if (subject === 'refund') return row?.refund_id ?? (record?.kind === 'refund' ? record.refund_id : '')
+  return row?.transaction_id ?? record?.transaction_id ?? ''
+}
+
+function matchedRecord(day: DayKey, difference: MatchedDifference, due_time: string): DifferenceRecord {
+  const { kind, row, record, fields } = difference
+  const of_refund = record?.kind === 'refund' ? record : null
+  return newDifference(day, kind, differenceSubject(difference), {
+    due_time,
+    transaction_id: row?.transaction_id ?? record?.transaction_id ?? null,
+    out_trade_no: row?.out_trade_no ?? record?.out_trade_no ?? null,
+    refund_id: row?.refund_id ?? of_refund?.refund_id ?? null,
+    out_refund_no: row?.out_refund_no ?? of_refund?.out_refund_no ?? null,
+    amount: amountAtStake(difference),
+    fields: fields.map(({ field, bill, ours }) => `${field}: ${bill} in the bill, ${ours} here`),
+    bill: row && { ...row },
+    weft: record && { ...record },
+  })
+}
+
+/** What the two sides are apart; where one has nothing, all of the other. In fen. */
+function amountAtStake({ row, record }: MatchedDifference): number {
+  const theirs =
+    row === null ? 0 : row.kind === 'payment' ? (row.total ?? row.settled_total) : (row.refund ?? row.settlement_refund)
+  const ours = record === null ? 0 : record.kind === 'payment' ? record.total : record.refund
+  return Math.abs(theirs - ours)
+}
+
+function malformedRecord(day: DayKey, { line, bytes, reason }: MalformedLine, due_time: string): DifferenceRecord {
+  return newDifference(day, 'malformed', `line-${line}`, { due_time, fields: [reason], bill: { line, bytes } })
+}
+
+type DifferenceDraft = Partial<DifferenceRecord> & Pick<DifferenceRecord, 'due_time'>
+
+export function newDifference(
+  day: DayKey,
+  kind: DifferenceKind,
+  subject: string,
+  draft: DifferenceDraft,
+): DifferenceRecord {
+  const _id = differenceId(day, kind, subject)
+  return {
+    _id,
+    id: publicId('dif', _id),
+    mchid: day.mchid,
+    bill_date: day.bill_date,
+    kind,
+    state: firstDifferenceState(kind),
+    revision: 0,
+    timeline: [],
+    transaction_id: null,
+    out_trade_no: null,
+    refund_id: null,
+    out_refund_no: null,
+    amount: 0,
+    fields: [],
+    bill: null,
+    weft: null,
+    ...draft,
+  }
+}

@@ -1,0 +1,125 @@
+import { heartbeat } from '@temporalio/activity'
+import { wechat_actor } from '../../domain/actor.ts'
+import { paymentDeviations, refundDeviations } from '../../domain/bill/record.ts'
+import type { DayRecord, Deviation } from '../../domain/bill/record.ts'
+import type { DayKey } from '../../domain/bill/reconciliation.ts'
+import { beijingDay, milliseconds } from '../../domain/calendar.ts'
+import { differenceId, operationId, paymentId } from '../../domain/ids.ts'
+import type { MatchedDifference } from '../../match/difference.ts'
+import type { MatchResult } from '../../match/match.ts'
+import { currentTime } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import { differenceSubject } from './differences.ts'
+import { dayPayment, dayRefund } from './side.ts'
+
+/** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
+export interface Elsewhere {
+  differences: MatchedDifference[]
+  /** of what waited, so many match after all */
+  matched_rows: number
+  matched_records: number
+  /** and so many differ */
+  different_rows: number
+}
+
+const batch = 200
+
+/** Looks for the other side of what is missing among the records and bills of all other days. */
+export async function settleElsewhere(context: ActivityContext, day: DayKey, result: MatchResult): Promise<Elsewhere> {
+  const found: Elsewhere = { differences: [], matched_rows: 0, matched_records: 0, different_rows: 0 }
+  for (let from = 0; from < result.differences.length; from += batch) {
+    const some = result.differences.slice(from, from + batch)
+    const records = await recordsElsewhere(context, day, some)
+    for (const difference of some) await settleOne(context, day, difference, records, found)
+    heartbeat()
+  }
+  return found
+}
+
+async function settleOne(
+  context: ActivityContext,
+  day: DayKey,
+  difference: MatchedDifference,
+  records: ReadonlyMap<string, DayRecord>,
+  found: Elsewhere,
+): Promise<void> {
+  const { row, kind } = difference
+  if (
+    (kind === 'missing_there' || kind === 'refund_missing_there') &&
+    (await isInOtherBill(context, day, difference))
+  ) {
+    found.matched_records += 1
+    return
+  }
+  const record = row !== null && difference.record === null ? records.get(rowKey(difference)) : undefined
+  if (row === null || record === undefined) {
+    found.differences.push(difference)
+    return
+  }
+  const fields = record.kind === 'payment' ? paymentDeviations(row, record) : refundDeviations(row, record)
+  if (fields.length === 0) {
+    found.matched_rows += 1
+    await endWaiting(context, day, record)
+  } else {
+    found.different_rows += 1
+    found.differences.push({ ...difference, class: 'different', kind: deviationKind(record, fields), record, fields })
+  }
+}
+
+function deviationKind({ kind }: DayRecord, fields: readonly Deviation[]): MatchedDifference['kind'] {
+  const about = (['number', 'amount', 'state'] as const).find((one) => fields.some((field) => field.about === one))
+  return kind === 'payment' ? (about ?? 'state') : (`refund_${about ?? 'state'}` as const)
+}
+
+async function recordsElsewhere(
+  { store }: ActivityContext,
+  { mchid }: DayKey,
+  differences: readonly MatchedDifference[],
+): Promise<Map<string, DayRecord>> {
+  const of = (kind: MatchedDifference['kind']) =>
+    differences.flatMap((one) => (one.kind === kind && one.row ? [one.row] : []))
+  const payments = of('missing_here').map(({ transaction_id }) => paymentId(mchid, transaction_id))
+  const refunds = of('refund_missing_here').map(({ out_refund_no, refund_id }) => ({
+    out_refund_no: out_refund_no ?? '',
+    refund_id,
+  }))
+  const records = [
+    ...(payments.length === 0 ? [] : await store.payments.findAll(payments)).map(dayPayment),
+    ...(refunds.length === 0 ? [] : await store.refunds.ofWeChat(mchid, refunds)).flatMap(
+      (one) => dayRefund(one) ?? [],
+    ),
+  ]
+  return new Map(
+    records.map((record) => [record.kind === 'payment' ? record.transaction_id : record.out_refund_no, record]),
+  )
+}
+
+function rowKey({ subject, row }: MatchedDifference): string {
+  return (subject === 'refund' ? row?.out_refund_no : row?.transaction_id) ?? ''
+}
+
+/** The record's own day has waited for this row. */
+async function endWaiting(
+  { store, now }: ActivityContext,
+  { mchid, bill_date }: DayKey,
+  record: DayRecord,
+): Promise<void> {
+  const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
+  const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
+  const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
+  const _id = differenceId(own_day, kind, record.kind === 'payment' ? record.transaction_id : record.refund_id)
+  if ((await store.differences.find(_id)) === null) return
+  await store.differences.apply(_id, ({ revision }) => ({
+    event: 'vanished',
+    operation_id: operationId.difference('vanished', revision),
+    time: currentTime({ now }),
+    actor: wechat_actor,
+    reason: `it is in the bill of ${bill_date}`,
+  }))
+}
+
+/** Whether the bill of another day has ended this difference. */
+async function isInOtherBill({ store }: ActivityContext, day: DayKey, difference: MatchedDifference): Promise<boolean> {
+  const known = await store.differences.find(differenceId(day, difference.kind, differenceSubject(difference)))
+  return known?.state === 'healed' && known.timeline.at(-1)?.reason !== null
+}

@@ -1,0 +1,196 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cancellationSignal, heartbeat } from '@temporalio/activity'
+import { assertClassified, dayRange, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import type {
+  BillPolicy,
+  BillRecord,
+  ClassCounts,
+  DayKey,
+  DaySums,
+  ReconciliationRecord,
+} from '../../domain/bill/reconciliation.ts'
+import type { MalformedLine } from '../../domain/bill/row.ts'
+import { dayBefore } from '../../domain/calendar.ts'
+import { orderId, orderKey } from '../../domain/ids.ts'
+import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import { openMatch } from '../../match/match.ts'
+import type { Match, MatchResult } from '../../match/match.ts'
+import type { Store } from '../../store/store.ts'
+import { createStatementReader } from '../../wechat/statement/reader.ts'
+import { currentTime, requireMerchant } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import type { DayLook } from './day.ts'
+import { noteDifferences } from './differences.ts'
+import { settleElsewhere } from './elsewhere.ts'
+import type { Elsewhere } from './elsewhere.ts'
+import { readFlow } from './flow.ts'
+import { readOriginal } from './original.ts'
+import { recordsOf } from './side.ts'
+
+/** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
+const most_malformed = 1_000
+
+/**
+ * Compares the day's bill with what is recorded, both ways, and writes down what differs. The same bill and the same
+ * records leave the same, however often it is run; what a look before this one found and this one does not has healed.
+ */
+export async function matchDay(
+  context: ActivityContext,
+  policy: BillPolicy,
+  { day, run }: DayLook,
+): Promise<ReconciliationRecord> {
+  const { store } = context
+  const known = await store.reconciliations.find(day)
+  if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
+  const merchant = await requireMerchant(context, day.mchid)
+  const trade = await store.bills.newest(day, 'trade')
+  const flow = await store.bills.newest(day, 'fundflow')
+  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
+  const compared = await compareTrades(context, day, merchant, trade)
+  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
+  const elsewhere = await settleElsewhere(context, day, compared.result)
+  await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
+  const counts = countsOf(compared.result, elsewhere)
+  assertClassified('rows', counts.rows)
+  assertClassified('records', counts.records)
+  const written = await store.reconciliations.write(day, run, {
+    state: 'running',
+    versions: { trade: trade.version, fundflow: flow.version },
+    ...counts,
+    balance: moved.balance,
+    ...sumsOf(compared.result),
+    flaws: [...compared.flaws, ...moved.flaws],
+  })
+  return written ?? known
+}
+
+const no_flow = { balance: null, flaws: [] }
+
+async function closingBefore(store: Store, { mchid, bill_date }: DayKey): Promise<number | null> {
+  const before = await store.reconciliations.find({ mchid, bill_date: dayBefore(dayRange(bill_date).from_ms) })
+  return before?.balance?.closing ?? null
+}
+
+interface ComparedTrades {
+  result: MatchResult
+  malformed: MalformedLine[]
+  flaws: string[]
+}
+
+async function compareTrades(
+  { store }: ActivityContext,
+  day: DayKey,
+  merchant: MerchantRecord,
+  bill: BillRecord,
+): Promise<ComparedTrades> {
+  const { mchid } = day
+  const match = await openMatch({
+    folder: join(tmpdir(), 'weft-match'),
+    // A row of a bill has some 250 bytes, and a record for nearly each.
+    expected: Math.ceil(bill.byte_count / 125),
+    settings: { mchid, number_prefixes: [], appids: merchant.appids, fee: null },
+    findPlaced: async (numbers) => {
+      const ids = await store.orders.existingIds(numbers.map((out_trade_no) => orderId({ mchid, out_trade_no })))
+      return ids.map((id) => orderKey(id).out_trade_no)
+    },
+    signal: cancellationSignal(),
+  })
+  try {
+    const file = bill.state === 'none' ? { malformed: [], flaws: [] } : await readTrades(store, bill, match)
+    await readRecords(store, day, match)
+    const result = await beating(() => match.finish())
+    return { result, malformed: file.malformed, flaws: [...file.flaws, ...result.flaws] }
+  } finally {
+    await match.dispose()
+  }
+}
+
+const beat_ms = 10_000
+
+/** Says that it lives while `act` does what has no end of its own to say it at. */
+async function beating<T>(act: () => Promise<T>): Promise<T> {
+  const beat = setInterval(() => heartbeat(), beat_ms)
+  try {
+    return await act()
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+async function readTrades(store: Store, bill: BillRecord, match: Match) {
+  const reader = createStatementReader('trade')
+  const malformed: MalformedLine[] = []
+  const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
+    if ('row' in entry) return match.addRow(entry.row)
+    match.addMalformed()
+    if (malformed.length < most_malformed) malformed.push(entry.malformed)
+  }
+  for await (const bytes of readOriginal(store, bill)) {
+    reader.push(bytes, take)
+    await match.drained()
+    heartbeat()
+  }
+  const { flaws } = reader.end(take)
+  // A line that cannot be read is a difference: a person decides about it, and the day is proven again.
+  const are_listed = malformed.length < most_malformed
+  const of_file = flaws.filter(({ code }) => code !== 'malformed_lines' || !are_listed)
+  return { malformed, flaws: of_file.map(({ text }) => text) }
+}
+
+async function readRecords(store: Store, day: DayKey, match: Match): Promise<void> {
+  for await (const records of recordsOf(store, day)) {
+    for (const record of records) match.addRecord(record)
+    await match.drained()
+    heartbeat()
+  }
+}
+
+/** Both sides by class, with what another day settled, and what they come to without the rows of other systems. */
+function countsOf(
+  { rows, records, tallies }: MatchResult,
+  { matched_rows, matched_records, different_rows }: Elsewhere,
+): { rows: ClassCounts; records: ClassCounts; wechat: DaySums; weft: DaySums } {
+  const sums = (side: 'bill' | 'ours'): DaySums => {
+    const sum: DaySums = { payment_count: 0, payment_amount: 0, refund_count: 0, refund_amount: 0 }
+    for (const tally of tallies) {
+      if (tally.side !== side || tally.class === 'foreign') continue
+      const subject = tally.subject === 'payment' ? 'payment' : 'refund'
+      sum[`${subject}_count`] += tally.count
+      sum[`${subject}_amount`] += tally.total
+    }
+    return sum
+  }
+  const settled = matched_rows + different_rows
+  return {
+    rows: {
+      ...rows,
+      matched: rows.matched + matched_rows,
+      different: rows.different + different_rows,
+      waiting: rows.waiting - settled,
+    },
+    records: { ...records, matched: records.matched + matched_records, waiting: records.waiting - matched_records },
+    wechat: sums('bill'),
+    weft: sums('ours'),
+  }
+}
+
+function sumsOf({ fees, foreign }: MatchResult): Pick<ReconciliationRecord, 'fees' | 'foreign'> {
+  const sum = (field: 'payment_count' | 'refund_count' | 'payment_sum' | 'refund_sum') =>
+    foreign.reduce((total, group) => total + group[field], 0)
+  return {
+    fees: {
+      charged: fees.charged,
+      returned: fees.returned,
+      expected: fees.expected,
+      under: fees.under.sum,
+      over: fees.over.sum,
+    },
+    foreign: {
+      payment_count: sum('payment_count'),
+      payment_amount: sum('payment_sum'),
+      refund_count: sum('refund_count'),
+      refund_amount: sum('refund_sum'),
+    },
+  }
+}

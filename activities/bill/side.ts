@@ -1,0 +1,66 @@
+import { dayRange } from '../../domain/bill/reconciliation.ts'
+import type { DayKey } from '../../domain/bill/reconciliation.ts'
+import type { DayPayment, DayRecord, DayRefund } from '../../domain/bill/record.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { numberAtWeChat } from '../../domain/refund/record.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
+import type { PaymentRecord } from '../../domain/payment/record.ts'
+import type { TimeRange } from '../../store/collection.ts'
+import type { BilledPayment } from '../../store/payments.ts'
+import type { BilledRefund } from '../../store/refunds.ts'
+import type { Store } from '../../store/store.ts'
+
+/** A slice of a day: short, since a long scan holds up the database and a sorted one sorts all of the day. */
+const slice_ms = 5 * 60_000
+/** A slice with so many records, of which there may be more, is divided. */
+const most_of_slice = 10_000
+
+/** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
+export async function* recordsOf(store: Store, { mchid, bill_date }: DayKey): AsyncGenerator<DayRecord[]> {
+  const { from_ms, to_ms } = dayRange(bill_date)
+  for (let ms = from_ms; ms < to_ms; ms += slice_ms) {
+    yield* slicesOf((range) => store.payments.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayPayment)
+    yield* slicesOf((range) => store.refunds.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayRefund)
+  }
+}
+
+async function* slicesOf<Found>(
+  read: (range: TimeRange) => Promise<Found[]>,
+  from_ms: number,
+  to_ms: number,
+  recordOf: (found: Found) => DayRecord | null,
+): AsyncGenerator<DayRecord[]> {
+  const found = await read({ from_time: beijingTime(from_ms), to_time: beijingTime(to_ms) })
+  if (found.length < most_of_slice) {
+    yield found.map(recordOf).filter((record) => record !== null)
+    return
+  }
+  const middle_ms = Math.floor((from_ms + to_ms) / 2)
+  if (middle_ms === from_ms) throw new RangeError(`more than ${most_of_slice} records of one millisecond`)
+  yield* slicesOf(read, from_ms, middle_ms, recordOf)
+  yield* slicesOf(read, middle_ms, to_ms, recordOf)
+}
+
+export function dayPayment(payment: BilledPayment | PaymentRecord): DayPayment {
+  const { transaction_id, out_trade_no, appid, amount, settled_total, success_time, role } = payment
+  const { total, currency } = amount
+  return { kind: 'payment', transaction_id, out_trade_no, appid, total, settled_total, currency, success_time, role }
+}
+
+/** Null: WeChat has not taken it. */
+export function dayRefund(refund: BilledRefund | RefundRecord): DayRefund | null {
+  const { facts, transaction_id, out_trade_no, amount, state } = refund
+  if (facts === null) return null
+  return {
+    kind: 'refund',
+    refund_id: facts.refund_id,
+    out_refund_no: numberAtWeChat(refund),
+    transaction_id,
+    out_trade_no,
+    refund: amount.refund,
+    settlement_refund: facts.settlement_refund,
+    state,
+    accepted_time: facts.accepted_time,
+    success_time: facts.success_time,
+  }
+}

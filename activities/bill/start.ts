@@ -1,0 +1,35 @@
+import { heartbeat } from '@temporalio/activity'
+import { beijingDay, dayBefore } from '../../domain/calendar.ts'
+import { dayId } from '../../domain/ids.ts'
+import { reconcileStart } from '../../domain/messages.ts'
+import { startRun } from '../../runtime/runs.ts'
+import type { RunStarter } from '../../runtime/runs.ts'
+import type { ActivityContext } from '../context.ts'
+
+const day_ms = 86_400_000
+/** For so many days a day that is not proven is looked at again: that long may one side be late. */
+const again_days = 4
+
+/**
+ * Starts the run of yesterday of each merchant that is set up at WeChat Pay, paused ones too: they had money. And, older
+ * first, those of its last days that are not proven: a bill or a record may have come since.
+ */
+export async function startDays(
+  { store }: ActivityContext,
+  starter: RunStarter,
+  { due_ms }: { due_ms: number },
+): Promise<string[]> {
+  const bill_date = dayBefore(due_ms)
+  const started: string[] = []
+  for (const { mchid, wechat } of await store.merchants.list()) {
+    if (!wechat) continue
+    const earlier = await store.reconciliations.unproven(mchid, beijingDay(due_ms - again_days * day_ms))
+    const days = new Set([...earlier.map((day) => day.bill_date), bill_date])
+    for (const one of days) {
+      await startRun(starter, reconcileStart({ mchid, bill_date: one }))
+      started.push(dayId({ mchid, bill_date: one }))
+      heartbeat(started.length)
+    }
+  }
+  return started
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { difference_kinds } from '../../../domain/bill/difference.ts'
+import type { DifferenceKind } from '../../../domain/bill/difference.ts'
+import { bill_date_pattern, dayRange, isBillGone, reconciliation_states } from '../../../domain/bill/reconciliation.ts'
+import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint } from '../../http/endpoint.ts'
+import { Problem } from '../../http/problem.ts'
+import { ruleError } from '../../http/validation.ts'
+import { filterOf, listOf, nullable_time, pageView, paging_params, time } from '../shapes.ts'
+
+/** A Beijing day, in requests. */
+export const bill_date = z
+  .string()
+  .regex(bill_date_pattern, 'day')
+  .refine(isOnCalendar, 'day')
+  .meta({ description: 'a Beijing day, 2026-11-22', format: 'date' })
+
+function isOnCalendar(day: string): boolean {
+  try {
+    return dayRange(day).to_ms > 0
+  } catch {
+    return false
+  }
+}
+
+const class_counts = z
+  .object({
+    all: z.int(),
+    matched: z.int(),
+    waiting: z.int().meta({ description: 'on one side only so far; the other may still come' }),
+    different: z.int(),
+    foreign: z.int().meta({ description: 'of other systems on this merchant number' }),
+    malformed: z.int().meta({ description: 'lines that cannot be read' }),
+  })
+  .nullable()
+const day_sums = z
+  .object({ payment_count: z.int(), payment_amount: z.int(), refund_count: z.int(), refund_amount: z.int() })
+  .nullable()
+
+const reconciliation_shape = z
+  .object({
+    object: z.literal('reconciliation'),
+    bill_date: z.string(),
+    state: z.enum(reconciliation_states),
+    is_proven: z.boolean().meta({ description: 'the bill is whole, and every line of it and every record agree' }),
+    flaws: z.array(z.string()).meta({ description: 'what is wrong with the bill itself' }),
+    start_time: time,
+    end_time: nullable_time,
+    rows: class_counts.meta({ description: 'lines of WeChat Pay’s bill by class; they add up to `all`' }),
+    records: class_counts.meta({ description: 'payments and refunds recorded here, by class' }),
+    wechat: day_sums.meta({ description: 'what the bill says, in fen, without foreign lines' }),
+    weft: day_sums.meta({ description: 'what is recorded here, in fen' }),
+    foreign: day_sums.meta({ description: 'what other systems took and gave back, in fen' }),
+    balance: z
+      .object({ opening: z.int(), closing: z.int() })
+      .nullable()
+      .meta({ description: 'of the basic account at WeChat Pay, in fen; null: the day has no movement' }),
+    fees: z
+      .object({ charged: z.int(), returned: z.int() })
+      .nullable()
+      .meta({ description: 'in 1/1000 fen, as the bill has them' }),
+    differences: z.partialRecord(z.enum(difference_kinds as [DifferenceKind, ...DifferenceKind[]]), z.int()).meta({
+      description: 'how many of each kind are not over',
+    }),
+    healed_count: z.int(),
+  })
+  .meta({ id: 'Reconciliation' })
+
+function reconciliationView(day: ReconciliationRecord): z.output<typeof reconciliation_shape> {
+  const { fees, bill_date: date, state, is_proven, flaws, start_time, end_time } = day
+  const { rows, records, wechat, weft, foreign, balance, differences, healed_count } = day
+  return {
+    object: 'reconciliation',
+    bill_date: date,
+    ...{ state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, foreign, balance },
+    fees: fees && { charged: fees.charged, returned: fees.returned },
+    ...{ differences, healed_count },
+  }
+}
+
+const startReconciliation = declareEndpoint({
+  name: 'startReconciliation',
+  method: 'POST',
+  path: '/v1/reconciliations/{bill_date}',
+  scope: 'money:write',
+  summary: 'Has a day reconciled, again if it was before',
+  description: 'WeChat Pay’s bills of the day are fetched, and everything is compared anew. Every day is, by itself.',
+  params: z.object({ bill_date }),
+  responses: { 202: { description: 'it has begun', schema: z.object({ bill_date: z.string() }) } },
+  problems: ['invalid_request', 'unavailable'],
+  async handle({ context, caller, params, language }) {
+    if (dayRange(params.bill_date).to_ms > context.now())
+      throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_over', language)] })
+    if (isBillGone(params.bill_date, context.now()))
+      throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_gone', language)] })
+    await context.commands.startDay({ mchid: caller.mchid, bill_date: params.bill_date })
+    return { status: 202, body: { bill_date: params.bill_date } }
+  },
+})
+
+const listReconciliations = declareEndpoint({
+  name: 'listReconciliations',
+  method: 'GET',
+  path: '/v1/reconciliations',
+  scope: 'money:read',
+  summary: 'Days and whether they are proven, newest first',
+  query: z.strictObject({
+    ...paging_params,
+    state: filterOf(reconciliation_states).optional(),
+    bill_date_from: bill_date.optional(),
+    bill_date_to: bill_date.optional(),
+  }),
+  responses: { 200: { description: 'a page of days', schema: listOf('Reconciliation', reconciliation_shape) } },
+  problems: [],
+  async handle({ context, caller, query }) {
+    const { limit, cursor, ...filter } = query
+    const page = await context.store.reconciliations.list(caller.mchid, filter, { limit, cursor })
+    return { status: 200, body: pageView(page, reconciliationView) }
+  },
+})
+
+const getReconciliation = declareEndpoint({
+  name: 'getReconciliation',
+  method: 'GET',
+  path: '/v1/reconciliations/{bill_date}',
+  scope: 'money:read',
+  summary: 'One day: both sides to the fen, and why it is not proven',
+  params: z.object({ bill_date }),
+  responses: { 200: { description: 'the day', schema: reconciliation_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const day = await context.store.reconciliations.find({ mchid: caller.mchid, bill_date: params.bill_date })
+    if (day === null) throw new Problem('not_found')
+    return { status: 200, body: reconciliationView(day) }
+  },
+})
+
+export const reconciliation_endpoints: readonly Endpoint[] = [
+  startReconciliation,
+  listReconciliations,
+  getReconciliation,
+]

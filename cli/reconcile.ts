@@ -1,0 +1,168 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { bill_date_pattern, bill_days_kept, dayRange, isBillGone } from '../domain/bill/reconciliation.ts'
+import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
+import { beijingDay, dayBefore } from '../domain/calendar.ts'
+import { reconcileStart } from '../domain/messages.ts'
+import { yuanText } from '../domain/money.ts'
+import { ConfigError } from '../runtime/config.ts'
+import { createRunStarter, startRun } from '../runtime/runs.ts'
+import type { RunStarter } from '../runtime/runs.ts'
+import { connectTemporal } from '../runtime/temporal.ts'
+import { StoreUnavailable } from '../store/connection.ts'
+import { createSealer } from '../store/sealer.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { auditConfig, auditEnvironment, exit_codes, Misuse } from './audit.ts'
+
+const usage = `npm run reconcile -- [day] [--to day] [--merchant mchid]
+
+Has the bills of a day, or of all days to another, fetched and compared with what is recorded, and prints each day.
+  day              2026-11-22, Beijing; yesterday without one
+  --to day         up to this day
+  --merchant mchid this merchant only; all without
+The work is done by a running worker, which goes on when this ends.
+Ends with 0 all proven, 1 one is not, 2 misuse, 3 not completed: database or Temporal unreachable.`
+
+const day_ms = 86_400_000
+const look_every_ms = 500
+
+export interface ReconcileRequest {
+  days: string[]
+  mchid: string | null
+}
+
+/** Reads the command line; throws Misuse. */
+export function readReconcileRequest(args: readonly string[], now_ms: number): ReconcileRequest {
+  const options = { to: { type: 'string' }, merchant: { type: 'string' } } as const
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const [from = dayBefore(now_ms), ...rest] = positionals
+    if (rest.length > 0) throw new Misuse(`one day, or one with --to: ${rest.join(' ')} is too much`)
+    return { days: daysBetween(from, values.to ?? from, now_ms), mchid: values.merchant ?? null }
+  } catch (error) {
+    throw error instanceof Misuse ? error : new Misuse((error as Error).message)
+  }
+}
+
+function daysBetween(from: string, to: string, now_ms: number): string[] {
+  const [first, last] = [firstMoment(from), firstMoment(to)]
+  if (last < first) throw new Misuse(`${to} is before ${from}`)
+  if (last >= firstMoment(beijingDay(now_ms))) throw new Misuse(`${to} is not over yet; WeChat makes its bill after it`)
+  if (isBillGone(from, now_ms)) throw new Misuse(`${from} is older than WeChat Pay keeps bills: ${bill_days_kept} days`)
+  const days: string[] = []
+  for (let ms = first; ms <= last; ms += day_ms) days.push(beijingDay(ms))
+  return days
+}
+
+function firstMoment(day: string): number {
+  if (!bill_date_pattern.test(day)) throw new Misuse(`${day} is no day; write one like 2026-11-22`)
+  try {
+    return dayRange(day).from_ms
+  } catch {
+    throw new Misuse(`${day} is no day of the calendar`)
+  }
+}
+
+export interface ReconcileParts {
+  store: Store
+  starter: RunStarter
+  request: ReconcileRequest
+  print: (line: string) => void
+}
+
+/** Has the days looked at, prints each when it is done and answers whether all are proven. Throws Misuse. */
+export async function reconcileAll({ store, starter, request, print }: ReconcileParts): Promise<boolean> {
+  const merchants = (await store.merchants.list()).filter(
+    ({ mchid }) => request.mchid === null || mchid === request.mchid,
+  )
+  if (request.mchid !== null && merchants.length === 0) throw new Misuse(`no such merchant: ${request.mchid}`)
+  const set_up = merchants.filter(({ wechat }) => wechat)
+  if (request.mchid !== null && set_up.length === 0)
+    throw new Misuse(`merchant ${request.mchid} has no WeChat Pay set-up`)
+  let is_proven = true
+  for (const bill_date of request.days) {
+    for (const { mchid } of set_up) {
+      const before = await store.reconciliations.find({ mchid, bill_date })
+      await startRun(starter, reconcileStart({ mchid, bill_date }))
+      const day = await awaitDay(store, { mchid, bill_date }, before)
+      print(dayLine(day))
+      for (const flaw of day.flaws) print(`            ${flaw}`)
+      is_proven &&= day.is_proven
+    }
+  }
+  return is_proven
+}
+
+async function awaitDay(
+  store: Store,
+  day: { mchid: string; bill_date: string },
+  before: ReconciliationRecord | null,
+): Promise<ReconciliationRecord> {
+  for (;;) {
+    const seen = await store.reconciliations.find(day)
+    // One that was under way before is the one: it is joined, and keeps its number.
+    const is_new = before === null || before.end_time === null || seen?.run !== before.run
+    if (seen !== null && seen.end_time !== null && is_new) return seen
+    await pause(look_every_ms)
+  }
+}
+
+/** `2026-11-22  1900000001  balanced  1,204 rows  ¥88,412.30  2 healed  proven` */
+export function dayLine({
+  bill_date,
+  mchid,
+  state,
+  rows,
+  wechat,
+  healed_count,
+  is_proven,
+}: ReconciliationRecord): string {
+  return [
+    bill_date,
+    mchid,
+    state,
+    `${(rows?.all ?? 0).toLocaleString('en')} rows`,
+    `¥${yuanText(wechat?.payment_amount ?? 0)}`,
+    `${healed_count} healed`,
+    is_proven ? 'proven' : 'not proven',
+  ].join('  ')
+}
+
+async function main(): Promise<number> {
+  const environment = auditEnvironment(process.env, process.cwd())
+  const { WEFT_TEMPORAL_ADDRESS: demo_address } = environment
+  const config = auditConfig({ ...(demo_address && { TEMPORAL_ADDRESS: demo_address }), ...environment })
+  const request = readReconcileRequest(process.argv.slice(2), Date.now())
+  const store = await openStore({
+    uri: config.mongodb_uri,
+    database: config.database,
+    sealer: createSealer({ keys: config.master_keys }),
+  })
+  const temporal = connectTemporal(config.temporal)
+  try {
+    const starter = createRunStarter(temporal.client, config.queue_prefix)
+    const print = (line: string) => process.stdout.write(`${line}\n`)
+    return (await reconcileAll({ store, starter, request, print })) ? exit_codes.clean : exit_codes.adrift
+  } finally {
+    await store.close()
+    await temporal.close()
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--help')) process.stdout.write(`${usage}\n`)
+  else
+    main().then(
+      (code) => (process.exitCode = code),
+      (error: unknown) => {
+        const is_misuse = error instanceof Misuse || error instanceof ConfigError
+        const is_known = is_misuse || error instanceof StoreUnavailable
+        const text =
+          error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
+        process.stderr.write(`${text}${error instanceof Misuse ? `\n\n${usage}` : ''}\n`)
+        process.exitCode = is_misuse ? exit_codes.misuse : exit_codes.unreachable
+      },
+    )
+}

@@ -1,0 +1,180 @@
+import { milliseconds } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
+import { dayId } from '../ids.ts'
+import type { DifferenceKind } from './difference.ts'
+import type { BillType } from './row.ts'
+
+/** One merchant's Beijing day: `2026-11-22`. */
+export interface DayKey {
+  mchid: string
+  bill_date: string
+}
+
+/** `waiting_for_bill`: WeChat has not made it yet; `balanced`: every row and record is accounted for. */
+export const reconciliation_states = ['waiting_for_bill', 'running', 'balanced', 'different'] as const
+export type ReconciliationState = (typeof reconciliation_states)[number]
+
+/** A bill as it was fetched. The file itself lies in parts beside it, compressed. */
+export interface BillRecord {
+  /** <mchid>/<bill_date>/<type>/<version> */
+  _id: string
+  mchid: string
+  bill_date: string
+  type: BillType
+  /** from 1; a file with another hash is the next one */
+  version: number
+  /** `none`: WeChat says that there was no trade */
+  state: 'ready' | 'none'
+  /** WeChat's word for the file, hex; null: none */
+  hash_value: string | null
+  /** of the uncompressed bytes, hex, as they are kept */
+  plain_sha1: string | null
+  byte_count: number
+  part_count: number
+  /** what its pieces are named by: <day>/<type>/<random> */
+  parts_key: string
+  fetch_time: Time
+}
+
+/** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */
+export interface ClassCounts {
+  all: number
+  matched: number
+  waiting: number
+  different: number
+  foreign: number
+  malformed: number
+}
+
+/** Sums of one side, in fen. */
+export interface DaySums {
+  payment_count: number
+  payment_amount: number
+  refund_count: number
+  refund_amount: number
+}
+
+/** Fees of a day's payments, in 1/1000 fen. */
+export interface DayFees {
+  charged: number
+  returned: number
+  /** null: no rate is known */
+  expected: number | null
+  under: number
+  over: number
+}
+
+/** ReconciliationRecord is a day of a merchant as it was last proven, or why it is not. */
+export interface ReconciliationRecord {
+  /** <mchid>/<bill_date> */
+  _id: string
+  mchid: string
+  bill_date: string
+  state: ReconciliationState
+  /** how often the day was begun: a look that a newer one overtook writes nothing */
+  run: number
+  /** the workflow run that makes the look: its first step, repeated, begins nothing anew */
+  look: string
+  start_time: Time
+  end_time: Time | null
+  /** the versions of the bills that were read */
+  versions: Partial<Record<BillType, number>>
+  rows: ClassCounts | null
+  records: ClassCounts | null
+  wechat: DaySums | null
+  weft: DaySums | null
+  /** of the basic account, in fen: before and after the day's movements; null: the day has none */
+  balance: { opening: number; closing: number } | null
+  fees: DayFees | null
+  /** what other systems on this merchant number took and gave back */
+  foreign: { payment_count: number; payment_amount: number; refund_count: number; refund_amount: number } | null
+  differences: Partial<Record<DifferenceKind, number>>
+  healed_count: number
+  is_proven: boolean
+  /** why it is not proven, sentence by sentence */
+  flaws: string[]
+}
+
+/** Throws when a side's classes do not come to all of it: then a row or record was lost or counted twice. */
+export function assertClassified(side: string, counts: ClassCounts): void {
+  const { all, matched, waiting, different, foreign, malformed } = counts
+  const sum = matched + waiting + different + foreign + malformed
+  if (sum !== all) throw new RangeError(`of ${all} ${side} only ${sum} are in a class: ${JSON.stringify(counts)}`)
+}
+
+/** What decides when something happens to a day's bills and to what they differ in, in milliseconds (architecture §10). */
+export interface BillPolicy {
+  /** how often a bill that WeChat has not made yet is applied for */
+  not_ready_ms: number
+  /** a bill is late so long after the end of its day: 15:00 */
+  late_ms: number
+  /** what one side lacks may still come for so long */
+  patience_ms: number
+  /** how long a day waits for what it handed to the runs of orders and refunds, and how often it looks */
+  healing_ms: number
+  look_ms: number
+}
+
+const minute = 60_000
+const hour = 60 * minute
+
+export const default_bill_policy: BillPolicy = {
+  not_ready_ms: 10 * minute,
+  late_ms: 15 * hour,
+  patience_ms: 3 * 24 * hour,
+  healing_ms: 2 * minute,
+  look_ms: 2_000,
+}
+
+/** The same, `scale` times faster: for demonstrations and tests. The calendar stays: a day is late when it is. */
+export function scaledBillPolicy(plan: BillPolicy, scale: number): BillPolicy {
+  const shrink = (ms: number) => Math.max(1, Math.round(ms / scale))
+  const { not_ready_ms, healing_ms, look_ms } = plan
+  return { ...plan, not_ready_ms: shrink(not_ready_ms), healing_ms: shrink(healing_ms), look_ms: shrink(look_ms) }
+}
+
+/** WeChat makes bills of the last three months; we ask for none that it has thrown away. */
+export const bill_days_kept = 90
+/** Whether WeChat has thrown away its bills of a day by now. */
+export function isBillGone(bill_date: string, now_ms: number): boolean {
+  return now_ms - dayRange(bill_date).from_ms >= (bill_days_kept + 1) * day_ms
+}
+
+/** questions to WeChat about one merchant's day; more missing than that is another fault than missing payments */
+export const most_questions = 1_000
+
+export const bill_date_pattern = /^\d{4}-\d{2}-\d{2}$/
+
+const day_ms = 24 * hour
+
+/** From 00:00 to 24:00 Beijing, in Unix ms. Throws for what is no day. */
+export function dayRange(bill_date: string): { from_ms: number; to_ms: number } {
+  const from_ms = milliseconds(`${bill_date}T00:00:00+08:00`)
+  return { from_ms, to_ms: from_ms + day_ms }
+}
+
+/** The record of a day that is begun. */
+export function newReconciliation({ mchid, bill_date }: DayKey, start_time: Time, look: string): ReconciliationRecord {
+  return {
+    _id: dayId({ mchid, bill_date }),
+    mchid,
+    bill_date,
+    state: 'waiting_for_bill',
+    run: 1,
+    look,
+    start_time,
+    end_time: null,
+    versions: {},
+    rows: null,
+    records: null,
+    wechat: null,
+    weft: null,
+    balance: null,
+    fees: null,
+    foreign: null,
+    differences: {},
+    healed_count: 0,
+    is_proven: false,
+    flaws: [],
+  }
+}

@@ -1,0 +1,107 @@
+import { Schema } from 'mongoose'
+import { dayId } from '../domain/ids.ts'
+import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
+import { Collection, inRange, matchAny } from './collection.ts'
+import type { OneOrMore, Page, PageRequest } from './collection.ts'
+import type { Connections } from './connection.ts'
+import { partSchema, recordSchema } from './record.ts'
+
+const counts = partSchema({
+  all: Number,
+  matched: Number,
+  waiting: Number,
+  different: Number,
+  foreign: Number,
+  malformed: Number,
+})
+const sums = partSchema({
+  payment_count: Number,
+  payment_amount: Number,
+  refund_count: Number,
+  refund_amount: Number,
+})
+const schema = recordSchema({
+  _id: String,
+  mchid: String,
+  bill_date: String,
+  state: String,
+  run: Number,
+  look: String,
+  start_time: Date,
+  end_time: Date,
+  versions: Schema.Types.Mixed,
+  rows: counts,
+  records: counts,
+  wechat: sums,
+  weft: sums,
+  balance: partSchema({ opening: Number, closing: Number }),
+  fees: partSchema({ charged: Number, returned: Number, expected: Number, under: Number, over: Number }),
+  foreign: partSchema({ payment_count: Number, payment_amount: Number, refund_count: Number, refund_amount: Number }),
+  differences: Schema.Types.Mixed,
+  healed_count: Number,
+  is_proven: Boolean,
+  flaws: [String],
+})
+schema.index({ mchid: 1, bill_date: -1, _id: -1 })
+
+const most_unproven = 100
+
+export interface ReconciliationFilter {
+  state?: OneOrMore | undefined
+  bill_date_from?: string | undefined
+  bill_date_to?: string | undefined
+}
+
+/** What a look at a day found out, as it is written down. */
+export type DayResult = Partial<Omit<ReconciliationRecord, '_id' | 'mchid' | 'bill_date' | 'run'>>
+
+/** The days of merchants, as they were last looked at. */
+export class Reconciliations {
+  readonly #days: Collection<ReconciliationRecord>
+
+  constructor(connections: Connections) {
+    this.#days = new Collection(connections, 'reconciliations', schema)
+  }
+
+  async find(key: DayKey): Promise<ReconciliationRecord | null> {
+    return this.#days.findOne({ _id: dayId(key) })
+  }
+
+  /** Begins a day, or takes it up anew, once for each look. Decides who writes: only the look that began last does. */
+  async begin(fresh: ReconciliationRecord): Promise<ReconciliationRecord> {
+    const { _id, start_time, look } = fresh
+    const made = await this.#days.insertOrFind(fresh)
+    if (made.inserted) return fresh
+    const again = { $set: { state: fresh.state, start_time, end_time: null, look }, $inc: { run: 1 } }
+    const begun = await this.#days.updateAndReturn({ _id, look: { $ne: look } }, again)
+    return begun ?? (await this.#days.findOne({ _id })) ?? made.existing
+  }
+
+  /** Days from `bill_date_from` on that are not proven, oldest first: what they lacked may have come. */
+  async unproven(mchid: string, bill_date_from: string): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, is_proven: false, bill_date: { $gte: bill_date_from } }
+    return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
+  }
+
+  /** Null: a newer run has begun, and this one's word is over. */
+  async write(key: DayKey, run: number, result: DayResult): Promise<ReconciliationRecord | null> {
+    return this.#days.updateAndReturn({ _id: dayId(key), run }, { $set: { ...result } })
+  }
+
+  /** Newest day first. */
+  async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
+    const { state, bill_date_from, bill_date_to } = filter
+    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
+    return this.#days.page({ $and: conditions }, 'bill_date', page)
+  }
+
+  /** A day whose file itself is in doubt. */
+  async hasFlawed(mchid: string): Promise<boolean> {
+    const found = await this.#days.find({ mchid, 'flaws.0': { $exists: true } }, { limit: 1 })
+    return found.length > 0
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#days.ensureIndexes()
+  }
+}

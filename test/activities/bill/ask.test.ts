@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { differenceId } from '../../../domain/ids.ts'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { at, mchid, orderSample, paymentSample } from '../../store/samples.ts'
+import { answer, day, Desk, due_ms, none, tradeFile } from './desk.ts'
+
+const tx = '4200000001202611220000000001'
+const paid = { transaction_id: tx, out_trade_no: 'T20261122-1', order_id: `${mchid}/T20261122-1` }
+const recorded = (given: object = {}) =>
+  paymentSample(tx, { ...paid, appid: 'wx8888888888888888', success_time: '2026-11-22T10:00:00.000+08:00', ...given })
+
+describe('what a day differs in', () => {
+  let desk: Desk
+  beforeEach(async () => {
+    desk = await Desk.open()
+  })
+  afterEach(async () => await desk.drop())
+
+  const seen = async () =>
+    (await desk.store.differences.ofDay(day, null, 500)).map(({ kind, state }) => `${kind} ${state}`)
+  const differing = async (kind: string, subject = tx) =>
+    await desk.store.differences.find(differenceId(day, kind, subject))
+
+  it('is asked about once in a look, and again in the next', async () => {
+    await desk.store.payments.insert(recorded({ amount: { total: 991, currency: 'CNY', payer_total: 991 } }))
+    desk.issue(tradeFile([{}]))
+    desk.know({ transaction_id: tx })
+    const run = await desk.looked()
+    expect(await seen()).toEqual(['amount open'])
+    const queries = () => desk.asked.filter((one) => one.startsWith('query '))
+    await desk.perform('askDifferences', { day, run })
+    expect(await desk.perform('askDifferences', { day, run })).toEqual({ asked: 1, handed_over: 0, given_up: false })
+    expect(queries()).toHaveLength(1)
+    desk.now_ms += 60_000
+    await desk.perform('askDifferences', { day, run: await desk.looked() })
+    expect(queries()).toHaveLength(2)
+    expect(await differing('amount')).toMatchObject({ answer: { says: 'SUCCESS' }, amount: 1 })
+  })
+
+  it('is handed to its order where no record has it, though the line was held against another payment', async () => {
+    await desk.store.payments.insert(recorded({ _id: `${mchid}/T0`, transaction_id: 'T0' }))
+    desk.issue(tradeFile([{}]))
+    desk.know({ transaction_id: tx })
+    const run = await desk.looked()
+    expect(await seen()).toEqual(['number open'])
+    expect(await desk.perform('askDifferences', { day, run })).toMatchObject({ handed_over: 1 })
+    const evidence_id = `${mchid}/bill_line/${tx}/SUCCESS`
+    expect(desk.signals).toMatchObject([{ evidence_id }])
+    expect(await desk.store.evidence.find(evidence_id)).toMatchObject({ outcome: null, kind: 'bill_line' })
+  })
+
+  it('is a phantom while WeChat says that it was never paid, and no longer', async () => {
+    await desk.store.payments.insert(recorded())
+    desk.issue(tradeFile([]))
+    desk.answers['trade_bill'] = () => none
+    const ask = async () => {
+      desk.now_ms += 60_000
+      await desk.perform('askDifferences', { day, run: await desk.looked() })
+      return await seen()
+    }
+    desk.answers['query'] = () => answer(404, '', 'ORDER_NOT_EXIST')
+    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
+    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
+    desk.know({ transaction_id: tx })
+    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment healed'])
+    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment healed'])
+    desk.know({ transaction_id: tx, trade_state: 'CLOSED' })
+    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
+    const phantom = await differing('phantom_payment')
+    expect(phantom?.timeline.map(({ event }) => event)).toEqual(['vanished', 'returned'])
+  })
+
+  it('and was ignored stays so, until it is another matter', async () => {
+    await desk.store.payments.insert(recorded({ amount: { total: 991, currency: 'CNY', payer_total: 991 } }))
+    desk.issue(tradeFile([{}]))
+    await desk.looked()
+    const ignored = {
+      event: 'ignored',
+      operation_id: 'i',
+      time: beijingTime(due_ms),
+      actor: { kind: 'operator', id: 'li' },
+    } as const
+    await desk.store.differences.apply(differenceId(day, 'amount', tx), ignored)
+    await desk.looked()
+    expect(await seen()).toEqual(['amount ignored'])
+    desk.issue(tradeFile([{ 订单金额: '5.00' }]))
+    await desk.looked()
+    expect(await seen()).toEqual(['amount open'])
+    expect(await differing('amount')).toMatchObject({ amount: 491 })
+  })
+
+  it('ends with the record that came', async () => {
+    desk.issue(tradeFile([{}]))
+    await desk.store.orders.insert(orderSample('T20261122-1', { create_time: at(-90_000) }))
+    await desk.looked()
+    expect(await seen()).toEqual(['missing_here waiting'])
+    await desk.store.payments.insert(recorded())
+    await desk.looked()
+    expect(await seen()).toEqual(['missing_here healed'])
+  })
+
+  it('is nobody’s word once a newer look has begun', async () => {
+    desk.issue(tradeFile([{}]))
+    const run = await desk.looked()
+    const newer = await desk.perform('openDay', { day, look: 'newer' })
+    expect(await desk.perform('openDay', { day, look: 'newer' }), 'the same step once more').toEqual(newer)
+    expect(newer).toMatchObject({ run: run + 1, state: 'waiting_for_bill' })
+    expect(await desk.perform('matchDay', { day, run })).toEqual(newer)
+    expect(await desk.perform('askDifferences', { day, run })).toMatchObject({ asked: 0 })
+    expect(await desk.perform('closeDay', { day, run })).toEqual(newer)
+    expect(await desk.store.reconciliations.find(day)).toEqual(newer)
+  })
+})

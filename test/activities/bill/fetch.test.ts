@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { dayRange } from '../../../domain/bill/reconciliation.ts'
+import { mchid } from '../../store/samples.ts'
+import { answer, bill_date, day, Desk, none, not_ready, tradeFile } from './desk.ts'
+
+const wanted = { day, run: 1, type: 'trade' } as const
+const late_ms = dayRange(bill_date).to_ms + 15 * 3_600_000
+
+describe('a bill that is fetched', () => {
+  let desk: Desk
+  beforeEach(async () => {
+    desk = await Desk.open()
+  })
+  afterEach(async () => await desk.drop())
+
+  const versions = async () => await desk.store.bills.versions(day, 'trade')
+  const attentions = async () => ((await desk.store.merchants.find(mchid))?.attentions ?? []).map(({ code }) => code)
+
+  it('again with the same hash is the same version, with another hash the next one', async () => {
+    const [first, second] = [tradeFile([{}]), tradeFile([{}, { 微信订单号: '4200000001202611220000000002' }])]
+    desk.issue(first)
+    const bill = await desk.perform('fetchBill', wanted)
+    expect(await desk.perform('fetchBill', wanted)).toEqual(bill)
+    desk.issue(second)
+    expect(await desk.perform('fetchBill', wanted)).toMatchObject({ version: 2, byte_count: second.length })
+    const kept = await versions()
+    expect(kept.map(({ version }) => version)).toEqual([1, 2])
+    expect((await Promise.all(kept.map((one) => desk.plain(one)))).map(String)).toEqual([String(first), String(second)])
+  })
+
+  it('with a wrong hash is kept nowhere, and a person looks', async () => {
+    desk.issue(tradeFile([{}]), '0'.repeat(40))
+    const failure = await desk.failureOf('fetchBill', wanted)
+    expect(failure.message).toContain('is not what WeChat signed')
+    expect(failure.nonRetryable).not.toBe(true)
+    expect(await versions()).toEqual([])
+    expect(await attentions()).toEqual(['day_unproven'])
+  })
+
+  it('before WeChat has made it is waited for, and is late from 15:00 on', async () => {
+    desk.answers['trade_bill'] = () => not_ready
+    desk.now_ms = late_ms - 1
+    expect(await desk.failureOf('fetchBill', wanted)).toMatchObject({ category: 'BENIGN', nextRetryDelay: 600_000 })
+    expect(await attentions()).toEqual([])
+    desk.now_ms = late_ms
+    expect(await desk.failureOf('fetchBill', wanted)).toMatchObject({ category: 'BENIGN' })
+    expect(await attentions()).toEqual(['bill_late'])
+    desk.issue(tradeFile([{}]))
+    await desk.perform('fetchBill', wanted)
+    expect(await attentions()).toEqual([])
+  })
+
+  it('of a day that is not over is not asked for, up to its last moment', async () => {
+    desk.issue(tradeFile([{}]))
+    desk.now_ms = dayRange(bill_date).to_ms - 1
+    expect(await desk.failureOf('fetchBill', wanted)).toMatchObject({ category: 'BENIGN', nextRetryDelay: 1 })
+    expect(desk.asked).toEqual([])
+    desk.now_ms += 1
+    expect(await desk.perform('fetchBill', wanted)).toMatchObject({ state: 'ready' })
+  })
+
+  it('twice at once is one version, of one file', async () => {
+    const files = [randomBytes(1_500_000), randomBytes(1_500_000)]
+    const [first, second] = files
+    if (first === undefined || second === undefined) throw new Error('no files')
+    desk.issue(first)
+    const one = desk.perform('fetchBill', wanted)
+    const other = desk.perform('fetchBill', wanted)
+    expect(await one).toEqual(await other)
+    const [kept, ...more] = await versions()
+    expect(more).toEqual([])
+    expect(kept && (await desk.plain(kept)).equals(first)).toBe(true)
+  })
+
+  it('of which WeChat says later that there is none stays what WeChat signed', async () => {
+    const bytes = tradeFile([{}])
+    desk.issue(bytes)
+    const bill = await desk.perform('fetchBill', wanted)
+    desk.answers['trade_bill'] = () => none
+    expect(await desk.perform('fetchBill', wanted)).toEqual(bill)
+    expect(await versions()).toEqual([bill])
+  })
+
+  it('and there was none is kept as that, until there is one', async () => {
+    desk.answers['trade_bill'] = () => none
+    expect(await desk.perform('fetchBill', wanted)).toMatchObject({ state: 'none', version: 1, byte_count: 0 })
+    await desk.perform('fetchBill', wanted)
+    expect(await versions()).toHaveLength(1)
+    desk.issue(tradeFile([{}]))
+    expect(await desk.perform('fetchBill', wanted)).toMatchObject({ state: 'ready', version: 2 })
+  })
+
+  it('and is gone at WeChat is taken as it is kept here', async () => {
+    desk.issue(tradeFile([{}]))
+    const bill = await desk.perform('fetchBill', wanted)
+    desk.now_ms += 91 * 86_400_000
+    desk.answers['trade_bill'] = () => answer(400, {}, 'PARAM_ERROR')
+    expect(await desk.perform('fetchBill', wanted)).toEqual(bill)
+  })
+})

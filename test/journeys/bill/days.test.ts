@@ -1,0 +1,236 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { dayRange } from '../../../domain/bill/reconciliation.ts'
+import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { beijingDay } from '../../../domain/calendar.ts'
+import type { OrderKey } from '../../../domain/ids.ts'
+import { reconcileStart } from '../../../domain/messages.ts'
+import { createRunStarter } from '../../../runtime/runs.ts'
+import { Days } from '../../stage/days.ts'
+import type { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+
+describe('a day of a merchant', { timeout: 120_000 }, () => {
+  let days: Days
+  let stage: Stage
+  beforeAll(async () => {
+    days = await Days.open()
+    stage = days.stage
+  })
+  afterAll(async () => await days.close())
+
+  const today = () => beijingDay(days.clock.now())
+
+  /** The next day, one in the morning: what a test does then is all of that day. */
+  async function freshDay(): Promise<string> {
+    await days.pass(dayRange(today()).to_ms + hour - days.clock.now())
+    return today()
+  }
+  const noon = async (bill_date: string) => {
+    const left_ms = dayRange(bill_date).to_ms + 12 * hour - days.clock.now()
+    if (left_ms > 0) await days.pass(left_ms)
+  }
+
+  /** Looks at the day, again if it was looked at before, and answers what is written down of it. */
+  async function reconciled(bill_date: string): Promise<ReconciliationRecord> {
+    const { client, toOptions } = createRunStarter(stage.temporal.client, stage.config.queue_prefix)
+    const start = reconcileStart({ mchid: stage.mchid, bill_date })
+    const handle = await client.workflow.start(start.workflow_type, toOptions(start))
+    await handle.result()
+    const day = await stage.store.reconciliations.find({ mchid: stage.mchid, bill_date })
+    if (day === null) throw new Error('no such day')
+    return day
+  }
+
+  async function differences(bill_date: string): Promise<DifferenceRecord[]> {
+    return await stage.store.differences.ofDay({ mchid: stage.mchid, bill_date }, null, 500)
+  }
+
+  /** A tea that is paid and shipped; its notification came or was asked for. */
+  async function sold(): Promise<OrderKey & { transaction_id: string }> {
+    return await stage.fulfilled()
+  }
+
+  /** Paid a second time, and no notification of it ever arrives. */
+  async function paidTwiceUnheard(): Promise<OrderKey & { transaction_id: string }> {
+    const order = await sold()
+    const { mchid, out_trade_no } = order
+    stage.simulator.control.addFault({ operation: 'notify', fault: 'lose', times: 1, mchid, out_trade_no })
+    const { transaction_id } = stage.pay({ mchid, out_trade_no }, 'second_payment')
+    return { ...order, transaction_id: transaction_id ?? '' }
+  }
+
+  /** Money that WeChat took after the close, of which no notification ever arrives. */
+  async function paidAfterCloseUnheard(): Promise<OrderKey & { transaction_id: string }> {
+    const order = await stage.ordered()
+    const { mchid, out_trade_no } = order
+    await stage.insist('POST', `/v1/orders/${out_trade_no}/close`)
+    await stage.reaches(order, 'closed')
+    stage.simulator.control.addFault({ operation: 'notify', fault: 'lose', times: 1, mchid, out_trade_no })
+    const { transaction_id } = stage.pay({ mchid, out_trade_no }, 'pay_after_close')
+    return { ...order, transaction_id: transaction_id ?? '' }
+  }
+
+  it('is proven to the fen, and a second look changes nothing', async () => {
+    const bill_date = await freshDay()
+    const order = await sold()
+    await sold()
+    await days.pass(minute)
+    const refund = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 300 } })
+    await days.pass(3 * minute)
+    await stage.refundReaches(refund, 'succeeded')
+    await noon(bill_date)
+    const day = await reconciled(bill_date)
+    expect(day).toMatchObject({
+      state: 'balanced',
+      is_proven: true,
+      flaws: [],
+      rows: { all: 3, matched: 3, waiting: 0, different: 0, foreign: 0, malformed: 0 },
+      records: { all: 3, matched: 3 },
+      wechat: { payment_count: 2, payment_amount: 1_980, refund_count: 1, refund_amount: 300 },
+      weft: { payment_count: 2, payment_amount: 1_980, refund_count: 1, refund_amount: 300 },
+    })
+    const again = await reconciled(bill_date)
+    expect(again).toEqual({ ...day, run: 2, start_time: again.start_time, end_time: again.end_time, look: again.look })
+    expect(await stage.store.bills.versions({ mchid: stage.mchid, bill_date }, 'trade')).toHaveLength(1)
+  })
+
+  it('finds what no notification told: late money and second payments, each with its end', async () => {
+    const bill_date = await freshDay()
+    const second = await paidTwiceUnheard()
+    const late = await paidAfterCloseUnheard()
+    await noon(bill_date)
+    const day = await reconciled(bill_date)
+    expect(await stage.store.payments.find(stage.mchid, second.transaction_id)).toMatchObject({ role: 'second' })
+    expect(await stage.store.payments.find(stage.mchid, late.transaction_id)).toMatchObject({ role: 'late' })
+    const order = await stage.record(late)
+    expect(order.payment?.found_by).toBe('bill')
+    expect(day).toMatchObject({ is_proven: true, healed_count: 2, rows: { waiting: 0, different: 0 } })
+    const found = await differences(bill_date)
+    expect(found.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['missing_here healed', 'missing_here healed'])
+    await until('the late money went back', async () => (await stage.record(late)).state === 'refunded')
+  })
+
+  it('takes in a refund that was made in WeChat’s console, and of which nobody was told', async () => {
+    const bill_date = await freshDay()
+    const order = await sold()
+    const { mchid, out_trade_no } = order
+    const outside = { mchid, out_trade_no, status: 'SUCCESS', refund: 300, notification: 'lose' } as const
+    const { out_refund_no } = stage.simulator.control.createConsoleRefund(outside)
+    await noon(bill_date)
+    expect(await reconciled(bill_date)).toMatchObject({
+      is_proven: true,
+      healed_count: 1,
+      rows: { all: 2, matched: 2 },
+    })
+    expect(await stage.refundRecord(out_refund_no)).toMatchObject({ origin: 'outside', amount: { refund: 300 } })
+    const found = await differences(bill_date)
+    expect(found.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['refund_missing_here healed'])
+  })
+
+  it('names each difference, waits for what may heal, and is proven once the bill is right', async () => {
+    const bill_date = await freshDay()
+    const { mchid } = stage
+    const plant = (fault: string, order: OrderKey | null, more: Record<string, unknown> = {}) =>
+      stage.simulator.control.addFault({
+        operation: 'trade_bill_content',
+        fault,
+        mchid,
+        bill_date,
+        ...(order && { out_trade_no: order.out_trade_no }),
+        ...more,
+      })
+    const [omitted, amount, state, number, doubled] = [
+      await sold(),
+      await sold(),
+      await sold(),
+      await sold(),
+      await sold(),
+    ]
+    await sold()
+    plant('omitted', omitted)
+    plant('amount', amount, { value: '7' })
+    plant('state', state)
+    plant('number', number)
+    plant('duplicated', doubled)
+    plant('foreign_payment', null, { rows: 3 })
+    plant('false_cell', null)
+    await noon(bill_date)
+    const day = await reconciled(bill_date)
+    expect(day).toMatchObject({ state: 'different', is_proven: false })
+    const seen = (await differences(bill_date)).map((one) => `${one.kind} ${one.state}`).sort()
+    expect(seen).toEqual([
+      'amount open',
+      'duplicate open',
+      'malformed open',
+      'missing_there waiting',
+      'missing_there waiting',
+      'number open',
+      'state open',
+    ])
+    const { rows, records } = day
+    expect(rows).toEqual({ all: 9, matched: 1, waiting: 0, different: 4, foreign: 3, malformed: 1 })
+    expect(records).toEqual({ all: 6, matched: 1, waiting: 2, different: 3, foreign: 0, malformed: 0 })
+    const of_amount = (await differences(bill_date)).find(({ kind }) => kind === 'amount')
+    expect(of_amount).toMatchObject({ amount: 7, out_trade_no: amount.out_trade_no, answer: { says: 'SUCCESS' } })
+    const merchant = await stage.store.merchants.find(mchid)
+    expect(merchant?.attentions?.map(({ code }) => code)).toEqual(['differences_open', 'day_unproven'])
+
+    stage.simulator.control.removeFaults(null)
+    stage.simulator.control.issueBills({ mchid, bill_date })
+    const right = await reconciled(bill_date)
+    expect(right).toMatchObject({ state: 'balanced', is_proven: true, versions: { trade: 2, fundflow: 1 } })
+    expect((await differences(bill_date)).every((one) => one.state === 'healed')).toBe(true)
+    expect((await stage.store.merchants.find(mchid))?.attentions ?? []).toEqual([])
+  })
+
+  it('is proven by the next day’s bill where WeChat counts a payment there', async () => {
+    const bill_date = await freshDay()
+    const { mchid } = stage
+    const order = await sold()
+    const { out_trade_no } = order
+    const fault = { operation: 'trade_bill_content', fault: 'moved', mchid, bill_date, out_trade_no } as const
+    stage.simulator.control.addFault(fault)
+    await noon(bill_date)
+    expect(await reconciled(bill_date)).toMatchObject({ state: 'different', differences: { missing_there: 1 } })
+    const next = today()
+    await noon(next)
+    expect(await reconciled(next)).toMatchObject({ state: 'balanced', rows: { all: 1, matched: 1 } })
+    const [difference] = await differences(bill_date)
+    expect(difference).toMatchObject({ kind: 'missing_there', state: 'healed' })
+    expect(difference?.timeline.at(-1)?.reason).toBe(`it is in the bill of ${next}`)
+    expect(await reconciled(bill_date)).toMatchObject({ state: 'balanced', is_proven: true, records: { matched: 1 } })
+  })
+
+  it('is told over HTTP, and a difference is settled with its reason', async () => {
+    const bill_date = await freshDay()
+    const { mchid } = stage
+    const order = await sold()
+    const { out_trade_no } = order
+    stage.simulator.control.addFault({
+      ...{ operation: 'trade_bill_content', fault: 'amount', mchid, bill_date, out_trade_no },
+    })
+    expect((await stage.call('POST', `/v1/reconciliations/${bill_date}`)).status).toBe(400)
+    await noon(bill_date)
+    expect((await stage.call('POST', `/v1/reconciliations/${bill_date}`)).status).toBe(202)
+    const day = await until('the day is looked at', async () => {
+      const { status, body } = await stage.call('GET', `/v1/reconciliations/${bill_date}`)
+      return status === 200 && body['end_time'] !== null && body
+    })
+    expect(day).toMatchObject({ state: 'different', differences: { amount: 1 }, weft: { payment_amount: 990 } })
+    const { body } = await stage.call<{ data: { id: string; state: string }[] }>(
+      'GET',
+      `/v1/differences?bill_date=${bill_date}`,
+    )
+    expect(body.data).toMatchObject([{ kind: 'amount', state: 'open', amount: 1 }])
+    const settle = (action: string) =>
+      stage.call('POST', `/v1/differences/${body.data[0]?.id}/resolution`, { action, reason: 'WeChat has been told' })
+    expect((await settle('ignore')).body).toMatchObject({ state: 'ignored' })
+    expect((await settle('ignore')).status).toBe(409)
+    expect(await reconciled(bill_date)).toMatchObject({ state: 'balanced' })
+    expect((await settle('reopen')).body).toMatchObject({ state: 'open' })
+  })
+})

@@ -1,0 +1,33 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow'
+import { bill_types } from '../../domain/bill/row.ts'
+import type { DayKey } from '../../domain/bill/reconciliation.ts'
+import { showDay } from '../details.ts'
+import { billProxies } from '../proxies.ts'
+import { assertReadable } from '../shape.ts'
+
+/**
+ * `reconcileDay`: one merchant's Beijing day, from WeChat's bills to the proof. Each step may be repeated and leaves the
+ * same; what waits for the next days' bills is ended by their runs (architecture §10).
+ */
+export async function reconcileDay(day: DayKey): Promise<string> {
+  assertReadable('reconcileDay', day)
+  // Half a day is worth nothing: a cancel in Temporal UI stops it at no line.
+  return await CancellationScope.nonCancellable(() => runDay(day))
+}
+
+async function runDay(day: DayKey): Promise<string> {
+  const { openDay, fetchBill, matchDay, askDifferences, awaitHealing, closeDay } = billProxies()
+  const opened = await openDay({ day, look: workflowInfo().runId })
+  showDay(opened)
+  const look = { day, run: opened.run }
+  await Promise.all(bill_types.map((type) => fetchBill({ ...look, type })))
+  showDay(await matchDay(look))
+  const { handed_over, given_up } = await askDifferences(look)
+  if (handed_over > 0) {
+    await awaitHealing(look)
+    showDay(await matchDay(look))
+  }
+  const closed = await closeDay({ ...look, given_up })
+  showDay(closed)
+  return closed.state
+}
