@@ -181,6 +181,9 @@ class Teller {
   #commands = 0
   #requests = 0
   #notices = 0
+  /** Nobody pays by hand what somebody gives back past Weft as well: neither could know, and the audit would say so. */
+  #is_paid_out = false
+  #is_outside = false
   #passes = 0
 
   private constructor(driver: Driver, story: Story, world: World) {
@@ -263,7 +266,7 @@ class Teller {
       case 'redirect_abnormal':
         return refunds.some(({ state }) => state === 'abnormal')
       case 'pay_out':
-        return refunds.some(({ state }) => isRefundResting(state))
+        return !this.#is_outside && refunds.some(({ state }) => isRefundResting(state))
       case 'accept':
       case 'reject':
         return order.timeline.some(({ to }) => to === 'review')
@@ -275,7 +278,7 @@ class Teller {
       case 'notify_refund':
         return wechat.refunds.length > 0
       case 'refund_outside':
-        return wechat.refunded('T1') + outside <= (wechat.transactions[0]?.total ?? 0)
+        return !this.#is_paid_out && wechat.refunded('T1') + outside <= (wechat.transactions[0]?.total ?? 0)
       case 'repeat_request':
       case 'notify_refund_unreadable':
       case 'check_refund':
@@ -322,6 +325,7 @@ class Teller {
           async (refund) => (await this.#refund(refund)).signal(signals.refund_changed, { evidence_id: null }),
         )
       case 'refund_outside':
+        this.#is_outside = true
         wechat.refundOutside(`CONSOLE-${wechat.refunds.length + 1}`, 'T1', outside)
         return await this.#notifyOf(wechat.refunds.at(-1))
       case 'check_refund':
@@ -339,6 +343,7 @@ class Teller {
       case 'redirect_abnormal':
         return await this.#redirect()
       case 'pay_out':
+        this.#is_paid_out = true
         return await this.#payOut()
       case 'notify_second_payment':
         if (wechat.seconds.length === 0) wechat.seconds.push({ id: 'T2', total: 990 })
