@@ -64,13 +64,42 @@ function readSettingFile(setting: string, path: string): Buffer {
  * how often a failed call is made in all (the SDK's own default, 10, takes 20 s to admit that nobody is there).
  */
 export function connectTemporal(config: TemporalConfig, { attempts = 4 }: { attempts?: number } = {}): TemporalClient {
+  const retries = createRetries(attempts)
   const connection = Connection.lazy({
     ...connectionOptions(config),
     channelArgs: reconnection,
-    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: attempts }))],
+    interceptors: [makeGrpcRetryInterceptor(retries.options)],
   })
   const client = new Client({ connection, namespace: config.namespace })
-  return { client, connection, namespace: config.namespace, close: () => connection.close() }
+  const close = async () => {
+    await retries.end()
+    await connection.close()
+  }
+  return { client, connection, namespace: config.namespace, close }
+}
+
+/**
+ * The SDK repeats a failed call by a timer that nobody can take back, and on a connection that was closed meanwhile it
+ * throws where nobody catches: the process would end. So a closing connection plans no more, and waits for what is due.
+ */
+function createRetries(attempts: number) {
+  const usual = defaultGrpcRetryOptions({ maxAttempts: attempts })
+  const state = { is_closed: false, due_ms: 0 }
+  const options: typeof usual = {
+    ...usual,
+    retryableDecider: (attempt, status) => !state.is_closed && usual.retryableDecider(attempt, status),
+    delayFunction: (attempt, status) => {
+      const delay_ms = usual.delayFunction(attempt, status)
+      state.due_ms = Math.max(state.due_ms, performance.now() + delay_ms)
+      return delay_ms
+    },
+  }
+  const end = async () => {
+    state.is_closed = true
+    const left_ms = state.due_ms - performance.now()
+    if (left_ms > 0) await new Promise((resolve) => setTimeout(resolve, left_ms + 5))
+  }
+  return { options, end }
 }
 
 /**

@@ -36,6 +36,16 @@ describe('a connection whose server was away', () => {
   })
 })
 
+it('a connection that is closed while a call is to be repeated repeats nothing on it', async () => {
+  const closing = connectTemporal({ ...here, address: '127.0.0.1:1' })
+  const call = closing.connection.workflowService.getSystemInfo({}).catch(() => 'failed')
+  // The first attempt fails at once, and the next one is planned: thrown by its timer, nobody could catch its failure.
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  await closing.close()
+  expect(await call).toBe('failed')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+})
+
 describe('a call with a limit', () => {
   const info = ({ connection }: typeof temporal, limit_ms: number) =>
     boundedCall(connection, limit_ms, () => connection.workflowService.getSystemInfo({}))
