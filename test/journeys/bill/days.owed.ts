@@ -1,3 +1,5 @@
+// Outside `npm test` until its stage is mended: now and then the time-skipping server leaves a started workflow task
+// undone for minutes, and all of this stands still. Run it by itself: copy it to a name that ends in `.test.ts`.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { dayRange } from '../../../domain/bill/reconciliation.ts'
