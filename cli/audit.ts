@@ -169,23 +169,26 @@ function exitCodeOf(error: unknown): number {
 }
 
 /** The text of a known error, else all that is known of it. */
-function errorText(error: unknown): string {
-  if (error instanceof Misuse) return `${error.message}\n\n${usage}`
+function errorText(error: unknown, help: string): string {
+  if (error instanceof Misuse) return `${error.message}\n\n${help}`
   const is_known = [ConfigError, StoreUnavailable, TruthUnavailable].some((known) => error instanceof known)
   return error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
+}
+
+/** Runs a command as this process: `act` answers its exit code, and `help` goes with a call that cannot be understood. */
+export function runProcess(act: () => Promise<number>, help: string): void {
+  act().then(
+    (code) => (process.exitCode = code),
+    (error: unknown) => {
+      process.stderr.write(`${errorText(error, help)}\n`)
+      process.exitCode = exitCodeOf(error)
+    },
+  )
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--help')) {
     const kinds = Object.entries(finding_kinds).map(([kind, sentence]) => `  ${kind.padEnd(24)}${sentence}`)
     process.stdout.write(`${usage}\n\nWhat can be adrift:\n${kinds.join('\n')}\n`)
-  } else {
-    main().then(
-      (code) => (process.exitCode = code),
-      (error: unknown) => {
-        process.stderr.write(`${errorText(error)}\n`)
-        process.exitCode = exitCodeOf(error)
-      },
-    )
-  }
+  } else runProcess(main, usage)
 }

@@ -8,12 +8,10 @@ import { proof_patience } from '../proof/finding.ts'
 import type { Finding } from '../proof/finding.ts'
 import { postingsText } from '../proof/journal.ts'
 import { proveNumbers } from '../proof/passage.ts'
-import { ConfigError } from '../runtime/config.ts'
-import { StoreUnavailable } from '../store/connection.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { auditConfig, auditEnvironment, exit_codes, findingLine, Misuse } from './audit.ts'
+import { auditConfig, auditEnvironment, exit_codes, findingLine, Misuse, runProcess } from './audit.ts'
 
 const usage = `npm run correct -- <mchid> <out_trade_no> --by name --reason text [--post]
 
@@ -105,17 +103,5 @@ async function main(): Promise<number> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--help')) process.stdout.write(`${usage}\n`)
-  else {
-    main().then(
-      (code) => (process.exitCode = code),
-      (error: unknown) => {
-        const is_misuse = error instanceof Misuse || error instanceof ConfigError
-        const is_known = is_misuse || error instanceof StoreUnavailable
-        const text =
-          error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
-        process.stderr.write(`${text}${error instanceof Misuse ? `\n\n${usage}` : ''}\n`)
-        process.exitCode = is_misuse ? exit_codes.misuse : exit_codes.unreachable
-      },
-    )
-  }
+  else runProcess(main, usage)
 }

@@ -6,15 +6,13 @@ import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { yuanText } from '../domain/money.ts'
-import { ConfigError } from '../runtime/config.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
-import { StoreUnavailable } from '../store/connection.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { auditConfig, auditEnvironment, exit_codes, Misuse } from './audit.ts'
+import { auditConfig, auditEnvironment, exit_codes, Misuse, runProcess } from './audit.ts'
 
 const usage = `npm run reconcile -- [day] [--to day] [--merchant mchid]
 
@@ -153,16 +151,5 @@ async function main(): Promise<number> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--help')) process.stdout.write(`${usage}\n`)
-  else
-    main().then(
-      (code) => (process.exitCode = code),
-      (error: unknown) => {
-        const is_misuse = error instanceof Misuse || error instanceof ConfigError
-        const is_known = is_misuse || error instanceof StoreUnavailable
-        const text =
-          error instanceof Error ? (is_known ? error.message : (error.stack ?? error.message)) : String(error)
-        process.stderr.write(`${text}${error instanceof Misuse ? `\n\n${usage}` : ''}\n`)
-        process.exitCode = is_misuse ? exit_codes.misuse : exit_codes.unreachable
-      },
-    )
+  else runProcess(main, usage)
 }

@@ -12,7 +12,7 @@ import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { Timelined } from './timelined.ts'
+import { entry_fields, Timelined } from './timelined.ts'
 import type { Applied, Cause } from './timelined.ts'
 
 const schema = recordSchema({
@@ -23,18 +23,7 @@ const schema = recordSchema({
   kind: String,
   state: String,
   revision: Number,
-  timeline: [
-    partSchema({
-      revision: Number,
-      operation_id: String,
-      event: String,
-      from: String,
-      to: String,
-      time: Date,
-      actor: partSchema({ kind: String, id: String }),
-      reason: String,
-    }),
-  ],
+  timeline: [partSchema(entry_fields)],
   transaction_id: String,
   out_trade_no: String,
   refund_id: String,

@@ -12,19 +12,12 @@ import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { attentionAmong, present, Timelined } from './timelined.ts'
+import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
 
 const timeline_entry = partSchema({
-  revision: Number,
-  operation_id: String,
-  event: String,
-  from: String,
-  to: String,
-  time: Date,
-  actor: partSchema({ kind: String, id: String }),
+  ...entry_fields,
   evidence_id: String,
-  reason: String,
   sequence: Number,
   event_type: String,
   out_refund_no: String,

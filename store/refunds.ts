@@ -10,7 +10,7 @@ import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest, TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { attentionAmong, present, Timelined } from './timelined.ts'
+import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
 
 const actor = partSchema({ kind: String, id: String })
@@ -25,19 +25,7 @@ const schema = recordSchema({
   order_id: String,
   state: String,
   revision: Number,
-  timeline: [
-    partSchema({
-      revision: Number,
-      operation_id: String,
-      event: String,
-      from: String,
-      to: String,
-      time: Date,
-      actor,
-      evidence_id: String,
-      reason: String,
-    }),
-  ],
+  timeline: [partSchema({ ...entry_fields, evidence_id: String })],
   origin: String,
   requested_by: actor,
   sent: partSchema({ body: String, sha256: String }),

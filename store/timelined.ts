@@ -3,9 +3,22 @@ import type { Attention, AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { limits } from '../domain/policy.ts'
 import type { Collection, Contention, Filter, OneOrMore } from './collection.ts'
+import { partSchema } from './record.ts'
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present`.
 export const present = { $exists: true }
+
+/** The fields that an entry of every timeline has; some kinds have more. */
+export const entry_fields = {
+  revision: Number,
+  operation_id: String,
+  event: String,
+  from: String,
+  to: String,
+  time: Date,
+  actor: partSchema({ kind: String, id: String }),
+  reason: String,
+} as const
 
 /** A record whose state only events change, each with an entry in its timeline: an order or a refund. */
 export interface TimelinedRecord {

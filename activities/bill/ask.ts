@@ -15,8 +15,8 @@ import { archiveBillAnswer, archiveRefundAnswer } from '../evidence.ts'
 import { callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
-import { differencesOf, isSince } from './day.ts'
-import { move, newDifference } from './differences.ts'
+import { isSince } from './day.ts'
+import { differencesOf, moveDifference, newDifference } from './differences.ts'
 import type { DayLook } from './day.ts'
 
 /** What asking works with. */
@@ -114,7 +114,7 @@ async function notePhantom({ context, policy }: AskContext, difference: Differen
   const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
   await context.store.differences.note([phantom])
   if ((await context.store.differences.find(phantom._id))?.state === 'healed')
-    await move(context, phantom._id, 'returned')
+    await moveDifference(context, phantom._id, 'returned')
 }
 
 /** WeChat says now that it was paid: only the bill still lacks it. */
@@ -122,7 +122,7 @@ async function endPhantom({ context }: AskContext, difference: DifferenceRecord)
   const { kind, transaction_id } = difference
   if (kind !== 'missing_there' || transaction_id === null) return
   const known = await context.store.differences.find(differenceId(difference, 'phantom_payment', transaction_id))
-  if (known?.state === 'open') await move(context, known._id, 'vanished')
+  if (known?.state === 'open') await moveDifference(context, known._id, 'vanished')
 }
 
 /** A refund that was made outside: its own run asks WeChat, and takes it in. */

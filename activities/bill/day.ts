@@ -1,12 +1,11 @@
-import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
+import type { DifferenceKind } from '../../domain/bill/difference.ts'
 import { most_questions, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import { operationId } from '../../domain/ids.ts'
 import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import { differencesOf, moveDifference } from './differences.ts'
 
 /** One look at a day: only the look that began last writes what it finds. */
 export interface DayLook {
@@ -14,7 +13,8 @@ export interface DayLook {
   run: number
 }
 
-const page = 500
+/** differences that are ended at once */
+const most_due = 500
 
 /** Asking about each would take hours, and tell a thousand times of one fault. */
 const too_many = `more than ${most_questions} lines or records have no other side; is this the right merchant number?`
@@ -40,7 +40,7 @@ export async function closeDay(
   const flaws = given_up ? [...new Set([...known.flaws, too_many])] : known.flaws
   const is_proven = flaws.length === 0 && left.open + left.waiting === 0
   const written = await store.reconciliations.write(day, run, {
-    state: left.open + left.waiting === 0 && flaws.length === 0 ? 'balanced' : 'different',
+    state: is_proven ? 'balanced' : 'different',
     end_time: beijingTime(now()),
     differences: left.kinds,
     healed_count: left.healed,
@@ -66,17 +66,9 @@ async function tellAttention({ store, now }: ActivityContext, mchid: string): Pr
 async function endOverdue(context: ActivityContext, mchid: string): Promise<void> {
   const { store, now } = context
   for (;;) {
-    const due = await store.differences.dueBefore(mchid, 'waiting', beijingTime(now()), page)
-    for (const { _id } of due) {
-      const time = currentTime(context)
-      await store.differences.apply(_id, ({ revision }) => ({
-        event: 'overdue',
-        operation_id: operationId.difference('overdue', revision),
-        time,
-        actor: weft_actor,
-      }))
-    }
-    if (due.length < page) return
+    const due = await store.differences.dueBefore(mchid, 'waiting', beijingTime(now()), most_due)
+    for (const { _id } of due) await moveDifference(context, _id, 'overdue')
+    if (due.length < most_due) return
   }
 }
 
@@ -97,17 +89,6 @@ async function countDifferences(store: Store, day: DayKey): Promise<DifferencesL
     left.kinds[kind] = (left.kinds[kind] ?? 0) + 1
   }
   return left
-}
-
-/** All differences of a day, a page at a time. */
-export async function* differencesOf(store: Store, day: DayKey): AsyncGenerator<DifferenceRecord> {
-  for (let after: string | null = null; ;) {
-    const found: DifferenceRecord[] = await store.differences.ofDay(day, after, page)
-    yield* found
-    const last = found.at(-1)
-    if (last === undefined || found.length < page) return
-    after = last._id
-  }
 }
 
 /** Whether a difference was asked about, or handed over, since this look began. */

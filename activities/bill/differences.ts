@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { heartbeat } from '@temporalio/activity'
 import { weft_actor } from '../../domain/actor.ts'
+import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { firstDifferenceState } from '../../domain/bill/difference.ts'
 import type { DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
@@ -9,11 +10,12 @@ import type { MalformedLine } from '../../domain/bill/row.ts'
 import { differenceId, operationId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import { publicId } from '../../store/ids.ts'
+import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { differencesOf } from './day.ts'
 
 const batch = 50
+const page = 500
 
 /** Writes down what a look at the day found, and ends what it does not find any more. */
 export async function noteDifferences(
@@ -38,9 +40,10 @@ export async function noteDifferences(
     const { _id, state } = known
     const now_there = there.get(_id)
     if (now_there === undefined) {
-      if (!phantoms.has(_id) && (state === 'waiting' || state === 'open')) await move(context, _id, 'vanished')
+      if (!phantoms.has(_id) && (state === 'waiting' || state === 'open'))
+        await moveDifference(context, _id, 'vanished')
     } else if (state === 'healed' || (state === 'ignored' && !isSameMatter(known, now_there))) {
-      await move(context, _id, 'returned')
+      await moveDifference(context, _id, 'returned')
       await context.store.differences.note([now_there])
     }
   }
@@ -59,19 +62,31 @@ function phantomId(day: DayKey, kind: DifferenceKind, transaction_id: string | n
     : []
 }
 
-export async function move(
+/** Does `event` to a difference as it now is; nothing where its table has no such edge. */
+export async function moveDifference(
   { store, now }: ActivityContext,
   _id: string,
   event: DifferenceEvent,
-  reason: string | null = null,
+  { actor = weft_actor, reason = null }: { actor?: Actor; reason?: string | null } = {},
 ): Promise<void> {
   await store.differences.apply(_id, ({ revision }) => ({
     event,
     operation_id: operationId.difference(event, revision),
     time: currentTime({ now }),
-    actor: weft_actor,
+    actor,
     reason,
   }))
+}
+
+/** All differences of a day, a page at a time. */
+export async function* differencesOf(store: Store, day: DayKey): AsyncGenerator<DifferenceRecord> {
+  for (let after: string | null = null; ;) {
+    const found: DifferenceRecord[] = await store.differences.ofDay(day, after, page)
+    yield* found
+    const last = found.at(-1)
+    if (last === undefined || found.length < page) return
+    after = last._id
+  }
 }
 
 /** What a difference is about, within its kind: WeChat's id of it, or the line that names it once more. */

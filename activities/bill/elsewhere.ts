@@ -1,15 +1,15 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
-import { paymentDeviations, refundDeviations } from '../../domain/bill/record.ts'
-import type { DayRecord, Deviation } from '../../domain/bill/record.ts'
+import type { DayRecord } from '../../domain/bill/record.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
-import { differenceId, operationId, paymentId } from '../../domain/ids.ts'
+import { differenceId, paymentId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import type { MatchResult } from '../../match/match.ts'
-import { currentTime } from '../context.ts'
+import { isNeverForeign } from '../../match/owner.ts'
+import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { ActivityContext } from '../context.ts'
-import { differenceSubject } from './differences.ts'
+import { differenceSubject, moveDifference } from './differences.ts'
 import { dayPayment, dayRefund } from './side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
@@ -56,19 +56,17 @@ async function settleOne(
     found.differences.push(difference)
     return
   }
-  const fields = record.kind === 'payment' ? paymentDeviations(row, record) : refundDeviations(row, record)
-  if (fields.length === 0) {
+  const verdict =
+    record.kind === 'payment'
+      ? classifyPayment(row, record, isNeverForeign)
+      : classifyRefund(row, record, isNeverForeign)
+  if (verdict.kind === null) {
     found.matched_rows += 1
     await endWaiting(context, day, record)
   } else {
     found.different_rows += 1
-    found.differences.push({ ...difference, class: 'different', kind: deviationKind(record, fields), record, fields })
+    found.differences.push({ ...difference, ...verdict, kind: verdict.kind, record })
   }
-}
-
-function deviationKind({ kind }: DayRecord, fields: readonly Deviation[]): MatchedDifference['kind'] {
-  const about = (['number', 'amount', 'state'] as const).find((one) => fields.some((field) => field.about === one))
-  return kind === 'payment' ? (about ?? 'state') : (`refund_${about ?? 'state'}` as const)
 }
 
 async function recordsElsewhere(
@@ -99,23 +97,14 @@ function rowKey({ subject, row }: MatchedDifference): string {
 }
 
 /** The record's own day has waited for this row. */
-async function endWaiting(
-  { store, now }: ActivityContext,
-  { mchid, bill_date }: DayKey,
-  record: DayRecord,
-): Promise<void> {
+async function endWaiting(context: ActivityContext, { mchid, bill_date }: DayKey, record: DayRecord): Promise<void> {
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
   const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
   const _id = differenceId(own_day, kind, record.kind === 'payment' ? record.transaction_id : record.refund_id)
-  if ((await store.differences.find(_id)) === null) return
-  await store.differences.apply(_id, ({ revision }) => ({
-    event: 'vanished',
-    operation_id: operationId.difference('vanished', revision),
-    time: currentTime({ now }),
-    actor: wechat_actor,
-    reason: `it is in the bill of ${bill_date}`,
-  }))
+  if ((await context.store.differences.find(_id)) === null) return
+  const reason = `it is in the bill of ${bill_date}`
+  await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
 }
 
 /** Whether the bill of another day has ended this difference. */

@@ -43,10 +43,7 @@ export async function fetchBill(
   })
   await store.merchants.liftAttention(day.mchid, 'bill_late')
   // That there is none is not signed: it does not take back a file that WeChat signed.
-  if (newest !== null && result.kind !== 'downloaded') {
-    await keeper.drop()
-    return newest
-  }
+  if (newest !== null && result.kind !== 'downloaded') return newest
   const version = (newest?.version ?? 0) + 1
   const file = result.kind === 'downloaded' ? result : null
   const bill: BillRecord = {
@@ -94,8 +91,12 @@ async function download(
     }
   }
   const result = await callWeChat(context, type === 'trade' ? 'trade_bill' : 'fund_flow_bill', fetched)
+  if (result.kind !== 'downloaded') {
+    await keeper.drop()
+    return result
+  }
   await keeper.end()
-  if (result.kind === 'downloaded' && result.hash === 'wrong') {
+  if (result.hash === 'wrong') {
     const why = result.mistake ?? `its SHA-1 is ${result.sha1}, and WeChat signed ${result.signed_sha1}`
     await context.store.merchants.noteAttention(mchid, 'day_unproven', currentTime(context))
     throw againFailure(`the ${type} bill of ${date} is not what WeChat signed: ${why}`, policy.not_ready_ms)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { file_flaws } from './layout.ts'
 import type { FileFlaw } from './layout.ts'
-import { odd_forms } from './row.ts'
+import { no_refund, odd_forms } from './row.ts'
 import type { BillKind, BillLine, FlowDetail, OddForm, TradeDetail } from './row.ts'
 
 /** What can happen to one row, its form apart. */
@@ -227,14 +227,7 @@ function foreignTrades(
       settled_total: total,
       total,
       coupon: 0,
-      refund_id: '0',
-      out_refund_no: '0',
-      settlement_refund: 0,
-      refund: 0,
-      coupon_refund: 0,
-      refund_type: '',
-      refund_status: '',
-      refund_success_time: null,
+      ...no_refund,
       description: '收银台',
       attach: '',
       fee: 0,

@@ -37,6 +37,18 @@ export interface TradeDetail {
   rate: string
 }
 
+/** What the line of a payment says in the columns of refunds. */
+export const no_refund = {
+  refund_id: '0',
+  out_refund_no: '0',
+  settlement_refund: 0,
+  refund: 0,
+  coupon_refund: 0,
+  refund_type: '',
+  refund_status: '',
+  refund_success_time: null,
+} as const satisfies Partial<TradeDetail>
+
 /** FlowDetail is what a line of the fund-flow bill says. */
 export interface FlowDetail {
   time: number

@@ -5,6 +5,7 @@ import { statusAt } from '../refund.ts'
 import type { Refund, RefundStatus } from '../refund.ts'
 import type { SimulatorState } from '../state.ts'
 import { paymentFee, returnedFee } from './fee.ts'
+import { no_refund } from './row.ts'
 import type { TradeDetail } from './row.ts'
 
 /** The words of the trade bill for the states of a refund: not the API's (docs/wechat-pay.md §5). */
@@ -70,14 +71,7 @@ function paymentDetail(payment: Payment, order: Order | null): TradeDetail {
     settled_total: settlementTotal(payment),
     total: payment.total,
     coupon: payment.nocash_amount + payment.cash_amount,
-    refund_id: '0',
-    out_refund_no: '0',
-    settlement_refund: 0,
-    refund: 0,
-    coupon_refund: 0,
-    refund_type: '',
-    refund_status: '',
-    refund_success_time: null,
+    ...no_refund,
     description: order?.description ?? '',
     attach: order?.attach ?? '',
     fee: paymentFee(payment) * 1000,
