@@ -16,6 +16,7 @@ import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
+import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
@@ -44,6 +45,7 @@ export const endpoints: readonly Endpoint[] = [
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
+  ...resolution_endpoints,
   ...merchant_endpoints,
 ]
 

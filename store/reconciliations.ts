@@ -1,9 +1,12 @@
 import { Schema } from 'mongoose'
+import { dayRange } from '../domain/bill/reconciliation.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
 import { partSchema, recordSchema } from './record.ts'
 
 const counts = partSchema({
@@ -41,10 +44,16 @@ const schema = recordSchema({
   healed_count: Number,
   is_proven: Boolean,
   flaws: [String],
+  untold_count: Number,
+  told: partSchema({ number: Number, digest: String, time: Date }),
+  moved: Number,
+  is_moved: Boolean,
 })
 schema.index({ mchid: 1, bill_date: -1, _id: -1 })
 
 const most_unproven = 100
+
+const dayStart = ({ bill_date }: DayKey) => beijingTime(dayRange(bill_date).from_ms)
 
 export interface ReconciliationFilter {
   state?: OneOrMore | undefined
@@ -88,11 +97,38 @@ export class Reconciliations {
     return this.#days.updateAndReturn({ _id: dayId(key), run }, { $set: { ...result } })
   }
 
-  /** Newest day first. */
+  /**
+   * A difference of the day is moved outside its look. Said before that is done, so that whoever dies between the two
+   * leaves a day that is counted anew; and what counted before it writes nothing.
+   */
+  async noteMoved(key: DayKey): Promise<void> {
+    await this.#days.update({ _id: dayId(key) }, { $inc: { moved: 1 }, $set: { is_moved: true } })
+  }
+
+  /** Days of which differences were moved, and that were not counted anew since. */
+  async movedDays(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+    return this.#days.find({ mchid, is_moved: true }, { limit, sort: { bill_date: 1 } })
+  }
+
+  /** What was counted of the day as it was read. Null: a newer look has begun, or a difference was moved since. */
+  async conclude(read: ReconciliationRecord, result: DayResult): Promise<ReconciliationRecord | null> {
+    const { _id, run, state } = read
+    const moved = read.moved === undefined ? { moved: { $exists: false } } : { moved: read.moved }
+    return this.#days.updateAndReturn({ _id, run, state, ...moved }, { $set: { ...result, is_moved: false } })
+  }
+
+  /** Newest day first. A day is no time, so the page goes on behind its `_id`, which ends in the day. */
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
-    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
-    return this.#days.page({ $and: conditions }, 'bill_date', page)
+    const { limit, cursor } = page
+    const behind = cursor === undefined ? {} : { _id: { $lt: decodeCursor(cursor)._id } }
+    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to), behind]
+    const found = await this.#days.scan({ $and: conditions }, { limit: limit + 1, sort: { bill_date: -1, _id: -1 } })
+    const data = found.slice(0, limit)
+    const last = data.at(-1)
+    const has_more = found.length > limit && last !== undefined
+    const next_cursor = has_more ? encodeCursor({ time: dayStart(last), _id: last._id }) : null
+    return { data, next_cursor }
   }
 
   /** A day whose file itself is in doubt. */

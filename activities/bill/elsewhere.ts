@@ -1,6 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
+import { unsettled_states } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
 import { differenceId, paymentId } from '../../domain/ids.ts'
@@ -102,8 +103,10 @@ async function endWaiting(context: ActivityContext, { mchid, bill_date }: DayKey
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
   const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
   const _id = differenceId(own_day, kind, record.kind === 'payment' ? record.transaction_id : record.refund_id)
-  if ((await context.store.differences.find(_id)) === null) return
+  const known = await context.store.differences.find(_id)
+  if (known === null || !unsettled_states.includes(known.state)) return
   const reason = `it is in the bill of ${bill_date}`
+  await context.store.reconciliations.noteMoved(own_day)
   await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
 }
 

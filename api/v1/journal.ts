@@ -7,7 +7,7 @@ import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { filterOf, listOf, nullable_text, pageView, paging_params, request_time, text_filter, time } from './shapes.ts'
 
-const posting = z.object({
+export const posting = z.object({
   account: z.enum(journal_accounts),
   key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
   amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),
