@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
+import mongoose from 'mongoose'
 import { createBills } from '../../../activities/bill/steps.ts'
 import type { BillActivities } from '../../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
@@ -17,7 +18,7 @@ import type { Store } from '../../../store/store.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import type { WeChatAccount } from '../../../wechat/accounts.ts'
 import type { Transport, WeChatAnswer } from '../../../wechat/transport.ts'
-import { freshStore } from '../../store/database.ts'
+import { database_uri, freshStore } from '../../store/database.ts'
 import { mchid, merchantSample } from '../../store/samples.ts'
 import { layouts, line, written } from '../../wechat/statement/file.ts'
 
@@ -67,9 +68,12 @@ export class Desk {
   heartbeats = 0
   readonly #steps: BillActivities
 
-  private constructor(store: Store, drop: () => Promise<void>) {
+  readonly #database: string
+
+  private constructor({ store, drop, database }: Awaited<ReturnType<typeof freshStore>>) {
     this.store = store
     this.drop = drop
+    this.#database = database
     const transport: Transport = {
       send: async ({ operation, path }) => {
         this.asked.push(`${operation} ${path.replace(/\?.*/, '')}`)
@@ -110,9 +114,21 @@ export class Desk {
   }
 
   static async open(): Promise<Desk> {
-    const { store, drop } = await freshStore({ is_indexed: false })
-    await store.merchants.save(merchantSample())
-    return new Desk(store, drop)
+    const fresh = await freshStore({ is_indexed: false })
+    await fresh.store.merchants.save(merchantSample())
+    return new Desk(fresh)
+  }
+
+  /** The ids of all pieces of originals; those that `spoil` names are gone, or are other bytes, before that. */
+  async parts(spoil: { gone?: string; changed?: string } = {}): Promise<string[]> {
+    const connection = await mongoose.createConnection(database_uri, { dbName: this.#database }).asPromise()
+    const parts = connection.collection<{ _id: string; bytes: Buffer }>('bill_parts')
+    if (spoil.gone !== undefined) await parts.deleteOne({ _id: spoil.gone })
+    const wrong = { $set: { bytes: gzipSync('another file') } }
+    if (spoil.changed !== undefined) await parts.updateOne({ _id: spoil.changed }, wrong)
+    const found = await parts.find({}, { projection: { _id: 1 } }).toArray()
+    await connection.close()
+    return found.map(({ _id }) => _id).sort()
   }
 
   /** Performs a step as a worker would. */
