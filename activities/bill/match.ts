@@ -50,7 +50,7 @@ export async function matchDay(
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
   const { trade, flow, compared, moved } = files
-  const elsewhere = await settleElsewhere(context, day, compared.result)
+  const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
   await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)

@@ -9,7 +9,8 @@ import type { BillActivities } from '../../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
 import { readOriginal } from '../../../activities/bill/original.ts'
 import { default_bill_policy } from '../../../domain/bill/reconciliation.ts'
-import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
+import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
@@ -186,17 +187,17 @@ export class Desk {
     })
   }
 
-  async fetched(): Promise<void> {
-    await this.perform('fetchBill', { day, run: 1, type: 'trade' })
-    await this.perform('fetchBill', { day, run: 1, type: 'fundflow' })
+  /** Fetches and compares as one look does, without questions. */
+  async looked(of = day): Promise<number> {
+    const { run } = await this.perform('openDay', { day: of, look: randomUUID() })
+    for (const type of bill_types) await this.perform('fetchBill', { day: of, run, type })
+    await this.perform('matchDay', { day: of, run })
+    return run
   }
 
-  /** Fetches and compares as one look does, without questions. */
-  async looked(): Promise<number> {
-    const { run } = await this.perform('openDay', { day, look: randomUUID() })
-    await this.fetched()
-    await this.perform('matchDay', { day, run })
-    return run
+  /** The same, and what the day comes to. */
+  async closed(of = day): Promise<ReconciliationRecord> {
+    return await this.perform('closeDay', { day: of, run: await this.looked(of) })
   }
 
   time(ms = this.now_ms): string {
