@@ -41,6 +41,7 @@ const schema = recordSchema({
   handed_over_time: Date,
   check_time: Date,
   told: partSchema({ revision: Number, as: String, batch: String }),
+  found_in: partSchema({ bill_date: String, version: Number }),
 })
 schema.index({ id: 1 })
 schema.index({ mchid: 1, state: 1, due_time: 1, _id: 1 })
@@ -123,6 +124,10 @@ export class Differences {
 
   async noteHandedOver(_id: string, time: Time): Promise<void> {
     await this.#differences.update({ _id }, { $set: { handed_over_time: time } })
+  }
+
+  async noteFoundIn(_id: string, found_in: NonNullable<DifferenceRecord['found_in']>): Promise<void> {
+    await this.#differences.update({ _id }, { $set: { found_in } })
   }
 
   /** Latest due first. */

@@ -53,7 +53,8 @@ export async function concludeDay(
       return null
     }
     await tellOpenings(parts, day, batch)
-    const flaws = given_up_flaw === null ? known.flaws : [...new Set([...known.flaws, given_up_flaw])]
+    const of_look = given_up_flaw === null ? [] : [given_up_flaw]
+    const flaws = [...new Set([...known.flaws, ...of_look, ...(known.book?.flaws ?? [])])]
     const outcome = dayOutcome(await store.differences.tally(day), flaws)
     const digest = createHash('sha256')
       .update(resultText({ ...known, ...outcome }))

@@ -105,7 +105,7 @@ export function differenceSubject({ kind, subject, row, record }: MatchedDiffere
   return row?.transaction_id ?? record?.transaction_id ?? ''
 }
 
-function matchedRecord(day: DayKey, difference: MatchedDifference, due: DueTimes): DifferenceRecord {
+export function matchedRecord(day: DayKey, difference: MatchedDifference, due: DueTimes): DifferenceRecord {
   const { kind, row, record, fields } = difference
   const of_refund = record?.kind === 'refund' ? record : null
   return newDifference(day, kind, differenceSubject(difference), {
@@ -142,7 +142,7 @@ function malformedRecord(day: DayKey, { line, bytes, reason }: MalformedLine, du
 }
 
 /** When a difference was found, and until when one that may heal waits. */
-interface DueTimes {
+export interface DueTimes {
   found_time: Time
   patience_time: Time
 }
