@@ -26,7 +26,7 @@ import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { readFlow } from './flow.ts'
 import { readOriginal } from './original.ts'
-import { recordsOf } from './side.ts'
+import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
 const most_malformed = 1_000
