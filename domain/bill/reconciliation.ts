@@ -34,6 +34,8 @@ export interface BillRecord {
   /** what its pieces are named by: <day>/<type>/<random> */
   parts_key: string
   fetch_time: Time
+  /** a piece was gone or wrong when it was read; the file is to be fetched anew */
+  damaged_time?: Time
 }
 
 /** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */
