@@ -110,7 +110,7 @@ export class Reconciliations {
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
     const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
-    return this.#days.page({ $and: conditions }, 'bill_date', page)
+    return this.#days.page({ $and: conditions }, 'bill_date', page, 'day')
   }
 
   /** A day whose file itself is in doubt. */
