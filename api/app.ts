@@ -15,6 +15,7 @@ import { ruleError } from './http/validation.ts'
 import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
+import { bill_endpoints } from './v1/bills/bills.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
@@ -44,6 +45,7 @@ export const endpoints: readonly Endpoint[] = [
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
+  ...bill_endpoints,
   ...merchant_endpoints,
 ]
 

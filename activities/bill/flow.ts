@@ -3,7 +3,7 @@ import type { BillRecord } from '../../domain/bill/reconciliation.ts'
 import { yuanText } from '../../domain/money.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 
 /** What the movements of a day say of the account. Amounts in fen. */
 export interface FlowOfDay {
