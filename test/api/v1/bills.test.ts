@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openApiStage } from '../apistage.ts'
-import { bill_date, day, daySample, keepBill } from './billsample.ts'
+import { bill_date, day, daySample, differenceSample, keepBill } from './billsample.ts'
 
 const stage = await openApiStage()
 afterAll(() => stage.close())
@@ -134,5 +134,67 @@ describe('the file of a bill', () => {
       const cut = await download(`/v1/bills/${date}/trade/content`, { 'accept-encoding': coding })
       expect(cut.status === 500 || !cut.is_whole).toBe(true)
     }
+  })
+})
+
+describe('what finance takes away of a day', () => {
+  const path = `/v1/reconciliations/${bill_date}/statement`
+  const of = async (at: string, headers: Record<string, string> = {}) => {
+    const { bytes, ...answer } = await download(at, headers)
+    return { ...answer, text: bytes.toString() }
+  }
+
+  beforeAll(async () => {
+    const many = Array.from({ length: 1_003 }, (_, index) =>
+      differenceSample({
+        transaction_id: `4200${String(index).padStart(24, '0')}`,
+        state: index % 2 ? 'open' : 'healed',
+      }),
+    )
+    await stage.store.differences.note(many)
+  })
+
+  it('is CSV in Chinese unless something else is asked for, with every difference', async () => {
+    const { headers, text } = await of(path)
+    expect(headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8',
+      'content-language': 'zh-CN',
+      'content-disposition': `attachment; filename="${day.mchid}-${bill_date}-statement.csv"`,
+    })
+    expect(text.startsWith('\uFEFF"对账单"')).toBe(true)
+    expect(text.match(/"missing_here"/g)).toHaveLength(1_003)
+    expect((await of(`${path}?lang=en`)).text).toContain('"Reconciliation statement"')
+    expect((await of(path, { 'accept-language': 'en-GB' })).headers['content-language']).toBe('en')
+    expect((await of(`${path}?lang=zh`, { 'accept-language': 'en' })).headers['content-language']).toBe('zh-CN')
+  })
+
+  it('is a page for a browser, and says that it does not show all', async () => {
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+    const { headers, text } = await of(path, { accept })
+    expect([headers['content-type'], headers['content-disposition']]).toEqual(['text/html; charset=utf-8', undefined])
+    expect(headers['content-security-policy']).toContain("default-src 'none'")
+    expect(text).toContain('完整清单见 CSV')
+    expect((await of(`${path}?format=csv`, { accept })).headers['content-type']).toContain('text/csv')
+    expect((await of(`${path}?format=html`)).headers['content-type']).toContain('text/html')
+  })
+
+  it('is exported difference by difference, as a filter takes them', async () => {
+    const count = (text: string) => text.match(/"missing_here"/g)?.length ?? 0
+    expect(count((await of(`/v1/differences.csv?bill_date=${bill_date}`)).text)).toBe(1_003)
+    expect(count((await of('/v1/differences.csv?state=open')).text)).toBe(501)
+    expect(count((await of('/v1/differences.csv?kind=amount')).text)).toBe(0)
+  })
+
+  it('is refused for a day nobody looked at, a wrong day, form, language or filter, and a key that may not', async () => {
+    const key = await stage.newKey({ scopes: ['orders:read'] })
+    const status = async (at: string, given = stage.key) =>
+      (await stage.call('GET', at, undefined, { key: given })).status
+    expect(await status('/v1/reconciliations/2026-11-19/statement')).toBe(404)
+    expect(await status('/v1/reconciliations/2026-13-19/statement')).toBe(400)
+    expect(await status(`${path}?format=pdf`)).toBe(400)
+    expect(await status(`${path}?lang=fr`)).toBe(400)
+    expect(await status('/v1/differences.csv?state=lost')).toBe(400)
+    expect(await status(path, key)).toBe(403)
+    expect(await status('/v1/differences.csv', key)).toBe(403)
   })
 })
