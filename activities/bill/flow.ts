@@ -1,6 +1,6 @@
 import { heartbeat } from '@temporalio/activity'
+import { BalanceChain } from '../../domain/bill/balance.ts'
 import type { BillRecord } from '../../domain/bill/reconciliation.ts'
-import { yuanText } from '../../domain/money.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { readOriginal } from '../../store/original.ts'
@@ -21,33 +21,14 @@ export async function readFlow(
   closing_before: number | null,
 ): Promise<FlowOfDay> {
   const reader = createStatementReader('fundflow')
-  const flaws: string[] = []
-  let opening: number | null = null
-  let balance: number | null = null
-  let breaks = 0
+  const chain = new BalanceChain()
   for await (const bytes of readOriginal(store, bill)) {
     reader.push(bytes, (entry) => {
-      if (!('row' in entry)) return
-      const { line, direction, amount, balance: stated } = entry.row
-      const before = direction === 'in' ? stated - amount : stated + amount
-      opening ??= before
-      if (balance !== null && balance !== before) {
-        breaks += 1
-        if (breaks <= 5)
-          flaws.push(
-            `the balance of line ${line} of the fund flow goes on from ¥${yuanText(before)}, and the line before it ends with ¥${yuanText(balance)}`,
-          )
-      }
-      balance = stated
+      if ('row' in entry) chain.add(entry.row)
     })
     heartbeat()
   }
   const end = reader.end(() => undefined)
-  if (breaks > 5) flaws.push(`the balance of the fund flow breaks at ${breaks} lines`)
-  if (opening !== null && closing_before !== null && opening !== closing_before)
-    flaws.push(
-      `the fund flow begins with ¥${yuanText(opening)}, and the day before ended with ¥${yuanText(closing_before)}`,
-    )
-  flaws.push(...end.flaws.map(({ text }) => `fund flow: ${text}`))
-  return { balance: opening === null || balance === null ? null : { opening, closing: balance }, flaws }
+  const { balance, flaws } = chain.end(closing_before)
+  return { balance, flaws: [...flaws, ...end.flaws.map(({ text }) => `fund flow: ${text}`)] }
 }

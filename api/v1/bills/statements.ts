@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { dayRange } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
+import { dayBefore } from '../../../domain/calendar.ts'
+import { readOriginal } from '../../../store/original.ts'
 import type { DifferenceFilter } from '../../../store/differences.ts'
 import type { Store } from '../../../store/store.ts'
 import { csv_type } from '../../http/csv.ts'
@@ -10,6 +14,7 @@ import type { Endpoint, EndpointCall } from '../../http/endpoint.ts'
 import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
+import { dayArchive } from './archive.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date } from './reconciliations.ts'
 import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
@@ -104,6 +109,36 @@ const exportDifferences = declareEndpoint({
   },
 })
 
+const getDayArchive = declareEndpoint({
+  name: 'getDayArchive',
+  method: 'GET',
+  path: '/v1/reconciliations/{bill_date}/day.zip',
+  scope: 'money:read',
+  summary: 'A day to be kept: its original bills, their hashes, result and differences',
+  description:
+    'To be checked without database or network by `npm run reconcile -- --verify day.zip`. The same records make the ' +
+    'same bytes. An answer that ends early is no archive.',
+  params: z.object({ bill_date }),
+  responses: { 200: { description: 'the archive', file_types: ['application/zip'] } },
+  problems: ['not_found'],
+  async handle({ context: { store }, caller, params }) {
+    const key = { mchid: caller.mchid, bill_date: params.bill_date }
+    const day = await store.reconciliations.find(key)
+    if (day === null) throw new Problem('not_found')
+    const eve = { mchid: key.mchid, bill_date: dayBefore(dayRange(key.bill_date).from_ms) }
+    const kept = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
+    const content = dayArchive({
+      day,
+      closing_before: (await store.reconciliations.find(eve))?.balance?.closing ?? null,
+      bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
+      original: (bill) => readOriginal(store, bill),
+      differences: () => differencesOfDay(store, key),
+    })
+    const name = `${key.mchid}-${key.bill_date}-day.zip`
+    return { status: 200, file: { type: 'application/zip', content, name } }
+  },
+})
+
 /** All differences of a day, some at a time, in the order of their ids. */
 export async function* differencesOfDay(
   { differences }: Pick<Store, 'differences'>,
@@ -139,4 +174,4 @@ async function* differencesBy(
   } while (cursor !== undefined)
 }
 
-export const statement_endpoints: readonly Endpoint[] = [getStatement, exportDifferences]
+export const statement_endpoints: readonly Endpoint[] = [getStatement, exportDifferences, getDayArchive]

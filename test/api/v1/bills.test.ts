@@ -1,8 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { verifyArchive } from '../../../proof/archive.ts'
 import { openApiStage } from '../apistage.ts'
 import { bill_date, day, daySample, differenceSample, keepBill } from './billsample.ts'
 
@@ -196,5 +200,43 @@ describe('what finance takes away of a day', () => {
     expect(await status('/v1/differences.csv?state=lost')).toBe(400)
     expect(await status(path, key)).toBe(403)
     expect(await status('/v1/differences.csv', key)).toBe(403)
+  })
+})
+
+describe('the archive of a day over HTTP', () => {
+  const date = '2026-11-10'
+  const path = `/v1/reconciliations/${date}/day.zip`
+
+  it('comes as a file that the command checks, the same at every request', async () => {
+    await stage.store.reconciliations.begin(daySample({ bill_date: date }))
+    await keepBill(stage.store, { type: 'trade', bytes: first, date })
+    await keepBill(stage.store, { type: 'fundflow', bytes: null, date })
+    await stage.store.differences.note([differenceSample({ bill_date: date, transaction_id: '42007' })])
+    const archive = await download(path)
+    expect(archive.headers).toMatchObject({
+      'content-type': 'application/zip',
+      'content-disposition': `attachment; filename="${day.mchid}-${date}-day.zip"`,
+    })
+    expect((await download(path)).bytes.equals(archive.bytes)).toBe(true)
+    const folder = mkdtempSync(join(tmpdir(), 'weft-day-'))
+    const file = join(folder, 'day.zip')
+    writeFileSync(file, archive.bytes)
+    const { bill_date: found, flaws } = await verifyArchive(file).finally(() => rmSync(folder, { recursive: true }))
+    expect(found).toBe(date)
+    // Random bytes are no bill, and that is all that is wrong with the files.
+    expect(flaws.filter((flaw) => /not the file|SHA|not as it was written|is missing/.test(flaw))).toEqual([])
+    expect(flaws).toContain('no line names the columns')
+    expect(flaws).toContain('differences are not over: 1 missing_here')
+  })
+
+  it('is cut off where a bill is damaged here, and refused where there is no day, or no right', async () => {
+    const damaged = '2026-11-09'
+    await stage.store.reconciliations.begin(daySample({ bill_date: damaged }))
+    const bill = await keepBill(stage.store, { type: 'trade', bytes: first, date: damaged })
+    await stage.store.bills.dropParts(bill.parts_key, 100)
+    expect((await download(`/v1/reconciliations/${damaged}/day.zip`)).is_whole).toBe(false)
+    const key = await stage.newKey({ scopes: ['events:read'] })
+    expect((await stage.call('GET', path, undefined, { key })).status).toBe(403)
+    expect((await stage.call('GET', '/v1/reconciliations/2026-11-01/day.zip')).status).toBe(404)
   })
 })
