@@ -10,7 +10,7 @@ import { createBillScan } from './billscan.ts'
 import type { BillScan, ScannedBill } from './billscan.ts'
 import { contradictions } from './result.ts'
 import { readDifferenceLine, readManifest, readResult } from './archivefile.ts'
-import type { DifferencesLeft } from './archivefile.ts'
+import type { OpenKinds } from './archivefile.ts'
 
 /** The file is no archive of a day, or one that is not opened; `message` says why. */
 export class ArchiveRefused extends Error {
@@ -134,14 +134,14 @@ export interface ArchiveContent {
   result: ArchivedResult
   files: Map<string, { byte_count: number; sha256: string }>
   bills: Map<string, ScannedBill>
-  left: DifferencesLeft
+  left: OpenKinds
   broken: string[]
 }
 
 async function readEntries(zip: ZipFile, entries: readonly Entry[]): Promise<ArchiveContent> {
   const files: ArchiveContent['files'] = new Map()
   const bills: ArchiveContent['bills'] = new Map()
-  const left: DifferencesLeft = {}
+  const left: OpenKinds = {}
   const broken: string[] = []
   const texts = new Map<string, string>()
   for (const entry of entries) {

@@ -56,7 +56,7 @@ const result_shape = z.looseObject({
 const difference_shape = z.looseObject({ kind: z.enum(difference_kinds), state: z.enum(difference_states) })
 
 /** How many differences of the archive are not over, by kind. */
-export type DifferencesLeft = Partial<Record<string, number>>
+export type OpenKinds = Partial<Record<string, number>>
 
 /** Throws for what is no manifest of this form. */
 export function readManifest(text: string): ArchiveManifest {
@@ -68,7 +68,7 @@ export function readResult(text: string): ArchivedResult {
 }
 
 /** Counts a difference. Throws for what is none. */
-export function readDifferenceLine(line: string, left: DifferencesLeft): void {
+export function readDifferenceLine(line: string, left: OpenKinds): void {
   if (line === '') return
   const { kind, state } = read('differences.jsonl', difference_shape, line)
   if (state === 'open' || state === 'waiting') left[kind] = (left[kind] ?? 0) + 1

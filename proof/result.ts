@@ -4,13 +4,13 @@ import { assertClassified } from '../domain/bill/reconciliation.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
 import { yuanText } from '../domain/money.ts'
-import type { DifferencesLeft } from './archivefile.ts'
+import type { OpenKinds } from './archivefile.ts'
 import type { ScannedBill, TradeSums } from './billscan.ts'
 
 /** What of an archive a result is held against. */
 export interface ReadAnew {
   bills: Map<string, ScannedBill>
-  left: DifferencesLeft
+  left: OpenKinds
 }
 
 /** Why the result of a day is not proven by its own bills and differences; none: it is. */
@@ -136,7 +136,7 @@ function flowFlaws({ balance }: ArchivedResult, bill: ScannedBill | null, closin
 }
 
 /** What the result concludes must follow from what it and the differences say. */
-function conclusionFlaws({ is_proven, flaws, differences }: ArchivedResult, not_over: DifferencesLeft): string[] {
+function conclusionFlaws({ is_proven, flaws, differences }: ArchivedResult, not_over: OpenKinds): string[] {
   const found: string[] = []
   const left = Object.entries(not_over).map(([kind, number]) => `${number} ${kind}`)
   if (left.length > 0) found.push(`differences are not over: ${left.join(', ')}`)

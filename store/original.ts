@@ -8,6 +8,13 @@ import type { Bills } from './bills.ts'
 /** The original of a bill here is not what was fetched: its pieces are gone, or are another file's. */
 export class BillDamaged extends Error {
   override readonly name = 'BillDamaged'
+
+  constructor(
+    readonly bill: BillRecord,
+    why: string,
+  ) {
+    super(`${bill._id}: ${why}`)
+  }
 }
 
 /** As much of the store as an original lies in. */
@@ -64,20 +71,21 @@ export async function* readCompressed({ bills }: OriginalStore, bill: BillRecord
   if (held !== null) yield held
 }
 
-async function* partsOf({ bills }: OriginalStore, { _id, part_count, parts_key }: BillRecord): AsyncGenerator<Buffer> {
+async function* partsOf({ bills }: OriginalStore, bill: BillRecord): AsyncGenerator<Buffer> {
+  const { part_count } = bill
   for (let number = 0; number < part_count; number += 1) {
-    const part = await bills.part({ parts_key }, number)
-    if (part === null) throw new BillDamaged(`${_id} lacks its piece ${number} of ${part_count}`)
+    const part = await bills.part(bill, number)
+    if (part === null) throw new BillDamaged(bill, `its piece ${number} of ${part_count} is gone`)
     yield part
   }
 }
 
-function damageOf({ _id }: BillRecord, error: unknown): unknown {
+function damageOf(bill: BillRecord, error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message: string }
-  return typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(`${_id}: ${message}`) : error
+  return typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(bill, message) : error
 }
 
-function assertHash({ _id, plain_sha1 }: BillRecord, found: string): void {
-  if (found !== plain_sha1)
-    throw new BillDamaged(`${_id} has the SHA-1 ${found}, and was fetched with ${plain_sha1 ?? 'none'}`)
+function assertHash(bill: BillRecord, found: string): void {
+  if (found !== bill.plain_sha1)
+    throw new BillDamaged(bill, `its SHA-1 is ${found}, and was ${bill.plain_sha1 ?? 'none'} when it was fetched`)
 }

@@ -41,6 +41,12 @@ const schema = recordSchema({
   healed_count: Number,
   is_proven: Boolean,
   flaws: [String],
+  book: partSchema({
+    post_time: Date,
+    sheet_count: Number,
+    accounts: [partSchema({ account: String, amount: Number })],
+    flaws: [String],
+  }),
 })
 schema.index({ mchid: 1, bill_date: -1, _id: -1 })
 
@@ -81,6 +87,12 @@ export class Reconciliations {
   async unproven(mchid: string, bill_date_from: string): Promise<ReconciliationRecord[]> {
     const wanted = { mchid, is_proven: false, bill_date: { $gte: bill_date_from } }
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
+  }
+
+  /** Days whose bills are in the book, and which the account moved on, oldest first. */
+  async inBook(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
+    return this.#days.find(wanted, { limit, sort: { bill_date: 1 } })
   }
 
   /** Null: a newer run has begun, and this one's word is over. */

@@ -37,7 +37,8 @@ export async function closeDay(
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   await endOverdue(context, day.mchid)
   const left = await countDifferences(store, day)
-  const flaws = given_up ? [...new Set([...known.flaws, too_many])] : known.flaws
+  const of_book = known.book?.flaws ?? []
+  const flaws = [...new Set([...known.flaws, ...(given_up ? [too_many] : []), ...of_book])]
   const is_proven = flaws.length === 0 && left.open + left.waiting === 0
   const written = await store.reconciliations.write(day, run, {
     state: is_proven ? 'balanced' : 'different',
