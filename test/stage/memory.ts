@@ -53,9 +53,6 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     reconciliations: new Reconciliations(connections),
     differences: new Differences(connections),
     rejections: new Rejections(connections),
-    bills: new Bills(connections),
-    reconciliations: new Reconciliations(connections),
-    differences: new Differences(connections),
     sealer,
     isReachable: () => Promise.resolve(true),
   }
