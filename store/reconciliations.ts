@@ -1,12 +1,9 @@
 import { Schema } from 'mongoose'
-import { dayRange } from '../domain/bill/reconciliation.ts'
-import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
-import { decodeCursor, encodeCursor } from './cursor.ts'
 import { partSchema, recordSchema } from './record.ts'
 
 const counts = partSchema({
@@ -59,8 +56,6 @@ schema.index({ mchid: 1, bill_date: -1, _id: -1 })
 
 const most_unproven = 100
 
-const dayStart = ({ bill_date }: DayKey) => beijingTime(dayRange(bill_date).from_ms)
-
 export interface ReconciliationFilter {
   state?: OneOrMore | undefined
   bill_date_from?: string | undefined
@@ -98,10 +93,16 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** Days whose bills are in the book, and which the account moved on, oldest first. */
-  async inBook(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+  /** The first day whose bills are in the book and on which the account moved. */
+  async firstInBook(mchid: string): Promise<ReconciliationRecord | null> {
     const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
-    return this.#days.find(wanted, { limit, sort: { bill_date: 1 } })
+    return (await this.#days.find(wanted, { limit: 1, sort: { bill_date: 1 } }))[0] ?? null
+  }
+
+  /** Days whose bills are in the book, behind `after`, oldest first. */
+  async inBook(mchid: string, after: string, limit: number): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, bill_date: { $gt: after } }
+    return this.#days.scan(wanted, { limit, sort: { bill_date: 1 } })
   }
 
   /** Null: a newer run has begun, and this one's word is over. */
@@ -132,15 +133,8 @@ export class Reconciliations {
   /** Newest day first. A day is no time, so the page goes on behind its `_id`, which ends in the day. */
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
-    const { limit, cursor } = page
-    const behind = cursor === undefined ? {} : { _id: { $lt: decodeCursor(cursor)._id } }
-    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to), behind]
-    const found = await this.#days.scan({ $and: conditions }, { limit: limit + 1, sort: { bill_date: -1, _id: -1 } })
-    const data = found.slice(0, limit)
-    const last = data.at(-1)
-    const has_more = found.length > limit && last !== undefined
-    const next_cursor = has_more ? encodeCursor({ time: dayStart(last), _id: last._id }) : null
-    return { data, next_cursor }
+    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
+    return this.#days.page({ $and: conditions }, 'bill_date', page, 'day')
   }
 
   /** A day whose file itself is in doubt. */

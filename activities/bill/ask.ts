@@ -2,7 +2,7 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { DifferenceAnswer, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import { most_questions } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy } from '../../domain/bill/reconciliation.ts'
-import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { beijingTime, isTime, milliseconds } from '../../domain/calendar.ts'
 import { differenceId } from '../../domain/ids.ts'
 import { orderStart, refundStart, signals } from '../../domain/messages.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
@@ -57,9 +57,10 @@ export async function askDifferences(ask: AskContext, { day, run }: DayLook): Pr
   const known = await store.reconciliations.find(day)
   const result: Asked = { asked: 0, handed_over: 0, given_up: false }
   if (known === null || known.run !== run) return result
-  for await (const difference of differencesOf(store, day)) {
-    const question = questions[difference.kind]
-    if (question === undefined || (difference.state !== 'open' && difference.state !== 'waiting')) continue
+  for (const _id of await newestFirst(differencesOf(store, day))) {
+    const difference = await store.differences.find(_id)
+    const question = difference && questions[difference.kind]
+    if (!question || (difference.state !== 'open' && difference.state !== 'waiting')) continue
     if (result.asked >= most_questions) return { ...result, given_up: true }
     result.asked += 1
     heartbeat({ asked: result.asked })
@@ -76,6 +77,20 @@ export async function askDifference(ask: AskContext, difference: DifferenceRecor
   const question = questions[difference.kind]
   if (question !== undefined)
     await ask.context.store.differences.noteAnswer(difference._id, await question(ask, difference))
+}
+
+/**
+ * The ids of what WeChat can be asked about, the latest payment or refund first: where there are more than are asked in a
+ * look, the newest are those for which somebody still waits. The order depends on the sides alone, so a repeat has the same.
+ */
+async function newestFirst(differences: AsyncIterable<DifferenceRecord>): Promise<string[]> {
+  const found: { _id: string; ms: number }[] = []
+  for await (const { _id, kind, bill, weft } of differences) {
+    const time: unknown = bill?.['time'] ?? weft?.['accepted_time'] ?? weft?.['success_time']
+    if (questions[kind] !== undefined)
+      found.push({ _id, ms: typeof time === 'string' && isTime(time) ? milliseconds(time) : 0 })
+  }
+  return found.sort((one, other) => other.ms - one.ms || (one._id < other._id ? -1 : 1)).map(({ _id }) => _id)
 }
 
 async function askPayment(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {

@@ -10,7 +10,7 @@ import type { ActivityContext } from '../context.ts'
 import { askDifference, isRecorded } from './ask.ts'
 import type { AskContext } from './ask.ts'
 import { moveDifference } from './differences.ts'
-import { dayPayment, dayRefund } from './side.ts'
+import { dayPayment, dayRefund } from '../../store/side.ts'
 
 const most_checked = 100
 /** how often what was handed over is looked for: the next look at the day finds what comes later */

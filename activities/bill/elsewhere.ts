@@ -13,7 +13,7 @@ import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { ActivityContext } from '../context.ts'
 import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
 import type { DueTimes } from './differences.ts'
-import { dayPayment, dayRefund } from './side.ts'
+import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
 export interface Elsewhere {
