@@ -22,7 +22,7 @@ const page = 500
 export async function noteDifferences(
   context: ActivityContext,
   policy: BillPolicy,
-  day: DayKey,
+  { version: bill_version, ...day }: DayKey & { version: number },
   matched: readonly MatchedDifference[],
   malformed: readonly MalformedLine[],
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function noteDifferences(
   const found = [
     ...matched.map((difference) => matchedRecord(day, difference, due)),
     ...malformed.map((line) => malformedRecord(day, line, due)),
-  ]
+  ].map((difference) => (difference.bill === null ? difference : { ...difference, bill_version }))
   for (let from = 0; from < found.length; from += batch) {
     await context.store.differences.note(found.slice(from, from + batch))
     heartbeat()

@@ -49,8 +49,9 @@ export async function matchDay(
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
   const { trade, flow, compared, moved } = files
-  const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
-  await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
+  const read = { ...day, version: trade.version }
+  const elsewhere = await settleElsewhere(context, policy, read, compared.result)
+  await noteDifferences(context, policy, read, elsewhere.differences, compared.malformed)
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
