@@ -1,6 +1,4 @@
 import { Schema } from 'mongoose'
-import { dayRange } from '../domain/bill/reconciliation.ts'
-import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
