@@ -101,14 +101,25 @@ async function endWaiting(context: ActivityContext, { mchid, bill_date }: DayKey
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
   const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
-  const _id = differenceId(own_day, kind, record.kind === 'payment' ? record.transaction_id : record.refund_id)
-  if ((await context.store.differences.find(_id)) === null) return
+  const subject = record.kind === 'payment' ? record.transaction_id : record.refund_id
   const reason = `it is in the bill of ${bill_date}`
-  await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
+  for (const _id of waitingIds(own_day, kind, subject)) {
+    if ((await context.store.differences.find(_id)) === null) continue
+    await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
+  }
+}
+
+/** What a record that its day's bill lacks may wait as: a payment also as one that WeChat denies. */
+function waitingIds(day: DayKey, kind: MatchedDifference['kind'], subject: string): string[] {
+  const kinds = kind === 'missing_there' ? [kind, 'phantom_payment'] : [kind]
+  return kinds.map((one) => differenceId(day, one, subject))
 }
 
 /** Whether the bill of another day has ended this difference. */
 async function isInOtherBill({ store }: ActivityContext, day: DayKey, difference: MatchedDifference): Promise<boolean> {
-  const known = await store.differences.find(differenceId(day, difference.kind, differenceSubject(difference)))
-  return known?.state === 'healed' && known.timeline.at(-1)?.reason !== null
+  for (const _id of waitingIds(day, difference.kind, differenceSubject(difference))) {
+    const known = await store.differences.find(_id)
+    if (known?.state === 'healed' && known.timeline.at(-1)?.reason !== null) return true
+  }
+  return false
 }

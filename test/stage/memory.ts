@@ -4,6 +4,7 @@ import { Allowances } from '../../store/allowances.ts'
 import { runOperation } from '../../store/connection.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
+import { Differences } from '../../store/differences.ts'
 import { Endpoints } from '../../store/endpoints.ts'
 import { Events } from '../../store/events.ts'
 import { Evidence } from '../../store/evidence.ts'
@@ -43,6 +44,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     journal: new Journal(connections),
     events: new Events(connections),
     deliveries: new Deliveries(connections),
+    differences: new Differences(connections),
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
