@@ -14,12 +14,8 @@ const counts = partSchema({
   foreign: Number,
   malformed: Number,
 })
-const sums = partSchema({
-  payment_count: Number,
-  payment_amount: Number,
-  refund_count: Number,
-  refund_amount: Number,
-})
+const sum_fields = { payment_count: Number, payment_amount: Number, refund_count: Number, refund_amount: Number }
+const sums = partSchema(sum_fields)
 const schema = recordSchema({
   _id: String,
   mchid: String,
@@ -35,8 +31,15 @@ const schema = recordSchema({
   wechat: sums,
   weft: sums,
   balance: partSchema({ opening: Number, closing: Number }),
-  fees: partSchema({ charged: Number, returned: Number, expected: Number, under: Number, over: Number }),
-  foreign: partSchema({ payment_count: Number, payment_amount: Number, refund_count: Number, refund_amount: Number }),
+  fees: partSchema({
+    ...{ charged: Number, returned: Number, expected: Number, under: Number, over: Number },
+    ...{ payment_count: Number, match_count: Number, under_count: Number, over_count: Number },
+    fractional_count: Number,
+  }),
+  foreign: partSchema({
+    ...sum_fields,
+    groups: [partSchema({ ...sum_fields, appid: String, pattern: String, example: String })],
+  }),
   differences: Schema.Types.Mixed,
   healed_count: Number,
   is_proven: Boolean,

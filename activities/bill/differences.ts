@@ -17,18 +17,25 @@ import type { ActivityContext } from '../context.ts'
 const batch = 50
 const page = 500
 
+/** What a look at a day found. */
+interface FoundDifferences {
+  matched: readonly MatchedDifference[]
+  malformed: readonly MalformedLine[]
+  fees: readonly DifferenceRecord[]
+}
+
 /** Writes down what a look at the day found, and ends what it does not find any more. */
 export async function noteDifferences(
   context: ActivityContext,
   policy: BillPolicy,
   day: DayKey,
-  matched: readonly MatchedDifference[],
-  malformed: readonly MalformedLine[],
+  { matched, malformed, fees }: FoundDifferences,
 ): Promise<void> {
   const due_time = beijingTime(context.now() + policy.patience_ms)
   const all = [
     ...matched.map((difference) => matchedRecord(day, difference, due_time)),
     ...malformed.map((line) => malformedRecord(day, line, due_time)),
+    ...fees,
   ]
   // What WeChat says was never made is missing from the bill for that reason: one payment is one difference.
   const standing = await standingPhantoms(context.store, day)

@@ -1,18 +1,20 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
-import { assertClassified, dayRange, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import { assertClassified, dayRange, most_foreign_groups, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
   BillRecord,
   ClassCounts,
   DayKey,
   DaySums,
+  ForeignSum,
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
-import { dayBefore } from '../../domain/calendar.ts'
+import { beijingTime, dayBefore } from '../../domain/calendar.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
+import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
 import type { Match, MatchResult } from '../../match/match.ts'
@@ -24,6 +26,7 @@ import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
 import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
+import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readFlow } from './flow.ts'
 import { readOriginal } from './original.ts'
 import { recordsOf } from './side.ts'
@@ -50,7 +53,9 @@ export async function matchDay(
   const compared = await compareTrades(context, day, merchant, trade)
   const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
   const elsewhere = await settleElsewhere(context, day, compared.result)
-  await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
+  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const fees = feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due_time)
+  await noteDifferences(context, policy, day, { matched: elsewhere.differences, malformed: compared.malformed, fees })
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
@@ -85,11 +90,13 @@ async function compareTrades(
   bill: BillRecord,
 ): Promise<ComparedTrades> {
   const { mchid } = day
+  const wanted = billSettings(merchant.settings)
+  const { number_prefixes } = wanted
   const match = await openMatch({
     folder: join(tmpdir(), 'weft-match'),
     // A row of a bill has some 250 bytes, and a record for nearly each.
     expected: Math.ceil(bill.byte_count / 125),
-    settings: { mchid, number_prefixes: [], appids: merchant.appids, fee: null },
+    settings: { mchid, number_prefixes, appids: merchant.appids, fee: feeTerms(wanted, day.bill_date) },
     findPlaced: async (numbers) => {
       const ids = await store.orders.existingIds(numbers.map((out_trade_no) => orderId({ mchid, out_trade_no })))
       return ids.map((id) => orderKey(id).out_trade_no)
@@ -176,21 +183,21 @@ function countsOf(
 }
 
 function sumsOf({ fees, foreign }: MatchResult): Pick<ReconciliationRecord, 'fees' | 'foreign'> {
-  const sum = (field: 'payment_count' | 'refund_count' | 'payment_sum' | 'refund_sum') =>
-    foreign.reduce((total, group) => total + group[field], 0)
+  const sums = foreign.map((group): ForeignSum => {
+    const { appid, pattern, example, payment_count, refund_count, reversal_count, payment_sum, refund_sum } = group
+    const counts = { payment_count, refund_count: refund_count + reversal_count }
+    return { appid, pattern, example, ...counts, payment_amount: payment_sum, refund_amount: refund_sum }
+  })
+  const sum = (field: keyof DaySums) => sums.reduce((total, group) => total + group[field], 0)
+  const moved = ({ payment_amount, refund_amount }: ForeignSum) => payment_amount + refund_amount
   return {
-    fees: {
-      charged: fees.charged,
-      returned: fees.returned,
-      expected: fees.expected,
-      under: fees.under.sum,
-      over: fees.over.sum,
-    },
+    fees: dayFees(fees),
     foreign: {
       payment_count: sum('payment_count'),
-      payment_amount: sum('payment_sum'),
+      payment_amount: sum('payment_amount'),
       refund_count: sum('refund_count'),
-      refund_amount: sum('refund_sum'),
+      refund_amount: sum('refund_amount'),
+      groups: sums.toSorted((left, right) => moved(right) - moved(left)).slice(0, most_foreign_groups),
     },
   }
 }

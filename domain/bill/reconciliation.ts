@@ -62,7 +62,32 @@ export interface DayFees {
   expected: number | null
   under: number
   over: number
+
+  // What days of earlier versions do not say.
+  payment_count?: number
+  match_count?: number
+  under_count?: number
+  over_count?: number
+  /** fees that are not whole fen */
+  fractional_count?: number
 }
+
+/** DayForeign is what other systems on this merchant number took and gave back, in fen. */
+export interface DayForeign extends DaySums {
+  /** by appid and shape of number, those of most money first; absent: of an earlier version */
+  groups?: ForeignSum[]
+}
+
+/** ForeignSum is one of them: by appid, and the shape of its numbers (`A9-9` of `SHOP20261122-17`). */
+export interface ForeignSum extends DaySums {
+  appid: string
+  pattern: string
+  /** one of its numbers */
+  example: string
+}
+
+/** groups of foreign lines that a day keeps; all are in its sums */
+export const most_foreign_groups = 20
 
 /** ReconciliationRecord is a day of a merchant as it was last proven, or why it is not. */
 export interface ReconciliationRecord {
@@ -87,7 +112,7 @@ export interface ReconciliationRecord {
   balance: { opening: number; closing: number } | null
   fees: DayFees | null
   /** what other systems on this merchant number took and gave back */
-  foreign: { payment_count: number; payment_amount: number; refund_count: number; refund_amount: number } | null
+  foreign: DayForeign | null
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
   is_proven: boolean
