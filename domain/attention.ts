@@ -58,6 +58,8 @@ export const attention_texts = {
     'A bill and what is recorded differ, and nothing mends that by itself. Look at each difference and settle it.',
   day_unproven:
     'A day could not be proven, since its bill is not whole or disagrees with itself. Its reconciliation says why.',
+  bill_expiring:
+    'WeChat will soon have no bill any more of a day that is not proven. Have it looked at now: the detail names it and the command.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
 

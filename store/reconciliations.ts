@@ -98,9 +98,16 @@ export class Reconciliations {
     return this.#days.page({ $and: conditions }, 'bill_date', page)
   }
 
-  /** A day whose file itself is in doubt. */
-  async hasFlawed(mchid: string): Promise<boolean> {
-    const found = await this.#days.find({ mchid, 'flaws.0': { $exists: true } }, { limit: 1 })
+  /** Those of the days that are proven. */
+  async provenAmong(mchid: string, bill_dates: readonly string[]): Promise<string[]> {
+    const wanted = { _id: { $in: bill_dates.map((bill_date) => dayId({ mchid, bill_date })) }, is_proven: true }
+    return (await this.#days.find(wanted, { limit: bill_dates.length })).map(({ bill_date }) => bill_date)
+  }
+
+  /** A day from `bill_date_from` on whose file itself is in doubt. */
+  async hasFlawed(mchid: string, bill_date_from: string): Promise<boolean> {
+    const wanted = { mchid, bill_date: { $gte: bill_date_from }, 'flaws.0': { $exists: true } }
+    const found = await this.#days.find(wanted, { limit: 1 })
     return found.length > 0
   }
 

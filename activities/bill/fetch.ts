@@ -8,6 +8,7 @@ import { dayRange, isBillGone } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
 import { billId, billPartsKey } from '../../domain/ids.ts'
 import type { Store } from '../../store/store.ts'
 import { fetchBill as fetchFromWeChat } from '../../wechat/bills.ts'
@@ -24,7 +25,8 @@ const part_bytes = 1024 * 1024
 
 /**
  * Fetches a bill and keeps its original. A file with another hash than the newest here is the next version; the same hash
- * is the same file, and is not fetched again. Waits, by its retries, until WeChat has made it.
+ * is the same file, and is not fetched again. Waits, by its retries, until WeChat has made it; what WeChat has thrown
+ * away and is not here has version 0.
  */
 export async function fetchBill(
   context: GatewayContext,
@@ -34,7 +36,10 @@ export async function fetchBill(
   const { store } = context
   assertOver(context, day)
   const newest = await store.bills.newest(day, type)
-  if (newest !== null && isBillGone(day.bill_date, context.now())) return newest
+  if (isBillGone(day.bill_date, context.now())) {
+    await store.merchants.liftAttention(day.mchid, 'bill_late')
+    return newest ?? noBill(day, type, currentTime(context))
+  }
   const keeper = keepParts(store, billPartsKey(day, type, randomUUID()))
   const wanted = { day, type, known_sha1: newest?.hash_value ?? null }
   const result = await download(context, policy, wanted, keeper).catch(async (error: unknown) => {
@@ -47,9 +52,8 @@ export async function fetchBill(
   const version = (newest?.version ?? 0) + 1
   const file = result.kind === 'downloaded' ? result : null
   const bill: BillRecord = {
+    ...noBill(day, type, currentTime(context)),
     _id: billId(day, type, version),
-    ...day,
-    type,
     version,
     state: file === null ? 'none' : 'ready',
     hash_value: file?.signed_sha1 ?? null,
@@ -57,12 +61,19 @@ export async function fetchBill(
     byte_count: file?.plain_bytes ?? 0,
     part_count: keeper.count(),
     parts_key: keeper.parts_key,
-    fetch_time: currentTime(context),
   }
   if (await store.bills.add(bill)) return bill
   // Another worker was first with this version: its file counts, and another one is seen at the next look.
   await keeper.drop()
   return (await store.bills.newest(day, type)) ?? bill
+}
+
+/** A bill of which there is nothing. */
+function noBill(day: DayKey, type: BillType, fetch_time: Time): BillRecord {
+  return {
+    ...{ _id: billId(day, type, 0), ...day, type, version: 0, state: 'none', hash_value: null, plain_sha1: null },
+    ...{ byte_count: 0, part_count: 0, parts_key: '', fetch_time },
+  }
 }
 
 /** A day that is not over has no bill, and WeChat keeps none for ever. */

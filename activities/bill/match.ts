@@ -1,7 +1,14 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
-import { assertClassified, dayRange, most_foreign_groups, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import {
+  assertClassified,
+  bill_days_kept,
+  dayRange,
+  isBillGone,
+  most_foreign_groups,
+  newReconciliation,
+} from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
   BillRecord,
@@ -49,7 +56,7 @@ export async function matchDay(
   const merchant = await requireMerchant(context, day.mchid)
   const trade = await store.bills.newest(day, 'trade')
   const flow = await store.bills.newest(day, 'fundflow')
-  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
+  if (trade === null || flow === null) return await endGone(context, { day, run }, known)
   const compared = await compareTrades(context, day, merchant, trade)
   const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
   const elsewhere = await settleElsewhere(context, day, compared.result)
@@ -68,6 +75,18 @@ export async function matchDay(
     flaws: [...compared.flaws, ...moved.flaws],
   })
   return written ?? known
+}
+
+/** A day that WeChat has no bill of any more, and that none was fetched of: it cannot be proven, and says so. */
+async function endGone(
+  { store, now }: ActivityContext,
+  { day, run }: DayLook,
+  known: ReconciliationRecord,
+): Promise<ReconciliationRecord> {
+  const { bill_date } = day
+  if (!isBillGone(bill_date, now())) throw new Error(`the bills of ${bill_date} were not fetched`)
+  const flaw = `WeChat Pay keeps bills for ${bill_days_kept} days: those of ${bill_date} are gone, and were never fetched`
+  return (await store.reconciliations.write(day, run, { state: 'running', flaws: [flaw] })) ?? known
 }
 
 const no_flow = { balance: null, flaws: [] }

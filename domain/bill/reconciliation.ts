@@ -1,4 +1,4 @@
-import { milliseconds } from '../calendar.ts'
+import { beijingDay, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { dayId } from '../ids.ts'
 import type { DifferenceKind } from './difference.ts'
@@ -163,6 +163,21 @@ export const bill_days_kept = 90
 /** Whether WeChat has thrown away its bills of a day by now. */
 export function isBillGone(bill_date: string, now_ms: number): boolean {
   return now_ms - dayRange(bill_date).from_ms >= (bill_days_kept + 1) * day_ms
+}
+
+/** so many days before its bills are gone a person is told of a day that is not proven */
+const expiry_notice_days = 14
+
+/** The days whose bills WeChat throws away next, the oldest first: within two weeks. */
+export function expiringDays(now_ms: number): string[] {
+  return Array.from({ length: expiry_notice_days }, (_, index) =>
+    beijingDay(now_ms - (bill_days_kept - index) * day_ms),
+  )
+}
+
+/** The oldest day of which WeChat still has bills. */
+export function oldestBillDay(now_ms: number): string {
+  return beijingDay(now_ms - bill_days_kept * day_ms)
 }
 
 /** questions to WeChat about one merchant's day; more missing than that is another fault than missing payments */

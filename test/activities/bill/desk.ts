@@ -103,7 +103,7 @@ export class Desk {
       return Promise.resolve()
     }
     const starter = {
-      client: { workflow: { signalWithStart } },
+      client: { workflow: { signalWithStart, start: () => Promise.resolve() } },
       toOptions: (start: { workflow_id: string }) => ({ workflowId: start.workflow_id }),
     } as unknown as RunStarter
     this.#steps = createBills(context, starter, default_bill_policy)
