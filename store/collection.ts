@@ -103,14 +103,19 @@ export class Collection<T extends { _id: string }> {
     return { inserted: false, existing: await this.#existing(record._id) }
   }
 
-  /** As `insertOrFind`, of many records in one command; each has its own outcome, as if it had been inserted alone. */
-  async insertOrFindEach(records: readonly T[]): Promise<BatchOutcome<Insertion<T>>[]> {
+  /**
+   * As `insertOrFind`, of many records in one command; each has its own outcome, as if it had been inserted alone.
+   * `is_large`: on the slow connection, since the command may take longer than the fast one waits.
+   */
+  async insertOrFindEach(records: readonly T[], { is_large = false } = {}): Promise<BatchOutcome<Insertion<T>>[]> {
     const [first] = records
-    if (records.length === 1 && first !== undefined) return [await outcomeOf(() => this.insertOrFind(first))]
+    if (records.length === 1 && first !== undefined && !is_large)
+      return [await outcomeOf(() => this.insertOrFind(first))]
     // In one order everywhere: two batches that hold records for which the other waits would stand still.
     const sorted = [...records.entries()].sort(([, one], [, other]) => (one._id < other._id ? -1 : 1))
     const documents = sorted.map(([, record]) => this.#stored({ ...record }))
-    const errors = await this.#run(() => insertUnordered(driverCollection(this.#fast), documents))
+    const model = is_large ? this.#slow : this.#fast
+    const errors = await this.#run(() => insertUnordered(driverCollection(model), documents))
     const outcomes: BatchOutcome<Insertion<T>>[] = []
     const settle = async ([place, { _id }]: [number, T], at: number) => {
       outcomes[place] = await outcomeOf(() => this.#insertion(_id, errors.get(at)))

@@ -35,6 +35,7 @@ const schema = recordSchema({
   due_time: Date,
   answer: partSchema({ asked_time: Date, says: String, evidence_id: String }),
   handed_over_time: Date,
+  found_in: partSchema({ bill_date: String, version: Number }),
 })
 schema.index({ id: 1 })
 schema.index({ mchid: 1, state: 1, due_time: 1, _id: 1 })
@@ -100,6 +101,10 @@ export class Differences {
 
   async noteHandedOver(_id: string, time: Time): Promise<void> {
     await this.#differences.update({ _id }, { $set: { handed_over_time: time } })
+  }
+
+  async noteFoundIn(_id: string, found_in: NonNullable<DifferenceRecord['found_in']>): Promise<void> {
+    await this.#differences.update({ _id }, { $set: { found_in } })
   }
 
   /** Latest due first. */

@@ -93,6 +93,12 @@ export class Payments {
     return this.#payments.find({ _id: { $in: [...ids] } }, { limit: most_payments })
   }
 
+  /** Which of these are payments' `_id`s. */
+  async existingIds(ids: readonly string[]): Promise<string[]> {
+    const found = await this.#payments.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
+    return found.map(({ _id }) => _id)
+  }
+
   /** All money that came for an order, oldest first: its own payment, second ones, contradicted ones. */
   async ofOrder(mchid: string, order_id: string): Promise<PaymentRecord[]> {
     return this.#payments.find({ mchid, order_id }, { limit: most_payments, sort: { success_time: 1, _id: 1 } })

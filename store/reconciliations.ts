@@ -44,6 +44,12 @@ const schema = recordSchema({
   healed_count: Number,
   is_proven: Boolean,
   flaws: [String],
+  book: partSchema({
+    post_time: Date,
+    sheet_count: Number,
+    accounts: [partSchema({ account: String, amount: Number })],
+    flaws: [String],
+  }),
 })
 schema.index({ mchid: 1, bill_date: -1, _id: -1 })
 
@@ -86,6 +92,12 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
+  /** Days whose bills are in the book, and which the account moved on, oldest first. */
+  async inBook(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
+    return this.#days.find(wanted, { limit, sort: { bill_date: 1 } })
+  }
+
   /** Null: a newer run has begun, and this one's word is over. */
   async write(key: DayKey, run: number, result: DayResult): Promise<ReconciliationRecord | null> {
     return this.#days.updateAndReturn({ _id: dayId(key), run }, { $set: { ...result } })
@@ -104,9 +116,10 @@ export class Reconciliations {
     return (await this.#days.find(wanted, { limit: bill_dates.length })).map(({ bill_date }) => bill_date)
   }
 
-  /** A day from `bill_date_from` on whose file itself is in doubt. */
+  /** A day whose file itself is in doubt. Of one before `bill_date_from` that never had a file, nobody can bring one. */
   async hasFlawed(mchid: string, bill_date_from: string): Promise<boolean> {
-    const wanted = { mchid, bill_date: { $gte: bill_date_from }, 'flaws.0': { $exists: true } }
+    const can_be_mended = [{ bill_date: { $gte: bill_date_from } }, { 'versions.trade': { $exists: true } }]
+    const wanted = { mchid, 'flaws.0': { $exists: true }, $or: can_be_mended }
     const found = await this.#days.find(wanted, { limit: 1 })
     return found.length > 0
   }

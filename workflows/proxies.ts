@@ -158,6 +158,7 @@ export function billProxies() {
     matchDay: step('Compare the bill with what is recorded', '4h').matchDay,
     askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,
     awaitHealing: step('Wait until what the bill found is recorded', '1m').awaitHealing,
+    postBills: step('Post what the bills say', '4h').postBills,
     closeDay: step('Prove the day, or say why not', '4h').closeDay,
   }
 }

@@ -84,12 +84,18 @@ async function askPayment(ask: AskContext, difference: DifferenceRecord): Promis
   if (answer.kind === 'not_found') {
     if (!is_booked_alone) return { asked_time, says: 'unknown', evidence_id: null }
     const said = await archiveUnknownTransaction(context, { mchid, out_trade_no, transaction_id }, answer)
-    return await denied(ask, difference, { asked_time, says: 'unknown', evidence_id: said._id })
+    const unknown = { asked_time, says: 'unknown', evidence_id: said._id }
+    await notePhantom(ask, difference, unknown)
+    return unknown
   }
   const evidence = await archiveBillAnswer(context, mchid, answer)
   const fact = paymentFact(answer.transaction)
   const said = { asked_time, says: fact.trade_state, evidence_id: evidence._id }
-  if (is_booked_alone && isDenial(fact)) return await denied(ask, difference, said)
+  if (is_booked_alone && isDenial(fact)) {
+    // No later bill brings that, so order and people hear of it at once.
+    await notePhantom(ask, difference, said)
+    return said
+  }
   // Whatever the bill's line was held against: a payment that is not recorded goes to its order.
   const is_recorded = (await context.store.payments.find(mchid, transaction_id)) !== null
   if (isMoneyFact(fact) && (kind === 'missing_here' || !is_recorded)) {
@@ -120,17 +126,6 @@ async function askWeChat(
   if (!is_booked || first.kind === 'not_found' || !isDenial(paymentFact(first.transaction))) return first
   const second = await ask(first.raw.host)
   return second.kind === 'found' ? second : first
-}
-
-/** We have booked what WeChat says was never paid: no later bill brings that, so order and people hear of it at once. */
-async function denied(
-  ask: AskContext,
-  difference: DifferenceRecord,
-  answer: DifferenceAnswer,
-): Promise<DifferenceAnswer> {
-  await notePhantom(ask, difference, answer)
-  await ask.context.store.differences.noteHandedOver(difference._id, answer.asked_time)
-  return answer
 }
 
 /** A refund that was made outside: its own run asks WeChat, and takes it in. */

@@ -38,7 +38,8 @@ export async function closeDay(
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   await endOverdue(context, day.mchid)
   const left = await countDifferences(store, day)
-  const flaws = given_up ? [...new Set([...known.flaws, too_many])] : known.flaws
+  const of_book = known.book?.flaws ?? []
+  const flaws = [...new Set([...known.flaws, ...(given_up ? [too_many] : []), ...of_book])]
   const is_proven = flaws.length === 0 && left.open + left.waiting === 0
   const written = await store.reconciliations.write(day, run, {
     state: is_proven ? 'balanced' : 'different',
@@ -56,7 +57,6 @@ export async function closeDay(
 async function tellAttention(context: ActivityContext, mchid: string): Promise<void> {
   const { store, now } = context
   const { data: open } = await store.differences.list(mchid, { state: 'open' }, { limit: 1 })
-  // Of a day that WeChat has no bill of any more, nobody can bring another one.
   const is_flawed = await store.reconciliations.hasFlawed(mchid, oldestBillDay(now()))
   const wanted = { differences_open: open.length > 0, day_unproven: is_flawed } as const
   for (const [code, is_wanted] of Object.entries(wanted) as [keyof typeof wanted, boolean][]) {
@@ -86,8 +86,12 @@ interface DifferencesLeft {
 
 async function countDifferences(store: Store, day: DayKey): Promise<DifferencesLeft> {
   const left: DifferencesLeft = { open: 0, waiting: 0, healed: 0, kinds: {} }
-  for await (const { state, kind } of differencesOf(store, day)) {
+  const became_phantoms = new Set<string | null>()
+  for await (const { state, kind, transaction_id } of differencesOf(store, day)) {
     if (state === 'healed') left.healed += 1
+    if (state === 'healed' && kind === 'missing_there') became_phantoms.add(transaction_id)
+    // What is missing because WeChat denies it has not healed. In the order of ids it comes before its phantom.
+    else if (state !== 'healed' && kind === 'phantom_payment' && became_phantoms.has(transaction_id)) left.healed -= 1
     if (state !== 'open' && state !== 'waiting') continue
     left[state] += 1
     left.kinds[kind] = (left.kinds[kind] ?? 0) + 1

@@ -121,7 +121,7 @@ export function differenceSubject({ kind, subject, row, record }: MatchedDiffere
   return row?.transaction_id ?? record?.transaction_id ?? ''
 }
 
-function matchedRecord(day: DayKey, difference: MatchedDifference, due_time: string): DifferenceRecord {
+export function matchedRecord(day: DayKey, difference: MatchedDifference, due_time: string): DifferenceRecord {
   const { kind, row, record, fields } = difference
   const of_refund = record?.kind === 'refund' ? record : null
   return newDifference(day, kind, differenceSubject(difference), {

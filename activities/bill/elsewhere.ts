@@ -1,15 +1,17 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
+import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
-import type { DayKey } from '../../domain/bill/reconciliation.ts'
-import { beijingDay, milliseconds } from '../../domain/calendar.ts'
+import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
+import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { differenceId, paymentId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import type { MatchResult } from '../../match/match.ts'
 import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
+import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
-import { differenceSubject, moveDifference } from './differences.ts'
+import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
 import { dayPayment, dayRefund } from './side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
@@ -24,13 +26,21 @@ export interface Elsewhere {
 
 const batch = 200
 
+/** The day that is compared, and the version of its trade bill that is read. */
+type ReadDay = DayKey & { version: number }
+
 /** Looks for the other side of what is missing among the records and bills of all other days. */
-export async function settleElsewhere(context: ActivityContext, day: DayKey, result: MatchResult): Promise<Elsewhere> {
+export async function settleElsewhere(
+  context: ActivityContext,
+  policy: BillPolicy,
+  day: ReadDay,
+  result: MatchResult,
+): Promise<Elsewhere> {
   const found: Elsewhere = { differences: [], matched_rows: 0, matched_records: 0, different_rows: 0 }
   for (let from = 0; from < result.differences.length; from += batch) {
     const some = result.differences.slice(from, from + batch)
     const records = await recordsElsewhere(context, day, some)
-    for (const difference of some) await settleOne(context, day, difference, records, found)
+    for (const difference of some) await settleOne(context, policy, day, difference, records, found)
     heartbeat()
   }
   return found
@@ -38,7 +48,8 @@ export async function settleElsewhere(context: ActivityContext, day: DayKey, res
 
 async function settleOne(
   context: ActivityContext,
-  day: DayKey,
+  policy: BillPolicy,
+  day: ReadDay,
   difference: MatchedDifference,
   records: ReadonlyMap<string, DayRecord>,
   found: Elsewhere,
@@ -62,7 +73,7 @@ async function settleOne(
       : classifyRefund(row, record, isNeverForeign)
   if (verdict.kind === null) {
     found.matched_rows += 1
-    await endWaiting(context, day, record)
+    await endWaiting(context, policy, day, record)
   } else {
     found.different_rows += 1
     found.differences.push({ ...difference, ...verdict, kind: verdict.kind, record })
@@ -96,30 +107,68 @@ function rowKey({ subject, row }: MatchedDifference): string {
   return (subject === 'refund' ? row?.out_refund_no : row?.transaction_id) ?? ''
 }
 
-/** The record's own day has waited for this row. */
-async function endWaiting(context: ActivityContext, { mchid, bill_date }: DayKey, record: DayRecord): Promise<void> {
+/**
+ * Says that a record is in the bill of this day: what waits for it on its own day ends. That day may be looked at only
+ * later, so what would wait there is written down first, and ended.
+ */
+async function endWaiting(
+  context: ActivityContext,
+  policy: BillPolicy,
+  { mchid, bill_date, version }: ReadDay,
+  record: DayRecord,
+): Promise<void> {
+  const { differences } = context.store
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
-  const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
-  const subject = record.kind === 'payment' ? record.transaction_id : record.refund_id
-  const reason = `it is in the bill of ${bill_date}`
-  for (const _id of waitingIds(own_day, kind, subject)) {
-    if ((await context.store.differences.find(_id)) === null) continue
-    await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
+  const missing = missingThere(own_day, record, beijingTime(context.now() + policy.patience_ms))
+  await differences.note([missing])
+  for (const _id of standingIds(own_day, missing.kind, missing)) {
+    if ((await differences.find(_id)) === null) continue
+    await differences.noteFoundIn(_id, { bill_date, version })
+    await moveDifference(context, _id, 'vanished', {
+      actor: wechat_actor,
+      reason: `it is in the bill of ${bill_date}`,
+    })
   }
 }
 
-/** What a record that its day's bill lacks may wait as: a payment also as one that WeChat denies. */
-function waitingIds(day: DayKey, kind: MatchedDifference['kind'], subject: string): string[] {
-  const kinds = kind === 'missing_there' ? [kind, 'phantom_payment'] : [kind]
-  return kinds.map((one) => differenceId(day, one, subject))
+/** A record that the bill of its own day lacks. */
+function missingThere(own_day: DayKey, record: DayRecord, due_time: string): DifferenceRecord {
+  const verdict =
+    record.kind === 'payment'
+      ? classifyPayment(null, record, isNeverForeign)
+      : classifyRefund(null, record, isNeverForeign)
+  if (verdict.kind === null) throw new TypeError('a record without a line has no kind')
+  const { class: of_class, kind, fields } = verdict
+  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due_time)
 }
 
-/** Whether the bill of another day has ended this difference. */
+/** Whether the bill of another day has ended this difference, and has the line still, as it was last compared. */
 async function isInOtherBill({ store }: ActivityContext, day: DayKey, difference: MatchedDifference): Promise<boolean> {
-  for (const _id of waitingIds(day, difference.kind, differenceSubject(difference))) {
-    const known = await store.differences.find(_id)
-    if (known?.state === 'healed' && known.timeline.at(-1)?.reason !== null) return true
-  }
+  const { row, record } = difference
+  const transaction_id = row?.transaction_id ?? record?.transaction_id ?? null
+  const _id = differenceId(day, difference.kind, differenceSubject(difference))
+  for (const one of standingIds(day, difference.kind, { _id, transaction_id }))
+    if (await isEndedByOther(store, day, one)) return true
   return false
+}
+
+/** What stands for a record that the bill of its day lacks: a payment may also be one that WeChat denies. */
+function standingIds(
+  day: DayKey,
+  kind: DifferenceKind,
+  { _id, transaction_id }: Pick<DifferenceRecord, '_id' | 'transaction_id'>,
+): string[] {
+  return kind === 'missing_there' && transaction_id !== null
+    ? [_id, differenceId(day, 'phantom_payment', transaction_id)]
+    : [_id]
+}
+
+async function isEndedByOther(store: Store, day: DayKey, _id: string): Promise<boolean> {
+  const known = await store.differences.find(_id)
+  if (known?.state !== 'healed' || known.timeline.at(-1)?.reason === null) return false
+  const { found_in } = known
+  if (found_in === undefined) return true
+  const other = await store.reconciliations.find({ mchid: day.mchid, bill_date: found_in.bill_date })
+  return found_in.version >= (other?.versions.trade ?? 0)
 }

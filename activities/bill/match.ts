@@ -18,6 +18,7 @@ import type {
   ForeignSum,
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../domain/bill/row.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
 import { beijingTime, dayBefore } from '../../domain/calendar.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
@@ -29,11 +30,13 @@ import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
 import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { dayFees, feeDifferences, feeTerms } from './fee.ts'
+import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
 import { readOriginal } from './original.ts'
 import { recordsOf } from './side.ts'
@@ -46,7 +49,7 @@ const most_malformed = 1_000
  * records leave the same, however often it is run; what a look before this one found and this one does not has healed.
  */
 export async function matchDay(
-  context: ActivityContext,
+  context: GatewayContext,
   policy: BillPolicy,
   { day, run }: DayLook,
 ): Promise<ReconciliationRecord> {
@@ -54,12 +57,12 @@ export async function matchDay(
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   const merchant = await requireMerchant(context, day.mchid)
-  const trade = await store.bills.newest(day, 'trade')
-  const flow = await store.bills.newest(day, 'fundflow')
-  if (trade === null || flow === null) return await endGone(context, { day, run }, known)
-  const compared = await compareTrades(context, day, merchant, trade)
-  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
-  const elsewhere = await settleElsewhere(context, day, compared.result)
+  if (await isGone(context, day)) return await endGone(context, { day, run }, known)
+  const files = await readWhole(context, policy, day, () => readFiles(context, day, merchant))
+  if ('lost' in files)
+    return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
+  const { trade, flow, compared, moved } = files
+  const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
   const due_time = beijingTime(context.now() + policy.patience_ms)
   const fees = feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due_time)
   await noteDifferences(context, policy, day, { matched: elsewhere.differences, malformed: compared.malformed, fees })
@@ -77,16 +80,32 @@ export async function matchDay(
   return written ?? known
 }
 
-/** A day that WeChat has no bill of any more, and that none was fetched of: it cannot be proven, and says so. */
+/** Whether WeChat has no bill of the day any more, and one of them was never fetched. */
+async function isGone({ store, now }: ActivityContext, day: DayKey): Promise<boolean> {
+  if (!isBillGone(day.bill_date, now())) return false
+  const kept = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+  return kept.includes(null)
+}
+
+/** A day that cannot be proven, and says so. */
 async function endGone(
-  { store, now }: ActivityContext,
+  { store }: ActivityContext,
   { day, run }: DayLook,
   known: ReconciliationRecord,
 ): Promise<ReconciliationRecord> {
-  const { bill_date } = day
-  if (!isBillGone(bill_date, now())) throw new Error(`the bills of ${bill_date} were not fetched`)
-  const flaw = `WeChat Pay keeps bills for ${bill_days_kept} days: those of ${bill_date} are gone, and were never fetched`
+  const flaw = `WeChat Pay keeps bills for ${bill_days_kept} days: those of ${day.bill_date} are gone, and were never fetched`
   return (await store.reconciliations.write(day, run, { state: 'running', flaws: [flaw] })) ?? known
+}
+
+/** Reads both files of the day to their ends, before anything is written down. */
+async function readFiles(context: ActivityContext, day: DayKey, merchant: MerchantRecord) {
+  const { store } = context
+  const trade = await store.bills.newest(day, 'trade')
+  const flow = await store.bills.newest(day, 'fundflow')
+  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
+  const compared = await compareTrades(context, day, merchant, trade)
+  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
+  return { trade, flow, compared, moved }
 }
 
 const no_flow = { balance: null, flaws: [] }

@@ -7,6 +7,13 @@ import type { Store } from '../../store/store.ts'
 /** The original of a bill here is not what was fetched: its pieces are gone, or are another file's. */
 export class BillDamaged extends Error {
   override readonly name = 'BillDamaged'
+
+  constructor(
+    readonly bill: BillRecord,
+    why: string,
+  ) {
+    super(`${bill._id}: ${why}`)
+  }
 }
 
 /** The plain bytes of a bill as it was fetched. Throws BillDamaged at its end where they are not those of its hash. */
@@ -22,20 +29,18 @@ export async function* readOriginal({ bills }: Pick<Store, 'bills'>, bill: BillR
     }
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string }
-    throw typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(`${bill._id}: ${message}`) : error
+    throw typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(bill, message) : error
   }
   const found = hash.digest('hex')
   if (found !== bill.plain_sha1)
-    throw new BillDamaged(`${bill._id} has the SHA-1 ${found}, and was fetched with ${bill.plain_sha1 ?? 'none'}`)
+    throw new BillDamaged(bill, `its SHA-1 is ${found}, and was ${bill.plain_sha1 ?? 'none'} when it was fetched`)
 }
 
-async function* partsOf(
-  { bills }: Pick<Store, 'bills'>,
-  { _id, part_count, parts_key }: BillRecord,
-): AsyncGenerator<Buffer> {
+async function* partsOf({ bills }: Pick<Store, 'bills'>, bill: BillRecord): AsyncGenerator<Buffer> {
+  const { part_count } = bill
   for (let number = 0; number < part_count; number += 1) {
-    const part = await bills.part({ parts_key }, number)
-    if (part === null) throw new BillDamaged(`${_id} lacks its piece ${number} of ${part_count}`)
+    const part = await bills.part(bill, number)
+    if (part === null) throw new BillDamaged(bill, `its piece ${number} of ${part_count} is gone`)
     yield part
   }
 }

@@ -42,7 +42,7 @@ export async function notePhantom(
     // Without a reason: that would say that another day's bill has it.
     await moveDifference(context, difference._id, 'vanished', { actor: wechat_actor })
   }
-  await handOverPhantom(ask, phantom, answer)
+  await handOverPhantom(ask, phantom._id, answer)
 }
 
 /** WeChat says now that it was paid: only the bill may still lack it, and what the order was told is taken back. */
@@ -56,21 +56,30 @@ export async function endPhantom(
   const known = await differences.find(differenceId(difference, 'phantom_payment', difference.transaction_id))
   if (known === null) return
   if (known.state === 'open') await moveDifference(ask.context, known._id, 'vanished')
-  await handOverPhantom(ask, known, answer)
+  await handOverPhantom(ask, known._id, answer)
 }
 
-/** The order's run reads which word holds: what is signalled only wakes it. */
+/**
+ * Wakes the order's run where its order does not say yet what its phantom says: it reads itself which word holds. What no
+ * order has to hear has no effect.
+ */
 async function handOverPhantom(
   { context, starter }: PhantomContext,
-  { _id, mchid, out_trade_no }: DifferenceRecord,
-  answer: DifferenceAnswer,
+  phantom_id: string,
+  { evidence_id, asked_time, says }: DifferenceAnswer,
 ): Promise<void> {
-  const { differences } = context.store
-  if (out_trade_no === null || answer.evidence_id === null) return
-  const { evidence_id } = answer
-  await signalRun(starter, orderStart({ mchid, out_trade_no }), signals.payment_found, { evidence_id })
-  await differences.noteAnswer(_id, answer)
-  await differences.noteHandedOver(_id, answer.asked_time)
+  const { differences, evidence } = context.store
+  await differences.noteAnswer(phantom_id, { evidence_id, asked_time, says })
+  const phantom = await differences.find(phantom_id)
+  if (phantom === null || evidence_id === null) return
+  const order = await orderOf(context.store, phantom)
+  if (order === null || (await isPhantomTold(context, phantom))) {
+    await evidence.recordOutcome(evidence_id, { outcome: 'no_effect', applied_to: null, time: asked_time })
+    return
+  }
+  await signalRun(starter, orderStart(order), signals.payment_found, { evidence_id })
+  for (const _id of [phantom_id, differenceId(phantom, 'missing_there', phantom.transaction_id ?? '')])
+    await differences.noteHandedOver(_id, asked_time)
 }
 
 /** Whether a phantom that is over has left its order denied: then WeChat is asked once more, so that it comes back. */

@@ -9,6 +9,7 @@ import { startDays } from './start.ts'
 import type { DayLook } from './day.ts'
 import { fetchBill } from './fetch.ts'
 import { matchDay } from './match.ts'
+import { postBills } from './post.ts'
 
 export type BillActivities = ReturnType<typeof createBills>
 
@@ -23,6 +24,7 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     matchDay: (look: DayLook) => matchDay(context, policy, look),
     askDifferences: (look: DayLook) => askDifferences(ask, look),
     awaitHealing: (look: DayLook) => awaitHealing(ask, look),
+    postBills: (look: DayLook) => postBills(context, look),
     closeDay: (look: DayLook & { given_up?: boolean }) => closeDay(context, look),
   }
 }

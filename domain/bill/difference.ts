@@ -94,6 +94,8 @@ export interface DifferenceRecord {
   answer?: DifferenceAnswer
   /** evidence or a question was handed to a run of this payment or refund at this moment */
   handed_over_time?: Time
+  /** the bill of another day in whose version the record's line was found */
+  found_in?: { bill_date: string; version: number }
 }
 
 export interface DifferenceChange {

@@ -34,6 +34,8 @@ export interface BillRecord {
   /** what its pieces are named by: <day>/<type>/<random> */
   parts_key: string
   fetch_time: Time
+  /** a piece was gone or wrong when it was read; the file is to be fetched anew */
+  damaged_time?: Time
 }
 
 /** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */
@@ -89,6 +91,17 @@ export interface ForeignSum extends DaySums {
 /** groups of foreign lines that a day keeps; all are in its sums */
 export const most_foreign_groups = 20
 
+/** DayBook is what the day's bills say in the book. */
+export interface DayBook {
+  /** null: they are being posted */
+  post_time: Time | null
+  sheet_count: number
+  /** what the sheets come to by account, in fen; they sum to zero */
+  accounts: { account: string; amount: number }[]
+  /** why records, book and bills do not agree, sentence by sentence */
+  flaws: string[]
+}
+
 /** ReconciliationRecord is a day of a merchant as it was last proven, or why it is not. */
 export interface ReconciliationRecord {
   /** <mchid>/<bill_date> */
@@ -118,6 +131,8 @@ export interface ReconciliationRecord {
   is_proven: boolean
   /** why it is not proven, sentence by sentence */
   flaws: string[]
+  /** absent: the day was last looked at before bills were posted */
+  book?: DayBook | null
 }
 
 /** Throws when a side's classes do not come to all of it: then a row or record was lost or counted twice. */

@@ -1,3 +1,4 @@
+import { bill_chapters } from './billpaths.ts'
 import { denial_chapters } from './denialpaths.ts'
 import { handling_chapters } from './handlingpaths.ts'
 import { line_chapters } from './linepaths.ts'
@@ -14,4 +15,5 @@ export const all_chapters: Chapter[] = [
   ...rare_chapters,
   ...line_chapters,
   ...denial_chapters,
+  ...bill_chapters,
 ]

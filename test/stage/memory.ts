@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import mongoose from 'mongoose'
 import { Allowances } from '../../store/allowances.ts'
+import { Bills } from '../../store/bills.ts'
 import { runOperation } from '../../store/connection.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
@@ -13,6 +14,7 @@ import { Keys } from '../../store/keys.ts'
 import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
+import { Reconciliations } from '../../store/reconciliations.ts'
 import { References } from '../../store/references.ts'
 import { Refunds } from '../../store/refunds.ts'
 import { Rejections } from '../../store/rejections.ts'
@@ -44,10 +46,12 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     journal: new Journal(connections),
     events: new Events(connections),
     deliveries: new Deliveries(connections),
-    differences: new Differences(connections),
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
+    bills: new Bills(connections),
+    reconciliations: new Reconciliations(connections),
+    differences: new Differences(connections),
     rejections: new Rejections(connections),
     sealer,
     isReachable: () => Promise.resolve(true),

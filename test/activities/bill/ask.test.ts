@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { differenceId } from '../../../domain/ids.ts'
+import { differenceId, operationId } from '../../../domain/ids.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { at, mchid, orderSample, paymentSample } from '../../store/samples.ts'
 import { answer, day, Desk, due_ms, none, tradeFile } from './desk.ts'
@@ -69,6 +69,14 @@ describe('what a day differs in', () => {
     expect(await ask()).toEqual(['missing_there healed', 'phantom_payment open'])
     const evidence_id = `${mchid}/bill_line/${tx}/ORDER_NOT_EXIST`
     expect(desk.signals.map((signal) => signal.evidence_id)).toEqual([evidence_id, evidence_id])
+    const heard = { operation_id: operationId.denied(tx, 0), time: at(0), actor: { kind: 'wechat', id: null } } as const
+    await desk.store.orders.apply({ mchid, out_trade_no: 'T20261122-1' }, () => ({ event: 'payment_denied', ...heard }))
+    expect(await ask()).toEqual(['missing_there healed', 'phantom_payment open'])
+    expect(desk.signals, 'its order has heard').toHaveLength(2)
+    expect((await differing('phantom_payment'))?.fields).toEqual([
+      'trade_state: unknown at WeChat, SUCCESS here',
+      'the order was fulfilled already, and has attention phantom_payment',
+    ])
     expect(await desk.store.evidence.find(evidence_id)).toMatchObject({ verdict: 'unsigned', kind: 'bill_line' })
     desk.know({ transaction_id: tx })
     expect(await ask()).toEqual(['missing_there open', 'phantom_payment healed'])
