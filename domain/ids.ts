@@ -153,6 +153,11 @@ export function sheetPlace(entry_id: string): { version: number; number: number 
   return { version: Number(version), number: Number(number) }
 }
 
+/** The day of a sheet, or of what takes one back. */
+export function sheetDay(entry_id: string): string {
+  return /^(?:rev:)?bill:[^:]+:([^:]+):/.exec(entry_id)?.[1] ?? entry_id
+}
+
 /** The id of an entry's cause, whatever number `anew` gave it. */
 export function causeId(entry_id: string): string {
   return entry_id.replace(/#\d+$/, '')

@@ -92,10 +92,16 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** Days whose bills are in the book, and which the account moved on, oldest first. */
-  async inBook(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+  /** The first day whose bills are in the book and on which the account moved. */
+  async firstInBook(mchid: string): Promise<ReconciliationRecord | null> {
     const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
-    return this.#days.find(wanted, { limit, sort: { bill_date: 1 } })
+    return (await this.#days.find(wanted, { limit: 1, sort: { bill_date: 1 } }))[0] ?? null
+  }
+
+  /** Days whose bills are in the book, behind `after`, oldest first. */
+  async inBook(mchid: string, after: string, limit: number): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, bill_date: { $gt: after } }
+    return this.#days.scan(wanted, { limit, sort: { bill_date: 1 } })
   }
 
   /** Null: a newer run has begun, and this one's word is over. */

@@ -12,7 +12,7 @@ import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
 import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
-import { dayPayment, dayRefund } from './side.ts'
+import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
 export interface Elsewhere {

@@ -39,7 +39,7 @@ import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
 import { readOriginal } from './original.ts'
-import { recordsOf } from './side.ts'
+import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
 const most_malformed = 1_000
