@@ -20,6 +20,7 @@ import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
+import { dropPieces } from './drop.ts'
 import { BillDamaged } from './original.ts'
 
 /** A bill is kept in pieces of this size, compressed: far below what a document holds, far above what a write costs. */
@@ -145,13 +146,9 @@ async function keepVersion(
 async function dropAbandoned({ store, now }: GatewayContext): Promise<void> {
   const before = beijingTime(now() - abandoned_ms)
   for (const parts_key of await store.bills.fetchesBefore(before, most_abandoned)) {
-    if (!(await store.bills.hasVersionOf(parts_key))) await dropAll(store, parts_key)
+    if (!(await store.bills.hasVersionOf(parts_key))) await dropPieces(store, parts_key)
     await store.bills.endFetch(parts_key)
   }
-}
-
-async function dropAll({ bills }: Pick<Store, 'bills'>, parts_key: string): Promise<void> {
-  while ((await bills.dropParts(parts_key)) > 0) heartbeat({ dropping: parts_key })
 }
 
 /** A bill of which there is nothing. */
@@ -267,7 +264,7 @@ function keepParts(context: GatewayContext, parts_key: string): PartKeeper {
       entrance.destroy()
       await done.catch(() => undefined)
       // The key is ended a day later: a piece that the database did not answer for may come until then.
-      await dropAll(context.store, parts_key)
+      await dropPieces(context.store, parts_key)
     },
     count: () => count,
   }

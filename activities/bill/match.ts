@@ -58,6 +58,8 @@ export async function matchDay(
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   const merchant = await requireMerchant(context, day.mchid)
   if (await isGone(context, day)) return await endGone(context, { day, run }, known)
+  // What was found of a day stands when its files are no longer kept.
+  if (await isDropped(store, day)) return known
   const files = await readWhole(context, policy, day, () => readFiles(context, day, merchant))
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
@@ -85,6 +87,11 @@ async function isGone({ store, now }: ActivityContext, day: DayKey): Promise<boo
   if (!isBillGone(day.bill_date, now())) return false
   const kept = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
   return kept.includes(null)
+}
+
+async function isDropped(store: Store, day: DayKey): Promise<boolean> {
+  const newest = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+  return newest.some((bill) => bill?.dropped_time !== undefined)
 }
 
 /** A day that cannot be proven, and says so. */

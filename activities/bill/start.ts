@@ -5,6 +5,7 @@ import { reconcileStart } from '../../domain/messages.ts'
 import { startRun } from '../../runtime/runs.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import type { ActivityContext } from '../context.ts'
+import { dropOriginals } from './drop.ts'
 import { tellExpiring } from './expiry.ts'
 
 const day_ms = 86_400_000
@@ -34,6 +35,7 @@ export async function startDays(
       heartbeat(started.length)
     }
     await tellExpiring(context, merchant)
+    await dropOriginals(context, merchant)
   }
   return started
 }

@@ -36,6 +36,8 @@ export interface BillRecord {
   fetch_time: Time
   /** a piece was gone or wrong when it was read; the file is to be fetched anew */
   damaged_time?: Time
+  /** its file was dropped then, as the merchant wants it (`keep_days`); absent: it is here */
+  dropped_time?: Time
 }
 
 /** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */

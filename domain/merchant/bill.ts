@@ -21,6 +21,9 @@ export interface FeeContract {
   day_tolerance: number
 }
 
+/** A file is never dropped while WeChat still has it, which is for three months. */
+export const least_keep_days = 100
+
 /** BillSettings is what a merchant has said about its bills. */
 export interface BillSettings {
   /** what the numbers of its orders here begin with; none: they may begin with anything */
