@@ -1,5 +1,6 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
+import { unsettled_states } from '../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
@@ -12,6 +13,7 @@ import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
 import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
+import type { DueTimes } from './differences.ts'
 import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
@@ -120,11 +122,16 @@ async function endWaiting(
   const { differences } = context.store
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
-  const missing = missingThere(own_day, record, beijingTime(context.now() + policy.patience_ms))
+  const found_ms = context.now()
+  const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
+  const missing = missingThere(own_day, record, due)
   await differences.note([missing])
   for (const _id of standingIds(own_day, missing.kind, missing)) {
-    if ((await differences.find(_id)) === null) continue
+    const known = await differences.find(_id)
+    if (known === null) continue
     await differences.noteFoundIn(_id, { bill_date, version })
+    if (!unsettled_states.includes(known.state)) continue
+    await context.store.reconciliations.noteMoved(own_day)
     await moveDifference(context, _id, 'vanished', {
       actor: wechat_actor,
       reason: `it is in the bill of ${bill_date}`,
@@ -133,14 +140,14 @@ async function endWaiting(
 }
 
 /** A record that the bill of its own day lacks. */
-function missingThere(own_day: DayKey, record: DayRecord, due_time: string): DifferenceRecord {
+function missingThere(own_day: DayKey, record: DayRecord, due: DueTimes): DifferenceRecord {
   const verdict =
     record.kind === 'payment'
       ? classifyPayment(null, record, isNeverForeign)
       : classifyRefund(null, record, isNeverForeign)
   if (verdict.kind === null) throw new TypeError('a record without a line has no kind')
   const { class: of_class, kind, fields } = verdict
-  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due_time)
+  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due)
 }
 
 /** Whether the bill of another day has ended this difference, and has the line still, as it was last compared. */

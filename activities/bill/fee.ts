@@ -5,6 +5,7 @@ import type { BillSettings } from '../../domain/merchant/bill.ts'
 import { yuanText } from '../../domain/money.ts'
 import type { FeeAudit, FeeTerms } from '../../match/fee.ts'
 import { newDifference } from './differences.ts'
+import type { DueTimes } from './differences.ts'
 
 /** lines of payments that the difference shows */
 const most_examples = 20
@@ -33,7 +34,7 @@ export function feeDifferences(
   day: DayKey,
   { fee_contract }: BillSettings,
   audit: FeeAudit,
-  due_time: string,
+  due: DueTimes,
 ): DifferenceRecord[] {
   const { under, over, fractional, expected, charged } = audit
   const off = over.sum - under.sum
@@ -48,7 +49,7 @@ export function feeDifferences(
   const { payment_count, match } = audit
   return [
     newDifference(day, 'fee', 'day', {
-      due_time,
+      ...due,
       amount: is_off ? Math.ceil(off / 1_000) : 0,
       fields,
       bill: { payment_count, charged, under, over, match, fractional: fractional.count, lines: examples },

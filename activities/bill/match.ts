@@ -4,7 +4,6 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import {
   assertClassified,
   bill_days_kept,
-  dayRange,
   isBillGone,
   most_foreign_groups,
   newReconciliation,
@@ -20,7 +19,6 @@ import type {
 } from '../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../domain/bill/row.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
-import { beijingTime, dayBefore } from '../../domain/calendar.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
 import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -33,12 +31,13 @@ import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
+import type { DueTimes } from './differences.ts'
 import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
@@ -65,8 +64,7 @@ export async function matchDay(
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
   const { trade, flow, compared, moved } = files
   const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
-  const due_time = beijingTime(context.now() + policy.patience_ms)
-  const fees = feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due_time)
+  const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
   await noteDifferences(context, policy, day, { matched: elsewhere.differences, malformed: compared.malformed, fees })
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
@@ -111,15 +109,8 @@ async function readFiles(context: ActivityContext, day: DayKey, merchant: Mercha
   const flow = await store.bills.newest(day, 'fundflow')
   if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
   const compared = await compareTrades(context, day, merchant, trade)
-  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
+  const moved = await readFlow(store, day, flow)
   return { trade, flow, compared, moved }
-}
-
-const no_flow = { balance: null, flaws: [] }
-
-async function closingBefore(store: Store, { mchid, bill_date }: DayKey): Promise<number | null> {
-  const before = await store.reconciliations.find({ mchid, bill_date: dayBefore(dayRange(bill_date).from_ms) })
-  return before?.balance?.closing ?? null
 }
 
 interface ComparedTrades {

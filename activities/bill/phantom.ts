@@ -32,8 +32,9 @@ export async function notePhantom(
   const { mchid, bill_date, kind, transaction_id, out_trade_no, amount, weft } = difference
   if (transaction_id === null) return
   const fields = phantomFields(answer, await orderOf(context.store, difference))
-  const due_time = beijingTime(context.now() + policy.patience_ms)
-  const sides = { transaction_id, out_trade_no, amount, fields, weft, due_time }
+  const patience_time = beijingTime(context.now() + policy.patience_ms)
+  const due = { found_time: beijingTime(context.now()), patience_time }
+  const sides = { transaction_id, out_trade_no, amount, fields, weft, ...due }
   const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
   await context.store.differences.note([phantom])
   if (kind === 'missing_there') {

@@ -23,7 +23,7 @@ async function told(
   const day = { mchid, bill_date: beijingDay(milliseconds(success_time)) }
   const time = beijingTime(stage.now())
   if (event === null) {
-    const sides = { transaction_id, out_trade_no: order.out_trade_no, due_time: time }
+    const sides = { transaction_id, out_trade_no: order.out_trade_no, found_time: time, patience_time: time }
     await store.differences.note([newDifference(day, 'phantom_payment', transaction_id, sides)])
   } else {
     const actor = { kind: 'weft', id: null } as const

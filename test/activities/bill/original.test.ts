@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import mongoose from 'mongoose'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { BillDamaged } from '../../../activities/bill/original.ts'
+import { BillDamaged } from '../../../store/original.ts'
 import { dayRange } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
 import { default_bill_settings } from '../../../domain/merchant/bill.ts'
 import { mchid } from '../../store/samples.ts'
 import { StoreUnavailable } from '../../../store/connection.ts'
 import { day, Desk, inActivity, tradeFile } from './desk.ts'
-import { readOriginal } from '../../../activities/bill/original.ts'
+import { readOriginal } from '../../../store/original.ts'
 
 interface KeptPiece {
   _id: string

@@ -16,7 +16,12 @@ const phantom = (world: World) => differenceId(day(world), 'phantom_payment', 'T
 /** What the proof of the payment's day does when WeChat denies it. */
 async function opened(world: World): Promise<void> {
   const { out_trade_no } = world.key
-  const sides = { transaction_id: 'T1', out_trade_no, due_time: beijingTime(world.now_ms) }
+  const sides = {
+    transaction_id: 'T1',
+    out_trade_no,
+    found_time: beijingTime(world.now_ms),
+    patience_time: beijingTime(world.now_ms),
+  }
   await world.store.differences.note([newDifference(day(world), 'phantom_payment', 'T1', sides)])
 }
 
