@@ -131,9 +131,31 @@ export const journalId = {
   refund: (mchid: string, out_refund_no: string, step: 'accepted' | 'success' | 'closed' | 'returned') =>
     `refund:${mchid}:${out_refund_no}:${step}`,
   payout: (mchid: string, out_refund_no: string) => `payout:${mchid}:${out_refund_no}`,
+  /** The `number`-th sheet of a version of a bill, from 1. */
+  sheet: (day: { mchid: string; bill_date: string }, type: string, version: number, number: number) =>
+    `${sheetsOf(day, type)}${version}:${number}`,
+  /** What an account held before the first day that is in the book. */
+  opening: (mchid: string, account: string) => `open:${mchid}:${account}`,
   reversal: (entry_id: string) => `rev:${entry_id}`,
   /** the same cause booked anew after its reversal: `#2`, `#3`; the first has its plain id */
   anew: (cause_id: string, time: number) => (time === 1 ? cause_id : `${cause_id}#${time}`),
+}
+
+/** What the ids of all sheets of a day's bill begin with, whatever its version. */
+export function sheetsOf({ mchid, bill_date }: { mchid: string; bill_date: string }, type: string): string {
+  return `bill:${mchid}:${bill_date}:${type}:`
+}
+
+/** The version and the number of a sheet, from its entry's id. Throws RangeError for any other. */
+export function sheetPlace(entry_id: string): { version: number; number: number } {
+  const [, version, number] = /^bill:[^:]+:[^:]+:[^:]+:(\d+):(\d+)(?:#\d+)?$/.exec(entry_id) ?? []
+  if (version === undefined || number === undefined) throw new RangeError(`not a sheet: ${entry_id}`)
+  return { version: Number(version), number: Number(number) }
+}
+
+/** The day of a sheet, or of what takes one back. */
+export function sheetDay(entry_id: string): string {
+  return /^(?:rev:)?bill:[^:]+:([^:]+):/.exec(entry_id)?.[1] ?? entry_id
 }
 
 /** The id of an entry's cause, whatever number `anew` gave it. */
@@ -147,6 +169,7 @@ export const workflowId = {
   refund: (refund: RefundKey) => `refund/${refundId(refund)}`,
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
   day: (day: { mchid: string; bill_date: string }) => `reconcile/${dayId(day)}`,
+  conclusion: (day: { mchid: string; bill_date: string }) => `conclude/${dayId(day)}`,
 }
 
 /** Whether an entry of a timeline is a merchant's answer to a delivery, and not one by a call: see `operationId.answered`. */

@@ -5,17 +5,23 @@ import { incomeWhenFound } from './payment/record.ts'
 import type { Income, IncomeMove, PaymentRecord } from './payment/record.ts'
 import type { RefundEvent, RefundRecord } from './refund/record.ts'
 
-/** The book of docs/money.md §1, as far as payments and refunds need it. Debit is positive. */
+/** The book of docs/money.md §1 but for the accounts of movements that Weft does not know. Debit is positive. */
 export const journal_accounts = [
   'wechat.pending',
+  'wechat.basic',
   'wechat.refund_transit',
   'merchant.bank',
   'suspense',
   'refund.payable',
+  'fee.clearing',
   'sales',
   'discount.nocash',
+  'fee.expense',
+  'foreign',
+  'other.opening',
 ] as const
-export type Account = (typeof journal_accounts)[number]
+/** `other.<业务类型>`: WeChat's words for its movements are an open list, and none is left out of the book. */
+export type Account = (typeof journal_accounts)[number] | `other.${string}`
 
 export const entry_kinds = [
   'payment',
@@ -25,6 +31,9 @@ export const entry_kinds = [
   'refund_closed',
   'refund_returned',
   'payout',
+  'bill_fees',
+  'bill_flow',
+  'opening',
 ] as const
 export type EntryKind = (typeof entry_kinds)[number]
 
@@ -249,7 +258,7 @@ function refundEntry(
 }
 
 /** The entry with its empty postings left out. Throws unless it balances. */
-function balancedEntry(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
+export function balancedEntry(entry: Omit<JournalEntry, 'reverses'>): JournalEntry {
   const postings = entry.postings.filter(({ amount }) => amount !== 0)
   assertBalanced(postings)
   return { ...entry, postings, reverses: null }

@@ -1,6 +1,8 @@
 import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
-import { journalId } from '../domain/ids.ts'
+import type { DayKey } from '../domain/bill/reconciliation.ts'
+import type { BillType } from '../domain/bill/row.ts'
+import { journalId, sheetsOf } from '../domain/ids.ts'
 import { assertBalanced, hasSamePostings } from '../domain/journal.ts'
 import type { Account, JournalEntry } from '../domain/journal.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -48,6 +50,14 @@ export interface JournalFilter {
 const most_of_order = 1_000
 /** of one cause: whoever needs more has another fault */
 export const most_corrections = 20
+const page_of_sheets = 5_000
+const few_sheets = 20
+
+/** What the ids of a day's sheets begin with, and those of their reversals. */
+function sheetPrefixes(day: DayKey, type: BillType): string[] {
+  const prefix = sheetsOf(day, type)
+  return [prefix, journalId.reversal(prefix)]
+}
 
 /** The journal. It only grows: there is no function that changes or removes an entry. */
 export class Journal {
@@ -93,6 +103,93 @@ export class Journal {
     const id = ids.filter((one) => !corrected.has(one))[time - 1]
     if (id === undefined) throw new RangeError(`${cause_id} was corrected ${most_corrections} times`)
     return id
+  }
+
+  /**
+   * Posts many entries in one command, each as `post` does but for corrections, and answers the ids of those that were
+   * not there. Throws `JournalConflict`, when the others may be posted.
+   */
+  async postAll(entries: readonly JournalEntry[]): Promise<string[]> {
+    if (entries.length === 0) return []
+    for (const { reverses, postings } of entries) if (reverses === null) assertBalanced(postings)
+    const outcomes = await this.#entries.insertOrFindEach(entries, { is_large: true })
+    return entries.flatMap(({ _id, mchid, postings }, place) => {
+      const outcome = outcomes[place] ?? { error: new Error(`nothing is known of ${_id}`) }
+      if ('error' in outcome) throw outcome.error
+      if (outcome.answer.inserted) return [_id]
+      const { existing } = outcome.answer
+      if (existing.mchid !== mchid || !hasSamePostings(existing.postings, postings)) throw new JournalConflict(existing)
+      return []
+    })
+  }
+
+  /** What stands under a cause after all reversals, and the id under which it is posted next. */
+  async ofCause(cause_id: string): Promise<{ standing: JournalEntry[]; next_id: string }> {
+    const ids = Array.from({ length: most_corrections }, (_, n) => journalId.anew(cause_id, n + 1))
+    const all = [...ids, ...ids.map(journalId.reversal)]
+    const found = await this.#entries.find({ _id: { $in: all } }, { limit: all.length })
+    const taken = new Set(found.map(({ _id }) => _id))
+    const next_id = ids.find((id) => !taken.has(id))
+    if (next_id === undefined) throw new RangeError(`${cause_id} was posted ${most_corrections} times`)
+    const reversed = new Set(found.map(({ reverses }) => reverses))
+    return { standing: found.filter((entry) => entry.reverses === null && !reversed.has(entry._id)), next_id }
+  }
+
+  async findAll(ids: readonly string[]): Promise<JournalEntry[]> {
+    return ids.length === 0 ? [] : this.#entries.scan({ _id: { $in: [...ids] } }, { limit: ids.length })
+  }
+
+  /** Of all sheets of a day's bill, and of what takes them back, the ids. */
+  async sheets(day: DayKey, type: BillType): Promise<Pick<JournalEntry, '_id' | 'reverses'>[]> {
+    const found: JournalEntry[] = []
+    for (const prefix of sheetPrefixes(day, type)) {
+      for (let after = prefix; ;) {
+        const filter = { _id: { $gt: after, $lt: `${prefix}~` } }
+        const page = await this.#entries.scan(filter, {
+          limit: page_of_sheets,
+          sort: { _id: 1 },
+          fields: ['_id', 'reverses'],
+        })
+        found.push(...page)
+        const last = page.at(-1)
+        if (last === undefined || page.length < page_of_sheets) break
+        after = last._id
+      }
+    }
+    return found
+  }
+
+  /** All sheets of a day's bill, and what takes them back, a few at a time: each has hundreds of postings. */
+  async *sheetEntries(day: DayKey, type: BillType): AsyncGenerator<JournalEntry[]> {
+    for (const prefix of sheetPrefixes(day, type)) {
+      for (let after = prefix; ;) {
+        const filter = { _id: { $gt: after, $lt: `${prefix}~` } }
+        const page = await this.#entries.scan(filter, { limit: few_sheets, sort: { _id: 1 } })
+        if (page.length > 0) yield page
+        const last = page.at(-1)
+        if (last === undefined || page.length < few_sheets) break
+        after = last._id
+      }
+    }
+  }
+
+  /** What the sheets of a day's bill come to by account, after what was taken back, in fen. */
+  async sumsOfSheets(day: DayKey, type: BillType): Promise<Map<string, number>> {
+    const sums = new Map<string, number>()
+    for (const prefix of sheetPrefixes(day, type)) {
+      const rows = await this.#entries.aggregate<{ _id: string; amount: number }>([
+        { $match: { _id: { $gt: prefix, $lt: `${prefix}~` } } },
+        { $unwind: '$postings' },
+        { $group: { _id: '$postings.account', amount: { $sum: '$postings.amount' } } },
+      ])
+      for (const { _id, amount } of rows) sums.set(_id, (sums.get(_id) ?? 0) + amount)
+    }
+    return new Map([...sums].filter(([, amount]) => amount !== 0))
+  }
+
+  /** All entries that hold one of these sub-keys, at most `limit`. */
+  async ofKeys(mchid: string, keys: readonly string[], limit: number): Promise<JournalEntry[]> {
+    return this.#entries.scan({ mchid, 'postings.key': { $in: [...keys] } }, { limit })
   }
 
   /** In the order of posting. */

@@ -93,6 +93,12 @@ export class Payments {
     return this.#payments.find({ _id: { $in: [...ids] } }, { limit: most_payments })
   }
 
+  /** Which of these are payments' `_id`s. */
+  async existingIds(ids: readonly string[]): Promise<string[]> {
+    const found = await this.#payments.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
+    return found.map(({ _id }) => _id)
+  }
+
   /** All money that came for an order, oldest first: its own payment, second ones, contradicted ones. */
   async ofOrder(mchid: string, order_id: string): Promise<PaymentRecord[]> {
     return this.#payments.find({ mchid, order_id }, { limit: most_payments, sort: { success_time: 1, _id: 1 } })
@@ -205,6 +211,26 @@ export class Payments {
         { $set: { acceptance }, $inc: { revision: 1 } },
       )
     })
+  }
+
+  /**
+   * What the merchant gets of a payment is corrected, as a person accepted it. Null: some of it was paid back by hand,
+   * which was booked by the old sum.
+   */
+  async correctSettledTotal(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    settled_total: number,
+  ): Promise<PaymentRecord | null> {
+    const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
+      if (payment.settled_total === settled_total) return { payment }
+      if (payment.refunds.some(({ state }) => state === 'settled')) return { payment: null }
+      const written = await this.#payments.updateAndReturn(
+        { _id: payment._id, revision: payment.revision },
+        { $set: { settled_total }, $inc: { revision: 1 } },
+      )
+      return written && { payment: written }
+    })
+    return answer.payment
   }
 
   /**

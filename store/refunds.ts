@@ -65,6 +65,7 @@ const schema = recordSchema({
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
 schema.index({ mchid: 1, out_trade_no: 1 })
 schema.index({ mchid: 1, 'facts.accepted_time': 1 }, { partialFilterExpression: { 'facts.accepted_time': present } })
+schema.index({ mchid: 1, 'facts.refund_id': 1 }, { partialFilterExpression: { 'facts.refund_id': present } })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
 schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'attention.code': present } })
 
@@ -285,6 +286,11 @@ export class Refunds {
       ...(refund_id === null ? [] : [refundId({ mchid, out_refund_no: outsideRefundNo(refund_id) })]),
     ])
     return this.#refunds.find({ _id: { $in: ids } }, { limit: most_of_order })
+  }
+
+  /** Those that WeChat knows by these ids. */
+  async ofRefundIds(mchid: string, refund_ids: readonly string[]): Promise<RefundRecord[]> {
+    return this.#refunds.scan({ mchid, 'facts.refund_id': { $in: [...refund_ids] } }, { limit: most_of_order })
   }
 
   /** All refunds under these numbers, oldest first. */

@@ -1,16 +1,19 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
+import { unsettled_states } from '../../domain/bill/difference.ts'
+import type { DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
-import type { DayKey } from '../../domain/bill/reconciliation.ts'
-import { beijingDay, milliseconds } from '../../domain/calendar.ts'
+import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
+import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { differenceId, paymentId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import type { MatchResult } from '../../match/match.ts'
 import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { ActivityContext } from '../context.ts'
-import { differenceSubject, moveDifference } from './differences.ts'
-import { dayPayment, dayRefund } from './side.ts'
+import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
+import type { DueTimes } from './differences.ts'
+import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
 export interface Elsewhere {
@@ -24,13 +27,21 @@ export interface Elsewhere {
 
 const batch = 200
 
+/** The day that is compared, and the version of its trade bill that is read. */
+type ReadDay = DayKey & { version: number }
+
 /** Looks for the other side of what is missing among the records and bills of all other days. */
-export async function settleElsewhere(context: ActivityContext, day: DayKey, result: MatchResult): Promise<Elsewhere> {
+export async function settleElsewhere(
+  context: ActivityContext,
+  policy: BillPolicy,
+  day: ReadDay,
+  result: MatchResult,
+): Promise<Elsewhere> {
   const found: Elsewhere = { differences: [], matched_rows: 0, matched_records: 0, different_rows: 0 }
   for (let from = 0; from < result.differences.length; from += batch) {
     const some = result.differences.slice(from, from + batch)
     const records = await recordsElsewhere(context, day, some)
-    for (const difference of some) await settleOne(context, day, difference, records, found)
+    for (const difference of some) await settleOne(context, policy, day, difference, records, found)
     heartbeat()
   }
   return found
@@ -38,7 +49,8 @@ export async function settleElsewhere(context: ActivityContext, day: DayKey, res
 
 async function settleOne(
   context: ActivityContext,
-  day: DayKey,
+  policy: BillPolicy,
+  day: ReadDay,
   difference: MatchedDifference,
   records: ReadonlyMap<string, DayRecord>,
   found: Elsewhere,
@@ -62,7 +74,7 @@ async function settleOne(
       : classifyRefund(row, record, isNeverForeign)
   if (verdict.kind === null) {
     found.matched_rows += 1
-    await endWaiting(context, day, record)
+    await endWaiting(context, policy, day, record)
   } else {
     found.different_rows += 1
     found.differences.push({ ...difference, ...verdict, kind: verdict.kind, record })
@@ -96,19 +108,50 @@ function rowKey({ subject, row }: MatchedDifference): string {
   return (subject === 'refund' ? row?.out_refund_no : row?.transaction_id) ?? ''
 }
 
-/** The record's own day has waited for this row. */
-async function endWaiting(context: ActivityContext, { mchid, bill_date }: DayKey, record: DayRecord): Promise<void> {
+/**
+ * Says that a record is in the bill of this day: what waits for it on its own day ends. That day may be looked at only
+ * later, so what would wait there is written down first, and ended.
+ */
+async function endWaiting(
+  context: ActivityContext,
+  policy: BillPolicy,
+  { mchid, bill_date, version }: ReadDay,
+  record: DayRecord,
+): Promise<void> {
+  const { differences } = context.store
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
-  const kind = record.kind === 'payment' ? 'missing_there' : 'refund_missing_there'
-  const _id = differenceId(own_day, kind, record.kind === 'payment' ? record.transaction_id : record.refund_id)
-  if ((await context.store.differences.find(_id)) === null) return
-  const reason = `it is in the bill of ${bill_date}`
-  await moveDifference(context, _id, 'vanished', { actor: wechat_actor, reason })
+  const found_ms = context.now()
+  const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
+  const missing = missingThere(own_day, record, due)
+  await differences.note([missing])
+  await differences.noteFoundIn(missing._id, { bill_date, version })
+  const known = await differences.find(missing._id)
+  if (known === null || !unsettled_states.includes(known.state)) return
+  await context.store.reconciliations.noteMoved(own_day)
+  await moveDifference(context, missing._id, 'vanished', {
+    actor: wechat_actor,
+    reason: `it is in the bill of ${bill_date}`,
+  })
 }
 
-/** Whether the bill of another day has ended this difference. */
+/** A record that the bill of its own day lacks. */
+function missingThere(own_day: DayKey, record: DayRecord, due: DueTimes): DifferenceRecord {
+  const verdict =
+    record.kind === 'payment'
+      ? classifyPayment(null, record, isNeverForeign)
+      : classifyRefund(null, record, isNeverForeign)
+  if (verdict.kind === null) throw new TypeError('a record without a line has no kind')
+  const { class: of_class, kind, fields } = verdict
+  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due)
+}
+
+/** Whether the bill of another day has ended this difference, and has the line still, as it was last compared. */
 async function isInOtherBill({ store }: ActivityContext, day: DayKey, difference: MatchedDifference): Promise<boolean> {
   const known = await store.differences.find(differenceId(day, difference.kind, differenceSubject(difference)))
-  return known?.state === 'healed' && known.timeline.at(-1)?.reason !== null
+  if (known?.state !== 'healed' || known.timeline.at(-1)?.reason === null) return false
+  const { found_in } = known
+  if (found_in === undefined) return true
+  const other = await store.reconciliations.find({ mchid: day.mchid, bill_date: found_in.bill_date })
+  return found_in.version >= (other?.versions.trade ?? 0)
 }

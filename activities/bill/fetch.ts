@@ -6,6 +6,7 @@ import { createGzip } from 'node:zlib'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import { dayRange, isBillGone } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../domain/bill/row.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { billId, billPartsKey } from '../../domain/ids.ts'
@@ -18,13 +19,23 @@ import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
+import { BillDamaged } from '../../store/original.ts'
 
 /** A bill is kept in pieces of this size, compressed: far below what a document holds, far above what a write costs. */
 const part_bytes = 1024 * 1024
 
+const hour_ms = 3_600_000
+/** No fetch lasts so long: Temporal gives its attempt up after four hours. */
+const longest_fetch_ms = 6 * hour_ms
+/** What a fetch has kept that was begun so long ago, and that no version has, is a killed worker's. */
+const abandoned_ms = 24 * hour_ms
+/** fetches whose pieces are dropped at one look */
+const most_abandoned = 20
+
 /**
  * Fetches a bill and keeps its original. A file with another hash than the newest here is the next version; the same hash
- * is the same file, and is not fetched again. Waits, by its retries, until WeChat has made it.
+ * is the same file, and is fetched again only where what is kept of it is damaged. Waits, by its retries, until WeChat
+ * has made it.
  */
 export async function fetchBill(
   context: GatewayContext,
@@ -33,24 +44,77 @@ export async function fetchBill(
 ): Promise<BillRecord> {
   const { store } = context
   assertOver(context, day)
+  await dropAbandoned(context)
   const newest = await store.bills.newest(day, type)
   if (newest !== null && isBillGone(day.bill_date, context.now())) return newest
-  const keeper = keepParts(store, billPartsKey(day, type, randomUUID()))
-  const wanted = { day, type, known_sha1: newest?.hash_value ?? null }
-  const result = await download(context, policy, wanted, keeper).catch(async (error: unknown) => {
+  const keeper = keepParts(context, billPartsKey(day, type, randomUUID()))
+  const known_sha1 = isWhole(newest) ? newest.hash_value : null
+  const result = await download(context, policy, { day, type, known_sha1 }, keeper).catch(async (error: unknown) => {
     await keeper.drop()
     throw error
   })
   await store.merchants.liftAttention(day.mchid, 'bill_late')
   // That there is none is not signed: it does not take back a file that WeChat signed.
   if (newest !== null && result.kind !== 'downloaded') return newest
-  const version = (newest?.version ?? 0) + 1
+  const bill = await keepVersion(store, newest, fetchedBill(context, { day, type }, result, keeper))
+  if (bill !== null) {
+    await keeper.end()
+    return bill
+  }
+  await keeper.drop()
+  const first = await store.bills.newest(day, type)
+  if (first !== null && (result.kind !== 'downloaded' || first.hash_value === result.signed_sha1)) return first
+  // Another worker was first, with another file: what WeChat's word is now, the next attempt asks.
+  throw againFailure(`two files were fetched at once as the ${type} bill of ${day.bill_date}`, policy.look_ms)
+}
+
+/**
+ * What `read` makes of a day's originals. One that is damaged is fetched anew, and read again; `lost`, in a sentence, where
+ * WeChat has the file no longer. Whatever `read` writes, it must write after it has read all.
+ */
+export async function readWhole<R extends object>(
+  context: GatewayContext,
+  policy: BillPolicy,
+  day: DayKey,
+  read: () => Promise<R>,
+): Promise<R | { lost: string }> {
+  const { store, log } = context
+  const spoilt: BillDamaged[] = []
+  for (;;) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof BillDamaged) || spoilt.length === bill_types.length) throw error
+      const { bill, message } = error
+      spoilt.push(error)
+      log.error('the original of a bill is damaged and is fetched anew', { bill: bill._id, why: message })
+      await store.bills.noteDamaged(bill, currentTime(context))
+      const renewed = await fetchBill(context, policy, { day, type: bill.type })
+      if (isWhole(renewed)) continue
+      return {
+        lost: `the ${bill.type} bill that is kept here is damaged, and WeChat does not have it any more: ${message}`,
+      }
+    }
+  }
+}
+
+function isWhole(bill: BillRecord | null): bill is BillRecord {
+  return bill !== null && bill.damaged_time === undefined
+}
+
+type FetchedBill = Omit<BillRecord, '_id' | 'version' | 'damaged_time'>
+
+function fetchedBill(
+  context: GatewayContext,
+  { day, type }: { day: DayKey; type: BillType },
+  result: BillResult,
+  keeper: PartKeeper,
+): FetchedBill {
   const file = result.kind === 'downloaded' ? result : null
-  const bill: BillRecord = {
-    _id: billId(day, type, version),
-    ...day,
+  return {
+    mchid: day.mchid,
+    bill_date: day.bill_date,
     type,
-    version,
     state: file === null ? 'none' : 'ready',
     hash_value: file?.signed_sha1 ?? null,
     plain_sha1: file?.sha1 ?? null,
@@ -59,10 +123,31 @@ export async function fetchBill(
     parts_key: keeper.parts_key,
     fetch_time: currentTime(context),
   }
-  if (await store.bills.add(bill)) return bill
-  // Another worker was first with this version: its file counts, and another one is seen at the next look.
-  await keeper.drop()
-  return (await store.bills.newest(day, type)) ?? bill
+}
+
+/** Keeps it as the version after `newest`, or in the place of its damaged pieces. Null: another fetch was first. */
+async function keepVersion(
+  { bills }: Pick<Store, 'bills'>,
+  newest: BillRecord | null,
+  fetched: FetchedBill,
+): Promise<BillRecord | null> {
+  if (newest !== null && newest.hash_value === fetched.hash_value) return await bills.replaceParts(newest, fetched)
+  const version = (newest?.version ?? 0) + 1
+  const bill = { _id: billId(fetched, fetched.type, version), version, ...fetched }
+  return (await bills.add(bill)) ? bill : null
+}
+
+/** Drops what killed workers have kept, of whatever bill: their pieces are no version's, and nobody else would find them. */
+async function dropAbandoned({ store, now }: GatewayContext): Promise<void> {
+  const before = beijingTime(now() - abandoned_ms)
+  for (const parts_key of await store.bills.fetchesBefore(before, most_abandoned)) {
+    if (!(await store.bills.hasVersionOf(parts_key))) await dropAll(store, parts_key)
+    await store.bills.endFetch(parts_key)
+  }
+}
+
+async function dropAll({ bills }: Pick<Store, 'bills'>, parts_key: string): Promise<void> {
+  while ((await bills.dropParts(parts_key)) > 0) heartbeat({ dropping: parts_key })
 }
 
 /** A day that is not over has no bill, and WeChat keeps none for ever. */
@@ -95,7 +180,7 @@ async function download(
     await keeper.drop()
     return result
   }
-  await keeper.end()
+  await keeper.finish()
   if (result.hash === 'wrong') {
     const why = result.mistake ?? `its SHA-1 is ${result.sha1}, and WeChat signed ${result.signed_sha1}`
     await context.store.merchants.noteAttention(mchid, 'day_unproven', currentTime(context))
@@ -116,6 +201,9 @@ async function notReady({ store, now }: GatewayContext, policy: BillPolicy, { mc
 interface PartKeeper {
   parts_key: string
   take: (bytes: Buffer) => Promise<void>
+  /** keeps the rest */
+  finish: () => Promise<void>
+  /** says that its pieces are a version's */
   end: () => Promise<void>
   /** gives up what was kept */
   drop: () => Promise<void>
@@ -123,10 +211,13 @@ interface PartKeeper {
 }
 
 /** Compresses what it is given and keeps it, piece by piece. */
-function keepParts({ bills }: Pick<Store, 'bills'>, parts_key: string): PartKeeper {
+function keepParts(context: GatewayContext, parts_key: string): PartKeeper {
+  const { bills } = context.store
+  const begun_ms = context.now()
   const entrance = new PassThrough()
   let count = 0
   const keep = async (bytes: Buffer) => {
+    if (count === 0) await bills.beginFetch(parts_key, beijingTime(begun_ms))
     await bills.putPart(parts_key, count, bytes)
     count += 1
     heartbeat({ part: count })
@@ -144,7 +235,7 @@ function keepParts({ bills }: Pick<Store, 'bills'>, parts_key: string): PartKeep
     }
     if (size > 0) await keep(Buffer.concat(held))
   })
-  done.catch(() => undefined) // `take` and `end` say it
+  done.catch(() => undefined) // `take` and `finish` say it
   return {
     parts_key,
     async take(bytes) {
@@ -152,15 +243,19 @@ function keepParts({ bills }: Pick<Store, 'bills'>, parts_key: string): PartKeep
       heartbeat({ part: count })
       if (!entrance.write(bytes)) await Promise.race([once(entrance, 'drain'), done])
     },
-    async end() {
+    async finish() {
       entrance.end()
       await done
+      // From here on its pieces could be taken for a killed worker's, and be dropped.
+      if (context.now() - begun_ms > longest_fetch_ms)
+        throw againFailure(`the fetch took too long: more than ${longest_fetch_ms / hour_ms} hours`)
     },
+    end: () => bills.endFetch(parts_key),
     async drop() {
       entrance.destroy()
       await done.catch(() => undefined)
-      // One more than are counted: the database may have taken the one that it did not answer for.
-      await bills.dropParts(parts_key, count + 1)
+      // The key is ended a day later: a piece that the database did not answer for may come until then.
+      await dropAll(context.store, parts_key)
     },
     count: () => count,
   }

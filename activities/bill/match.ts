@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
-import { assertClassified, dayRange, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import { assertClassified, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
   BillRecord,
@@ -11,7 +11,6 @@ import type {
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
-import { dayBefore } from '../../domain/calendar.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
@@ -20,13 +19,15 @@ import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
 import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
+import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
-import { readOriginal } from './original.ts'
-import { recordsOf } from './side.ts'
+import { readOriginal } from '../../store/original.ts'
+import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
 const most_malformed = 1_000
@@ -36,7 +37,7 @@ const most_malformed = 1_000
  * records leave the same, however often it is run; what a look before this one found and this one does not has healed.
  */
 export async function matchDay(
-  context: ActivityContext,
+  context: GatewayContext,
   policy: BillPolicy,
   { day, run }: DayLook,
 ): Promise<ReconciliationRecord> {
@@ -44,12 +45,11 @@ export async function matchDay(
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   const merchant = await requireMerchant(context, day.mchid)
-  const trade = await store.bills.newest(day, 'trade')
-  const flow = await store.bills.newest(day, 'fundflow')
-  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
-  const compared = await compareTrades(context, day, merchant, trade)
-  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
-  const elsewhere = await settleElsewhere(context, day, compared.result)
+  const files = await readWhole(context, policy, day, () => readFiles(context, day, merchant))
+  if ('lost' in files)
+    return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
+  const { trade, flow, compared, moved } = files
+  const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
   await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
@@ -65,11 +65,15 @@ export async function matchDay(
   return written ?? known
 }
 
-const no_flow = { balance: null, flaws: [] }
-
-async function closingBefore(store: Store, { mchid, bill_date }: DayKey): Promise<number | null> {
-  const before = await store.reconciliations.find({ mchid, bill_date: dayBefore(dayRange(bill_date).from_ms) })
-  return before?.balance?.closing ?? null
+/** Reads both files of the day to their ends, before anything is written down. */
+async function readFiles(context: ActivityContext, day: DayKey, merchant: MerchantRecord) {
+  const { store } = context
+  const trade = await store.bills.newest(day, 'trade')
+  const flow = await store.bills.newest(day, 'fundflow')
+  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
+  const compared = await compareTrades(context, day, merchant, trade)
+  const moved = await readFlow(store, day, flow)
+  return { trade, flow, compared, moved }
 }
 
 interface ComparedTrades {

@@ -3,12 +3,15 @@ import type { BillType } from '../../domain/bill/row.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import type { ActivityContext } from '../context.ts'
 import { watchSetups } from '../setup.ts'
+import { acceptDifferences } from './acceptance.ts'
+import { checkDifferences } from './check.ts'
 import { askDifferences, awaitHealing } from './ask.ts'
-import { closeDay, openDay } from './day.ts'
+import { closeDay, followDay, openDay } from './day.ts'
 import { startDays } from './start.ts'
 import type { DayLook } from './day.ts'
 import { fetchBill } from './fetch.ts'
 import { matchDay } from './match.ts'
+import { postBills } from './post.ts'
 
 export type BillActivities = ReturnType<typeof createBills>
 
@@ -23,6 +26,10 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     matchDay: (look: DayLook) => matchDay(context, policy, look),
     askDifferences: (look: DayLook) => askDifferences(ask, look),
     awaitHealing: (look: DayLook) => awaitHealing(ask, look),
-    closeDay: (look: DayLook & { given_up?: boolean }) => closeDay(context, look),
+    postBills: (look: DayLook) => postBills(context, look),
+    closeDay: (look: DayLook & { given_up?: boolean }) => closeDay({ context, starter }, look),
+    acceptDifferences: (given: { day: DayKey }) => acceptDifferences(context, given),
+    checkDifferences: (given: { day: DayKey }) => checkDifferences(ask, given),
+    followDay: (given: { day: DayKey; batch: string }) => followDay({ context, starter }, given),
   }
 }

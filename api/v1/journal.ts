@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isOfBills } from '../../domain/bill/sheet.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { entry_kinds, journal_accounts } from '../../domain/journal.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
@@ -7,8 +8,11 @@ import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { filterOf, listOf, nullable_text, pageView, paging_params, request_time, text_filter, time } from './shapes.ts'
 
-const posting = z.object({
-  account: z.enum(journal_accounts),
+/** WeChat's words for its movements are an open list: one that Weft does not know has an account of its own. */
+const account = z.union([z.enum(journal_accounts), z.string().regex(/^other\..+$/)])
+
+export const posting = z.object({
+  account,
   key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
   amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),
 })
@@ -23,7 +27,9 @@ const entry_shape = z
     out_trade_no: nullable_text,
     out_refund_no: nullable_text,
     postings: z.array(posting).meta({ description: 'their amounts sum to 0' }),
-    evidence_id: z.string(),
+    evidence_id: z.string().meta({
+      description: 'of what a bill says the bill: <mchid>/<day>/<type>/<version>',
+    }),
     reverses: nullable_text.meta({ description: 'the entry that this one takes back' }),
     correction: z
       .object({ by: z.string(), reason: z.string() })
@@ -42,7 +48,7 @@ function entryView(entry: JournalEntry): z.output<typeof entry_shape> {
     out_trade_no: entry.out_trade_no,
     out_refund_no: entry.out_refund_no,
     postings: entry.postings,
-    evidence_id: publicId('evd', entry.evidence_id),
+    evidence_id: isOfBills(entry) ? entry.evidence_id : publicId('evd', entry.evidence_id),
     reverses: entry.reverses,
     correction: entry.correction ?? null,
   }
@@ -77,8 +83,9 @@ const balances_shape = z
     object: z.literal('balances'),
     time: time.meta({ description: 'all that was booked up to this moment' }),
     currency: z.string(),
-    accounts: z.array(z.object({ account: z.enum(journal_accounts), amount: z.int() })).meta({
-      description: 'every account of the book; fen, debit positive',
+    accounts: z.array(z.object({ account, amount: z.int() })).meta({
+      description:
+        'every account of the book, behind them those of movements that Weft does not know; fen, debit positive',
     }),
     sum: z.int().meta({ description: 'always 0: anything else is a fault' }),
   })
@@ -97,12 +104,15 @@ const getBalances = declareEndpoint({
   problems: [],
   async handle({ context, caller, query }) {
     const booked = await context.store.journal.balances(caller.mchid, query.time)
-    const amounts = new Map(booked.map(({ account, amount }) => [account, amount]))
+    const amounts = new Map(booked.map((one) => [one.account, one.amount]))
     const body: z.output<typeof balances_shape> = {
       object: 'balances',
       time: beijingTime(query.time ? milliseconds(query.time) : context.now()),
       currency: 'CNY',
-      accounts: journal_accounts.map((account) => ({ account, amount: amounts.get(account) ?? 0 })),
+      accounts: [
+        ...journal_accounts.map((name) => ({ account: name, amount: amounts.get(name) ?? 0 })),
+        ...booked.filter(({ account: name }) => !(journal_accounts as readonly string[]).includes(name)),
+      ],
       sum: booked.reduce((sum, { amount }) => sum + amount, 0),
     }
     return { status: 200, body }

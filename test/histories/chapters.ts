@@ -1,3 +1,4 @@
+import { bill_chapters } from './billpaths.ts'
 import { handling_chapters } from './handlingpaths.ts'
 import { line_chapters } from './linepaths.ts'
 import { chapters } from './paths.ts'
@@ -6,4 +7,11 @@ import { rare_chapters } from './rarepaths.ts'
 import { refund_chapters } from './refundpaths.ts'
 
 /** Every way that the code can go: `coverage.ts` says what is missing, and `replay.test.ts` replays what is stored. */
-export const all_chapters: Chapter[] = [...chapters, ...refund_chapters, ...handling_chapters, ...rare_chapters, ...line_chapters]
+export const all_chapters: Chapter[] = [
+  ...chapters,
+  ...refund_chapters,
+  ...handling_chapters,
+  ...rare_chapters,
+  ...line_chapters,
+  ...bill_chapters,
+]

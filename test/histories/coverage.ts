@@ -2,6 +2,7 @@ import type { DeliveryOutcome } from '../../activities/delivery/attempt.ts'
 import type { PlacementOutcome, QueryOutcome } from '../../activities/order/gateway.ts'
 import type { AbnormalHandlingOutcome, RefundQueryOutcome, SubmissionOutcome } from '../../activities/refund/gateway.ts'
 import type { NotTried } from '../../activities/slots.ts'
+import type { ReconciliationState } from '../../domain/bill/reconciliation.ts'
 import type { OrderProgress, RefundProgress } from '../../domain/messages.ts'
 import { orderDestination } from '../../domain/order/change.ts'
 import { order_events, order_states } from '../../domain/order/record.ts'
@@ -164,6 +165,9 @@ function refundEnds(event: RefundEvent): RefundState[] {
   return [...new Set(ends)].filter((to) => to !== null)
 }
 
+/** What a look at a day leaves it in. */
+const day_ends = all<Exclude<ReconciliationState, 'waiting_for_bill' | 'running'>>({ balanced: 1, different: 1 })
+
 /** Everything beside steps and handlers, which the workflow code names itself, that can happen to a run. */
 export const happenings: string[] = [
   ...order_events.map((event) => `order: ${event}`),
@@ -175,6 +179,9 @@ export const happenings: string[] = [
   'a stop that was never heard',
   'payOrder ends: orphan',
   'refundPayment ends: unknown',
+  ...day_ends.map((state) => `reconcileDay ends: ${state}`),
+  'a day compared twice',
+  'a day whose questions were given up',
   'payOrder goes on in a new run',
   'refundPayment goes on in a new run',
   'a step that failed locally',
@@ -216,7 +223,9 @@ function stepWords(events: History['events']): string[] {
   const words: string[] = []
   const held: { order: OrderProgress | null; refund: RefundProgress | null } = { order: null, refund: null }
   for (const taken of stepsOf(events)) {
+    if (taken.name === 'matchDay' && words.includes(activity('matchDay'))) words.push('a day compared twice')
     words.push(activity(taken.name))
+    if (taken.given.given_up) words.push('a day whose questions were given up')
     if (taken.given.unheard) words.push('a stop that was never heard')
     const kind = (taken.result as Body | null)?.kind
     for (const [name, { of: names }] of Object.entries(answers))
@@ -257,7 +266,7 @@ function stepsOf(events: History['events']): Step[] {
     const begun = done && scheduled.get(String(done.scheduledEventId))
     if (begun) steps.push({ ...begun, result: opened(done.result) })
     const marker = of(event, 'markerRecordedEventAttributes')
-    if (marker && !marker.failure) {
+    if (marker?.markerName === 'core_local_activity' && !marker.failure) {
       const { data, result } = field(marker, 'details')
       steps.push({ name: String((opened(data) as Body).activity_type), given: {}, result: opened(result) })
     }

@@ -1,4 +1,4 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow'
 import { bill_types } from '../../domain/bill/row.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import { showDay } from '../details.ts'
@@ -16,7 +16,7 @@ export async function reconcileDay(day: DayKey): Promise<string> {
 }
 
 async function runDay(day: DayKey): Promise<string> {
-  const { openDay, fetchBill, matchDay, askDifferences, awaitHealing, closeDay } = billProxies()
+  const { openDay, fetchBill, matchDay, askDifferences, awaitHealing, postBills, closeDay } = billProxies()
   const opened = await openDay({ day, look: workflowInfo().runId })
   showDay(opened)
   const look = { day, run: opened.run }
@@ -27,6 +27,8 @@ async function runDay(day: DayKey): Promise<string> {
     await awaitHealing(look)
     showDay(await matchDay(look))
   }
+  // Days that began before bills were posted end without; the next look at them posts.
+  if (patched('postBills')) await postBills(look)
   const closed = await closeDay({ ...look, given_up })
   showDay(closed)
   return closed.state

@@ -1,14 +1,16 @@
-import { randomUUID } from 'node:crypto'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
+import mongoose from 'mongoose'
 import { createBills } from '../../../activities/bill/steps.ts'
 import type { BillActivities } from '../../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
-import { readOriginal } from '../../../activities/bill/original.ts'
+import { readOriginal } from '../../../store/original.ts'
 import { default_bill_policy } from '../../../domain/bill/reconciliation.ts'
-import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
+import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
@@ -17,7 +19,7 @@ import type { Store } from '../../../store/store.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import type { WeChatAccount } from '../../../wechat/accounts.ts'
 import type { Transport, WeChatAnswer } from '../../../wechat/transport.ts'
-import { freshStore } from '../../store/database.ts'
+import { database_uri, freshStore } from '../../store/database.ts'
 import { mchid, merchantSample } from '../../store/samples.ts'
 import { layouts, line, written } from '../../wechat/statement/file.ts'
 
@@ -64,12 +66,17 @@ export class Desk {
   pause = (): Promise<void> => Promise.resolve()
   readonly asked: string[] = []
   readonly signals: { id: string; signal: string; evidence_id: unknown }[] = []
+  /** the runs that were started */
+  readonly started: string[] = []
   heartbeats = 0
   readonly #steps: BillActivities
 
-  private constructor(store: Store, drop: () => Promise<void>) {
+  readonly #database: string
+
+  private constructor({ store, drop, database }: Awaited<ReturnType<typeof freshStore>>) {
     this.store = store
     this.drop = drop
+    this.#database = database
     const transport: Transport = {
       send: async ({ operation, path }) => {
         this.asked.push(`${operation} ${path.replace(/\?.*/, '')}`)
@@ -102,17 +109,33 @@ export class Desk {
       this.signals.push({ id: sent.workflowId, signal: sent.signal, evidence_id: sent.signalArgs[0].evidence_id })
       return Promise.resolve()
     }
+    const start = (_type: string, sent: { workflowId: string }) => {
+      this.started.push(sent.workflowId)
+      return Promise.resolve()
+    }
     const starter = {
-      client: { workflow: { signalWithStart } },
+      client: { workflow: { signalWithStart, start } },
       toOptions: (start: { workflow_id: string }) => ({ workflowId: start.workflow_id }),
     } as unknown as RunStarter
     this.#steps = createBills(context, starter, default_bill_policy)
   }
 
   static async open(): Promise<Desk> {
-    const { store, drop } = await freshStore({ is_indexed: false })
-    await store.merchants.save(merchantSample())
-    return new Desk(store, drop)
+    const fresh = await freshStore({ is_indexed: false })
+    await fresh.store.merchants.save(merchantSample())
+    return new Desk(fresh)
+  }
+
+  /** The ids of all pieces of originals; those that `spoil` names are gone, or are other bytes, before that. */
+  async parts(spoil: { gone?: string; changed?: string } = {}): Promise<string[]> {
+    const connection = await mongoose.createConnection(database_uri, { dbName: this.#database }).asPromise()
+    const parts = connection.collection<{ _id: string; bytes: Buffer }>('bill_parts')
+    if (spoil.gone !== undefined) await parts.deleteOne({ _id: spoil.gone })
+    const wrong = { $set: { bytes: gzipSync('another file') } }
+    if (spoil.changed !== undefined) await parts.updateOne({ _id: spoil.changed }, wrong)
+    const found = await parts.find({}, { projection: { _id: 1 } }).toArray()
+    await connection.close()
+    return found.map(({ _id }) => _id).sort()
   }
 
   /** Performs a step as a worker would. */
@@ -125,6 +148,27 @@ export class Desk {
     const step = this.#steps[name] as unknown as (one: typeof given) => ReturnType<BillActivities[N]>
     const outcome: unknown = await environment.run(async (one: typeof given) => await step(one), given)
     return outcome as Awaited<ReturnType<BillActivities[N]>>
+  }
+
+  /** Performs a step whose worker dies behind the next call of `name`: that has had its effect, and nobody heard of it. */
+  async dying<N extends keyof BillActivities>(
+    [what, name]: readonly [object, string],
+    step: N,
+    given: Parameters<BillActivities[N]>[0],
+  ): Promise<void> {
+    const original = (what as Record<string, (...given: unknown[]) => Promise<unknown>>)[name]
+    Object.assign(what, {
+      [name]: async (...some: unknown[]) => {
+        Reflect.deleteProperty(what, name)
+        await original?.apply(what, some)
+        throw new Error('the worker died')
+      },
+    })
+    const outcome = await this.perform(step, given).then(
+      () => 'it went on',
+      (error: unknown) => String(error),
+    )
+    if (!outcome.includes('died')) throw new Error(`${step} did not die behind ${name}: ${outcome}`)
   }
 
   /** The failure of a step that must not succeed. */
@@ -170,17 +214,17 @@ export class Desk {
     })
   }
 
-  async fetched(): Promise<void> {
-    await this.perform('fetchBill', { day, run: 1, type: 'trade' })
-    await this.perform('fetchBill', { day, run: 1, type: 'fundflow' })
+  /** Fetches and compares as one look does, without questions. */
+  async looked(of = day): Promise<number> {
+    const { run } = await this.perform('openDay', { day: of, look: randomUUID() })
+    for (const type of bill_types) await this.perform('fetchBill', { day: of, run, type })
+    await this.perform('matchDay', { day: of, run })
+    return run
   }
 
-  /** Fetches and compares as one look does, without questions. */
-  async looked(): Promise<number> {
-    const { run } = await this.perform('openDay', { day, look: randomUUID() })
-    await this.fetched()
-    await this.perform('matchDay', { day, run })
-    return run
+  /** The same, and what the day comes to. */
+  async closed(of = day): Promise<ReconciliationRecord> {
+    return await this.perform('closeDay', { day: of, run: await this.looked(of) })
   }
 
   time(ms = this.now_ms): string {

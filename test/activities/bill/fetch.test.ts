@@ -1,11 +1,22 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dayRange } from '../../../domain/bill/reconciliation.ts'
-import { mchid } from '../../store/samples.ts'
+import { billPartId } from '../../../domain/ids.ts'
+import { until } from '../../stage/until.ts'
+import { mchid, paymentSample } from '../../store/samples.ts'
 import { answer, bill_date, day, Desk, none, not_ready, tradeFile } from './desk.ts'
 
 const wanted = { day, run: 1, type: 'trade' } as const
 const late_ms = dayRange(bill_date).to_ms + 15 * 3_600_000
+
+const day_ms = 86_400_000
+const tx = '4200000001202611220000000001'
+const own = { transaction_id: tx, out_trade_no: 'T20261122-1', order_id: `${mchid}/T20261122-1` }
+const moment = { appid: 'wx8888888888888888', success_time: '2026-11-22T10:00:00.000+08:00' }
+/** what the one line of `tradeFile([{}])` is of */
+const payment = paymentSample(tx, { ...own, ...moment })
+
+const sha1 = (bytes: Buffer) => createHash('sha1').update(bytes).digest('hex')
 
 describe('a bill that is fetched', () => {
   let desk: Desk
@@ -71,6 +82,106 @@ describe('a bill that is fetched', () => {
     const [kept, ...more] = await versions()
     expect(more).toEqual([])
     expect(kept && (await desk.plain(kept)).equals(first)).toBe(true)
+  })
+
+  it('twice at once, of two files, is a version of each, and neither has a piece of the other', async () => {
+    const files = [randomBytes(2_500_000), randomBytes(2_500_000)] as const
+    const begun: Promise<unknown>[] = []
+    let under_way = 0
+    // Each goes on only when both have kept a piece: so their pieces are written in turns.
+    desk.pause = async () => {
+      under_way += 1
+      const both = under_way <= 2 ? 2 : 4
+      await until('both are as far', () => under_way >= both)
+    }
+    for (const file of files) {
+      desk.issue(file)
+      desk.file = [file.subarray(0, 2_000_000), file.subarray(2_000_000)]
+      begun.push(desk.perform('fetchBill', wanted))
+      await until('it is under way', () => under_way >= begun.length)
+    }
+    const ends = await Promise.allSettled(begun)
+    desk.pause = () => Promise.resolve()
+    // The later one has lost the first version, and comes again.
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    for (const file of files) {
+      desk.issue(file)
+      await desk.perform('fetchBill', wanted)
+    }
+    const kept = await versions()
+    const plain = await Promise.all(kept.map((one) => desk.plain(one)))
+    expect(new Set(plain.map(sha1))).toEqual(new Set(files.map(sha1)))
+    const named = kept.flatMap(({ parts_key, part_count }) =>
+      Array.from({ length: part_count }, (_, number) => billPartId(parts_key, number)),
+    )
+    expect(await desk.parts()).toEqual(named.sort())
+  })
+
+  it('by a worker that was killed leaves pieces for a day, and then none', async () => {
+    let kept = 0
+    desk.issue(randomBytes(3_000_000))
+    desk.file = [desk.file[0]?.subarray(0, 2_500_000) ?? Buffer.alloc(0), Buffer.alloc(10)]
+    desk.pause = async () => {
+      // Killed: what it has begun it never ends.
+      if ((kept += 1) > 1) await new Promise(() => undefined)
+    }
+    void desk.perform('fetchBill', wanted)
+    const left = await until('it has kept pieces', async () => {
+      const parts = await desk.parts()
+      return parts.length >= 2 && parts
+    })
+    desk.pause = () => Promise.resolve()
+    desk.issue(tradeFile([{}]))
+    const bill = await desk.perform('fetchBill', wanted)
+    const own = billPartId(bill.parts_key, 0)
+    desk.now_ms += day_ms
+    await desk.perform('fetchBill', wanted)
+    expect(await desk.parts(), 'it could be under way').toEqual([...left, own].sort())
+    desk.now_ms += 1
+    await desk.perform('fetchBill', wanted)
+    expect(await desk.parts()).toEqual([own])
+    expect(await desk.perform('fetchBill', wanted)).toEqual(bill)
+  })
+
+  it('that takes longer than any fetch makes no version: its pieces may be gone', async () => {
+    desk.issue(tradeFile([{}]))
+    desk.pause = () => Promise.resolve(void (desk.now_ms += 6 * 3_600_000 + 1))
+    const failure = await desk.failureOf('fetchBill', wanted)
+    expect(failure.message).toContain('took too long')
+    expect(await versions()).toEqual([])
+    expect(await desk.parts()).toEqual([])
+  })
+
+  it.each(['gone', 'changed'] as const)('and of which a piece is %s is fetched anew, and compared', async (how) => {
+    const bytes = tradeFile([{}])
+    desk.issue(bytes)
+    await desk.store.payments.insert(payment)
+    await desk.looked()
+    const [part = ''] = await desk.parts()
+    await desk.parts({ [how]: part })
+    const run = await desk.looked()
+    const [kept, ...more] = await versions()
+    expect(more, 'the same file is the same version').toEqual([])
+    expect(kept).toMatchObject({ version: 1 })
+    expect(kept?.damaged_time).toBeUndefined()
+    expect(kept && (await desk.plain(kept)).equals(bytes)).toBe(true)
+    expect(await desk.perform('closeDay', { day, run })).toMatchObject({ is_proven: true, rows: { matched: 1 } })
+    desk.now_ms += day_ms + 1
+    await desk.perform('fetchBill', wanted)
+    expect(await desk.parts()).toEqual([billPartId(kept?.parts_key ?? '', 0)])
+  })
+
+  it('and is damaged, and gone at WeChat, is a flaw of its day, which keeps what it was', async () => {
+    desk.issue(tradeFile([{}]))
+    await desk.store.payments.insert(payment)
+    const before = await desk.perform('closeDay', { day, run: await desk.looked() })
+    const [part = ''] = await desk.parts()
+    await desk.parts({ gone: part })
+    desk.now_ms += 91 * day_ms
+    const closed = await desk.perform('closeDay', { day, run: await desk.looked() })
+    expect(closed).toMatchObject({ is_proven: false, state: 'different', rows: before.rows, differences: {} })
+    expect(closed.flaws).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
+    expect(await attentions()).toEqual(['day_unproven'])
   })
 
   it('of which WeChat says later that there is none stays what WeChat signed', async () => {

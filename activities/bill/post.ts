@@ -1,0 +1,125 @@
+import { activityInfo } from '@temporalio/activity'
+import { dayRange } from '../../domain/bill/reconciliation.ts'
+import type { BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../domain/bill/row.ts'
+import { cash_account, openingEntry } from '../../domain/bill/sheet.ts'
+import { clearing_days, clearingTexts } from '../../domain/bill/clearance.ts'
+import { beijingDay, beijingTime } from '../../domain/calendar.ts'
+import { billId, journalId } from '../../domain/ids.ts'
+import { hasSamePostings, reversalEntry } from '../../domain/journal.ts'
+import type { JournalEntry } from '../../domain/journal.ts'
+import { yuanText } from '../../domain/money.ts'
+import { clearingOf } from '../../store/clearance.ts'
+import type { Store } from '../../store/store.ts'
+import { currentTime } from '../context.ts'
+import type { ActivityContext } from '../context.ts'
+import type { DayLook } from './day.ts'
+import { postSheets, SheetProgress } from './sheets.ts'
+import type { SheetPlace } from './sheets.ts'
+
+const day_ms = 86_400_000
+
+/**
+ * Posts what the bills of a day say, in sheets (docs/money.md §2), and proves the book against them. Repeatable and
+ * resumable: whoever goes on finds what stands, and makes it what the bills say now. Of a look that a newer one overtook
+ * nothing more is written.
+ */
+export async function postBills(context: ActivityContext, look: DayLook): Promise<ReconciliationRecord | null> {
+  const { store } = context
+  const { day, run } = look
+  const known = await store.reconciliations.find(day)
+  if (known === null || known.run !== run) return known
+  const bills = await readBills(store, known)
+  // The account opens on the first day that is in the book; from here on this one is.
+  const book = known.book ?? { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
+  if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known
+  const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
+  for (const bill of bills) {
+    if (bill.type === 'trade' && progress.place?.type === 'fundflow') continue
+    if (!(await postSheets(context, look, bill, progress))) return await store.reconciliations.find(day)
+  }
+  await openAccount(context, day.mchid)
+  const posted = await proveBook(context, known, progress)
+  return await store.reconciliations.write(day, run, { book: posted })
+}
+
+/** The versions that this look has compared. */
+async function readBills(store: Store, { mchid, bill_date, versions }: ReconciliationRecord): Promise<BillRecord[]> {
+  const found = await Promise.all(
+    bill_types.map(async (type) => {
+      const version = versions[type]
+      const bill = version === undefined ? null : await store.bills.find({ mchid, bill_date }, type, version)
+      if (bill === null) throw new Error(`the ${type} bill of ${bill_date} was not compared`)
+      return bill
+    }),
+  )
+  return found
+}
+
+/**
+ * Opens the account with what it held before the first day in the book. An earlier day that is posted later takes that
+ * back and opens it anew; of two at once the later writer finds the other's entry, fails, and looks again.
+ */
+async function openAccount(context: ActivityContext, mchid: string): Promise<void> {
+  const { store } = context
+  const first = await store.reconciliations.firstInBook(mchid)
+  const { standing, next_id } = await store.journal.ofCause(journalId.opening(mchid, cash_account))
+  const booked_time = currentTime(context)
+  const wanted = first?.balance
+    ? openingEntry(
+        mchid,
+        {
+          amount: first.balance.opening,
+          time: beijingTime(dayRange(first.bill_date).from_ms),
+          bill_id: billId(first, 'fundflow', first.versions.fundflow ?? 1),
+        },
+        booked_time,
+      )
+    : null
+  const right = standing.find(({ postings }) => wanted !== null && hasSamePostings(postings, wanted.postings))
+  const wrong = standing.filter((entry) => entry !== right)
+  await store.journal.postAll(wrong.map((entry) => reversalEntry(entry, { ...entry, booked_time })))
+  if (wanted !== null && right === undefined) await store.journal.postAll([{ ...wanted, _id: next_id }])
+}
+
+/** What the day's sheets come to, read back from the book, and where records, book and bills are not one. */
+async function proveBook(
+  context: ActivityContext,
+  { mchid, bill_date, balance }: ReconciliationRecord,
+  progress: SheetProgress,
+): Promise<DayBook> {
+  const { store } = context
+  const day = { mchid, bill_date }
+  const accounts = new Map<string, number>()
+  let sheet_count = 0
+  for (const type of bill_types) {
+    sheet_count += countStanding(await store.journal.sheets(day, type))
+    progress.beat()
+    for (const [account, amount] of await store.journal.sumsOfSheets(day, type))
+      accounts.set(account, (accounts.get(account) ?? 0) + amount)
+    progress.beat()
+  }
+  const moved = accounts.get(cash_account) ?? 0
+  const shown = balance === null ? 0 : balance.closing - balance.opening
+  const account_flaw = `the book moves ${cash_account} by ¥${yuanText(moved)} on this day, and 账户结余 goes by ¥${yuanText(shown)}`
+  return {
+    post_time: currentTime(context),
+    sheet_count,
+    accounts: [...accounts].filter(([, amount]) => amount !== 0).map(([account, amount]) => ({ account, amount })),
+    flaws: [...(moved === shown ? [] : [account_flaw]), ...(await uncleared(context, day, progress))],
+  }
+}
+
+function countStanding(sheets: readonly Pick<JournalEntry, 'reverses'>[]): number {
+  return sheets.reduce((count, { reverses }) => count + (reverses === null ? 1 : -1), 0)
+}
+
+/** With this day's bills the third day before it has had its time: what it still lacks, nobody brings by himself. */
+async function uncleared({ store }: ActivityContext, day: DayKey, { beat }: SheetProgress): Promise<string[]> {
+  const { from_ms } = dayRange(day.bill_date)
+  const due = { mchid: day.mchid, bill_date: beijingDay(from_ms - clearing_days * day_ms) }
+  const known = await store.reconciliations.find(due)
+  if (!known?.book?.post_time) return []
+  const found = await clearingOf(store, due, { since_ms: from_ms, beat })
+  return clearingTexts(found, due.bill_date, clearing_days)
+}
