@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
-import { recordsOf } from '../activities/bill/side.ts'
+import { recordsOf } from '../store/side.ts'
 import type { DayRecord } from '../domain/bill/record.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
 import { openMatch } from '../match/match.ts'

@@ -47,7 +47,7 @@ async function main(order: ClerkOrder): Promise<void> {
   const steps = createBills(context, none_woken, default_bill_policy)
   let beats = 0
   const beat = () => say({ beats: (beats += 1) })
-  const activity = { heartbeat: beat, cancellationSignal: new AbortController().signal } as unknown as Context
+  const activity = { info: {}, heartbeat: beat, cancellationSignal: new AbortController().signal } as unknown as Context
   const perform = async <T>(step: () => Promise<T>): Promise<T> => {
     for (;;) {
       beat()
@@ -64,6 +64,7 @@ async function main(order: ClerkOrder): Promise<void> {
   await Promise.all(bill_types.map((type) => perform(() => steps.fetchBill({ ...at, type }))))
   await perform(() => steps.matchDay(at))
   const { given_up } = await perform(() => steps.askDifferences(at))
+  await perform(() => steps.postBills(at))
   await perform(() => steps.closeDay({ ...at, given_up }))
   await dispatcher.close()
   await store.close()

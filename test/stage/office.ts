@@ -157,12 +157,16 @@ export class Office {
       if (some.length < 500) break
     }
     const events = found.map(({ timeline, ...one }) => ({ ...one, timeline: timeline.map(({ event }) => event) }))
-    return JSON.stringify([day_left, ...events], (name, value: unknown) => (own_words.has(name) ? undefined : value), 1)
+    const entries = await this.#connection.collection('journal').find({}).sort({ _id: 1 }).toArray()
+    const posted = entries.map(({ booked_time: _time, ...entry }) => entry)
+    const told = day_left?.told && { ...day_left.told, time: null }
+    const all_left = [{ ...day_left, told }, ...events, ...posted]
+    return JSON.stringify(all_left, (name, value: unknown) => (own_words.has(name) ? undefined : value), 1)
   }
 
-  /** Everything that looks leave is gone: bills, differences, the day, evidence. */
+  /** Everything that looks leave is gone: bills, differences, the day, evidence, what was posted. */
   async forget(): Promise<void> {
-    const names = ['bills', 'bill_parts', 'differences', 'reconciliations', 'evidence']
+    const names = ['bills', 'bill_parts', 'differences', 'reconciliations', 'evidence', 'journal']
     for (const name of names) await this.#connection.collection(name).deleteMany({})
   }
 
@@ -175,7 +179,16 @@ export class Office {
 }
 
 /** What is another's each time: moments, and names of looks. */
-const own_words = new Set(['run', 'look', 'start_time', 'end_time', 'due_time', 'asked_time', 'handed_over_time'])
+const own_words = new Set([
+  'run',
+  'look',
+  'post_time',
+  'start_time',
+  'end_time',
+  'due_time',
+  'asked_time',
+  'handed_over_time',
+])
 const noon_after = dayRange(bill_date).to_ms + 12 * 3_600_000
 /** Of fees nothing is found without a rate. */
 const kinds: GeneratedKind[] = [
