@@ -18,6 +18,7 @@ import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
+import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
@@ -48,6 +49,7 @@ export const endpoints: readonly Endpoint[] = [
   ...difference_endpoints,
   ...bill_endpoints,
   ...statement_endpoints,
+  ...report_endpoints,
   ...merchant_endpoints,
 ]
 
