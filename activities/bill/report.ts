@@ -14,7 +14,7 @@ import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { DayLook } from './day.ts'
-import { slicesOfDay } from './side.ts'
+import { slicesOfDay } from '../../store/side.ts'
 
 /** payments whose notifications are read in one command */
 const looked_up_at_once = 500

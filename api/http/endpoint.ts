@@ -63,7 +63,7 @@ export interface DeclaredResponse {
 export interface EndpointDeclaration<P, Q, B> {
   /** the operation's name in OpenAPI, camelCase */
   name: string
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** as OpenAPI writes it: `/v1/orders/{out_trade_no}` */
   path: string
   scope: Scope
