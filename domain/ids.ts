@@ -174,6 +174,7 @@ export const workflowId = {
   refund: (refund: RefundKey) => `refund/${refundId(refund)}`,
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
   day: (day: { mchid: string; bill_date: string }) => `reconcile/${dayId(day)}`,
+  conclusion: (day: { mchid: string; bill_date: string }) => `conclude/${dayId(day)}`,
 }
 
 /** Whether an entry of a timeline is a merchant's answer to a delivery, and not one by a call: see `operationId.answered`. */

@@ -2,10 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import mongoose from 'mongoose'
 import type { Connection, Model, mongo, PipelineStage, Schema } from 'mongoose'
 import { isDuplicate, RecordMissing, RecordUnreadable, StoreUnavailable, WriteContended } from './connection.ts'
+import { beijingDay, beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { BatchOutcome } from './batcher.ts'
 import type { Connections } from './connection.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
+import type { PagePosition } from './cursor.ts'
 import { RecordMapping } from './record.ts'
 import type { StoredDocument } from './record.ts'
 
@@ -183,18 +185,27 @@ export class Collection<T extends { _id: string }> {
     return this.#select(this.#slow, filter, selection)
   }
 
-  /** A page by the time `field`, then `_id`. Throws `CursorMalformed`. Slow connection: a list may take its time. */
-  async page(filter: Filter, field: keyof T & string, request: PageRequest): Promise<Page<T>> {
+  /**
+   * A page by `field`, a time or, where `unit` says so, a day, then by `_id`. Throws `CursorMalformed`. Slow connection: a
+   * list may take its time.
+   */
+  async page(
+    filter: Filter,
+    field: keyof T & string,
+    request: PageRequest,
+    unit: keyof typeof page_units = 'time',
+  ): Promise<Page<T>> {
     const { cursor, order = 'desc' } = request
     const limit = Math.max(1, Math.min(request.limit, longest_page))
     const direction = order === 'asc' ? 1 : -1
-    const beyond = cursor === undefined ? [] : [behindCursor(cursor, field, order)]
+    const { valueAt, timeOf } = page_units[unit]
+    const beyond = cursor === undefined ? [] : [behindPosition(decodeCursor(cursor), field, order, valueAt)]
     const sort = { [field]: direction, _id: direction } as const
     const found = await this.#select(this.#slow, { $and: [filter, ...beyond] }, { sort, limit: limit + 1 })
     const data = found.slice(0, limit)
     const last = data.at(-1)
     const has_more = found.length > limit && last !== undefined
-    return { data, next_cursor: has_more ? encodeCursor({ time: String(last[field]), _id: last._id }) : null }
+    return { data, next_cursor: has_more ? encodeCursor({ time: timeOf(String(last[field])), _id: last._id }) : null }
   }
 
   /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */
@@ -320,13 +331,27 @@ export function inRange(field: string, from: string | undefined, to: string | un
   return { [field]: { ...(from !== undefined && { $gte: from }), ...(to !== undefined && { $lt: to }) } }
 }
 
-function behindCursor(cursor: string, field: string, order: 'asc' | 'desc'): Filter {
-  const { time, _id } = decodeCursor(cursor)
+/** What a page is sorted by, as the moment that its cursor holds, and back. */
+const page_units = {
+  time: { timeOf: (time: string) => time, valueAt: (time: Time) => time },
+  day: {
+    timeOf: (day: string) => beijingTime(milliseconds(`${day}T00:00:00+08:00`)),
+    valueAt: (time: Time) => beijingDay(milliseconds(time)),
+  },
+}
+
+function behindPosition(
+  { time, _id }: PagePosition,
+  field: string,
+  order: 'asc' | 'desc',
+  valueAt: (time: Time) => string,
+): Filter {
+  const value = valueAt(time)
   const operator = order === 'asc' ? '$gt' : '$lt'
   // The outer bound says nothing new; it lets both databases begin the index scan at the cursor.
   return {
-    [field]: { [`${operator}e`]: time },
-    $or: [{ [field]: { [operator]: time } }, { [field]: time, _id: { [operator]: _id } }],
+    [field]: { [`${operator}e`]: value },
+    $or: [{ [field]: { [operator]: value } }, { [field]: value, _id: { [operator]: _id } }],
   }
 }
 

@@ -2,7 +2,7 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { DifferenceAnswer, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import { most_questions } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy } from '../../domain/bill/reconciliation.ts'
-import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { beijingTime, isTime, milliseconds } from '../../domain/calendar.ts'
 import { differenceId } from '../../domain/ids.ts'
 import { orderStart, refundStart, signals } from '../../domain/messages.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
@@ -57,9 +57,10 @@ export async function askDifferences(ask: AskContext, { day, run }: DayLook): Pr
   const known = await store.reconciliations.find(day)
   const result: Asked = { asked: 0, handed_over: 0, given_up: false }
   if (known === null || known.run !== run) return result
-  for await (const difference of differencesOf(store, day)) {
-    const question = questions[difference.kind]
-    if (question === undefined || (difference.state !== 'open' && difference.state !== 'waiting')) continue
+  for (const _id of await newestFirst(differencesOf(store, day))) {
+    const difference = await store.differences.find(_id)
+    const question = difference && questions[difference.kind]
+    if (!question || (difference.state !== 'open' && difference.state !== 'waiting')) continue
     if (result.asked >= most_questions) return { ...result, given_up: true }
     result.asked += 1
     heartbeat({ asked: result.asked })
@@ -69,6 +70,27 @@ export async function askDifferences(ask: AskContext, { day, run }: DayLook): Pr
     if (isSince((await store.differences.find(difference._id))?.handed_over_time, known)) result.handed_over += 1
   }
   return result
+}
+
+/**
+ * The ids of what WeChat can be asked about, the latest payment or refund first: where there are more than are asked in a
+ * look, the newest are those for which somebody still waits. The order depends on the sides alone, so a repeat has the same.
+ */
+async function newestFirst(differences: AsyncIterable<DifferenceRecord>): Promise<string[]> {
+  const found: { _id: string; ms: number }[] = []
+  for await (const { _id, kind, bill, weft } of differences) {
+    const time: unknown = bill?.['time'] ?? weft?.['accepted_time'] ?? weft?.['success_time']
+    if (questions[kind] !== undefined)
+      found.push({ _id, ms: typeof time === 'string' && isTime(time) ? milliseconds(time) : 0 })
+  }
+  return found.sort((one, other) => other.ms - one.ms || (one._id < other._id ? -1 : 1)).map(({ _id }) => _id)
+}
+
+/** Asks WeChat about one difference now, where its kind is one that WeChat can be asked about. */
+export async function askDifference(ask: AskContext, difference: DifferenceRecord): Promise<void> {
+  const question = questions[difference.kind]
+  if (question !== undefined)
+    await ask.context.store.differences.noteAnswer(difference._id, await question(ask, difference))
 }
 
 async function askPayment(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
@@ -108,9 +130,10 @@ async function askPayment(ask: AskContext, difference: DifferenceRecord): Promis
 async function notePhantom({ context, policy }: AskContext, difference: DifferenceRecord, says: string): Promise<void> {
   const { mchid, bill_date, kind, transaction_id, out_trade_no, amount, weft } = difference
   if (kind !== 'missing_there' || transaction_id === null) return
-  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const found_time = currentTime(context)
+  const patience_time = beijingTime(context.now() + policy.patience_ms)
   const fields = [`trade_state: ${says} at WeChat, SUCCESS here`]
-  const sides = { transaction_id, out_trade_no, amount, fields, weft, due_time }
+  const sides = { transaction_id, out_trade_no, amount, fields, weft, found_time, patience_time }
   const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
   await context.store.differences.note([phantom])
   if ((await context.store.differences.find(phantom._id))?.state === 'healed')
@@ -186,7 +209,8 @@ export async function awaitHealing(
   return { missing }
 }
 
-async function isRecorded(
+/** Whether what was handed over to a run is recorded by now. */
+export async function isRecorded(
   { store }: Pick<GatewayContext, 'store'>,
   { mchid, kind, transaction_id, out_refund_no, refund_id }: DifferenceRecord,
 ): Promise<boolean> {

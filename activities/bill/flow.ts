@@ -1,9 +1,12 @@
 import { heartbeat } from '@temporalio/activity'
-import type { BillRecord } from '../../domain/bill/reconciliation.ts'
+import { BalanceChain } from '../../domain/bill/balance.ts'
+import { dayRange } from '../../domain/bill/reconciliation.ts'
+import type { BillRecord, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import { beijingDay } from '../../domain/calendar.ts'
 import { yuanText } from '../../domain/money.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 
 /** What the movements of a day say of the account. Amounts in fen. */
 export interface FlowOfDay {
@@ -11,43 +14,90 @@ export interface FlowOfDay {
   flaws: string[]
 }
 
+type FlowStore = Pick<Store, 'bills' | 'reconciliations'>
+
 /**
- * Reads the fund flow to its end. Each line's balance must be the one before it and the line's own amount, and the first
- * must go on from where the day before ended: a line that is missing or doubled breaks the chain, whatever the footer says.
+ * Reads the fund flow to its end. Each line's balance must be the one before it and the line's own amount, and the days
+ * around it must go on from each other: a line that is missing or doubled breaks the chain, whatever the footer says.
  */
-export async function readFlow(
-  store: Pick<Store, 'bills'>,
-  bill: BillRecord,
-  closing_before: number | null,
-): Promise<FlowOfDay> {
+export async function readFlow(store: FlowStore, day: DayKey, bill: BillRecord): Promise<FlowOfDay> {
+  const { balance, flaws } = bill.state === 'none' ? { balance: null, flaws: [] } : await readLines(store, bill)
+  return { balance, flaws: [...flaws, ...chainFlaws(balance, await edgesAround(store, day))] }
+}
+
+async function readLines(store: FlowStore, bill: BillRecord): Promise<FlowOfDay> {
   const reader = createStatementReader('fundflow')
-  const flaws: string[] = []
-  let opening: number | null = null
-  let balance: number | null = null
-  let breaks = 0
+  const chain = new BalanceChain()
   for await (const bytes of readOriginal(store, bill)) {
     reader.push(bytes, (entry) => {
-      if (!('row' in entry)) return
-      const { line, direction, amount, balance: stated } = entry.row
-      const before = direction === 'in' ? stated - amount : stated + amount
-      opening ??= before
-      if (balance !== null && balance !== before) {
-        breaks += 1
-        if (breaks <= 5)
-          flaws.push(
-            `the balance of line ${line} of the fund flow goes on from ¥${yuanText(before)}, and the line before it ends with ¥${yuanText(balance)}`,
-          )
-      }
-      balance = stated
+      if ('row' in entry) chain.add(entry.row)
     })
     heartbeat()
   }
   const end = reader.end(() => undefined)
-  if (breaks > 5) flaws.push(`the balance of the fund flow breaks at ${breaks} lines`)
-  if (opening !== null && closing_before !== null && opening !== closing_before)
-    flaws.push(
-      `the fund flow begins with ¥${yuanText(opening)}, and the day before ended with ¥${yuanText(closing_before)}`,
-    )
-  flaws.push(...end.flaws.map(({ text }) => `fund flow: ${text}`))
-  return { balance: opening === null || balance === null ? null : { opening, closing: balance }, flaws }
+  const { balance, flaws } = chain.end(null)
+  return { balance, flaws: [...flaws, ...end.flaws.map(({ text }) => `fund flow: ${text}`)] }
+}
+
+/** A balance is carried over so many days on which nothing moved, and no further. */
+const most_still_days = 30
+
+/** The balance at that edge of another day's movements that is nearer to this day. */
+interface Edge {
+  bill_date: string
+  amount: number
+}
+
+/** Where the days around this one ended and began; null: not known. */
+async function edgesAround(store: FlowStore, { mchid, bill_date }: DayKey) {
+  const { reconciliations } = store
+  const limit = most_still_days + 1
+  const { from_ms, to_ms } = dayRange(bill_date)
+  const before = await reconciliations.list(mchid, { bill_date_to: bill_date }, { limit })
+  const after = await reconciliations.list(mchid, { bill_date_from: beijingDay(to_ms) }, { limit, order: 'asc' })
+  return {
+    before: await nearestEdge(store, before.data, 'closing', (nth) => beijingDay(from_ms - nth * day_ms)),
+    after: await nearestEdge(store, after.data, 'opening', (nth) => beijingDay(to_ms + (nth - 1) * day_ms)),
+  }
+}
+
+const day_ms = 86_400_000
+
+/** Passes over days on which nothing moved, and never over one that was not compared or not read to its end. */
+async function nearestEdge(
+  { bills }: FlowStore,
+  days: readonly ReconciliationRecord[],
+  edge: 'opening' | 'closing',
+  dateOf: (nth: number) => string,
+): Promise<Edge | null> {
+  for (const [index, day] of days.entries()) {
+    const { bill_date, balance, versions, flaws } = day
+    if (bill_date !== dateOf(index + 1) || versions.fundflow === undefined) return null
+    if (balance !== null) return { bill_date, amount: balance[edge] }
+    const is_still = flaws.length === 0 || (await bills.find(day, 'fundflow', versions.fundflow))?.state === 'none'
+    if (!is_still) return null
+  }
+  return null
+}
+
+/** Where the days around do not go on from this one's balance, or from each other's where nothing moved on it. */
+function chainFlaws(
+  balance: FlowOfDay['balance'],
+  { before, after }: { before: Edge | null; after: Edge | null },
+): string[] {
+  const ended = (edge: Edge) => `that of ${edge.bill_date} ended with ¥${yuanText(edge.amount)}`
+  const begins = (edge: Edge) => `that of ${edge.bill_date} begins with ¥${yuanText(edge.amount)}`
+  if (balance === null) {
+    if (before === null || after === null || before.amount === after.amount) return []
+    return [`nothing moved, and of the fund flows around, ${ended(before)}, and ${begins(after)}`]
+  }
+  const { opening, closing } = balance
+  return [
+    ...(before === null || before.amount === opening
+      ? []
+      : [`the fund flow begins with ¥${yuanText(opening)}, and ${ended(before)}`]),
+    ...(after === null || after.amount === closing
+      ? []
+      : [`the fund flow ends with ¥${yuanText(closing)}, and ${begins(after)}`]),
+  ]
 }

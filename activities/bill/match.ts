@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
-import { assertClassified, dayRange, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import { assertClassified, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
   BillRecord,
@@ -11,7 +11,6 @@ import type {
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
-import { dayBefore } from '../../domain/calendar.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
@@ -27,7 +26,7 @@ import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
@@ -73,15 +72,8 @@ async function readFiles(context: ActivityContext, day: DayKey, merchant: Mercha
   const flow = await store.bills.newest(day, 'fundflow')
   if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
   const compared = await compareTrades(context, day, merchant, trade)
-  const moved = flow.state === 'none' ? no_flow : await readFlow(store, flow, await closingBefore(store, day))
+  const moved = await readFlow(store, day, flow)
   return { trade, flow, compared, moved }
-}
-
-const no_flow = { balance: null, flaws: [] }
-
-async function closingBefore(store: Store, { mchid, bill_date }: DayKey): Promise<number | null> {
-  const before = await store.reconciliations.find({ mchid, bill_date: dayBefore(dayRange(bill_date).from_ms) })
-  return before?.balance?.closing ?? null
 }
 
 interface ComparedTrades {

@@ -266,7 +266,7 @@ function stepsOf(events: History['events']): Step[] {
     const begun = done && scheduled.get(String(done.scheduledEventId))
     if (begun) steps.push({ ...begun, result: opened(done.result) })
     const marker = of(event, 'markerRecordedEventAttributes')
-    if (marker && !marker.failure) {
+    if (marker?.markerName === 'core_local_activity' && !marker.failure) {
       const { data, result } = field(marker, 'details')
       steps.push({ name: String((opened(data) as Body).activity_type), given: {}, result: opened(result) })
     }

@@ -49,10 +49,10 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
+    rejections: new Rejections(connections),
     bills: new Bills(connections),
     reconciliations: new Reconciliations(connections),
     differences: new Differences(connections),
-    rejections: new Rejections(connections),
     sealer,
     isReachable: () => Promise.resolve(true),
   }

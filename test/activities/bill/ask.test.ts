@@ -37,6 +37,24 @@ describe('what a day differs in', () => {
     expect(await differing('amount')).toMatchObject({ answer: { says: 'SUCCESS' }, amount: 1 })
   })
 
+  it('is asked about newest first: of too many, what still heals soonest', async () => {
+    const numbers = [1, 2, 3, 4]
+    for (const n of numbers) await desk.store.orders.insert(orderSample(`T-${n}`, { create_time: at(-90_000) }))
+    const there = { transaction_id: `${tx}4`, out_trade_no: 'T-4', order_id: `${mchid}/T-4` }
+    await desk.store.payments.insert(
+      recorded({ ...there, _id: `${mchid}/${tx}4`, success_time: '2026-11-22T10:02:30.000+08:00' }),
+    )
+    const lines = numbers.slice(0, 3).map((n) => ({
+      微信订单号: `${tx}${n}`,
+      商户订单号: `T-${n}`,
+      交易时间: `2026-11-22 10:0${n}:00`,
+    }))
+    desk.issue(tradeFile(lines))
+    await desk.perform('askDifferences', { day, run: await desk.looked() })
+    const asked = desk.asked.filter((one) => one.startsWith('query ')).map((one) => one.at(-1))
+    expect(asked).toEqual(['3', '4', '2', '1'])
+  })
+
   it('is handed to its order where no record has it, though the line was held against another payment', async () => {
     await desk.store.payments.insert(recorded({ _id: `${mchid}/T0`, transaction_id: 'T0' }))
     desk.issue(tradeFile([{}]))

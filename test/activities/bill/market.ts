@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
-import { readOriginal } from '../../../activities/bill/original.ts'
+import { readOriginal } from '../../../store/original.ts'
 import { createBills } from '../../../activities/bill/steps.ts'
 import { recordsOf } from '../../../store/side.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
