@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { archive_format } from '../domain/bill/archive.ts'
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
-import { difference_kinds, difference_states } from '../domain/bill/difference.ts'
+import { difference_kinds, difference_states, unsettled_states } from '../domain/bill/difference.ts'
 import { reconciliation_states } from '../domain/bill/reconciliation.ts'
 import { bill_types } from '../domain/bill/row.ts'
 
@@ -71,7 +71,7 @@ export function readResult(text: string): ArchivedResult {
 export function readDifferenceLine(line: string, left: OpenKinds): void {
   if (line === '') return
   const { kind, state } = read('differences.jsonl', difference_shape, line)
-  if (state === 'open' || state === 'waiting') left[kind] = (left[kind] ?? 0) + 1
+  if (unsettled_states.includes(state)) left[kind] = (left[kind] ?? 0) + 1
 }
 
 function read<T>(name: string, shape: z.ZodType<T>, text: string): T {

@@ -56,9 +56,9 @@ export const day_state_texts: Record<ReconciliationState, Bilingual> = {
 export const difference_state_texts: Record<DifferenceState, Bilingual> = {
   waiting: { en: 'waiting', 'zh-CN': '等待中' },
   open: { en: 'open', 'zh-CN': '待处理' },
+  settling: { en: 'being booked', 'zh-CN': '入账中' },
   healed: { en: 'healed', 'zh-CN': '已自动解决' },
   ignored: { en: 'ignored', 'zh-CN': '已忽略' },
-  settling: { en: 'being booked', 'zh-CN': '入账中' },
   settled: { en: 'settled', 'zh-CN': '已了结' },
 }
 
