@@ -7,7 +7,7 @@ const rooms = {
   workflows: ['domain', 'types:activities'],
   activities: ['domain', 'wechat', 'store', 'match', 'runtime/runs', 'runtime/address', 'runtime/logger'],
   match: ['domain'],
-  proof: ['domain', 'store', 'types:runtime'],
+  proof: ['domain', 'store', 'wechat/statement/reader', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain'],
   store: ['domain'],

@@ -15,8 +15,11 @@ import { ruleError } from './http/validation.ts'
 import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
+import { bill_endpoints } from './v1/bills/bills.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
+import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
+import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
@@ -44,6 +47,9 @@ export const endpoints: readonly Endpoint[] = [
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
+  ...bill_endpoints,
+  ...statement_endpoints,
+  ...resolution_endpoints,
   ...merchant_endpoints,
 ]
 

@@ -6,6 +6,7 @@ import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { yuanText } from '../domain/money.ts'
+import { ArchiveRefused, verifyArchive } from '../proof/archive.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
@@ -15,11 +16,13 @@ import type { Store } from '../store/store.ts'
 import { auditConfig, auditEnvironment, exit_codes, Misuse, runProcess } from './audit.ts'
 
 const usage = `npm run reconcile -- [day] [--to day] [--merchant mchid]
+npm run reconcile -- --verify day.zip
 
 Has the bills of a day, or of all days to another, fetched and compared with what is recorded, and prints each day.
   day              2026-11-22, Beijing; yesterday without one
   --to day         up to this day
   --merchant mchid this merchant only; all without
+  --verify file    checks the archive of a day with nothing but itself: no database, no network
 The work is done by a running worker, which goes on when this ends.
 Ends with 0 all proven, 1 one is not, 2 misuse, 3 not completed: database or Temporal unreachable.`
 
@@ -29,6 +32,32 @@ const look_every_ms = 500
 export interface ReconcileRequest {
   days: string[]
   mchid: string | null
+}
+
+/** The archive that is to be checked; null: days are to be compared. Throws Misuse. */
+export function readVerifyRequest(args: readonly string[]): string | null {
+  if (!args.some((arg) => arg.startsWith('--verify'))) return null
+  try {
+    const { values } = parseArgs({ args: [...args], options: { verify: { type: 'string' } } })
+    return values.verify ?? null
+  } catch (error) {
+    throw new Misuse((error as Error).message)
+  }
+}
+
+/** Checks the archive of a day, prints what it found and answers the exit code. */
+export async function verifyDay(path: string, print: (line: string) => void): Promise<number> {
+  try {
+    const { mchid, bill_date, result, flaws } = await verifyArchive(path)
+    const is_proven = flaws.length === 0
+    print(dayLine({ ...result, mchid, bill_date, is_proven }))
+    for (const flaw of flaws) print(`            ${flaw}`)
+    return is_proven ? exit_codes.clean : exit_codes.adrift
+  } catch (error) {
+    if (!(error instanceof ArchiveRefused)) throw error
+    print(`${path} is not opened: ${error.message}`)
+    return exit_codes.misuse
+  }
 }
 
 /** Reads the command line; throws Misuse. */
@@ -116,7 +145,7 @@ export function dayLine({
   wechat,
   healed_count,
   is_proven,
-}: ReconciliationRecord): string {
+}: Omit<ReconciliationRecord, '_id' | 'look'>): string {
   return [
     bill_date,
     mchid,
@@ -129,6 +158,9 @@ export function dayLine({
 }
 
 async function main(): Promise<number> {
+  const print = (line: string) => process.stdout.write(`${line}\n`)
+  const archive = readVerifyRequest(process.argv.slice(2))
+  if (archive !== null) return await verifyDay(archive, print)
   const environment = auditEnvironment(process.env, process.cwd())
   const { WEFT_TEMPORAL_ADDRESS: demo_address } = environment
   const config = auditConfig({ ...(demo_address && { TEMPORAL_ADDRESS: demo_address }), ...environment })
@@ -141,7 +173,6 @@ async function main(): Promise<number> {
   const temporal = connectTemporal(config.temporal)
   try {
     const starter = createRunStarter(temporal.client, config.queue_prefix)
-    const print = (line: string) => process.stdout.write(`${line}\n`)
     return (await reconcileAll({ store, starter, request, print })) ? exit_codes.clean : exit_codes.adrift
   } finally {
     await store.close()

@@ -153,6 +153,11 @@ export function sheetPlace(entry_id: string): { version: number; number: number 
   return { version: Number(version), number: Number(number) }
 }
 
+/** The day of a sheet, or of what takes one back. */
+export function sheetDay(entry_id: string): string {
+  return /^(?:rev:)?bill:[^:]+:([^:]+):/.exec(entry_id)?.[1] ?? entry_id
+}
+
 /** The id of an entry's cause, whatever number `anew` gave it. */
 export function causeId(entry_id: string): string {
   return entry_id.replace(/#\d+$/, '')
@@ -164,6 +169,7 @@ export const workflowId = {
   refund: (refund: RefundKey) => `refund/${refundId(refund)}`,
   delivery: (delivery_id: string) => `delivery/${delivery_id}`,
   day: (day: { mchid: string; bill_date: string }) => `reconcile/${dayId(day)}`,
+  conclusion: (day: { mchid: string; bill_date: string }) => `conclude/${dayId(day)}`,
 }
 
 /** Whether an entry of a timeline is a merchant's answer to a delivery, and not one by a call: see `operationId.answered`. */

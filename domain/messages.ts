@@ -75,6 +75,8 @@ export const signals = {
   check_requested: 'checkRequested',
   /** to a refund's run: WeChat says something about it; to an order's run: it has something to be told */
   refund_changed: 'refundChanged',
+  /** to a day's `concludeDay`: differences of it were moved, or a person wants something done about them */
+  differences_moved: 'differencesMoved',
 } as const
 export const order_updates = {
   prepay: 'prepay',
@@ -262,5 +264,19 @@ export function reconcileStart(day: DayKey): WorkflowStart<[DayKey]> {
     attributes: [{ key: search_attributes.merchant, value: mchid }],
     summary: `Bills of ${bill_date} of merchant ${mchid}`,
     details: `Fetches WeChat’s bills of ${bill_date}, compares them with what is recorded, asks WeChat about what differs and heals what can be healed.`,
+  }
+}
+
+/** What people do about a day's differences is followed by one run at a time. */
+export function concludeStart(day: DayKey): WorkflowStart<[DayKey]> {
+  const { mchid, bill_date } = day
+  return {
+    workflow_type: 'concludeDay',
+    workflow_id: workflowId.conclusion(day),
+    arguments: [{ mchid, bill_date }],
+    queue: 'orders',
+    attributes: [{ key: search_attributes.merchant, value: mchid }],
+    summary: `Differences of ${bill_date} of merchant ${mchid}`,
+    details: `Does what people asked for about differences of ${bill_date}, then counts what is left of them and says whether the day is proven.`,
   }
 }

@@ -18,6 +18,13 @@ export function yuanText(fen: number): string {
   return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
 }
 
+/** `5940` → `0.05940`: 1/1000 fen as yuan text with five decimals, as bills write fees. Exact, since it never divides. */
+export function feeText(thousandths: number): string {
+  assertFen(thousandths)
+  const digits = String(Math.abs(thousandths)).padStart(6, '0')
+  return `${thousandths < 0 ? '-' : ''}${digits.slice(0, -5)}.${digits.slice(-5)}`
+}
+
 /** `¥9.90`, what pages and summaries show. */
 export function readableAmount(amount: Amount): string {
   return amount.currency === 'CNY' ? `¥${yuanText(amount.total)}` : `${yuanText(amount.total)} ${amount.currency}`

@@ -1,5 +1,6 @@
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayRecord } from '../domain/bill/record.ts'
+import { rowTotal } from '../domain/bill/row.ts'
 import type { TradeKind, TradeRow } from '../domain/bill/row.ts'
 import type { MatchClass, MatchKind, Verdict } from './verdict.ts'
 
@@ -25,8 +26,7 @@ export class TallySheet {
   addRow(row: TradeRow, verdict: Verdict): void {
     const { kind, settled_total, settlement_refund, fee } = row
     const settled = kind === 'payment' ? settled_total : settlement_refund
-    const total = (kind === 'payment' ? row.total : row.refund) ?? settled
-    this.#add('bill', kind, verdict, [total, settled, fee])
+    this.#add('bill', kind, verdict, [rowTotal(row), settled, fee])
   }
 
   addRecord(record: DayRecord, verdict: Verdict): void {

@@ -6,7 +6,15 @@ import type { Dossier } from './finding.ts'
 /** The collections that proofs read. */
 export type ProofStore = Pick<
   Store,
-  'orders' | 'payments' | 'refunds' | 'journal' | 'events' | 'evidence' | 'deliveries' | 'references'
+  | 'orders'
+  | 'payments'
+  | 'refunds'
+  | 'journal'
+  | 'events'
+  | 'evidence'
+  | 'deliveries'
+  | 'references'
+  | 'reconciliations'
 >
 
 /** the most records that one read returns; a batch that may have more is read in halves */

@@ -43,6 +43,10 @@ export const finding_kinds = {
   suspense_open: 'Suspense holds other than what is undecided of a payment; decided, that is nothing.',
   payable_open: 'The book owes the payer other than what the refund still owes; ended, that is nothing.',
   totals_differ: 'An account of the book is not the sum of what the merchant’s records call for.',
+  sheets_differ: 'The sheets of a day’s bills in the book are not what was posted of that day.',
+  balance_differs:
+    'The account at WeChat holds other than the last bill in the book says, or days between are not in it.',
+  clearing_open: 'Money or a fee still waits for the fund flow, whose bills of three more days are in the book.',
   paid_there_unknown_here: 'WeChat took money that is not recorded here.',
   payment_unknown_there: 'A payment is recorded here that WeChat never took.',
   payment_differs_there: 'WeChat and the payment recorded here disagree on amount or order.',

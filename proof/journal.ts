@@ -105,7 +105,7 @@ export function standingEntries(dossier: Dossier): {
 }
 
 /** Checks an entry by itself: its postings sum to zero, and the merchant in its id is the merchant in its field. */
-function entryFindings(dossier: Dossier, entry: JournalEntry): Finding[] {
+export function entryFindings(dossier: Pick<Dossier, 'mchid' | 'out_trade_no'>, entry: JournalEntry): Finding[] {
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
   const is_whole = postings.every(({ amount }) => Number.isSafeInteger(amount) && amount !== 0)

@@ -1,12 +1,14 @@
+import { isOfBills } from '../domain/bill/sheet.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import { orderId } from '../domain/ids.ts'
+import { orderId, sheetDay } from '../domain/ids.ts'
 import type { JournalEntry, Posting } from '../domain/journal.ts'
 import { refundedAmounts } from '../domain/payment/record.ts'
 import { readDossiers } from './dossier.ts'
 import type { ProofStore } from './dossier.ts'
 import { newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment, ProofPatience } from './finding.ts'
-import { checkJournal } from './journal.ts'
+import { proveDays } from './bill.ts'
+import { checkJournal, entryFindings } from './journal.ts'
 import { dossierFindings } from './records.ts'
 import type { WeChatRecords } from './wechat.ts'
 
@@ -63,6 +65,7 @@ export async function* proveMerchant(
   const run = new Passage(store, mchid, options)
   await run.readWeChatRecords()
   yield* run.proveAll()
+  yield* run.proveBills()
   yield await run.proveRest()
   yield* confirmSums(run, new Passage(store, mchid, options))
   return run.tally
@@ -104,6 +107,8 @@ class Passage {
   readonly #booked_before: number
   /** by account: what the records call for, less what is posted */
   readonly #open = new Map<string, number>()
+  /** the days of the bills of which sheets were seen */
+  readonly #sheet_days = new Set<string>()
   readonly tally: Tally
 
   constructor(store: ProofStore, mchid: string, options: PassageOptions) {
@@ -125,6 +130,14 @@ class Passage {
     yield* this.proveOwnerless('payments')
     yield* this.proveOwnerless('refunds')
     yield* this.proveBook()
+  }
+
+  /** What bills say in the book: of no number, so it is proven day by day. */
+  async *proveBills(): AsyncGenerator<PassagePart> {
+    for await (const part of proveDays(this.#store, this.#mchid, this.#moment, this.#sheet_days)) {
+      this.tally.adrift += part.findings.filter(({ under_way }) => !under_way).length
+      yield part
+    }
   }
 
   /** What the records call for, less what is posted, where that is not zero: fen by account. */
@@ -164,16 +177,28 @@ class Passage {
     const until = beijingTime(this.#booked_before)
     for (let cursor: string | undefined; ;) {
       const page = await this.#store.journal.bookedBefore(this.#mchid, until, { limit: 500, cursor })
-      for (const { postings } of page.data) this.#count(postings, -1)
-      const loose = page.data.filter(({ out_trade_no }) => out_trade_no === null)
-      const named = page.data.flatMap(({ _id, out_trade_no }) => (out_trade_no === null ? [] : [{ _id, out_trade_no }]))
+      const of_orders = page.data.filter((entry) => !isOfBills(entry))
+      for (const { postings } of of_orders) this.#count(postings, -1)
+      const loose = of_orders.filter(({ out_trade_no }) => out_trade_no === null)
+      const named = of_orders.flatMap(({ _id, out_trade_no }) => (out_trade_no === null ? [] : [{ _id, out_trade_no }]))
       const dossiers = await this.#withoutOrder(named)
       const unknown = dossiers.filter((dossier) => isFirstShown(dossier, 'entries', named))
       const nameless = loose.map((entry) => this.#nameless(entry))
-      yield { looked_at: page.data.length, findings: await this.prove([...unknown, ...nameless]) }
+      const of_bills = this.#sheetFindings(page.data)
+      yield { looked_at: page.data.length, findings: [...of_bills, ...(await this.prove([...unknown, ...nameless]))] }
       if (page.next_cursor === null) return
       cursor = page.next_cursor
     }
+  }
+
+  /** Sheets and openings by themselves; whether they say what the bills say is proven day by day. */
+  #sheetFindings(entries: readonly JournalEntry[]): Finding[] {
+    const about = { mchid: this.#mchid, out_trade_no: null }
+    const of_bills = entries.filter(isOfBills)
+    for (const { _id, kind } of of_bills) if (kind !== 'opening') this.#sheet_days.add(sheetDay(_id))
+    const findings = of_bills.flatMap((entry) => entryFindings(about, entry))
+    this.tally.adrift += findings.length
+    return findings
   }
 
   /** What WeChat knows under numbers that are not recorded at all. */

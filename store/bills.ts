@@ -73,6 +73,13 @@ export class Bills {
     return found.sort((left, right) => left.version - right.version)
   }
 
+  /** All versions of both bills of the days from one to another, both inclusive, of each bill oldest first. */
+  async ofDays(mchid: string, [first, last]: readonly [string, string]): Promise<BillRecord[]> {
+    const range = { _id: { $gt: `${mchid}/${first}/`, $lt: `${mchid}/${last}/~` } }
+    const found = await this.#bills.scan(range, { limit: most_versions, sort: { _id: 1 } })
+    return found.sort((left, right) => left.version - right.version)
+  }
+
   async find(key: DayKey, type: BillType, version: number): Promise<BillRecord | null> {
     return this.#bills.findOne({ _id: billId(key, type, version) })
   }

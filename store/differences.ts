@@ -1,15 +1,15 @@
 import { Schema } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
-import { applyDifferenceEvent, differenceFlaw } from '../domain/bill/difference.ts'
+import { applyDifferenceEvent, differenceFlaw, unsettled_states } from '../domain/bill/difference.ts'
 import type {
   DifferenceAnswer,
   DifferenceOccurrence,
   DifferenceRecord,
   DifferenceState,
 } from '../domain/bill/difference.ts'
-import type { DayKey } from '../domain/bill/reconciliation.ts'
+import type { DayKey, DifferenceTally } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
-import type { OneOrMore, Page, PageRequest } from './collection.ts'
+import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { entry_fields, Timelined } from './timelined.ts'
@@ -33,8 +33,14 @@ const schema = recordSchema({
   bill: Schema.Types.Mixed,
   weft: Schema.Types.Mixed,
   due_time: Date,
+  owner: String,
+  note: String,
+  proposal: partSchema({ actor: partSchema({ kind: String, id: String }), time: Date, reason: String }),
+  deed: partSchema({ action: String, out_refund_no: String, entry_ids: [String] }),
   answer: partSchema({ asked_time: Date, says: String, evidence_id: String }),
   handed_over_time: Date,
+  check_time: Date,
+  told: partSchema({ revision: Number, as: String, batch: String }),
   found_in: partSchema({ bill_date: String, version: Number }),
 })
 schema.index({ id: 1 })
@@ -47,6 +53,23 @@ export interface DifferenceFilter {
   bill_date?: OneOrMore | undefined
   bill_date_from?: string | undefined
   bill_date_to?: string | undefined
+  owner?: OneOrMore | undefined
+  due_before?: Time | undefined
+}
+
+const tally_page = 1_000
+
+function conditionsOf(mchid: string, filter: DifferenceFilter): Filter {
+  const conditions = [
+    { mchid },
+    matchAny('kind', filter.kind),
+    matchAny('state', filter.state),
+    matchAny('bill_date', filter.bill_date),
+    inRange('bill_date', filter.bill_date_from, filter.bill_date_to),
+    matchAny('owner', filter.owner),
+    inRange('due_time', undefined, filter.due_before),
+  ]
+  return { $and: conditions }
 }
 
 /** What bills and records disagree on. `apply` is the only way to a new state. */
@@ -109,14 +132,75 @@ export class Differences {
 
   /** Latest due first. */
   async list(mchid: string, filter: DifferenceFilter, page: PageRequest): Promise<Page<DifferenceRecord>> {
-    const conditions = [
-      { mchid },
-      matchAny('kind', filter.kind),
-      matchAny('state', filter.state),
-      matchAny('bill_date', filter.bill_date),
-      inRange('bill_date', filter.bill_date_from, filter.bill_date_to),
-    ]
-    return this.#differences.page({ $and: conditions }, 'due_time', page)
+    return this.#differences.page(conditionsOf(mchid, filter), 'due_time', page)
+  }
+
+  /** At most `limit` of them, in the order of `_id`. */
+  async some(mchid: string, filter: DifferenceFilter, limit: number): Promise<DifferenceRecord[]> {
+    return this.#differences.scan(conditionsOf(mchid, filter), { limit, sort: { _id: 1 } })
+  }
+
+  /** What a day's differences come to. */
+  async tally(day: DayKey): Promise<DifferenceTally> {
+    const tally: DifferenceTally = { kinds: {}, unsettled: 0, healed: 0, untold: 0 }
+    const prefix = `${day.mchid}/${day.bill_date}/`
+    const fields = ['_id', 'kind', 'state', 'told']
+    for (let after = prefix; ;) {
+      const range = { _id: { $gt: after, $lt: `${prefix}~` } }
+      const found = await this.#differences.scan(range, { limit: tally_page, sort: { _id: 1 }, fields })
+      for (const { kind, state, told } of found) {
+        if (state === 'healed') tally.healed += 1
+        if (!unsettled_states.includes(state)) continue
+        tally.unsettled += 1
+        tally.kinds[kind] = (tally.kinds[kind] ?? 0) + 1
+        if (state === 'open' && told?.as === 'count') tally.untold += 1
+      }
+      const last = found.at(-1)
+      if (last === undefined || found.length < tally_page) return tally
+      after = last._id
+    }
+  }
+
+  /** Of a merchant's unsettled differences number and fen, by day. */
+  async unsettledByDay(mchid: string): Promise<{ bill_date: string; count: number; amount: number }[]> {
+    const rows = await this.#differences.aggregate<{ _id: string; count: number; amount: number }>([
+      { $match: { mchid, state: { $in: [...unsettled_states] } } },
+      { $group: { _id: '$bill_date', count: { $sum: 1 }, amount: { $sum: '$amount' } } },
+      { $sort: { _id: 1 } },
+    ])
+    return rows.map(({ _id, count, amount }) => ({ bill_date: _id, count, amount }))
+  }
+
+  /** How many there are. */
+  async count(mchid: string, filter: Omit<DifferenceFilter, 'due_before'>): Promise<number> {
+    const [found] = await this.#differences.aggregate<{ count: number }>([
+      { $match: conditionsOf(mchid, filter) },
+      { $group: { _id: null, count: { $sum: 1 } } },
+    ])
+    return found?.count ?? 0
+  }
+
+  /** Says how the opening of this revision was told. Only while it is the one that holds: a later one is told itself. */
+  async noteTold(_id: string, told: NonNullable<DifferenceRecord['told']>): Promise<void> {
+    const is_older = [{ told: { $exists: false } }, { 'told.revision': { $lt: told.revision } }]
+    await this.#differences.update({ _id, $or: is_older }, { $set: { told } })
+  }
+
+  /** A person wants WeChat to be asked. */
+  async noteCheck(_id: string, check_time: Time): Promise<void> {
+    await this.#differences.update({ _id }, { $set: { check_time } })
+  }
+
+  /** WeChat was asked for whoever wanted it by `check_time`; who wanted it since is still to be answered. */
+  async endCheck(_id: string, check_time: Time): Promise<void> {
+    await this.#differences.update({ _id, check_time }, { $unset: { check_time: 1 } })
+  }
+
+  /** Of a day, those that a person wants to be asked about, or accepted WeChat's word on. */
+  async awaited(day: DayKey, what: 'check' | 'settling', limit: number): Promise<DifferenceRecord[]> {
+    const prefix = `${day.mchid}/${day.bill_date}/`
+    const wanted = what === 'check' ? { check_time: { $exists: true } } : { state: 'settling' }
+    return this.#differences.scan({ _id: { $gt: prefix, $lt: `${prefix}~` }, ...wanted }, { limit, sort: { _id: 1 } })
   }
 
   async ensureIndexes(): Promise<void> {

@@ -51,6 +51,7 @@ const most_of_order = 1_000
 /** of one cause: whoever needs more has another fault */
 export const most_corrections = 20
 const page_of_sheets = 5_000
+const few_sheets = 20
 
 /** What the ids of a day's sheets begin with, and those of their reversals. */
 function sheetPrefixes(day: DayKey, type: BillType): string[] {
@@ -156,6 +157,20 @@ export class Journal {
       }
     }
     return found
+  }
+
+  /** All sheets of a day's bill, and what takes them back, a few at a time: each has hundreds of postings. */
+  async *sheetEntries(day: DayKey, type: BillType): AsyncGenerator<JournalEntry[]> {
+    for (const prefix of sheetPrefixes(day, type)) {
+      for (let after = prefix; ;) {
+        const filter = { _id: { $gt: after, $lt: `${prefix}~` } }
+        const page = await this.#entries.scan(filter, { limit: few_sheets, sort: { _id: 1 } })
+        if (page.length > 0) yield page
+        const last = page.at(-1)
+        if (last === undefined || page.length < few_sheets) break
+        after = last._id
+      }
+    }
   }
 
   /** What the sheets of a day's bill come to by account, after what was taken back, in fen. */

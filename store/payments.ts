@@ -214,6 +214,26 @@ export class Payments {
   }
 
   /**
+   * What the merchant gets of a payment is corrected, as a person accepted it. Null: some of it was paid back by hand,
+   * which was booked by the old sum.
+   */
+  async correctSettledTotal(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    settled_total: number,
+  ): Promise<PaymentRecord | null> {
+    const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
+      if (payment.settled_total === settled_total) return { payment }
+      if (payment.refunds.some(({ state }) => state === 'settled')) return { payment: null }
+      const written = await this.#payments.updateAndReturn(
+        { _id: payment._id, revision: payment.revision },
+        { $set: { settled_total }, $inc: { revision: 1 } },
+      )
+      return written && { payment: written }
+    })
+    return answer.payment
+  }
+
+  /**
    * Claims the minute that WeChat wants between two refunds of one payment. False: another refund has it, until
    * `spacing_ms` after its own claim.
    */

@@ -1,4 +1,6 @@
 import { Schema } from 'mongoose'
+import { dayRange } from '../domain/bill/reconciliation.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -41,6 +43,10 @@ const schema = recordSchema({
   healed_count: Number,
   is_proven: Boolean,
   flaws: [String],
+  untold_count: Number,
+  told: partSchema({ number: Number, digest: String, time: Date }),
+  moved: Number,
+  is_moved: Boolean,
   book: partSchema({
     post_time: Date,
     sheet_count: Number,
@@ -89,10 +95,16 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** Days whose bills are in the book, and which the account moved on, oldest first. */
-  async inBook(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+  /** The first day whose bills are in the book and on which the account moved. */
+  async firstInBook(mchid: string): Promise<ReconciliationRecord | null> {
     const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
-    return this.#days.find(wanted, { limit, sort: { bill_date: 1 } })
+    return (await this.#days.find(wanted, { limit: 1, sort: { bill_date: 1 } }))[0] ?? null
+  }
+
+  /** Days whose bills are in the book, behind `after`, oldest first. */
+  async inBook(mchid: string, after: string, limit: number): Promise<ReconciliationRecord[]> {
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, bill_date: { $gt: after } }
+    return this.#days.scan(wanted, { limit, sort: { bill_date: 1 } })
   }
 
   /** Days from `bill_date_from` on whose look was begun and has not ended, oldest first: it may have been terminated. */
@@ -107,7 +119,27 @@ export class Reconciliations {
     return this.#days.updateAndReturn({ _id: dayId(key), run }, { $set: { ...result } })
   }
 
-  /** Newest day first. */
+  /**
+   * A difference of the day is moved outside its look. Said before that is done, so that whoever dies between the two
+   * leaves a day that is counted anew; and what counted before it writes nothing.
+   */
+  async noteMoved(key: DayKey): Promise<void> {
+    await this.#days.update({ _id: dayId(key) }, { $inc: { moved: 1 }, $set: { is_moved: true } })
+  }
+
+  /** Days of which differences were moved, and that were not counted anew since. */
+  async movedDays(mchid: string, limit: number): Promise<ReconciliationRecord[]> {
+    return this.#days.find({ mchid, is_moved: true }, { limit, sort: { bill_date: 1 } })
+  }
+
+  /** What was counted of the day as it was read. Null: a newer look has begun, or a difference was moved since. */
+  async conclude(read: ReconciliationRecord, result: DayResult): Promise<ReconciliationRecord | null> {
+    const { _id, run, state } = read
+    const moved = read.moved === undefined ? { moved: { $exists: false } } : { moved: read.moved }
+    return this.#days.updateAndReturn({ _id, run, state, ...moved }, { $set: { ...result, is_moved: false } })
+  }
+
+  /** Newest day first. A day is no time, so the page goes on behind its `_id`, which ends in the day. */
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
     const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]

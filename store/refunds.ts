@@ -289,9 +289,8 @@ export class Refunds {
   }
 
   /** Those that WeChat knows by these ids. */
-  async ofRefundIds(mchid: string, refund_ids: readonly string[]): Promise<BilledRefund[]> {
-    const filter = { mchid, 'facts.refund_id': { $in: [...refund_ids] } }
-    return this.#refunds.scan(filter, { limit: most_of_order, fields: billed_fields })
+  async ofRefundIds(mchid: string, refund_ids: readonly string[]): Promise<RefundRecord[]> {
+    return this.#refunds.scan({ mchid, 'facts.refund_id': { $in: [...refund_ids] } }, { limit: most_of_order })
   }
 
   /** All refunds under these numbers, oldest first. */

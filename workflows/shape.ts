@@ -19,6 +19,7 @@ const shapes = {
   refundPayment: [{ mchid: 'id', out_refund_no: 'id' }],
   deliverEvent: [{ delivery_id: 'id' }],
   reconcileDay: [{ mchid: 'id', bill_date: 'id' }],
+  concludeDay: [{ mchid: 'id', bill_date: 'id' }],
   paymentFound: [{ evidence_id: 'id' }, envelope],
   checkRequested: [{ operation_id: 'id' }],
   refundOfOrderChanged: [{ out_refund_no: 'id' }],

@@ -86,6 +86,13 @@ async function newestFirst(differences: AsyncIterable<DifferenceRecord>): Promis
   return found.sort((one, other) => other.ms - one.ms || (one._id < other._id ? -1 : 1)).map(({ _id }) => _id)
 }
 
+/** Asks WeChat about one difference now, where its kind is one that WeChat can be asked about. */
+export async function askDifference(ask: AskContext, difference: DifferenceRecord): Promise<void> {
+  const question = questions[difference.kind]
+  if (question !== undefined)
+    await ask.context.store.differences.noteAnswer(difference._id, await question(ask, difference))
+}
+
 async function askPayment(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
   const { context } = ask
   const { mchid, transaction_id, kind } = difference
@@ -123,9 +130,10 @@ async function askPayment(ask: AskContext, difference: DifferenceRecord): Promis
 async function notePhantom({ context, policy }: AskContext, difference: DifferenceRecord, says: string): Promise<void> {
   const { mchid, bill_date, kind, transaction_id, out_trade_no, amount, weft } = difference
   if (kind !== 'missing_there' || transaction_id === null) return
-  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const found_time = currentTime(context)
+  const patience_time = beijingTime(context.now() + policy.patience_ms)
   const fields = [`trade_state: ${says} at WeChat, SUCCESS here`]
-  const sides = { transaction_id, out_trade_no, amount, fields, weft, due_time }
+  const sides = { transaction_id, out_trade_no, amount, fields, weft, found_time, patience_time }
   const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
   await context.store.differences.note([phantom])
   if ((await context.store.differences.find(phantom._id))?.state === 'healed')
@@ -201,7 +209,8 @@ export async function awaitHealing(
   return { missing }
 }
 
-async function isRecorded(
+/** Whether what was handed over to a run is recorded by now. */
+export async function isRecorded(
   { store }: Pick<GatewayContext, 'store'>,
   { mchid, kind, transaction_id, out_refund_no, refund_id }: DifferenceRecord,
 ): Promise<boolean> {

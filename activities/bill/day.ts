@@ -1,11 +1,12 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import type { DifferenceKind } from '../../domain/bill/difference.ts'
 import { most_questions, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { differencesOf, moveDifference } from './differences.ts'
+import { acceptDifferences } from './acceptance.ts'
+import { concludeDay } from './conclusion.ts'
+import type { ConclusionContext } from './conclusion.ts'
+import { moveDifference } from './differences.ts'
 
 /** One look at a day: only the look that began last writes what it finds. */
 export interface DayLook {
@@ -13,8 +14,9 @@ export interface DayLook {
   run: number
 }
 
-/** differences that are ended at once */
+/** differences that are ended at once, and days that are counted anew behind a look */
 const most_due = 500
+const most_moved_days = 100
 
 /** Asking about each would take hours, and tell a thousand times of one fault. */
 const too_many = `more than ${most_questions} lines or records have no other side; is this the right merchant number?`
@@ -27,29 +29,39 @@ export async function openDay(
   return await context.store.reconciliations.begin(newReconciliation(day, currentTime(context), look))
 }
 
-/** What the day comes to: what is left of its differences, and whether it is proven or why not. */
+/**
+ * What the day comes to: what is left of its differences, and whether it is proven or why not. What this look moved of
+ * other days is counted there.
+ */
 export async function closeDay(
-  context: ActivityContext,
+  parts: ConclusionContext,
   { day, run, given_up = false }: DayLook & { given_up?: boolean },
 ): Promise<ReconciliationRecord> {
-  const { store, now } = context
-  const known = await store.reconciliations.find(day)
+  const { context } = parts
+  const known = await context.store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
+  await acceptDifferences(context, { day })
   await endOverdue(context, day.mchid)
-  const left = await countDifferences(store, day)
-  const of_book = known.book?.flaws ?? []
-  const flaws = [...new Set([...known.flaws, ...(given_up ? [too_many] : []), ...of_book])]
-  const is_proven = flaws.length === 0 && left.open + left.waiting === 0
-  const written = await store.reconciliations.write(day, run, {
-    state: is_proven ? 'balanced' : 'different',
-    end_time: beijingTime(now()),
-    differences: left.kinds,
-    healed_count: left.healed,
-    is_proven,
-    flaws,
-  })
+  const given_up_flaw = given_up ? too_many : null
+  const concluded = await concludeDay(parts, day, { run, batch: `look:${run}`, given_up_flaw })
+  const others = await context.store.reconciliations.movedDays(day.mchid, most_moved_days)
+  for (const { mchid, bill_date, moved } of others) {
+    const other = { mchid, bill_date }
+    await acceptDifferences(context, { day: other })
+    await concludeDay(parts, other, { run: null, batch: `moved:${moved}` })
+  }
   await tellAttention(context, day.mchid)
-  return written ?? known
+  return concluded ?? known
+}
+
+/** Counts a day anew of which differences were moved outside its look, by a person. */
+export async function followDay(
+  parts: ConclusionContext,
+  { day, batch }: { day: DayKey; batch: string },
+): Promise<ReconciliationRecord | null> {
+  const concluded = await concludeDay(parts, day, { run: null, batch })
+  await tellAttention(parts.context, day.mchid)
+  return concluded
 }
 
 /** Says what a person should look at of all days of the merchant, and takes back what is over. */
@@ -68,28 +80,12 @@ async function endOverdue(context: ActivityContext, mchid: string): Promise<void
   const { store, now } = context
   for (;;) {
     const due = await store.differences.dueBefore(mchid, 'waiting', beijingTime(now()), most_due)
-    for (const { _id } of due) await moveDifference(context, _id, 'overdue')
+    for (const { _id, mchid: owner, bill_date } of due) {
+      await store.reconciliations.noteMoved({ mchid: owner, bill_date })
+      await moveDifference(context, _id, 'overdue')
+    }
     if (due.length < most_due) return
   }
-}
-
-interface DifferencesLeft {
-  open: number
-  waiting: number
-  healed: number
-  /** of those that are not over */
-  kinds: Partial<Record<DifferenceKind, number>>
-}
-
-async function countDifferences(store: Store, day: DayKey): Promise<DifferencesLeft> {
-  const left: DifferencesLeft = { open: 0, waiting: 0, healed: 0, kinds: {} }
-  for await (const { state, kind } of differencesOf(store, day)) {
-    if (state === 'healed') left.healed += 1
-    if (state !== 'open' && state !== 'waiting') continue
-    left[state] += 1
-    left.kinds[kind] = (left.kinds[kind] ?? 0) + 1
-  }
-  return left
 }
 
 /** Whether a difference was asked about, or handed over, since this look began. */

@@ -3,8 +3,9 @@ import { heartbeat } from '@temporalio/activity'
 import { weft_actor } from '../../domain/actor.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { firstDifferenceState } from '../../domain/bill/difference.ts'
-import type { DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
+import type { Time } from '../../domain/calendar.ts'
+import { firstDifferenceState, unsettled_states, workDueTime } from '../../domain/bill/difference.ts'
+import type { DifferenceDeed, DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
 import { differenceId, operationId } from '../../domain/ids.ts'
@@ -25,10 +26,11 @@ export async function noteDifferences(
   matched: readonly MatchedDifference[],
   malformed: readonly MalformedLine[],
 ): Promise<void> {
-  const due_time = beijingTime(context.now() + policy.patience_ms)
+  const found_ms = context.now()
+  const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
   const found = [
-    ...matched.map((difference) => matchedRecord(day, difference, due_time)),
-    ...malformed.map((line) => malformedRecord(day, line, due_time)),
+    ...matched.map((difference) => matchedRecord(day, difference, due)),
+    ...malformed.map((line) => malformedRecord(day, line, due)),
   ]
   for (let from = 0; from < found.length; from += batch) {
     await context.store.differences.note(found.slice(from, from + batch))
@@ -40,9 +42,8 @@ export async function noteDifferences(
     const { _id, state } = known
     const now_there = there.get(_id)
     if (now_there === undefined) {
-      if (!phantoms.has(_id) && (state === 'waiting' || state === 'open'))
-        await moveDifference(context, _id, 'vanished')
-    } else if (state === 'healed' || (state === 'ignored' && !isSameMatter(known, now_there))) {
+      if (!phantoms.has(_id) && unsettled_states.includes(state)) await moveDifference(context, _id, 'vanished')
+    } else if (state === 'healed' || state === 'settled' || (state === 'ignored' && !isSameMatter(known, now_there))) {
       await moveDifference(context, _id, 'returned')
       await context.store.differences.note([now_there])
     }
@@ -62,12 +63,19 @@ function phantomId(day: DayKey, kind: DifferenceKind, transaction_id: string | n
     : []
 }
 
+/** Who moves a difference, if not Weft; why; and what was done. */
+interface MoveDetails {
+  actor?: Actor
+  reason?: string | null
+  deed?: DifferenceDeed
+}
+
 /** Does `event` to a difference as it now is; nothing where its table has no such edge. */
 export async function moveDifference(
   { store, now }: ActivityContext,
   _id: string,
   event: DifferenceEvent,
-  { actor = weft_actor, reason = null }: { actor?: Actor; reason?: string | null } = {},
+  { actor = weft_actor, reason = null, ...fields }: MoveDetails = {},
 ): Promise<void> {
   await store.differences.apply(_id, ({ revision }) => ({
     event,
@@ -75,6 +83,7 @@ export async function moveDifference(
     time: currentTime({ now }),
     actor,
     reason,
+    ...fields,
   }))
 }
 
@@ -96,11 +105,11 @@ export function differenceSubject({ kind, subject, row, record }: MatchedDiffere
   return row?.transaction_id ?? record?.transaction_id ?? ''
 }
 
-export function matchedRecord(day: DayKey, difference: MatchedDifference, due_time: string): DifferenceRecord {
+export function matchedRecord(day: DayKey, difference: MatchedDifference, due: DueTimes): DifferenceRecord {
   const { kind, row, record, fields } = difference
   const of_refund = record?.kind === 'refund' ? record : null
   return newDifference(day, kind, differenceSubject(difference), {
-    due_time,
+    ...due,
     transaction_id: row?.transaction_id ?? record?.transaction_id ?? null,
     out_trade_no: row?.out_trade_no ?? record?.out_trade_no ?? null,
     refund_id: row?.refund_id ?? of_refund?.refund_id ?? null,
@@ -112,34 +121,50 @@ export function matchedRecord(day: DayKey, difference: MatchedDifference, due_ti
   })
 }
 
-/** What the two sides are apart; where one has nothing, all of the other. In fen. */
+/**
+ * What the two sides are apart; where one has nothing, all of the other. In fen. Where they agree on what was paid or
+ * asked for, it is what they are apart on what the merchant gets or gives of it.
+ */
 function amountAtStake({ row, record }: MatchedDifference): number {
   const theirs =
     row === null ? 0 : row.kind === 'payment' ? (row.total ?? row.settled_total) : (row.refund ?? row.settlement_refund)
   const ours = record === null ? 0 : record.kind === 'payment' ? record.total : record.refund
-  return Math.abs(theirs - ours)
+  if (theirs !== ours || row === null || record === null) return Math.abs(theirs - ours)
+  const [settled, our_settled] =
+    record.kind === 'payment'
+      ? [row.settled_total, record.settled_total]
+      : [row.settlement_refund, record.settlement_refund ?? row.settlement_refund]
+  return Math.abs(settled - our_settled)
 }
 
-function malformedRecord(day: DayKey, { line, bytes, reason }: MalformedLine, due_time: string): DifferenceRecord {
-  return newDifference(day, 'malformed', `line-${line}`, { due_time, fields: [reason], bill: { line, bytes } })
+function malformedRecord(day: DayKey, { line, bytes, reason }: MalformedLine, due: DueTimes): DifferenceRecord {
+  return newDifference(day, 'malformed', `line-${line}`, { ...due, fields: [reason], bill: { line, bytes } })
 }
 
-type DifferenceDraft = Partial<DifferenceRecord> & Pick<DifferenceRecord, 'due_time'>
+/** When a difference was found, and until when one that may heal waits. */
+export interface DueTimes {
+  found_time: Time
+  patience_time: Time
+}
+type DifferenceDraft = Partial<DifferenceRecord> & DueTimes
 
 export function newDifference(
   day: DayKey,
   kind: DifferenceKind,
   subject: string,
-  draft: DifferenceDraft,
+  { found_time, patience_time, ...draft }: DifferenceDraft,
 ): DifferenceRecord {
   const _id = differenceId(day, kind, subject)
+  const state = firstDifferenceState(kind)
+  const at_stake = { kind, amount: draft.amount ?? 0, bill_date: day.bill_date }
   return {
     _id,
     id: publicId('dif', _id),
     mchid: day.mchid,
     bill_date: day.bill_date,
     kind,
-    state: firstDifferenceState(kind),
+    state,
+    due_time: state === 'waiting' ? patience_time : workDueTime(at_stake, found_time),
     revision: 0,
     timeline: [],
     transaction_id: null,

@@ -1,5 +1,6 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
+import { unsettled_states } from '../../domain/bill/difference.ts'
 import type { DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
@@ -11,7 +12,8 @@ import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { ActivityContext } from '../context.ts'
 import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
-import { dayPayment, dayRefund } from './side.ts'
+import type { DueTimes } from './differences.ts'
+import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
 export interface Elsewhere {
@@ -119,9 +121,14 @@ async function endWaiting(
   const { differences } = context.store
   const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
   const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
-  const missing = missingThere(own_day, record, beijingTime(context.now() + policy.patience_ms))
+  const found_ms = context.now()
+  const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
+  const missing = missingThere(own_day, record, due)
   await differences.note([missing])
   await differences.noteFoundIn(missing._id, { bill_date, version })
+  const known = await differences.find(missing._id)
+  if (known === null || !unsettled_states.includes(known.state)) return
+  await context.store.reconciliations.noteMoved(own_day)
   await moveDifference(context, missing._id, 'vanished', {
     actor: wechat_actor,
     reason: `it is in the bill of ${bill_date}`,
@@ -129,14 +136,14 @@ async function endWaiting(
 }
 
 /** A record that the bill of its own day lacks. */
-function missingThere(own_day: DayKey, record: DayRecord, due_time: string): DifferenceRecord {
+function missingThere(own_day: DayKey, record: DayRecord, due: DueTimes): DifferenceRecord {
   const verdict =
     record.kind === 'payment'
       ? classifyPayment(null, record, isNeverForeign)
       : classifyRefund(null, record, isNeverForeign)
   if (verdict.kind === null) throw new TypeError('a record without a line has no kind')
   const { class: of_class, kind, fields } = verdict
-  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due_time)
+  return matchedRecord(own_day, { kind, class: of_class, subject: record.kind, row: null, record, fields }, due)
 }
 
 /** Whether the bill of another day has ended this difference, and has the line still, as it was last compared. */

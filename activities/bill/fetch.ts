@@ -19,7 +19,7 @@ import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
-import { BillDamaged } from './original.ts'
+import { BillDamaged } from '../../store/original.ts'
 
 /** A bill is kept in pieces of this size, compressed: far below what a document holds, far above what a write costs. */
 const part_bytes = 1024 * 1024

@@ -1,11 +1,12 @@
 import { heartbeat } from '@temporalio/activity'
+import { BalanceChain } from '../../domain/bill/balance.ts'
 import { dayRange } from '../../domain/bill/reconciliation.ts'
 import type { BillRecord, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { beijingDay } from '../../domain/calendar.ts'
 import { yuanText } from '../../domain/money.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 
 /** What the movements of a day say of the account. Amounts in fen. */
 export interface FlowOfDay {
@@ -26,31 +27,16 @@ export async function readFlow(store: FlowStore, day: DayKey, bill: BillRecord):
 
 async function readLines(store: FlowStore, bill: BillRecord): Promise<FlowOfDay> {
   const reader = createStatementReader('fundflow')
-  const flaws: string[] = []
-  let opening: number | null = null
-  let balance: number | null = null
-  let breaks = 0
+  const chain = new BalanceChain()
   for await (const bytes of readOriginal(store, bill)) {
     reader.push(bytes, (entry) => {
-      if (!('row' in entry)) return
-      const { line, direction, amount, balance: stated } = entry.row
-      const before = direction === 'in' ? stated - amount : stated + amount
-      opening ??= before
-      if (balance !== null && balance !== before) {
-        breaks += 1
-        if (breaks <= 5)
-          flaws.push(
-            `the balance of line ${line} of the fund flow goes on from ¥${yuanText(before)}, and the line before it ends with ¥${yuanText(balance)}`,
-          )
-      }
-      balance = stated
+      if ('row' in entry) chain.add(entry.row)
     })
     heartbeat()
   }
   const end = reader.end(() => undefined)
-  if (breaks > 5) flaws.push(`the balance of the fund flow breaks at ${breaks} lines`)
-  flaws.push(...end.flaws.map(({ text }) => `fund flow: ${text}`))
-  return { balance: opening === null || balance === null ? null : { opening, closing: balance }, flaws }
+  const { balance, flaws } = chain.end(null)
+  return { balance, flaws: [...flaws, ...end.flaws.map(({ text }) => `fund flow: ${text}`)] }
 }
 
 /** A balance is carried over so many days on which nothing moved, and no further. */

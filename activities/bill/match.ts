@@ -26,8 +26,8 @@ import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
-import { readOriginal } from './original.ts'
-import { recordsOf } from './side.ts'
+import { readOriginal } from '../../store/original.ts'
+import { recordsOf } from '../../store/side.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
 const most_malformed = 1_000

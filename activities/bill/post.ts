@@ -1,13 +1,15 @@
 import { activityInfo } from '@temporalio/activity'
 import { dayRange } from '../../domain/bill/reconciliation.ts'
-import type { BillPolicy, BillRecord, DayBook, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import type { BillPolicy, BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../domain/bill/row.ts'
-import type { BillType } from '../../domain/bill/row.ts'
 import { cash_account, openingEntry } from '../../domain/bill/sheet.ts'
-import { beijingTime } from '../../domain/calendar.ts'
+import { clearing_days, clearingTexts } from '../../domain/bill/clearance.ts'
+import { beijingDay, beijingTime } from '../../domain/calendar.ts'
 import { billId, journalId } from '../../domain/ids.ts'
 import { hasSamePostings, reversalEntry } from '../../domain/journal.ts'
+import type { JournalEntry } from '../../domain/journal.ts'
 import { yuanText } from '../../domain/money.ts'
+import { clearingOf } from '../../store/clearance.ts'
 import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
@@ -16,6 +18,8 @@ import type { DayLook } from './day.ts'
 import { readWhole } from './fetch.ts'
 import { postSheets, SheetProgress } from './sheets.ts'
 import type { SheetPlace } from './sheets.ts'
+
+const day_ms = 86_400_000
 
 /**
  * Posts what the bills of a day say, in sheets (docs/money.md §2), and proves the book against them. Repeatable and
@@ -69,7 +73,7 @@ async function readBills(store: Store, { mchid, bill_date, versions }: Reconcili
  */
 async function openAccount(context: ActivityContext, mchid: string): Promise<void> {
   const { store } = context
-  const [first] = await store.reconciliations.inBook(mchid, 1)
+  const first = await store.reconciliations.firstInBook(mchid)
   const { standing, next_id } = await store.journal.ofCause(journalId.opening(mchid, cash_account))
   const booked_time = currentTime(context)
   const wanted = first?.balance
@@ -89,7 +93,7 @@ async function openAccount(context: ActivityContext, mchid: string): Promise<voi
   if (wanted !== null && right === undefined) await store.journal.postAll([{ ...wanted, _id: next_id }])
 }
 
-/** What the day's sheets come to, read back from the book, and where that is not what the bills say. */
+/** What the day's sheets come to, read back from the book, and where records, book and bills are not one. */
 async function proveBook(
   context: ActivityContext,
   { mchid, bill_date, balance }: ReconciliationRecord,
@@ -100,29 +104,33 @@ async function proveBook(
   const accounts = new Map<string, number>()
   let sheet_count = 0
   for (const type of bill_types) {
-    sheet_count += await countSheets(store, day, type)
+    sheet_count += countStanding(await store.journal.sheets(day, type))
     progress.beat()
     for (const [account, amount] of await store.journal.sumsOfSheets(day, type))
       accounts.set(account, (accounts.get(account) ?? 0) + amount)
     progress.beat()
   }
   const moved = accounts.get(cash_account) ?? 0
-  const by_balance = balance === null ? 0 : balance.closing - balance.opening
-  const flaws =
-    moved === by_balance
-      ? []
-      : [
-          `the book moves ${cash_account} by ¥${yuanText(moved)} on this day, and 账户结余 goes by ¥${yuanText(by_balance)}`,
-        ]
+  const shown = balance === null ? 0 : balance.closing - balance.opening
+  const account_flaw = `the book moves ${cash_account} by ¥${yuanText(moved)} on this day, and 账户结余 goes by ¥${yuanText(shown)}`
   return {
     post_time: currentTime(context),
     sheet_count,
     accounts: [...accounts].filter(([, amount]) => amount !== 0).map(([account, amount]) => ({ account, amount })),
-    flaws,
+    flaws: [...(moved === shown ? [] : [account_flaw]), ...(await uncleared(context, day, progress))],
   }
 }
 
-async function countSheets(store: Store, day: { mchid: string; bill_date: string }, type: BillType): Promise<number> {
-  const entries = await store.journal.sheets(day, type)
-  return entries.reduce((count, { reverses }) => count + (reverses === null ? 1 : -1), 0)
+function countStanding(sheets: readonly Pick<JournalEntry, 'reverses'>[]): number {
+  return sheets.reduce((count, { reverses }) => count + (reverses === null ? 1 : -1), 0)
+}
+
+/** With this day's bills the third day before it has had its time: what it still lacks, nobody brings by himself. */
+async function uncleared({ store }: ActivityContext, day: DayKey, { beat }: SheetProgress): Promise<string[]> {
+  const { from_ms } = dayRange(day.bill_date)
+  const due = { mchid: day.mchid, bill_date: beijingDay(from_ms - clearing_days * day_ms) }
+  const known = await store.reconciliations.find(due)
+  if (!known?.book?.post_time) return []
+  const found = await clearingOf(store, due, { since_ms: from_ms, beat })
+  return clearingTexts(found, due.bill_date, clearing_days)
 }

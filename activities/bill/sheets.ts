@@ -12,7 +12,7 @@ import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { DayLook } from './day.ts'
-import { readOriginal } from './original.ts'
+import { readOriginal } from '../../store/original.ts'
 import { flowOwners, tradeOwners } from './owner.ts'
 
 /** so many sheets are written at once: some 10,000 postings */

@@ -3,8 +3,10 @@ import type { BillType } from '../../domain/bill/row.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import type { ActivityContext } from '../context.ts'
 import { watchSetups } from '../setup.ts'
+import { acceptDifferences } from './acceptance.ts'
+import { checkDifferences } from './check.ts'
 import { askDifferences, awaitHealing } from './ask.ts'
-import { closeDay, openDay } from './day.ts'
+import { closeDay, followDay, openDay } from './day.ts'
 import { startDays } from './start.ts'
 import type { DayLook } from './day.ts'
 import { fetchBill } from './fetch.ts'
@@ -25,6 +27,9 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     askDifferences: (look: DayLook) => askDifferences(ask, look),
     awaitHealing: (look: DayLook) => awaitHealing(ask, look),
     postBills: (look: DayLook) => postBills(context, policy, look),
-    closeDay: (look: DayLook & { given_up?: boolean }) => closeDay(context, look),
+    closeDay: (look: DayLook & { given_up?: boolean }) => closeDay({ context, starter }, look),
+    acceptDifferences: (given: { day: DayKey }) => acceptDifferences(context, given),
+    checkDifferences: (given: { day: DayKey }) => checkDifferences(ask, given),
+    followDay: (given: { day: DayKey; batch: string }) => followDay({ context, starter }, given),
   }
 }

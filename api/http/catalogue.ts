@@ -140,8 +140,22 @@ export const catalogue = {
     title: { en: 'Not possible in this state', 'zh-CN': '当前差异状态不允许此操作' },
     detail: { en: 'The difference is {state}.', 'zh-CN': '该差异的状态为 {state}。' },
     remedy: {
-      en: 'Read the difference: one that is healed needs nothing, one that is ignored can be reopened, and only an ignored one can.',
-      'zh-CN': '请查询该差异：healed 无需处理；只有 ignored 的差异可以 reopen。',
+      en: 'Read the difference: one that is healed needs nothing, one that is ignored or settled can be reopened, and a timeline of 200 entries takes no more notes.',
+      'zh-CN':
+        '请查询该差异：healed 无需处理；只有 ignored 或 settled 的差异可以 reopen；timeline 已满 200 条时不再接受备注。',
+    },
+  },
+  difference_action: {
+    status: 409,
+    retryable: false,
+    title: { en: 'Not possible for this difference', 'zh-CN': '该差异不支持此操作' },
+    detail: {
+      en: 'The action {action} cannot be done about this difference of kind {kind}.',
+      'zh-CN': '该差异（种类 {kind}）不支持操作 {action}。',
+    },
+    remedy: {
+      en: 'Use the action {instead}. What can be done about which kind, and why, stands in docs/reconcile.md, “What a person can do”.',
+      'zh-CN': '请改用操作 {instead}。各种类可做什么、为什么，见 docs/zh-CN/reconcile.md 的“人工可以做什么”。',
     },
   },
   already_decided: {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Router } from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
@@ -26,19 +27,35 @@ export interface EndpointCall<P = unknown, Q = unknown, B = unknown> {
   sent: unknown
   request_id: string
   language: Language
+  /** the first of `types` that the request's header takes, by its own preference; null: it takes none of them */
+  accepts: (header: 'accept' | 'accept-encoding' | 'accept-language', types: readonly string[]) => string | null
   log: Logger
 }
 
 export interface HttpReply {
   status: number
   body?: unknown
+  /** in place of `body`: what is no JSON */
+  file?: ReplyFile
   headers?: Record<string, string>
+}
+
+/** ReplyFile is what an endpoint answers as it is: a text, or bytes that are read while they are sent. */
+export interface ReplyFile {
+  type: string
+  content: string | AsyncIterable<Buffer | string>
+  /** what it is saved as; absent: it is to be shown */
+  name?: string
+  /** in bytes, where it is known: who reads is told when something is missing */
+  size?: number
 }
 
 /** What one status of an endpoint means, and the shape of its body. */
 export interface DeclaredResponse {
   description: string
   schema?: z.ZodType
+  /** in place of `schema`: the types of a file, the first where none is asked for */
+  file_types?: readonly string[]
   headers?: Record<string, string>
 }
 
@@ -46,7 +63,7 @@ export interface DeclaredResponse {
 export interface EndpointDeclaration<P, Q, B> {
   /** the operation's name in OpenAPI, camelCase */
   name: string
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** as OpenAPI writes it: `/v1/orders/{out_trade_no}` */
   path: string
   scope: Scope
@@ -110,13 +127,58 @@ async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Conte
   const sent = declared.method === 'GET' ? undefined : await readJsonBody(ctx.req)
   const body = validate(declared.body ?? no_input.optional(), sent, 'body', language)
   const named = { mchid: caller.mchid, ...logFieldsOf(params) }
-  const call = { context, caller, params, query, body, sent, request_id, language, log: log.child(named) }
+  const call = {
+    context,
+    caller,
+    params,
+    query,
+    body,
+    sent,
+    request_id,
+    language,
+    accepts: acceptsOf(ctx),
+    log: log.child(named),
+  }
   const reply = await declared.handle(call)
   ctx.status = reply.status
   ctx.set(reply.headers ?? {})
+  if (reply.file !== undefined) return await sendFile(ctx, reply.file)
   if (reply.body === undefined) return
   ctx.body = JSON.stringify(reply.body)
   ctx.type = 'application/json; charset=utf-8'
+}
+
+function acceptsOf(ctx: Context): EndpointCall['accepts'] {
+  const read = {
+    accept: 'accepts',
+    'accept-encoding': 'acceptsEncodings',
+    'accept-language': 'acceptsLanguages',
+  } as const
+  return (header, types) => ctx[read[header]]([...types]) || null
+}
+
+/**
+ * Sends a file as fast as it is taken. Its first piece is read before the answer begins, so that what fails at once is
+ * still a problem; what fails later cuts the answer off.
+ */
+async function sendFile(ctx: Context, { type, content, name, size }: ReplyFile): Promise<void> {
+  const body = typeof content === 'string' ? content : Readable.from(await begun(content), { objectMode: false })
+  ctx.type = type
+  if (name !== undefined) ctx.set('Content-Disposition', `attachment; filename="${name}"`)
+  ctx.body = body
+  if (size !== undefined) ctx.length = size
+}
+
+async function begun<T>(source: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const reader = source[Symbol.asyncIterator]()
+  const first = await reader.next()
+  return (async function* () {
+    try {
+      for (let next = first; next.done !== true; next = await reader.next()) yield next.value
+    } finally {
+      await reader.return?.()
+    }
+  })()
 }
 
 /** The numbers a log line can be found by. */

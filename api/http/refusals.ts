@@ -95,8 +95,8 @@ export const refund_problems = {
     retryable: false,
     title: { en: 'Two persons are needed', 'zh-CN': '需由另一人审批' },
     detail: {
-      en: 'This refund was asked for with the same key; somebody else decides on it.',
-      'zh-CN': '该退款由同一密钥申请，须由其他人审批。',
+      en: 'It was asked for with the same key; somebody else decides on it.',
+      'zh-CN': '该申请由同一密钥提出，须由其他人审批。',
     },
     remedy: {
       en: 'Have it decided with another key that has the scope refunds:approve.',

@@ -69,6 +69,12 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'nothing of this payment is left to accept, all of it went back: reject it',
     'zh-CN': '该笔付款已全部退回，无可接受：请选择 reject',
   },
+  bytes: { en: 'has too many bytes in UTF-8', 'zh-CN': '按 UTF-8 计算的字节数过多' },
+  nothing_given: { en: 'owner or note must be given', 'zh-CN': '须提供 owner 或 note' },
+  refund_named: {
+    en: 'must be given for the action refund, and for no other',
+    'zh-CN': '操作 refund 必须提供此项，其他操作不得提供',
+  },
   bank_account: { en: 'must be 6 to 40 digits', 'zh-CN': '须为 6–40 位数字' },
   payers_card: {
     en: 'USER_BANK_CARD needs bank_type, bank_account and real_name; MERCHANT_BANK_CARD takes none of them',

@@ -115,7 +115,7 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Recor
 }
 
 function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>): Json {
-  const { description, schema, headers = {} } = answer
+  const { description, schema, file_types, headers = {} } = answer
   const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
   return {
     description,
@@ -123,6 +123,9 @@ function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>)
     ...(schema === undefined
       ? {}
       : { content: { 'application/json': { schema: schemaOf(schema, 'output', schemas) } } }),
+    ...(file_types === undefined
+      ? {}
+      : { content: Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])) }),
   }
 }
 

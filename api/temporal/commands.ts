@@ -2,6 +2,7 @@ import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import {
+  concludeStart,
   deliveryStart,
   order_updates,
   orderStart,
@@ -78,6 +79,12 @@ export interface Commands {
   /** Has a day reconciled, or leaves it to the run that does so now. Throws TemporalUnavailable within 2 s. */
   startDay(day: DayKey): Promise<void>
 
+  /**
+   * Has a day counted anew whose differences were moved, and done what a person wants done about them. False: Temporal
+   * did not take it within 2 s; the next look at any day of the merchant does.
+   */
+  concludeDay(day: DayKey): Promise<boolean>
+
   /** Seconds that the oldest order task waits for a worker; 0 when unknown. Asked at most once a second. */
   orderQueueBacklogAge(): Promise<number>
   /** Whether Temporal answers within 1 s. */
@@ -116,6 +123,14 @@ export function createCommands(options: CommandsOptions): Commands {
       callOrUnavailable(options, 'start', () =>
         sendStart(options, { start: reconcileStart(day), log_fields: { ...day } }),
       ),
+    concludeDay: async ({ mchid, bill_date }) => {
+      const run = { start: concludeStart({ mchid, bill_date }), log_fields: { mchid, bill_date } }
+      const name = signals.differences_moved
+      return await callOrUnavailable(options, name, () => sendSignal(options, run, name, null, signal_limit_ms)).then(
+        () => true,
+        () => false,
+      )
+    },
     orderQueueBacklogAge: createBacklogProbe(options),
     async isReachable() {
       try {

@@ -11,7 +11,7 @@ import { filterOf, listOf, nullable_text, pageView, paging_params, request_time,
 /** WeChat's words for its movements are an open list: one that Weft does not know has an account of its own. */
 const account = z.union([z.enum(journal_accounts), z.string().regex(/^other\..+$/)])
 
-const posting = z.object({
+export const posting = z.object({
   account,
   key: z.string().meta({ description: 'the account’s sub-key: a number, or “-” where it has none' }),
   amount: z.int().meta({ description: 'fen, debit positive, credit negative' }),

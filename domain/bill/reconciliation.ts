@@ -108,6 +108,60 @@ export interface ReconciliationRecord {
   flaws: string[]
   /** absent: the day was last looked at before bills were posted */
   book?: DayBook | null
+  /** of its open differences, so many were told by the day's own event alone; absent: none */
+  untold_count?: number
+  /** the result that merchants were told last; absent: none */
+  told?: { number: number; digest: string; time: Time }
+
+  // Bookkeeping: how often differences of it were moved outside its look, and whether it was not counted anew since.
+  moved?: number
+  is_moved?: boolean
+}
+
+/** What a day's differences come to. */
+export interface DifferenceTally {
+  /** those of each kind that stand in the way of its proof */
+  kinds: Partial<Record<DifferenceKind, number>>
+  unsettled: number
+  healed: number
+  /** open ones that no event of their own has told */
+  untold: number
+}
+
+/** A look has begun and not ended: what it finds is still to come. */
+export function isLookedAt({ state }: Pick<ReconciliationRecord, 'state'>): boolean {
+  return state === 'waiting_for_bill' || state === 'running'
+}
+
+/** What a day comes to by what is left of its differences. */
+export function dayOutcome(tally: DifferenceTally, flaws: readonly string[]) {
+  const is_proven = flaws.length === 0 && tally.unsettled === 0
+  const state: ReconciliationState = is_proven ? 'balanced' : 'different'
+  return {
+    state,
+    is_proven,
+    differences: tally.kinds,
+    healed_count: tally.healed,
+    untold_count: tally.untold,
+    flaws: [...flaws],
+  }
+}
+
+/** What of a day is its result: told anew where one of it has changed, and not for another look that found the same. */
+const result_fields = [
+  ...(['state', 'is_proven', 'flaws', 'versions', 'rows', 'records', 'wechat', 'weft'] as const),
+  ...(['balance', 'fees', 'foreign', 'differences'] as const),
+] as const
+
+/** The result as text that is the same for the same result, whatever database it was read from. */
+export function resultText(day: Pick<ReconciliationRecord, (typeof result_fields)[number]>): string {
+  return JSON.stringify(result_fields.map((field) => sortedByName(day[field])))
+}
+
+function sortedByName(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value ?? null
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
+  return entries.sort(([one], [other]) => (one < other ? -1 : 1)).map(([name, inner]) => [name, sortedByName(inner)])
 }
 
 /** Throws when a side's classes do not come to all of it: then a row or record was lost or counted twice. */

@@ -41,6 +41,11 @@ export interface TradeRow {
   rate: string
 }
 
+/** What a row is about, in fen: 订单金额, 申请退款金额; where a layout has no such column, the settled amount. */
+export function rowTotal(row: TradeRow): number {
+  return row.kind === 'payment' ? (row.total ?? row.settled_total) : (row.refund ?? row.settlement_refund)
+}
+
 /** FlowRow is a line of the fund-flow bill: one movement of the account. Amounts in fen. */
 export interface FlowRow {
   line: number

@@ -1,3 +1,7 @@
+import { bill_event_types, differenceView, reconciliationView } from '../bill/view.ts'
+import type { BillEventType } from '../bill/view.ts'
+import type { DifferenceRecord } from '../bill/difference.ts'
+import type { ReconciliationRecord } from '../bill/reconciliation.ts'
 import type { Time } from '../calendar.ts'
 import { order_event_types } from '../order/record.ts'
 import type { OrderEventType, OrderRecord, TimelineEntry } from '../order/record.ts'
@@ -8,9 +12,14 @@ import { orderView, refundView } from './view.ts'
 
 /** Events that belong to no order. `test.ping` can be chosen by an endpoint, but nothing sends it yet. */
 export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
-export type EventType = OrderEventType | RefundEventType | (typeof orderless_event_types)[number]
+export type EventType = OrderEventType | RefundEventType | BillEventType | (typeof orderless_event_types)[number]
 
-export const event_types: readonly EventType[] = [...order_event_types, ...refund_event_types, ...orderless_event_types]
+export const event_types: readonly EventType[] = [
+  ...order_event_types,
+  ...refund_event_types,
+  ...bill_event_types,
+  ...orderless_event_types,
+]
 
 export interface EventRecord {
   /** <mchid>/<out_trade_no>/<sequence>, else <mchid>/<type>/<subject id> */
@@ -67,4 +76,20 @@ export function orderlessRefundEventBody(
     sequence: null,
     data: { refund: refundView(refund) },
   })
+}
+
+/** What an event about a merchant's day is about. */
+export type BillSubject =
+  | { type: 'reconciliation.completed'; day: ReconciliationRecord }
+  | { type: 'difference.opened'; difference: DifferenceRecord; evidenceId: (evidence_id: string) => string }
+
+/** The bytes of an event about a day, or about a difference of one. */
+export function billEventBody(id: string, subject: BillSubject, timestamp: Time): string {
+  const { type } = subject
+  const data =
+    type === 'reconciliation.completed'
+      ? { reconciliation: reconciliationView(subject.day) }
+      : { difference: differenceView(subject.difference, subject.evidenceId) }
+  const { mchid } = type === 'reconciliation.completed' ? subject.day : subject.difference
+  return JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data })
 }

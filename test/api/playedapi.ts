@@ -145,6 +145,7 @@ const unplayed: Commands = {
   redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
   startDay: () => Promise.resolve(),
+  concludeDay: () => Promise.resolve(true),
   signalRefundChanged: () => Promise.resolve(true),
   orderQueueBacklogAge: () => Promise.resolve(0),
   isReachable: () => Promise.resolve(true),

@@ -1,5 +1,6 @@
-import { beijingDay } from '../../domain/calendar.ts'
-import { most_questions } from '../../domain/bill/reconciliation.ts'
+import { newDifference } from '../../activities/bill/differences.ts'
+import { beijingDay, beijingTime } from '../../domain/calendar.ts'
+import { most_questions, newReconciliation } from '../../domain/bill/reconciliation.ts'
 import { paymentId, workflowId } from '../../domain/ids.ts'
 import { reconcileStart } from '../../domain/messages.ts'
 import { ensureSchedule, schedule_id } from '../../runtime/schedule.ts'
@@ -80,10 +81,25 @@ const days_begun: Path = async ({ stage, keep }, name) => {
   await keep(name, begun.action.workflow.workflowId)
 }
 
+/** A person has WeChat asked about a difference of a day, and the day is counted anew. */
+const day_concluded: Path = async (teller, name) => {
+  const { stage } = teller
+  const { mchid, out_trade_no, transaction_id } = await sold(teller, name)
+  const day = { mchid, bill_date: beijingDay(stage.now()) }
+  const times = { found_time: beijingTime(stage.now()), patience_time: beijingTime(stage.now() + day_ms) }
+  const difference = newDifference(day, 'missing_there', transaction_id, { ...times, transaction_id, out_trade_no })
+  await stage.store.reconciliations.begin(newReconciliation(day, times.found_time, name))
+  await stage.store.reconciliations.write(day, 1, { state: 'different', end_time: times.found_time })
+  await stage.store.differences.note([difference])
+  await stage.insist('POST', `/v1/differences/${difference.id}/resolution`, { action: 'check', reason: 'asked' })
+  await teller.keep(name, workflowId.conclusion(day))
+}
+
 export const bill_chapters: Chapter[] = [
   chapterOf('day_balanced', async (teller, name) => void (await sold(teller, name))),
   chapterOf('day_handed_over', paidTwiceUnheard),
   chapterOf('day_given_up', tooManyMissing),
   chapterOf('day_posted', async (teller, name) => void (await sold(teller, name))),
   { options: { time_scale: 30 }, paths: { days_begun } },
+  { options: { time_scale: 30, settings: { fulfilment: { mode: 'event' } } }, paths: { day_concluded } },
 ]

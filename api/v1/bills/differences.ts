@@ -1,69 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import {
-  difference_events,
-  difference_kinds,
-  difference_states,
-  difference_texts,
-} from '../../../domain/bill/difference.ts'
-import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { difference_states, exposureByAge } from '../../../domain/bill/difference.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
-import { Problem } from '../../http/problem.ts'
-import { actor, filterOf, listOf, nullable_text, pageView, paging_params, request_reason, time } from '../shapes.ts'
+import { filterOf, isPlainText, listOf, pageView, paging_params, request_time, text_filter } from '../shapes.ts'
 import { bill_date } from './reconciliations.ts'
-
-const kinds = difference_kinds as [DifferenceKind, ...DifferenceKind[]]
-
-const difference_shape = z
-  .object({
-    object: z.literal('difference'),
-    id: z.string(),
-    bill_date: z.string(),
-    kind: z.enum(kinds),
-    what: z.string().meta({ description: 'what the kind means' }),
-    state: z.enum(difference_states).meta({
-      description: 'waiting: the other side may still come; open: a person has to look; healed, ignored: over',
-    }),
-    amount: z.int().meta({ description: 'fen at stake' }),
-    transaction_id: nullable_text,
-    out_trade_no: nullable_text,
-    refund_id: nullable_text,
-    out_refund_no: nullable_text,
-    fields: z.array(z.string()).meta({ description: 'what disagrees; of a malformed line why it cannot be read' }),
-    bill: z.record(z.string(), z.unknown()).nullable().meta({ description: 'the line of the bill; null: none' }),
-    weft: z.record(z.string(), z.unknown()).nullable().meta({ description: 'what is recorded here; null: nothing' }),
-    answer: z
-      .object({ asked_time: time, says: z.string() })
-      .nullable()
-      .meta({ description: 'what WeChat Pay said when it was asked' }),
-    due_time: time,
-    timeline: z.array(z.object({ event: z.enum(difference_events), time, actor, reason: nullable_text })),
-  })
-  .meta({ id: 'Difference' })
-
-function differenceView(difference: DifferenceRecord): z.output<typeof difference_shape> {
-  const { id, kind, state, amount, transaction_id, out_trade_no, refund_id, out_refund_no } = difference
-  const { fields, bill, weft, answer, due_time, timeline } = difference
-  return {
-    object: 'difference',
-    id,
-    bill_date: difference.bill_date,
-    kind,
-    what: difference_texts[kind],
-    ...{ state, amount, transaction_id, out_trade_no, refund_id, out_refund_no, fields, bill, weft },
-    answer: answer ? { asked_time: answer.asked_time, says: answer.says } : null,
-    due_time,
-    timeline: timeline.map(({ event, time: moment, actor: by, reason }) => ({
-      event,
-      time: moment,
-      actor: by,
-      reason,
-    })),
-  }
-}
+import {
+  difference_params,
+  difference_shape,
+  differenceStateProblem,
+  requireDifference,
+  shown_kinds,
+  shownDifference,
+} from './shape.ts'
 
 const listDifferences = declareEndpoint({
   name: 'listDifferences',
@@ -73,18 +24,20 @@ const listDifferences = declareEndpoint({
   summary: 'What bills and records differ in, latest due first',
   query: z.strictObject({
     ...paging_params,
-    kind: filterOf(kinds).optional(),
+    kind: filterOf(shown_kinds).optional(),
     state: filterOf(difference_states).optional(),
     bill_date: bill_date.optional(),
     bill_date_from: bill_date.optional(),
     bill_date_to: bill_date.optional(),
+    owner: text_filter.optional(),
+    due_before: request_time.optional(),
   }),
   responses: { 200: { description: 'a page of differences', schema: listOf('Difference', difference_shape) } },
   problems: [],
   async handle({ context, caller, query }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.differences.list(caller.mchid, filter, { limit, cursor })
-    return { status: 200, body: pageView(page, differenceView) }
+    return { status: 200, body: pageView(page, shownDifference) }
   },
 })
 
@@ -94,46 +47,94 @@ const getDifference = declareEndpoint({
   path: '/v1/differences/{difference_id}',
   scope: 'money:read',
   summary: 'One difference with both sides and what WeChat Pay answered',
-  params: z.object({ difference_id: z.string().max(64) }),
+  params: difference_params,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
-    const difference = await context.store.differences.findPublic(caller.mchid, params.difference_id)
-    if (difference === null) throw new Problem('not_found')
-    return { status: 200, body: differenceView(difference) }
+    return { status: 200, body: shownDifference(await requireDifference(context, caller, params)) }
   },
 })
 
-const resolutions = { ignore: 'ignored', reopen: 'reopened' } as const
+/** What a person writes down: so many bytes, since timelines keep it for good. */
+const isShort = (most: number) => (text: string) => Buffer.byteLength(text) <= most
+const owner = z.string().min(1).max(100).refine(isPlainText, 'text').refine(isShort(200), 'bytes')
+const note = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine(isPlainText, 'text')
+  .refine(isShort(1_000), 'bytes')
+  .meta({ description: 'at most 1,000 bytes of UTF-8' })
+const work_request = z
+  .strictObject({
+    owner: owner.nullish().meta({ description: 'who works on it, at most 200 bytes of UTF-8; null: nobody' }),
+    note: note.nullish().meta({ description: 'at most 1,000 bytes of UTF-8; null: none' }),
+  })
+  .refine((given) => given.owner !== undefined || given.note !== undefined, {
+    message: 'nothing_given',
+    path: ['owner'],
+  })
+  .meta({ id: 'DifferenceWork' })
 
-const resolveDifference = declareEndpoint({
-  name: 'resolveDifference',
-  method: 'POST',
-  path: '/v1/differences/{difference_id}/resolution',
+const workOnDifference = declareEndpoint({
+  name: 'workOnDifference',
+  method: 'PATCH',
+  path: '/v1/differences/{difference_id}',
   scope: 'money:write',
-  summary: 'Settles a difference, or opens it again, with the reason',
-  description: 'To have WeChat Pay asked again, reconcile its day: POST /v1/reconciliations/{bill_date}.',
-  params: z.object({ difference_id: z.string().max(64) }),
-  body: z.strictObject({
-    action: z.enum(['ignore', 'reopen']).meta({ description: 'ignore: it is understood, and nothing is to be done' }),
-    reason: request_reason,
-  }),
+  summary: 'Says who works on a difference, and what is known of it',
+  description: 'Each change is an entry of its timeline, which takes 200 of them. What is not given stays as it is.',
+  params: difference_params,
+  body: work_request,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found', 'difference_state'],
   async handle({ context, caller, params, body }) {
-    const difference = await context.store.differences.findPublic(caller.mchid, params.difference_id)
-    if (difference === null) throw new Problem('not_found')
-    const applied = await context.store.differences.apply(difference._id, {
-      event: resolutions[body.action],
-      operation_id: `${body.action}:${randomUUID()}`,
-      time: beijingTime(context.now()),
-      actor: callerActor(caller),
-      reason: body.reason,
-    })
-    if (applied.outcome === 'illegal')
-      throw new Problem('difference_state', { values: { state: applied.record.state } })
-    return { status: 200, body: differenceView(applied.record) }
+    let difference = await requireDifference(context, caller, params)
+    const about = { time: beijingTime(context.now()), actor: callerActor(caller) }
+    const changes = [
+      ...(body.owner === undefined ? [] : [{ event: 'assigned', owner: body.owner, reason: body.owner } as const]),
+      ...(body.note === undefined ? [] : [{ event: 'noted', note: body.note, reason: body.note } as const]),
+    ]
+    for (const change of changes) {
+      const operation_id = `${change.event}:${randomUUID()}`
+      const applied = await context.store.differences.apply(difference._id, { ...about, ...change, operation_id })
+      difference = applied.record
+      if (applied.outcome === 'illegal') throw differenceStateProblem(difference)
+    }
+    return { status: 200, body: shownDifference(difference) }
   },
 })
 
-export const difference_endpoints: readonly Endpoint[] = [listDifferences, getDifference, resolveDifference]
+const exposure_shape = z
+  .object({
+    object: z.literal('exposure'),
+    count: z.int(),
+    amount: z.int().meta({ description: 'fen at stake' }),
+    ages: z.array(
+      z.object({
+        days_from: z.int().meta({ description: 'full days since the end of the difference’s day' }),
+        days_to: z.int().nullable().meta({ description: 'exclusive; null: without an end' }),
+        count: z.int(),
+        amount: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'Exposure' })
+
+const getExposure = declareEndpoint({
+  name: 'getExposure',
+  method: 'GET',
+  path: '/v1/differences/exposure',
+  scope: 'money:read',
+  summary: 'What is at stake in differences that are not over, by age',
+  responses: { 200: { description: 'fen and number, youngest first', schema: exposure_shape } },
+  problems: [],
+  async handle({ context, caller }) {
+    const days = await context.store.differences.unsettledByDay(caller.mchid)
+    const ages = exposureByAge(days, context.now())
+    const sum = (field: 'count' | 'amount') => ages.reduce((total, age) => total + age[field], 0)
+    return { status: 200, body: { object: 'exposure', count: sum('count'), amount: sum('amount'), ages } }
+  },
+})
+
+/** `exposure` stands before the address of one difference, which it would be else. */
+export const difference_endpoints: readonly Endpoint[] = [listDifferences, getExposure, getDifference, workOnDifference]

@@ -2,12 +2,14 @@ import { z } from 'zod'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind } from '../../../domain/bill/difference.ts'
 import { bill_date_pattern, dayRange, isBillGone, reconciliation_states } from '../../../domain/bill/reconciliation.ts'
-import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { reconciliationView } from '../../../domain/bill/view.ts'
+import type { ReconciliationView } from '../../../domain/bill/view.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
 import { filterOf, listOf, nullable_time, pageView, paging_params, time } from '../shapes.ts'
+import type { FieldsOf } from '../shapes.ts'
 
 /** A Beijing day, in requests. */
 export const bill_date = z
@@ -64,20 +66,9 @@ const reconciliation_shape = z
       description: 'how many of each kind are not over',
     }),
     healed_count: z.int(),
-  })
+    untold_count: z.int().meta({ description: 'open differences of which no difference.opened was sent' }),
+  } satisfies FieldsOf<ReconciliationView>)
   .meta({ id: 'Reconciliation' })
-
-function reconciliationView(day: ReconciliationRecord): z.output<typeof reconciliation_shape> {
-  const { fees, bill_date: date, state, is_proven, flaws, start_time, end_time } = day
-  const { rows, records, wechat, weft, foreign, balance, differences, healed_count } = day
-  return {
-    object: 'reconciliation',
-    bill_date: date,
-    ...{ state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, foreign, balance },
-    fees: fees && { charged: fees.charged, returned: fees.returned },
-    ...{ differences, healed_count },
-  }
-}
 
 const startReconciliation = declareEndpoint({
   name: 'startReconciliation',

@@ -28,7 +28,14 @@ import {
 } from './shape.ts'
 import type { RefundRequest } from './shape.ts'
 
-type CreateRefundCall = EndpointCall<unknown, unknown, RefundRequest>
+/** What asking for a refund takes: a request over HTTP, or one that another of them makes. */
+export type CreateRefundCall = EndpointCall<unknown, unknown, RefundRequest>
+
+export const create_refund_problems = [
+  ...(['not_found', 'number_prefix_reserved', 'refund_number_reused', 'order_not_paid', 'order_state'] as const),
+  ...(['refund_exceeds_payment', 'refund_limit_reached', 'refund_window_closed'] as const),
+  ...(['merchant_not_ready', 'merchant_paused'] as const),
+] as const
 
 const createRefund = declareEndpoint({
   name: 'createRefund',
@@ -50,18 +57,7 @@ const createRefund = declareEndpoint({
     },
     202: { description: 'accepted here, not reserved yet. Repeat the same request', schema: refund_with_timeline },
   },
-  problems: [
-    'not_found',
-    'number_prefix_reserved',
-    'refund_number_reused',
-    'order_not_paid',
-    'order_state',
-    'refund_exceeds_payment',
-    'refund_limit_reached',
-    'refund_window_closed',
-    'merchant_not_ready',
-    'merchant_paused',
-  ],
+  problems: [...create_refund_problems],
   handle: createOrRepeat,
 })
 
@@ -69,7 +65,7 @@ const createRefund = declareEndpoint({
  * Inserts the refund, then starts its run: what is recorded is reserved or refused in the end, even if this process
  * dies.
  */
-async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply> {
+export async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_refund_no: body.out_refund_no }
   if (body.out_refund_no.includes('@')) throw new Problem('number_prefix_reserved')

@@ -9,7 +9,7 @@ import { default_bill_policy, newReconciliation } from '../../../domain/bill/rec
 import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import type { BillType } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
-import { billId } from '../../../domain/ids.ts'
+import { billId, orderId } from '../../../domain/ids.ts'
 import { paymentEntry } from '../../../domain/journal.ts'
 import type { JournalEntry } from '../../../domain/journal.ts'
 import { createSealer } from '../../../store/sealer.ts'
@@ -79,6 +79,7 @@ export class BillBook {
     await this.store.orders.insert(orderSample(out_trade_no))
     const payment = paymentSample(transaction(n), {
       out_trade_no,
+      order_id: orderId({ mchid, out_trade_no }),
       success_time: '2026-11-22T10:00:00.000+08:00',
       ...given,
     })

@@ -7,7 +7,7 @@ import mongoose from 'mongoose'
 import { createBills } from '../../../activities/bill/steps.ts'
 import type { BillActivities } from '../../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
-import { readOriginal } from '../../../activities/bill/original.ts'
+import { readOriginal } from '../../../store/original.ts'
 import { default_bill_policy } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../../domain/bill/row.ts'
@@ -66,6 +66,8 @@ export class Desk {
   pause = (): Promise<void> => Promise.resolve()
   readonly asked: string[] = []
   readonly signals: { id: string; signal: string; evidence_id: unknown }[] = []
+  /** the runs that were started */
+  readonly started: string[] = []
   heartbeats = 0
   readonly #steps: BillActivities
 
@@ -107,8 +109,12 @@ export class Desk {
       this.signals.push({ id: sent.workflowId, signal: sent.signal, evidence_id: sent.signalArgs[0].evidence_id })
       return Promise.resolve()
     }
+    const start = (_type: string, sent: { workflowId: string }) => {
+      this.started.push(sent.workflowId)
+      return Promise.resolve()
+    }
     const starter = {
-      client: { workflow: { signalWithStart } },
+      client: { workflow: { signalWithStart, start } },
       toOptions: (start: { workflow_id: string }) => ({ workflowId: start.workflow_id }),
     } as unknown as RunStarter
     this.#steps = createBills(context, starter, default_bill_policy)
@@ -142,6 +148,27 @@ export class Desk {
     const step = this.#steps[name] as unknown as (one: typeof given) => ReturnType<BillActivities[N]>
     const outcome: unknown = await environment.run(async (one: typeof given) => await step(one), given)
     return outcome as Awaited<ReturnType<BillActivities[N]>>
+  }
+
+  /** Performs a step whose worker dies behind the next call of `name`: that has had its effect, and nobody heard of it. */
+  async dying<N extends keyof BillActivities>(
+    [what, name]: readonly [object, string],
+    step: N,
+    given: Parameters<BillActivities[N]>[0],
+  ): Promise<void> {
+    const original = (what as Record<string, (...given: unknown[]) => Promise<unknown>>)[name]
+    Object.assign(what, {
+      [name]: async (...some: unknown[]) => {
+        Reflect.deleteProperty(what, name)
+        await original?.apply(what, some)
+        throw new Error('the worker died')
+      },
+    })
+    const outcome = await this.perform(step, given).then(
+      () => 'it went on',
+      (error: unknown) => String(error),
+    )
+    if (!outcome.includes('died')) throw new Error(`${step} did not die behind ${name}: ${outcome}`)
   }
 
   /** The failure of a step that must not succeed. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { BillDamaged } from '../../../activities/bill/original.ts'
+import { BillDamaged } from '../../../store/original.ts'
 import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
 import { StoreUnavailable } from '../../../store/connection.ts'
 import { day, Desk, inActivity, tradeFile } from './desk.ts'
-import { readOriginal } from '../../../activities/bill/original.ts'
+import { readOriginal } from '../../../store/original.ts'
 
 describe('the original of a bill', () => {
   let desk: Desk

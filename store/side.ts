@@ -1,14 +1,14 @@
-import { dayRange } from '../../domain/bill/reconciliation.ts'
-import type { DayKey } from '../../domain/bill/reconciliation.ts'
-import type { DayPayment, DayRecord, DayRefund } from '../../domain/bill/record.ts'
-import { beijingTime } from '../../domain/calendar.ts'
-import { numberAtWeChat } from '../../domain/refund/record.ts'
-import type { RefundRecord } from '../../domain/refund/record.ts'
-import type { PaymentRecord } from '../../domain/payment/record.ts'
-import type { TimeRange } from '../../store/collection.ts'
-import type { BilledPayment } from '../../store/payments.ts'
-import type { BilledRefund } from '../../store/refunds.ts'
-import type { Store } from '../../store/store.ts'
+import { dayRange } from '../domain/bill/reconciliation.ts'
+import type { DayKey } from '../domain/bill/reconciliation.ts'
+import type { DayPayment, DayRecord, DayRefund } from '../domain/bill/record.ts'
+import { beijingTime } from '../domain/calendar.ts'
+import { numberAtWeChat } from '../domain/refund/record.ts'
+import type { RefundRecord } from '../domain/refund/record.ts'
+import type { PaymentRecord } from '../domain/payment/record.ts'
+import type { TimeRange } from './collection.ts'
+import type { BilledPayment } from './payments.ts'
+import type { BilledRefund } from './refunds.ts'
+import type { Store } from './store.ts'
 
 /** A slice of a day: short, since a long scan holds up the database and a sorted one sorts all of the day. */
 const slice_ms = 5 * 60_000
@@ -16,7 +16,10 @@ const slice_ms = 5 * 60_000
 const most_of_slice = 10_000
 
 /** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
-export async function* recordsOf(store: Store, { mchid, bill_date }: DayKey): AsyncGenerator<DayRecord[]> {
+export async function* recordsOf(
+  store: Pick<Store, 'payments' | 'refunds'>,
+  { mchid, bill_date }: DayKey,
+): AsyncGenerator<DayRecord[]> {
   const { from_ms, to_ms } = dayRange(bill_date)
   for (let ms = from_ms; ms < to_ms; ms += slice_ms) {
     yield* slicesOf((range) => store.payments.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayPayment)

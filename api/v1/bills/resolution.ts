@@ -1,0 +1,303 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
+import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import { unsettled_states } from '../../../domain/bill/difference.ts'
+import type { DifferenceOccurrence, DifferenceRecord, DifferenceState } from '../../../domain/bill/difference.ts'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
+import type { PaymentRecord } from '../../../domain/payment/record.ts'
+import { authorise, callerActor } from '../../http/authentication.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
+import { check_limit_ms, read_limit_ms, readUntil } from '../../temporal/wait.ts'
+import { create_refund_problems, createOrRepeat } from '../refunds/endpoints.ts'
+import { fen, isWechatText, out_refund_no, request_reason } from '../shapes.ts'
+import { acceptedPostings, preview_shape, previewOf, refundPostings } from './preview.ts'
+import { bill_date } from './reconciliations.ts'
+import {
+  difference_params,
+  difference_shape,
+  differenceStateProblem,
+  requireDifference,
+  shown_kinds,
+  shownDifference,
+} from './shape.ts'
+import type { DifferenceParams } from './shape.ts'
+
+const resolution_request = z
+  .strictObject({
+    action: z.enum(difference_actions).meta({
+      description:
+        'check: ask WeChat Pay now; ignore: it is understood, and nothing is to be done; reopen; refund: give the money ' +
+        'of its payment back; accept_wechat: book what WeChat Pay says',
+    }),
+    reason: request_reason,
+    preview: z.boolean().default(false).meta({ description: 'true: say what it would do, and do nothing' }),
+    refund: z
+      .strictObject({
+        out_refund_no,
+        amount: fen.nullish().meta({ description: 'fen; all that is left of the payment when absent' }),
+        reason: z.string().min(1).max(80).refine(isWechatText, 'wechat_text').nullish().meta({
+          description: 'the payer sees it',
+        }),
+      })
+      .nullish()
+      .meta({ description: 'of action refund' }),
+  })
+  .refine(({ action, refund }) => (action === 'refund') === Boolean(refund), {
+    message: 'refund_named',
+    path: ['refund'],
+  })
+  .meta({ id: 'DifferenceResolution' })
+type ResolutionRequest = z.output<typeof resolution_request>
+type ResolutionCall = EndpointCall<DifferenceParams, unknown, ResolutionRequest>
+
+const resolveDifference = declareEndpoint({
+  name: 'resolveDifference',
+  method: 'POST',
+  path: '/v1/differences/{difference_id}/resolution',
+  scope: 'money:write',
+  summary: 'Does something about a difference, with the reason, or says what that would do',
+  description:
+    'Above the merchant’s refund_approval, accept_wechat is proposed by one key and accepted by the same request of ' +
+    'another that has refunds:approve; a refund waits for its own approval. refund needs the scope refunds:write too.',
+  params: difference_params,
+  body: resolution_request,
+  responses: {
+    200: {
+      description: 'the difference as it is now, or the preview',
+      schema: z.union([difference_shape, preview_shape]),
+    },
+    202: { description: 'recorded; it is being done, or a second person has to accept', schema: difference_shape },
+  },
+  problems: ['difference_state', 'difference_action', 'approver_is_requester', ...create_refund_problems],
+  async handle(call) {
+    const difference = await requireDifference(call.context, call.caller, call.params)
+    return await resolve_by_action[call.body.action](call, difference)
+  },
+})
+
+const resolve_by_action: Record<
+  DifferenceAction,
+  (call: ResolutionCall, difference: DifferenceRecord) => Promise<HttpReply>
+> = {
+  check,
+  ignore: (call, difference) => move(call, difference, 'ignored', ['waiting', 'open']),
+  reopen: (call, difference) => move(call, difference, 'reopened', ['ignored', 'settled']),
+  refund,
+  accept_wechat: accept,
+}
+
+const replyWith = (status: number, difference: DifferenceRecord): HttpReply => ({
+  status,
+  body: shownDifference(difference),
+})
+
+function assertState(difference: DifferenceRecord, allowed: readonly DifferenceState[]): void {
+  if (!allowed.includes(difference.state)) throw differenceStateProblem(difference)
+}
+
+function actionProblem({ body }: ResolutionCall, { kind }: DifferenceRecord, instead: DifferenceAction): Problem {
+  return new Problem('difference_action', { values: { action: body.action, kind, instead } })
+}
+
+/** Writes what a person said, and has the day counted anew. `noteMoved` comes first: whoever dies then leaves a mark. */
+async function apply(
+  { context, caller, body }: ResolutionCall,
+  difference: DifferenceRecord,
+  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'deed'> & { operation_id?: string },
+): Promise<DifferenceRecord> {
+  const { store } = context
+  await store.reconciliations.noteMoved(difference)
+  const applied = await store.differences.apply(difference._id, {
+    operation_id: `${occurrence.event}:${randomUUID()}`,
+    time: beijingTime(context.now()),
+    actor: callerActor(caller),
+    reason: body.reason,
+    ...occurrence,
+  })
+  await context.commands.concludeDay(difference)
+  if (applied.outcome === 'illegal') throw differenceStateProblem(applied.record)
+  return applied.record
+}
+
+async function move(
+  call: ResolutionCall,
+  difference: DifferenceRecord,
+  event: 'ignored' | 'reopened',
+  from: readonly DifferenceState[],
+): Promise<HttpReply> {
+  assertState(difference, from)
+  if (call.body.preview) return { status: 200, body: previewOf(call.body.action, difference) }
+  return replyWith(200, await apply(call, difference, { event }))
+}
+
+/** Has WeChat Pay asked within the merchant's limits, by the day's run; answers what is known within 5 s. */
+async function check(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
+  const { context } = call
+  assertState(difference, unsettled_states)
+  if (!asked_kinds.includes(difference.kind)) throw actionProblem(call, difference, 'ignore')
+  if (call.body.preview) return { status: 200, body: previewOf('check', difference) }
+  const { _id, id, mchid } = difference
+  const every_ms = context.policy.query_on_request_ms
+  const find = async () => (await context.store.differences.find(_id)) ?? difference
+  const asked = await context.questions.put(
+    { subject: `difference:${id}`, mchid, every_ms, asked_by: 'merchant' },
+    async () => {
+      await context.store.differences.noteCheck(_id, beijingTime(context.now()))
+      if (!(await context.commands.concludeDay(difference))) throw unavailableProblem('temporal')
+      return await readUntil(find, await find(), check_limit_ms, ({ check_time }) => check_time === undefined)
+    },
+  )
+  const current = asked ?? (await find())
+  return replyWith(current.check_time === undefined ? 200 : 202, current)
+}
+
+async function findPayment(
+  { context: { store } }: ResolutionCall,
+  { mchid, transaction_id }: DifferenceRecord,
+): Promise<PaymentRecord | null> {
+  return transaction_id === null ? null : await store.payments.find(mchid, transaction_id)
+}
+
+async function secondPersonAbove({ context, caller }: ResolutionCall): Promise<number | null> {
+  return (await context.store.merchants.find(caller.mchid))?.settings.refund_approval?.above ?? null
+}
+
+/** Books what WeChat Pay says, by the day's run; above the merchant's limit once a second person says so too. */
+async function accept(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
+  const { context, caller, body } = call
+  const payment = await findPayment(call, difference)
+  const acceptance = acceptanceOf(difference, payment)
+  if ('instead' in acceptance || payment === null)
+    throw actionProblem(call, difference, 'instead' in acceptance ? acceptance.instead : 'check')
+  assertState(difference, ['open'])
+  const above = await secondPersonAbove(call)
+  const needs_second_person = above !== null && acceptance.apart > above
+  if (body.preview) {
+    const posts = await acceptedPostings(context, payment, acceptance.settled_total)
+    return { status: 200, body: previewOf('accept_wechat', difference, { posts, needs_second_person }) }
+  }
+  if (needs_second_person && difference.proposal === undefined) {
+    const proposal = { actor: callerActor(caller), time: beijingTime(context.now()), reason: body.reason }
+    return replyWith(202, await apply(call, difference, { event: 'proposed', proposal }))
+  }
+  if (needs_second_person) {
+    if (difference.proposal?.actor.id === caller.key.id) throw new Problem('approver_is_requester')
+    authorise(caller, 'refunds:approve')
+  }
+  const asked = await apply(call, difference, { event: 'accept_asked' })
+  const find = async () => (await context.store.differences.find(asked._id)) ?? asked
+  const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
+  return replyWith(current.state === 'settling' ? 202 : 200, current)
+}
+
+/** Asks for a refund by the refund's own door, with its limits and its approval. The difference stays what it is. */
+async function refund(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
+  const { context, caller, body } = call
+  authorise(caller, 'refunds:write')
+  assertState(difference, ['waiting', 'open'])
+  const payment = await findPayment(call, difference)
+  if (payment === null) throw actionProblem(call, difference, 'check')
+  const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}
+  const known = await context.store.refunds.find({ mchid: caller.mchid, out_refund_no: number })
+  const wanted = amount ?? known?.amount.refund ?? refundableAmount(payment)
+  if (wanted < 1) throw reservationProblem('refund_exceeds_payment', wanted, payment)
+  if (body.preview) {
+    const above = await secondPersonAbove(call)
+    const approval = above === null ? null : { above }
+    const reserved = reservationOf(payment, { out_refund_no: number, amount: wanted, approval }, context.now())
+    if ('refusal' in reserved) throw reservationProblem(reserved.refusal, wanted, payment)
+    const needs_second_person = reserved.element.approval === 'needed'
+    const posts = refundPostings(payment, number, wanted, context.now())
+    return { status: 200, body: previewOf('refund', difference, { posts, pays: wanted, needs_second_person }) }
+  }
+  const { transaction_id } = payment
+  const request = { out_refund_no: number, transaction_id, amount: { refund: wanted }, ...(reason && { reason }) }
+  const asked = { ...request, amount: { ...request.amount, currency: 'CNY' as const } }
+  const { status } = await createOrRepeat({ ...call, body: asked, sent: request })
+  const deed = { action: 'refund', out_refund_no: number, entry_ids: [] } as const
+  const operation_id = `refund_asked:${number}`
+  const noted = await apply(call, difference, { event: 'refund_asked', operation_id, deed: { ...deed, entry_ids: [] } })
+  return replyWith(status === 202 ? 202 : 200, noted)
+}
+
+function reservationProblem(
+  refusal: 'refund_exceeds_payment' | 'refund_limit_reached' | 'refund_window_closed',
+  wanted: number,
+  payment: PaymentRecord,
+): Problem {
+  if (refusal !== 'refund_exceeds_payment') return new Problem(refusal)
+  return new Problem(refusal, { values: { refund: wanted, refundable: refundableAmount(payment) } })
+}
+
+/** differences that one call settles */
+const most_of_call = 500
+const at_once = 10
+
+const many_request = z
+  .strictObject({
+    action: z.enum(['ignore', 'reopen']),
+    kind: z.enum(shown_kinds),
+    reason: request_reason,
+    bill_date_from: bill_date.nullish(),
+    bill_date_to: bill_date.nullish().meta({ description: 'a Beijing day, exclusive' }),
+    preview: z.boolean().default(false).meta({ description: 'true: count them, and do nothing' }),
+  })
+  .meta({ id: 'DifferenceResolutions' })
+
+const many_states = { ignore: ['waiting', 'open'], reopen: ['ignored'] } as const
+const many_events = { ignore: 'ignored', reopen: 'reopened' } as const
+
+const resolveDifferences = declareEndpoint({
+  name: 'resolveDifferences',
+  method: 'POST',
+  path: '/v1/differences/resolutions',
+  scope: 'money:write',
+  summary: 'Settles all differences of a kind, or opens them again, 500 in one call',
+  description: 'Of many, repeat the call until `left` is 0: what was done once is not done again.',
+  body: many_request,
+  responses: {
+    200: {
+      description: 'what was done, and what is left',
+      schema: z.object({
+        object: z.literal('difference_resolutions'),
+        done: z.int(),
+        left: z.int().meta({ description: 'of the same kind and days, in a state in which it can be done' }),
+      }),
+    },
+  },
+  problems: [],
+  async handle({ context, caller, body }) {
+    const { store } = context
+    const { action, kind, bill_date_from, bill_date_to, preview, reason } = body
+    const filter = {
+      ...{ kind, state: many_states[action] },
+      ...{ bill_date_from: bill_date_from ?? undefined, bill_date_to: bill_date_to ?? undefined },
+    }
+    const found = preview ? [] : await store.differences.some(caller.mchid, filter, most_of_call)
+    const days = new Map(found.map(({ mchid, bill_date: day }) => [day, { mchid, bill_date: day }]))
+    for (const day of days.values()) await store.reconciliations.noteMoved(day)
+    const occurrence = {
+      event: many_events[action],
+      time: beijingTime(context.now()),
+      actor: callerActor(caller),
+      reason,
+    }
+    let done = 0
+    for (let from = 0; from < found.length; from += at_once) {
+      const applying = found.slice(from, from + at_once).map(async ({ _id }) => {
+        const applied = await store.differences.apply(_id, { ...occurrence, operation_id: `${action}:${randomUUID()}` })
+        if (applied.outcome === 'done') done += 1
+      })
+      await Promise.all(applying)
+    }
+    for (const day of days.values()) await context.commands.concludeDay(day)
+    const left = await store.differences.count(caller.mchid, filter)
+    return { status: 200, body: { object: 'difference_resolutions', done, left } }
+  },
+})
+
+export const resolution_endpoints: readonly Endpoint[] = [resolveDifferences, resolveDifference]

@@ -1,0 +1,194 @@
+import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
+import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import type { Time } from '../../../domain/calendar.ts'
+import { feeText, yuanText } from '../../../domain/money.ts'
+import { byte_order_mark, csvLines } from '../../http/csv.ts'
+import type { CsvCell } from '../../http/csv.ts'
+import type { Language } from '../../http/language.ts'
+import {
+  day_state_texts,
+  difference_columns,
+  difference_state_texts,
+  differenceText,
+  directionText,
+  statement_words,
+} from './words.ts'
+
+/** StatementTable is one table of a day's statement, for a page and for CSV alike. */
+export interface StatementTable {
+  title: string
+  columns: string[]
+  rows: CsvCell[][]
+}
+
+type Word = keyof typeof statement_words
+
+/** A day as finance takes it away: whether it is proven or why not, both sides, fees and account, classes. */
+export function statementTables(day: ReconciliationRecord, language: Language): StatementTable[] {
+  const say = (word: Word) => statement_words[word][language]
+  const table = (title: Word, columns: Word[], rows: CsvCell[][]) => ({
+    title: say(title),
+    columns: columns.map(say),
+    rows,
+  })
+  return [
+    table('title', ['item', 'content'], factRows(day, language)),
+    table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
+    table('money', ['item', 'amount_yuan'], moneyRows(day, say)),
+    table('classes', ['class', 'lines', 'records'], classRows(day, say)),
+  ]
+}
+
+function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
+  const say = (word: Word) => statement_words[word][language]
+  const { mchid, bill_date, state, is_proven, end_time, versions, flaws, differences } = day
+  const left = Object.values(differences).reduce((sum, count) => sum + count, 0)
+  const is_ended = end_time !== null
+  return [
+    [say('merchant'), { number: mchid }],
+    [say('bill_date'), bill_date],
+    [say('state'), day_state_texts[state][language]],
+    [say('conclusion'), say(is_ended && is_proven ? 'proven' : 'unproven')],
+    ...(is_ended ? [] : [[say('why_not'), say('not_ended')]]),
+    ...flaws.map((flaw) => [say('why_not'), flaw]),
+    [say('not_over'), left],
+    [say('compared_at'), shownTime(end_time)],
+    [say('trade_version'), versions.trade ?? null],
+    [say('flow_version'), versions.fundflow ?? null],
+    [say('point_of_view'), say('point_of_view_text')],
+    [say('unit'), say('unit_text')],
+  ]
+}
+
+function totalRows({ wechat, weft }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
+  if (wechat === null || weft === null) return []
+  const count = (field: 'payment_count' | 'refund_count') => [
+    say(field),
+    wechat[field],
+    weft[field],
+    wechat[field] - weft[field],
+  ]
+  const amounts = (word: Word, theirs: number, ours: number) => [
+    say(word),
+    ...[theirs, ours, theirs - ours].map((fen) => ({ yuan: yuanText(fen) })),
+  ]
+  return [
+    count('payment_count'),
+    amounts('payment_amount', wechat.payment_amount, weft.payment_amount),
+    count('refund_count'),
+    amounts('refund_amount', wechat.refund_amount, weft.refund_amount),
+    amounts('net', wechat.payment_amount - wechat.refund_amount, weft.payment_amount - weft.refund_amount),
+  ]
+}
+
+function moneyRows({ fees, balance, foreign }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
+  const fee = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: feeText(amount) }]
+  const fen = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: yuanText(amount) }]
+  const rows: CsvCell[][] = []
+  if (fees !== null) {
+    // What a refund gives back of a fee stands below 0 in the bill, and in the record.
+    rows.push(fee('fee_charged', fees.charged), fee('fee_returned', -fees.returned))
+    rows.push(fee('fee_net', fees.charged + fees.returned))
+    if (fees.expected !== null)
+      rows.push(fee('fee_expected', fees.expected), fee('fee_under', fees.under), fee('fee_over', fees.over))
+  }
+  if (balance !== null) {
+    rows.push(fen('opening', balance.opening), fen('closing', balance.closing))
+    rows.push(fen('change', balance.closing - balance.opening))
+  }
+  if (foreign !== null) {
+    rows.push(fen('foreign_payments', foreign.payment_amount), fen('foreign_refunds', foreign.refund_amount))
+  }
+  return rows
+}
+
+const classes = ['matched', 'waiting', 'different', 'foreign', 'malformed', 'all'] as const
+
+function classRows({ rows, records }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
+  if (rows === null || records === null) return []
+  return classes.map((one) => [say(one), rows[one], records[one]])
+}
+
+/** The columns of a list of differences. */
+export function differenceHeader(language: Language): string[] {
+  return Object.values(difference_columns).map((word) => word[language])
+}
+
+/** A difference as a line of that list. */
+export function differenceRow(difference: DifferenceRecord, language: Language): CsvCell[] {
+  const { id, bill_date, kind, state, amount, bill, weft, fields, answer, due_time, timeline } = difference
+  const last = timeline.at(-1)
+  const cells: Record<keyof typeof difference_columns, CsvCell> = {
+    id,
+    bill_date,
+    kind,
+    what: differenceText(kind, language),
+    direction: directionText(kind, language),
+    state: difference_state_texts[state][language],
+    amount: { yuan: yuanText(amount) },
+    bill_amount: amountOfSide(bill),
+    weft_amount: amountOfSide(weft),
+    out_trade_no: numberCell(difference.out_trade_no),
+    transaction_id: numberCell(difference.transaction_id),
+    out_refund_no: numberCell(difference.out_refund_no),
+    refund_id: numberCell(difference.refund_id),
+    line: typeof bill?.['line'] === 'number' ? bill['line'] : null,
+    fields: fields.join('; '),
+    says: answer?.says ?? null,
+    asked_time: shownTime(answer?.asked_time ?? null),
+    due_time: shownTime(due_time),
+    last_event: last?.event ?? null,
+    last_time: shownTime(last?.time ?? null),
+    reason: last?.reason ?? null,
+  }
+  return Object.keys(difference_columns).map((column) => cells[column as keyof typeof cells])
+}
+
+function numberCell(number: string | null): CsvCell {
+  return number === null ? null : { number }
+}
+
+/** A side is kept as it was read: of a refund `refund` is its amount, of a payment `total`; older layouts settle only. */
+function amountOfSide(side: Record<string, unknown> | null): CsvCell {
+  if (side === null) return null
+  const of_refund = side['kind'] === 'refund' || side['kind'] === 'reversal'
+  const names = of_refund ? ['refund', 'settlement_refund'] : ['total', 'settled_total']
+  const fen = names.map((name) => side[name]).find((value) => typeof value === 'number')
+  return typeof fen === 'number' ? { yuan: yuanText(fen) } : null
+}
+
+/** `2026-11-23 10:30:05`, Beijing, which spreadsheets take for a time. */
+function shownTime(time: Time | null): string | null {
+  return time === null ? null : time.slice(0, 19).replace('T', ' ')
+}
+
+/** The statement as CSV: its tables one below the other, and the differences last, as they come. */
+export async function* statementCsv(
+  day: ReconciliationRecord,
+  differences: AsyncIterable<readonly DifferenceRecord[]>,
+  language: Language,
+): AsyncGenerator<string> {
+  const tables = statementTables(day, language)
+  const lines = tables.flatMap(({ title, columns, rows }) => [[title], columns, ...rows, []])
+  yield `${byte_order_mark}${csvLines(lines)}`
+  yield csvLines([[statement_words.differences[language]]])
+  yield* differenceLines(differences, language)
+}
+
+/** A list of differences as CSV. */
+export async function* differencesCsv(
+  differences: AsyncIterable<readonly DifferenceRecord[]>,
+  language: Language,
+): AsyncGenerator<string> {
+  yield byte_order_mark
+  yield* differenceLines(differences, language)
+}
+
+async function* differenceLines(
+  differences: AsyncIterable<readonly DifferenceRecord[]>,
+  language: Language,
+): AsyncGenerator<string> {
+  yield csvLines([differenceHeader(language)])
+  for await (const some of differences)
+    if (some.length > 0) yield csvLines(some.map((difference) => differenceRow(difference, language)))
+}

@@ -1,0 +1,177 @@
+import { z } from 'zod'
+import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
+import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { dayRange } from '../../../domain/bill/reconciliation.ts'
+import type { DayKey } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
+import { dayBefore } from '../../../domain/calendar.ts'
+import { readOriginal } from '../../../store/original.ts'
+import type { DifferenceFilter } from '../../../store/differences.ts'
+import type { Store } from '../../../store/store.ts'
+import { csv_type } from '../../http/csv.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall } from '../../http/endpoint.ts'
+import type { Language } from '../../http/language.ts'
+import { Problem } from '../../http/problem.ts'
+import { filterOf } from '../shapes.ts'
+import { dayArchive } from './archive.ts'
+import { page_policy, statementPage } from './page.ts'
+import { bill_date } from './reconciliations.ts'
+import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
+import { statement_words } from './words.ts'
+
+const read_at_once = 500
+/** differences that a page shows; the CSV has them all */
+const most_on_page = 1_000
+const kinds = difference_kinds as [DifferenceKind, ...DifferenceKind[]]
+
+/** The language of what finance takes away, where it is not that of the request's header. */
+export const report_language = z
+  .enum(['zh', 'en'])
+  .optional()
+  .meta({ description: 'the language; without it that of Accept-Language, and Chinese where there is none' })
+
+/** Chinese unless English is asked for: these papers are read by the merchant's finance. */
+export function reportLanguage({ accepts }: Pick<EndpointCall, 'accepts'>, lang: 'zh' | 'en' | undefined): Language {
+  const wanted = lang ?? accepts('accept-language', ['zh-CN', 'zh', 'en'])
+  return wanted === 'en' ? 'en' : 'zh-CN'
+}
+
+const getStatement = declareEndpoint({
+  name: 'getStatement',
+  method: 'GET',
+  path: '/v1/reconciliations/{bill_date}/statement',
+  scope: 'money:read',
+  summary: 'A day for finance: totals, fees, balance, classes, differences, proven or why not',
+  description:
+    'CSV for spreadsheets (UTF-8 with a byte-order mark, CRLF), or a page to print. Amounts are numbers in yuan. Order ' +
+    'numbers begin with a tab, so that a spreadsheet keeps them as text.',
+  params: z.object({ bill_date }),
+  query: z.strictObject({
+    lang: report_language,
+    format: z.enum(['csv', 'html']).optional().meta({ description: 'without it by Accept, csv where that has no say' }),
+  }),
+  responses: { 200: { description: 'the statement', file_types: ['text/csv', 'text/html'] } },
+  problems: ['not_found'],
+  async handle({ context: { store }, caller, params, query, accepts }) {
+    const key = { mchid: caller.mchid, bill_date: params.bill_date }
+    const day = await store.reconciliations.find(key)
+    if (day === null) throw new Problem('not_found')
+    const language = reportLanguage({ accepts }, query.lang)
+    const headers = { 'Content-Language': language, Vary: 'Accept, Accept-Language' }
+    const is_page = (query.format ?? accepts('accept', ['text/csv', 'text/html']) ?? 'csv').endsWith('html')
+    if (!is_page) {
+      const content = statementCsv(day, differencesOfDay(store, key), language)
+      const name = `${key.mchid}-${key.bill_date}-statement.csv`
+      return { status: 200, headers, file: { type: csv_type, content, name } }
+    }
+    const { shown, has_more } = await firstDifferences(store, key)
+    const list = {
+      title: statement_words.differences[language],
+      columns: differenceHeader(language),
+      rows: shown.map((difference) => differenceRow(difference, language)),
+    }
+    const tables = [...statementTables(day, language), list]
+    return {
+      status: 200,
+      headers: { ...headers, 'Content-Security-Policy': page_policy },
+      file: { type: 'text/html; charset=utf-8', content: statementPage({ tables, language, has_more }) },
+    }
+  },
+})
+
+const exportDifferences = declareEndpoint({
+  name: 'exportDifferences',
+  method: 'GET',
+  path: '/v1/differences.csv',
+  scope: 'money:read',
+  summary: 'All differences that a filter takes, as CSV, latest due first',
+  description: 'With bill_date and no state, all that a day found, over or not. Form: see the statement of a day.',
+  query: z.strictObject({
+    lang: report_language,
+    kind: filterOf(kinds).optional(),
+    state: filterOf(difference_states).optional(),
+    bill_date: bill_date.optional(),
+    bill_date_from: bill_date.optional(),
+    bill_date_to: bill_date.optional(),
+  }),
+  responses: { 200: { description: 'the list', file_types: ['text/csv'] } },
+  problems: [],
+  handle({ context: { store }, caller, query: { lang, ...filter }, accepts }) {
+    const language = reportLanguage({ accepts }, lang)
+    const content = differencesCsv(differencesBy(store, caller.mchid, filter), language)
+    const headers = { 'Content-Language': language, Vary: 'Accept-Language' }
+    return Promise.resolve({
+      status: 200,
+      headers,
+      file: { type: csv_type, content, name: `${caller.mchid}-differences.csv` },
+    })
+  },
+})
+
+const getDayArchive = declareEndpoint({
+  name: 'getDayArchive',
+  method: 'GET',
+  path: '/v1/reconciliations/{bill_date}/day.zip',
+  scope: 'money:read',
+  summary: 'A day to be kept: its original bills, their hashes, result and differences',
+  description:
+    'To be checked without database or network by `npm run reconcile -- --verify day.zip`. The same records make the ' +
+    'same bytes. An answer that ends early is no archive.',
+  params: z.object({ bill_date }),
+  responses: { 200: { description: 'the archive', file_types: ['application/zip'] } },
+  problems: ['not_found'],
+  async handle({ context: { store }, caller, params }) {
+    const key = { mchid: caller.mchid, bill_date: params.bill_date }
+    const day = await store.reconciliations.find(key)
+    if (day === null) throw new Problem('not_found')
+    const eve = { mchid: key.mchid, bill_date: dayBefore(dayRange(key.bill_date).from_ms) }
+    const kept = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
+    const content = dayArchive({
+      day,
+      closing_before: (await store.reconciliations.find(eve))?.balance?.closing ?? null,
+      bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
+      original: (bill) => readOriginal(store, bill),
+      differences: () => differencesOfDay(store, key),
+    })
+    const name = `${key.mchid}-${key.bill_date}-day.zip`
+    return { status: 200, file: { type: 'application/zip', content, name } }
+  },
+})
+
+/** All differences of a day, some at a time, in the order of their ids. */
+export async function* differencesOfDay(
+  { differences }: Pick<Store, 'differences'>,
+  day: DayKey,
+): AsyncGenerator<DifferenceRecord[]> {
+  let after: string | null = null
+  for (;;) {
+    const found: DifferenceRecord[] = await differences.ofDay(day, after, read_at_once)
+    yield found
+    if (found.length < read_at_once) return
+    after = found.at(-1)?._id ?? null
+  }
+}
+
+async function firstDifferences(
+  store: Pick<Store, 'differences'>,
+  day: DayKey,
+): Promise<{ shown: DifferenceRecord[]; has_more: boolean }> {
+  const found = await store.differences.ofDay(day, null, most_on_page + 1)
+  return { shown: found.slice(0, most_on_page), has_more: found.length > most_on_page }
+}
+
+async function* differencesBy(
+  { differences }: Pick<Store, 'differences'>,
+  mchid: string,
+  filter: DifferenceFilter,
+): AsyncGenerator<DifferenceRecord[]> {
+  let cursor: string | undefined
+  do {
+    const page = await differences.list(mchid, filter, { limit: read_at_once, cursor })
+    yield page.data
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+}
+
+export const statement_endpoints: readonly Endpoint[] = [getStatement, exportDifferences, getDayArchive]

@@ -1,0 +1,107 @@
+import type { Actor } from '../actor.ts'
+import type { Time } from '../calendar.ts'
+import { difference_texts } from './difference.ts'
+import type {
+  DifferenceDeed,
+  DifferenceEvent,
+  DifferenceKind,
+  DifferenceRecord,
+  DifferenceState,
+} from './difference.ts'
+import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from './reconciliation.ts'
+
+/** Events about a merchant's days and what they differ in. They belong to no order. */
+export const bill_event_types = ['reconciliation.completed', 'difference.opened'] as const
+export type BillEventType = (typeof bill_event_types)[number]
+
+/** A day as merchants see it, in answers and in events. Amounts in fen, fees in 1/1000 fen. */
+export interface ReconciliationView {
+  object: 'reconciliation'
+  bill_date: string
+  state: ReconciliationState
+  is_proven: boolean
+  flaws: string[]
+  start_time: Time
+  end_time: Time | null
+  rows: ClassCounts | null
+  records: ClassCounts | null
+  wechat: DaySums | null
+  weft: DaySums | null
+  foreign: DaySums | null
+  balance: { opening: number; closing: number } | null
+  fees: { charged: number; returned: number } | null
+  differences: Partial<Record<DifferenceKind, number>>
+  healed_count: number
+  untold_count: number
+}
+
+export function reconciliationView(day: ReconciliationRecord): ReconciliationView {
+  const { fees, bill_date, state, is_proven, flaws, start_time, end_time } = day
+  const { rows, records, wechat, weft, foreign, balance, differences, healed_count, untold_count = 0 } = day
+  return {
+    object: 'reconciliation',
+    ...{ bill_date, state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, foreign, balance },
+    fees: fees && { charged: fees.charged, returned: fees.returned },
+    ...{ differences, healed_count, untold_count },
+  }
+}
+
+/** A difference as merchants see it, in answers and in events. */
+export interface DifferenceView {
+  object: 'difference'
+  id: string
+  bill_date: string
+  kind: DifferenceKind
+  what: string
+  state: DifferenceState
+  amount: number
+  transaction_id: string | null
+  out_trade_no: string | null
+  refund_id: string | null
+  out_refund_no: string | null
+  fields: string[]
+  bill: Record<string, unknown> | null
+  weft: Record<string, unknown> | null
+  answer: { asked_time: Time; says: string; evidence_id: string | null } | null
+  due_time: Time
+  owner: string | null
+  note: string | null
+  proposal: { actor: Actor; time: Time; reason: string } | null
+  deed: DifferenceDeed | null
+  timeline: { event: DifferenceEvent; time: Time; actor: Actor; reason: string | null }[]
+  links: { day: string; order: string | null; refund: string | null; journal: string | null }
+}
+
+/** `evidenceId` makes the public id of archived evidence. */
+export function differenceView(
+  difference: DifferenceRecord,
+  evidenceId: (evidence_id: string) => string,
+): DifferenceView {
+  const { id, bill_date, kind, state, amount, transaction_id, out_trade_no, refund_id, out_refund_no } = difference
+  const { fields, bill, weft, answer, due_time, owner, note, proposal, deed, timeline } = difference
+  const evidence_id = answer?.evidence_id ?? null
+  return {
+    object: 'difference',
+    ...{ id, bill_date, kind, what: difference_texts[kind], state, amount },
+    ...{ transaction_id, out_trade_no, refund_id, out_refund_no, fields, bill, weft },
+    answer: answer
+      ? {
+          asked_time: answer.asked_time,
+          says: answer.says,
+          evidence_id: evidence_id === null ? null : evidenceId(evidence_id),
+        }
+      : null,
+    due_time,
+    owner: owner ?? null,
+    note: note ?? null,
+    proposal: proposal ?? null,
+    deed: deed ?? null,
+    timeline: timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
+    links: {
+      day: `/v1/reconciliations/${bill_date}`,
+      order: out_trade_no === null ? null : `/v1/orders/${encodeURIComponent(out_trade_no)}`,
+      refund: out_refund_no === null ? null : `/v1/refunds/${encodeURIComponent(out_refund_no)}`,
+      journal: out_trade_no === null ? null : `/v1/journal?out_trade_no=${encodeURIComponent(out_trade_no)}`,
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { archive_format } from '../domain/bill/archive.ts'
+import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
+import { difference_kinds, difference_states, unsettled_states } from '../domain/bill/difference.ts'
+import { reconciliation_states } from '../domain/bill/reconciliation.ts'
+import { bill_types } from '../domain/bill/row.ts'
+
+const sha = (digits: number) => z.string().regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`))
+const count = z.int().min(0)
+
+const manifest_shape = z.object({
+  format: z.literal(archive_format),
+  mchid: z.string(),
+  bill_date: z.string(),
+  closing_before: z.int().nullable(),
+  bills: z.array(
+    z.object({
+      type: z.enum(bill_types),
+      version: z.int().min(1),
+      state: z.enum(['ready', 'none']),
+      name: z.string().nullable(),
+      sha1: sha(40).nullable(),
+      signed_sha1: sha(40).nullable(),
+      byte_count: count,
+      fetch_time: z.string(),
+    }),
+  ),
+  files: z.array(z.object({ name: z.string(), byte_count: count, sha256: sha(64) })),
+})
+
+const classes = z
+  .object({ all: count, matched: count, waiting: count, different: count, foreign: count, malformed: count })
+  .nullable()
+const sums = z
+  .object({ payment_count: count, payment_amount: z.int(), refund_count: count, refund_amount: z.int() })
+  .nullable()
+
+const result_shape = z.looseObject({
+  mchid: z.string(),
+  bill_date: z.string(),
+  state: z.enum(reconciliation_states),
+  is_proven: z.boolean(),
+  flaws: z.array(z.string()),
+  end_time: z.string().nullable(),
+  versions: z.object({ trade: z.int().optional(), fundflow: z.int().optional() }),
+  rows: classes,
+  records: classes,
+  wechat: sums,
+  weft: sums,
+  foreign: sums,
+  balance: z.object({ opening: z.int(), closing: z.int() }).nullable(),
+  fees: z.looseObject({ charged: z.int(), returned: z.int() }).nullable(),
+  differences: z.record(z.string(), count),
+})
+
+const difference_shape = z.looseObject({ kind: z.enum(difference_kinds), state: z.enum(difference_states) })
+
+/** How many differences of the archive are not over, by kind. */
+export type OpenKinds = Partial<Record<string, number>>
+
+/** Throws for what is no manifest of this form. */
+export function readManifest(text: string): ArchiveManifest {
+  return read('manifest.json', manifest_shape, text)
+}
+
+export function readResult(text: string): ArchivedResult {
+  return read('result.json', result_shape, text) as unknown as ArchivedResult
+}
+
+/** Counts a difference. Throws for what is none. */
+export function readDifferenceLine(line: string, left: OpenKinds): void {
+  if (line === '') return
+  const { kind, state } = read('differences.jsonl', difference_shape, line)
+  if (unsettled_states.includes(state)) left[kind] = (left[kind] ?? 0) + 1
+}
+
+function read<T>(name: string, shape: z.ZodType<T>, text: string): T {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new Error(`${name} is no JSON`)
+  }
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new Error(`${name} is not of the form that is known: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
+}

@@ -1,0 +1,155 @@
+import { clearing_days, clearingTexts } from '../domain/bill/clearance.ts'
+import { dayRange } from '../domain/bill/reconciliation.ts'
+import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
+import { bill_types } from '../domain/bill/row.ts'
+import { cash_account } from '../domain/bill/sheet.ts'
+import { beijingDay } from '../domain/calendar.ts'
+import { journalId } from '../domain/ids.ts'
+import { yuanText } from '../domain/money.ts'
+import { clearingOf } from '../store/clearance.ts'
+import type { ProofStore } from './dossier.ts'
+import { newFinding } from './finding.ts'
+import type { Finding, ProofMoment } from './finding.ts'
+
+const day_ms = 86_400_000
+const page = 100
+/** a day is as much work as so many records without its sheets, and each of those as so many more */
+const cost_of_a_day = 10
+const cost_of_a_sheet = 50
+
+/** A day in the book, as its record says. */
+type PostedDay = Pick<ReconciliationRecord, 'mchid' | 'bill_date' | 'balance' | 'book'>
+
+/**
+ * Proves what bills say in the book, one day after the other (docs/money.md §3): the sheets of each day are what was
+ * posted of it, nothing still waits for the fund flow whose time is over, and in the end the account holds what the last
+ * bill says. `sheet_days`: the days of all sheets that the book was seen to have.
+ */
+export async function* proveDays(
+  store: ProofStore,
+  mchid: string,
+  moment: ProofMoment,
+  sheet_days: ReadonlySet<string>,
+): AsyncGenerator<{ looked_at: number; findings: Finding[] }> {
+  const days = await postedDays(store, mchid)
+  yield { looked_at: 1, findings: unknownDays(mchid, days, sheet_days) }
+  const newest = days.at(-1)
+  if (newest === undefined) return
+  const newest_ms = dayRange(newest.bill_date).from_ms
+  let moved = 0
+  let is_whole = true
+  for (const day of days) {
+    const sums = await sumsOf(store, day)
+    moved += sums.get(cash_account) ?? 0
+    const findings = sheetFindings(day, sums).length === 0 ? [] : await confirmedSheets(store, day)
+    is_whole &&= isPosted(day)
+    if (isPosted(day) && newest_ms - dayRange(day.bill_date).from_ms >= clearing_days * day_ms)
+      findings.push(...(await clearingFindings(store, day, newest_ms, moment.now_ms)))
+    yield { looked_at: cost_of_a_day + cost_of_a_sheet * (day.book?.sheet_count ?? 0), findings }
+  }
+  // While a day is being posted the account is on its way.
+  if (is_whole) yield { looked_at: 1, findings: await balanceFindings(store, mchid, days, moved) }
+}
+
+async function postedDays({ reconciliations }: ProofStore, mchid: string): Promise<PostedDay[]> {
+  const days: PostedDay[] = []
+  for (;;) {
+    const found = await reconciliations.inBook(mchid, days.at(-1)?.bill_date ?? '', page)
+    days.push(...found.map(({ bill_date, balance, book = null }) => ({ mchid, bill_date, balance, book })))
+    if (found.length < page) return days
+  }
+}
+
+/** Sheets of days of which no record says that they were posted. */
+function unknownDays(mchid: string, days: readonly PostedDay[], sheet_days: ReadonlySet<string>): Finding[] {
+  const known = new Set(days.map(({ bill_date }) => bill_date))
+  return [...sheet_days]
+    .filter((bill_date) => !known.has(bill_date))
+    .map((bill_date) => {
+      const detail = `sheets of ${bill_date} stand in the book, and no record says that its bills were posted`
+      return newFinding({ mchid, out_trade_no: null }, 'entry_unexplained', { detail })
+    })
+}
+
+function isPosted({ book }: PostedDay): boolean {
+  return book !== null && book !== undefined && book.post_time !== null
+}
+
+async function sumsOf({ journal }: ProofStore, day: PostedDay): Promise<Map<string, number>> {
+  const sums = new Map<string, number>()
+  for (const type of bill_types)
+    for (const [account, amount] of await journal.sumsOfSheets(day, type))
+      sums.set(account, (sums.get(account) ?? 0) + amount)
+  return sums
+}
+
+/** Compares what the sheets of a day come to with what its record says was posted. */
+function sheetFindings(day: PostedDay, sums: ReadonlyMap<string, number>): Finding[] {
+  if (!isPosted(day)) return []
+  const posted = new Map((day.book?.accounts ?? []).map(({ account, amount }) => [account, amount]))
+  return [...new Set([...posted.keys(), ...sums.keys()])].flatMap((account) => {
+    const [there, said] = [sums.get(account) ?? 0, posted.get(account) ?? 0]
+    if (there === said) return []
+    const detail = `the sheets of ${day.bill_date} move ${account} by ¥${yuanText(there)}, posted was ¥${yuanText(said)}`
+    return [newFinding({ ...day, out_trade_no: null }, 'sheets_differ', { amount: Math.abs(there - said), detail })]
+  })
+}
+
+/** Reads both once more: a look may have posted in between. */
+async function confirmedSheets(store: ProofStore, { mchid, bill_date }: PostedDay): Promise<Finding[]> {
+  const day = await store.reconciliations.find({ mchid, bill_date })
+  return day === null ? [] : sheetFindings(day, await sumsOf(store, day))
+}
+
+async function clearingFindings(
+  store: ProofStore,
+  day: PostedDay,
+  newest_ms: number,
+  now_ms: number,
+): Promise<Finding[]> {
+  const found = await clearingOf(store, day, { since_ms: newest_ms })
+  const age_days = Math.floor((now_ms - dayRange(day.bill_date).to_ms) / day_ms)
+  const about = { mchid: day.mchid, out_trade_no: null }
+  const findings = found.open.map(({ account, key, amount }) =>
+    newFinding(about, 'clearing_open', {
+      amount: Math.abs(amount),
+      detail: `¥${yuanText(amount)} of ${day.bill_date} stands on ${account}/${key} after ${age_days} days`,
+    }),
+  )
+  if (!found.is_cut) return findings
+  const [detail = ''] = clearingTexts(found, day.bill_date, age_days)
+  return [...findings, newFinding(about, 'clearing_open', { detail })]
+}
+
+/** The account from its opening to the end of the last bill. */
+async function balanceFindings(
+  { journal }: ProofStore,
+  mchid: string,
+  days: readonly PostedDay[],
+  moved: number,
+): Promise<Finding[]> {
+  const shown = days.findLast(({ balance }) => balance !== null)?.balance?.closing
+  if (shown === undefined) return []
+  const { standing } = await journal.ofCause(journalId.opening(mchid, cash_account))
+  const opening = standing
+    .flatMap(({ postings }) => postings)
+    .reduce((sum, { account, amount }) => sum + (account === cash_account ? amount : 0), 0)
+  const held = opening + moved
+  if (held === shown) return []
+  const missing = missingDays(days)
+  const lacks = missing.length === 0 ? '' : `; not in the book: ${missing.slice(0, 10).join(', ')}`
+  const detail = `${cash_account} holds ¥${yuanText(held)}, the last bill says ¥${yuanText(shown)}${lacks}`
+  const amount = Math.abs(held - shown)
+  return [newFinding({ mchid, out_trade_no: null }, 'balance_differs', { amount, detail })]
+}
+
+function missingDays(days: readonly PostedDay[]): string[] {
+  const there = new Set(days.map(({ bill_date }) => bill_date))
+  const [first, last] = [days[0], days.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const missing: string[] = []
+  const to_ms = dayRange(last.bill_date).from_ms
+  for (let ms = dayRange(first.bill_date).from_ms; ms < to_ms; ms += day_ms)
+    if (!there.has(beijingDay(ms))) missing.push(beijingDay(ms))
+  return missing
+}

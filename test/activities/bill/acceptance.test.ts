@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { DifferenceEvent } from '../../../domain/bill/difference.ts'
+import { differenceId } from '../../../domain/ids.ts'
+import { paymentEntry } from '../../../domain/journal.ts'
+import { readDossiers } from '../../../proof/dossier.ts'
+import { proof_patience } from '../../../proof/finding.ts'
+import { journalFindings } from '../../../proof/journal.ts'
+import { orderSample, mchid, paymentSample } from '../../store/samples.ts'
+import { answer, day, Desk, tradeFile } from './desk.ts'
+
+const tx = '4200000001202611220000000001'
+const out_trade_no = 'T20261122-1'
+
+describe('what people want done about a difference', () => {
+  let desk: Desk
+  beforeEach(async () => {
+    desk = await Desk.open()
+    desk.issue(tradeFile([{}]))
+    desk.know({ transaction_id: tx })
+  })
+  afterEach(async () => await desk.drop())
+
+  const recorded = async (given: object = {}) => {
+    const payment = paymentSample(tx, {
+      ...{ out_trade_no, order_id: `${mchid}/${out_trade_no}`, appid: 'wx8888888888888888' },
+      ...{ success_time: '2026-11-22T10:00:00.000+08:00', ...given },
+    })
+    await desk.store.payments.insert(payment)
+    await desk.store.journal.post(paymentEntry(payment, payment.success_time))
+    return payment
+  }
+  const _id = (kind: string) => differenceId(day, kind, tx)
+  const record = async (kind = 'amount') => await desk.store.differences.find(_id(kind))
+  const say = async (event: DifferenceEvent, person: string, kind = 'amount') => {
+    const said = { time: desk.time(), actor: { kind: 'merchant', id: person }, reason: 'a coupon of ours' } as const
+    await desk.store.reconciliations.noteMoved(day)
+    const proposal = event === 'proposed' ? { proposal: said } : {}
+    await desk.store.differences.apply(_id(kind), { event, operation_id: `${event}:${person}`, ...said, ...proposal })
+  }
+  const proven = async () => {
+    const [dossier] = await readDossiers(desk.store, mchid, [out_trade_no])
+    if (dossier === undefined) throw new Error('nothing is recorded')
+    const far = { now_ms: desk.now_ms + 86_400_000, patience: proof_patience }
+    return journalFindings(dossier, far).map(({ kind, detail }) => `${kind}: ${detail}`)
+  }
+  const closed = async () => await desk.perform('closeDay', { day, run: await desk.looked() })
+
+  it('is WeChat’s word in record and book, by whom and why; and the next look finds both sides agree', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    expect(await record()).toMatchObject({ state: 'open', amount: 10 })
+    await say('proposed', 'key_a')
+    await say('accept_asked', 'key_b')
+    await desk.perform('acceptDifferences', { day })
+    expect(await desk.store.payments.find(mchid, tx)).toMatchObject({ settled_total: 990 })
+    const pay = `pay:${mchid}:${tx}`
+    const entry_ids = expect.arrayContaining([`rev:${pay}`, `${pay}#2`]) as string[]
+    expect(await record()).toMatchObject({ state: 'settled', deed: { action: 'accept_wechat', entry_ids } })
+    const entries = await desk.store.journal.ofOrder(mchid, out_trade_no)
+    expect(entries.map(({ correction }) => correction?.by ?? null)).toEqual([null, 'key_a, key_b', 'key_a, key_b'])
+    expect(await proven()).toEqual([])
+    expect(await desk.perform('followDay', { day, batch: 'b' })).toMatchObject({ state: 'balanced' })
+    expect(await closed()).toMatchObject({ state: 'balanced', rows: { matched: 1 } })
+    expect((await record())?.state).toBe('settled')
+  })
+
+  it('is the same where the step dies behind any of its writes', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a')
+    const { journal, payments, differences } = desk.store
+    for (const write of [
+      [payments, 'correctSettledTotal'],
+      [journal, 'post'],
+      [journal, 'post'],
+      [differences, 'apply'],
+    ] as const)
+      await desk.dying(write, 'acceptDifferences', { day })
+    await desk.perform('acceptDifferences', { day })
+    expect(await record()).toMatchObject({ state: 'settled', deed: { entry_ids: { length: 2 } } })
+    expect(await desk.store.journal.ofOrder(mchid, out_trade_no)).toHaveLength(3)
+    expect(await proven()).toEqual([])
+  })
+
+  it('is done by the next look where nobody was told of it', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a')
+    expect(await closed()).toMatchObject({ state: 'balanced' })
+    // Before the look ends it is booked, or both sides agree: either way it is over.
+    expect(['settled', 'healed']).toContain((await record())?.state)
+    expect(await proven()).toEqual([])
+  })
+
+  it('is refused where it cannot be booked any more, and is a person’s again', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a')
+    await desk.store.payments.moveRefund(
+      { mchid, transaction_id: tx, out_refund_no: 'R-1', amount: { refund: 90 }, timeline: [] },
+      'settled',
+    )
+    await desk.perform('acceptDifferences', { day })
+    expect(await record()).toMatchObject({ state: 'open' })
+    expect((await record())?.timeline.at(-1)).toMatchObject({ event: 'not_acceptable' })
+    expect(await desk.store.payments.find(mchid, tx)).toMatchObject({ settled_total: 980 })
+  })
+
+  it('is WeChat’s answer, and the difference is over where both sides agree by now', async () => {
+    await desk.store.orders.insert(orderSample(out_trade_no, { create_time: '2026-11-22T09:00:00.000+08:00' }))
+    await closed()
+    expect(await record('missing_here')).toMatchObject({ state: 'waiting' })
+    await desk.store.differences.noteCheck(_id('missing_here'), desk.time())
+    desk.answers['query'] = () => answer(404, '', 'ORDER_NOT_EXIST')
+    expect(await desk.perform('checkDifferences', { day })).toEqual({ checked: 1 })
+    expect(await record('missing_here')).toMatchObject({ state: 'waiting', answer: { says: 'unknown' } })
+    expect((await record('missing_here'))?.check_time).toBeUndefined()
+    expect(await desk.perform('checkDifferences', { day }), 'nobody asks').toEqual({ checked: 0 })
+    await recorded()
+    desk.know({ transaction_id: tx })
+    await desk.store.differences.noteCheck(_id('missing_here'), desk.time())
+    await desk.perform('checkDifferences', { day })
+    expect(await record('missing_here')).toMatchObject({ state: 'healed', answer: { says: 'SUCCESS' } })
+    expect(await desk.perform('followDay', { day, batch: 'c' })).toMatchObject({ state: 'balanced', healed_count: 1 })
+  })
+})

@@ -1,0 +1,299 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { newDifference } from '../../../activities/bill/differences.ts'
+import { preview_shape } from '../../../api/v1/bills/preview.ts'
+import { difference_shape } from '../../../api/v1/bills/shape.ts'
+import { newReconciliation } from '../../../domain/bill/reconciliation.ts'
+import type { DayKey } from '../../../domain/bill/reconciliation.ts'
+import { difference_kinds } from '../../../domain/bill/difference.ts'
+import type { DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { differenceView } from '../../../domain/bill/view.ts'
+import type { DifferenceView } from '../../../domain/bill/view.ts'
+import { paymentEntry } from '../../../domain/journal.ts'
+import { publicId } from '../../../store/ids.ts'
+import { merchantSample, mchid } from '../../store/samples.ts'
+import { newNumber, now, openApiStage, paidOrder, reserve } from '../apistage.ts'
+
+const stage = await openApiStage()
+afterAll(() => stage.close())
+afterEach(() => {
+  stage.on = {}
+  stage.given.length = 0
+})
+
+const bill_date = '2026-11-22'
+const day = { mchid, bill_date }
+const times = { found_time: now(), patience_time: now() }
+await stage.store.reconciliations.begin(newReconciliation(day, now(), 'one'))
+
+async function noted(kind: DifferenceKind, given: Partial<DifferenceRecord> = {}, of: DayKey = day) {
+  const difference = { ...newDifference(of, kind, newNumber('S'), times), ...given }
+  await stage.store.differences.note([difference])
+  return difference
+}
+const record = async ({ _id }: DifferenceRecord) => {
+  const found = await stage.store.differences.find(_id)
+  if (found === null) throw new Error('no such difference')
+  return found
+}
+const resolve = (difference: DifferenceRecord, body: object, options = {}) =>
+  stage.call<DifferenceView>('POST', `/v1/differences/${difference.id}/resolution`, { reason: 'why', ...body }, options)
+const commands = () => stage.given.map(({ command }) => command)
+/** What the day's run does about one difference. */
+const running = (act: () => Promise<unknown>) => ({
+  concludeDay: async () => {
+    await act()
+    return true
+  },
+})
+const moved = async (difference: DifferenceRecord, event: DifferenceEvent) =>
+  await stage.store.differences.apply(difference._id, {
+    ...{ event, operation_id: newNumber(event), time: now(), actor: { kind: 'weft', id: null } },
+  })
+
+/** A payment of 990 of which the bill says that the merchant gets 10 fen less. */
+async function couponed(apart = 10) {
+  const { payment } = await paidOrder(stage)
+  const { transaction_id, out_trade_no } = payment
+  await stage.store.journal.post(paymentEntry(payment, payment.success_time))
+  const bill = { transaction_id, currency: 'CNY', total: 990, settled_total: 990 - apart }
+  const difference = await noted('amount', { transaction_id, out_trade_no, amount: apart, bill })
+  return { difference, payment }
+}
+async function limited(above: number | null): Promise<void> {
+  const merchant = (await stage.store.merchants.find(mchid)) ?? merchantSample()
+  const refund_approval = above === null ? null : { above }
+  await stage.store.merchants.save({ ...merchant, settings: { ...merchant.settings, refund_approval } })
+}
+
+describe('a difference', () => {
+  it('explains itself: both sides, what differs, the answer, and where the rest is read', async () => {
+    const sides = { bill: { line: 7, total: 990 }, weft: { total: 991 }, fields: ['total: 990 in the bill, 991 here'] }
+    const difference = await noted('amount', { ...sides, out_trade_no: 'TEA*1', out_refund_no: 'R|1' })
+    const evidence_id = `${mchid}/bill_line/T1/SUCCESS`
+    await stage.store.differences.noteAnswer(difference._id, { asked_time: now(), says: 'SUCCESS', evidence_id })
+    const { status, body } = await stage.call<DifferenceView>('GET', `/v1/differences/${difference.id}`)
+    expect(status).toBe(200)
+    expect(body).toEqual(differenceView(await record(difference), (id) => publicId('evd', id)))
+    expect(body).toMatchObject({
+      ...sides,
+      answer: { says: 'SUCCESS', evidence_id: publicId('evd', evidence_id) },
+      links: {
+        day: '/v1/reconciliations/2026-11-22',
+        order: '/v1/orders/TEA*1',
+        refund: '/v1/refunds/R%7C1',
+        journal: '/v1/journal?out_trade_no=TEA*1',
+      },
+    })
+    expect(() => difference_shape.strict().parse(body)).not.toThrow()
+  })
+
+  it('is somebody’s work, with a note, each an entry of its timeline', async () => {
+    const difference = await noted('malformed')
+    const patch = (body: object, options = {}) =>
+      stage.call<DifferenceView>('PATCH', `/v1/differences/${difference.id}`, body, options)
+    const { status, body } = await patch({ owner: '李', note: '已问客服，工单 8812' })
+    expect([status, body.owner, body.note, body.state]).toEqual([200, '李', '已问客服，工单 8812', 'open'])
+    expect(body.timeline.map(({ event, reason }) => [event, reason])).toEqual([
+      ['assigned', '李'],
+      ['noted', '已问客服，工单 8812'],
+    ])
+    expect((await patch({ owner: null })).body).toMatchObject({ owner: null, note: '已问客服，工单 8812' })
+    const mine = await stage.call<{ data: unknown[] }>('GET', `/v1/differences?owner=${encodeURIComponent('李')}`)
+    expect(mine.body.data).toEqual([])
+    expect((await patch({ note: '帐'.repeat(334) })).status, 'more than 1,000 bytes').toBe(400)
+    expect((await patch({ note: '帐'.repeat(333) })).status).toBe(200)
+    expect((await patch({})).status).toBe(400)
+    const reader = await stage.newKey({ scopes: ['money:read'] })
+    expect((await patch({ owner: 'x' }, { key: reader })).status).toBe(403)
+    const entry = { event: 'noted', operation_id: 'n', from: 'open', to: 'open', time: now(), reason: 'x' } as const
+    const timeline = Array.from({ length: 200 }, (_, n) => ({
+      ...{ ...entry, revision: n + 1, actor: { kind: 'merchant', id: 'key_1' } as const },
+    }))
+    const old = await noted('malformed', { revision: 200, timeline })
+    const answer = await stage.call('PATCH', `/v1/differences/${old.id}`, { note: 'x' })
+    expect([answer.status, answer.body.code]).toEqual([409, 'difference_state'])
+  })
+
+  it('is filtered by who works on it and when it is due, and counted by age', async () => {
+    const other = await stage.store.merchants.find(mchid)
+    expect(other).not.toBeNull()
+    await noted('duplicate', { owner: 'zhao', amount: 70, due_time: '2026-11-25T10:00:00.000+08:00' })
+    await noted('duplicate', { owner: 'zhao', amount: 30, due_time: '2026-11-26T10:00:00.000+08:00' })
+    const list = async (query: string) =>
+      (await stage.call<{ data: DifferenceView[] }>('GET', `/v1/differences?${query}`)).body.data.map(
+        ({ amount }) => amount,
+      )
+    expect(await list('owner=zhao')).toEqual([30, 70])
+    expect(await list(`owner=zhao&due_before=${encodeURIComponent('2026-11-26T10:00:00+08:00')}`)).toEqual([70])
+    const { body } = await stage.call<{ count: number; ages: { count: number }[] }>('GET', '/v1/differences/exposure')
+    expect(body.count).toBeGreaterThanOrEqual(2)
+    expect(body.ages.reduce((sum, { count }) => sum + count, 0)).toBe(body.count)
+  })
+})
+
+describe('a person', () => {
+  it('ignores and reopens, and the day is told each time, marked before it', async () => {
+    const difference = await noted('malformed')
+    const ignored = await resolve(difference, { action: 'ignore' })
+    expect([ignored.status, ignored.body.state]).toEqual([200, 'ignored'])
+    expect(stage.given).toMatchObject([{ command: 'concludeDay', arguments: [{ bill_date }] }])
+    expect(await stage.store.reconciliations.find(day)).toMatchObject({ is_moved: true })
+    expect((await resolve(difference, { action: 'ignore' })).body.code).toBe('difference_state')
+    const reopened = await resolve(difference, { action: 'reopen' })
+    expect(reopened.body).toMatchObject({ state: 'open', timeline: [{ event: 'ignored' }, { event: 'reopened' }] })
+    expect((await resolve(difference, { action: 'reopen' })).body.code).toBe('difference_state')
+    stage.on = { concludeDay: () => Promise.resolve(false) }
+    expect((await resolve(difference, { action: 'ignore' })).status, 'it is recorded, Temporal or not').toBe(200)
+  })
+
+  it.each(['check', 'ignore', 'reopen', 'accept_wechat', 'refund'] as const)(
+    'sees what %s would do, and nothing is done',
+    async (action) => {
+      const { difference, payment } = await couponed()
+      if (action === 'reopen') await moved(difference, 'ignored')
+      const before = await record(difference)
+      const refund = action === 'refund' ? { refund: { out_refund_no: newNumber('R'), amount: 90 } } : {}
+      const { status, body } = await resolve(difference, { action, preview: true, ...refund })
+      expect(status).toBe(200)
+      const preview = preview_shape.strict().parse(body)
+      expect(await record(difference)).toEqual(before)
+      expect(commands()).toEqual([])
+      expect(await stage.store.journal.ofOrder(mchid, payment.out_trade_no)).toHaveLength(1)
+      expect(await stage.store.payments.find(mchid, payment.transaction_id)).toEqual(payment)
+      const pay = `pay:${mchid}:${payment.transaction_id}`
+      const number = refund.refund?.out_refund_no ?? ''
+      const effects = {
+        check: { asks_wechat: true, state: 'open', posts: [], pays: null },
+        ignore: { state: 'ignored', posts: [], tells: ['reconciliation.completed'] },
+        reopen: { state: 'open', tells: ['difference.opened', 'reconciliation.completed'] },
+        accept_wechat: { state: 'settled', posts: [{ id: `rev:${pay}`, reverses: pay }, { id: `${pay}#2` }] },
+        refund: { state: 'open', pays: 90, posts: [{ id: `refund:${mchid}:${number}:accepted` }, {}] },
+      }
+      expect(preview).toMatchObject({ action, needs_second_person: false, ...effects[action] })
+    },
+  )
+
+  it('has WeChat asked, is answered what it says, and told where that takes longer or cannot be', async () => {
+    const difference = await noted('missing_there', { transaction_id: 'T1' })
+    stage.on = running(async () => {
+      await stage.store.differences.noteAnswer(difference._id, {
+        asked_time: now(),
+        says: 'SUCCESS',
+        evidence_id: null,
+      })
+      await stage.store.differences.endCheck(difference._id, (await record(difference)).check_time ?? now())
+    })
+    const asked = await resolve(difference, { action: 'check' })
+    expect([asked.status, asked.body.answer?.says]).toEqual([200, 'SUCCESS'])
+    await resolve(difference, { action: 'check' })
+    expect(commands(), 'not twice within five seconds').toEqual(['concludeDay'])
+    stage.on = { concludeDay: () => Promise.resolve(false) }
+    const away = await resolve(await noted('missing_there'), { action: 'check' })
+    expect([away.status, away.body.code]).toEqual([503, 'unavailable'])
+    const malformed = await resolve(await noted('malformed'), { action: 'check' })
+    expect([malformed.status, malformed.body.code]).toEqual([409, 'difference_action'])
+    expect(malformed.body.remedy).toContain('ignore')
+  })
+
+  it('accepts WeChat’s word, which the day’s run books', async () => {
+    const { difference } = await couponed()
+    stage.on = running(() => moved(difference, 'accepted'))
+    const { status, body } = await resolve(difference, { action: 'accept_wechat' })
+    expect([status, body.state]).toEqual([200, 'settled'])
+    expect(body.timeline.map(({ event, actor }) => [event, actor.id])).toEqual([
+      ['accept_asked', stage.key.id],
+      ['accepted', null],
+    ])
+    expect((await resolve(difference, { action: 'accept_wechat' })).body.code).toBe('difference_state')
+  })
+
+  it.each(difference_kinds.filter((kind) => kind !== 'amount'))(
+    'cannot accept it of %s, and is told what to do',
+    async (kind) => {
+      const { status, body } = await resolve(await noted(kind), { action: 'accept_wechat' })
+      expect([status, body.code]).toEqual([409, 'difference_action'])
+    },
+  )
+
+  it('is not enough above the merchant’s limit, and the same person is no second one', async () => {
+    await limited(9)
+    const { difference } = await couponed(10)
+    expect((await resolve(difference, { action: 'accept_wechat', preview: true })).body).toMatchObject({
+      needs_second_person: true,
+    })
+    const first = await resolve(difference, { action: 'accept_wechat' })
+    expect([first.status, first.body.state]).toEqual([202, 'open'])
+    expect(first.body.proposal).toMatchObject({ actor: { id: stage.key.id }, reason: 'why' })
+    expect((await resolve(difference, { action: 'accept_wechat' })).body.code).toBe('approver_is_requester')
+    const clerk = await stage.newKey({ scopes: ['money:read', 'money:write'] })
+    expect((await resolve(difference, { action: 'accept_wechat' }, { key: clerk })).body.code).toBe('forbidden')
+    expect((await record(difference)).state).toBe('open')
+    stage.on = running(() => moved(difference, 'accepted'))
+    const second = await stage.newKey({ scopes: ['money:write', 'refunds:approve'] })
+    const accepted = await resolve(difference, { action: 'accept_wechat' }, { key: second })
+    expect(accepted.body).toMatchObject({ state: 'settled', proposal: null })
+    const below = await couponed(9)
+    stage.on = running(() => moved(below.difference, 'accepted'))
+    expect((await resolve(below.difference, { action: 'accept_wechat' })).body.state).toBe('settled')
+    await limited(null)
+  })
+
+  it('gives the payment back by the refund’s own door, once', async () => {
+    const { difference } = await couponed()
+    stage.on = {
+      reserve: async (refund) => {
+        const { state, revision } = await reserve(stage, refund)
+        return { kind: 'state', state, revision }
+      },
+    }
+    const refund = { out_refund_no: newNumber('R'), reason: '多收退回' }
+    const asked = await resolve(difference, { action: 'refund', refund })
+    expect([asked.status, asked.body.state]).toEqual([200, 'open'])
+    expect(asked.body.deed).toEqual({ action: 'refund', out_refund_no: refund.out_refund_no, entry_ids: [] })
+    const made = await stage.store.refunds.find({ mchid, out_refund_no: refund.out_refund_no })
+    expect(made).toMatchObject({ state: 'processing', amount: { refund: 990 }, reason: '多收退回', origin: 'api' })
+    const again = await resolve(difference, { action: 'refund', refund })
+    expect(again.body.timeline.map(({ event }) => event)).toEqual(['refund_asked'])
+    expect(commands().filter((command) => command === 'reserve')).toHaveLength(1)
+    const more = await resolve(difference, { action: 'refund', refund: { out_refund_no: newNumber('R') } })
+    expect([more.status, more.body.code]).toEqual([409, 'refund_exceeds_payment'])
+  })
+
+  it('cannot give back what is not recorded, nor without the scope, nor without a number', async () => {
+    const refund = { out_refund_no: newNumber('R') }
+    const missing = await resolve(await noted('missing_here', { transaction_id: 'T9' }), { action: 'refund', refund })
+    expect([missing.status, missing.body.code]).toEqual([409, 'difference_action'])
+    const { difference } = await couponed()
+    expect((await resolve(difference, { action: 'refund' })).status).toBe(400)
+    expect((await resolve(difference, { action: 'ignore', refund })).status).toBe(400)
+    const key = await stage.newKey({ scopes: ['money:write'] })
+    expect((await resolve(difference, { action: 'refund', refund }, { key })).body.code).toBe('forbidden')
+  })
+
+  it('settles many at once by kind and days, and opens them again', async () => {
+    const other = { mchid, bill_date: '2026-11-19' }
+    const later = { mchid, bill_date: '2026-11-20' }
+    await Promise.all([
+      ...Array.from({ length: 3 }, () => noted('refund_number', {}, other)),
+      ...Array.from({ length: 2 }, () => noted('refund_number', {}, later)),
+      noted('refund_state', {}, other),
+    ])
+    const all = (body: object) =>
+      stage.call<{ done: number; left: number }>('POST', '/v1/differences/resolutions', {
+        ...{ action: 'ignore', kind: 'refund_number', reason: 'one cause', bill_date_from: '2026-11-19' },
+        ...{ bill_date_to: '2026-11-21', ...body },
+      })
+    expect((await all({ preview: true })).body).toMatchObject({ done: 0, left: 5 })
+    expect((await all({ bill_date_to: '2026-11-20' })).body).toMatchObject({ done: 3, left: 0 })
+    expect((await all({})).body).toMatchObject({ done: 2, left: 0 })
+    expect((await all({})).body).toMatchObject({ done: 0, left: 0 })
+    const days = stage.given.map(({ arguments: [given] }) => (given as DayKey).bill_date)
+    expect(days).toEqual(['2026-11-19', '2026-11-20'])
+    const ignored = await stage.store.differences.some(mchid, { kind: 'refund_number', bill_date: '2026-11-19' }, 5)
+    expect(ignored.map(({ state, timeline }) => [state, timeline.at(-1)?.reason])).toEqual(
+      Array.from({ length: 3 }, () => ['ignored', 'one cause']),
+    )
+    expect((await all({ action: 'reopen' })).body).toMatchObject({ done: 5, left: 0 })
+    expect((await all({ action: 'accept_wechat' })).status).toBe(400)
+  })
+})
