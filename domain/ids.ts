@@ -210,6 +210,9 @@ export const operationId = {
   automatic: (sequence: number) => `automatic:${sequence}`,
   overdue: (sequence: number) => `overdue:${sequence}`,
   stopped: (sequence: number) => `stopped:${sequence}`,
+  /** WeChat's word on a payment, as the phantom of its day has it; `revision`: of the entry by which that came to it */
+  denied: (transaction_id: string, revision: number) => `denied:${transaction_id}:${revision}`,
+  denialEnded: (transaction_id: string, revision: number) => `denial_ended:${transaction_id}:${revision}`,
   /** `revision` is that of the refund's entry which the order is signalled */
   refund: (out_refund_no: string, revision: number) => `refund:${out_refund_no}:${revision}`,
   refundRequested: (out_refund_no: string) => `refund_requested:${out_refund_no}`,
