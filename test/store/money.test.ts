@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { paymentEntry } from '../../domain/journal.ts'
+import { paymentEntry, reversalEntry } from '../../domain/journal.ts'
+import type { JournalEntry } from '../../domain/journal.ts'
 import { JournalConflict } from '../../store/journal.ts'
+import { refundSample } from '../stage/dossiers.ts'
 import { freshStore } from './database.ts'
 import { at, mchid, paymentSample } from './samples.ts'
 
@@ -148,5 +150,68 @@ describe('the journal', () => {
     expect(await store.journal.balances(shop.mchid, at(30))).toHaveLength(2)
     await post('c', most, 41)
     await expect(store.journal.balances(shop.mchid)).rejects.toThrow(RangeError)
+  })
+})
+
+describe('the sheets of a day', () => {
+  const day = { mchid, bill_date: '2026-11-22' }
+  const sheet = (number: number, given: Partial<JournalEntry> = {}): JournalEntry => ({
+    ...{ _id: `bill:${mchid}:2026-11-22:fundflow:1:${number}`, mchid, kind: 'bill_flow', occurred_time: at(1) },
+    ...{ booked_time: at(2), out_trade_no: null, out_refund_no: null, evidence_id: 'bill', reverses: null },
+    postings: [
+      { account: 'wechat.basic', key: '-', amount: 990 },
+      { account: 'wechat.pending', key: `tx-${number}`, amount: -990 },
+    ],
+    ...given,
+  })
+  const back = (entry: JournalEntry) =>
+    reversalEntry(entry, { occurred_time: at(1), booked_time: at(3), evidence_id: 'bill' })
+
+  it('are posted together, once, and are an alarm where others stand', async () => {
+    const { journal } = store
+    const sheets = [2, 1, 11].map((number) => sheet(number))
+    expect((await journal.postAll(sheets)).sort()).toEqual(sheets.map(({ _id }) => _id).sort())
+    expect(await journal.postAll([...sheets, sheet(3)])).toEqual([sheet(3)._id])
+    const other = sheet(4, { _id: sheet(1)._id })
+    await expect(journal.postAll([sheet(5), other])).rejects.toThrow(JournalConflict)
+    await expect(journal.postAll([sheet(6, { postings: [] })])).rejects.toThrow(RangeError)
+    await journal.postAll([back(sheet(2))])
+    const found = await journal.sheets(day, 'fundflow')
+    expect(found.map(({ _id }) => _id.replace(`${mchid}:2026-11-22:fundflow:`, ''))).toEqual([
+      ...['bill:1:1', 'bill:1:11', 'bill:1:2', 'bill:1:3', 'bill:1:5'],
+      'rev:bill:1:2',
+    ])
+    expect([...(await journal.sumsOfSheets(day, 'fundflow'))].sort()).toEqual([
+      ['wechat.basic', 3_960],
+      ['wechat.pending', -3_960],
+    ])
+    expect(await journal.sheets(day, 'trade')).toEqual([])
+    expect(await journal.sheets({ ...day, bill_date: '2026-11-2' }, 'fundflow')).toEqual([])
+  })
+
+  it('are found by their sub-keys, and stand under the next id once taken back', async () => {
+    const { journal } = store
+    expect((await journal.ofKeys(mchid, ['tx-2', 'tx-3'], 10)).map(({ _id }) => _id).sort()).toEqual([
+      sheet(2)._id,
+      sheet(3)._id,
+      `rev:${sheet(2)._id}`,
+    ])
+    expect(await journal.ofCause(sheet(2)._id)).toEqual({ standing: [], next_id: `${sheet(2)._id}#2` })
+    expect(await journal.ofCause(sheet(3)._id)).toEqual({ standing: [sheet(3)], next_id: `${sheet(3)._id}#2` })
+    const entries: string[] = []
+    for await (const some of journal.sheetEntries(day, 'fundflow')) entries.push(...some.map(({ _id }) => _id))
+    expect(entries).toHaveLength(6)
+  })
+})
+
+describe('a refund', () => {
+  it('is found by WeChat’s id of it', async () => {
+    const payment = { out_trade_no: 'TEA-9', transaction_id: 'tx', order_id: null }
+    const refund = refundSample('R-9', { ...payment, amount: { refund: 1, total: 1, currency: 'CNY' } })
+    const known = { channel: 'ORIGINAL', user_received_account: '', accepted_time: at(1), success_time: null }
+    const facts = { ...known, refund_id: 'w-9', payer_refund: 1, settlement_refund: 1 }
+    await store.refunds.insert({ ...refund, facts })
+    await store.refunds.insert(refundSample('R-10', { ...payment, amount: refund.amount }))
+    expect(await store.refunds.ofRefundIds(mchid, ['w-9', 'w-10'])).toMatchObject([{ out_refund_no: 'R-9' }])
   })
 })

@@ -34,6 +34,25 @@ describe('a day', () => {
     expect(await store.reconciliations.hasFlawed(day.mchid)).toBe(false)
   })
 
+  it('has its neighbours in the book on which the account moved', async () => {
+    const { mchid } = freshDay()
+    const book = { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
+    const balance = { opening: 1, closing: 2 }
+    const days = [{ book, balance }, { book, balance: null }, { balance }, { book, balance }]
+    for (const [place, found] of days.entries()) {
+      const day = { mchid, bill_date: `2026-11-0${place + 1}` }
+      await begin(day, 'one')
+      await store.reconciliations.write(day, 1, found)
+    }
+    const of = async (bill_date: string, side: 'before' | 'after') =>
+      (await store.reconciliations.neighbour({ mchid, bill_date }, side))?.bill_date ?? null
+    expect(await of('2026-11-04', 'before')).toBe('2026-11-01')
+    expect(await of('2026-11-01', 'before')).toBeNull()
+    expect(await of('2026-11-01', 'after')).toBe('2026-11-04')
+    const posted = await store.reconciliations.inBook(mchid, '2026-11-01', 5)
+    expect(posted.map(({ bill_date }) => bill_date)).toEqual(['2026-11-02', '2026-11-04'])
+  })
+
   it('is concluded as it was counted, or not at all', async () => {
     const day = freshDay()
     const read = await begin(day, 'one')
