@@ -16,10 +16,33 @@ const slice_ms = 5 * 60_000
 const most_of_slice = 10_000
 
 /** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
-export async function* recordsOf(
+export function recordsOf(store: Pick<Store, 'payments' | 'refunds'>, day: DayKey): AsyncGenerator<DayRecord[]> {
+  return readAhead(slicesOfDay(store, day))
+}
+
+/** The next slice is read while the one before is worked on: the database and this process each have a processor. */
+async function* readAhead<Piece>(pieces: AsyncGenerator<Piece, void>): AsyncGenerator<Piece, void> {
+  const begin = () => {
+    const reading = pieces.next()
+    reading.catch(() => undefined) // whoever takes the piece hears of it
+    return reading
+  }
+  try {
+    for (let next = begin(); ;) {
+      const piece = await next
+      if (piece.done) return
+      next = begin()
+      yield piece.value
+    }
+  } finally {
+    await pieces.return()
+  }
+}
+
+async function* slicesOfDay(
   store: Pick<Store, 'payments' | 'refunds'>,
   { mchid, bill_date }: DayKey,
-): AsyncGenerator<DayRecord[]> {
+): AsyncGenerator<DayRecord[], void> {
   const { from_ms, to_ms } = dayRange(bill_date)
   for (let ms = from_ms; ms < to_ms; ms += slice_ms) {
     yield* slicesOf((range) => store.payments.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayPayment)

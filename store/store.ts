@@ -81,7 +81,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     leases: new Leases(connections),
     members: new Members(connections),
     stuck_runs: new StuckRuns(connections),
-    bills: new Bills(connections),
+    bills: new Bills(connections, sealer),
     reconciliations: new Reconciliations(connections),
     reports: new Reports(connections),
     differences: new Differences(connections),

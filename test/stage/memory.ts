@@ -51,7 +51,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
     rejections: new Rejections(connections),
-    bills: new Bills(connections),
+    bills: new Bills(connections, sealer),
     reconciliations: new Reconciliations(connections),
     reports: new Reports(connections),
     differences: new Differences(connections),
