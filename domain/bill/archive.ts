@@ -28,7 +28,7 @@ export interface ArchivedBill {
   type: BillType
   version: number
   state: BillRecord['state']
-  /** null: WeChat Pay said that there was no trade */
+  /** null: WeChat Pay said that there was no trade, or its file was dropped since */
   name: string | null
   /** of the plain bytes, hex, and what WeChat Pay signed */
   sha1: string | null
@@ -61,9 +61,14 @@ export function archivedResult({ _id, look: _look, ...result }: ReconciliationRe
   return result
 }
 
+/** Whether there is a file, and the merchant's time for keeping it is not over. */
+export function isKept({ state, dropped_time }: BillRecord): boolean {
+  return state === 'ready' && dropped_time === undefined
+}
+
 export function archivedBill(bill: BillRecord): ArchivedBill {
   const { type, version, state, plain_sha1, hash_value, byte_count, fetch_time } = bill
-  const name = state === 'none' ? null : archivedBillName(bill)
+  const name = isKept(bill) ? archivedBillName(bill) : null
   return { type, version, state, name, sha1: plain_sha1, signed_sha1: hash_value, byte_count, fetch_time }
 }
 

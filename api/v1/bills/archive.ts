@@ -8,6 +8,7 @@ import {
   archivedBill,
   archivedBillName,
   archivedResult,
+  isKept,
   seal_digits,
 } from '../../../domain/bill/archive.ts'
 import type { ArchivedFile, ArchiveManifest } from '../../../domain/bill/archive.ts'
@@ -53,7 +54,7 @@ export async function* dayArchive(parts: ArchiveParts): AsyncGenerator<Buffer> {
       take(null, stream)
     })
   add(archive_files.note, () => text(note))
-  for (const bill of parts.bills) if (bill.state === 'ready') add(archivedBillName(bill), () => parts.original(bill))
+  for (const bill of parts.bills) if (isKept(bill)) add(archivedBillName(bill), () => parts.original(bill))
   add(archive_files.result, () => text(json(archivedResult(parts.day))))
   add(archive_files.differences, () => differenceLines(parts.differences()))
   add(archive_files.differences_csv, () => differencesCsv(parts.differences(), 'zh-CN'))

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isKept } from '../../../domain/bill/archive.ts'
 import { bill_types } from '../../../domain/bill/row.ts'
 import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
 import { readCompressed, readOriginal } from '../../../store/original.ts'
@@ -116,7 +117,7 @@ const getBillContent = declareEndpoint({
   summary: 'The file, byte by byte as WeChat Pay made it',
   description:
     'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends ' +
-    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404.',
+    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade, or one that was dropped when its time was over, has no file: 404.',
   params: z.object({ bill_date, type: bill_type }),
   query: z.strictObject({
     version: z.coerce.number().int().min(1).optional().meta({ description: 'the newest without it' }),
@@ -128,7 +129,7 @@ const getBillContent = declareEndpoint({
     const { bill_date: date, type } = params
     const versions = await store.bills.versions({ mchid: caller.mchid, bill_date: date }, type)
     const bill = versions.findLast((one) => query.version === undefined || one.version === query.version)
-    if (bill === undefined || bill.state === 'none') throw new Problem('not_found')
+    if (bill === undefined || !isKept(bill)) throw new Problem('not_found')
     const headers = {
       'Weft-Bill-Sha1': bill.hash_value ?? '',
       'Weft-Bill-Version': String(bill.version),
