@@ -15,9 +15,12 @@ import { benchDay, day_mchid, writeBill, writeRecords } from './billday.ts'
 import { insertDay } from './daystore.ts'
 import { roundTo } from './figures.ts'
 import { compile, compiled } from './processes.ts'
+import type { PostingResult } from './postingworker.ts'
 import type { PassResult } from './reconcileworker.ts'
 import { printVerdicts } from './report.ts'
 
+/** of the day whose bills are posted; its records are in the database by then */
+const posted_rows = { full: 100_000, small: 5_000 }
 const sizes = { full: [300_000, 1_000_000, 3_000_000], small: [20_000] }
 
 interface Measured {
@@ -58,7 +61,13 @@ export async function measureReconcile(size: 'full' | 'small'): Promise<void> {
       assertFound(match, day)
       measured.push({ rows, bare, match })
     }
-    printVerdicts(figures(measured))
+    if (records === null) return printVerdicts(figures(measured))
+    const { lines, seconds } = await runWorker<PostingResult>('postingworker.js', [
+      records.uri,
+      String(posted_rows[size]),
+    ])
+    say(`${lines} lines are posted in ${roundTo(seconds, 1)} s`)
+    printVerdicts({ ...figures(measured), postings_per_s: roundTo(lines / seconds) })
   } finally {
     await records?.close()
     rmSync(directory, { recursive: true, force: true })
@@ -99,12 +108,16 @@ function assertFound({ match }: PassResult, { plants }: GeneratedDay): void {
 
 /** Runs a pass in a process of its own, whose memory is then its alone. */
 async function runPass(args: readonly string[]): Promise<PassResult> {
-  const child = spawn(process.execPath, [join(compiled, 'bench', 'reconcileworker.js'), ...args], {
+  return await runWorker('reconcileworker.js', args)
+}
+
+async function runWorker<Result>(script: string, args: readonly string[]): Promise<Result> {
+  const child = spawn(process.execPath, [join(compiled, 'bench', script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const said = await text(child.stdout)
   if (said === '') throw new Error('the pass ended without a result')
-  return JSON.parse(said) as PassResult
+  return JSON.parse(said) as Result
 }
 
 /** A database with our records of a day in it. */
