@@ -57,6 +57,19 @@ export async function archiveBillAnswer(
   return await archiveAnswer(context, envelopeText(answer.raw), kept, 'bill_line')
 }
 
+/** Keeps that neither host of WeChat's knows a payment that is booked here: unsigned, and the verdict says so. */
+export async function archiveUnknownTransaction(
+  context: ActivityContext,
+  payment: { mchid: string; out_trade_no: string | null; transaction_id: string },
+  { raw }: OrderQueryResult & { kind: 'not_found' },
+): Promise<EvidenceRecord> {
+  const { mchid, out_trade_no, transaction_id } = payment
+  const said = JSON.stringify([raw])
+  const _id = evidenceId.billLine(mchid, transaction_id, 'ORDER_NOT_EXIST')
+  const about = { _id, mchid, subject: 'payment', out_trade_no, transaction_id } as const
+  return await archiveAnswer(context, said, { ...about, verdict: 'unsigned', body: said }, 'bill_line')
+}
+
 type ArchivedAnswer = Omit<Parameters<typeof newEvidence>[0], 'kind' | 'raw' | 'receive_time' | 'unapplied'>
 
 /** Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
+import { least_keep_days, other_accounts } from '../domain/merchant/bill.ts'
 import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/ids.ts'
@@ -11,6 +12,50 @@ import { limits } from '../domain/policy.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
 const { min, max } = limits.order_expire_in_s
+
+const day = z.iso.date('is not a day; write 2026-01-01')
+
+/** What is said about a merchant's bills; what is left out stays as it was. */
+const bill_file = z.strictObject({
+  number_prefixes: z
+    .array(z.string().regex(/^[0-9A-Za-z_\-|*]{1,31}$/, 'is not what a number can begin with'))
+    .max(20)
+    .exactOptional(),
+  fee_contract: z
+    .strictObject({
+      rates: z
+        .array(
+          z.strictObject({
+            from_date: day,
+            rate_ppm: z.int().min(0).max(1_000_000),
+            trade_type: z
+              .string()
+              .regex(/^[A-Z_]{1,32}$/, 'is not a trade type as bills have it, as NATIVE')
+              .nullable()
+              .default(null),
+          }),
+        )
+        .min(1, 'needs at least one rate')
+        .max(100)
+        .refine(hasBase, 'needs a rate without a trade_type from the first day on'),
+      line_tolerance: z.int().min(0).max(1_000_000).default(1),
+      day_tolerance: z.int().min(0).max(1_000_000_000).default(0),
+    })
+    .nullable()
+    .exactOptional(),
+  accounts: z.array(z.enum(other_accounts)).max(other_accounts.length).exactOptional(),
+  keep_days: z
+    .int()
+    .min(least_keep_days, 'would lose what WeChat still has; 100 is the least')
+    .nullable()
+    .exactOptional(),
+})
+
+/** Every day that has a rate has one for all trade types. */
+function hasBase(rates: readonly { from_date: string; trade_type: string | null }[]): boolean {
+  const first = rates.map(({ from_date }) => from_date).sort()[0]
+  return rates.some(({ from_date, trade_type }) => trade_type === null && from_date === first)
+}
 
 /**
  * A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file.
@@ -60,6 +105,7 @@ const merchant_file = z.strictObject({
         })
         .nullable()
         .optional(),
+      bills: bill_file.optional(),
     })
     .optional(),
   endpoints: z

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { endpointId } from '../domain/ids.ts'
+import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -109,6 +110,7 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
       on_overdue: settings.fulfilment?.on_overdue ?? base.fulfilment.on_overdue,
     },
     refund_approval: settings.refund_approval === undefined ? (base.refund_approval ?? null) : settings.refund_approval,
+    bills: { ...billSettings(base), ...settings.bills },
   }
 }
 

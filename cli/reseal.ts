@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
  * finds nothing to do says that older master keys can be taken out of WEFT_MASTER_KEY.
  */
 export async function resealAll(store: Store): Promise<string> {
-  const counts = { merchants: 0, endpoints: 0, answers: 0 }
+  const counts = { merchants: 0, endpoints: 0, answers: 0, 'pieces of bills': 0 }
   for (const merchant of await store.merchants.list()) {
     if (await store.merchants.reseal(merchant)) counts.merchants += 1
     for (const endpoint of await store.endpoints.list(merchant.mchid)) {
@@ -18,7 +18,14 @@ export async function resealAll(store: Store): Promise<string> {
     counts.answers += changed
     after = last
   }
-  const done = `sealed anew: ${counts.merchants} merchants, ${counts.endpoints} endpoints, ${counts.answers} answers`
+  for (let after: string | null = ''; after !== null;) {
+    const { changed, last } = await store.bills.resealSome(after)
+    counts['pieces of bills'] += changed
+    after = last
+  }
+  const done = `sealed anew: ${Object.entries(counts)
+    .map(([what, count]) => `${count} ${what}`)
+    .join(', ')}`
   const is_clean = Object.values(counts).every((count) => count === 0)
   return is_clean
     ? 'all is sealed with the newest master key; older ones can be taken out of WEFT_MASTER_KEY'

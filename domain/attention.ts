@@ -14,6 +14,8 @@ export const attention_texts = {
   payment_contradicted: 'Money arrived that does not match the order. Accept or reject it.',
   refunded_outside: 'The payment was first seen as already refunded. Find out who refunded it.',
   late_payment_held: 'Money arrived after the order had ended, and the policy is to hold it. Refund or accept it.',
+  phantom_payment:
+    'WeChat says that the payment of this order was never made. Do not ship; look in its console, then accept or reject.',
   second_payment: 'A second payment arrived for an order that was already paid. A person must decide.',
   orphan_payment: 'Money arrived for a number that Weft does not know. Find the system that made the order.',
   fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone.',
@@ -56,6 +58,8 @@ export const attention_texts = {
     'A bill and what is recorded differ, and nothing mends that by itself. Look at each difference and settle it.',
   day_unproven:
     'A day could not be proven, since its bill is not whole or disagrees with itself. Its reconciliation says why.',
+  bill_expiring:
+    'WeChat will soon have no bill any more of a day that is not proven. Have it looked at now: the detail names it and the command.',
   decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
 } as const
 
@@ -67,6 +71,7 @@ const money_codes: ReadonlySet<AttentionCode> = new Set([
   'payment_contradicted',
   'refunded_outside',
   'late_payment_held',
+  'phantom_payment',
   'second_payment',
   'orphan_payment',
   'not_enough',

@@ -3,6 +3,8 @@ import type { TradeRow } from '../domain/bill/row.ts'
 /** The rate that a merchant has agreed on, in millionths (0.6 %: 6,000), and how many fen a line may be off. */
 export interface FeeTerms {
   rate_ppm: number
+  /** rates of trade types that have their own */
+  by_trade_type?: Readonly<Record<string, number>>
   tolerance: number
 }
 
@@ -11,7 +13,8 @@ export interface FeeLine {
   transaction_id: string
   out_trade_no: string
   settled_total: number
-  expected: number
+  /** null: no rate is known */
+  expected: number | null
   charged: number
 }
 
@@ -28,6 +31,8 @@ export interface FeeAudit {
   /** what refunds gave back, negative */
   refund_count: number
   returned: number
+  /** payments whose fee is not whole fen, whatever was agreed; the first of them by id */
+  fractional: { count: number; lines: FeeLine[] }
   /** of those under and over the ones that are off by most, the worst first */
   lines: FeeLine[]
 }
@@ -55,7 +60,7 @@ export class FeeTally {
     this.#audit = {
       ...{ payment_count: 0, charged: 0, expected: terms === null ? null : 0 },
       ...{ match: none(), under: none(), over: none() },
-      ...{ refund_count: 0, returned: 0, lines: [] },
+      ...{ refund_count: 0, returned: 0, fractional: { count: 0, lines: [] }, lines: [] },
     }
   }
 
@@ -69,8 +74,9 @@ export class FeeTally {
     }
     audit.payment_count += 1
     audit.charged += row.fee
-    if (this.#terms === null || audit.expected === null) return
-    const expected = expectedFee(row.settled_total, this.#terms.rate_ppm)
+    const expected = this.#terms && expectedFee(row.settled_total, rateOf(this.#terms, row))
+    if (row.fee % 1_000 !== 0) this.#addFractional(feeLine(row, expected))
+    if (this.#terms === null || expected === null || audit.expected === null) return
     audit.expected += expected
     const off = row.fee - expected
     const is_off = Math.abs(off) > this.#terms.tolerance * 1_000
@@ -78,13 +84,20 @@ export class FeeTally {
     group.count += 1
     group.sum += off
     if (!is_off) return
-    const { transaction_id, out_trade_no, settled_total, fee: charged } = row
-    audit.lines.push({ transaction_id, out_trade_no, settled_total, expected, charged })
+    audit.lines.push(feeLine(row, expected))
     if (audit.lines.length >= 2 * most_fee_lines) this.#trim()
+  }
+
+  #addFractional(line: FeeLine): void {
+    const { fractional } = this.#audit
+    fractional.count += 1
+    fractional.lines.push(line)
+    if (fractional.lines.length >= 2 * most_fee_lines) this.#trimFractional()
   }
 
   result(): FeeAudit {
     this.#trim()
+    this.#trimFractional()
     const { charged, returned, expected } = this.#audit
     for (const sum of [charged, returned, expected ?? 0]) {
       if (!Number.isSafeInteger(sum)) throw new RangeError(`a sum of fees is ${sum}, which is not exact`)
@@ -93,10 +106,24 @@ export class FeeTally {
   }
 
   #trim(): void {
-    const off = ({ charged, expected }: FeeLine) => Math.abs(charged - expected)
+    const off = ({ charged, expected }: FeeLine) => Math.abs(charged - (expected ?? charged))
     this.#audit.lines.sort(
       (left, right) => off(right) - off(left) || (left.transaction_id < right.transaction_id ? -1 : 1),
     )
     this.#audit.lines.length = Math.min(this.#audit.lines.length, most_fee_lines)
   }
+
+  #trimFractional(): void {
+    const { lines } = this.#audit.fractional
+    lines.sort((left, right) => (left.transaction_id < right.transaction_id ? -1 : 1))
+    lines.length = Math.min(lines.length, most_fee_lines)
+  }
+}
+
+function rateOf({ rate_ppm, by_trade_type = {} }: FeeTerms, { trade_type }: TradeRow): number {
+  return Object.hasOwn(by_trade_type, trade_type) ? (by_trade_type[trade_type] ?? rate_ppm) : rate_ppm
+}
+
+function feeLine({ transaction_id, out_trade_no, settled_total, fee }: TradeRow, expected: number | null): FeeLine {
+  return { transaction_id, out_trade_no, settled_total, expected, charged: fee }
 }

@@ -27,10 +27,14 @@ function hasOurAppid({ appid }: TradeRow, { appids }: MatchSettings): boolean {
   return appids.length === 0 || appids.includes(appid)
 }
 
-/** Whether only our orders can say whose a row is: a prefix that fits together with an appid of ours is enough. */
+/**
+ * Whether our orders have to say whose a row is: a prefix that fits together with an appid of ours is enough. Without
+ * them an order that was made before the prefix was agreed on would pass for another system's.
+ */
 export function isPlacementAsked(row: TradeRow, settings: MatchSettings): boolean {
-  if (row.mchid !== settings.mchid || !hasOurPrefix(row, settings)) return false
-  return settings.number_prefixes.length === 0 || !hasOurAppid(row, settings)
+  if (row.mchid !== settings.mchid) return false
+  const is_told = settings.number_prefixes.length > 0 && hasOurPrefix(row, settings) && hasOurAppid(row, settings)
+  return !is_told
 }
 
 /**

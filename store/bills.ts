@@ -5,6 +5,8 @@ import type { BillType } from '../domain/bill/row.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { recordSchema } from './record.ts'
+import { SealBroken, sealPlace } from './sealer.ts'
+import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -20,15 +22,20 @@ const schema = recordSchema({
   parts_key: String,
   fetch_time: Date,
   damaged_time: Date,
+  dropped_time: Date,
 })
 
-/** A piece of a bill as it was fetched, compressed: any worker can go on with it, and no disk is shared. */
+/**
+ * A piece of a bill as it was fetched, compressed: any worker can go on with it, and no disk is shared. Sealed for its
+ * place, since bills name payers; one of an earlier version has no `key_id` and is not.
+ */
 interface BillPart {
   _id: string
   bytes: Buffer
+  key_id?: string
 }
 
-const part_schema = recordSchema({ _id: String, bytes: Buffer })
+const part_schema = recordSchema({ _id: String, bytes: Buffer, key_id: String })
 
 /** A fetch that has kept pieces and is no version yet, by its `parts_key`. One that nobody ends was broken off. */
 interface BillFetch {
@@ -43,6 +50,13 @@ const most_versions = 1_000
 /** pieces that are dropped in one command: it may take its time, and a command must not */
 const most_dropped = 20
 
+/** pieces that are looked at in one command while sealing anew */
+const resealed_at_once = 100
+
+function partPlace(_id: string): string {
+  return sealPlace('bill_parts', _id, 'bytes')
+}
+
 /** What is other about a version whose file was fetched once more. */
 export type BillCopy = Pick<BillRecord, 'parts_key' | 'part_count' | 'plain_sha1' | 'byte_count' | 'fetch_time'>
 
@@ -51,8 +65,10 @@ export class Bills {
   readonly #bills: Collection<BillRecord>
   readonly #parts: Collection<BillPart>
   readonly #fetches: Collection<BillFetch>
+  readonly #sealer: Sealer
 
-  constructor(connections: Connections) {
+  constructor(connections: Connections, sealer: Sealer) {
+    this.#sealer = sealer
     this.#bills = new Collection(connections, 'bills', schema)
     this.#parts = new Collection(connections, 'bill_parts', part_schema)
     this.#fetches = new Collection(connections, 'bill_fetches', fetch_schema)
@@ -86,11 +102,60 @@ export class Bills {
 
   /** Keeps one piece of a fetch. `parts_key` is the fetch's own: two at once never mix their files. */
   async putPart(parts_key: string, number: number, bytes: Buffer): Promise<void> {
-    await this.#parts.insert({ _id: billPartId(parts_key, number), bytes })
+    const _id = billPartId(parts_key, number)
+    await this.#parts.insert({ _id, ...this.#sealer.sealBytes(bytes, partPlace(_id)) })
   }
 
+  /** Null: it is not there, or what is there was altered or is another place's. Throws `SealingKeyMissing`. */
   async part({ parts_key }: Pick<BillRecord, 'parts_key'>, number: number): Promise<Buffer | null> {
-    return (await this.#parts.findOne({ _id: billPartId(parts_key, number) }))?.bytes ?? null
+    const part = await this.#parts.findOne({ _id: billPartId(parts_key, number) })
+    if (part === null) return null
+    try {
+      return this.#opened(part)
+    } catch (error) {
+      if (error instanceof SealBroken) return null
+      throw error
+    }
+  }
+
+  #opened({ _id, bytes, key_id }: BillPart): Buffer {
+    return key_id === undefined ? bytes : this.#sealer.openBytes({ bytes, key_id }, partPlace(_id))
+  }
+
+  /**
+   * Seals pieces anew that the newest master key did not seal: some from behind `after`, in the order of `_id`. `last` is
+   * null once all have been looked at. Throws `SealBroken`, `SealingKeyMissing`.
+   */
+  async resealSome(after: string): Promise<{ changed: number; last: string | null }> {
+    const page = { limit: resealed_at_once, sort: { _id: 1 }, fields: ['_id', 'key_id'] } as const
+    const found = await this.#parts.find({ _id: { $gt: after } }, { ...page, fields: [...page.fields] })
+    let changed = 0
+    for (const { _id, key_id } of found) {
+      if (key_id === this.#sealer.newest_key_id) continue
+      const part = await this.#parts.findOne({ _id })
+      if (part === null) continue
+      const as_read = key_id === undefined ? { key_id: { $exists: false } } : { key_id }
+      const anew = this.#sealer.sealBytes(this.#opened(part), partPlace(_id))
+      await this.#parts.update({ _id, ...as_read }, { $set: { ...anew } })
+      changed += 1
+    }
+    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
+  }
+
+  /** Versions of days before `bill_date` whose files are still here, the oldest first. */
+  async keptBefore(mchid: string, bill_date: string, limit: number): Promise<BillRecord[]> {
+    const of_merchant = { _id: { $gt: `${mchid}/`, $lt: `${mchid}/${bill_date}` } }
+    const kept = { part_count: { $gt: 0 }, dropped_time: { $exists: false } }
+    return this.#bills.find({ ...of_merchant, ...kept }, { limit, sort: { _id: 1 } })
+  }
+
+  /**
+   * Says that the file of a version is no longer kept; what is known of it stays. Its pieces are then nobody's: whoever
+   * drops abandoned ones drops them, if this process does not come to it.
+   */
+  async noteDropped({ _id, parts_key }: BillRecord, dropped_time: Time): Promise<void> {
+    await this.beginFetch(parts_key, dropped_time)
+    await this.#bills.update({ _id, parts_key }, { $set: { dropped_time } })
   }
 
   /** Drops some of what a fetch kept that became no version, and answers how many pieces: none are left after none. */
@@ -120,7 +185,8 @@ export class Bills {
   /** Whether a version has the pieces of this key. */
   async hasVersionOf(parts_key: string): Promise<boolean> {
     const prefix = parts_key.slice(0, parts_key.lastIndexOf('/') + 1)
-    return (await this.#bills.findOne({ _id: { $gt: prefix, $lt: `${prefix}~` }, parts_key })) !== null
+    const of_day = { $gt: prefix, $lt: `${prefix}~` }
+    return (await this.#bills.findOne({ _id: of_day, parts_key, dropped_time: { $exists: false } })) !== null
   }
 
   /** Makes a version whole. False: another fetch did so first. */

@@ -143,13 +143,17 @@ export class Differences {
   /** What a day's differences come to. */
   async tally(day: DayKey): Promise<DifferenceTally> {
     const tally: DifferenceTally = { kinds: {}, unsettled: 0, healed: 0, untold: 0 }
+    const ended = new Set<string>()
     const prefix = `${day.mchid}/${day.bill_date}/`
     const fields = ['_id', 'kind', 'state', 'told']
     for (let after = prefix; ;) {
       const range = { _id: { $gt: after, $lt: `${prefix}~` } }
       const found = await this.#differences.scan(range, { limit: tally_page, sort: { _id: 1 }, fields })
-      for (const { kind, state, told } of found) {
+      for (const { _id, kind, state, told } of found) {
         if (state === 'healed') tally.healed += 1
+        if (state === 'healed' && kind === 'missing_there') ended.add(_id)
+        // What is missing because WeChat denies it has not healed; in the order of ids it comes before its phantom.
+        else if (state !== 'healed' && ended.has(_id.replace('/phantom_payment/', '/missing_there/'))) tally.healed -= 1
         if (!unsettled_states.includes(state)) continue
         tally.unsettled += 1
         tally.kinds[kind] = (tally.kinds[kind] ?? 0) + 1

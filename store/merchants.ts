@@ -43,6 +43,16 @@ const schema = recordSchema({
     late_payment: String,
     fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
     refund_approval: partSchema({ above: Number, above_per_day: Number }),
+    bills: partSchema({
+      number_prefixes: [String],
+      fee_contract: partSchema({
+        rates: [partSchema({ from_date: String, rate_ppm: Number, trade_type: String })],
+        line_tolerance: Number,
+        day_tolerance: Number,
+      }),
+      accounts: [String],
+      keep_days: Number,
+    }),
   }),
   fulfilment_endpoint_id: String,
   create_time: Date,

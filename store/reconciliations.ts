@@ -1,6 +1,4 @@
 import { Schema } from 'mongoose'
-import { dayRange } from '../domain/bill/reconciliation.ts'
-import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -16,12 +14,8 @@ const counts = partSchema({
   foreign: Number,
   malformed: Number,
 })
-const sums = partSchema({
-  payment_count: Number,
-  payment_amount: Number,
-  refund_count: Number,
-  refund_amount: Number,
-})
+const sum_fields = { payment_count: Number, payment_amount: Number, refund_count: Number, refund_amount: Number }
+const sums = partSchema(sum_fields)
 const schema = recordSchema({
   _id: String,
   mchid: String,
@@ -37,8 +31,15 @@ const schema = recordSchema({
   wechat: sums,
   weft: sums,
   balance: partSchema({ opening: Number, closing: Number }),
-  fees: partSchema({ charged: Number, returned: Number, expected: Number, under: Number, over: Number }),
-  foreign: partSchema({ payment_count: Number, payment_amount: Number, refund_count: Number, refund_amount: Number }),
+  fees: partSchema({
+    ...{ charged: Number, returned: Number, expected: Number, under: Number, over: Number },
+    ...{ payment_count: Number, match_count: Number, under_count: Number, over_count: Number },
+    fractional_count: Number,
+  }),
+  foreign: partSchema({
+    ...sum_fields,
+    groups: [partSchema({ ...sum_fields, appid: String, pattern: String, example: String })],
+  }),
   differences: Schema.Types.Mixed,
   healed_count: Number,
   is_proven: Boolean,
@@ -95,10 +96,12 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** The first day whose bills are in the book and on which the account moved. */
-  async firstInBook(mchid: string): Promise<ReconciliationRecord | null> {
-    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
-    return (await this.#days.find(wanted, { limit: 1, sort: { bill_date: 1 } }))[0] ?? null
+  /** The nearest day, before or after this one, that is in the book and on which the account moved. */
+  async neighbour({ mchid, bill_date }: DayKey, side: 'before' | 'after'): Promise<ReconciliationRecord | null> {
+    const range = side === 'before' ? { $lt: bill_date } : { $gt: bill_date }
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true }, bill_date: range }
+    const found = await this.#days.find(wanted, { limit: 1, sort: { bill_date: side === 'before' ? -1 : 1 } })
+    return found[0] ?? null
   }
 
   /** Days whose bills are in the book, behind `after`, oldest first. */
@@ -139,9 +142,17 @@ export class Reconciliations {
     return this.#days.page({ $and: conditions }, 'bill_date', page, 'day')
   }
 
-  /** A day whose file itself is in doubt. */
-  async hasFlawed(mchid: string): Promise<boolean> {
-    const found = await this.#days.find({ mchid, 'flaws.0': { $exists: true } }, { limit: 1 })
+  /** Those of the days that are proven. */
+  async provenAmong(mchid: string, bill_dates: readonly string[]): Promise<string[]> {
+    const wanted = { _id: { $in: bill_dates.map((bill_date) => dayId({ mchid, bill_date })) }, is_proven: true }
+    return (await this.#days.find(wanted, { limit: bill_dates.length })).map(({ bill_date }) => bill_date)
+  }
+
+  /** A day whose file itself is in doubt. Of one before `bill_date_from` that never had a file, nobody can bring one. */
+  async hasFlawed(mchid: string, bill_date_from = ''): Promise<boolean> {
+    const can_be_mended = [{ bill_date: { $gte: bill_date_from } }, { 'versions.trade': { $exists: true } }]
+    const wanted = { mchid, 'flaws.0': { $exists: true }, $or: can_be_mended }
+    const found = await this.#days.find(wanted, { limit: 1 })
     return found.length > 0
   }
 

@@ -20,6 +20,18 @@ export interface Sealer {
   open(sealed: Sealed, place: string): string
   /** Whether the newest key sealed it, for this place. Throws as `open` does. */
   isFresh(sealed: Sealed, place: string): boolean
+  /** As `seal`, of bytes, which are kept as bytes. */
+  sealBytes(bytes: Buffer, place: string): SealedBytes
+  /** As `open`. Bytes were never sealed without their place. */
+  openBytes(sealed: SealedBytes, place: string): Buffer
+  /** the key that seals */
+  newest_key_id: string
+}
+
+/** Bytes that are sealed: nonce, ciphertext, tag. */
+export interface SealedBytes {
+  bytes: Buffer
+  key_id: string
 }
 
 /** Names one field of one record. */
@@ -81,6 +93,15 @@ export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer 
     isFresh: ({ sealed, key_id }, place) => {
       return key_id === newest.id && decrypt(sealed, keyOf(key_id), boundTo(key_id, place)) !== null
     },
+    sealBytes: (bytes, place) => {
+      return { bytes: encryptBytes(bytes, keyOf(newest.id), boundTo(newest.id, place)), key_id: newest.id }
+    },
+    openBytes: ({ bytes, key_id }, place) => {
+      const opened = decryptBytes(bytes, keyOf(key_id), boundTo(key_id, place))
+      if (opened === null) throw new SealBroken(key_id)
+      return opened
+    },
+    newest_key_id: newest.id,
   }
 }
 
@@ -111,22 +132,28 @@ function boundToNoPlace(key_id: string): Buffer {
 }
 
 function encrypt(text: string, key: Buffer, bound: Buffer): string {
+  return encryptBytes(Buffer.from(text, 'utf8'), key, bound).toString('base64')
+}
+
+function encryptBytes(bytes: Buffer, key: Buffer, bound: Buffer): Buffer {
   const nonce = randomBytes(nonce_bytes)
   const cipher = createCipheriv(algorithm, key, nonce)
   cipher.setAAD(bound)
-  const ciphertext = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-  return Buffer.concat([nonce, ciphertext, cipher.getAuthTag()]).toString('base64')
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
 }
 
 /** Null: it does not open with this key and what it is bound to. */
 function decrypt(sealed: string, key: Buffer, bound: Buffer): string | null {
-  const bytes = Buffer.from(sealed, 'base64')
+  return decryptBytes(Buffer.from(sealed, 'base64'), key, bound)?.toString('utf8') ?? null
+}
+
+function decryptBytes(bytes: Buffer, key: Buffer, bound: Buffer): Buffer | null {
   if (bytes.length < nonce_bytes + tag_bytes) return null
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonce_bytes), { authTagLength: tag_bytes })
   decipher.setAAD(bound)
   decipher.setAuthTag(bytes.subarray(-tag_bytes))
   try {
-    return decipher.update(bytes.subarray(nonce_bytes, -tag_bytes), undefined, 'utf8') + decipher.final('utf8')
+    return Buffer.concat([decipher.update(bytes.subarray(nonce_bytes, -tag_bytes)), decipher.final()])
   } catch {
     return null
   }

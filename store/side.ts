@@ -50,12 +50,25 @@ async function* slicesOfDay(
   }
 }
 
-async function* slicesOf<Found>(
+/** Most days have few of what is counted: hours are quick to look through, and a full one is divided. */
+const hour_ms = 60 * 60_000
+
+/** All that `read` finds on a day, slice by slice; `read` answers at most as many as it is told. */
+export async function* slicesOfDay<Found>(
+  { bill_date }: Pick<DayKey, 'bill_date'>,
+  read: (range: TimeRange, limit: number) => Promise<Found[]>,
+): AsyncGenerator<Found[]> {
+  const { from_ms, to_ms } = dayRange(bill_date)
+  const within = (range: TimeRange) => read(range, most_of_slice)
+  for (let ms = from_ms; ms < to_ms; ms += hour_ms) yield* slicesOf(within, ms, ms + hour_ms, (found) => found)
+}
+
+async function* slicesOf<Found, Kept>(
   read: (range: TimeRange) => Promise<Found[]>,
   from_ms: number,
   to_ms: number,
-  recordOf: (found: Found) => DayRecord | null,
-): AsyncGenerator<DayRecord[]> {
+  recordOf: (found: Found) => Kept | null,
+): AsyncGenerator<Kept[]> {
   const found = await read({ from_time: beijingTime(from_ms), to_time: beijingTime(to_ms) })
   if (found.length < most_of_slice) {
     yield found.map(recordOf).filter((record) => record !== null)

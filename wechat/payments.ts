@@ -82,18 +82,19 @@ export async function queryOrder(
 }
 
 /**
- * Asks about one payment of an order by its own id: of several payments an order's number tells the first. Throws
- * WeChatPayError.
+ * Asks about one payment of an order by its own id: of several payments an order's number tells the first. `except_host`
+ * has answered already. Throws WeChatPayError.
  */
 export async function queryTransaction(
   transport: Transport,
   { mchid, transaction_id }: { mchid: string; transaction_id: string },
   signal?: AbortSignal,
+  except_host?: string,
 ): Promise<OrderQueryResult> {
   const path = `/v3/pay/transactions/id/${encodeURIComponent(transaction_id)}`
-  const first = await ask(transport, path, mchid, signal)
+  const first = await ask(transport, path, mchid, signal, except_host)
   // Said unsigned, so it counts when the other host says so too.
-  const is_single = first.kind === 'found' || first.raw.host === undefined
+  const is_single = first.kind === 'found' || first.raw.host === undefined || except_host !== undefined
   return is_single ? first : await ask(transport, path, mchid, signal, first.raw.host)
 }
 

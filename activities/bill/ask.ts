@@ -2,22 +2,23 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity'
 import type { DifferenceAnswer, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import { most_questions } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy } from '../../domain/bill/reconciliation.ts'
-import { beijingTime, isTime, milliseconds } from '../../domain/calendar.ts'
-import { differenceId } from '../../domain/ids.ts'
+import { isTime, milliseconds } from '../../domain/calendar.ts'
 import { orderStart, refundStart, signals } from '../../domain/messages.ts'
-import { isMoneyFact } from '../../domain/payment/fact.ts'
+import { isDenial, isMoneyFact } from '../../domain/payment/fact.ts'
 import { signalRun } from '../../runtime/runs.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import { paymentFact, queryTransaction } from '../../wechat/payments.ts'
+import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { queryRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
-import { archiveBillAnswer, archiveRefundAnswer } from '../evidence.ts'
+import { archiveBillAnswer, archiveRefundAnswer, archiveUnknownTransaction } from '../evidence.ts'
 import { callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
 import { isSince } from './day.ts'
-import { differencesOf, moveDifference, newDifference } from './differences.ts'
+import { differencesOf } from './differences.ts'
 import type { DayLook } from './day.ts'
+import { endPhantom, isDenialLeft, isPhantomTold, notePhantom } from './phantom.ts'
 
 /** What asking works with. */
 export interface AskContext {
@@ -39,6 +40,7 @@ const questions: Partial<
 > = {
   missing_here: askPayment,
   missing_there: askPayment,
+  phantom_payment: askPayment,
   amount: askPayment,
   state: askPayment,
   number: askPayment,
@@ -60,7 +62,9 @@ export async function askDifferences(ask: AskContext, { day, run }: DayLook): Pr
   for (const _id of await newestFirst(differencesOf(store, day))) {
     const difference = await store.differences.find(_id)
     const question = difference && questions[difference.kind]
-    if (!question || (difference.state !== 'open' && difference.state !== 'waiting')) continue
+    if (!question) continue
+    const is_over = difference.state !== 'open' && difference.state !== 'waiting'
+    if (is_over && !(await isDenialLeft(store, difference))) continue
     if (result.asked >= most_questions) return { ...result, given_up: true }
     result.asked += 1
     heartbeat({ asked: result.asked })
@@ -95,19 +99,26 @@ export async function askDifference(ask: AskContext, difference: DifferenceRecor
 
 async function askPayment(ask: AskContext, difference: DifferenceRecord): Promise<DifferenceAnswer> {
   const { context } = ask
-  const { mchid, transaction_id, kind } = difference
+  const { mchid, transaction_id, out_trade_no, kind } = difference
   const asked_time = currentTime(context)
   if (transaction_id === null) return { asked_time, says: 'unknown', evidence_id: null }
-  const account = await requireAccount(context, { mchid })
-  const answer = await callWeChat(context, 'query', () =>
-    queryTransaction(account.client.transport, { mchid, transaction_id }, cancellationSignal()),
-  )
+  const is_booked_alone = kind === 'missing_there' || kind === 'phantom_payment'
+  const answer = await askWeChat(context, { mchid, transaction_id }, is_booked_alone)
   if (answer.kind === 'not_found') {
-    await notePhantom(ask, difference, 'unknown')
-    return { asked_time, says: 'unknown', evidence_id: null }
+    if (!is_booked_alone) return { asked_time, says: 'unknown', evidence_id: null }
+    const said = await archiveUnknownTransaction(context, { mchid, out_trade_no, transaction_id }, answer)
+    const unknown = { asked_time, says: 'unknown', evidence_id: said._id }
+    await notePhantom(ask, difference, unknown)
+    return unknown
   }
   const evidence = await archiveBillAnswer(context, mchid, answer)
   const fact = paymentFact(answer.transaction)
+  const said = { asked_time, says: fact.trade_state, evidence_id: evidence._id }
+  if (is_booked_alone && isDenial(fact)) {
+    // No later bill brings that, so order and people hear of it at once.
+    await notePhantom(ask, difference, said)
+    return said
+  }
   // Whatever the bill's line was held against: a payment that is not recorded goes to its order.
   const is_recorded = (await context.store.payments.find(mchid, transaction_id)) !== null
   if (isMoneyFact(fact) && (kind === 'missing_here' || !is_recorded)) {
@@ -121,31 +132,23 @@ async function askPayment(ask: AskContext, difference: DifferenceRecord): Promis
       time: asked_time,
     })
   }
-  if (isMoneyFact(fact)) await endPhantom(ask, difference)
-  else await notePhantom(ask, difference, fact.trade_state)
-  return { asked_time, says: fact.trade_state, evidence_id: evidence._id }
+  if (is_booked_alone && isMoneyFact(fact)) await endPhantom(ask, difference, said)
+  return said
 }
 
-/** We have booked what WeChat says was never paid: no later bill brings that, so a person is told at once. */
-async function notePhantom({ context, policy }: AskContext, difference: DifferenceRecord, says: string): Promise<void> {
-  const { mchid, bill_date, kind, transaction_id, out_trade_no, amount, weft } = difference
-  if (kind !== 'missing_there' || transaction_id === null) return
-  const found_time = currentTime(context)
-  const patience_time = beijingTime(context.now() + policy.patience_ms)
-  const fields = [`trade_state: ${says} at WeChat, SUCCESS here`]
-  const sides = { transaction_id, out_trade_no, amount, fields, weft, found_time, patience_time }
-  const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
-  await context.store.differences.note([phantom])
-  if ((await context.store.differences.find(phantom._id))?.state === 'healed')
-    await moveDifference(context, phantom._id, 'returned')
-}
-
-/** WeChat says now that it was paid: only the bill still lacks it. */
-async function endPhantom({ context }: AskContext, difference: DifferenceRecord): Promise<void> {
-  const { kind, transaction_id } = difference
-  if (kind !== 'missing_there' || transaction_id === null) return
-  const known = await context.store.differences.find(differenceId(difference, 'phantom_payment', transaction_id))
-  if (known?.state === 'open') await moveDifference(context, known._id, 'vanished')
+/** Asks about a payment. That it was never made stops a shipment, so WeChat is asked twice, by both hosts if it has two. */
+async function askWeChat(
+  context: GatewayContext,
+  payment: { mchid: string; transaction_id: string },
+  is_booked: boolean,
+): Promise<OrderQueryResult> {
+  const { client } = await requireAccount(context, payment)
+  const ask = (except_host?: string) =>
+    callWeChat(context, 'query', () => queryTransaction(client.transport, payment, cancellationSignal(), except_host))
+  const first = await ask()
+  if (!is_booked || first.kind === 'not_found' || !isDenial(paymentFact(first.transaction))) return first
+  const second = await ask(first.raw.host)
+  return second.kind === 'found' ? second : first
 }
 
 /** A refund that was made outside: its own run asks WeChat, and takes it in. */
@@ -190,16 +193,17 @@ async function numberHere(
 
 /** Waits until what was handed over is recorded; after `healing_ms` the day goes on without it. */
 export async function awaitHealing(
-  { context: { store, now }, policy }: AskContext,
+  { context, policy }: AskContext,
   { day, run }: DayLook,
 ): Promise<{ missing: number }> {
+  const { store, now } = context
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return { missing: 0 }
   let missing = 0
   let latest_ms = 0
   for await (const difference of differencesOf(store, day)) {
     if (!isSince(difference.handed_over_time, known)) continue
-    if (await isRecorded({ store }, difference)) continue
+    if (await isRecorded(context, difference)) continue
     missing += 1
     latest_ms = Math.max(latest_ms, milliseconds(difference.handed_over_time ?? known.start_time))
   }
@@ -210,10 +214,10 @@ export async function awaitHealing(
 }
 
 /** Whether what was handed over to a run is recorded by now. */
-export async function isRecorded(
-  { store }: Pick<GatewayContext, 'store'>,
-  { mchid, kind, transaction_id, out_refund_no, refund_id }: DifferenceRecord,
-): Promise<boolean> {
+export async function isRecorded(context: GatewayContext, difference: DifferenceRecord): Promise<boolean> {
+  const { store } = context
+  const { mchid, kind, transaction_id, out_refund_no, refund_id } = difference
+  if (kind === 'phantom_payment') return await isPhantomTold(context, difference)
   if (kind !== 'refund_missing_here') return (await store.payments.find(mchid, transaction_id ?? '')) !== null
   const refunds = await store.refunds.ofWeChat(mchid, [{ out_refund_no: out_refund_no ?? '', refund_id }])
   return refunds.some(({ facts }) => facts !== null)

@@ -1,12 +1,13 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { most_questions, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import { most_questions, newReconciliation, oldestBillDay } from '../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import { currentTime } from '../context.ts'
+import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { acceptDifferences } from './acceptance.ts'
 import { concludeDay } from './conclusion.ts'
 import type { ConclusionContext } from './conclusion.ts'
 import { moveDifference } from './differences.ts'
+import { tellExpiring } from './expiry.ts'
 
 /** One look at a day: only the look that began last writes what it finds. */
 export interface DayLook {
@@ -65,14 +66,16 @@ export async function followDay(
 }
 
 /** Says what a person should look at of all days of the merchant, and takes back what is over. */
-async function tellAttention({ store, now }: ActivityContext, mchid: string): Promise<void> {
+async function tellAttention(context: ActivityContext, mchid: string): Promise<void> {
+  const { store, now } = context
   const { data: open } = await store.differences.list(mchid, { state: 'open' }, { limit: 1 })
-  const is_flawed = await store.reconciliations.hasFlawed(mchid)
+  const is_flawed = await store.reconciliations.hasFlawed(mchid, oldestBillDay(now()))
   const wanted = { differences_open: open.length > 0, day_unproven: is_flawed } as const
   for (const [code, is_wanted] of Object.entries(wanted) as [keyof typeof wanted, boolean][]) {
     if (is_wanted) await store.merchants.noteAttention(mchid, code, beijingTime(now()))
     else await store.merchants.liftAttention(mchid, code)
   }
+  await tellExpiring(context, await requireMerchant(context, mchid))
 }
 
 /** What waited long enough for its other side is for a person, whatever its day. */

@@ -18,26 +18,38 @@ import type { ActivityContext } from '../context.ts'
 const batch = 50
 const page = 500
 
+/** What a look at a day found. */
+interface FoundDifferences {
+  matched: readonly MatchedDifference[]
+  malformed: readonly MalformedLine[]
+  fees: (due: DueTimes) => readonly DifferenceRecord[]
+}
+
 /** Writes down what a look at the day found, and ends what it does not find any more. */
 export async function noteDifferences(
   context: ActivityContext,
   policy: BillPolicy,
   day: DayKey,
-  matched: readonly MatchedDifference[],
-  malformed: readonly MalformedLine[],
+  { matched, malformed, fees }: FoundDifferences,
 ): Promise<void> {
   const found_ms = context.now()
   const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
-  const found = [
+  const all = [
     ...matched.map((difference) => matchedRecord(day, difference, due)),
     ...malformed.map((line) => malformedRecord(day, line, due)),
+    ...fees(due),
   ]
+  // What WeChat says was never made is missing from the bill for that reason: one payment is one difference.
+  const standing = await standingPhantoms(context.store, day)
+  const found = all.filter(
+    ({ kind, transaction_id }) => kind !== 'missing_there' || !standing.has(transaction_id ?? ''),
+  )
   for (let from = 0; from < found.length; from += batch) {
     await context.store.differences.note(found.slice(from, from + batch))
     heartbeat()
   }
   const there = new Map(found.map((difference) => [difference._id, difference]))
-  const phantoms = new Set(found.flatMap(({ kind, transaction_id }) => phantomId(day, kind, transaction_id)))
+  const phantoms = new Set(all.flatMap(({ kind, transaction_id }) => phantomId(day, kind, transaction_id)))
   for await (const known of differencesOf(context.store, day)) {
     const { _id, state } = known
     const now_there = there.get(_id)
@@ -61,6 +73,19 @@ function phantomId(day: DayKey, kind: DifferenceKind, transaction_id: string | n
   return kind === 'missing_there' && transaction_id !== null
     ? [differenceId(day, 'phantom_payment', transaction_id)]
     : []
+}
+
+/** Phantoms of a day that stand, by their payment: each is that payment's one difference, whether or not ignored. */
+async function standingPhantoms(store: Store, day: DayKey): Promise<Set<string>> {
+  const standing = new Set<string>()
+  for (let after = differenceId(day, 'phantom_payment', ''); ;) {
+    const found = (await store.differences.ofDay(day, after, page)).filter(({ kind }) => kind === 'phantom_payment')
+    for (const { state, transaction_id } of found)
+      if (transaction_id !== null && (state === 'open' || state === 'ignored')) standing.add(transaction_id)
+    const last = found.at(-1)
+    if (last === undefined || found.length < page) return standing
+    after = last._id
+  }
 }
 
 /** Who moves a difference, if not Weft; why; and what was done. */

@@ -1,7 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
 import { unsettled_states } from '../../domain/bill/difference.ts'
-import type { DifferenceRecord } from '../../domain/bill/difference.ts'
+import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
 import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
@@ -10,6 +10,7 @@ import type { MatchedDifference } from '../../match/difference.ts'
 import type { MatchResult } from '../../match/match.ts'
 import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
+import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
 import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
 import type { DueTimes } from './differences.ts'
@@ -125,14 +126,17 @@ async function endWaiting(
   const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
   const missing = missingThere(own_day, record, due)
   await differences.note([missing])
-  await differences.noteFoundIn(missing._id, { bill_date, version })
-  const known = await differences.find(missing._id)
-  if (known === null || !unsettled_states.includes(known.state)) return
-  await context.store.reconciliations.noteMoved(own_day)
-  await moveDifference(context, missing._id, 'vanished', {
-    actor: wechat_actor,
-    reason: `it is in the bill of ${bill_date}`,
-  })
+  for (const _id of standingIds(own_day, missing.kind, missing)) {
+    const known = await differences.find(_id)
+    if (known === null) continue
+    await differences.noteFoundIn(_id, { bill_date, version })
+    if (!unsettled_states.includes(known.state)) continue
+    await context.store.reconciliations.noteMoved(own_day)
+    await moveDifference(context, _id, 'vanished', {
+      actor: wechat_actor,
+      reason: `it is in the bill of ${bill_date}`,
+    })
+  }
 }
 
 /** A record that the bill of its own day lacks. */
@@ -148,7 +152,27 @@ function missingThere(own_day: DayKey, record: DayRecord, due: DueTimes): Differ
 
 /** Whether the bill of another day has ended this difference, and has the line still, as it was last compared. */
 async function isInOtherBill({ store }: ActivityContext, day: DayKey, difference: MatchedDifference): Promise<boolean> {
-  const known = await store.differences.find(differenceId(day, difference.kind, differenceSubject(difference)))
+  const { row, record } = difference
+  const transaction_id = row?.transaction_id ?? record?.transaction_id ?? null
+  const _id = differenceId(day, difference.kind, differenceSubject(difference))
+  for (const one of standingIds(day, difference.kind, { _id, transaction_id }))
+    if (await isEndedByOther(store, day, one)) return true
+  return false
+}
+
+/** What stands for a record that the bill of its day lacks: a payment may also be one that WeChat denies. */
+function standingIds(
+  day: DayKey,
+  kind: DifferenceKind,
+  { _id, transaction_id }: Pick<DifferenceRecord, '_id' | 'transaction_id'>,
+): string[] {
+  return kind === 'missing_there' && transaction_id !== null
+    ? [_id, differenceId(day, 'phantom_payment', transaction_id)]
+    : [_id]
+}
+
+async function isEndedByOther(store: Store, day: DayKey, _id: string): Promise<boolean> {
+  const known = await store.differences.find(_id)
   if (known?.state !== 'healed' || known.timeline.at(-1)?.reason === null) return false
   const { found_in } = known
   if (found_in === undefined) return true

@@ -9,6 +9,7 @@ import type { BillPolicy, BillRecord, DayKey } from '../../domain/bill/reconcili
 import { bill_types } from '../../domain/bill/row.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import type { Time } from '../../domain/calendar.ts'
 import { billId, billPartsKey } from '../../domain/ids.ts'
 import type { Store } from '../../store/store.ts'
 import { fetchBill as fetchFromWeChat } from '../../wechat/bills.ts'
@@ -19,6 +20,7 @@ import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { requireAccount } from '../gateway.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
+import { dropPieces } from './drop.ts'
 import { BillDamaged } from '../../store/original.ts'
 
 /** A bill is kept in pieces of this size, compressed: far below what a document holds, far above what a write costs. */
@@ -35,7 +37,7 @@ const most_abandoned = 20
 /**
  * Fetches a bill and keeps its original. A file with another hash than the newest here is the next version; the same hash
  * is the same file, and is fetched again only where what is kept of it is damaged. Waits, by its retries, until WeChat
- * has made it.
+ * has made it; what WeChat has thrown away and is not here has version 0.
  */
 export async function fetchBill(
   context: GatewayContext,
@@ -46,7 +48,10 @@ export async function fetchBill(
   assertOver(context, day)
   await dropAbandoned(context)
   const newest = await store.bills.newest(day, type)
-  if (newest !== null && isBillGone(day.bill_date, context.now())) return newest
+  if (isBillGone(day.bill_date, context.now())) {
+    await store.merchants.liftAttention(day.mchid, 'bill_late')
+    return newest ?? noBill(day, type, currentTime(context))
+  }
   const keeper = keepParts(context, billPartsKey(day, type, randomUUID()))
   const known_sha1 = isWhole(newest) ? newest.hash_value : null
   const result = await download(context, policy, { day, type, known_sha1 }, keeper).catch(async (error: unknown) => {
@@ -141,13 +146,17 @@ async function keepVersion(
 async function dropAbandoned({ store, now }: GatewayContext): Promise<void> {
   const before = beijingTime(now() - abandoned_ms)
   for (const parts_key of await store.bills.fetchesBefore(before, most_abandoned)) {
-    if (!(await store.bills.hasVersionOf(parts_key))) await dropAll(store, parts_key)
+    if (!(await store.bills.hasVersionOf(parts_key))) await dropPieces(store, parts_key)
     await store.bills.endFetch(parts_key)
   }
 }
 
-async function dropAll({ bills }: Pick<Store, 'bills'>, parts_key: string): Promise<void> {
-  while ((await bills.dropParts(parts_key)) > 0) heartbeat({ dropping: parts_key })
+/** A bill of which there is nothing. */
+function noBill(day: DayKey, type: BillType, fetch_time: Time): BillRecord {
+  return {
+    ...{ _id: billId(day, type, 0), ...day, type, version: 0, state: 'none', hash_value: null, plain_sha1: null },
+    ...{ byte_count: 0, part_count: 0, parts_key: '', fetch_time },
+  }
 }
 
 /** A day that is not over has no bill, and WeChat keeps none for ever. */
@@ -255,7 +264,7 @@ function keepParts(context: GatewayContext, parts_key: string): PartKeeper {
       entrance.destroy()
       await done.catch(() => undefined)
       // The key is ended a day later: a piece that the database did not answer for may come until then.
-      await dropAll(context.store, parts_key)
+      await dropPieces(context.store, parts_key)
     },
     count: () => count,
   }

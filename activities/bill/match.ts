@@ -1,17 +1,26 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
-import { assertClassified, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import {
+  assertClassified,
+  bill_days_kept,
+  isBillGone,
+  most_foreign_groups,
+  newReconciliation,
+} from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
   BillRecord,
   ClassCounts,
   DayKey,
   DaySums,
+  ForeignSum,
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../domain/bill/row.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
+import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
 import type { Match, MatchResult } from '../../match/match.ts'
@@ -22,8 +31,10 @@ import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
+import type { DueTimes } from './differences.ts'
 import { settleElsewhere } from './elsewhere.ts'
 import type { Elsewhere } from './elsewhere.ts'
+import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
 import { readOriginal } from '../../store/original.ts'
@@ -45,12 +56,16 @@ export async function matchDay(
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   const merchant = await requireMerchant(context, day.mchid)
+  if (await isGone(context, day)) return await endGone(context, { day, run }, known)
+  // What was found of a day stands when its files are no longer kept.
+  if (await isDropped(store, day)) return known
   const files = await readWhole(context, policy, day, () => readFiles(context, day, merchant))
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
   const { trade, flow, compared, moved } = files
   const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
-  await noteDifferences(context, policy, day, elsewhere.differences, compared.malformed)
+  const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
+  await noteDifferences(context, policy, day, { matched: elsewhere.differences, malformed: compared.malformed, fees })
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
@@ -63,6 +78,28 @@ export async function matchDay(
     flaws: [...compared.flaws, ...moved.flaws],
   })
   return written ?? known
+}
+
+/** Whether WeChat has no bill of the day any more, and one of them was never fetched. */
+async function isGone({ store, now }: ActivityContext, day: DayKey): Promise<boolean> {
+  if (!isBillGone(day.bill_date, now())) return false
+  const kept = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+  return kept.includes(null)
+}
+
+async function isDropped(store: Store, day: DayKey): Promise<boolean> {
+  const newest = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+  return newest.some((bill) => bill?.dropped_time !== undefined)
+}
+
+/** A day that cannot be proven, and says so. */
+async function endGone(
+  { store }: ActivityContext,
+  { day, run }: DayLook,
+  known: ReconciliationRecord,
+): Promise<ReconciliationRecord> {
+  const flaw = `WeChat Pay keeps bills for ${bill_days_kept} days: those of ${day.bill_date} are gone, and were never fetched`
+  return (await store.reconciliations.write(day, run, { state: 'running', flaws: [flaw] })) ?? known
 }
 
 /** Reads both files of the day to their ends, before anything is written down. */
@@ -89,11 +126,13 @@ async function compareTrades(
   bill: BillRecord,
 ): Promise<ComparedTrades> {
   const { mchid } = day
+  const wanted = billSettings(merchant.settings)
+  const { number_prefixes } = wanted
   const match = await openMatch({
     folder: join(tmpdir(), 'weft-match'),
     // A row of a bill has some 250 bytes, and a record for nearly each.
     expected: Math.ceil(bill.byte_count / 125),
-    settings: { mchid, number_prefixes: [], appids: merchant.appids, fee: null },
+    settings: { mchid, number_prefixes, appids: merchant.appids, fee: feeTerms(wanted, day.bill_date) },
     findPlaced: async (numbers) => {
       const ids = await store.orders.existingIds(numbers.map((out_trade_no) => orderId({ mchid, out_trade_no })))
       return ids.map((id) => orderKey(id).out_trade_no)
@@ -180,21 +219,21 @@ function countsOf(
 }
 
 function sumsOf({ fees, foreign }: MatchResult): Pick<ReconciliationRecord, 'fees' | 'foreign'> {
-  const sum = (field: 'payment_count' | 'refund_count' | 'payment_sum' | 'refund_sum') =>
-    foreign.reduce((total, group) => total + group[field], 0)
+  const sums = foreign.map((group): ForeignSum => {
+    const { appid, pattern, example, payment_count, refund_count, reversal_count, payment_sum, refund_sum } = group
+    const counts = { payment_count, refund_count: refund_count + reversal_count }
+    return { appid, pattern, example, ...counts, payment_amount: payment_sum, refund_amount: refund_sum }
+  })
+  const sum = (field: keyof DaySums) => sums.reduce((total, group) => total + group[field], 0)
+  const moved = ({ payment_amount, refund_amount }: ForeignSum) => payment_amount + refund_amount
   return {
-    fees: {
-      charged: fees.charged,
-      returned: fees.returned,
-      expected: fees.expected,
-      under: fees.under.sum,
-      over: fees.over.sum,
-    },
+    fees: dayFees(fees),
     foreign: {
       payment_count: sum('payment_count'),
-      payment_amount: sum('payment_sum'),
+      payment_amount: sum('payment_amount'),
       refund_count: sum('refund_count'),
-      refund_amount: sum('refund_sum'),
+      refund_amount: sum('refund_amount'),
+      groups: sums.toSorted((left, right) => moved(right) - moved(left)).slice(0, most_foreign_groups),
     },
   }
 }

@@ -5,6 +5,8 @@ import { reconcileStart } from '../../domain/messages.ts'
 import { startRun } from '../../runtime/runs.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import type { ActivityContext } from '../context.ts'
+import { dropOriginals } from './drop.ts'
+import { tellExpiring } from './expiry.ts'
 
 const day_ms = 86_400_000
 /** For so many days a day that is not proven is looked at again: that long may one side be late. */
@@ -15,13 +17,15 @@ const again_days = 4
  * first, those of its last days that are not proven: a bill or a record may have come since.
  */
 export async function startDays(
-  { store }: ActivityContext,
+  context: ActivityContext,
   starter: RunStarter,
   { due_ms }: { due_ms: number },
 ): Promise<string[]> {
+  const { store } = context
   const bill_date = dayBefore(due_ms)
   const started: string[] = []
-  for (const { mchid, wechat } of await store.merchants.list()) {
+  for (const merchant of await store.merchants.list()) {
+    const { mchid, wechat } = merchant
     if (!wechat) continue
     const earlier = await store.reconciliations.unproven(mchid, beijingDay(due_ms - again_days * day_ms))
     const days = new Set([...earlier.map((day) => day.bill_date), bill_date])
@@ -30,6 +34,8 @@ export async function startDays(
       started.push(dayId({ mchid, bill_date: one }))
       heartbeat(started.length)
     }
+    await tellExpiring(context, merchant)
+    await dropOriginals(context, merchant)
   }
   return started
 }

@@ -6,7 +6,7 @@ import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
-import { askedSequence, isMoneyMoving } from '../../domain/order/timeline.ts'
+import { askedSequence, isInReviewByDenial, isMoneyMoving } from '../../domain/order/timeline.ts'
 import { isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { entriesForOrder } from '../../domain/refund/change.ts'
@@ -194,7 +194,8 @@ async function releaseReference(context: ActivityContext, order: OrderRecord): P
 
 /**
  * Ends open deliveries whose answer the order waits for no more, so that later events may go: it is there, or no longer
- * wanted. What was answered counts as delivered. That the question was taken back is still told where money goes back;
+ * wanted. What was answered counts as delivered. That the question was taken back is still told where money goes back, or
+ * was never there;
  * answers these, which are notices from now on.
  */
 async function endOldQuestions(
@@ -206,7 +207,8 @@ async function endOldQuestions(
   const notices: string[] = []
   for (const { _id, purpose, sequence } of open) {
     if (purpose === 'notice' || sequence === null || sequence === asked) continue
-    const is_still_told = purpose === 'cancellation' && order.state === 'refunding' && !isAnswered(order, sequence)
+    const is_taken_back = order.state === 'refunding' || isInReviewByDenial(order)
+    const is_still_told = purpose === 'cancellation' && is_taken_back && !isAnswered(order, sequence)
     if (is_still_told && (await store.deliveries.becomeNotice(_id))) notices.push(_id)
     if (!is_still_told) await store.deliveries.end(_id, isAnswered(order, sequence) ? 'delivered' : 'cancelled')
   }

@@ -10,6 +10,7 @@ import { missingPlan } from '../../domain/order/plan.ts'
 import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
 import { askedSequence, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { RecordMissing } from '../../store/connection.ts'
 import { rawPlace } from '../../store/evidence.ts'
@@ -19,6 +20,8 @@ import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readPaymentFact } from '../evidence.ts'
 import { orderProgress } from '../progress.ts'
 import { followUpMissed, followUpWrite } from './consequence.ts'
+import { denialWord, joinedResults, recordDenial } from './denial.ts'
+import type { DenialWord } from './denial.ts'
 import { applyPayment } from './payment.ts'
 import { recordRefundNews, recordRefundRequested } from './refundnews.ts'
 import { recordReview } from './review.ts'
@@ -166,6 +169,8 @@ async function recordPayment(
       : await archiveEnvelope(context, order.mchid, found.envelope, 'payment')
   if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
   const fact = await readPaymentFact(context, evidence)
+  const word = await denialWord(context, order, evidence, fact)
+  if (word !== null) return await recordDenialAfterWord(context, { order, evidence }, word)
   if (fact !== null && evidence.kind !== 'query' && fact.out_trade_no !== order.out_trade_no) {
     // The evidence was handed to the wrong run: it is about another order.
     context.log.error('evidence of another order was handed over', { ...order, evidence_id: evidence.id })
@@ -253,12 +258,25 @@ async function recordRefundAfterWord(
   context: ActivityContext,
   given: Parameters<typeof recordRefundRequested>[1],
 ): Promise<OrderWriteResult> {
-  const { order } = given
-  const earlier = (await recordHeardAnswer(context, order)) ?? (await recordArchivedConfirmation(context, order))
+  const earlier = await recordEarlierWord(context, given.order)
   const asked = await recordRefundRequested(context, given)
-  if (earlier === null) return asked
-  const deliveries = [...earlier.deliveries, ...asked.deliveries]
-  return { ...asked, deliveries, refunds: [...earlier.refunds, ...asked.refunds] }
+  return earlier === null ? asked : joinedResults(earlier, asked)
+}
+
+/** Records that WeChat denies the order's payment, or that this is over. What the merchant had said decides first. */
+async function recordDenialAfterWord(
+  context: ActivityContext,
+  { order, evidence }: { order: OrderKey; evidence: EvidenceRecord },
+  word: DenialWord,
+): Promise<OrderWriteResult> {
+  const earlier = word.says === 'denied' ? await recordEarlierWord(context, order) : null
+  const denied = await recordDenial(context, order, word, evidence)
+  return earlier === null ? denied : joinedResults(earlier, denied)
+}
+
+/** Records what the merchant had said of its fulfilment and nobody wrote down; null: nothing. */
+async function recordEarlierWord(context: ActivityContext, order: OrderKey): Promise<OrderWriteResult | null> {
+  return (await recordHeardAnswer(context, order)) ?? (await recordArchivedConfirmation(context, order))
 }
 
 async function recordHeardAnswer(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult | null> {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sortedByUrgency } from '../../domain/attention.ts'
+import { billSettings, other_accounts } from '../../domain/merchant/bill.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/ids.ts'
@@ -7,6 +8,26 @@ import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { Problem } from '../http/problem.ts'
 import { attention, nullable_text, time } from './shapes.ts'
+
+const bill_settings = z.object({
+  number_prefixes: z.array(z.string()).meta({ description: 'what numbers of orders begin with; none: with anything' }),
+  fee_contract: z
+    .object({
+      rates: z.array(
+        z.object({
+          from_date: z.string().meta({ format: 'date' }),
+          rate_ppm: z.int().meta({ description: 'millionths of the amount that settles: 0.6 % is 6000' }),
+          trade_type: nullable_text.meta({ description: 'null: all that have no rate of their own' }),
+        }),
+      ),
+      line_tolerance: z.int().meta({ description: 'fen by which one payment may be off' }),
+      day_tolerance: z.int().meta({ description: 'fen by which those beyond it may be off together' }),
+    })
+    .nullable()
+    .meta({ description: 'what WeChat Pay may charge; null: fees are summed only' }),
+  accounts: z.array(z.enum(other_accounts)).meta({ description: 'whose fund flow is proven beside the basic account' }),
+  keep_days: z.int().nullable().meta({ description: 'days for which files of bills are kept; null: for good' }),
+})
 
 const merchant_shape = z
   .object({
@@ -40,6 +61,7 @@ const merchant_shape = z
           description:
             'what takes the refunds that nobody approved above so many fen waits for a second person; null: none does',
         }),
+      bills: bill_settings,
     }),
     create_time: time,
   })
@@ -63,9 +85,16 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     settings: {
       ...merchant.settings,
       refund_approval: limits && { above: limits.above, above_per_day: limits.above_per_day ?? null },
+      bills: billSettingsView(merchant),
     },
     create_time: merchant.create_time,
   }
+}
+
+function billSettingsView({ settings }: MerchantRecord): z.output<typeof bill_settings> {
+  const { number_prefixes, fee_contract, accounts, keep_days } = billSettings(settings)
+  const rates = fee_contract?.rates.map((rate) => ({ ...rate, trade_type: rate.trade_type ?? null })) ?? []
+  return { number_prefixes, fee_contract: fee_contract && { ...fee_contract, rates }, accounts, keep_days }
 }
 
 const getMerchant = declareEndpoint({

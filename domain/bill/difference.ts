@@ -239,6 +239,11 @@ export function exposureByAge(
   return ages
 }
 
+/** The revision by which a difference came to the state it is in; 0: it began so. */
+export function stateRevision({ timeline }: Pick<DifferenceRecord, 'timeline'>): number {
+  return timeline.findLast(({ from, to }) => from !== to)?.revision ?? 0
+}
+
 /** Kinds in which the other side may still come by itself: a day cut, a snapshot, a notification that is late. */
 const patient_kinds: readonly DifferenceKind[] = [
   'missing_here',

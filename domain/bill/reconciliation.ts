@@ -1,4 +1,4 @@
-import { milliseconds } from '../calendar.ts'
+import { beijingDay, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { dayId } from '../ids.ts'
 import type { DifferenceKind } from './difference.ts'
@@ -36,6 +36,8 @@ export interface BillRecord {
   fetch_time: Time
   /** a piece was gone or wrong when it was read; the file is to be fetched anew */
   damaged_time?: Time
+  /** its file was dropped then, as the merchant wants it (`keep_days`); absent: it is here */
+  dropped_time?: Time
 }
 
 /** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */
@@ -64,7 +66,32 @@ export interface DayFees {
   expected: number | null
   under: number
   over: number
+
+  // What days of earlier versions do not say.
+  payment_count?: number
+  match_count?: number
+  under_count?: number
+  over_count?: number
+  /** fees that are not whole fen */
+  fractional_count?: number
 }
+
+/** DayForeign is what other systems on this merchant number took and gave back, in fen. */
+export interface DayForeign extends DaySums {
+  /** by appid and shape of number, those of most money first; absent: of an earlier version */
+  groups?: ForeignSum[]
+}
+
+/** ForeignSum is one of them: by appid, and the shape of its numbers (`A9-9` of `SHOP20261122-17`). */
+export interface ForeignSum extends DaySums {
+  appid: string
+  pattern: string
+  /** one of its numbers */
+  example: string
+}
+
+/** groups of foreign lines that a day keeps; all are in its sums */
+export const most_foreign_groups = 20
 
 /** DayBook is what the day's bills say in the book. */
 export interface DayBook {
@@ -100,7 +127,7 @@ export interface ReconciliationRecord {
   balance: { opening: number; closing: number } | null
   fees: DayFees | null
   /** what other systems on this merchant number took and gave back */
-  foreign: { payment_count: number; payment_amount: number; refund_count: number; refund_amount: number } | null
+  foreign: DayForeign | null
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
   is_proven: boolean
@@ -207,6 +234,21 @@ export const bill_days_kept = 90
 /** Whether WeChat has thrown away its bills of a day by now. */
 export function isBillGone(bill_date: string, now_ms: number): boolean {
   return now_ms - dayRange(bill_date).from_ms >= (bill_days_kept + 1) * day_ms
+}
+
+/** so many days before its bills are gone a person is told of a day that is not proven */
+const expiry_notice_days = 14
+
+/** The days whose bills WeChat throws away next, the oldest first: within two weeks. */
+export function expiringDays(now_ms: number): string[] {
+  return Array.from({ length: expiry_notice_days }, (_, index) =>
+    beijingDay(now_ms - (bill_days_kept - index) * day_ms),
+  )
+}
+
+/** The oldest day of which WeChat still has bills. */
+export function oldestBillDay(now_ms: number): string {
+  return beijingDay(now_ms - bill_days_kept * day_ms)
 }
 
 /** questions to WeChat about one merchant's day; more missing than that is another fault than missing payments */

@@ -8,11 +8,39 @@ import type {
   DifferenceRecord,
   DifferenceState,
 } from './difference.ts'
-import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from './reconciliation.ts'
+import type {
+  ClassCounts,
+  DayFees,
+  DaySums,
+  ForeignSum,
+  ReconciliationRecord,
+  ReconciliationState,
+} from './reconciliation.ts'
 
 /** Events about a merchant's days and what they differ in. They belong to no order. */
 export const bill_event_types = ['reconciliation.completed', 'difference.opened'] as const
 export type BillEventType = (typeof bill_event_types)[number]
+
+/** Fees of a day as merchants see them; null: the look did not count them, or nothing is agreed. */
+export interface FeesView {
+  charged: number
+  returned: number
+  expected: number | null
+  match_count: number | null
+  under: { count: number | null; sum: number }
+  over: { count: number | null; sum: number }
+  fractional_count: number | null
+}
+
+function feesView({ charged, returned, expected, ...fees }: DayFees): FeesView {
+  return {
+    ...{ charged, returned, expected },
+    match_count: fees.match_count ?? null,
+    under: { count: fees.under_count ?? null, sum: fees.under },
+    over: { count: fees.over_count ?? null, sum: fees.over },
+    fractional_count: fees.fractional_count ?? null,
+  }
+}
 
 /** A day as merchants see it, in answers and in events. Amounts in fen, fees in 1/1000 fen. */
 export interface ReconciliationView {
@@ -27,9 +55,9 @@ export interface ReconciliationView {
   records: ClassCounts | null
   wechat: DaySums | null
   weft: DaySums | null
-  foreign: DaySums | null
+  foreign: (DaySums & { groups: ForeignSum[] }) | null
   balance: { opening: number; closing: number } | null
-  fees: { charged: number; returned: number } | null
+  fees: FeesView | null
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
   untold_count: number
@@ -40,8 +68,9 @@ export function reconciliationView(day: ReconciliationRecord): ReconciliationVie
   const { rows, records, wechat, weft, foreign, balance, differences, healed_count, untold_count = 0 } = day
   return {
     object: 'reconciliation',
-    ...{ bill_date, state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, foreign, balance },
-    fees: fees && { charged: fees.charged, returned: fees.returned },
+    ...{ bill_date, state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, balance },
+    foreign: foreign && { ...foreign, groups: foreign.groups ?? [] },
+    fees: fees && feesView(fees),
     ...{ differences, healed_count, untold_count },
   }
 }

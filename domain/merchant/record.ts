@@ -1,6 +1,7 @@
 import type { Attention } from '../attention.ts'
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
+import type { BillSettings } from './bill.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 
@@ -23,6 +24,8 @@ export interface MerchantSettings {
   }
   /** which refunds wait for a second person; null: none does */
   refund_approval: RefundLimits | null
+  /** absent: nothing was said (billSettings) */
+  bills?: BillSettings
 }
 
 /** RefundLimits says how many fen may go back by one person's word; absent or null: any number. */

@@ -13,7 +13,14 @@ import type {
   TimelineEntry,
 } from './record.ts'
 import { orderAttention } from './review.ts'
-import { entryIntoState, isMoneyMoving, stoppedSequence, undecidedSecondPayments } from './timeline.ts'
+import {
+  entryIntoState,
+  isInReviewByDenial,
+  isMoneyMoving,
+  paymentDenial,
+  stoppedSequence,
+  undecidedSecondPayments,
+} from './timeline.ts'
 
 /** Where a policy of the merchant decides between giving the money back and holding it for a person. */
 export type ChoiceEdge = Record<RefundOrHold, OrderState>
@@ -46,17 +53,25 @@ const order_edges: Record<OrderState, OrderEdges> = {
     fulfilment_overdue: refunding_or_review,
     fulfilment_stopped: 'paid',
     full_refund_requested: 'refunding',
+    payment_denied: 'review',
   },
-  fulfilled: {},
+  fulfilled: { payment_denied: 'fulfilled', denial_ended: 'fulfilled' },
   closed: {
     late_payment_found: refunding_or_review,
     payment_contradicted: 'review',
     payment_refunded_outside: 'review',
   },
   failed: { late_payment_found: 'review', payment_contradicted: 'review', payment_refunded_outside: 'review' },
-  review: { accepted: 'paid', rejected: 'refunding', fulfilled: 'fulfilled' },
-  refunding: { refunded: 'refunded' },
-  refunded: { refund_reversed: 'refunding' },
+  review: {
+    accepted: 'paid',
+    rejected: 'refunding',
+    fulfilled: 'fulfilled',
+    payment_denied: 'review',
+    payment_restored: 'paid',
+    denial_ended: 'review',
+  },
+  refunding: { refunded: 'refunded', payment_denied: 'refunding', denial_ended: 'refunding' },
+  refunded: { refund_reversed: 'refunding', payment_denied: 'refunded', denial_ended: 'refunded' },
 }
 
 /** Legal in every state, and leaves it. */
@@ -86,7 +101,7 @@ export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence)
   const choice = 'choice' in occurrence ? occurrence.choice : 'hold'
   const to = orderDestination(order.state, occurrence.event, choice)
   if (to === null || !isAllowedByTimeline(order, occurrence)) return null
-  const event_type = publishedType(occurrence, to)
+  const event_type = publishedType(order.state, occurrence, to)
   const sequence = event_type === null ? null : order.sequence + 1
   const { event, time } = occurrence
   const is_owing = isOrderResting(to) && isMoneyMoving({ event, from: order.state, to })
@@ -124,14 +139,25 @@ export function applyOrderEvent(order: OrderRecord, occurrence: OrderOccurrence)
   return change
 }
 
+/** What leads into review though the merchant may have shipped: its word that it did still counts. */
+const events_before_shipping_is_known: readonly (OrderEvent | undefined)[] = ['fulfilment_overdue', 'payment_denied']
+
 /**
- * Edges that depend on how the order came here: `review` is left by an answer only when a missing answer led into it, a
- * second payment is decided once, and a fulfilment is stopped once.
+ * Edges that depend on how the order came here: `review` is left by an answer only when a missing answer or a denied
+ * payment led into it, a second payment is decided once, a fulfilment is stopped once, and a payment is denied once until
+ * that is over.
  */
 function isAllowedByTimeline(order: OrderRecord, occurrence: OrderOccurrence): boolean {
   switch (occurrence.event) {
     case 'fulfilled':
-      return order.state !== 'review' || entryIntoState(order)?.event === 'fulfilment_overdue'
+      return order.state !== 'review' || events_before_shipping_is_known.includes(entryIntoState(order)?.event)
+    case 'payment_denied':
+      return order.payment !== null && paymentDenial(order) === null
+    case 'payment_restored':
+      return paymentDenial(order) !== null && isInReviewByDenial(order)
+    case 'denial_ended':
+      // What a denial brought into review, only a person or the payment itself takes out of it.
+      return paymentDenial(order) !== null && !isInReviewByDenial(order)
     case 'second_accepted':
     case 'second_rejected':
       return undecidedSecondPayments(order).includes(occurrence.transaction_id)
@@ -169,11 +195,19 @@ const published_types: Record<OrderEvent, OrderEventType | null> = {
   rejected: 'order.refunding',
   second_accepted: null,
   second_rejected: null,
+  payment_denied: 'order.review', // where that is where it leads; else nothing
+  payment_restored: 'order.paid',
+  denial_ended: null,
 }
 
-function publishedType(occurrence: OrderOccurrence, to: OrderState): OrderEventType | RefundEventType | null {
+function publishedType(
+  from: OrderState,
+  occurrence: OrderOccurrence,
+  to: OrderState,
+): OrderEventType | RefundEventType | null {
   if ('event_type' in occurrence) return occurrence.event_type
   const { event } = occurrence
+  if (event === 'payment_denied' && to === from) return null
   const is_choice = event === 'fulfilment_refused' || event === 'fulfilment_overdue'
   if (is_choice) return to === 'refunding' ? 'order.refunding' : 'order.review'
   return published_types[event]
@@ -204,6 +238,7 @@ function changedFields(order: OrderRecord, occurrence: OrderOccurrence): OrderCh
     case 'fulfilment_refused':
       return { fulfilment: { ...order.fulfilment, result: 'refused', reason: occurrence.reason ?? null } }
     case 'accepted':
+    case 'payment_restored':
       // Each entry into `paid` asks anew, and gives a new time to answer.
       return {
         fulfilment: { ...order.fulfilment, result: null, reason: null, deadline_time: occurrence.deadline_time },
@@ -221,6 +256,8 @@ function changedFields(order: OrderRecord, occurrence: OrderOccurrence): OrderCh
     case 'refund_refused':
     case 'refund_reversed':
     case 'rejected':
+    case 'payment_denied':
+    case 'denial_ended':
       return {}
   }
 }

@@ -20,6 +20,7 @@ export function nextOrderAction(
       return { what: 'ask_wechat', time: occurrence.next_query_time }
     case 'payment_found':
     case 'accepted':
+    case 'payment_restored':
       return actionAfterPayment(order, occurrence)
     case 'fulfilment_stopped':
       return { what: 'deliver', time }

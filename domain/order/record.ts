@@ -63,6 +63,9 @@ export const order_events = [
   'rejected',
   'second_accepted',
   'second_rejected',
+  'payment_denied',
+  'payment_restored',
+  'denial_ended',
 ] as const
 export type OrderEvent = (typeof order_events)[number]
 
@@ -205,7 +208,8 @@ export type OrderOccurrence = {
       event_type: RefundEventType | null
     }
   | { event: 'refunded' | 'rejected' }
-  | { event: 'accepted'; deadline_time: Time }
+  | { event: 'payment_denied' | 'denial_ended' }
+  | { event: 'accepted' | 'payment_restored'; deadline_time: Time }
   | { event: 'fulfilment_refused' | 'fulfilment_overdue'; choice: RefundOrHold }
 )
 

@@ -1,7 +1,7 @@
 import { isAboutMoney, sortedByUrgency } from '../attention.ts'
 import type { Attention, AttentionCode } from '../attention.ts'
 import type { OrderChange, OrderEvent, OrderRecord, TimelineEntry } from './record.ts'
-import { entryIntoState, owedTransactions, undecidedSecondPayments } from './timeline.ts'
+import { entryIntoState, owedTransactions, paymentDenial, undecidedSecondPayments } from './timeline.ts'
 
 /** Something about the order's money that a person has to answer; `transaction_id`: of which payment, where it has one. */
 export interface OpenReview extends Attention {
@@ -25,7 +25,9 @@ export function openReviews(order: Pick<OrderRecord, 'state' | 'timeline' | 'pay
   const entered = order.state === 'review' ? entryIntoState(order) : undefined
   const reason = entered && review_reasons[entered.event]
   const own = order.payment?.transaction_id ?? null
+  const denial = paymentDenial(order)
   return sortedByUrgency([
+    ...(denial ? [{ code: 'phantom_payment' as const, since_time: denial.time, transaction_id: own }] : []),
     ...(reason ? [{ code: reason, since_time: entered.time, transaction_id: own }] : []),
     ...undecidedSecondPayments(order).map((transaction_id) => secondPaymentReview(order, transaction_id)),
     ...owedTransactions(order).flatMap((transaction_id) => setbackReviews(order, transaction_id)),
@@ -69,7 +71,7 @@ const resolving_events: readonly OrderEvent[] = [
 ]
 
 /** What is a question of the timeline's own: asked no more, it is over. Others are raised beside it as well. */
-const derived_codes: readonly AttentionCode[] = ['refund_closed', 'refund_refused']
+const derived_codes: readonly AttentionCode[] = ['refund_closed', 'refund_refused', 'phantom_payment']
 
 /** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
 function isResolved({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {

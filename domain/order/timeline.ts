@@ -15,6 +15,20 @@ export function entryIntoState(order: Pick<OrderRecord, 'state' | 'timeline'>): 
   return order.timeline.findLast((entry) => entry.to === order.state && entry.from !== order.state)
 }
 
+/** What ends WeChat's denial of a payment: a person's decision, or WeChat's own later word. */
+const events_after_denial: readonly OrderEvent[] = ['accepted', 'rejected', 'payment_restored', 'denial_ended']
+
+/** WeChat's word that the order's own payment was never made, while it stands and nobody has decided; else null. */
+export function paymentDenial({ timeline }: Pick<OrderRecord, 'timeline'>): TimelineEntry | null {
+  const last = timeline.findLast(({ event }) => event === 'payment_denied' || events_after_denial.includes(event))
+  return last?.event === 'payment_denied' ? last : null
+}
+
+/** Whether WeChat's denial of its payment took the order out of `paid`. */
+export function isInReviewByDenial(order: Pick<OrderRecord, 'state' | 'timeline'>): boolean {
+  return order.state === 'review' && entryIntoState(order)?.event === 'payment_denied'
+}
+
 /** The `order.paid` that a fulfilment now answers: 0 when the order was never paid. */
 export function paidSequence(order: Pick<OrderRecord, 'timeline'>): number {
   return order.timeline.findLast((entry) => entry.to === 'paid' && entry.from !== 'paid')?.sequence ?? 0

@@ -49,6 +49,11 @@ export function isMoneyFact(fact: PaymentFact): fact is MoneyFact {
   return is_taken && is_complete && (fact.amount?.total ?? 0) > 0
 }
 
+/** WeChat's word that no money is there: of a payment that is booked, that it was never made or was taken back. */
+export function isDenial({ trade_state }: Pick<PaymentFact, 'trade_state'>): boolean {
+  return trade_state !== 'SUCCESS' && trade_state !== 'REFUND'
+}
+
 /** What an order and a payment must agree on. Never payer_total (coupons) and never trade_type (one number, many ways to pay). */
 export interface Expectation {
   mchid: string

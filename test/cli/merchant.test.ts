@@ -82,6 +82,17 @@ describe('a merchant’s file', () => {
     expect((await store.merchants.openSetup(file.mchid))?.apiv3_keys).toEqual([apiv3_key, wechat?.apiv3_key])
   })
 
+  it('says what is agreed on about bills, each part by itself', async () => {
+    const file = merchantFile({ settings: { bills: { number_prefixes: ['TEA-'], keep_days: 400 } } })
+    await apply(file)
+    const rates = [{ from_date: '2026-01-01', rate_ppm: 6_000 }]
+    await apply({ ...file, settings: { bills: { fee_contract: { rates }, accounts: ['FEES'] } } })
+    const contract = { rates: [{ ...rates[0], trade_type: null }], line_tolerance: 1, day_tolerance: 0 }
+    expect((await store.merchants.find(file.mchid))?.settings.bills).toEqual({
+      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract, accounts: ['FEES'] },
+    })
+  })
+
   it('can name its key files instead of holding them', async () => {
     const { wechat, ...rest } = merchantFile()
     if (!wechat) throw new Error('no set-up')
@@ -133,6 +144,20 @@ describe('a file with mistakes', () => {
       'a live merchant that would be notified in the clear',
       { mode: 'live', notify_url: 'http://pay.example.cn/n' },
       'notify_url',
+    ],
+    [
+      'rates that leave trade types without one',
+      {
+        settings: {
+          bills: { fee_contract: { rates: [{ from_date: '2026-01-01', rate_ppm: 1, trade_type: 'MWEB' }] } },
+        },
+      },
+      'settings.bills.fee_contract.rates',
+    ],
+    [
+      'originals that go before WeChat’s own do',
+      { settings: { bills: { keep_days: 30 } } },
+      'settings.bills.keep_days',
     ],
     ['a notify_url with a query', { notify_url: 'https://pay.example.cn/n?a=b' }, 'notify_url'],
     ['a token of the other mode', { keys: [{ name: 'x', scopes: ['orders:read'], token: newToken('live') }] }, 'keys'],

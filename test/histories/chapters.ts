@@ -1,4 +1,5 @@
 import { bill_chapters } from './billpaths.ts'
+import { denial_chapters } from './denialpaths.ts'
 import { handling_chapters } from './handlingpaths.ts'
 import { line_chapters } from './linepaths.ts'
 import { chapters } from './paths.ts'
@@ -13,5 +14,6 @@ export const all_chapters: Chapter[] = [
   ...handling_chapters,
   ...rare_chapters,
   ...line_chapters,
+  ...denial_chapters,
   ...bill_chapters,
 ]

@@ -89,6 +89,9 @@ const order_marks: Record<OrderEvent, Mark<OrderProgress>> = {
   rejected: decides('reject', 'own'),
   second_accepted: decides('accept', 'second'),
   second_rejected: decides('reject', 'second'),
+  payment_denied: attends('recordPayment', 'phantom_payment'),
+  payment_restored: step('recordPayment', ({ before, after }) => before?.state === 'review' && after.state === 'paid'),
+  denial_ended: step('recordPayment', ({ before, after }) => before?.attention === 'phantom_payment' && after.attention === null),
 }
 
 const reaches = (name: string, state: RefundState): Mark<RefundProgress> =>

@@ -160,10 +160,16 @@ describe('a row without a record', () => {
     expect((await matched([row], [], { findPlaced: async (numbers) => numbers })).rows.waiting).toBe(1)
   })
 
-  it('is nobody’s question where prefix and appid say that it is ours, or that it is not', async () => {
+  it('is nobody’s question where prefix and appid say that it is ours', async () => {
     const findPlaced = () => Promise.reject(new Error('asked'))
-    const { rows } = await matched([stranger, paymentRow(payment(), { line: 3 })], [], { findPlaced })
-    expect(rows).toMatchObject({ waiting: 1, foreign: 1 })
+    const { rows } = await matched([paymentRow(payment(), { line: 3 })], [], { findPlaced })
+    expect(rows).toMatchObject({ waiting: 1, foreign: 0 })
+  })
+
+  it('is ours without the prefix, where an order was made under its number before there was one', async () => {
+    const rows = [stranger, { ...stranger, out_trade_no: 'SHOP-2', transaction_id: '43', line: 3 }]
+    const { rows: counts } = await matched(rows, [], { findPlaced: async () => ['SHOP-2'] })
+    expect(counts).toMatchObject({ waiting: 1, foreign: 1 })
   })
 
   it('is counted in groups that cannot become too many, whatever order they come in', async () => {

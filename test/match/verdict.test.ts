@@ -185,6 +185,24 @@ describe('the fee', () => {
     })
   })
 
+  it('follows the rate of its trade type, where that has its own', () => {
+    const tally = new FeeTally({ rate_ppm: 6_000, by_trade_type: { MWEB: 10_000 }, tolerance: 0 })
+    for (const [index, trade_type] of ['NATIVE', 'MWEB', 'toString'].entries()) {
+      const of = payment({ settled_total: 1_000, transaction_id: `42${index}` })
+      tally.add(paymentRow(of, { fee: 6_000, trade_type }))
+    }
+    expect(tally.result()).toMatchObject({ expected: 22_000, match: { count: 2 }, under: { count: 1, sum: -4_000 } })
+  })
+
+  it('that is not whole fen is named, whatever was agreed', () => {
+    for (const terms of [null, { rate_ppm: 6_000, tolerance: 1 }]) {
+      const tally = new FeeTally(terms)
+      tally.add(paymentRow(payment({ settled_total: 1_000 }), { fee: 6_001 }))
+      tally.add(paymentRow(payment({ settled_total: 1_000, transaction_id: '43' }), { fee: 6_000 }))
+      expect(tally.result()).toMatchObject({ fractional: { count: 1, lines: [{ charged: 6_001 }] }, lines: [] })
+    }
+  })
+
   it('is summed only where no rate is known', () => {
     const tally = new FeeTally(null)
     tally.add(paymentRow())

@@ -49,6 +49,19 @@ describe('a sealed text', () => {
     expect(() => sealer.open({ ...sealer.seal('x', place), key_id: 'a' }, place)).toThrow(SealBroken)
   })
 
+  it('keeps bytes as bytes, for their place and key alone', () => {
+    const sealer = sealerOf('one')
+    for (const bytes of [Buffer.alloc(0), Buffer.from([0, 255, 1]), Buffer.alloc(1_048_576, 7)]) {
+      const sealed = sealer.sealBytes(bytes, place)
+      expect(sealer.openBytes(sealed, place).equals(bytes)).toBe(true)
+      expect(sealed.bytes.includes(bytes)).toBe(bytes.length === 0)
+      expect(() => sealer.openBytes(sealed, `${place} `)).toThrow(SealBroken)
+      expect(() => sealerOf('two').openBytes(sealed, place)).toThrow(SealingKeyMissing)
+      expect(sealerOf('two', 'one').openBytes(sealed, place).equals(bytes)).toBe(true)
+    }
+    expect(sealerOf('two', 'one').newest_key_id).toBe('two')
+  })
+
   it('does not open in another collection, record or field', () => {
     const sealer = sealerOf('one')
     const sealed = sealer.seal('990', place)

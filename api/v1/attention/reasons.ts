@@ -12,6 +12,7 @@ const chinese: Record<AttentionCode, string> = {
   payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',
   refunded_outside: '首次看到该笔付款时它已被退款。请查明是谁退的款。',
   late_payment_held: '款项在订单结束后到账，按设置暂不处理。请退款或接受。',
+  phantom_payment: '微信支付称该订单的付款从未发生。请勿发货；到微信支付商户平台核对后接受或拒绝。',
   second_payment: '已付款的订单又收到一笔付款，须由人决定。',
   orphan_payment: '收到一笔系统不认识的单号的付款。请找出是哪个系统下的单。',
   fulfilment_pending: '商户答复稍后处理，时间已过半。',
@@ -41,6 +42,7 @@ const chinese: Record<AttentionCode, string> = {
   bill_late: '微信支付到 15:00 仍未生成账单。系统会继续申请；请到微信支付商户平台查看账单是否已生成。',
   differences_open: '账单与本地记录不一致，且不会自行恢复。请逐条查看差异并处理。',
   day_unproven: '某一天未能核平：账单不完整或自相矛盾，原因见该日的对账结果。',
+  bill_expiring: '某一未核平之日的账单即将超出微信支付的保留期。请立即核对：detail 写有日期和命令。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }
 

@@ -36,9 +36,21 @@ const class_counts = z
     malformed: z.int().meta({ description: 'lines that cannot be read' }),
   })
   .nullable()
-const day_sums = z
-  .object({ payment_count: z.int(), payment_amount: z.int(), refund_count: z.int(), refund_amount: z.int() })
+const sum_fields = { payment_count: z.int(), payment_amount: z.int(), refund_count: z.int(), refund_amount: z.int() }
+const day_sums = z.object(sum_fields).nullable()
+const foreign_sums = z
+  .object({
+    ...sum_fields,
+    groups: z
+      .array(z.object({ appid: z.string(), pattern: z.string(), example: z.string(), ...sum_fields }))
+      .meta({ description: 'by appid and shape of number (`*`: any), those of most money first; at most 20' }),
+  })
   .nullable()
+
+const fee_group = z.object({
+  count: z.int().nullable().meta({ description: 'null: this look did not count them' }),
+  sum: z.int().meta({ description: 'what they are off by' }),
+})
 
 const reconciliation_shape = z
   .object({
@@ -53,13 +65,21 @@ const reconciliation_shape = z
     records: class_counts.meta({ description: 'payments and refunds recorded here, by class' }),
     wechat: day_sums.meta({ description: 'what the bill says, in fen, without foreign lines' }),
     weft: day_sums.meta({ description: 'what is recorded here, in fen' }),
-    foreign: day_sums.meta({ description: 'what other systems took and gave back, in fen' }),
+    foreign: foreign_sums.meta({ description: 'what other systems took and gave back, in fen' }),
     balance: z
       .object({ opening: z.int(), closing: z.int() })
       .nullable()
       .meta({ description: 'of the basic account at WeChat Pay, in fen; null: the day has no movement' }),
     fees: z
-      .object({ charged: z.int(), returned: z.int() })
+      .object({
+        charged: z.int(),
+        returned: z.int(),
+        expected: z.int().nullable().meta({ description: 'by the merchant’s fee_contract; null: it has none' }),
+        match_count: z.int().nullable().meta({ description: 'payments charged as agreed, within a line’s tolerance' }),
+        under: fee_group.meta({ description: 'payments charged less' }),
+        over: fee_group.meta({ description: 'payments charged more' }),
+        fractional_count: z.int().nullable().meta({ description: 'fees that are not whole fen' }),
+      })
       .nullable()
       .meta({ description: 'in 1/1000 fen, as the bill has them' }),
     differences: z.partialRecord(z.enum(difference_kinds as [DifferenceKind, ...DifferenceKind[]]), z.int()).meta({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { differenceId } from '../../../domain/ids.ts'
+import { differenceId, operationId } from '../../../domain/ids.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { at, mchid, orderSample, paymentSample } from '../../store/samples.ts'
 import { answer, day, Desk, due_ms, none, tradeFile } from './desk.ts'
@@ -69,23 +69,53 @@ describe('what a day differs in', () => {
 
   it('is a phantom while WeChat says that it was never paid, and no longer', async () => {
     await desk.store.payments.insert(recorded())
+    const payment = { transaction_id: tx, role: 'order', found_by: 'query', bank_type: null } as const
+    const times = { success_time: at(0), found_time: at(0) }
+    const known = { state: 'fulfilled', payment: { ...payment, ...times } } as const
+    await desk.store.orders.insert(orderSample('T20261122-1', known))
     desk.issue(tradeFile([]))
     desk.answers['trade_bill'] = () => none
     const ask = async () => {
       desk.now_ms += 60_000
-      await desk.perform('askDifferences', { day, run: await desk.looked() })
+      const run = await desk.looked()
+      await desk.perform('askDifferences', { day, run })
+      await desk.perform('matchDay', { day, run })
       return await seen()
     }
     desk.answers['query'] = () => answer(404, '', 'ORDER_NOT_EXIST')
-    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
-    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
+    expect(await ask(), 'one difference, not two').toEqual(['missing_there healed', 'phantom_payment open'])
+    expect(await ask()).toEqual(['missing_there healed', 'phantom_payment open'])
+    const evidence_id = `${mchid}/bill_line/${tx}/ORDER_NOT_EXIST`
+    expect(desk.signals.map((signal) => signal.evidence_id)).toEqual([evidence_id, evidence_id])
+    const heard = { operation_id: operationId.denied(tx, 0), time: at(0), actor: { kind: 'wechat', id: null } } as const
+    await desk.store.orders.apply({ mchid, out_trade_no: 'T20261122-1' }, () => ({ event: 'payment_denied', ...heard }))
+    expect(await ask()).toEqual(['missing_there healed', 'phantom_payment open'])
+    expect(desk.signals, 'its order has heard').toHaveLength(2)
+    expect((await differing('phantom_payment'))?.fields).toEqual([
+      'trade_state: unknown at WeChat, SUCCESS here',
+      'the order was fulfilled already, and has attention phantom_payment',
+    ])
+    expect(await desk.store.evidence.find(evidence_id)).toMatchObject({ verdict: 'unsigned', kind: 'bill_line' })
     desk.know({ transaction_id: tx })
-    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment healed'])
-    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment healed'])
+    expect(await ask()).toEqual(['missing_there open', 'phantom_payment healed'])
+    expect(desk.signals.at(-1)).toMatchObject({ evidence_id: `${mchid}/bill_line/${tx}/SUCCESS` })
+    expect(await ask()).toEqual(['missing_there open', 'phantom_payment healed'])
     desk.know({ transaction_id: tx, trade_state: 'CLOSED' })
-    expect(await ask()).toEqual(['missing_there waiting', 'phantom_payment open'])
+    expect(await ask()).toEqual(['missing_there healed', 'phantom_payment open'])
     const phantom = await differing('phantom_payment')
     expect(phantom?.timeline.map(({ event }) => event)).toEqual(['vanished', 'returned'])
+  })
+
+  it('is no phantom by one host’s word: WeChat is asked twice', async () => {
+    await desk.store.payments.insert(recorded())
+    desk.issue(tradeFile([]))
+    desk.answers['trade_bill'] = () => none
+    const said = ['CLOSED', 'SUCCESS']
+    const one = { ...paid, mchid, appid: 'wx8888888888888888', success_time: '2026-11-22T10:00:00+08:00' }
+    const amount = { total: 990, payer_total: 990, currency: 'CNY', payer_currency: 'CNY' }
+    desk.answers['query'] = () => answer(200, { ...one, amount, trade_state: said.shift() })
+    await desk.perform('askDifferences', { day, run: await desk.looked() })
+    expect([await seen(), said]).toEqual([['missing_there waiting'], []])
   })
 
   it('and was ignored stays so, until it is another matter', async () => {

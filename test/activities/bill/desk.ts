@@ -71,12 +71,12 @@ export class Desk {
   heartbeats = 0
   readonly #steps: BillActivities
 
-  readonly #database: string
+  readonly database: string
 
   private constructor({ store, drop, database }: Awaited<ReturnType<typeof freshStore>>) {
     this.store = store
     this.drop = drop
-    this.#database = database
+    this.database = database
     const transport: Transport = {
       send: async ({ operation, path }) => {
         this.asked.push(`${operation} ${path.replace(/\?.*/, '')}`)
@@ -128,7 +128,7 @@ export class Desk {
 
   /** The ids of all pieces of originals; those that `spoil` names are gone, or are other bytes, before that. */
   async parts(spoil: { gone?: string; changed?: string } = {}): Promise<string[]> {
-    const connection = await mongoose.createConnection(database_uri, { dbName: this.#database }).asPromise()
+    const connection = await mongoose.createConnection(database_uri, { dbName: this.database }).asPromise()
     const parts = connection.collection<{ _id: string; bytes: Buffer }>('bill_parts')
     if (spoil.gone !== undefined) await parts.deleteOne({ _id: spoil.gone })
     const wrong = { $set: { bytes: gzipSync('another file') } }

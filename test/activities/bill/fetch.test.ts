@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { dayRange } from '../../../domain/bill/reconciliation.ts'
+import { dayRange, newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import { billPartId } from '../../../domain/ids.ts'
 import { until } from '../../stage/until.ts'
 import { mchid, paymentSample } from '../../store/samples.ts'
@@ -181,7 +181,7 @@ describe('a bill that is fetched', () => {
     const closed = await desk.perform('closeDay', { day, run: await desk.looked() })
     expect(closed).toMatchObject({ is_proven: false, state: 'different', rows: before.rows, differences: {} })
     expect(closed.flaws).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
-    expect(await attentions()).toEqual(['day_unproven'])
+    expect(await attentions()).toEqual(['day_unproven', 'bill_expiring'])
   })
 
   it('of which WeChat says later that there is none stays what WeChat signed', async () => {
@@ -209,4 +209,67 @@ describe('a bill that is fetched', () => {
     desk.answers['trade_bill'] = () => answer(400, {}, 'PARAM_ERROR')
     expect(await desk.perform('fetchBill', wanted)).toEqual(bill)
   })
+
+  it('and is gone at WeChat before it was ever here ends its day with that flaw', async () => {
+    desk.answers['trade_bill'] = () => not_ready
+    desk.now_ms = dayRange(bill_date).from_ms + 91 * 86_400_000 - 1
+    expect(await desk.failureOf('fetchBill', wanted)).toMatchObject({ category: 'BENIGN' })
+    expect(await attentions()).toEqual(['bill_late'])
+    desk.now_ms += 1
+    const run = await desk.looked()
+    expect(await desk.perform('closeDay', { day, run })).toMatchObject({
+      state: 'different',
+      flaws: ['WeChat Pay keeps bills for 90 days: those of 2026-11-22 are gone, and were never fetched'],
+    })
+    // Nobody can mend it any more; what is told is of the days after it.
+    expect([await versions(), await attentions()]).toEqual([[], ['bill_expiring']])
+  })
 })
+
+describe('a day that WeChat will soon have no bill of', () => {
+  let desk: Desk
+  beforeEach(async () => {
+    desk = await Desk.open()
+  })
+  afterEach(async () => await desk.drop())
+
+  const told = async () => {
+    await desk.perform('startDays', { due_ms: desk.now_ms })
+    const { attentions = [] } = (await desk.store.merchants.find(mchid)) ?? {}
+    return attentions.map(({ code, detail }) => `${code} ${detail ?? ''}`)
+  }
+  const dated = async (more: object) => {
+    const kept = await desk.store.merchants.find(mchid)
+    if (kept !== null) await desk.store.merchants.save({ ...kept, ...more })
+  }
+  const day_ms = 86_400_000
+  const proven = async (date: string) =>
+    await desk.store.reconciliations.begin({
+      ...newReconciliation({ mchid, bill_date: date }, desk.time(), ''),
+      is_proven: true,
+    })
+
+  it('is named from two weeks before, though nobody ever looked at it, until it is proven or gone', async () => {
+    await dated({ create_time: desk.time(dayRange(bill_date).from_ms), wechat: await setUp(desk) })
+    desk.now_ms = dayRange(bill_date).from_ms + 77 * day_ms - 1
+    expect(await told()).toEqual([])
+    desk.now_ms += 1
+    expect(await told()).toEqual([`bill_expiring 2026-11-22: npm run reconcile -- 2026-11-22 --merchant ${mchid}`])
+    desk.now_ms += 2 * day_ms
+    const first = `bill_expiring 2026-11-22: npm run reconcile -- 2026-11-22 --to 2026-11-24 --merchant ${mchid}`
+    expect(await told()).toEqual([first])
+    await proven('2026-11-22')
+    await proven('2026-11-24')
+    expect(await told()).toEqual([`bill_expiring 2026-11-23: npm run reconcile -- 2026-11-23 --merchant ${mchid}`])
+    const since = (await desk.store.merchants.find(mchid))?.attentions?.[0]?.since_time
+    expect(since, 'since it was first told').toBe(desk.time(dayRange(bill_date).from_ms + 77 * day_ms))
+    await proven('2026-11-23')
+    expect(await told()).toEqual([])
+  })
+})
+
+/** A merchant with keys, by which the schedule takes it. */
+async function setUp({ store }: Desk) {
+  const plain = { serial_no: '1'.repeat(40), private_key: 'p', apiv3_key: 'a', public_key_id: null, public_key: null }
+  return await Promise.resolve(store.merchants.sealSetup(mchid, plain, null))
+}

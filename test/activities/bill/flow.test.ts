@@ -11,6 +11,7 @@ import { beijingDay } from '../../../domain/calendar.ts'
 import { billId } from '../../../domain/ids.ts'
 import { Bills } from '../../../store/bills.ts'
 import { Reconciliations } from '../../../store/reconciliations.ts'
+import { createSealer } from '../../../store/sealer.ts'
 import { memoryConnections } from '../../stage/memory.ts'
 import { mchid } from '../../store/samples.ts'
 import { layouts, line, written } from '../../wechat/statement/file.ts'
@@ -43,11 +44,13 @@ function flowFile(movements: readonly Movement[]): Buffer {
   return written({ columns, rows, summary_columns, summary })
 }
 
+const sealer = createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] })
+
 describe('the fund flow of a day', () => {
   let store: { bills: Bills; reconciliations: Reconciliations }
   beforeEach(() => {
     const connections = memoryConnections({ left: Infinity })
-    store = { bills: new Bills(connections), reconciliations: new Reconciliations(connections) }
+    store = { bills: new Bills(connections, sealer), reconciliations: new Reconciliations(connections) }
   })
 
   /** Keeps the bill of a day; null: WeChat says that nothing moved. */

@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { default_bill_settings } from '../../../domain/merchant/bill.ts'
+import type { BillSettings } from '../../../domain/merchant/bill.ts'
 import { default_settings } from '../../../domain/merchant/record.ts'
 import { refund_event_types } from '../../../domain/refund/record.ts'
 import { mchid } from '../../store/samples.ts'
@@ -12,15 +14,27 @@ describe('a merchant', () => {
     const { body } = await stage.call<{ settings: object }>('GET', `/v1/merchants/${mchid}`)
     return body.settings
   }
+  const bills = default_bill_settings
+
+  it('says what was agreed on about its bills, and what never was', async () => {
+    expect(await shown()).toMatchObject({ bills })
+    const rates = [{ from_date: '2026-01-01', rate_ppm: 6_000 }]
+    const fee_contract = { rates, line_tolerance: 1, day_tolerance: 0 }
+    const said: BillSettings = { number_prefixes: ['TEA-'], fee_contract, accounts: ['FEES'], keep_days: 400 }
+    await stage.store.merchants.updateSettings(mchid, { ...default_settings, bills: said })
+    const view = { ...fee_contract, rates: [{ ...rates[0], trade_type: null }] }
+    expect(await shown()).toMatchObject({ bills: { ...said, fee_contract: view } })
+    await stage.store.merchants.updateSettings(mchid, default_settings)
+  })
 
   it('says above which amount its refunds wait for a second person', async () => {
-    expect(await shown()).toEqual({ ...default_settings, refund_approval: null })
+    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval: null })
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval: { above: 100_000 } })
     const none_per_day = { above: 100_000, above_per_day: null }
-    expect(await shown()).toEqual({ ...default_settings, refund_approval: none_per_day })
+    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval: none_per_day })
     const refund_approval = { above: null, above_per_day: 500_000 }
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval })
-    expect(await shown()).toEqual({ ...default_settings, refund_approval })
+    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval })
   })
 
   it('may have an endpoint that hears of refunds alone', async () => {

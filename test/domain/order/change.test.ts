@@ -35,6 +35,10 @@ const written: [OrderState[], OrderEvent, OrderState | 'same' | 'policed'][] = [
   [['paid'], 'fulfilment_stopped', 'same'],
   [[...order_states], 'second_accepted', 'same'],
   [[...order_states], 'second_rejected', 'same'],
+  [['paid'], 'payment_denied', 'review'],
+  [['fulfilled', 'review', 'refunding', 'refunded'], 'payment_denied', 'same'],
+  [['review'], 'payment_restored', 'paid'],
+  [['fulfilled', 'review', 'refunding', 'refunded'], 'denial_ended', 'same'],
 ]
 
 function expected(state: OrderState, event: OrderEvent, choice: RefundOrHold): OrderState | null {
@@ -137,6 +141,39 @@ describe('applying an event', () => {
     const fulfilled: OrderOccurrence = { event: 'fulfilled', ...cause }
     expect(applyOrderEvent(overdue, fulfilled)?.entry.to).toBe('fulfilled')
     expect(applyOrderEvent(contradicted, fulfilled)).toBeNull()
+  })
+
+  it('denies a payment once until that is over, and asks a person in whatever state', () => {
+    const denied = { event: 'payment_denied', ...cause } as const
+    for (const state of ['fulfilled', 'review', 'refunding', 'refunded'] as const) {
+      const order = orderSample('T1', { payment, state, timeline: [entryInto(state)] })
+      const change = applyOrderEvent(order, denied)
+      expect(change?.entry).toMatchObject({ from: state, to: state, event_type: null })
+      expect(change?.set.attention).toMatchObject({ code: 'phantom_payment' })
+      const after = { ...order, ...change?.set, timeline: [...order.timeline, change?.entry ?? entryInto(state)] }
+      expect(applyOrderEvent(after, denied)).toBeNull()
+      expect(applyOrderEvent(after, { event: 'payment_restored', ...cause, deadline_time: at(99) })).toBeNull()
+      const ended = applyOrderEvent(after, { event: 'denial_ended', ...cause })
+      expect([ended?.entry.to, ended?.unset.includes('attention')]).toEqual([state, true])
+      expect(applyOrderEvent(order, { event: 'denial_ended', ...cause })).toBeNull()
+    }
+    expect(applyOrderEvent(orderSample('T1', { state: 'closed' }), denied)).toBeNull()
+  })
+
+  it('takes a denied sale into review, and out of it by its money, a person, or a merchant who had shipped', () => {
+    const paid = orderSample('T1', { payment, state: 'paid', timeline: [entryInto('paid')], sequence: 1 })
+    const change = applyOrderEvent(paid, { event: 'payment_denied', ...cause })
+    expect(change?.entry).toMatchObject({ to: 'review', event_type: 'order.review', sequence: 2 })
+    expect(change?.set.attention).toMatchObject({ code: 'phantom_payment' })
+    const denied = { ...paid, ...change?.set, timeline: [...paid.timeline, change?.entry ?? entryInto('review')] }
+    expect(applyOrderEvent(denied, { event: 'denial_ended', ...cause }), 'nothing but these').toBeNull()
+    const restored = applyOrderEvent(denied, { event: 'payment_restored', ...cause, deadline_time: at(99) })
+    expect(restored?.entry).toMatchObject({ to: 'paid', event_type: 'order.paid', sequence: 3 })
+    expect([restored?.set.next_action !== undefined, restored?.unset]).toEqual([true, ['attention']])
+    const shipped = applyOrderEvent(denied, { event: 'fulfilled', ...cause })
+    expect([shipped?.entry.to, shipped?.set.attention?.code]).toEqual(['fulfilled', 'phantom_payment'])
+    for (const event of ['accepted', 'rejected'] as const)
+      expect(applyOrderEvent(denied, { event, ...cause, deadline_time: at(99) })?.unset).toContain('attention')
   })
 
   it('keeps what money waits behind, whatever comes after, until a person has decided', () => {
