@@ -15,7 +15,7 @@ import { benchDay, day_mchid, writeBill, writeRecords } from './billday.ts'
 import { insertDay } from './daystore.ts'
 import { roundTo } from './figures.ts'
 import { compile, compiled } from './processes.ts'
-import type { PostingResult } from './postingworker.ts'
+import { measurePostings } from './postings.ts'
 import type { PassResult } from './reconcileworker.ts'
 import { printVerdicts } from './report.ts'
 
@@ -62,10 +62,7 @@ export async function measureReconcile(size: 'full' | 'small'): Promise<void> {
       measured.push({ rows, bare, match })
     }
     if (records === null) return printVerdicts(figures(measured))
-    const { lines, seconds } = await runWorker<PostingResult>('postingworker.js', [
-      records.uri,
-      String(posted_rows[size]),
-    ])
+    const { lines, seconds } = await measurePostings(records.uri, posted_rows[size])
     say(`${lines} lines are posted in ${roundTo(seconds, 1)} s`)
     printVerdicts({ ...figures(measured), postings_per_s: roundTo(lines / seconds) })
   } finally {
@@ -108,16 +105,12 @@ function assertFound({ match }: PassResult, { plants }: GeneratedDay): void {
 
 /** Runs a pass in a process of its own, whose memory is then its alone. */
 async function runPass(args: readonly string[]): Promise<PassResult> {
-  return await runWorker('reconcileworker.js', args)
-}
-
-async function runWorker<Result>(script: string, args: readonly string[]): Promise<Result> {
-  const child = spawn(process.execPath, [join(compiled, 'bench', script), ...args], {
+  const child = spawn(process.execPath, [join(compiled, 'bench', 'reconcileworker.js'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const said = await text(child.stdout)
   if (said === '') throw new Error('the pass ended without a result')
-  return JSON.parse(said) as Result
+  return JSON.parse(said) as PassResult
 }
 
 /** A database with our records of a day in it. */
