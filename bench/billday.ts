@@ -14,7 +14,7 @@ export const day_date = '2026-11-22'
 const turns = (kind: GeneratedKind, times: number) => Array.from({ length: times }, () => kind)
 
 /** A day of so many payments and refunds: one in fifty is of another system, and few differ. */
-export function benchDay(rows: number): GeneratedDay {
+export function benchDay(rows: number, difference_share = 1 / 50): GeneratedDay {
   return new GeneratedDay({
     rows,
     mchid: day_mchid,
@@ -22,7 +22,7 @@ export function benchDay(rows: number): GeneratedDay {
     bill_date: day_date,
     number_prefix: day_prefix,
     refund_share: 0.05,
-    difference_share: 1 / 50,
+    difference_share,
     kinds: [...turns('foreign', 95), 'missing_here', 'missing_there', 'amount', 'number', 'duplicate'],
   })
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
+import { readFlow } from '../activities/bill/flow.ts'
 import { postBills } from '../activities/bill/post.ts'
 import type { ActivityContext } from '../activities/context.ts'
 import { newReconciliation } from '../domain/bill/reconciliation.ts'
@@ -9,84 +10,78 @@ import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
 import { beijingTime } from '../domain/calendar.ts'
 import { billId } from '../domain/ids.ts'
-import type { GeneratedDay } from '../simulator/bills/generator.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { createStatementReader } from '../wechat/statement/reader.ts'
-import { day_date, day_mchid } from './billday.ts'
+import { benchDay, day_date, day_mchid } from './billday.ts'
 
-const key = { mchid: day_mchid, bill_date: day_date }
-const part_bytes = 4 * 1024 * 1024
+const day = { mchid: day_mchid, bill_date: day_date }
+const part_bytes = 1024 * 1024
 const opening = 100_000_000
 
-interface PostingResult {
-  /** rows of both bills */
-  rows: number
+export interface PostingResult {
+  /** of both bills */
+  lines: number
   seconds: number
-  rows_per_s: number
+  lines_per_s: number
   rss_max_mb: number
 }
 
-/** Posts both bills of a day into the database that holds its records (bench/daystore.ts), as the step of its run does. */
-export async function measurePostings(uri: string, day: GeneratedDay): Promise<PostingResult> {
+/** Posts both bills of a day of so many rows into the database that holds its records (bench/reconcile.ts). */
+export async function measurePostings(uri: string, rows: number): Promise<PostingResult> {
   const sealer = createSealer({ keys: [{ id: 'bench', key: Buffer.alloc(32, 1).toString('base64') }] })
   const store = await openStore({ uri, sealer, answer_within_ms: 30_000 })
   try {
     await store.ensureIndexes()
-    const trades = await keepBill(store, 'trade', day.bill())
-    const flows = await keepBill(store, 'fundflow', day.flows(opening))
-    const { run } = await store.reconciliations.begin(newReconciliation(key, beijingTime(Date.now()), 'bench'))
-    const balance = { opening, closing: flows.closing ?? opening }
-    await store.reconciliations.write(key, run, { versions: { trade: 1, fundflow: 1 }, balance })
+    // Of a day whose bills are right: of one that is planted the book would say so.
+    const made = benchDay(rows, 0)
+    const trades = await keepBill(store, 'trade', made.bill())
+    const flows = await keepBill(store, 'fundflow', made.flows(opening))
+    const begun = newReconciliation(day, beijingTime(Date.now()), 'bench')
+    const { run } = await store.reconciliations.begin(begun)
     const context = { store, now: Date.now } as unknown as ActivityContext
     const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
+    const flow = await store.bills.newest(day, 'fundflow')
+    if (flow === null) throw new Error('the bill was not kept')
+    const moved: unknown = await environment.run(() => readFlow(store, day, flow))
+    const { balance } = moved as Awaited<ReturnType<typeof readFlow>>
+    await store.reconciliations.write(day, run, { versions: { trade: 1, fundflow: 1 }, balance })
     const begin = performance.now()
-    const outcome: unknown = await environment.run(() => postBills(context, { day: key, run }))
+    const outcome: unknown = await environment.run(() => postBills(context, { day, run }))
+    const posted = outcome as ReconciliationRecord | null
     const seconds = (performance.now() - begin) / 1_000
-    const { book } = outcome as ReconciliationRecord
-    if (book?.flaws.length !== 0) throw new Error(`not what the bills say: ${JSON.stringify(book)}`)
-    const rows = trades.rows + flows.rows
-    return { rows, seconds, rows_per_s: rows / seconds, rss_max_mb: process.resourceUsage().maxRSS / 1_024 }
+    if (posted?.book?.flaws.length !== 0) throw new Error(`not what the bills say: ${JSON.stringify(posted?.book)}`)
+    const lines = trades + flows
+    const rss_max_mb = process.resourceUsage().maxRSS / 1_024
+    return { lines, seconds, lines_per_s: lines / seconds, rss_max_mb }
   } finally {
     await store.close()
   }
 }
 
-/** Keeps a bill as a fetch does; answers how many rows it has, and the balance of the last one. */
-async function keepBill(
-  store: Store,
-  type: BillType,
-  pieces: Iterable<Buffer>,
-): Promise<{ rows: number; closing: number | null }> {
+/** Keeps a bill as a fetch does; answers how many lines it has. */
+async function keepBill(store: Store, type: BillType, text: Iterable<Buffer>): Promise<number> {
   const hash = createHash('sha1')
-  const reader = createStatementReader(type)
-  const parts_key = `${day_mchid}/${day_date}/${type}/bench`
-  let [byte_count, part_count, held_bytes] = [0, 0, 0]
-  let closing: number | null = null
+  const parts_key = `${day.mchid}/${day.bill_date}/${type}/bench`
+  let [lines, byte_count, part_count] = [0, 0, 0]
   let held: Buffer[] = []
-  const take: Parameters<typeof reader.push>[1] = (entry) => {
-    if ('row' in entry && 'balance' in entry.row) closing = entry.row.balance
-  }
   const keep = async () => {
     await store.bills.putPart(parts_key, part_count, gzipSync(Buffer.concat(held), { level: 1 }))
     part_count += 1
-    held_bytes = 0
     held = []
   }
-  for (const bytes of pieces) {
+  for (const bytes of text) {
     hash.update(bytes)
-    reader.push(bytes, take)
-    held.push(bytes)
     byte_count += bytes.length
-    held_bytes += bytes.length
-    if (held_bytes >= part_bytes) await keep()
+    for (const byte of bytes) if (byte === 0x0a) lines += 1
+    held.push(bytes)
+    if (held.reduce((sum, { length }) => sum + length, 0) > 4 * part_bytes) await keep()
   }
   await keep()
-  const { rows } = reader.end(take)
   await store.bills.add({
-    ...{ _id: billId(key, type, 1), ...key, type, version: 1, state: 'ready', hash_value: null },
+    ...{ _id: billId(day, type, 1), ...day, type, version: 1, state: 'ready', hash_value: null },
     ...{ plain_sha1: hash.digest('hex'), byte_count, part_count, parts_key, fetch_time: beijingTime(Date.now()) },
   })
-  return { rows, closing }
+  // without the names of the columns and the sums
+  return lines - 3
 }

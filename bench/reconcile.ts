@@ -15,9 +15,12 @@ import { benchDay, day_mchid, writeBill, writeRecords } from './billday.ts'
 import { insertDay } from './daystore.ts'
 import { roundTo } from './figures.ts'
 import { compile, compiled } from './processes.ts'
+import { measurePostings } from './postings.ts'
 import type { PassResult } from './reconcileworker.ts'
 import { printVerdicts } from './report.ts'
 
+/** of the day whose bills are posted; its records are in the database by then */
+const posted_rows = { full: 100_000, small: 5_000 }
 const sizes = { full: [300_000, 1_000_000, 3_000_000], small: [20_000] }
 
 interface Measured {
@@ -58,7 +61,10 @@ export async function measureReconcile(size: 'full' | 'small'): Promise<void> {
       assertFound(match, day)
       measured.push({ rows, bare, match })
     }
-    printVerdicts(figures(measured))
+    if (records === null) return printVerdicts(figures(measured))
+    const { lines, seconds } = await measurePostings(records.uri, posted_rows[size])
+    say(`${lines} lines are posted in ${roundTo(seconds, 1)} s`)
+    printVerdicts({ ...figures(measured), postings_per_s: roundTo(lines / seconds) })
   } finally {
     await records?.close()
     rmSync(directory, { recursive: true, force: true })
