@@ -29,7 +29,10 @@ export async function postBills(context: ActivityContext, look: DayLook): Promis
   const { day, run } = look
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known
+  // A day of which no bill was ever had has nothing to post, and what was posted of files that are dropped stands.
+  if (Object.keys(known.versions).length === 0) return known
   const bills = await readBills(store, known)
+  if (bills.some(({ dropped_time }) => dropped_time !== undefined)) return known
   // The account opens on the first day that is in the book; from here on this one is.
   const book = known.book ?? { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
   if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known
