@@ -19,6 +19,7 @@ import { bill_endpoints } from './v1/bills/bills.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
+import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
@@ -50,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...bill_endpoints,
   ...statement_endpoints,
   ...resolution_endpoints,
+  ...report_endpoints,
   ...merchant_endpoints,
 ]
 

@@ -1,12 +1,18 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { isDeepStrictEqual } from 'node:util'
 import mongoose from 'mongoose'
 import { clearDatabase, startDatabase } from '../dev/servers/servers.ts'
-import type { DayPayment, DayRecord, DayRefund } from '../domain/bill/record.ts'
-import { dayRecords, day_mchid, expectedClasses, writeBill, writeRecords } from './billday.ts'
+import type { MatchKind } from '../match/verdict.ts'
+import type { GeneratedDay } from '../simulator/bills/generator.ts'
+import { createSealer } from '../store/sealer.ts'
+import { openStore } from '../store/store.ts'
+import { benchDay, day_mchid, writeBill, writeRecords } from './billday.ts'
+import { insertDay } from './daystore.ts'
 import { roundTo } from './figures.ts'
 import { compile, compiled } from './processes.ts'
 import type { PassResult } from './reconcileworker.ts'
@@ -38,17 +44,18 @@ export async function measureReconcile(size: 'full' | 'small'): Promise<void> {
   try {
     await compile(directory)
     const measured: Measured[] = []
-    for (const places of wanted) {
+    for (const size_of_day of wanted) {
+      const day = benchDay(size_of_day)
       const bill = join(directory, 'bill.csv.gz')
-      const rows = await writeBill(bill, places)
+      const rows = await writeBill(bill, day, size_of_day)
       const source = records?.uri ?? join(directory, 'records.json.gz')
-      await (records?.fill(places) ?? writeRecords(source, places))
+      await (records?.fill(size_of_day) ?? writeRecords(source, day))
       say(`${rows} rows are written`)
       const bare = await runPass(['bare', bill, source])
-      const match = await runPass(['match', bill, source, join(directory, 'match'), String(2 * places)])
+      const match = await runPass(['match', bill, source, join(directory, 'match'), String(2 * size_of_day)])
       say(`read in ${spentLine(bare)}`)
       say(`matched in ${spentLine(match)}`)
-      assertFound(match, places)
+      assertFound(match, day)
       measured.push({ rows, bare, match })
     }
     printVerdicts(figures(measured))
@@ -78,14 +85,15 @@ function figures(measured: readonly Measured[]): Record<string, number | number[
 }
 
 /** Throws unless the match found what the day was made of: a fast answer that is wrong is no figure. */
-function assertFound({ match }: PassResult, places: number): void {
-  const { agreeing, foreign, missing_here, missing_there, amount } = expectedClasses(places)
-  const wrong = match === null || match.flaws.length > 0 || match.rows.matched !== agreeing
-  const { number: _number, refund_amount = 0, amount: amounts = 0, ...counts } = match?.counts ?? {}
-  const here = (counts.missing_here ?? 0) + (counts.refund_missing_here ?? 0)
-  const there = (counts.missing_there ?? 0) + (counts.refund_missing_there ?? 0)
-  const is_found = here === missing_here && there === missing_there && amounts + refund_amount === amount
-  if (wrong || !is_found || match.rows.foreign !== foreign)
+function assertFound({ match }: PassResult, { plants }: GeneratedDay): void {
+  const found = (kind: MatchKind) => match?.counts[kind] ?? 0
+  const of_both = (kind: 'missing_here' | 'missing_there' | 'amount' | 'number') =>
+    found(kind) + found(`refund_${kind}`)
+  const { missing_here, missing_there, amount, number, duplicate, foreign } = plants
+  const counted = [of_both('missing_here'), of_both('missing_there'), of_both('amount'), of_both('number')]
+  const wanted = [missing_here, missing_there, amount, number, duplicate, foreign]
+  const is_found = isDeepStrictEqual([...counted, found('duplicate'), match?.rows.foreign], wanted)
+  if (!is_found || match === null || match.flaws.length > 0)
     throw new Error(`not what the day is: ${JSON.stringify(match)}`)
 }
 
@@ -103,8 +111,8 @@ async function runPass(args: readonly string[]): Promise<PassResult> {
 interface DayDatabase {
   uri: string
   description: string
-  /** makes the records of a day of `places` the ones that it holds */
-  fill(places: number): Promise<void>
+  /** makes the records of a day of so many rows the ones that it holds */
+  fill(rows: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -114,80 +122,25 @@ async function openRecords(directory: string, say: (line: string) => void): Prom
   const database = await startDatabase({ data_dir, progress: say, ...(configured && { uri: configured }) })
   const uri = new URL(database.uri)
   uri.pathname = `/weft_bench_${process.pid}`
+  const sealer = createSealer({ keys: [{ id: 'bench', key: randomBytes(32).toString('base64') }] })
+  const store = await openStore({ uri: uri.href, sealer })
+  for (const collection of [store.payments, store.refunds]) await collection.ensureIndexes()
+  await store.close()
   const connection = await mongoose.createConnection(uri.href).asPromise()
-  const [payments, refunds] = [connection.collection('payments'), connection.collection('refunds')]
-  await payments.createIndex({ mchid: 1, success_time: -1 })
-  await refunds.createIndex({ mchid: 1, 'facts.accepted_time': -1 })
   let filled = 0
   return {
     uri: uri.href,
     description: `${database.kind} ${database.found.version}`,
-    async fill(places) {
-      if (places < filled) throw new RangeError('days are filled from the smallest to the largest')
-      await insertAll(connection, skip(dayRecords(places), filled))
-      filled = places
+    async fill(rows) {
+      if (rows < filled) throw new RangeError('days are filled from the smallest to the largest')
+      await insertDay(connection, day_mchid, benchDay(rows).records(filled))
+      filled = rows
     },
     async close() {
       await connection.dropDatabase()
       await connection.close()
       await database.stop()
       if (!configured) clearDatabase(data_dir)
-    },
-  }
-
-  /** Those that lie behind the first `places`: a larger day begins with the smaller one. */
-  function* skip(records: Iterable<DayRecord>, places: number): Generator<DayRecord> {
-    for (const record of records)
-      if (Number((record.kind === 'payment' ? record.transaction_id : record.refund_id).slice(-18)) >= places)
-        yield record
-  }
-}
-
-async function insertAll(connection: mongoose.Connection, records: Iterable<DayRecord>): Promise<void> {
-  const names = { payment: 'payments', refund: 'refunds' } as const
-  const pending = { payment: [] as object[], refund: [] as object[] }
-  const insert = async (kind: DayRecord['kind']) => {
-    const documents = pending[kind].splice(0)
-    if (documents.length > 0) await connection.collection(names[kind]).insertMany(documents, { ordered: false })
-  }
-  for (const record of records) {
-    pending[record.kind].push(record.kind === 'payment' ? storedPayment(record) : storedRefund(record))
-    if (pending[record.kind].length === 2_000) await insert(record.kind)
-  }
-  await insert('payment')
-  await insert('refund')
-}
-
-/** As store/payments.ts keeps one: what is not compared is there too, since a read passes over it. */
-function storedPayment({ kind: _kind, total, currency, success_time, ...payment }: DayPayment): object {
-  return {
-    _id: `${day_mchid}/${payment.transaction_id}`,
-    mchid: day_mchid,
-    ...payment,
-    order_id: `${day_mchid}/${payment.out_trade_no}`,
-    revision: 1,
-    evidence_id: `notification/${payment.transaction_id}`,
-    trade_type: 'NATIVE',
-    bank_type: 'OTHERS',
-    success_time: new Date(success_time),
-    amount: { total, currency, payer_total: total },
-    refunds: [],
-    last_refund_time: null,
-    acceptance: null,
-  }
-}
-
-function storedRefund(record: DayRefund): object {
-  const { kind: _kind, refund_id, refund, settlement_refund, accepted_time, success_time, ...rest } = record
-  return {
-    _id: `${day_mchid}/${rest.out_refund_no}`,
-    mchid: day_mchid,
-    ...rest,
-    amount: { refund, total: refund, currency: 'CNY' },
-    facts: {
-      ...{ refund_id, settlement_refund, channel: 'ORIGINAL', payer_refund: refund, user_received_account: '零钱' },
-      accepted_time: new Date(accepted_time),
-      success_time: success_time && new Date(success_time),
     },
   }
 }

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
-import mongoose from 'mongoose'
-import type { DayPayment, DayRecord, DayRefund } from '../domain/bill/record.ts'
+import { recordsOf } from '../store/side.ts'
+import type { DayRecord } from '../domain/bill/record.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
-import { beijingTime } from '../domain/calendar.ts'
 import { openMatch } from '../match/match.ts'
 import type { MatchResult } from '../match/match.ts'
+import { createSealer } from '../store/sealer.ts'
+import { openStore } from '../store/store.ts'
 import { createStatementReader } from '../wechat/statement/reader.ts'
-import { day_appid, day_from, day_mchid, day_prefix } from './billday.ts'
+import { day_appid, day_date, day_mchid, day_prefix } from './billday.ts'
 
 /** One pass over a day, in a process of its own: what it took, and what it found. */
 export interface PassResult {
@@ -51,61 +53,14 @@ async function* fileRecords(path: string): AsyncGenerator<DayRecord[]> {
   }
 }
 
-/** What is stored of a payment or refund, as far as it is compared. */
-type StoredPayment = Pick<DayPayment, 'transaction_id' | 'out_trade_no' | 'appid' | 'settled_total' | 'role'> & {
-  success_time: Date
-  amount: { total: number; currency: string }
-}
-type StoredRefund = Pick<DayRefund, 'out_refund_no' | 'transaction_id' | 'out_trade_no' | 'state'> & {
-  amount: { refund: number }
-  facts: { refund_id: string; settlement_refund: number | null; accepted_time: Date; success_time: Date | null }
-}
-
-const payment_fields = ['transaction_id', 'out_trade_no', 'appid', 'amount', 'settled_total', 'success_time', 'role']
-const refund_fields = ['out_refund_no', 'transaction_id', 'out_trade_no', 'amount', 'state', 'facts']
-
-/** A slice of the day is one query and one answer: FerretDB takes ever longer to go on with a cursor of a million. */
-const slice_ms = 5 * 60 * 1_000
-
+/** As a look at a day reads them. */
 async function* storedRecords(uri: string): AsyncGenerator<DayRecord[]> {
-  const connection = await mongoose.createConnection(uri).asPromise()
-  const read = async (collection: string, field: string, fields: readonly string[], from_ms: number) =>
-    await connection
-      .collection(collection)
-      .find(
-        { mchid: day_mchid, [field]: { $gte: new Date(from_ms), $lt: new Date(from_ms + slice_ms) } },
-        { batchSize: 20_000, projection: inclusion(fields) },
-      )
-      .toArray()
+  const sealer = createSealer({ keys: [{ id: 'bench', key: randomBytes(32).toString('base64') }] })
+  const store = await openStore({ uri, sealer })
   try {
-    const begin_ms = Date.parse(day_from)
-    for (let from_ms = begin_ms; from_ms < begin_ms + 24 * 60 * 60 * 1_000; from_ms += slice_ms) {
-      const payments = await read('payments', 'success_time', payment_fields, from_ms)
-      const refunds = await read('refunds', 'facts.accepted_time', refund_fields, from_ms)
-      yield [
-        ...(payments as unknown as StoredPayment[]).map(dayPayment),
-        ...(refunds as unknown as StoredRefund[]).map(dayRefund),
-      ]
-    }
+    yield* recordsOf(store, { mchid: day_mchid, bill_date: day_date })
   } finally {
-    await connection.close()
-  }
-}
-
-function inclusion(fields: readonly string[]): Record<string, 0 | 1> {
-  return { _id: 0, ...Object.fromEntries(fields.map((field) => [field, 1 as const])) }
-}
-
-function dayPayment({ amount, success_time, ...rest }: StoredPayment): DayPayment {
-  return { kind: 'payment', ...rest, ...amount, success_time: beijingTime(success_time.getTime()) }
-}
-
-function dayRefund({ amount, facts, ...rest }: StoredRefund): DayRefund {
-  const { refund_id, settlement_refund, accepted_time, success_time } = facts
-  return {
-    ...{ kind: 'refund', ...rest, refund_id, refund: amount.refund, settlement_refund },
-    accepted_time: beijingTime(accepted_time.getTime()),
-    success_time: success_time && beijingTime(success_time.getTime()),
+    await store.close()
   }
 }
 

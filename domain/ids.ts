@@ -134,8 +134,8 @@ export const journalId = {
   /** The `number`-th sheet of a version of a bill, from 1. */
   sheet: (day: { mchid: string; bill_date: string }, type: string, version: number, number: number) =>
     `${sheetsOf(day, type)}${version}:${number}`,
-  /** What an account held before the first day that is in the book. */
-  opening: (mchid: string, account: string) => `open:${mchid}:${account}`,
+  /** What an account came by before this day, on days that are not in the book. */
+  opening: (mchid: string, account: string, bill_date: string) => `${openingsOf(mchid, account)}${bill_date}`,
   reversal: (entry_id: string) => `rev:${entry_id}`,
   /** the same cause booked anew after its reversal: `#2`, `#3`; the first has its plain id */
   anew: (cause_id: string, time: number) => (time === 1 ? cause_id : `${cause_id}#${time}`),
@@ -144,6 +144,11 @@ export const journalId = {
 /** What the ids of all sheets of a day's bill begin with, whatever its version. */
 export function sheetsOf({ mchid, bill_date }: { mchid: string; bill_date: string }, type: string): string {
   return `bill:${mchid}:${bill_date}:${type}:`
+}
+
+/** What the ids of all openings of an account begin with. */
+export function openingsOf(mchid: string, account: string): string {
+  return `open:${mchid}:${account}:`
 }
 
 /** The version and the number of a sheet, from its entry's id. Throws RangeError for any other. */

@@ -66,6 +66,12 @@ export function createMetrics({ process_metrics = false }: { process_metrics?: b
       help: 'Processes among which this one divides the limits of WeChat Pay; 0 while it is not counted by all',
       registers,
     }),
+    found_by_query_share: new Gauge({
+      name: 'weft_found_by_query_share',
+      help: 'Of the payments of the newest day that was reported, the share that no notification told first, by merchant',
+      labelNames: ['mchid'] as const,
+      registers,
+    }),
     backlog_age: new Gauge({
       name: 'weft_order_queue_backlog_seconds',
       help: 'Age of the oldest order task that no worker has taken',

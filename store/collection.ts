@@ -265,7 +265,9 @@ export class Collection<T extends { _id: string }> {
   async #select(model: Model<StoredDocument>, filter: Filter, selection: Selection): Promise<T[]> {
     const { limit, skip = 0, sort = {}, fields = [] } = selection
     const projection = Object.fromEntries(fields.map((field) => [field, 1 as const]))
-    const options = { sort, skip, limit: Math.min(limit, longest_selection), projection }
+    const most = Math.min(limit, longest_selection)
+    // One answer and no cursor to go on with: FerretDB reads a slice of a day in less than half the time.
+    const options = { sort, skip, limit: most, batchSize: most + 1, projection }
     const found = await this.#run(() => driverCollection(model).find(this.#stored(filter), options).toArray())
     return found.map((document) => this.#mapping.record(document))
   }

@@ -2,8 +2,8 @@ import type { Time } from '../domain/calendar.ts'
 import { isOpenDelivery, isSameAttempt, open_delivery_states } from '../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/event/delivery.ts'
 import { limits } from '../domain/policy.ts'
-import { Collection, matchAny } from './collection.ts'
-import type { Contention, OneOrMore, Page, PageRequest, Update } from './collection.ts'
+import { Collection, inRange, matchAny } from './collection.ts'
+import type { Contention, OneOrMore, Page, PageRequest, TimeRange, Update } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 
@@ -49,6 +49,11 @@ export interface DeliveryFilter {
   endpoint_id?: OneOrMore | undefined
   event_type?: OneOrMore | undefined
   out_trade_no?: OneOrMore | undefined
+}
+
+/** As much of a delivery as a report counts. */
+export interface AttemptedDelivery {
+  attempts?: Pick<DeliveryAttempt, 'status' | 'error'>[]
 }
 
 const attempts_kept = 50
@@ -205,6 +210,12 @@ export class Deliveries {
   async openOfNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<OpenDelivery[]> {
     const filter = { mchid, out_trade_no: { $in: [...numbers] }, ...is_open }
     return this.#deliveries.scan(filter, { limit, fields: open_delivery_fields })
+  }
+
+  /** How the attempts ended of deliveries that were created in a time, in no order, at most `limit`. */
+  async attemptsIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<AttemptedDelivery[]> {
+    const range = { mchid, ...inRange('create_time', from_time, to_time) }
+    return this.#deliveries.scan(range, { limit, fields: ['attempts.status', 'attempts.error'] })
   }
 
   async ensureIndexes(): Promise<void> {

@@ -29,6 +29,7 @@ const schema = recordSchema({
   outcome: String,
   applied_time: Date,
   applied_to: String,
+  repeats: Number,
 })
 schema.index({ id: 1 })
 schema.index({ mchid: 1, out_trade_no: 1 })
@@ -51,6 +52,9 @@ export interface ArchiveResult {
   /** what had this id before, and speaks of something else */
   other_than?: EvidenceRecord
 }
+
+/** As much of a notification as a report counts. */
+export type HeardNotification = Pick<EvidenceRecord, 'transaction_id' | 'receive_time' | 'repeats'>
 
 const most_of_order = 1_000
 
@@ -206,6 +210,17 @@ export class Evidence {
   async findOrphans(mchid: string, limit: number): Promise<EvidenceRecord[]> {
     const filter = { mchid, unapplied: true, outcome: 'orphan' }
     return this.#evidence.scan(filter, { limit, sort: { receive_time: 1 } })
+  }
+
+  /** Notifications of payments under these numbers: whose they are and when they came. */
+  async notificationsOf(mchid: string, numbers: readonly string[], limit: number): Promise<HeardNotification[]> {
+    const wanted = { mchid, out_trade_no: { $in: [...numbers] }, kind: 'notification', subject: 'payment' }
+    return this.#evidence.scan(wanted, { limit, fields: ['transaction_id', 'receive_time', 'repeats'] })
+  }
+
+  /** Counts an arrival of a message that is kept already. Bookkeeping: nothing depends on it. */
+  async noteRepeat(_id: string): Promise<void> {
+    await this.#evidence.update({ _id }, { $inc: { repeats: 1 } })
   }
 
   /** The evidence under these numbers, without its bodies. */

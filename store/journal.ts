@@ -2,7 +2,7 @@ import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { DayKey } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
-import { journalId, sheetsOf } from '../domain/ids.ts'
+import { journalId, openingsOf, sheetsOf } from '../domain/ids.ts'
 import { assertBalanced, hasSamePostings } from '../domain/journal.ts'
 import type { Account, JournalEntry } from '../domain/journal.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -175,8 +175,17 @@ export class Journal {
 
   /** What the sheets of a day's bill come to by account, after what was taken back, in fen. */
   async sumsOfSheets(day: DayKey, type: BillType): Promise<Map<string, number>> {
+    return this.#sums(sheetsOf(day, type))
+  }
+
+  /** The same of what an account was opened with. */
+  async sumsOfOpenings(mchid: string, account: Account): Promise<Map<string, number>> {
+    return this.#sums(openingsOf(mchid, account))
+  }
+
+  async #sums(id_prefix: string): Promise<Map<string, number>> {
     const sums = new Map<string, number>()
-    for (const prefix of sheetPrefixes(day, type)) {
+    for (const prefix of [id_prefix, journalId.reversal(id_prefix)]) {
       const rows = await this.#entries.aggregate<{ _id: string; amount: number }>([
         { $match: { _id: { $gt: prefix, $lt: `${prefix}~` } } },
         { $unwind: '$postings' },

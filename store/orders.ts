@@ -8,7 +8,7 @@ import { orderFlaw } from '../domain/order/record.ts'
 import type { OrderOccurrence, OrderRecord, OrderState, TimelineEntry } from '../domain/order/record.ts'
 import { createBatcher } from './batcher.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
-import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
+import type { Filter, OneOrMore, Page, PageRequest, TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
 import { partSchema, recordSchema } from './record.ts'
@@ -105,6 +105,19 @@ export type OrderGlimpse = Pick<OrderRecord, '_id' | 'state' | 'revision' | 'cod
 
 /** An occurrence, or what makes one of the order that holds; null says that this order allows none. */
 export type OrderCause = Cause<OrderRecord, OrderOccurrence>
+
+const reported_fields = [
+  ...['state', 'create_time', 'amount.total', 'payment.success_time', 'close_reason', 'failure.code'],
+  ...['timeline.event', 'timeline.time'],
+]
+
+/** What a report counts of an order; of its timeline only which events it has, and when they were. */
+export type ReportedOrder = Pick<OrderRecord, '_id' | 'state' | 'create_time' | 'close_reason'> & {
+  amount: Pick<OrderRecord['amount'], 'total'>
+  payment?: Pick<NonNullable<OrderRecord['payment']>, 'success_time'> | null
+  failure?: Pick<NonNullable<OrderRecord['failure']>, 'code'> | null
+  timeline: Pick<TimelineEntry, 'event' | 'time'>[]
+}
 
 const most_glimpses = 1_000
 const most_older_orders = 100
@@ -273,6 +286,12 @@ export class Orders {
   /** All of a merchant's orders by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<OrderRecord[]> {
     return this.#orders.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** Orders created in a time, in no order, at most `limit`: as much of each as a report counts. */
+  async reportedIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<ReportedOrder[]> {
+    const range = { mchid, ...inRange('create_time', from_time, to_time) }
+    return this.#orders.scan(range, { limit, fields: reported_fields })
   }
 
   /** The orders of these ids; those unknown are left out. */

@@ -56,6 +56,12 @@ const billed_fields = [
 
 /** What a bill is compared with. */
 export type BilledPayment = Pick<PaymentRecord, '_id' | (typeof billed_fields)[number]>
+
+const reported_fields = ['transaction_id', 'out_trade_no', 'success_time', 'amount', 'evidence_id'] as const
+
+/** What a report counts of a payment. */
+export type ReportedPayment = Pick<PaymentRecord, '_id' | (typeof reported_fields)[number]>
+
 /** More attempts than the 50 refunds that WeChat takes of one payment: each write lets one contender through. */
 const contention: Contention = {
   attempts: 60,
@@ -279,6 +285,12 @@ export class Payments {
   async takenIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<BilledPayment[]> {
     const range = { mchid, ...inRange('success_time', from_time, to_time) }
     return this.#payments.scan(range, { limit, fields: billed_fields })
+  }
+
+  /** Money taken in a time, in no order, at most `limit`: as much of each as a report counts. */
+  async reportedIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<ReportedPayment[]> {
+    const range = { mchid, ...inRange('success_time', from_time, to_time) }
+    return this.#payments.scan(range, { limit, fields: reported_fields })
   }
 
   /** All money under these numbers, whether an order owns it or nobody does. */

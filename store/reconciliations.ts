@@ -1,6 +1,4 @@
 import { Schema } from 'mongoose'
-import { dayRange } from '../domain/bill/reconciliation.ts'
-import { beijingTime } from '../domain/calendar.ts'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
@@ -98,10 +96,12 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** The first day whose bills are in the book and on which the account moved. */
-  async firstInBook(mchid: string): Promise<ReconciliationRecord | null> {
-    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true } }
-    return (await this.#days.find(wanted, { limit: 1, sort: { bill_date: 1 } }))[0] ?? null
+  /** The nearest day, before or after this one, that is in the book and on which the account moved. */
+  async neighbour({ mchid, bill_date }: DayKey, side: 'before' | 'after'): Promise<ReconciliationRecord | null> {
+    const range = side === 'before' ? { $lt: bill_date } : { $gt: bill_date }
+    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true }, bill_date: range }
+    const found = await this.#days.find(wanted, { limit: 1, sort: { bill_date: side === 'before' ? -1 : 1 } })
+    return found[0] ?? null
   }
 
   /** Days whose bills are in the book, behind `after`, oldest first. */

@@ -101,6 +101,12 @@ const billed_fields = [
 /** What a bill is compared with. */
 export type BilledRefund = Pick<RefundRecord, '_id' | (typeof billed_fields)[number]>
 
+/** Why a refund was not made; `refusal`: why it was not at the last attempt, which is repeated. */
+export interface FailedRefund {
+  failure?: { code: string } | null
+  submission?: { refusal?: { code: string } | null }
+}
+
 /** What a person looks at and settles, where nothing that Weft sees ends it. */
 const noticed_codes: readonly AttentionCode[] = ['refund_number_taken']
 
@@ -274,6 +280,12 @@ export class Refunds {
   async takenIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<BilledRefund[]> {
     const range = { mchid, ...inRange('facts.accepted_time', from_time, to_time) }
     return this.#refunds.scan(range, { limit, fields: billed_fields })
+  }
+
+  /** Why refunds that were created in a time were not made, in no order, at most `limit`. */
+  async failuresIn(mchid: string, { from_time, to_time }: TimeRange, limit: number): Promise<FailedRefund[]> {
+    const range = { mchid, ...inRange('create_time', from_time, to_time) }
+    return this.#refunds.scan(range, { limit, fields: ['failure.code', 'submission.refusal.code'] })
   }
 
   /** By WeChat's numbers and ids of them, wherever in time they are, also those that stand here under another number. */

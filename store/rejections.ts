@@ -1,6 +1,7 @@
 import { Schema, Types } from 'mongoose'
 import type { Time } from '../domain/calendar.ts'
 import { Collection } from './collection.ts'
+import type { TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { recordSchema } from './record.ts'
 
@@ -66,6 +67,15 @@ export class Rejections {
       { $group: { _id: '$reason', count: { $sum: 1 } } },
     ])
     return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]))
+  }
+
+  /** The same of those that came in a time. */
+  async countIn(mchid: string, { from_time, to_time }: TimeRange): Promise<Record<string, number>> {
+    const found = await this.#rejections.scan({ mchid }, { limit: 2 * most_kept, fields: ['reason', 'receive_time'] })
+    const counts: Record<string, number> = {}
+    for (const { reason, receive_time } of found)
+      if (receive_time >= from_time && receive_time < to_time) counts[reason] = (counts[reason] ?? 0) + 1
+    return counts
   }
 
   async #trim(): Promise<void> {

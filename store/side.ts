@@ -16,10 +16,33 @@ const slice_ms = 5 * 60_000
 const most_of_slice = 10_000
 
 /** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
-export async function* recordsOf(
+export function recordsOf(store: Pick<Store, 'payments' | 'refunds'>, day: DayKey): AsyncGenerator<DayRecord[]> {
+  return readAhead(slicesOfDay(store, day))
+}
+
+/** The next slice is read while the one before is worked on: the database and this process each have a processor. */
+async function* readAhead<Piece>(pieces: AsyncGenerator<Piece, void>): AsyncGenerator<Piece, void> {
+  const begin = () => {
+    const reading = pieces.next()
+    reading.catch(() => undefined) // whoever takes the piece hears of it
+    return reading
+  }
+  try {
+    for (let next = begin(); ;) {
+      const piece = await next
+      if (piece.done) return
+      next = begin()
+      yield piece.value
+    }
+  } finally {
+    await pieces.return()
+  }
+}
+
+async function* slicesOfDay(
   store: Pick<Store, 'payments' | 'refunds'>,
   { mchid, bill_date }: DayKey,
-): AsyncGenerator<DayRecord[]> {
+): AsyncGenerator<DayRecord[], void> {
   const { from_ms, to_ms } = dayRange(bill_date)
   for (let ms = from_ms; ms < to_ms; ms += slice_ms) {
     yield* slicesOf((range) => store.payments.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayPayment)
@@ -27,12 +50,25 @@ export async function* recordsOf(
   }
 }
 
-async function* slicesOf<Found>(
+/** Most days have few of what is counted: hours are quick to look through, and a full one is divided. */
+const hour_ms = 60 * 60_000
+
+/** All that `read` finds on a day, slice by slice; `read` answers at most as many as it is told. */
+export async function* slicesOfDay<Found>(
+  { bill_date }: Pick<DayKey, 'bill_date'>,
+  read: (range: TimeRange, limit: number) => Promise<Found[]>,
+): AsyncGenerator<Found[]> {
+  const { from_ms, to_ms } = dayRange(bill_date)
+  const within = (range: TimeRange) => read(range, most_of_slice)
+  for (let ms = from_ms; ms < to_ms; ms += hour_ms) yield* slicesOf(within, ms, ms + hour_ms, (found) => found)
+}
+
+async function* slicesOf<Found, Kept>(
   read: (range: TimeRange) => Promise<Found[]>,
   from_ms: number,
   to_ms: number,
-  recordOf: (found: Found) => DayRecord | null,
-): AsyncGenerator<DayRecord[]> {
+  recordOf: (found: Found) => Kept | null,
+): AsyncGenerator<Kept[]> {
   const found = await read({ from_time: beijingTime(from_ms), to_time: beijingTime(to_ms) })
   if (found.length < most_of_slice) {
     yield found.map(recordOf).filter((record) => record !== null)

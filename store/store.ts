@@ -15,6 +15,7 @@ import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
 import { Reconciliations } from './reconciliations.ts'
+import { Reports } from './reports.ts'
 import { References } from './references.ts'
 import { Refunds } from './refunds.ts'
 import { Rejections } from './rejections.ts'
@@ -45,6 +46,7 @@ export interface Store {
   stuck_runs: StuckRuns
   bills: Bills
   reconciliations: Reconciliations
+  reports: Reports
   differences: Differences
   /** for what others archive and must not lie readable: WeChat's raw answers, merchants' confirmations */
   sealer: Sealer
@@ -81,6 +83,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     stuck_runs: new StuckRuns(connections),
     bills: new Bills(connections, sealer),
     reconciliations: new Reconciliations(connections),
+    reports: new Reports(connections),
     differences: new Differences(connections),
   }
   return {

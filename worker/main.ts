@@ -53,6 +53,7 @@ import { createMembership, member_every_ms } from './membership.ts'
 import type { Membership } from './membership.ts'
 import { createRounds } from './rounds.ts'
 import type { Rounds } from './rounds.ts'
+import { refreshShares, share_every_ms } from './share.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
 import { createWatch, watch_patience } from './watch.ts'
@@ -244,7 +245,13 @@ function createWatchers(
   }
   const audit = { name: 'the auditor', every_ms: audit_every_ms, round: auditor.audit, release: auditor.release }
   const look = { name: 'the watch', every_ms: watch_every_ms, round: watch.watch, release: watch.release }
-  return { sweeper, auditor, watch, rounds: [sweep, audit, look].map((each) => createRounds({ ...each, log })) }
+  const told = (mchid: string, share: number) => metrics.found_by_query_share.set({ mchid }, share)
+  const tell = {
+    name: 'the reports',
+    every_ms: Math.max(5_000, Math.round(share_every_ms / config.time_scale)),
+    round: () => refreshShares({ store, told }),
+  }
+  return { sweeper, auditor, watch, rounds: [sweep, audit, look, tell].map((each) => createRounds({ ...each, log })) }
 }
 
 function createWorkerAccounts(

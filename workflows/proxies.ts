@@ -159,6 +159,7 @@ export function billProxies() {
     askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,
     awaitHealing: step('Wait until what the bill found is recorded', '1m').awaitHealing,
     postBills: step('Post what the bills say', '4h').postBills,
+    writeReport: step('Count the day for reports', '4h').writeReport,
     acceptDifferences: step('Book what people accepted of WeChat’s word', '4h').acceptDifferences,
     followDay: step('Count the day’s differences anew', '4h').followDay,
     checkDifferences: step('Ask WeChat what people want to know', '4h').checkDifferences,

@@ -1,18 +1,18 @@
+import { isDeepStrictEqual } from 'node:util'
 import { activityInfo } from '@temporalio/activity'
 import { dayRange } from '../../domain/bill/reconciliation.ts'
 import type { BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../domain/bill/row.ts'
-import { cash_account, openingEntry } from '../../domain/bill/sheet.ts'
+import { cash_account } from '../../domain/bill/sheet.ts'
 import { clearing_days, clearingTexts } from '../../domain/bill/clearance.ts'
-import { beijingDay, beijingTime } from '../../domain/calendar.ts'
-import { billId, journalId } from '../../domain/ids.ts'
-import { hasSamePostings, reversalEntry } from '../../domain/journal.ts'
+import { beijingDay } from '../../domain/calendar.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
 import { yuanText } from '../../domain/money.ts'
 import { clearingOf } from '../../store/clearance.ts'
 import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import { openAccount } from './account.ts'
 import type { DayLook } from './day.ts'
 import { postSheets, SheetProgress } from './sheets.ts'
 import type { SheetPlace } from './sheets.ts'
@@ -33,7 +33,7 @@ export async function postBills(context: ActivityContext, look: DayLook): Promis
   if (Object.keys(known.versions).length === 0) return known
   const bills = await readBills(store, known)
   if (bills.some(({ dropped_time }) => dropped_time !== undefined)) return known
-  // The account opens on the first day that is in the book; from here on this one is.
+  // From here on the day is in the book: its neighbours go on from it.
   const book = known.book ?? { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
   if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known
   const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
@@ -41,9 +41,12 @@ export async function postBills(context: ActivityContext, look: DayLook): Promis
     if (bill.type === 'trade' && progress.place?.type === 'fundflow') continue
     if (!(await postSheets(context, look, bill, progress))) return await store.reconciliations.find(day)
   }
-  await openAccount(context, day.mchid)
+  await openAccount(context, day)
   const posted = await proveBook(context, known, progress)
-  return await store.reconciliations.write(day, run, { book: posted })
+  const is_same = isDeepStrictEqual({ ...posted, post_time: null }, { ...book, post_time: null })
+  // What was posted before stands since then.
+  const post_time = (is_same ? book.post_time : null) ?? currentTime(context)
+  return await store.reconciliations.write(day, run, { book: { ...posted, post_time } })
 }
 
 /** The versions that this look has compared. */
@@ -57,32 +60,6 @@ async function readBills(store: Store, { mchid, bill_date, versions }: Reconcili
     }),
   )
   return found
-}
-
-/**
- * Opens the account with what it held before the first day in the book. An earlier day that is posted later takes that
- * back and opens it anew; of two at once the later writer finds the other's entry, fails, and looks again.
- */
-async function openAccount(context: ActivityContext, mchid: string): Promise<void> {
-  const { store } = context
-  const first = await store.reconciliations.firstInBook(mchid)
-  const { standing, next_id } = await store.journal.ofCause(journalId.opening(mchid, cash_account))
-  const booked_time = currentTime(context)
-  const wanted = first?.balance
-    ? openingEntry(
-        mchid,
-        {
-          amount: first.balance.opening,
-          time: beijingTime(dayRange(first.bill_date).from_ms),
-          bill_id: billId(first, 'fundflow', first.versions.fundflow ?? 1),
-        },
-        booked_time,
-      )
-    : null
-  const right = standing.find(({ postings }) => wanted !== null && hasSamePostings(postings, wanted.postings))
-  const wrong = standing.filter((entry) => entry !== right)
-  await store.journal.postAll(wrong.map((entry) => reversalEntry(entry, { ...entry, booked_time })))
-  if (wanted !== null && right === undefined) await store.journal.postAll([{ ...wanted, _id: next_id }])
 }
 
 /** What the day's sheets come to, read back from the book, and where records, book and bills are not one. */
@@ -106,7 +83,7 @@ async function proveBook(
   const shown = balance === null ? 0 : balance.closing - balance.opening
   const account_flaw = `the book moves ${cash_account} by ¥${yuanText(moved)} on this day, and 账户结余 goes by ¥${yuanText(shown)}`
   return {
-    post_time: currentTime(context),
+    post_time: null,
     sheet_count,
     accounts: [...accounts].filter(([, amount]) => amount !== 0).map(([account, amount]) => ({ account, amount })),
     flaws: [...(moved === shown ? [] : [account_flaw]), ...(await uncleared(context, day, progress))],

@@ -12,6 +12,7 @@ import type { DayLook } from './day.ts'
 import { fetchBill } from './fetch.ts'
 import { matchDay } from './match.ts'
 import { postBills } from './post.ts'
+import { writeReport } from './report.ts'
 
 export type BillActivities = ReturnType<typeof createBills>
 
@@ -27,6 +28,7 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     askDifferences: (look: DayLook) => askDifferences(ask, look),
     awaitHealing: (look: DayLook) => awaitHealing(ask, look),
     postBills: (look: DayLook) => postBills(context, look),
+    writeReport: (look: DayLook) => writeReport(context, look),
     closeDay: (look: DayLook & { given_up?: boolean }) => closeDay({ context, starter }, look),
     acceptDifferences: (given: { day: DayKey }) => acceptDifferences(context, given),
     checkDifferences: (given: { day: DayKey }) => checkDifferences(ask, given),

@@ -7,7 +7,8 @@ import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import { judgePayment } from '../../domain/order/judgement.ts'
 import type { OrderEvent, OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
-import type { EvidenceKind, EvidenceRecord } from '../../domain/payment/evidence.ts'
+import { evidence_finders } from '../../domain/payment/evidence.ts'
+import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { contradictions } from '../../domain/payment/fact.ts'
 import type { MoneyFact } from '../../domain/payment/fact.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
@@ -151,14 +152,6 @@ async function isReferencePaidByOther(context: ActivityContext, order: OrderReco
 }
 
 /** How evidence of each kind is named as the finder of a payment. A merchant's confirmation states none. */
-const finders = {
-  notification: 'notification',
-  query: 'query',
-  bill_line: 'bill',
-  merchant: 'operator',
-  operator: 'operator',
-} as const satisfies Record<EvidenceKind, string>
-
 /** What the money does to the order, by its role. Worked out against the record that the write will meet. */
 function paymentOccurrence(
   order: OrderRecord,
@@ -181,7 +174,7 @@ function paymentOccurrence(
     transaction_id: payment.transaction_id,
     role: payment.role,
     success_time: payment.success_time,
-    found_by: finders[evidence.kind],
+    found_by: evidence_finders[evidence.kind],
     found_time: evidence.receive_time,
     bank_type: payment.bank_type,
   }

@@ -49,6 +49,10 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be one of the last 90 days: WeChat Pay keeps no older bills',
     'zh-CN': '须为最近 90 天内的日期：微信支付不保留更早的账单',
   },
+  day_range: {
+    en: 'must not be before `from`, and at most 92 days with it',
+    'zh-CN': '不能早于 from，且合计不超过 92 天',
+  },
   reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
   list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
   fulfilment_hears_all: {

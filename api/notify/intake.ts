@@ -301,7 +301,7 @@ async function archiveEvidence(
 ): Promise<EvidenceRecord> {
   const _id = evidenceId.notification(read.mchid, read.notification_id)
   const time = beijingTime(now())
-  const { evidence, other_than } = await store.evidence.archive(
+  const { inserted, evidence, other_than } = await store.evidence.archive(
     newEvidence({
       _id,
       mchid: read.mchid,
@@ -317,6 +317,8 @@ async function archiveEvidence(
       unapplied: true,
     }),
   )
+  if (!inserted)
+    store.evidence.noteRepeat(evidence._id).catch((error: unknown) => log.debug('a repeat was not counted', { error }))
   if (other_than !== undefined) {
     const ids = { evidence_id: evidence.id, other_evidence_id: other_than.id }
     log.error('one notification id came with two contents', { ...keyOf(read.mchid, read), ...ids })

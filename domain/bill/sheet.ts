@@ -2,7 +2,7 @@ import { journalId, sheetPlace } from '../ids.ts'
 import { balancedEntry } from '../journal.ts'
 import type { Account, EntryKind, JournalEntry, Posting } from '../journal.ts'
 import type { Time } from '../calendar.ts'
-import type { BillRecord } from './reconciliation.ts'
+import type { BillRecord, DayKey } from './reconciliation.ts'
 import type { BillRow, BillType, FlowRow, TradeRow } from './row.ts'
 
 /** So many rows of a bill are one entry of the book: one for each row would cost a write and an index for each. */
@@ -174,16 +174,16 @@ function movementsOf(rows: readonly SheetRow<'fundflow'>[]): Posting[] {
   return withoutNothing([{ account: cash_account, key: no_key, amount: moved }, ...others])
 }
 
-/** What the account held before the first day that is in the book; null: nothing. */
+/** What the account came by on days that are not in the book: before the first of all, or in a gap. Null: nothing. */
 export function openingEntry(
-  mchid: string,
+  { mchid, bill_date }: DayKey,
   opening: { amount: number; time: Time; bill_id: string },
   booked_time: Time,
 ): JournalEntry | null {
   const { amount, time, bill_id } = opening
   if (amount === 0) return null
   return balancedEntry({
-    _id: journalId.opening(mchid, cash_account),
+    _id: journalId.opening(mchid, cash_account, bill_date),
     mchid,
     kind: 'opening',
     occurred_time: time,

@@ -12,6 +12,15 @@ export type EvidenceOutcome = 'applied' | 'linked' | 'orphan' | 'foreign' | 'no_
 /** `merchant`: a confirmation that no worker took. `operator`: the same, as earlier versions stored it. */
 export type EvidenceKind = 'notification' | 'query' | 'bill_line' | 'merchant' | 'operator'
 
+/** By what a payment counts as found, of whose money this evidence was the first word. */
+export const evidence_finders = {
+  notification: 'notification',
+  query: 'query',
+  bill_line: 'bill',
+  merchant: 'operator',
+  operator: 'operator',
+} as const satisfies Record<EvidenceKind, string>
+
 /** The kinds under which a merchant's confirmation is stored. */
 export const confirmation_kinds = ['merchant', 'operator'] as const satisfies readonly EvidenceKind[]
 
@@ -38,6 +47,8 @@ export interface EvidenceRecord {
   /** a notification as it came; the other kinds sealed, since they are plaintext */
   raw: Envelope | Sealed
   receive_time: Time
+  /** how often it came again; absent: never */
+  repeats?: number
   /** absent once `outcome` is set: the sweeper's sparse index */
   unapplied?: true
   outcome: EvidenceOutcome | null

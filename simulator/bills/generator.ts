@@ -126,6 +126,12 @@ export class GeneratedDay {
     return counts
   }
 
+  /** The merchant's order numbers of the rows with this plant. */
+  *numbersOf(kind: GeneratedKind): Generator<string, void> {
+    for (let n = this.#every - 1; n < this.#options.rows; n += this.#every)
+      if (this.#plantOf(n) === kind) yield this.#rowOf(n).detail.out_trade_no
+  }
+
   /** The bytes of the trade bill, in pieces of some 64 KiB. */
   *bill(): Generator<Buffer, void> {
     const layout = tradeLayouts.ALL
@@ -167,9 +173,9 @@ export class GeneratedDay {
     yield Buffer.from(`${text}${footer.lines(new Set()).join('\r\n')}\r\n`)
   }
 
-  /** The records of the same day, in the same order. */
-  *records(): Generator<GeneratedPayment | GeneratedRefund, void> {
-    for (let n = 0; n < this.#options.rows; n += 1) {
+  /** The records of the same day, in the same order, from row `begin` on. */
+  *records(begin = 0): Generator<GeneratedPayment | GeneratedRefund, void> {
+    for (let n = begin; n < this.#options.rows; n += 1) {
       const { detail, plant } = this.#rowOf(n)
       if (plant !== 'missing_here' && plant !== 'foreign') yield recordOf(detail)
     }

@@ -100,6 +100,7 @@ export const bill_chapters: Chapter[] = [
   chapterOf('day_handed_over', paidTwiceUnheard),
   chapterOf('day_given_up', tooManyMissing),
   chapterOf('day_posted', async (teller, name) => void (await sold(teller, name))),
+  chapterOf('day_reported', async (teller, name) => void (await sold(teller, name))),
   { options: { time_scale: 30 }, paths: { days_begun } },
   { options: { time_scale: 30, settings: { fulfilment: { mode: 'event' } } }, paths: { day_concluded } },
 ]

@@ -16,6 +16,7 @@ import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
 import { Reconciliations } from '../../store/reconciliations.ts'
 import { References } from '../../store/references.ts'
+import { Reports } from '../../store/reports.ts'
 import { Refunds } from '../../store/refunds.ts'
 import { Rejections } from '../../store/rejections.ts'
 import type { Sealer } from '../../store/sealer.ts'
@@ -52,6 +53,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     rejections: new Rejections(connections),
     bills: new Bills(connections, sealer),
     reconciliations: new Reconciliations(connections),
+    reports: new Reports(connections),
     differences: new Differences(connections),
     sealer,
     isReachable: () => Promise.resolve(true),

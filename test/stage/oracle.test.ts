@@ -134,6 +134,30 @@ describe('the oracle', () => {
     expect(oracleDifferences(nobody, stored({ 'sales TEA': -1 }))).toHaveLength(1)
   })
 
+  it('reads in bills what they move, what they cost, and what the account began with', () => {
+    const trade =
+      '\ufeff交易状态,微信订单号,微信退款单号,手续费\r\n`SUCCESS,`t1,`0,`0.06000\r\n`SUCCESS,`t9,`0,`0.06000\r\n总数\r\n`2\r\n'
+    const header = '业务类型,收支类型,微信支付业务单号,资金流水单号,收支金额(元),账户结余(元)'
+    const flow = `${header}\r\n\`交易,\`收入,\`t1,\`f1,\`9.90,\`19.90\r\n\`扣除交易手续费,\`支出,\`t1,\`f2,\`0.06,\`19.84\r\n\`分账,\`支出,\`,\`f3,\`1.00,\`18.84\r\n\`交易,\`收入,\`t9,\`f4,\`2.00,\`20.84\r\n总\r\n\`4\r\n`
+    const bill_date = '2026-11-22'
+    const bills = [
+      { bill_date, type: 'trade', text: trade },
+      { bill_date, type: 'fundflow', text: flow },
+    ] as const
+    const lines = {
+      ...{ 'wechat.pending t1': -990, 'fee.expense t1': 6, 'other.分账 f3': 100, 'foreign t9': -200 },
+      ...{ 'wechat.basic -': 2_084, 'other.opening -': -1_000 },
+    }
+    const postings = Object.entries(lines).map(([line, amount]) => {
+      const [account = '', key = ''] = line.split(' ')
+      return { account, key, amount }
+    })
+    const of_sale = stored({ 'wechat.pending t1': 990, 'sales TEA': -990 })
+    const entries = [...of_sale, { out_trade_no: null, postings }]
+    expect(oracleDifferences({ ...sale, bills }, entries)).toEqual([])
+    expect(oracleDifferences({ ...sale, bills }, of_sale)).toHaveLength(6)
+  })
+
   it('misses what was not booked', () => {
     expect(oracleDifferences(sale, []).map(({ line }) => line)).toEqual(['wechat.pending t1', 'sales TEA'])
   })

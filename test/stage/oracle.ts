@@ -27,6 +27,13 @@ export interface OracleDecision {
   answer: unknown
 }
 
+/** The text of a bill that was given out for a day that was looked at. */
+export interface OracleBill {
+  bill_date: string
+  type: 'trade' | 'fundflow'
+  text: string
+}
+
 export interface OracleSources {
   wechat: OracleWeChat
   /** transaction_id → fen that a coupon of the merchant's own paid: those payments only */
@@ -34,6 +41,8 @@ export interface OracleSources {
   /** what was published to the merchant, in any order; repeats do no harm */
   events: readonly { type: string; transaction_id: string | null }[]
   decisions: readonly OracleDecision[]
+  /** of the days that were looked at */
+  bills?: readonly OracleBill[]
 }
 
 /** A journal entry as it is stored: plain postings. */
@@ -75,8 +84,18 @@ export function differenceLine({ out_trade_no, line, expected, stored }: OracleD
   return `${out_trade_no}: ${line} is ${stored}, the oracle says ${expected}`
 }
 
-function expectedLines({ wechat, coupons, events, decisions }: OracleSources): Lines {
+function expectedLines({ wechat, coupons, events, decisions, bills = [] }: OracleSources): Lines {
   const lines: Lines = new Map()
+  const ours = new Set([
+    ...wechat.payments.map(({ transaction_id }) => transaction_id),
+    ...wechat.refunds.map(({ refund_id }) => refund_id),
+  ])
+  // What bills say is of no one order.
+  putBills(
+    bills,
+    (number) => ours.has(number),
+    (line, fen) => add(lines, null, line, fen),
+  )
   const sold = soldTransactions(events, decisions)
   const payouts = payoutsIn(decisions)
   for (const { transaction_id, out_trade_no, amount } of wechat.payments) {
@@ -138,4 +157,74 @@ function add(lines: Lines, out_trade_no: string | null, line: string, fen: numbe
   const of_number = lines.get(out_trade_no) ?? new Map<string, number>()
   of_number.set(line, (of_number.get(line) ?? 0) + fen)
   lines.set(out_trade_no, of_number)
+}
+
+type Put = (line: string, fen: number) => void
+
+/** The other side of a movement by its 业务类型, when it names a payment or refund of ours; `-` is no sub-key. */
+const other_sides: Record<string, { account: string; has_key: boolean }> = {
+  交易: { account: 'wechat.pending', has_key: true },
+  扣除交易手续费: { account: 'fee.clearing', has_key: true },
+  退还交易手续费: { account: 'fee.clearing', has_key: true },
+  退款: { account: 'wechat.refund_transit', has_key: true },
+  退款关闭: { account: 'wechat.refund_transit', has_key: true },
+  退款退回: { account: 'merchant.bank', has_key: false },
+}
+
+/** `isOurs`: whether WeChat has this payment or refund as one of this installation's. */
+function putBills(bills: readonly OracleBill[], isOurs: (number: string) => boolean, put: Put): void {
+  /** what the account came by before the first bill, and between bills that do not follow each other */
+  let opening = 0
+  let closing = 0
+  for (const { type, text } of bills.toSorted((one, other) => (one.bill_date < other.bill_date ? -1 : 1))) {
+    for (const cells of rowsOf(text)) {
+      if (type === 'trade') {
+        putFee(cells, isOurs, put)
+        continue
+      }
+      const balance = putMovement(cells, isOurs, put)
+      opening += balance.before - closing
+      closing = balance.after
+    }
+  }
+  put('wechat.basic -', opening)
+  put('other.opening -', 0 - opening)
+}
+
+function putFee(cells: Map<string, string>, isOurs: (number: string) => boolean, put: Put): void {
+  const transaction_id = cells.get('微信订单号') ?? ''
+  if (!isOurs(transaction_id)) return
+  const is_refund = cells.get('交易状态') === 'REFUND'
+  const key = is_refund ? (cells.get('微信退款单号') ?? '') : transaction_id
+  const fee = Math.round(Number(cells.get('手续费')) * 100)
+  put(`fee.expense ${key}`, fee)
+  put(`fee.clearing ${key}`, 0 - fee)
+}
+
+/** Answers what the account held before and after it. */
+function putMovement(
+  cells: Map<string, string>,
+  isOurs: (number: string) => boolean,
+  put: Put,
+): { before: number; after: number } {
+  const fen = (name: string) => Math.round(Number(cells.get(name)) * 100)
+  const moved = cells.get('收支类型') === '收入' ? fen('收支金额') : 0 - fen('收支金额')
+  const [type = '', number = ''] = [cells.get('业务类型'), cells.get('微信支付业务单号')]
+  const side = other_sides[type]
+  put('wechat.basic -', moved)
+  if (side === undefined) put(`other.${type} ${cells.get('资金流水单号') ?? ''}`, 0 - moved)
+  else if (!isOurs(number)) put(`foreign ${number}`, 0 - moved)
+  else put(`${side.account} ${side.has_key ? number : '-'}`, 0 - moved)
+  return { before: fen('账户结余') - moved, after: fen('账户结余') }
+}
+
+/** Each row by the names of its columns; the sums at the end are none. */
+function rowsOf(text: string): Map<string, string>[] {
+  const [header = '', ...lines] = text.replace(/^\ufeff/, '').split('\r\n')
+  const names = header.split(',').map((name) => name.replace(/[(（]元[)）]$/, ''))
+  const end = lines.findIndex((line) => !line.startsWith('`'))
+  return lines.slice(0, end).map((line) => {
+    const cells = line.slice(1).split(',`')
+    return new Map(names.map((name, place) => [name, cells[place] ?? '']))
+  })
 }

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { findingLine } from '../../cli/audit.ts'
 import { simulatorTruth } from '../../cli/truth.ts'
 import { proof_patience, scaledPatience } from '../../proof/finding.ts'
@@ -10,7 +11,7 @@ import type { Simulator } from '../../simulator/main.ts'
 import type { Store } from '../../store/store.ts'
 import type { HeardEvent, MerchantDouble } from './merchant.ts'
 import { differenceLine, oracleDifferences } from './oracle.ts'
-import type { OracleDecision, OracleSources, StoredEntry } from './oracle.ts'
+import type { OracleBill, OracleDecision, OracleSources, StoredEntry } from './oracle.ts'
 import { until } from './until.ts'
 
 /** What a proof reads of a stage. */
@@ -92,7 +93,24 @@ async function oracleSources({
     type,
     transaction_id: (data.order?.transaction_id as string | null | undefined) ?? null,
   }))
-  return { wechat, coupons, decisions, events }
+  return { wechat, coupons, decisions, events, bills: await postedBills(store, mchid) }
+}
+
+/** The bills of the days that were looked at, as WeChat gave them. */
+async function postedBills(store: Store, mchid: string): Promise<OracleBill[]> {
+  const days = (await store.reconciliations.list(mchid, {}, { limit: 500 })).data.filter(({ book }) => book?.post_time)
+  const bills: OracleBill[] = []
+  for (const { bill_date, versions } of days) {
+    for (const type of ['trade', 'fundflow'] as const) {
+      const bill = await store.bills.find({ mchid, bill_date }, type, versions[type] ?? 0)
+      if (bill?.state !== 'ready') continue
+      const parts: Buffer[] = []
+      for (let number = 0; number < bill.part_count; number += 1)
+        parts.push((await store.bills.part(bill, number)) ?? Buffer.alloc(0))
+      bills.push({ bill_date, type, text: gunzipSync(Buffer.concat(parts)).toString() })
+    }
+  }
+  return bills
 }
 
 async function storedEntries({ store, mchid }: WitnessedStage): Promise<StoredEntry[]> {

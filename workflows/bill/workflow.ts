@@ -16,7 +16,7 @@ export async function reconcileDay(day: DayKey): Promise<string> {
 }
 
 async function runDay(day: DayKey): Promise<string> {
-  const { openDay, fetchBill, matchDay, askDifferences, awaitHealing, postBills, closeDay } = billProxies()
+  const { openDay, fetchBill, matchDay, askDifferences, awaitHealing, postBills, closeDay, writeReport } = billProxies()
   const opened = await openDay({ day, look: workflowInfo().runId })
   showDay(opened)
   const look = { day, run: opened.run }
@@ -31,5 +31,7 @@ async function runDay(day: DayKey): Promise<string> {
   if (patched('postBills')) await postBills(look)
   const closed = await closeDay({ ...look, given_up })
   showDay(closed)
+  // Days that began before there were reports have theirs at the next look at them.
+  if (patched('writeReport')) await writeReport(look)
   return closed.state
 }

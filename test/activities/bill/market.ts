@@ -238,6 +238,7 @@ export class Market {
       missing = (await this.#perform<{ missing: number }>('awaitHealing', { day: at, run })).missing
       await this.#perform('matchDay', { day: at, run })
     }
+    await this.#perform('postBills', { day: at, run })
     const { given_up, handed_over } = asked
     const record = await this.#perform<ReconciliationRecord>('closeDay', { day: at, run, given_up })
     return { record, handed_over, missing, differences: await this.differences(of) }

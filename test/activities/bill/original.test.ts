@@ -115,7 +115,7 @@ describe('the original of a bill', () => {
     const bills = { part: () => Promise.reject(new StoreUnavailable(new Error('away'))) }
     const bill = { _id: 'b', parts_key: 'k', part_count: 1, plain_sha1: null } as BillRecord
     const read = inActivity(async () => {
-      for await (const _ of readOriginal({ bills } as never, bill));
+      for await (const _ of readOriginal({ bills }, bill));
     })
     await expect(read).rejects.toBeInstanceOf(StoreUnavailable)
   })

@@ -5,7 +5,7 @@ import { as_refund } from '../../wechat/statement/file.ts'
 import { BillBook, day, fee_cells, flowCells, tradeCells, transaction } from './billbook.ts'
 
 const sheet = (type: string, version: number, number: number) => `bill:${mchid}:2026-11-22:${type}:${version}:${number}`
-const opening = `open:${mchid}:wechat.basic`
+const opening = `open:${mchid}:wechat.basic:2026-11-22`
 const places = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
 
 describe('the bills of a day', () => {

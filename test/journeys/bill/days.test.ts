@@ -22,9 +22,14 @@ describe('a day of a merchant', () => {
 
   const today = () => beijingDay(clock.now())
 
-  /** The next day, one in the morning: what a test does then is all of that day. */
-  function freshDay(): string {
-    clock.setTo(dayRange(today()).to_ms + hour)
+  /**
+   * The next day, once the one that ends is looked at as well: what a test does then is all of that day, and the book has
+   * no gap.
+   */
+  async function freshDay(): Promise<string> {
+    const ends = today()
+    nextNoon(ends)
+    await reconciled(ends)
     return today()
   }
 
@@ -74,7 +79,7 @@ describe('a day of a merchant', () => {
   }
 
   it('is proven to the fen, and a second look changes nothing', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const order = await sold()
     await sold()
     const refund = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 300 } })
@@ -91,12 +96,14 @@ describe('a day of a merchant', () => {
       weft: { payment_count: 2, payment_amount: 1_980, refund_count: 1, refund_amount: 300 },
     })
     const again = await reconciled(bill_date)
-    expect(again).toEqual({ ...day, run: 2, start_time: again.start_time, end_time: again.end_time, look: again.look })
+    const { start_time, end_time, look } = again
+    const book = { ...day.book, post_time: again.book?.post_time }
+    expect(again).toEqual({ ...day, run: 2, start_time, end_time, look, book })
     expect(await stage.store.bills.versions({ mchid: stage.mchid, bill_date }, 'trade')).toHaveLength(1)
   })
 
   it('finds what no notification told: late money and second payments, each with its end', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const second = await paidTwiceUnheard()
     const late = await paidAfterCloseUnheard()
     nextNoon(bill_date)
@@ -112,7 +119,7 @@ describe('a day of a merchant', () => {
   })
 
   it('takes in a refund that was made in WeChat’s console, and of which nobody was told', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const order = await sold()
     const { mchid, out_trade_no } = order
     const outside = { mchid, out_trade_no, status: 'SUCCESS', refund: 300, notification: 'lose' } as const
@@ -129,7 +136,7 @@ describe('a day of a merchant', () => {
   })
 
   it('names each difference, waits for what may heal, and is proven once the bill is right', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const { mchid } = stage
     const plant = (fault: string, order: OrderKey | null, more: Record<string, unknown> = {}) =>
       stage.simulator.control.addFault({
@@ -185,7 +192,7 @@ describe('a day of a merchant', () => {
   })
 
   it('is proven by the next day’s bill where WeChat counts a payment there', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const { mchid } = stage
     const order = await sold()
     const { out_trade_no } = order
@@ -203,7 +210,7 @@ describe('a day of a merchant', () => {
   })
 
   it('is told over HTTP, and a difference is settled with its reason', async () => {
-    const bill_date = freshDay()
+    const bill_date = await freshDay()
     const { mchid } = stage
     const order = await sold()
     const { out_trade_no } = order
