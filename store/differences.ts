@@ -32,6 +32,7 @@ const schema = recordSchema({
   fields: [String],
   bill: Schema.Types.Mixed,
   weft: Schema.Types.Mixed,
+  bill_version: Number,
   due_time: Date,
   owner: String,
   note: String,
@@ -88,9 +89,10 @@ export class Differences {
    */
   async note(found: readonly DifferenceRecord[]): Promise<number> {
     const inserted = new Set(await this.#differences.insertMissing(found))
-    for (const { _id, fields, bill, weft, amount } of found) {
-      if (!inserted.has(_id))
-        await this.#differences.update({ _id, state: { $ne: 'ignored' } }, { $set: { fields, bill, weft, amount } })
+    for (const { _id, fields, bill, weft, amount, bill_version } of found) {
+      if (inserted.has(_id)) continue
+      const sides = { fields, bill, weft, amount, ...(bill_version !== undefined && { bill_version }) }
+      await this.#differences.update({ _id, state: { $ne: 'ignored' } }, { $set: sides })
     }
     return inserted.size
   }

@@ -1,6 +1,6 @@
 import { Schema } from 'mongoose'
 import { dayId } from '../domain/ids.ts'
-import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
+import type { DayKey, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
@@ -108,6 +108,13 @@ export class Reconciliations {
   async inBook(mchid: string, after: string, limit: number): Promise<ReconciliationRecord[]> {
     const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, bill_date: { $gt: after } }
     return this.#days.scan(wanted, { limit, sort: { bill_date: 1 } })
+  }
+
+  /** Days from `bill_date_from` on whose look was begun and has not ended, oldest first: it may have been terminated. */
+  async unfinished(mchid: string, bill_date_from: string): Promise<ReconciliationRecord[]> {
+    const states: ReconciliationState[] = ['waiting_for_bill', 'running']
+    const wanted = { mchid, state: { $in: states }, bill_date: { $gte: bill_date_from } }
+    return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
   /** Null: a newer run has begun, and this one's word is over. */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { referenceId } from '../domain/ids.ts'
 import { Collection } from './collection.ts'
+import type { Contention } from './collection.ts'
 import { StoreUnavailable } from './connection.ts'
 import type { Connections } from './connection.ts'
 import { recordSchema } from './record.ts'
@@ -16,7 +17,14 @@ interface ReferenceRecord {
 
 const schema = recordSchema({ _id: String, mchid: String, reference: String, paid_by: String })
 
-const most_looks = 5
+/**
+ * How often a claim is tried against others of the same sale. Each try that fails has met one that was given free before
+ * it could be read, so another number was served meanwhile; pauses of chance length part those who meet again and again.
+ */
+const contention: Contention = {
+  attempts: 60,
+  pauseBefore: (attempt) => Math.random() * 5 * Math.min(attempt - 1, 10),
+}
 
 /** Which number of a sale keeps it, where a merchant made several numbers for one sale. */
 export class References {
@@ -32,14 +40,14 @@ export class References {
    */
   async claim(mchid: string, reference: string, out_trade_no: string): Promise<{ paid_by: string }> {
     const _id = referenceId(mchid, reference)
-    for (let look = 1; look <= most_looks; look++) {
+    for (let attempt = 1; attempt <= contention.attempts; attempt++) {
+      if (attempt > 1) await pause(contention.pauseBefore(attempt))
       if (await this.#references.insert({ _id, mchid, reference, paid_by: out_trade_no })) {
         return { paid_by: out_trade_no }
       }
       const paid_by = await this.findHolder(mchid, reference)
       // Null: given free since the insert met it, or not yet to be read; the next read decides.
       if (paid_by !== null) return { paid_by }
-      await pause(look * 10)
     }
     throw new StoreUnavailable(new Error(`the claim of ${_id} was taken and released again, over and over`))
   }

@@ -17,7 +17,7 @@ const most_of_slice = 10_000
 
 /** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
 export function recordsOf(store: Pick<Store, 'payments' | 'refunds'>, day: DayKey): AsyncGenerator<DayRecord[]> {
-  return readAhead(slicesOfDay(store, day))
+  return readAhead(sidesOfDay(store, day))
 }
 
 /** The next slice is read while the one before is worked on: the database and this process each have a processor. */
@@ -39,7 +39,7 @@ async function* readAhead<Piece>(pieces: AsyncGenerator<Piece, void>): AsyncGene
   }
 }
 
-async function* slicesOfDay(
+async function* sidesOfDay(
   store: Pick<Store, 'payments' | 'refunds'>,
   { mchid, bill_date }: DayKey,
 ): AsyncGenerator<DayRecord[], void> {

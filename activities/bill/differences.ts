@@ -29,7 +29,7 @@ interface FoundDifferences {
 export async function noteDifferences(
   context: ActivityContext,
   policy: BillPolicy,
-  day: DayKey,
+  { version: bill_version, ...day }: DayKey & { version: number },
   { matched, malformed, fees }: FoundDifferences,
 ): Promise<void> {
   const found_ms = context.now()
@@ -38,7 +38,7 @@ export async function noteDifferences(
     ...matched.map((difference) => matchedRecord(day, difference, due)),
     ...malformed.map((line) => malformedRecord(day, line, due)),
     ...fees(due),
-  ]
+  ].map((difference) => (difference.bill === null ? difference : { ...difference, bill_version }))
   // What WeChat says was never made is missing from the bill for that reason: one payment is one difference.
   const standing = await standingPhantoms(context.store, day)
   const found = all.filter(

@@ -63,9 +63,10 @@ export async function matchDay(
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
   const { trade, flow, compared, moved } = files
-  const elsewhere = await settleElsewhere(context, policy, { ...day, version: trade.version }, compared.result)
+  const read = { ...day, version: trade.version }
+  const elsewhere = await settleElsewhere(context, policy, read, compared.result)
   const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
-  await noteDifferences(context, policy, day, { matched: elsewhere.differences, malformed: compared.malformed, fees })
+  await noteDifferences(context, policy, read, { matched: elsewhere.differences, malformed: compared.malformed, fees })
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { activityInfo } from '@temporalio/activity'
 import { dayRange } from '../../domain/bill/reconciliation.ts'
-import type { BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import type { BillPolicy, BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../domain/bill/row.ts'
 import { cash_account } from '../../domain/bill/sheet.ts'
 import { clearing_days, clearingTexts } from '../../domain/bill/clearance.ts'
@@ -12,8 +12,10 @@ import { clearingOf } from '../../store/clearance.ts'
 import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import type { GatewayContext } from '../gateway.ts'
 import { openAccount } from './account.ts'
 import type { DayLook } from './day.ts'
+import { readWhole } from './fetch.ts'
 import { postSheets, SheetProgress } from './sheets.ts'
 import type { SheetPlace } from './sheets.ts'
 
@@ -24,23 +26,33 @@ const day_ms = 86_400_000
  * resumable: whoever goes on finds what stands, and makes it what the bills say now. Of a look that a newer one overtook
  * nothing more is written.
  */
-export async function postBills(context: ActivityContext, look: DayLook): Promise<ReconciliationRecord | null> {
+export async function postBills(
+  context: GatewayContext,
+  policy: BillPolicy,
+  look: DayLook,
+): Promise<ReconciliationRecord | null> {
   const { store } = context
   const { day, run } = look
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known
   // A day of which no bill was ever had has nothing to post, and what was posted of files that are dropped stands.
   if (Object.keys(known.versions).length === 0) return known
-  const bills = await readBills(store, known)
-  if (bills.some(({ dropped_time }) => dropped_time !== undefined)) return known
+  const compared = await readBills(store, known)
+  if (compared.some(({ dropped_time }) => dropped_time !== undefined)) return known
   // From here on the day is in the book: its neighbours go on from it.
   const book = known.book ?? { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
   if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known
   const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
-  for (const bill of bills) {
-    if (bill.type === 'trade' && progress.place?.type === 'fundflow') continue
-    if (!(await postSheets(context, look, bill, progress))) return await store.reconciliations.find(day)
-  }
+  // Writing while it reads does no harm here: the same file, read again, posts the same.
+  const read = await readWhole(context, policy, day, async () => {
+    for (const bill of await readBills(store, known)) {
+      if (bill.type === 'trade' && progress.place?.type === 'fundflow') continue
+      if (!(await postSheets(context, look, bill, progress))) return { is_posted: false }
+    }
+    return { is_posted: true }
+  })
+  if ('lost' in read) return await store.reconciliations.write(day, run, { book: { ...book, flaws: [read.lost] } })
+  if (!read.is_posted) return await store.reconciliations.find(day)
   await openAccount(context, day)
   const posted = await proveBook(context, known, progress)
   const is_same = isDeepStrictEqual({ ...posted, post_time: null }, { ...book, post_time: null })

@@ -1,4 +1,5 @@
 import { heartbeat } from '@temporalio/activity'
+import { bill_days_kept } from '../../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../../domain/calendar.ts'
 import { dayId } from '../../domain/ids.ts'
 import { reconcileStart } from '../../domain/messages.ts'
@@ -14,7 +15,8 @@ const again_days = 4
 
 /**
  * Starts the run of yesterday of each merchant that is set up at WeChat Pay, paused ones too: they had money. And, older
- * first, those of its last days that are not proven: a bill or a record may have come since.
+ * first, those of its last days that are not proven, since a bill or a record may have come, and all that were left in the
+ * middle. A look that is under way is not begun again.
  */
 export async function startDays(
   context: ActivityContext,
@@ -28,7 +30,9 @@ export async function startDays(
     const { mchid, wechat } = merchant
     if (!wechat) continue
     const earlier = await store.reconciliations.unproven(mchid, beijingDay(due_ms - again_days * day_ms))
-    const days = new Set([...earlier.map((day) => day.bill_date), bill_date])
+    const broken_off = await store.reconciliations.unfinished(mchid, beijingDay(due_ms - bill_days_kept * day_ms))
+    const days = new Set([...broken_off, ...earlier].map((day) => day.bill_date).sort())
+    days.add(bill_date)
     for (const one of days) {
       await startRun(starter, reconcileStart({ mchid, bill_date: one }))
       started.push(dayId({ mchid, bill_date: one }))

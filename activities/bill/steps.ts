@@ -27,7 +27,7 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     matchDay: (look: DayLook) => matchDay(context, policy, look),
     askDifferences: (look: DayLook) => askDifferences(ask, look),
     awaitHealing: (look: DayLook) => awaitHealing(ask, look),
-    postBills: (look: DayLook) => postBills(context, look),
+    postBills: (look: DayLook) => postBills(context, policy, look),
     writeReport: (look: DayLook) => writeReport(context, look),
     closeDay: (look: DayLook & { given_up?: boolean }) => closeDay({ context, starter }, look),
     acceptDifferences: (given: { day: DayKey }) => acceptDifferences(context, given),

@@ -110,6 +110,8 @@ export interface DifferenceRecord {
   /** both sides as they were at the last look; null: that side has nothing */
   bill: Record<string, unknown> | null
   weft: Record<string, unknown> | null
+  /** the version of the trade bill that has the line; absent: none, or it was found by an earlier version of Weft */
+  bill_version?: number
   /** when a person must have settled it; of what waits, when the other side must have come */
   due_time: Time
   /** who works on it, and what he noted; absent: nobody, nothing */

@@ -98,7 +98,7 @@ export interface DifferenceView {
   proposal: { actor: Actor; time: Time; reason: string } | null
   deed: DifferenceDeed | null
   timeline: { event: DifferenceEvent; time: Time; actor: Actor; reason: string | null }[]
-  links: { day: string; order: string | null; refund: string | null; journal: string | null }
+  links: { day: string; line: string | null; order: string | null; refund: string | null; journal: string | null }
 }
 
 /** `evidenceId` makes the public id of archived evidence. */
@@ -128,6 +128,7 @@ export function differenceView(
     timeline: timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
     links: {
       day: `/v1/reconciliations/${bill_date}`,
+      line: typeof bill?.['line'] === 'number' ? `/v1/differences/${id}/line` : null,
       order: out_trade_no === null ? null : `/v1/orders/${encodeURIComponent(out_trade_no)}`,
       refund: out_refund_no === null ? null : `/v1/refunds/${encodeURIComponent(out_refund_no)}`,
       journal: out_trade_no === null ? null : `/v1/journal?out_trade_no=${encodeURIComponent(out_trade_no)}`,

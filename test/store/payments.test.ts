@@ -102,6 +102,20 @@ describe('refunds of one payment', () => {
     expect((await store.payments.moveRefund({ ...refund, timeline }, 'accepted'))?.refunds[0]?.state).toBe('accepted')
   })
 
+  it('leave what the merchant gets of a payment to be corrected, until one was paid by hand', async () => {
+    const key = { mchid, transaction_id: 'coupon' }
+    await store.payments.insert(paymentSample('coupon', { settled_total: 990 }))
+    const corrected = await twenty(({ payments }) => payments.correctSettledTotal(key, 980))
+    expect(new Set(corrected.map((payment) => `${payment?.settled_total} ${payment?.revision}`)).size).toBe(1)
+    expect(corrected[0]).toMatchObject({ settled_total: 980 })
+    const by_hand = { out_refund_no: 'HAND', amount: 90, state: 'settled' as const }
+    await store.payments.insert(paymentSample('by_hand', { settled_total: 990, refunds: [by_hand] }))
+    const kept = { mchid, transaction_id: 'by_hand' }
+    expect(await store.payments.correctSettledTotal(kept, 980)).toBeNull()
+    expect(await store.payments.correctSettledTotal(kept, 990), 'it says so already').not.toBeNull()
+    expect(await store.payments.find(mchid, 'by_hand')).toMatchObject({ settled_total: 990 })
+  })
+
   it('made outside are taken in whatever was left, once', async () => {
     const key = { mchid, transaction_id: 'outside' }
     const ours = { out_refund_no: 'OURS', amount: 990, state: 'reserved' as const }

@@ -51,8 +51,17 @@ export const difference_shape = z
       .meta({ description: 'what a person had done about it last' }),
     timeline: z.array(z.object({ event: z.enum(difference_events), time, actor, reason: nullable_text })),
     links: z
-      .object({ day: z.string(), order: nullable_text, refund: nullable_text, journal: nullable_text })
-      .meta({ description: 'where its day, its order with the timeline, its refund and its book entries are read' }),
+      .object({
+        day: z.string(),
+        line: nullable_text,
+        order: nullable_text,
+        refund: nullable_text,
+        journal: nullable_text,
+      })
+      .meta({
+        description:
+          'where its day, the line as WeChat Pay wrote it, its order with the timeline, its refund and its book entries are read',
+      }),
   } satisfies FieldsOf<DifferenceView>)
   .meta({ id: 'Difference' })
 

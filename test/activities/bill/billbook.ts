@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
-import type { ActivityContext } from '../../../activities/context.ts'
+import type { GatewayContext } from '../../../activities/gateway.ts'
 import { postBills } from '../../../activities/bill/post.ts'
 import type { SheetPlace } from '../../../activities/bill/sheets.ts'
-import { newReconciliation } from '../../../domain/bill/reconciliation.ts'
+import { default_bill_policy, newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import type { BillType } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
@@ -71,7 +71,7 @@ export class BillBook {
   readonly #context = {
     store: this.store,
     now: () => this.now_ms,
-  } as unknown as ActivityContext
+  } as unknown as GatewayContext
 
   /** A payment of 9.90 that is recorded and booked; `S` of it is settled. */
   async pay(n: number, given: { settled_total?: number; success_time?: string } = {}): Promise<void> {
@@ -133,7 +133,9 @@ export class BillBook {
   async post(run: number, key = day, resumed?: SheetPlace): Promise<ReconciliationRecord | null> {
     const environment = new MockActivityEnvironment(resumed ? { heartbeatDetails: resumed } : {}, { logger: quiet })
     environment.on('heartbeat', (details: unknown) => this.heartbeats.push(details))
-    const outcome: unknown = await environment.run(() => postBills(this.#context, { day: key, run }))
+    const outcome: unknown = await environment.run(() =>
+      postBills(this.#context, default_bill_policy, { day: key, run }),
+    )
     return outcome as ReconciliationRecord | null
   }
 

@@ -4,7 +4,7 @@ import { dayRange, newReconciliation } from '../../../domain/bill/reconciliation
 import { billPartId } from '../../../domain/ids.ts'
 import { until } from '../../stage/until.ts'
 import { mchid, paymentSample } from '../../store/samples.ts'
-import { answer, bill_date, day, Desk, none, not_ready, tradeFile } from './desk.ts'
+import { answer, bill_date, day, Desk, due_ms, none, not_ready, tradeFile } from './desk.ts'
 
 const wanted = { day, run: 1, type: 'trade' } as const
 const late_ms = dayRange(bill_date).to_ms + 15 * 3_600_000
@@ -169,6 +169,22 @@ describe('a bill that is fetched', () => {
     desk.now_ms += day_ms + 1
     await desk.perform('fetchBill', wanted)
     expect(await desk.parts()).toEqual([billPartId(kept?.parts_key ?? '', 0)])
+  })
+
+  it('and is damaged after it was compared is fetched anew to be posted, or is a flaw', async () => {
+    desk.issue(tradeFile([{}]))
+    await desk.store.payments.insert(payment)
+    const posted = async () => {
+      const run = await desk.looked()
+      const [part = ''] = await desk.parts()
+      await desk.parts({ gone: part })
+      if (desk.now_ms > due_ms) desk.answers['trade_bill'] = () => none
+      await desk.perform('postBills', { day, run })
+      return await desk.perform('closeDay', { day, run })
+    }
+    expect(await posted()).toMatchObject({ flaws: [], is_proven: true })
+    desk.now_ms += 1
+    expect((await posted()).flaws).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
   })
 
   it('and is damaged, and gone at WeChat, is a flaw of its day, which keeps what it was', async () => {

@@ -126,6 +126,22 @@ describe('a page that is hidden', () => {
   })
 })
 
+describe('a page that is opened where nobody sees it', () => {
+  it('takes no stream, of which a browser has six, and asks instead', async () => {
+    const order = await counter.insert()
+    const visit = await visitor()
+    await visit.addInitScript("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    await visit.clock.install()
+    const streams: string[] = []
+    visit.on('request', (request) => void (request.url().endsWith('/events') && streams.push(request.url())))
+    const page = await open(order, visit)
+    await counter.apply(order, paid())
+    await visit.clock.fastForward(10_000)
+    await shows(page, '付款成功')
+    expect(streams).toEqual([])
+  })
+})
+
 describe('a page without a stream', () => {
   it('asks by itself and shows the payment all the same', async () => {
     const order = await counter.insert()

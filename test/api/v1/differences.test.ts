@@ -11,6 +11,7 @@ import type { DifferenceView } from '../../../domain/bill/view.ts'
 import { paymentEntry } from '../../../domain/journal.ts'
 import { publicId } from '../../../store/ids.ts'
 import { merchantSample, mchid } from '../../store/samples.ts'
+import { keepBill } from './billsample.ts'
 import { newNumber, now, openApiStage, paidOrder, reserve } from '../apistage.ts'
 
 const stage = await openApiStage()
@@ -79,12 +80,30 @@ describe('a difference', () => {
       answer: { says: 'SUCCESS', evidence_id: publicId('evd', evidence_id) },
       links: {
         day: '/v1/reconciliations/2026-11-22',
+        line: `/v1/differences/${difference.id}/line`,
         order: '/v1/orders/TEA*1',
         refund: '/v1/refunds/R%7C1',
         journal: '/v1/journal?out_trade_no=TEA*1',
       },
     })
     expect(() => difference_shape.strict().parse(body)).not.toThrow()
+  })
+
+  it('shows its line as WeChat Pay wrote it, of the version that has it', async () => {
+    const file = '交易时间\r\n`2026-11-22 10:00:00,`茶\r\n`2026-11-22 10:00:01,`last'
+    for (const [at, text] of ['another\nversion\nof it', file].entries())
+      await keepBill(stage.store, { type: 'trade', version: at + 1, bytes: Buffer.from(text), date: bill_date })
+    const line = async (given: Partial<DifferenceRecord>) => {
+      const { id } = await noted('amount', given)
+      const answer = await stage.call<{ bytes: string; version: number }>('GET', `/v1/differences/${id}/line`)
+      const { version, bytes } = answer.body
+      return answer.status === 200 ? `${version}: ${Buffer.from(bytes, 'base64').toString()}` : answer.status
+    }
+    expect(await line({ bill: { line: 2 }, bill_version: 2 })).toBe('2: `2026-11-22 10:00:00,`茶\r')
+    expect(await line({ bill: { line: 3 }, bill_version: 2 })).toBe('2: `2026-11-22 10:00:01,`last')
+    expect(await line({ bill: { line: 2 }, bill_version: 1 })).toBe('1: version')
+    expect(await line({ bill: { line: 4 }, bill_version: 2 })).toBe(404)
+    expect(await line({ bill: null })).toBe(404)
   })
 
   it('is somebody’s work, with a note, each an entry of its timeline', async () => {

@@ -234,7 +234,23 @@ describe('a day of a merchant', () => {
       stage.call('POST', `/v1/differences/${body.data[0]?.id}/resolution`, { action, reason: 'WeChat has been told' })
     expect((await settle('ignore')).body).toMatchObject({ state: 'ignored' })
     expect((await settle('ignore')).status).toBe(409)
-    expect(await reconciled(bill_date)).toMatchObject({ state: 'balanced' })
+    const follows = async (state: string) =>
+      await until(`the day is ${state}`, async () => {
+        const { body: followed } = await stage.call('GET', `/v1/reconciliations/${bill_date}`)
+        return followed['state'] === state && followed['end_time'] === day['end_time']
+      })
+    await follows('balanced')
     expect((await settle('reopen')).body).toMatchObject({ state: 'open' })
+    await follows('different')
+    await until('the shop has heard each result and each opening once', () => {
+      const about = stage.shop.heard.filter(({ data }) => JSON.stringify(data).includes(`"bill_date":"${bill_date}"`))
+      const [opened, completed] = ['difference.opened', 'reconciliation.completed']
+      return (
+        about
+          .map(({ type }) => type)
+          .sort()
+          .join() === [opened, opened, completed, completed, completed].join()
+      )
+    })
   })
 })
