@@ -5,7 +5,7 @@ import { DefaultLogger } from '@temporalio/worker'
 import { readFlow } from '../activities/bill/flow.ts'
 import { postBills } from '../activities/bill/post.ts'
 import type { ActivityContext } from '../activities/context.ts'
-import { newReconciliation } from '../domain/bill/reconciliation.ts'
+import { default_bill_policy, newReconciliation } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
 import { beijingTime } from '../domain/calendar.ts'
@@ -47,7 +47,7 @@ export async function measurePostings(uri: string, rows: number): Promise<Postin
     const { balance } = moved as Awaited<ReturnType<typeof readFlow>>
     await store.reconciliations.write(day, run, { versions: { trade: 1, fundflow: 1 }, balance })
     const begin = performance.now()
-    const outcome: unknown = await environment.run(() => postBills(context, { day, run }))
+    const outcome: unknown = await environment.run(() => postBills(context, default_bill_policy, { day, run }))
     const posted = outcome as ReconciliationRecord | null
     const seconds = (performance.now() - begin) / 1_000
     if (posted?.book?.flaws.length !== 0) throw new Error(`not what the bills say: ${JSON.stringify(posted?.book)}`)

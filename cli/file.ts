@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
-import { least_keep_days, other_accounts } from '../domain/merchant/bill.ts'
+import { least_keep_days } from '../domain/merchant/bill.ts'
 import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/ids.ts'
@@ -43,7 +43,6 @@ const bill_file = z.strictObject({
     })
     .nullable()
     .exactOptional(),
-  accounts: z.array(z.enum(other_accounts)).max(other_accounts.length).exactOptional(),
   keep_days: z
     .int()
     .min(least_keep_days, 'would lose what WeChat still has; 100 is the least')

@@ -50,7 +50,6 @@ const schema = recordSchema({
         line_tolerance: Number,
         day_tolerance: Number,
       }),
-      accounts: [String],
       keep_days: Number,
     }),
   }),

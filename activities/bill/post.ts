@@ -35,6 +35,10 @@ export async function postBills(
   const { day, run } = look
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known
+  // A day of which no bill was ever had has nothing to post, and what was posted of files that are dropped stands.
+  if (Object.keys(known.versions).length === 0) return known
+  const compared = await readBills(store, known)
+  if (compared.some(({ dropped_time }) => dropped_time !== undefined)) return known
   // From here on the day is in the book: its neighbours go on from it.
   const book = known.book ?? { post_time: null, sheet_count: 0, accounts: [], flaws: [] }
   if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known

@@ -158,6 +158,19 @@ export const catalogue = {
       'zh-CN': '请改用操作 {instead}。各种类可做什么、为什么，见 docs/zh-CN/reconcile.md 的“人工可以做什么”。',
     },
   },
+  original_dropped: {
+    status: 410,
+    retryable: false,
+    title: { en: 'Not kept any more', 'zh-CN': '原始文件已清除' },
+    detail: {
+      en: 'The file was dropped at {time}, as the merchant’s setting keep_days wants it.',
+      'zh-CN': '该文件已按商户设置 keep_days 于 {time} 清除。',
+    },
+    remedy: {
+      en: 'What is known of it stands in GET /v1/bills and in the day: its hash, its size, and what was found.',
+      'zh-CN': '其哈希、大小和核对结果仍可在 GET /v1/bills 和当日的对账结果中查看。',
+    },
+  },
   already_decided: {
     status: 409,
     retryable: false,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { sortedByUrgency } from '../../domain/attention.ts'
-import { billSettings, other_accounts } from '../../domain/merchant/bill.ts'
+import { billSettings } from '../../domain/merchant/bill.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/ids.ts'
@@ -25,7 +25,6 @@ const bill_settings = z.object({
     })
     .nullable()
     .meta({ description: 'what WeChat Pay may charge; null: fees are summed only' }),
-  accounts: z.array(z.enum(other_accounts)).meta({ description: 'whose fund flow is proven beside the basic account' }),
   keep_days: z.int().nullable().meta({ description: 'days for which files of bills are kept; null: for good' }),
 })
 
@@ -92,9 +91,9 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
 }
 
 function billSettingsView({ settings }: MerchantRecord): z.output<typeof bill_settings> {
-  const { number_prefixes, fee_contract, accounts, keep_days } = billSettings(settings)
+  const { number_prefixes, fee_contract, keep_days } = billSettings(settings)
   const rates = fee_contract?.rates.map((rate) => ({ ...rate, trade_type: rate.trade_type ?? null })) ?? []
-  return { number_prefixes, fee_contract: fee_contract && { ...fee_contract, rates }, accounts, keep_days }
+  return { number_prefixes, fee_contract: fee_contract && { ...fee_contract, rates }, keep_days }
 }
 
 const getMerchant = declareEndpoint({

@@ -1,7 +1,3 @@
-/** The accounts at WeChat Pay that a merchant may have beside the basic one. */
-export const other_accounts = ['OPERATION', 'FEES'] as const
-export type OtherAccount = (typeof other_accounts)[number]
-
 /** FeeRate is what was agreed on from a Beijing day on, until a later one of the same `trade_type`. */
 export interface FeeRate {
   /** 2026-01-01 */
@@ -30,8 +26,6 @@ export interface BillSettings {
   number_prefixes: string[]
   /** null: fees are summed only */
   fee_contract: FeeContract | null
-  /** whose fund flow is fetched beside that of the basic account */
-  accounts: OtherAccount[]
   /** days for which the files themselves are kept; null: for good */
   keep_days: number | null
 }
@@ -39,7 +33,6 @@ export interface BillSettings {
 export const default_bill_settings: BillSettings = {
   number_prefixes: [],
   fee_contract: null,
-  accounts: [],
   keep_days: null,
 }
 

@@ -86,10 +86,10 @@ describe('a merchant’s file', () => {
     const file = merchantFile({ settings: { bills: { number_prefixes: ['TEA-'], keep_days: 400 } } })
     await apply(file)
     const rates = [{ from_date: '2026-01-01', rate_ppm: 6_000 }]
-    await apply({ ...file, settings: { bills: { fee_contract: { rates }, accounts: ['FEES'] } } })
+    await apply({ ...file, settings: { bills: { fee_contract: { rates } } } })
     const contract = { rates: [{ ...rates[0], trade_type: null }], line_tolerance: 1, day_tolerance: 0 }
     expect((await store.merchants.find(file.mchid))?.settings.bills).toEqual({
-      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract, accounts: ['FEES'] },
+      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract },
     })
   })
 

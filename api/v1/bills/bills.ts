@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { isKept } from '../../../domain/bill/archive.ts'
 import { bill_types } from '../../../domain/bill/row.ts'
 import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
 import { readCompressed, readOriginal } from '../../../store/original.ts'
@@ -109,6 +108,11 @@ const getBill = declareEndpoint({
   },
 })
 
+/** Throws where the file was dropped, as the merchant wants it. */
+export function assertKept({ dropped_time }: BillRecord): void {
+  if (dropped_time !== undefined) throw new Problem('original_dropped', { values: { time: dropped_time } })
+}
+
 const getBillContent = declareEndpoint({
   name: 'getBillContent',
   method: 'GET',
@@ -123,13 +127,14 @@ const getBillContent = declareEndpoint({
     version: z.coerce.number().int().min(1).optional().meta({ description: 'the newest without it' }),
   }),
   responses: { 200: { description: 'the file', file_types: ['text/csv'] } },
-  problems: ['not_found'],
+  problems: ['not_found', 'original_dropped'],
   async handle({ context, caller, params, query, accepts }) {
     const { store } = context
     const { bill_date: date, type } = params
     const versions = await store.bills.versions({ mchid: caller.mchid, bill_date: date }, type)
     const bill = versions.findLast((one) => query.version === undefined || one.version === query.version)
-    if (bill === undefined || !isKept(bill)) throw new Problem('not_found')
+    if (bill === undefined || bill.state === 'none') throw new Problem('not_found')
+    assertKept(bill)
     const headers = {
       'Weft-Bill-Sha1': bill.hash_value ?? '',
       'Weft-Bill-Version': String(bill.version),

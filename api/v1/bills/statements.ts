@@ -15,6 +15,7 @@ import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
 import { dayArchive } from './archive.ts'
+import { assertKept } from './bills.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date } from './reconciliations.ts'
 import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
@@ -120,13 +121,14 @@ const getDayArchive = declareEndpoint({
     'same bytes. An answer that ends early is no archive.',
   params: z.object({ bill_date }),
   responses: { 200: { description: 'the archive', file_types: ['application/zip'] } },
-  problems: ['not_found'],
+  problems: ['not_found', 'original_dropped'],
   async handle({ context: { store }, caller, params }) {
     const key = { mchid: caller.mchid, bill_date: params.bill_date }
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
     const eve = { mchid: key.mchid, bill_date: dayBefore(dayRange(key.bill_date).from_ms) }
     const kept = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
+    kept.forEach(assertKept)
     const content = dayArchive({
       day,
       closing_before: (await store.reconciliations.find(eve))?.balance?.closing ?? null,

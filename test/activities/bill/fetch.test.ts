@@ -233,6 +233,7 @@ describe('a bill that is fetched', () => {
     expect(await attentions()).toEqual(['bill_late'])
     desk.now_ms += 1
     const run = await desk.looked()
+    expect(await desk.perform('postBills', { day, run }), 'nothing to post').toMatchObject({ versions: {} })
     expect(await desk.perform('closeDay', { day, run })).toMatchObject({
       state: 'different',
       flaws: ['WeChat Pay keeps bills for 90 days: those of 2026-11-22 are gone, and were never fetched'],

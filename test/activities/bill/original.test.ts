@@ -91,6 +91,7 @@ describe('the original of a bill', () => {
     const again = await desk.perform('openDay', { day: of_day, look: 'again' })
     await desk.perform('fetchBill', { day: of_day, run: again.run, type: 'trade' })
     await desk.perform('matchDay', { day: of_day, run: again.run })
+    await desk.perform('postBills', { day: of_day, run: again.run })
     const closed = await desk.perform('closeDay', { day: of_day, run: again.run })
     expect([closed.state, closed.rows, closed.versions]).toEqual([proven.state, proven.rows, proven.versions])
   })

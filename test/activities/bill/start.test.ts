@@ -35,7 +35,7 @@ describe('the days that are begun at half past ten', () => {
       },
       toOptions: (start: { workflow_id: string }) => ({ workflowId: start.workflow_id }),
     } as unknown as RunStarter
-    const act = () => startDays({ store } as ActivityContext, starter, { due_ms })
+    const act = () => startDays({ store, now: () => due_ms } as ActivityContext, starter, { due_ms })
     await new MockActivityEnvironment({}, { logger: quiet }).run(act)
     return started.map((id) => id.replace(/^reconcile\//, ''))
   }

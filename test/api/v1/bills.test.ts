@@ -8,6 +8,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verifyArchive } from '../../../proof/archive.ts'
 import { openApiStage } from '../apistage.ts'
+import { at } from '../../store/samples.ts'
 import { bill_date, day, daySample, differenceSample, keepBill } from './billsample.ts'
 
 const stage = await openApiStage()
@@ -252,5 +253,20 @@ describe('the archive of a day over HTTP', () => {
     const key = await stage.newKey({ scopes: ['events:read'] })
     expect((await stage.call('GET', path, undefined, { key })).status).toBe(403)
     expect((await stage.call('GET', '/v1/reconciliations/2026-11-01/day.zip')).status).toBe(404)
+  })
+})
+
+describe('a file that the merchant keeps no longer', () => {
+  it('is said to be gone, with what is known of it', async () => {
+    const date = '2026-08-01'
+    await stage.store.reconciliations.begin(daySample({ bill_date: date }))
+    const bill = await keepBill(stage.store, { date, type: 'trade', bytes: first })
+    await stage.store.bills.noteDropped(bill, at(0))
+    for (const path of [`/v1/bills/${date}/trade/content`, `/v1/reconciliations/${date}/day.zip`]) {
+      const { status, body } = await stage.call('GET', path)
+      expect([path, status, body['code']]).toEqual([path, 410, 'original_dropped'])
+    }
+    const { body } = await stage.call('GET', `/v1/bills/${date}/trade`)
+    expect(body).toMatchObject({ versions: [{ sha1: sha1(first), byte_count: first.length }] })
   })
 })
