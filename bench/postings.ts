@@ -4,7 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import { readFlow } from '../activities/bill/flow.ts'
 import { postBills } from '../activities/bill/post.ts'
-import type { ActivityContext } from '../activities/context.ts'
+import type { GatewayContext } from '../activities/gateway.ts'
 import { default_bill_policy, newReconciliation } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
@@ -39,7 +39,7 @@ export async function measurePostings(uri: string, rows: number): Promise<Postin
     const flows = await keepBill(store, 'fundflow', made.flows(opening))
     const begun = newReconciliation(day, beijingTime(Date.now()), 'bench')
     const { run } = await store.reconciliations.begin(begun)
-    const context = { store, now: Date.now } as unknown as ActivityContext
+    const context = { store, now: Date.now } as unknown as GatewayContext
     const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
     const flow = await store.bills.newest(day, 'fundflow')
     if (flow === null) throw new Error('the bill was not kept')
