@@ -1,5 +1,5 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
-import type { ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
+import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
@@ -96,28 +96,29 @@ export function showDay(day: ReconciliationRecord): void {
   setCurrentDetails(dayDetails(day))
 }
 
+/** The panel shows some eight lines: what a person looks for stands first. */
 export function dayDetails(day: ReconciliationRecord): string {
   const { state, bill_date, mchid, is_proven, rows, records, wechat, weft, healed_count, differences, flaws } = day
   const proof = day.end_time === null ? '' : is_proven ? ' · proven' : ' · not proven'
-  const lines = [`**${state}**${proof} · ${bill_date}`, '', day_sentences[state], '']
+  const lines = [`**${state}**${proof} · ${bill_date} · merchant \`${mchid}\``, '', day_sentences[state], '']
   const kinds = Object.entries(differences).map(([kind, count]) => `${count} ${kind}`)
   if (kinds.length > 0) lines.push(`- **differences: ${kinds.join(', ')}**`)
+  lines.push(...flaws.map((flaw) => `- not proven: ${flaw}`))
   if (healed_count > 0) lines.push(`- healed: ${healed_count}`)
-  for (const [side, counts, sums] of [
-    ['WeChat', rows, wechat],
-    ['here', records, weft],
-  ] as const) {
-    if (counts === null || sums === null) continue
-    const paid = readableAmount({ total: sums.payment_amount, currency: 'CNY' })
-    const back = readableAmount({ total: sums.refund_amount, currency: 'CNY' })
-    lines.push(`- ${side}: ${sums.payment_count} payments ${paid}, ${sums.refund_count} refunds ${back}`)
-    const { all, matched, waiting, different, foreign, malformed } = counts
-    const classes = { matched, waiting, different, foreign, malformed }
-    const named = Object.entries(classes).flatMap(([name, count]) => (count === 0 ? [] : [`${count} ${name}`]))
-    lines.push(`- ${side}: ${all} lines: ${named.join(', ') || 'none'}`)
-  }
-  lines.push(...flaws.map((flaw) => `- not proven: ${flaw}`), `- merchant \`${mchid}\``)
+  if (rows !== null && wechat !== null) lines.push(`- WeChat: ${sumsText(wechat)}; ${classesText('lines', rows)}`)
+  if (records !== null && weft !== null) lines.push(`- here: ${sumsText(weft)}; ${classesText('records', records)}`)
   return lines.join('\n')
+}
+
+function sumsText({ payment_count, payment_amount, refund_count, refund_amount }: DaySums): string {
+  const paid = readableAmount({ total: payment_amount, currency: 'CNY' })
+  const back = readableAmount({ total: refund_amount, currency: 'CNY' })
+  return `${payment_count} payments ${paid}, ${refund_count} refunds ${back}`
+}
+
+function classesText(what: string, { all, ...classes }: ClassCounts): string {
+  const named = Object.entries(classes).flatMap(([name, count]) => (count === 0 ? [] : [`${count} ${name}`]))
+  return [`${all} ${what}`, named.join(', ')].filter((text) => text !== '').join(': ')
 }
 
 /** Sets a refund's search attributes on major changes only, as `OrderAttributes` does; its start says `processing`. */

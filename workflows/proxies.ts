@@ -13,6 +13,7 @@ import type { RefundGatewayActivities } from '../activities/refund/gateway.ts'
 import type { RefundActivities } from '../activities/refund/steps.ts'
 import type { RunActivities } from '../activities/runs.ts'
 import type { NotTried } from '../activities/slots.ts'
+import type { BillType } from '../domain/bill/row.ts'
 import { queueName, queues } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
 
@@ -139,6 +140,11 @@ export function refundProxies() {
 export type RefundProxies = ReturnType<typeof refundProxies>
 
 /** The steps of a day. On a queue of their own: a bill never stands before an order. */
+const fetch_texts: Record<BillType, string> = {
+  trade: 'Fetch the trade bill (its retries wait until WeChat has made it)',
+  fundflow: 'Fetch the fund flow (its retries wait until WeChat has made it)',
+}
+
 export function billProxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const taskQueue = queueName('bills', prefix)
@@ -154,7 +160,8 @@ export function billProxies() {
   return {
     startDays: step('Start the runs of yesterday', '4h').startDays,
     openDay: step('Begin the day', '1m').openDay,
-    fetchBill: step('Fetch a bill (its retries wait until WeChat has made it)', '4h').fetchBill,
+    // Two run side by side, and Temporal UI names them apart.
+    fetchBill: ((given) => step(fetch_texts[given.type], '4h').fetchBill(given)) satisfies BillActivities['fetchBill'],
     matchDay: step('Compare the bill with what is recorded', '4h').matchDay,
     askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,
     awaitHealing: step('Wait until what the bill found is recorded', '1m').awaitHealing,
