@@ -72,6 +72,7 @@ export const budgets: Record<string, { at: 'least' | 'most'; value: number; of: 
   },
   seconds: { at: 'most', value: 240, of: 's to read, match and classify the largest day, 3,000,000 rows' },
   postings_per_s: { at: 'least', value: 10_000, of: 'lines of bills posted in sheets, owners looked up' },
+  orders_p95_ratio: { at: 'most', value: 2, of: 'p95 from paid to fulfilled, beside a day being compared over alone' },
   rss_max_mb: { at: 'most', value: 512, of: 'MB resident at the peak, in the process that does it' },
   pass_ratio: { at: 'least', value: 0.5, of: 'a bare pass that only reads both sides, in time' },
   seconds_per_million_spread: { at: 'most', value: 1.15, of: 'the slowest size per million rows over the fastest' },

@@ -37,15 +37,16 @@ export async function createOrders(
 
 /**
  * Pays `orders` at `per_second` with their checkout pages open, and returns how long each took: from the moment the
- * simulator is asked to pay until the page's stream of events says `paid`, or what came after it.
+ * simulator is asked to pay until the page's stream of events says one of `states`: `paid`, or what came after it.
  */
 export async function measurePaidToPage(
   simulator_url: string,
   { mchid }: BenchMerchant,
   orders: CreatedOrder[],
   per_second: number,
+  states: readonly string[] = paid_states,
 ): Promise<number[]> {
-  const pages = await Promise.all(orders.map(async (order) => ({ order, page: await openPage(order) })))
+  const pages = await Promise.all(orders.map(async (order) => ({ order, page: await openPage(order, states) })))
   const times_ms: number[] = []
   await runAtPace(pages, per_second, async ({ order, page }) => {
     const begin = performance.now()
@@ -70,7 +71,7 @@ interface OpenPage {
 const paid_states = ['paid', 'fulfilled']
 
 /** What the browser's EventSource does: a stream of events, read as they come. Open when the first one is there. */
-async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
+async function openPage({ checkout_url }: CreatedOrder, states: readonly string[]): Promise<OpenPage> {
   const { promise: paid, resolve: setPaid } = withResolvers<number>()
   const { promise: opened, resolve: setOpened } = withResolvers<undefined>()
   const stream = get(`${checkout_url}/events`, { headers: { accept: 'text/event-stream' } }, (answer) => {
@@ -84,7 +85,7 @@ async function openPage({ checkout_url }: CreatedOrder): Promise<OpenPage> {
         const data = /^data: (.*)$/m.exec(event)?.[1]
         if (data === undefined) continue
         setOpened(undefined)
-        if (!paid_states.includes((JSON.parse(data) as { state: string }).state)) continue
+        if (!states.includes((JSON.parse(data) as { state: string }).state)) continue
         setPaid(now)
         stream.destroy()
       }

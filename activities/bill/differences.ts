@@ -5,7 +5,13 @@ import type { Actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { firstDifferenceState, unsettled_states, workDueTime } from '../../domain/bill/difference.ts'
-import type { DifferenceDeed, DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
+import type {
+  DifferenceAnswer,
+  DifferenceDeed,
+  DifferenceEvent,
+  DifferenceKind,
+  DifferenceRecord,
+} from '../../domain/bill/difference.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
 import type { MalformedLine } from '../../domain/bill/row.ts'
 import { differenceId, operationId } from '../../domain/ids.ts'
@@ -93,6 +99,7 @@ interface MoveDetails {
   actor?: Actor
   reason?: string | null
   deed?: DifferenceDeed
+  answer?: DifferenceAnswer
 }
 
 /** Does `event` to a difference as it now is; nothing where its table has no such edge. */

@@ -37,13 +37,13 @@ export async function notePhantom(
   const sides = { transaction_id, out_trade_no, amount, fields, weft, ...due }
   const phantom = newDifference({ mchid, bill_date }, 'phantom_payment', transaction_id, sides)
   await context.store.differences.note([phantom])
-  if (kind === 'missing_there') {
-    const known = await context.store.differences.find(phantom._id)
-    if (known?.state === 'healed') await moveDifference(context, phantom._id, 'returned')
-    // Without a reason: that would say that another day's bill has it.
-    await moveDifference(context, difference._id, 'vanished', { actor: wechat_actor })
-  }
+  const known = await context.store.differences.find(phantom._id)
+  if (kind === 'missing_there' && known?.state === 'healed') await moveDifference(context, phantom._id, 'returned')
   await handOverPhantom(ask, phantom._id, answer)
+  // Last, and with its answer: one that is over is not asked about again, whoever died before.
+  // Without a reason: that would say that another day's bill has it.
+  if (kind === 'missing_there')
+    await moveDifference(context, difference._id, 'vanished', { actor: wechat_actor, answer })
 }
 
 /** WeChat says now that it was paid: only the bill may still lack it, and what the order was told is taken back. */
@@ -64,22 +64,29 @@ export async function endPhantom(
  * Wakes the order's run where its order does not say yet what its phantom says: it reads itself which word holds. What no
  * order has to hear has no effect.
  */
-async function handOverPhantom(
+async function handOverPhantom(parts: PhantomContext, phantom_id: string, answer: DifferenceAnswer): Promise<void> {
+  const { differences } = parts.context.store
+  const phantom = await differences.find(phantom_id)
+  if (phantom === null) return
+  await wakeOrder(parts, { ...phantom, answer }, answer)
+  // Behind the signal: what is answered in a look is not asked about again in it.
+  await differences.noteAnswer(phantom_id, answer)
+}
+
+async function wakeOrder(
   { context, starter }: PhantomContext,
-  phantom_id: string,
-  { evidence_id, asked_time, says }: DifferenceAnswer,
+  phantom: DifferenceRecord,
+  { evidence_id, asked_time }: DifferenceAnswer,
 ): Promise<void> {
   const { differences, evidence } = context.store
-  await differences.noteAnswer(phantom_id, { evidence_id, asked_time, says })
-  const phantom = await differences.find(phantom_id)
-  if (phantom === null || evidence_id === null) return
+  if (evidence_id === null) return
   const order = await orderOf(context.store, phantom)
   if (order === null || (await isPhantomTold(context, phantom))) {
     await evidence.recordOutcome(evidence_id, { outcome: 'no_effect', applied_to: null, time: asked_time })
     return
   }
   await signalRun(starter, orderStart(order), signals.payment_found, { evidence_id })
-  for (const _id of [phantom_id, differenceId(phantom, 'missing_there', phantom.transaction_id ?? '')])
+  for (const _id of [phantom._id, differenceId(phantom, 'missing_there', phantom.transaction_id ?? '')])
     await differences.noteHandedOver(_id, asked_time)
 }
 

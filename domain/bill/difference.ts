@@ -142,7 +142,7 @@ export interface DifferenceDeed {
 }
 
 /** Fields of a difference that its events change. */
-type WorkFields = Partial<Pick<DifferenceRecord, 'owner' | 'note' | 'proposal' | 'deed'>>
+type WorkFields = Partial<Pick<DifferenceRecord, 'owner' | 'note' | 'proposal' | 'deed' | 'answer'>>
 
 export interface DifferenceChange {
   entry: DifferenceEntry

@@ -106,6 +106,34 @@ describe('what a day differs in', () => {
     expect(phantom?.timeline.map(({ event }) => event)).toEqual(['vanished', 'returned'])
   })
 
+  it.each([
+    ['its record', 'note'],
+    ['its answer', 'noteAnswer'],
+    ['the word to its order', 'noteHandedOver'],
+    ['the end of what led to it', 'apply'],
+  ] as const)('is the same phantom where a worker died behind %s', async (_, write) => {
+    const phantomOf = async (one: Desk, is_disturbed: boolean) => {
+      await one.store.payments.insert(recorded())
+      const payment = { transaction_id: tx, role: 'order', found_by: 'query', bank_type: null } as const
+      const times = { success_time: at(0), found_time: at(0) }
+      const known = { state: 'fulfilled', payment: { ...payment, ...times } } as const
+      await one.store.orders.insert(orderSample('T20261122-1', known))
+      one.issue(tradeFile([]))
+      one.answers['trade_bill'] = () => none
+      one.answers['query'] = () => answer(404, '', 'ORDER_NOT_EXIST')
+      const look = { day, run: await one.looked() }
+      if (is_disturbed) await one.dying([one.store.differences, write], 'askDifferences', look)
+      await one.perform('askDifferences', look)
+      expect(one.signals.length, 'its order hears of it').toBeGreaterThan(0)
+      return await one.store.differences.ofDay(day, null, 500)
+    }
+    const undisturbed = await Desk.open()
+    const wanted = await phantomOf(undisturbed, false)
+    await undisturbed.drop()
+    expect(wanted.map(({ answer: said }) => said?.says)).toEqual(['unknown', 'unknown'])
+    expect(await phantomOf(desk, true)).toEqual(wanted)
+  })
+
   it('is no phantom by one host’s word: WeChat is asked twice', async () => {
     await desk.store.payments.insert(recorded())
     desk.issue(tradeFile([]))

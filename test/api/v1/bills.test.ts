@@ -142,20 +142,6 @@ describe('the file of a bill', () => {
   })
 })
 
-describe('a bill whose time for being kept is over', () => {
-  it('has its hashes and no file, and an archive without it is not proven', async () => {
-    const date = '2026-08-01'
-    await stage.store.reconciliations.begin(daySample({ bill_date: date }))
-    const bill = await keepBill(stage.store, { type: 'trade', bytes: first, date })
-    await stage.store.bills.noteDropped(bill, '2026-11-22T10:00:00.000+08:00')
-    expect((await stage.call('GET', `/v1/bills/${date}/trade`)).body).toMatchObject({
-      versions: [{ sha1: sha1(first) }],
-    })
-    expect((await download(`/v1/bills/${date}/trade/content`)).status).toBe(404)
-    expect((await download(`/v1/reconciliations/${date}/day.zip`)).is_whole).toBe(true)
-  })
-})
-
 describe('what finance takes away of a day', () => {
   const path = `/v1/reconciliations/${bill_date}/statement`
   const of = async (at: string, headers: Record<string, string> = {}) => {
