@@ -3,8 +3,9 @@ import Papa from 'papaparse'
 import { describe, expect, it } from 'vitest'
 import { csvLines } from '../../../api/http/csv.ts'
 
-/** As another program reads it back. */
-const readBack = (text: string) => Papa.parse<string[]>(text, { skipEmptyLines: true }).data
+/** As another program reads it back; told what CSV is, since it guesses it from the first lines otherwise. */
+const readBack = (text: string) =>
+  Papa.parse<string[]>(text, { delimiter: ',', newline: '\r\n', skipEmptyLines: true }).data
 
 describe('a line of CSV', () => {
   it('has amounts as plain numbers, texts in quotes, and ends with CRLF', () => {
