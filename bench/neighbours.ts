@@ -12,7 +12,7 @@ import { openSimulated } from './simulated.ts'
 
 /** `lines`: of the day that is compared meanwhile, so many that it takes longer than the orders. */
 const sizes = {
-  full: { warm: 20, count: 150, per_second: 5, lines: 400_000 },
+  full: { warm: 20, count: 50, per_second: 5, lines: 400_000 },
   small: { warm: 2, count: 10, per_second: 5, lines: 60_000 },
 }
 
