@@ -1,18 +1,13 @@
 /**
- * Keeps the checkout page up to date: server-sent events, and asking every few seconds where they do not come through.
- * The page stands without it; it decides nothing and shows only what the server says.
+ * Keeps the checkout page up to date: server-sent events, and asking, more often where they do not come through. The
+ * page stands without it; it decides nothing and shows only what the server says.
  */
+import { ask_limit_ms, askingInterval, isMute, isResting, stream_again_ms } from './pace.js'
 
-/**
- * How often the page asks by itself when it has no stream: seen, hidden, while money is on its way back (that may take
- * days, too long for a stream), and once the order rests.
- */
-const poll_ms = { seen: 2_500, hidden: 10_000, refunding: 5_000, resting: 30_000 }
-/** After a stream was refused or broken for good, the next one is tried this much later. */
-const stream_again_ms = 30_000
+/** A check or a fresh code goes to WeChat and back. */
+const command_limit_ms = 15_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
 const back_after_ms = 5_000
-const resting_states = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
 const before_payment = ['preparing', 'waiting', 'confirming']
 
 const { view: first_view, words } = JSON.parse(element('page-data').textContent)
@@ -23,9 +18,11 @@ const page = {
   scene: first_view.scene,
   /** the server's clock minus ours; ours may be wrong or be set while we run */
   offset_ms: Date.parse(first_view.server_time) - performance.timeOrigin - performance.now(),
-  /** @type {EventSource | null} */
+  /** @type {{ source: EventSource, opened_ms: number, heard_ms: number | null } | null} */
   stream: null,
-  asking_timer: 0,
+  /** when the last question began */
+  asked_ms: performance.now(),
+  is_asking: false,
   is_renewing: false,
   is_leaving: false,
   was_offline: false,
@@ -125,7 +122,7 @@ async function requestView(path, method = 'GET') {
       method,
       headers: { accept: 'application/json' },
       cache: 'no-store',
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(method === 'GET' ? ask_limit_ms : command_limit_ms),
     })
     if (!response.ok) throw new Error(`status ${response.status}`)
     const answer = await response.json()
@@ -151,37 +148,50 @@ function showConnection(is_there) {
  * and a seventh tab would hang.
  */
 function openStream() {
-  if (page.stream || document.hidden || resting_states.includes(page.view.state)) return
-  const stream = new EventSource(`${here}/events`)
+  if (page.stream || document.hidden || isResting(page.view)) return
+  const source = new EventSource(`${here}/events`)
+  const stream = { source, opened_ms: performance.now(), heard_ms: null }
   page.stream = stream
-  stream.addEventListener('order', (event) => {
+  const noteHeard = () => (stream.heard_ms = performance.now())
+  source.addEventListener('heartbeat', noteHeard)
+  source.addEventListener('order', (event) => {
+    noteHeard()
     showConnection(true)
     applyView(JSON.parse(event.data))
-    if (resting_states.includes(page.view.state)) closeStream()
+    if (isResting(page.view)) closeStream()
   })
-  stream.addEventListener('error', () => {
-    if (stream.readyState !== EventSource.CLOSED) return
-    closeStream()
-    setTimeout(openStream, stream_again_ms)
+  source.addEventListener('error', () => {
+    if (source.readyState === EventSource.CLOSED) giveUpStream()
   })
 }
 
 function closeStream() {
-  page.stream?.close()
+  page.stream?.source.close()
   page.stream = null
 }
 
-/** Asks in rounds; while a stream is open, rounds pass without a question. */
-function schedulePoll() {
-  clearTimeout(page.asking_timer)
-  const is_resting = resting_states.includes(page.view.state)
-  const resting_ms = page.view.state === 'refunding' ? poll_ms.refunding : poll_ms.resting
-  const delay_ms = is_resting ? resting_ms : document.hidden ? poll_ms.hidden : poll_ms.seen
-  page.asking_timer = setTimeout(async () => {
-    const is_streaming = page.stream?.readyState === EventSource.OPEN
-    if (!is_streaming && !(is_resting && document.hidden)) await requestView('/order')
-    schedulePoll()
-  }, delay_ms)
+function giveUpStream() {
+  closeStream()
+  setTimeout(openStream, stream_again_ms)
+}
+
+/**
+ * Once a second: lets a stream go that has fallen silent, and asks when a question is due. Questions never wait for the
+ * stream: one that is open and says nothing looks exactly like one to which nothing happens.
+ */
+function keepPace() {
+  const now_ms = performance.now()
+  if (page.stream && isMute(page.stream, now_ms)) giveUpStream()
+  const every_ms = askingInterval({ view: page.view, is_hidden: document.hidden, stream: page.stream, now_ms })
+  if (every_ms !== null && now_ms - page.asked_ms >= every_ms) void askNow()
+}
+
+async function askNow() {
+  if (page.is_asking) return
+  page.is_asking = true
+  page.asked_ms = performance.now()
+  await requestView('/order')
+  page.is_asking = false
 }
 
 async function submitCheck(event) {
@@ -214,12 +224,13 @@ element('check').addEventListener('submit', (event) => void submitCheck(event))
 element('copy').addEventListener('click', (event) => void copyNumber(event))
 element('copy').hidden = false
 document.addEventListener('visibilitychange', () => {
-  schedulePoll()
   if (document.hidden) return closeStream()
-  void requestView('/order')
+  void askNow()
   openStream()
 })
-setInterval(updateCountdown, 1_000)
+setInterval(() => {
+  updateCountdown()
+  keepPace()
+}, 1_000)
 updateCountdown()
 openStream()
-schedulePoll()

@@ -30,6 +30,8 @@ export interface CheckoutPage {
 export interface PageAssets {
   style: string
   script: string
+  /** the scripts that `script` imports: asked for beside it, and not after it */
+  modules: string[]
 }
 
 /** Scenes in which more may happen by itself. */
@@ -47,6 +49,7 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
   const words = checkout_words[language]
   const head = html`<title>${readableAmount(view.amount)} · ${words.page_title(view.merchant_name)}</title>
     ${moving_scenes.includes(view.scene) ? html`<noscript><meta http-equiv="refresh" content="5" /></noscript>` : null}
+    ${assets.modules.map((module) => html`<link rel="modulepreload" href="${module}" />`)}
     <script type="module" src="${assets.script}"></script>`
   const body = html`${testBanner(view, words)}
     <main class="sheet" data-scene="${view.scene}">

@@ -70,7 +70,7 @@ export function checkoutRouter(context: CheckoutContext): Router {
   const assets = { style: readAsset('checkout.css'), script: readAsset('checkout.js') }
 
   const router = exactRouter('/pay')
-  router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
+  router.get('/assets/:name', (ctx) => sendAsset(ctx, [assets.style, assets.script, ...assets.script.imports]))
   router.use(setSecurityHeaders)
   const sendPage = async (ctx: CheckoutRequest) => {
     ctx.type = 'html'
@@ -79,7 +79,11 @@ export function checkoutRouter(context: CheckoutContext): Router {
       view: await viewOf(context, order),
       language: pageLanguage(ctx),
       token: order.checkout_token,
-      assets: { style: assets.style.address, script: assets.script.address },
+      assets: {
+        style: assets.style.address,
+        script: assets.script.address,
+        modules: assets.script.imports.map(({ address }) => address),
+      },
       is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
       check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
     })

@@ -5,7 +5,7 @@ import type { OrderPoller } from './poller.ts'
 
 export interface StreamOptions {
   poller: OrderPoller
-  /** a comment this often keeps proxies from thinking that nobody is there */
+  /** this often the page is told that the stream still comes through; pages give a silent one up (web/pace.js) */
   heartbeat_ms?: number
   /** after this long a stream ends and the page opens the next one */
   max_age_ms?: number
@@ -22,7 +22,7 @@ export class OrderStreams {
   readonly #endings = new Set<() => void>()
 
   constructor(options: StreamOptions) {
-    this.#options = { heartbeat_ms: 15_000, max_age_ms: 30 * 60_000, max_streams: 2_000, ...options }
+    this.#options = { heartbeat_ms: 10_000, max_age_ms: 30 * 60_000, max_streams: 2_000, ...options }
   }
 
   get size(): number {
@@ -42,7 +42,8 @@ export class OrderStreams {
     }
     const unwatch = this.#options.poller.watch(order, send)
     if (unwatch === null) return false
-    const heartbeat = setInterval(() => response.write(': still here\n\n'), this.#options.heartbeat_ms)
+    // An event and no comment: a page's script is never told of comments.
+    const heartbeat = setInterval(() => response.write('event: heartbeat\ndata: {}\n\n'), this.#options.heartbeat_ms)
     const age = setTimeout(() => end(), this.#options.max_age_ms)
     const release = () => {
       clearInterval(heartbeat)

@@ -2,7 +2,9 @@ import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-cor
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
+import { until } from '../../stage/until.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
+import { BufferingProxy } from './proxy.ts'
 
 const [counter, browser] = await Promise.all([openCounter(), openBrowser()])
 const visits: BrowserContext[] = []
@@ -24,10 +26,10 @@ async function visitor(options: BrowserContextOptions = {}): Promise<BrowserCont
   return visit
 }
 
-async function open(order: OrderRecord, visit?: BrowserContext): Promise<Page> {
+async function open(order: OrderRecord, visit?: BrowserContext, url = counter.url): Promise<Page> {
   const page = await (visit ?? (await visitor())).newPage()
   collectComplaints(page, complaints)
-  await page.goto(`${counter.url}/pay/${order.checkout_token}`)
+  await page.goto(`${url}/pay/${order.checkout_token}`)
   return page
 }
 
@@ -161,6 +163,39 @@ describe('a page without a stream', () => {
     await page.getByText('网络不稳定').waitFor()
     await visit.unroute('**/order')
     await page.getByText('付款后本页会自动更新').waitFor()
+  })
+})
+
+describe('a page whose stream is open and mute', () => {
+  it('learns of the payment all the same where a proxy keeps back what comes by streams', async () => {
+    const order = await counter.insert()
+    const proxy = await BufferingProxy.to(counter.url, 'streams')
+    const page = await open(order, undefined, proxy.url)
+    await until('the page streams', () => proxy.taken > 0)
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+    await proxy.close()
+  })
+
+  it('learns of it where the connection died without a word, lets go of it and streams anew', async () => {
+    const order = await counter.insert()
+    const proxy = await BufferingProxy.to(counter.url, 'nothing')
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit, proxy.url)
+    const code = { url: 'weixin://wxpay/bizpayurl?pr=heard', placed_time: fromNow(0) }
+    await counter.apply(order, { event: 'code_renewed', code, next_query_time: fromNow(30_000) })
+    await page.locator('#qr img').waitFor() // came by the stream: it is alive
+    proxy.fallSilent()
+    await counter.apply(order, paid())
+    await visit.clock.fastForward(12_000)
+    await page.getByText('正在通知商家').waitFor()
+    expect(proxy.open).toBe(1)
+    await visit.clock.fastForward(14_000)
+    await until('the dead stream is let go', () => proxy.open === 0)
+    await visit.clock.fastForward(30_000)
+    await until('another one is opened', () => proxy.taken === 2)
+    await proxy.close()
   })
 })
 

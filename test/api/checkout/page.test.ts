@@ -108,6 +108,9 @@ describe('the checkout page', () => {
     expect(script.status).toBe(200)
     expect(script.headers.get('content-type')).toContain('text/javascript')
     expect(script.headers.get('cache-control')).toContain('immutable')
+    const [imported] = /\.\/pace\.js\?v=[0-9a-f]{12}/.exec(await script.text()) ?? []
+    expect((await get(`/pay/assets/${imported?.slice(2)}`)).headers.get('cache-control')).toContain('immutable')
+    expect(page).toContain(`rel="modulepreload" href="assets/${imported?.slice(2)}"`)
     expect((await get('/pay/assets/..%2fpackage.json')).status).toBe(404)
   })
 })

@@ -152,11 +152,11 @@ describe('a page’s stream', () => {
     expect([streams.size, poller.size]).toEqual([0, 0])
   })
 
-  it('stays alive through silence', async () => {
+  it('tells through silence that it still comes through, in a way that a script can hear', async () => {
     const { poller, order } = stage()
     const { response, text } = reader()
     new OrderStreams({ poller, heartbeat_ms: 5 }).open(response, order('T-100001'), () => ({}))
-    await until('heartbeats', () => text().split(': still here').length > 2)
+    await until('heartbeats', () => text().split('event: heartbeat\ndata: {}\n\n').length > 2)
     response.destroy()
   })
 
