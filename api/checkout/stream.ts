@@ -30,13 +30,17 @@ export class OrderStreams {
   }
 
   /**
-   * Writes the order to `response` at once and at every change, as `event: order` with `view(order)` in JSON, and ends
-   * it when the order rests. False: too many pages are open, here or of this order; nothing was written.
+   * Writes the order to `response` at once and at every change, as `event: order` with `view(order)` in JSON, one after
+   * the other, and ends it when the order rests, or cannot be read: the page then comes again. False: too many pages are open, here or of this order; nothing was written.
    */
-  open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => unknown): boolean {
+  open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => Promise<unknown>): boolean {
     if (this.#endings.size >= this.#options.max_streams) return false
-    const send = (changed: OrderRecord) => {
-      response.write(`event: order\ndata: ${JSON.stringify(view(changed))}\n\n`)
+    let written = Promise.resolve()
+    const send = (changed: OrderRecord) => void (written = written.then(() => write(changed)).catch(() => end()))
+    const write = async (changed: OrderRecord) => {
+      const shown = await view(changed)
+      if (!this.#endings.has(end)) return
+      response.write(`event: order\ndata: ${JSON.stringify(shown)}\n\n`)
       if (isOrderResting(changed.state)) end()
       else if (response.writableLength > max_unread_bytes) response.destroy()
     }

@@ -79,7 +79,7 @@ describe('a purchase at the tea shop', () => {
     const { checkout, phone, out_trade_no, complaints } = await purchase('refuse')
     await checkout.evaluate('window.is_same_page = true')
     await phone.locator('[data-story="pay"]').click()
-    await checkout.getByRole('heading', { name: '已退款' }).waitFor()
+    await checkout.getByRole('heading', { name: '已全额退款' }).waitFor()
     expect(await checkout.evaluate('window.is_same_page')).toBe(true)
     expect(complaints).toEqual([])
     const told = await orderPage(out_trade_no, (html) => html.includes('order.refunded'))
@@ -91,13 +91,16 @@ describe('a purchase at the tea shop', () => {
     expect(await phone.locator('[data-refund="SUCCESS"]').count()).toBe(1)
   })
 
-  it('that was shipped is paid back when the shop wishes', async () => {
+  it('that was shipped is paid back when the shop wishes, and the checkout page tells it', async () => {
     const { checkout, phone, out_trade_no } = await purchase('ship')
+    const checkout_url = checkout.url()
     await phone.locator('[data-story="pay"]').click()
     await checkout.getByText('商家已确认您的订单').waitFor()
     await checkout.goto(`${shop.url}/orders/${out_trade_no}?lang=zh-CN`)
     await checkout.getByRole('button', { name: '全额退款' }).click()
     await checkout.getByText('付款人已收到退款').waitFor()
+    await checkout.goto(checkout_url)
+    await checkout.getByRole('heading', { name: '已全额退款' }).waitFor()
     expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
     const order = await stage.record({ mchid: stage.mchid, out_trade_no })
     expect(order.state).toBe('fulfilled')
@@ -108,20 +111,28 @@ describe('a purchase at the tea shop', () => {
     await phone.locator('[data-story="pay"]').click()
     await orderPage(out_trade_no, (html) => html.includes('Ship now'))
     await fetch(`${shop.url}/orders/${out_trade_no}/refund`, { method: 'POST', redirect: 'manual' })
-    await checkout.getByRole('heading', { name: '已退款' }).waitFor()
+    await checkout.getByRole('heading', { name: '已全额退款' }).waitFor()
     const told = await orderPage(out_trade_no, (html) => html.includes('order.refunded'))
     expect(told).toContain('order.fulfilment_cancelled')
     expect(told).not.toContain('Ship now')
     expect(told).toMatch(/<dt>Shipped<\/dt>\s*<dd>0 times<\/dd>/)
   })
 
-  it('that the shop answers later is confirmed when it has', async () => {
+  it('that the shop answers later is confirmed when it has, and tells what is given back later still', async () => {
     const { checkout, phone, out_trade_no } = await purchase('later')
     await phone.locator('[data-story="pay"]').click()
-    await checkout.getByText('正在通知商家').waitFor()
+    await checkout.getByRole('heading', { name: '付款成功 · 商家处理中' }).waitFor()
     await orderPage(out_trade_no, (html) => html.includes('Ship now'))
     await fetch(`${shop.url}/orders/${out_trade_no}/ship`, { method: 'POST', redirect: 'manual' })
     await checkout.getByText('商家已确认您的订单').waitFor()
     expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+    const giveBack = async (refund: number, title: string) => {
+      await stage.refundReaches(await stage.refunding({ out_trade_no, amount: { refund } }), 'succeeded')
+      await checkout.reload()
+      await checkout.getByRole('heading', { name: title }).waitFor()
+    }
+    await giveBack(300, '已部分退款 ¥3.00')
+    const order = await stage.record({ mchid: stage.mchid, out_trade_no })
+    await giveBack(order.amount.total - 300, '已全额退款')
   })
 })

@@ -1,9 +1,16 @@
+import axe from 'axe-core'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { scenes } from '../../../api/checkout/scene.ts'
+import type { Scene } from '../../../api/checkout/scene.ts'
+import { languages } from '../../../api/http/language.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
+import { refundSample } from '../../stage/dossiers.ts'
 import { until } from '../../stage/until.ts'
+import { paymentSample } from '../../store/samples.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
+import { gallery_assets, pageOf, scene_samples, viewOf } from './gallery.ts'
 import { BufferingProxy } from './proxy.ts'
 
 const [counter, browser] = await Promise.all([openCounter(), openBrowser()])
@@ -36,7 +43,7 @@ async function open(order: OrderRecord, visit?: BrowserContext, url = counter.ur
 /** Resolves once the page's stream is open, so that a change is seen by way of it. */
 async function openStreaming(order: OrderRecord, on?: BrowserContext): Promise<Page> {
   const visit = on ?? (await visitor())
-  const streaming = visit.waitForEvent('response', (response) => response.url().endsWith('/events'))
+  const streaming = visit.waitForEvent('response', (response) => response.url().includes('/events'))
   const page = await open(order, visit)
   await streaming
   return page
@@ -48,7 +55,7 @@ describe('an open page', () => {
   it('shows the payment at once, then the confirmation, without a reload', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/order', () => undefined) // its own questions are never answered: this comes by the stream
+    await visit.route('**/order?*', () => undefined) // its own questions are never answered: this comes by the stream
     const page = await openStreaming(order, visit)
     await page.evaluate('window.is_same_page = true')
     await counter.apply(order, paid())
@@ -79,7 +86,8 @@ describe('an open page', () => {
     await counter.apply(order, { event: 'closed_at_wechat' })
     await shows(page, '订单已关闭')
     expect(await page.locator('.qr.faded').isVisible()).toBe(true)
-    expect(await page.getByRole('link', { name: '返回商家' }).getAttribute('href')).toBe('https://shop.example.cn/back')
+    const back = page.getByRole('link', { name: '返回商家重新下单' })
+    expect(await back.getAttribute('href')).toBe(`https://shop.example.cn/back?out_trade_no=${order.out_trade_no}`)
   })
 
   it('goes by itself to the shop’s page after the payment, naming the order', async () => {
@@ -117,10 +125,10 @@ describe('a page that is hidden', () => {
     const order = await counter.insert()
     const visit = await visitor()
     const page = await openStreaming(order, visit)
-    const let_go = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'))
+    const let_go = page.waitForEvent('requestfailed', (request) => request.url().includes('/events'))
     await turn(page, 'hidden')
     await let_go
-    const again = page.waitForEvent('response', (response) => response.url().endsWith('/events'))
+    const again = page.waitForEvent('response', (response) => response.url().includes('/events'))
     await turn(page, 'visible')
     await again
     await counter.apply(order, paid())
@@ -135,7 +143,7 @@ describe('a page that is opened where nobody sees it', () => {
     await visit.addInitScript("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     await visit.clock.install()
     const streams: string[] = []
-    visit.on('request', (request) => void (request.url().endsWith('/events') && streams.push(request.url())))
+    visit.on('request', (request) => void (request.url().includes('/events') && streams.push(request.url())))
     const page = await open(order, visit)
     await counter.apply(order, paid())
     await visit.clock.fastForward(10_000)
@@ -148,7 +156,7 @@ describe('a page without a stream', () => {
   it('asks by itself and shows the payment all the same', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     const page = await open(order, visit)
     await counter.apply(order, paid())
     await shows(page, '付款成功')
@@ -157,11 +165,11 @@ describe('a page without a stream', () => {
   it('says that the connection is unsteady, and goes on when it is back', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
-    await visit.route('**/order', (route) => route.abort())
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.route('**/order?*', (route) => route.abort())
     const page = await open(order, visit)
     await page.getByText('网络不稳定').waitFor()
-    await visit.unroute('**/order')
+    await visit.unroute('**/order?*')
     await page.getByText('付款后本页会自动更新').waitFor()
   })
 })
@@ -258,6 +266,171 @@ describe('“I have paid”', () => {
     await counter.apply(order, paid())
     await shows(page, '付款成功') // by the refresh that the page carries
   })
+})
+
+describe('somebody who works by keyboard alone', () => {
+  it('pays, is told of it where he was, and goes back to the shop', async () => {
+    const order = await counter.insert({ return_url: 'https://shop.example.cn/back' })
+    const visit = await visitor()
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.route('https://shop.example.cn/**', (route) => route.fulfill({ body: 'the shop' }))
+    const page = await open(order, visit)
+    const focused = () => page.evaluate('document.activeElement.textContent.trim()')
+    const tabTo = async (text: string) => {
+      for (let steps = 0; steps < 12 && (await focused()) !== text; steps += 1) await page.keyboard.press('Tab')
+      expect(await focused()).toBe(text)
+    }
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    await tabTo('我已支付')
+    await page.keyboard.press('Enter')
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await page.getByText('上次向微信支付查询').waitFor()
+    expect(await focused()).toBe('我已支付')
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+    expect(await focused()).toBe('付款成功') // the button is gone, and nobody is left behind
+    await tabTo('返回商家')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`https://shop.example.cn/back?out_trade_no=${order.out_trade_no}`)
+  })
+})
+
+describe('a merchant’s refund', () => {
+  it('is shown as it goes, in parts and whole, on an open page and after a reload', async () => {
+    const found = payment()
+    const order = await counter.insert({ state: 'fulfilled', payment: found })
+    const [{ store }, now] = [counter, fromNow(0)]
+    const income = { transaction_id: found.transaction_id, out_trade_no: order.out_trade_no, order_id: order._id }
+    await store.payments.insert(paymentSample(found.transaction_id, { ...income, success_time: found.success_time }))
+    /** A refund that WeChat has; what is answered has it succeed. */
+    const give = async (amount: number) => {
+      const out_refund_no = `R${amount}${order.out_trade_no}`.slice(0, 32)
+      const sample = refundSample(out_refund_no, { ...income, amount: { refund: amount, total: 990, currency: 'CNY' } })
+      const refund = { ...sample, state: 'processing' } as const
+      await store.payments.reserveRefund({ ...order, ...income }, { out_refund_no, amount }, Date.now())
+      await store.refunds.insert(refund)
+      return async () => {
+        await store.payments.moveRefund(refund, 'succeeded')
+        await store.refunds.apply(refund, () => ({
+          event: 'succeeded',
+          operation_id: `done:${out_refund_no}`,
+          time: fromNow(0),
+          actor: { kind: 'weft', id: null },
+          facts: {
+            refund_id: `50${amount}`,
+            channel: 'ORIGINAL',
+            user_received_account: '支付用户零钱',
+            accepted_time: now,
+            success_time: now,
+            payer_refund: amount,
+            settlement_refund: amount,
+          },
+        }))
+      }
+    }
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
+    await page.getByText('商家已确认您的订单').waitFor()
+    const succeedFirst = await give(300)
+    await visit.clock.fastForward(30_000)
+    await shows(page, '退款中 ¥3.00')
+    await succeedFirst()
+    await visit.clock.fastForward(5_000)
+    await shows(page, '已部分退款 ¥3.00')
+    await page.getByText('已退回微信零钱').waitFor()
+    const succeedSecond = await give(690)
+    await page.reload()
+    await shows(page, '退款中 ¥6.90')
+    await succeedSecond()
+    await visit.clock.fastForward(5_000)
+    await shows(page, '已全额退款')
+    await page.reload()
+    await shows(page, '已全额退款')
+    expect(await page.getByText('已退回微信零钱').count()).toBe(2)
+  })
+})
+
+describe('the end of the time to pay', () => {
+  it('is announced a minute before it comes', async () => {
+    const order = await counter.insert({ time_expire: fromNow(90_000) })
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
+    expect(await page.locator('#ending').textContent()).toBe('')
+    await visit.route('**/order?*', (route) => route.abort())
+    await visit.clock.fastForward(40_000)
+    await page.getByRole('status').filter({ hasText: '支付时间还剩不到 1 分钟' }).waitFor()
+  })
+})
+
+describe('every scene', () => {
+  /** A gallery of all scenes behind addresses of their own; the pages' questions are not answered there. */
+  async function gallery(): Promise<Page> {
+    const visit = await visitor({ viewport: { width: 320, height: 900 } })
+    await visit.route('http://gallery.test/**', async (route) => {
+      const { pathname, search, searchParams } = new URL(route.request().url())
+      const asset = gallery_assets.get(`${pathname.slice(1)}${search}`)
+      if (asset) return await route.fulfill({ contentType: asset.type, body: asset.content })
+      const shown = scene_samples[pathname.slice(1) as Scene]
+      if (shown === undefined) return await route.fulfill({ status: 204 })
+      const language = searchParams.get('lang') === 'en' ? 'en' : 'zh-CN'
+      const is_phone = searchParams.has('phone')
+      return await route.fulfill({
+        contentType: 'text/html',
+        body: await pageOf(viewOf(shown), language, { is_phone }),
+      })
+    })
+    return await visit.newPage()
+  }
+  const violations = async (page: Page, rules: string[] | null) => {
+    const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
+    const found = `axe.run(document, ${JSON.stringify(options)}).then((result) => result.violations)`
+    const list = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(found)
+    return list.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  }
+
+  it.each(languages)(
+    'has no fault that axe can find, in light and in the dark, and fits 320 px: %s',
+    async (language) => {
+      const page = await gallery()
+      for (const address of [...scenes, 'waiting&phone']) {
+        await page.emulateMedia({ colorScheme: 'light' })
+        await page.goto(
+          `http://gallery.test/${address.replace('&', `?lang=${language}&`)}${address.includes('&') ? '' : `?lang=${language}`}`,
+        )
+        await page.evaluate(axe.source)
+        const light = await violations(page, null)
+        await page.emulateMedia({ colorScheme: 'dark' })
+        const dark = await violations(page, ['color-contrast', 'link-in-text-block'])
+        const width = await page.evaluate('document.documentElement.scrollWidth')
+        expect({ address, light, dark, width }).toEqual({ address, light: [], dark: [], width: 320 })
+      }
+    },
+  )
+
+  it.each(['light', 'dark'] as const)('has buttons that can be told from their ground: %s', async (colorScheme) => {
+    const page = await gallery()
+    await page.emulateMedia({ colorScheme })
+    await page.goto('http://gallery.test/waiting')
+    const colours = await page.evaluate<string[]>(`
+      [getComputedStyle(document.querySelector('.primary')).borderTopColor,
+       getComputedStyle(document.querySelector('.sheet')).backgroundColor]`)
+    expect(contrast(colours[0] ?? '', colours[1] ?? '')).toBeGreaterThanOrEqual(3)
+  })
+
+  /** WCAG's contrast of two opaque colours, `rgb(…)`. */
+  function contrast(one: string, other: string): number {
+    const luminance = (colour: string) => {
+      const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((part) => {
+        const share = Number(part) / 255
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+      })
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+    const [light = 0, dark = 0] = [luminance(one), luminance(other)].sort((a, b) => b - a)
+    return (light + 0.05) / (dark + 0.05)
+  }
 })
 
 describe('the order number', () => {
