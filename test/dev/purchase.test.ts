@@ -126,13 +126,8 @@ describe('a purchase at the tea shop', () => {
     await fetch(`${shop.url}/orders/${out_trade_no}/ship`, { method: 'POST', redirect: 'manual' })
     await checkout.getByText('商家已确认您的订单').waitFor()
     expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
-    const giveBack = async (refund: number, title: string) => {
-      await stage.refundReaches(await stage.refunding({ out_trade_no, amount: { refund } }), 'succeeded')
-      await checkout.reload()
-      await checkout.getByRole('heading', { name: title }).waitFor()
-    }
-    await giveBack(300, '已部分退款 ¥3.00')
-    const order = await stage.record({ mchid: stage.mchid, out_trade_no })
-    await giveBack(order.amount.total - 300, '已全额退款')
+    await stage.refundReaches(await stage.refunding({ out_trade_no, amount: { refund: 300 } }), 'succeeded')
+    await checkout.reload()
+    await checkout.getByRole('heading', { name: '已部分退款 ¥3.00' }).waitFor()
   })
 })
