@@ -5,6 +5,7 @@ import { TemporalTimeout } from '../runtime/temporal.ts'
 import { StoreUnavailable, WriteContended } from '../store/connection.ts'
 import { CursorMalformed } from '../store/cursor.ts'
 import { healthRouter } from './health.ts'
+import { compression } from './http/compression.ts'
 import type { ApiContext } from './http/context.ts'
 import { endpointRouter } from './http/endpoint.ts'
 import type { Endpoint } from './http/endpoint.ts'
@@ -63,6 +64,7 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
   const app = new Koa()
   const routers = [healthRouter(), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
   app.silent = true // what goes wrong is logged here, with its request id
+  app.use(compression())
   app.use((ctx, next) => answerRequest(context, version, ctx, next))
   for (const router of routers) app.use(router.routes())
   app.use((ctx) => refuseUnroutedRequest(routers, ctx))
