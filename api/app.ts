@@ -17,6 +17,7 @@ import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
+import { bill_change_endpoints } from './v1/bills/changes.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
@@ -50,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...reconciliation_endpoints,
   ...difference_endpoints,
   ...bill_endpoints,
+  ...bill_change_endpoints,
   ...statement_endpoints,
   ...resolution_endpoints,
   ...report_endpoints,
