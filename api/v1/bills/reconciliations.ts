@@ -52,7 +52,7 @@ const fee_group = z.object({
   sum: z.int().meta({ description: 'what they are off by' }),
 })
 
-const reconciliation_shape = z
+export const reconciliation_shape = z
   .object({
     object: z.literal('reconciliation'),
     bill_date: z.string(),
