@@ -1,6 +1,7 @@
 import axe from 'axe-core'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { unavailablePage, unknownPage } from '../../../api/checkout/page.ts'
 import { scenes } from '../../../api/checkout/scene.ts'
 import type { Scene } from '../../../api/checkout/scene.ts'
 import { languages } from '../../../api/http/language.ts'
@@ -383,8 +384,7 @@ describe('every scene', () => {
     return page
   }
 
-  async function show(page: Page, scene: Scene, language: Language, is_phone: boolean): Promise<void> {
-    const html = await pageOf(viewOf(scene_samples[scene]), language, { is_phone })
+  async function show(page: Page, html: string): Promise<void> {
     await page.evaluate(`{
       const shown = new DOMParser().parseFromString(${JSON.stringify(html)}, 'text/html')
       document.documentElement.lang = shown.documentElement.lang
@@ -418,25 +418,46 @@ describe('every scene', () => {
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
   }
 
-  it.each(languages)(
-    'has no fault that axe can find, in light and in the dark, and fits 320 px: %s',
-    async (language) => {
-      const page = await gallery()
-      for (const scene of scenes) {
-        await show(page, scene, language, scene === 'waiting')
-        await page.emulateMedia({ colorScheme: 'light' })
-        const [light, light_edge] = [await faults(page, null), await edgeContrast(page)]
-        await page.emulateMedia({ colorScheme: 'dark' })
-        const [dark, dark_edge] = [
-          await faults(page, ['color-contrast', 'link-in-text-block']),
-          await edgeContrast(page),
-        ]
-        const width = await page.evaluate('document.documentElement.scrollWidth')
-        expect({ scene, light, dark, width }).toEqual({ scene, light: [], dark: [], width: 320 })
-        expect(Math.min(light_edge, dark_edge)).toBeGreaterThanOrEqual(3)
+  /** Judges what `page` shows, in light and in the dark. */
+  async function expectFaultless(page: Page, what: string): Promise<void> {
+    await page.emulateMedia({ colorScheme: 'light' })
+    const light = await faults(page, null)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const dark = await faults(page, ['color-contrast', 'link-in-text-block'])
+    const width = await page.evaluate('document.documentElement.scrollWidth')
+    expect({ what, light, dark, width }).toEqual({ what, light: [], dark: [], width: 320 })
+  }
+
+  it.each(languages)('has no fault that axe can find, in light and dark, and fits 320 px: %s', async (language) => {
+    const page = await gallery()
+    for (const scene of scenes) {
+      await show(page, await pageOf(viewOf(scene_samples[scene]), language, { is_phone: scene === 'waiting' }))
+      await expectFaultless(page, scene)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        expect(await edgeContrast(page)).toBeGreaterThanOrEqual(3)
       }
-    },
-  )
+    }
+  })
+
+  it('nor have the pages without an order', async () => {
+    const page = await gallery()
+    await show(page, unknownPage(''))
+    await expectFaultless(page, 'unknown')
+    await show(page, unavailablePage('', ''))
+    await expectFaultless(page, 'unavailable')
+  })
+})
+
+describe('a page whose order cannot be read', () => {
+  it('looks again by itself until it can', async () => {
+    const order = await counter.insert()
+    counter.is_database_away = true
+    const page = await open(order)
+    await page.getByText('您的订单和付款不会丢失').waitFor()
+    counter.is_database_away = false
+    await shows(page, '等待付款')
+  })
 })
 
 describe('the order number', () => {
