@@ -90,7 +90,7 @@ async function openapiTypescriptClient(): Promise<string> {
 
 async function swaggerTypescriptClient(): Promise<string> {
   const { files } = await generateApi({
-    spec: contract as never,
+    spec: contract,
     fileName: 'schemas.ts',
     output: false,
     generateClient: false,
