@@ -81,6 +81,7 @@ export const chinese_summaries: Record<string, string> = {
   listBills: '保存的账单，最新的在前',
   getBill: '查询某日的一种账单：各版本及其哈希',
   getBillContent: '下载微信支付的原始账单文件',
+  listBillChanges: '账单某一版本与前一版本逐行的差别',
   getStatement: '某日的财务对账单',
   exportDifferences: '以 CSV 导出符合筛选条件的全部差异',
   getDayArchive: '下载某日的存档：原始账单、哈希、结果与差异',
