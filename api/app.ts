@@ -26,8 +26,9 @@ import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
-import { ping_endpoints } from './v1/events/ping.ts'
+import { ping_endpoints } from './v1/events/probe.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
+import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
 import { order_command_endpoints } from './v1/orders/commands.ts'
@@ -50,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...webhook_endpoints,
   ...ping_endpoints,
   ...attention_endpoints,
+  ...evidence_endpoints,
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
