@@ -117,10 +117,12 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
   })
 }
 
+/** The header has seconds, or a date in the form of HTTP, as RFC 9110 §10.2.3 allows. */
 function retryAfterMs(header: string | string[] | undefined): number | null {
-  const seconds = Number(Array.isArray(header) ? header[0] : header)
-  if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return null
-  return Math.min(seconds * 1000, longest_retry_after_ms)
+  const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? ''
+  const wait_ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
+  if (!/^(\d+$|[A-Z][a-z]{2}, )/.test(text) || !(wait_ms >= 0)) return null
+  return Math.min(wait_ms, longest_retry_after_ms)
 }
 
 function errorText(error: unknown): string {

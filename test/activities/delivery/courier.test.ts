@@ -147,6 +147,10 @@ describe('a courier', () => {
     expect((await made.send(await asking('7'), {}, '{}')).retry_after_ms).toBe(7_000)
     expect((await made.send(await asking('86400'), {}, '{}')).retry_after_ms).toBe(3_600_000)
     expect((await made.send(await asking('soon'), {}, '{}')).retry_after_ms).toBeNull()
+    const dated = await made.send(await asking(new Date(Date.now() + 3_000_000).toUTCString()), {}, '{}')
+    expect(dated.retry_after_ms).toBeGreaterThan(2_000_000)
+    expect(dated.retry_after_ms).toBeLessThanOrEqual(3_000_000)
+    expect((await made.send(await asking('Sun, 06 Nov 1994 08:49:37 GMT'), {}, '{}')).retry_after_ms).toBeNull()
   })
 
   it('answers with the reason when nobody is there', async () => {
