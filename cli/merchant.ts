@@ -6,6 +6,7 @@ import { endpointId } from '../domain/ids.ts'
 import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
+import { endpointUrl } from '../runtime/address.ts'
 import { readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
@@ -86,14 +87,14 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
     throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
   }
   if (own && current_id !== null && current_id !== (await endpointIdAt(store, wanted.mchid, own.url))) {
-    const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${new URL(own.url).href}`
+    const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${endpointUrl(own.url)}`
     throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; move it: ${remedy}`)
   }
 }
 
 /** The id of the endpoint at a URL, there already or to be made. */
 async function endpointIdAt(store: Store, mchid: string, given: string): Promise<string> {
-  const url = new URL(given).href
+  const url = endpointUrl(given)
   const existing = await store.endpoints.findByUrl(mchid, url)
   return existing?.id ?? publicId('ep', endpointId(mchid, url))
 }
@@ -111,6 +112,7 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
     },
     refund_approval: settings.refund_approval === undefined ? (base.refund_approval ?? null) : settings.refund_approval,
     bills: { ...billSettings(base), ...settings.bills },
+    support: settings.support === undefined ? (base.support ?? null) : settings.support,
   }
 }
 
@@ -161,7 +163,7 @@ async function addEndpoint(
   wanted: ReadMerchantFile['endpoints'][number],
   create_time: string,
 ): Promise<AppliedMerchantFile['endpoints'][number]> {
-  const url = new URL(wanted.url).href
+  const url = endpointUrl(wanted.url)
   const existing = await store.endpoints.findByUrl(mchid, url)
   if (existing !== null) return { url, id: existing.id, role: wanted.role, secret: null }
   const _id = endpointId(mchid, url)
@@ -228,7 +230,8 @@ export function appliedText(report: AppliedMerchantFile): string {
 
 async function main(words: readonly string[]): Promise<void> {
   const [path] = words
-  if (path === undefined || path === '--help') throw new CommandError(usageText())
+  if (words.includes('--help')) return console.log(usageText())
+  if (path === undefined) throw new CommandError(usageText())
   const config = readConfig(process.env)
   const store = await openStore({
     uri: config.mongodb_uri,

@@ -3,6 +3,7 @@ import { applyMerchantFile } from '../cli/merchant.ts'
 import type { MerchantConfig, MerchantFile } from '../cli/merchant.ts'
 import { endpointId } from '../domain/ids.ts'
 import { scopes } from '../domain/merchant/scope.ts'
+import { endpointUrl } from '../runtime/address.ts'
 import { newToken } from '../runtime/secrets.ts'
 import type { Simulator } from '../simulator/main.ts'
 import { publicId } from '../store/ids.ts'
@@ -64,7 +65,7 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
     apiv3_key: merchant.apiv3_key,
     key_mode: 'public_key',
   })
-  const url = new URL(endpoint_url).href
+  const url = endpointUrl(endpoint_url)
   const endpoint_id = endpointId(merchant.mchid, url)
   await removeMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
   const file: MerchantFile = {

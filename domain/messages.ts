@@ -118,6 +118,8 @@ export interface OrderProgress {
   stopped_sequence: number
   close_reason: string | null
   attention: string | null
+  /** all that waits for a person, and of which payment; absent where nothing does, and in what earlier versions told */
+  reviews?: { code: string; transaction_id: string | null }[]
   next_action: { what: string; time: Time } | null
 }
 

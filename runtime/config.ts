@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { notifyUrlObjection } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
 export interface MasterKey {
@@ -108,7 +109,11 @@ const environment_schema = z.object({
     .default('weft'),
   WEFT_HOST: z.string().min(1).default('127.0.0.1'),
   WEFT_PORT: port.default(7700),
-  WEFT_PUBLIC_URL: web_url.optional(),
+  WEFT_PUBLIC_URL: web_url
+    .refine((url) => notifyUrlObjection(`${url}/wechat/notify/${'9'.repeat(32)}`) === null, {
+      error: 'is not an address that WeChat Pay notifies; write one like https://pay.example.cn, without user name',
+    })
+    .optional(),
   WEFT_MASTER_KEY: z
     .string('is missing: it seals WeChat keys and webhook secrets; make one with `openssl rand -base64 32` and keep it')
     .transform(readMasterKeys),

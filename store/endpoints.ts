@@ -143,6 +143,12 @@ export class Endpoints {
     return this.#endpoints.update({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
   }
 
+  /** What disabled it is over. Null: there is no such endpoint. */
+  async enable(mchid: string, id: string): Promise<EndpointRecord | null> {
+    const enabled = { state: 'enabled', disable_reason: null, failing_since_time: null }
+    return this.#endpoints.updateAndReturn({ mchid, id }, { $set: enabled })
+  }
+
   async ensureIndexes(): Promise<void> {
     await this.#endpoints.ensureIndexes()
   }

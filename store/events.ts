@@ -107,7 +107,7 @@ export class Events {
     const until = first && beijingTime(milliseconds(first.time) + change_over_ms)
     const unplaced = { mchid, position: { $exists: false }, ...eventConditions(filter) }
     const bounded = until === undefined ? unplaced : { $and: [unplaced, { timestamp: { $lt: until } }] }
-    const page = await this.#events.page(bounded, 'timestamp', { ...request, order: 'asc' })
+    const page = await this.#events.page(bounded, 'timestamp', { ...request, order: 'asc' }, { list: unplaced })
     if (page.data.length === 0) return null
     return { data: page.data, next_cursor: page.next_cursor ?? encodeFeedCursor(feed_start), has_more: true }
   }

@@ -146,8 +146,11 @@ async function compareTrades(
     signal: cancellationSignal(),
   })
   try {
-    const file = bill.state === 'none' ? { malformed: [], flaws: [] } : await readTrades(store, bill, match)
-    await readRecords(store, day, match)
+    // Side by side: while one waits for the database, the other has the processor.
+    const [file] = await Promise.all([
+      bill.state === 'none' ? { malformed: [], flaws: [] } : readTrades(store, bill, match),
+      readRecords(store, day, match),
+    ])
     const result = await beating(() => match.finish())
     return { result, malformed: file.malformed, flaws: [...file.flaws, ...result.flaws] }
   } finally {

@@ -1,3 +1,4 @@
+import type { EndpointRecord } from '../merchant/record.ts'
 import type { OrderEvent } from '../order/record.ts'
 import type { DeliveryAttempt, DeliveryRecord } from './delivery.ts'
 
@@ -25,11 +26,26 @@ export interface EndpointAnswer {
 /** What an attempt keeps of the meaning of its answer. */
 export type AnswerReading = Pick<DeliveryAttempt, 'read_as' | 'reason'> & { remark: string | null }
 
+/** As what an answer is read. */
+export type ReadPurpose = Exclude<DeliveryRecord['purpose'], 'ping'>
+
+/**
+ * As what the answer to a delivery is read: that of the fulfilment endpoint to a `ping` as if it decided, so that a
+ * merchant sees how its answers are understood.
+ */
+export function readPurpose(
+  { purpose }: Pick<DeliveryRecord, 'purpose'>,
+  { role }: Pick<EndpointRecord, 'role'>,
+): ReadPurpose {
+  if (purpose !== 'ping') return purpose
+  return role === 'fulfilment' ? 'fulfilment' : 'notice'
+}
+
 /**
  * Status says heard, body says decided (api.md §7). What could be a decision and cannot be read is no answer, since it
  * might refuse: the event is sent again, and `remark` says why.
  */
-export function readAnswer(purpose: DeliveryRecord['purpose'], answer: EndpointAnswer): AnswerReading {
+export function readAnswer(purpose: ReadPurpose, answer: EndpointAnswer): AnswerReading {
   const { status } = answer
   if (status === null || !isHeard(status)) return notHeard(null)
   if (purpose === 'notice') return { read_as: 'heard', reason: null, remark: null }

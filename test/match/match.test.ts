@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { flawTexts } from '../../domain/bill/flaw.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { TradeRow } from '../../domain/bill/row.ts'
@@ -9,6 +9,7 @@ import { recordNames } from '../../match/key.ts'
 import { openMatch } from '../../match/match.ts'
 import type { MatchOptions, MatchResult } from '../../match/match.ts'
 import { keyHash } from '../../match/partition.ts'
+import { TallySheet } from '../../match/tally.ts'
 import { chances, our_appid, our_mchid, payment, paymentRow, plantedDay, plants, refund, refundRow } from './sample.ts'
 import { inOrder, reversalRow, shuffled, told } from './sample.ts'
 
@@ -57,6 +58,30 @@ describe('the rows of a bill and the records of its day', () => {
       expect(result.flaws).toEqual([])
       expect(result).toEqual(await matched(day.rows, day.records))
     })
+  })
+
+  it('are settled some hundred at a time, so that orders have their turn between', async () => {
+    const records = Array.from({ length: 3_000 }, (_, n) =>
+      payment({ transaction_id: `42${n}`, out_trade_no: `TEA-${n}` }),
+    )
+    const addRow = vi.spyOn(TallySheet.prototype, 'addRow')
+    const settled: number[] = []
+    let other: NodeJS.Immediate
+    const takeTurn = () => {
+      settled.push(addRow.mock.calls.length)
+      other = setImmediate(takeTurn)
+    }
+    takeTurn()
+    await matched(
+      records.map((record) => paymentRow(record)),
+      records,
+      { partition_count: 1 },
+    )
+    clearImmediate(other!)
+    addRow.mockRestore()
+    const at_once = settled.map((count, place) => count - (settled[place - 1] ?? 0))
+    expect(Math.max(...at_once)).toBeLessThanOrEqual(250)
+    expect(at_once.reduce((sum, count) => sum + count)).toBeGreaterThan(2_700)
   })
 
   it('count lines that nobody can read as a class of their own', async () => {

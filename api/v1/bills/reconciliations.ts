@@ -55,7 +55,7 @@ const fee_group = z.object({
   sum: z.int().meta({ description: 'what they are off by' }),
 })
 
-const flaw_shape = z
+export const flaw_shape = z
   .object({
     code: z
       .enum(flaw_codes as [FlawCode, ...FlawCode[]])
@@ -70,7 +70,7 @@ const flaw_shape = z
   } satisfies FieldsOf<FlawView>)
   .meta({ id: 'DayFlaw' })
 
-const reconciliation_shape = z
+export const reconciliation_shape = z
   .object({
     object: z.literal('reconciliation'),
     bill_date: z.string(),

@@ -25,7 +25,7 @@ const attempt = z
     status: z.int().nullable().meta({ description: 'HTTP status; null: no answer came' }),
     error: nullable_text,
     answer: nullable_text.meta({ description: 'the first KiB of what was answered' }),
-    read_as: z.string(),
+    read_as: z.string().meta({ description: 'how it was understood: fulfilled, pending, refused, heard or not heard' }),
     reason: nullable_text.meta({ description: 'why it was refused, at most 200 characters' }),
     remark: nullable_text.meta({
       description: 'why the answer could not be read, or what in it looks like an error under a status of success',
@@ -33,7 +33,7 @@ const attempt = z
   })
   .meta({ id: 'DeliveryAttempt' })
 
-const delivery_shape = z
+export const delivery_shape = z
   .object({
     object: z.literal('delivery'),
     id: z.string(),
@@ -50,7 +50,7 @@ const delivery_shape = z
   .meta({ id: 'Delivery' })
 
 /** One event on its way to one endpoint, as merchants see it. */
-function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
+export function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
   return {
     object: 'delivery',
     id: delivery.id,

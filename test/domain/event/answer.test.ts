@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../../domain/event/answer.ts'
+import { readAnswer, readPurpose } from '../../../domain/event/answer.ts'
 import type { EndpointAnswer } from '../../../domain/event/answer.ts'
 
 function answerOf(status: number | null, body: string | null, given: Partial<EndpointAnswer> = {}): EndpointAnswer {
@@ -105,5 +105,14 @@ describe('the answer to a notice', () => {
   it('is its status alone', () => {
     expect(readAnswer('notice', answerOf(200, null, { unreadable: 'sealed' })).read_as).toBe('heard')
     expect(readAnswer('notice', answerOf(500, '')).read_as).toBe('not heard')
+  })
+})
+
+describe('the answer to a ping', () => {
+  it('is read as if it decided where it would, and by its status elsewhere', () => {
+    expect(readPurpose({ purpose: 'ping' }, { role: 'fulfilment' })).toBe('fulfilment')
+    expect(readPurpose({ purpose: 'ping' }, { role: 'observer' })).toBe('notice')
+    for (const purpose of ['fulfilment', 'cancellation', 'notice'] as const)
+      expect(readPurpose({ purpose }, { role: 'fulfilment' })).toBe(purpose)
   })
 })
