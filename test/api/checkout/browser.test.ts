@@ -157,8 +157,10 @@ describe('a page without a stream', () => {
     const order = await counter.insert()
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.clock.install()
     const page = await open(order, visit)
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
   })
 
@@ -167,9 +169,12 @@ describe('a page without a stream', () => {
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     await visit.route('**/order?*', (route) => route.abort())
+    await visit.clock.install()
     const page = await open(order, visit)
+    await visit.clock.fastForward(3_000)
     await page.getByText('网络不稳定').waitFor()
     await visit.unroute('**/order?*')
+    await visit.clock.fastForward(3_000)
     await page.getByText('付款后本页会自动更新').waitFor()
   })
 })
@@ -178,9 +183,12 @@ describe('a page whose stream is open and mute', () => {
   it('learns of the payment all the same where a proxy keeps back what comes by streams', async () => {
     const order = await counter.insert()
     const proxy = await BufferingProxy.to(counter.url, 'streams')
-    const page = await open(order, undefined, proxy.url)
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit, proxy.url)
     await until('the page streams', () => proxy.taken > 0)
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
     await proxy.close()
   })
@@ -273,6 +281,7 @@ describe('somebody who works by keyboard alone', () => {
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     await visit.route('https://shop.example.cn/**', (route) => route.fulfill({ body: 'the shop' }))
+    await visit.clock.install()
     const page = await open(order, visit)
     const focused = () => page.evaluate('document.activeElement.textContent.trim()')
     const tabTo = async (text: string) => {
@@ -286,6 +295,7 @@ describe('somebody who works by keyboard alone', () => {
     await page.getByText('上次向微信支付查询').waitFor()
     expect(await focused()).toBe('我已支付')
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
     expect(await focused()).toBe('付款成功') // the button is gone, and nobody is left behind
     await tabTo('返回商家')
@@ -450,9 +460,12 @@ describe('a page whose order cannot be read', () => {
   it('looks again by itself until it can', async () => {
     const order = await counter.insert()
     counter.is_database_away = true
-    const page = await open(order)
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
     await page.getByText('您的订单和付款不会丢失').waitFor()
     counter.is_database_away = false
+    await visit.clock.fastForward(5_000)
     await shows(page, '等待付款')
   })
 })
