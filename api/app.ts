@@ -19,6 +19,7 @@ import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
 import { bill_change_endpoints } from './v1/bills/changes.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
+import { batch_endpoints } from './v1/bills/batch.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
@@ -58,6 +59,7 @@ export const endpoints: readonly Endpoint[] = [
   ...bill_endpoints,
   ...bill_change_endpoints,
   ...statement_endpoints,
+  ...batch_endpoints,
   ...resolution_endpoints,
   ...report_endpoints,
   ...merchant_endpoints,
