@@ -38,6 +38,8 @@ const problem_examples: Record<string, string | string[]> = {
   result: 'fulfilled',
   state: 'closed',
   time: '2026-11-23T12:00:00.000+08:00',
+  version: '2',
+  flaw: 'a piece is missing',
   refund: '990',
   refundable: '500',
 }
