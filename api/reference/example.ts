@@ -65,6 +65,7 @@ export const body_examples: Record<string, Record<string, unknown>> = {
   approveRefund: { decision: 'approve', reason },
   handleAbnormalRefund: { type: 'MERCHANT_BANK_CARD', reason: 'the card was closed' },
   payOutRefund: { proof: 'bank transfer 20261123-17', reason: 'the card was closed' },
+  redeliverMany: { endpoint_id: 'ep_7hj2wz', preview: true },
   createEndpoint: { url: 'https://shop.example.cn/weft' },
   settleAttention: { reason: 'looked at, and explained' },
   workOnDifference: { owner: 'Li Lei', note: 'asked WeChat Pay on 23 November' },
