@@ -21,7 +21,7 @@ const row_plants = [
 
 const trade_row_plants = [
   ...row_plants,
-  /** 应结订单金额 alone is `value` fen more than it is, or one: what the merchant gets of a payment */
+  /** 应结订单金额 (退款金额) alone is `value` fen more than it is, or one: what the merchant gets (gives back) */
   'settled',
   /** `value` fen more than it is, or one */
   'fee',
@@ -106,7 +106,9 @@ const tradeChanges: Partial<Record<RowPlant, Change<TradeDetail>>> = {
       ? { ...row, out_trade_no: changedNumber(row.out_trade_no, plant) }
       : { ...row, out_refund_no: changedNumber(row.out_refund_no, plant) },
   settled: (row, plant) =>
-    row.kind === 'payment' ? { ...row, settled_total: row.settled_total + numberIn(plant) } : row,
+    row.kind === 'payment'
+      ? { ...row, settled_total: row.settled_total + numberIn(plant) }
+      : { ...row, settlement_refund: row.settlement_refund + numberIn(plant) },
   fee: (row, plant) => ({ ...row, fee: row.fee + numberIn(plant) * 1000 }),
 }
 

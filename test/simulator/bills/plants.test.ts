@@ -54,7 +54,10 @@ describe('a plant in a row', () => {
       { ...one, out_trade_no: 'ORDER_1X' },
       { ...refund, out_refund_no: 'REFUND_1X' },
     ])
-    expect(change('settled', { value: '-2' })).toEqual([{ ...one, settled_total: 698 }, refund])
+    expect(change('settled', { value: '2' })).toEqual([
+      { ...one, settled_total: 702 },
+      { ...refund, settlement_refund: 3 },
+    ])
     expect(change('fee', { value: '2' })[0]).toEqual({ ...one, fee: 6_000 })
   })
 
