@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { flawTexts } from '../domain/bill/flaw.ts'
 import { bill_date_pattern, bill_days_kept, dayRange, isBillGone } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { yuanText } from '../domain/money.ts'
 import { ArchiveRefused, verifyArchive } from '../proof/archive.ts'
+import { no_connection } from '../runtime/config.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
@@ -115,7 +117,7 @@ export async function reconcileAll({ store, starter, request, print }: Reconcile
       await startRun(starter, reconcileStart({ mchid, bill_date }))
       const day = await awaitDay(store, { mchid, bill_date }, before)
       print(dayLine(day))
-      for (const flaw of day.flaws) print(`            ${flaw}`)
+      for (const flaw of flawTexts(day.flaws)) print(`            ${flaw}`)
       is_proven &&= day.is_proven
     }
   }
@@ -163,7 +165,8 @@ async function main(): Promise<number> {
   if (archive !== null) return await verifyDay(archive, print)
   const environment = auditEnvironment(process.env, process.cwd())
   const { WEFT_TEMPORAL_ADDRESS: demo_address } = environment
-  const config = auditConfig({ ...(demo_address && { TEMPORAL_ADDRESS: demo_address }), ...environment })
+  const is_demo = demo_address !== undefined && !environment.TEMPORAL_ADDRESS
+  const config = auditConfig({ ...environment, ...(is_demo && { ...no_connection, TEMPORAL_ADDRESS: demo_address }) })
   const request = readReconcileRequest(process.argv.slice(2), Date.now())
   const store = await openStore({
     uri: config.mongodb_uri,

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
+import { flawOf } from '../domain/bill/flaw.ts'
+import type { DayFlaw } from '../domain/bill/flaw.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayPayment, DayRecord } from '../domain/bill/record.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
@@ -8,6 +9,7 @@ import { DifferenceList } from './difference.ts'
 import type { MatchedDifference } from './difference.ts'
 import { FeeTally } from './fee.ts'
 import type { FeeAudit } from './fee.ts'
+import { makeFolder } from './folder.ts'
 import { ForeignTally } from './foreign.ts'
 import type { ForeignGroup } from './foreign.ts'
 import { idKey, numberKey } from './key.ts'
@@ -48,7 +50,7 @@ export interface MatchResult {
   counts: Partial<Record<MatchKind, number>>
   foreign: ForeignGroup[]
   fees: FeeAudit
-  flaws: string[]
+  flaws: DayFlaw[]
 }
 
 const lines_per_partition = 20_000
@@ -64,8 +66,7 @@ const placed_batch = 500
 /** Makes the folder. Whoever opens a match finishes or disposes of it. */
 export async function openMatch(options: MatchOptions): Promise<Match> {
   options.signal?.throwIfAborted()
-  await mkdir(options.folder, { recursive: true })
-  return new Match(await mkdtemp(join(options.folder, 'match-')), options)
+  return new Match(await makeFolder(options.folder), options)
 }
 
 type KeyOf = (value: TradeRow | DayRecord) => string
@@ -172,7 +173,7 @@ export class Match {
     const rows = this.#sheet.totals('bill', this.#row_count + this.#malformed_count, this.#malformed_count)
     const records = this.#sheet.totals('ours', this.#record_count, 0)
     if (this.#strange_count > 0) {
-      flaws.push(`${this.#strange_count} rows are not of merchant ${this.#options.settings.mchid}`)
+      flaws.push(flawOf('strange_rows', { count: this.#strange_count, mchid: this.#options.settings.mchid }))
     }
     const [tallies, foreign, fees] = [this.#sheet.result(), this.#foreign.result(), this.#fees.result()]
     return { rows, records, tallies, differences, counts, foreign, fees, flaws }

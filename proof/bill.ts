@@ -1,4 +1,5 @@
-import { clearing_days, clearingTexts } from '../domain/bill/clearance.ts'
+import { clearing_days, clearingFlaws } from '../domain/bill/clearance.ts'
+import { flawText } from '../domain/bill/flaw.ts'
 import { dayRange } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { bill_types } from '../domain/bill/row.ts'
@@ -115,8 +116,8 @@ async function clearingFindings(
     }),
   )
   if (!found.is_cut) return findings
-  const [detail = ''] = clearingTexts(found, day.bill_date, age_days)
-  return [...findings, newFinding(about, 'clearing_open', { detail })]
+  const [flaw] = clearingFlaws(found, day.bill_date, age_days)
+  return [...findings, newFinding(about, 'clearing_open', { detail: flaw === undefined ? '' : flawText(flaw) })]
 }
 
 /** The account from its opening to the end of the last bill. */

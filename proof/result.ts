@@ -1,5 +1,8 @@
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
 import { archivedBillName } from '../domain/bill/archive.ts'
+import { edgeFlaws } from '../domain/bill/balance.ts'
+import type { BalanceEdges } from '../domain/bill/balance.ts'
+import { flawOf, flawTexts } from '../domain/bill/flaw.ts'
 import { assertClassified } from '../domain/bill/reconciliation.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
@@ -23,11 +26,10 @@ export function contradictions(manifest: ArchiveManifest, result: ArchivedResult
   if (typeof trade === 'string') return [trade]
   if (typeof flow === 'string') return [flow]
   return [
-    ...result.flaws,
-    ...(trade?.flaws ?? []),
+    ...flawTexts([...result.flaws, ...(trade?.flaws ?? [])]),
     ...classFlaws(result),
     ...tradeFlaws(result, trade),
-    ...flowFlaws(result, flow, manifest.closing_before),
+    ...flowFlaws(result, flow, manifest.edges.fundflow ?? { before: null, after: null }),
     ...conclusionFlaws(result, found.left),
   ]
 }
@@ -126,10 +128,11 @@ function boundFlaw({ what, said, least, most, shown }: Bound): string {
   return `${what}: the result says ${shown(said)}, and the bill ${range}`
 }
 
-function flowFlaws({ balance }: ArchivedResult, bill: ScannedBill | null, closing_before: number | null): string[] {
-  const read = bill?.chain.end(closing_before) ?? { balance: null, flaws: [] }
-  const flaws = [...read.flaws, ...(bill?.flaws ?? []).map((text) => `fund flow: ${text}`)]
-  if (bill !== null && bill.malformed > 0) flaws.push(`fund flow: ${bill.malformed} lines cannot be read`)
+function flowFlaws({ balance }: ArchivedResult, bill: ScannedBill | null, edges: BalanceEdges): string[] {
+  const read = bill?.chain.end() ?? { balance: null, flaws: [] }
+  const found = [...read.flaws, ...edgeFlaws(read.balance, edges), ...(bill?.flaws ?? [])]
+  if (bill !== null && bill.malformed > 0) found.push(flawOf('malformed_lines', { count: bill.malformed }, bill.type))
+  const flaws = flawTexts(found)
   if (balance?.opening !== read.balance?.opening || balance?.closing !== read.balance?.closing)
     flaws.push('the balance of the result is not that of the fund flow')
   return flaws

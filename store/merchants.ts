@@ -43,6 +43,7 @@ const schema = recordSchema({
     late_payment: String,
     fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
     refund_approval: partSchema({ above: Number, above_per_day: Number }),
+    support: partSchema({ phone: String, link: String }),
     bills: partSchema({
       number_prefixes: [String],
       fee_contract: partSchema({
@@ -268,6 +269,12 @@ export class Merchants {
     const holders = endpoint_id === null ? held_by && { $eq: held_by } : { $in: [null, endpoint_id] }
     const filter = { _id: mchid, ...(holders && { fulfilment_endpoint_id: holders }) }
     return this.#merchants.update(filter, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
+  }
+
+  /** Lets the answers of another endpoint decide than those that did. False: somebody changed it meanwhile. */
+  async replaceFulfilmentEndpoint(mchid: string, before: string | null, endpoint_id: string): Promise<boolean> {
+    const unchanged = { _id: mchid, fulfilment_endpoint_id: before }
+    return this.#merchants.update(unchanged, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
   }
 
   /** Null: there is no such merchant. */

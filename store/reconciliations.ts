@@ -43,16 +43,17 @@ const schema = recordSchema({
   differences: Schema.Types.Mixed,
   healed_count: Number,
   is_proven: Boolean,
-  flaws: [String],
+  flaws: [Schema.Types.Mixed],
   untold_count: Number,
   told: partSchema({ number: Number, digest: String, time: Date }),
   moved: Number,
   is_moved: Boolean,
+  changes: [partSchema({ type: { type: String }, version: Number, added: Number, removed: Number, changed: Number })],
   book: partSchema({
     post_time: Date,
     sheet_count: Number,
     accounts: [partSchema({ account: String, amount: Number })],
-    flaws: [String],
+    flaws: [Schema.Types.Mixed],
   }),
 })
 schema.index({ mchid: 1, bill_date: -1, _id: -1 })
@@ -146,7 +147,7 @@ export class Reconciliations {
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
     const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
-    return this.#days.page({ $and: conditions }, 'bill_date', page, 'day')
+    return this.#days.page({ $and: conditions }, 'bill_date', page, { unit: 'day' })
   }
 
   /** Those of the days that are proven. */

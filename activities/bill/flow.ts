@@ -1,17 +1,17 @@
 import { heartbeat } from '@temporalio/activity'
-import { BalanceChain } from '../../domain/bill/balance.ts'
-import { dayRange } from '../../domain/bill/reconciliation.ts'
-import type { BillRecord, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import { beijingDay } from '../../domain/calendar.ts'
-import { yuanText } from '../../domain/money.ts'
+import { BalanceChain, edgeFlaws } from '../../domain/bill/balance.ts'
+import type { DayBalance } from '../../domain/bill/balance.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
+import type { BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
+import { edgesAround } from '../../store/edges.ts'
+import { readOriginal } from '../../store/original.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
-import { readOriginal } from '../../store/original.ts'
 
 /** What the movements of a day say of the account. Amounts in fen. */
 export interface FlowOfDay {
-  balance: { opening: number; closing: number } | null
-  flaws: string[]
+  balance: DayBalance
+  flaws: DayFlaw[]
 }
 
 type FlowStore = Pick<Store, 'bills' | 'reconciliations'>
@@ -22,7 +22,7 @@ type FlowStore = Pick<Store, 'bills' | 'reconciliations'>
  */
 export async function readFlow(store: FlowStore, day: DayKey, bill: BillRecord): Promise<FlowOfDay> {
   const { balance, flaws } = bill.state === 'none' ? { balance: null, flaws: [] } : await readLines(store, bill)
-  return { balance, flaws: [...flaws, ...chainFlaws(balance, await edgesAround(store, day))] }
+  return { balance, flaws: [...flaws, ...edgeFlaws(balance, await edgesAround(store, day, bill.type), bill.type)] }
 }
 
 async function readLines(store: FlowStore, bill: BillRecord): Promise<FlowOfDay> {
@@ -35,69 +35,6 @@ async function readLines(store: FlowStore, bill: BillRecord): Promise<FlowOfDay>
     heartbeat()
   }
   const end = reader.end(() => undefined)
-  const { balance, flaws } = chain.end(null)
-  return { balance, flaws: [...flaws, ...end.flaws.map(({ text }) => `fund flow: ${text}`)] }
-}
-
-/** A balance is carried over so many days on which nothing moved, and no further. */
-const most_still_days = 30
-
-/** The balance at that edge of another day's movements that is nearer to this day. */
-interface Edge {
-  bill_date: string
-  amount: number
-}
-
-/** Where the days around this one ended and began; null: not known. */
-async function edgesAround(store: FlowStore, { mchid, bill_date }: DayKey) {
-  const { reconciliations } = store
-  const limit = most_still_days + 1
-  const { from_ms, to_ms } = dayRange(bill_date)
-  const before = await reconciliations.list(mchid, { bill_date_to: bill_date }, { limit })
-  const after = await reconciliations.list(mchid, { bill_date_from: beijingDay(to_ms) }, { limit, order: 'asc' })
-  return {
-    before: await nearestEdge(store, before.data, 'closing', (nth) => beijingDay(from_ms - nth * day_ms)),
-    after: await nearestEdge(store, after.data, 'opening', (nth) => beijingDay(to_ms + (nth - 1) * day_ms)),
-  }
-}
-
-const day_ms = 86_400_000
-
-/** Passes over days on which nothing moved, and never over one that was not compared or not read to its end. */
-async function nearestEdge(
-  { bills }: FlowStore,
-  days: readonly ReconciliationRecord[],
-  edge: 'opening' | 'closing',
-  dateOf: (nth: number) => string,
-): Promise<Edge | null> {
-  for (const [index, day] of days.entries()) {
-    const { bill_date, balance, versions, flaws } = day
-    if (bill_date !== dateOf(index + 1) || versions.fundflow === undefined) return null
-    if (balance !== null) return { bill_date, amount: balance[edge] }
-    const is_still = flaws.length === 0 || (await bills.find(day, 'fundflow', versions.fundflow))?.state === 'none'
-    if (!is_still) return null
-  }
-  return null
-}
-
-/** Where the days around do not go on from this one's balance, or from each other's where nothing moved on it. */
-function chainFlaws(
-  balance: FlowOfDay['balance'],
-  { before, after }: { before: Edge | null; after: Edge | null },
-): string[] {
-  const ended = (edge: Edge) => `that of ${edge.bill_date} ended with ¥${yuanText(edge.amount)}`
-  const begins = (edge: Edge) => `that of ${edge.bill_date} begins with ¥${yuanText(edge.amount)}`
-  if (balance === null) {
-    if (before === null || after === null || before.amount === after.amount) return []
-    return [`nothing moved, and of the fund flows around, ${ended(before)}, and ${begins(after)}`]
-  }
-  const { opening, closing } = balance
-  return [
-    ...(before === null || before.amount === opening
-      ? []
-      : [`the fund flow begins with ¥${yuanText(opening)}, and ${ended(before)}`]),
-    ...(after === null || after.amount === closing
-      ? []
-      : [`the fund flow ends with ¥${yuanText(closing)}, and ${begins(after)}`]),
-  ]
+  const { balance, flaws } = chain.end()
+  return { balance, flaws: [...flaws, ...end.flaws.map((flaw): DayFlaw => ({ ...flaw, bill: bill.type }))] }
 }

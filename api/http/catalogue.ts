@@ -171,6 +171,35 @@ export const catalogue = {
       'zh-CN': '其哈希、大小和核对结果仍可在 GET /v1/bills 和当日的对账结果中查看。',
     },
   },
+  original_damaged: {
+    status: 503,
+    retryable: true,
+    title: { en: 'Damaged here, and fetched anew', 'zh-CN': '保存的原始文件已损坏，正在重新下载' },
+    detail: {
+      en: 'What is kept of version {version} of the {type} bill of {bill_date} is not what was fetched: {flaw}.',
+      'zh-CN': '{bill_date} 的 {type} 账单（版本 {version}）保存的内容与下载时不一致：{flaw}。',
+    },
+    remedy: {
+      en: 'Weft has the day looked at, which fetches the file from WeChat Pay again. Ask again in a minute; if it stays so, see what the day’s run says in Temporal, or start it by POST /v1/reconciliations/{bill_date}.',
+      'zh-CN':
+        'Weft 已重新核对当日，会从微信支付重新下载该文件。请一分钟后重试；若仍如此，请在 Temporal 中查看当日的运行，或通过 POST /v1/reconciliations/{bill_date} 重新核对。',
+    },
+  },
+  original_lost: {
+    status: 410,
+    retryable: false,
+    title: { en: 'Damaged here, and nowhere else', 'zh-CN': '原始文件已损坏，且无法重新下载' },
+    detail: {
+      en: 'What is kept of version {version} of the {type} bill of {bill_date} is not what was fetched: {flaw}. WeChat Pay does not give this version any more.',
+      'zh-CN':
+        '{bill_date} 的 {type} 账单（版本 {version}）保存的内容与下载时不一致：{flaw}。微信支付已不再提供该版本。',
+    },
+    remedy: {
+      en: 'Take the collection bill_parts out of a backup, or the file out of a day.zip that was taken before. Hash and size stand in GET /v1/bills/{bill_date}/{type}; what was found of the day stands.',
+      'zh-CN':
+        '请从备份中恢复集合 bill_parts，或从先前取得的 day.zip 中取出该文件。其哈希和大小见 GET /v1/bills/{bill_date}/{type}；当日的核对结果仍然有效。',
+    },
+  },
   already_decided: {
     status: 409,
     retryable: false,
@@ -233,8 +262,8 @@ export const catalogue = {
       'zh-CN': '每个商户只能有一个履约地址，现有地址为 {endpoint_id}。',
     },
     remedy: {
-      en: 'Add this one as an observer, or delete the other first.',
-      'zh-CN': '请将此地址添加为 observer，或先删除原有地址。',
+      en: 'Add this one as an observer; POST /v1/endpoints/…/fulfilment with its id then lets it decide in place of the other.',
+      'zh-CN': '请将此地址添加为 observer，再以其 id 调用 POST /v1/endpoints/…/fulfilment，由它代替原有地址。',
     },
   },
   endpoint_limit_reached: {
@@ -274,6 +303,29 @@ export const catalogue = {
     remedy: {
       en: 'Change the merchant’s fulfilment mode first, then delete the endpoint.',
       'zh-CN': '请先更改商户的履约模式，再删除该地址。',
+    },
+  },
+  endpoint_exists: {
+    status: 409,
+    retryable: false,
+    title: { en: 'The URL has an endpoint that differs', 'zh-CN': '该地址已登记，且设置不同' },
+    detail: {
+      en: 'Endpoint {endpoint_id} has this URL, with other {fields}.',
+      'zh-CN': '地址 {endpoint_id} 已登记该 URL，以下字段不同：{fields}。',
+    },
+    remedy: {
+      en: 'Send the values that GET /v1/endpoints/{endpoint_id} shows, or delete it first and add it anew.',
+      'zh-CN': '请按 GET /v1/endpoints/{endpoint_id} 返回的取值提交，或先删除再重新添加。',
+    },
+  },
+  endpoint_disabled: {
+    status: 409,
+    retryable: false,
+    title: { en: 'The endpoint is disabled', 'zh-CN': '该地址已停用' },
+    detail: { en: 'Nothing is sent to it: {reason}.', 'zh-CN': '不会向其发送任何内容：{reason}。' },
+    remedy: {
+      en: 'POST /v1/endpoints/{endpoint_id}/enable, then send the same request again.',
+      'zh-CN': '请调用 POST /v1/endpoints/{endpoint_id}/enable，然后重新发送相同的请求。',
     },
   },
   endpoint_url_forbidden: {

@@ -19,7 +19,7 @@ import { differencesCsv, statementCsv } from './statement.ts'
 /** What the archive of a day is made of. Each of the sources is read once for each call. */
 export interface ArchiveParts {
   day: ReconciliationRecord
-  closing_before: number | null
+  edges: ArchiveManifest['edges']
   /** all versions of both bills */
   bills: readonly BillRecord[]
   original: (bill: BillRecord) => AsyncIterable<Buffer>
@@ -70,9 +70,9 @@ export async function* dayArchive(parts: ArchiveParts): AsyncGenerator<Buffer> {
   }
 }
 
-function manifestOf({ day, closing_before, bills }: ArchiveParts, files: ArchivedFile[]): ArchiveManifest {
+function manifestOf({ day, edges, bills }: ArchiveParts, files: ArchivedFile[]): ArchiveManifest {
   const { mchid, bill_date } = day
-  return { format: archive_format, mchid, bill_date, closing_before, bills: bills.map(archivedBill), files: [...files] }
+  return { format: archive_format, mchid, bill_date, edges, bills: bills.map(archivedBill), files: [...files] }
 }
 
 /** Passes a file on, and notes how long it was and what its hash is. */

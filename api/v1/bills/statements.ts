@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
-import { dayRange } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey } from '../../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../../domain/bill/row.ts'
-import { dayBefore } from '../../../domain/calendar.ts'
+import { edgesAround } from '../../../store/edges.ts'
 import { readOriginal } from '../../../store/original.ts'
 import type { DifferenceFilter } from '../../../store/differences.ts'
 import type { Store } from '../../../store/store.ts'
@@ -15,7 +14,7 @@ import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
 import { dayArchive } from './archive.ts'
-import { assertKept } from './bills.ts'
+import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date } from './reconciliations.ts'
 import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
@@ -58,11 +57,13 @@ const getStatement = declareEndpoint({
     const key = { mchid: caller.mchid, bill_date: params.bill_date }
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
+    const bills = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
+    const damaged = bills.filter(({ damaged_time }) => damaged_time !== undefined)
     const language = reportLanguage({ accepts }, query.lang)
     const headers = { 'Content-Language': language, Vary: 'Accept, Accept-Language' }
     const is_page = (query.format ?? accepts('accept', ['text/csv', 'text/html']) ?? 'csv').endsWith('html')
     if (!is_page) {
-      const content = statementCsv(day, differencesOfDay(store, key), language)
+      const content = statementCsv(day, differencesOfDay(store, key), language, damaged)
       const name = `${key.mchid}-${key.bill_date}-statement.csv`
       return { status: 200, headers, file: { type: csv_type, content, name } }
     }
@@ -72,7 +73,7 @@ const getStatement = declareEndpoint({
       columns: differenceHeader(language),
       rows: shown.map((difference) => differenceRow(difference, language)),
     }
-    const tables = [...statementTables(day, language), list]
+    const tables = [...statementTables(day, language, damaged), list]
     return {
       status: 200,
       headers: { ...headers, 'Content-Security-Policy': page_policy },
@@ -121,19 +122,20 @@ const getDayArchive = declareEndpoint({
     'same bytes. An answer that ends early is no archive.',
   params: z.object({ bill_date }),
   responses: { 200: { description: 'the archive', file_types: ['application/zip'] } },
-  problems: ['not_found', 'original_dropped'],
-  async handle({ context: { store }, caller, params }) {
+  problems: ['not_found', 'original_dropped', 'original_damaged', 'original_lost'],
+  async handle({ context, caller, params, log }) {
+    const { store } = context
     const key = { mchid: caller.mchid, bill_date: params.bill_date }
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
-    const eve = { mchid: key.mchid, bill_date: dayBefore(dayRange(key.bill_date).from_ms) }
     const kept = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
     kept.forEach(assertKept)
+    for (const bill of kept) await assertWhole({ context, log }, bill)
     const content = dayArchive({
       day,
-      closing_before: (await store.reconciliations.find(eve))?.balance?.closing ?? null,
+      edges: { fundflow: await edgesAround(store, key, 'fundflow') },
       bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
-      original: (bill) => readOriginal(store, bill),
+      original: (bill) => watchedRead({ context, log }, bill, readOriginal(store, bill)),
       differences: () => differencesOfDay(store, key),
     })
     const name = `${key.mchid}-${key.bill_date}-day.zip`
