@@ -16,7 +16,7 @@ import { nullable_text, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import type { ProposedAction } from './limit.ts'
 import { bill_date } from './reconciliations.ts'
-import { createDifferenceRefund, refundAsked } from './resolution.ts'
+import { createDifferenceRefund, noteCheckAsked, refundAsked } from './resolution.ts'
 import { requireDifference, shown_kinds } from './shape.ts'
 
 /** differences that one call looks at */
@@ -110,7 +110,9 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
       const is_answered = answer !== undefined && now_ms - milliseconds(answer.asked_time) < lately_ms
       return is_asked || is_answered ? 'checked_lately' : amount
     },
-    async act({ context }, { difference }) {
+    async act(call, { difference }) {
+      const { context } = call
+      await noteCheckAsked(call, difference)
       await context.store.differences.noteCheck(difference._id, beijingTime(context.now()))
       return true
     },
@@ -282,7 +284,7 @@ async function write(
 async function refundWhole(call: BatchCall, one: Chosen): Promise<boolean> {
   const { difference, payment, amount } = one
   if (payment === null) return false
-  await createDifferenceRefund(call, payment, { out_refund_no: difference.id, amount, reason: null })
+  await createDifferenceRefund(call, difference, payment, { out_refund_no: difference.id, amount, reason: null })
   return await write(call, one, refundAsked(difference.id))
 }
 

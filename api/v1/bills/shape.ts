@@ -4,8 +4,10 @@ import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/diff
 import { differenceView } from '../../../domain/bill/view.ts'
 import type { DifferenceView } from '../../../domain/bill/view.ts'
 import { publicId } from '../../../store/ids.ts'
+import { linkDifferences } from '../../../store/link.ts'
 import type { ApiContext } from '../../http/context.ts'
 import type { Caller } from '../../http/authentication.ts'
+import type { HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { actor, nullable_text, time } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
@@ -60,13 +62,30 @@ export const difference_shape = z
       })
       .meta({
         description:
-          'where its day, the line as WeChat Pay wrote it, its order with the timeline, its refund and its book entries are read',
+          'where its day, the line as WeChat Pay wrote it, its order with the timeline, its refund (or the one that was ' +
+          'asked for) and its book entries are read; order and refund null: none is recorded here',
       }),
   } satisfies FieldsOf<DifferenceView>)
   .meta({ id: 'Difference' })
 
-export function shownDifference(difference: DifferenceRecord): DifferenceView {
-  return differenceView(difference, (evidence_id) => publicId('evd', evidence_id))
+/** Differences as merchants see them, with links to what is recorded here. */
+export async function shownDifferences(
+  { store }: Pick<ApiContext, 'store'>,
+  differences: readonly DifferenceRecord[],
+): Promise<DifferenceView[]> {
+  const linkedOf = await linkDifferences(store, differences)
+  const evidenceId = (evidence_id: string) => publicId('evd', evidence_id)
+  return differences.map((difference) => differenceView(difference, { evidenceId, linked: linkedOf(difference) }))
+}
+
+/** The answer that shows one difference. */
+export async function replyWith(
+  status: number,
+  context: Pick<ApiContext, 'store'>,
+  difference: DifferenceRecord,
+): Promise<HttpReply> {
+  const [body] = await shownDifferences(context, [difference])
+  return { status, body }
 }
 
 export const difference_params = z.object({ difference_id: z.string().max(64) })
