@@ -19,6 +19,7 @@ import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
 import { bill_change_endpoints } from './v1/bills/changes.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
+import { batch_endpoints } from './v1/bills/batch.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
@@ -26,8 +27,9 @@ import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
-import { ping_endpoints } from './v1/events/ping.ts'
+import { ping_endpoints } from './v1/events/probe.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
+import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
 import { order_command_endpoints } from './v1/orders/commands.ts'
@@ -50,12 +52,14 @@ export const endpoints: readonly Endpoint[] = [
   ...webhook_endpoints,
   ...ping_endpoints,
   ...attention_endpoints,
+  ...evidence_endpoints,
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
   ...bill_endpoints,
   ...bill_change_endpoints,
   ...statement_endpoints,
+  ...batch_endpoints,
   ...resolution_endpoints,
   ...report_endpoints,
   ...merchant_endpoints,

@@ -7,6 +7,7 @@ import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
 import { endpointUrl } from '../runtime/address.ts'
+import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
@@ -244,10 +245,12 @@ async function main(words: readonly string[]): Promise<void> {
       // What takes a leaked key back, or a bad master key out, is not held up by the settings that made it necessary.
       assertFitForLive({ config, role: 'merchant', merchants: [], openSealed: () => store.merchants.assertOpen(all) })
       console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
-      return
+    } else {
+      const file = parsedFile(resolve(path))
+      console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
     }
-    const file = parsedFile(resolve(path))
-    console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
+    const warning = authorityWarning(config, await store.merchants.list(), Date.now())
+    if (warning !== null) console.log(`\n${warning}`)
   } finally {
     await store.close()
   }

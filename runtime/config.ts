@@ -17,6 +17,27 @@ export interface TemporalConfig {
   tls: { server_name: string | null; ca_path: string | null; cert_path: string | null; key_path: string | null } | null
 }
 
+/** A Temporal without TLS, key or namespace of its own, as development servers and those of tests are. */
+export function plainTemporal(address: string): TemporalConfig {
+  return { address, namespace: 'default', api_key: null, tls: null }
+}
+
+/**
+ * All that goes with TEMPORAL_ADDRESS, as not set: for a Temporal that was brought along, which a key or a certificate of
+ * another one would keep everybody from.
+ */
+export const no_connection = {
+  TEMPORAL_NAMESPACE: '',
+  TEMPORAL_API_KEY: '',
+  TEMPORAL_TLS: '',
+  TEMPORAL_TLS_SERVER_NAME: '',
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: '',
+  TEMPORAL_TLS_CLIENT_CERT_PATH: '',
+  TEMPORAL_TLS_CLIENT_KEY_PATH: '',
+  TEMPORAL_DEPLOYMENT_NAME: '',
+  TEMPORAL_WORKER_BUILD_ID: '',
+} as const
+
 /** Config holds the settings of a process, checked. Never logged: it holds keys. */
 export interface Config {
   temporal: TemporalConfig

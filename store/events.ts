@@ -96,9 +96,17 @@ export class Events {
     if (from !== null) return await this.#followFrom(mchid, from, filter, request.limit, now_ms)
     const earlier = await this.#beforeFeed(mchid, filter, request)
     if (earlier !== null) return earlier
-    const start = filter.time_from === undefined ? null : await this.#feed.firstSince(mchid, filter.time_from)
-    const [before] = start === null || start.position < 2 ? [] : await this.#feed.from(mchid, start.position - 1, 1)
-    return await this.#followFrom(mchid, before ?? feed_start, filter, request.limit, now_ms)
+    const start = filter.time_from === undefined ? feed_start : await this.#placeBefore(mchid, filter.time_from)
+    return await this.#followFrom(mchid, start, filter, request.limit, now_ms)
+  }
+
+  /** The place behind which all events of `time` or later are: the feed's end where none has happened yet. */
+  async #placeBefore(mchid: string, time: Time): Promise<FeedPlace> {
+    const end = await this.#feed.last(mchid) // read first: what comes meanwhile is behind it
+    const first = await this.#feed.firstSince(mchid, time)
+    if (first === null) return end ?? feed_start
+    const [before] = first.position < 2 ? [] : await this.#feed.from(mchid, first.position - 1, 1)
+    return before ?? feed_start
   }
 
   /** What was told before there were feeds, by its time; null: there is no more of it. */

@@ -262,8 +262,8 @@ export const catalogue = {
       'zh-CN': '每个商户只能有一个履约地址，现有地址为 {endpoint_id}。',
     },
     remedy: {
-      en: 'Add this one as an observer, or delete the other first.',
-      'zh-CN': '请将此地址添加为 observer，或先删除原有地址。',
+      en: 'Add this one as an observer; POST /v1/endpoints/…/fulfilment with its id then lets it decide in place of the other.',
+      'zh-CN': '请将此地址添加为 observer，再以其 id 调用 POST /v1/endpoints/…/fulfilment，由它代替原有地址。',
     },
   },
   endpoint_limit_reached: {

@@ -17,6 +17,7 @@ const path_examples: Record<string, string> = {
   type: 'trade',
   code: 'evidence_unapplied',
   mchid: '1900000001',
+  evidence_id: 'evd_6pn4rc',
 }
 
 /** What stands for a word of a problem's texts in examples. */

@@ -85,6 +85,7 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
   if (unreadable !== null) return { flaw: unreadable }
   if (body === null) return { flaw: 'the body could not be read' }
   if (body.trim() === '') return nothing_stated
+  if (body.includes('\0')) return { flaw: 'the body is no text: its encoding or charset is not named' }
   const parsed = parsedJson(body)
   if (parsed === undefined)
     return isMeantAsJson(body, content_type) ? { flaw: 'the body is no whole JSON' } : spoken(body)
@@ -98,7 +99,8 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
 
 /** A body without a statement in its place: elsewhere in it, or in another form, one may be meant. */
 function spoken(body: string, parsed: unknown = null): Statement {
-  if (/fulfill?ment/i.test(body)) return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
+  if (/fulfill?ment|\brefused\b/i.test(unescaped(body)))
+    return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
   return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : null }
 }
 
@@ -116,7 +118,12 @@ function isMeantAsJson(body: string, content_type: string | null): boolean {
 }
 
 function timesNamed(body: string): number {
-  return body.match(/"fulfilment"\s*:/g)?.length ?? 0
+  return unescaped(body).match(/"fulfilment"\s*:/g)?.length ?? 0
+}
+
+/** JSON's other way to write a letter, undone: where words are looked for it makes no difference. */
+function unescaped(body: string): string {
+  return body.replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

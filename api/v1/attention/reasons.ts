@@ -41,6 +41,7 @@ const chinese: Record<AttentionCode, string> = {
   key_expiring: '一个 API 密钥将在两周内到期。请创建新密钥，并在到期前让商户系统换用。',
   bill_late: '微信支付到 15:00 仍未生成账单。系统会继续申请；请到微信支付商户平台查看账单是否已生成。',
   differences_open: '账单与本地记录不一致，且不会自行恢复。请逐条查看差异并处理。',
+  differences_overdue: '有差异未在期限（due_time）前处理完。请列出已到期的未结差异并处理。',
   day_unproven: '某一天未能核平：账单不完整或自相矛盾，原因见该日的对账结果。',
   bill_expiring: '某一未核平之日的账单即将超出微信支付的保留期。请立即核对：detail 写有日期和命令。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',

@@ -112,14 +112,18 @@ const redeliver = declareEndpoint({
   summary: 'Send an event once more',
   description:
     'Under the same webhook-id, hence harmless; beside the order of events, and without any effect on the order. A ' +
-    'delivery that is still under way needs no other. Read the delivery for what came of it.',
+    'delivery that is still under way needs no other, nor one that was asked for less than 5 s ago; of one merchant 200 ' +
+    'go at once, and then 10 a second. Read the delivery for what came of it.',
   params: z.object({ delivery_id: z.string().max(64) }),
   responses: { 202: { description: 'it is sent now; the delivery as it was before', schema: delivery_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const delivery = await context.store.deliveries.findPublic(caller.mchid, params.delivery_id)
     if (delivery === null) throw new Problem('not_found')
-    await context.commands.redeliver(delivery)
+    const subject = `redeliver:${delivery._id}`
+    const { query_on_request_ms: every_ms } = context.policy
+    const question = { subject, mchid: caller.mchid, every_ms, asked_by: 'redelivery' } as const
+    await context.questions.put(question, () => context.commands.redeliver(delivery))
     return { status: 202, body: deliveryView(delivery) }
   },
 })

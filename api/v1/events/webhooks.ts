@@ -10,7 +10,7 @@ import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { Problem } from '../../http/problem.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
 import { nullable_text, nullable_time, time } from '../shapes.ts'
 
@@ -238,6 +238,40 @@ const getEndpoint = declareEndpoint({
   },
 })
 
+const promoteEndpoint = declareEndpoint({
+  name: 'promoteEndpoint',
+  method: 'POST',
+  path: '/v1/endpoints/{endpoint_id}/fulfilment',
+  scope: 'settings:write',
+  summary: 'Let the answers of this endpoint decide',
+  description:
+    'It becomes the one fulfilment endpoint; the one before stays, as an observer. What was sent to that one and is not ' +
+    'answered yet is still answered there. A repeat is answered with 200 as well.',
+  params: endpoint_params,
+  responses: { 200: { description: 'the endpoint, whose answers decide', schema: endpoint_shape } },
+  problems: ['not_found', 'endpoint_disabled', 'merchant_not_ready'],
+  handle: promote,
+})
+
+/**
+ * Role first, then the merchant's word, then the others' roles: where the process dies between, the repeat goes on, and
+ * the merchant's word is the one that counts meanwhile.
+ */
+async function promote(call: EndpointCall<{ endpoint_id: string }>): Promise<HttpReply> {
+  const { context, caller, params, log } = call
+  const { endpoints, merchants } = context.store
+  const found = await endpoints.findPublic(caller.mchid, params.endpoint_id)
+  if (found === null) throw new Problem('not_found')
+  const { fulfilment_endpoint_id: before } = await callersMerchant(context, caller.mchid)
+  const promoted = await endpoints.promote(caller.mchid, found.id)
+  const values = { endpoint_id: found.id, reason: found.disable_reason ?? '–' }
+  if (promoted === null) throw new Problem('endpoint_disabled', { values })
+  if (!(await merchants.replaceFulfilmentEndpoint(caller.mchid, before, found.id))) throw unavailableProblem('database')
+  await endpoints.demoteOthers(caller.mchid, found.id)
+  log.info('the answers of another endpoint decide', { endpoint_id: found.id, before })
+  return { status: 200, body: endpointView(promoted) }
+}
+
 const enableEndpoint = declareEndpoint({
   name: 'enableEndpoint',
   method: 'POST',
@@ -285,6 +319,7 @@ export const webhook_endpoints: readonly Endpoint[] = [
   createEndpoint,
   listEndpoints,
   getEndpoint,
+  promoteEndpoint,
   enableEndpoint,
   deleteEndpoint,
 ]

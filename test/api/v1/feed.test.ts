@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { giveBack, takeOver } from '../../../dev/takeover.ts'
 import type { ProblemBody } from '../../../api/http/problem.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { Stage } from '../../stage/stage.ts'
@@ -70,6 +71,32 @@ describe('the events of an order', () => {
     expect(badly.body).toMatchObject({ state: 'undelivered', attempts: [{ number: 1, read_as: 'not heard' }] })
     expect(badly.body.attempts[0]?.remark).toContain('REFUSED')
     expect((await stage.call('GET', '/v1/attention')).body).toMatchObject({ data: [] })
+  })
+
+  it('are decided by a developer’s own shop while it has taken over, and by the one before after that', async () => {
+    const demo = { weft_url: stage.config.public_url, key: stage.key, shop_url: stage.shop.url }
+    const own = 'http://127.0.0.1:9/weft'
+    const deciding = async () => {
+      const { body } = await stage.call<{ data: { url: string; role: string }[] }>('GET', '/v1/endpoints')
+      return body.data.filter(({ role }) => role === 'fulfilment').map(({ url }) => url)
+    }
+    const secret = await takeOver(demo, own)
+    expect(secret).toMatch(/^whsec_/)
+    expect(await deciding()).toEqual([own])
+    expect(await takeOver(demo, own)).not.toBe(secret)
+    expect(await deciding()).toEqual([own])
+    await giveBack(demo)
+    expect(await deciding()).toEqual([stage.shop.url])
+    const { body } = await stage.call<{ data: { id: string; url: string }[] }>('GET', '/v1/endpoints')
+    const { id } = body.data.find(({ url }) => url === own) ?? {}
+    expect(
+      (
+        await fetch(`${demo.weft_url}/v1/endpoints/${id}`, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${stage.key}` },
+        })
+      ).status,
+    ).toBe(204)
   })
 
   it('can be filtered, paged, and are nobody else’s', async () => {

@@ -118,6 +118,21 @@ describe('the fulfilment endpoint', () => {
     expect(merchant?.fulfilment_endpoint_id).toBe(made[0]?.body.id)
   })
 
+  it('gives its place to another when it is told to, and stays as an observer', async () => {
+    const { body: before } = await add({ url: 'https://shop.example.cn/a', role: 'fulfilment' })
+    const { body: mine } = await add({ url: 'https://shop.example.cn/b', event_types: ['order.paid'] })
+    await setMode('event')
+    const promote = () => stage.call<EndpointAnswer>('POST', `/v1/endpoints/${mine.id}/fulfilment`)
+    expect((await promote()).body).toMatchObject({ id: mine.id, role: 'fulfilment', event_types: ['*'] })
+    expect((await promote()).status).toBe(200)
+    expect((await stage.store.merchants.find(stage.mchid))?.fulfilment_endpoint_id).toBe(mine.id)
+    expect((await list()).map(({ id, role }) => [id, role])).toEqual([
+      [before.id, 'observer'],
+      [mine.id, 'fulfilment'],
+    ])
+    expect((await remove(before.id)).status).toBe(204)
+  })
+
   it('cannot be deleted while its answers decide, and leaves its place free when it goes', async () => {
     const { body } = await add({ url: 'https://shop.example.cn/a', role: 'fulfilment' })
     await setMode('event')
