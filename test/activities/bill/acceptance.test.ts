@@ -83,6 +83,26 @@ describe('what people want done about a difference', () => {
     expect(await proven()).toEqual([])
   })
 
+  it('of many goes on behind the one at which the worker died', async () => {
+    const numbers = [1, 2, 3].map((n) => `420000000120261122000000000${n}`)
+    desk.issue(tradeFile(numbers.map((id, n) => ({ 微信订单号: id, 商户订单号: `T-${n}` }))))
+    for (const [n, id] of numbers.entries()) {
+      const named = { out_trade_no: `T-${n}`, order_id: `${mchid}/T-${n}` }
+      await recorded({ _id: `${mchid}/${id}`, transaction_id: id, settled_total: 980, ...named })
+    }
+    await closed()
+    for (const id of numbers)
+      await desk.store.differences.apply(differenceId(day, 'amount', id), {
+        ...{ event: 'accept_asked', operation_id: id, time: desk.time(), actor: { kind: 'merchant', id: 'key_a' } },
+      })
+    await desk.dying([desk.store.differences, 'apply'], 'acceptDifferences', { day })
+    const states = async () => (await desk.store.differences.ofDay(day, null, 9)).map(({ state }) => state)
+    expect(await states()).toEqual(['settled', 'settling', 'settling'])
+    await desk.perform('acceptDifferences', { day })
+    expect(await states()).toEqual(['settled', 'settled', 'settled'])
+    for (const n of numbers.keys()) expect(await desk.store.journal.ofOrder(mchid, `T-${n}`)).toHaveLength(3)
+  })
+
   it('is done by the next look where nobody was told of it', async () => {
     await recorded({ settled_total: 980 })
     await closed()
