@@ -15,7 +15,7 @@ const chinese_kinds: Record<DifferenceKind, string> = {
   refund_amount: '账单与本系统所记的退款金额不一致',
   refund_state: '账单与本系统所记的退款结果不一致',
   refund_number: '同一笔退款在两边的单号不一致',
-  duplicate: '账单中同一笔收款或退款出现两次',
+  duplicate: '一份账单中，或两天的账单中，同一笔收款或退款出现两次',
   fee: '微信支付收取的手续费与约定不一致',
   malformed: '账单中有一行无法读取',
 }
