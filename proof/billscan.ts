@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { BalanceChain } from '../domain/bill/balance.ts'
-import { rowTotal } from '../domain/bill/row.ts'
+import { isFlowBill, rowTotal } from '../domain/bill/row.ts'
 import type { BillType, FlowRow, TradeRow } from '../domain/bill/row.ts'
 import { createStatementReader } from '../wechat/statement/reader.ts'
 
@@ -41,11 +41,11 @@ export function createBillScan(type: BillType): BillScan {
   const hash = createHash('sha1')
   const reader = createStatementReader<BillType>(type)
   const trade = noTrades()
-  const chain = new BalanceChain()
+  const chain = new BalanceChain(isFlowBill(type) ? type : 'fundflow')
   let malformed = 0
   const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
     if (!('row' in entry)) malformed += 1
-    else if (type === 'trade') addTrade(trade, entry.row as TradeRow)
+    else if (!isFlowBill(type)) addTrade(trade, entry.row as TradeRow)
     else chain.add(entry.row as FlowRow)
   }
   return {

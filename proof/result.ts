@@ -1,8 +1,9 @@
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
 import { archivedBillName } from '../domain/bill/archive.ts'
-import { assertClassified } from '../domain/bill/reconciliation.ts'
+import { assertClassified, balanceOf } from '../domain/bill/reconciliation.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
-import type { BillType } from '../domain/bill/row.ts'
+import { bill_types, flowName, isFlowBill } from '../domain/bill/row.ts'
+import type { BillType, FlowBill } from '../domain/bill/row.ts'
 import { yuanText } from '../domain/money.ts'
 import type { OpenKinds } from './archivefile.ts'
 import type { ScannedBill, TradeSums } from './billscan.ts'
@@ -19,15 +20,13 @@ export function contradictions(manifest: ArchiveManifest, result: ArchivedResult
     return ['the result is of another day than the manifest']
   if (result.end_time === null) return ['the look at this day had not ended']
   const trade = comparedBill(manifest, result, 'trade', found)
-  const flow = comparedBill(manifest, result, 'fundflow', found)
   if (typeof trade === 'string') return [trade]
-  if (typeof flow === 'string') return [flow]
   return [
     ...result.flaws,
     ...(trade?.flaws ?? []),
     ...classFlaws(result),
     ...tradeFlaws(result, trade),
-    ...flowFlaws(result, flow, manifest.closing_before),
+    ...comparedFlows(result).flatMap((type) => flowFlaws(manifest, result, type, found)),
     ...conclusionFlaws(result, found.left),
   ]
 }
@@ -126,12 +125,22 @@ function boundFlaw({ what, said, least, most, shown }: Bound): string {
   return `${what}: the result says ${shown(said)}, and the bill ${range}`
 }
 
-function flowFlaws({ balance }: ArchivedResult, bill: ScannedBill | null, closing_before: number | null): string[] {
+/** The accounts that the result is about. */
+function comparedFlows({ versions }: ArchivedResult): FlowBill[] {
+  return bill_types.filter(isFlowBill).filter((type) => type === 'fundflow' || versions[type] !== undefined)
+}
+
+function flowFlaws(manifest: ArchiveManifest, result: ArchivedResult, type: FlowBill, found: ReadAnew): string[] {
+  const bill = comparedBill(manifest, result, type, found)
+  if (typeof bill === 'string') return [bill]
+  const balance = balanceOf(result, type)
+  const closing_before = type === 'fundflow' ? manifest.closing_before : (manifest.closings_before?.[type] ?? null)
+  const name = flowName(type)
   const read = bill?.chain.end(closing_before) ?? { balance: null, flaws: [] }
-  const flaws = [...read.flaws, ...(bill?.flaws ?? []).map((text) => `fund flow: ${text}`)]
-  if (bill !== null && bill.malformed > 0) flaws.push(`fund flow: ${bill.malformed} lines cannot be read`)
+  const flaws = [...read.flaws, ...(bill?.flaws ?? []).map((text) => `${name}: ${text}`)]
+  if (bill !== null && bill.malformed > 0) flaws.push(`${name}: ${bill.malformed} lines cannot be read`)
   if (balance?.opening !== read.balance?.opening || balance?.closing !== read.balance?.closing)
-    flaws.push('the balance of the result is not that of the fund flow')
+    flaws.push(`the balance of the result is not that of the ${name}`)
   return flaws
 }
 

@@ -1,6 +1,6 @@
 import type { Time } from '../calendar.ts'
 import type { BillRecord, ReconciliationRecord } from './reconciliation.ts'
-import type { BillType } from './row.ts'
+import type { BillType, FlowBill } from './row.ts'
 
 /** What the archive of a day calls itself; another form of it has another number. */
 export const archive_format = 'weft-day/1'
@@ -50,6 +50,8 @@ export interface ArchiveManifest {
   bill_date: string
   /** with what the account ended on the day before, in fen, where that is known: the fund flow goes on from there */
   closing_before: number | null
+  /** the same of the merchant's other accounts, by their bill; absent: none was compared */
+  closings_before?: Partial<Record<FlowBill, number>>
   bills: ArchivedBill[]
   files: ArchivedFile[]
 }

@@ -1,11 +1,15 @@
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { accountsOfDay } from '../../../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { billOfAccount } from '../../../domain/bill/row.ts'
 import type { Time } from '../../../domain/calendar.ts'
+import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import { feeText, yuanText } from '../../../domain/money.ts'
 import { byte_order_mark, csvLines } from '../../http/csv.ts'
 import type { CsvCell } from '../../http/csv.ts'
 import type { Language } from '../../http/language.ts'
 import {
+  account_words,
   day_state_texts,
   difference_columns,
   difference_state_texts,
@@ -34,7 +38,7 @@ export function statementTables(day: ReconciliationRecord, language: Language): 
   return [
     table('title', ['item', 'content'], factRows(day, language)),
     table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
-    table('money', ['item', 'amount_yuan'], moneyRows(day, say)),
+    table('money', ['item', 'amount_yuan'], moneyRows(day, language)),
     table('classes', ['class', 'lines', 'records'], classRows(day, say)),
   ]
 }
@@ -55,6 +59,10 @@ function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
     [say('compared_at'), shownTime(end_time)],
     [say('trade_version'), versions.trade ?? null],
     [say('flow_version'), versions.fundflow ?? null],
+    ...otherAccounts(day).map(({ account, type }) => [
+      accountWord(say('flow_version'), account, language),
+      versions[type] ?? null,
+    ]),
     [say('point_of_view'), say('point_of_view_text')],
     [say('unit'), say('unit_text')],
   ]
@@ -81,7 +89,21 @@ function totalRows({ wechat, weft }: ReconciliationRecord, say: (word: Word) => 
   ]
 }
 
-function moneyRows({ fees, balance, foreign }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
+/** The accounts beside the basic one whose fund flow was compared. */
+function otherAccounts(day: ReconciliationRecord) {
+  return accountsOfDay(day)
+    .filter(({ account }) => account !== 'BASIC')
+    .map(({ account, balance }) => ({ account, balance, type: billOfAccount(account) }))
+}
+
+function accountWord(word: string, account: FlowAccount, language: Language): string {
+  const name = account_words[account][language]
+  return language === 'en' ? `${word} (${name})` : `${word}（${name}）`
+}
+
+function moneyRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
+  const { fees, balance, foreign } = day
+  const say = (word: Word) => statement_words[word][language]
   const fee = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: feeText(amount) }]
   const fen = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: yuanText(amount) }]
   const rows: CsvCell[][] = []
@@ -95,6 +117,15 @@ function moneyRows({ fees, balance, foreign }: ReconciliationRecord, say: (word:
   if (balance !== null) {
     rows.push(fen('opening', balance.opening), fen('closing', balance.closing))
     rows.push(fen('change', balance.closing - balance.opening))
+  }
+  for (const { account, balance: other } of otherAccounts(day)) {
+    if (other === null) continue
+    const row = (word: Word, amount: number): CsvCell[] => [
+      accountWord(say(word), account, language),
+      { yuan: yuanText(amount) },
+    ]
+    rows.push(row('other_opening', other.opening), row('other_closing', other.closing))
+    rows.push(row('change', other.closing - other.opening))
   }
   if (foreign !== null) {
     rows.push(fen('foreign_payments', foreign.payment_amount), fen('foreign_refunds', foreign.refund_amount))

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
-import { dayRange } from '../../../domain/bill/reconciliation.ts'
-import type { DayKey } from '../../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../../domain/bill/row.ts'
+import { balanceOf, dayRange } from '../../../domain/bill/reconciliation.ts'
+import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { bill_types, isFlowBill } from '../../../domain/bill/row.ts'
+import type { FlowBill } from '../../../domain/bill/row.ts'
 import { dayBefore } from '../../../domain/calendar.ts'
 import { readOriginal } from '../../../store/original.ts'
 import type { DifferenceFilter } from '../../../store/differences.ts'
@@ -15,6 +16,7 @@ import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
 import { dayArchive } from './archive.ts'
+import type { ArchiveParts } from './archive.ts'
 import { assertKept } from './bills.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date } from './reconciliations.ts'
@@ -31,6 +33,17 @@ export const report_language = z
   .enum(['zh', 'en'])
   .optional()
   .meta({ description: 'the language; without it that of Accept-Language, and Chinese where there is none' })
+
+/** With what each account ended on the day before, where that is known. */
+function closingsOf(eve: ReconciliationRecord | null): Pick<ArchiveParts, 'closing_before' | 'closings_before'> {
+  const { fundflow = null, ...others } = Object.fromEntries(
+    bill_types.filter(isFlowBill).flatMap((type) => {
+      const closing = eve === null ? undefined : balanceOf(eve, type)?.closing
+      return closing === undefined ? [] : [[type, closing] as const]
+    }),
+  ) as Partial<Record<FlowBill, number>>
+  return { closing_before: fundflow, closings_before: others }
+}
 
 /** Chinese unless English is asked for: these papers are read by the merchant's finance. */
 export function reportLanguage({ accepts }: Pick<EndpointCall, 'accepts'>, lang: 'zh' | 'en' | undefined): Language {
@@ -131,7 +144,7 @@ const getDayArchive = declareEndpoint({
     kept.forEach(assertKept)
     const content = dayArchive({
       day,
-      closing_before: (await store.reconciliations.find(eve))?.balance?.closing ?? null,
+      ...closingsOf(await store.reconciliations.find(eve)),
       bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
       original: (bill) => readOriginal(store, bill),
       differences: () => differencesOfDay(store, key),
