@@ -5,6 +5,7 @@ import { TemporalTimeout } from '../runtime/temporal.ts'
 import { StoreUnavailable, WriteContended } from '../store/connection.ts'
 import { CursorMalformed } from '../store/cursor.ts'
 import { healthRouter } from './health.ts'
+import { compression } from './http/compression.ts'
 import type { ApiContext } from './http/context.ts'
 import { endpointRouter } from './http/endpoint.ts'
 import type { Endpoint } from './http/endpoint.ts'
@@ -16,6 +17,7 @@ import { docsRouter } from './reference/docs.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
+import { bill_change_endpoints } from './v1/bills/changes.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
@@ -49,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...reconciliation_endpoints,
   ...difference_endpoints,
   ...bill_endpoints,
+  ...bill_change_endpoints,
   ...statement_endpoints,
   ...resolution_endpoints,
   ...report_endpoints,
@@ -63,6 +66,7 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
   const app = new Koa()
   const routers = [healthRouter(), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
   app.silent = true // what goes wrong is logged here, with its request id
+  app.use(compression())
   app.use((ctx, next) => answerRequest(context, version, ctx, next))
   for (const router of routers) app.use(router.routes())
   app.use((ctx) => refuseUnroutedRequest(routers, ctx))

@@ -1,27 +1,33 @@
+import mongoose from 'mongoose'
+import type { DayKey } from '../domain/bill/reconciliation.ts'
 import { beijingDay } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { startOptions } from '../runtime/temporal.ts'
+import { GeneratedDay } from '../simulator/bills/generator.ts'
 import { withServers } from './bench.ts'
 import type { OpenInstallation, PrintLine } from './bench.ts'
 import { createOrders, measurePaidToPage } from './checkouts.ts'
+import { insertDay } from './daystore.ts'
 import { percentile, spreadLine } from './figures.ts'
 import type { Installation } from './installation.ts'
 import { until } from './load.ts'
 import { addSimulatedMerchant } from './merchants.ts'
+import type { BenchMerchant } from './merchants.ts'
 import { openSimulated } from './simulated.ts'
 
-/** `lines`: of the day that is compared meanwhile, so many that it takes longer than the orders. */
+/** `rows`: of the first day that is compared meanwhile; of one that was over too soon the next has twice as many. */
 const sizes = {
-  full: { warm: 20, count: 50, per_second: 5, lines: 400_000 },
-  small: { warm: 2, count: 10, per_second: 5, lines: 60_000 },
+  full: { warm: 20, count: 50, per_second: 5, rows: 300_000 },
+  small: { warm: 2, count: 10, per_second: 5, rows: 60_000 },
 }
 
-const most_lines_of_plant = 100_000
+const most_days = 2
+const day_ms = 86_400_000
 const fulfilled = ['fulfilled'] as const
 
 /**
- * How much later orders are fulfilled while the same worker compares a day: the p95 from paid to fulfilled, beside a look
- * at a day and without one. Throws when the look was over before the orders were.
+ * How much later orders are fulfilled while the same worker compares a day: the p95 from paid to fulfilled, beside a
+ * comparison and without one. Throws when comparing was over before the orders were, of the largest day too.
  */
 export async function measureNeighbours(size: 'full' | 'small', say: PrintLine): Promise<number> {
   let ratio = NaN
@@ -32,57 +38,65 @@ export async function measureNeighbours(size: 'full' | 'small', say: PrintLine):
 }
 
 async function measure(open: OpenInstallation, size: 'full' | 'small', say: PrintLine): Promise<number> {
-  const { warm, count, per_second, lines } = sizes[size]
+  const { warm, count, per_second, rows } = sizes[size]
   const { installation, simulator_url } = await openSimulated(open, 'neighbours')
   const merchant = await addSimulatedMerchant({ ...installation }, simulator_url)
   await installation.startWorker()
   await installation.startApi()
-  const { orders } = await createOrders(installation, merchant, { count: warm + 2 * count, per_second: 20 })
-  const pay = (from: number, to: number) =>
-    measurePaidToPage(simulator_url, merchant, orders.slice(from, to), per_second, fulfilled)
-  await pay(0, warm)
-  const alone = await pay(warm, warm + count)
+  const wanted = warm + (1 + most_days) * count
+  const { orders } = await createOrders(installation, merchant, { count: wanted, per_second: 20 })
+  const pay = (some: number) =>
+    measurePaidToPage(simulator_url, merchant, orders.splice(0, some), per_second, fulfilled)
+  await pay(warm)
+  const alone = await pay(count)
   say(`paid to fulfilled, alone: ${spreadLine(alone)}`)
-  const { mchid } = merchant
-  const day = { mchid, bill_date: beijingDay(Date.now() - 86_400_000) }
-  await plantLines(simulator_url, day, lines)
-  const look = await beginLook(installation, day)
-  const beside = await pay(warm + count, orders.length)
-  if (!(await look.isUnderWay()))
-    throw new Error('the day was compared before the orders were paid: give it more lines')
-  say(`paid to fulfilled, beside a day of ${lines} lines: ${spreadLine(beside)}`)
-  await look.end()
-  return percentile(beside, 0.95) / percentile(alone, 0.95)
-}
-
-/** Lines of another system: each is read, classified and looked up, and none needs an order of its own. */
-async function plantLines(
-  simulator_url: string,
-  day: { mchid: string; bill_date: string },
-  lines: number,
-): Promise<void> {
-  for (let left = lines; left > 0; left -= most_lines_of_plant) {
-    const rows = Math.min(left, most_lines_of_plant)
-    const body = JSON.stringify({ operation: 'trade_bill_content', fault: 'foreign_payment', ...day, rows })
-    const answer = await fetch(`${simulator_url}/control/faults`, { method: 'POST', body })
-    if (!answer.ok) throw new Error(`nothing was planted: ${answer.status} ${await answer.text()}`)
+  for (let days = 1; days <= most_days; days += 1) {
+    const day = { mchid: merchant.mchid, bill_date: beijingDay(Date.now() - days * day_ms), rows: days * rows }
+    await prepareDay(installation, simulator_url, merchant, day)
+    say(`a day of ${day.rows} rows is recorded`)
+    const look = await beginLook(installation, day)
+    const beside = await pay(count)
+    const is_beside = await look.isComparing()
+    await look.end()
+    say(`paid to fulfilled, ${is_beside ? 'beside it' : 'and it was compared before they were'}: ${spreadLine(beside)}`)
+    if (is_beside) return percentile(beside, 0.95) / percentile(alone, 0.95)
   }
+  throw new Error('the days were compared before the orders were paid: give them more rows')
 }
 
-/** Begins a look at the day, and returns when its lines are being compared. */
+/** The same day at WeChat Pay and in our records, which are inserted many at once. */
+async function prepareDay(
+  { config }: Installation,
+  simulator_url: string,
+  { mchid, appid }: BenchMerchant,
+  { bill_date, rows }: DayKey & { rows: number },
+): Promise<void> {
+  const generated = { rows, appid, refund_share: 0.05 }
+  const connection = await mongoose.createConnection(config.mongodb_uri, { dbName: config.database }).asPromise()
+  try {
+    await insertDay(connection, mchid, new GeneratedDay({ ...generated, mchid, bill_date }).records())
+  } finally {
+    await connection.close()
+  }
+  const body = JSON.stringify({ mchid, bill_date, generated })
+  const answer = await fetch(`${simulator_url}/control/bills`, { method: 'POST', body })
+  if (!answer.ok) throw new Error(`no bill was issued: ${answer.status} ${await answer.text()}`)
+}
+
+/** Begins a look at the day, and returns when its rows are being compared. */
 async function beginLook(
-  { temporal, config, store }: Installation,
-  day: { mchid: string; bill_date: string },
-): Promise<{ isUnderWay: () => Promise<boolean>; end: () => Promise<void> }> {
+  { temporal, config }: Installation,
+  day: DayKey,
+): Promise<{ isComparing: () => Promise<boolean>; end: () => Promise<void> }> {
   const start = reconcileStart(day)
   const handle = await temporal.client.workflow.start(start.workflow_type, startOptions(start, config.queue_prefix))
-  const comparing = async () => {
+  const isComparing = async () => {
     const { raw } = await handle.describe()
     return raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'matchDay') ?? false
   }
-  await until('the day is compared', 120_000, comparing)
+  await until('the day is compared', 120_000, isComparing)
   return {
-    isUnderWay: async () => (await store.reconciliations.find(day))?.end_time === null,
+    isComparing,
     end: async () => {
       await handle.terminate('the bench has seen what it came for')
     },

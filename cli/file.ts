@@ -56,6 +56,22 @@ const bill_file = z.strictObject({
     .exactOptional(),
 })
 
+/** How payers reach the merchant. */
+const support_file = z
+  .strictObject({
+    phone: z
+      .string()
+      .regex(/^\+?[0-9][0-9 -]{3,23}$/, 'is not a telephone number; write digits, spaces and hyphens')
+      .nullable()
+      .default(null),
+    link: z
+      .url({ protocol: /^https$/, error: 'is not an https address' })
+      .max(512)
+      .nullable()
+      .default(null),
+  })
+  .refine(({ phone, link }) => phone !== null || link !== null, 'needs a phone or a link; null for neither')
+
 /** Every day that has a rate has one for all trade types. */
 function hasBase(rates: readonly { from_date: string; trade_type: string | null }[]): boolean {
   const first = rates.map(({ from_date }) => from_date).sort()[0]
@@ -111,6 +127,7 @@ const merchant_file = z.strictObject({
         .nullable()
         .optional(),
       bills: bill_file.optional(),
+      support: support_file.nullable().optional(),
     })
     .optional(),
   endpoints: z

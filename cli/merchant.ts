@@ -111,6 +111,7 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
     },
     refund_approval: settings.refund_approval === undefined ? (base.refund_approval ?? null) : settings.refund_approval,
     bills: { ...billSettings(base), ...settings.bills },
+    support: settings.support === undefined ? (base.support ?? null) : settings.support,
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { flawTexts } from '../domain/bill/flaw.ts'
 import { bill_date_pattern, bill_days_kept, dayRange, isBillGone } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../domain/calendar.ts'
@@ -115,7 +116,7 @@ export async function reconcileAll({ store, starter, request, print }: Reconcile
       await startRun(starter, reconcileStart({ mchid, bill_date }))
       const day = await awaitDay(store, { mchid, bill_date }, before)
       print(dayLine(day))
-      for (const flaw of day.flaws) print(`            ${flaw}`)
+      for (const flaw of flawTexts(day.flaws)) print(`            ${flaw}`)
       is_proven &&= day.is_proven
     }
   }

@@ -1,3 +1,5 @@
+import { flawOf } from '../domain/bill/flaw.ts'
+import type { DayFlaw } from '../domain/bill/flaw.ts'
 import type { DayRecord, Deviation } from '../domain/bill/record.ts'
 import type { TradeKind, TradeRow } from '../domain/bill/row.ts'
 import { recordNames, rowNames } from './key.ts'
@@ -39,17 +41,17 @@ export class DifferenceList {
   }
 
   /** By kind, then number. `counts` are of all that were found, kept or not. */
-  result(): { differences: MatchedDifference[]; counts: Partial<Record<MatchKind, number>>; flaws: string[] } {
+  result(): { differences: MatchedDifference[]; counts: Partial<Record<MatchKind, number>>; flaws: DayFlaw[] } {
     const differences: MatchedDifference[] = []
     const counts: Partial<Record<MatchKind, number>> = {}
-    const flaws: string[] = []
+    const flaws: DayFlaw[] = []
     for (const kind of kind_order) {
       const { kept, count } = this.#found.get(kind) ?? { kept: [], count: 0 }
       if (count === 0) continue
       this.#trim(kept)
       counts[kind] = count
       for (const [, difference] of kept) differences.push(difference)
-      if (count > kept.length) flaws.push(`too many differences of kind ${kind}: ${kept.length} of ${count} are listed`)
+      if (count > kept.length) flaws.push(flawOf('too_many_differences', { kind, listed: kept.length, count }))
     }
     return { differences, counts, flaws }
   }

@@ -1,5 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import { flawOf } from '../domain/bill/flaw.ts'
+import type { DayFlaw } from '../domain/bill/flaw.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayPayment, DayRecord } from '../domain/bill/record.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
@@ -7,6 +9,7 @@ import { DifferenceList } from './difference.ts'
 import type { MatchedDifference } from './difference.ts'
 import { FeeTally } from './fee.ts'
 import type { FeeAudit } from './fee.ts'
+import { makeFolder } from './folder.ts'
 import { ForeignTally } from './foreign.ts'
 import type { ForeignGroup } from './foreign.ts'
 import { idKey, numberKey } from './key.ts'
@@ -47,7 +50,7 @@ export interface MatchResult {
   counts: Partial<Record<MatchKind, number>>
   foreign: ForeignGroup[]
   fees: FeeAudit
-  flaws: string[]
+  flaws: DayFlaw[]
 }
 
 const lines_per_partition = 20_000
@@ -55,14 +58,15 @@ const lines_per_partition = 20_000
 const most_partitions = 256
 const most_levels = 3
 const nothing: never[] = []
+/** Keys that are settled before others have their turn: orders are paid in the same process, and hardly wait a millisecond. */
+const keys_at_once = 250
 /** rows that are asked about in one call of `findPlaced` */
 const placed_batch = 500
 
 /** Makes the folder. Whoever opens a match finishes or disposes of it. */
 export async function openMatch(options: MatchOptions): Promise<Match> {
   options.signal?.throwIfAborted()
-  await mkdir(options.folder, { recursive: true })
-  return new Match(await mkdtemp(join(options.folder, 'match-')), options)
+  return new Match(await makeFolder(options.folder), options)
 }
 
 type KeyOf = (value: TradeRow | DayRecord) => string
@@ -169,7 +173,7 @@ export class Match {
     const rows = this.#sheet.totals('bill', this.#row_count + this.#malformed_count, this.#malformed_count)
     const records = this.#sheet.totals('ours', this.#record_count, 0)
     if (this.#strange_count > 0) {
-      flaws.push(`${this.#strange_count} rows are not of merchant ${this.#options.settings.mchid}`)
+      flaws.push(flawOf('strange_rows', { count: this.#strange_count, mchid: this.#options.settings.mchid }))
     }
     const [tallies, foreign, fees] = [this.#sheet.result(), this.#foreign.result(), this.#fees.result()]
     return { rows, records, tallies, differences, counts, foreign, fees, flaws }
@@ -188,11 +192,20 @@ export class Match {
         await this.#divide(partitions, index, parts, keyOf)
         await this.#joinAll(parts, keyOf, settle, level + 1)
       } else {
-        for (const group of (await this.#groups(partitions, index, keyOf)).values()) settle(group)
-        await this.#breathe()
+        await this.#settleAll(await this.#groups(partitions, index, keyOf), settle)
       }
       await partitions.remove(index)
     }
+  }
+
+  async #settleAll(groups: Map<string, KeyGroup>, settle: (group: KeyGroup) => void): Promise<void> {
+    let settled = 0
+    for (const group of groups.values()) {
+      settle(group)
+      settled += 1
+      if (settled % keys_at_once === 0) await this.#breathe()
+    }
+    await this.#breathe()
   }
 
   async #divide(partitions: Partitions, index: number, parts: Partitions, keyOf: KeyOf): Promise<void> {
@@ -227,12 +240,22 @@ export class Match {
   /** What the join has held back goes on; others have their turn; an aborted match ends. */
   async #breathe(): Promise<void> {
     this.#options.signal?.throwIfAborted()
+    await turn()
     await this.#by_number.drained()
     if (this.#undecided.length >= placed_batch) await this.#decide()
   }
 
   /** One row and one record of an id belong together; what is there once more is a duplicate. */
-  #settleById({ rows, records }: KeyGroup): void {
+  #settleById(group: KeyGroup): void {
+    const { rows, records } = group
+    const [only_row, only_record] = [rows[0], records[0]]
+    // Nearly all that there is, of millions.
+    if (rows.length === 1 && records.length === 1 && only_row && only_record && only_row.kind === only_record.kind)
+      return this.#settle(only_row, only_record, verdictOf(only_row, only_record))
+    this.#settleOdd(group)
+  }
+
+  #settleOdd({ rows, records }: KeyGroup): void {
     const [record = null, ...more_records] = sortedRecords(records)
     for (const duplicate of more_records) this.#settle(null, duplicate, duplicate_verdict)
     const reversals = sortedRows(rows.filter(({ kind }) => kind === 'reversal'))

@@ -8,7 +8,8 @@ const buffer_bytes = 64 * 1024
 const pending_bytes = 4 * 1024 * 1024
 /** how much may wait at all: a caller that never waits would fill the memory */
 const most_pending_bytes = 64 * 1024 * 1024
-const read_bytes = 256 * 1024
+/** some hundred lines: what is done with them at once takes a millisecond or two */
+const read_bytes = 64 * 1024
 
 /** FNV-1a with a last mixing, so that its low bits are as good as its high ones. */
 export function keyHash(key: string, seed: number): number {

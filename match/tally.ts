@@ -21,7 +21,10 @@ export interface ClassTally {
 
 /** Adds up both sides by class and kind. Whatever is in it has been given a class once. */
 export class TallySheet {
-  readonly #tallies = new Map<string, ClassTally>()
+  readonly #tallies: Record<ClassTally['side'], Record<TradeKind, Map<MatchKind | MatchClass, ClassTally>>> = {
+    bill: { payment: new Map(), refund: new Map(), reversal: new Map() },
+    ours: { payment: new Map(), refund: new Map(), reversal: new Map() },
+  }
 
   addRow(row: TradeRow, verdict: Verdict): void {
     const { kind, settled_total, settlement_refund, fee } = row
@@ -39,7 +42,9 @@ export class TallySheet {
 
   /** In order of side, subject, class and kind. */
   result(): ClassTally[] {
-    const tallies = [...this.#tallies].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, tally]) => tally)
+    const tallies = (['bill', 'ours'] as const)
+      .flatMap((side) => this.#talliesOf(side))
+      .sort((left, right) => (orderOf(left) < orderOf(right) ? -1 : 1))
     for (const { total, settled, fee } of tallies) {
       for (const sum of [total, settled, fee]) {
         if (!Number.isSafeInteger(sum)) throw new RangeError(`a sum of the day is ${sum}, which is not exact`)
@@ -51,10 +56,14 @@ export class TallySheet {
   /** Throws unless each of the `all` that came is in exactly one class. */
   totals(side: ClassTally['side'], all: number, malformed: number): ClassCounts {
     const totals: ClassCounts = { all, matched: 0, waiting: 0, different: 0, foreign: 0, malformed }
-    for (const tally of this.#tallies.values()) if (tally.side === side) totals[tally.class] += tally.count
+    for (const tally of this.#talliesOf(side)) totals[tally.class] += tally.count
     const sum = totals.matched + totals.waiting + totals.different + totals.foreign + malformed
     if (sum !== all) throw new RangeError(`of ${all} on the side “${side}” ${sum} have a class`)
     return totals
+  }
+
+  #talliesOf(side: ClassTally['side']): ClassTally[] {
+    return Object.values(this.#tallies[side]).flatMap((tallies) => [...tallies.values()])
   }
 
   #add(
@@ -63,15 +72,21 @@ export class TallySheet {
     verdict: Verdict,
     [total, settled, fee]: [number, number, number],
   ): void {
-    const key = `${side} ${subject} ${verdict.class} ${verdict.kind ?? ''}`
-    let tally = this.#tallies.get(key)
+    const tallies = this.#tallies[side][subject]
+    // A kind has one class, and what has no kind is told by its class.
+    const name = verdict.kind ?? verdict.class
+    let tally = tallies.get(name)
     if (tally === undefined) {
       tally = { side, subject, class: verdict.class, kind: verdict.kind, count: 0, total: 0, settled: 0, fee: 0 }
-      this.#tallies.set(key, tally)
+      tallies.set(name, tally)
     }
     tally.count += 1
     tally.total += total
     tally.settled += settled
     tally.fee += fee
   }
+}
+
+function orderOf({ side, subject, class: class_name, kind }: ClassTally): string {
+  return `${side} ${subject} ${class_name} ${kind ?? ''}`
 }

@@ -1,19 +1,19 @@
 import { z } from 'zod'
-import { archive_format } from '../domain/bill/archive.ts'
+import { archive_format, archive_format_before } from '../domain/bill/archive.ts'
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
 import { difference_kinds, difference_states, unsettled_states } from '../domain/bill/difference.ts'
-import { reconciliation_states } from '../domain/bill/reconciliation.ts'
+import { dayRange, reconciliation_states } from '../domain/bill/reconciliation.ts'
 import { bill_types } from '../domain/bill/row.ts'
+import { dayBefore } from '../domain/calendar.ts'
 
 const sha = (digits: number) => z.string().regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`))
 const count = z.int().min(0)
 
-const manifest_shape = z.object({
-  format: z.literal(archive_format),
+const edge = z.object({ bill_date: z.string(), amount: z.int() }).nullable()
+
+const manifest_fields = {
   mchid: z.string(),
   bill_date: z.string(),
-  closing_before: z.int().nullable(),
-  closings_before: z.partialRecord(z.enum(bill_types), z.int()).exactOptional(),
   bills: z.array(
     z.object({
       type: z.enum(bill_types),
@@ -27,7 +27,24 @@ const manifest_shape = z.object({
     }),
   ),
   files: z.array(z.object({ name: z.string(), byte_count: count, sha256: sha(64) })),
-})
+}
+const manifest_shape = z.discriminatedUnion('format', [
+  z.object({
+    ...manifest_fields,
+    format: z.literal(archive_format),
+    edges: z.partialRecord(z.enum(bill_types), z.object({ before: edge, after: edge })),
+  }),
+  z.object({
+    ...manifest_fields,
+    format: z.literal(archive_format_before),
+    closing_before: z.int().nullable(),
+  }),
+])
+
+const flaw = z.union([
+  z.string(),
+  z.looseObject({ code: z.string(), values: z.record(z.string(), z.union([z.string(), z.number()])) }),
+])
 
 const classes = z
   .object({ all: count, matched: count, waiting: count, different: count, foreign: count, malformed: count })
@@ -43,7 +60,7 @@ const result_shape = z.looseObject({
   bill_date: z.string(),
   state: z.enum(reconciliation_states),
   is_proven: z.boolean(),
-  flaws: z.array(z.string()),
+  flaws: z.array(flaw),
   end_time: z.string().nullable(),
   bills: z.array(z.enum(bill_types)).optional(),
   versions: z.partialRecord(z.enum(bill_types), z.int()),
@@ -65,7 +82,12 @@ export type OpenKinds = Partial<Record<string, number>>
 
 /** Throws for what is no manifest of this form. */
 export function readManifest(text: string): ArchiveManifest {
-  return read('manifest.json', manifest_shape, text)
+  const manifest = read('manifest.json', manifest_shape, text)
+  if (manifest.format === archive_format) return manifest
+  const { closing_before, ...rest } = manifest
+  const eve = dayBefore(dayRange(manifest.bill_date).from_ms)
+  const before = closing_before === null ? null : { bill_date: eve, amount: closing_before }
+  return { ...rest, format: archive_format, edges: { fundflow: { before, after: null } } }
 }
 
 export function readResult(text: string): ArchivedResult {

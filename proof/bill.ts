@@ -1,7 +1,7 @@
-import { clearing_days, clearingTexts } from '../domain/bill/clearance.ts'
+import { clearing_days, clearingFlaws } from '../domain/bill/clearance.ts'
+import { billName, flawText } from '../domain/bill/flaw.ts'
 import { balanceOf, billsOfDay, dayRange, flowsOfDay } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
-import { flowName } from '../domain/bill/row.ts'
 import type { FlowBill } from '../domain/bill/row.ts'
 import { cash_accounts } from '../domain/bill/sheet.ts'
 import { yuanText } from '../domain/money.ts'
@@ -123,8 +123,8 @@ async function clearingFindings(
     }),
   )
   if (!found.is_cut) return findings
-  const [detail = ''] = clearingTexts(found, day.bill_date, age_days)
-  return [...findings, newFinding(about, 'clearing_open', { detail })]
+  const [flaw] = clearingFlaws(found, day.bill_date, age_days)
+  return [...findings, newFinding(about, 'clearing_open', { detail: flaw === undefined ? '' : flawText(flaw) })]
 }
 
 /** An account from its opening to the end of its last bill. */
@@ -140,7 +140,7 @@ async function balanceFindings(
   const opening = (await journal.sumsOfOpenings(mchid, account)).get(account) ?? 0
   const held = opening + (moved.get(account) ?? 0)
   if (held === shown) return []
-  const detail = `${account} holds ¥${yuanText(held)}, and the last ${flowName(type)} says ¥${yuanText(shown)}`
+  const detail = `${account} holds ¥${yuanText(held)}, and the last ${billName(type)} says ¥${yuanText(shown)}`
   const amount = Math.abs(held - shown)
   return [newFinding({ mchid, out_trade_no: null }, 'balance_differs', { amount, detail })]
 }

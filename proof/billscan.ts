@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { BalanceChain } from '../domain/bill/balance.ts'
-import { isFlowBill, rowTotal } from '../domain/bill/row.ts'
+import { flawOf } from '../domain/bill/flaw.ts'
+import type { DayFlaw } from '../domain/bill/flaw.ts'
+import { rowTotal } from '../domain/bill/row.ts'
 import type { BillType, FlowRow, TradeRow } from '../domain/bill/row.ts'
 import { createStatementReader } from '../wechat/statement/reader.ts'
 
@@ -28,7 +30,7 @@ export interface ScannedBill {
   trade: TradeSums
   chain: BalanceChain
   /** what is wrong with the file itself */
-  flaws: string[]
+  flaws: DayFlaw[]
 }
 
 export interface BillScan {
@@ -41,11 +43,11 @@ export function createBillScan(type: BillType): BillScan {
   const hash = createHash('sha1')
   const reader = createStatementReader<BillType>(type)
   const trade = noTrades()
-  const chain = new BalanceChain(isFlowBill(type) ? type : 'fundflow')
+  const chain = new BalanceChain(type)
   let malformed = 0
   const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
     if (!('row' in entry)) malformed += 1
-    else if (!isFlowBill(type)) addTrade(trade, entry.row as TradeRow)
+    else if (type === 'trade') addTrade(trade, entry.row as TradeRow)
     else chain.add(entry.row as FlowRow)
   }
   return {
@@ -55,8 +57,16 @@ export function createBillScan(type: BillType): BillScan {
     },
     end() {
       const { rows, flaws } = reader.end(take)
-      const texts = flaws.filter(({ code }) => code !== 'malformed_lines').map(({ text }) => text)
-      return { type, sha1: hash.digest('hex'), rows, malformed, trade, chain, flaws: texts }
+      const others = flaws.filter(({ code }) => code !== 'malformed_lines')
+      return {
+        type,
+        sha1: hash.digest('hex'),
+        rows,
+        malformed,
+        trade,
+        chain,
+        flaws: others.map((flaw) => flawOf(flaw.code, flaw.values, type)),
+      }
     },
   }
 }

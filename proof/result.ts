@@ -1,8 +1,10 @@
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
 import { archivedBillName } from '../domain/bill/archive.ts'
+import { edgeFlaws } from '../domain/bill/balance.ts'
+import { billName, flawOf, flawTexts } from '../domain/bill/flaw.ts'
 import { assertClassified, balanceOf } from '../domain/bill/reconciliation.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
-import { bill_types, flowName, isFlowBill } from '../domain/bill/row.ts'
+import { bill_types, isFlowBill } from '../domain/bill/row.ts'
 import type { BillType, FlowBill } from '../domain/bill/row.ts'
 import { yuanText } from '../domain/money.ts'
 import type { OpenKinds } from './archivefile.ts'
@@ -22,8 +24,7 @@ export function contradictions(manifest: ArchiveManifest, result: ArchivedResult
   const trade = comparedBill(manifest, result, 'trade', found)
   if (typeof trade === 'string') return [trade]
   return [
-    ...result.flaws,
-    ...(trade?.flaws ?? []),
+    ...flawTexts([...result.flaws, ...(trade?.flaws ?? [])]),
     ...classFlaws(result),
     ...tradeFlaws(result, trade),
     ...comparedFlows(result).flatMap((type) => flowFlaws(manifest, result, type, found)),
@@ -125,22 +126,22 @@ function boundFlaw({ what, said, least, most, shown }: Bound): string {
   return `${what}: the result says ${shown(said)}, and the bill ${range}`
 }
 
-/** The accounts that the result is about. */
+/** The fund flows that the result is about. */
 function comparedFlows({ versions }: ArchivedResult): FlowBill[] {
   return bill_types.filter(isFlowBill).filter((type) => type === 'fundflow' || versions[type] !== undefined)
 }
 
-function flowFlaws(manifest: ArchiveManifest, result: ArchivedResult, type: FlowBill, found: ReadAnew): string[] {
-  const bill = comparedBill(manifest, result, type, found)
+function flowFlaws(manifest: ArchiveManifest, result: ArchivedResult, type: FlowBill, found_anew: ReadAnew): string[] {
+  const bill = comparedBill(manifest, result, type, found_anew)
   if (typeof bill === 'string') return [bill]
   const balance = balanceOf(result, type)
-  const closing_before = type === 'fundflow' ? manifest.closing_before : (manifest.closings_before?.[type] ?? null)
-  const name = flowName(type)
-  const read = bill?.chain.end(closing_before) ?? { balance: null, flaws: [] }
-  const flaws = [...read.flaws, ...(bill?.flaws ?? []).map((text) => `${name}: ${text}`)]
-  if (bill !== null && bill.malformed > 0) flaws.push(`${name}: ${bill.malformed} lines cannot be read`)
+  const edges = manifest.edges[type] ?? { before: null, after: null }
+  const read = bill?.chain.end() ?? { balance: null, flaws: [] }
+  const found = [...read.flaws, ...edgeFlaws(read.balance, edges, type), ...(bill?.flaws ?? [])]
+  if (bill !== null && bill.malformed > 0) found.push(flawOf('malformed_lines', { count: bill.malformed }, bill.type))
+  const flaws = flawTexts(found)
   if (balance?.opening !== read.balance?.opening || balance?.closing !== read.balance?.closing)
-    flaws.push(`the balance of the result is not that of the ${name}`)
+    flaws.push(`the balance of the result is not that of the ${billName(type)}`)
   return flaws
 }
 

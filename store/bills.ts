@@ -1,13 +1,15 @@
 import type { Time } from '../domain/calendar.ts'
 import { billId, billPartId } from '../domain/ids.ts'
+import type { VersionChanges } from '../domain/bill/change.ts'
 import type { BillRecord, DayKey } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
-import { recordSchema } from './record.ts'
+import { partSchema, recordSchema } from './record.ts'
 import { SealBroken, sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
+const change_sum = partSchema({ count: Number, amount: Number })
 const schema = recordSchema({
   _id: String,
   mchid: String,
@@ -23,6 +25,14 @@ const schema = recordSchema({
   fetch_time: Date,
   damaged_time: Date,
   dropped_time: Date,
+  changes: partSchema({
+    before: change_sum,
+    after: change_sum,
+    added: change_sum,
+    removed: change_sum,
+    changed: change_sum,
+    listed_count: Number,
+  }),
 })
 
 /**
@@ -197,6 +207,11 @@ export class Bills {
   /** Says that these pieces of a version are not its file. Nothing happens where it has others by now. */
   async noteDamaged({ _id, parts_key }: BillRecord, damaged_time: Time): Promise<void> {
     await this.#bills.update({ _id, parts_key }, { $set: { damaged_time } })
+  }
+
+  /** Says what a version changed of the one before it. Its list is kept by then. */
+  async noteChanges({ _id }: BillRecord, changes: VersionChanges): Promise<void> {
+    await this.#bills.update({ _id, dropped_time: { $exists: false } }, { $set: { changes } })
   }
 
   /** Gives a damaged version other pieces, in which the same file was fetched again. Null: another fetch did so first. */

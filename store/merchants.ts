@@ -43,6 +43,7 @@ const schema = recordSchema({
     late_payment: String,
     fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
     refund_approval: partSchema({ above: Number, above_per_day: Number }),
+    support: partSchema({ phone: String, link: String }),
     bills: partSchema({
       number_prefixes: [String],
       fee_contract: partSchema({

@@ -41,6 +41,7 @@ const schema = recordSchema({
   attach: String,
   metadata: Schema.Types.Mixed,
   return_url: String,
+  locale: String,
   trade_type: String,
   amount: partSchema({ total: Number, currency: String }),
   create_time: Date,

@@ -49,16 +49,17 @@ const schema = recordSchema({
   differences: Schema.Types.Mixed,
   healed_count: Number,
   is_proven: Boolean,
-  flaws: [String],
+  flaws: [Schema.Types.Mixed],
   untold_count: Number,
   told: partSchema({ number: Number, digest: String, time: Date }),
   moved: Number,
   is_moved: Boolean,
+  changes: [partSchema({ type: { type: String }, version: Number, added: Number, removed: Number, changed: Number })],
   book: partSchema({
     post_time: Date,
     sheet_count: Number,
     accounts: [partSchema({ account: String, amount: Number })],
-    flaws: [String],
+    flaws: [Schema.Types.Mixed],
   }),
 })
 schema.index({ mchid: 1, bill_date: -1, _id: -1 })

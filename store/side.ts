@@ -10,10 +10,17 @@ import type { BilledPayment } from './payments.ts'
 import type { BilledRefund } from './refunds.ts'
 import type { Store } from './store.ts'
 
-/** A slice of a day: short, since a long scan holds up the database and a sorted one sorts all of the day. */
-const slice_ms = 5 * 60_000
-/** A slice with so many records, of which there may be more, is divided. */
-const most_of_slice = 10_000
+/**
+ * so many records a slice is meant to have: a long scan holds up the database, and what is read at once is decoded at
+ * once, while nothing else of this process has its turn
+ */
+const aimed_at = 1_000
+/** A slice with so many records, of which there may be more, is read again in shorter ones. */
+const most_of_slice = 2_000
+/** of the first slice of a day, of which nothing is known yet */
+const first_slice_ms = 10 * 60_000
+/** How much longer or shorter than the slice before it one may be: the next hour may have more records than the last. */
+const most_change = 12
 
 /** Our side of a day, slice by slice: payments by their success, refunds by the moment WeChat took them. */
 export function recordsOf(store: Pick<Store, 'payments' | 'refunds'>, day: DayKey): AsyncGenerator<DayRecord[]> {
@@ -39,45 +46,39 @@ async function* readAhead<Piece>(pieces: AsyncGenerator<Piece, void>): AsyncGene
   }
 }
 
-async function* sidesOfDay(
-  store: Pick<Store, 'payments' | 'refunds'>,
-  { mchid, bill_date }: DayKey,
-): AsyncGenerator<DayRecord[], void> {
-  const { from_ms, to_ms } = dayRange(bill_date)
-  for (let ms = from_ms; ms < to_ms; ms += slice_ms) {
-    yield* slicesOf((range) => store.payments.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayPayment)
-    yield* slicesOf((range) => store.refunds.takenIn(mchid, range, most_of_slice), ms, ms + slice_ms, dayRefund)
-  }
+async function* sidesOfDay(store: Pick<Store, 'payments' | 'refunds'>, day: DayKey): AsyncGenerator<DayRecord[], void> {
+  const { mchid } = day
+  for await (const payments of slicesOfDay(day, (range, limit) => store.payments.takenIn(mchid, range, limit)))
+    yield payments.map(dayPayment)
+  for await (const refunds of slicesOfDay(day, (range, limit) => store.refunds.takenIn(mchid, range, limit)))
+    yield refunds.map(dayRefund).filter((refund) => refund !== null)
 }
 
-/** Most days have few of what is counted: hours are quick to look through, and a full one is divided. */
-const hour_ms = 60 * 60_000
-
-/** All that `read` finds on a day, slice by slice; `read` answers at most as many as it is told. */
+/**
+ * All that `read` finds on a day, slice by slice; `read` answers at most as many as it is told. A slice is as long as
+ * the one before lets expect a thousand records: a day of few is read in three, one of millions in thousands.
+ */
 export async function* slicesOfDay<Found>(
   { bill_date }: Pick<DayKey, 'bill_date'>,
   read: (range: TimeRange, limit: number) => Promise<Found[]>,
 ): AsyncGenerator<Found[]> {
   const { from_ms, to_ms } = dayRange(bill_date)
-  const within = (range: TimeRange) => read(range, most_of_slice)
-  for (let ms = from_ms; ms < to_ms; ms += hour_ms) yield* slicesOf(within, ms, ms + hour_ms, (found) => found)
+  let length_ms = first_slice_ms
+  for (let ms = from_ms; ms < to_ms;) {
+    const end_ms = Math.min(ms + length_ms, to_ms)
+    const found = await read({ from_time: beijingTime(ms), to_time: beijingTime(end_ms) }, most_of_slice)
+    length_ms = nextLength(end_ms - ms, found.length)
+    if (found.length < most_of_slice) {
+      yield found
+      ms = end_ms
+    } else if (end_ms - ms === 1) throw new RangeError(`more than ${most_of_slice} records of one millisecond`)
+  }
 }
 
-async function* slicesOf<Found, Kept>(
-  read: (range: TimeRange) => Promise<Found[]>,
-  from_ms: number,
-  to_ms: number,
-  recordOf: (found: Found) => Kept | null,
-): AsyncGenerator<Kept[]> {
-  const found = await read({ from_time: beijingTime(from_ms), to_time: beijingTime(to_ms) })
-  if (found.length < most_of_slice) {
-    yield found.map(recordOf).filter((record) => record !== null)
-    return
-  }
-  const middle_ms = Math.floor((from_ms + to_ms) / 2)
-  if (middle_ms === from_ms) throw new RangeError(`more than ${most_of_slice} records of one millisecond`)
-  yield* slicesOf(read, from_ms, middle_ms, recordOf)
-  yield* slicesOf(read, middle_ms, to_ms, recordOf)
+/** Of a full slice there may be any number more. */
+function nextLength(length_ms: number, count: number): number {
+  const change = count < most_of_slice ? Math.min(aimed_at / count, most_change) : 1 / most_change
+  return Math.max(Math.floor(length_ms * change), 1)
 }
 
 export function dayPayment(payment: BilledPayment | PaymentRecord): DayPayment {

@@ -2,6 +2,7 @@ import { Allowances } from './allowances.ts'
 import { openConnections } from './connection.ts'
 import type { DatabaseAddress } from './connection.ts'
 import { Bills } from './bills.ts'
+import { Changes } from './changes.ts'
 import { Deliveries } from './deliveries.ts'
 import { Differences } from './differences.ts'
 import { Endpoints } from './endpoints.ts'
@@ -45,6 +46,7 @@ export interface Store {
   members: Members
   stuck_runs: StuckRuns
   bills: Bills
+  bill_changes: Changes
   reconciliations: Reconciliations
   reports: Reports
   differences: Differences
@@ -82,6 +84,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     members: new Members(connections),
     stuck_runs: new StuckRuns(connections),
     bills: new Bills(connections, sealer),
+    bill_changes: new Changes(connections),
     reconciliations: new Reconciliations(connections),
     reports: new Reports(connections),
     differences: new Differences(connections),

@@ -1,31 +1,36 @@
 /**
- * Keeps the checkout page up to date: server-sent events, and asking every few seconds where they do not come through.
- * The page stands without it; it decides nothing and shows only what the server says.
+ * Keeps the checkout page up to date: server-sent events, and asking, more often where they do not come through. The
+ * page stands without it; it decides nothing and shows only what the server says.
  */
+import { ask_limit_ms, askingInterval, isMute, isResting, stream_again_ms } from './pace.js'
 
-/**
- * How often the page asks by itself when it has no stream: seen, hidden, while money is on its way back (that may take
- * days, too long for a stream), and once the order rests.
- */
-const poll_ms = { seen: 2_500, hidden: 10_000, refunding: 5_000, resting: 30_000 }
-/** After a stream was refused or broken for good, the next one is tried this much later. */
-const stream_again_ms = 30_000
+/** A check or a fresh code goes to WeChat and back. */
+const command_limit_ms = 15_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
 const back_after_ms = 5_000
-const resting_states = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
-const before_payment = ['preparing', 'waiting', 'confirming']
+/** The payer is warned when so much of the time is left. */
+const ending_s = 60
 
-const { view: first_view, words } = JSON.parse(element('page-data').textContent)
+const { view: first_view, words, open_scenes } = JSON.parse(element('page-data').textContent)
 const here = location.pathname
+/** What the server says comes in the language of this page. */
+const in_language = `?lang=${document.documentElement.lang}`
+document.documentElement.dataset.script = 'runs'
 
 const page = {
   view: first_view,
   scene: first_view.scene,
   /** the server's clock minus ours; ours may be wrong or be set while we run */
   offset_ms: Date.parse(first_view.server_time) - performance.timeOrigin - performance.now(),
-  /** @type {EventSource | null} */
+  /** @type {{ source: EventSource, opened_ms: number, heard_ms: number | null } | null} */
   stream: null,
-  asking_timer: 0,
+  /** when the last question began */
+  asked_ms: performance.now(),
+  is_asking: false,
+  /** as the server last sent it */
+  receipt: '',
+  /** what stood where the page says that the connection is lost */
+  line: '',
   is_renewing: false,
   is_leaving: false,
   was_offline: false,
@@ -49,23 +54,57 @@ function applyView(view, { rtt_ms = 0 } = {}) {
   page.view = view
   if (is_new_code && view.code) showCode(view.code)
   showLinks(view)
+  showNote(view.note)
   showScene(view.scene)
   updateCountdown()
+}
+
+/** Writes only what is new: a live region reads out whatever is written into it. */
+function showText(id, text) {
+  if (element(id).textContent !== text) element(id).textContent = text
+}
+
+function showNote(note) {
+  showText('title', note.title)
+  showText('line', note.line)
+  showText('asked', note.asked)
+  showText('back', note.back)
+  if (page.receipt !== note.receipt) showReceipt(note.receipt)
+}
+
+/** The receipt is markup of the server's own, escaped there like the page. Whoever is on one of its buttons stays there. */
+function showReceipt(receipt) {
+  page.receipt = receipt
+  const { copy } = document.activeElement?.dataset ?? {}
+  element('receipt').outerHTML = receipt
+  if (copy) document.querySelector(`[data-copy="${copy}"]`)?.focus()
 }
 
 function showScene(scene) {
   const before = page.scene
   if (scene === before) return
+  const focused = document.activeElement
   page.scene = scene
   document.querySelector('main').dataset.scene = scene
   for (const part of document.querySelectorAll('[data-in]')) {
-    part.hidden = !part.dataset.in.split(' ').includes(scene) || (part.id === 'back' && !page.view.return_url)
+    part.hidden = !part.dataset.in.split(' ').includes(scene) || (part.id === 'back' && !wayBack())
   }
-  element('check-result').textContent = page.is_leaving ? words.back_soon : ''
-  element('title').textContent = words.scenes[scene].title
-  element('line').textContent = words.scenes[scene].line
-  document.title = `${words.scenes[scene].title} · ${page.view.merchant_name}`
-  if (before_payment.includes(before) && (scene === 'paid' || scene === 'fulfilled')) leaveSoon()
+  showText('check-result', page.is_leaving ? words.back_soon : '')
+  document.title = `${element('title').textContent} · ${page.view.merchant_name}`
+  // What was in focus is gone: whoever works by keyboard or listens goes on at what is new.
+  if (focused?.closest('main') && focused.closest('[hidden]')) element('title').focus()
+  if (open_scenes.includes(before) && ['paid', 'accepted', 'fulfilled'].includes(scene)) leaveSoon()
+}
+
+/** The time to pay is over, by the server's clock; whether it was paid WeChat Pay has still to say. */
+function showTimeOver() {
+  showText('title', words.confirming.title)
+  showText('line', words.confirming.line)
+  showScene('confirming')
+}
+
+function wayBack() {
+  return page.view.return_url ?? page.view.support?.link
 }
 
 function showCode(code) {
@@ -76,7 +115,7 @@ function showCode(code) {
 }
 
 function showLinks(view) {
-  if (view.return_url) element('back').href = view.return_url
+  if (wayBack()) element('back').href = wayBack()
   const phone = document.getElementById('test-phone')
   if (!phone) return
   phone.hidden = !view.test_phone_url
@@ -88,15 +127,17 @@ function leaveSoon() {
   const { return_url } = page.view
   if (!return_url || page.is_leaving) return
   page.is_leaving = true
-  element('check-result').textContent = words.back_soon
+  showText('check-result', words.back_soon)
   setTimeout(() => location.assign(page.view.return_url), back_after_ms)
 }
 
 /** Once a second: the countdown, and what its end and the code's age mean. */
 function updateCountdown() {
   const left_s = Math.max(0, Math.floor((Date.parse(page.view.time_expire) - serverNow()) / 1_000))
+  const is_payable = ['preparing', 'waiting', 'stale'].includes(page.scene)
   element('left').textContent = readableDuration(left_s)
-  if (left_s === 0 && (page.scene === 'waiting' || page.scene === 'preparing')) showScene('confirming')
+  showText('ending', page.scene === 'waiting' && left_s <= ending_s ? words.ending : '')
+  if (left_s === 0 && is_payable) showTimeOver()
   const { code, state } = page.view
   const is_old = code ? serverNow() >= Date.parse(code.renew_time) : state === 'awaiting_payment'
   if (state === 'awaiting_payment' && is_old && left_s > 0) void renewCode()
@@ -104,9 +145,10 @@ function updateCountdown() {
 
 function readableDuration(seconds) {
   const pad = (number) => String(number).padStart(2, '0')
-  const hours = Math.floor(seconds / 3_600)
-  const minutes = Math.floor(seconds / 60) % 60
-  return `${hours > 0 ? `${hours}:${pad(minutes)}` : pad(minutes)}:${pad(seconds % 60)}`
+  const [days, hours, minutes] = [seconds / 86_400, (seconds / 3_600) % 24, (seconds / 60) % 60].map(Math.floor)
+  const clock = `${pad(minutes)}:${pad(seconds % 60)}`
+  if (days > 0) return `${words.days.replace('{days}', days)} ${pad(hours)}:${clock}`
+  return hours > 0 ? `${hours}:${clock}` : clock
 }
 
 /** A fresh code, asked for by the page itself; when none came, again in half a minute. */
@@ -121,11 +163,11 @@ async function renewCode() {
 async function requestView(path, method = 'GET') {
   const started_ms = performance.now()
   try {
-    const response = await fetch(here + path, {
+    const response = await fetch(here + path + in_language, {
       method,
       headers: { accept: 'application/json' },
       cache: 'no-store',
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(method === 'GET' ? ask_limit_ms : command_limit_ms),
     })
     if (!response.ok) throw new Error(`status ${response.status}`)
     const answer = await response.json()
@@ -141,8 +183,8 @@ async function requestView(path, method = 'GET') {
 function showConnection(is_there) {
   if (page.was_offline === !is_there) return
   page.was_offline = !is_there
-  const { line } = words.scenes[page.scene]
-  element('line').textContent = is_there ? line : words.connection_lost
+  if (!is_there) page.line = element('line').textContent
+  showText('line', is_there ? page.line : words.connection_lost)
 }
 
 /**
@@ -151,75 +193,102 @@ function showConnection(is_there) {
  * and a seventh tab would hang.
  */
 function openStream() {
-  if (page.stream || document.hidden || resting_states.includes(page.view.state)) return
-  const stream = new EventSource(`${here}/events`)
+  if (page.stream || document.hidden || isResting(page.view)) return
+  const source = new EventSource(`${here}/events${in_language}`)
+  const stream = { source, opened_ms: performance.now(), heard_ms: null }
   page.stream = stream
-  stream.addEventListener('order', (event) => {
+  const noteHeard = () => (stream.heard_ms = performance.now())
+  source.addEventListener('heartbeat', noteHeard)
+  source.addEventListener('order', (event) => {
+    noteHeard()
     showConnection(true)
     applyView(JSON.parse(event.data))
-    if (resting_states.includes(page.view.state)) closeStream()
+    if (isResting(page.view)) closeStream()
   })
-  stream.addEventListener('error', () => {
-    if (stream.readyState !== EventSource.CLOSED) return
-    closeStream()
-    setTimeout(openStream, stream_again_ms)
+  source.addEventListener('error', () => {
+    if (source.readyState === EventSource.CLOSED) giveUpStream()
   })
 }
 
 function closeStream() {
-  page.stream?.close()
+  page.stream?.source.close()
   page.stream = null
 }
 
-/** Asks in rounds; while a stream is open, rounds pass without a question. */
-function schedulePoll() {
-  clearTimeout(page.asking_timer)
-  const is_resting = resting_states.includes(page.view.state)
-  const resting_ms = page.view.state === 'refunding' ? poll_ms.refunding : poll_ms.resting
-  const delay_ms = is_resting ? resting_ms : document.hidden ? poll_ms.hidden : poll_ms.seen
-  page.asking_timer = setTimeout(async () => {
-    const is_streaming = page.stream?.readyState === EventSource.OPEN
-    if (!is_streaming && !(is_resting && document.hidden)) await requestView('/order')
-    schedulePoll()
-  }, delay_ms)
+function giveUpStream() {
+  closeStream()
+  setTimeout(openStream, stream_again_ms)
 }
 
+/**
+ * Once a second: lets a stream go that has fallen silent, and asks when a question is due. Questions never wait for the
+ * stream: one that is open and says nothing looks exactly like one to which nothing happens.
+ */
+function keepPace() {
+  const now_ms = performance.now()
+  if (page.stream && isMute(page.stream, now_ms)) giveUpStream()
+  const every_ms = askingInterval({ view: page.view, is_hidden: document.hidden, stream: page.stream, now_ms })
+  if (every_ms !== null && now_ms - page.asked_ms >= every_ms) void askNow()
+}
+
+async function askNow() {
+  if (page.is_asking) return
+  page.is_asking = true
+  page.asked_ms = performance.now()
+  await requestView('/order')
+  page.is_asking = false
+}
+
+/** The button stays in focus, and says that it is at work: one that is disabled would lose who is on it. */
 async function submitCheck(event) {
   event.preventDefault()
   const button = event.target.querySelector('button')
-  button.disabled = true
+  if (button.getAttribute('aria-disabled') === 'true') return
+  button.setAttribute('aria-disabled', 'true')
   button.textContent = words.check_busy
-  element('check-result').textContent = ''
+  showText('check-result', '')
   const answer = await requestView('/check', 'POST')
-  button.disabled = false
+  button.removeAttribute('aria-disabled')
   button.textContent = words.check
   // Paid and closed are scenes of their own, shown by now.
-  if (answer && !before_payment.includes(answer.scene)) return
-  element('check-result').textContent = words.check_results[answer ? answer.check : 'unavailable'] ?? ''
+  if (answer && !open_scenes.includes(answer.scene)) return
+  showText('check-result', words.check_results[answer ? answer.check : 'unavailable'] ?? '')
 }
 
-async function copyNumber(event) {
-  const number = element('number')
+function submitRenewal(event) {
+  event.preventDefault()
+  page.is_renewing = false
+  void renewCode()
+}
+
+/** A button with `data-copy` copies the text of the element that it names; the receipt's come and go. */
+async function copyText({ target }) {
+  const button = target.closest('[data-copy]')
+  if (!button) return
+  const source = element(button.dataset.copy)
   try {
-    await navigator.clipboard.writeText(number.textContent)
+    await navigator.clipboard.writeText(source.textContent)
   } catch {
-    getSelection().selectAllChildren(number)
+    getSelection().selectAllChildren(source)
     document.execCommand('copy') // pages without https have no other way
   }
-  event.target.textContent = words.copied
-  setTimeout(() => (event.target.textContent = words.copy), 2_000)
+  const label = button.textContent
+  if (label === words.copied) return
+  button.textContent = words.copied
+  setTimeout(() => (button.textContent = label), 2_000)
 }
 
 element('check').addEventListener('submit', (event) => void submitCheck(event))
-element('copy').addEventListener('click', (event) => void copyNumber(event))
-element('copy').hidden = false
+element('renew').addEventListener('submit', submitRenewal)
+document.querySelector('main').addEventListener('click', (event) => void copyText(event))
 document.addEventListener('visibilitychange', () => {
-  schedulePoll()
   if (document.hidden) return closeStream()
-  void requestView('/order')
+  void askNow()
   openStream()
 })
-setInterval(updateCountdown, 1_000)
+setInterval(() => {
+  updateCountdown()
+  keepPace()
+}, 1_000)
 updateCountdown()
 openStream()
-schedulePoll()

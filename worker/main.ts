@@ -5,6 +5,7 @@ import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { NativeConnection, Runtime } from '@temporalio/worker'
 import type { Worker } from '@temporalio/worker'
+import { removeLeftScratch, scratch_every_ms } from '../activities/bill/scratch.ts'
 import { createBills } from '../activities/bill/steps.ts'
 import type { ActivityContext } from '../activities/context.ts'
 import { createMerchant } from '../activities/delivery/attempt.ts'
@@ -130,6 +131,10 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
   const refresh = () => refreshKeys({ store, accounts, log })
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
+  // The clock of the disk, not one that a test has set forward.
+  const tidy = () => removeLeftScratch({ log, now: Date.now })
+  await tidy()
+  rounds.push(createRounds({ name: 'the scratch of comparisons', every_ms: scratch_every_ms, round: tidy, log }))
   if (schedules) {
     // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
     const schedule = () => ensureSchedule(temporal, config.queue_prefix)

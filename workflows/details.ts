@@ -1,4 +1,5 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import { flawTexts } from '../domain/bill/flaw.ts'
 import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
@@ -103,7 +104,9 @@ export function dayDetails(day: ReconciliationRecord): string {
   const lines = [`**${state}**${proof} · ${bill_date} · merchant \`${mchid}\``, '', day_sentences[state], '']
   const kinds = Object.entries(differences).map(([kind, count]) => `${count} ${kind}`)
   if (kinds.length > 0) lines.push(`- **differences: ${kinds.join(', ')}**`)
-  lines.push(...flaws.map((flaw) => `- not proven: ${flaw}`))
+  lines.push(...flawTexts(flaws).map((flaw) => `- not proven: ${flaw}`))
+  for (const { type, version, added, removed, changed } of day.changes ?? [])
+    lines.push(`- version ${version} of the ${type} bill: ${added} lines added, ${removed} removed, ${changed} changed`)
   if (healed_count > 0) lines.push(`- healed: ${healed_count}`)
   if (rows !== null && wechat !== null) lines.push(`- WeChat: ${sumsText(wechat)}; ${classesText('lines', rows)}`)
   if (records !== null && weft !== null) lines.push(`- here: ${sumsText(weft)}; ${classesText('records', records)}`)

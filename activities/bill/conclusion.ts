@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { heartbeat } from '@temporalio/activity'
 import { openingRevision } from '../../domain/bill/difference.ts'
 import type { DifferenceRecord } from '../../domain/bill/difference.ts'
+import { distinctFlaws } from '../../domain/bill/flaw.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import { dayOutcome, isLookedAt, resultText } from '../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { beijingTime } from '../../domain/calendar.ts'
@@ -31,7 +33,7 @@ export interface Conclusion {
   run: number | null
   /** names the openings that are told together: those of one look, or of one call */
   batch: string
-  given_up_flaw?: string | null
+  given_up_flaw?: DayFlaw | null
 }
 
 /**
@@ -54,7 +56,7 @@ export async function concludeDay(
     }
     await tellOpenings(parts, day, batch)
     const of_look = given_up_flaw === null ? [] : [given_up_flaw]
-    const flaws = [...new Set([...known.flaws, ...of_look, ...(known.book?.flaws ?? [])])]
+    const flaws = distinctFlaws([...known.flaws, ...of_look, ...(known.book?.flaws ?? [])])
     const outcome = dayOutcome(await store.differences.tally(day), flaws)
     const digest = createHash('sha256')
       .update(resultText({ ...known, ...outcome }))

@@ -1,4 +1,5 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { flawOf } from '../../domain/bill/flaw.ts'
 import {
   billsToCompare,
   isBillGone,
@@ -28,7 +29,7 @@ const most_due = 500
 const most_moved_days = 100
 
 /** Asking about each would take hours, and tell a thousand times of one fault. */
-const too_many = `more than ${most_questions} lines or records have no other side; is this the right merchant number?`
+const too_many = flawOf('too_many_questions', { most: most_questions })
 
 /** Begins a look at a day. Each that begins ends the word of the ones before. */
 export async function openDay(

@@ -22,6 +22,7 @@ export async function dropOriginals(context: ActivityContext, { mchid, settings 
   const before = beijingDay(now() - Math.max(keep_days, least_keep_days) * day_ms)
   for (const bill of await store.bills.keptBefore(mchid, before, most_dropped)) {
     if (!isBillGone(bill.bill_date, now())) continue
+    await store.bill_changes.drop(bill)
     await store.bills.noteDropped(bill, currentTime(context))
     await dropPieces(store, bill.parts_key)
     await store.bills.endFetch(bill.parts_key)

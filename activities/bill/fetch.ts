@@ -4,6 +4,8 @@ import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
+import { flawOf } from '../../domain/bill/flaw.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import { dayRange, isBillGone } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
 import { accountOfBill, bill_types, isFlowBill } from '../../domain/bill/row.ts'
@@ -74,15 +76,15 @@ export async function fetchBill(
 }
 
 /**
- * What `read` makes of a day's originals. One that is damaged is fetched anew, and read again; `lost`, in a sentence, where
- * WeChat has the file no longer. Whatever `read` writes, it must write after it has read all.
+ * What `read` makes of a day's originals. One that is damaged is fetched anew, and read again; `lost` where WeChat has the
+ * file no longer. Whatever `read` writes, it must write after it has read all.
  */
 export async function readWhole<R extends object>(
   context: GatewayContext,
   policy: BillPolicy,
   day: DayKey,
   read: () => Promise<R>,
-): Promise<R | { lost: string }> {
+): Promise<R | { lost: DayFlaw }> {
   const { store, log } = context
   const spoilt: BillDamaged[] = []
   for (;;) {
@@ -96,9 +98,7 @@ export async function readWhole<R extends object>(
       await store.bills.noteDamaged(bill, currentTime(context))
       const renewed = await fetchBill(context, policy, { day, type: bill.type })
       if (isWhole(renewed)) continue
-      return {
-        lost: `the ${bill.type} bill that is kept here is damaged, and WeChat does not have it any more: ${message}`,
-      }
+      return { lost: flawOf('original_lost', { type: bill.type, why: message }) }
     }
   }
 }

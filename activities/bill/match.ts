@@ -1,6 +1,6 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
+import { flawOf } from '../../domain/bill/flaw.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import {
   assertClassified,
   bill_days_kept,
@@ -32,6 +32,7 @@ import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
+import { changesOf } from './changes.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
 import type { DueTimes } from './differences.ts'
@@ -41,6 +42,7 @@ import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
 import type { FlowBillRecord, FlowOfDay, TakeMovement } from './flow.ts'
+import { scratch_folder } from './scratch.ts'
 import { readOriginal } from '../../store/original.ts'
 import { recordsOf } from '../../store/side.ts'
 
@@ -74,9 +76,12 @@ export async function matchDay(
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
+  const versions = { trade: trade.version, ...byBill(flows, ({ bill }) => bill.version) }
+  const changes = await changesOf(context, day, versions)
   const written = await store.reconciliations.write(day, run, {
     state: 'running',
-    versions: { trade: trade.version, ...byBill(flows, ({ bill }) => bill.version) },
+    versions,
+    changes,
     ...counts,
     ...balancesOf(flows),
     booking: settlement.bookingIfEven(),
@@ -106,7 +111,7 @@ async function endGone(
   { day, run }: DayLook,
   known: ReconciliationRecord,
 ): Promise<ReconciliationRecord> {
-  const flaw = `WeChat Pay keeps bills for ${bill_days_kept} days: those of ${day.bill_date} are gone, and were never fetched`
+  const flaw = flawOf('bills_gone', { days: bill_days_kept, bill_date: day.bill_date })
   return (await store.reconciliations.write(day, run, { state: 'running', flaws: [flaw] })) ?? known
 }
 
@@ -152,7 +157,7 @@ function balancesOf(flows: readonly ReadFlow[]): Pick<ReconciliationRecord, 'bal
 interface ComparedTrades {
   result: MatchResult
   malformed: MalformedLine[]
-  flaws: string[]
+  flaws: DayFlaw[]
 }
 
 async function compareTrades(
@@ -165,7 +170,7 @@ async function compareTrades(
   const wanted = billSettings(merchant.settings)
   const { number_prefixes } = wanted
   const match = await openMatch({
-    folder: join(tmpdir(), 'weft-match'),
+    folder: scratch_folder,
     // A row of a bill has some 250 bytes, and a record for nearly each.
     expected: Math.ceil(bill.byte_count / 125),
     settings: { mchid, number_prefixes, appids: merchant.appids, fee: feeTerms(wanted, day.bill_date) },
@@ -176,9 +181,11 @@ async function compareTrades(
     signal: cancellationSignal(),
   })
   try {
-    const file =
-      bill.state === 'none' ? { malformed: [], flaws: [] } : await readTrades(store, bill, { match, settlement })
-    await readRecords(store, day, match)
+    // Side by side: while one waits for the database, the other has the processor.
+    const [file] = await Promise.all([
+      bill.state === 'none' ? { malformed: [], flaws: [] } : readTrades(store, bill, { match, settlement }),
+      readRecords(store, day, match),
+    ])
     const result = await beating(() => match.finish())
     return { result, malformed: file.malformed, flaws: [...file.flaws, ...result.flaws] }
   } finally {
@@ -221,8 +228,7 @@ async function readTrades(
   const { flaws } = reader.end(take)
   // A line that cannot be read is a difference: a person decides about it, and the day is proven again.
   const are_listed = malformed.length < most_malformed
-  const of_file = flaws.filter(({ code }) => code !== 'malformed_lines' || !are_listed)
-  return { malformed, flaws: of_file.map(({ text }) => text) }
+  return { malformed, flaws: flaws.filter(({ code }) => code !== 'malformed_lines' || !are_listed) }
 }
 
 async function readRecords(store: Store, day: DayKey, match: Match): Promise<void> {

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { activityInfo } from '@temporalio/activity'
+import { flawOf } from '../../domain/bill/flaw.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import { balanceOf, billsOfDay, dayRange, flowsOfDay } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { cash_accounts } from '../../domain/bill/sheet.ts'
-import { clearing_days, clearingTexts } from '../../domain/bill/clearance.ts'
+import { clearing_days, clearingFlaws } from '../../domain/bill/clearance.ts'
 import { beijingDay } from '../../domain/calendar.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
-import { yuanText } from '../../domain/money.ts'
 import { clearingOf } from '../../store/clearance.ts'
 import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
@@ -112,14 +113,14 @@ async function proveBook(
 }
 
 /** The accounts that the book moves by something else than WeChat Pay shows. */
-function accountFlaws(known: ReconciliationRecord, sums: ReadonlyMap<string, number>): string[] {
+function accountFlaws(known: ReconciliationRecord, sums: ReadonlyMap<string, number>): DayFlaw[] {
   return flowsOfDay(known).flatMap((type) => {
     const account = cash_accounts[type]
     const balance = balanceOf(known, type)
     const moved = sums.get(account) ?? 0
     const shown = balance === null ? 0 : balance.closing - balance.opening
     if (moved === shown) return []
-    return [`the book moves ${account} by ¥${yuanText(moved)} on this day, and 账户结余 goes by ¥${yuanText(shown)}`]
+    return [flawOf('account_differs', { account, moved, shown })]
   })
 }
 
@@ -128,11 +129,11 @@ function countStanding(sheets: readonly Pick<JournalEntry, 'reverses'>[]): numbe
 }
 
 /** With this day's bills the third day before it has had its time: what it still lacks, nobody brings by himself. */
-async function uncleared({ store }: ActivityContext, day: DayKey, { beat }: SheetProgress): Promise<string[]> {
+async function uncleared({ store }: ActivityContext, day: DayKey, { beat }: SheetProgress): Promise<DayFlaw[]> {
   const { from_ms } = dayRange(day.bill_date)
   const due = { mchid: day.mchid, bill_date: beijingDay(from_ms - clearing_days * day_ms) }
   const known = await store.reconciliations.find(due)
   if (!known?.book?.post_time) return []
   const found = await clearingOf(store, due, { since_ms: from_ms, beat })
-  return clearingTexts(found, due.bill_date, clearing_days)
+  return clearingFlaws(found, due.bill_date, clearing_days)
 }

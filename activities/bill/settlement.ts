@@ -3,7 +3,8 @@ import type { BillRecord, Booking, DayKey } from '../../domain/bill/reconciliati
 import { isFlowBill } from '../../domain/bill/row.ts'
 import type { FlowRow, TradeRow } from '../../domain/bill/row.ts'
 import { isUnknownMovement } from '../../domain/bill/sheet.ts'
-import { broughtByFlow, calledByTrade, DaySettlement, lackReason, lackTexts } from '../../domain/bill/settlement.ts'
+import { broughtByFlow, calledByTrade, DaySettlement, lackReason, lackFlaws } from '../../domain/bill/settlement.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import type { Lack } from '../../domain/bill/settlement.ts'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
 import { yuanText } from '../../domain/money.ts'
@@ -24,7 +25,7 @@ const day_ms = 86_400_000
 /** How a day's payments were booked, and why its fund flow is wrong as far as the day itself shows. */
 export interface SettledDay {
   booking: Booking | null
-  flaws: string[]
+  flaws: DayFlaw[]
 }
 
 /**
@@ -50,7 +51,7 @@ export async function settleDay(
     const reason = lackReason(lack, { latest_ms: latest.get(lack.account) ?? null, usual })
     return reason === null ? [] : [{ lack, reason }]
   })
-  return { booking, flaws: lackTexts(found, is_cut || lacks.length > most_told) }
+  return { booking, flaws: lackFlaws(found, is_cut || lacks.length > most_told) }
 }
 
 /** Reads the rows of a bill, to their end. */
@@ -118,18 +119,18 @@ function addMovement(row: FlowRow, suspects: Map<string, Suspect>, by_number: Ma
   if (isUnknownMovement(row)) {
     const about =
       suspects.get(`wechat.pending ${business_no}`) ?? suspects.get(`wechat.refund_transit ${business_no}`) ?? null
-    if (about !== null) about.instead ??= { what: 'word', text: type }
+    if (about !== null) about.instead ??= { reason: 'other_word', found: type }
     return
   }
   for (const { account, key, amount } of broughtByFlow(row, remarkAmounts(row.remark))) {
     const suspect = suspects.get(`${account} ${key}`)
     if (suspect !== undefined) {
       suspect.left += amount
-      if (suspect.left !== 0) suspect.instead = { what: 'amount', text: yuanText(Math.abs(amount)) }
+      if (suspect.left !== 0) suspect.instead = { reason: 'other_amount', found: `¥${yuanText(Math.abs(amount))}` }
       continue
     }
     const named = by_number.get(voucher_no)
-    if (named?.account === account) named.instead ??= { what: 'number', text: key }
+    if (named?.account === account) named.instead ??= { reason: 'other_number', found: key }
   }
 }
 

@@ -2,7 +2,7 @@ import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { automaticRefundNo } from '../../domain/ids.ts'
 import { acceptanceEntry } from '../../domain/journal.ts'
-import { automaticOrigin } from '../../domain/order/owed.ts'
+import { automaticOrigin, automaticReason } from '../../domain/order/owed.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { refundableAmount } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
@@ -38,6 +38,7 @@ export async function createOwedRefund(
     notify_url,
     amount: refundableAmount(payment),
     is_full: true,
+    reason: automaticReason(origin),
     create_time: entry.time,
   })
   await store.refunds.insert(refund)

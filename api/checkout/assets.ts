@@ -7,26 +7,39 @@ export interface Asset {
   address: string
   type: string
   content: Buffer
+  /** the scripts that it imports */
+  imports: Asset[]
 }
 
+const asset_path = 'assets/'
 const content_types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' } as const
 
 /** Where web/ is: two folders up in the sources, three in the compiled build, which lies in dist/. */
 const asset_folders = [new URL('../../web/', import.meta.url), new URL('../../../web/', import.meta.url)]
 
+type AssetName = `${string}.${keyof typeof content_types}`
+
 /**
- * Reads a file of web/. Throws when it is missing: a process that would serve broken pages does not start.
- * `name` is one of ours, never from outside.
+ * Reads a file of web/, and what it imports: those names get their versions too, so that no browser puts an old script
+ * beside a new one. Throws when one is missing: a process that would serve broken pages does not start. `name` is one of
+ * ours, never from outside.
  */
-export function readAsset(name: `${string}.${keyof typeof content_types}`): Asset {
+export function readAsset(name: AssetName): Asset {
   const found = asset_folders.map((folder) => new URL(name, folder)).find((url) => existsSync(url))
   if (!found) throw new Error(`web/${name} is missing: it belongs beside the API’s code`)
-  const content = readFileSync(found)
+  const imports: Asset[] = []
+  const text = readFileSync(found, 'utf8').replaceAll(/from '\.\/([a-z]+\.js)'/g, (_, imported: string) => {
+    const asset = readAsset(imported as AssetName)
+    imports.push(asset)
+    return `from './${asset.address.slice(asset_path.length)}'`
+  })
+  const content = Buffer.from(text)
   const version = createHash('sha256').update(content).digest('hex').slice(0, 12)
   return {
     name,
-    address: `assets/${name}?v=${version}`,
+    address: `${asset_path}${name}?v=${version}`,
     type: name.endsWith('.css') ? content_types.css : content_types.js,
     content,
+    imports,
   }
 }

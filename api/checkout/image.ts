@@ -19,10 +19,14 @@ type Mark = 'done' | 'back' | 'wait' | 'stop'
 /** The picture that takes the code's place when there is nothing left to scan. */
 export const scene_marks: Partial<Record<Scene, Mark>> = {
   paid: 'done',
+  accepted: 'done',
   fulfilled: 'done',
   late: 'back',
   refunding: 'back',
+  returning: 'back',
+  part_refunded: 'back',
   refunded: 'back',
+  delayed: 'wait',
   review: 'wait',
   failed: 'stop',
 }

@@ -5,8 +5,18 @@ import type { Language } from '../http/language.ts'
 import { html, jsonScript, trustedHtml } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { dead_code_svg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
-import { scenes } from './scene.ts'
+import {
+  checkable_scenes,
+  faded_scenes,
+  leavable_scenes,
+  moving_scenes,
+  open_scenes,
+  payable_scenes,
+  scenes,
+} from './scene.ts'
 import type { Scene } from './scene.ts'
+import { receipt, sceneNote } from './text.ts'
+import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
 import { checkout_words } from './words.ts'
 import type { CheckoutWords } from './words.ts'
@@ -30,55 +40,56 @@ export interface CheckoutPage {
 export interface PageAssets {
   style: string
   script: string
+  /** the scripts that `script` imports: asked for beside it, and not after it */
+  modules: string[]
 }
 
-/** Scenes in which more may happen by itself. */
-const moving_scenes: readonly Scene[] = ['preparing', 'waiting', 'confirming', 'paid', 'late', 'refunding']
-const payable_scenes: readonly Scene[] = ['preparing', 'waiting']
-const checkable_scenes: readonly Scene[] = ['waiting', 'confirming']
-const faded_scenes: readonly Scene[] = ['confirming', 'expired', 'closed']
-const leavable_scenes: readonly Scene[] = scenes.filter(
-  (scene) => !['preparing', 'waiting', 'confirming'].includes(scene),
-)
+/** Characters of an amount in the largest type: ¥99999.99 */
+const widest_amount = 9
+/** The payer is warned when so much of the time is left. */
+export const ending_s = 60
+
+/** A part of the page with all that it is made from. */
+type PagePart = CheckoutPage & { words: CheckoutWords; note: SceneNote }
 
 /** The whole page, as it stands without scripts; web/checkout.js keeps it up to date. */
 export async function checkoutPage(page: CheckoutPage): Promise<string> {
   const { view, language, assets } = page
   const words = checkout_words[language]
+  const part = { ...page, words, note: sceneNote(view, language) }
+  const is_moving = moving_scenes.includes(view.scene)
   const head = html`<title>${readableAmount(view.amount)} · ${words.page_title(view.merchant_name)}</title>
-    ${moving_scenes.includes(view.scene) ? html`<noscript><meta http-equiv="refresh" content="5" /></noscript>` : null}
+    ${is_moving ? html`<noscript><meta http-equiv="refresh" content="5" /></noscript>` : null}
+    ${assets.modules.map((module) => html`<link rel="modulepreload" href="${module}" />`)}
     <script type="module" src="${assets.script}"></script>`
   const body = html`${testBanner(view, words)}
     <main class="sheet" data-scene="${view.scene}">
-      <header class="what">
-        <p class="merchant">${view.merchant_name}</p>
-        <h1 class="amount">${readableAmount(view.amount)}</h1>
-        <p class="item">${view.description}</p>
-      </header>
-      ${await codeSection(view, words)}
-      ${page.is_phone ? sceneElement(['waiting'], view, 'p', 'phone-hint', words.phone_hint) : null}
+      ${whatSection(view)} ${await codeSection(view, words)} ${phoneSection(part)}
       <section class="state" role="status" aria-live="polite">
-        <h2 id="title">${words.scenes[view.scene].title}</h2>
-        <p id="line">${words.scenes[view.scene].line}</p>
+        <h2 id="title" tabindex="-1">${part.note.title}</h2>
+        <p id="line">${part.note.line}</p>
       </section>
-      ${sceneElement(payable_scenes, view, 'p', 'timer', html`${words.left} ${countdown(view)}`)}
-      ${actionSection(page, words)} ${troubleSection(view, words)}
-      <dl class="number">
-        <dt>${words.number}</dt>
-        <dd>
-          <code id="number">${view.out_trade_no}</code>
-          <button type="button" class="quiet" id="copy" hidden>${words.copy}</button>
-        </dd>
-      </dl>
+      ${sceneElement(payable_scenes, view, 'p', 'timer', html`${words.left} ${countdown(view, words)}`)}
+      <p class="ending" id="ending" role="status">${isEnding(view) ? words.ending : null}</p>
+      ${actionSection(part)} ${troubleSection(view, words)} ${supportSection(view, words)} ${receipt(view, words)}
       <noscript>
         <p class="no-script">
-          ${moving_scenes.includes(view.scene) ? words.no_script : null}
+          ${is_moving ? words.no_script : null}
           <a href="${page.token}?lang=${language}">${words.reload}</a>
         </p>
       </noscript>
     </main>
-    ${jsonScript('page-data', { view, words: scriptWords(words) })}`
+    ${jsonScript('page-data', { view, open_scenes, words: scriptWords(words) })}`
   return renderFrame({ language, head, body, style: assets.style, address: page.token })
+}
+
+function whatSection(view: PayerView): SafeHtml {
+  const amount = readableAmount(view.amount)
+  return html`<header class="what">
+    <p class="merchant">${view.merchant_name}</p>
+    <h1 class="${amount.length > widest_amount ? 'amount long' : 'amount'}">${amount}</h1>
+    <p class="item">${view.description}</p>
+  </header>`
 }
 
 /** The page for a link that leads to no order, in both languages: nothing is known of who follows it. */
@@ -167,7 +178,7 @@ function testBanner(view: PayerView, words: CheckoutWords): SafeHtml | null {
     ${view.test_phone_url === null ? trustedHtml('hidden') : null}
     >${words.test_phone}</a
   >`
-  return html`<p class="banner"><span>${words.test_banner}</span> ${link}</p>`
+  return html`<header class="banner"><span>${words.test_banner}</span> ${link}</header>`
 }
 
 async function codeSection(view: PayerView, words: CheckoutWords): Promise<SafeHtml> {
@@ -182,44 +193,69 @@ async function codeSection(view: PayerView, words: CheckoutWords): Promise<SafeH
     ${sceneElement(['waiting'], view, 'div', 'tile', qr)}
     ${sceneElement(['preparing'], view, 'div', 'tile', html`<div class="qr skeleton" aria-hidden="true"></div>`)}
     ${sceneElement(faded_scenes, view, 'div', 'tile', over)} ${marked}
-    ${sceneElement(payable_scenes, view, 'p', 'scan', html`${scan_svg} <span>${words.scan}</span>`)}
+    ${sceneElement(['preparing', 'waiting'], view, 'p', 'scan', html`${scan_svg} <span>${words.scan}</span>`)}
   </section>`
 }
 
-/** The time left as the server sees it; the script counts on from there, by the server's clock. */
-function countdown(view: PayerView): SafeHtml {
-  const left_s = Math.max(0, Math.floor((milliseconds(view.time_expire) - milliseconds(view.server_time)) / 1_000))
-  return html`<time id="left" role="timer" datetime="${view.time_expire}">${readableDuration(left_s)}</time>`
+/** On a phone the code is on the very screen that would have to scan it: says how another one shows it. */
+function phoneSection({ view, words, is_phone }: PagePart): SafeHtml | null {
+  if (!is_phone) return null
+  const content = html`<p>${words.phone_hint}</p>
+    <ol>
+      ${words.phone_steps.map((step) => html`<li>${step}</li>`)}
+    </ol>
+    <code id="link">${view.checkout_url}</code>
+    <button type="button" class="quiet" data-copy="link">${words.copy_link}</button>`
+  return sceneElement(['waiting'], view, 'div', 'phone-hint', content)
 }
 
-/** `14:59`, `1:14:59` and, beyond a day, `26:14:59`: digits that keep their places while they count. */
-function readableDuration(seconds: number): string {
+/** Seconds left as the server sees it; the script counts on from there, by the server's clock. */
+function secondsLeft(view: PayerView): number {
+  return Math.max(0, Math.floor((milliseconds(view.time_expire) - milliseconds(view.server_time)) / 1_000))
+}
+
+function isEnding(view: PayerView): boolean {
+  return view.scene === 'waiting' && secondsLeft(view) <= ending_s
+}
+
+function countdown(view: PayerView, words: CheckoutWords): SafeHtml {
+  const left = readableDuration(secondsLeft(view), words)
+  return html`<time id="left" role="timer" datetime="${view.time_expire}">${left}</time>`
+}
+
+/** `14:59`, `1:14:59` and, beyond a day, `6 d 14:14:59`: digits that keep their places while they count. */
+function readableDuration(seconds: number, words: CheckoutWords): string {
   const pad = (number: number) => String(number).padStart(2, '0')
-  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60]
-  return `${hours > 0 ? `${hours}:${pad(minutes)}` : pad(minutes)}:${pad(seconds % 60)}`
+  const [days, hours, minutes] = [seconds / 86_400, (seconds / 3_600) % 24, (seconds / 60) % 60].map(Math.floor)
+  const clock = `${pad(minutes ?? 0)}:${pad(seconds % 60)}`
+  if (days) return `${words.days.replace('{days}', String(days))} ${pad(hours ?? 0)}:${clock}`
+  return hours ? `${hours}:${clock}` : clock
 }
 
-function actionSection({ view, language, token, check_result }: CheckoutPage, words: CheckoutWords): SafeHtml {
+function actionSection({ view, language, token, check_result, words, note }: PagePart): SafeHtml {
   const check = html`<form method="post" action="${token}/check?lang=${language}" id="check">
     <button type="submit" class="primary">${words.check}</button>
   </form>`
-  const renew = html`<noscript>
-    <form method="post" action="${token}/code?lang=${language}"><button class="quiet">${words.renew}</button></form>
-  </noscript>`
-  const result = check_result && view.scene === 'waiting' ? words.check_results[check_result] : null
-  const leaves = leavable_scenes.includes(view.scene) && view.return_url !== null
+  const renew = html`<form method="post" action="${token}/code?lang=${language}" id="renew">
+    <button type="submit" class="primary">${words.renew}</button>
+  </form>`
+  const is_open = open_scenes.includes(view.scene)
+  const result = check_result && is_open ? words.check_results[check_result] : null
+  const way_back = view.return_url ?? view.support?.link ?? null
   return html`<section class="actions">
+    ${sceneElement(['stale'], view, 'div', 'renew', renew)}
     ${sceneElement(checkable_scenes, view, 'div', 'check', check)}
-    ${sceneElement(['preparing'], view, 'div', 'renew', view.state === 'awaiting_payment' ? renew : null)}
     <p id="check-result" role="status">${result}</p>
+    ${sceneElement(checkable_scenes, view, 'p', 'asked', html`<span id="asked">${note.asked}</span>`)}
     <a
       class="primary"
       id="back"
       data-in="${leavable_scenes.join(' ')}"
-      href="${view.return_url ?? '#'}"
-      ${leaves ? null : trustedHtml('hidden')}
-      >${words.back}</a
+      href="${way_back ?? '#'}"
+      ${is_open || way_back === null ? trustedHtml('hidden') : null}
+      >${note.back}</a
     >
+    ${way_back === null ? sceneElement(leavable_scenes, view, 'p', 'no-way-back', words.no_way_back) : null}
   </section>`
 }
 
@@ -239,8 +275,24 @@ function troubleSection(view: PayerView, words: CheckoutWords): SafeHtml {
   )
 }
 
-/** The words that the script puts into the page while it lives. */
+/** How the merchant is reached, where a payer may have to. */
+function supportSection(view: PayerView, words: CheckoutWords): SafeHtml | null {
+  if (view.support === null) return null
+  const { phone, link } = view.support
+  const phoned = phone === null ? null : html`<a href="tel:${phone.replaceAll(' ', '')}">${phone}</a>`
+  const linked = link === null ? null : html`<a href="${link}" rel="noopener noreferrer">${words.support_link}</a>`
+  return sceneElement(
+    leavable_scenes,
+    view,
+    'p',
+    'support',
+    html`${words.support} ${phoned}${phoned && linked ? ' · ' : null}${linked}`,
+  )
+}
+
+/** The words that the script puts into the page while it lives, beside those that the server sends with each answer. */
 function scriptWords(words: CheckoutWords) {
-  const { scenes, check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt } = words
-  return { scenes, check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt }
+  const { check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt, days, ending } = words
+  const said = { check_results, check, check_busy, copied, back_soon, connection_lost, scan_alt, days, ending }
+  return { ...said, copy, confirming: words.scenes.confirming }
 }

@@ -4,7 +4,9 @@ import type { Actor } from '../../domain/actor.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
+import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { limits } from '../../domain/policy.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
@@ -21,9 +23,12 @@ import { check_results, checkoutPage, unavailablePage, unknownPage } from './pag
 import type { CheckResult } from './page.ts'
 import { OrderPoller } from './poller.ts'
 import type { PollerOptions } from './poller.ts'
+import { open_scenes } from './scene.ts'
 import { OrderStreams } from './stream.ts'
+import { sceneNote } from './text.ts'
+import type { SceneNote } from './text.ts'
 import { payerView } from './view.ts'
-import type { PayerView, PayerViewContext } from './view.ts'
+import type { PayerView, PayerViewContext, ShownMerchant } from './view.ts'
 
 /** What the checkout page needs of the API's context. */
 export type CheckoutContext = CheckContext &
@@ -32,6 +37,8 @@ export type CheckoutContext = CheckContext &
     store: PollerOptions['store'] & {
       orders: { findByToken(token: string): Promise<OrderRecord | null> }
       merchants: { find(mchid: string): Promise<MerchantRecord | null> }
+      payments: { find(mchid: string, transaction_id: string): Promise<PaymentRecord | null> }
+      refunds: { ofOrder(mchid: string, out_trade_no: string): Promise<RefundRecord[]> }
     }
     /** aborted when the process drains: open streams end, so that the server can close */
     draining?: AbortSignal
@@ -70,23 +77,28 @@ export function checkoutRouter(context: CheckoutContext): Router {
   const assets = { style: readAsset('checkout.css'), script: readAsset('checkout.js') }
 
   const router = exactRouter('/pay')
-  router.get('/assets/:name', (ctx) => sendAsset(ctx, Object.values(assets)))
+  router.get('/assets/:name', (ctx) => sendAsset(ctx, [assets.style, assets.script, ...assets.script.imports]))
   router.use(setSecurityHeaders)
   const sendPage = async (ctx: CheckoutRequest) => {
     ctx.type = 'html'
     const order = await findOrder(context, ctx)
     ctx.body = await checkoutPage({
       view: await viewOf(context, order),
-      language: pageLanguage(ctx),
+      language: pageLanguage(ctx, order),
       token: order.checkout_token,
-      assets: { style: assets.style.address, script: assets.script.address },
+      assets: {
+        style: assets.style.address,
+        script: assets.script.address,
+        modules: assets.script.imports.map(({ address }) => address),
+      },
       is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
       check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
     })
   }
   router.get('/:token', (ctx) => withPageErrors(ctx, assets.style, sendPage))
   router.get('/:token/order', async (ctx) => {
-    ctx.body = await viewOf(context, await findOrder(context, ctx))
+    const order = await findOrder(context, ctx)
+    ctx.body = withNote(await viewOf(context, order), pageLanguage(ctx, order))
   })
   router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
@@ -108,7 +120,23 @@ async function findOrder(context: CheckoutContext, ctx: CheckoutRequest): Promis
 }
 
 async function viewOf(context: CheckoutContext, order: OrderRecord): Promise<PayerView> {
-  return payerView(context, order, await merchantOf(context, order))
+  return await viewFor(context, order, await merchantOf(context, order))
+}
+
+/** Reads the order's money as well, where there is any. */
+async function viewFor(context: CheckoutContext, order: OrderRecord, merchant: ShownMerchant): Promise<PayerView> {
+  const { mchid, out_trade_no } = order
+  if (order.payment === null) return payerView(context, { order, payment: null, refunds: [] }, merchant)
+  const [payment, refunds] = await Promise.all([
+    context.store.payments.find(mchid, order.payment.transaction_id),
+    context.store.refunds.ofOrder(mchid, out_trade_no),
+  ])
+  return payerView(context, { order, payment, refunds }, merchant)
+}
+
+/** What a page's script is sent: the order, and in the reader's language what is to be said of it. */
+function withNote(view: PayerView, language: Language): PayerView & { note: SceneNote } {
+  return { ...view, note: sceneNote(view, language) }
 }
 
 async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise<MerchantRecord> {
@@ -149,10 +177,14 @@ function sendAsset(ctx: CheckoutRequest, assets: Asset[]): void {
   ctx.body = asset.content
 }
 
-/** `?lang=` wins; then the browser's wish; then the language of the country in which the page is paid. */
-function pageLanguage(ctx: CheckoutRequest): Language {
+/**
+ * `?lang=` wins; then what the shop knows of its customer; then the browser's wish; then the language of the country in
+ * which the page is paid.
+ */
+function pageLanguage(ctx: CheckoutRequest, { locale }: OrderRecord): Language {
   const asked = languages.find((language) => language === readQuery(ctx)['lang'])
   if (asked) return asked
+  if (locale) return locale
   return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
 }
 
@@ -164,7 +196,10 @@ async function sendEvents(context: CheckoutContext, streams: OrderStreams, ctx: 
   ctx.status = 200
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
   if (ctx.method === 'HEAD') return // who only wants the headers holds no stream
-  const is_open = streams.open(ctx.res, order, (changed) => payerView(context, changed, merchant))
+  const language = pageLanguage(ctx, order)
+  const is_open = streams.open(ctx.res, order, async (changed) =>
+    withNote(await viewFor(context, changed, merchant), language),
+  )
   if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
   ctx.respond = false
@@ -181,13 +216,13 @@ async function sendCode(context: CheckoutContext, ctx: CheckoutRequest): Promise
 async function handleCheck(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
   const order = await checkOrderNow(context, await findOrder(context, ctx), payer)
   const view = await viewOf(context, order)
-  await sendView(ctx, { ...view, check: checkResult(order, view) })
+  sendView(ctx, order, { ...view, check: checkResult(order, view) })
 }
 
 /** The word for the page's `check-result`. Orders that ended need none: their scene shows it. */
 function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' | 'closed' {
   if (order.payment !== null) return 'paid'
-  if (view.scene === 'waiting' || view.scene === 'preparing' || view.scene === 'confirming') {
+  if (open_scenes.includes(view.scene)) {
     return order.asked.on_request >= limits.checks_by_payer ? 'limit' : 'not_yet'
   }
   return 'closed'
@@ -195,16 +230,17 @@ function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' 
 
 async function handleRenewal(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
   const order = await refreshCode(context, await findOrder(context, ctx), payer)
-  await sendView(ctx, await viewOf(context, order))
+  sendView(ctx, order, await viewOf(context, order))
 }
 
-/** Sends `body` as JSON to the page's script, or redirects a form that was sent without scripts back to the page. */
-async function sendView(ctx: CheckoutRequest, body: PayerView & { check?: string }): Promise<void> {
+/** Sends `view` as JSON to the page's script, or redirects a form that was sent without scripts back to the page. */
+function sendView(ctx: CheckoutRequest, order: OrderRecord, view: PayerView & { check?: string }): void {
+  const language = pageLanguage(ctx, order)
   if (ctx.accepts('json', 'html') === 'json') {
-    ctx.body = body
+    ctx.body = withNote(view, language)
     return
   }
-  const query = new URLSearchParams({ lang: pageLanguage(ctx), ...(body.check ? { checked: body.check } : {}) })
+  const query = new URLSearchParams({ lang: language, ...(view.check ? { checked: view.check } : {}) })
   ctx.status = 303
   ctx.set('Location', `../${String(ctx.params['token'])}?${query.toString()}`)
 }

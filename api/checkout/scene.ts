@@ -1,9 +1,11 @@
-/** What the checkout page shows: the order's state, seen by the person who pays. */
+/** What the checkout page shows: the order's state and its money, seen by the person who pays. */
 export const scenes = [
   'preparing',
   'waiting',
+  'stale',
   'confirming',
   'paid',
+  'accepted',
   'fulfilled',
   'expired',
   'closed',
@@ -11,6 +13,33 @@ export const scenes = [
   'review',
   'late',
   'refunding',
+  'returning',
+  'delayed',
+  'part_refunded',
   'refunded',
 ] as const
 export type Scene = (typeof scenes)[number]
+
+/** Scenes before the order has ended or its money has come. */
+export const open_scenes: readonly Scene[] = ['preparing', 'waiting', 'stale', 'confirming']
+/** Scenes in which more may happen by itself. */
+export const moving_scenes: readonly Scene[] = [
+  ...open_scenes,
+  'paid',
+  'accepted',
+  'review',
+  'late',
+  'refunding',
+  'returning',
+  'delayed',
+]
+/** Scenes with time left to pay in. */
+export const payable_scenes: readonly Scene[] = ['preparing', 'waiting', 'stale']
+/** Scenes in which WeChat Pay may be asked whether it was paid. */
+export const checkable_scenes: readonly Scene[] = ['waiting', 'stale', 'confirming']
+/** Scenes with a dead code where the code was. */
+export const faded_scenes: readonly Scene[] = ['stale', 'confirming', 'expired', 'closed']
+/** Scenes in which the payer has nothing more to do here. */
+export const leavable_scenes: readonly Scene[] = scenes.filter((scene) => !open_scenes.includes(scene))
+/** Scenes after which whoever still wants the goods orders them again. */
+export const over_scenes: readonly Scene[] = ['expired', 'closed', 'failed']

@@ -5,7 +5,7 @@ import type { OrderPoller } from './poller.ts'
 
 export interface StreamOptions {
   poller: OrderPoller
-  /** a comment this often keeps proxies from thinking that nobody is there */
+  /** this often the page is told that the stream still comes through; pages give a silent one up (web/pace.js) */
   heartbeat_ms?: number
   /** after this long a stream ends and the page opens the next one */
   max_age_ms?: number
@@ -22,7 +22,7 @@ export class OrderStreams {
   readonly #endings = new Set<() => void>()
 
   constructor(options: StreamOptions) {
-    this.#options = { heartbeat_ms: 15_000, max_age_ms: 30 * 60_000, max_streams: 2_000, ...options }
+    this.#options = { heartbeat_ms: 10_000, max_age_ms: 30 * 60_000, max_streams: 2_000, ...options }
   }
 
   get size(): number {
@@ -30,19 +30,24 @@ export class OrderStreams {
   }
 
   /**
-   * Writes the order to `response` at once and at every change, as `event: order` with `view(order)` in JSON, and ends
-   * it when the order rests. False: too many pages are open, here or of this order; nothing was written.
+   * Writes the order to `response` at once and at every change, as `event: order` with `view(order)` in JSON, one after
+   * the other, and ends it when the order rests, or cannot be read: the page then comes again. False: too many pages are open, here or of this order; nothing was written.
    */
-  open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => unknown): boolean {
+  open(response: Writable, order: OrderRecord, view: (order: OrderRecord) => Promise<unknown>): boolean {
     if (this.#endings.size >= this.#options.max_streams) return false
-    const send = (changed: OrderRecord) => {
-      response.write(`event: order\ndata: ${JSON.stringify(view(changed))}\n\n`)
+    let written = Promise.resolve()
+    const send = (changed: OrderRecord) => void (written = written.then(() => write(changed)).catch(() => end()))
+    const write = async (changed: OrderRecord) => {
+      const shown = await view(changed)
+      if (!this.#endings.has(end)) return
+      response.write(`event: order\ndata: ${JSON.stringify(shown)}\n\n`)
       if (isOrderResting(changed.state)) end()
       else if (response.writableLength > max_unread_bytes) response.destroy()
     }
     const unwatch = this.#options.poller.watch(order, send)
     if (unwatch === null) return false
-    const heartbeat = setInterval(() => response.write(': still here\n\n'), this.#options.heartbeat_ms)
+    // An event and no comment: a page's script is never told of comments.
+    const heartbeat = setInterval(() => response.write('event: heartbeat\ndata: {}\n\n'), this.#options.heartbeat_ms)
     const age = setTimeout(() => end(), this.#options.max_age_ms)
     const release = () => {
       clearInterval(heartbeat)

@@ -1,11 +1,13 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import type { MerchantRecord, SupportContact } from '../../domain/merchant/record.ts'
 import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import type { Policy } from '../../domain/policy.ts'
+import { moneyScene, payerMoney } from './money.ts'
+import type { PaidOrder, PayerMoney } from './money.ts'
 import type { Scene } from './scene.ts'
 
-/** An order as its payer sees it: no merchant number, no metadata, no payment details. Amounts in fen. */
+/** An order as its payer sees it: no merchant number, no metadata. Amounts in fen. */
 export interface PayerView {
   object: 'checkout'
   state: OrderState
@@ -18,13 +20,19 @@ export interface PayerView {
   time_expire: Time
   /** null when there is nothing to scan; `renew_time`: from then on a fresh one should be asked for */
   code: { url: string; placed_time: Time; renew_time: Time } | null
+  /** what was paid and what went back; null before */
+  money: PayerMoney | null
   /** WeChat's last answer about this order came at this time */
   last_check_time: Time | null
-  /** where to go back to; carries `out_trade_no` once the payment is verified */
+  /** this page's own address, for another device */
+  checkout_url: string
+  /** where to go back to; carries `out_trade_no` once the order is paid or over */
   return_url: string | null
+  /** how the merchant is reached; null: it has not said */
+  support: SupportContact | null
   /** no real money moves */
   test_mode: boolean
-  /** the simulator's phone with this code, for merchants of mode `test` only */
+  /** the simulator's phone with the last code, for merchants of mode `test` only */
   test_phone_url: string | null
   server_time: Time
 }
@@ -36,13 +44,17 @@ export interface PayerViewContext {
 }
 
 /** What of a merchant a payer may know. */
-export type ShownMerchant = Pick<MerchantRecord, 'name' | 'mode'>
+export type ShownMerchant = Pick<MerchantRecord, 'name' | 'mode' | 'settings'>
+
+/** An order with what is recorded of its money, as the page reads both. */
+export type ShownOrder = PaidOrder & { order: OrderRecord }
 
 /** The order for its payer at this moment. */
-export function payerView(context: PayerViewContext, order: OrderRecord, merchant: ShownMerchant): PayerView {
+export function payerView(context: PayerViewContext, shown: ShownOrder, merchant: ShownMerchant): PayerView {
+  const { order } = shown
   const now_ms = context.now()
   const { policy } = context
-  const scene = sceneOf(order, now_ms, policy)
+  const scene = moneyScene(order, shown) ?? stateScene(order, now_ms, policy)
   const code = scene === 'waiting' ? order.code : null
   return {
     object: 'checkout',
@@ -59,22 +71,25 @@ export function payerView(context: PayerViewContext, order: OrderRecord, merchan
       placed_time: code.placed_time,
       renew_time: beijingTime(milliseconds(code.placed_time) + policy.code_renewal_ms),
     },
+    money: payerMoney(order, shown),
     last_check_time: order.asked.last_time,
+    checkout_url: order.checkout_url,
     return_url: returnUrl(order),
+    support: merchant.settings.support ?? null,
     test_mode: merchant.mode === 'test',
-    test_phone_url: code && merchant.mode === 'test' ? phoneUrl(context.config.test_wechat_url, code.url) : null,
+    test_phone_url: testPhoneUrl(context, order, merchant),
     server_time: beijingTime(now_ms),
   }
 }
 
-/** What the payer is shown; see the table in docs/api.md, Checkout page. */
-function sceneOf(order: OrderRecord, now_ms: number, policy: Policy): Scene {
+/** What the payer is shown of the state; see the table in docs/api.md, Checkout page. */
+function stateScene(order: OrderRecord, now_ms: number, policy: Policy): Scene {
   switch (order.state) {
     case 'created':
       return isPaymentTimeOver(order, now_ms) ? 'confirming' : 'preparing'
     case 'awaiting_payment':
       if (isPaymentTimeOver(order, now_ms)) return 'confirming'
-      return isCodeExpired(order, now_ms, policy) ? 'preparing' : 'waiting'
+      return isCodeExpired(order, now_ms, policy) ? 'stale' : 'waiting'
     case 'closing':
       return 'confirming'
     case 'closed':
@@ -82,6 +97,7 @@ function sceneOf(order: OrderRecord, now_ms: number, policy: Policy): Scene {
     case 'refunding':
       return order.payment?.role === 'late' ? 'late' : 'refunding'
     case 'paid':
+      return isInMerchantsHands(order) ? 'accepted' : 'paid'
     case 'fulfilled':
     case 'failed':
     case 'review':
@@ -100,19 +116,26 @@ function isCodeExpired(order: OrderRecord, now_ms: number, policy: Policy): bool
   return order.code === null || now_ms - milliseconds(order.code.placed_time) >= policy.code_life_ms
 }
 
-const verified_states: readonly OrderState[] = ['paid', 'fulfilled']
+/** The merchant knows of the payment and has not decided yet: said so, or decides by asking Weft himself. */
+function isInMerchantsHands({ fulfilment }: OrderRecord): boolean {
+  return fulfilment.result === 'pending' || fulfilment.mode === 'confirm'
+}
+
+/** The order is paid, or nothing can be paid for it any more: the shop's page may be told which one comes back. */
+const told_states: readonly OrderState[] = ['paid', 'fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
 
 /**
- * The shop's page; it learns which order came back only once the payment is verified, and must still ask Weft itself.
+ * The shop's page; it learns which order came back, and must still ask Weft what became of it: an address proves nothing.
  */
 function returnUrl(order: OrderRecord): string | null {
   if (order.return_url === null || !URL.canParse(order.return_url)) return null
   const url = new URL(order.return_url)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return null
-  if (verified_states.includes(order.state)) url.searchParams.set('out_trade_no', order.out_trade_no)
+  if (told_states.includes(order.state)) url.searchParams.set('out_trade_no', order.out_trade_no)
   return url.href
 }
 
-function phoneUrl(test_wechat_url: string | null, code_url: string): string | null {
-  return test_wechat_url && `${test_wechat_url}/phone?code_url=${encodeURIComponent(code_url)}`
+function testPhoneUrl({ config }: PayerViewContext, { code }: OrderRecord, { mode }: ShownMerchant): string | null {
+  if (code === null || mode !== 'test' || !config.test_wechat_url) return null
+  return `${config.test_wechat_url}/phone?code_url=${encodeURIComponent(code.url)}`
 }

@@ -1,7 +1,11 @@
 import type { Language } from '../http/language.ts'
+import type { PayerRefund } from './money.ts'
 import type { Scene } from './scene.ts'
 
-/** The words of one scene: its heading, and a sentence below it. A screen reader reads both out when they change. */
+/**
+ * The words of one scene: its heading, and a sentence below it. A screen reader reads both out when they change.
+ * `{paid}`, `{refunded}` and `{pending}` stand for the amounts.
+ */
 interface SceneText {
   title: string
   line: string
@@ -16,15 +20,36 @@ export interface CheckoutWords {
   scan: string
   scan_alt: string
   phone_hint: string
+  phone_steps: string[]
+  copy_link: string
   left: string
+  /** a duration in whole days, in front of hours, minutes and seconds */
+  days: string
+  ending: string
   check: string
   check_busy: string
   check_results: { not_yet: string; limit: string; unavailable: string }
+  /** when WeChat was last asked: a time of day in Beijing */
+  asked: (time: string) => string
   renew: string
   number: string
+  transaction: string
+  paid: string
+  paid_time: string
+  /** a day and time in Beijing */
+  moment: (time: string) => string
+  refund: string
+  second_refund: string
+  refund_states: Record<PayerRefund['state'], (account: string | null) => string>
+  /** WeChat Pay's name of an account, as the payer knows it */
+  account: (name: string) => string
   copy: string
   copied: string
   back: string
+  back_again: string
+  no_way_back: string
+  support: string
+  support_link: string
   back_soon: string
   reload: string
   no_script: string
@@ -43,9 +68,16 @@ const chinese: CheckoutWords = {
   test_phone: '打开模拟手机付款',
   scan: '微信扫一扫，向商家付款',
   scan_alt: '微信支付二维码',
-  phone_hint:
-    '您正在手机上浏览：这个二维码不能长按识别，也不能从相册识别。请在电脑或另一台设备上打开本页，再用手机微信扫一扫。',
+  phone_hint: '您正在手机上浏览：这个二维码不能长按识别，也不能从相册识别，要显示在另一台设备上才能扫。',
+  phone_steps: [
+    '复制本页链接，发到电脑或另一台设备，例如通过微信“文件传输助手”。',
+    '在那里打开链接，会看到同一个二维码。',
+    '用这部手机打开微信“扫一扫”，对准那里的屏幕付款。',
+  ],
+  copy_link: '复制本页链接',
   left: '剩余支付时间',
+  days: '{days} 天',
+  ending: '支付时间还剩不到 1 分钟。',
   check: '我已支付',
   check_busy: '正在查询…',
   check_results: {
@@ -53,11 +85,28 @@ const chinese: CheckoutWords = {
     limit: '查询已达上限。到账后本页仍会自动更新，您无需再操作。',
     unavailable: '暂时无法查询，请稍后再试。到账后本页会自动更新。',
   },
+  asked: (time) => `上次向微信支付查询：${time}`,
   renew: '换一个二维码',
-  number: '商户订单号',
+  number: '商户单号',
+  transaction: '交易单号',
+  paid: '实付金额',
+  paid_time: '支付时间',
+  moment: (time) => time,
+  refund: '退款',
+  second_refund: '重复付款的退款',
+  refund_states: {
+    pending: (account) => `正在退回${account ?? '原账户'}`,
+    delayed: () => '没能退回原账户，商家会另行退还',
+    done: (account) => (account === null ? '已由商家退还' : `已退回${account}`),
+  },
+  account: (name) => (name === '支付用户零钱' ? '微信零钱' : name),
   copy: '复制',
   copied: '已复制',
   back: '返回商家',
+  back_again: '返回商家重新下单',
+  no_way_back: '您可以关闭本页，回到下单的页面或 App 查看订单；联系商家时请告知商户单号。',
+  support: '联系商家：',
+  support_link: '商家客服',
   back_soon: '即将自动返回商家…',
   reload: '刷新页面',
   no_script: '浏览器没有运行脚本：本页每 5 秒自动刷新一次。',
@@ -71,8 +120,13 @@ const chinese: CheckoutWords = {
   scenes: {
     preparing: { title: '正在准备二维码', line: '正在向微信支付下单，请稍候。' },
     waiting: { title: '等待付款', line: '付款后本页会自动更新，请不要关闭。' },
+    stale: {
+      title: '二维码已失效',
+      line: '订单仍然有效，本页会自动换一个新的二维码；如果没有，请点“换一个二维码”。请不要再扫旧的。',
+    },
     confirming: { title: '正在向微信支付确认', line: '支付时间已到，请不要再扫码。如果您已经付款，结果会显示在这里。' },
     paid: { title: '付款成功', line: '已由微信支付核实，正在通知商家。' },
+    accepted: { title: '付款成功 · 商家处理中', line: '已由微信支付核实，商家确认后本页会更新。您可以离开本页。' },
     fulfilled: { title: '付款成功', line: '商家已确认您的订单。' },
     expired: {
       title: '订单已过期',
@@ -92,7 +146,16 @@ const chinese: CheckoutWords = {
       title: '款项将原路退回',
       line: '这笔订单不再继续，商家不会发货。款项将原路退回：零钱一般 5 分钟内到账，银行卡 1–3 个工作日。',
     },
-    refunded: { title: '已退款', line: '款项已退还给您，一般原路退回您付款的账户，可在微信账单中查看。' },
+    returning: {
+      title: '退款中 {pending}',
+      line: '商家已发起退款，款项将原路退回：零钱一般 5 分钟内到账，银行卡 1–3 个工作日。',
+    },
+    delayed: {
+      title: '退款没有到账',
+      line: '款项没能退回您付款的账户，商家会另行处理。请联系商家，并告知下面的商户单号。',
+    },
+    part_refunded: { title: '已部分退款 {refunded}', line: '您付了 {paid}，其中 {refunded} 已退还给您，去向见下方。' },
+    refunded: { title: '已全额退款', line: '款项已全部退还给您，去向见下方，也可在微信账单中查看。' },
   },
   unknown: { title: '没有这笔订单', line: '链接不完整或已失效。请返回商家，重新打开付款页面。' },
   unavailable: { title: '暂时无法打开', line: '服务正在恢复，您的订单和付款不会丢失。请过几秒再刷新本页。' },
@@ -106,8 +169,16 @@ const english: CheckoutWords = {
   scan: '微信扫一扫 · Scan with WeChat to pay',
   scan_alt: 'WeChat Pay QR code',
   phone_hint:
-    'You are on a phone: WeChat cannot read this code from a long press or from the album. Open this page on a computer or another device, then scan it with WeChat.',
+    'You are on a phone: WeChat cannot read this code from a long press or from the album. It has to be on the screen of another device.',
+  phone_steps: [
+    'Copy the link of this page and send it to a computer or another device, for example by File Transfer in WeChat.',
+    'Open it there: it shows the same code.',
+    'Open “Scan” in WeChat on this phone and point it at that screen.',
+  ],
+  copy_link: 'Copy the link of this page',
   left: 'Time left to pay',
+  days: '{days} d',
+  ending: 'Less than a minute is left to pay.',
   check: 'I have paid',
   check_busy: 'Asking…',
   check_results: {
@@ -116,11 +187,29 @@ const english: CheckoutWords = {
     limit: 'This order has been asked about often enough. The page still updates by itself once the money is in.',
     unavailable: 'WeChat Pay cannot be asked at the moment. The page updates by itself once the money is in.',
   },
+  asked: (time) => `WeChat Pay was last asked at ${time} Beijing time`,
   renew: 'Get a new code',
   number: 'Order number',
+  transaction: 'Transaction number',
+  paid: 'Paid',
+  paid_time: 'Time of payment',
+  moment: (time) => `${time} Beijing time`,
+  refund: 'Refund',
+  second_refund: 'Refund of the second payment',
+  refund_states: {
+    pending: (account) => `on its way to ${account ?? 'where it came from'}`,
+    delayed: () => 'did not reach the account you paid from; the shop sees to it',
+    done: (account) => (account === null ? 'given back by the shop' : `back on ${account}`),
+  },
+  account: (name) => (name === '支付用户零钱' ? 'your WeChat balance' : name),
   copy: 'Copy',
   copied: 'Copied',
   back: 'Back to the shop',
+  back_again: 'Order again at the shop',
+  no_way_back:
+    'You can close this page and look at your order where you placed it. If you contact the shop, give the order number.',
+  support: 'Contact the shop:',
+  support_link: 'help page',
   back_soon: 'Taking you back to the shop…',
   reload: 'Reload the page',
   no_script: 'Scripts do not run in this browser: the page reloads every 5 seconds.',
@@ -137,11 +226,19 @@ const english: CheckoutWords = {
       title: 'Waiting for your payment',
       line: 'This page updates by itself once you have paid. Keep it open.',
     },
+    stale: {
+      title: 'This code has expired',
+      line: 'The order is still good, and this page gets a new code by itself. If it does not, press “Get a new code”. Please do not scan the old one.',
+    },
     confirming: {
       title: 'Confirming with WeChat Pay',
       line: 'The time to pay is over; please do not scan any more. If you have paid, the result appears here.',
     },
     paid: { title: 'Payment received', line: 'Verified with WeChat Pay. The shop is being notified.' },
+    accepted: {
+      title: 'Payment received · the shop is on it',
+      line: 'Verified with WeChat Pay. This page changes once the shop has confirmed; you need not keep it open.',
+    },
     fulfilled: { title: 'Payment received', line: 'The shop has confirmed your order.' },
     expired: {
       title: 'This order has expired',
@@ -167,9 +264,21 @@ const english: CheckoutWords = {
       title: 'Your money is on its way back',
       line: 'This order does not go ahead, and nothing will be shipped. The money goes back the way it came: usually to a WeChat balance within 5 minutes, to a bank card in 1–3 working days.',
     },
+    returning: {
+      title: '{pending} is on its way back',
+      line: 'The shop has started a refund. It goes back the way it came: usually to a WeChat balance within 5 minutes, to a bank card in 1–3 working days.',
+    },
+    delayed: {
+      title: 'The refund has not arrived',
+      line: 'It could not be sent to the account you paid from, and the shop sees to it. Please contact the shop and give the order number below.',
+    },
+    part_refunded: {
+      title: '{refunded} refunded',
+      line: 'You paid {paid}, and {refunded} of it went back to you, as shown below.',
+    },
     refunded: {
-      title: 'Refunded',
-      line: 'You have your money back, as a rule in the account you paid from. Your WeChat bill shows it.',
+      title: 'Refunded in full',
+      line: 'You have all of your money back, as shown below. Your WeChat bill shows it too.',
     },
   },
   unknown: {

@@ -142,7 +142,7 @@ async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Conte
   const reply = await declared.handle(call)
   ctx.status = reply.status
   ctx.set(reply.headers ?? {})
-  if (reply.file !== undefined) return await sendFile(ctx, reply.file)
+  if (reply.file !== undefined) return await sendFile(ctx, reply.file, call.log)
   if (reply.body === undefined) return
   ctx.body = JSON.stringify(reply.body)
   ctx.type = 'application/json; charset=utf-8'
@@ -159,22 +159,25 @@ function acceptsOf(ctx: Context): EndpointCall['accepts'] {
 
 /**
  * Sends a file as fast as it is taken. Its first piece is read before the answer begins, so that what fails at once is
- * still a problem; what fails later cuts the answer off.
+ * still a problem; what fails later breaks the connection, and is logged, since nobody else is told.
  */
-async function sendFile(ctx: Context, { type, content, name, size }: ReplyFile): Promise<void> {
-  const body = typeof content === 'string' ? content : Readable.from(await begun(content), { objectMode: false })
+async function sendFile(ctx: Context, { type, content, name, size }: ReplyFile, log: Logger): Promise<void> {
+  const body = typeof content === 'string' ? content : Readable.from(await begun(content, log), { objectMode: false })
   ctx.type = type
   if (name !== undefined) ctx.set('Content-Disposition', `attachment; filename="${name}"`)
   ctx.body = body
   if (size !== undefined) ctx.length = size
 }
 
-async function begun<T>(source: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+async function begun<T>(source: AsyncIterable<T>, log: Logger): Promise<AsyncIterable<T>> {
   const reader = source[Symbol.asyncIterator]()
   const first = await reader.next()
   return (async function* () {
     try {
       for (let next = first; next.done !== true; next = await reader.next()) yield next.value
+    } catch (error) {
+      log.error('an answer broke off, since what it is made of failed', { error })
+      throw error
     } finally {
       await reader.return?.()
     }

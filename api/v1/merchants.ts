@@ -64,6 +64,10 @@ const merchant_shape = z
             'what takes the refunds that nobody approved above so many fen waits for a second person; null: none does',
         }),
       bills: bill_settings,
+      support: z
+        .object({ phone: nullable_text, link: nullable_text })
+        .nullable()
+        .meta({ description: 'how payers reach the merchant: on the checkout page' }),
     }),
     create_time: time,
   })
@@ -88,6 +92,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
       ...merchant.settings,
       refund_approval: limits && { above: limits.above, above_per_day: limits.above_per_day ?? null },
       bills: billSettingsView(merchant),
+      support: merchant.settings.support ?? null,
     },
     create_time: merchant.create_time,
   }

@@ -1,9 +1,12 @@
 import type { Time } from '../calendar.ts'
+import type { BalanceEdges } from './balance.ts'
 import type { BillRecord, ReconciliationRecord } from './reconciliation.ts'
-import type { BillType, FlowBill } from './row.ts'
+import type { BillType } from './row.ts'
 
 /** What the archive of a day calls itself; another form of it has another number. */
-export const archive_format = 'weft-day/1'
+export const archive_format = 'weft-day/2'
+/** That of archives of earlier versions, which knew of the days around only how the one before ended. */
+export const archive_format_before = 'weft-day/1'
 
 /** The files of an archive beside its bills. */
 export const archive_files = {
@@ -48,10 +51,8 @@ export interface ArchiveManifest {
   format: typeof archive_format
   mchid: string
   bill_date: string
-  /** with what the account ended on the day before, in fen, where that is known: the fund flow goes on from there */
-  closing_before: number | null
-  /** the same of the merchant's other accounts, by their bill; absent: none was compared */
-  closings_before?: Partial<Record<FlowBill, number>>
+  /** of each fund flow what it goes on from and leads to: the nearest days around on which its account moved */
+  edges: Partial<Record<BillType, BalanceEdges>>
   bills: ArchivedBill[]
   files: ArchivedFile[]
 }

@@ -1,5 +1,7 @@
 import type { Account } from '../journal.ts'
 import { yuanText } from '../money.ts'
+import { flawOf } from './flaw.ts'
+import type { DayFlaw } from './flaw.ts'
 import type { DayRecord } from './record.ts'
 
 /** The accounts that only wait for a bill: each of their sub-keys is zero once the bills of three more days are posted. */
@@ -80,17 +82,16 @@ function placeOf(account: ClearingAccount, key: string): { place: number; mix: n
 }
 
 /** `¥9.90 still stands on wechat.pending …`: what is open by account, with the first of its keys. */
-export function clearingTexts({ open, is_cut }: DayClearing, bill_date: string, age_days: number): string[] {
+export function clearingFlaws({ open, is_cut }: DayClearing, bill_date: string, age_days: number): DayFlaw[] {
   return clearing_accounts.flatMap((account) => {
     const here = open.filter((one) => one.account === account)
     const [first] = here
     if (first === undefined) return []
     const sum = here.reduce((total, { amount }) => total + amount, 0)
     const named = here.slice(0, most_named).map(({ key, amount }) => `${key} ¥${yuanText(amount)}`)
-    const count = is_cut ? `more than ${here.length}` : String(here.length)
-    return [
-      `of ${bill_date} ¥${yuanText(sum)} still stands on ${account} after ${age_days} days, under ${count} numbers: ${named.join(', ')}`,
-    ]
+    const numbers = is_cut ? `> ${here.length}` : here.length
+    const values = { bill_date, amount: sum, account, age_days, numbers, named: named.join(', ') }
+    return [flawOf('clearing_open', values)]
   })
 }
 

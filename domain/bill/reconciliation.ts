@@ -1,7 +1,10 @@
 import { beijingDay, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { dayId } from '../ids.ts'
+import type { VersionChanges } from './change.ts'
 import type { DifferenceKind } from './difference.ts'
+import { flawTexts } from './flaw.ts'
+import type { KeptFlaw } from './flaw.ts'
 import type { FlowAccount } from '../merchant/bill.ts'
 import { accountOfBill, bill_types, common_bills, isFlowBill } from './row.ts'
 import type { BillType, FlowBill, FlowRow } from './row.ts'
@@ -40,6 +43,8 @@ export interface BillRecord {
   damaged_time?: Time
   /** its file was dropped then, as the merchant wants it (`keep_days`); absent: it is here */
   dropped_time?: Time
+  /** what it changed of the version before; absent: the first, or not compared yet */
+  changes?: VersionChanges
 }
 
 /** In how many of its classes one side of a day's comparison fell. Each row, and each record, is in exactly one. */
@@ -123,8 +128,17 @@ export interface DayBook {
   sheet_count: number
   /** what the sheets come to by account, in fen; they sum to zero */
   accounts: { account: string; amount: number }[]
-  /** why records, book and bills do not agree, sentence by sentence */
-  flaws: string[]
+  /** why records, book and bills do not agree */
+  flaws: KeptFlaw[]
+}
+
+/** DayChanges is how many lines of a bill, in the version that a look has read, are otherwise than in the one before. */
+export interface DayChanges {
+  type: BillType
+  version: number
+  added: number
+  removed: number
+  changed: number
 }
 
 /** ReconciliationRecord is a day of a merchant as it was last proven, or why it is not. */
@@ -164,10 +178,12 @@ export interface ReconciliationRecord {
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
   is_proven: boolean
-  /** why it is not proven, sentence by sentence */
-  flaws: string[]
+  /** why it is not proven */
+  flaws: KeptFlaw[]
   /** absent: the day was last looked at before bills were posted */
   book?: DayBook | null
+  /** lines that the versions which were read have otherwise than those before them; absent: of an earlier version */
+  changes?: DayChanges[]
   /** of its open differences, so many were told by the day's own event alone; absent: none */
   untold_count?: number
   /** the result that merchants were told last; absent: none */
@@ -231,7 +247,7 @@ export function isLookedAt({ state }: Pick<ReconciliationRecord, 'state'>): bool
 }
 
 /** What a day comes to by what is left of its differences. */
-export function dayOutcome(tally: DifferenceTally, flaws: readonly string[]) {
+export function dayOutcome(tally: DifferenceTally, flaws: readonly KeptFlaw[]) {
   const is_proven = flaws.length === 0 && tally.unsettled === 0
   const state: ReconciliationState = is_proven ? 'balanced' : 'different'
   return {
@@ -252,8 +268,10 @@ const result_fields = [
 
 /** The result as text that is the same for the same result, whatever database it was read from. */
 export function resultText(day: Pick<ReconciliationRecord, (typeof result_fields)[number] | 'balances'>): string {
-  const values = result_fields.map((field) => sortedByName(day[field]))
-  // Days of before are told once, under the digest that they have.
+  // A flaw is what it says: a day of an earlier version, which kept sentences, has the same result.
+  const told = { ...day, flaws: flawTexts(day.flaws) }
+  const values = result_fields.map((field) => sortedByName(told[field]))
+  // What days of before did not have leaves the text of theirs as it was.
   return JSON.stringify(day.balances === undefined ? values : [...values, sortedByName(day.balances)])
 }
 

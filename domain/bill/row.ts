@@ -32,11 +32,6 @@ export function isFlowBill(type: BillType): type is FlowBill {
   return type !== 'trade'
 }
 
-/** A fund flow as flaws name it: that of the basic account, which every merchant has, without its name. */
-export function flowName(type: FlowBill): string {
-  return type === 'fundflow' ? 'fund flow' : `fund flow of ${accountOfBill(type)}`
-}
-
 /** `reversal`: a REVOKED row, by which money went back without a refund number. */
 export type TradeKind = 'payment' | 'refund' | 'reversal'
 

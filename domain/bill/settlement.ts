@@ -1,6 +1,8 @@
 import { yuanText } from '../money.ts'
 import { ClearingSums, isClearing } from './clearance.ts'
 import type { OpenClearing } from './clearance.ts'
+import { flawOf } from './flaw.ts'
+import type { DayFlaw } from './flaw.ts'
 import type { Booking, UnknownMovement } from './reconciliation.ts'
 import { accountOfBill } from './row.ts'
 import type { FlowBill, FlowRow, TradeRow } from './row.ts'
@@ -94,7 +96,7 @@ export interface Lack extends OpenClearing {
   /** Unix milliseconds */
   time_ms: number
   /** of the movement that is there in its place; null: there is none */
-  instead: { what: 'word' | 'number' | 'amount'; text: string } | null
+  instead: { reason: 'other_word' | 'other_number' | 'other_amount'; found: string } | null
 }
 
 /**
@@ -103,48 +105,43 @@ export interface Lack extends OpenClearing {
  */
 export const booking_margin_ms = 10 * 60_000
 
-/** Why a payment or refund is said to be missing on the day itself; null: it may still come with the next day's. */
-export type LackReason = 'word' | 'number' | 'amount' | 'passed_over' | 'none_came'
+/** Why a payment or refund is said to be missing on the day itself. */
+export type LackReason = 'other_word' | 'other_number' | 'other_amount' | 'passed_over' | 'none_came'
 
 /**
- * Judges one that is ours and open. `latest_ms`: when the latest of its kind succeeded that is on the day's own fund flow;
- * null: none is. `usual`: how the days around were booked.
+ * Judges one that is ours and open; null: it may still come with the next day's. `latest_ms`: when the latest of its kind
+ * succeeded that is on the day's own fund flow; null: none is. `usual`: how the days around were booked.
  */
 export function lackReason(
   { account, instead, time_ms }: Lack,
   { latest_ms, usual }: { latest_ms: number | null; usual: Booking | null },
 ): LackReason | null {
-  if (instead !== null) return instead.what
+  if (instead !== null) return instead.reason
   if (latest_ms !== null) return time_ms < latest_ms - booking_margin_ms ? 'passed_over' : null
   return account === 'wechat.pending' && usual === 'same_day' ? 'none_came' : null
 }
 
-const reason_texts: Record<LackReason, (them: string, said: string) => string> = {
-  word: (them, said) => `the fund flow has ${them} under the unknown 业务类型 ${said}`,
-  number: (them, said) => `the fund flow has ${them} under another number, ${said}`,
-  amount: (them, said) => `the fund flow has ${them} with another amount, ¥${said}`,
-  passed_over: (them) => `the fund flow lacks ${them}, and has later ones`,
-  none_came: (them) => `the fund flow lacks ${them}, and those of the days around have theirs on their day`,
-}
-
-const advice = 'look at the day again tomorrow; if it stays, ask WeChat Pay’s support for these numbers'
 const most_named = 5
 
-/** One sentence for each reason and kind, with the first of the numbers. */
-export function lackTexts(found: readonly { lack: Lack; reason: LackReason }[], is_cut: boolean): string[] {
+/** One flaw for each reason and kind, with the first of the numbers. */
+export function lackFlaws(found: readonly { lack: Lack; reason: LackReason }[], is_cut: boolean): DayFlaw[] {
   const groups = new Map<string, { reason: LackReason; lacks: Lack[] }>()
   for (const { lack, reason } of found) {
-    const name = `${reason} ${lack.account} ${lack.instead?.what === 'word' ? lack.instead.text : ''}`
+    const name = `${reason} ${lack.account} ${reason === 'other_word' ? (lack.instead?.found ?? '') : ''}`
     const group = groups.get(name) ?? { reason, lacks: [] }
     group.lacks.push(lack)
     groups.set(name, group)
   }
   return [...groups.values()].map(({ reason, lacks }) => {
-    const sum = lacks.reduce((total, { amount }) => total + Math.abs(amount), 0)
-    const what = lacks[0]?.account === 'wechat.pending' ? 'payments' : 'refunds'
-    const named = lacks.slice(0, most_named).map(({ key, amount }) => `${key} ¥${yuanText(Math.abs(amount))}`)
-    const count = is_cut ? `more than ${lacks.length}` : String(lacks.length)
-    const them = `${count} ${what} of this day, ¥${yuanText(sum)} (${named.join(', ')})`
-    return `${reason_texts[reason](them, lacks[0]?.instead?.text ?? '')}: ${advice}`
+    const shown = lacks.slice(0, most_named)
+    const instead = [...new Set(shown.flatMap((lack) => lack.instead?.found ?? []))]
+    return flawOf(reason, {
+      count: is_cut ? `> ${lacks.length}` : lacks.length,
+      what: lacks[0]?.account === 'wechat.pending' ? 'payments' : 'refunds',
+      amount: lacks.reduce((total, { amount }) => total + Math.abs(amount), 0),
+      named: shown.map(({ key, amount }) => `${key} ¥${yuanText(Math.abs(amount))}`).join(', '),
+      ...(instead.length > 0 && { found: instead.join(', ') }),
+      advice: 'look_again',
+    })
   })
 }

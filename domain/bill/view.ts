@@ -2,6 +2,8 @@ import type { Actor } from '../actor.ts'
 import type { Time } from '../calendar.ts'
 import type { FlowAccount } from '../merchant/bill.ts'
 import { difference_texts } from './difference.ts'
+import { flawView } from './flaw.ts'
+import type { FlawView } from './flaw.ts'
 import type {
   DifferenceDeed,
   DifferenceEvent,
@@ -13,6 +15,8 @@ import { accountsOfDay } from './reconciliation.ts'
 import type {
   AccountBalance,
   ClassCounts,
+  DayBook,
+  DayChanges,
   DayFees,
   DaySums,
   ForeignSum,
@@ -46,13 +50,25 @@ function feesView({ charged, returned, expected, ...fees }: DayFees): FeesView {
   }
 }
 
+/** BookView is what the day's bills move in the book, by account in fen, debit positive. */
+export interface BookView {
+  /** null: they are being posted */
+  post_time: Time | null
+  sheet_count: number
+  accounts: { account: string; amount: number }[]
+}
+
+function bookView({ post_time, sheet_count, accounts }: DayBook): BookView {
+  return { post_time, sheet_count, accounts }
+}
+
 /** A day as merchants see it, in answers and in events. Amounts in fen, fees in 1/1000 fen. */
 export interface ReconciliationView {
   object: 'reconciliation'
   bill_date: string
   state: ReconciliationState
   is_proven: boolean
-  flaws: string[]
+  flaws: FlawView[]
   start_time: Time
   end_time: Time | null
   rows: ClassCounts | null
@@ -69,19 +85,36 @@ export interface ReconciliationView {
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
   untold_count: number
+  changes: DayChanges[]
+  book: BookView | null
 }
 
-export function reconciliationView(day: ReconciliationRecord): ReconciliationView {
+/** `language` is the reader's; events, which have many readers, are in English. */
+export function reconciliationView(day: ReconciliationRecord, language: 'en' | 'zh-CN' = 'en'): ReconciliationView {
   const { fees, bill_date, state, is_proven, flaws, start_time, end_time } = day
   const { rows, records, wechat, weft, foreign, balance, differences, healed_count, untold_count = 0 } = day
   return {
     object: 'reconciliation',
-    ...{ bill_date, state, is_proven, flaws, start_time, end_time, rows, records, wechat, weft, balance },
+    ...{
+      bill_date,
+      state,
+      is_proven,
+      flaws: flaws.map((flaw) => flawView(flaw, language)),
+      start_time,
+      end_time,
+      rows,
+      records,
+      wechat,
+      weft,
+      balance,
+    },
     accounts: accountsOfDay(day),
     unknown_movements: day.unknown_movements ?? [],
     foreign: foreign && { ...foreign, groups: foreign.groups ?? [] },
     fees: fees && feesView(fees),
     ...{ differences, healed_count, untold_count },
+    changes: day.changes ?? [],
+    book: day.book ? bookView(day.book) : null,
   }
 }
 

@@ -3,7 +3,7 @@ import type { Attention } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
-import type { OrderRecord, OrderState, OrderStep } from '../order/record.ts'
+import type { OrderRecord, OrderState, OrderStep, PayerLocale } from '../order/record.ts'
 import { refundedAmounts } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
 import { default_policy } from '../policy.ts'
@@ -28,6 +28,7 @@ export interface OrderView {
   code_expire_time: Time | null
   checkout_url: string
   return_url: string | null
+  locale: PayerLocale | null
   time_expire: Time
   create_time: Time
   success_time: Time | null
@@ -69,6 +70,7 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
     code_expire_time: order.state === 'awaiting_payment' ? codeExpireTime(order) : null,
     checkout_url: order.checkout_url,
     return_url: order.return_url,
+    locale: order.locale ?? null,
     time_expire: order.time_expire,
     create_time: order.create_time,
     success_time: found?.success_time ?? null,

@@ -26,6 +26,15 @@ export interface MerchantSettings {
   refund_approval: RefundLimits | null
   /** absent: nothing was said (billSettings) */
   bills?: BillSettings
+  /** how payers reach the merchant; absent or null: it has not said */
+  support?: SupportContact | null
+}
+
+/** SupportContact is what payers are shown where a person has to help them. At least one of the two is there. */
+export interface SupportContact {
+  phone: string | null
+  /** https */
+  link: string | null
 }
 
 /** RefundLimits says how many fen may go back by one person's word; absent or null: any number. */
@@ -41,6 +50,7 @@ export const default_settings: MerchantSettings = {
   late_payment: 'refund',
   fulfilment: { mode: 'none', deadline_in: 172_800, on_refused: 'refund', on_overdue: 'hold' },
   refund_approval: null,
+  support: null,
 }
 
 /** Something sealed with the installation's master key (store/sealer): base64 and the id of the key that opens it. */

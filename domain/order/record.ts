@@ -99,6 +99,9 @@ export interface TimelineEntry {
   is_whole?: true
 }
 
+/** The languages that the checkout page speaks. */
+export type PayerLocale = 'zh-CN' | 'en'
+
 export type OrderStep = 'place' | 'ask_wechat' | 'close' | 'deliver' | 'await_fulfilment' | 'refund'
 
 export interface OrderPayment {
@@ -139,6 +142,8 @@ export interface OrderRecord {
   attach: string | null
   metadata: Record<string, string>
   return_url: string | null
+  /** the language of the checkout page; absent or null: the browser's */
+  locale?: PayerLocale | null
   trade_type: string
   amount: Amount
   create_time: Time

@@ -78,7 +78,7 @@ function contextOf(
   given: Partial<CheckoutContext['config']>,
   draining: AbortSignal,
 ): CheckoutContext {
-  const { orders, merchants } = counter.store
+  const { orders, merchants, payments, refunds } = counter.store
   const present = <T>(read: () => Promise<T>) =>
     counter.is_database_away ? Promise.reject(new Error('the database is away')) : read()
   return {
@@ -90,6 +90,8 @@ function contextOf(
     draining,
     store: {
       merchants: { find: (mchid) => present(() => merchants.find(mchid)) },
+      payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
+      refunds: { ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)) },
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),

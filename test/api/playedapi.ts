@@ -15,6 +15,7 @@ import { scopes } from '../../domain/merchant/scope.ts'
 import { default_policy } from '../../domain/policy.ts'
 import { readConfig } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import type { Logger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { newToken, randomId, tokenHash } from '../../runtime/secrets.ts'
 import type { Store } from '../../store/store.ts'
@@ -36,6 +37,8 @@ export interface ApiStage {
   given: { command: keyof Commands; arguments: unknown[] }[]
   on: Partial<Commands>
   accounts: WeChatAccounts
+  /** what the API logged as errors */
+  logged: string[]
   /** how much later it is for the API than for everybody else, ms */
   ahead_ms: number
   /** with all scopes */
@@ -75,6 +78,7 @@ export async function playApi(
     store: whole,
     given: [],
     on: {},
+    logged: [],
     ahead_ms: 0,
     accounts: { find: () => Promise.resolve(null), forget: () => undefined },
     key: await addKey(whole, scopes, null),
@@ -108,6 +112,7 @@ export async function playApi(
 }
 
 function contextOf(stage: ApiStage, store: Store): ApiContext {
+  const log: Logger = { ...silentLogger, error: (message) => void stage.logged.push(message), child: () => log }
   return {
     config: readConfig({
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -119,7 +124,7 @@ function contextOf(stage: ApiStage, store: Store): ApiContext {
     questions: createQuestions(Date.now),
     accounts: { find: (one) => stage.accounts.find(one), forget: (one) => stage.accounts.forget(one) },
     limiter: createRateLimiter(Date.now, { per_second: 1e6, burst: 1e6 }), // its own test has the real one
-    log: silentLogger,
+    log,
     metrics: createMetrics(),
     draining: new AbortController().signal,
     policy: default_policy,

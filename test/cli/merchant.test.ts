@@ -106,6 +106,18 @@ describe('a merchant’s file', () => {
     expect(mistakes.join()).toContain(why)
   })
 
+  it('says how payers reach the merchant, until it says otherwise', async () => {
+    const file = merchantFile({ settings: { support: { phone: '+86 571 8888 6666' } } })
+    await apply(file)
+    const kept = async () => (await store.merchants.find(file.mchid))?.settings.support
+    expect(await kept()).toEqual({ phone: '+86 571 8888 6666', link: null })
+    const { settings: _, ...rest } = file
+    await apply(rest)
+    expect(await kept()).toEqual({ phone: '+86 571 8888 6666', link: null })
+    await apply({ ...rest, settings: { support: null } })
+    expect(await kept()).toBeNull()
+  })
+
   it('can name its key files instead of holding them', async () => {
     const { wechat, ...rest } = merchantFile()
     if (!wechat) throw new Error('no set-up')
@@ -172,6 +184,13 @@ describe('a file with mistakes', () => {
       { settings: { bills: { keep_days: 30 } } },
       'settings.bills.keep_days',
     ],
+    ['help that leads nowhere', { settings: { support: {} } }, 'settings.support'],
+    [
+      'help behind another protocol',
+      { settings: { support: { link: 'javascript:alert(1)' } } },
+      'settings.support.link',
+    ],
+    ['help by markup', { settings: { support: { phone: '1<b>' } } }, 'settings.support.phone'],
     ['a notify_url with a query', { notify_url: 'https://pay.example.cn/n?a=b' }, 'notify_url'],
     ['a token of the other mode', { keys: [{ name: 'x', scopes: ['orders:read'], token: newToken('live') }] }, 'keys'],
   ])('is refused for %s', async (_, wrong, field) => {

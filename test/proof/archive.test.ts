@@ -8,10 +8,13 @@ import { ZipFile } from 'yazl'
 import { dayArchive } from '../../api/v1/bills/archive.ts'
 import type { ArchiveParts } from '../../api/v1/bills/archive.ts'
 import { readVerifyRequest, verifyDay } from '../../cli/reconcile.ts'
+import type { BalanceEdges } from '../../domain/bill/balance.ts'
 import type { DifferenceRecord } from '../../domain/bill/difference.ts'
+import { flawOf } from '../../domain/bill/flaw.ts'
 import type { BillRecord, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { archive_limits, ArchiveRefused, verifyArchive } from '../../proof/archive.ts'
+import { readManifest } from '../../proof/archivefile.ts'
 import { day, daySample, differenceSample } from '../api/v1/billsample.ts'
 import { as_refund, layouts, line, written } from '../wechat/statement/file.ts'
 
@@ -72,13 +75,19 @@ interface Made {
   result?: Partial<ReconciliationRecord>
   trade?: Buffer | null
   flow?: Buffer | null
-  closing_before?: number | null
+  edges?: BalanceEdges
   differences?: DifferenceRecord[]
   parts?: Partial<ArchiveParts>
 }
 
 /** The archive of a proven day, unless `made` says otherwise. */
-async function archived({ result, trade = trades(), flow = flows(), closing_before = 10_000, ...made }: Made = {}) {
+async function archived({
+  result,
+  trade = trades(),
+  flow = flows(),
+  edges = { before: { bill_date: '2026-11-20', amount: 10_000 }, after: null },
+  ...made
+}: Made = {}) {
   const content: Partial<Record<BillType, Buffer | null>> = { trade, fundflow: flow }
   const parts: ArchiveParts = {
     day: daySample({
@@ -86,8 +95,7 @@ async function archived({ result, trade = trades(), flow = flows(), closing_befo
       fees: { charged: 12_000, returned: -6_000, expected: null, under: 0, over: 0 },
       ...result,
     }),
-    closing_before,
-    closings_before: {},
+    edges: { fundflow: edges },
     bills: [billOf('trade', trade), billOf('fundflow', flow)],
     original: ({ type }) => Readable.from([content[type] ?? Buffer.alloc(0)]),
     differences: () => Readable.from([made.differences ?? []], { objectMode: true }),
@@ -173,9 +181,7 @@ describe('the archive of a day', () => {
     const original = ({ type }: BillRecord) => Readable.from([type === 'trade' ? trades() : flows()])
     const versions = { trade: 1, fundflow: 1, fundflow_operation: 1 }
     const made = async (result: Partial<ReconciliationRecord> = {}, parts: Partial<ArchiveParts> = {}) =>
-      await flawsOf(
-        await archived({ result: { versions, balances, ...result }, parts: { bills, original, ...parts } }),
-      )
+      await flawsOf(await archived({ result: { versions, balances, ...result }, parts: { bills, original, ...parts } }))
 
     it('is proven by each of them', async () => {
       expect(await made()).toEqual([])
@@ -186,8 +192,9 @@ describe('the archive of a day', () => {
       expect(await made({ balances: other })).toEqual([
         'the balance of the result is not that of the fund flow of OPERATION',
       ])
-      expect(await made({}, { closings_before: { fundflow_operation: 9_999 } })).toEqual([
-        'the fund flow of OPERATION begins with ¥100.00, and the day before ended with ¥99.99',
+      const before = { bill_date: '2026-11-20', amount: 9_999 }
+      expect(await made({}, { edges: { fundflow_operation: { before, after: null } } })).toEqual([
+        'the fund flow of OPERATION begins with ¥100.00, and that of 2026-11-20 ended with ¥99.99',
       ])
     })
 
@@ -232,12 +239,22 @@ const forgeries: [what: string, made: Made, why: string][] = [
     'the result has fees',
   ],
   ['a flow that is broken', { flow: flows(['109.90', '119.70', '109.80']) }, 'the balance of line'],
-  ['a day before that ended otherwise', { closing_before: 9_999 }, 'the fund flow begins with'],
+  [
+    'a day before that ended otherwise',
+    { edges: { before: { bill_date: '2026-11-20', amount: 9_999 }, after: null } },
+    'the fund flow begins with ¥100.00, and that of 2026-11-20 ended with ¥99.99',
+  ],
+  [
+    'a day behind it that begins otherwise',
+    { edges: { before: null, after: { bill_date: '2026-11-23', amount: 10_991 } } },
+    'the fund flow ends with ¥109.90, and that of 2026-11-23 begins with ¥109.91',
+  ],
   ['a footer that differs', { trade: trades(trade_rows.slice(0, 2)) }, 'the footer says'],
   ['no footer', { trade: trades().subarray(0, 600) }, 'the file has no footer'],
   ['an open difference', { differences: [differenceSample()] }, 'differences are not over: 1 missing_here'],
   ['a flaw, and yet proven', { result: { flaws: ['a break'] } }, 'the result calls the day proven'],
-  ['an unproven day', { result: { is_proven: false, flaws: ['a break'] } }, 'a break'],
+  ['an unproven day', { result: { is_proven: false, flaws: [flawOf('no_footer')] } }, 'the file has no footer'],
+  ['an unproven day of an earlier version', { result: { is_proven: false, flaws: ['a break'] } }, 'a break'],
   ['a day proven since', { result: { is_proven: false, differences: { amount: 1 } } }, 'look at it again'],
   ['a look that had not ended', { result: { end_time: null } }, 'had not ended'],
   ['a version that is not there', { result: { versions: { trade: 3, fundflow: 1 } } }, 'version 3 of the trade bill'],
@@ -255,6 +272,18 @@ const forgeries: [what: string, made: Made, why: string][] = [
     'was fetched with',
   ],
 ]
+
+describe('the archive of an earlier version', () => {
+  it('knows how the day before ended, and is read', () => {
+    const before = { format: 'weft-day/1', ...day, closing_before: 10_000, bills: [], files: [] }
+    expect(readManifest(JSON.stringify(before))).toEqual({
+      ...{ format: 'weft-day/2', ...day, bills: [], files: [] },
+      edges: { fundflow: { before: { bill_date: '2026-11-21', amount: 10_000 }, after: null } },
+    })
+    const unknown = readManifest(JSON.stringify({ ...before, closing_before: null }))
+    expect(unknown.edges).toEqual({ fundflow: { before: null, after: null } })
+  })
+})
 
 describe('an archive that was made anew', () => {
   it.each(forgeries)('is not proven with %s', async (_what, made, why) => {

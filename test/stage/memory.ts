@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import mongoose from 'mongoose'
 import { Allowances } from '../../store/allowances.ts'
 import { Bills } from '../../store/bills.ts'
+import { Changes } from '../../store/changes.ts'
 import { runOperation } from '../../store/connection.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
@@ -52,6 +53,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     keys: new Keys(connections),
     rejections: new Rejections(connections),
     bills: new Bills(connections, sealer),
+    bill_changes: new Changes(connections),
     reconciliations: new Reconciliations(connections),
     reports: new Reports(connections),
     differences: new Differences(connections),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { flawOf } from '../../domain/bill/flaw.ts'
 import { newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { dayDetails } from '../../workflows/details.ts'
@@ -28,13 +29,15 @@ describe('what Temporal UI shows of a day', () => {
         records: { ...counts, all: 0, matched: 0, waiting: 0, foreign: 0, malformed: 0 },
       },
       ...{ wechat: sums, weft: { ...sums, payment_count: 5 }, healed_count: 2 },
-      ...{ differences: { missing_there: 1, malformed: 1 }, flaws: ['the fund flow breaks', 'its sums disagree'] },
+      ...{ differences: { missing_there: 1, malformed: 1 }, flaws: ['the fund flow breaks', flawOf('no_footer')] },
+      changes: [{ type: 'trade', version: 2, added: 1, removed: 0, changed: 3 }],
     })
     expect(lines[0]).toBe(`**different** · not proven · 2026-11-22 · merchant \`${mchid}\``)
     expect(lines.slice(4)).toEqual([
       '- **differences: 1 missing_there, 1 malformed**',
       '- not proven: the fund flow breaks',
-      '- not proven: its sums disagree',
+      '- not proven: the file has no footer, so it is not whole',
+      '- version 2 of the trade bill: 1 lines added, 0 removed, 3 changed',
       '- healed: 2',
       '- WeChat: 6 payments ¥1234.50, 1 refunds ¥9.90; 9 lines: 5 matched, 1 waiting, 2 foreign, 1 malformed',
       '- here: 5 payments ¥1234.50, 1 refunds ¥9.90; 0 records',

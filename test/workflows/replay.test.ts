@@ -180,8 +180,8 @@ describe('a changed workflow', () => {
       'does not fetch the bills of other accounts',
       'day_accounts',
       'workflows/bill/workflow.ts',
-      '.map((type) => fetchBill(',
-      '.slice(0, 2).map((type) => fetchBill(',
+      '(opened).map(',
+      '(opened).slice(0, 2).map(',
     ],
   ] as const
 

@@ -1,29 +1,10 @@
+import { flawOf } from '../../domain/bill/flaw.ts'
+import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { countOf, feeOf, signedFenOf } from './cell.ts'
 import type { BillForm, ColumnSums, FooterUnit } from './form.ts'
 import { namesOf, readHeader } from './header.ts'
 import type { ColumnPlaces, Header } from './header.ts'
-
-/** Why a file does not prove itself. Any one of them leaves its day unproven. */
-export type StatementFlawCode =
-  | 'not_a_bill'
-  | 'no_header'
-  | 'unknown_column'
-  | 'doubled_column'
-  | 'missing_column'
-  | 'malformed_lines'
-  | 'no_footer'
-  | 'unknown_footer'
-  | 'missing_footer'
-  | 'unreadable_footer'
-  | 'footer_differs'
-  | 'too_large'
-
-export interface StatementFlaw {
-  code: StatementFlawCode
-  /** for people */
-  text: string
-}
 
 /** The footer as it was read: its names with the texts under them, and what each number is. */
 export interface StatementFooter<F extends string> {
@@ -59,9 +40,9 @@ export function readFooter<F extends string>(
   form: { footer: Readonly<Record<F, { names: readonly string[]; unit: FooterUnit }>> },
   header: Header<F>,
   cells: readonly string[],
-): { footer: StatementFooter<F>; flaws: StatementFlaw[] } {
+): { footer: StatementFooter<F>; flaws: DayFlaw[] } {
   const footer: StatementFooter<F> = { texts: {}, values: {} }
-  const flaws: StatementFlaw[] = []
+  const flaws: DayFlaw[] = []
   for (const key of namesOf(form.footer)) {
     const place = header.places[key]
     if (place < 0) continue
@@ -69,8 +50,7 @@ export function readFooter<F extends string>(
     const text = cells[place] ?? ''
     const value = readers[unit](text)
     footer.texts[names[0] ?? key] = text
-    if (Number.isNaN(value))
-      flaws.push({ code: 'unreadable_footer', text: `${names[0]} is no number: ${quoted(text)}` })
+    if (Number.isNaN(value)) flaws.push(flawOf('unreadable_footer', { name: names[0] ?? key, found: quoted(text) }))
     else footer.values[key] = value
   }
   return { footer, flaws }
@@ -82,30 +62,29 @@ export function compareFooter<T extends BillType, K extends string, F extends st
   places: ColumnPlaces<K>,
   footer: StatementFooter<F>,
   sums: ColumnSums<F>,
-): { flaws: StatementFlaw[]; fees: FeeAgreement | null } {
-  const flaws: StatementFlaw[] = []
+): { flaws: DayFlaw[]; fees: FeeAgreement | null } {
+  const flaws: DayFlaw[] = []
   let fees: FeeAgreement | null = null
   for (const key of namesOf(form.footer)) {
     const { names, unit, of } = form.footer[key]
     const name = names[0] ?? key
     const [sum, said] = [sums[key], footer.values[key]]
     const isThere = of === null || places[of] >= 0
-    if (!Number.isSafeInteger(sum)) flaws.push({ code: 'too_large', text: `${name} of the rows is no exact number` })
+    if (!Number.isSafeInteger(sum)) flaws.push(flawOf('too_large', { name }))
     if (said === undefined) {
       const isUnreadable = name in footer.texts
-      if (isThere && !isUnreadable) flaws.push({ code: 'missing_footer', text: `the footer does not say ${name}` })
+      if (isThere && !isUnreadable) flaws.push(flawOf('missing_footer', { name }))
       continue
     }
     const agreement = agreementOf(unit, sum, said)
     if (unit === 'fee') fees = agreement
     if (agreement !== null) continue
-    const told = `the footer says ${name} ${footer.texts[name]}, and the rows come to ${sum} ${unit_names[unit]}`
-    flaws.push({ code: 'footer_differs', text: told })
+    flaws.push(flawOf('footer_differs', { name, said: footer.texts[name] ?? '', sum, unit: unit_words[unit] }))
   }
   return { flaws, fees }
 }
 
-const unit_names: Readonly<Record<FooterUnit, string>> = { count: 'rows', fen: 'fen', fee: '1/1000 fen' }
+const unit_words: Readonly<Record<FooterUnit, string>> = { count: 'rows', fen: 'fen', fee: 'milli_fen' }
 
 function agreementOf(unit: FooterUnit, sum: number, said: number): FeeAgreement | null {
   if (sum === said) return 'exact'

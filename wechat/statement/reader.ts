@@ -1,9 +1,11 @@
 import type { Time } from '../../domain/calendar.ts'
+import { flawOf } from '../../domain/bill/flaw.ts'
+import type { DayFlaw, FlawCode, FlawValues } from '../../domain/bill/flaw.ts'
 import type { BillRow, BillType, MalformedLine } from '../../domain/bill/row.ts'
 import { flow_form } from './flow.ts'
 import type { FlowSum } from './flow.ts'
 import { compareFooter, readFooter, readFooterHeader } from './footer.ts'
-import type { FeeAgreement, StatementFlaw, StatementFlawCode, StatementFooter } from './footer.ts'
+import type { FeeAgreement, StatementFooter } from './footer.ts'
 import type { BillForm, ColumnSums, RowReader, StatementLayout } from './form.ts'
 import { readHeader } from './header.ts'
 import type { Header } from './header.ts'
@@ -45,7 +47,7 @@ export interface StatementEnd<T extends BillType> {
   earliest: Time | null
   latest: Time | null
   /** the file proves itself if there is none: every line was read, and the rows come to what the footer says */
-  flaws: StatementFlaw[]
+  flaws: DayFlaw[]
 }
 
 /** StatementReader reads one file, piece by piece, and holds no more of it than a record that is not whole yet. */
@@ -64,6 +66,12 @@ export interface StatementReader<T extends BillType> {
 export function createStatementReader<T extends BillType>(type: T): StatementReader<T> {
   const form = type === 'trade' ? trade_form : flow_form
   return new FormReader(type, form as unknown as BillForm<T, string, string>)
+}
+
+/** What bills call a column that is read, `订单金额` of `total`; null: it is none of their own. */
+export function columnTitle(type: BillType, column: string): string | null {
+  const columns: Readonly<Record<string, readonly string[]>> = (type === 'trade' ? trade_form : flow_form).columns
+  return (Object.hasOwn(columns, column) ? columns[column]?.[0] : null) ?? null
 }
 
 const [back_tick, carriage_return, brace, angle] = [0x60, 0x0d, 0x7b, 0x3c]
@@ -86,7 +94,7 @@ class FormReader<T extends BillType> implements StatementReader<T> {
   readonly #form: BillForm<T, string, string>
   readonly #cutter = new LineCutter()
   readonly #lines: StatementLines = { all: 0, header: 0, rows: 0, malformed: 0, footer: 0, blank: 0 }
-  readonly #flaws: StatementFlaw[] = []
+  readonly #flaws: DayFlaw[] = []
   #phase: Phase = 'header'
   #header: Header<string> | null = null
   #width = 0
@@ -168,7 +176,7 @@ class FormReader<T extends BillType> implements StatementReader<T> {
         this.#footerHeader = header
         this.#phase = 'footer'
         this.#lines.footer += 1
-        return this.#noteNames(header, 'unknown_footer', 'the footer')
+        return this.#noteNames(header, 'unknown_footer', 'footer')
       }
       if (this.#open) return this.#continueRecord(this.#open, line, take)
     }
@@ -179,28 +187,24 @@ class FormReader<T extends BillType> implements StatementReader<T> {
     const isWrapped = content[0] === brace || content[0] === angle
     const header = isWrapped ? null : readHeader(content.toString(), this.#form.columns, 'anywhere')
     if (header === null) {
-      if (isWrapped && this.#lines.all === 1)
-        this.#flaw(
-          'not_a_bill',
-          'the file is JSON or XML, an error or what some SDK wrapped, and no bill of WeChat Pay’s',
-        )
+      if (isWrapped && this.#lines.all === 1) this.#flaw('not_a_bill')
       return this.#malformed(this.#lines.all, line, 'it is no header, and none stands before it', take)
     }
     this.#lines.header += 1
     this.#phase = 'rows'
     this.#header = header
     this.#width = header.keys.length
-    this.#noteNames(header, 'unknown_column', 'the header')
+    this.#noteNames(header, 'unknown_column', 'header')
     const missing = this.#form.needed(header.places).filter((key) => (header.places[key] ?? -1) < 0)
-    for (const key of missing) this.#flaw('missing_column', `the header has no ${this.#form.columns[key]?.[0] ?? key}`)
+    for (const key of missing) this.#flaw('missing_column', { column: this.#form.columns[key]?.[0] ?? key })
     if (missing.length === 0) this.#rows = this.#form.rows(header.places)
   }
 
   /** What a header has that nobody knows leaves the day unproven: the number under it may be money. */
-  #noteNames(header: Header<string>, code: 'unknown_column' | 'unknown_footer', where: string): void {
+  #noteNames(header: Header<string>, code: 'unknown_column' | 'unknown_footer', place: 'header' | 'footer'): void {
     const { unknown, doubled } = header
-    if (unknown.length > 0) this.#flaw(code, `${where} has names that are not known: ${listed(unknown)}`)
-    if (doubled.length > 0) this.#flaw('doubled_column', `${where} has a name twice: ${listed(doubled)}`)
+    if (unknown.length > 0) this.#flaw(code, { names: listed(unknown) })
+    if (doubled.length > 0) this.#flaw('doubled_column', { place, names: listed(doubled) })
   }
 
   #takeFooter(line: Buffer, content: Buffer, take: TakeEntry<T>): void {
@@ -263,13 +267,13 @@ class FormReader<T extends BillType> implements StatementReader<T> {
   /** The flaws that only the whole file shows. */
   #judgeFile(sums: Record<string, number>): FeeAgreement | null {
     const { malformed, all } = this.#lines
-    if (malformed > 0) this.#flaw('malformed_lines', `${malformed} lines cannot be read`)
+    if (malformed > 0) this.#flaw('malformed_lines', { count: malformed })
     if (this.#header === null) {
-      this.#flaw('no_header', all === 0 ? 'the file is empty' : 'no line names the columns')
+      this.#flaw(all === 0 ? 'empty_file' : 'no_header')
       return null
     }
     if (this.#footer === null) {
-      this.#flaw('no_footer', 'the file has no footer, so it is not whole')
+      this.#flaw('no_footer')
       return null
     }
     if (this.#rows === null) return null
@@ -282,8 +286,8 @@ class FormReader<T extends BillType> implements StatementReader<T> {
     return `it has ${cells} cells, and the header ${this.#width}`
   }
 
-  #flaw(code: StatementFlawCode, text: string): void {
-    this.#flaws.push({ code, text })
+  #flaw(code: FlawCode, values: FlawValues = {}): void {
+    this.#flaws.push(flawOf(code, values))
   }
 }
 

@@ -14,14 +14,12 @@ import {
 import type { ArchivedFile, ArchiveManifest } from '../../../domain/bill/archive.ts'
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
-import type { FlowBill } from '../../../domain/bill/row.ts'
 import { differencesCsv, statementCsv } from './statement.ts'
 
 /** What the archive of a day is made of. Each of the sources is read once for each call. */
 export interface ArchiveParts {
   day: ReconciliationRecord
-  closing_before: number | null
-  closings_before: Partial<Record<FlowBill, number>>
+  edges: ArchiveManifest['edges']
   /** all versions of both bills */
   bills: readonly BillRecord[]
   original: (bill: BillRecord) => AsyncIterable<Buffer>
@@ -72,14 +70,9 @@ export async function* dayArchive(parts: ArchiveParts): AsyncGenerator<Buffer> {
   }
 }
 
-function manifestOf(
-  { day, closing_before, closings_before, bills }: ArchiveParts,
-  files: ArchivedFile[],
-): ArchiveManifest {
+function manifestOf({ day, edges, bills }: ArchiveParts, files: ArchivedFile[]): ArchiveManifest {
   const { mchid, bill_date } = day
-  const others = Object.keys(closings_before).length > 0 && { closings_before }
-  const known = { format: archive_format, mchid, bill_date, closing_before, ...others } as const
-  return { ...known, bills: bills.map(archivedBill), files: [...files] }
+  return { format: archive_format, mchid, bill_date, edges, bills: bills.map(archivedBill), files: [...files] }
 }
 
 /** Passes a file on, and notes how long it was and what its hash is. */

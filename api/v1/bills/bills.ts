@@ -5,16 +5,17 @@ import { readCompressed, readOriginal } from '../../../store/original.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { listOf, nullable_text, pageView, paging_params, time } from '../shapes.ts'
+import { listOf, nullable_text, nullable_time, pageView, paging_params, time } from '../shapes.ts'
+import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { bill_date } from './reconciliations.ts'
 
-const bill_type = z
-  .enum(bill_types)
-  .meta({
-    description:
-      'trade: 交易账单; fundflow: 资金账单 of the basic account; fundflow_operation, fundflow_fees: of the others that are fetched',
-  })
+const bill_type = z.enum(bill_types).meta({
+  description:
+    'trade: 交易账单; fundflow: 资金账单 of the basic account; fundflow_operation, fundflow_fees: of the others that are fetched',
+})
 const version = z.int().meta({ description: 'from 1; a bill that WeChat Pay issued anew is the next one' })
+
+const change_sum = z.object({ count: z.int(), amount: z.int() })
 
 const version_shape = z.object({
   version,
@@ -23,6 +24,23 @@ const version_shape = z.object({
   sha1: nullable_text.meta({ description: 'of the bytes that are kept, hex; always what WeChat Pay signed' }),
   byte_count: z.int().meta({ description: 'of the file as WeChat Pay made it' }),
   fetch_time: time,
+  changes: z
+    .object({
+      before: change_sum,
+      after: change_sum,
+      added: change_sum,
+      removed: change_sum,
+      changed: change_sum,
+      listed_count: z.int(),
+    })
+    .nullable()
+    .meta({
+      description:
+        'lines and fen (what came in less what went out) of the version before and of this one, and what leads from one to the other; null: the first, or not compared',
+    }),
+  damaged_time: nullable_time.meta({
+    description: 'since then what is kept is known not to be the file; it is fetched anew while WeChat Pay has it',
+  }),
 })
 
 const bill_shape = z
@@ -44,13 +62,15 @@ function billView(versions: readonly BillRecord[]): z.output<typeof bill_shape> 
     bill_date: date,
     type,
     version: newest.version,
-    versions: versions.map(({ version: number, state, hash_value, plain_sha1, byte_count, fetch_time }) => ({
+    versions: versions.map(({ version: number, state, hash_value, plain_sha1, byte_count, fetch_time, ...bill }) => ({
       version: number,
       state,
       signed_sha1: hash_value,
       sha1: plain_sha1,
       byte_count,
       fetch_time,
+      changes: bill.changes ?? null,
+      damaged_time: bill.damaged_time ?? null,
     })),
   }
 }
@@ -113,11 +133,6 @@ const getBill = declareEndpoint({
   },
 })
 
-/** Throws where the file was dropped, as the merchant wants it. */
-export function assertKept({ dropped_time }: BillRecord): void {
-  if (dropped_time !== undefined) throw new Problem('original_dropped', { values: { time: dropped_time } })
-}
-
 const getBillContent = declareEndpoint({
   name: 'getBillContent',
   method: 'GET',
@@ -126,20 +141,22 @@ const getBillContent = declareEndpoint({
   summary: 'The file, byte by byte as WeChat Pay made it',
   description:
     'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends ' +
-    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade, or one that was dropped when its time was over, has no file: 404.',
+    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404. One that is ' +
+    'damaged here is fetched anew: 503 `original_damaged`, ask again.',
   params: z.object({ bill_date, type: bill_type }),
   query: z.strictObject({
     version: z.coerce.number().int().min(1).optional().meta({ description: 'the newest without it' }),
   }),
   responses: { 200: { description: 'the file', file_types: ['text/csv'] } },
-  problems: ['not_found', 'original_dropped'],
-  async handle({ context, caller, params, query, accepts }) {
+  problems: ['not_found', 'original_dropped', 'original_damaged', 'original_lost'],
+  async handle({ context, caller, params, query, accepts, log }) {
     const { store } = context
     const { bill_date: date, type } = params
     const versions = await store.bills.versions({ mchid: caller.mchid, bill_date: date }, type)
     const bill = versions.findLast((one) => query.version === undefined || one.version === query.version)
     if (bill === undefined || bill.state === 'none') throw new Problem('not_found')
     assertKept(bill)
+    await assertWhole({ context, log }, bill)
     const headers = {
       'Weft-Bill-Sha1': bill.hash_value ?? '',
       'Weft-Bill-Version': String(bill.version),
@@ -151,9 +168,10 @@ const getBillContent = declareEndpoint({
       return {
         status: 200,
         headers: { ...headers, 'Content-Encoding': 'gzip' },
-        file: { ...file, content: readCompressed(store, bill) },
+        file: { ...file, content: watchedRead({ context, log }, bill, readCompressed(store, bill)) },
       }
-    return { status: 200, headers, file: { ...file, content: readOriginal(store, bill), size: bill.byte_count } }
+    const content = watchedRead({ context, log }, bill, readOriginal(store, bill))
+    return { status: 200, headers, file: { ...file, content, size: bill.byte_count } }
   },
 })
 

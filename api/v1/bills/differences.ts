@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { difference_states, exposureByAge } from '../../../domain/bill/difference.ts'
-import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { readOriginal } from '../../../store/original.ts'
-import type { Store } from '../../../store/store.ts'
 import { kept_bytes, LineCutter } from '../../../wechat/statement/line.ts'
 import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf, isPlainText, listOf, pageView, paging_params, request_time, text_filter } from '../shapes.ts'
+import { assertKept, watchedRead } from './original.ts'
 import { bill_date } from './reconciliations.ts'
 import {
   difference_params,
@@ -129,16 +128,19 @@ const getDifferenceLine = declareEndpoint({
   description: 'Read from the original each time, so that no copy of it outlives the bill. About three in a second.',
   params: difference_params,
   responses: { 200: { description: 'the line', schema: line_shape } },
-  problems: ['not_found'],
-  async handle({ context, caller, params }) {
+  problems: ['not_found', 'original_dropped', 'original_damaged', 'original_lost'],
+  async handle({ context, caller, params, log }) {
     const { id, mchid, bill_date: date, bill, bill_version } = await requireDifference(context, caller, params)
     const line = bill?.['line']
     const day = { mchid, bill_date: date }
     const version = bill_version ?? (await context.store.reconciliations.find(day))?.versions.trade
     const original = version === undefined ? null : await context.store.bills.find(day, 'trade', version)
     if (typeof line !== 'number' || original === null) throw new Problem('not_found')
+    assertKept(original)
     const question = { subject: `line:${id}`, mchid, every_ms: 0, asked_by: 'stranger' } as const
-    const bytes = await context.questions.put(question, () => readLine(context.store, original, line))
+    const bytes = await context.questions.put(question, () =>
+      readLine(watchedRead({ context, log }, original, readOriginal(context.store, original)), line),
+    )
     if (bytes === null) throw new Problem('not_found')
     const read = { object: 'bill_line', bill_date: date, version: original.version, line }
     return { status: 200, body: { ...read, bytes: bytes.toString('base64'), text: bytes.toString('utf8') } }
@@ -146,7 +148,7 @@ const getDifferenceLine = declareEndpoint({
 })
 
 /** The bytes of one line of an original, which is read no further than that; null: it has not so many. */
-async function readLine(store: Store, original: BillRecord, wanted: number): Promise<Buffer | null> {
+async function readLine(original: AsyncIterable<Buffer>, wanted: number): Promise<Buffer | null> {
   const cutter = new LineCutter()
   const found: Buffer[] = []
   let number = 0
@@ -154,7 +156,7 @@ async function readLine(store: Store, original: BillRecord, wanted: number): Pro
     number += 1
     if (number === wanted) found.push(Buffer.from(line.subarray(0, kept_bytes)))
   }
-  for await (const bytes of readOriginal(store, original)) {
+  for await (const bytes of original) {
     cutter.push(bytes, take)
     if (found[0] !== undefined) return found[0]
   }

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind } from '../../../domain/bill/difference.ts'
+import { flaw_codes } from '../../../domain/bill/flaw.ts'
+import type { FlawCode, FlawView } from '../../../domain/bill/flaw.ts'
 import { bill_date_pattern, dayRange, isBillGone, reconciliation_states } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
 import { reconciliationView } from '../../../domain/bill/view.ts'
 import type { ReconciliationView } from '../../../domain/bill/view.ts'
 import { flow_accounts } from '../../../domain/merchant/bill.ts'
@@ -53,13 +56,28 @@ const fee_group = z.object({
   sum: z.int().meta({ description: 'what they are off by' }),
 })
 
+const flaw_shape = z
+  .object({
+    code: z
+      .enum(flaw_codes as [FlawCode, ...FlawCode[]])
+      .nullable()
+      .meta({
+        description: 'null: this day was last looked at by a version that kept only the text',
+      }),
+    text: z.string().meta({ description: 'in the language of Accept-Language; in events English' }),
+    values: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .meta({ description: 'what the text speaks of; amounts in fen' }),
+  } satisfies FieldsOf<FlawView>)
+  .meta({ id: 'DayFlaw' })
+
 const reconciliation_shape = z
   .object({
     object: z.literal('reconciliation'),
     bill_date: z.string(),
     state: z.enum(reconciliation_states),
     is_proven: z.boolean().meta({ description: 'the bill is whole, and every line of it and every record agree' }),
-    flaws: z.array(z.string()).meta({ description: 'what is wrong with the bill itself' }),
+    flaws: z.array(flaw_shape).meta({ description: 'why it is not proven, but for its differences' }),
     start_time: time,
     end_time: nullable_time,
     rows: class_counts.meta({ description: 'lines of WeChat Pay’s bill by class; they add up to `all`' }),
@@ -113,6 +131,30 @@ const reconciliation_shape = z
     }),
     healed_count: z.int(),
     untold_count: z.int().meta({ description: 'open differences of which no difference.opened was sent' }),
+    changes: z
+      .array(
+        z.object({
+          type: z.enum(bill_types),
+          version: z.int(),
+          added: z.int(),
+          removed: z.int(),
+          changed: z.int(),
+        }),
+      )
+      .meta({
+        description:
+          'lines that the bills which were read, issued anew, have otherwise than before; which: GET /v1/bills/{bill_date}/{type}/changes',
+      }),
+    book: z
+      .object({
+        post_time: nullable_time.meta({ description: 'null: they are being posted' }),
+        sheet_count: z.int(),
+        accounts: z.array(z.object({ account: z.string(), amount: z.int() })),
+      })
+      .nullable()
+      .meta({
+        description: 'what the bills of the day move in the book, by account, in fen, debit positive; null: not posted',
+      }),
   } satisfies FieldsOf<ReconciliationView>)
   .meta({ id: 'Reconciliation' })
 
@@ -150,10 +192,10 @@ const listReconciliations = declareEndpoint({
   }),
   responses: { 200: { description: 'a page of days', schema: listOf('Reconciliation', reconciliation_shape) } },
   problems: [],
-  async handle({ context, caller, query }) {
+  async handle({ context, caller, query, language }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.reconciliations.list(caller.mchid, filter, { limit, cursor })
-    return { status: 200, body: pageView(page, reconciliationView) }
+    return { status: 200, body: pageView(page, (day) => reconciliationView(day, language)) }
   },
 })
 
@@ -166,10 +208,10 @@ const getReconciliation = declareEndpoint({
   params: z.object({ bill_date }),
   responses: { 200: { description: 'the day', schema: reconciliation_shape } },
   problems: ['not_found'],
-  async handle({ context, caller, params }) {
+  async handle({ context, caller, params, language }) {
     const day = await context.store.reconciliations.find({ mchid: caller.mchid, bill_date: params.bill_date })
     if (day === null) throw new Problem('not_found')
-    return { status: 200, body: reconciliationView(day) }
+    return { status: 200, body: reconciliationView(day, language) }
   },
 })
 

@@ -1,7 +1,9 @@
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { flawOf, flawText, flawTexts } from '../../../domain/bill/flaw.ts'
 import { accountsOfDay } from '../../../domain/bill/reconciliation.ts'
-import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
-import { billOfAccount } from '../../../domain/bill/row.ts'
+import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { accountOfBill, billOfAccount, isFlowBill } from '../../../domain/bill/row.ts'
+import type { BillType } from '../../../domain/bill/row.ts'
 import type { Time } from '../../../domain/calendar.ts'
 import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import { feeText, yuanText } from '../../../domain/money.ts'
@@ -10,6 +12,7 @@ import type { CsvCell } from '../../http/csv.ts'
 import type { Language } from '../../http/language.ts'
 import {
   account_words,
+  accountText,
   day_state_texts,
   difference_columns,
   difference_state_texts,
@@ -27,8 +30,15 @@ export interface StatementTable {
 
 type Word = keyof typeof statement_words
 
-/** A day as finance takes it away: whether it is proven or why not, both sides, fees and account, classes. */
-export function statementTables(day: ReconciliationRecord, language: Language): StatementTable[] {
+/**
+ * A day as finance takes it away: whether it is proven or why not, both sides, fees and account, classes, the book.
+ * `damaged` are bills of the day of which what is kept here is not the file.
+ */
+export function statementTables(
+  day: ReconciliationRecord,
+  language: Language,
+  damaged: readonly BillRecord[] = [],
+): StatementTable[] {
   const say = (word: Word) => statement_words[word][language]
   const table = (title: Word, columns: Word[], rows: CsvCell[][]) => ({
     title: say(title),
@@ -36,10 +46,11 @@ export function statementTables(day: ReconciliationRecord, language: Language): 
     rows,
   })
   return [
-    table('title', ['item', 'content'], factRows(day, language)),
+    table('title', ['item', 'content'], [...factRows(day, language), ...billRows(day, language, damaged)]),
     table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
     table('money', ['item', 'amount_yuan'], moneyRows(day, language)),
     table('classes', ['class', 'lines', 'records'], classRows(day, say)),
+    table('book', ['account', 'account_name', 'amount_yuan'], bookRows(day, language)),
   ]
 }
 
@@ -54,7 +65,7 @@ function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
     [say('state'), day_state_texts[state][language]],
     [say('conclusion'), say(is_ended && is_proven ? 'proven' : 'unproven')],
     ...(is_ended ? [] : [[say('why_not'), say('not_ended')]]),
-    ...flaws.map((flaw) => [say('why_not'), flaw]),
+    ...flawTexts(flaws, language).map((flaw) => [say('why_not'), flaw]),
     [say('not_over'), left],
     [say('compared_at'), shownTime(end_time)],
     [say('trade_version'), versions.trade ?? null],
@@ -66,6 +77,39 @@ function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
     [say('point_of_view'), say('point_of_view_text')],
     [say('unit'), say('unit_text')],
   ]
+}
+
+/** What is to be known of the bills themselves. */
+function billRows(
+  { changes = [] }: ReconciliationRecord,
+  language: Language,
+  damaged: readonly BillRecord[],
+): CsvCell[][] {
+  const changed = changes.map(({ type, version, ...counts }) => [
+    changesWord(type, language),
+    fillWord(statement_words.changed_lines[language], { version, ...counts }),
+  ])
+  const kept = damaged.map(({ type, version, damaged_time = '' }) => [
+    statement_words.original[language],
+    flawText(flawOf('original_damaged', { type, version, time: shownTime(damaged_time) ?? '' }), language),
+  ])
+  return [...changed, ...kept]
+}
+
+function changesWord(type: BillType, language: Language): string {
+  if (!isFlowBill(type)) return statement_words.trade_changes[language]
+  const word = statement_words.flow_changes[language]
+  return type === 'fundflow' ? word : accountWord(word, accountOfBill(type), language)
+}
+
+function fillWord(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
+}
+
+/** What the day's bills move in the book, by account. */
+function bookRows({ book }: ReconciliationRecord, language: Language): CsvCell[][] {
+  const accounts = book?.accounts ?? []
+  return accounts.map(({ account, amount }) => [account, accountText(account, language), { yuan: yuanText(amount) }])
 }
 
 function totalRows({ wechat, weft }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
@@ -198,8 +242,9 @@ export async function* statementCsv(
   day: ReconciliationRecord,
   differences: AsyncIterable<readonly DifferenceRecord[]>,
   language: Language,
+  damaged: readonly BillRecord[] = [],
 ): AsyncGenerator<string> {
-  const tables = statementTables(day, language)
+  const tables = statementTables(day, language, damaged)
   const lines = tables.flatMap(({ title, columns, rows }) => [[title], columns, ...rows, []])
   yield `${byte_order_mark}${csvLines(lines)}`
   yield csvLines([[statement_words.differences[language]]])

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
-import { balanceOf, dayRange } from '../../../domain/bill/reconciliation.ts'
-import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
-import { bill_types, isFlowBill } from '../../../domain/bill/row.ts'
+import { flowsOfDay } from '../../../domain/bill/reconciliation.ts'
+import type { DayKey } from '../../../domain/bill/reconciliation.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
 import type { FlowBill } from '../../../domain/bill/row.ts'
-import { dayBefore } from '../../../domain/calendar.ts'
+import { edgesAround } from '../../../store/edges.ts'
 import { readOriginal } from '../../../store/original.ts'
 import type { DifferenceFilter } from '../../../store/differences.ts'
 import type { Store } from '../../../store/store.ts'
@@ -17,7 +17,7 @@ import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
 import { dayArchive } from './archive.ts'
 import type { ArchiveParts } from './archive.ts'
-import { assertKept } from './bills.ts'
+import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date } from './reconciliations.ts'
 import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
@@ -33,17 +33,6 @@ export const report_language = z
   .enum(['zh', 'en'])
   .optional()
   .meta({ description: 'the language; without it that of Accept-Language, and Chinese where there is none' })
-
-/** With what each account ended on the day before, where that is known. */
-function closingsOf(eve: ReconciliationRecord | null): Pick<ArchiveParts, 'closing_before' | 'closings_before'> {
-  const { fundflow = null, ...others } = Object.fromEntries(
-    bill_types.filter(isFlowBill).flatMap((type) => {
-      const closing = eve === null ? undefined : balanceOf(eve, type)?.closing
-      return closing === undefined ? [] : [[type, closing] as const]
-    }),
-  ) as Partial<Record<FlowBill, number>>
-  return { closing_before: fundflow, closings_before: others }
-}
 
 /** Chinese unless English is asked for: these papers are read by the merchant's finance. */
 export function reportLanguage({ accepts }: Pick<EndpointCall, 'accepts'>, lang: 'zh' | 'en' | undefined): Language {
@@ -71,11 +60,13 @@ const getStatement = declareEndpoint({
     const key = { mchid: caller.mchid, bill_date: params.bill_date }
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
+    const bills = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
+    const damaged = bills.filter(({ damaged_time }) => damaged_time !== undefined)
     const language = reportLanguage({ accepts }, query.lang)
     const headers = { 'Content-Language': language, Vary: 'Accept, Accept-Language' }
     const is_page = (query.format ?? accepts('accept', ['text/csv', 'text/html']) ?? 'csv').endsWith('html')
     if (!is_page) {
-      const content = statementCsv(day, differencesOfDay(store, key), language)
+      const content = statementCsv(day, differencesOfDay(store, key), language, damaged)
       const name = `${key.mchid}-${key.bill_date}-statement.csv`
       return { status: 200, headers, file: { type: csv_type, content, name } }
     }
@@ -85,7 +76,7 @@ const getStatement = declareEndpoint({
       columns: differenceHeader(language),
       rows: shown.map((difference) => differenceRow(difference, language)),
     }
-    const tables = [...statementTables(day, language), list]
+    const tables = [...statementTables(day, language, damaged), list]
     return {
       status: 200,
       headers: { ...headers, 'Content-Security-Policy': page_policy },
@@ -134,25 +125,33 @@ const getDayArchive = declareEndpoint({
     'same bytes. An answer that ends early is no archive.',
   params: z.object({ bill_date }),
   responses: { 200: { description: 'the archive', file_types: ['application/zip'] } },
-  problems: ['not_found', 'original_dropped'],
-  async handle({ context: { store }, caller, params }) {
+  problems: ['not_found', 'original_dropped', 'original_damaged', 'original_lost'],
+  async handle({ context, caller, params, log }) {
+    const { store } = context
     const key = { mchid: caller.mchid, bill_date: params.bill_date }
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
-    const eve = { mchid: key.mchid, bill_date: dayBefore(dayRange(key.bill_date).from_ms) }
     const kept = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
     kept.forEach(assertKept)
+    for (const bill of kept) await assertWhole({ context, log }, bill)
     const content = dayArchive({
       day,
-      ...closingsOf(await store.reconciliations.find(eve)),
+      edges: await edgesOf(store, key, flowsOfDay(day)),
       bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
-      original: (bill) => readOriginal(store, bill),
+      original: (bill) => watchedRead({ context, log }, bill, readOriginal(store, bill)),
       differences: () => differencesOfDay(store, key),
     })
     const name = `${key.mchid}-${key.bill_date}-day.zip`
     return { status: 200, file: { type: 'application/zip', content, name } }
   },
 })
+
+/** What each of these fund flows goes on from and leads to. */
+async function edgesOf(store: Store, day: DayKey, flows: readonly FlowBill[]): Promise<ArchiveParts['edges']> {
+  const edges: ArchiveParts['edges'] = {}
+  for (const type of flows) edges[type] = await edgesAround(store, day, type)
+  return edges
+}
 
 /** All differences of a day, some at a time, in the order of their ids. */
 export async function* differencesOfDay(

@@ -87,6 +87,13 @@ export const statement_words = {
   compared_at: { en: 'compared at (Beijing)', 'zh-CN': '对账时间（北京时间）' },
   trade_version: { en: 'version of the trade bill (交易账单)', 'zh-CN': '交易账单版本' },
   flow_version: { en: 'version of the fund-flow bill (资金账单)', 'zh-CN': '资金账单版本' },
+  trade_changes: { en: 'the trade bill was issued anew', 'zh-CN': '交易账单重新出具后的变化' },
+  flow_changes: { en: 'the fund-flow bill was issued anew', 'zh-CN': '资金账单重新出具后的变化' },
+  changed_lines: {
+    en: 'version {version}: {added} lines added, {removed} removed, {changed} changed',
+    'zh-CN': '版本 {version}：新增 {added} 行，删除 {removed} 行，变更 {changed} 行',
+  },
+  original: { en: 'original kept here', 'zh-CN': '本系统保存的原始账单' },
   point_of_view: { en: 'point of view', 'zh-CN': '立场' },
   point_of_view_text: {
     en: 'the merchant’s: 长款 is more money at WeChat Pay than is recorded here, 短款 is less',
@@ -131,6 +138,9 @@ export const statement_words = {
   foreign: { en: 'of other systems', 'zh-CN': '其他系统' },
   malformed: { en: 'cannot be read', 'zh-CN': '无法读取' },
   all: { en: 'all', 'zh-CN': '合计' },
+  book: { en: 'What the bills move in the book (above 0: debit)', 'zh-CN': '账单记入账簿的金额（正为借方，负为贷方）' },
+  account: { en: 'account', 'zh-CN': '科目代码' },
+  account_name: { en: 'what it is', 'zh-CN': '科目' },
   differences: { en: 'Differences', 'zh-CN': '差异明细' },
   none: { en: 'none', 'zh-CN': '无' },
   more_differences: {
@@ -163,3 +173,27 @@ export const difference_columns = {
   last_time: { en: 'time of it', 'zh-CN': '事件时间' },
   reason: { en: 'reason', 'zh-CN': '原因' },
 } as const satisfies Record<string, Bilingual>
+
+const account_texts: Readonly<Record<string, Bilingual>> = {
+  'wechat.pending': { en: 'paid, not in the fund flow yet', 'zh-CN': '已收款，待入资金账单' },
+  'wechat.basic': { en: 'basic account at WeChat Pay', 'zh-CN': '微信支付基本账户' },
+  'wechat.operation': { en: 'operation account at WeChat Pay', 'zh-CN': '微信支付运营账户' },
+  'wechat.fees': { en: 'fees account at WeChat Pay', 'zh-CN': '微信支付手续费账户' },
+  'wechat.transfer': { en: 'between the accounts at WeChat Pay', 'zh-CN': '微信支付账户间在途' },
+  'wechat.refund_transit': { en: 'refunds under way', 'zh-CN': '在途退款' },
+  'merchant.bank': { en: 'the merchant’s bank account', 'zh-CN': '商户银行账户' },
+  suspense: { en: 'money without a sale', 'zh-CN': '待处理款项' },
+  'refund.payable': { en: 'refunds to be paid by hand', 'zh-CN': '应付退款' },
+  'fee.clearing': { en: 'fees named by the trade bill and not taken yet', 'zh-CN': '手续费清算' },
+  sales: { en: 'sales', 'zh-CN': '销售收入' },
+  'discount.nocash': { en: 'the merchant’s own coupons', 'zh-CN': '商户自有优惠' },
+  'fee.expense': { en: 'fees', 'zh-CN': '手续费支出' },
+  foreign: { en: 'other systems', 'zh-CN': '其他系统' },
+  'other.opening': { en: 'opening balance', 'zh-CN': '期初余额' },
+}
+
+/** What an account of the book is; of `other.<业务类型>` WeChat Pay's own word says it. */
+export function accountText(account: string, language: Language): string {
+  if (Object.hasOwn(account_texts, account)) return account_texts[account]?.[language] ?? ''
+  return account.startsWith('other.') ? account.slice('other.'.length) : ''
+}

@@ -47,6 +47,7 @@ export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
     attach,
     metadata: body.metadata ?? {},
     return_url: body.return_url ?? null,
+    locale: body.locale ?? null,
     trade_type: body.trade_type,
     amount: body.amount,
     create_time: beijingTime(now_ms),

@@ -8,6 +8,7 @@ import { limits } from '../../../domain/policy.ts'
 import { refund_event_types } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
+import { languages } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import {
   actor,
@@ -64,7 +65,11 @@ export const order_request = z
       .max(512, 'return_url')
       .refine(isReturnUrl, 'return_url')
       .nullish()
-      .meta({ description: 'https; where the payer goes back to', format: 'uri' }),
+      .meta({ description: 'https; where the payer goes back to, with out_trade_no once it is over', format: 'uri' }),
+    locale: z
+      .enum(languages)
+      .nullish()
+      .meta({ description: 'the language of the checkout page; the browser’s when absent' }),
     trade_type: z.literal('NATIVE').default('NATIVE'),
   })
   .refine((order) => !(order.expire_in && order.time_expire), {
@@ -118,6 +123,7 @@ const order_fields = {
   code_expire_time: nullable_time,
   checkout_url: z.string(),
   return_url: nullable_text,
+  locale: z.enum(languages).nullable(),
   time_expire: time,
   create_time: time,
   success_time: nullable_time,

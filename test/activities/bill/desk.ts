@@ -18,6 +18,7 @@ import type { Store } from '../../../store/store.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import type { WeChatAccount } from '../../../wechat/accounts.ts'
 import type { Transport, WeChatAnswer } from '../../../wechat/transport.ts'
+import { memoryStore } from '../../stage/memory.ts'
 import { database_uri, freshStore } from '../../store/database.ts'
 import { mchid, merchantSample } from '../../store/samples.ts'
 import { layouts, line, written } from '../../wechat/statement/file.ts'
@@ -119,8 +120,12 @@ export class Desk {
     this.#steps = createBills(context, starter, default_bill_policy)
   }
 
-  static async open(): Promise<Desk> {
-    const fresh = await freshStore({ is_indexed: false })
+  static async open(where: 'database' | 'memory' = 'database'): Promise<Desk> {
+    const nothing = () => Promise.resolve()
+    const fresh =
+      where === 'database'
+        ? await freshStore({ is_indexed: false })
+        : { store: memoryStore(sealer), drop: nothing, database: '' }
     await fresh.store.merchants.save(merchantSample())
     return new Desk(fresh)
   }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { flawTexts } from '../../../domain/bill/flaw.ts'
 import { dayRange, newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import { billPartId } from '../../../domain/ids.ts'
 import { until } from '../../stage/until.ts'
@@ -184,7 +185,9 @@ describe('a bill that is fetched', () => {
     }
     expect(await posted()).toMatchObject({ flaws: [], is_proven: true })
     desk.now_ms += 1
-    expect((await posted()).flaws).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
+    expect(flawTexts((await posted()).flaws)).toEqual([
+      expect.stringContaining('the trade bill that is kept here is damaged'),
+    ])
   })
 
   it('and is damaged, and gone at WeChat, is a flaw of its day, which keeps what it was', async () => {
@@ -196,7 +199,7 @@ describe('a bill that is fetched', () => {
     desk.now_ms += 91 * day_ms
     const closed = await desk.perform('closeDay', { day, run: await desk.looked() })
     expect(closed).toMatchObject({ is_proven: false, state: 'different', rows: before.rows, differences: {} })
-    expect(closed.flaws).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
+    expect(flawTexts(closed.flaws)).toEqual([expect.stringContaining('the trade bill that is kept here is damaged')])
     expect(await attentions()).toEqual(['day_unproven', 'bill_expiring'])
   })
 
@@ -236,7 +239,7 @@ describe('a bill that is fetched', () => {
     expect(await desk.perform('postBills', { day, run }), 'nothing to post').toMatchObject({ versions: {} })
     expect(await desk.perform('closeDay', { day, run })).toMatchObject({
       state: 'different',
-      flaws: ['WeChat Pay keeps bills for 90 days: those of 2026-11-22 are gone, and were never fetched'],
+      flaws: [{ code: 'bills_gone', values: { days: 90, bill_date: '2026-11-22' } }],
     })
     // Nobody can mend it any more; what is told is of the days after it.
     expect([await versions(), await attentions()]).toEqual([[], ['bill_expiring']])

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { flawTexts } from '../../../domain/bill/flaw.ts'
 import { proveDays } from '../../../proof/bill.ts'
 import type { Finding } from '../../../proof/finding.ts'
 import { bill_date, day, Market, mchid } from './market.ts'
@@ -68,7 +69,7 @@ describe('a merchant that has all its accounts followed', () => {
     market.plant('fundflow', 'broken_chain', { account: 'OPERATION' })
     market.simulator.control.issueBills({ mchid, bill_date })
     const { record } = await market.look()
-    expect(record.flaws).toEqual([
+    expect(flawTexts(record.flaws)).toEqual([
       expect.stringMatching(/^the balance of line 3 of the fund flow of OPERATION goes on from ¥5\.00/),
       expect.stringMatching(/^the book moves wechat\.operation by ¥4\.50/),
     ])

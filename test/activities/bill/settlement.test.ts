@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { flawTexts } from '../../../domain/bill/flaw.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { bill_date, Market, mchid } from './market.ts'
 import type { Look } from './market.ts'
@@ -9,7 +10,7 @@ const advice = 'look at the day again tomorrow; if it stays, ask WeChat Pay’s 
 type Sale = OrderKey & { transaction_id: string }
 
 /** Flaws that say what the fund flow lacks. */
-const lacks = ({ record }: Look) => record.flaws.filter((flaw) => flaw.startsWith('the fund flow '))
+const lacks = ({ record }: Look) => flawTexts(record.flaws).filter((flaw) => flaw.startsWith('the fund flow '))
 
 describe('a fund flow', () => {
   let market: Market

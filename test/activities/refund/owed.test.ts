@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { operationId } from '../../../domain/ids.ts'
+import { automaticReason } from '../../../domain/order/owed.ts'
 import { order_states } from '../../../domain/order/record.ts'
 import { newRefund } from '../../../domain/refund/record.ts'
 import { proof_patience } from '../../../proof/finding.ts'
@@ -31,6 +32,13 @@ import {
 import { World } from '../../stage/world.ts'
 import { evidenceSample, orderSample, paymentSample } from '../../store/samples.ts'
 
+const automatic_origins = [
+  'late_payment',
+  'second_payment',
+  'fulfilment_refused',
+  'fulfilment_overdue',
+  'review_rejected',
+] as const
 const day_ms = 24 * 60 * 60 * 1000
 
 describe('money that is owed to the payer', () => {
@@ -217,6 +225,17 @@ describe('a worker that dies, and a run that nobody repeats', () => {
     const loaded = await done<{ refunds: string[] }>(world, 'load', world.key)
     expect(loaded.refunds).toEqual([(await owedIn(world)).out_refund_no])
     expect(await world.record()).not.toHaveProperty('next_action')
+  })
+
+  it('tells the payer in his language why the money comes back', async () => {
+    const world = await paidOrder()
+    await answered(world, 'fulfilment_refused')
+    const owed = await owedIn(world)
+    await done(world, 'reserveRefund', { refund: owed })
+    const { reason, wechat_request } = await refundIn(world, owed)
+    expect(reason).toBe('商家无法发货')
+    expect(JSON.parse(wechat_request?.body ?? '{}')).toMatchObject({ reason: '商家无法发货' })
+    for (const origin of automatic_origins) expect(Buffer.byteLength(automaticReason(origin))).toBeLessThanOrEqual(80)
   })
 
   it('keeps the claim of an accepted sale', async () => {

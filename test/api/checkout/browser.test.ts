@@ -1,8 +1,18 @@
+import axe from 'axe-core'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { scenes } from '../../../api/checkout/scene.ts'
+import type { Scene } from '../../../api/checkout/scene.ts'
+import { languages } from '../../../api/http/language.ts'
+import type { Language } from '../../../api/http/language.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
+import { refundSample } from '../../stage/dossiers.ts'
+import { until } from '../../stage/until.ts'
+import { paymentSample } from '../../store/samples.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
+import { gallery_assets, pageOf, scene_samples, viewOf } from './gallery.ts'
+import { BufferingProxy } from './proxy.ts'
 
 const [counter, browser] = await Promise.all([openCounter(), openBrowser()])
 const visits: BrowserContext[] = []
@@ -24,17 +34,17 @@ async function visitor(options: BrowserContextOptions = {}): Promise<BrowserCont
   return visit
 }
 
-async function open(order: OrderRecord, visit?: BrowserContext): Promise<Page> {
+async function open(order: OrderRecord, visit?: BrowserContext, url = counter.url): Promise<Page> {
   const page = await (visit ?? (await visitor())).newPage()
   collectComplaints(page, complaints)
-  await page.goto(`${counter.url}/pay/${order.checkout_token}`)
+  await page.goto(`${url}/pay/${order.checkout_token}`)
   return page
 }
 
 /** Resolves once the page's stream is open, so that a change is seen by way of it. */
 async function openStreaming(order: OrderRecord, on?: BrowserContext): Promise<Page> {
   const visit = on ?? (await visitor())
-  const streaming = visit.waitForEvent('response', (response) => response.url().endsWith('/events'))
+  const streaming = visit.waitForEvent('response', (response) => response.url().includes('/events'))
   const page = await open(order, visit)
   await streaming
   return page
@@ -46,7 +56,7 @@ describe('an open page', () => {
   it('shows the payment at once, then the confirmation, without a reload', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/order', () => undefined) // its own questions are never answered: this comes by the stream
+    await visit.route('**/order?*', () => undefined) // its own questions are never answered: this comes by the stream
     const page = await openStreaming(order, visit)
     await page.evaluate('window.is_same_page = true')
     await counter.apply(order, paid())
@@ -77,7 +87,8 @@ describe('an open page', () => {
     await counter.apply(order, { event: 'closed_at_wechat' })
     await shows(page, '订单已关闭')
     expect(await page.locator('.qr.faded').isVisible()).toBe(true)
-    expect(await page.getByRole('link', { name: '返回商家' }).getAttribute('href')).toBe('https://shop.example.cn/back')
+    const back = page.getByRole('link', { name: '返回商家重新下单' })
+    expect(await back.getAttribute('href')).toBe(`https://shop.example.cn/back?out_trade_no=${order.out_trade_no}`)
   })
 
   it('goes by itself to the shop’s page after the payment, naming the order', async () => {
@@ -115,10 +126,10 @@ describe('a page that is hidden', () => {
     const order = await counter.insert()
     const visit = await visitor()
     const page = await openStreaming(order, visit)
-    const let_go = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'))
+    const let_go = page.waitForEvent('requestfailed', (request) => request.url().includes('/events'))
     await turn(page, 'hidden')
     await let_go
-    const again = page.waitForEvent('response', (response) => response.url().endsWith('/events'))
+    const again = page.waitForEvent('response', (response) => response.url().includes('/events'))
     await turn(page, 'visible')
     await again
     await counter.apply(order, paid())
@@ -133,7 +144,7 @@ describe('a page that is opened where nobody sees it', () => {
     await visit.addInitScript("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     await visit.clock.install()
     const streams: string[] = []
-    visit.on('request', (request) => void (request.url().endsWith('/events') && streams.push(request.url())))
+    visit.on('request', (request) => void (request.url().includes('/events') && streams.push(request.url())))
     const page = await open(order, visit)
     await counter.apply(order, paid())
     await visit.clock.fastForward(10_000)
@@ -146,7 +157,7 @@ describe('a page without a stream', () => {
   it('asks by itself and shows the payment all the same', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     const page = await open(order, visit)
     await counter.apply(order, paid())
     await shows(page, '付款成功')
@@ -155,12 +166,45 @@ describe('a page without a stream', () => {
   it('says that the connection is unsteady, and goes on when it is back', async () => {
     const order = await counter.insert()
     const visit = await visitor()
-    await visit.route('**/events', (route) => route.fulfill({ status: 429 }))
-    await visit.route('**/order', (route) => route.abort())
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.route('**/order?*', (route) => route.abort())
     const page = await open(order, visit)
     await page.getByText('网络不稳定').waitFor()
-    await visit.unroute('**/order')
+    await visit.unroute('**/order?*')
     await page.getByText('付款后本页会自动更新').waitFor()
+  })
+})
+
+describe('a page whose stream is open and mute', () => {
+  it('learns of the payment all the same where a proxy keeps back what comes by streams', async () => {
+    const order = await counter.insert()
+    const proxy = await BufferingProxy.to(counter.url, 'streams')
+    const page = await open(order, undefined, proxy.url)
+    await until('the page streams', () => proxy.taken > 0)
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+    await proxy.close()
+  })
+
+  it('learns of it where the connection died without a word, lets go of it and streams anew', async () => {
+    const order = await counter.insert()
+    const proxy = await BufferingProxy.to(counter.url, 'nothing')
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit, proxy.url)
+    const code = { url: 'weixin://wxpay/bizpayurl?pr=heard', placed_time: fromNow(0) }
+    await counter.apply(order, { event: 'code_renewed', code, next_query_time: fromNow(30_000) })
+    await page.locator('#qr img').waitFor() // came by the stream: it is alive
+    proxy.fallSilent()
+    await counter.apply(order, paid())
+    await visit.clock.fastForward(12_000)
+    await page.getByText('正在通知商家').waitFor()
+    expect(proxy.open).toBe(1)
+    await visit.clock.fastForward(14_000)
+    await until('the dead stream is let go', () => proxy.open === 0)
+    await visit.clock.fastForward(30_000)
+    await until('another one is opened', () => proxy.taken === 2)
+    await proxy.close()
   })
 })
 
@@ -223,6 +267,176 @@ describe('“I have paid”', () => {
     await counter.apply(order, paid())
     await shows(page, '付款成功') // by the refresh that the page carries
   })
+})
+
+describe('somebody who works by keyboard alone', () => {
+  it('pays, is told of it where he was, and goes back to the shop', async () => {
+    const order = await counter.insert({ return_url: 'https://shop.example.cn/back' })
+    const visit = await visitor()
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.route('https://shop.example.cn/**', (route) => route.fulfill({ body: 'the shop' }))
+    const page = await open(order, visit)
+    const focused = () => page.evaluate('document.activeElement.textContent.trim()')
+    const tabTo = async (text: string) => {
+      for (let steps = 0; steps < 12 && (await focused()) !== text; steps += 1) await page.keyboard.press('Tab')
+      expect(await focused()).toBe(text)
+    }
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    await tabTo('我已支付')
+    await page.keyboard.press('Enter')
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await page.getByText('上次向微信支付查询').waitFor()
+    expect(await focused()).toBe('我已支付')
+    await counter.apply(order, paid())
+    await shows(page, '付款成功')
+    expect(await focused()).toBe('付款成功') // the button is gone, and nobody is left behind
+    await tabTo('返回商家')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`https://shop.example.cn/back?out_trade_no=${order.out_trade_no}`)
+  })
+})
+
+describe('a merchant’s refund', () => {
+  it('is shown as it goes, in parts and whole, on an open page and after a reload', async () => {
+    const found = payment()
+    const order = await counter.insert({ state: 'fulfilled', payment: found })
+    const [{ store }, now] = [counter, fromNow(0)]
+    const income = { transaction_id: found.transaction_id, out_trade_no: order.out_trade_no, order_id: order._id }
+    await store.payments.insert(paymentSample(found.transaction_id, { ...income, success_time: found.success_time }))
+    /** A refund that WeChat has; what is answered has it succeed. */
+    const give = async (amount: number) => {
+      const out_refund_no = `R${amount}${order.out_trade_no}`.slice(0, 32)
+      const sample = refundSample(out_refund_no, { ...income, amount: { refund: amount, total: 990, currency: 'CNY' } })
+      const refund = { ...sample, state: 'processing' } as const
+      await store.payments.reserveRefund({ ...order, ...income }, { out_refund_no, amount }, Date.now())
+      await store.refunds.insert(refund)
+      return async () => {
+        await store.payments.moveRefund(refund, 'succeeded')
+        await store.refunds.apply(refund, () => ({
+          event: 'succeeded',
+          operation_id: `done:${out_refund_no}`,
+          time: fromNow(0),
+          actor: { kind: 'weft', id: null },
+          facts: {
+            refund_id: `50${amount}`,
+            channel: 'ORIGINAL',
+            user_received_account: '支付用户零钱',
+            accepted_time: now,
+            success_time: now,
+            payer_refund: amount,
+            settlement_refund: amount,
+          },
+        }))
+      }
+    }
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
+    await page.getByText('商家已确认您的订单').waitFor()
+    const succeedFirst = await give(300)
+    await visit.clock.fastForward(30_000)
+    await shows(page, '退款中 ¥3.00')
+    await succeedFirst()
+    await visit.clock.fastForward(5_000)
+    await shows(page, '已部分退款 ¥3.00')
+    await page.getByText('已退回微信零钱').waitFor()
+    const succeedSecond = await give(690)
+    await page.reload()
+    await shows(page, '退款中 ¥6.90')
+    await succeedSecond()
+    await visit.clock.fastForward(5_000)
+    await shows(page, '已全额退款')
+    await page.reload()
+    await shows(page, '已全额退款')
+    expect(await page.getByText('已退回微信零钱').count()).toBe(2)
+  })
+})
+
+describe('the end of the time to pay', () => {
+  it('is announced a minute before it comes', async () => {
+    const order = await counter.insert({ time_expire: fromNow(90_000) })
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
+    expect(await page.locator('#ending').textContent()).toBe('')
+    await visit.route('**/order?*', (route) => route.abort())
+    await visit.clock.fastForward(40_000)
+    await page.getByRole('status').filter({ hasText: '支付时间还剩不到 1 分钟' }).waitFor()
+  })
+})
+
+describe('every scene', () => {
+  /** One document into which scene after scene is put: their styles are the same, and their script has no part in this. */
+  async function gallery(): Promise<Page> {
+    const visit = await visitor({ viewport: { width: 320, height: 900 } })
+    await visit.route('http://gallery.test/**', async (route) => {
+      const { pathname, search } = new URL(route.request().url())
+      const asset = gallery_assets.get(`${pathname.slice(1)}${search}`)
+      if (asset)
+        return await route.fulfill({ contentType: asset.type, body: asset.name.endsWith('.css') ? asset.content : '' })
+      return await route.fulfill({ contentType: 'text/html', body: await pageOf(viewOf(scene_samples.waiting), 'en') })
+    })
+    const page = await visit.newPage()
+    await page.goto('http://gallery.test/')
+    await page.evaluate("document.documentElement.dataset.script = 'runs'")
+    await page.evaluate(axe.source)
+    return page
+  }
+
+  async function show(page: Page, scene: Scene, language: Language, is_phone: boolean): Promise<void> {
+    const html = await pageOf(viewOf(scene_samples[scene]), language, { is_phone })
+    await page.evaluate(`{
+      const shown = new DOMParser().parseFromString(${JSON.stringify(html)}, 'text/html')
+      document.documentElement.lang = shown.documentElement.lang
+      document.title = shown.title
+      document.body.replaceWith(shown.body)
+    }`)
+  }
+
+  async function faults(page: Page, rules: string[] | null): Promise<string[]> {
+    const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
+    const found = `axe.run(document, ${JSON.stringify(options)}).then((result) => result.violations)`
+    const list = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(found)
+    return list.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  }
+
+  /** How well the edge of a button can be told from its ground, by WCAG's contrast of two opaque colours. */
+  async function edgeContrast(page: Page): Promise<number> {
+    const colours = await page.evaluate<string[]>(`[
+      getComputedStyle(document.querySelector('.primary')).borderTopColor,
+      getComputedStyle(document.querySelector('.sheet')).backgroundColor,
+    ]`)
+    const [light = 0, dark = 0] = colours.map(luminance).sort((a, b) => b - a)
+    return (light + 0.05) / (dark + 0.05)
+  }
+
+  function luminance(colour: string): number {
+    const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((part) => {
+      const share = Number(part) / 255
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  }
+
+  it.each(languages)(
+    'has no fault that axe can find, in light and in the dark, and fits 320 px: %s',
+    async (language) => {
+      const page = await gallery()
+      for (const scene of scenes) {
+        await show(page, scene, language, scene === 'waiting')
+        await page.emulateMedia({ colorScheme: 'light' })
+        const [light, light_edge] = [await faults(page, null), await edgeContrast(page)]
+        await page.emulateMedia({ colorScheme: 'dark' })
+        const [dark, dark_edge] = [
+          await faults(page, ['color-contrast', 'link-in-text-block']),
+          await edgeContrast(page),
+        ]
+        const width = await page.evaluate('document.documentElement.scrollWidth')
+        expect({ scene, light, dark, width }).toEqual({ scene, light: [], dark: [], width: 320 })
+        expect(Math.min(light_edge, dark_edge)).toBeGreaterThanOrEqual(3)
+      }
+    },
+  )
 })
 
 describe('the order number', () => {

@@ -35,6 +35,10 @@ describe('the checkout page', () => {
     expect(await pageOf(order, { 'accept-language': 'zh-TW' })).toContain('<html lang="zh-CN">')
     expect(await pageOf(order, { 'accept-language': 'fr' })).toContain('<html lang="zh-CN">')
     expect(await pageOf(order, { 'accept-language': 'zh-CN' }, '?lang=en')).toContain('Waiting for your payment')
+    const english = await counter.insert({ locale: 'en' })
+    expect(await pageOf(english, { 'accept-language': 'zh-CN' })).toContain('<html lang="en">')
+    expect(await pageOf(english, { 'accept-language': 'zh-CN' }, '?lang=zh-CN')).toContain('<html lang="zh-CN">')
+    expect(await viewOf(english)).toMatchObject({ note: { title: 'Waiting for your payment' } })
   })
 
   it('keeps its address to itself and runs nothing that is not its own', async () => {
@@ -108,6 +112,9 @@ describe('the checkout page', () => {
     expect(script.status).toBe(200)
     expect(script.headers.get('content-type')).toContain('text/javascript')
     expect(script.headers.get('cache-control')).toContain('immutable')
+    const [imported] = /\.\/pace\.js\?v=[0-9a-f]{12}/.exec(await script.text()) ?? []
+    expect((await get(`/pay/assets/${imported?.slice(2)}`)).headers.get('cache-control')).toContain('immutable')
+    expect(page).toContain(`rel="modulepreload" href="assets/${imported?.slice(2)}"`)
     expect((await get('/pay/assets/..%2fpackage.json')).status).toBe(404)
   })
 })
@@ -129,10 +136,13 @@ describe('what a payer is told of an order', () => {
     expect(Object.keys(view).sort()).toEqual(
       [
         'amount',
+        'checkout_url',
         'code',
         'description',
         'last_check_time',
         'merchant_name',
+        'money',
+        'note',
         'object',
         'out_trade_no',
         'return_url',
@@ -140,6 +150,7 @@ describe('what a payer is told of an order', () => {
         'scene',
         'server_time',
         'state',
+        'support',
         'test_mode',
         'test_phone_url',
         'time_expire',
@@ -158,7 +169,7 @@ describe('what a payer is told of an order', () => {
     ['no code once the time is over', 'confirming', { time_expire: fromNow(-1_000) }],
     [
       'no code that has died',
-      'preparing',
+      'stale',
       { time_expire: fromNow(600 * minute_ms), code: { url: 'weixin://old', placed_time: fromNow(-121 * minute_ms) } },
     ],
     ['that WeChat is being asked', 'confirming', { state: 'closing', close_reason: 'expired' }],
@@ -184,12 +195,14 @@ describe('what a payer is told of an order', () => {
     expect(drawing.status).toBe(scene === 'waiting' ? 200 : 404)
   })
 
-  it('names the order to the shop’s page only once the payment is verified', async () => {
+  it('names the order to the shop’s page only once it is paid or over', async () => {
     const return_url = 'https://shop.example.cn/back?from=weft'
     const waiting = await counter.insert({ return_url })
     expect((await viewOf(waiting)).return_url).toBe(return_url)
     await counter.apply(waiting, paid())
     expect((await viewOf(waiting)).return_url).toBe(`${return_url}&out_trade_no=${waiting.out_trade_no}`)
+    const expired = await counter.insert({ return_url, state: 'closed', close_reason: 'expired' })
+    expect((await viewOf(expired)).return_url).toBe(`${return_url}&out_trade_no=${expired.out_trade_no}`)
   })
 })
 

@@ -142,7 +142,7 @@ describe('a page’s stream', () => {
     const streams = new OrderStreams({ poller })
     const record = order('T-100001')
     const { response, text } = reader()
-    expect(streams.open(response, record, ({ state }) => ({ state }))).toBe(true)
+    expect(streams.open(response, record, async ({ state }) => ({ state }))).toBe(true)
     await until('the first state', () => text().includes('event: order\ndata: {"state":"awaiting_payment"}\n\n'))
     change(record, { state: 'paid', revision: 1 })
     await until('paid', () => text().includes('{"state":"paid"}'))
@@ -152,11 +152,11 @@ describe('a page’s stream', () => {
     expect([streams.size, poller.size]).toEqual([0, 0])
   })
 
-  it('stays alive through silence', async () => {
+  it('tells through silence that it still comes through, in a way that a script can hear', async () => {
     const { poller, order } = stage()
     const { response, text } = reader()
-    new OrderStreams({ poller, heartbeat_ms: 5 }).open(response, order('T-100001'), () => ({}))
-    await until('heartbeats', () => text().split(': still here').length > 2)
+    new OrderStreams({ poller, heartbeat_ms: 5 }).open(response, order('T-100001'), async () => ({}))
+    await until('heartbeats', () => text().split('event: heartbeat\ndata: {}\n\n').length > 2)
     response.destroy()
   })
 
@@ -164,12 +164,12 @@ describe('a page’s stream', () => {
     const { poller, order } = stage()
     const streams = new OrderStreams({ poller, max_streams: 1 })
     const [first, second] = [reader(), reader()]
-    expect(streams.open(first.response, order('T-100001'), () => ({}))).toBe(true)
-    expect(streams.open(second.response, order('T-100002'), () => ({}))).toBe(false)
+    expect(streams.open(first.response, order('T-100001'), async () => ({}))).toBe(true)
+    expect(streams.open(second.response, order('T-100002'), async () => ({}))).toBe(false)
     expect(second.text()).toBe('')
     first.response.destroy()
     await until('the place is free', () => streams.size === 0)
-    expect(streams.open(second.response, order('T-100002'), () => ({}))).toBe(true)
+    expect(streams.open(second.response, order('T-100002'), async () => ({}))).toBe(true)
     second.response.destroy()
   })
 
@@ -178,7 +178,7 @@ describe('a page’s stream', () => {
     const streams = new OrderStreams({ poller })
     const record = order('T-100001')
     const response = new PassThrough() // nobody reads
-    streams.open(response, record, () => ({ text: 'x'.repeat(40_000) }))
+    streams.open(response, record, async () => ({ text: 'x'.repeat(40_000) }))
     let revision = 0
     const goesOn = () => {
       change(record, { revision: ++revision })
@@ -192,11 +192,11 @@ describe('a page’s stream', () => {
     const { poller, order } = stage()
     const streams = new OrderStreams({ poller })
     const first = reader()
-    streams.open(first.response, order('T-100001'), () => ({}))
+    streams.open(first.response, order('T-100001'), async () => ({}))
     streams.close()
     await once(first.response, 'end')
     const second = reader()
-    new OrderStreams({ poller, max_age_ms: 10 }).open(second.response, order('T-100002'), () => ({}))
+    new OrderStreams({ poller, max_age_ms: 10 }).open(second.response, order('T-100002'), async () => ({}))
     await once(second.response, 'end')
     expect(poller.size).toBe(0)
   })

@@ -4,9 +4,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TemporalUnavailable } from '../../../api/temporal/calls.ts'
+import type { BillRecord } from '../../../domain/bill/reconciliation.ts'
+import { beijingDay } from '../../../domain/calendar.ts'
+import { readFlow } from '../../../activities/bill/flow.ts'
+import { flawTexts } from '../../../domain/bill/flaw.ts'
 import { verifyArchive } from '../../../proof/archive.ts'
+import type { ArchiveVerdict } from '../../../proof/archive.ts'
+import { inActivity } from '../../activities/bill/desk.ts'
+import { layouts, line, written } from '../../wechat/statement/file.ts'
 import { openApiStage } from '../apistage.ts'
 import { at } from '../../store/samples.ts'
 import { bill_date, day, daySample, differenceSample, keepBill } from './billsample.ts'
@@ -15,9 +24,14 @@ const stage = await openApiStage()
 afterAll(() => stage.close())
 
 const [first, second] = [randomBytes(20_000), randomBytes(30_000)]
+const now_ms = Date.parse('2026-11-29T12:00:00.000+08:00')
+const daysAgo = (days: number) => beijingDay(now_ms - days * 86_400_000)
+const dayOf = (of: string) => ({ mchid: day.mchid, bill_date: of })
 const sha1 = (bytes: Buffer) => createHash('sha1').update(bytes).digest('hex')
 
 beforeAll(async () => {
+  // So that WeChat Pay still has the bill of a day, or has it no more, whenever this runs.
+  stage.ahead_ms = now_ms - Date.now()
   await stage.store.reconciliations.begin(daySample())
   await stage.store.reconciliations.begin(daySample({ bill_date: '2026-11-21' }))
   await keepBill(stage.store, { type: 'trade', version: 1, bytes: first })
@@ -116,9 +130,16 @@ describe('the file of a bill', () => {
     expect(refused.bytes.equals(second)).toBe(true)
   })
 
-  it.each(['identity', 'gzip'])('that is another one’s here is never sent as a whole one: %s', async (coding) => {
+  const problem = async (path: string) => {
+    const { status, body, headers } = await stage.call('GET', path)
+    return { status, code: body.code, body, retry_after: headers.get('retry-after') }
+  }
+  const looksAt = (date: string) =>
+    stage.given.filter(({ command, arguments: [of] }) => command === 'startDay' && isDeepStrictEqual(of, dayOf(date)))
+
+  it.each(['identity', 'gzip'])('that is another one’s here is never sent, and is fetched anew: %s', async (coding) => {
     const bytes = randomBytes(200_000)
-    const date = coding === 'gzip' ? '2026-11-11' : '2026-11-12'
+    const date = daysAgo(coding === 'gzip' ? 30 : 31)
     const bill = await keepBill(stage.store, { type: 'trade', bytes, date, piece: 50_000 })
     const path = `/v1/bills/${date}/trade/content`
     expect((await download(path, { 'accept-encoding': coding })).is_whole).toBe(true)
@@ -127,18 +148,86 @@ describe('the file of a bill', () => {
     for (let number = 0; number < bill.part_count; number += 1)
       await stage.store.bills.putPart(bill.parts_key, number, other.subarray(number * 50_000, (number + 1) * 50_000))
     const damaged = await download(path, { 'accept-encoding': coding })
-    expect(damaged.status === 500 || !damaged.is_whole).toBe(true)
+    expect([damaged.status, damaged.headers['content-type'], damaged.headers['retry-after']]).toEqual([
+      ...[503, 'application/problem+json', '30'],
+    ])
+    expect(JSON.parse(damaged.bytes.toString())).toMatchObject({
+      code: 'original_damaged',
+      bill_date: date,
+      version: 1,
+    })
+    expect(damaged.bytes.toString()).toContain('its SHA-1 is')
+    expect(stage.logged).toContain('the original of a bill is damaged')
+    // The day's run fetches it anew; of many who ask one has it started.
+    expect(await problem(path)).toMatchObject({ status: 503, code: 'original_damaged' })
+    expect(looksAt(date)).toHaveLength(1)
+    expect((await stage.call('GET', `/v1/bills/${date}/trade`)).body).toMatchObject({
+      versions: [{ damaged_time: expect.any(String) as string }],
+    })
+    const statement = await download(`/v1/reconciliations/${date}/statement?lang=en`)
+    expect(statement.status).toBe(404)
+    await stage.store.reconciliations.begin(daySample({ bill_date: date }))
+    const told = await download(`/v1/reconciliations/${date}/statement`)
+    expect(told.bytes.toString()).toMatch(/"本系统保存的原始账单","本系统保存的交易账单（版本 1）于 .* 发现损坏/)
+    await renew(bill, bytes)
+    const renewed = await download(path, { 'accept-encoding': coding })
+    expect([renewed.status, renewed.is_whole]).toEqual([200, true])
   })
 
-  it('whose last piece is gone is cut off before its end', async () => {
-    const date = '2026-11-13'
-    const bill = await keepBill(stage.store, { type: 'trade', bytes: randomBytes(200_000), date, piece: 50_000 })
+  /** What a fetch does that has got the same file again. */
+  async function renew(bill: BillRecord, bytes: Buffer): Promise<void> {
+    const parts_key = `${bill.parts_key}-anew`
+    await stage.store.bills.putPart(parts_key, 0, gzipSync(bytes))
+    const { plain_sha1, byte_count, fetch_time } = bill
+    await stage.store.bills.replaceParts(bill, { parts_key, part_count: 1, plain_sha1, byte_count, fetch_time })
+  }
+
+  it('that is too large to be read before it is sent breaks the connection where it is damaged', async () => {
+    const date = daysAgo(32)
+    const large = { byte_count: 65 * 1024 ** 2, piece: 50_000 }
+    const bill = await keepBill(stage.store, { type: 'trade', bytes: randomBytes(400_000), date, ...large })
+    const parts = bill.part_count
     await stage.store.bills.dropParts(bill.parts_key)
-    await stage.store.bills.putPart(bill.parts_key, 0, Buffer.from('1f8b0800000000000003', 'hex'))
-    for (const coding of ['gzip', 'identity']) {
-      const cut = await download(`/v1/bills/${date}/trade/content`, { 'accept-encoding': coding })
-      expect(cut.status === 500 || !cut.is_whole).toBe(true)
+    const other = gzipSync(randomBytes(400_000))
+    for (let number = 0; number < parts; number += 1)
+      await stage.store.bills.putPart(bill.parts_key, number, other.subarray(number * 50_000, (number + 1) * 50_000))
+    stage.logged.length = 0
+    const cut = await download(`/v1/bills/${date}/trade/content`, { 'accept-encoding': 'gzip' })
+    expect([cut.status, cut.is_whole]).toEqual([200, false])
+    expect(stage.logged).toEqual([
+      'the original of a bill is damaged',
+      'an answer broke off, since what it is made of failed',
+    ])
+    expect(looksAt(date)).toHaveLength(1)
+    // Now it is known, and said at once.
+    expect(await problem(`/v1/bills/${date}/trade/content`)).toMatchObject({ status: 503, code: 'original_damaged' })
+  })
+
+  it('whose piece is gone, and that WeChat Pay does not give any more, is said to be lost', async () => {
+    for (const [date, versions] of [
+      [daysAgo(33), 2],
+      [daysAgo(121), 1],
+    ] as const) {
+      const bill = await keepBill(stage.store, { type: 'trade', bytes: first, date })
+      if (versions === 2) await keepBill(stage.store, { type: 'trade', bytes: second, date, version: 2 })
+      await stage.store.bills.dropParts(bill.parts_key)
+      const lost = await problem(`/v1/bills/${date}/trade/content?version=1`)
+      expect([lost.status, lost.code, lost.body['flaw']]).toEqual([
+        410,
+        'original_lost',
+        `${bill._id}: its piece 0 of 21 is gone`,
+      ])
+      expect(looksAt(date)).toEqual([])
     }
+  })
+
+  it('is still said to be damaged while Temporal is away', async () => {
+    const date = daysAgo(34)
+    const bill = await keepBill(stage.store, { type: 'trade', bytes: first, date })
+    await stage.store.bills.dropParts(bill.parts_key)
+    stage.on.startDay = () => Promise.reject(new TemporalUnavailable(new Error('away')))
+    expect(await problem(`/v1/bills/${date}/trade/content`)).toMatchObject({ status: 503, code: 'original_damaged' })
+    delete stage.on.startDay
   })
 })
 
@@ -204,6 +293,13 @@ describe('what finance takes away of a day', () => {
   })
 })
 
+async function verified(bytes: Buffer): Promise<ArchiveVerdict> {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-day-'))
+  const file = join(folder, 'day.zip')
+  writeFileSync(file, bytes)
+  return await verifyArchive(file).finally(() => rmSync(folder, { recursive: true }))
+}
+
 describe('the archive of a day over HTTP', () => {
   const date = '2026-11-10'
   const path = `/v1/reconciliations/${date}/day.zip`
@@ -219,10 +315,7 @@ describe('the archive of a day over HTTP', () => {
       'content-disposition': `attachment; filename="${day.mchid}-${date}-day.zip"`,
     })
     expect((await download(path)).bytes.equals(archive.bytes)).toBe(true)
-    const folder = mkdtempSync(join(tmpdir(), 'weft-day-'))
-    const file = join(folder, 'day.zip')
-    writeFileSync(file, archive.bytes)
-    const { bill_date: found, flaws } = await verifyArchive(file).finally(() => rmSync(folder, { recursive: true }))
+    const { bill_date: found, flaws } = await verified(archive.bytes)
     expect(found).toBe(date)
     // Random bytes are no bill, and that is all that is wrong with the files.
     expect(flaws.filter((flaw) => /not the file|SHA|not as it was written|is missing/.test(flaw))).toEqual([])
@@ -230,15 +323,84 @@ describe('the archive of a day over HTTP', () => {
     expect(flaws).toContain('differences are not over: 1 missing_here')
   })
 
-  it('is cut off where a bill is damaged here, and refused where there is no day, or no right', async () => {
-    const damaged = '2026-11-09'
+  it('says why what it holds is not proven, as a look at the day does', async () => {
+    const of = (days: number) => ({ mchid: day.mchid, bill_date: daysAgo(days) })
+    const bytes = written({
+      ...{ columns: layouts.fundflow.columns, rows: [line(layouts.fundflow.columns, { '账户结余(元)': '109.90' })] },
+      ...{ summary_columns: layouts.fundflow.summary_columns, summary: ['1', '1', '9.90', '0', '0.00'] },
+    })
+    // Two days before it the account ended with another balance; on the day between nothing moved.
+    const around = { [41]: null, [42]: { opening: 0, closing: 9_999 }, [39]: { opening: 10_991, closing: 0 } }
+    for (const [days, balance] of Object.entries(around))
+      await stage.store.reconciliations.begin(daySample({ ...of(Number(days)), balance }))
+    const balance = { opening: 10_000, closing: 10_990 }
+    await stage.store.reconciliations.begin(daySample({ ...of(40), balance }))
+    await keepBill(stage.store, { type: 'trade', bytes: null, date: daysAgo(40) })
+    const bill = await keepBill(stage.store, { type: 'fundflow', bytes, date: daysAgo(40) })
+    const looked = await inActivity(() => readFlow(stage.store, of(40), { ...bill, type: 'fundflow' }))
+    expect(flawTexts(looked.flaws)).toEqual([
+      `the fund flow begins with ¥100.00, and that of ${daysAgo(42)} ended with ¥99.99`,
+      `the fund flow ends with ¥109.90, and that of ${daysAgo(39)} begins with ¥109.91`,
+    ])
+    const archive = await download(`/v1/reconciliations/${daysAgo(40)}/day.zip`)
+    expect((await verified(archive.bytes)).flaws).toEqual(expect.arrayContaining(flawTexts(looked.flaws)))
+  })
+
+  it('is not made where a bill is damaged here, and refused where there is no day, or no right', async () => {
+    const damaged = daysAgo(35)
     await stage.store.reconciliations.begin(daySample({ bill_date: damaged }))
     const bill = await keepBill(stage.store, { type: 'trade', bytes: first, date: damaged })
     await stage.store.bills.dropParts(bill.parts_key)
-    expect((await download(`/v1/reconciliations/${damaged}/day.zip`)).is_whole).toBe(false)
+    const { status, body } = await stage.call('GET', `/v1/reconciliations/${damaged}/day.zip`)
+    expect([status, body.code]).toEqual([503, 'original_damaged'])
     const key = await stage.newKey({ scopes: ['events:read'] })
     expect((await stage.call('GET', path, undefined, { key })).status).toBe(403)
     expect((await stage.call('GET', '/v1/reconciliations/2026-11-01/day.zip')).status).toBe(404)
+  })
+})
+
+describe('what a version of a bill changed', () => {
+  const date = '2026-11-08'
+  const path = `/v1/bills/${date}/trade/changes`
+
+  it('is listed line by line, page by page, with what bills call their columns', async () => {
+    await keepBill(stage.store, { type: 'trade', bytes: first, date })
+    const bill = await keepBill(stage.store, { type: 'trade', bytes: second, date, version: 2 })
+    expect((await stage.call('GET', path)).status, 'not compared yet').toBe(404)
+    const listed = Array.from({ length: 3 }, (_, at) => ({
+      ...{ kind: 'changed' as const, line_before: at + 2, line_after: at + 2, amount: -90 },
+      numbers: { transaction_id: `42000${at}`, out_trade_no: `T${at}`, refund_id: null, out_refund_no: null },
+      fields: [
+        { column: 'total', before: 990, after: 900 },
+        { column: 'kind', before: 'payment', after: 'reversal' },
+      ],
+    }))
+    await stage.store.bill_changes.keep(bill, listed)
+    await stage.store.bill_changes.keep(bill, listed) // as a worker that died before it could say so
+    const sum = (count: number, amount: number) => ({ count, amount })
+    const sums = { before: sum(3, 2_970), after: sum(3, 2_700), added: sum(0, 0), removed: sum(0, 0) }
+    const changes = { ...sums, changed: sum(3, -270), listed_count: 3 }
+    await stage.store.bills.noteChanges(bill, changes)
+    const page = await stage.call<{ data: unknown[]; next_cursor: string }>('GET', `${path}?limit=2`)
+    expect(page.body.data[0]).toEqual({
+      object: 'bill_change',
+      ...listed[0],
+      fields: [
+        { column: 'total', title: '订单金额', before: 990, after: 900 },
+        { column: 'kind', title: null, before: 'payment', after: 'reversal' },
+      ],
+    })
+    const rest = await stage.call<{ data: unknown[] }>('GET', `${path}?version=2&cursor=${page.body.next_cursor}`)
+    expect(rest.body.data).toMatchObject([{ line_after: 4 }])
+    expect(rest.body).not.toHaveProperty('next_cursor')
+    const { body } = await stage.call('GET', `/v1/bills/${date}/trade`)
+    expect(body).toMatchObject({ versions: [{ changes: null }, { changes }] })
+    const statuses = await Promise.all(
+      ['?version=1', '?version=3'].map(async (query) => (await stage.call('GET', `${path}${query}`)).status),
+    )
+    expect(statuses).toEqual([400, 404])
+    await stage.store.bills.noteDropped(bill, at(0))
+    expect((await stage.call('GET', path)).body).toMatchObject({ code: 'original_dropped' })
   })
 })
 

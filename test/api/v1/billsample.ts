@@ -16,7 +16,7 @@ const fetch_time = '2026-11-23T10:30:00.000+08:00'
 /** Keeps a file as a fetch would: compressed, in pieces of `piece` bytes. */
 export async function keepBill(
   store: Store,
-  { type, version = 1, bytes, piece = 1_000, date = bill_date }: KeptFile,
+  { type, version = 1, bytes, piece = 1_000, date = bill_date, byte_count = bytes?.length ?? 0 }: KeptFile,
 ): Promise<BillRecord> {
   const of_day = { mchid, bill_date: date }
   const parts_key = `${mchid}/${date}/${type}/${randomBytes(4).toString('hex')}`
@@ -33,7 +33,7 @@ export async function keepBill(
     state: bytes === null ? 'none' : 'ready',
     hash_value: sha1,
     plain_sha1: sha1,
-    byte_count: bytes?.length ?? 0,
+    byte_count,
     part_count,
     parts_key,
     fetch_time,
@@ -49,6 +49,8 @@ interface KeptFile {
   bytes: Buffer | null
   piece?: number
   date?: string
+  /** another than it has */
+  byte_count?: number
 }
 
 /** A day of two payments and a refund on each side, all of them agreed, unless `given` says otherwise. */

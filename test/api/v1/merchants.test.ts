@@ -37,6 +37,12 @@ describe('a merchant', () => {
     expect(await shown()).toEqual({ ...default_settings, bills, refund_approval })
   })
 
+  it('says how payers reach it', async () => {
+    const support = { phone: null, link: 'https://tea.example.cn/help' }
+    await stage.store.merchants.updateSettings(mchid, { ...default_settings, support })
+    expect(await shown()).toMatchObject({ support })
+  })
+
   it('may have an endpoint that hears of refunds alone', async () => {
     const wanted = { url: 'https://shop.example.com/refunds', event_types: refund_event_types }
     const { status, body } = await stage.call('POST', '/v1/endpoints', wanted)

@@ -49,6 +49,12 @@ describe('a new order', () => {
     expect((await stage.call('GET', `/v1/orders/${body.out_trade_no}`)).body['metadata']).toEqual(metadata)
   })
 
+  it('keeps the language of its payer', async () => {
+    expect((await post(tea({ locale: 'en' }))).body.locale).toBe('en')
+    expect((await post(tea())).body.locale).toBeNull()
+    expect(fieldsOf((await post(tea({ locale: 'fr' }))).body)).toEqual(['/locale'])
+  })
+
   it('lives as long as it asks for, and as the merchant’s setting when it does not say', async () => {
     const lifeOf = ({ create_time, time_expire }: OrderView) => milliseconds(time_expire) - milliseconds(create_time)
     const asked = (await post(tea({ expire_in: 600 }))).body

@@ -11,7 +11,8 @@ import {
 import { differenceText, directionText } from '../../../api/v1/bills/words.ts'
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
-import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { flawOf } from '../../../domain/bill/flaw.ts'
 import { feeText } from '../../../domain/money.ts'
 import { daySample, differenceSample } from './billsample.ts'
 
@@ -78,15 +79,39 @@ describe('a statement as CSV', () => {
 
   it('says why a day is not proven, and what each side has too much', async () => {
     const weft = { payment_count: 3, payment_amount: 2_970, refund_count: 1, refund_amount: 990 }
-    const flaws = ['the fund flow begins with ¥1.00, and the day before ended with ¥2.00']
+    const opening = flawOf('opening_differs', { opening: 100, bill_date: '2026-11-21', ended: 200 }, 'fundflow')
+    const flaws = ['a break that an earlier version kept', opening]
     const differences = { missing_there: 1 }
     const day = daySample({ state: 'different', is_proven: false, flaws, weft, differences })
     const text = await csvOf(day, 'zh-CN', hostile)
     expect(cellsOf(text, '结论')).toEqual(['未核实'])
-    expect(cellsOf(text, '未核实的原因')).toEqual(flaws)
+    const why = (written: string, name: string) =>
+      Papa.parse<string[]>(written.slice(1)).data.flatMap(([first, cell]) => (first === name ? [cell] : []))
+    const [first] = flaws
+    expect(why(text, '未核实的原因')).toEqual([first, '资金账单的期初余额为 ¥1.00，而 2026-11-21 的期末余额为 ¥2.00'])
+    expect(why(await csvOf(day, 'en'), 'why not')).toEqual([
+      first,
+      'the fund flow begins with ¥1.00, and that of 2026-11-21 ended with ¥2.00',
+    ])
     expect(cellsOf(text, '收款金额')).toEqual(['19.80', '29.70', '-9.90'])
     expect(cellsOf(text, '未了结的差异笔数')).toEqual(['1'])
     expect(text).toContain('"本系统有一笔当日收款，账单中没有","短款","待处理",9.90,,9.90,')
+  })
+
+  it('says what the bills move in the book, what a bill that was issued anew changed, and which is damaged here', async () => {
+    const accounts = [
+      { account: 'wechat.basic', amount: 984 },
+      { account: 'other.提现', amount: -984 },
+    ]
+    const changes = [{ type: 'trade' as const, version: 2, added: 1, removed: 0, changed: 3 }]
+    const day = daySample({ book: { post_time: null, sheet_count: 2, accounts, flaws: [] }, changes })
+    const damaged = { ...day, type: 'fundflow', version: 1, damaged_time: '2026-11-24T08:00:00.000+08:00' }
+    let text = ''
+    for await (const piece of statementCsv(day, listed(), 'zh-CN', [damaged as unknown as BillRecord])) text += piece
+    expect(cellsOf(text, 'wechat.basic')).toEqual(['微信支付基本账户', '9.84'])
+    expect(text).toContain('"other.提现","提现",-9.84\r\n')
+    expect(cellsOf(text, '交易账单重新出具后的变化')).toEqual(['版本 2：新增 1 行，删除 0 行，变更 3 行'])
+    expect(cellsOf(text, '本系统保存的原始账单')?.[0]).toMatch(/资金账单已损坏|资金账单（版本 1）/)
   })
 
   it('of a day that has not ended says so, and claims nothing', async () => {

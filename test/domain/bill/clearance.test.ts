@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { calledFor, clearing_accounts, ClearingSums, clearingTexts } from '../../../domain/bill/clearance.ts'
+import { calledFor, clearing_accounts, ClearingSums, clearingFlaws } from '../../../domain/bill/clearance.ts'
+import { flawText } from '../../../domain/bill/flaw.ts'
 import type { OpenClearing } from '../../../domain/bill/clearance.ts'
 import type { DayRefund } from '../../../domain/bill/record.ts'
 
@@ -61,9 +62,9 @@ describe('what waits for the fund flow', () => {
 
   it('is told by account, with its first numbers', () => {
     const open = Array.from({ length: 7 }, (_, n) => ({ account: 'wechat.pending' as const, key: `t${n}`, amount: 10 }))
-    expect(clearingTexts({ open, is_cut: false }, '2026-11-19', 3)).toEqual([
+    expect(clearingFlaws({ open, is_cut: false }, '2026-11-19', 3).map((flaw) => flawText(flaw))).toEqual([
       'of 2026-11-19 ¥0.70 still stands on wechat.pending after 3 days, under 7 numbers: t0 ¥0.10, t1 ¥0.10, t2 ¥0.10, t3 ¥0.10, t4 ¥0.10',
     ])
-    expect(clearingTexts({ open: [], is_cut: false }, '2026-11-19', 3)).toEqual([])
+    expect(clearingFlaws({ open: [], is_cut: false }, '2026-11-19', 3)).toEqual([])
   })
 })

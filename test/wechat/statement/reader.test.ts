@@ -83,7 +83,7 @@ describe('the fees of a file', () => {
 
 describe('a file that does not prove itself', () => {
   it.each<[string, Buffer, string[]]>([
-    ['is empty', Buffer.alloc(0), ['no_header']],
+    ['is empty', Buffer.alloc(0), ['empty_file']],
     ['has a header only', written({ ...ALL, rows: [], summary: null }), ['no_footer']],
     ['has no header', Buffer.from(`${payment()}\r\n`), ['malformed_lines', 'no_header']],
     [
