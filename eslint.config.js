@@ -36,7 +36,7 @@ const forbiddenInApi = [
 ]
 
 /** Nouns that only look like gerunds. */
-const nouns = ['keyring', 'finding']
+const nouns = ['ping', 'keyring', 'finding']
 
 /** A file is named for its one thing, never for what is done with it (docs/architecture.md §2). */
 const house = {

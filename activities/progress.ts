@@ -1,5 +1,6 @@
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
+import { openAttentions } from '../domain/order/review.ts'
 import { paidSequence, stoppedSequence } from '../domain/order/timeline.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
@@ -32,8 +33,15 @@ export function orderProgress(order: OrderRecord): OrderProgress {
     stopped_sequence: stoppedSequence(order),
     close_reason: order.close_reason,
     attention: order.attention?.code ?? null,
+    ...reviewsOf(order),
     next_action: order.next_action ?? null,
   }
+}
+
+/** What waits for a person, where it is more than the order's attention says: an order has one, and may have two payments. */
+function reviewsOf(order: OrderRecord): Pick<OrderProgress, 'reviews'> {
+  const reviews = openAttentions(order).map(({ code, transaction_id }) => ({ code, transaction_id }))
+  return reviews.length === 0 ? {} : { reviews }
 }
 
 /** What a refund's run may know of its record: no reason, no account, no proof. */

@@ -19,13 +19,17 @@ import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
 import { bill_change_endpoints } from './v1/bills/changes.ts'
 import { difference_endpoints } from './v1/bills/differences.ts'
+import { batch_endpoints } from './v1/bills/batch.ts'
 import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
+import { event_messages } from './v1/events/message.ts'
+import { ping_endpoints } from './v1/events/probe.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
+import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
 import { order_command_endpoints } from './v1/orders/commands.ts'
@@ -46,13 +50,16 @@ export const endpoints: readonly Endpoint[] = [
   ...event_endpoints,
   ...delivery_endpoints,
   ...webhook_endpoints,
+  ...ping_endpoints,
   ...attention_endpoints,
+  ...evidence_endpoints,
   ...journal_endpoints,
   ...reconciliation_endpoints,
   ...difference_endpoints,
   ...bill_endpoints,
   ...bill_change_endpoints,
   ...statement_endpoints,
+  ...batch_endpoints,
   ...resolution_endpoints,
   ...report_endpoints,
   ...merchant_endpoints,
@@ -64,7 +71,12 @@ export const endpoints: readonly Endpoint[] = [
  */
 export function createApp(context: ApiContext, others: readonly Router[], version: string): Koa {
   const app = new Koa()
-  const routers = [healthRouter(), docsRouter(endpoints, version), ...others, endpointRouter(endpoints, context)]
+  const routers = [
+    healthRouter(),
+    docsRouter({ endpoints, messages: event_messages }, { version, base_url: context.config.public_url }),
+    ...others,
+    endpointRouter(endpoints, context),
+  ]
   app.silent = true // what goes wrong is logged here, with its request id
   app.use(compression())
   app.use((ctx, next) => answerRequest(context, version, ctx, next))
@@ -86,7 +98,7 @@ async function answerRequest(context: ApiContext, version: string, ctx: Context,
   } catch (error) {
     const problem = problemOf(error, ctx)
     if (problem.status >= 500) log.error('a request failed', { code: problem.code, error })
-    answerProblem(ctx, problem, request_id)
+    answerProblem(ctx, problem, { base_url: context.config.public_url, request_id })
   }
   const duration_ms = Math.round(performance.now() - begun_ms)
   const route_path = String(ctx['_matchedRoute'] ?? 'none')

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { beijingTime } from '../domain/calendar.ts'
 import type Koa from 'koa'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
-import { readAuthorities } from '../runtime/authorities.ts'
+import { authorityWarning, readAuthorities } from '../runtime/authorities.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
@@ -200,20 +200,23 @@ async function startListening(server: Server, { host, port }: Config): Promise<v
 }
 
 /** Looks at the settings and the master key once the database can be read. Throws ConfigError, StoreUnavailable. */
-async function assertFit(config: Config, store: Store): Promise<void> {
+async function assertFit({ config, log, now = Date.now }: ApiParts, store: Store): Promise<void> {
   const merchants = await store.merchants.list()
   assertFitForLive({ config, role: 'api', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+  const warning = authorityWarning(config, merchants, now())
+  if (warning !== null) log.warn(warning)
 }
 
 /**
  * Looks at once where the database is there. Where it is away the API starts all the same, for it takes notifications
  * then; it looks again each second, and `on_failure` hears of settings that must not serve. Under scaled time it waits.
  */
-async function watchFitness({ config, log, on_failure }: ApiParts, store: Store, ended: AbortSignal): Promise<void> {
+async function watchFitness(parts: ApiParts, store: Store, ended: AbortSignal): Promise<void> {
+  const { config, log, on_failure } = parts
   /** Answers why it could not look; null: it looked. */
   const attempt = async (): Promise<unknown> => {
     try {
-      await assertFit(config, store)
+      await assertFit(parts, store)
       return null
     } catch (error) {
       if (error instanceof ConfigError) throw error

@@ -44,7 +44,7 @@ async function measure(open: OpenInstallation, size: 'full' | 'small', say: Prin
   await installation.startWorker()
   await installation.startApi()
   const wanted = warm + (1 + most_days) * count
-  const { orders } = await createOrders(installation, merchant, { count: wanted, per_second: 20 })
+  const { orders } = await createOrders(installation, merchant, { count: wanted, per_second: 5 })
   const pay = (some: number) =>
     measurePaidToPage(simulator_url, merchant, orders.splice(0, some), per_second, fulfilled)
   await pay(warm)

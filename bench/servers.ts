@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { clearDatabase, startDatabase, startTemporal } from '../dev/servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from '../dev/servers/servers.ts'
 import { search_attributes } from '../domain/messages.ts'
+import { plainTemporal } from '../runtime/config.ts'
 import { compile } from './processes.ts'
 
 export interface Servers {
@@ -34,7 +35,7 @@ export async function startServers(progress: (line: string) => void): Promise<Se
     data_dir: join(directory, 'temporal'),
     search_attributes: attributes,
     progress,
-    ...(address && { address }),
+    ...(address && { configured: plainTemporal(address) }),
   })
   const database = await startDatabase({ data_dir, progress, ...(uri && { uri }) })
   return {

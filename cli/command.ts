@@ -3,6 +3,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { isUsableKey } from '../domain/merchant/record.ts'
 import type { EndpointRecord, MerchantRecord, WeChatSetup } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
+import { endpointUrl } from '../runtime/address.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import type { Store } from '../store/store.ts'
 
@@ -112,7 +113,7 @@ export const commands = {
     does: 'has the events of an endpoint sent to another URL, those under way too; id and secrets stay',
     run: async ({ store, mchid, words: [id, given] }) => {
       const endpoint = await endpointOf(store, mchid, id)
-      const url = new URL(wordOf(given, /^https?:\/\/[^\s#]{1,2000}$/, 'an http(s) address')).href
+      const url = endpointUrl(wordOf(given, /^https?:\/\/[^\s#]{1,2000}$/, 'an http(s) address'))
       const there = await store.endpoints.findByUrl(mchid, url)
       if (there !== null && there.id !== endpoint.id)
         throw new CommandError(`${url} is the endpoint ${there.id} already`)

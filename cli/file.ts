@@ -9,6 +9,7 @@ import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/ids.ts'
 import { limits } from '../domain/policy.ts'
+import { notifyUrlObjection } from '../runtime/address.ts'
 
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
 const { min, max } = limits.order_expire_in_s
@@ -87,7 +88,7 @@ const merchant_file = z.strictObject({
   mode: z.enum(['live', 'test']),
   state: z.enum(['enabled', 'paused']).optional(),
   appids: z.array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid')).min(1, 'needs at least one appid'),
-  notify_url: web_url.max(256).optional(),
+  notify_url: web_url.optional(),
   wechat: z
     .strictObject({
       serial_no: z
@@ -222,14 +223,15 @@ function contradictionsIn(file: ReadMerchantFile): string[] {
   if (file.mode === 'live' && file.notify_url && !file.notify_url.startsWith('https://')) {
     mistakes.push('notify_url: WeChat Pay notifies https addresses only')
   }
-  if (file.notify_url && new URL(file.notify_url).search !== '') {
-    mistakes.push('notify_url: WeChat Pay takes no query string there; leave it out')
-  }
+  const objection = file.notify_url === undefined ? null : notifyUrlObjection(file.notify_url)
+  if (objection !== null) mistakes.push(`notify_url: ${objection}`)
   return mistakes
 }
 
 /** PEM as it is, or the content of the file that the text names. */
 function readPem(text: string, folder: string): string {
+  if (/-----BEGIN[^\n]*\\n/.test(text))
+    throw new Error('has “\\n” as two characters in place of line breaks; in JSON write \\n once, not \\\\n')
   if (text.trimStart().startsWith('-----BEGIN')) return text
   try {
     return readFileSync(resolve(folder, text), 'utf8')

@@ -6,6 +6,8 @@ import { endpointId } from '../domain/ids.ts'
 import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
+import { endpointUrl } from '../runtime/address.ts'
+import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
@@ -86,14 +88,14 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
     throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
   }
   if (own && current_id !== null && current_id !== (await endpointIdAt(store, wanted.mchid, own.url))) {
-    const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${new URL(own.url).href}`
+    const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${endpointUrl(own.url)}`
     throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; move it: ${remedy}`)
   }
 }
 
 /** The id of the endpoint at a URL, there already or to be made. */
 async function endpointIdAt(store: Store, mchid: string, given: string): Promise<string> {
-  const url = new URL(given).href
+  const url = endpointUrl(given)
   const existing = await store.endpoints.findByUrl(mchid, url)
   return existing?.id ?? publicId('ep', endpointId(mchid, url))
 }
@@ -162,7 +164,7 @@ async function addEndpoint(
   wanted: ReadMerchantFile['endpoints'][number],
   create_time: string,
 ): Promise<AppliedMerchantFile['endpoints'][number]> {
-  const url = new URL(wanted.url).href
+  const url = endpointUrl(wanted.url)
   const existing = await store.endpoints.findByUrl(mchid, url)
   if (existing !== null) return { url, id: existing.id, role: wanted.role, secret: null }
   const _id = endpointId(mchid, url)
@@ -229,7 +231,8 @@ export function appliedText(report: AppliedMerchantFile): string {
 
 async function main(words: readonly string[]): Promise<void> {
   const [path] = words
-  if (path === undefined || path === '--help') throw new CommandError(usageText())
+  if (words.includes('--help')) return console.log(usageText())
+  if (path === undefined) throw new CommandError(usageText())
   const config = readConfig(process.env)
   const store = await openStore({
     uri: config.mongodb_uri,
@@ -242,10 +245,12 @@ async function main(words: readonly string[]): Promise<void> {
       // What takes a leaked key back, or a bad master key out, is not held up by the settings that made it necessary.
       assertFitForLive({ config, role: 'merchant', merchants: [], openSealed: () => store.merchants.assertOpen(all) })
       console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
-      return
+    } else {
+      const file = parsedFile(resolve(path))
+      console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
     }
-    const file = parsedFile(resolve(path))
-    console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))
+    const warning = authorityWarning(config, await store.merchants.list(), Date.now())
+    if (warning !== null) console.log(`\n${warning}`)
   } finally {
     await store.close()
   }

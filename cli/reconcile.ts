@@ -8,6 +8,7 @@ import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { yuanText } from '../domain/money.ts'
 import { ArchiveRefused, verifyArchive } from '../proof/archive.ts'
+import { no_connection } from '../runtime/config.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
@@ -164,7 +165,8 @@ async function main(): Promise<number> {
   if (archive !== null) return await verifyDay(archive, print)
   const environment = auditEnvironment(process.env, process.cwd())
   const { WEFT_TEMPORAL_ADDRESS: demo_address } = environment
-  const config = auditConfig({ ...(demo_address && { TEMPORAL_ADDRESS: demo_address }), ...environment })
+  const is_demo = demo_address !== undefined && !environment.TEMPORAL_ADDRESS
+  const config = auditConfig({ ...environment, ...(is_demo && { ...no_connection, TEMPORAL_ADDRESS: demo_address }) })
   const request = readReconcileRequest(process.argv.slice(2), Date.now())
   const store = await openStore({
     uri: config.mongodb_uri,

@@ -4,11 +4,12 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { endpoints } from '../api/app.ts'
+import { event_messages } from '../api/v1/events/message.ts'
 import { openApi } from '../api/reference/openapi.ts'
 import { release } from '../runtime/release.ts'
 
 const path = new URL('../docs/openapi.json', import.meta.url)
-const current = `${JSON.stringify(openApi(endpoints, release()), null, 2)}\n`
+const current = `${JSON.stringify(openApi({ endpoints, messages: event_messages }, release()), null, 2)}\n`
 
 if (process.argv.includes('--check')) checkContract()
 else writeFileSync(path, current)

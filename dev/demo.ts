@@ -3,6 +3,7 @@ import { applyMerchantFile } from '../cli/merchant.ts'
 import type { MerchantConfig, MerchantFile } from '../cli/merchant.ts'
 import { endpointId } from '../domain/ids.ts'
 import { scopes } from '../domain/merchant/scope.ts'
+import { endpointUrl } from '../runtime/address.ts'
 import { newToken } from '../runtime/secrets.ts'
 import type { Simulator } from '../simulator/main.ts'
 import { publicId } from '../store/ids.ts'
@@ -20,6 +21,9 @@ export interface DemoMerchant {
   /** `weft_test_…` */
   key: string
 }
+
+/** What the endpoints are known by that `npm start` made. */
+const demo_description = 'demo'
 
 interface MerchantIntroduction {
   merchant: DemoMerchant
@@ -64,7 +68,7 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
     apiv3_key: merchant.apiv3_key,
     key_mode: 'public_key',
   })
-  const url = new URL(endpoint_url).href
+  const url = endpointUrl(endpoint_url)
   const endpoint_id = endpointId(merchant.mchid, url)
   await removeMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
   const file: MerchantFile = {
@@ -82,20 +86,26 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
       public_key: wechat.wechatpay_public_key,
     },
     settings: { fulfilment: { mode: 'event' } },
-    endpoints: [{ url, role: 'fulfilment', description: 'demo' }],
+    endpoints: [{ url, role: 'fulfilment', description: demo_description }],
     keys: [{ name: 'demo', scopes: [...scopes], token: merchant.key }],
   }
   await applyMerchantFile(store, config, file)
+  await store.endpoints.promote(merchant.mchid, publicId('ep', endpoint_id))
+  await store.endpoints.demoteOthers(merchant.mchid, publicId('ep', endpoint_id))
   const endpoint = await store.endpoints.find(endpoint_id)
   const secret = endpoint && store.endpoints.openSecrets(endpoint, Date.now()).at(-1)
   if (!secret) throw new Error(`the endpoint ${url} has no secret; npm start -- --fresh begins again`)
   return { webhook_secret: secret }
 }
 
-/** Removes the endpoints of earlier ports. An endpoint is its address, and nothing listens at the old ones any more. */
+/**
+ * Removes the endpoints of earlier ports. An endpoint is its address, and nothing listens at the old ones any more. A
+ * developer's own, which decided for a while (dev/takeover.ts), stays.
+ */
 async function removeMovedEndpoint(store: Store, mchid: string, wanted_id: string): Promise<void> {
   const current_id = (await store.merchants.find(mchid))?.fulfilment_endpoint_id ?? null
   if (current_id === null || current_id === wanted_id) return
   await store.merchants.setFulfilmentEndpoint(mchid, null, current_id)
-  await store.endpoints.remove(mchid, current_id)
+  const current = await store.endpoints.findPublic(mchid, current_id)
+  if (current?.description === demo_description) await store.endpoints.remove(mchid, current_id)
 }

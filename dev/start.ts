@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Runtime } from '@temporalio/worker'
 import { startApi } from '../api/main.ts'
 import { search_attributes } from '../domain/messages.ts'
-import { readConfig } from '../runtime/config.ts'
+import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -33,6 +33,7 @@ import { phoneNotes } from './proofs.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
+import { runSettings } from './settings.ts'
 import { startShop } from './shop/shop.ts'
 
 const demo_merchant = { mchid: '1900000001', name: '山月茶铺' }
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
   try {
     Runtime.install({ logger: temporalLogger(log('temporal')), shutdownSignals: [] })
     const ports = await reservePorts(wished_ports)
-    const environment = { ...process.env, ...environmentOf(folder, ports) }
+    const environment = { ...process.env, ...runSettings(process.env, { ports, master_key: () => masterKey(folder) }) }
     readConfig(environment) // a mistake is reported before anything is fetched or started
     printLine(
       'Starting Temporal, the database, WeChat Pay and Weft: about 15 s, longer where they must be fetched first',
@@ -142,22 +143,6 @@ function failureLine(error: unknown): string {
   return has_remedy ? reason : `${reason}; see .weft/logs/, or begin again with npm start -- --fresh`
 }
 
-/** Where this run is, as settings of a process; what the environment says wins where both can be meant. */
-function environmentOf(folder: WeftFolder, ports: Ports): Record<string, string> {
-  const { env } = process
-  return {
-    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || `127.0.0.1:${ports.temporal.port}`,
-    MONGODB_URI: env.MONGODB_URI || `mongodb://127.0.0.1:${ports.database.port}`,
-    WEFT_PORT: String(ports.api.port),
-    WEFT_PUBLIC_URL: env.WEFT_PUBLIC_URL || `http://localhost:${ports.api.port}`,
-    WEFT_MASTER_KEY: env.WEFT_MASTER_KEY || masterKey(folder),
-    WEFT_TEST_WECHAT_URL: `http://127.0.0.1:${ports.simulator.port}`,
-    WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
-    WEFT_DRAIN_MS: '0', // no balancer stands before it
-    WEFT_METRICS_PORT: '', // API and worker are one process here, and one port is not enough for two
-  }
-}
-
 /** Brings everything up and answers the banner. */
 async function startAll(surroundings: StartContext): Promise<string> {
   const { folder, ports, environment, running, log } = surroundings
@@ -167,7 +152,7 @@ async function startAll(surroundings: StartContext): Promise<string> {
     openSimulator(surroundings),
   ])
   const config = readConfig(environment)
-  if (environment.TEMPORAL_ADDRESS === process.env.TEMPORAL_ADDRESS) await prepareNamespace(config)
+  if (process.env.TEMPORAL_ADDRESS) await prepareNamespace(config)
   const merchant = readOrMake(folder.merchant, () => makeMerchant(demo_merchant))
   const shop_url = `http://127.0.0.1:${ports.shop.port}`
   const { webhook_secret } = await introduceDemo({
@@ -202,9 +187,9 @@ async function startAll(surroundings: StartContext): Promise<string> {
   })
 }
 
-async function openTemporal({ folder, ports, running }: StartContext): Promise<TemporalServer> {
+async function openTemporal({ folder, ports, environment, running }: StartContext): Promise<TemporalServer> {
   const attributes = Object.values(search_attributes).map(({ name }) => [name, 'Keyword'] as const)
-  const configured = process.env.TEMPORAL_ADDRESS
+  const configured = process.env.TEMPORAL_ADDRESS ? readConfig(environment).temporal : null
   await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
   const temporal = await startTemporal({
     data_dir: folder.temporal,
@@ -212,7 +197,7 @@ async function openTemporal({ folder, ports, running }: StartContext): Promise<T
     ui_port: ports.temporal_ui.port,
     search_attributes: Object.fromEntries(attributes),
     progress: printLine,
-    ...(configured && { address: configured }),
+    ...(configured && { configured }),
   })
   running.add('Temporal', 15_000, () => temporal.stop())
   return temporal
@@ -249,10 +234,18 @@ async function openApi(config: Config, { ports, running, log }: StartContext): P
   running.add('api', 20_000, () => api.close())
 }
 
-/** A server of somebody's own may not know Weft's search attributes yet. */
-async function prepareNamespace(config: Config): Promise<void> {
-  const temporal = connectTemporal(config.temporal)
-  await registerSearchAttributes(temporal).finally(() => temporal.close())
+/** A server of somebody's own may not know Weft's search attributes yet, nor the namespace. */
+async function prepareNamespace({ temporal: config }: Config): Promise<void> {
+  const temporal = connectTemporal(config)
+  const named = `the namespace ${config.namespace}, which TEMPORAL_NAMESPACE names`
+  try {
+    await registerSearchAttributes(temporal)
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new StartError(`${named}, cannot be used at ${config.address}: ${reasonOf(error)}; create or correct it`)
+  } finally {
+    await temporal.close()
+  }
 }
 
 interface DemoIntroduction {

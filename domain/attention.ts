@@ -56,6 +56,7 @@ export const attention_texts = {
   bill_late: 'WeChat has not made a bill by 15:00. Weft keeps asking; look at its console whether the bill is there.',
   differences_open:
     'A bill and what is recorded differ, and nothing mends that by itself. Look at each difference and settle it.',
+  differences_overdue: 'A difference was not settled by its due time. List what is open and due, and settle it.',
   day_unproven:
     'A day could not be proven, since its bill is not whole or disagrees with itself. Its reconciliation says why.',
   bill_expiring:

@@ -118,6 +118,8 @@ export interface OrderProgress {
   stopped_sequence: number
   close_reason: string | null
   attention: string | null
+  /** all that waits for a person, and of which payment; absent where nothing does, and in what earlier versions told */
+  reviews?: { code: string; transaction_id: string | null }[]
   next_action: { what: string; time: Time } | null
 }
 
@@ -203,6 +205,8 @@ export interface WorkflowStart<Arguments extends unknown[]> {
   attributes: KeywordAttribute[]
   summary: string
   details: string
+  /** its tasks wait behind those of orders and refunds, where both wait for a worker; absent: they do not */
+  is_patient?: true
 }
 
 export function orderStart(order: OrderKey): WorkflowStart<[OrderKey]> {
@@ -250,6 +254,7 @@ export function deliveryStart(delivery: DeliveryArgument & OrderKey): WorkflowSt
     ],
     summary: `Event ${delivery.delivery_id}`,
     details: `Sends one event to one endpoint until it is heard, in the order of the events of \`${orderId(delivery)}\`.`,
+    is_patient: true,
   }
 }
 
@@ -264,6 +269,7 @@ export function reconcileStart(day: DayKey): WorkflowStart<[DayKey]> {
     attributes: [{ key: search_attributes.merchant, value: mchid }],
     summary: `Bills of ${bill_date} of merchant ${mchid}`,
     details: `Fetches WeChat’s bills of ${bill_date}, compares them with what is recorded, asks WeChat about what differs and heals what can be healed.`,
+    is_patient: true,
   }
 }
 
@@ -278,5 +284,6 @@ export function concludeStart(day: DayKey): WorkflowStart<[DayKey]> {
     attributes: [{ key: search_attributes.merchant, value: mchid }],
     summary: `Differences of ${bill_date} of merchant ${mchid}`,
     details: `Does what people asked for about differences of ${bill_date}, then counts what is left of them and says whether the day is proven.`,
+    is_patient: true,
   }
 }

@@ -4,6 +4,7 @@ import type { Time } from './calendar.ts'
 export interface StuckRunRecord {
   /** the workflow id */
   _id: string
+  /** empty: no merchant's alone, so that only the log and the metric tell of it */
   mchid: string
   run_id: string
   out_trade_no: string | null
@@ -17,9 +18,12 @@ export interface StuckRunRecord {
   seen_time: Time
 }
 
-/** What a workflow id is about: null for the runs of others. */
-export function runSubject(workflow_id: string): { mchid: string; out_refund_no: string | null } | null {
-  const [kind, mchid, number] = workflow_id.split('/')
-  if (!mchid || !number || (kind !== 'order' && kind !== 'refund' && kind !== 'delivery')) return null
+/** How the ids of workflows about one merchant's things begin (`workflowId` in domain/ids.ts). */
+const kinds: readonly unknown[] = ['order', 'refund', 'delivery', 'reconcile', 'conclude']
+
+/** Whose a run is, by its workflow id. What is about no merchant, as the run that starts all days, has none. */
+export function runSubject(workflow_id: string): { mchid: string; out_refund_no: string | null } {
+  const [kind, mchid = '', number = ''] = workflow_id.split('/')
+  if (!kinds.includes(kind) || number === '') return { mchid: '', out_refund_no: null }
   return { mchid, out_refund_no: kind === 'refund' ? number : null }
 }

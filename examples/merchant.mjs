@@ -1,4 +1,5 @@
 // A whole merchant: npm install standardwebhooks; WEFT_URL=… WEFT_KEY=… WEFT_SECRET=… node examples/merchant.mjs
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
@@ -6,12 +7,15 @@ import { Webhook } from 'standardwebhooks'
 const { WEFT_URL, WEFT_KEY, WEFT_SECRET, PORT = 3000 } = process.env
 const shipped = new Set() // keep it in your database
 const send = (response, status, headers, body) => response.writeHead(status, headers).end(body)
+const newNumber = () => `T${randomUUID().replaceAll('-', '').slice(1)}` // keep it in your database first
 
 async function buy(response) {
-  const order = { out_trade_no: `T${Date.now()}`, description: 'A cup of tea', amount: { total: 990 } }
+  const order = { out_trade_no: newNumber(), description: 'A cup of tea', amount: { total: 990 } }
   const headers = { authorization: `Bearer ${WEFT_KEY}`, 'content-type': 'application/json' }
   const placed = await fetch(`${WEFT_URL}/v1/orders`, { method: 'POST', headers, body: JSON.stringify(order) })
-  send(response, 303, { location: (await placed.json()).checkout_url }) // the same number again is the same order
+  const answer = await placed.json() // the same number again is the same order
+  if (!placed.ok) throw new Error(`Weft says ${answer.code}: ${answer.detail} ${answer.remedy}`)
+  send(response, 303, { location: answer.checkout_url })
 }
 
 async function hear(request, response) {
@@ -28,5 +32,8 @@ async function hear(request, response) {
 const pages = { '/buy': (_request, response) => buy(response), '/weft': hear }
 createServer((request, response) => {
   const page = pages[request.url] ?? (async () => send(response, 404))
-  page(request, response).catch((error) => send(response, error.name === 'WebhookVerificationError' ? 401 : 500))
+  page(request, response).catch((error) => {
+    console.error(error)
+    send(response, error.name === 'WebhookVerificationError' ? 401 : 500, {}, error.message)
+  })
 }).listen(PORT, '127.0.0.1')

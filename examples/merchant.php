@@ -1,11 +1,16 @@
 <?php // A whole merchant: WEFT_URL=… WEFT_KEY=… WEFT_SECRET=… php -S 127.0.0.1:3000 examples/merchant.php
 $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 if ($path === '/buy') {
-    $order = ['out_trade_no' => 'T' . hrtime(true), 'description' => 'A cup of tea', 'amount' => ['total' => 990]];
+    $number = 'T' . bin2hex(random_bytes(15)); // keep it in your database first: the same number again is the same order
+    $order = ['out_trade_no' => $number, 'description' => 'A cup of tea', 'amount' => ['total' => 990]];
     $headers = ['Authorization: Bearer ' . getenv('WEFT_KEY'), 'Content-Type: application/json'];
     $request = ['method' => 'POST', 'header' => $headers, 'content' => json_encode($order), 'ignore_errors' => true];
     $placed = file_get_contents(getenv('WEFT_URL') . '/v1/orders', false, stream_context_create(['http' => $request]));
-    header('Location: ' . json_decode($placed)->checkout_url, true, 303); // keep out_trade_no first, and a retry is the same order
+    $answer = json_decode($placed ?: '{"code":"unreachable","detail":"Weft does not answer.","remedy":"Try again."}', true);
+    if (isset($answer['checkout_url'])) exit(header('Location: ' . $answer['checkout_url'], true, 303));
+    error_log($said = "Weft says {$answer['code']}: {$answer['detail']} {$answer['remedy']}");
+    http_response_code(500);
+    echo $said;
 } elseif ($path === '/weft') {
     $body = file_get_contents('php://input');
     ['HTTP_WEBHOOK_ID' => $id, 'HTTP_WEBHOOK_TIMESTAMP' => $time, 'HTTP_WEBHOOK_SIGNATURE' => $signatures] = $_SERVER + ['HTTP_WEBHOOK_ID' => '', 'HTTP_WEBHOOK_TIMESTAMP' => '0', 'HTTP_WEBHOOK_SIGNATURE' => ''];

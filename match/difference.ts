@@ -16,6 +16,8 @@ export interface MatchedDifference {
   /** null: we have nothing; of a duplicate or a reversal the record beside it, if there is one */
   record: DayRecord | null
   fields: readonly Deviation[]
+  /** of a duplicate: the day whose bill has it too; absent: the line is twice in one bill */
+  also_in?: string
 }
 
 const kind_order = Object.keys(match_kinds) as MatchKind[]

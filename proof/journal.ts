@@ -189,7 +189,11 @@ function unexplainedFinding(
   moment: ProofMoment,
 ): EntryFinding & { _id: string } {
   const about = { ...entrySubject(entry), detail: `${entry._id}: ${postingsText(entry.postings)}` }
-  const under_way = isFresh(entry.booked_time, moment)
+  // The payment says first that it was never made; then its entries are taken back.
+  const denied = dossier.payments.find(
+    ({ denial, transaction_id }) => denial && transaction_id === about.transaction_id,
+  )
+  const under_way = isFresh(entry.booked_time, moment) || isFresh(denied?.denial?.time ?? null, moment)
   return { ...newFinding(dossier, 'entry_unexplained', { ...about, under_way }), _id: entry._id }
 }
 
@@ -223,6 +227,7 @@ export function expectedEntries(
 
 function expectedPaymentEntries(dossier: Dossier, payment: PaymentRecord, moment: ProofMoment): ExpectedEntry[] {
   const { order } = dossier
+  if (payment.denial !== undefined) return [] // it was never made, and what was booked of it is taken back
   const newest = dossier.evidence.reduce<Time | null>(
     (latest, { receive_time }) => (latest === null || receive_time > latest ? receive_time : latest),
     null,
@@ -335,7 +340,7 @@ function accountFindings(dossier: Dossier, is_writing: boolean): Finding[] {
 function incomeFindings(dossier: Dossier, under_way: boolean): Finding[] {
   const { out_trade_no, payments, refunds } = dossier
   if (out_trade_no === null) return []
-  const paid = payments.reduce((sum, { amount }) => sum + amount.total, 0)
+  const paid = payments.reduce((sum, { amount, denial }) => sum + (denial === undefined ? amount.total : 0), 0)
   const back = refunds.filter(isTakenFromIncome).reduce((sum, { amount }) => sum + amount.refund, 0)
   const suspended = payments.reduce((sum, payment) => sum + suspenseBalance(dossier, payment), 0)
   const income = 0 - accountBalance(dossier, 'sales', out_trade_no) - suspended
@@ -347,7 +352,7 @@ function incomeFindings(dossier: Dossier, under_way: boolean): Finding[] {
 
 function suspenseFindings(dossier: Dossier, payment: PaymentRecord, under_way: boolean): Finding[] {
   const { transaction_id, role } = payment
-  const is_decided = role === 'order' || acceptanceTime(dossier, payment) !== null
+  const is_decided = role === 'order' || payment.denial !== undefined || acceptanceTime(dossier, payment) !== null
   const back = dossier.refunds
     .filter((refund) => refund.transaction_id === transaction_id && isTakenFromIncome(refund))
     .reduce((sum, { amount }) => sum + amount.refund, 0)

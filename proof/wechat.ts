@@ -46,9 +46,10 @@ function isCarried({ order, evidence }: Dossier, moment: ProofMoment): boolean {
 function wechatPaymentFindings(dossier: Dossier, truth: WeChatRecords, moment: ProofMoment): Finding[] {
   return truth.payments.flatMap(({ transaction_id, amount, success_time }) => {
     const payment = dossier.payments.find((one) => one.transaction_id === transaction_id)
-    if (payment === undefined) {
+    if (payment === undefined || payment.denial !== undefined) {
       const state = dossier.order?.state ?? 'not recorded'
-      const detail = `paid at WeChat ${success_time}; the order here is ${state}`
+      const denied = payment === undefined ? '' : ', and a person accepted that it was never paid'
+      const detail = `paid at WeChat ${success_time}; the order here is ${state}${denied}`
       const under_way = isFresh(success_time, moment) || isCarried(dossier, moment)
       return [
         newFinding(dossier, 'paid_there_unknown_here', { transaction_id, amount: amount.total, detail, under_way }),
@@ -63,7 +64,8 @@ function wechatPaymentFindings(dossier: Dossier, truth: WeChatRecords, moment: P
 
 function unknownPaymentFindings(dossier: Dossier, truth: WeChatRecords): Finding[] {
   const unknown = dossier.payments.filter(
-    ({ transaction_id }) => !truth.payments.some((one) => one.transaction_id === transaction_id),
+    ({ transaction_id, denial }) =>
+      denial === undefined && !truth.payments.some((one) => one.transaction_id === transaction_id),
   )
   return unknown.map(({ transaction_id, amount, role }) => {
     const detail = `recorded as ${role}; WeChat knows no such payment under this number`

@@ -22,6 +22,27 @@ export function urlObjection(text: string, allow_private: boolean): string | nul
   return isPublicHost(url.hostname) ? null : 'its address is private'
 }
 
+/**
+ * An endpoint's URL in the one form that it is known by: a fragment, an empty one too, never goes over the wire, so what
+ * differs in it alone is no second endpoint.
+ */
+export function endpointUrl(text: string): string {
+  const url = new URL(text)
+  url.hash = ''
+  return url.href
+}
+
+/**
+ * Why WeChat Pay would not notify `text`, or null (docs/wechat-pay.md §4.1). A host of letters, digits, `.` and `-`, with
+ * or without a port; no user name, query or fragment; at most 255 characters.
+ */
+export function notifyUrlObjection(text: string): string | null {
+  if (text.length > 255) return 'is longer than 255 characters'
+  if (!/^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[^\s?#]*)?$/.test(text))
+    return 'is not an address that WeChat Pay notifies; write one like https://pay.example.cn, without user name, query or fragment'
+  return null
+}
+
 function isPublicHost(hostname: string): boolean {
   const literal = literalAddress(hostname)
   if (literal !== null) return isPublicAddress(literal)

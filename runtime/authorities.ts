@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { milliseconds } from '../domain/calendar.ts'
 import { ConfigError } from './config.ts'
 import type { Config } from './config.ts'
 
@@ -25,4 +26,39 @@ function certificatesIn(setting: string, path: string | null): string[] | null {
       `${setting} is no file of certificates in PEM (${(error as Error).message}); name one, or leave it unset`,
     )
   }
+}
+
+/** A merchant as far as it says whose signatures it believes. */
+interface TrustingMerchant {
+  mchid: string
+  mode: 'live' | 'test'
+  wechat: { public_key_id: string | null; changeover_end_time?: string | null } | null
+}
+
+/**
+ * Says which live merchants take platform certificates in though nobody has named WeChat Pay's CA; null where none
+ * does. `now` in Unix ms. Who reads it can do what Weft cannot: compare the CA with the original.
+ */
+export function authorityWarning(
+  { wechat_ca_path }: Pick<Config, 'wechat_ca_path'>,
+  merchants: readonly TrustingMerchant[],
+  now: number,
+): string | null {
+  if (wechat_ca_path !== null) return null
+  const trusting = merchants.filter(({ mode, wechat }) => mode === 'live' && wechat !== null && takesIn(wechat, now))
+  if (trusting.length === 0) return null
+  const named = trusting.slice(0, 10).map(({ mchid }) => mchid)
+  const more = trusting.length - named.length
+  return (
+    `WEFT_WECHAT_CA_PATH is not set: platform certificates of ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''} ` +
+    'are held against dates and the certificates before them, but not against WeChat Pay’s CA, which Weft does not ' +
+    'bring along; take its certificates from WeChat Pay, name the file, or use its public key instead'
+  )
+}
+
+function takesIn(
+  { public_key_id, changeover_end_time }: NonNullable<TrustingMerchant['wechat']>,
+  now: number,
+): boolean {
+  return public_key_id === null || (changeover_end_time ? now < milliseconds(changeover_end_time) : false)
 }

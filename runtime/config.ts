@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { notifyUrlObjection } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
 export interface MasterKey {
@@ -15,6 +16,27 @@ export interface TemporalConfig {
   /** null: plain text */
   tls: { server_name: string | null; ca_path: string | null; cert_path: string | null; key_path: string | null } | null
 }
+
+/** A Temporal without TLS, key or namespace of its own, as development servers and those of tests are. */
+export function plainTemporal(address: string): TemporalConfig {
+  return { address, namespace: 'default', api_key: null, tls: null }
+}
+
+/**
+ * All that goes with TEMPORAL_ADDRESS, as not set: for a Temporal that was brought along, which a key or a certificate of
+ * another one would keep everybody from.
+ */
+export const no_connection = {
+  TEMPORAL_NAMESPACE: '',
+  TEMPORAL_API_KEY: '',
+  TEMPORAL_TLS: '',
+  TEMPORAL_TLS_SERVER_NAME: '',
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: '',
+  TEMPORAL_TLS_CLIENT_CERT_PATH: '',
+  TEMPORAL_TLS_CLIENT_KEY_PATH: '',
+  TEMPORAL_DEPLOYMENT_NAME: '',
+  TEMPORAL_WORKER_BUILD_ID: '',
+} as const
 
 /** Config holds the settings of a process, checked. Never logged: it holds keys. */
 export interface Config {
@@ -108,7 +130,11 @@ const environment_schema = z.object({
     .default('weft'),
   WEFT_HOST: z.string().min(1).default('127.0.0.1'),
   WEFT_PORT: port.default(7700),
-  WEFT_PUBLIC_URL: web_url.optional(),
+  WEFT_PUBLIC_URL: web_url
+    .refine((url) => notifyUrlObjection(`${url}/wechat/notify/${'9'.repeat(32)}`) === null, {
+      error: 'is not an address that WeChat Pay notifies; write one like https://pay.example.cn, without user name',
+    })
+    .optional(),
   WEFT_MASTER_KEY: z
     .string('is missing: it seals WeChat keys and webhook secrets; make one with `openssl rand -base64 32` and keep it')
     .transform(readMasterKeys),

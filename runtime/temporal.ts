@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client'
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+} from '@temporalio/client'
 import type { ConnectionOptions, WorkflowStartOptions } from '@temporalio/client'
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
 import { queueName, search_attributes } from '../domain/messages.ts'
@@ -30,7 +36,8 @@ export function connectionOptions(
   return {
     address: config.address,
     ...(config.api_key === null ? {} : { apiKey: config.api_key }),
-    ...(config.tls === null ? {} : { tls: tlsOptions(config.tls) }),
+    // Said in so many words: where nothing is said, the SDK speaks TLS as soon as there is a key.
+    tls: config.tls === null ? false : tlsOptions(config.tls),
   }
 }
 
@@ -131,6 +138,9 @@ export async function boundedCall<T>(connection: Connection, limit_ms: number, c
   return Promise.race([answer, limit]).finally(() => clearTimeout(timer))
 }
 
+/** One behind Temporal's usual 3, of 5: a merchant with many observers, or a day's bill, holds up no order's step. */
+const patient_priority = 4
+
 /** Turns a WorkflowStart into the client's options, so that every caller starts alike. */
 export function startOptions<Arguments extends unknown[]>(
   start: WorkflowStart<Arguments>,
@@ -149,47 +159,76 @@ export function startOptions<Arguments extends unknown[]>(
     typedSearchAttributes: new TypedSearchAttributes(attributes),
     staticSummary: start.summary,
     staticDetails: start.details,
+    // All of a run's tasks have it. Servers that know no priorities serve all alike.
+    ...(start.is_patient && { priority: { priorityKey: patient_priority } }),
   }
 }
 
 /** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API: the client package does not export the enumeration. */
 const KEYWORD = 2
 
-/** The search attributes of domain/messages that the namespace does not have as keywords. */
+/** gRPC's own numbers: the client package does not export the enumeration. */
+const refusals: readonly unknown[] = [7, 12] // PERMISSION_DENIED, UNIMPLEMENTED
+
+/**
+ * True for what the operator service of Temporal refuses: Temporal Cloud, and servers where each key has a role, let the
+ * namespace's owner alone ask for its attributes or add some.
+ */
+function isRefusal(error: unknown): boolean {
+  return isGrpcServiceError(error) && refusals.includes(error.code)
+}
+
+/**
+ * The search attributes of domain/messages that the namespace does not have as keywords; null where the server does not
+ * tell this client.
+ */
 export async function missingSearchAttributes(
   { connection, namespace }: TemporalClient,
   limit_ms = 10_000,
-): Promise<string[]> {
-  const { customAttributes } = await boundedCall(connection, limit_ms, () =>
-    connection.operatorService.listSearchAttributes({ namespace }),
-  )
+): Promise<string[] | null> {
+  const asked = boundedCall(connection, limit_ms, () => connection.operatorService.listSearchAttributes({ namespace }))
+  const answer = await asked.catch((error: unknown) => {
+    if (isRefusal(error)) return null
+    throw error
+  })
+  if (answer === null) return null
+  const { customAttributes } = answer
   const names = Object.values(search_attributes).map(({ name }) => name)
   return names.filter((name) => Number(customAttributes[name]) !== KEYWORD)
 }
 
 /**
  * Throws ConfigError with the command that adds what is missing: an unregistered attribute would fail every start of a
- * workflow, so a process that cannot start any had better not start itself.
+ * workflow, so a process that cannot start any had better not start itself. Where the server does not tell, none is
+ * known to be missing.
  */
 export async function verifySearchAttributes(temporal_client: TemporalClient, limit_ms?: number): Promise<void> {
-  const missing = await missingSearchAttributes(temporal_client, limit_ms)
-  if (missing.length === 0) return
-  const options = missing.map((name) => `--name ${name} --type Keyword`).join(' ')
-  throw new ConfigError(
-    `Temporal's namespace ${temporal_client.namespace} lacks the search attributes ${missing.join(', ')}; add them with: ` +
-      `temporal operator search-attribute create --namespace ${temporal_client.namespace} ${options}`,
+  const missing = (await missingSearchAttributes(temporal_client, limit_ms)) ?? []
+  if (missing.length > 0) throw attributesMissing(temporal_client.namespace, missing)
+}
+
+function attributesMissing(namespace: string, missing: readonly string[]): ConfigError {
+  const names = missing.map((name) => `--name ${name} --type Keyword`).join(' ')
+  const in_cloud = missing.map((name) => `--search-attribute "${name}=Keyword"`).join(' ')
+  return new ConfigError(
+    `Temporal's namespace ${namespace} lacks the search attributes ${missing.join(', ')}; add them with: ` +
+      `temporal operator search-attribute create --namespace ${namespace} ${names} ` +
+      `(in Temporal Cloud: tcld namespace search-attributes add --namespace ${namespace} ${in_cloud})`,
   )
 }
 
-/** Adds what is missing: for development servers, where nobody minds. Repeatable. */
+/**
+ * Adds what is missing: for development servers, where nobody minds. Repeatable. Throws ConfigError with the command
+ * where this client may not add any.
+ */
 export async function registerSearchAttributes(temporal_client: TemporalClient): Promise<void> {
   const { connection, namespace } = temporal_client
-  const missing = await missingSearchAttributes(temporal_client)
+  const missing = (await missingSearchAttributes(temporal_client)) ?? []
   if (missing.length === 0) return
+  const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]))
   await boundedCall(connection, 10_000, () =>
-    connection.operatorService.addSearchAttributes({
-      namespace,
-      searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])),
-    }),
-  )
+    connection.operatorService.addSearchAttributes({ namespace, searchAttributes }),
+  ).catch((error: unknown) => {
+    throw isRefusal(error) ? attributesMissing(namespace, missing) : error
+  })
 }

@@ -210,7 +210,12 @@ export class Phone {
 
   #note(story: Story, language: PhoneLanguage): PhoneMarkup | string {
     const note = this.#tools.notes[story]?.[language]
-    return note === undefined ? '' : html`<small data-note="${story}">${note}</small>`
+    if (note === undefined) return ''
+    const { proof } = wordings[language]
+    return html`<details class="note">
+      <summary>${proof}</summary>
+      <small data-note="${story}">${note}</small>
+    </details>`
   }
 
   #storyForm(code_url: string, screen: Screen, language: PhoneLanguage): PhoneMarkup | string {
@@ -223,9 +228,9 @@ export class Phone {
         ${storiesOf[screen].map(
           (story) =>
             html` <button name="story" value="${story}" data-story="${story}">
-              <strong>${words.stories[story].title}</strong><span>${words.stories[story].text}</span>
-              ${this.#note(story, language)}
-            </button>`,
+                <strong>${words.stories[story].title}</strong><span>${words.stories[story].text}</span>
+              </button>
+              ${this.#note(story, language)}`,
         )}
       </form>
     </section>`

@@ -43,7 +43,7 @@ button.secondary { text-align: center; background: transparent; }
 .stories button strong, .stories button span { display: block; }
 .stories button span { color: var(--quiet); font-size: 14px; }
 form small { display: block; color: var(--quiet); font-size: 11px; line-height: 1.35; overflow-wrap: anywhere; }
-.stories button small { margin-top: 4px; }
+.note { margin: 2px 0 6px; color: var(--quiet); font-size: 12px; } .note summary { cursor: pointer; }
 .orders { list-style: none; margin: 0; padding: 0; }
 .orders a { display: flex; justify-content: space-between; align-items: center; gap: 16px; min-height: 56px;
   padding: 8px 0; color: inherit; text-decoration: none; border-top: 1px solid var(--line); }

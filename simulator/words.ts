@@ -21,6 +21,8 @@ export interface PhoneWords {
   transaction: string
   code: string
   misbehave: string
+  /** opens the name of the test that proves a story */
+  proof: string
   armed: string
   screens: Record<'open' | 'paid' | 'closed' | 'armed' | 'expired', string>
   refunds: string
@@ -53,6 +55,7 @@ const chinese: PhoneWords = {
   transaction: '交易单号',
   code: '二维码',
   misbehave: '让微信支付出点意外',
+  proof: '测试证明',
   armed: '商户关单的那一刻，这笔钱会到账。本页会自动刷新。',
   screens: {
     open: '待支付',
@@ -127,6 +130,7 @@ const english: PhoneWords = {
   transaction: 'Transaction',
   code: 'The code',
   misbehave: 'Make WeChat Pay misbehave',
+  proof: 'Proof',
   armed: 'The money arrives the moment the merchant closes the order. This page refreshes itself.',
   screens: {
     open: 'To be paid',

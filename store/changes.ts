@@ -56,7 +56,7 @@ export class Changes {
 
   /** In the order of the lines. */
   async list(bill: BillRecord, page: Pick<PageRequest, 'limit' | 'cursor'>): Promise<Page<KeptChange>> {
-    return this.#changes.page(rangeOf(bill), 'bill_date', { ...page, order: 'asc' }, 'day')
+    return this.#changes.page(rangeOf(bill), 'bill_date', { ...page, order: 'asc' }, { unit: 'day' })
   }
 
   /** Drops the list of a version whose file is no longer kept. */

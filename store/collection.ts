@@ -6,7 +6,7 @@ import { beijingDay, beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { BatchOutcome } from './batcher.ts'
 import type { Connections } from './connection.ts'
-import { decodeCursor, encodeCursor } from './cursor.ts'
+import { decodeCursor, encodeCursor, listMark } from './cursor.ts'
 import type { PagePosition } from './cursor.ts'
 import { RecordMapping } from './record.ts'
 import type { StoredDocument } from './record.ts'
@@ -186,26 +186,28 @@ export class Collection<T extends { _id: string }> {
   }
 
   /**
-   * A page by `field`, a time or, where `unit` says so, a day, then by `_id`. Throws `CursorMalformed`. Slow connection: a
-   * list may take its time.
+   * A page by `field`, a time or, where `unit` says so, a day, then by `_id`. Throws `CursorMalformed`, also for the cursor
+   * of another list, filter or order; `list`: what the list is known by where its filter changes by itself. Slow
+   * connection: a list may take its time.
    */
   async page(
     filter: Filter,
     field: keyof T & string,
     request: PageRequest,
-    unit: keyof typeof page_units = 'time',
+    { unit = 'time', list = filter }: { unit?: keyof typeof page_units; list?: object } = {},
   ): Promise<Page<T>> {
     const { cursor, order = 'desc' } = request
     const limit = Math.max(1, Math.min(request.limit, longest_page))
     const direction = order === 'asc' ? 1 : -1
     const { valueAt, timeOf } = page_units[unit]
-    const beyond = cursor === undefined ? [] : [behindPosition(decodeCursor(cursor), field, order, valueAt)]
+    const mark = listMark([this.#name, field, order, list])
+    const beyond = cursor === undefined ? [] : [behindPosition(decodeCursor(cursor, mark), field, order, valueAt)]
     const sort = { [field]: direction, _id: direction } as const
     const found = await this.#select(this.#slow, { $and: [filter, ...beyond] }, { sort, limit: limit + 1 })
     const data = found.slice(0, limit)
     const last = data.at(-1)
-    const has_more = found.length > limit && last !== undefined
-    return { data, next_cursor: has_more ? encodeCursor({ time: timeOf(String(last[field])), _id: last._id }) : null }
+    if (last === undefined || found.length <= limit) return { data, next_cursor: null }
+    return { data, next_cursor: encodeCursor({ time: timeOf(String(last[field])), _id: last._id }, mark) }
   }
 
   /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */

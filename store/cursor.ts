@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 
@@ -20,16 +21,26 @@ const longest_cursor = 2_048
 /** the last moment that a JavaScript Date and RFC 3339 with a four-digit year both know */
 const last_ms = Date.UTC(9999, 11, 31)
 
-/** `place` as an opaque word for URLs. */
-export function encodeCursor(position: PagePosition): string {
-  return Buffer.from(JSON.stringify([milliseconds(position.time), position._id]), 'utf8').toString('base64url')
+/** What a list is known by: all that says which records it has, and in which order. */
+export function listMark(parts: unknown): string {
+  return createHash('sha256').update(JSON.stringify(parts), 'utf8').digest('base64url').slice(0, 12)
 }
 
-/** The reverse of `encodeCursor`; anything else throws `CursorMalformed`. */
-export function decodeCursor(cursor: string): PagePosition {
+/** `position` in the list of this mark as an opaque word for URLs. */
+export function encodeCursor(position: PagePosition, mark: string): string {
+  return Buffer.from(JSON.stringify([milliseconds(position.time), position._id, mark]), 'utf8').toString('base64url')
+}
+
+/**
+ * The reverse of `encodeCursor`; anything else throws `CursorMalformed`, and so does the cursor of another list: its place
+ * means nothing here. Those of earlier versions have no mark, and go on.
+ */
+export function decodeCursor(cursor: string, mark: string | null = null): PagePosition {
   const parsed = parseCursor(cursor)
-  if (!Array.isArray(parsed) || parsed.length !== 2) throw new CursorMalformed()
-  const [ms, _id] = parsed as unknown[]
+  if (!Array.isArray(parsed) || parsed.length < 2 || parsed.length > 3) throw new CursorMalformed()
+  const [ms, _id, of_list] = parsed as unknown[]
+  if (of_list !== undefined && (typeof of_list !== 'string' || (mark !== null && of_list !== mark)))
+    throw new CursorMalformed()
   if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < 0 || ms > last_ms) throw new CursorMalformed()
   if (typeof _id !== 'string') throw new CursorMalformed()
   return { time: beijingTime(ms), _id }
@@ -54,7 +65,7 @@ export function encodeFeedCursor({ position, event_id }: FeedPlace): string {
   return Buffer.from(JSON.stringify(['feed', position, event_id]), 'utf8').toString('base64url')
 }
 
-/** The reverse of `encodeFeedCursor`, or null for a cursor of `encodeCursor`; anything else throws `CursorMalformed`. */
+/** The reverse of `encodeFeedCursor`, or null for a cursor of `encodeCursor`, of whatever list; anything else throws `CursorMalformed`. */
 export function decodeFeedCursor(cursor: string): FeedPlace | null {
   const parsed = parseCursor(cursor)
   if (!Array.isArray(parsed) || parsed[0] !== 'feed') {

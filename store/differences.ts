@@ -36,7 +36,7 @@ const schema = recordSchema({
   due_time: Date,
   owner: String,
   note: String,
-  proposal: partSchema({ actor: partSchema({ kind: String, id: String }), time: Date, reason: String }),
+  proposal: partSchema({ actor: partSchema({ kind: String, id: String }), time: Date, reason: String, action: String }),
   deed: partSchema({ action: String, out_refund_no: String, entry_ids: [String] }),
   answer: partSchema({ asked_time: Date, says: String, evidence_id: String }),
   handed_over_time: Date,
@@ -137,9 +137,15 @@ export class Differences {
     return this.#differences.page(conditionsOf(mchid, filter), 'due_time', page)
   }
 
-  /** At most `limit` of them, in the order of `_id`. */
-  async some(mchid: string, filter: DifferenceFilter, limit: number): Promise<DifferenceRecord[]> {
-    return this.#differences.scan(conditionsOf(mchid, filter), { limit, sort: { _id: 1 } })
+  /** At most `limit` of them, in the order of `_id`, from behind `after`. */
+  async some(
+    mchid: string,
+    filter: DifferenceFilter,
+    limit: number,
+    after: string | null = null,
+  ): Promise<DifferenceRecord[]> {
+    const behind = after === null ? {} : { _id: { $gt: after } }
+    return this.#differences.scan({ ...conditionsOf(mchid, filter), ...behind }, { limit, sort: { _id: 1 } })
   }
 
   /** What a day's differences come to. */

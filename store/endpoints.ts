@@ -143,6 +143,24 @@ export class Endpoints {
     return this.#endpoints.update({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
   }
 
+  /** What disabled it is over. Null: there is no such endpoint. */
+  async enable(mchid: string, id: string): Promise<EndpointRecord | null> {
+    const enabled = { state: 'enabled', disable_reason: null, failing_since_time: null }
+    return this.#endpoints.updateAndReturn({ mchid, id }, { $set: enabled })
+  }
+
+  /** Its answers are the ones that decide, and it hears everything. Null: there is none, or it is disabled. */
+  async promote(mchid: string, id: string): Promise<EndpointRecord | null> {
+    const decides = { role: 'fulfilment', event_types: ['*'] }
+    return this.#endpoints.updateAndReturn({ mchid, id, state: 'enabled' }, { $set: decides })
+  }
+
+  /** All but this one are observers: what decided before goes on to hear everything. */
+  async demoteOthers(mchid: string, id: string): Promise<void> {
+    const others = (await this.list(mchid)).filter((one) => one.role === 'fulfilment' && one.id !== id)
+    for (const { _id } of others) await this.#endpoints.update({ _id }, { $set: { role: 'observer' } })
+  }
+
   async ensureIndexes(): Promise<void> {
     await this.#endpoints.ensureIndexes()
   }

@@ -96,9 +96,17 @@ export class Events {
     if (from !== null) return await this.#followFrom(mchid, from, filter, request.limit, now_ms)
     const earlier = await this.#beforeFeed(mchid, filter, request)
     if (earlier !== null) return earlier
-    const start = filter.time_from === undefined ? null : await this.#feed.firstSince(mchid, filter.time_from)
-    const [before] = start === null || start.position < 2 ? [] : await this.#feed.from(mchid, start.position - 1, 1)
-    return await this.#followFrom(mchid, before ?? feed_start, filter, request.limit, now_ms)
+    const start = filter.time_from === undefined ? feed_start : await this.#placeBefore(mchid, filter.time_from)
+    return await this.#followFrom(mchid, start, filter, request.limit, now_ms)
+  }
+
+  /** The place behind which all events of `time` or later are: the feed's end where none has happened yet. */
+  async #placeBefore(mchid: string, time: Time): Promise<FeedPlace> {
+    const end = await this.#feed.last(mchid) // read first: what comes meanwhile is behind it
+    const first = await this.#feed.firstSince(mchid, time)
+    if (first === null) return end ?? feed_start
+    const [before] = first.position < 2 ? [] : await this.#feed.from(mchid, first.position - 1, 1)
+    return before ?? feed_start
   }
 
   /** What was told before there were feeds, by its time; null: there is no more of it. */
@@ -107,7 +115,7 @@ export class Events {
     const until = first && beijingTime(milliseconds(first.time) + change_over_ms)
     const unplaced = { mchid, position: { $exists: false }, ...eventConditions(filter) }
     const bounded = until === undefined ? unplaced : { $and: [unplaced, { timestamp: { $lt: until } }] }
-    const page = await this.#events.page(bounded, 'timestamp', { ...request, order: 'asc' })
+    const page = await this.#events.page(bounded, 'timestamp', { ...request, order: 'asc' }, { list: unplaced })
     if (page.data.length === 0) return null
     return { data: page.data, next_cursor: page.next_cursor ?? encodeFeedCursor(feed_start), has_more: true }
   }

@@ -4,7 +4,7 @@ import type { Time } from '../domain/calendar.ts'
 import type { EvidenceKind, EvidenceOutcome, EvidenceRecord } from '../domain/payment/evidence.ts'
 import { createBatcher } from './batcher.ts'
 import { Collection } from './collection.ts'
-import type { Filter, Insertion } from './collection.ts'
+import type { Filter, Insertion, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
@@ -161,6 +161,11 @@ export class Evidence {
 
   async findPublic(mchid: string, id: string): Promise<EvidenceRecord | null> {
     return this.#evidence.findOne({ mchid, id })
+  }
+
+  /** What was said about an order number, newest first by receive_time. */
+  async list(mchid: string, out_trade_no: string, page: PageRequest): Promise<Page<EvidenceRecord>> {
+    return this.#evidence.page({ mchid, out_trade_no }, 'receive_time', page)
   }
 
   /** All evidence about an order, oldest first. */

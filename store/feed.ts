@@ -89,8 +89,13 @@ export class Feed {
   }
 
   async #findEnd(mchid: string): Promise<FeedEnd> {
+    return (await this.last(mchid)) ?? { position: 0, high_time: '' }
+  }
+
+  /** The feed's last place, as far as it is known to the database. */
+  async last(mchid: string): Promise<FeedSlot | null> {
     const [last] = await this.#slots.find(placesFrom(mchid, 1), { limit: 1, sort: { _id: -1 } })
-    return last ?? { position: 0, high_time: '' }
+    return last ?? null
   }
 
   /** At most `limit` places from `position` on, in their order. */

@@ -1,4 +1,4 @@
-import { milliseconds } from '../domain/calendar.ts'
+import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { DayKey } from '../domain/bill/reconciliation.ts'
 import type { BillType } from '../domain/bill/row.ts'
@@ -45,6 +45,15 @@ export interface JournalFilter {
   kind?: OneOrMore | undefined
   booked_time_from?: Time | undefined
   booked_time_to?: Time | undefined
+  occurred_time_from?: Time | undefined
+  occurred_time_to?: Time | undefined
+}
+
+/** two clocks never disagree by more */
+const clock_difference_ms = 60 * 60_000
+
+function beforeByClocks(time: Time): Time {
+  return beijingTime(milliseconds(time) - clock_difference_ms)
 }
 
 const most_of_order = 1_000
@@ -214,6 +223,9 @@ export class Journal {
       matchAny('out_refund_no', filter.out_refund_no),
       matchAny('kind', filter.kind),
       inRange('booked_time', filter.booked_time_from, filter.booked_time_to),
+      inRange('occurred_time', filter.occurred_time_from, filter.occurred_time_to),
+      // Nothing is booked before it happened, so the index by booked_time ends the search.
+      inRange('booked_time', filter.occurred_time_from && beforeByClocks(filter.occurred_time_from), undefined),
     ]
     return this.#entries.page({ $and: conditions }, 'booked_time', page)
   }

@@ -272,6 +272,12 @@ export class Merchants {
     return this.#merchants.update(filter, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
   }
 
+  /** Lets the answers of another endpoint decide than those that did. False: somebody changed it meanwhile. */
+  async replaceFulfilmentEndpoint(mchid: string, before: string | null, endpoint_id: string): Promise<boolean> {
+    const unchanged = { _id: mchid, fulfilment_endpoint_id: before }
+    return this.#merchants.update(unchanged, { $set: { fulfilment_endpoint_id: endpoint_id }, $inc: { revision: 1 } })
+  }
+
   /** Null: there is no such merchant. */
   async updateSettings(mchid: string, settings: MerchantSettings): Promise<MerchantRecord | null> {
     return this.#merchants.updateAndReturn({ _id: mchid }, { $set: { settings }, $inc: { revision: 1 } })

@@ -184,15 +184,18 @@ export class Orders {
     if (filter.transaction_id !== undefined) {
       conditions.push(await this.#paidBy(mchid, filter.transaction_id))
     }
-    return this.#orders.page({ $and: conditions }, 'create_time', page)
+    return this.#orders.page({ $and: conditions }, 'create_time', page, { list: { mchid, ...filter } })
   }
 
-  /** By way of the payments, whose `_id` the transaction is: so orders need no index for it. */
+  /**
+   * By way of the payments, whose `_id` the transaction is: so orders need no index for it, and one that was paid a second
+   * time is found by either payment.
+   */
   async #paidBy(mchid: string, transaction_id: OneOrMore): Promise<Filter> {
     const wanted = typeof transaction_id === 'string' ? [transaction_id] : transaction_id
     const payments = await this.#payments.findAll(wanted.map((one) => paymentId(mchid, one)))
     const orders = payments.flatMap(({ order_id }) => (order_id === null ? [] : [order_id]))
-    return { _id: { $in: orders }, 'payment.transaction_id': { $in: [...wanted] } }
+    return { _id: { $in: orders } }
   }
 
   /** At most 1,000 ids; those unknown are left out. */

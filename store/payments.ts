@@ -6,13 +6,20 @@ import {
   currentIncome,
   hasElementEdge,
   hasRoomFor,
+  isHoldingMoney,
   movedElement,
   paymentFlaw,
   refundableAmount,
   reservationOf,
   withElement,
 } from '../domain/payment/record.ts'
-import type { PaymentRecord, RefundElement, ReservationRefusal, WantedRefund } from '../domain/payment/record.ts'
+import type {
+  PaymentDenial,
+  PaymentRecord,
+  RefundElement,
+  ReservationRefusal,
+  WantedRefund,
+} from '../domain/payment/record.ts'
 import type { RefundRecord } from '../domain/refund/record.ts'
 import { afterId, Collection, inRange } from './collection.ts'
 import type { Contention, TimeRange } from './collection.ts'
@@ -45,6 +52,7 @@ const schema = recordSchema({
   ],
   last_refund_time: Date,
   acceptance: partSchema({ time: Date, amount: Number }),
+  denial: partSchema({ time: Date, by: String, reason: String, evidence_id: String }),
 })
 schema.index({ mchid: 1, order_id: 1 })
 schema.index({ mchid: 1, success_time: -1 })
@@ -237,6 +245,37 @@ export class Payments {
       return written && { payment: written }
     })
     return answer.payment
+  }
+
+  /**
+   * A person has accepted that a payment was never made, once however often it is said. Null: a refund holds some of it,
+   * so WeChat has had it, or may be asked for it.
+   */
+  async deny(
+    { mchid, transaction_id }: { mchid: string; transaction_id: string },
+    denial: PaymentDenial,
+  ): Promise<PaymentRecord | null> {
+    const answer = await this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
+      if (payment.denial !== undefined) return { payment }
+      if (payment.refunds.some(({ state }) => isHoldingMoney(state))) return { payment: null }
+      const written = await this.#payments.updateAndReturn(
+        { _id: payment._id, revision: payment.revision },
+        { $set: { denial }, $inc: { revision: 1 } },
+      )
+      return written && { payment: written }
+    })
+    return answer.payment
+  }
+
+  /** A payment that was denied was made after all. One that was not stays as it is. */
+  async restore({ mchid, transaction_id }: { mchid: string; transaction_id: string }): Promise<PaymentRecord> {
+    return this.#payments.contend(paymentId(mchid, transaction_id), contention, async (payment) => {
+      if (payment.denial === undefined) return payment
+      return await this.#payments.updateAndReturn(
+        { _id: payment._id, revision: payment.revision },
+        { $unset: { denial: 1 }, $inc: { revision: 1 } },
+      )
+    })
   }
 
   /**

@@ -163,7 +163,7 @@ export class Reconciliations {
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
     const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
-    return this.#days.page({ $and: conditions }, 'bill_date', page, 'day')
+    return this.#days.page({ $and: conditions }, 'bill_date', page, { unit: 'day' })
   }
 
   /** Those of the days that are proven. */

@@ -152,9 +152,9 @@ export class Refunds {
     }
   }
 
-  /** The payer has all of a payment back: the attention of its earlier refunds is over. */
-  async liftSetbacks(refund: RefundRecord): Promise<void> {
-    await this.#liftOfPayment(refund, ['refund_closed', 'refund_refused', ...noticed_codes])
+  /** The payer has all of a payment back, or never gave it: the attention of its earlier refunds is over. */
+  async liftSetbacks(payment: Pick<RefundRecord, 'mchid' | 'out_trade_no' | 'transaction_id'>): Promise<void> {
+    await this.#liftOfPayment(payment, ['refund_closed', 'refund_refused', ...noticed_codes])
   }
 
   /** A person has looked. Only what nothing else takes away is lifted so; false: it is not, or was not there. */

@@ -1,14 +1,21 @@
-import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { catalogue } from '../api/http/catalogue.ts'
 import { introduceMerchant, makeMerchant } from '../dev/demo.ts'
+import { aptInstall } from '../dev/servers/packages.ts'
+import { findCommand, requireCommand } from '../dev/servers/search.ts'
 import { findPhp, freePort } from '../dev/servers/servers.ts'
+import { beijingTime } from '../domain/calendar.ts'
 import { Stage } from './stage/stage.ts'
 import { endWithThisProcess } from './stage/guard.ts'
 import { until } from './stage/until.ts'
 
-/** Installing PHP on a machine that has none takes a while. */
+/** Installing a language on a machine that has none takes a while. */
 const first_run_ms = 300_000
 const example = (name: string) => new URL(`../examples/${name}`, import.meta.url).pathname
 
@@ -27,6 +34,24 @@ afterAll(async () => {
   for (const end of endings) await end()
   await stage.close()
 })
+
+/** The command of a language: the one that is here, or after installing its package. */
+async function language(command: string, debian_package: string): Promise<string> {
+  const remedy = `install ${debian_package}`
+  if (findCommand(command) === null) await aptInstall([debian_package], remedy, () => undefined)
+  return requireCommand(command, remedy)
+}
+
+/** A folder of this file's own, gone at the end. */
+const folder = mkdtempSync(join(tmpdir(), 'weft-examples-'))
+endings.push(() => Promise.resolve(rmSync(folder, { recursive: true, force: true })))
+
+/** The program of the Go example: `go run` would leave it behind when it is ended. */
+async function goProgram(): Promise<string> {
+  const path = join(folder, 'merchant')
+  await promisify(execFile)(await language('go', 'golang-go'), ['build', '-o', path, example('merchant.go')])
+  return path
+}
 
 /** Opens the example as its first line tells people to, with a merchant of its own behind it. */
 async function open(command: string, args: (port: number) => string[], mchid: string): Promise<Merchant> {
@@ -77,17 +102,34 @@ async function buy({ url }: Merchant): Promise<{ out_trade_no: string; location:
   return { out_trade_no: order?.out_trade_no ?? '', location }
 }
 
+/** Ends the key of a merchant: from then on Weft refuses whatever it asks. */
+async function endKey({ mchid }: Merchant): Promise<void> {
+  for (const { id } of await stage.store.keys.list(mchid))
+    await stage.store.keys.revoke(mchid, id, beijingTime(Date.now()))
+}
+
+/** Once Weft refuses the merchant's key, its page says so, with what to do, and so does its log. */
+async function expectRemedy(merchant: Merchant): Promise<void> {
+  await endKey(merchant)
+  const remedy = catalogue.unauthenticated.remedy.en
+  await until('the page says what to do', async () => {
+    const answer = await fetch(`${merchant.url}/buy`, { redirect: 'manual' })
+    return answer.status === 500 && (await answer.text()).includes(remedy)
+  })
+  await until('the log says it', () => merchant.said().includes('unauthenticated'))
+}
+
 const examples = [
-  { language: 'Node', file: 'merchant.mjs', mchid: '1900000101' },
-  { language: 'PHP', file: 'merchant.php', mchid: '1900000102' },
+  { name: 'Node', file: 'merchant.mjs', mchid: '1900000101' },
+  { name: 'PHP', file: 'merchant.php', mchid: '1900000102' },
 ]
 
-describe.each(examples)('the merchant in $language', ({ language, file, mchid }) => {
+describe.each(examples)('the merchant in $name', ({ name, file, mchid }) => {
   let merchant: Merchant
 
   beforeAll(async () => {
     merchant =
-      language === 'Node'
+      name === 'Node'
         ? await open(process.execPath, () => [example(file)], mchid)
         : await open(await findPhp(), (port) => ['-S', `127.0.0.1:${port}`, example(file)], mchid)
   }, first_run_ms)
@@ -124,7 +166,7 @@ describe.each(examples)('the merchant in $language', ({ language, file, mchid })
   })
 
   it('says that it has shipped when it is asked to stop, but only where it has', async () => {
-    const number = `T-told-${language}-${Date.now()}`
+    const number = `T-told-${name}-${Date.now()}`
     expect(await tell(merchant, 'order.fulfilment_cancelled', number)).toEqual({})
     expect(merchant.said()).not.toContain(`ship ${number}`)
     for (const type of ['order.paid', 'order.paid', 'order.fulfilment_cancelled']) {
@@ -147,6 +189,67 @@ describe.each(examples)('the merchant in $language', ({ language, file, mchid })
   it.each(['README.md', 'README.zh-CN.md'])('stands in %s byte for byte', (readme) => {
     const code = readFileSync(example(file), 'utf8')
     const text = readFileSync(new URL(`../${readme}`, import.meta.url), 'utf8')
-    expect(text).toContain(`\n\`\`\`${language === 'Node' ? 'js' : 'php'}\n${code}\`\`\`\n`)
+    expect(text).toContain(`\n\`\`\`${name === 'Node' ? 'js' : 'php'}\n${code}\`\`\`\n`)
+  })
+
+  it('says what to do where Weft refuses it', async () => await expectRemedy(merchant))
+})
+
+describe.each([
+  {
+    name: 'Python',
+    program: () => language('python3', 'python3'),
+    args: [example('merchant.py')],
+    mchid: '1900000103',
+  },
+  { name: 'Go', program: goProgram, args: [], mchid: '1900000104' },
+  {
+    name: 'Java',
+    program: () => language('java', 'default-jdk-headless'),
+    args: [example('merchant.java')],
+    mchid: '1900000105',
+  },
+])('the merchant in $name', ({ program, args, mchid }) => {
+  it(
+    'sells, ships once, reads nothing that is forged, and says what to do where Weft refuses it',
+    async () => {
+      const merchant = await open(await program(), () => args, mchid)
+      const { out_trade_no } = await buy(merchant)
+      stage.pay({ mchid, out_trade_no })
+      await stage.reaches({ mchid, out_trade_no }, 'fulfilled')
+      await until('it is shipped', () => merchant.said().includes(`ship ${out_trade_no}`))
+      for (const type of ['order.paid', 'order.fulfilment_cancelled'])
+        expect(await tell(merchant, type, out_trade_no)).toEqual({ fulfilment: 'fulfilled' })
+      expect(await tell(merchant, 'order.fulfilment_cancelled', `${out_trade_no.slice(0, 20)}-`)).toEqual({})
+      expect(merchant.said().match(new RegExp(`ship ${out_trade_no}`, 'g'))).toHaveLength(1)
+      const forged = { 'webhook-id': 'evt_forged', 'webhook-timestamp': String(Math.floor(Date.now() / 1_000)) }
+      expect((await fetch(`${merchant.url}/weft`, { method: 'POST', body: '{}', headers: forged })).status).toBe(401)
+      await expectRemedy(merchant)
+    },
+    first_run_ms,
+  )
+})
+
+describe('the order by curl', () => {
+  const run = (env: Record<string, string>) => {
+    const program = spawn('sh', [example('order.sh')], { env: { PATH: process.env.PATH, ...env } })
+    endWithThisProcess(program)
+    const said = { out: '', error: '' }
+    program.stdout.on('data', (bytes: Buffer) => (said.out += bytes.toString()))
+    program.stderr.on('data', (bytes: Buffer) => (said.error += bytes.toString()))
+    return { said, code: new Promise<number | null>((resolve) => program.once('close', resolve)) }
+  }
+
+  it('shows where to pay and waits until it is paid, and says what to do where Weft refuses it', async () => {
+    const { said, code } = run({ WEFT_URL: stage.config.public_url, WEFT_KEY: stage.key })
+    const token = await until('there is a page', () => /pay \S+\/pay\/(\S+)\n/.exec(said.out)?.[1])
+    const order = await stage.store.orders.findByToken(token)
+    if (order === null) throw new Error(`no order of ${token}`)
+    stage.pay(order)
+    expect(await code).toBe(0)
+    expect(said.out).toMatch(new RegExp(`\n(paid|fulfilled) ${order.out_trade_no}\n$`))
+    const refused = run({ WEFT_URL: stage.config.public_url, WEFT_KEY: 'weft_test_nobody' })
+    expect(await refused.code).toBe(1)
+    expect(refused.said.error).toContain(catalogue.unauthenticated.remedy.en)
   })
 })

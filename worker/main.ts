@@ -24,7 +24,7 @@ import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
-import { readAuthorities } from '../runtime/authorities.ts'
+import { authorityWarning, readAuthorities } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
@@ -96,6 +96,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     await store.ensureIndexes()
     const merchants = await store.merchants.list()
     assertFitForLive({ config, role: 'worker', merchants, openSealed: () => store.merchants.assertOpen(merchants) })
+    const warning = authorityWarning(config, merchants, now())
+    if (warning !== null) log.warn(warning)
   })
   const temporal = connectTemporal(config.temporal)
   const dispatcher = createDispatcher()

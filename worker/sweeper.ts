@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { tellOverdue } from '../activities/bill/overdue.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
@@ -80,6 +81,7 @@ export function createSweeper(settings: SweeperSettings) {
     await runPart(round, 'deliveries', () => sweepDeliveries(round))
     await runPart(round, 'evidence', () => sweepEvidence(round))
     await runPart(round, 'feed', () => sweepFeed(round))
+    await runPart(round, 'differences', () => remindOfDifferences(round))
     if (now() - orphans.looked_at >= patience.orphan_every_ms) {
       orphans.looked_at = now()
       await runPart(round, 'orphans', () => sweepOrphans(round, places))
@@ -223,6 +225,16 @@ async function sweepOrphans(settings: SweepRound, places: Map<string, Time>): Pr
     )
   }
   return await takeUpEach(settings, [...late.values()], (evidence) => handOverEvidence(settings, evidence))
+}
+
+/** Says of each merchant whether a difference was not settled by its time. Answers of how many that is new. */
+async function remindOfDifferences({ store, now, lease }: SweepRound): Promise<number> {
+  let reminded = 0
+  for (const { mchid } of await store.merchants.list()) {
+    if (!(await lease.keep())) return reminded
+    if (await tellOverdue(store, mchid, now())) reminded += 1
+  }
+  return reminded
 }
 
 /** Lifts `orphan_payment` from merchants whose orphans have all found their order or gone back. */

@@ -109,9 +109,7 @@ async function tell(
   trouble: RunTrouble,
   since_ms: number,
 ): Promise<void> {
-  const subject = runSubject(_id)
-  if (subject === null) return
-  const seen = { ...subject, ...trouble, error: maskText(trouble.error) }
+  const seen = { ...runSubject(_id), ...trouble, error: maskText(trouble.error) }
   const times = { since_time: beijingTime(since_ms), seen_time: beijingTime(now()) }
   const is_new = await store.stuck_runs.note({ _id, ...seen, ...times })
   if (is_new) log.error('a run cannot go on: mend the cause, then terminate it', { workflow_id: _id, ...seen })

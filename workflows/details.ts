@@ -1,11 +1,15 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { flawTexts } from '../domain/bill/flaw.ts'
 import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
+import { attention_texts } from '../domain/attention.ts'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
-import type { OrderState } from '../domain/order/record.ts'
-import type { RefundState } from '../domain/refund/record.ts'
+import type { OrderState, OrderStep } from '../domain/order/record.ts'
+import type { Policy } from '../domain/policy.ts'
+import type { RefundState, RefundStep } from '../domain/refund/record.ts'
+import { remedyCall } from '../domain/remedy.ts'
+import type { RemedySubject } from '../domain/remedy.ts'
 
 /** One sentence per state, for someone who has never seen the code. */
 const order_sentences: Record<OrderState, string> = {
@@ -21,42 +25,82 @@ const order_sentences: Record<OrderState, string> = {
   refunded: 'The payer has the money back.',
 }
 
-const next_action_texts: Record<string, string> = {
-  place: 'place the order at WeChat',
-  ask_wechat: 'ask WeChat whether it was paid',
-  close: 'close the order at WeChat',
-  deliver: 'tell the merchant',
-  await_fulfilment: 'wait for the merchant’s answer',
-  refund: 'refund',
+/** `30 s, 1 min, 3 min`: a plan as people read it. */
+function spansText(spans_ms: readonly number[]): string {
+  return spans_ms.map(spanText).join(', ')
+}
+
+function spanText(ms: number): string {
+  if (ms < 60_000) return `${ms / 1_000} s`
+  return ms < 3_600_000 ? `${ms / 60_000} min` : `${ms / 3_600_000} h`
+}
+
+/**
+ * What Weft does next, as the plan that it follows. Never the moment of the next try: retries are decided in activities,
+ * which a run hears nothing of, so a moment told here would stand when it has long passed. A deadline stays what it is.
+ */
+const order_plans: Record<OrderStep, (order: OrderProgress, policy: Policy) => string> = {
+  place: (_, { place_retry_ms }) =>
+    `the same request is sent to WeChat until it answers, at most ${spanText(place_retry_ms.at(-1) ?? 0)} apart`,
+  ask_wechat: (_, { query_plan_ms, query_every_ms }) =>
+    `WeChat is asked ${spansText(query_plan_ms)} after placing, then every ${spanText(query_every_ms)}`,
+  close: (_, { close_retry_ms }) =>
+    `WeChat is asked until it says closed or paid, at most ${spanText(close_retry_ms.at(-1) ?? 0)} apart`,
+  deliver: (_, { delivery_retry_ms }) =>
+    `the merchant is told until it answers: at once, then after ${spansText(delivery_retry_ms)}`,
+  await_fulfilment: ({ fulfilment }) =>
+    fulfilment.deadline_time === null
+      ? 'the order is fulfilled at once'
+      : `the merchant’s answer is waited for until ${fulfilment.deadline_time}`,
+  refund: () => 'the refund goes its way in a run of its own',
 }
 
 /** Tells Temporal UI what to show of an order now. It costs no event, since a query reads it. */
-export function showOrder(order: OrderProgress): void {
-  setCurrentDetails(orderDetails(order))
+export function showOrder(order: OrderProgress, policy: Policy): void {
+  setCurrentDetails(orderDetails(order, policy))
 }
 
-export function orderDetails(order: OrderProgress): string {
-  const lines = [`**${order.state}** · ${readableAmount(order.amount)}`, '', order_sentences[order.state], '']
-  // What a hurried reader looks for comes first, since the UI shows few lines without scrolling.
-  if (order.attention) lines.push(`- **attention: ${order.attention}**`)
-  if (order.next_action)
-    lines.push(
-      `- next: ${next_action_texts[order.next_action.what] ?? order.next_action.what}, ${order.next_action.time}`,
-    )
-  lines.push(
-    `- order \`${order.out_trade_no}\` of merchant \`${order.mchid}\``,
-    `- created ${order.create_time}, can be paid until ${order.time_expire}`,
-  )
-  if (order.payment) {
-    lines.push(
-      `- payment \`${order.payment.transaction_id}\`, role ${order.payment.role}, found by ${order.payment.found_by}`,
-    )
-  }
-  if (order.state === 'paid')
-    lines.push(`- fulfilment: mode ${order.fulfilment.mode}, answer ${order.fulfilment.result ?? 'none yet'}`)
-  if (order.fulfilment.deadline_time) lines.push(`- fulfilment overdue at ${order.fulfilment.deadline_time}`)
-  if (order.close_reason) lines.push(`- close reason: ${order.close_reason}`)
-  return lines.join('\n')
+/** What a hurried reader looks for comes first, since the UI shows some eight lines without scrolling. */
+export function orderDetails(order: OrderProgress, policy: Policy): string {
+  const { mchid, out_trade_no, state, amount, payment, fulfilment, next_action } = order
+  const lines = [
+    ...orderCalls(order),
+    `**${state}** · ${readableAmount(amount)} · order \`${out_trade_no}\` of merchant \`${mchid}\``,
+    order_sentences[state],
+  ]
+  const plan =
+    next_action && (order_plans as Record<string, (typeof order_plans)[OrderStep] | undefined>)[next_action.what]
+  if (plan) lines.push(`Next: ${plan(order, policy)}.`)
+  if (payment) lines.push(`Payment \`${payment.transaction_id}\`, role ${payment.role}, found by ${payment.found_by}.`)
+  if (state === 'paid') lines.push(`Fulfilment: mode ${fulfilment.mode}, answer ${fulfilment.result ?? 'none yet'}.`)
+  if (order.close_reason) lines.push(`Close reason: ${order.close_reason}.`)
+  lines.push(`Created ${order.create_time}, can be paid until ${order.time_expire}.`)
+  return lines.join('  \n')
+}
+
+/** What a person must do about an order, a sentence for each: about what, why, and the call that settles it. */
+export function orderCalls(order: OrderProgress): string[] {
+  const { out_trade_no, amount, attention, payment, reviews } = order
+  const own = payment?.transaction_id ?? null
+  const open = reviews ?? (attention === null ? [] : [{ code: attention, transaction_id: own }])
+  return open.map(({ code, transaction_id }) => {
+    const is_other = transaction_id !== null && transaction_id !== own
+    // What the order is worth is not what another payment brought.
+    const money = is_other ? '' : `, ${readableAmount(amount)}`
+    const of_payment = transaction_id === null ? '' : `, payment \`${transaction_id}\``
+    return callText(code, `order \`${out_trade_no}\`${money}${of_payment}`, { out_trade_no, transaction_id })
+  })
+}
+
+function callText(code: string, about: string, subject: RemedySubject): string {
+  const call = remedyCall(code, subject)
+  const text = (attention_texts as Record<string, string | undefined>)[code] ?? ''
+  return `**Look at ${about}: ${text}** (${code})${call === null ? '' : ` \`${call}\``}`
+}
+
+/** How a run ends: its record's state, and behind it what a person must do, so that "Completed" does not say it is well. */
+export function orderEnd(order: OrderProgress): string {
+  return [order.state, ...orderCalls(order)].join(' · ')
 }
 
 const refund_sentences: Record<RefundState, string> = {
@@ -71,18 +115,51 @@ const refund_sentences: Record<RefundState, string> = {
   returned_to_merchant: 'WeChat paid it to the merchant’s own account: the payer is still owed.',
 }
 
+const refund_plans: Record<RefundStep, (refund: RefundProgress, policy: Policy) => string> = {
+  reserve: () => 'it is reserved on its payment',
+  await_approval: ({ approval_expire_time }) => `approval is waited for until ${approval_expire_time}`,
+  submit: (_, { refund }) =>
+    `the same request is sent to WeChat until it answers, at least ${spanText(refund.spacing_ms)} after another refund of the payment`,
+  ask_wechat: ({ state }, { refund }) =>
+    state === 'abnormal'
+      ? `WeChat is asked every ${spanText(refund.abnormal_query_every_ms)}`
+      : `WeChat is asked ${spansText(refund.query_plan_ms)} after it took it, then every ${spanText(refund.query_every_ms)}`,
+  tell_order: () => 'its order is told',
+}
+
 /** Tells Temporal UI what to show of a refund now. */
-export function showRefund(refund: RefundProgress): void {
-  const { refund: fen, total, currency } = refund.amount
-  const money = `${readableAmount({ total: fen, currency })} of ${readableAmount({ total, currency })}`
-  const lines = [`**${refund.state}** · ${money}`, '', refund_sentences[refund.state], '']
-  if (refund.attention) lines.push(`- **attention: ${refund.attention}**`)
-  if (refund.next_action) lines.push(`- next: ${refund.next_action.what}, ${refund.next_action.time}`)
-  lines.push(
-    `- refund \`${refund.out_refund_no}\` of order \`${refund.out_trade_no}\`, merchant \`${refund.mchid}\``,
-    `- payment \`${refund.transaction_id}\`, origin ${refund.origin}`,
-  )
-  setCurrentDetails(lines.join('\n'))
+export function showRefund(refund: RefundProgress, policy: Policy): void {
+  setCurrentDetails(refundDetails(refund, policy))
+}
+
+export function refundDetails(refund: RefundProgress, policy: Policy): string {
+  const { out_refund_no, out_trade_no, mchid, transaction_id, state, attention, next_action, origin } = refund
+  const { total, currency } = refund.amount
+  const back = readableAmount({ total: refund.amount.refund, currency })
+  const lines = [
+    ...refundCalls(refund),
+    `**${state}** · ${back} of ${readableAmount({ total, currency })} · refund \`${out_refund_no}\``,
+    refund_sentences[state],
+  ]
+  const plan =
+    next_action && (refund_plans as Record<string, (typeof refund_plans)[RefundStep] | undefined>)[next_action.what]
+  // A balance that is too low is asked about apart from all plans.
+  if (attention === 'not_enough')
+    lines.push(`Next: the same request is sent every ${spanText(policy.refund.not_enough_ms)}.`)
+  else if (plan) lines.push(`Next: ${plan(refund, policy)}.`)
+  lines.push(`Of order \`${out_trade_no}\`, payment \`${transaction_id}\`, merchant \`${mchid}\`, origin ${origin}.`)
+  return lines.join('  \n')
+}
+
+function refundCalls({ out_refund_no, transaction_id, amount, attention }: RefundProgress): string[] {
+  if (attention === null) return []
+  const money = readableAmount({ total: amount.refund, currency: amount.currency })
+  return [callText(attention, `refund \`${out_refund_no}\`, ${money}`, { out_refund_no, transaction_id })]
+}
+
+/** As `orderEnd`. */
+export function refundEnd(refund: RefundProgress): string {
+  return [refund.state, ...refundCalls(refund)].join(' · ')
 }
 
 const day_sentences: Record<ReconciliationState, string> = {

@@ -26,12 +26,12 @@ export interface RunPlan<R, P extends { state: string }> {
 
 type Runnable = { key: unknown; inbox: { readonly isEmpty: boolean } }
 
-/** Moves a record until nothing is left to do, the inbox is empty and all handlers have replied. Returns its state. */
+/** Moves a record until nothing is left to do, the inbox is empty and all handlers have replied. Returns it as it is then. */
 export async function runToRest<R extends Runnable, P extends { state: string }>(
   run: R,
   known: P,
   plan: RunPlan<R, P>,
-): Promise<string> {
+): Promise<P> {
   let current = known
   for (;;) {
     for (let step = nextStep(run, current, plan); step !== undefined; step = nextStep(run, current, plan)) {
@@ -40,7 +40,7 @@ export async function runToRest<R extends Runnable, P extends { state: string }>
     }
     await condition(allHandlersFinished)
     // No await between this look and the return: a fact signalled during the last step is still taken.
-    if (run.inbox.isEmpty) return current.state
+    if (run.inbox.isEmpty) return current
   }
 }
 

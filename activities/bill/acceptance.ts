@@ -1,56 +1,114 @@
 import { heartbeat } from '@temporalio/activity'
-import { acceptanceEntries, acceptanceOf } from '../../domain/bill/acceptance.ts'
-import type { DifferenceRecord } from '../../domain/bill/difference.ts'
+import { acceptanceOf, paymentCorrections } from '../../domain/bill/acceptance.ts'
+import type { Acceptance } from '../../domain/bill/acceptance.ts'
+import type { DifferenceRecord, DifferenceState } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
-import type { JournalEntry } from '../../domain/journal.ts'
+import type { Correction, JournalEntry } from '../../domain/journal.ts'
+import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
-import { moveDifference } from './differences.ts'
+import { moveDifference, phantomsOf } from './differences.ts'
+import { tellDenied } from './phantom.ts'
+import type { AcceptanceContext } from './phantom.ts'
 
 const most_accepted = 500
 
 /**
  * Books what people accepted of WeChat's word about a day: first the payment's record, then the book after it, then the
- * difference is settled. Repeatable at any line: each write finds what the one before it left.
+ * difference is settled. Repeatable at any line: each write finds what the one before it left. And brings payments back
+ * into the book that were made after all.
  */
-export async function acceptDifferences(context: ActivityContext, { day }: { day: DayKey }): Promise<void> {
+export async function acceptDifferences(parts: AcceptanceContext, { day }: { day: DayKey }): Promise<void> {
+  const { store } = parts.context
   for (;;) {
-    const accepted = await context.store.differences.awaited(day, 'settling', most_accepted)
+    const accepted = await store.differences.awaited(day, 'settling', most_accepted)
     for (const difference of accepted) {
-      await acceptDifference(context, difference)
+      await acceptDifference(parts, difference)
       heartbeat()
     }
-    if (accepted.length < most_accepted) return
+    if (accepted.length < most_accepted) break
   }
+  for await (const phantom of phantomsOf(store, day)) await restoreDenied(parts.context, phantom)
 }
 
-async function acceptDifference(context: ActivityContext, difference: DifferenceRecord): Promise<void> {
-  const { store } = context
+async function acceptDifference(parts: AcceptanceContext, difference: DifferenceRecord): Promise<void> {
+  const { context } = parts
   const { _id, mchid, transaction_id } = difference
-  const payment = await store.payments.find(mchid, transaction_id ?? '')
+  const payment = transaction_id === null ? null : await context.store.payments.find(mchid, transaction_id)
   const acceptance = acceptanceOf(difference, payment)
-  const corrected =
-    'instead' in acceptance || payment === null
-      ? null
-      : await store.payments.correctSettledTotal(payment, acceptance.settled_total)
-  if (corrected === null) {
+  const correction = correctionOf(difference)
+  const corrected = await correctRecord(context, difference, { payment, acceptance, correction })
+  if (corrected === 'not_acceptable') {
     const reason = 'what WeChat says cannot be booked any more'
     return await moveDifference(context, _id, 'not_acceptable', { reason })
   }
-  const correction = correctionOf(difference)
-  const readBooked = () => store.journal.ofOrder(mchid, corrected.out_trade_no)
-  const booked_time = currentTime(context)
-  for (const entry of acceptanceEntries(corrected, await readBooked(), { ...correction, booked_time }))
-    await store.journal.post(entry)
+  const entry_ids = corrected === null ? [] : await correctBook(context, corrected, correction)
+  if (corrected !== null && difference.kind === 'phantom_payment') {
+    await context.store.refunds.liftSetbacks(corrected)
+    await tellDenied(parts, difference)
+  }
+  await moveDifference(context, _id, 'accepted', { deed: { action: 'accept_wechat', out_refund_no: null, entry_ids } })
+  // Who was held up since may have written over what a person has wanted otherwise meanwhile.
+  const now_so = difference.kind === 'phantom_payment' ? await context.store.differences.find(_id) : null
+  if (now_so !== null) await restoreDenied(context, now_so)
+}
+
+/** The payment's record as WeChat says it; null: no record says anything of it. */
+async function correctRecord(
+  context: ActivityContext,
+  { answer }: DifferenceRecord,
+  given: { payment: PaymentRecord | null; acceptance: Acceptance; correction: Correction },
+): Promise<PaymentRecord | 'not_acceptable' | null> {
+  const { payments } = context.store
+  const { payment, acceptance, correction } = given
+  if ('instead' in acceptance) return 'not_acceptable'
+  if (acceptance.changes === 'nothing') return null
+  if (payment === null) return 'not_acceptable'
+  if (acceptance.changes === 'settled_total')
+    return (await payments.correctSettledTotal(payment, acceptance.settled_total)) ?? 'not_acceptable'
+  const denial = { time: currentTime(context), evidence_id: answer?.evidence_id ?? '-', ...correction }
+  return (await payments.deny(payment, denial)) ?? 'not_acceptable'
+}
+
+/** Brings the book to the payment's record, and answers the ids of what this correction has posted. */
+async function correctBook(
+  context: ActivityContext,
+  payment: PaymentRecord,
+  correction: Correction & { evidence_id?: string | null },
+): Promise<string[]> {
+  const { journal } = context.store
+  const { mchid, out_trade_no, denial } = payment
+  const read = () => journal.ofOrder(mchid, out_trade_no)
+  const because = { evidence_id: denial?.evidence_id ?? null, ...correction, booked_time: currentTime(context) }
+  for (const entry of paymentCorrections(payment, await read(), because)) await journal.post(entry)
   const isOurs = (entry: JournalEntry) =>
     entry.correction?.by === correction.by && entry.correction.reason === correction.reason
-  const entry_ids = (await readBooked()).filter(isOurs).map((entry) => entry._id)
-  const deed = { action: 'accept_wechat', out_refund_no: null, entry_ids } as const
-  await moveDifference(context, _id, 'accepted', { deed })
+  return (await read()).filter(isOurs).map((entry) => entry._id)
+}
+
+/** States of a phantom in which its payment is not in the book, or is being taken out of it. */
+const denied_states: readonly DifferenceState[] = ['settling', 'settled']
+
+/**
+ * A payment that a person had accepted was never made, and that is a difference again, or none any more: WeChat or a bill
+ * has it after all, or a person opened it anew. It is as it was, and is booked anew.
+ */
+async function restoreDenied(context: ActivityContext, phantom: DifferenceRecord): Promise<void> {
+  const { mchid, id, state, transaction_id, timeline, answer } = phantom
+  if (transaction_id === null || denied_states.includes(state)) return
+  if (!timeline.some(({ event }) => event === 'accept_asked')) return
+  const payment = await context.store.payments.find(mchid, transaction_id)
+  if (payment === null) return
+  const restored = await context.store.payments.restore(payment)
+  const last = timeline.at(-1)
+  const because = last?.reason ?? (answer === undefined ? '' : `WeChat Pay says ${answer.says}`)
+  const by = last?.actor.id ?? last?.actor.kind ?? 'weft'
+  const correction = { by, reason: `${id}: ${last?.event ?? state}, ${because}` }
+  await correctBook(context, restored, { ...correction, evidence_id: answer?.evidence_id ?? null })
 }
 
 /** Who accepted WeChat's word, both persons where two were wanted, and why. */
-function correctionOf({ id, timeline }: DifferenceRecord): { by: string; reason: string } {
+function correctionOf({ id, timeline }: DifferenceRecord): Correction {
   const at = timeline.findLastIndex(({ event }) => event === 'accept_asked')
   const asked = timeline[at]
   const opened = timeline.slice(0, at).findLastIndex(({ from, to }) => to === 'open' && from !== 'open')

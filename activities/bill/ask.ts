@@ -64,7 +64,9 @@ export async function askDifferences(ask: AskContext, { day, run }: DayLook): Pr
     const question = difference && questions[difference.kind]
     if (!question) continue
     const is_over = difference.state !== 'open' && difference.state !== 'waiting'
-    if (is_over && !(await isDenialLeft(store, difference))) continue
+    // What a person accepted was never made is asked about as long as its day is looked at.
+    const is_accepted = difference.kind === 'phantom_payment' && difference.state === 'settled'
+    if (is_over && !is_accepted && !(await isDenialLeft(store, difference))) continue
     if (result.asked >= most_questions) return { ...result, given_up: true }
     result.asked += 1
     heartbeat({ asked: result.asked })

@@ -17,6 +17,7 @@ import { concludeDay } from './conclusion.ts'
 import type { ConclusionContext } from './conclusion.ts'
 import { moveDifference } from './differences.ts'
 import { tellExpiring } from './expiry.ts'
+import { tellOverdue } from './overdue.ts'
 
 /** One look at a day: only the look that began last writes what it finds. */
 export interface DayLook {
@@ -57,14 +58,14 @@ export async function closeDay(
   const { context } = parts
   const known = await context.store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
-  await acceptDifferences(context, { day })
+  await acceptDifferences(parts, { day })
   await endOverdue(context, day.mchid)
   const given_up_flaw = given_up ? too_many : null
   const concluded = await concludeDay(parts, day, { run, batch: `look:${run}`, given_up_flaw })
   const others = await context.store.reconciliations.movedDays(day.mchid, most_moved_days)
   for (const { mchid, bill_date, moved } of others) {
     const other = { mchid, bill_date }
-    await acceptDifferences(context, { day: other })
+    await acceptDifferences(parts, { day: other })
     await concludeDay(parts, other, { run: null, batch: `moved:${moved}` })
   }
   await tellAttention(context, day.mchid)
@@ -91,6 +92,7 @@ async function tellAttention(context: ActivityContext, mchid: string): Promise<v
     if (is_wanted) await store.merchants.noteAttention(mchid, code, beijingTime(now()))
     else await store.merchants.liftAttention(mchid, code)
   }
+  await tellOverdue(store, mchid, now())
   await tellExpiring(context, await requireMerchant(context, mchid))
 }
 

@@ -57,15 +57,28 @@ export async function noteDifferences(
   const there = new Map(found.map((difference) => [difference._id, difference]))
   const phantoms = new Set(all.flatMap(({ kind, transaction_id }) => phantomId(day, kind, transaction_id)))
   for await (const known of differencesOf(context.store, day)) {
-    const { _id, state } = known
+    const { _id } = known
     const now_there = there.get(_id)
     if (now_there === undefined) {
-      if (!phantoms.has(_id) && unsettled_states.includes(state)) await moveDifference(context, _id, 'vanished')
-    } else if (state === 'healed' || state === 'settled' || (state === 'ignored' && !isSameMatter(known, now_there))) {
+      if (!phantoms.has(_id) && isEndedByBill(known)) await moveDifference(context, _id, 'vanished')
+    } else if (isComingBack(known, now_there)) {
       await moveDifference(context, _id, 'returned')
       await context.store.differences.note([now_there])
     }
   }
+}
+
+/** Whether both sides agreeing ends it: also where a person has accepted that the bill will never have it. */
+export function isEndedByBill({ kind, state }: Pick<DifferenceRecord, 'kind' | 'state'>): boolean {
+  return unsettled_states.includes(state) || (kind === 'phantom_payment' && state === 'settled')
+}
+
+/** Whether a difference that was over is found again, and is not what a person has ended knowingly. */
+function isComingBack(known: DifferenceRecord, now_there: DifferenceRecord): boolean {
+  // A fee that was charged stays charged, whoever accepts it.
+  const is_known_so = known.state === 'ignored' || (known.state === 'settled' && known.kind === 'fee')
+  if (is_known_so) return !isSameMatter(known, now_there)
+  return known.state === 'healed' || known.state === 'settled'
 }
 
 /** Whether a difference is still the one that a person has looked at: he ignored no other amount and no other line. */
@@ -81,15 +94,21 @@ function phantomId(day: DayKey, kind: DifferenceKind, transaction_id: string | n
     : []
 }
 
-/** Phantoms of a day that stand, by their payment: each is that payment's one difference, whether or not ignored. */
+/** Phantoms of a day that stand, by their payment: each is that payment's one difference, whatever was done about it. */
 async function standingPhantoms(store: Store, day: DayKey): Promise<Set<string>> {
   const standing = new Set<string>()
+  for await (const { state, transaction_id } of phantomsOf(store, day))
+    if (transaction_id !== null && state !== 'healed') standing.add(transaction_id)
+  return standing
+}
+
+/** All phantoms of a day, whatever their state. */
+export async function* phantomsOf(store: Store, day: DayKey): AsyncGenerator<DifferenceRecord> {
   for (let after = differenceId(day, 'phantom_payment', ''); ;) {
     const found = (await store.differences.ofDay(day, after, page)).filter(({ kind }) => kind === 'phantom_payment')
-    for (const { state, transaction_id } of found)
-      if (transaction_id !== null && (state === 'open' || state === 'ignored')) standing.add(transaction_id)
+    yield* found
     const last = found.at(-1)
-    if (last === undefined || found.length < page) return standing
+    if (last === undefined || found.length < page) return
     after = last._id
   }
 }
@@ -131,14 +150,16 @@ export async function* differencesOf(store: Store, day: DayKey): AsyncGenerator<
 }
 
 /** What a difference is about, within its kind: WeChat's id of it, or the line that names it once more. */
-export function differenceSubject({ kind, subject, row, record }: MatchedDifference): string {
-  if (kind === 'duplicate' || subject === 'reversal') return row === null ? 'record' : `line-${row.line}`
+export function differenceSubject({ kind, subject, row, record, also_in }: MatchedDifference): string {
+  const is_of_line = (kind === 'duplicate' && also_in === undefined) || subject === 'reversal'
+  if (is_of_line) return row === null ? 'record' : `line-${row.line}`
   if (subject === 'refund') return row?.refund_id ?? (record?.kind === 'refund' ? record.refund_id : '')
   return row?.transaction_id ?? record?.transaction_id ?? ''
 }
 
 export function matchedRecord(day: DayKey, difference: MatchedDifference, due: DueTimes): DifferenceRecord {
-  const { kind, row, record, fields } = difference
+  const { kind, row, record, fields, also_in } = difference
+  const deviations = fields.map(({ field, bill, ours }) => `${field}: ${bill} in the bill, ${ours} here`)
   const of_refund = record?.kind === 'refund' ? record : null
   return newDifference(day, kind, differenceSubject(difference), {
     ...due,
@@ -147,7 +168,7 @@ export function matchedRecord(day: DayKey, difference: MatchedDifference, due: D
     refund_id: row?.refund_id ?? of_refund?.refund_id ?? null,
     out_refund_no: row?.out_refund_no ?? of_refund?.out_refund_no ?? null,
     amount: amountAtStake(difference),
-    fields: fields.map(({ field, bill, ours }) => `${field}: ${bill} in the bill, ${ours} here`),
+    fields: also_in === undefined ? deviations : [`the bill of ${also_in} has it too`],
     bill: row && { ...row },
     weft: record && { ...record },
   })
@@ -157,7 +178,8 @@ export function matchedRecord(day: DayKey, difference: MatchedDifference, due: D
  * What the two sides are apart; where one has nothing, all of the other. In fen. Where they agree on what was paid or
  * asked for, it is what they are apart on what the merchant gets or gives of it.
  */
-function amountAtStake({ row, record }: MatchedDifference): number {
+function amountAtStake({ row, record, also_in }: MatchedDifference): number {
+  if (also_in !== undefined && record !== null) return record.kind === 'payment' ? record.total : record.refund
   const theirs =
     row === null ? 0 : row.kind === 'payment' ? (row.total ?? row.settled_total) : (row.refund ?? row.settlement_refund)
   const ours = record === null ? 0 : record.kind === 'payment' ? record.total : record.refund

@@ -1,10 +1,9 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
-import { unsettled_states } from '../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
-import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
+import { beijingTime } from '../../domain/calendar.ts'
 import { differenceId, paymentId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import type { MatchResult } from '../../match/match.ts'
@@ -12,8 +11,17 @@ import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
-import { differenceSubject, matchedRecord, moveDifference } from './differences.ts'
+import { differencesOf, differenceSubject, isEndedByBill, matchedRecord, moveDifference } from './differences.ts'
 import type { DueTimes } from './differences.ts'
+import {
+  duplicateOf,
+  foundElsewhere,
+  isStillThere,
+  most_listed,
+  noteDuplicate,
+  otherBill,
+  ownDay,
+} from './duplicate.ts'
 import { dayPayment, dayRefund } from '../../store/side.ts'
 
 /** What stands on one side of this day, and on the other side of another day: a payment near midnight, a late snapshot. */
@@ -45,7 +53,56 @@ export async function settleElsewhere(
     for (const difference of some) await settleOne(context, policy, day, difference, records, found)
     heartbeat()
   }
+  await settleDoubled(context, policy, day, result, found)
   return found
+}
+
+/**
+ * Records that another day's bill was found to have, and that this day's own bill has as well: the line of the later day
+ * is one too many. Named here where that is this day, else there.
+ */
+async function settleDoubled(
+  context: ActivityContext,
+  policy: BillPolicy,
+  day: ReadDay,
+  { differences }: MatchResult,
+  found: Elsewhere,
+): Promise<void> {
+  const { store } = context
+  const is_missing = ({ kind }: MatchedDifference) => kind === 'missing_there' || kind === 'refund_missing_there'
+  const lacking = differences.filter(is_missing)
+  if (lacking.length >= most_listed) return
+  const missing = new Set(lacking.map((one) => differenceId(day, one.kind, differenceSubject(one))))
+  const differing = new Set(differences.flatMap(({ row, record }) => (row && record ? [recordKey(record)] : [])))
+  for await (const known of differencesOf(store, day)) {
+    const found_in = foundElsewhere(known, day) ?? null
+    if (found_in === null || missing.has(known._id)) continue
+    const record = known.weft as unknown as DayRecord
+    if (!(await isStillThere(store, day, found_in))) continue
+    const due = dueTimes(context, policy)
+    if (found_in.bill_date > day.bill_date) {
+      const other = { mchid: day.mchid, bill_date: found_in.bill_date }
+      await noteDuplicate(context, other, { record, also_in: day.bill_date, due })
+      await store.differences.noteFoundIn(known._id, { bill_date: day.bill_date, version: day.version })
+    } else if (!differing.has(recordKey(record))) {
+      // Its line was taken for a match.
+      const doubled = { subject: record.kind, row: null, record } as const
+      found.differences.push(
+        duplicateOf({ ...doubled, kind: 'duplicate', class: 'different', fields: [] }, record, found_in.bill_date),
+      )
+      found.matched_rows -= 1
+      found.different_rows += 1
+    }
+  }
+}
+
+function recordKey(record: DayRecord): string {
+  return record.kind === 'payment' ? record.transaction_id : record.refund_id
+}
+
+function dueTimes(context: ActivityContext, { patience_ms }: BillPolicy): DueTimes {
+  const found_ms = context.now()
+  return { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + patience_ms) }
 }
 
 async function settleOne(
@@ -73,8 +130,16 @@ async function settleOne(
     record.kind === 'payment'
       ? classifyPayment(row, record, isNeverForeign)
       : classifyRefund(row, record, isNeverForeign)
-  if (verdict.kind === null) {
+  const also_in = verdict.kind === null ? await otherBill(context, day, record) : null
+  if (verdict.kind === null && also_in !== null && also_in < day.bill_date) {
+    found.different_rows += 1
+    found.differences.push(duplicateOf(difference, record, also_in))
+  } else if (verdict.kind === null) {
     found.matched_rows += 1
+    if (also_in !== null) {
+      const doubled = { record, also_in: day.bill_date, due: dueTimes(context, policy) }
+      await noteDuplicate(context, { mchid: day.mchid, bill_date: also_in }, doubled)
+    }
     await endWaiting(context, policy, day, record)
   } else {
     found.different_rows += 1
@@ -120,17 +185,14 @@ async function endWaiting(
   record: DayRecord,
 ): Promise<void> {
   const { differences } = context.store
-  const moment = record.kind === 'payment' ? record.success_time : record.accepted_time
-  const own_day = { mchid, bill_date: beijingDay(milliseconds(moment)) }
-  const found_ms = context.now()
-  const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
-  const missing = missingThere(own_day, record, due)
+  const own_day = ownDay({ mchid, bill_date }, record)
+  const missing = missingThere(own_day, record, dueTimes(context, policy))
   await differences.note([missing])
   for (const _id of standingIds(own_day, missing.kind, missing)) {
     const known = await differences.find(_id)
     if (known === null) continue
     await differences.noteFoundIn(_id, { bill_date, version })
-    if (!unsettled_states.includes(known.state)) continue
+    if (!isEndedByBill(known)) continue
     await context.store.reconciliations.noteMoved(own_day)
     await moveDifference(context, _id, 'vanished', {
       actor: wechat_actor,
@@ -176,6 +238,5 @@ async function isEndedByOther(store: Store, day: DayKey, _id: string): Promise<b
   if (known?.state !== 'healed' || known.timeline.at(-1)?.reason === null) return false
   const { found_in } = known
   if (found_in === undefined) return true
-  const other = await store.reconciliations.find({ mchid: day.mchid, bill_date: found_in.bill_date })
-  return found_in.version >= (other?.versions.trade ?? 0)
+  return found_in.bill_date !== day.bill_date && (await isStillThere(store, day, found_in))
 }

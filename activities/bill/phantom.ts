@@ -13,9 +13,13 @@ import type { Store } from '../../store/store.ts'
 import type { ActivityContext } from '../context.ts'
 import { moveDifference, newDifference } from './differences.ts'
 
-interface PhantomContext {
+/** What is done about a phantom works with this. */
+export interface AcceptanceContext {
   context: ActivityContext
   starter: RunStarter
+}
+
+interface PhantomContext extends AcceptanceContext {
   policy: BillPolicy
 }
 
@@ -56,7 +60,8 @@ export async function endPhantom(
   const { differences } = ask.context.store
   const known = await differences.find(differenceId(difference, 'phantom_payment', difference.transaction_id))
   if (known === null) return
-  if (known.state === 'open') await moveDifference(ask.context, known._id, 'vanished')
+  // Whether or not a person had accepted that it was never made.
+  if (known.state === 'open' || known.state === 'settled') await moveDifference(ask.context, known._id, 'vanished')
   await handOverPhantom(ask, known._id, answer)
 }
 
@@ -88,6 +93,19 @@ async function wakeOrder(
   await signalRun(starter, orderStart(order), signals.payment_found, { evidence_id })
   for (const _id of [phantom._id, differenceId(phantom, 'missing_there', phantom.transaction_id ?? '')])
     await differences.noteHandedOver(_id, asked_time)
+}
+
+/**
+ * A person accepted that the payment was never made. An order that only asks a person about it asks no more, and one that
+ * wanted to give it back has nothing to give; one in review still waits for its decision.
+ */
+export async function tellDenied({ context, starter }: AcceptanceContext, phantom: DifferenceRecord): Promise<void> {
+  const order = await orderOf(context.store, phantom)
+  const evidence_id = phantom.answer?.evidence_id ?? null
+  if (order === null || evidence_id === null) return
+  const is_asking = paymentDenial(order) !== null && !isInReviewByDenial(order)
+  if (is_asking || order.state === 'refunding')
+    await signalRun(starter, orderStart(order), signals.payment_found, { evidence_id })
 }
 
 /** Whether a phantom that is over has left its order denied: then WeChat is asked once more, so that it comes back. */

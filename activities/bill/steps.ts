@@ -30,7 +30,7 @@ export function createBills(given: ActivityContext, starter: RunStarter, policy:
     postBills: (look: DayLook) => postBills(context, policy, look),
     writeReport: (look: DayLook) => writeReport(context, look),
     closeDay: (look: DayLook & { given_up?: boolean }) => closeDay({ context, starter }, look),
-    acceptDifferences: (given: { day: DayKey }) => acceptDifferences(context, given),
+    acceptDifferences: (given: { day: DayKey }) => acceptDifferences({ context, starter }, given),
     checkDifferences: (given: { day: DayKey }) => checkDifferences(ask, given),
     followDay: (given: { day: DayKey; batch: string }) => followDay({ context, starter }, given),
   }

@@ -1,7 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import { readAnswer, readAnswerOf } from '../../domain/event/answer.ts'
+import { readAnswer, readAnswerOf, readPurpose } from '../../domain/event/answer.ts'
 import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
@@ -120,7 +120,7 @@ async function findDecidingDelivery(
   given: { order: OrderKey; sequence: number },
 ): Promise<DeliveryRecord | null> {
   const deliveries = await store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
-  return deliveries.find(({ purpose }) => purpose !== 'notice') ?? null
+  return deliveries.find(({ purpose }) => purpose === 'fulfilment' || purpose === 'cancellation') ?? null
 }
 
 /** An attempt that was made before has taught all that a quick one could: the schedule is the regular activity's. */
@@ -179,7 +179,7 @@ async function attemptDelivery(
   let was_heard = false
   try {
     const reply = await sendEvent(attempt_context, delivery, endpoint)
-    was_heard = readAnswer(delivery.purpose, reply).read_as !== 'not heard'
+    was_heard = readAnswer(readPurpose(delivery, endpoint), reply).read_as !== 'not heard'
     return await recordAttempt(context, delivery, endpoint, reply, left_ms)
   } finally {
     turn.end(was_heard)
@@ -262,7 +262,7 @@ async function sendEvent(
     return await slots.watch(
       { kind: 'endpoint', id: endpoint.id },
       () => courier.send(endpoint.url, all_headers, event.body),
-      (reply) => readAnswer(delivery.purpose, reply).read_as !== 'not heard',
+      (reply) => readAnswer(readPurpose(delivery, endpoint), reply).read_as !== 'not heard',
     )
   } finally {
     clearInterval(beat)
@@ -283,16 +283,18 @@ async function recordAttempt(
   const { store, now } = context
   const number = nextAttemptNumber(delivery)
   // Said once, from all that came; the record keeps what was read, since it does not keep all that came.
-  const reading = readAnswer(delivery.purpose, reply)
+  const reading = readAnswer(readPurpose(delivery, endpoint), reply)
   const was_heard = reading.read_as !== 'not heard'
-  const is_given_up = !was_heard && number > context.policy.delivery_retry_ms.length
+  const is_last = delivery.purpose === 'ping' || number > context.policy.delivery_retry_ms.length
+  const is_given_up = !was_heard && is_last
   const state = was_heard ? 'delivered' : is_given_up ? 'undelivered' : 'waiting'
   const delay_ms = attemptDelay(context, number, reply)
   const next_attempt_time = state === 'waiting' ? beijingTime(now() + delay_ms) : null
   const kept = newAttempt(context, delivery, reply, reading)
   // What follows comes first: a delivery that is no longer open comes here no more.
   if (was_heard) await noteEndpointSuccess(context, endpoint, kept)
-  else await noteDeliveryFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
+  else if (delivery.purpose !== 'ping')
+    await noteDeliveryFailure(context, delivery, endpoint, reply, number, state, next_attempt_time)
   const current = await store.deliveries.noteAttempt(delivery._id, kept, { state, next_attempt_time })
   if (isOpenDelivery(current.state))
     throw notYetFailure(
@@ -327,7 +329,7 @@ function attemptDelay({ policy }: ActivityContext, number: number, reply: Endpoi
 function deliveryOutcome({ sealer }: ActivityContext, delivery: DeliveryRecord): DeliveryOutcome {
   if (delivery.state === 'cancelled') return { kind: 'cancelled' }
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
-  if (delivery.purpose === 'notice') return { kind: 'heard' }
+  if (delivery.purpose === 'notice' || delivery.purpose === 'ping') return { kind: 'heard' }
   const answer = readAnswerOf(delivery)
   if (answer !== null) return { kind: 'answered', answer: sealWords(sealer, answer) }
   return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }

@@ -56,7 +56,7 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
       signal: AbortSignal.timeout(timeout_ms),
     })
     const read = await readBody(answer.body, answer.headers)
-    const retry_after_ms = retryAfterMs(answer.headers['retry-after'])
+    const retry_after_ms = retryAfterMs(answer.headers['retry-after'], Date.now())
     return { status: answer.statusCode, error: null, ...read, retry_after_ms }
   }
 
@@ -117,10 +117,13 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
   })
 }
 
-function retryAfterMs(header: string | string[] | undefined): number | null {
-  const seconds = Number(Array.isArray(header) ? header[0] : header)
-  if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return null
-  return Math.min(seconds * 1000, longest_retry_after_ms)
+/** Seconds, or a date as HTTP writes it (RFC 9110 §10.2.3), which is counted from `now_ms`. */
+function retryAfterMs(header: string | string[] | undefined, now_ms: number): number | null {
+  const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? ''
+  const is_date = /^[A-Za-z]+,? .*\d{2}:\d{2}:\d{2}/.test(text)
+  const ms = is_date ? Math.max(0, Date.parse(text) - now_ms) : text === '' ? NaN : Number(text) * 1000
+  if (!Number.isFinite(ms) || ms < 0) return null
+  return Math.min(ms, longest_retry_after_ms)
 }
 
 function errorText(error: unknown): string {

@@ -1,5 +1,6 @@
 import { milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
+import { orderlessDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import { orderEventBody, orderlessRefundEventBody } from '../../domain/event/event.ts'
 import type { EventType } from '../../domain/event/event.ts'
@@ -177,28 +178,11 @@ export async function publishOrderlessEvent(
   const endpoints = (await store.endpoints.listEnabled(mchid)).filter(
     ({ role, event_types }) => role === 'fulfilment' || event_types.includes('*') || event_types.includes(type),
   )
-  const deliveries = endpoints.map((endpoint): DeliveryRecord => {
-    const delivery_id = deliveryId(_id, endpoint.id)
-    return {
-      _id: delivery_id,
-      id: publicId('dlv', delivery_id),
-      mchid,
-      event_id: _id,
-      event_public_id: id,
-      event_type: type,
-      endpoint_id: endpoint.id,
-      out_trade_no: null,
-      sequence: null,
-      purpose: 'notice',
-      state: 'waiting',
-      revision: 0,
-      attempts: [],
-      create_time: timestamp,
-      next_attempt_time: timestamp,
-    }
-  })
+  const event = { _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp }
+  const deliveries = endpoints.map((endpoint) =>
+    orderlessDelivery(event, endpoint.id, 'notice', (delivery_id) => publicId('dlv', delivery_id)),
+  )
   if (deliveries.length > 0) await store.deliveries.insertMissing(deliveries)
-  const body = bodyOf(id)
-  await store.events.insert({ _id, id, mchid, out_trade_no: null, sequence: null, type, timestamp, body })
+  await store.events.insert({ ...event, body: bodyOf(id) })
   return deliveries.map((delivery) => delivery._id)
 }

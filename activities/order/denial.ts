@@ -38,7 +38,7 @@ export async function denialWord(
   if (phantom === null) return null
   const is_denial = fact === null ? verdict === 'unsigned' : isDenial(fact)
   if (phantom.state === 'open') return is_denial ? { says: 'denied', phantom } : null
-  if (phantom.state === 'ignored') return { says: 'settled', phantom }
+  if (phantom.state !== 'healed') return { says: 'settled', phantom }
   return fact !== null && isMoneyFact(fact) ? { says: 'paid', phantom } : null
 }
 

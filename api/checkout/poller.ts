@@ -17,6 +17,8 @@ export interface PollerOptions {
   interval_ms?: number
   /** orders watched at once; beyond it a page is refused and asks by itself */
   max_orders?: number
+  /** of them one merchant's: others' pages have room whatever it does */
+  max_orders_per_merchant?: number
   max_listeners_per_order?: number
 }
 
@@ -46,7 +48,8 @@ export class OrderPoller {
   #is_closed = false
 
   constructor(options: PollerOptions) {
-    this.#options = { interval_ms: 200, max_orders: 1_000, max_listeners_per_order: 20, ...options }
+    const usual = { interval_ms: 200, max_orders: 1_000, max_orders_per_merchant: 750, max_listeners_per_order: 8 }
+    this.#options = { ...usual, ...options }
   }
 
   /** Orders watched now: for tests. */
@@ -61,8 +64,8 @@ export class OrderPoller {
   watch(order: OrderRecord, listener: OrderListener): (() => void) | null {
     const watched = this.#watched.get(order._id) ?? { order, listeners: new Set<OrderListener>() }
     const is_full = watched.listeners.size >= this.#options.max_listeners_per_order
-    const is_new_and_too_many = watched.listeners.size === 0 && this.#watched.size >= this.#options.max_orders
-    if (this.#is_closed || is_full || is_new_and_too_many) return null
+    const is_too_many = watched.listeners.size === 0 && !this.#hasRoomFor(order)
+    if (this.#is_closed || is_full || is_too_many) return null
     watched.listeners.add(listener)
     this.#watched.set(order._id, watched)
     // A page that read an older revision is brought up to date at once; one that read a newer one waits for the round.
@@ -72,6 +75,14 @@ export class OrderPoller {
       watched.listeners.delete(listener)
       if (watched.listeners.size === 0) this.#watched.delete(order._id)
     }
+  }
+
+  #hasRoomFor({ mchid }: OrderKey): boolean {
+    const { max_orders, max_orders_per_merchant } = this.#options
+    if (this.#watched.size >= max_orders) return false
+    // Counted anew: a page is opened seldom, and a sum that is kept could be wrong.
+    const same = [...this.#watched.values()].filter(({ order }) => order.mchid === mchid)
+    return same.length < max_orders_per_merchant
   }
 
   /** Ends the rounds; no listener is called any more. */

@@ -262,8 +262,8 @@ export const catalogue = {
       'zh-CN': '每个商户只能有一个履约地址，现有地址为 {endpoint_id}。',
     },
     remedy: {
-      en: 'Add this one as an observer, or delete the other first.',
-      'zh-CN': '请将此地址添加为 observer，或先删除原有地址。',
+      en: 'Add this one as an observer; POST /v1/endpoints/…/fulfilment with its id then lets it decide in place of the other.',
+      'zh-CN': '请将此地址添加为 observer，再以其 id 调用 POST /v1/endpoints/…/fulfilment，由它代替原有地址。',
     },
   },
   endpoint_limit_reached: {
@@ -303,6 +303,29 @@ export const catalogue = {
     remedy: {
       en: 'Change the merchant’s fulfilment mode first, then delete the endpoint.',
       'zh-CN': '请先更改商户的履约模式，再删除该地址。',
+    },
+  },
+  endpoint_exists: {
+    status: 409,
+    retryable: false,
+    title: { en: 'The URL has an endpoint that differs', 'zh-CN': '该地址已登记，且设置不同' },
+    detail: {
+      en: 'Endpoint {endpoint_id} has this URL, with other {fields}.',
+      'zh-CN': '地址 {endpoint_id} 已登记该 URL，以下字段不同：{fields}。',
+    },
+    remedy: {
+      en: 'Send the values that GET /v1/endpoints/{endpoint_id} shows, or delete it first and add it anew.',
+      'zh-CN': '请按 GET /v1/endpoints/{endpoint_id} 返回的取值提交，或先删除再重新添加。',
+    },
+  },
+  endpoint_disabled: {
+    status: 409,
+    retryable: false,
+    title: { en: 'The endpoint is disabled', 'zh-CN': '该地址已停用' },
+    detail: { en: 'Nothing is sent to it: {reason}.', 'zh-CN': '不会向其发送任何内容：{reason}。' },
+    remedy: {
+      en: 'POST /v1/endpoints/{endpoint_id}/enable, then send the same request again.',
+      'zh-CN': '请调用 POST /v1/endpoints/{endpoint_id}/enable，然后重新发送相同的请求。',
     },
   },
   endpoint_url_forbidden: {

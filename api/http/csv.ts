@@ -11,7 +11,8 @@ export const csv_type = 'text/csv; charset=utf-8'
 /** What Excel knows UTF-8 by. Stands once, before the first line. */
 export const byte_order_mark = '\uFEFF'
 
-const beginsFormula = /^[=+\-@\t\r＝＋－＠]/
+/** Spreadsheets pass over blanks in front, some of them. */
+const beginsFormula = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/
 
 /**
  * Lines of CSV (RFC 4180), each with its CRLF. Texts are quoted, and one that would be a formula begins with an

@@ -67,13 +67,21 @@ export function unavailableProblem(part: 'temporal' | 'database' | 'workers' | '
 
 export const problem_media_type = 'application/problem+json'
 
+/** Who reads a problem, and from where. */
+export interface ProblemReader {
+  language: Language
+  /** this installation's address, before the page that explains the code */
+  base_url: string
+  request_id: string
+}
+
 /** The answer's body, in the reader's language. */
-function problemBody(problem: Problem, language: Language, request_id: string): ProblemBody {
+export function problemBody(problem: Problem, { language, base_url, request_id }: ProblemReader): ProblemBody {
   const entry: CatalogueEntry = catalogue[problem.code]
   const { values = {}, errors = [], wechat } = problem.parts
   return {
     ...values,
-    type: `/docs/errors/${problem.code}`,
+    type: `${base_url}/docs/errors/${problem.code}`,
     title: entry.title[language],
     status: entry.status,
     detail: fillTemplate(entry.detail[language], values),
@@ -91,12 +99,16 @@ function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>)
 }
 
 /** Answers `ctx` with `problem`. */
-export function answerProblem(ctx: Context, problem: Problem, request_id: string): void {
+export function answerProblem(
+  ctx: Context,
+  problem: Problem,
+  { base_url, request_id }: Omit<ProblemReader, 'language'>,
+): void {
   const language = readerLanguage(ctx)
   ctx.status = problem.status
   ctx.set(problem.parts.headers ?? {})
   ctx.set('Content-Language', language)
   ctx.vary('Accept-Language')
-  ctx.body = JSON.stringify(problemBody(problem, language, request_id))
+  ctx.body = JSON.stringify(problemBody(problem, { language, base_url, request_id }))
   ctx.type = problem_media_type
 }

@@ -34,8 +34,8 @@ const rule_texts: Record<string, Bilingual> = {
   },
   metadata_size: { en: 'may have at most 20 keys', 'zh-CN': '最多 20 个键' },
   time: {
-    en: 'must be an RFC 3339 time with an offset, such as 2026-11-23T12:00:00+08:00',
-    'zh-CN': '须为带时区的 RFC 3339 时间，例如 2026-11-23T12:00:00+08:00',
+    en: 'must be an RFC 3339 time with seconds and an offset, such as 2026-11-23T12:00:00+08:00',
+    'zh-CN': '须为带秒和时区的 RFC 3339 时间，例如 2026-11-23T12:00:00+08:00',
   },
   day: {
     en: 'must be a day of the calendar, such as 2026-11-22',
@@ -58,6 +58,14 @@ const rule_texts: Record<string, Bilingual> = {
   fulfilment_hears_all: {
     en: 'the fulfilment endpoint receives every event: leave event_types out or send ["*"]',
     'zh-CN': '履约地址会收到全部事件：请省略 event_types 或填写 ["*"]',
+  },
+  endpoint_differs: {
+    en: 'differs from what the endpoint of this URL has',
+    'zh-CN': '与该 URL 已登记的设置不一致',
+  },
+  fen: {
+    en: 'must be a whole number of fen: 990 is ¥9.90',
+    'zh-CN': '须为整数分，例如 990 表示 9.90 元',
   },
   differs: { en: 'differs from what was sent under this number', 'zh-CN': '与此单号首次提交的内容不一致' },
   one_payment: {

@@ -4,28 +4,42 @@ import type { Context } from 'koa'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
 import type { Endpoint } from '../http/endpoint.ts'
+import { languages, readerLanguage } from '../http/language.ts'
+import type { Language } from '../http/language.ts'
 import { html, trustedHtml } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { Problem } from '../http/problem.ts'
 import { exactRouter } from '../http/router.ts'
+import { curlExample, problemExample } from './example.ts'
 import { openApi, problemsOf } from './openapi.ts'
-import type { OpenApi } from './openapi.ts'
+import type { Contract, OpenApi } from './openapi.ts'
+import { shapeSection, typeOf } from './shape.ts'
+import { chinese_summaries, words } from './words.ts'
 
-/** Serves the API's documentation: /openapi.json, and the same as pages that load nothing from other hosts. */
-export function docsRouter(endpoints: readonly Endpoint[], version: string): Router {
-  const document = openApi(endpoints, version)
+interface DocsPlace {
+  version: string
+  base_url: string
+}
+
+/**
+ * Serves the API's documentation: /openapi.json, and the same as pages in the reader's language that load nothing from
+ * other hosts.
+ */
+export function docsRouter(contract: Contract, { version, base_url }: DocsPlace): Router {
+  const document = openApi(contract, version)
   const json = JSON.stringify(document)
-  const reference = referencePage(endpoints, document)
+  const pages = new Map(languages.map((language) => [language, referencePage(contract, document, language)]))
   const router = exactRouter()
+  router.get('/', (ctx) => ctx.redirect('/docs'))
   router.get('/openapi.json', (ctx) => {
     ctx.body = json
     ctx.type = 'application/json; charset=utf-8'
   })
-  router.get('/docs', (ctx) => sendPage(ctx, reference))
+  router.get('/docs', (ctx) => sendPage(ctx, (language) => pages.get(language) ?? ''))
   router.get('/docs/errors/:code', (ctx) => {
     const code = String(ctx.params['code'])
     if (!Object.hasOwn(catalogue, code)) throw new Problem('not_found')
-    sendPage(ctx, errorPage(code as ProblemCode))
+    sendPage(ctx, (language) => errorPage(code as ProblemCode, language, base_url))
   })
   return router
 }
@@ -35,26 +49,31 @@ const style = `
 body { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 6rem }
 h2 { margin-top: 3rem } h3 { margin: 2.5rem 0 .25rem }
 code, pre { font: .9em ui-monospace, Menlo, Consolas, monospace }
-pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; border-radius: 6px }
+pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8884; border-radius: 6px }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0 }
-th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid #8883 }
+th, td { overflow-wrap: anywhere; text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid #8883 }
 .method { display: inline-block; min-width: 4.2em; font-weight: 600 }
 .quiet { opacity: .7 }
+nav ul { columns: 16rem; padding-left: 1.2rem }
+@media (max-width: 40rem) { table, tbody, tr, td { display: block } th { display: none } td { border: 0; padding: .1rem 0 } tr { border-bottom: 1px solid #8883; padding: .35rem 0 } }
 details { margin: .5rem 0 } summary { cursor: pointer }
 `
 /** Whole, so that what is hashed is what is sent, whoever formats the templates around it. */
 const style_element = trustedHtml(`<style>${style}</style>`)
 const style_hash = createHash('sha256').update(style, 'utf8').digest('base64')
 
-function sendPage(ctx: Context, page: string): void {
+function sendPage(ctx: Context, pageOf: (language: Language) => string): void {
+  const language = readerLanguage(ctx)
   ctx.set('Content-Security-Policy', `default-src 'none'; style-src 'sha256-${style_hash}'; frame-ancestors 'none'`)
   ctx.set('X-Content-Type-Options', 'nosniff')
+  ctx.set('Content-Language', language)
+  ctx.vary('Accept-Language')
   ctx.type = 'html'
-  ctx.body = page
+  ctx.body = pageOf(language)
 }
 
-function renderPage(title: string, body: HtmlContent): string {
-  return `<!doctype html>${html`<html lang="en">
+function renderPage(title: string, body: HtmlContent, language: Language): string {
+  return `<!doctype html>${html`<html lang="${language}">
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -67,35 +86,73 @@ function renderPage(title: string, body: HtmlContent): string {
   </html>`.toString()}`
 }
 
-function referencePage(endpoints: readonly Endpoint[], document: OpenApi): string {
+function summaryOf({ name, summary }: Endpoint, language: Language): string {
+  return (language === 'zh-CN' && chinese_summaries[name]) || summary
+}
+
+function referencePage({ endpoints, messages }: Contract, document: OpenApi, language: Language): string {
+  const word = (name: keyof typeof words) => words[name][language]
+  const part = (id: string, name: 'endpoints' | 'events' | 'shapes' | 'errors') =>
+    html`<h2 id="${id}">${word(name)}</h2>`
   return renderPage(
-    'Weft API',
-    html`<h1>Weft API</h1>
-      <p>
-        Send <code>Authorization: Bearer weft_…</code>. Amounts are integer fen, times are RFC 3339. The same as
-        <a href="/openapi.json">OpenAPI 3.1</a>.
-      </p>
-      <h2>Endpoints</h2>
-      ${endpoints.map((endpoint) => endpointSection(endpoint, document))}
-      <h2>Shapes</h2>
-      ${Object.entries(document.components.schemas).map(([name, schema]) => shapeSection(name, schema))}
-      <h2>Errors</h2>
+    word('title'),
+    html`<h1>${word('title')}</h1>
+      <p>${word('intro')} <a href="/openapi.json">OpenAPI 3.1</a>. ${word('guide')}</p>
+      <nav>
+        <h2>${word('contents')}</h2>
+        <ul>
+          ${endpoints.map(
+            (endpoint) => html`<li><a href="#${endpoint.name}">${summaryOf(endpoint, language)}</a></li>`,
+          )}
+        </ul>
+        <p>
+          <a href="#events">${word('events')}</a> · <a href="#shapes">${word('shapes')}</a> ·
+          <a href="#errors">${word('errors')}</a>
+        </p>
+      </nav>
+      ${part('endpoints', 'endpoints')} ${endpoints.map((endpoint) => endpointSection(endpoint, document, language))}
+      ${part('events', 'events')}
+      <p>${word('events_intro')}</p>
       <table>
         <tr>
-          <th>code</th>
-          <th>status</th>
-          <th>what</th>
+          <th>${word('type')}</th>
+          <th>${word('carries')}</th>
+        </tr>
+        ${Object.keys(messages).map((type) => eventRow(type, document))}
+      </table>
+      ${part('shapes', 'shapes')}
+      ${Object.entries(document.components.schemas).map(([name, schema]) => shapeSection(name, schema))}
+      ${part('errors', 'errors')}
+      <table>
+        <tr>
+          <th>${word('code')}</th>
+          <th>${word('status')}</th>
+          <th>${word('what')}</th>
         </tr>
         ${Object.entries(catalogue).map(
           ([code, { status, title }]) =>
             html`<tr>
               <td>${errorLink(code)}</td>
               <td>${status}</td>
-              <td>${title.en} · ${title['zh-CN']}</td>
+              <td>${title[language]}</td>
             </tr>`,
         )}
       </table>`,
+    language,
   )
+}
+
+interface WebhookObject {
+  post: { requestBody: { content: Record<string, { schema: object }> } }
+}
+
+function eventRow(type: string, document: OpenApi): SafeHtml {
+  const webhook = (document['webhooks'] as Record<string, WebhookObject>)[type]
+  const [content] = Object.values(webhook?.post.requestBody.content ?? {})
+  return html`<tr>
+    <td><code>${type}</code></td>
+    <td>${content ? typeOf(content.schema) : ''}</td>
+  </tr>`
 }
 
 function errorLink(code: string): SafeHtml {
@@ -108,17 +165,19 @@ interface OperationObject {
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>
 }
 
-function endpointSection(endpoint: Endpoint, document: OpenApi): SafeHtml {
-  const { method, path, name, summary, description, scope, responses: answers } = endpoint
+function endpointSection(endpoint: Endpoint, document: OpenApi, language: Language): SafeHtml {
+  const { method, path, name, description, scope, responses: answers } = endpoint
   const operation = document.paths[path]?.[method.toLowerCase()] as unknown as OperationObject
   const parameters = operation.parameters.filter((parameter) => parameter.in !== 'header')
   const request = Object.values(operation.requestBody?.content ?? {})[0]
+  const word = (of: keyof typeof words) => words[of][language]
   return html`<section id="${name}">
     <h3><span class="method">${method}</span> <code>${path}</code></h3>
     <p>
-      ${summary}. <span class="quiet">Scope <code>${scope}</code></span>
+      ${summaryOf(endpoint, language)}. <span class="quiet">${word('scope')} <code>${scope}</code></span>
     </p>
-    ${description === undefined ? null : html`<p>${description}</p>`}
+    ${description === undefined ? null : html`<p lang="en">${description}</p>`}
+    <pre>${curlExample(endpoint)}</pre>
     ${
       parameters.length === 0
         ? null
@@ -133,7 +192,7 @@ function endpointSection(endpoint: Endpoint, document: OpenApi): SafeHtml {
             )}
           </table>`
     }
-    ${request === undefined ? null : html`<p>Body: ${typeOf(request.schema)}</p>`}
+    ${request === undefined ? null : html`<p>${word('body')}: ${typeOf(request.schema)}</p>`}
     <table>
       ${Object.entries(answers).map(([status, { description: meaning }]) => {
         const content = Object.values(operation.responses[status]?.content ?? {})[0]
@@ -144,75 +203,26 @@ function endpointSection(endpoint: Endpoint, document: OpenApi): SafeHtml {
         </tr>`
       })}
     </table>
-    <p class="quiet">Errors: ${problemsOf(endpoint).map((code) => html`${errorLink(code)} `)}</p>
+    <p class="quiet">${word('errors_here')}: ${problemsOf(endpoint).map((code) => html`${errorLink(code)} `)}</p>
   </section>`
 }
 
-function shapeSection(name: string, schema: object): SafeHtml {
-  const { properties = {}, required = [] } = schema as {
-    properties?: Record<string, SchemaPart & { description?: string }>
-    required?: string[]
-  }
-  return html`<section id="shape-${name}">
-    <h3>${name}</h3>
-    <table>
-      ${Object.entries(properties).map(
-        ([field, inner]) =>
-          html`<tr>
-            <td><code>${field}</code>${required.includes(field) ? '' : '?'}</td>
-            <td>${typeOf(inner)}</td>
-            <td>${inner.description ?? ''}</td>
-          </tr>`,
-      )}
-    </table>
-  </section>`
-}
-
-interface SchemaPart {
-  $ref?: string
-  type?: string | string[]
-  const?: unknown
-  enum?: unknown[]
-  format?: string
-  items?: SchemaPart
-  anyOf?: SchemaPart[]
-  properties?: Record<string, SchemaPart>
-}
-
-/** A schema in a few words, for people. */
-function typeOf(schema: SchemaPart): HtmlContent {
-  if (schema.$ref !== undefined) {
-    const name = schema.$ref.split('/').at(-1) ?? ''
-    return html`<a href="#shape-${name}">${name}</a>`
-  }
-  if (schema.const !== undefined) return html`<code>${JSON.stringify(schema.const)}</code>`
-  if (schema.enum !== undefined) return schema.enum.map(String).join(' | ')
-  if (schema.anyOf !== undefined) return schema.anyOf.map((part, at) => html`${at === 0 ? '' : ' or '}${typeOf(part)}`)
-  if (schema.items !== undefined) return html`list of ${typeOf(schema.items)}`
-  if (schema.properties !== undefined) {
-    return html`{
-    ${Object.entries(schema.properties).map(([name, inner], at) => html`${at === 0 ? '' : ', '}${name}: ${typeOf(inner)}`)}
-    }`
-  }
-  return schema.format ?? [schema.type ?? 'any'].flat().join(' or ')
-}
-
-function errorPage(code: ProblemCode): string {
-  const { status, retryable, title, detail, remedy } = catalogue[code]
+function errorPage(code: ProblemCode, language: Language, base_url: string): string {
+  const { status, retryable, title } = catalogue[code]
+  const example = problemExample(code, language, base_url)
+  const word = (of: keyof typeof words) => words[of][language]
   return renderPage(
     `${code} – Weft`,
-    html`<p><a href="/docs">Weft API</a></p>
+    html`<p><a href="/docs">${word('title')}</a> · <a href="/docs#errors">${word('all_errors')}</a></p>
       <h1><code>${code}</code> <span class="quiet">${status}</span></h1>
-      <p>
-        ${retryable ? 'Retryable: send the identical request again. · 可以原样重试。' : 'Not retryable as it is. · 原样重试无效。'}
-      </p>
-      ${(['en', 'zh-CN'] as const).map(
-        (language) =>
-          html`<section lang="${language}">
-            <h2>${title[language]}</h2>
-            <p>${detail[language]}</p>
-            <p>→ ${remedy[language]}</p>
-          </section>`,
-      )}`,
+      <h2>${title[language]}</h2>
+      <p>${example.detail}</p>
+      <p>${word(retryable ? 'retryable' : 'not_retryable')}</p>
+      <h2>${word('remedy')}</h2>
+      <p>${example.remedy}</p>
+      <h2>${word('example')}</h2>
+      <pre>${JSON.stringify(example, null, 2)}</pre>
+      <p class="quiet">${Object.keys(catalogue).map((other) => html`${errorLink(other)} `)}</p>`,
+    language,
   )
 }

@@ -4,6 +4,7 @@ import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
 import type { DeclaredResponse, Endpoint } from '../http/endpoint.ts'
 import { problem_media_type } from '../http/problem.ts'
+import { body_examples } from './example.ts'
 
 type Json = Record<string, unknown>
 
@@ -37,8 +38,14 @@ export function problemsOf(endpoint: Endpoint): ProblemCode[] {
   return [...endpoint.problems, ...input_problems, ...body, ...(paused ? pause_problems : []), ...common_problems]
 }
 
+/** Contract is what merchants call, and what they are told by type of event. */
+export interface Contract {
+  endpoints: readonly Endpoint[]
+  messages: Readonly<Record<string, z.ZodType>>
+}
+
 /** The whole API in one document, from the declarations that also route and validate it. */
-export function openApi(endpoints: readonly Endpoint[], version: string): OpenApi {
+export function openApi({ endpoints, messages }: Contract, version: string): OpenApi {
   const schemas: Record<string, Json> = { Problem: problemSchema() }
   const paths: OpenApi['paths'] = {}
   for (const endpoint of endpoints) {
@@ -58,9 +65,62 @@ export function openApi(endpoints: readonly Endpoint[], version: string): OpenAp
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths,
+    webhooks: webhooksOf(messages, schemas),
     components: {
       schemas,
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'weft_live_… or weft_test_…' } },
+    },
+  }
+}
+
+/** What a merchant's own endpoint is sent, by type of event (Standard Webhooks). */
+function webhooksOf(messages: Contract['messages'], schemas: Record<string, Json>): Json {
+  const text = { type: 'string' }
+  const headers = [
+    ['webhook-id', 'the event’s id: the same on every attempt'],
+    ['webhook-timestamp', 'Unix seconds of this attempt'],
+    ['webhook-signature', 'v1,… by HMAC-SHA-256, several while a secret is changed'],
+  ]
+  const parameters = headers.map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: true,
+    schema: text,
+    description,
+  }))
+  const responses = {
+    '2XX': {
+      description: 'heard. What the fulfilment endpoint says to order.paid decides: an empty body means fulfilled',
+      content: { 'application/json': { schema: fulfilmentAnswerSchema() } },
+    },
+    default: { description: 'not heard: it is sent again' },
+  }
+  const webhooks = Object.entries(messages).map(([type, message]) => {
+    const content = { 'application/json': { schema: schemaOf(message, 'output', schemas) } }
+    const operationId = `receive${type.split(/[._]/).map(capitalised).join('')}`
+    const post = {
+      operationId,
+      tags: ['webhooks'],
+      security: [],
+      parameters,
+      requestBody: { required: true, content },
+      responses,
+    }
+    return [type, { post }]
+  })
+  return Object.fromEntries(webhooks) as Json
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}
+
+function fulfilmentAnswerSchema(): Json {
+  return {
+    type: 'object',
+    properties: {
+      fulfilment: { type: 'string', enum: ['fulfilled', 'pending', 'refused'] },
+      reason: { type: 'string', description: 'why it is refused, at most 200 characters' },
     },
   }
 }
@@ -88,7 +148,7 @@ function operationObject(endpoint: Endpoint, schemas: Record<string, Json>): Jso
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: schemaOf(body, 'input', schemas) } },
+            content: { 'application/json': { schema: schemaOf(body, 'input', schemas), ...exampleOf(name) } },
           },
         }),
     responses: {
@@ -98,6 +158,12 @@ function operationObject(endpoint: Endpoint, schemas: Record<string, Json>): Jso
       ...problemResponses(problemsOf(endpoint)),
     },
   }
+}
+
+/** A body that can be copied, where the operation has one. */
+function exampleOf(name: string): Json {
+  const example = body_examples[name]
+  return example === undefined ? {} : { example }
 }
 
 function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Record<string, Json>): Json[] {
@@ -155,13 +221,42 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Record<str
   } = z.toJSONSchema(schema, {
     io,
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
+    override: ({ zodSchema, jsonSchema }) => {
+      if (io === 'input') tellDefault(jsonSchema)
       // What we answer may grow: a client that refuses unknown fields would break on the next release.
-      if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+      else if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+      const discriminator = discriminatorOf(zodSchema)
+      if (discriminator !== null) Object.assign(jsonSchema, { discriminator })
     },
   })
   for (const [name, definition] of Object.entries($defs)) schemas[name] = rewriteReferences(definition) as Json
   return rewriteReferences(root) as Json
+}
+
+/**
+ * Says in words what holds when a field of a request is absent. As `default` it would make generators require the field:
+ * openapi-typescript takes what has a default for something that is always there.
+ */
+function tellDefault(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.default === undefined) return
+  const value = typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default)
+  const told = `${value} when absent`
+  delete schema.default
+  if (schema.description?.endsWith(told)) return
+  schema.description = [schema.description, told].filter((text) => text !== undefined).join('; ')
+}
+
+/** The field that tells the members of a union apart, and the name of each; null: no such union, or it has no names. */
+function discriminatorOf(schema: z.core.$ZodType): Json | null {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return null
+  const propertyName = String(schema.def.discriminator)
+  const members = schema.options.map((option) => {
+    const { id } = z.globalRegistry.get(option) ?? {}
+    const [value] = (option as z.ZodObject<Record<string, z.ZodLiteral>>).shape[propertyName]?.values ?? []
+    return [String(value), id === undefined ? null : `#/components/schemas/${id}`] as const
+  })
+  if (members.some(([, reference]) => reference === null)) return null
+  return { propertyName, mapping: Object.fromEntries(members) }
 }
 
 function rewriteReferences(value: unknown): unknown {

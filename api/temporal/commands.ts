@@ -73,6 +73,8 @@ export interface Commands {
   /** As `signalPaymentFound`, for evidence about a refund. */
   signalRefundChanged(refund: RefundTarget, changed: RefundChanged): Promise<boolean>
 
+  /** Has a new delivery sent. Throws TemporalUnavailable when Temporal does not take it within 2 s. */
+  deliver(delivery: DeliveryRecord): Promise<void>
   /** Has a delivery that ended sent once more. Throws TemporalUnavailable when Temporal does not take it within 2 s. */
   redeliver(delivery: DeliveryRecord): Promise<void>
 
@@ -118,7 +120,9 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     ...orderCommands(options),
     ...refundCommands(options),
-    redeliver: (delivery) => callOrUnavailable(options, 'redeliver', () => sendStart(options, redeliveryRun(delivery))),
+    deliver: (delivery) => callOrUnavailable(options, 'deliver', () => sendStart(options, deliveryRun(delivery))),
+    redeliver: (delivery) =>
+      callOrUnavailable(options, 'redeliver', () => sendStart(options, deliveryRun(delivery, { is_repeat: true }))),
     startDay: (day) =>
       callOrUnavailable(options, 'start', () =>
         sendStart(options, { start: reconcileStart(day), log_fields: { ...day } }),
@@ -185,8 +189,9 @@ function refundRun({ mchid, out_refund_no, out_trade_no }: RefundTarget): RunTar
   return { start: refundStart({ mchid, out_refund_no, out_trade_no }), log_fields: { mchid, out_refund_no } }
 }
 
-function redeliveryRun({ _id, id, mchid, out_trade_no }: DeliveryRecord): RunTarget {
-  const start = deliveryStart({ delivery_id: _id, is_repeat: true, mchid, out_trade_no: out_trade_no ?? '' })
+function deliveryRun(delivery: DeliveryRecord, repeat: { is_repeat?: true } = {}): RunTarget {
+  const { _id, id, mchid, out_trade_no } = delivery
+  const start = deliveryStart({ delivery_id: _id, ...repeat, mchid, out_trade_no: out_trade_no ?? '' })
   return { start, log_fields: { mchid, delivery_id: id } }
 }
 

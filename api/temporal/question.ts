@@ -2,6 +2,7 @@ import { bulkhead, BulkheadRejectedError } from 'cockatiel'
 import type { BulkheadPolicy } from 'cockatiel'
 import { Problem } from '../http/problem.ts'
 import { createBuckets } from '../http/ratelimit.ts'
+import type { RateLimit } from '../http/ratelimit.ts'
 
 /** What is asked of WeChat Pay through a run, and how often at most. */
 export interface Question {
@@ -10,9 +11,24 @@ export interface Question {
   mchid: string
   /** the least time between two of them; 0: only those that come at once are one */
   every_ms: number
-  /** payers have 20 per order, and then one a minute; a number that Weft does not know costs the most: 3 a second */
-  asked_by: 'merchant' | 'payer' | 'stranger'
+  /** who asks, or for what: each has a pace of its own */
+  asked_by: keyof typeof paces
 }
+
+/**
+ * How often at most, beside the claim of the subject, by subject or by merchant; null: as often as keys may ask at all.
+ * Where a pace is used up, a payer's page has to do with the record, and everybody else is told.
+ */
+const paces = {
+  merchant: null,
+  payer: { burst: 20, per_second: 1 / 60, by: 'subject' },
+  /** a number that Weft does not know costs the most */
+  stranger: { burst: 5, per_second: 3, by: 'mchid' },
+  /** an event once more is a run and a call to an endpoint, however often it was heard */
+  redelivery: { burst: 200, per_second: 10, by: 'mchid' },
+  /** a look at a day reads all of it: a quarter at once, and then one in five seconds */
+  reconciliation: { burst: 100, per_second: 0.2, by: 'mchid' },
+} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' }) | null>
 
 /**
  * Questions bounds what requests bring about at Temporal, WeChat Pay and the database, per API process: one question
@@ -22,14 +38,12 @@ export interface Question {
 export interface Questions {
   /**
    * Runs `ask` and answers its outcome, or null when it may not be asked now: the record as it is has to do. Throws
-   * `rate_limited` when the merchant has too many under way, or asked about too many numbers that Weft does not know.
+   * `rate_limited` when the merchant has too many under way, or asks faster than its pace.
    */
   put<T>(question: Question, ask: () => Promise<T>): Promise<T | null>
 }
 
 const at_once_per_merchant = 64
-const payers_pace = { burst: 20, per_second: 1 / 60 }
-const strangers_pace = { burst: 5, per_second: 3 }
 const most_claims = 10_000
 
 /** `now` is Unix ms. */
@@ -37,8 +51,14 @@ export function createQuestions(now: () => number): Questions {
   const under_way = new Map<string, Promise<unknown>>()
   const claims = new Map<string, number>()
   const bulkheads = new Map<string, BulkheadPolicy>()
-  const payers = createBuckets(now, payers_pace)
-  const strangers = createBuckets(now, strangers_pace)
+  const buckets = new Map(
+    Object.entries(paces).flatMap(([name, pace]) => (pace === null ? [] : [[name, createBuckets(now, pace)]])),
+  )
+
+  function isTooFast(question: Question): boolean {
+    const pace = paces[question.asked_by]
+    return pace !== null && buckets.get(question.asked_by)?.take(question[pace.by]).has_token === false
+  }
 
   function isClaimed({ subject, every_ms }: Question): boolean {
     return now() - (claims.get(subject) ?? -Infinity) < every_ms
@@ -70,12 +90,14 @@ export function createQuestions(now: () => number): Questions {
 
   return {
     async put<T>(question: Question, ask: () => Promise<T>) {
-      const { subject, mchid, asked_by } = question
+      const { subject } = question
       const same = under_way.get(subject) as Promise<T> | undefined
       if (same) return await same
       if (isClaimed(question)) return null
-      if (asked_by === 'payer' && !payers.take(subject).has_token) return null
-      if (asked_by === 'stranger' && !strangers.take(mchid).has_token) throw tooMany()
+      if (isTooFast(question)) {
+        if (question.asked_by === 'payer') return null
+        throw tooMany()
+      }
       const asking = putFirst(question, ask).finally(() => under_way.delete(subject))
       under_way.set(subject, asking)
       return await asking

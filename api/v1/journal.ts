@@ -6,7 +6,7 @@ import type { JournalEntry } from '../../domain/journal.ts'
 import { publicId } from '../../store/ids.ts'
 import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
-import { filterOf, listOf, nullable_text, pageView, paging_params, request_time, text_filter, time } from './shapes.ts'
+import { filterOf, listOf, nullable_text, pageView, paging_params, query_time, text_filter, time } from './shapes.ts'
 
 /** WeChat's words for its movements are an open list: one that Weft does not know has an account of its own. */
 const account = z.union([z.enum(journal_accounts), z.string().regex(/^other\..+$/)])
@@ -66,8 +66,10 @@ const listJournal = declareEndpoint({
     out_trade_no: text_filter.optional(),
     out_refund_no: text_filter.optional(),
     kind: filterOf(entry_kinds).optional(),
-    booked_time_from: request_time.optional(),
-    booked_time_to: request_time.optional(),
+    booked_time_from: query_time.optional(),
+    booked_time_to: query_time.optional(),
+    occurred_time_from: query_time.optional().meta({ description: 'by WeChat Pay’s moment' }),
+    occurred_time_to: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of entries', schema: listOf('JournalEntry', entry_shape) } },
   problems: [],
@@ -98,7 +100,7 @@ const getBalances = declareEndpoint({
   scope: 'money:read',
   summary: 'What stands on every account',
   query: z.strictObject({
-    time: request_time.optional().meta({ description: 'as the book stood then; now when absent' }),
+    time: query_time.optional().meta({ description: 'as the book stood then; now when absent' }),
   }),
   responses: { 200: { description: 'the balances', schema: balances_shape } },
   problems: [],

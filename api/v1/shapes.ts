@@ -7,16 +7,33 @@ import { order_states } from '../../domain/order/record.ts'
 
 /** Shapes that several resources share. A rule of ours is given by its name; its texts are in api/http/validation. */
 
-function hasOffset(text: string): boolean {
-  return /(Z|[+-]\d{2}:\d{2})$/i.test(text)
+/** The grammar of RFC 3339 §5.6 in upper case: seconds and an offset are there. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+
+/** `t` and `z` may be small (RFC 3339 §5.6). */
+function capitalTime(text: string): string {
+  return text.toUpperCase()
 }
 
-/** An RFC 3339 time with any offset, in requests. */
-export const request_time = z
-  .string()
-  .max(40)
-  .refine((text) => isTime(text) && hasOffset(text), 'time')
-  .meta({ format: 'date-time', description: 'RFC 3339, any offset' })
+/** A `+` that was not written as `%2B` came as a space, and before an offset a space can mean nothing else. */
+function restoredPlus(text: string): string {
+  return text.replace(/ (?=\d{2}:\d{2}$)/, '+')
+}
+
+/** An RFC 3339 time with any offset, in bodies. */
+export const request_time = timeShape(capitalTime, 'RFC 3339, any offset')
+
+/** The same in a query. */
+export const query_time = timeShape((text) => capitalTime(restoredPlus(text)), 'RFC 3339, any offset')
+
+function timeShape(read: (text: string) => string, description: string) {
+  return z
+    .string()
+    .max(40)
+    .refine((text) => rfc3339.test(read(text)) && isTime(read(text)), 'time')
+    .transform(read)
+    .meta({ format: 'date-time', description })
+}
 
 /** A time in answers: Beijing, with milliseconds. */
 export const time = z.string().meta({ format: 'date-time', description: 'RFC 3339, +08:00, with milliseconds' })
@@ -37,7 +54,7 @@ export const isPlainText = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
 const isTextWithLines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
 
 export const fen = z
-  .int()
+  .int('fen')
   .min(1)
   .max(limits.total_fen)
   .meta({ description: 'fen, an integer of at most 10,000,000,000' })
@@ -76,6 +93,15 @@ export const text_filter = z
   .refine((parts) => parts.length >= 1 && parts.length <= 50, 'list')
   .meta({ description: 'one or several, comma-separated' })
 
+/** The same of texts that may hold commas themselves: one is found as a whole, too. */
+export const free_text_filter = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .transform((text) => [...new Set([text, ...text.split(',').filter((part) => part !== '')])])
+  .refine((parts) => parts.length <= 50, 'list')
+  .meta({ description: 'one or several, comma-separated; one that holds commas itself is found as well' })
+
 export const order_state_filter = filterOf(order_states)
 export const attention_filter = filterOf(['any', ...attention_codes])
 
@@ -91,14 +117,14 @@ export function listOf(name: string, item: z.ZodType) {
   return z
     .object({
       data: z.array(item),
-      next_cursor: z.string().optional().meta({ description: 'absent on the last page' }),
+      next_cursor: z.string().nullable().meta({ description: 'null on the last page' }),
     })
     .meta({ id: `${name}List` })
 }
 
-/** What a page of the store becomes on the wire: no cursor when there is no next page. */
+/** What a page of the store becomes on the wire. */
 export function pageView<T, V>(page: { data: T[]; next_cursor: string | null }, view: (item: T) => V) {
-  return { data: page.data.map(view), ...(page.next_cursor === null ? {} : { next_cursor: page.next_cursor }) }
+  return { data: page.data.map(view), next_cursor: page.next_cursor }
 }
 
 export const nullable_text = z.string().nullable()

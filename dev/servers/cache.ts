@@ -30,6 +30,24 @@ export function cachedPath(...parts: string[]): string | null {
   return existsSync(path) ? path : null
 }
 
+/**
+ * The sums of what was downloaded, in `sums.json` of the cache. Whoever wants a changed file taken deletes its line
+ * there. Written whole or not at all; a file that cannot be read is an error, or whoever damages it would be free.
+ */
+export const seen_sums = {
+  read(): Record<string, string> {
+    const path = cachedPath('sums.json')
+    return path === null ? {} : (JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>)
+  },
+  write(sums: Record<string, string>): void {
+    const path = join(cacheDirectory(), 'sums.json')
+    const partial = `${path}~${process.pid}-${randomBytes(4).toString('hex')}`
+    mkdirSync(cacheDirectory(), { recursive: true })
+    writeFileSync(partial, `${JSON.stringify(sums, null, 2)}\n`)
+    renameSync(partial, path)
+  },
+}
+
 /** A log of fetching in the cache. */
 export function cacheLog(name: string): string {
   return join(cacheDirectory(), 'logs', `${name}.log`)

@@ -5,8 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import { EnvHttpProxyAgent, fetch } from 'undici'
 import type { Response } from 'undici'
 import { z } from 'zod'
-import { cacheLog } from './cache.ts'
+import { cacheLog, seen_sums } from './cache.ts'
 import { runToEnd } from './child.ts'
+import { assertDownload } from './pins.ts'
 import { NotFoundHere, withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
@@ -58,12 +59,13 @@ export async function downloadFromTemporal(
   chmodSync(program, 0o755)
 }
 
-/** Downloads a .tar.gz archive and unpacks it into a directory. */
+/** Downloads a .tar.gz archive and unpacks it into a directory, once it is the one that was chosen (pins.ts). */
 async function downloadArchive(url: string, directory: string): Promise<void> {
   const response = await fetchFromSite(url)
   if (response.body === null) throw new NotFoundHere(`${new URL(url).host} sent nothing`)
   const archive = join(directory, 'archive.tar.gz')
   await pipeline(Readable.fromWeb(response.body), createWriteStream(archive))
+  assertDownload(archive, basename(new URL(url).pathname), seen_sums)
   await runToEnd('tar', ['-xzf', archive, '-C', directory], { log: cacheLog(`unpack-${basename(directory)}`) })
   rmSync(archive)
 }

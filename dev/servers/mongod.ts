@@ -1,9 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { placeInCache } from './cache.ts'
+import { basename, join } from 'node:path'
+import { placeInCache, seen_sums } from './cache.ts'
 import { startChild } from './child.ts'
 import type { Child } from './child.ts'
 import { fetchFromSite } from './download.ts'
+import { assertDownload } from './pins.ts'
 import { untilListening, untilPortsFree } from './port.ts'
 import { withProgress } from './search.ts'
 import type { Progress } from './search.ts'
@@ -49,11 +50,14 @@ export async function downloadMongod(progress: Progress): Promise<string> {
   const { DryMongoBinary, MongoBinary } = await import('mongodb-memory-server-core')
   const { MongoBinaryDownloadUrl } = await import('mongodb-memory-server-core/lib/util/MongoBinaryDownloadUrl.js')
   const options = await DryMongoBinary.generateOptions({})
-  await fetchFromSite(await new MongoBinaryDownloadUrl(options).getDownloadUrl(), 'HEAD')
+  const url = await new MongoBinaryDownloadUrl(options).getDownloadUrl()
+  await fetchFromSite(url, 'HEAD')
   const fill = async (into: string): Promise<void> => {
     const downloadDir = options.downloadDir === '' ? into : options.downloadDir
     const downloaded = await MongoBinary.download({ ...options, downloadDir, checkMD5: true })
     copyFileSync(downloaded, join(into, 'mongod'))
+    // The library deletes the archive, so what is kept is the sum of the program in it.
+    assertDownload(join(into, 'mongod'), `mongod of ${basename(new URL(url).pathname)}`, seen_sums)
     chmodSync(join(into, 'mongod'), 0o755)
   }
   const line = 'MongoDB: downloading, about 1 min, first start only'

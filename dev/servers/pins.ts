@@ -16,6 +16,17 @@ export const go_sums: Readonly<Record<string, string>> = {
   'github.com/temporalio/cli@v1.5.1': 'h1:0RZMk14BWxz44Xg6ciDQvpfAMffoG3J7/K03ql80teY=',
 }
 
+/**
+ * SHA-256 of archives that Temporal's site offers, by their file names, which hold version and platform. From what the
+ * release published beside them, as several public lists of pins repeat it.
+ */
+export const archive_sums: Readonly<Record<string, string>> = {
+  'temporal_cli_1.5.1_darwin_amd64.tar.gz': 'bbb73e2a31135abe50a1f1cdb35030c42961df618e8ce9c60ae89f201540c5d9',
+  'temporal_cli_1.5.1_darwin_arm64.tar.gz': 'cca01b7ea35ad56e2a328d9ae596bf716bd22313ef63c7a761c88354457c2415',
+  'temporal_cli_1.5.1_linux_amd64.tar.gz': 'ddc95e08b0b076efd4ea9733a3f488eb7d2be875f8834e616cd2a37358b4852d',
+  'temporal_cli_1.5.1_linux_arm64.tar.gz': 'bd1b0db9f18b051026de8bf6cc1505f2510f14bbb7a8b9a4a91fff46c77454f5',
+}
+
 /** SHA-256 of everything that the time-skipping server 1.32.0 consists of when Maven brings it. */
 export const jar_sums: Readonly<Record<string, string>> = {
   'HdrHistogram-2.1.12.jar': '9b47fbae444feaac4b7e04f0ea294569e4bc282bc69d8c2ce2ac3f23577281e2',
@@ -86,6 +97,31 @@ export function assertFiles(directory: string, sums: Readonly<Record<string, str
     if (sum !== sums[name])
       throw new PinBroken(`${name} is ${sum}, not ${sums[name] ?? 'pinned'}; nothing of it is run`)
   }
+}
+
+/** What a download was when this user first had it, by name; kept apart from the programs, which may be deleted. */
+export interface SeenSums {
+  read(): Record<string, string>
+  write(sums: Record<string, string>): void
+}
+
+/**
+ * Holds a downloaded file against its pin, or, where nobody could pin it, against what was seen under this name the
+ * first time. `name` has to say version and platform. Throws PinBroken.
+ */
+export function assertDownload(
+  path: string,
+  name: string,
+  seen: SeenSums,
+  pins: Readonly<Record<string, string>> = archive_sums,
+): void {
+  const sum = sha256Of(path)
+  const before = seen.read()
+  const wanted = pins[name] ?? before[name]
+  if (wanted === undefined) seen.write({ ...before, [name]: sum })
+  if (wanted === undefined || sum === wanted) return
+  const whose = pins[name] === undefined ? 'what it was at its first download' : 'its pin in dev/servers/pins.ts'
+  throw new PinBroken(`${name} is ${sum}, not ${wanted}, ${whose}; nothing of it is run`)
 }
 
 function sha256Of(path: string): string {

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
+import { ConfigError, plainTemporal } from '../../runtime/config.ts'
+import type { TemporalConfig } from '../../runtime/config.ts'
+import { connectTemporal } from '../../runtime/temporal.ts'
 import { cachedPath, placeInCache } from './cache.ts'
 import { logTail, startChild } from './child.ts'
 import type { Child } from './child.ts'
@@ -59,8 +62,8 @@ export interface TemporalOptions {
   progress?: Progress
   /** Events after which it suggests that a run go on in a new one; its own default is some thousands. */
   renewed_after?: number
-  /** A server that runs already (TEMPORAL_ADDRESS): nothing is started. */
-  address?: string
+  /** A server that runs already (TEMPORAL_ADDRESS), and all that a connection to it needs: nothing is started. */
+  configured?: TemporalConfig
 }
 
 export interface TemporalServer {
@@ -82,7 +85,7 @@ export interface TemporalServer {
 
 /** Takes the configured Temporal server, or finds or fetches one and starts it; it ends with this process. */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
-  if (options.address !== undefined) return configuredServer(options.address)
+  if (options.configured !== undefined) return configuredServer(options.configured)
   return startServer(await findTemporal(options.progress), options)
 }
 
@@ -122,15 +125,18 @@ async function fetchProgram(fill: (into: string) => Promise<void>): Promise<stri
   return join(await placeInCache(directory, fill), 'temporal')
 }
 
-/** Answers the configured server. Throws NotFoundHere where none answers there. */
-async function configuredServer(address: string): Promise<TemporalServer> {
+/** Answers the configured server, asked as every role will ask it. Throws NotFoundHere where none answers there. */
+async function configuredServer(config: TemporalConfig): Promise<TemporalServer> {
+  const { address } = config
   const refuseConfigured = (): never => {
     throw new Error(`the Temporal server at ${address} is configured: it is not started or stopped from here`)
   }
-  const version = await serverVersion(address).catch((error: unknown) => {
+  const version = await serverVersion(config).catch((error: unknown) => {
+    if (error instanceof ConfigError) throw error
     throw new NotFoundHere(
-      `the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer: ${reasonOf(error)}; ` +
-        'start it, correct TEMPORAL_ADDRESS, or leave it out and one is brought along',
+      `the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer ${manner(config)}: ` +
+        `${reasonOf(error)}; start it, correct TEMPORAL_ADDRESS or what goes with it (TEMPORAL_TLS, TEMPORAL_API_KEY and ` +
+        'the like, docs/operate.md), or leave it out and one is brought along',
     )
   })
   const found = { how: 'configured', version }
@@ -164,7 +170,7 @@ async function startServer(program: { where: string; how: string }, options: Tem
   return {
     address,
     ui_url: `http://127.0.0.1:${ui_port}`,
-    found: { how: program.how, version: await serverVersion(address) },
+    found: { how: program.how, version: await serverVersion(plainTemporal(address)) },
     get pid() {
       return child.pid
     },
@@ -224,12 +230,22 @@ async function untilReady(child: Child, address: string, namespaces: string[]): 
   throw new Error(`Temporal ${ended ? 'ended at its start' : `did not answer (${reason})`}: ${logTail(child.log)}`)
 }
 
-async function serverVersion(address: string): Promise<string> {
-  const connection = await Connection.connect({ address, connectTimeout: '10s' })
+/** How a connection speaks, in words for people. */
+function manner({ tls, api_key }: TemporalConfig): string {
+  return `${tls === null ? 'without TLS' : 'over TLS'}${api_key === null ? '' : ', asked with an API key'}`
+}
+
+/** Waits 10 s for an answer at most, as for a server that is just starting. */
+async function serverVersion(config: TemporalConfig): Promise<string> {
+  const temporal = connectTemporal(config)
+  const { connection } = temporal
   try {
+    await connection.ensureConnected().catch((error: unknown) => {
+      throw (error as { cause?: unknown }).cause ?? error // which says whether it was the key
+    })
     const info = await connection.workflowService.getSystemInfo({})
     return info.serverVersion ?? 'unknown'
   } finally {
-    await connection.close()
+    await temporal.close()
   }
 }

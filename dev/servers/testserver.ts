@@ -32,7 +32,7 @@ export async function findTimeSkippingServer(progress: Progress = () => undefine
       {
         how: fetchedHow.downloaded(),
         find: () => {
-          const artifact = { name: 'temporal-test-server', version: 'default', program } as const
+          const artifact = { name: 'temporal-test-server', version: `v${version}`, program } as const
           const line = 'Time-skipping server: downloading, about 30 s, first start only'
           const fill = (into: string): Promise<void> => downloadFromTemporal(artifact, into, progress, line)
           return fetchTestServer(fill)

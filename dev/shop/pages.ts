@@ -15,9 +15,12 @@ const yuan = (total: number) => readableAmount({ total, currency: 'CNY' })
 export function counterPage(language: ShopLanguage, orders: ShopOrder[]): string {
   const said = words[language]
   const body = html`<section class="teas">${teas.map((tea) => teaCard(tea, language))}</section>
-    <ul class="proofs">
-      ${wishes.map((wish) => html`<li>${said.wishes[wish]} · ${proofLine(proofs.shop[wish], language)}</li>`)}
-    </ul>
+    <details class="proofs">
+      <summary>${said.proof}</summary>
+      <ul>
+        ${wishes.map((wish) => html`<li>${said.wishes[wish]} · ${proofLine(proofs.shop[wish], language)}</li>`)}
+      </ul>
+    </details>
     <h2>${said.orders}</h2>
     ${orderTable(orders.slice(0, 8), language)}`
   return frame({ language, path: '/', title: said.shop, body, refresh_s: null })
@@ -80,7 +83,10 @@ function button({ out_trade_no }: ShopOrder, what: 'ship' | 'refund', name: stri
 
 function refundForm(order: ShopOrder, language: ShopLanguage): SafeHtml {
   return html`${button(order, 'refund', words[language].give_back, language)}
-    <p class="proofs">${proofLine(proofs.shop.give_back, language)}</p>`
+    <details class="proofs">
+      <summary>${words[language].proof}</summary>
+      <p>${proofLine(proofs.shop.give_back, language)}</p>
+    </details>`
 }
 
 function refundWords({ amount, state }: ShopRefund, language: ShopLanguage): string {

@@ -29,6 +29,7 @@ interface ShopWords {
   /** the money that went back, or is on its way */
   refund: string
   give_back: string
+  proof: string
   /** to the payer, on the phone */
   refund_reason: string
   failed: string
@@ -64,6 +65,7 @@ const chinese: ShopWords = {
   ship_now: '现在发货',
   refund: '退款',
   give_back: '全额退款',
+  proof: '测试证明',
   refund_reason: '茶铺退款',
   failed: '下单没有成功',
   try_again: '用同一订单号再试一次',
@@ -136,6 +138,7 @@ const english: ShopWords = {
   ship_now: 'Ship now',
   refund: 'Refund',
   give_back: 'Give the money back',
+  proof: 'Proof',
   refund_reason: 'Refund by the tea shop',
   failed: 'The order could not be placed',
   try_again: 'Try again with the same number',

@@ -1,7 +1,8 @@
 import type { Time } from '../calendar.ts'
 import { causeId, journalId } from '../ids.ts'
-import { hasSamePostings, paymentEntry, reversalEntry } from '../journal.ts'
+import { acceptanceEntry, hasSamePostings, paymentEntry, reversalEntry } from '../journal.ts'
 import type { Correction, JournalEntry } from '../journal.ts'
+import { isHoldingMoney } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
 import type { DifferenceKind, DifferenceRecord } from './difference.ts'
 
@@ -11,20 +12,37 @@ export type DifferenceAction = (typeof difference_actions)[number]
 
 /** Kinds that WeChat can be asked about. */
 export const asked_kinds: readonly DifferenceKind[] = [
-  ...(['missing_here', 'missing_there', 'amount', 'state', 'number'] as const),
+  ...(['missing_here', 'missing_there', 'phantom_payment', 'amount', 'state', 'number'] as const),
   ...(['refund_missing_here', 'refund_missing_there', 'refund_amount', 'refund_state'] as const),
 ]
 
 /**
- * What is done in place of accepting WeChat's word, by kind; null: it can be booked. Payments and refunds that one side
- * lacks are recorded by their own runs, from WeChat's signed answer and never from a line; what no record of ours can say
- * (money that was never paid, or went back without a number; a transaction under two numbers) is for people to end.
+ * What accepting WeChat's word changes: what the merchant gets of a payment (S of docs/money.md §2), or that it was never
+ * made (`null`); and nothing where the book says it already. `apart`: fen that it moves. `instead`: it cannot be booked,
+ * and what can be done.
  */
-const accepted_otherwise: Record<DifferenceKind, DifferenceAction | null> = {
+export type Acceptance =
+  | { changes: 'settled_total'; settled_total: number; apart: number }
+  | { changes: 'denial'; apart: number }
+  | { changes: 'nothing'; apart: number }
+  | { instead: DifferenceAction }
+
+/** As much of a difference as its acceptance follows from. */
+type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
+
+/**
+ * What accepting WeChat's word books, by kind; or what is done in place of it. Payments and refunds that one side lacks are
+ * recorded by their own runs, from WeChat's signed answer and never from a line; what no record of ours can say (money
+ * that went back without a number; a transaction under two numbers) is for people to end.
+ */
+const acceptances: Record<
+  DifferenceKind,
+  DifferenceAction | ((difference: AcceptedDifference, payment: PaymentRecord | null) => Acceptance)
+> = {
   missing_here: 'check',
   missing_there: 'check',
-  phantom_payment: 'ignore',
-  amount: null,
+  phantom_payment: denialOf,
+  amount: settledTotalOf,
   state: 'ignore',
   number: 'ignore',
   refund_missing_here: 'check',
@@ -33,23 +51,27 @@ const accepted_otherwise: Record<DifferenceKind, DifferenceAction | null> = {
   refund_state: 'check',
   refund_number: 'ignore',
   duplicate: 'ignore',
-  fee: 'ignore',
+  // What was charged is in the book as the bill says it: accepting it ends the question alone.
+  fee: ({ amount }) => ({ changes: 'nothing', apart: amount }),
   malformed: 'ignore',
 }
 
-/** What accepting WeChat's word changes: S of docs/money.md §2. `instead`: it cannot be booked, and what can be done. */
-export type Acceptance = { settled_total: number; apart: number } | { instead: DifferenceAction }
+/** Kinds of which WeChat's word can be booked. */
+export const acceptable_kinds = (Object.keys(acceptances) as DifferenceKind[]).filter(
+  (kind) => typeof acceptances[kind] === 'function',
+)
+
+/** What accepting WeChat's word on a difference would book. */
+export function acceptanceOf(difference: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
+  const given = acceptances[difference.kind]
+  return typeof given === 'string' ? { instead: given } : given(difference, payment)
+}
 
 /**
- * What accepting WeChat's word on a difference would book. Only what the merchant gets of a payment is taken from a
- * bill: what the payer paid is what was asked for and what WeChat signed, and another sum is another payment.
+ * Only what the merchant gets of a payment is taken from a bill: what the payer paid is what was asked for and what WeChat
+ * signed, and another sum is another payment.
  */
-export function acceptanceOf(
-  { kind, bill }: Pick<DifferenceRecord, 'kind' | 'bill'>,
-  payment: PaymentRecord | null,
-): Acceptance {
-  const instead = accepted_otherwise[kind]
-  if (instead !== null) return { instead }
+function settledTotalOf({ bill }: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
   if (payment === null || bill === null) return { instead: 'check' }
   const { transaction_id, total, currency, settled_total } = bill
   const is_same_sum =
@@ -61,30 +83,54 @@ export function acceptanceOf(
     return { instead: 'ignore' }
   // What was paid back by hand without WeChat was booked by the old sum, and nobody can say by which it should be.
   if (payment.refunds.some(({ state }) => state === 'settled')) return { instead: 'ignore' }
-  return { settled_total, apart: Math.abs(settled_total - payment.settled_total) }
+  return { changes: 'settled_total', settled_total, apart: Math.abs(settled_total - payment.settled_total) }
 }
 
+/** It was never made: both hosts said so, and a person has looked. Of what was never there, nothing can have gone back. */
+function denialOf(_: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
+  if (payment === null) return { instead: 'check' }
+  if (payment.refunds.some(({ state }) => isHoldingMoney(state))) return { instead: 'check' }
+  return { changes: 'denial', apart: payment.amount.total }
+}
+
+/** Who corrected the book, why, by what evidence and when. */
+type PaymentCorrection = Correction & { booked_time: Time; evidence_id?: string | null }
+
 /**
- * The entries that bring the book to a payment as it was corrected: what stands and is wrong is taken back exactly, and
- * the payment is booked anew. Empty where the book says so already; repeated half-way it gives what is missing.
+ * The entries that bring the book to a payment as its record is now: what stands and is wrong is taken back exactly, and
+ * what is missing is booked anew. Empty where the book says so already; repeated half-way it gives what is missing. Of a
+ * payment that was never made nothing stands.
  */
-export function acceptanceEntries(
+export function paymentCorrections(
   payment: PaymentRecord,
   booked: readonly JournalEntry[],
-  { booked_time, ...correction }: Correction & { booked_time: Time },
+  { booked_time, evidence_id, ...correction }: PaymentCorrection,
 ): JournalEntry[] {
-  const wanted = paymentEntry(payment, booked_time)
   const taken_back = new Set(booked.map(({ reverses }) => reverses))
-  const standing = booked.filter(
-    ({ _id, reverses }) => reverses === null && causeId(_id) === wanted._id && !taken_back.has(_id),
-  )
-  const wrong = standing.filter(({ postings }) => !hasSamePostings(postings, wanted.postings))
-  const reversals = wrong.map((entry) => ({
-    ...reversalEntry(entry, { occurred_time: entry.occurred_time, booked_time, evidence_id: entry.evidence_id }),
-    correction,
-  }))
-  if (standing.length > wrong.length) return reversals
-  return [...reversals, { ...wanted, _id: freeId(wanted._id, booked), correction }]
+  return wantedEntries(payment, booked_time).flatMap(({ cause_id, wanted }) => {
+    const standing = booked.filter(
+      ({ _id, reverses }) => reverses === null && causeId(_id) === cause_id && !taken_back.has(_id),
+    )
+    const wrong = standing.filter(({ postings }) => wanted === null || !hasSamePostings(postings, wanted.postings))
+    const reversals = wrong.map((entry) => {
+      const times = { occurred_time: entry.occurred_time, booked_time, evidence_id: evidence_id ?? entry.evidence_id }
+      return { ...reversalEntry(entry, times), correction }
+    })
+    if (wanted === null || standing.length > wrong.length) return reversals
+    const said = { ...wanted, evidence_id: evidence_id ?? wanted.evidence_id }
+    return [...reversals, { ...said, _id: freeId(cause_id, booked), correction }]
+  })
+}
+
+/** What a payment's record calls for, by cause; null: nothing may stand. What a record does not speak of is left alone. */
+function wantedEntries(payment: PaymentRecord, booked_time: Time): { cause_id: string; wanted: JournalEntry | null }[] {
+  const { mchid, transaction_id, acceptance, denial } = payment
+  const found = { cause_id: journalId.payment(mchid, transaction_id), wanted: paymentEntry(payment, booked_time) }
+  const cause_id = journalId.acceptance(mchid, transaction_id)
+  if (denial !== undefined) return [found, { cause_id }].map((one) => ({ cause_id: one.cause_id, wanted: null }))
+  if (!acceptance || acceptance.amount <= 0) return [found]
+  const times = { occurred_time: acceptance.time, booked_time }
+  return [found, { cause_id, wanted: acceptanceEntry(payment, acceptance.amount, times) }]
 }
 
 function freeId(cause_id: string, booked: readonly JournalEntry[]): string {

@@ -64,7 +64,7 @@ const difference_edges: Record<DifferenceState, Partial<Record<DifferenceEvent, 
   healed: { returned: 'open', assigned: 'healed', noted: 'healed' },
   // What was ignored was another disagreement, once its sides have changed.
   ignored: { reopened: 'open', returned: 'open', assigned: 'ignored', noted: 'ignored' },
-  settled: { reopened: 'open', returned: 'open', assigned: 'settled', noted: 'settled' },
+  settled: { reopened: 'open', returned: 'open', vanished: 'healed', assigned: 'settled', noted: 'settled' },
 }
 
 export interface DifferenceEntry {
@@ -117,8 +117,13 @@ export interface DifferenceRecord {
   /** who works on it, and what he noted; absent: nobody, nothing */
   owner?: string | null
   note?: string | null
-  /** a person accepts WeChat's word, and a second one has to; absent: nobody waits for one */
-  proposal?: { actor: Actor; time: Time; reason: string }
+  /** a person wants this done, and a second one has to; absent: nobody waits for one */
+  proposal?: {
+    actor: Actor
+    time: Time
+    reason: string
+    /** absent: accept_wechat */ action?: 'accept_wechat' | 'refund'
+  }
   /** what a person had done about it last */
   deed?: DifferenceDeed
 

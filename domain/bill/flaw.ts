@@ -92,7 +92,7 @@ export const flaw_texts = {
   // The book.
   account_differs: {
     en: 'the book moves {account} by {moved:yuan} on this day, and 账户结余 goes by {shown:yuan}',
-    'zh-CN': '当日账簿的 {account} 变动为 {moved:yuan}，而账户结余变动为 {shown:yuan}',
+    'zh-CN': '当日账本的 {account} 变动为 {moved:yuan}，而账户结余变动为 {shown:yuan}',
   },
   clearing_open: {
     en: 'of {bill_date} {amount:yuan} still stands on {account} after {age_days} days, under {numbers} numbers: {named}',

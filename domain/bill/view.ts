@@ -138,7 +138,7 @@ export interface DifferenceView {
   due_time: Time
   owner: string | null
   note: string | null
-  proposal: { actor: Actor; time: Time; reason: string } | null
+  proposal: { actor: Actor; time: Time; reason: string; action: 'accept_wechat' | 'refund' } | null
   deed: DifferenceDeed | null
   timeline: { event: DifferenceEvent; time: Time; actor: Actor; reason: string | null }[]
   links: { day: string; line: string | null; order: string | null; refund: string | null; journal: string | null }
@@ -166,7 +166,7 @@ export function differenceView(
     due_time,
     owner: owner ?? null,
     note: note ?? null,
-    proposal: proposal ?? null,
+    proposal: proposal === undefined ? null : { ...proposal, action: proposal.action ?? 'accept_wechat' },
     deed: deed ?? null,
     timeline: timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
     links: {

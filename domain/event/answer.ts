@@ -1,3 +1,4 @@
+import type { EndpointRecord } from '../merchant/record.ts'
 import type { OrderEvent } from '../order/record.ts'
 import type { DeliveryAttempt, DeliveryRecord } from './delivery.ts'
 
@@ -25,11 +26,26 @@ export interface EndpointAnswer {
 /** What an attempt keeps of the meaning of its answer. */
 export type AnswerReading = Pick<DeliveryAttempt, 'read_as' | 'reason'> & { remark: string | null }
 
+/** As what an answer is read. */
+export type ReadPurpose = Exclude<DeliveryRecord['purpose'], 'ping'>
+
+/**
+ * As what the answer to a delivery is read: that of the fulfilment endpoint to a `ping` as if it decided, so that a
+ * merchant sees how its answers are understood.
+ */
+export function readPurpose(
+  { purpose }: Pick<DeliveryRecord, 'purpose'>,
+  { role }: Pick<EndpointRecord, 'role'>,
+): ReadPurpose {
+  if (purpose !== 'ping') return purpose
+  return role === 'fulfilment' ? 'fulfilment' : 'notice'
+}
+
 /**
  * Status says heard, body says decided (api.md §7). What could be a decision and cannot be read is no answer, since it
  * might refuse: the event is sent again, and `remark` says why.
  */
-export function readAnswer(purpose: DeliveryRecord['purpose'], answer: EndpointAnswer): AnswerReading {
+export function readAnswer(purpose: ReadPurpose, answer: EndpointAnswer): AnswerReading {
   const { status } = answer
   if (status === null || !isHeard(status)) return notHeard(null)
   if (purpose === 'notice') return { read_as: 'heard', reason: null, remark: null }
@@ -69,6 +85,7 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
   if (unreadable !== null) return { flaw: unreadable }
   if (body === null) return { flaw: 'the body could not be read' }
   if (body.trim() === '') return nothing_stated
+  if (body.includes('\0')) return { flaw: 'the body is no text: its encoding or charset is not named' }
   const parsed = parsedJson(body)
   if (parsed === undefined)
     return isMeantAsJson(body, content_type) ? { flaw: 'the body is no whole JSON' } : spoken(body)
@@ -82,7 +99,8 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
 
 /** A body without a statement in its place: elsewhere in it, or in another form, one may be meant. */
 function spoken(body: string, parsed: unknown = null): Statement {
-  if (/fulfill?ment/i.test(body)) return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
+  if (/fulfill?ment|\brefused\b/i.test(unescaped(body)))
+    return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
   return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : null }
 }
 
@@ -100,7 +118,12 @@ function isMeantAsJson(body: string, content_type: string | null): boolean {
 }
 
 function timesNamed(body: string): number {
-  return body.match(/"fulfilment"\s*:/g)?.length ?? 0
+  return unescaped(body).match(/"fulfilment"\s*:/g)?.length ?? 0
+}
+
+/** JSON's other way to write a letter, undone: where words are looked for it makes no difference. */
+function unescaped(body: string): string {
+  return body.replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { Time } from '../calendar.ts'
-import type { EventType } from './event.ts'
+import { deliveryId } from '../ids.ts'
+import type { EventRecord, EventType } from './event.ts'
 
 export type DeliveryState = 'waiting' | 'delivering' | 'delivered' | 'undelivered' | 'cancelled'
 
@@ -37,15 +38,42 @@ export interface DeliveryRecord {
   sequence: number | null
   /**
    * `fulfilment`: the answer to this `order.paid` decides; `cancellation`: that it is heard decides. The order's own run
-   * delivers both, and nobody waits for a `notice`.
+   * delivers both, and nobody waits for a `notice`. A `ping` is told once, and decides nothing.
    */
-  purpose: 'fulfilment' | 'cancellation' | 'notice'
+  purpose: 'fulfilment' | 'cancellation' | 'notice' | 'ping'
   state: DeliveryState
   revision: number
   attempts: DeliveryAttempt[]
   create_time: Time
   /** absent when nothing is planned: the index is sparse */
   next_attempt_time?: Time
+}
+
+/** An event of no order on its way to one endpoint. `publicId` makes the public id of a delivery's `_id`. */
+export function orderlessDelivery(
+  event: Omit<EventRecord, 'body' | 'position'>,
+  endpoint_id: string,
+  purpose: 'notice' | 'ping',
+  publicId: (_id: string) => string,
+): DeliveryRecord {
+  const _id = deliveryId(event._id, endpoint_id)
+  return {
+    _id,
+    id: publicId(_id),
+    mchid: event.mchid,
+    event_id: event._id,
+    event_public_id: event.id,
+    event_type: event.type,
+    endpoint_id,
+    out_trade_no: null,
+    sequence: null,
+    purpose,
+    state: 'waiting',
+    revision: 0,
+    attempts: [],
+    create_time: event.timestamp,
+    next_attempt_time: event.timestamp,
+  }
 }
 
 /** A delivery that may still be attempted: events behind it wait (api.md §7). */

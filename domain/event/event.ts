@@ -3,6 +3,7 @@ import type { BillEventType } from '../bill/view.ts'
 import type { DifferenceRecord } from '../bill/difference.ts'
 import type { ReconciliationRecord } from '../bill/reconciliation.ts'
 import type { Time } from '../calendar.ts'
+import type { EndpointRecord } from '../merchant/record.ts'
 import { order_event_types } from '../order/record.ts'
 import type { OrderEventType, OrderRecord, TimelineEntry } from '../order/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
@@ -10,7 +11,7 @@ import { refund_event_types } from '../refund/record.ts'
 import type { RefundEventType, RefundRecord } from '../refund/record.ts'
 import { orderView, refundView } from './view.ts'
 
-/** Events that belong to no order. `test.ping` can be chosen by an endpoint, but nothing sends it yet. */
+/** Events that belong to no order. `test.ping` is sent to one endpoint, on request. */
 export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
 export type EventType = OrderEventType | RefundEventType | BillEventType | (typeof orderless_event_types)[number]
 
@@ -93,3 +94,14 @@ export function billEventBody(id: string, subject: BillSubject, timestamp: Time)
   const { mchid } = type === 'reconciliation.completed' ? subject.day : subject.difference
   return JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data })
 }
+
+/** The bytes of a `test.ping`: only where it was sent to, so that nothing in a shop can take it for a sale. */
+export function pingBody(
+  { id, mchid, timestamp }: Pick<EventRecord, 'id' | 'mchid' | 'timestamp'>,
+  endpoint: PingedEndpoint,
+): string {
+  const data = { endpoint: { id: endpoint.id, url: endpoint.url } }
+  return JSON.stringify({ type: 'test.ping', timestamp, id, api_version: 'v1', mchid, sequence: null, data })
+}
+
+type PingedEndpoint = Pick<EndpointRecord, 'id' | 'url'>

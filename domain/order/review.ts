@@ -34,6 +34,14 @@ export function openReviews(order: Pick<OrderRecord, 'state' | 'timeline' | 'pay
   ])
 }
 
+/** The same with the order's own attention, where that is none of them. */
+export function openAttentions(order: Pick<OrderRecord, 'state' | 'timeline' | 'payment' | 'attention'>): OpenReview[] {
+  const { attention, payment } = order
+  const reviews = openReviews(order)
+  if (attention === undefined || reviews.some(({ code }) => code === attention.code)) return reviews
+  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...reviews]
+}
+
 function secondPaymentReview({ timeline }: Pick<OrderRecord, 'timeline'>, transaction_id: string): OpenReview {
   const found = timeline.find(
     (entry) => entry.event === 'second_payment_found' && entry.transaction_id === transaction_id,

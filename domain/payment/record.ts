@@ -37,6 +37,16 @@ export interface PaymentRecord {
   last_refund_time: Time | null
   /** a person took money that lay in suspense: `amount` is what was left of it there */
   acceptance: { time: Time; amount: number } | null
+  /** a person accepted WeChat's word that it was never made, so nothing of it is in the book; absent: it stands */
+  denial?: PaymentDenial
+}
+
+/** Who accepted that a payment was never made, why, and what WeChat had said. */
+export interface PaymentDenial {
+  time: Time
+  by: string
+  reason: string
+  evidence_id: string
 }
 
 /**
@@ -173,8 +183,12 @@ export function needsSecondPerson({ refunds }: Pick<PaymentRecord, 'refunds'>, a
   return above !== null && amountIn(refunds, money_holding_states) > above
 }
 
-/** Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. */
-export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): number {
+/**
+ * Fen that no refund holds yet. Never negative: a refund made outside may have taken what one of ours had reserved. Of
+ * money that was never there, nothing can go back.
+ */
+export function refundableAmount(payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'denial'>): number {
+  if (payment.denial !== undefined) return 0
   return Math.max(0, payment.amount.total - amountIn(payment.refunds, money_holding_states))
 }
 
@@ -187,7 +201,7 @@ export function withElement(refunds: readonly RefundElement[], element: RefundEl
 
 /** Whether `amount` fen can be paid by hand for this refund: what it holds already needs no more room. */
 export function hasRoomFor(
-  payment: Pick<PaymentRecord, 'amount' | 'refunds'>,
+  payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'denial'>,
   out_refund_no: string,
   amount: number,
 ): boolean {
@@ -195,9 +209,9 @@ export function hasRoomFor(
   return (element !== undefined && isHoldingMoney(element.state)) || amount <= refundableAmount(payment)
 }
 
-/** The payer has all of it back. */
-export function isWhollyRefunded(payment: Pick<PaymentRecord, 'amount' | 'refunds'>): boolean {
-  return refundedAmounts(payment).refunded >= payment.amount.total
+/** The payer has all of it back, or never gave it. */
+export function isWhollyRefunded(payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'denial'>): boolean {
+  return payment.denial !== undefined || refundedAmounts(payment).refunded >= payment.amount.total
 }
 
 /** Why a refund cannot be reserved; each is a problem's code (api.md §6). */
@@ -211,7 +225,7 @@ export const refund_limits = { count: 50, window_ms: 365 * 24 * 60 * 60 * 1000 }
  * left. What WeChat counts counts here: closed refunds too, released ones not.
  */
 export function reservationOf(
-  payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'success_time'>,
+  payment: Pick<PaymentRecord, 'amount' | 'refunds' | 'success_time' | 'denial'>,
   { out_refund_no, amount, approval = null }: WantedRefund,
   now_ms: number,
 ): { element: RefundElement } | { refusal: ReservationRefusal } {

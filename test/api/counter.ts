@@ -119,7 +119,10 @@ async function answerProblems(ctx: Koa.Context, next: Koa.Next): Promise<void> {
   try {
     await next()
   } catch (error) {
-    answerProblem(ctx, error instanceof Problem ? error : new Problem('internal'), 'req_test')
+    answerProblem(ctx, error instanceof Problem ? error : new Problem('internal'), {
+      base_url: '',
+      request_id: 'req_test',
+    })
   }
 }
 

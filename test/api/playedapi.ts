@@ -147,6 +147,7 @@ const unplayed: Commands = {
   payOut: () => Promise.resolve('timeout'),
   handleAbnormal: () => Promise.resolve('timeout'),
   checkRefund: () => Promise.resolve(),
+  deliver: () => Promise.resolve(),
   redeliver: () => Promise.resolve(),
   startRefund: () => Promise.resolve(),
   startDay: () => Promise.resolve(),

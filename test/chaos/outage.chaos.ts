@@ -18,7 +18,7 @@ type Listed = Omit<ApiEvent, 'out_trade_no'> & { data: { order?: { out_trade_no:
 /** A list as the API answers it. */
 interface Page<T> {
   data: T[]
-  next_cursor?: string
+  next_cursor: string | null
 }
 
 /** How long things are broken; `WEFT_CHAOS_SECONDS=1800` for a night. */

@@ -192,11 +192,19 @@ describe('a file with mistakes', () => {
     ],
     ['help by markup', { settings: { support: { phone: '1<b>' } } }, 'settings.support.phone'],
     ['a notify_url with a query', { notify_url: 'https://pay.example.cn/n?a=b' }, 'notify_url'],
+    ['a notify_url with a fragment', { notify_url: 'https://pay.example.cn/n#' }, 'notify_url'],
+    ['a notify_url with a password', { notify_url: 'https://me:secret@pay.example.cn/n' }, 'notify_url'],
+    ['a notify_url that is too long', { notify_url: `https://pay.example.cn/${'n'.repeat(240)}` }, 'notify_url'],
+    [
+      'a key with “\\n” in place of line breaks',
+      { wechat: { ...wechat, private_key: keyPair().privateKey.replaceAll('\n', '\\n') } },
+      'wechat.private_key: has “\\n” as two characters',
+    ],
     ['a token of the other mode', { keys: [{ name: 'x', scopes: ['orders:read'], token: newToken('live') }] }, 'keys'],
   ])('is refused for %s', async (_, wrong, field) => {
     const mistakes = await mistakesOf({ ...merchantFile(), ...wrong })
     expect(mistakes).toHaveLength(1)
-    expect(mistakes[0]?.startsWith(`${field}:`)).toBe(true)
+    expect(mistakes[0]?.startsWith(field.includes(':') ? field : `${field}:`)).toBe(true)
   })
 
   it('cannot turn a test merchant live, nor add a live one where time is scaled', async () => {

@@ -32,6 +32,10 @@ describe('the journey that is named as the proof of', () => {
 })
 
 describe('a proof', () => {
+  it('is behind a word of the reader’s language, since a test’s name is English everywhere', () => {
+    expect(counterPage('zh-CN', [])).toMatch(/<details class="proofs">\s*<summary>测试证明<\/summary>/)
+  })
+
   it('is named below each button of the phone and each choice of the shop, in both languages', () => {
     expect(Object.keys(phoneNotes()).toSorted()).toEqual([...stories].toSorted())
     for (const language of ['en', 'zh-CN'] as const) {

@@ -28,6 +28,7 @@ import { identityOf, isRunning } from '../../dev/servers/process.ts'
 import type { ProcessIdentity } from '../../dev/servers/process.ts'
 import { search, withProgress } from '../../dev/servers/search.ts'
 import { clearDatabase, freePort, startDatabase, startTemporal } from '../../dev/servers/servers.ts'
+import { plainTemporal } from '../../runtime/config.ts'
 import { until } from '../stage/until.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'weft-servers-'))
@@ -104,7 +105,11 @@ describe('a Temporal server started for a run', () => {
 
   it('is the configured one where there is one, and then is not ours to stop', { timeout: first_run_ms }, async () => {
     const own = await startTemporal({ data_dir: null, search_attributes: {} })
-    const configured = await startTemporal({ data_dir: null, search_attributes: {}, address: own.address })
+    const configured = await startTemporal({
+      data_dir: null,
+      search_attributes: {},
+      configured: plainTemporal(own.address),
+    })
     expect(configured.found.how).toBe('configured')
     await configured.stop()
     expect(() => configured.kill()).toThrow(/configured/)
@@ -370,7 +375,8 @@ describe('a configured server that is not there', () => {
     const address = `127.0.0.1:${await freePort()}`
     const uri = `mongodb://weft:secret@${address}/?directConnection=true`
     const wanted = { data_dir: join(scratch, 'none'), uri }
-    const both = [startDatabase(wanted), startTemporal({ data_dir: null, search_attributes: {}, address })]
+    const configured = plainTemporal(address)
+    const both = [startDatabase(wanted), startTemporal({ data_dir: null, search_attributes: {}, configured })]
     const [database, temporal] = await Promise.allSettled(both)
     expect(database).toMatchObject({ reason: { name: 'NotFoundHere' } })
     expect(String(database?.status === 'rejected' && database.reason)).toBe(
@@ -378,7 +384,7 @@ describe('a configured server that is not there', () => {
         'start it, correct MONGODB_URI, or leave it out and one is brought along',
     )
     expect(String(temporal?.status === 'rejected' && temporal.reason)).toMatch(
-      `NotFoundHere: the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer: `,
+      `NotFoundHere: the Temporal server at ${address}, which TEMPORAL_ADDRESS names, did not answer without TLS: `,
     )
   })
 })

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
+import { plainTemporal } from '../../runtime/config.ts'
 import { buildBundle } from '../../worker/bundle.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import { Stage } from '../stage/stage.ts'
@@ -35,7 +36,7 @@ async function main(wanted: string[]): Promise<void> {
   const data = mkdtempSync(join(tmpdir(), 'weft-histories-'))
   const attributes = Object.fromEntries(Object.values(search_attributes).map(({ name }) => [name, 'Keyword' as const]))
   const { WEFT_TEST_TEMPORAL: address, WEFT_TEST_MONGODB: uri } = process.env
-  const temporal = await startTemporal({ data_dir: null, search_attributes: attributes, ...(address && { address }) })
+  const temporal = await startTemporal({ data_dir: null, search_attributes: attributes, ...(address && { configured: plainTemporal(address) }) })
   const impatient = await startTemporal({ data_dir: null, search_attributes: attributes, renewed_after: 40 })
   const database = await startDatabase({ data_dir: join(data, 'database'), ...(uri && { uri }) })
   try {

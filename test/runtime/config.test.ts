@@ -81,6 +81,13 @@ describe('the settings of a process', () => {
     expect(mistakesOf(half)).toEqual([expect.stringMatching(/^TEMPORAL_WORKER_BUILD_ID is missing/)])
   })
 
+  it.each(['https://me:secret@pay.example.cn', `https://${'pay.'.repeat(60)}cn`, 'https://pay_1.example.cn'])(
+    'take no public address at which WeChat Pay would not notify: %s',
+    (WEFT_PUBLIC_URL) => {
+      expect(mistakesOf({ ...enough, WEFT_PUBLIC_URL })).toEqual([expect.stringMatching(/^WEFT_PUBLIC_URL is not/)])
+    },
+  )
+
   it('drop the slash at the end of addresses', () => {
     expect(readConfig({ ...enough, WEFT_PUBLIC_URL: 'https://pay.example.cn/' }).public_url).toBe(
       'https://pay.example.cn',

@@ -2,8 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import { orderStart, search_attributes } from '../../domain/messages.ts'
+import {
+  concludeStart,
+  deliveryStart,
+  orderStart,
+  reconcileStart,
+  refundStart,
+  search_attributes,
+} from '../../domain/messages.ts'
 import { ConfigError } from '../../runtime/config.ts'
+import type { WorkflowStart } from '../../domain/messages.ts'
 import { within } from '../stage/until.ts'
 import {
   boundedCall,
@@ -98,6 +106,19 @@ describe('starting an order’s run', () => {
     const next = await temporal.client.workflow.start(start.workflow_type, options)
     expect(next.firstExecutionRunId).not.toBe(again.firstExecutionRunId)
     await next.terminate()
+  })
+})
+
+describe('runs that only tell somebody, or prove a day', () => {
+  const mchid = '1900000001'
+  const day = { mchid, bill_date: '2026-05-01' }
+  const told = deliveryStart({ delivery_id: 'a/1/ep', mchid, out_trade_no: 'T000001' })
+  const priorityOf = (start: WorkflowStart<unknown[]>) => startOptions(start, '').priority?.priorityKey
+
+  it('have a priority behind that of orders and refunds, which is Temporal’s usual one', () => {
+    expect([told, reconcileStart(day), concludeStart(day)].map(priorityOf)).toEqual([4, 4, 4])
+    const refund = refundStart({ mchid, out_refund_no: 'R-1', out_trade_no: 'T000001' })
+    expect([orderStart({ mchid, out_trade_no: 'T000001' }), refund].map(priorityOf)).toEqual([undefined, undefined])
   })
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
+import { plainTemporal } from '../../runtime/config.ts'
 import { workflowCode } from './bundle.ts'
 
 declare module 'vitest' {
@@ -29,7 +30,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const own_temporal = { data_dir: null, search_attributes: attributes, progress }
   const own_database = { data_dir: join(directory, 'database'), progress }
   const [temporal, database, { code }] = await Promise.all([
-    startTemporal({ ...own_temporal, ...(address && { address }) }),
+    startTemporal({ ...own_temporal, ...(address && { configured: plainTemporal(address) }) }),
     startDatabase({ ...own_database, ...(uri && { uri }) }),
     workflowCode(),
   ])

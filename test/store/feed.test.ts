@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { EventRecord } from '../../domain/event/event.ts'
 import { feed_patience_ms } from '../../domain/policy.ts'
 import type { Connections } from '../../store/connection.ts'
-import { CursorMalformed } from '../../store/cursor.ts'
+import { CursorMalformed, decodeFeedCursor } from '../../store/cursor.ts'
 import { Events } from '../../store/events.ts'
 import { memoryConnections } from '../stage/memory.ts'
 import { eventSample, mchid, noon } from './samples.ts'
@@ -123,6 +123,21 @@ describe('a reader that follows a feed', () => {
     const since = { time_from: beijingTime(noon + 200) }
     const page = await events.follow(mchid, since, { limit: 10 }, noon)
     expect(page.data.map(numberOf)).toEqual([1, 2, 3])
+  })
+
+  it('that begins at a time to come begins at the end, and reads nothing of all that was before', async () => {
+    const connections = database()
+    const events = new Events(connections)
+    for (let number = 1; number <= 250; number += 1) await events.insert(event(number, number))
+    const read = vi.spyOn(connections.fast.model('events').collection, 'find')
+    const since = { time_from: beijingTime(noon + 1_000) }
+    const begun = await events.follow(mchid, since, { limit: 10 }, noon)
+    expect(begun).toMatchObject({ data: [], has_more: false })
+    expect(read.mock.calls.filter(([filter]) => filter !== undefined && '_id' in filter)).toHaveLength(1) // of no event
+    expect(decodeFeedCursor(begun.next_cursor)).toEqual({ position: 250, event_id: event(250)._id })
+    await events.insert(event(251, 2_000))
+    const page = await events.follow(mchid, since, { limit: 10, cursor: begun.next_cursor }, noon)
+    expect(page.data.map(numberOf)).toEqual([251])
   })
 
   it('reads first what was written before there were feeds', async () => {

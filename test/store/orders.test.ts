@@ -349,8 +349,8 @@ describe('a list of orders', () => {
       orderSample('LIST-5', { mchid: listed, create_time: at(3), reference: 'r1' }),
     ]
     for (const order of orders) await store.orders.insert(order)
-    for (const transaction_id of ['tx2', 'tx4']) {
-      const order_id = `${listed}/LIST-${transaction_id.slice(2)}`
+    for (const transaction_id of ['tx2', 'tx4', 'second-of-tx4']) {
+      const order_id = `${listed}/LIST-${transaction_id.slice(-1)}`
       const _id = `${listed}/${transaction_id}`
       await store.payments.insert(paymentSample(transaction_id, { _id, mchid: listed, order_id }))
     }
@@ -385,6 +385,7 @@ describe('a list of orders', () => {
     [{ out_trade_no: ['LIST-1', 'LIST-9'] }, ['LIST-1']],
     [{ reference: 'r1' }, ['LIST-5', 'LIST-1']],
     [{ transaction_id: 'tx4' }, ['LIST-4']],
+    [{ transaction_id: 'second-of-tx4' }, ['LIST-4']],
     [{ transaction_id: ['tx2', 'tx4', 'tx9'] }, ['LIST-4', 'LIST-2']],
     [{ create_time_from: at(2), create_time_to: at(3) }, ['LIST-4', 'LIST-3', 'LIST-2']],
     [{ success_time_from: at(50), success_time_to: at(60) }, ['LIST-2']],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { newDifference } from '../../activities/bill/differences.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { evidenceId } from '../../domain/ids.ts'
 import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
@@ -240,5 +241,32 @@ describe('money that nobody ordered', () => {
     await here.store.evidence.recordOutcome(_id, { outcome: 'applied', applied_to: null, time: beijingTime(noon) })
     await here.sweep()
     expect(await here.attentions()).toEqual([])
+  })
+
+  it('reminds of the first difference that was not settled by its time, and no longer once none is left', async () => {
+    const sides = { found_time: beijingTime(noon), patience_time: beijingTime(noon) }
+    const day_key = { mchid, bill_date: '2026-11-22' }
+    const [late, later] = ['one', 'two'].map((subject, place) => ({
+      ...newDifference(day_key, 'malformed', subject, sides),
+      due_time: beijingTime(noon + (place + 1) * 60 * minute),
+    }))
+    if (late === undefined || later === undefined) throw new Error('no differences')
+    await here.store.differences.note([later, late])
+    const raised = async () => (await here.store.merchants.find(mchid))?.attentions ?? []
+    const end = async ({ _id }: { _id: string }) =>
+      await here.store.differences.apply(_id, {
+        ...{ event: 'ignored', operation_id: _id, time: beijingTime(noon), actor: { kind: 'merchant', id: 'key_a' } },
+      })
+    await here.sweepAfter(59 * minute)
+    expect(await raised()).toEqual([])
+    await here.sweepAfter(2 * minute)
+    expect(await raised()).toMatchObject([{ code: 'differences_overdue', since_time: late.due_time }])
+    await here.sweepAfter(60 * minute)
+    await end(late)
+    await here.sweepAfter(minute)
+    expect(await raised(), 'the other one is overdue by now').toHaveLength(1)
+    await end(later)
+    await here.sweepAfter(minute)
+    expect(await raised()).toEqual([])
   })
 })

@@ -2,8 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { flawOf } from '../../domain/bill/flaw.ts'
 import { newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import { dayDetails } from '../../workflows/details.ts'
-import { mchid } from '../store/samples.ts'
+import { orderProgress, refundProgress } from '../../activities/progress.ts'
+import { attention_codes, attention_texts } from '../../domain/attention.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
+import { default_policy } from '../../domain/policy.ts'
+import { newRefund } from '../../domain/refund/record.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
+import { callable_codes, remedyCall } from '../../domain/remedy.ts'
+import { endpoints } from '../../api/app.ts'
+import { dayDetails, orderDetails, orderEnd, refundDetails, refundEnd } from '../../workflows/details.ts'
+import { at, mchid, orderSample, paymentSample } from '../store/samples.ts'
 
 const begun = newReconciliation({ mchid, bill_date: '2026-11-22' }, '2026-11-23T10:30:00.000+08:00', 'look')
 const counts = { all: 9, matched: 5, waiting: 1, different: 0, foreign: 2, malformed: 1 }
@@ -49,5 +57,100 @@ describe('what Temporal UI shows of a day', () => {
     expect(linesOf({ state: 'balanced', is_proven: true, end_time })[0]).toContain('**balanced** · proven · 2026-11-22')
     // The record of a look that has begun anew still holds what the one before came to.
     expect(linesOf({ state: 'running', is_proven: true })[0]).toContain('**running** · 2026-11-22')
+  })
+})
+
+const orderOf = (given: Partial<OrderRecord>) => orderProgress(orderSample('TEA-0001', given))
+const shown = (given: Partial<OrderRecord>) => orderDetails(orderOf(given), default_policy)
+const own = { transaction_id: 'tx1', role: 'order', success_time: at(9), found_by: 'query', found_time: at(9) } as const
+const payment = { ...own, bank_type: null }
+
+describe('what Temporal UI shows of an order', () => {
+  it.each([
+    ['created', 'place', 'the same request is sent to WeChat until it answers, at most 1 min apart'],
+    [
+      'awaiting_payment',
+      'ask_wechat',
+      'WeChat is asked 30 s, 1 min, 3 min, 5 min, 10 min, 30 min after placing, then every 30 min',
+    ],
+    ['closing', 'close', 'WeChat is asked until it says closed or paid, at most 30 min apart'],
+    ['paid', 'deliver', 'the merchant is told until it answers: at once, then after 5 s, 30 s, 2 min, 10 min'],
+    ['paid', 'await_fulfilment', `the merchant’s answer is waited for until ${at(99)}`],
+  ] as const)('of %s and %s is the plan, and no moment that nobody keeps up', (state, what, plan) => {
+    const fulfilment = { mode: 'confirm', result: null, reason: null, deadline_time: at(99) } as const
+    const text = shown({ state, next_action: { what, time: at(77) }, fulfilment })
+    expect(text).toContain(`Next: ${plan}`)
+    expect(text).not.toContain(at(77))
+  })
+
+  it('begins with what a person must do: about which payment, how much, and by which call', () => {
+    const attention = { code: 'payment_contradicted', since_time: at(9) } as const
+    const given = { state: 'review', payment, attention } as const
+    const [first = ''] = shown(given).split('\n')
+    expect(first).toContain('Look at order `TEA-0001`, ¥9.90, payment `tx1`: Money arrived that does not match')
+    expect(first).toContain('`POST /v1/orders/TEA-0001/review {"decision":"accept" or "reject","reason":"…"}`')
+    expect(orderEnd(orderOf(given))).toBe(`review · ${first.trimEnd()}`)
+  })
+
+  it('names the payment of a second one, and says nothing of an answer that is not due any more', () => {
+    const found = orderSample('x').timeline[0]
+    const timeline = [{ ...found, event: 'second_payment_found', transaction_id: 'tx2', time: at(20) }]
+    const fulfilment = { mode: 'event', result: 'fulfilled', reason: null, deadline_time: at(99) } as const
+    const attention = { code: 'second_payment', since_time: at(20) } as const
+    const text = shown({ state: 'fulfilled', payment, attention, fulfilment, timeline: timeline as never })
+    expect(text).toContain('payment `tx2`')
+    expect(text).toContain('"transaction_id":"tx2"')
+    expect(text).not.toContain('¥9.90, payment `tx2`')
+    expect(text).not.toContain(at(99))
+  })
+
+  it('fits into the panel, which shows some eight lines', () => {
+    const attention = { code: 'delivery_failing', since_time: at(9) } as const
+    const fulfilment = { mode: 'event', result: null, reason: null, deadline_time: at(99) } as const
+    const text = shown({ state: 'paid', payment, attention, fulfilment, next_action: { what: 'deliver', time: at(1) } })
+    expect(text.split('\n').length).toBeLessThanOrEqual(7)
+  })
+
+  it('of one that needs nobody is its state alone when it ends', () => {
+    expect(orderEnd(orderOf({ state: 'fulfilled', payment }))).toBe('fulfilled')
+  })
+})
+
+describe('what Temporal UI shows of a refund', () => {
+  const requested_by = { kind: 'merchant', id: 'key_1' } as const
+  const draft = { out_refund_no: 'R-1', origin: 'api', requested_by, notify_url: '', is_full: false } as const
+  const refundOf = (given: Partial<RefundRecord>) =>
+    refundProgress({ ...newRefund(paymentSample('tx1'), { ...draft, create_time: at(1), amount: 100 }), ...given })
+
+  it('is the plan, and for the payer’s account that takes nothing the call that names another', () => {
+    const attention = { code: 'refund_abnormal', since_time: at(9) } as const
+    const refund = refundOf({ state: 'abnormal', attention, next_action: { what: 'ask_wechat', time: at(77) } })
+    const text = refundDetails(refund, default_policy)
+    expect(text.split('\n')[0]).toContain('`POST /v1/refunds/R-1/abnormal')
+    expect(text).toContain('Next: WeChat is asked every 6 h.')
+    expect(text).not.toContain(at(77))
+    expect(refundEnd(refundOf({ state: 'succeeded' }))).toBe('succeeded')
+    expect(refundEnd(refund)).toMatch(/^abnormal · \*\*Look at refund `R-1`/)
+  })
+})
+
+describe('the call that an attention names', () => {
+  it.each(callable_codes)('%s is one that the API has', (code) => {
+    expect(attention_codes).toContain(code)
+    expect(attention_texts[code]).not.toBe('')
+    const call = remedyCall(code, { out_trade_no: 'TEA-0001', out_refund_no: 'R-1', transaction_id: 'tx1' })
+    const [, method, path = '', , body] = /^(\w+) ([^? ]+)(\?\S+)?(?: (\{.*\}))?$/.exec(call ?? '') ?? []
+    const declared = endpoints.find(
+      (endpoint) =>
+        endpoint.method === method && new RegExp(`^${endpoint.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
+    )
+    expect(declared?.body === null).toBe(body === undefined)
+    const example = body?.replaceAll(/"(\w+)" or "\w+"/g, '"$1"').replace('"refund":…', '"refund":990')
+    const parsed = declared?.body?.safeParse(example === undefined ? undefined : JSON.parse(example))
+    expect(
+      parsed === undefined ||
+        parsed.success ||
+        parsed.error.issues.every(({ path: at_field }) => at_field.join() === 'out_refund_no'),
+    ).toBe(true)
   })
 })

@@ -28,7 +28,7 @@ export function newOrderRun(key: OrderKey): OrderRun {
 /** Updates the run with the record, and shows it in Temporal UI. */
 export function updateRun(run: OrderRun, order: OrderProgress): OrderProgress {
   run.current = order
-  showOrder(order)
+  showOrder(order, run.policy)
   run.attributes.upsert(order)
   return order
 }

@@ -1,6 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
+import { orderEnd } from '../details.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
 import { assertReadable } from '../shape.ts'
@@ -37,5 +38,5 @@ async function runToEnd(run: OrderRun): Promise<string> {
   if (loaded.order === null) return await bookOrphans(run)
   const order = updateRun(run, loaded.order)
   await startOwedRuns(run, loaded)
-  return await runToRest(run, order, plan)
+  return orderEnd(await runToRest(run, order, plan))
 }

@@ -30,7 +30,7 @@ export function newRefundRun(key: RefundKey): RefundRun {
 export function updateRefundRun(run: RefundRun, refund: RefundProgress): RefundProgress {
   upsertRefundAttributes(run.current ?? null, refund)
   run.current = refund
-  showRefund(refund)
+  showRefund(refund, run.policy)
   return refund
 }
 

@@ -1,6 +1,7 @@
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { RefundProgress } from '../../domain/messages.ts'
+import { refundEnd } from '../details.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
 import { assertReadable } from '../shape.ts'
@@ -46,7 +47,7 @@ async function runToEnd(run: RefundRun): Promise<string> {
   if (known === null) return await runUnknown(run)
   const refund = updateRefundRun(run, known)
   await startRefundDeliveries(run, refund, loaded.deliveries)
-  return await runToRest(run, refund, plan)
+  return refundEnd(await runToRest(run, refund, plan))
 }
 
 /** Answers all that comes for a number that neither Weft nor WeChat knows: updates are refused, notifications kept. */

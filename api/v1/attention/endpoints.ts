@@ -7,8 +7,7 @@ import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
-import { openReviews } from '../../../domain/order/review.ts'
-import type { OpenReview } from '../../../domain/order/review.ts'
+import { openAttentions } from '../../../domain/order/review.ts'
 import type { EvidenceRecord } from '../../../domain/payment/evidence.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
@@ -80,18 +79,10 @@ const nothing_named = {
   next_action: null,
 } as const
 
-/** The attention lines of one order: each open review, and its attention. */
-function attentionsOf(order: OrderRecord): OpenReview[] {
-  const { attention, payment } = order
-  const reviews = openReviews(order)
-  if (attention === undefined || reviews.some(({ code }) => code === attention.code)) return reviews
-  return [{ ...attention, transaction_id: payment?.transaction_id ?? null }, ...reviews]
-}
-
 /** `paid`: fen by transaction, since what arrived may not be what was asked for. */
 function stuckOfOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): Stuck[] {
   const { out_trade_no, next_action = null } = order
-  return attentionsOf(order).map((entry) => {
+  return openAttentions(order).map((entry) => {
     const amount = paid.get(entry.transaction_id ?? '') ?? order.amount.total
     return { ...nothing_named, kind: 'order', ...entry, amount, out_trade_no, next_action }
   })
@@ -99,7 +90,7 @@ function stuckOfOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): St
 
 async function paidAmounts({ store }: Pick<ApiContext, 'store'>, orders: readonly OrderRecord[]) {
   const ids = orders.flatMap((order) =>
-    attentionsOf(order).flatMap(({ transaction_id }) =>
+    openAttentions(order).flatMap(({ transaction_id }) =>
       transaction_id === null ? [] : [paymentId(order.mchid, transaction_id)],
     ),
   )

@@ -8,7 +8,7 @@ import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, isPlainText, listOf, pageView, paging_params, request_time, text_filter } from '../shapes.ts'
+import { filterOf, free_text_filter, isPlainText, listOf, pageView, paging_params, query_time } from '../shapes.ts'
 import { assertKept, watchedRead } from './original.ts'
 import { bill_date } from './reconciliations.ts'
 import {
@@ -33,8 +33,8 @@ const listDifferences = declareEndpoint({
     bill_date: bill_date.optional(),
     bill_date_from: bill_date.optional(),
     bill_date_to: bill_date.optional(),
-    owner: text_filter.optional(),
-    due_before: request_time.optional(),
+    owner: free_text_filter.optional(),
+    due_before: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of differences', schema: listOf('Difference', difference_shape) } },
   problems: [],

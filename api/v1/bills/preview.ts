@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { acceptanceEntries, difference_actions } from '../../../domain/bill/acceptance.ts'
-import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import { difference_actions, paymentCorrections } from '../../../domain/bill/acceptance.ts'
+import type { Acceptance, DifferenceAction } from '../../../domain/bill/acceptance.ts'
 import { difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceRecord, DifferenceState } from '../../../domain/bill/difference.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
@@ -68,12 +68,17 @@ export function previewOf(
 /** The entries that accepting WeChat Pay's word would post now. */
 export async function acceptedPostings(
   { store, now }: Pick<ApiContext, 'store' | 'now'>,
-  payment: PaymentRecord,
-  settled_total: number,
+  payment: PaymentRecord | null,
+  acceptance: Exclude<Acceptance, { instead: DifferenceAction }>,
 ): Promise<JournalEntry[]> {
+  if (payment === null || acceptance.changes === 'nothing') return []
   const booked = await store.journal.ofOrder(payment.mchid, payment.out_trade_no)
-  const correction = { by: '-', reason: '-', booked_time: beijingTime(now()) }
-  return acceptanceEntries({ ...payment, settled_total }, booked, correction)
+  const [time, said] = [beijingTime(now()), { by: '-', reason: '-' }]
+  const changed =
+    acceptance.changes === 'denial'
+      ? { denial: { time, evidence_id: '-', ...said } }
+      : { settled_total: acceptance.settled_total }
+  return paymentCorrections({ ...payment, ...changed }, booked, { ...said, booked_time: time })
 }
 
 /** The entries of a refund that is taken and paid; what leaves the merchant's account is WeChat Pay's to say. */

@@ -7,6 +7,7 @@ import { bill_date_pattern, dayRange, isBillGone, reconciliation_states } from '
 import { bill_types } from '../../../domain/bill/row.ts'
 import { reconciliationView } from '../../../domain/bill/view.ts'
 import type { ReconciliationView } from '../../../domain/bill/view.ts'
+import { dayId } from '../../../domain/ids.ts'
 import { flow_accounts } from '../../../domain/merchant/bill.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
@@ -56,7 +57,7 @@ const fee_group = z.object({
   sum: z.int().meta({ description: 'what they are off by' }),
 })
 
-const flaw_shape = z
+export const flaw_shape = z
   .object({
     code: z
       .enum(flaw_codes as [FlawCode, ...FlawCode[]])
@@ -71,7 +72,7 @@ const flaw_shape = z
   } satisfies FieldsOf<FlawView>)
   .meta({ id: 'DayFlaw' })
 
-const reconciliation_shape = z
+export const reconciliation_shape = z
   .object({
     object: z.literal('reconciliation'),
     bill_date: z.string(),
@@ -164,7 +165,8 @@ const startReconciliation = declareEndpoint({
   path: '/v1/reconciliations/{bill_date}',
   scope: 'money:write',
   summary: 'Has a day reconciled, again if it was before',
-  description: 'WeChat Pay’s bills of the day are fetched, and everything is compared anew. Every day is, by itself.',
+  description:
+    'WeChat Pay’s bills of the day are fetched, and everything is compared anew. Every day is, by itself. 100 at once, and then one in 5 s.',
   params: z.object({ bill_date }),
   responses: { 202: { description: 'it has begun', schema: z.object({ bill_date: z.string() }) } },
   problems: ['invalid_request', 'unavailable'],
@@ -173,7 +175,14 @@ const startReconciliation = declareEndpoint({
       throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_over', language)] })
     if (isBillGone(params.bill_date, context.now()))
       throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_gone', language)] })
-    await context.commands.startDay({ mchid: caller.mchid, bill_date: params.bill_date })
+    const day = { mchid: caller.mchid, bill_date: params.bill_date }
+    const question = {
+      subject: `day:${dayId(day)}`,
+      mchid: day.mchid,
+      every_ms: 0,
+      asked_by: 'reconciliation',
+    } as const
+    await context.questions.put(question, () => context.commands.startDay(day))
     return { status: 202, body: { bill_date: params.bill_date } }
   },
 })

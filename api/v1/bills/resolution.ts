@@ -3,7 +3,12 @@ import { z } from 'zod'
 import { acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
 import { unsettled_states } from '../../../domain/bill/difference.ts'
-import type { DifferenceOccurrence, DifferenceRecord, DifferenceState } from '../../../domain/bill/difference.ts'
+import type {
+  DifferenceDeed,
+  DifferenceOccurrence,
+  DifferenceRecord,
+  DifferenceState,
+} from '../../../domain/bill/difference.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
@@ -14,14 +19,13 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { check_limit_ms, read_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { create_refund_problems, createOrRepeat } from '../refunds/endpoints.ts'
 import { fen, isWechatText, out_refund_no, request_reason } from '../shapes.ts'
+import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import { acceptedPostings, preview_shape, previewOf, refundPostings } from './preview.ts'
-import { bill_date } from './reconciliations.ts'
 import {
   difference_params,
   difference_shape,
   differenceStateProblem,
   requireDifference,
-  shown_kinds,
   shownDifference,
 } from './shape.ts'
 import type { DifferenceParams } from './shape.ts'
@@ -162,32 +166,26 @@ async function findPayment(
   return transaction_id === null ? null : await store.payments.find(mchid, transaction_id)
 }
 
-async function secondPersonAbove({ context, caller }: ResolutionCall): Promise<number | null> {
-  return (await context.store.merchants.find(caller.mchid))?.settings.refund_approval?.above ?? null
-}
-
 /** Books what WeChat Pay says, by the day's run; above the merchant's limit once a second person says so too. */
 async function accept(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context, caller, body } = call
   const payment = await findPayment(call, difference)
   const acceptance = acceptanceOf(difference, payment)
-  if ('instead' in acceptance || payment === null)
-    throw actionProblem(call, difference, 'instead' in acceptance ? acceptance.instead : 'check')
+  if ('instead' in acceptance) throw actionProblem(call, difference, acceptance.instead)
   assertState(difference, ['open'])
-  const above = await secondPersonAbove(call)
-  const needs_second_person = above !== null && acceptance.apart > above
+  const moved = { amount: acceptance.apart, claim: claimOf(difference), is_preview: body.preview }
+  const needs_second_person = await isAboveLimit(call, moved)
   if (body.preview) {
-    const posts = await acceptedPostings(context, payment, acceptance.settled_total)
+    const posts = await acceptedPostings(context, payment, acceptance)
     return { status: 200, body: previewOf('accept_wechat', difference, { posts, needs_second_person }) }
   }
-  if (needs_second_person && difference.proposal === undefined) {
-    const proposal = { actor: callerActor(caller), time: beijingTime(context.now()), reason: body.reason }
+  const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
+  if (person === 'first') {
+    const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
     return replyWith(202, await apply(call, difference, { event: 'proposed', proposal }))
   }
-  if (needs_second_person) {
-    if (difference.proposal?.actor.id === caller.key.id) throw new Problem('approver_is_requester')
-    authorise(caller, 'refunds:approve')
-  }
+  if (person === 'proposer') throw new Problem('approver_is_requester')
+  if (person === 'no_approver') authorise(caller, 'refunds:approve')
   const asked = await apply(call, difference, { event: 'accept_asked' })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
@@ -206,7 +204,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
   const wanted = amount ?? known?.amount.refund ?? refundableAmount(payment)
   if (wanted < 1) throw reservationProblem('refund_exceeds_payment', wanted, payment)
   if (body.preview) {
-    const above = await secondPersonAbove(call)
+    const above = (await context.store.merchants.find(caller.mchid))?.settings.refund_approval?.above ?? null
     const approval = above === null ? null : { above }
     const reserved = reservationOf(payment, { out_refund_no: number, amount: wanted, approval }, context.now())
     if ('refusal' in reserved) throw reservationProblem(reserved.refusal, wanted, payment)
@@ -214,14 +212,25 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
     const posts = refundPostings(payment, number, wanted, context.now())
     return { status: 200, body: previewOf('refund', difference, { posts, pays: wanted, needs_second_person }) }
   }
-  const { transaction_id } = payment
-  const request = { out_refund_no: number, transaction_id, amount: { refund: wanted }, ...(reason && { reason }) }
+  const status = await createDifferenceRefund(call, payment, { out_refund_no: number, amount: wanted, reason })
+  return replyWith(status === 202 ? 202 : 200, await apply(call, difference, refundAsked(number)))
+}
+
+/** Makes a refund of a difference's payment, or answers it again. Answers the status of that door; throws its problems. */
+export async function createDifferenceRefund(
+  call: EndpointCall,
+  { transaction_id }: PaymentRecord,
+  { out_refund_no: number, amount, reason }: { out_refund_no: string; amount: number; reason: string | null },
+): Promise<number> {
+  const request = { out_refund_no: number, transaction_id, amount: { refund: amount }, ...(reason && { reason }) }
   const asked = { ...request, amount: { ...request.amount, currency: 'CNY' as const } }
-  const { status } = await createOrRepeat({ ...call, body: asked, sent: request })
-  const deed = { action: 'refund', out_refund_no: number, entry_ids: [] } as const
-  const operation_id = `refund_asked:${number}`
-  const noted = await apply(call, difference, { event: 'refund_asked', operation_id, deed: { ...deed, entry_ids: [] } })
-  return replyWith(status === 202 ? 202 : 200, noted)
+  return (await createOrRepeat({ ...call, body: asked, sent: request })).status
+}
+
+/** What a difference's timeline says of it, once for each number. */
+export function refundAsked(number: string) {
+  const deed: DifferenceDeed = { action: 'refund', out_refund_no: number, entry_ids: [] }
+  return { event: 'refund_asked', operation_id: `refund_asked:${number}`, deed } as const
 }
 
 function reservationProblem(
@@ -233,71 +242,4 @@ function reservationProblem(
   return new Problem(refusal, { values: { refund: wanted, refundable: refundableAmount(payment) } })
 }
 
-/** differences that one call settles */
-const most_of_call = 500
-const at_once = 10
-
-const many_request = z
-  .strictObject({
-    action: z.enum(['ignore', 'reopen']),
-    kind: z.enum(shown_kinds),
-    reason: request_reason,
-    bill_date_from: bill_date.nullish(),
-    bill_date_to: bill_date.nullish().meta({ description: 'a Beijing day, exclusive' }),
-    preview: z.boolean().default(false).meta({ description: 'true: count them, and do nothing' }),
-  })
-  .meta({ id: 'DifferenceResolutions' })
-
-const many_states = { ignore: ['waiting', 'open'], reopen: ['ignored'] } as const
-const many_events = { ignore: 'ignored', reopen: 'reopened' } as const
-
-const resolveDifferences = declareEndpoint({
-  name: 'resolveDifferences',
-  method: 'POST',
-  path: '/v1/differences/resolutions',
-  scope: 'money:write',
-  summary: 'Settles all differences of a kind, or opens them again, 500 in one call',
-  description: 'Of many, repeat the call until `left` is 0: what was done once is not done again.',
-  body: many_request,
-  responses: {
-    200: {
-      description: 'what was done, and what is left',
-      schema: z.object({
-        object: z.literal('difference_resolutions'),
-        done: z.int(),
-        left: z.int().meta({ description: 'of the same kind and days, in a state in which it can be done' }),
-      }),
-    },
-  },
-  problems: [],
-  async handle({ context, caller, body }) {
-    const { store } = context
-    const { action, kind, bill_date_from, bill_date_to, preview, reason } = body
-    const filter = {
-      ...{ kind, state: many_states[action] },
-      ...{ bill_date_from: bill_date_from ?? undefined, bill_date_to: bill_date_to ?? undefined },
-    }
-    const found = preview ? [] : await store.differences.some(caller.mchid, filter, most_of_call)
-    const days = new Map(found.map(({ mchid, bill_date: day }) => [day, { mchid, bill_date: day }]))
-    for (const day of days.values()) await store.reconciliations.noteMoved(day)
-    const occurrence = {
-      event: many_events[action],
-      time: beijingTime(context.now()),
-      actor: callerActor(caller),
-      reason,
-    }
-    let done = 0
-    for (let from = 0; from < found.length; from += at_once) {
-      const applying = found.slice(from, from + at_once).map(async ({ _id }) => {
-        const applied = await store.differences.apply(_id, { ...occurrence, operation_id: `${action}:${randomUUID()}` })
-        if (applied.outcome === 'done') done += 1
-      })
-      await Promise.all(applying)
-    }
-    for (const day of days.values()) await context.commands.concludeDay(day)
-    const left = await store.differences.count(caller.mchid, filter)
-    return { status: 200, body: { object: 'difference_resolutions', done, left } }
-  },
-})
-
-export const resolution_endpoints: readonly Endpoint[] = [resolveDifferences, resolveDifference]
+export const resolution_endpoints: readonly Endpoint[] = [resolveDifference]

@@ -38,9 +38,9 @@ export const difference_shape = z
     owner: nullable_text.meta({ description: 'who works on it' }),
     note: nullable_text,
     proposal: z
-      .object({ actor, time, reason: z.string() })
+      .object({ actor, time, reason: z.string(), action: z.enum(['accept_wechat', 'refund']) })
       .nullable()
-      .meta({ description: 'somebody accepts WeChat Pay’s word; a second person has to' }),
+      .meta({ description: 'somebody wants this done; a second person has to' }),
     deed: z
       .object({
         action: z.enum(['refund', 'accept_wechat']),

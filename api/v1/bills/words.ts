@@ -138,7 +138,7 @@ export const statement_words = {
   foreign: { en: 'of other systems', 'zh-CN': '其他系统' },
   malformed: { en: 'cannot be read', 'zh-CN': '无法读取' },
   all: { en: 'all', 'zh-CN': '合计' },
-  book: { en: 'What the bills move in the book (above 0: debit)', 'zh-CN': '账单记入账簿的金额（正为借方，负为贷方）' },
+  book: { en: 'What the bills move in the book (above 0: debit)', 'zh-CN': '账单记入账本的金额（正为借方，负为贷方）' },
   account: { en: 'account', 'zh-CN': '科目代码' },
   account_name: { en: 'what it is', 'zh-CN': '科目' },
   differences: { en: 'Differences', 'zh-CN': '差异明细' },

@@ -25,7 +25,7 @@ const attempt = z
     status: z.int().nullable().meta({ description: 'HTTP status; null: no answer came' }),
     error: nullable_text,
     answer: nullable_text.meta({ description: 'the first KiB of what was answered' }),
-    read_as: z.string(),
+    read_as: z.string().meta({ description: 'how it was understood: fulfilled, pending, refused, heard or not heard' }),
     reason: nullable_text.meta({ description: 'why it was refused, at most 200 characters' }),
     remark: nullable_text.meta({
       description: 'why the answer could not be read, or what in it looks like an error under a status of success',
@@ -33,7 +33,7 @@ const attempt = z
   })
   .meta({ id: 'DeliveryAttempt' })
 
-const delivery_shape = z
+export const delivery_shape = z
   .object({
     object: z.literal('delivery'),
     id: z.string(),
@@ -50,7 +50,7 @@ const delivery_shape = z
   .meta({ id: 'Delivery' })
 
 /** One event on its way to one endpoint, as merchants see it. */
-function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
+export function deliveryView(delivery: DeliveryRecord): z.output<typeof delivery_shape> {
   return {
     object: 'delivery',
     id: delivery.id,
@@ -112,14 +112,18 @@ const redeliver = declareEndpoint({
   summary: 'Send an event once more',
   description:
     'Under the same webhook-id, hence harmless; beside the order of events, and without any effect on the order. A ' +
-    'delivery that is still under way needs no other. Read the delivery for what came of it.',
+    'delivery that is still under way needs no other, nor one that was asked for less than 5 s ago; of one merchant 200 ' +
+    'go at once, and then 10 a second. Read the delivery for what came of it.',
   params: z.object({ delivery_id: z.string().max(64) }),
   responses: { 202: { description: 'it is sent now; the delivery as it was before', schema: delivery_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const delivery = await context.store.deliveries.findPublic(caller.mchid, params.delivery_id)
     if (delivery === null) throw new Problem('not_found')
-    await context.commands.redeliver(delivery)
+    const subject = `redeliver:${delivery._id}`
+    const { query_on_request_ms: every_ms } = context.policy
+    const question = { subject, mchid: caller.mchid, every_ms, asked_by: 'redelivery' } as const
+    await context.questions.put(question, () => context.commands.redeliver(delivery))
     return { status: 202, body: deliveryView(delivery) }
   },
 })

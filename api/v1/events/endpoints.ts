@@ -5,27 +5,23 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, pageView, paging_params, request_time, text_filter, time, time_order } from '../shapes.ts'
+import { event_message } from './message.ts'
+import { filterOf, pageView, paging_params, query_time, text_filter, time_order } from '../shapes.ts'
 
-const event_shape = z
-  .object({
-    object: z.literal('event'),
-    id: z.string().meta({ description: 'the webhook-id of every attempt to deliver it' }),
-    type: z.enum(event_types),
-    timestamp: time,
-    mchid: z.string(),
-    sequence: z.int().nullable().meta({ description: 'counts per order, without gaps' }),
-    api_version: z.string(),
-    data: z.record(z.string(), z.unknown()).meta({ description: 'the resource as it was then, under its name' }),
-    deliveries: z.array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() })),
-  })
+const event_shape = event_message
+  .and(
+    z.object({
+      object: z.literal('event'),
+      deliveries: z.array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() })),
+    }),
+  )
   .meta({ id: 'Event' })
 
 const event_list = z
   .object({
     data: z.array(event_shape),
-    next_cursor: z.string().optional().meta({
-      description: 'with order=asc always there, to go on from; of a list absent on the last page',
+    next_cursor: z.string().nullable().meta({
+      description: 'with order=asc always there, to go on from; of a list null on the last page',
     }),
     has_more: z.boolean().optional().meta({ description: 'with order=asc: whether there is more to read now' }),
   })
@@ -65,8 +61,8 @@ const listEvents = declareEndpoint({
     order: time_order,
     type: filterOf(event_types as [string, ...string[]]).optional(),
     out_trade_no: text_filter.optional(),
-    time_from: request_time.optional(),
-    time_to: request_time.optional(),
+    time_from: query_time.optional(),
+    time_to: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of events', schema: event_list } },
   problems: [],

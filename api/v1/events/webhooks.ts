@@ -4,13 +4,14 @@ import { event_types } from '../../../domain/event/event.ts'
 import { endpointId } from '../../../domain/ids.ts'
 import type { EndpointRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
 import { limits } from '../../../domain/policy.ts'
-import { urlObjection } from '../../../runtime/address.ts'
+import { endpointUrl, urlObjection } from '../../../runtime/address.ts'
 import { newEndpointSecret } from '../../../runtime/secrets.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { Problem } from '../../http/problem.ts'
+import { Problem, unavailableProblem } from '../../http/problem.ts'
+import { ruleError } from '../../http/validation.ts'
 import { nullable_text, nullable_time, time } from '../shapes.ts'
 
 const endpoint_request = z
@@ -22,7 +23,7 @@ const endpoint_request = z
       .min(1)
       .max(50)
       .default(['*'])
-      .meta({ description: '“*”: all of them. “test.ping” can be chosen, but nothing sends it yet' }),
+      .meta({ description: '“*”: all of them. “test.ping” comes on request, whatever is chosen' }),
     description: z.string().max(200).nullish(),
   })
   .refine((wanted) => wanted.role === 'observer' || wanted.event_types.join() === '*', {
@@ -84,13 +85,19 @@ const createEndpoint = declareEndpoint({
   description:
     'The secret is shown in this answer and never again. The answer of the one fulfilment endpoint to order.paid ' +
     'decides, in fulfilment mode “event”; observers are only notified. The same URL again answers the existing endpoint ' +
-    'without a secret; 201 with a further secret where a fulfilment endpoint was left half made by a failure.',
+    'without a secret, or 409 where it differs; 201 with a further secret where a fulfilment endpoint was left half made by a failure.',
   body: endpoint_request,
   responses: {
     201: { description: 'made; keep the secret', schema: endpoint_with_secret },
     200: { description: 'the existing one', schema: endpoint_shape, headers: { 'Weft-Replay': 'true' } },
   },
-  problems: ['endpoint_url_forbidden', 'fulfilment_endpoint_exists', 'endpoint_limit_reached', 'merchant_not_ready'],
+  problems: [
+    'endpoint_url_forbidden',
+    'endpoint_exists',
+    'fulfilment_endpoint_exists',
+    'endpoint_limit_reached',
+    'merchant_not_ready',
+  ],
   handle: create,
 })
 
@@ -99,7 +106,8 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
   const { store, config } = context
   const reason = urlObjection(body.url, config.allow_private_endpoints)
   if (reason !== null) throw new Problem('endpoint_url_forbidden', { values: { reason } })
-  const _id = endpointId(caller.mchid, new URL(body.url).href)
+  const url = endpointUrl(body.url)
+  const _id = endpointId(caller.mchid, url)
   const existing = await store.endpoints.find(_id)
   if (existing) return replyExisting(call, existing)
   const id = publicId('ep', _id)
@@ -109,7 +117,7 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
     _id,
     id,
     mchid: caller.mchid,
-    url: new URL(body.url).href,
+    url,
     role: body.role,
     event_types: body.event_types,
     description: body.description ?? null,
@@ -156,6 +164,7 @@ async function replyExisting(
   const { context, caller, body, log } = call
   const { store } = context
   const replay: HttpReply = { status: 200, body: endpointView(existing), headers: { 'Weft-Replay': 'true' } }
+  assertSame(call, existing)
   if (existing.role !== 'fulfilment' || body.role !== 'fulfilment') return replay
   const merchant = await callersMerchant(context, caller.mchid)
   if (merchant.fulfilment_endpoint_id !== null) return replay
@@ -167,6 +176,23 @@ async function replyExisting(
   }
   log.info('a half made endpoint was completed', { endpoint_id: existing.id })
   return { status: 201, body: { ...endpointView(completed), secret } }
+}
+
+/** Throws `endpoint_exists`, with the fields, where a request says what the endpoint of its URL is not. */
+function assertSame(
+  { body, sent, language }: EndpointCall<unknown, unknown, EndpointRequest>,
+  existing: EndpointRecord,
+) {
+  const said = Object.keys(sent as object)
+  const differs = {
+    role: body.role !== existing.role,
+    event_types: body.event_types.toSorted().join() !== existing.event_types.toSorted().join(),
+    description: said.includes('description') && (body.description ?? null) !== existing.description,
+  }
+  const fields = Object.entries(differs).flatMap(([field, is_other]) => (is_other ? [field] : []))
+  if (fields.length === 0) return
+  const errors = fields.map((field) => ruleError(`/${field}`, 'endpoint_differs', language))
+  throw new Problem('endpoint_exists', { values: { endpoint_id: existing.id, fields }, errors })
 }
 
 async function assertNoOtherFulfilment(context: ApiContext, mchid: string, id: string): Promise<void> {
@@ -212,6 +238,60 @@ const getEndpoint = declareEndpoint({
   },
 })
 
+const promoteEndpoint = declareEndpoint({
+  name: 'promoteEndpoint',
+  method: 'POST',
+  path: '/v1/endpoints/{endpoint_id}/fulfilment',
+  scope: 'settings:write',
+  summary: 'Let the answers of this endpoint decide',
+  description:
+    'It becomes the one fulfilment endpoint; the one before stays, as an observer. What was sent to that one and is not ' +
+    'answered yet is still answered there. A repeat is answered with 200 as well.',
+  params: endpoint_params,
+  responses: { 200: { description: 'the endpoint, whose answers decide', schema: endpoint_shape } },
+  problems: ['not_found', 'endpoint_disabled', 'merchant_not_ready'],
+  handle: promote,
+})
+
+/**
+ * Role first, then the merchant's word, then the others' roles: where the process dies between, the repeat goes on, and
+ * the merchant's word is the one that counts meanwhile.
+ */
+async function promote(call: EndpointCall<{ endpoint_id: string }>): Promise<HttpReply> {
+  const { context, caller, params, log } = call
+  const { endpoints, merchants } = context.store
+  const found = await endpoints.findPublic(caller.mchid, params.endpoint_id)
+  if (found === null) throw new Problem('not_found')
+  const { fulfilment_endpoint_id: before } = await callersMerchant(context, caller.mchid)
+  const promoted = await endpoints.promote(caller.mchid, found.id)
+  const values = { endpoint_id: found.id, reason: found.disable_reason ?? '–' }
+  if (promoted === null) throw new Problem('endpoint_disabled', { values })
+  if (!(await merchants.replaceFulfilmentEndpoint(caller.mchid, before, found.id))) throw unavailableProblem('database')
+  await endpoints.demoteOthers(caller.mchid, found.id)
+  log.info('the answers of another endpoint decide', { endpoint_id: found.id, before })
+  return { status: 200, body: endpointView(promoted) }
+}
+
+const enableEndpoint = declareEndpoint({
+  name: 'enableEndpoint',
+  method: 'POST',
+  path: '/v1/endpoints/{endpoint_id}/enable',
+  scope: 'settings:write',
+  summary: 'Send events to a disabled endpoint again',
+  description:
+    'An observer is disabled by 410 or after five days of failure. It hears of what happens from now on; what it missed ' +
+    'is in GET /v1/events. A repeat is answered with 200 as well.',
+  params: endpoint_params,
+  responses: { 200: { description: 'the endpoint, enabled', schema: endpoint_shape } },
+  problems: ['not_found'],
+  async handle({ context, caller, params, log }) {
+    const enabled = await context.store.endpoints.enable(caller.mchid, params.endpoint_id)
+    if (enabled === null) throw new Problem('not_found')
+    log.info('an endpoint was enabled', { endpoint_id: enabled.id })
+    return { status: 200, body: endpointView(enabled) }
+  },
+})
+
 const deleteEndpoint = declareEndpoint({
   name: 'deleteEndpoint',
   method: 'DELETE',
@@ -235,4 +315,11 @@ const deleteEndpoint = declareEndpoint({
   },
 })
 
-export const webhook_endpoints: readonly Endpoint[] = [createEndpoint, listEndpoints, getEndpoint, deleteEndpoint]
+export const webhook_endpoints: readonly Endpoint[] = [
+  createEndpoint,
+  listEndpoints,
+  getEndpoint,
+  promoteEndpoint,
+  enableEndpoint,
+  deleteEndpoint,
+]

@@ -8,11 +8,12 @@ import { ruleError } from '../../http/validation.ts'
 import { differingFields, sentBody } from '../idempotency.ts'
 import {
   attention_filter,
+  free_text_filter,
   listOf,
   order_state_filter,
   pageView,
   paging_params,
-  request_time,
+  query_time,
   text_filter,
 } from '../shapes.ts'
 import { newOrder } from './new.ts'
@@ -129,12 +130,12 @@ const listOrders = declareEndpoint({
     state: order_state_filter.optional(),
     attention: attention_filter.optional(),
     out_trade_no: text_filter.optional(),
-    reference: text_filter.optional(),
+    reference: free_text_filter.optional(),
     transaction_id: text_filter.optional(),
-    create_time_from: request_time.optional(),
-    create_time_to: request_time.optional(),
-    success_time_from: request_time.optional(),
-    success_time_to: request_time.optional(),
+    create_time_from: query_time.optional(),
+    create_time_to: query_time.optional(),
+    success_time_from: query_time.optional(),
+    success_time_to: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of orders', schema: listOf('Order', order_shape) } },
   problems: [],

@@ -16,7 +16,7 @@ import { ruleError } from '../../http/validation.ts'
 import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
 import { orderStateProblem } from '../orders/shape.ts'
-import { attention_filter, filterOf, listOf, pageView, paging_params, request_time, text_filter } from '../shapes.ts'
+import { attention_filter, filterOf, listOf, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
 import {
   readRefundUntil,
   refund_params,
@@ -218,8 +218,8 @@ const listRefunds = declareEndpoint({
     out_refund_no: text_filter.optional(),
     transaction_id: text_filter.optional(),
     origin: filterOf(refund_origins).optional(),
-    create_time_from: request_time.optional(),
-    create_time_to: request_time.optional(),
+    create_time_from: query_time.optional(),
+    create_time_to: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of refunds', schema: listOf('Refund', refund_shape) } },
   problems: [],

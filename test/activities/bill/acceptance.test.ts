@@ -6,7 +6,8 @@ import { readDossiers } from '../../../proof/dossier.ts'
 import { proof_patience } from '../../../proof/finding.ts'
 import { journalFindings } from '../../../proof/journal.ts'
 import { orderSample, mchid, paymentSample } from '../../store/samples.ts'
-import { answer, day, Desk, tradeFile } from './desk.ts'
+import { newDifference } from '../../../activities/bill/differences.ts'
+import { answer, day, Desk, none, tradeFile } from './desk.ts'
 
 const tx = '4200000001202611220000000001'
 const out_trade_no = 'T20261122-1'
@@ -122,5 +123,127 @@ describe('what people want done about a difference', () => {
     await desk.perform('checkDifferences', { day })
     expect(await record('missing_here')).toMatchObject({ state: 'healed', answer: { says: 'SUCCESS' } })
     expect(await desk.perform('followDay', { day, batch: 'c' })).toMatchObject({ state: 'balanced', healed_count: 1 })
+  })
+
+  describe('that a payment was never made', () => {
+    const phantom = async () => await record('phantom_payment')
+    const sums = async (): Promise<number[]> => {
+      const postings = (await desk.store.journal.ofOrder(mchid, out_trade_no)).flatMap((entry) => entry.postings)
+      const of = (account: string) => postings.filter((one) => one.account === account)
+      return ['wechat.pending', 'sales'].map((account) => of(account).reduce((sum, { amount }) => sum + amount, 0))
+    }
+    /** A look that finds what WeChat says to be so. */
+    const look = async () => {
+      desk.now_ms += 60_000
+      const run = await desk.looked()
+      await desk.perform('askDifferences', { day, run })
+      await desk.perform('matchDay', { day, run })
+      return await desk.perform('closeDay', { day, run })
+    }
+    beforeEach(async () => {
+      desk.issue(tradeFile([]))
+      desk.answers['trade_bill'] = () => none
+      desk.answers['query'] = () => answer(404, '', 'ORDER_NOT_EXIST')
+      await recorded()
+      await look()
+    })
+
+    it('takes it out of the book by WeChat’s word and a person’s, and a further look changes nothing', async () => {
+      expect(await sums(), 'nobody has decided').toEqual([990, -990])
+      await say('proposed', 'key_a', 'phantom_payment')
+      await say('accept_asked', 'key_b', 'phantom_payment')
+      await desk.perform('acceptDifferences', { day })
+      const evidence_id = `${mchid}/bill_line/${tx}/ORDER_NOT_EXIST`
+      expect(await phantom()).toMatchObject({ state: 'settled', deed: { entry_ids: [`rev:pay:${mchid}:${tx}`] } })
+      expect(await sums()).toEqual([0, 0])
+      const [, reversal] = await desk.store.journal.ofOrder(mchid, out_trade_no)
+      expect(reversal).toMatchObject({ evidence_id, correction: { by: 'key_a, key_b' } })
+      const denial = { evidence_id, by: 'key_a, key_b' }
+      expect(await desk.store.payments.find(mchid, tx)).toMatchObject({ denial })
+      expect(await proven()).toEqual([])
+      expect(await look()).toMatchObject({ state: 'balanced', is_proven: true })
+      expect((await phantom())?.state).toBe('settled')
+      expect(await desk.store.journal.ofOrder(mchid, out_trade_no)).toHaveLength(2)
+      const wanted = { out_refund_no: 'R-1', amount: 'rest' } as const
+      expect(await desk.store.payments.reserveRefund({ mchid, transaction_id: tx }, wanted, desk.now_ms)).toMatchObject(
+        {
+          refusal: 'refund_exceeds_payment',
+        },
+      )
+    })
+
+    it('is the same where the step dies behind any of its writes', async () => {
+      await say('accept_asked', 'key_a', 'phantom_payment')
+      const { journal, payments, differences } = desk.store
+      for (const write of [
+        [payments, 'deny'],
+        [journal, 'post'],
+        [differences, 'apply'],
+      ] as const)
+        await desk.dying(write, 'acceptDifferences', { day })
+      await desk.perform('acceptDifferences', { day })
+      expect([(await phantom())?.state, await sums(), await proven()]).toEqual(['settled', [0, 0], []])
+    })
+
+    it.each<[string, () => void, () => Promise<unknown>]>([
+      ['WeChat says that it was paid', () => desk.know({ transaction_id: tx }), look],
+      ['the bill of its day is issued anew with it', () => desk.issue(tradeFile([{}])), look],
+      [
+        'a person opens it anew',
+        () => undefined,
+        async () => {
+          await say('reopened', 'key_c', 'phantom_payment')
+          await desk.perform('acceptDifferences', { day })
+        },
+      ],
+    ])('is over, and the payment in the book, once %s; wherever the step dies', async (_, change, act) => {
+      await say('accept_asked', 'key_a', 'phantom_payment')
+      await desk.perform('acceptDifferences', { day })
+      change()
+      await act()
+      expect((await phantom())?.state).not.toBe('settled')
+      expect([await sums(), await proven()]).toEqual([[990, -990], []])
+      expect((await desk.store.payments.find(mchid, tx))?.denial).toBeUndefined()
+      // The same step once more, from the middle: the payment says so, and the book not yet.
+      await desk.store.payments.deny(
+        { mchid, transaction_id: tx },
+        { time: desk.time(), by: 'x', reason: 'y', evidence_id: 'z' },
+      )
+      await desk.dying([desk.store.payments, 'restore'], 'acceptDifferences', { day })
+      await desk.perform('acceptDifferences', { day })
+      expect([await sums(), await proven()]).toEqual([[990, -990], []])
+    })
+
+    it('is not booked of what has gone back, and a person’s again', async () => {
+      await desk.store.payments.adoptRefund({ mchid, transaction_id: tx }, { out_refund_no: 'R-1', amount: 90 })
+      await say('accept_asked', 'key_a', 'phantom_payment')
+      await desk.perform('acceptDifferences', { day })
+      expect([(await phantom())?.state, await sums()]).toEqual(['open', [990, -990]])
+    })
+
+    it('is told to an order that waits for nothing else, once', async () => {
+      const named = { transaction_id: tx, role: 'order', found_by: 'query', bank_type: null } as const
+      const times = { success_time: '2026-11-22T10:00:00.000+08:00', found_time: desk.time() }
+      const known = { state: 'refunding', payment: { ...named, ...times } } as const
+      await desk.store.orders.insert(orderSample(out_trade_no, known))
+      await say('accept_asked', 'key_a', 'phantom_payment')
+      const before = desk.signals.length
+      await desk.perform('acceptDifferences', { day })
+      const evidence_id = `${mchid}/bill_line/${tx}/ORDER_NOT_EXIST`
+      expect(desk.signals.slice(before)).toMatchObject([{ id: `order/${mchid}/${out_trade_no}`, evidence_id }])
+    })
+  })
+
+  it('of a fee ends the question, and nothing is posted; it stays so until it is another fee', async () => {
+    await recorded()
+    await closed()
+    const fee = newDifference(day, 'fee', 'day', { found_time: desk.time(), patience_time: desk.time(), amount: 7 })
+    await desk.store.differences.note([fee])
+    await desk.store.differences.apply(fee._id, {
+      ...{ event: 'accept_asked', operation_id: 'x', time: desk.time(), actor: { kind: 'merchant', id: 'key_a' } },
+    })
+    await desk.perform('acceptDifferences', { day })
+    expect(await desk.store.differences.find(fee._id)).toMatchObject({ state: 'settled', deed: { entry_ids: [] } })
+    expect(await desk.store.journal.ofOrder(mchid, out_trade_no)).toHaveLength(1)
   })
 })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dayRange } from '../../../domain/bill/reconciliation.ts'
 import { differenceId } from '../../../domain/ids.ts'
+import { paymentEntry } from '../../../domain/journal.ts'
 import { refundSample } from '../../stage/dossiers.ts'
 import { at, mchid, orderSample, paymentSample } from '../../store/samples.ts'
 import { as_refund } from '../../wechat/statement/file.ts'
@@ -114,5 +115,56 @@ describe('a payment that the bill of another day has', () => {
     expect(await states(next)).toEqual([])
     desk.issue(tradeFile([]))
     expect(await desk.closed(day)).toMatchObject({ records: { all: 1, matched: 1, waiting: 0 } })
+  })
+
+  it.each([
+    ['earlier day first', day, [day, next]],
+    ['later day first', day, [next, day]],
+    ['its own day is the later, earlier day first', next, [day, next]],
+    ['its own day is the later, later day first', next, [next, day]],
+  ] as const)('and the bill of its own day too is one line too many, on the later day: %s', async (_, own, looks) => {
+    const payment = paidOn(own)
+    await desk.store.payments.insert(payment)
+    await desk.store.journal.post(paymentEntry(payment, '2026-11-23T00:00:02.000+08:00'))
+    const both = async () => {
+      for (const one of looks) {
+        desk.issue(tradeFile([{}]))
+        desk.now_ms += 60_000
+        await desk.closed(one)
+      }
+    }
+    const doubled = async () => {
+      expect((await of(next, 'duplicate'))?.fields).toEqual([`the bill of ${day.bill_date} has it too`])
+      expect(await of(next, 'duplicate')).toMatchObject({
+        state: 'open',
+        amount: 990,
+        out_trade_no: order.out_trade_no,
+      })
+      expect(await of(day, 'duplicate')).toBeNull()
+    }
+    await both()
+    await doubled()
+    await both()
+    await doubled()
+    const [first, second] = [await desk.closed(day), await desk.closed(next)]
+    expect(first).toMatchObject({ is_proven: true, rows: { all: 1, matched: 1 } })
+    expect(second).toMatchObject({ is_proven: false, rows: { all: 1, different: 1 }, differences: { duplicate: 1 } })
+    await doubled()
+    // The later bill is issued anew without it.
+    desk.issue(tradeFile([{ 微信订单号: '4200000001202611220000000002', 商户订单号: 'OTHERS' }]))
+    expect(await desk.closed(next)).toMatchObject({ is_proven: true, differences: {} })
+    expect((await of(next, 'duplicate'))?.state).toBe('healed')
+  })
+
+  it('and was not recorded when its own day was looked at, is settled there and no line too many', async () => {
+    desk.issue(tradeFile([]))
+    await desk.closed(day)
+    const payment = paidOn(day)
+    await desk.store.payments.insert(payment)
+    await desk.store.journal.post(paymentEntry(payment, desk.time()))
+    desk.issue(tradeFile([{}]))
+    desk.now_ms += 60_000
+    expect(await desk.closed(next)).toMatchObject({ is_proven: true, rows: { matched: 1 } })
+    expect(await states(next)).toEqual([])
   })
 })

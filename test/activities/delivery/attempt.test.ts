@@ -7,6 +7,7 @@ import { createMerchant } from '../../../activities/delivery/attempt.ts'
 import type { EndpointReply } from '../../../activities/delivery/courier.ts'
 import { createCallSlots } from '../../../activities/slots.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
+import { orderlessDelivery } from '../../../domain/event/delivery.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
 import { createSealer } from '../../../store/sealer.ts'
@@ -103,6 +104,36 @@ describe('the answer to an event', () => {
     const delivery = await inserted('NOTICE', 1)
     says(200, null)
     expect(await attemptOf(delivery)).toEqual({ kind: 'heard' })
+  })
+})
+
+describe('a ping', () => {
+  async function pinged(name: string, role: 'fulfilment' | 'observer'): Promise<DeliveryRecord> {
+    const endpoint = endpointSample(`https://shop.example/${name}`, { role })
+    await store.endpoints.add(endpoint)
+    const event = eventSample(name, 1, {
+      ...{ out_trade_no: null, sequence: null, type: 'test.ping' },
+      timestamp: beijingTime(clock.now),
+    })
+    await store.events.insert({ ...event, body: name })
+    const delivery = orderlessDelivery(event, endpoint.id, 'ping', (_id) => _id)
+    await store.deliveries.insertMissing([delivery])
+    return delivery
+  }
+
+  it.each([
+    ['PING-WELL', 'fulfilment', 200, '{"fulfilment":"pending"}', 'heard', 'pending'],
+    ['PING-SEEN', 'observer', 200, '{"fulfilment":"pending"}', 'heard', 'heard'],
+    ['PING-CUT', 'fulfilment', 200, '{"fulfilm', 'undelivered', 'not heard'],
+    ['PING-GONE', 'observer', 410, '', 'undelivered', 'not heard'],
+  ] as const)('%s to the %s answered with %i %s is told once, and nothing follows', async (...row) => {
+    const [name, role, status, body, kind, read_as] = row
+    const delivery = await pinged(name, role)
+    says(status, body)
+    expect(await attemptOf(delivery)).toEqual({ kind })
+    expect(await store.deliveries.find(delivery._id)).toMatchObject({ attempts: [{ number: 1, read_as }] })
+    const endpoint = await store.endpoints.findPublic(mchid, delivery.endpoint_id)
+    expect(endpoint).toMatchObject({ state: 'enabled', failing_since_time: null })
   })
 })
 

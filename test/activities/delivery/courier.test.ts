@@ -140,6 +140,17 @@ describe('a courier', () => {
     expect(await said('no-such-name.invalid')).toBe('Error: the name has no public address')
   })
 
+  it('obeys a Retry-After that is a date, as far as it lies ahead', async () => {
+    const made = courier(true)
+    const asking = (date: Date) =>
+      endpoint((_, response) => response.writeHead(503, { 'retry-after': date.toUTCString() }).end())
+    const soon = await made.send(await asking(new Date(Date.now() + 1_800_000)), {}, '{}')
+    expect(soon.retry_after_ms).toBeGreaterThan(0)
+    expect(soon.retry_after_ms).toBeLessThanOrEqual(1_800_000)
+    expect((await made.send(await asking(new Date('2099-01-01')), {}, '{}')).retry_after_ms).toBe(3_600_000)
+    expect((await made.send(await asking(new Date('2020-01-01')), {}, '{}')).retry_after_ms).toBe(0)
+  })
+
   it('obeys Retry-After up to an hour', async () => {
     const asking = (seconds: string) =>
       endpoint((_, response) => response.writeHead(503, { 'retry-after': seconds }).end())
@@ -147,6 +158,7 @@ describe('a courier', () => {
     expect((await made.send(await asking('7'), {}, '{}')).retry_after_ms).toBe(7_000)
     expect((await made.send(await asking('86400'), {}, '{}')).retry_after_ms).toBe(3_600_000)
     expect((await made.send(await asking('soon'), {}, '{}')).retry_after_ms).toBeNull()
+    expect((await made.send(await asking(''), {}, '{}')).retry_after_ms).toBeNull()
   })
 
   it('answers with the reason when nobody is there', async () => {

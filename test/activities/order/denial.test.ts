@@ -1,12 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { beijingDay, beijingTime } from '../../../domain/calendar.ts'
 import { differenceId, evidenceId } from '../../../domain/ids.ts'
+import { paymentCorrections } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceEvent } from '../../../domain/bill/difference.ts'
 import type { OrderWriteResult } from '../../../domain/messages.ts'
 import { newDifference } from '../../../activities/bill/differences.ts'
 import { rawPlace } from '../../../store/evidence.ts'
 import { mchid } from '../../store/samples.ts'
-import { answered, attentionsIn, decided, done, findingsIn, interrupted, paidOrder } from '../../stage/acts.ts'
+import {
+  answered,
+  attentionsIn,
+  decided,
+  done,
+  findingsIn,
+  interrupted,
+  paidOrder,
+  refused,
+  told,
+} from '../../stage/acts.ts'
 import type { World } from '../../stage/world.ts'
 import { evidenceSample } from '../../store/samples.ts'
 
@@ -123,6 +134,62 @@ describe('a payment that WeChat says was never made', () => {
     expect(await decided(world, 'accept')).toMatchObject({ outcome: 'done' })
     await heard(world, evidence_id)
     expect([(await world.record()).state, await attentionsIn(world)]).toEqual(['paid', []])
+    expect(await findingsIn(world)).toEqual([])
+  })
+
+  /** A person has accepted that T1 was never made, and the book has nothing of it any more. */
+  const accepted = async (world: World) => {
+    const denial = { time: beijingTime(world.now_ms), by: 'key_a', reason: 'why', evidence_id: 'said' }
+    const payment = await world.store.payments.deny({ mchid, transaction_id: 'T1' }, denial)
+    if (payment === null) throw new Error('something holds it')
+    const booked = await world.store.journal.ofOrder(mchid, world.key.out_trade_no)
+    const correction = { by: 'key_a', reason: 'why', booked_time: beijingTime(world.now_ms) }
+    for (const entry of paymentCorrections(payment, booked, correction)) await world.store.journal.post(entry)
+    await world.store.refunds.liftSetbacks(payment)
+    await moved(world, 'accept_asked')
+    await moved(world, 'accepted')
+  }
+
+  it('and that is accepted, leaves nothing to give back: rejected, its order is refunded at once', async () => {
+    const world = await paidOrder({ mode: 'event' })
+    await opened(world)
+    const evidence_id = await said(world, 'CLOSED')
+    await heard(world, evidence_id)
+    await accepted(world)
+    await heard(world, evidence_id)
+    expect((await world.record()).state, 'in review a person still decides').toBe('review')
+    expect(await decided(world, 'accept'), 'nobody ships for nothing').toMatchObject({ outcome: 'illegal' })
+    expect(await decided(world, 'reject')).toMatchObject({ outcome: 'done', refunds: [] })
+    expect((await events(world)).slice(2)).toEqual(['rejected', 'refunded'])
+    expect([await attentionsIn(world), await findingsIn(world)]).toEqual([[], []])
+  })
+
+  it('and was to be given back before that is accepted, is over once its order hears of it', async () => {
+    const world = await paidOrder({ mode: 'event' })
+    await opened(world)
+    const evidence_id = await said(world, 'unknown')
+    await heard(world, evidence_id)
+    const { refunds } = (await decided(world, 'reject')) as OrderWriteResult
+    expect((await world.record()).state).toBe('refunding')
+    const refund = { mchid, out_refund_no: refunds[0] ?? '' }
+    await done(world, 'reserveRefund', { refund })
+    await refused(world, refund)
+    await told(world, refund)
+    expect(await attentionsIn(world)).toContain('refund_refused')
+    await accepted(world)
+    await heard(world, evidence_id)
+    expect([(await world.record()).state, await attentionsIn(world)]).toEqual(['refunded', []])
+  })
+
+  it('and that is accepted, asks nobody any more where it was shipped', async () => {
+    const world = await paidOrder()
+    await answered(world, 'fulfilled')
+    await opened(world)
+    const evidence_id = await said(world, 'CLOSED')
+    await heard(world, evidence_id)
+    await accepted(world)
+    await heard(world, evidence_id)
+    expect([(await world.record()).state, await attentionsIn(world)]).toEqual(['fulfilled', []])
     expect(await findingsIn(world)).toEqual([])
   })
 

@@ -114,6 +114,21 @@ describe('the poller', () => {
     expect(poller.watch(third, () => undefined)).not.toBeNull()
   })
 
+  it('has room for the others, whatever one merchant does', () => {
+    const { poller, order } = stage({ max_orders_per_merchant: 2 })
+    const own = [1, 2, 3].map((number) => order(`T-10000${number}`))
+    const other = order('T-200001', { mchid: '1900000099' })
+    expect(own.map((one) => poller.watch(one, () => undefined) !== null)).toEqual([true, true, false])
+    expect(poller.watch(other, () => undefined)).not.toBeNull()
+  })
+
+  it('lets one order have the pages of a person or two', () => {
+    const { poller, order } = stage()
+    const record = order('T-100001')
+    const pages = Array.from({ length: 20 }, () => poller.watch(record, () => undefined))
+    expect(pages.filter((page) => page !== null)).toHaveLength(8)
+  })
+
   it('goes on when the database was away', async () => {
     const { poller, asked, order, change } = stage()
     const record = order('T-100001')
@@ -171,6 +186,15 @@ describe('a page’s stream', () => {
     await until('the place is free', () => streams.size === 0)
     expect(streams.open(second.response, order('T-100002'), async () => ({}))).toBe(true)
     second.response.destroy()
+  })
+
+  it('is not refused because of another merchant’s', () => {
+    const { poller, order } = stage()
+    const streams = new OrderStreams({ poller, max_streams_per_merchant: 1 })
+    const open = (record: OrderRecord) => streams.open(reader().response, record, async () => ({}))
+    expect([open(order('T-100001')), open(order('T-100002'))]).toEqual([true, false])
+    expect(open(order('T-200001', { mchid: '1900000099' }))).toBe(true)
+    streams.close()
   })
 
   it('lets a page go that does not read', async () => {

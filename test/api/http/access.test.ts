@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
+import { example_names } from '../../../api/reference/example.ts'
 import { catalogue } from '../../../api/http/catalogue.ts'
 import { Problem } from '../../../api/http/problem.ts'
 import type { ProblemBody } from '../../../api/http/problem.ts'
@@ -174,7 +175,7 @@ describe('a problem', () => {
     expect(chinese.headers.get('content-type')).toBe('application/problem+json')
     expect(chinese.headers.get('content-language')).toBe('zh-CN')
     expect(chinese.body).toMatchObject({
-      type: '/docs/errors/not_found',
+      type: `${stage.config.public_url}/docs/errors/not_found`,
       title: '未找到',
       retryable: false,
       errors: [],
@@ -208,10 +209,13 @@ describe('a problem', () => {
         expect(words.en.length).toBeGreaterThan(5)
         expect(words['zh-CN']).toMatch(/[\u4e00-\u9fff]/)
       }
-      const page = await fetch(url(`/docs/errors/${code}`))
+      const page = await fetch(url(`/docs/errors/${code}`), { headers: { 'accept-language': 'zh-CN' } })
       const text = await page.text()
-      expect(page.status).toBe(200)
+      expect([page.status, page.headers.get('content-language')]).toEqual([200, 'zh-CN'])
       expect(text).toContain(entry.title['zh-CN'])
+      expect(text).not.toMatch(/\{[a-z_]+\}/)
+      for (const [, name] of `${entry.detail.en} ${entry.remedy.en}`.matchAll(/\{(\w+)\}/g))
+        expect(example_names).toContain(name)
     },
   )
 })

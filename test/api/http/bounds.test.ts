@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ProblemBody } from '../../../api/http/problem.ts'
+import { beijingDay } from '../../../domain/calendar.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
+import { deliverySample } from '../../store/samples.ts'
 import { playApi } from '../playedapi.ts'
 
 const sealer = createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] })
@@ -64,6 +66,31 @@ describe('a body', () => {
     const { text, problem } = await send('/v1/orders', `{"metadata":{${names.map((name) => `${name}:0`).join()}}}`)
     expect(problem().errors.length).toBeLessThanOrEqual(20)
     expect(text.length).toBeLessThan(16 * 1024)
+  })
+})
+
+describe('a request that starts a run', () => {
+  const statuses = async (count: number, path: (index: number) => string) => {
+    const answers = await Promise.all(Array.from({ length: count }, (_, index) => send(path(index), '')))
+    return answers.map(({ status }) => status)
+  }
+  const started = (command: string) => stage.given.filter((one) => one.command === command).length
+
+  it('sends an event once more, however often it is asked to in a moment', async () => {
+    const delivery = deliverySample('T-1', 1, { state: 'delivered' })
+    await stage.store.deliveries.insertMissing([delivery])
+    expect(new Set(await statuses(100, () => `/v1/deliveries/${delivery.id}/redeliver`))).toEqual(new Set([202]))
+    expect(started('redeliver')).toBe(1)
+  })
+
+  it('is one of 100 days that may be looked at, and then of one in five seconds', async () => {
+    const yesterday = Date.now() - 86_400_000
+    const answered = await statuses(
+      130,
+      (index) => `/v1/reconciliations/${beijingDay(yesterday - (index % 50) * 86_400_000)}`,
+    )
+    expect(started('startDay')).toBeLessThanOrEqual(101)
+    expect(answered.filter((status) => status === 429).length).toBeGreaterThan(0)
   })
 })
 

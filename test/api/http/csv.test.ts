@@ -14,7 +14,7 @@ describe('a line of CSV', () => {
     )
   })
 
-  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '＝1', '＋1', '－1', '＠1'])(
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '＝1', '＋1', '－1', '＠1', '\n=1', ' =1', '\u00a0 @A1'])(
     'makes no formula of %j',
     (text) => {
       expect(csvLines([[text]])).toBe(`"'${text}"\r\n`)
@@ -33,7 +33,7 @@ describe('a line of CSV', () => {
     })
     fc.assert(
       fc.property(fc.array(fc.array(cell, { minLength: 2, maxLength: 2 }), { minLength: 1 }), (rows) => {
-        const safe = rows.map((row) => row.map((text) => (/^[=\t\r]/.test(text) ? `'${text}` : text)))
+        const safe = rows.map((row) => row.map((text) => (/^\s*=|^[\t\r\n]/.test(text) ? `'${text}` : text)))
         expect(readBack(csvLines(rows))).toEqual(safe)
       }),
     )

@@ -2,10 +2,14 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, it } from 'vitest'
 import { endpoints } from '../../../api/app.ts'
 import { catalogue } from '../../../api/http/catalogue.ts'
+import { event_messages } from '../../../api/v1/events/message.ts'
+import { body_examples, curlExample } from '../../../api/reference/example.ts'
 import { openApi, problemsOf } from '../../../api/reference/openapi.ts'
+import { chinese_summaries } from '../../../api/reference/words.ts'
+import { event_types } from '../../../domain/event/event.ts'
 import { scopes } from '../../../domain/merchant/scope.ts'
 
-const document = openApi(endpoints, '1.2.3')
+const document = openApi({ endpoints, messages: event_messages }, '1.2.3')
 const operations = Object.values(document.paths).flatMap((item) => Object.values(item))
 
 describe('the OpenAPI document', () => {
@@ -35,6 +39,36 @@ describe('the OpenAPI document', () => {
     expect(OrderRequest).toMatchObject({ additionalProperties: false })
     expect(Order).not.toHaveProperty('additionalProperties')
     expect(OrderRequest?.['required']).toEqual(['out_trade_no', 'description', 'amount'])
+  })
+
+  it('has no default in a request: generators would require the field', () => {
+    const text = JSON.stringify(document)
+    expect(text).not.toMatch(/"default":(?!\{"description")/)
+    for (const told of ['CNY when absent', 'entries per page; 50 when absent']) expect(text).toContain(told)
+  })
+
+  it('tells every type of event apart by its type, and says where each is sent', () => {
+    const { schemas } = document.components
+    const message = schemas['EventMessage'] as { discriminator: { mapping: Record<string, string> }; oneOf: unknown[] }
+    expect(Object.keys(message.discriminator.mapping)).toEqual(event_types)
+    expect(Object.keys(document['webhooks'] as object)).toEqual(event_types)
+    for (const [type, reference] of Object.entries(message.discriminator.mapping)) {
+      expect(message.oneOf).toContainEqual({ $ref: reference })
+      const { properties } = schemas[reference.split('/').at(-1) ?? ''] as { properties: Record<string, unknown> }
+      expect(properties['type']).toMatchObject({ const: type })
+    }
+  })
+
+  it('shows a call of every endpoint that the endpoint takes, and names each in Chinese', () => {
+    const names = endpoints.map(({ name }) => name)
+    expect(Object.keys(chinese_summaries).toSorted()).toEqual(names.toSorted())
+    expect(Object.keys(body_examples).toSorted()).toEqual(
+      endpoints.flatMap(({ name, body }) => (body === null ? [] : [name])).toSorted(),
+    )
+    for (const { name, body } of endpoints)
+      if (body !== null) expect([name, body.safeParse(body_examples[name]).error]).toEqual([name, undefined])
+    const shown = endpoints.map(curlExample)
+    for (const call of shown) expect(call).not.toMatch(/[{]\w+[}]/)
   })
 
   it('names, of each problem, only what the catalogue knows, and leaves none of them out', () => {

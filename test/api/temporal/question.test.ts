@@ -39,6 +39,31 @@ describe('questions that requests ask through runs', () => {
     expect(await strangers('b', '1900000001')).toBe(3)
   })
 
+  it.each([
+    ['redelivery', 200, 10],
+    ['reconciliation', 100, 0.2],
+  ] as const)(
+    'for a %s are %i at once for each merchant, and then %f a second',
+    async (asked_by, burst, per_second) => {
+      const clock = { ms: 0 }
+      const questions = createQuestions(() => clock.ms)
+      const asked = async (mchid: string) => {
+        let count = 0
+        for (let index = 0; index < 300; index += 1) {
+          const put = questions.put(
+            about(`${mchid}/${clock.ms}/${index}`, { mchid, asked_by }),
+            async () => (count += 1),
+          )
+          await outcomeOf(put)
+        }
+        return count
+      }
+      expect([await asked('1900000001'), await asked('1900000002')]).toEqual([burst, burst])
+      clock.ms += 10_000
+      expect(await asked('1900000001')).toBe(10 * per_second)
+    },
+  )
+
   it('of payers are 20 for each order, and then one a minute, also while WeChat says nothing', async () => {
     const clock = { ms: 0 }
     const questions = createQuestions(() => clock.ms)

@@ -60,9 +60,9 @@ async function couponed(apart = 10) {
   const difference = await noted('amount', { transaction_id, out_trade_no, amount: apart, bill })
   return { difference, payment }
 }
-async function limited(above: number | null): Promise<void> {
+async function limited(above: number | null, above_per_day: number | null = null): Promise<void> {
   const merchant = (await stage.store.merchants.find(mchid)) ?? merchantSample()
-  const refund_approval = above === null ? null : { above }
+  const refund_approval = above === null && above_per_day === null ? null : { above, above_per_day }
   await stage.store.merchants.save({ ...merchant, settings: { ...merchant.settings, refund_approval } })
 }
 
@@ -226,7 +226,7 @@ describe('a person', () => {
     expect((await resolve(difference, { action: 'accept_wechat' })).body.code).toBe('difference_state')
   })
 
-  it.each(difference_kinds.filter((kind) => kind !== 'amount'))(
+  it.each(difference_kinds.filter((kind) => kind !== 'amount' && kind !== 'fee'))(
     'cannot accept it of %s, and is told what to do',
     async (kind) => {
       const { status, body } = await resolve(await noted(kind), { action: 'accept_wechat' })
@@ -242,7 +242,7 @@ describe('a person', () => {
     })
     const first = await resolve(difference, { action: 'accept_wechat' })
     expect([first.status, first.body.state]).toEqual([202, 'open'])
-    expect(first.body.proposal).toMatchObject({ actor: { id: stage.key.id }, reason: 'why' })
+    expect(first.body.proposal).toMatchObject({ actor: { id: stage.key.id }, reason: 'why', action: 'accept_wechat' })
     expect((await resolve(difference, { action: 'accept_wechat' })).body.code).toBe('approver_is_requester')
     const clerk = await stage.newKey({ scopes: ['money:read', 'money:write'] })
     expect((await resolve(difference, { action: 'accept_wechat' }, { key: clerk })).body.code).toBe('forbidden')
@@ -313,6 +313,138 @@ describe('a person', () => {
       Array.from({ length: 3 }, () => ['ignored', 'one cause']),
     )
     expect((await all({ action: 'reopen' })).body).toMatchObject({ done: 5, left: 0 })
-    expect((await all({ action: 'accept_wechat' })).status).toBe(400)
+    expect((await all({ action: 'accept_wechat' })).body.code).toBe('difference_action')
+  })
+
+  it('accepts that a payment was never made: the preview takes it out of the book', async () => {
+    const { payment } = await paidOrder(stage)
+    const { transaction_id, out_trade_no } = payment
+    await stage.store.journal.post(paymentEntry(payment, payment.success_time))
+    const difference = await noted('phantom_payment', { transaction_id, out_trade_no, amount: 990 })
+    await limited(989)
+    const preview = await resolve(difference, { action: 'accept_wechat', preview: true })
+    const pay = `pay:${mchid}:${transaction_id}`
+    expect(preview.body).toMatchObject({ state: 'settled', needs_second_person: true, posts: [{ reverses: pay }] })
+    await limited(null)
+    expect((await resolve(difference, { action: 'accept_wechat' })).body.state).toBe('settling')
+  })
+
+  it('is one person for a day’s sum too, which what is accepted takes from; a preview takes nothing', async () => {
+    await limited(null, 25)
+    const needing = async ({ difference }: { difference: DifferenceRecord }) => {
+      const { body } = await resolve(difference, { action: 'accept_wechat', preview: true })
+      return (body as unknown as { needs_second_person: boolean }).needs_second_person
+    }
+    const [first, second] = [await couponed(15), await couponed(15)]
+    expect([await needing(first), await needing(second)]).toEqual([false, false])
+    expect((await resolve(first.difference, { action: 'accept_wechat' })).body.state).toBe('settling')
+    expect(await needing(second)).toBe(true)
+    expect((await resolve(second.difference, { action: 'accept_wechat' })).body).toMatchObject({ state: 'open' })
+    await limited(null)
+  })
+})
+
+describe('many differences of a kind', () => {
+  interface Batch {
+    count: number
+    sum: number
+    done: number
+    proposed: number
+    needs_second_person: boolean
+    left_out: { reason: string; count: number; differences: string[] }[]
+    left: number
+    next: string | null
+  }
+  const days = { bill_date_from: '2026-10-01', bill_date_to: '2026-10-02' }
+  const of_day = { mchid, bill_date: '2026-10-01' }
+  const all = async (body: object, options = {}) => {
+    const request = { kind: 'amount', reason: 'one cause', ...days, ...body }
+    return (await stage.call<Batch>('POST', '/v1/differences/resolutions', request, options)).body
+  }
+  const couponedThen = async (apart: number, given: Partial<DifferenceRecord> = {}) => {
+    const { payment } = await paidOrder(stage)
+    const { transaction_id, out_trade_no } = payment
+    const bill = { transaction_id, currency: 'CNY', total: 990, settled_total: 990 - apart }
+    return await noted('amount', { transaction_id, out_trade_no, amount: apart, bill, ...given }, of_day)
+  }
+  const statesOf = async (some: DifferenceRecord[]) => (await Promise.all(some.map(record))).map(({ state }) => state)
+  const ended = async () => {
+    for (const { _id } of await stage.store.differences.some(mchid, { bill_date: of_day.bill_date }, 500))
+      for (const event of ['accepted', 'ignored'] as const)
+        await stage.store.differences.apply(_id, {
+          ...{ event, operation_id: newNumber(event), time: now(), actor: { kind: 'weft', id: null } },
+        })
+    await limited(null)
+  }
+  afterEach(ended)
+
+  it('are accepted by one call, but for those that cannot be, which are named; a preview does nothing', async () => {
+    const [one, other] = [await couponedThen(4), await couponedThen(5)]
+    const odd = await couponedThen(6, { bill: null })
+    const seen = await all({ action: 'accept_wechat', preview: true })
+    const left_out = [{ reason: 'not_bookable', count: 1, differences: [odd.id] }]
+    expect(seen).toMatchObject({ count: 2, sum: 9, done: 0, left_out, left: 3, next: null, needs_second_person: false })
+    expect(await statesOf([one, other, odd])).toEqual(['open', 'open', 'open'])
+    expect(commands()).toEqual([])
+    expect(await all({ action: 'accept_wechat' })).toMatchObject({ count: 2, done: 2, left_out, left: 1 })
+    expect(await statesOf([one, other, odd])).toEqual(['settling', 'settling', 'open'])
+    expect(stage.given).toMatchObject([{ command: 'concludeDay', arguments: [of_day] }])
+    expect(await all({ action: 'accept_wechat' }), 'once').toMatchObject({ count: 0, done: 0, left: 1 })
+  })
+
+  it('need a second person for their sum, who is another one and may approve', async () => {
+    await limited(8)
+    const some = [await couponedThen(4), await couponedThen(5)]
+    expect(await all({ action: 'accept_wechat', preview: true })).toMatchObject({ sum: 9, needs_second_person: true })
+    expect(await all({ action: 'accept_wechat' })).toMatchObject({ done: 0, proposed: 2, needs_second_person: true })
+    const reasonsOf = ({ left_out }: Batch) => left_out.map(({ reason, count }) => [reason, count])
+    expect(reasonsOf(await all({ action: 'accept_wechat' }))).toEqual([['approver_is_requester', 2]])
+    const clerk = await stage.newKey({ scopes: ['money:read', 'money:write'] })
+    expect(reasonsOf(await all({ action: 'accept_wechat' }, { key: clerk }))).toEqual([['no_approver', 2]])
+    expect(await statesOf(some)).toEqual(['open', 'open'])
+    const late = await couponedThen(1)
+    const second = await stage.newKey({ scopes: ['money:write', 'refunds:approve'] })
+    expect(await all({ action: 'accept_wechat' }, { key: second })).toMatchObject({ done: 2, proposed: 1 })
+    expect(await statesOf([...some, late])).toEqual(['settling', 'settling', 'open'])
+  })
+
+  it('are asked about, each once in ten minutes', async () => {
+    const answered = { answer: { asked_time: now(), says: 'SUCCESS', evidence_id: null } }
+    const [fresh, known] = [await couponedThen(1), await couponedThen(2, answered)]
+    const left_out = [{ reason: 'checked_lately', count: 1, differences: [known.id] }]
+    expect(await all({ action: 'check' })).toMatchObject({ count: 1, done: 1, left_out })
+    expect((await record(fresh)).check_time).toBeDefined()
+    expect(await all({ action: 'check' })).toMatchObject({ done: 0, left_out: [{ count: 2 }] })
+    expect((await all({ action: 'check', kind: 'malformed' })) as object).toMatchObject({ code: 'difference_action' })
+  })
+
+  it('are given back whole by their refunds’ own door, each once, however often it is asked for', async () => {
+    stage.on = {
+      reserve: async (refund) => {
+        const { state, revision } = await reserve(stage, refund)
+        return { kind: 'state', state, revision }
+      },
+    }
+    const [one, again] = [await couponedThen(4), await couponedThen(5)]
+    const { transaction_id } = one
+    const same = await noted('amount', { transaction_id, amount: 4, bill: { line: 9 } }, of_day)
+    const nobody = await noted('amount', { amount: 3 }, of_day)
+    const wanted = { action: 'refund', reason: 'paid for nothing' }
+    expect(await all({ ...wanted, preview: true })).toMatchObject({ count: 2, sum: 1_980, done: 0 })
+    await stage.store.differences.apply(again._id, {
+      ...{ event: 'noted', operation_id: 'n', time: now(), actor: { kind: 'merchant', id: 'k' }, note: 'x' },
+    })
+    const done = await all(wanted)
+    expect(done).toMatchObject({ count: 2, done: 2 })
+    expect(done.left_out.map(({ reason }) => reason).sort()).toEqual(['no_payment', 'nothing_left'])
+    const first = [one, same].filter(({ id }) => !done.left_out.some(({ differences }) => differences.includes(id)))
+    for (const { id } of [...first, again])
+      expect(await stage.store.refunds.find({ mchid, out_refund_no: id })).toMatchObject({ amount: { refund: 990 } })
+    expect((await record(again)).deed).toMatchObject({ action: 'refund', out_refund_no: again.id })
+    expect(await all(wanted)).toMatchObject({ count: 0, done: 0 })
+    expect(commands().filter((command) => command === 'reserve')).toHaveLength(2)
+    expect((await record(nobody)).state).toBe('open')
+    const key = await stage.newKey({ scopes: ['money:write'] })
+    expect((await all(wanted, { key })) as object).toMatchObject({ code: 'forbidden' })
   })
 })

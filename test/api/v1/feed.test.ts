@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { giveBack, takeOver } from '../../../dev/takeover.ts'
 import type { ProblemBody } from '../../../api/http/problem.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { Stage } from '../../stage/stage.ts'
@@ -20,11 +21,11 @@ interface DeliveryAnswer {
   id: string
   event_id: string
   state: string
-  attempts: { number: number; status: number | null; read_as: string }[]
+  attempts: { number: number; status: number | null; read_as: string; remark: string | null }[]
 }
 interface List<T> {
   data: T[]
-  next_cursor?: string
+  next_cursor: string | null
 }
 
 async function fulfilled(): Promise<OrderKey> {
@@ -54,6 +55,50 @@ describe('the events of an order', () => {
     expect(one.body.id).toBe(heard?.id)
   })
 
+  it('are not needed to see how answers are read: a ping says it, and decides nothing', async () => {
+    const { body: all } = await stage.call<{ data: { id: string }[] }>('GET', '/v1/endpoints')
+    const ping = () => stage.call<DeliveryAnswer>('POST', `/v1/endpoints/${all.data[0]?.id}/ping`)
+    const well = await ping()
+    expect([well.status, well.body]).toMatchObject([
+      200,
+      { event_type: 'test.ping', state: 'delivered', attempts: [{ number: 1, status: 200, read_as: 'fulfilled' }] },
+    ])
+    const usual = stage.shop.answer
+    stage.shop.answer = ({ type }) =>
+      type === 'test.ping' ? { status: 200, body: '{"fulfilment":"REFUSED"}' } : usual({ type } as never)
+    const badly = await ping()
+    stage.shop.answer = usual
+    expect(badly.body).toMatchObject({ state: 'undelivered', attempts: [{ number: 1, read_as: 'not heard' }] })
+    expect(badly.body.attempts[0]?.remark).toContain('REFUSED')
+    expect((await stage.call('GET', '/v1/attention')).body).toMatchObject({ data: [] })
+  })
+
+  it('are decided by a developer’s own shop while it has taken over, and by the one before after that', async () => {
+    const demo = { weft_url: stage.config.public_url, key: stage.key, shop_url: stage.shop.url }
+    const own = 'http://127.0.0.1:9/weft'
+    const deciding = async () => {
+      const { body } = await stage.call<{ data: { url: string; role: string }[] }>('GET', '/v1/endpoints')
+      return body.data.filter(({ role }) => role === 'fulfilment').map(({ url }) => url)
+    }
+    const secret = await takeOver(demo, own)
+    expect(secret).toMatch(/^whsec_/)
+    expect(await deciding()).toEqual([own])
+    expect(await takeOver(demo, own)).not.toBe(secret)
+    expect(await deciding()).toEqual([own])
+    await giveBack(demo)
+    expect(await deciding()).toEqual([stage.shop.url])
+    const { body } = await stage.call<{ data: { id: string; url: string }[] }>('GET', '/v1/endpoints')
+    const { id } = body.data.find(({ url }) => url === own) ?? {}
+    expect(
+      (
+        await fetch(`${demo.weft_url}/v1/endpoints/${id}`, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${stage.key}` },
+        })
+      ).status,
+    ).toBe(204)
+  })
+
   it('can be filtered, paged, and are nobody else’s', async () => {
     await Promise.all([fulfilled(), fulfilled()])
     const first = await stage.call<List<EventAnswer>>('GET', '/v1/events?type=order.paid&limit=1')
@@ -64,7 +109,7 @@ describe('the events of an order', () => {
     expect(first.body.data[0]?.type).toBe('order.paid')
     expect(second.body.data[0]?.id).not.toBe(first.body.data[0]?.id)
     const future = await stage.call<List<EventAnswer>>('GET', '/v1/events?time_from=2036-01-01T00:00:00Z')
-    expect(future.body).toEqual({ data: [] })
+    expect(future.body).toEqual({ data: [], next_cursor: null })
     expect((await stage.call<ProblemBody>('GET', '/v1/events?type=order.lost')).status).toBe(400)
     expect((await stage.call<ProblemBody>('GET', '/v1/events/evt_nothing')).status).toBe(404)
   })

@@ -33,7 +33,7 @@ beforeAll(async () => {
   await stage.store.journal.post(elsewhere)
 })
 
-type Entries = { data: (JournalEntry & { id: string })[]; next_cursor?: string }
+type Entries = { data: (JournalEntry & { id: string })[]; next_cursor: string | null }
 const entries = (query = '') => stage.call<Entries>('GET', `/v1/journal${query}`)
 const balances = (query = '') =>
   stage.call<{ accounts: { account: string; amount: number }[]; sum: number; time: string }>(
@@ -69,6 +69,8 @@ describe('the journal', () => {
     ['?kind=payment', 2],
     [`?booked_time_from=${encodeURIComponent(at(40))}`, 2],
     [`?booked_time_to=${encodeURIComponent(at(40))}`, 1],
+    [`?occurred_time_from=${encodeURIComponent(at(60))}`, 1],
+    [`?occurred_time_to=${encodeURIComponent(at(60))}`, 2],
   ])('is filtered by %s', async (query, count) => {
     expect((await entries(query)).body.data).toHaveLength(count)
   })

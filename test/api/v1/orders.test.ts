@@ -196,9 +196,9 @@ describe('the list of orders', () => {
     let cursor: string | undefined
     do {
       const query = `/v1/orders?reference=paging&limit=2${cursor === undefined ? '' : `&cursor=${cursor}`}`
-      const page = await stage.call<{ data: OrderView[]; next_cursor?: string }>('GET', query)
+      const page = await stage.call<{ data: OrderView[]; next_cursor: string | null }>('GET', query)
       seen.push(...page.body.data.map(({ out_trade_no }) => out_trade_no))
-      cursor = page.body.next_cursor
+      cursor = page.body.next_cursor ?? undefined
     } while (cursor !== undefined)
     expect(seen.toSorted()).toEqual(placed.map(({ body }) => body.out_trade_no).toSorted())
   })
@@ -208,6 +208,21 @@ describe('the list of orders', () => {
     expect(fieldsOf(wrong.body).sort()).toEqual(['/query/colour', '/query/limit', '/query/state'])
     const cursor = await stage.call<ProblemBody>('GET', '/v1/orders?cursor=nonsense')
     expect([cursor.status, fieldsOf(cursor.body)]).toEqual([400, ['/query/cursor']])
+    const { body } = await stage.call<{ next_cursor: string }>('GET', '/v1/orders?limit=1')
+    const elsewhere = await stage.call<ProblemBody>('GET', `/v1/orders?limit=1&state=paid&cursor=${body.next_cursor}`)
+    expect([elsewhere.status, fieldsOf(elsewhere.body)]).toEqual([400, ['/query/cursor']])
+  })
+
+  it('takes an offset whose plus was not encoded, small letters, and a reference with a comma', async () => {
+    const { out_trade_no } = await stage.ordered({ reference: 'sale 7, second try' })
+    const found = async (query: string) => {
+      const { status, body } = await stage.call<{ data: OrderView[] }>('GET', `/v1/orders?${query}`)
+      return [status, body.data.map((order) => order.out_trade_no)]
+    }
+    const since = 'create_time_from=2026-01-01t00:00:00+08:00&create_time_to=2099-01-01T00:00:00z'
+    expect(await found(`reference=${encodeURIComponent('sale 7, second try')}&${since}`)).toEqual([200, [out_trade_no]])
+    const loose = await stage.call<ProblemBody>('GET', '/v1/orders?create_time_from=2026-01-01T00:00%2B08:00')
+    expect([loose.status, fieldsOf(loose.body)]).toEqual([400, ['/query/create_time_from']])
   })
 })
 

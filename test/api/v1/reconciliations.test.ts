@@ -103,13 +103,13 @@ describe('a day that is to be looked at over HTTP', () => {
     let cursor: string | undefined
     do {
       const query: string = cursor === undefined ? '' : `&cursor=${cursor}`
-      const { status, body } = await stage.call<{ data: { bill_date: string }[]; next_cursor?: string }>(
+      const { status, body } = await stage.call<{ data: { bill_date: string }[]; next_cursor: string | null }>(
         'GET',
         `/v1/reconciliations?limit=3${query}`,
       )
       expect(status).toBe(200)
       listed.push(...body.data.map(({ bill_date }) => bill_date))
-      cursor = body.next_cursor
+      cursor = body.next_cursor ?? undefined
     } while (cursor !== undefined)
     expect(listed).toEqual(days)
   })

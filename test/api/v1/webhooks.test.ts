@@ -52,6 +52,28 @@ describe('an endpoint', () => {
     expect(again.body).not.toHaveProperty('secret')
   })
 
+  it('of the same URL with other wishes is refused, and the answer names them', async () => {
+    const first = await add({ url: 'https://shop.example.cn/weft', event_types: ['order.paid', 'order.closed'] })
+    const same = await add({ url: 'https://shop.example.cn/weft#', event_types: ['order.closed', 'order.paid'] })
+    expect([same.status, same.body.id]).toEqual([200, first.body.id])
+    const other = await add({ url: 'https://shop.example.cn/weft', role: 'fulfilment' })
+    expect([other.status, other.body.code, other.body['endpoint_id']]).toEqual([409, 'endpoint_exists', first.body.id])
+    expect(other.body.errors.map(({ field }) => field)).toEqual(['/role', '/event_types'])
+    expect((await list()).map(({ url }) => url)).toEqual(['https://shop.example.cn/weft'])
+  })
+
+  it('that was disabled is enabled by hand, and is not pinged before', async () => {
+    const { body } = await add({ url: 'https://shop.example.cn/weft' })
+    const stored = await stage.store.endpoints.findPublic(stage.mchid, body.id)
+    await stage.store.endpoints.disable(stored?._id ?? '', 'answered 410 Gone')
+    const ping = await stage.call<ProblemBody>('POST', `/v1/endpoints/${body.id}/ping`)
+    expect([ping.status, ping.body.code]).toEqual([409, 'endpoint_disabled'])
+    expect(ping.body.remedy).toContain(`/v1/endpoints/${body.id}/enable`)
+    const enabled = await stage.call<EndpointAnswer>('POST', `/v1/endpoints/${body.id}/enable`)
+    expect([enabled.status, enabled.body]).toMatchObject([200, { state: 'enabled', disable_reason: null }])
+    expect((await stage.call<ProblemBody>('POST', '/v1/endpoints/ep_nothing/enable')).status).toBe(404)
+  })
+
   it('is one of sixteen at most, also when many are added at once', async () => {
     const urls = Array.from({ length: 20 }, (_, number) => `https://shop.example.cn/weft/${number}`)
     const answers = await Promise.all(urls.map((url) => add({ url })))
@@ -94,6 +116,21 @@ describe('the fulfilment endpoint', () => {
     expect((await list()).map(({ id }) => id)).toEqual(made.map(({ body }) => body.id))
     const merchant = await stage.store.merchants.find(stage.mchid)
     expect(merchant?.fulfilment_endpoint_id).toBe(made[0]?.body.id)
+  })
+
+  it('gives its place to another when it is told to, and stays as an observer', async () => {
+    const { body: before } = await add({ url: 'https://shop.example.cn/a', role: 'fulfilment' })
+    const { body: mine } = await add({ url: 'https://shop.example.cn/b', event_types: ['order.paid'] })
+    await setMode('event')
+    const promote = () => stage.call<EndpointAnswer>('POST', `/v1/endpoints/${mine.id}/fulfilment`)
+    expect((await promote()).body).toMatchObject({ id: mine.id, role: 'fulfilment', event_types: ['*'] })
+    expect((await promote()).status).toBe(200)
+    expect((await stage.store.merchants.find(stage.mchid))?.fulfilment_endpoint_id).toBe(mine.id)
+    expect((await list()).map(({ id, role }) => [id, role])).toEqual([
+      [before.id, 'observer'],
+      [mine.id, 'fulfilment'],
+    ])
+    expect((await remove(before.id)).status).toBe(204)
   })
 
   it('cannot be deleted while its answers decide, and leaves its place free when it goes', async () => {

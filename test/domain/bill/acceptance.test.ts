@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { acceptanceEntries, acceptanceOf } from '../../../domain/bill/acceptance.ts'
+import { acceptable_kinds, acceptanceOf, paymentCorrections } from '../../../domain/bill/acceptance.ts'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
-import { assertBalanced, paymentEntry } from '../../../domain/journal.ts'
+import type { DifferenceKind } from '../../../domain/bill/difference.ts'
+import { acceptanceEntry, assertBalanced, paymentEntry } from '../../../domain/journal.ts'
 import type { JournalEntry } from '../../../domain/journal.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
 import { at, paymentSample } from '../../store/samples.ts'
@@ -9,13 +10,16 @@ import { at, paymentSample } from '../../store/samples.ts'
 const payment = paymentSample('4200a', { out_trade_no: 'TEA-1', settled_total: 990 })
 const line = { transaction_id: '4200a', currency: 'CNY', total: 990, settled_total: 980 }
 const of = (bill: object | null, paid: PaymentRecord | null = payment) =>
-  acceptanceOf({ kind: 'amount', bill: bill && { ...bill } }, paid)
+  acceptanceOf({ kind: 'amount', amount: 10, bill: bill && { ...bill } }, paid)
 
 describe('WeChat’s word on a difference', () => {
   it('is booked where it says what the merchant gets of what was paid', () => {
-    expect(of(line)).toEqual({ settled_total: 980, apart: 10 })
-    expect(of({ ...line, total: null })).toEqual({ settled_total: 980, apart: 10 })
-    expect(of({ ...line, settled_total: 990 }), 'the record says so already').toEqual({ settled_total: 990, apart: 0 })
+    expect(of(line)).toEqual({ changes: 'settled_total', settled_total: 980, apart: 10 })
+    expect(of({ ...line, total: null })).toEqual({ changes: 'settled_total', settled_total: 980, apart: 10 })
+    expect(of({ ...line, settled_total: 990 }), 'the record says so already').toMatchObject({
+      settled_total: 990,
+      apart: 0,
+    })
   })
 
   it.each([
@@ -37,9 +41,23 @@ describe('WeChat’s word on a difference', () => {
     expect(of(line, { ...payment, refunds: [by_hand] })).toEqual({ instead: 'ignore' })
   })
 
-  it('is of no other kind, and each says what can be done', () => {
-    const refused = difference_kinds.filter((kind) => 'instead' in acceptanceOf({ kind, bill: line }, payment))
-    expect(refused).toEqual(difference_kinds.filter((kind) => kind !== 'amount'))
+  it('is that a payment was never made, where nothing of it has gone back or may go', () => {
+    const denied = (refunds: PaymentRecord['refunds'], paid: PaymentRecord | null = { ...payment, refunds }) =>
+      acceptanceOf({ kind: 'phantom_payment', amount: 990, bill: null }, paid)
+    expect(denied([])).toEqual({ changes: 'denial', apart: 990 })
+    expect(denied([], null)).toEqual({ instead: 'check' })
+    const refund = (state: 'reserved' | 'settled' | 'closed' | 'released') => ({ out_refund_no: 'R', amount: 9, state })
+    expect(denied([refund('reserved')])).toEqual({ instead: 'check' })
+    expect(denied([refund('settled')])).toEqual({ instead: 'check' })
+    expect(denied([refund('closed'), refund('released')])).toEqual({ changes: 'denial', apart: 990 })
+  })
+
+  it('is in the book already of a fee, and of no other kind; each says what can be done', () => {
+    expect(acceptanceOf({ kind: 'fee', amount: 7, bill: null }, null)).toEqual({ changes: 'nothing', apart: 7 })
+    const of_kind = (kind: DifferenceKind) => acceptanceOf({ kind, amount: 7, bill: line }, payment)
+    const refused = difference_kinds.filter((kind) => 'instead' in of_kind(kind))
+    expect(acceptable_kinds).toEqual(['phantom_payment', 'amount', 'fee'])
+    expect(refused).toEqual(difference_kinds.filter((kind) => !acceptable_kinds.includes(kind)))
   })
 })
 
@@ -47,7 +65,7 @@ describe('the book after it', () => {
   const corrected = { ...payment, settled_total: 980 }
   const correction = { by: 'key_a, key_b', reason: 'dif_1: a coupon', booked_time: at(9) }
   const booked = [paymentEntry(payment, at(1))]
-  const next = (entries: readonly JournalEntry[]) => acceptanceEntries(corrected, entries, correction)
+  const next = (entries: readonly JournalEntry[]) => paymentCorrections(corrected, entries, correction)
   const ids = (entries: readonly JournalEntry[]) => entries.map(({ _id }) => _id)
   const pay = 'pay:1900000001:4200a'
 
@@ -75,7 +93,36 @@ describe('the book after it', () => {
   })
 
   it('is corrected a second time under the next numbers', () => {
-    const twice = acceptanceEntries(payment, [...booked, ...next(booked)], correction)
+    const twice = paymentCorrections(payment, [...booked, ...next(booked)], correction)
     expect(ids(twice)).toEqual([`rev:${pay}#2`, `${pay}#3`])
+  })
+
+  const at_nine = { by: 'key_a', reason: 'dif_1: never made', booked_time: at(9), evidence_id: 'said' }
+  const denied = { ...payment, denial: { time: at(8), by: 'key_a', reason: 'dif_1: never made', evidence_id: 'said' } }
+
+  it('holds nothing of what was never made, by what WeChat said; and is what it was when it was made after all', () => {
+    const [reversal, ...more] = paymentCorrections(denied, booked, at_nine)
+    expect(more).toEqual([])
+    expect(reversal).toMatchObject({ _id: `rev:${pay}`, reverses: pay, evidence_id: 'said' })
+    const empty = [...booked, ...paymentCorrections(denied, booked, at_nine)]
+    expect(paymentCorrections(denied, empty, at_nine), 'once').toEqual([])
+    const back = paymentCorrections(payment, empty, at_nine)
+    expect(ids(back)).toEqual([`${pay}#2`])
+    expect(back[0]?.postings).toEqual(booked[0]?.postings)
+    expect(ids(paymentCorrections(denied, [...empty, ...back], at_nine)), 'and once more').toEqual([`rev:${pay}#2`])
+  })
+
+  it('holds nothing of it in sales either, where a person had accepted it there', () => {
+    const second = { ...payment, role: 'second', acceptance: { time: at(3), amount: 990 } } as const
+    const both = [
+      paymentEntry(second, at(1)),
+      acceptanceEntry(second, 990, { occurred_time: at(3), booked_time: at(3) }),
+    ]
+    const { denial } = denied
+    const reversals = paymentCorrections({ ...second, denial }, both, at_nine)
+    const accept = 'accept:1900000001:4200a'
+    expect(ids(reversals)).toEqual([`rev:${pay}`, `rev:${accept}`])
+    expect(ids(paymentCorrections(second, [...both, ...reversals], at_nine))).toEqual([`${pay}#2`, `${accept}#2`])
+    expect(paymentCorrections(second, both, at_nine)).toEqual([])
   })
 })

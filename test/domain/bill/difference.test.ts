@@ -45,7 +45,7 @@ const table: Record<DifferenceState, Partial<Record<DifferenceEvent, DifferenceS
   },
   healed: { returned: 'open', assigned: 'healed', noted: 'healed' },
   ignored: { reopened: 'open', returned: 'open', assigned: 'ignored', noted: 'ignored' },
-  settled: { reopened: 'open', returned: 'open', assigned: 'settled', noted: 'settled' },
+  settled: { reopened: 'open', returned: 'open', vanished: 'healed', assigned: 'settled', noted: 'settled' },
 }
 
 /** The day after the difference's own, at noon. */

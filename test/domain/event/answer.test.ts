@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../../domain/event/answer.ts'
+import { readAnswer, readPurpose } from '../../../domain/event/answer.ts'
 import type { EndpointAnswer } from '../../../domain/event/answer.ts'
 
 function answerOf(status: number | null, body: string | null, given: Partial<EndpointAnswer> = {}): EndpointAnswer {
@@ -60,9 +60,16 @@ describe('a fulfilment answer', () => {
     ['a form', 'fulfilment=refused&reason=sold+out', { content_type: 'application/x-www-form-urlencoded' }],
     ['JSON cut off', '{"fulfilment":"refu', json],
     ['JSON cut off before its word', '{"reason":"sold out","ful', {}],
+    ['two words, one of them in other letters', '{"fulfilment":"refused","fulfil\\u006dent":"fulfilled"}', {}],
+    ['a word within something else, in other letters', '{"data":{"fulfil\\u006Dent":"refused"}}', {}],
+    ['a refusal in words of its own', 'refused', {}],
+    ['a refusal in words of its own', '{"result":"REFUSED"}', json],
+    ['letters of two bytes each', '{"fulfilment":"refused"}'.split('').join('\0'), { content_type: 'text/plain' }],
+    ['letters of two bytes each, behind a mark', '\uFFFD\uFFFD{\0"\0f\0', { content_type: 'text/plain' }],
+    ['packed bytes that nobody named so', '\u001f\uFFFD\b\0\0\0', {}],
     ['no JSON that claims to be', 'refused', json],
     ['no JSON that claims to be', '<html>', { content_type: 'application/problem+json' }],
-  ])('with %s is no answer, and says why: %s', (_, body, given) => {
+  ])('with %s is no answer, and says why: %j', (_, body, given) => {
     const reading = read(200, body, given)
     expect(reading).toMatchObject({ read_as: 'not heard', reason: null })
     expect(reading.remark).toBeTruthy()
@@ -105,5 +112,14 @@ describe('the answer to a notice', () => {
   it('is its status alone', () => {
     expect(readAnswer('notice', answerOf(200, null, { unreadable: 'sealed' })).read_as).toBe('heard')
     expect(readAnswer('notice', answerOf(500, '')).read_as).toBe('not heard')
+  })
+})
+
+describe('the answer to a ping', () => {
+  it('is read as if it decided where it would, and by its status elsewhere', () => {
+    expect(readPurpose({ purpose: 'ping' }, { role: 'fulfilment' })).toBe('fulfilment')
+    expect(readPurpose({ purpose: 'ping' }, { role: 'observer' })).toBe('notice')
+    for (const purpose of ['fulfilment', 'cancellation', 'notice'] as const)
+      expect(readPurpose({ purpose }, { role: 'fulfilment' })).toBe(purpose)
   })
 })

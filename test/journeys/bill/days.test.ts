@@ -209,6 +209,54 @@ describe('a day of a merchant', () => {
     expect(await reconciled(bill_date)).toMatchObject({ state: 'balanced', is_proven: true, records: { matched: 1 } })
   })
 
+  it('takes what WeChat denies out of the book by a person’s word, and back when WeChat has it after all', async () => {
+    const bill_date = await freshDay()
+    const { mchid } = stage
+    await sold()
+    const { out_trade_no, transaction_id } = await sold()
+    const fault = { mchid, out_trade_no } as const
+    stage.simulator.control.addFault({ operation: 'trade_bill_content', fault: 'omitted', bill_date, ...fault })
+    stage.simulator.control.addFault({
+      ...{ operation: 'query', fault: 'error', status: 404, code: 'ORDER_NOT_EXIST', ...fault },
+    })
+    nextNoon(bill_date)
+    expect(await reconciled(bill_date)).toMatchObject({ state: 'different', differences: { phantom_payment: 1 } })
+    const asked = () => stage.call('GET', `/v1/orders/${out_trade_no}`)
+    const attentionIs = async (code: string | null) =>
+      await until(`the order's attention is ${code}`, async () => {
+        const { attention } = (await asked()).body as { attention: { code: string } | null }
+        return (attention?.code ?? null) === code
+      })
+    await attentionIs('phantom_payment')
+
+    const listed = await stage.call<{ data: { id: string }[] }>(
+      'GET',
+      `/v1/differences?bill_date=${bill_date}&state=open`,
+    )
+    expect(listed.body.data).toMatchObject([{ kind: 'phantom_payment', transaction_id, amount: 990 }])
+    const accept = async (preview: boolean) =>
+      await stage.call('POST', `/v1/differences/${listed.body.data[0]?.id}/resolution`, {
+        ...{ action: 'accept_wechat', reason: 'not in the console either', preview },
+      })
+    const pay = `pay:${mchid}:${transaction_id}`
+    expect((await accept(true)).body).toMatchObject({ state: 'settled', posts: [{ id: `rev:${pay}`, reverses: pay }] })
+    expect((await accept(false)).status).toBeLessThan(203)
+    const posted = async () => (await stage.store.journal.ofOrder(mchid, out_trade_no)).map(({ _id }) => _id)
+    await until('it is out of the book, and the day proven', async () => {
+      const { body } = await stage.call('GET', `/v1/reconciliations/${bill_date}`)
+      return body['is_proven'] === true && (await posted()).includes(`rev:${pay}`)
+    })
+    await attentionIs(null)
+    const refund = { out_refund_no: stage.number(), out_trade_no, amount: { refund: 1 } }
+    expect((await stage.call('POST', '/v1/refunds', refund)).body).toMatchObject({ code: 'refund_exceeds_payment' })
+
+    stage.simulator.control.removeFaults(null)
+    stage.simulator.control.issueBills({ mchid, bill_date })
+    expect(await reconciled(bill_date)).toMatchObject({ state: 'balanced', is_proven: true, rows: { matched: 2 } })
+    expect((await differences(bill_date)).every(({ state }) => state === 'healed')).toBe(true)
+    expect((await posted()).sort()).toEqual([pay, `${pay}#2`, `rev:${pay}`].sort())
+  })
+
   it('is told over HTTP, and a difference is settled with its reason', async () => {
     const bill_date = await freshDay()
     const { mchid } = stage

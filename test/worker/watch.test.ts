@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest'
+import type { Logger } from '../../runtime/logger.ts'
+import { workflowId } from '../../domain/ids.ts'
+import type { StuckRunRecord } from '../../domain/run.ts'
+import { createWatch } from '../../worker/watch.ts'
+import type { WatchSettings } from '../../worker/watch.ts'
+
+const mchid = '1900000001'
+const day = { mchid, bill_date: '2026-05-01' }
+
+/** A watch over runs of which every one has an activity that fails, and what it wrote down and logged. */
+function watchOver(ids: string[]) {
+  const noted = new Map<string, StuckRunRecord>()
+  const logged: unknown[] = []
+  const clock = { now: Date.parse('2026-05-02T12:00:00+08:00') }
+  const none = async () => []
+  const failing = { activityType: { name: 'matchDay' }, attempt: 4, lastFailure: { message: 'no such column' } }
+  const store = {
+    leases: { acquire: async () => true, release: async () => undefined },
+    stuck_runs: {
+      longestUnseen: async () => [...noted.values()],
+      lift: async () => false,
+      note: async (run: StuckRunRecord) => !noted.has(run._id) && Boolean(noted.set(run._id, run)),
+    },
+    orders: { findDue: none },
+    refunds: { findDue: none },
+    deliveries: { findDue: none },
+    evidence: { findUnapplied: none },
+  }
+  const workflowService = {
+    listWorkflowExecutions: async () => ({ executions: ids.map((id) => ({ execution: { workflowId: id } })) }),
+    describeWorkflowExecution: async () => ({ workflowExecutionInfo: {}, pendingActivities: [failing] }),
+  }
+  const temporal = {
+    client: { workflowService },
+    connection: { withDeadline: async (_: unknown, call: () => Promise<unknown>) => await call() },
+    namespace: 'default',
+  }
+  const log = { error: (...said: unknown[]) => logged.push(said), warn: () => undefined, info: () => undefined }
+  const watch = createWatch({
+    store: store as unknown as WatchSettings['store'],
+    temporal: temporal as unknown as WatchSettings['temporal'],
+    queue_prefix: '',
+    patience: { every_ms: 30_000, stuck_ms: 60_000 },
+    now: () => clock.now,
+    log: log as unknown as Logger,
+    stuck: () => undefined,
+  })
+  return { watch, noted, logged, clock }
+}
+
+it.each([
+  ['a day', workflowId.day(day), mchid],
+  ['what people asked for about a day', workflowId.conclusion(day), mchid],
+  ['an order', workflowId.order({ mchid, out_trade_no: 'T1' }), mchid],
+  ['all merchants', 'reconcile-2026-05-02T02:30:00Z', ''],
+])('a run about %s that cannot go on is seen after a minute, once', async (_about, id, whose) => {
+  const { watch, noted, logged, clock } = watchOver([id])
+  await watch.watch()
+  expect(noted.size).toBe(0)
+  for (let round = 0; round < 3; round += 1) {
+    clock.now += 60_000
+    await watch.watch()
+  }
+  expect([...noted.values()]).toEqual([
+    expect.objectContaining({ _id: id, mchid: whose, step: 'matchDay', error: 'no such column' }),
+  ])
+  expect(logged).toHaveLength(1)
+})
