@@ -337,7 +337,7 @@ describe('the archive of a day over HTTP', () => {
     await stage.store.reconciliations.begin(daySample({ ...of(40), balance }))
     await keepBill(stage.store, { type: 'trade', bytes: null, date: daysAgo(40) })
     const bill = await keepBill(stage.store, { type: 'fundflow', bytes, date: daysAgo(40) })
-    const looked = await inActivity(() => readFlow(stage.store, of(40), bill))
+    const looked = await inActivity(() => readFlow(stage.store, of(40), { ...bill, type: 'fundflow' }))
     expect(flawTexts(looked.flaws)).toEqual([
       `the fund flow begins with ¥100.00, and that of ${daysAgo(42)} ended with ¥99.99`,
       `the fund flow ends with ¥109.90, and that of ${daysAgo(39)} begins with ¥109.91`,
