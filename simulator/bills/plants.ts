@@ -1,5 +1,6 @@
 /** Plants: what a bill can be made to say other than the truth (docs/simulator.md). */
 import { createHash } from 'node:crypto'
+import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import { file_flaws } from './layout.ts'
 import type { FileFlaw } from './layout.ts'
 import { no_refund, odd_forms } from './row.ts'
@@ -31,6 +32,8 @@ const flow_row_plants = [
   ...row_plants,
   /** 账户结余 of this line is `value` fen more, or one: the chain breaks before and after it */
   'broken_chain',
+  /** 微信支付业务单号 is `value`, or the old one with `X` */
+  'subject',
 ] as const
 
 /**
@@ -62,6 +65,8 @@ export interface BillPlant {
   bill: BillKind
   fault: PlantName
   bill_date: string | null
+  /** of fund flow, which account's; absent in what was planted before others had bills: the basic one's */
+  account?: FlowAccount
   out_trade_no: string | null
   out_refund_no: string | null
   original_type: 'transaction' | 'refund' | null
@@ -71,7 +76,8 @@ export interface BillPlant {
 }
 
 /** Whether a plant is about this bill. */
-export function isPlantOf(plant: BillPlant, bill: BillKind, bill_date: string): boolean {
+export function isPlantOf(plant: BillPlant, bill: BillKind, bill_date: string, account: FlowAccount): boolean {
+  if (bill === 'fundflow' && (plant.account ?? 'BASIC') !== account) return false
   return plant.bill === bill && (plant.bill_date === null || plant.bill_date === bill_date)
 }
 
@@ -116,6 +122,7 @@ const flowChanges: Partial<Record<RowPlant, Change<FlowDetail>>> = {
   amount: (row, plant) => ({ ...row, amount: row.amount + numberIn(plant) }),
   state: (row, { value }) => ({ ...row, type: value ?? '未知业务' }),
   number: (row, plant) => ({ ...row, voucher_no: changedNumber(row.voucher_no, plant) }),
+  subject: (row, plant) => ({ ...row, business_no: changedNumber(row.business_no, plant) }),
   broken_chain: (row, plant) => ({ ...row, balance: row.balance + numberIn(plant) }),
 }
 

@@ -99,8 +99,21 @@ describe('a merchant’s file', () => {
     await apply({ ...file, settings: { bills: { fee_contract: { rates } } } })
     const contract = { rates: [{ ...rates[0], trade_type: null }], line_tolerance: 1, day_tolerance: 0 }
     expect((await store.merchants.find(file.mchid))?.settings.bills).toEqual({
-      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract },
+      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract, accounts: ['BASIC'] },
     })
+    await apply({ ...file, settings: { bills: { accounts: ['BASIC', 'FEES'] } } })
+    expect((await store.merchants.find(file.mchid))?.settings.bills).toMatchObject({
+      ...{ keep_days: 400, accounts: ['BASIC', 'FEES'] },
+    })
+  })
+
+  it.each([
+    ['without BASIC', ['FEES'], 'needs BASIC'],
+    ['with one twice', ['BASIC', 'FEES', 'FEES'], 'names an account twice'],
+    ['with one that is none', ['BASIC', 'BANK'], 'is no account'],
+  ])('names no accounts %s', async (_, accounts, why) => {
+    const mistakes = await mistakesOf({ ...merchantFile(), settings: { bills: { accounts } } })
+    expect(mistakes.join()).toContain(why)
   })
 
   it('says how payers reach the merchant, until it says otherwise', async () => {
