@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
-import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import type { DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import { unsettled_states } from '../../../domain/bill/difference.ts'
 import type {
   DifferenceDeed,
+  DifferenceKind,
   DifferenceOccurrence,
   DifferenceRecord,
   DifferenceState,
 } from '../../../domain/bill/difference.ts'
+import { obstacle_texts } from '../../../domain/bill/obstacle.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
@@ -95,8 +97,14 @@ function assertState(difference: DifferenceRecord, allowed: readonly DifferenceS
   if (!allowed.includes(difference.state)) throw differenceStateProblem(difference)
 }
 
-function actionProblem({ body }: ResolutionCall, { kind }: DifferenceRecord, instead: DifferenceAction): Problem {
-  return new Problem('difference_action', { values: { action: body.action, kind, instead } })
+/** The problem `difference_action`: what is left to do, and why it is not this. */
+export function actionProblem(
+  { body, language }: EndpointCall<unknown, unknown, { action: DifferenceAction }>,
+  kind: DifferenceKind,
+  { instead, because }: Refusal,
+): Problem {
+  const why = obstacle_texts[because][language]
+  return new Problem('difference_action', { values: { action: body.action, kind, instead, because, why } })
 }
 
 /** Writes what a person said, and has the day counted anew. `noteMoved` comes first: whoever dies then leaves a mark. */
@@ -130,11 +138,17 @@ async function move(
   return await replyWith(200, call.context, await apply(call, difference, { event }))
 }
 
+/** Why WeChat Pay is asked about no difference of this kind; null: it can be. */
+export function askRefusal(kind: DifferenceKind): Refusal | null {
+  return asked_kinds.includes(kind) ? null : { instead: 'ignore', because: 'not_asked' }
+}
+
 /** Has WeChat Pay asked within the merchant's limits, by the day's run; answers what is known within 5 s. */
 async function check(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context } = call
   assertState(difference, unsettled_states)
-  if (!asked_kinds.includes(difference.kind)) throw actionProblem(call, difference, 'ignore')
+  const refusal = askRefusal(difference.kind)
+  if (refusal !== null) throw actionProblem(call, difference.kind, refusal)
   if (call.body.preview) return { status: 200, body: previewOf('check', difference) }
   const { _id, id, mchid } = difference
   const every_ms = context.policy.query_on_request_ms
@@ -186,7 +200,7 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const payment = await findPayment(call, difference)
   const records = { payment, refund: await findRefund(context.store, difference) }
   const acceptance = acceptanceOf(difference, records)
-  if ('instead' in acceptance) throw actionProblem(call, difference, acceptance.instead)
+  if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
   assertState(difference, ['open'])
   const moved = { amount: acceptance.apart, claim: claimOf(difference), is_preview: body.preview }
   const needs_second_person = await isAboveLimit(call, moved)
@@ -213,7 +227,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
   authorise(caller, 'refunds:write')
   assertState(difference, ['waiting', 'open'])
   const payment = await findPayment(call, difference)
-  if (payment === null) throw actionProblem(call, difference, 'check')
+  if (payment === null) throw actionProblem(call, difference.kind, { instead: 'check', because: 'no_payment' })
   const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}
   const known = await context.store.refunds.find({ mchid: caller.mchid, out_refund_no: number })
   const wanted = amount ?? known?.amount.refund ?? refundableAmount(payment)

@@ -273,6 +273,19 @@ describe('a person', () => {
     },
   )
 
+  it('is told why: 订单金额 differs too, in the reader’s language', async () => {
+    const { payment } = await paidOrder(stage)
+    const { transaction_id } = payment
+    const bill = { transaction_id, currency: 'CNY', total: 991, settled_total: 991 }
+    const difference = await noted('amount', { transaction_id, amount: 1, bill })
+    const { status, body } = await resolve(difference, { action: 'accept_wechat' })
+    expect([status, body.code, body['because']]).toEqual([409, 'difference_action', 'other_total'])
+    expect(body.detail).toContain('订单金额 differs too')
+    const zh = await resolve(difference, { action: 'accept_wechat' }, { headers: { 'accept-language': 'zh-CN' } })
+    expect(zh.body.detail).toContain('订单金额也不一致')
+    expect((await resolve(await noted('malformed'), { action: 'check' })).body.detail).toContain('cannot be asked')
+  })
+
   it('is not enough above the merchant’s limit, and the same person is no second one', async () => {
     await limited(9)
     const { difference } = await couponed(10)
