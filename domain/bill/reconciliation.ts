@@ -63,6 +63,12 @@ export interface DaySums {
   refund_amount: number
 }
 
+/** What WeChat Pay settles of a day's trade bill, without other systems, in fen: 应结订单金额, and 退款金额 of refunds. */
+export interface DaySettlement {
+  payment_amount: number
+  refund_amount: number
+}
+
 /** Fees of a day's payments, in 1/1000 fen. */
 export interface DayFees {
   charged: number
@@ -137,6 +143,8 @@ export interface ReconciliationRecord {
   records: ClassCounts | null
   wechat: DaySums | null
   weft: DaySums | null
+  /** absent: of an earlier version */
+  settled?: DaySettlement
   /** of the basic account, in fen: before and after the day's movements; null: the day has none */
   balance: { opening: number; closing: number } | null
   fees: DayFees | null

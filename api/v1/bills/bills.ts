@@ -7,7 +7,7 @@ import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { listOf, nullable_text, nullable_time, pageView, paging_params, time } from '../shapes.ts'
 import { assertKept, assertWhole, watchedRead } from './original.ts'
-import { bill_date } from './reconciliations.ts'
+import { bill_date, bill_days } from './reconciliations.ts'
 
 const bill_type = z.enum(bill_types).meta({ description: 'trade: 交易账单; fundflow: 资金账单 of the basic account' })
 const version = z.int().meta({ description: 'from 1; a bill that WeChat Pay issued anew is the next one' })
@@ -85,8 +85,7 @@ const listBills = declareEndpoint({
   summary: 'The bills that are kept, by day, newest day first',
   query: z.strictObject({
     ...paging_params,
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
   }),
   responses: {
     200: {
