@@ -43,7 +43,7 @@ export async function measurePostings(uri: string, rows: number): Promise<Postin
     const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
     const flow = await store.bills.newest(day, 'fundflow')
     if (flow === null) throw new Error('the bill was not kept')
-    const moved: unknown = await environment.run(() => readFlow(store, day, flow))
+    const moved: unknown = await environment.run(() => readFlow(store, day, { ...flow, type: 'fundflow' }))
     const { balance } = moved as Awaited<ReturnType<typeof readFlow>>
     await store.reconciliations.write(day, run, { versions: { trade: 1, fundflow: 1 }, balance })
     const begin = performance.now()

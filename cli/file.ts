@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
-import { least_keep_days } from '../domain/merchant/bill.ts'
+import { flow_accounts, least_keep_days } from '../domain/merchant/bill.ts'
 import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/ids.ts'
@@ -43,6 +43,12 @@ const bill_file = z.strictObject({
       day_tolerance: z.int().min(0).max(1_000_000_000).default(0),
     })
     .nullable()
+    .exactOptional(),
+  accounts: z
+    .array(z.enum(flow_accounts, 'is no account of WeChat Pay: BASIC, OPERATION or FEES'))
+    .max(flow_accounts.length)
+    .refine((accounts) => accounts.includes('BASIC'), 'needs BASIC, which payments go to')
+    .refine((accounts) => new Set(accounts).size === accounts.length, 'names an account twice')
     .exactOptional(),
   keep_days: z
     .int()

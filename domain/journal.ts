@@ -9,6 +9,9 @@ import type { RefundEvent, RefundRecord } from './refund/record.ts'
 export const journal_accounts = [
   'wechat.pending',
   'wechat.basic',
+  'wechat.operation',
+  'wechat.fees',
+  'wechat.transfer',
   'wechat.refund_transit',
   'merchant.bank',
   'suspense',

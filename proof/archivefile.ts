@@ -53,6 +53,8 @@ const sums = z
   .object({ payment_count: count, payment_amount: z.int(), refund_count: count, refund_amount: z.int() })
   .nullable()
 
+const balance = z.object({ opening: z.int(), closing: z.int() }).nullable()
+
 const result_shape = z.looseObject({
   mchid: z.string(),
   bill_date: z.string(),
@@ -60,13 +62,15 @@ const result_shape = z.looseObject({
   is_proven: z.boolean(),
   flaws: z.array(flaw),
   end_time: z.string().nullable(),
-  versions: z.object({ trade: z.int().optional(), fundflow: z.int().optional() }),
+  bills: z.array(z.enum(bill_types)).optional(),
+  versions: z.partialRecord(z.enum(bill_types), z.int()),
   rows: classes,
   records: classes,
   wechat: sums,
   weft: sums,
   foreign: sums,
-  balance: z.object({ opening: z.int(), closing: z.int() }).nullable(),
+  balance,
+  balances: z.partialRecord(z.enum(bill_types), balance).optional(),
   fees: z.looseObject({ charged: z.int(), returned: z.int() }).nullable(),
   differences: z.record(z.string(), count),
 })

@@ -1,9 +1,9 @@
 import { clearing_days, clearingFlaws } from '../domain/bill/clearance.ts'
-import { flawText } from '../domain/bill/flaw.ts'
-import { dayRange } from '../domain/bill/reconciliation.ts'
+import { billName, flawText } from '../domain/bill/flaw.ts'
+import { balanceOf, billsOfDay, dayRange, flowsOfDay } from '../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
-import { bill_types } from '../domain/bill/row.ts'
-import { cash_account } from '../domain/bill/sheet.ts'
+import type { FlowBill } from '../domain/bill/row.ts'
+import { cash_accounts } from '../domain/bill/sheet.ts'
 import { yuanText } from '../domain/money.ts'
 import { clearingOf } from '../store/clearance.ts'
 import type { ProofStore } from './dossier.ts'
@@ -17,12 +17,12 @@ const cost_of_a_day = 10
 const cost_of_a_sheet = 50
 
 /** A day in the book, as its record says. */
-type PostedDay = Pick<ReconciliationRecord, 'mchid' | 'bill_date' | 'balance' | 'book'>
+type PostedDay = Pick<ReconciliationRecord, 'mchid' | 'bill_date' | 'bills' | 'balance' | 'balances' | 'book'>
 
 /**
  * Proves what bills say in the book, one day after the other (docs/money.md §3): the sheets of each day are what was
- * posted of it, nothing still waits for the fund flow whose time is over, and in the end the account holds what the last
- * bill says. `sheet_days`: the days of all sheets that the book was seen to have.
+ * posted of it, nothing still waits for the fund flow whose time is over, and in the end each account holds what its
+ * last bill says. `sheet_days`: the days of all sheets that the book was seen to have.
  */
 export async function* proveDays(
   store: ProofStore,
@@ -35,26 +35,33 @@ export async function* proveDays(
   const newest = days.at(-1)
   if (newest === undefined) return
   const newest_ms = dayRange(newest.bill_date).from_ms
-  let moved = 0
+  const moved = new Map<string, number>()
   let is_whole = true
   for (const day of days) {
     const sums = await sumsOf(store, day)
-    moved += sums.get(cash_account) ?? 0
+    for (const [account, amount] of sums) moved.set(account, (moved.get(account) ?? 0) + amount)
     const findings = sheetFindings(day, sums).length === 0 ? [] : await confirmedSheets(store, day)
     is_whole &&= isPosted(day)
     if (isPosted(day) && newest_ms - dayRange(day.bill_date).from_ms >= clearing_days * day_ms)
       findings.push(...(await clearingFindings(store, day, newest_ms, moment.now_ms)))
     yield { looked_at: cost_of_a_day + cost_of_a_sheet * (day.book?.sheet_count ?? 0), findings }
   }
-  // While a day is being posted the account is on its way.
-  if (is_whole) yield { looked_at: 1, findings: await balanceFindings(store, mchid, days, moved) }
+  // While a day is being posted its accounts are on their way.
+  if (!is_whole) return
+  for (const type of new Set(days.flatMap(flowsOfDay)))
+    yield { looked_at: 1, findings: await balanceFindings(store, { mchid, type }, days, moved) }
+}
+
+function postedDay(day: ReconciliationRecord): PostedDay {
+  const { mchid, bill_date, bills, balance, balances, book = null } = day
+  return { mchid, bill_date, balance, book, ...(bills && { bills }), ...(balances && { balances }) }
 }
 
 async function postedDays({ reconciliations }: ProofStore, mchid: string): Promise<PostedDay[]> {
   const days: PostedDay[] = []
   for (;;) {
     const found = await reconciliations.inBook(mchid, days.at(-1)?.bill_date ?? '', page)
-    days.push(...found.map(({ bill_date, balance, book = null }) => ({ mchid, bill_date, balance, book })))
+    days.push(...found.map(postedDay))
     if (found.length < page) return days
   }
 }
@@ -76,7 +83,7 @@ function isPosted({ book }: PostedDay): boolean {
 
 async function sumsOf({ journal }: ProofStore, day: PostedDay): Promise<Map<string, number>> {
   const sums = new Map<string, number>()
-  for (const type of bill_types)
+  for (const type of billsOfDay(day))
     for (const [account, amount] of await journal.sumsOfSheets(day, type))
       sums.set(account, (sums.get(account) ?? 0) + amount)
   return sums
@@ -120,19 +127,20 @@ async function clearingFindings(
   return [...findings, newFinding(about, 'clearing_open', { detail: flaw === undefined ? '' : flawText(flaw) })]
 }
 
-/** The account from its opening to the end of the last bill. */
+/** An account from its opening to the end of its last bill. */
 async function balanceFindings(
   { journal }: ProofStore,
-  mchid: string,
+  { mchid, type }: { mchid: string; type: FlowBill },
   days: readonly PostedDay[],
-  moved: number,
+  moved: ReadonlyMap<string, number>,
 ): Promise<Finding[]> {
-  const shown = days.findLast(({ balance }) => balance !== null)?.balance?.closing
+  const account = cash_accounts[type]
+  const shown = days.flatMap((day) => balanceOf(day, type)?.closing ?? []).at(-1)
   if (shown === undefined) return []
-  const opening = (await journal.sumsOfOpenings(mchid, cash_account)).get(cash_account) ?? 0
-  const held = opening + moved
+  const opening = (await journal.sumsOfOpenings(mchid, account)).get(account) ?? 0
+  const held = opening + (moved.get(account) ?? 0)
   if (held === shown) return []
-  const detail = `${cash_account} holds ¥${yuanText(held)}, and the last bill says ¥${yuanText(shown)}`
+  const detail = `${account} holds ¥${yuanText(held)}, and the last ${billName(type)} says ¥${yuanText(shown)}`
   const amount = Math.abs(held - shown)
   return [newFinding({ mchid, out_trade_no: null }, 'balance_differs', { amount, detail })]
 }

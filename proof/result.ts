@@ -1,11 +1,11 @@
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
 import { archivedBillName } from '../domain/bill/archive.ts'
 import { edgeFlaws } from '../domain/bill/balance.ts'
-import type { BalanceEdges } from '../domain/bill/balance.ts'
-import { flawOf, flawTexts } from '../domain/bill/flaw.ts'
-import { assertClassified } from '../domain/bill/reconciliation.ts'
+import { billName, flawOf, flawTexts } from '../domain/bill/flaw.ts'
+import { assertClassified, balanceOf } from '../domain/bill/reconciliation.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
-import type { BillType } from '../domain/bill/row.ts'
+import { bill_types, isFlowBill } from '../domain/bill/row.ts'
+import type { BillType, FlowBill } from '../domain/bill/row.ts'
 import { yuanText } from '../domain/money.ts'
 import type { OpenKinds } from './archivefile.ts'
 import type { ScannedBill, TradeSums } from './billscan.ts'
@@ -22,14 +22,12 @@ export function contradictions(manifest: ArchiveManifest, result: ArchivedResult
     return ['the result is of another day than the manifest']
   if (result.end_time === null) return ['the look at this day had not ended']
   const trade = comparedBill(manifest, result, 'trade', found)
-  const flow = comparedBill(manifest, result, 'fundflow', found)
   if (typeof trade === 'string') return [trade]
-  if (typeof flow === 'string') return [flow]
   return [
     ...flawTexts([...result.flaws, ...(trade?.flaws ?? [])]),
     ...classFlaws(result),
     ...tradeFlaws(result, trade),
-    ...flowFlaws(result, flow, manifest.edges.fundflow ?? { before: null, after: null }),
+    ...comparedFlows(result).flatMap((type) => flowFlaws(manifest, result, type, found)),
     ...conclusionFlaws(result, found.left),
   ]
 }
@@ -128,13 +126,22 @@ function boundFlaw({ what, said, least, most, shown }: Bound): string {
   return `${what}: the result says ${shown(said)}, and the bill ${range}`
 }
 
-function flowFlaws({ balance }: ArchivedResult, bill: ScannedBill | null, edges: BalanceEdges): string[] {
+/** The fund flows that the result is about. */
+function comparedFlows({ versions }: ArchivedResult): FlowBill[] {
+  return bill_types.filter(isFlowBill).filter((type) => type === 'fundflow' || versions[type] !== undefined)
+}
+
+function flowFlaws(manifest: ArchiveManifest, result: ArchivedResult, type: FlowBill, found_anew: ReadAnew): string[] {
+  const bill = comparedBill(manifest, result, type, found_anew)
+  if (typeof bill === 'string') return [bill]
+  const balance = balanceOf(result, type)
+  const edges = manifest.edges[type] ?? { before: null, after: null }
   const read = bill?.chain.end() ?? { balance: null, flaws: [] }
-  const found = [...read.flaws, ...edgeFlaws(read.balance, edges), ...(bill?.flaws ?? [])]
+  const found = [...read.flaws, ...edgeFlaws(read.balance, edges, type), ...(bill?.flaws ?? [])]
   if (bill !== null && bill.malformed > 0) found.push(flawOf('malformed_lines', { count: bill.malformed }, bill.type))
   const flaws = flawTexts(found)
   if (balance?.opening !== read.balance?.opening || balance?.closing !== read.balance?.closing)
-    flaws.push('the balance of the result is not that of the fund flow')
+    flaws.push(`the balance of the result is not that of the ${billName(type)}`)
   return flaws
 }
 

@@ -140,6 +140,9 @@ function addControl(router: Router, control: Control): void {
   router.post('/control/bills', async (ctx) => {
     ctx.body = control.issueBills(await readJson(ctx))
   })
+  router.post('/control/transfers', async (ctx) => {
+    ctx.body = control.transfer(await readJson(ctx))
+  })
   router.get('/control/authority', async (ctx) => {
     ctx.body = await control.authority()
   })

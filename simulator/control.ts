@@ -17,6 +17,8 @@ import type { Merchant } from './records.ts'
 import { ControlError } from './refusal.ts'
 import type { SimulatorState } from './state.ts'
 import { notificationView, orderView, paymentView, refundView } from './view.ts'
+import { newTransfer, transferRequest } from './transfer.ts'
+import type { Transfer, TransferRequest } from './transfer.ts'
 import type { SimulatedNotificationView, SimulatedRefundView, StateView } from './view.ts'
 
 export type { StateView, FaultRequest, SimulatedNotificationView, PayResponse, PayRequest, SimulatedRefundView }
@@ -43,8 +45,9 @@ const merchantRequest = z.strictObject({
   refund_completion: z.enum(['automatic', 'held']).optional(),
   /** where refunds made in the console are notified to; null: nowhere */
   refund_notify_url: z.string().nullable().optional(),
-  /** WeChat Pay's fee, `0.60%`, of payments from now on */
+  /** WeChat Pay's fee, `0.60%`, of payments from now on, and the account that it is taken from */
   fee_rate: z.string().regex(fee_rate_pattern).optional(),
+  fee_account: z.enum(['BASIC', 'FEES']).optional(),
 })
 
 type MerchantRequest = z.input<typeof merchantRequest>
@@ -179,6 +182,7 @@ export class Control {
       refund_notify_url:
         given.refund_notify_url === undefined ? (before?.refund_notify_url ?? null) : given.refund_notify_url,
       fee_rate: given.fee_rate ?? before?.fee_rate ?? settings.fee_rate,
+      fee_account: given.fee_account ?? before?.fee_account ?? 'BASIC',
     }
     state.keepMerchant(merchant)
     if (given.refund_completion !== undefined) completion.setCompletion(merchant, given.refund_completion)
@@ -193,6 +197,13 @@ export class Control {
   issueBills(request: IssueRequest): BillView {
     const { mchid, bill_date, generated } = parseRequest(issueRequest, request)
     return this.#tools.bills.issue(this.#requireMerchant(mchid).mchid, bill_date, generated)
+  }
+
+  /** Moves money of the merchant from one of its accounts to another, or to and from its bank. */
+  transfer(request: TransferRequest): Transfer {
+    const given = parseRequest(transferRequest, request)
+    this.#requireMerchant(given.mchid)
+    return this.#tools.state.keepTransfer(newTransfer(given, this.#tools.now()))
   }
 
   /** Ends a refund, or sends an abnormal one on to SUCCESS. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Random } from './random.ts'
 import { milliseconds, isTime } from '../domain/calendar.ts'
+import { flow_accounts } from '../domain/merchant/bill.ts'
 import { plant_names } from './bills/plants.ts'
 import type { BillPlant, PlantName } from './bills/plants.ts'
 import { ControlError, findRefusal } from './refusal.ts'
@@ -117,6 +118,8 @@ const common_fields = {
   /** of notifications and of rows of bills, those of payments or of refunds */
   original_type: z.enum(['transaction', 'refund']).optional(),
   bill_date: z.iso.date().optional(),
+  /** the account of the fund flow that a plant is in; the basic one unless said */
+  account: z.enum(flow_accounts).optional(),
   /** happens only before this moment of the simulator's clock, RFC 3339 */
   until: z.string().refine(isTime, 'not RFC 3339').optional(),
   /** what a plant puts in: a number, a state, or how many fen more */
@@ -284,6 +287,7 @@ export class Faults {
           original_type: request.original_type ?? null,
           value: request.value ?? null,
           rows: request.rows ?? 1,
+          ...(request.account && { account: request.account }),
         },
       ]
     })

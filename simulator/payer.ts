@@ -242,6 +242,7 @@ export class Payer {
       bank_type: paid.bank_type,
       success_time: now,
       fee_rate: this.#merchantOf(order).fee_rate,
+      fee_account: this.#merchantOf(order).fee_account,
     }
   }
 

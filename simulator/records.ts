@@ -31,6 +31,8 @@ export interface Merchant {
   refund_notify_url: string | null
   /** of what payments settle, as bills write it: `0.60%` */
   fee_rate: string
+  /** the account that fees of payments are taken from, and given back to */
+  fee_account: 'BASIC' | 'FEES'
 }
 
 /** IssuedBill fixes what the bills of a day say: they are made from the records anew each time, always the same. */
@@ -122,6 +124,7 @@ export interface Payment {
   success_time: number
   /** the merchant's when it was paid */
   fee_rate: string
+  fee_account: 'BASIC' | 'FEES'
 }
 
 /** SignedWith is how one delivery is signed: rightly, as a probe, or by a key that is not WeChat Pay's. */
@@ -175,8 +178,14 @@ export interface OutgoingNotification {
 
 /** Fields that records of an older version's state lack, by kind. */
 const added_fields: Record<string, object> = {
-  merchant: { balance: null, refund_completion: 'automatic', refund_notify_url: null, fee_rate: '0.60%' },
-  payment: { cash_amount: 0, fee_rate: '0.60%' },
+  merchant: {
+    balance: null,
+    refund_completion: 'automatic',
+    refund_notify_url: null,
+    fee_rate: '0.60%',
+    fee_account: 'BASIC',
+  },
+  payment: { cash_amount: 0, fee_rate: '0.60%', fee_account: 'BASIC' },
   refund: { history: [] },
   notification: { out_refund_no: null },
 }

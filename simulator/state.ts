@@ -2,6 +2,7 @@ import { upgradeEntry } from './records.ts'
 import type { IssuedBill, Merchant, Order, OutgoingNotification, Payment, PlatformCertificate } from './records.ts'
 import type { Refund } from './refund.ts'
 import type { StateEntry, StateStorage } from './storage.ts'
+import type { Transfer } from './transfer.ts'
 
 const orderKey = (mchid: string, out_trade_no: string): string => `${mchid}/${out_trade_no}`
 const refundKey = (mchid: string, out_refund_no: string): string => `${mchid}/${out_refund_no}`
@@ -20,6 +21,7 @@ export class SimulatorState {
   /** by refund_id */
   readonly refunds = new Map<string, Refund>()
   readonly notifications = new Map<string, OutgoingNotification>()
+  readonly transfers = new Map<string, Transfer>()
   readonly #bills = new Map<string, IssuedBill>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
@@ -54,6 +56,11 @@ export class SimulatorState {
 
   keepRefund(refund: Refund): void {
     this.#keep({ kind: 'refund', key: refund.refund_id, record: refund })
+  }
+
+  keepTransfer(transfer: Transfer): Transfer {
+    this.#keep({ kind: 'transfer', key: transfer.transfer_id, record: transfer })
+    return transfer
   }
 
   keepBill(bill: IssuedBill): void {
@@ -134,6 +141,7 @@ export class SimulatorState {
   #index({ kind, key, record }: StateEntry): void {
     if (kind === 'merchant') this.merchants.set(key, record as Merchant)
     if (kind === 'certificate') this.certificates.set(key, record as PlatformCertificate)
+    if (kind === 'transfer') this.transfers.set(key, record as Transfer)
     if (kind === 'bill') this.#bills.set(key, record as IssuedBill)
     if (kind === 'order') {
       const order = record as Order

@@ -68,20 +68,40 @@ function isClearingPosting(posting: Posting): posting is Posting & { account: Cl
   return isClearing(posting.account)
 }
 
+/** Which of these are not zero in the whole book, as `<account> <key>`. */
+export async function openKeys(
+  store: ClearingStore,
+  mchid: string,
+  those: readonly OpenClearing[],
+): Promise<Set<string>> {
+  const open = new Set<string>()
+  for (let from = 0; from < those.length; from += batch) {
+    const some = those.slice(from, from + batch)
+    const balances = await balancesOf(store, mchid, [...new Set(some.map(({ key }) => key))])
+    for (const { account, key } of some) if (balances.get(`${account} ${key}`)) open.add(`${account} ${key}`)
+  }
+  return open
+}
+
+async function balancesOf({ journal }: ClearingStore, mchid: string, keys: string[]): Promise<Map<string, number>> {
+  const entries = await journal.ofKeys(mchid, keys, most_entries)
+  const balances = new Map<string, number>()
+  for (const { account, key, amount } of entries.flatMap(({ postings }) => postings))
+    balances.set(`${account} ${key}`, (balances.get(`${account} ${key}`) ?? 0) + amount)
+  return balances
+}
+
 /** Which of these are open in the whole book, of whatever day their other side is. */
 async function stillOpen(
-  { journal, refunds }: ClearingStore,
+  store: ClearingStore,
   mchid: string,
   suspects: readonly OpenClearing[],
   since_ms: number,
 ): Promise<OpenClearing[]> {
   const keys = [...new Set(suspects.map(({ key }) => key))]
-  const entries = await journal.ofKeys(mchid, keys, most_entries)
-  const balances = new Map<string, number>()
-  for (const { account, key, amount } of entries.flatMap(({ postings }) => postings))
-    balances.set(`${account} ${key}`, (balances.get(`${account} ${key}`) ?? 0) + amount)
+  const balances = await balancesOf(store, mchid, keys)
   const of_refunds = new Map(
-    (await refunds.ofRefundIds(mchid, keys)).map((refund) => [refund.facts?.refund_id ?? '', refund]),
+    (await store.refunds.ofRefundIds(mchid, keys)).map((refund) => [refund.facts?.refund_id ?? '', refund]),
   )
   return suspects
     .map((one) => ({ ...one, amount: balances.get(`${one.account} ${one.key}`) ?? 0 }))

@@ -1,7 +1,7 @@
 import type { BalanceEdge, BalanceEdges } from '../domain/bill/balance.ts'
-import { dayRange } from '../domain/bill/reconciliation.ts'
+import { balanceOf, dayRange } from '../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
-import type { BillType } from '../domain/bill/row.ts'
+import type { FlowBill } from '../domain/bill/row.ts'
 import { beijingDay } from '../domain/calendar.ts'
 import type { Bills } from './bills.ts'
 import type { Reconciliations } from './reconciliations.ts'
@@ -21,7 +21,7 @@ const day_ms = 86_400_000
 export async function edgesAround(
   store: EdgeStore,
   { mchid, bill_date }: DayKey,
-  type: BillType,
+  type: FlowBill,
 ): Promise<BalanceEdges> {
   const { reconciliations } = store
   const limit = most_still_days + 1
@@ -37,13 +37,14 @@ export async function edgesAround(
 /** Passes over days on which nothing moved, and never over one that was not compared or not read to its end. */
 async function nearestEdge(
   { bills }: EdgeStore,
-  type: BillType,
+  type: FlowBill,
   days: readonly ReconciliationRecord[],
   edge: 'opening' | 'closing',
   dateOf: (nth: number) => string,
 ): Promise<BalanceEdge | null> {
   for (const [index, day] of days.entries()) {
-    const { bill_date, balance, versions, flaws } = day
+    const { bill_date, versions, flaws } = day
+    const balance = balanceOf(day, type)
     const version = versions[type]
     if (bill_date !== dateOf(index + 1) || version === undefined) return null
     if (balance !== null) return { bill_date, amount: balance[edge] }

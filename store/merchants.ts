@@ -51,6 +51,7 @@ const schema = recordSchema({
         line_tolerance: Number,
         day_tolerance: Number,
       }),
+      accounts: [String],
       keep_days: Number,
     }),
   }),

@@ -1,6 +1,7 @@
 import { Schema } from 'mongoose'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
+import type { FlowBill } from '../domain/bill/row.ts'
 import { Collection, inDays, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
@@ -25,6 +26,7 @@ const schema = recordSchema({
   look: String,
   start_time: Date,
   end_time: Date,
+  bills: [String],
   versions: Schema.Types.Mixed,
   rows: counts,
   records: counts,
@@ -32,6 +34,10 @@ const schema = recordSchema({
   weft: sums,
   settled: partSchema({ payment_amount: Number, refund_amount: Number }),
   balance: partSchema({ opening: Number, closing: Number }),
+  balances: Schema.Types.Mixed,
+  booking: String,
+  is_uneven: Boolean,
+  unknown_movements: [partSchema({ account: String, type: String, direction: String, count: Number, amount: Number })],
   fees: partSchema({
     ...{ charged: Number, returned: Number, expected: Number, under: Number, over: Number },
     ...{ payment_count: Number, match_count: Number, under_count: Number, over_count: Number },
@@ -85,10 +91,10 @@ export class Reconciliations {
 
   /** Begins a day, or takes it up anew, once for each look. Decides who writes: only the look that began last does. */
   async begin(fresh: ReconciliationRecord): Promise<ReconciliationRecord> {
-    const { _id, start_time, look } = fresh
+    const { _id, start_time, look, bills } = fresh
     const made = await this.#days.insertOrFind(fresh)
     if (made.inserted) return fresh
-    const again = { $set: { state: fresh.state, start_time, end_time: null, look }, $inc: { run: 1 } }
+    const again = { $set: { state: fresh.state, start_time, end_time: null, look, bills }, $inc: { run: 1 } }
     const begun = await this.#days.updateAndReturn({ _id, look: { $ne: look } }, again)
     return begun ?? (await this.#days.findOne({ _id })) ?? made.existing
   }
@@ -99,10 +105,20 @@ export class Reconciliations {
     return this.#days.find(wanted, { limit: most_unproven, sort: { bill_date: 1 } })
   }
 
-  /** The nearest day, before or after this one, that is in the book and on which the account moved. */
-  async neighbour({ mchid, bill_date }: DayKey, side: 'before' | 'after'): Promise<ReconciliationRecord | null> {
+  /** The nearest day, before or after this one, that is in the book and on which the account of this bill moved. */
+  async neighbour(
+    { mchid, bill_date }: DayKey,
+    side: 'before' | 'after',
+    type: FlowBill,
+  ): Promise<ReconciliationRecord | null> {
     const range = side === 'before' ? { $lt: bill_date } : { $gt: bill_date }
-    const wanted = { mchid, 'book.sheet_count': { $gte: 0 }, 'balance.opening': { $exists: true }, bill_date: range }
+    const balance = type === 'fundflow' ? 'balance' : `balances.${type}`
+    const wanted = {
+      mchid,
+      'book.sheet_count': { $gte: 0 },
+      [`${balance}.opening`]: { $exists: true },
+      bill_date: range,
+    }
     const found = await this.#days.find(wanted, { limit: 1, sort: { bill_date: side === 'before' ? -1 : 1 } })
     return found[0] ?? null
   }

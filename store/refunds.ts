@@ -271,6 +271,16 @@ export class Refunds {
     return this.#refunds.update({ _id, revision }, { $max: { 'asked.confirmed_time': asked_time } })
   }
 
+  /**
+   * What a refund that has ended took from the merchant's account is corrected, as a person accepted it. Outside the
+   * revision, which counts what happened to the refund; no later answer of WeChat's changes it. Null: it has moved on, or
+   * was paid out by hand.
+   */
+  async correctSettlement({ _id, revision }: RefundRecord, settlement_refund: number): Promise<RefundRecord | null> {
+    const as_it_was = { _id, revision, payout: null, 'facts.refund_id': present }
+    return this.#refunds.updateAndReturn(as_it_was, { $set: { 'facts.settlement_refund': settlement_refund } })
+  }
+
   /** All of a merchant's refunds by `_id`, from behind `after`: for proofs, which may take their time. */
   async inTurn(mchid: string, after: string | null, limit: number): Promise<RefundRecord[]> {
     return this.#refunds.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })

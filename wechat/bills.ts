@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { z } from 'zod'
+import type { FlowAccount } from '../domain/merchant/bill.ts'
 import { failureOf, unreadableAnswer, WeChatPayError } from './errors.ts'
 import type { WeChatOperation } from './errors.ts'
 import type { Transport, WeChatAnswer } from './transport.ts'
@@ -9,7 +10,7 @@ import { parsedJson } from './wire.ts'
 
 /** Which bill: of a day in Beijing, `2026-11-22`; of the fund flow also of which account. */
 export type BillRequest = (
-  { type: 'trade'; date: string } | { type: 'fundflow'; date: string; account: 'BASIC' | 'OPERATION' | 'FEES' }
+  { type: 'trade'; date: string } | { type: 'fundflow'; date: string; account: FlowAccount }
 ) & {
   /** a file that has this SHA-1 by WeChat Pay's word is here already and is not downloaded again */
   known_sha1?: string | null

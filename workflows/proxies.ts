@@ -143,6 +143,8 @@ export type RefundProxies = ReturnType<typeof refundProxies>
 const fetch_texts: Record<BillType, string> = {
   trade: 'Fetch the trade bill (its retries wait until WeChat has made it)',
   fundflow: 'Fetch the fund flow (its retries wait until WeChat has made it)',
+  fundflow_operation: 'Fetch the fund flow of OPERATION (its retries wait until WeChat has made it)',
+  fundflow_fees: 'Fetch the fund flow of FEES (its retries wait until WeChat has made it)',
 }
 
 export function billProxies() {
@@ -160,7 +162,7 @@ export function billProxies() {
   return {
     startDays: step('Start the runs of yesterday', '4h').startDays,
     openDay: step('Begin the day', '1m').openDay,
-    // Two run side by side, and Temporal UI names them apart.
+    // They run side by side, and Temporal UI names them apart.
     fetchBill: ((given) => step(fetch_texts[given.type], '4h').fetchBill(given)) satisfies BillActivities['fetchBill'],
     matchDay: step('Compare the bill with what is recorded', '4h').matchDay,
     askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,

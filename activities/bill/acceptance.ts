@@ -1,10 +1,11 @@
 import { heartbeat } from '@temporalio/activity'
-import { acceptanceOf, paymentCorrections } from '../../domain/bill/acceptance.ts'
+import { acceptanceOf, paymentCorrections, refundCorrections } from '../../domain/bill/acceptance.ts'
 import type { Acceptance } from '../../domain/bill/acceptance.ts'
 import type { DifferenceRecord, DifferenceState } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { Correction, JournalEntry } from '../../domain/journal.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { moveDifference, phantomsOf } from './differences.ts'
@@ -35,9 +36,10 @@ async function acceptDifference(parts: AcceptanceContext, difference: Difference
   const { context } = parts
   const { _id, mchid, transaction_id } = difference
   const payment = transaction_id === null ? null : await context.store.payments.find(mchid, transaction_id)
-  const acceptance = acceptanceOf(difference, payment)
+  const refund = await refundOf(context, difference)
+  const acceptance = acceptanceOf(difference, { payment, refund })
   const correction = correctionOf(difference)
-  const corrected = await correctRecord(context, difference, { payment, acceptance, correction })
+  const corrected = await correctRecord(context, difference, { payment, refund, acceptance, correction })
   if (corrected === 'not_acceptable') {
     const reason = 'what WeChat says cannot be booked any more'
     return await moveDifference(context, _id, 'not_acceptable', { reason })
@@ -53,19 +55,36 @@ async function acceptDifference(parts: AcceptanceContext, difference: Difference
   if (now_so !== null) await restoreDenied(context, now_so)
 }
 
+/** A payment as it was corrected, or the refund of it that was. */
+type CorrectedRecord = PaymentRecord & { corrected_refund?: RefundRecord }
+
+/** The refund that a difference is about, as WeChat knows it; null: it is about none. */
+async function refundOf(
+  { store }: ActivityContext,
+  { mchid, out_refund_no, refund_id }: DifferenceRecord,
+): Promise<RefundRecord | null> {
+  if (out_refund_no === null || refund_id === null) return null
+  const known = await store.refunds.ofWeChat(mchid, [{ out_refund_no, refund_id }])
+  return known.find(({ facts }) => facts?.refund_id === refund_id) ?? null
+}
+
 /** The payment's record as WeChat says it; null: no record says anything of it. */
 async function correctRecord(
   context: ActivityContext,
   { answer }: DifferenceRecord,
-  given: { payment: PaymentRecord | null; acceptance: Acceptance; correction: Correction },
-): Promise<PaymentRecord | 'not_acceptable' | null> {
-  const { payments } = context.store
-  const { payment, acceptance, correction } = given
+  given: { payment: PaymentRecord | null; refund: RefundRecord | null; acceptance: Acceptance; correction: Correction },
+): Promise<CorrectedRecord | 'not_acceptable' | null> {
+  const { payments, refunds } = context.store
+  const { payment, refund, acceptance, correction } = given
   if ('instead' in acceptance) return 'not_acceptable'
   if (acceptance.changes === 'nothing') return null
   if (payment === null) return 'not_acceptable'
   if (acceptance.changes === 'settled_total')
     return (await payments.correctSettledTotal(payment, acceptance.settled_total)) ?? 'not_acceptable'
+  if (acceptance.changes === 'settlement_refund') {
+    const corrected = refund && (await refunds.correctSettlement(refund, acceptance.settlement_refund))
+    return corrected ? { ...payment, corrected_refund: corrected } : 'not_acceptable'
+  }
   const denial = { time: currentTime(context), evidence_id: answer?.evidence_id ?? '-', ...correction }
   return (await payments.deny(payment, denial)) ?? 'not_acceptable'
 }
@@ -73,14 +92,18 @@ async function correctRecord(
 /** Brings the book to the payment's record, and answers the ids of what this correction has posted. */
 async function correctBook(
   context: ActivityContext,
-  payment: PaymentRecord,
+  corrected: CorrectedRecord,
   correction: Correction & { evidence_id?: string | null },
 ): Promise<string[]> {
   const { journal } = context.store
+  const { corrected_refund: refund, ...payment } = corrected
   const { mchid, out_trade_no, denial } = payment
   const read = () => journal.ofOrder(mchid, out_trade_no)
   const because = { evidence_id: denial?.evidence_id ?? null, ...correction, booked_time: currentTime(context) }
-  for (const entry of paymentCorrections(payment, await read(), because)) await journal.post(entry)
+  const entries = refund
+    ? refundCorrections({ refund, payment }, await read(), because)
+    : paymentCorrections(payment, await read(), because)
+  for (const entry of entries) await journal.post(entry)
   const isOurs = (entry: JournalEntry) =>
     entry.correction?.by === correction.by && entry.correction.reason === correction.reason
   return (await read()).filter(isOurs).map((entry) => entry._id)

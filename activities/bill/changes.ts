@@ -23,7 +23,7 @@ export async function changesOf(
   read: Partial<Record<BillType, number>>,
 ): Promise<DayChanges[]> {
   const found: DayChanges[] = []
-  for (const type of bill_types) {
+  for (const type of bill_types.filter((one) => read[one] !== undefined)) {
     const versions = await context.store.bills.versions(day, type)
     for (const [at, after] of versions.entries()) {
       const before = versions[at - 1]

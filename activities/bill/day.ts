@@ -1,7 +1,15 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { flawOf } from '../../domain/bill/flaw.ts'
-import { most_questions, newReconciliation, oldestBillDay } from '../../domain/bill/reconciliation.ts'
+import {
+  billsToCompare,
+  isBillGone,
+  most_questions,
+  newReconciliation,
+  oldestBillDay,
+} from '../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import { billOfAccount } from '../../domain/bill/row.ts'
+import { billSettings } from '../../domain/merchant/bill.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { acceptDifferences } from './acceptance.ts'
@@ -29,7 +37,14 @@ export async function openDay(
   context: ActivityContext,
   { day, look }: { day: DayKey; look: string },
 ): Promise<ReconciliationRecord> {
-  return await context.store.reconciliations.begin(newReconciliation(day, currentTime(context), look))
+  const { reconciliations } = context.store
+  const before = await reconciliations.find(day)
+  const merchant = await requireMerchant(context, day.mchid)
+  // Of a day whose bills are gone no other can be had.
+  const is_gone = isBillGone(day.bill_date, context.now())
+  const wanted = is_gone ? [] : billSettings(merchant.settings).accounts.map(billOfAccount)
+  const bills = billsToCompare(wanted, before)
+  return await reconciliations.begin(newReconciliation(day, currentTime(context), look, bills))
 }
 
 /**

@@ -8,7 +8,7 @@ import { flawOf } from '../../domain/bill/flaw.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import { dayRange, isBillGone } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../domain/bill/row.ts'
+import { accountOfBill, bill_types, isFlowBill } from '../../domain/bill/row.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
@@ -174,7 +174,9 @@ async function download(
 ): Promise<BillResult> {
   const { mchid, bill_date: date } = day
   const account = await requireAccount(context, { mchid })
-  const request: BillRequest = type === 'trade' ? { type, date } : { type, date, account: 'BASIC' }
+  const request: BillRequest = isFlowBill(type)
+    ? { type: 'fundflow', date, account: accountOfBill(type) }
+    : { type, date }
   const { transport } = account.client
   const fetched = async () => {
     try {
@@ -184,7 +186,7 @@ async function download(
       throw error
     }
   }
-  const result = await callWeChat(context, type === 'trade' ? 'trade_bill' : 'fund_flow_bill', fetched)
+  const result = await callWeChat(context, isFlowBill(type) ? 'fund_flow_bill' : 'trade_bill', fetched)
   if (result.kind !== 'downloaded') {
     await keeper.drop()
     return result

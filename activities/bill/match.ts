@@ -4,6 +4,8 @@ import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import {
   assertClassified,
   bill_days_kept,
+  billsOfDay,
+  flowsOfDay,
   isBillGone,
   most_foreign_groups,
   newReconciliation,
@@ -13,13 +15,13 @@ import type {
   BillRecord,
   ClassCounts,
   DayKey,
-  DaySettlement,
+  DaySettled,
   DaySums,
   ForeignSum,
   ReconciliationRecord,
 } from '../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../domain/bill/row.ts'
-import type { MalformedLine } from '../../domain/bill/row.ts'
+import type { BillType, FlowBill, MalformedLine } from '../../domain/bill/row.ts'
+import { DaySettlement } from '../../domain/bill/settlement.ts'
 import { orderId, orderKey } from '../../domain/ids.ts'
 import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -27,6 +29,7 @@ import { openMatch } from '../../match/match.ts'
 import type { Match, MatchResult } from '../../match/match.ts'
 import type { Store } from '../../store/store.ts'
 import { createStatementReader } from '../../wechat/statement/reader.ts'
+import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
@@ -39,6 +42,7 @@ import type { Elsewhere } from './elsewhere.ts'
 import { dayFees, feeDifferences, feeTerms } from './fee.ts'
 import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
+import type { FlowBillRecord, FlowOfDay, TakeMovement } from './flow.ts'
 import { scratch_folder } from './scratch.ts'
 import { readOriginal } from '../../store/original.ts'
 import { recordsOf } from '../../store/side.ts'
@@ -59,13 +63,13 @@ export async function matchDay(
   const known = await store.reconciliations.find(day)
   if (known === null || known.run !== run) return known ?? newReconciliation(day, currentTime(context), '')
   const merchant = await requireMerchant(context, day.mchid)
-  if (await isGone(context, day)) return await endGone(context, { day, run }, known)
+  if (await isGone(context, known)) return await endGone(context, { day, run }, known)
   // What was found of a day stands when its files are no longer kept.
-  if (await isDropped(store, day)) return known
-  const files = await readWhole(context, policy, day, () => readFiles(context, day, merchant))
+  if (await isDropped(store, known)) return known
+  const files = await readWhole(context, policy, day, () => readFiles(context, known, merchant))
   if ('lost' in files)
     return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
-  const { trade, flow, compared, moved } = files
+  const { trade, flows, compared, settlement } = files
   const read = { ...day, version: trade.version }
   const elsewhere = await settleElsewhere(context, policy, read, compared.result)
   const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
@@ -73,29 +77,32 @@ export async function matchDay(
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
-  const versions = { trade: trade.version, fundflow: flow.version }
+  const versions = { trade: trade.version, ...byBill(flows, ({ bill }) => bill.version) }
   const changes = await changesOf(context, day, versions)
   const written = await store.reconciliations.write(day, run, {
     state: 'running',
     versions,
     changes,
     ...counts,
-    balance: moved.balance,
+    ...balancesOf(flows),
+    booking: settlement.bookingIfEven(),
+    is_uneven: !settlement.isEven(),
+    unknown_movements: settlement.unknown(),
     ...sumsOf(compared.result),
-    flaws: [...compared.flaws, ...moved.flaws],
+    flaws: [...compared.flaws, ...flows.flatMap(({ moved }) => moved.flaws)],
   })
   return written ?? known
 }
 
 /** Whether WeChat has no bill of the day any more, and one of them was never fetched. */
-async function isGone({ store, now }: ActivityContext, day: DayKey): Promise<boolean> {
+async function isGone({ store, now }: ActivityContext, day: ReconciliationRecord): Promise<boolean> {
   if (!isBillGone(day.bill_date, now())) return false
-  const kept = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+  const kept = await Promise.all(billsOfDay(day).map((type) => store.bills.newest(day, type)))
   return kept.includes(null)
 }
 
-async function isDropped(store: Store, day: DayKey): Promise<boolean> {
-  const newest = await Promise.all(bill_types.map((type) => store.bills.newest(day, type)))
+async function isDropped(store: Store, day: ReconciliationRecord): Promise<boolean> {
+  const newest = await Promise.all(billsOfDay(day).map((type) => store.bills.newest(day, type)))
   return newest.some((bill) => bill?.dropped_time !== undefined)
 }
 
@@ -109,15 +116,43 @@ async function endGone(
   return (await store.reconciliations.write(day, run, { state: 'running', flaws: [flaw] })) ?? known
 }
 
-/** Reads both files of the day to their ends, before anything is written down. */
-async function readFiles(context: ActivityContext, day: DayKey, merchant: MerchantRecord) {
+/** What a fund flow says of its account. */
+interface ReadFlow {
+  bill: FlowBillRecord
+  moved: FlowOfDay
+}
+
+/** Reads all files of the day to their ends, before anything is written down. */
+async function readFiles(context: ActivityContext, known: ReconciliationRecord, merchant: MerchantRecord) {
   const { store } = context
-  const trade = await store.bills.newest(day, 'trade')
-  const flow = await store.bills.newest(day, 'fundflow')
-  if (trade === null || flow === null) throw new Error(`the bills of ${day.bill_date} were not fetched`)
-  const compared = await compareTrades(context, day, merchant, trade)
-  const moved = await readFlow(store, day, flow)
-  return { trade, flow, compared, moved }
+  const { mchid, bill_date } = known
+  const day = { mchid, bill_date }
+  const trade = await newestBill(store, day, 'trade')
+  const bills = await Promise.all(flowsOfDay(known).map((type) => newestBill(store, day, type)))
+  const settlement = new DaySettlement()
+  const compared = await compareTrades(context, day, merchant, { bill: trade, settlement })
+  const flows: ReadFlow[] = []
+  for (const bill of bills) {
+    const take: TakeMovement = (row) => settlement.addFlow(bill.type, row, remarkAmounts(row.remark))
+    flows.push({ bill, moved: await readFlow(store, day, bill, take) })
+  }
+  return { trade, flows, compared, settlement }
+}
+
+async function newestBill<T extends BillType>(store: Store, day: DayKey, type: T): Promise<BillRecord & { type: T }> {
+  const bill = await store.bills.newest(day, type)
+  if (bill === null) throw new Error(`the ${type} bill of ${day.bill_date} was not fetched`)
+  return { ...bill, type }
+}
+
+function byBill<V>(flows: readonly ReadFlow[], value: (flow: ReadFlow) => V): Partial<Record<FlowBill, V>> {
+  return Object.fromEntries(flows.map((flow) => [flow.bill.type, value(flow)]))
+}
+
+/** The basic account's stands by itself, as it did before there were others. */
+function balancesOf(flows: readonly ReadFlow[]): Pick<ReconciliationRecord, 'balance' | 'balances'> {
+  const { fundflow = null, ...balances } = byBill(flows, ({ moved }) => moved.balance)
+  return { balance: fundflow, ...(Object.keys(balances).length > 0 && { balances }) }
 }
 
 interface ComparedTrades {
@@ -130,7 +165,7 @@ async function compareTrades(
   { store }: ActivityContext,
   day: DayKey,
   merchant: MerchantRecord,
-  bill: BillRecord,
+  { bill, settlement }: { bill: BillRecord; settlement: DaySettlement },
 ): Promise<ComparedTrades> {
   const { mchid } = day
   const wanted = billSettings(merchant.settings)
@@ -149,7 +184,7 @@ async function compareTrades(
   try {
     // Side by side: while one waits for the database, the other has the processor.
     const [file] = await Promise.all([
-      bill.state === 'none' ? { malformed: [], flaws: [] } : readTrades(store, bill, match),
+      bill.state === 'none' ? { malformed: [], flaws: [] } : readTrades(store, bill, { match, settlement }),
       readRecords(store, day, match),
     ])
     const result = await beating(() => match.finish())
@@ -171,11 +206,18 @@ async function beating<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-async function readTrades(store: Store, bill: BillRecord, match: Match) {
+async function readTrades(
+  store: Store,
+  bill: BillRecord,
+  { match, settlement }: { match: Match; settlement: DaySettlement },
+) {
   const reader = createStatementReader('trade')
   const malformed: MalformedLine[] = []
   const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
-    if ('row' in entry) return match.addRow(entry.row)
+    if ('row' in entry) {
+      settlement.addTrade(entry.row)
+      return match.addRow(entry.row)
+    }
     match.addMalformed()
     if (malformed.length < most_malformed) malformed.push(entry.malformed)
   }
@@ -234,8 +276,8 @@ function countsOf(
 }
 
 /** What of the bill's sums moves the account, without the lines of other systems. */
-function settledSums(tallies: MatchResult['tallies']): DaySettlement {
-  const sum: DaySettlement = { payment_amount: 0, refund_amount: 0 }
+function settledSums(tallies: MatchResult['tallies']): DaySettled {
+  const sum: DaySettled = { payment_amount: 0, refund_amount: 0 }
   for (const { side, subject, class: of_class, settled } of tallies)
     if (side === 'bill' && of_class !== 'foreign')
       sum[subject === 'payment' ? 'payment_amount' : 'refund_amount'] += settled

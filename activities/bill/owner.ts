@@ -3,6 +3,7 @@ import type { RowOwner } from '../../domain/bill/sheet.ts'
 import type { FlowRow, TradeRow } from '../../domain/bill/row.ts'
 import { orderId, orderKey, paymentId } from '../../domain/ids.ts'
 import type { Store } from '../../store/store.ts'
+import { transferName } from './transfer.ts'
 
 /** so many numbers are asked for in one query */
 const batch = 500
@@ -10,7 +11,11 @@ const batch = 500
 type OwnerStore = Pick<Store, 'orders' | 'payments' | 'refunds'>
 
 /** Whose money each row of a trade bill is about: ours where its payment is recorded, or an order was made under its number. */
-export async function tradeOwners(store: OwnerStore, mchid: string, rows: readonly TradeRow[]): Promise<RowOwner[]> {
+export async function tradeOwners(
+  store: OwnerStore,
+  mchid: string,
+  rows: readonly Pick<TradeRow, 'transaction_id' | 'out_trade_no'>[],
+): Promise<RowOwner[]> {
   const paid = await paymentsAmong(
     store,
     mchid,
@@ -25,8 +30,16 @@ export async function tradeOwners(store: OwnerStore, mchid: string, rows: readon
   return rows.map(({ transaction_id, out_trade_no }) => ownerIf(paid.has(transaction_id) || placed.has(out_trade_no)))
 }
 
-/** The same of the fund flow, whose rows name a payment or a refund, or neither. */
-export async function flowOwners(store: OwnerStore, mchid: string, rows: readonly FlowRow[]): Promise<RowOwner[]> {
+/**
+ * The same of a fund flow, whose rows name a payment or a refund, or neither. `transfers`: those of the day between
+ * accounts, by their names (activities/bill/transfer.ts).
+ */
+export async function flowOwners(
+  store: OwnerStore,
+  mchid: string,
+  rows: readonly FlowRow[],
+  transfers: ReadonlySet<string>,
+): Promise<RowOwner[]> {
   const about = rows.map((row) => ({ subject: flowSubject(row), id: row.business_no ?? '', number: row.voucher_no }))
   const ofPayments = about.filter(({ subject }) => subject === 'payment' || subject === 'either')
   const paid = await paymentsAmong(
@@ -47,7 +60,9 @@ export async function flowOwners(store: OwnerStore, mchid: string, rows: readonl
       unknown.flatMap(({ subject, number }) => (subject === 'payment' || subject === 'either' ? [number] : [])),
     ),
   ])
-  return about.map(({ subject, id, number }) => {
+  return about.map(({ subject, id, number }, place) => {
+    const row = rows[place]
+    if (row !== undefined && transfers.has(transferName(row) ?? '')) return 'transfer'
     if (subject === 'none') return 'ours'
     if (subject === 'refund') return ownerIf(refunded.has(id))
     return ownerIf(paid.has(id) || placed.has(number) || (subject === 'either' && refunded.has(id)))

@@ -2,10 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { activityInfo } from '@temporalio/activity'
 import { flawOf } from '../../domain/bill/flaw.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
-import { dayRange } from '../../domain/bill/reconciliation.ts'
+import { balanceOf, billsOfDay, dayRange, flowsOfDay } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../domain/bill/row.ts'
-import { cash_account } from '../../domain/bill/sheet.ts'
+import { cash_accounts } from '../../domain/bill/sheet.ts'
 import { clearing_days, clearingFlaws } from '../../domain/bill/clearance.ts'
 import { beijingDay } from '../../domain/calendar.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
@@ -14,11 +13,13 @@ import type { Store } from '../../store/store.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
-import { openAccount } from './account.ts'
+import { openAccounts } from './account.ts'
 import type { DayLook } from './day.ts'
 import { readWhole } from './fetch.ts'
 import { postSheets, SheetProgress } from './sheets.ts'
 import type { SheetPlace } from './sheets.ts'
+import { settleDay } from './settlement.ts'
+import { transfersOf } from './transfer.ts'
 
 const day_ms = 86_400_000
 
@@ -46,61 +47,81 @@ export async function postBills(
   const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
   // Writing while it reads does no harm here: the same file, read again, posts the same.
   const read = await readWhole(context, policy, day, async () => {
-    for (const bill of await readBills(store, known)) {
-      if (bill.type === 'trade' && progress.place?.type === 'fundflow') continue
-      if (!(await postSheets(context, look, bill, progress))) return { is_posted: false }
+    const bills = await readBills(store, known)
+    const transfers = await transfersOf(store, bills, progress.beat)
+    for (const bill of bills) {
+      if (bill.type === 'trade' && progress.place !== null && progress.place.type !== 'trade') continue
+      if (!(await postSheets(context, look, { bill, transfers }, progress))) return { is_posted: false }
     }
     return { is_posted: true }
   })
   if ('lost' in read) return await store.reconciliations.write(day, run, { book: { ...book, flaws: [read.lost] } })
   if (!read.is_posted) return await store.reconciliations.find(day)
-  await openAccount(context, day)
-  const posted = await proveBook(context, known, progress)
+  await openAccounts(context, known)
+  const proven = await proveBook(context, known, progress)
+  const settled = known.is_uneven ? await settleDay(store, day, await readBills(store, known), progress.beat) : null
+  const posted = { ...proven, flaws: [...proven.flaws, ...(settled?.flaws ?? [])] }
   const is_same = isDeepStrictEqual({ ...posted, post_time: null }, { ...book, post_time: null })
   // What was posted before stands since then.
   const post_time = (is_same ? book.post_time : null) ?? currentTime(context)
-  return await store.reconciliations.write(day, run, { book: { ...posted, post_time } })
+  return await store.reconciliations.write(day, run, {
+    book: { ...posted, post_time },
+    ...(settled && { booking: settled.booking }),
+  })
 }
 
 /** The versions that this look has compared. */
-async function readBills(store: Store, { mchid, bill_date, versions }: ReconciliationRecord): Promise<BillRecord[]> {
+async function readBills(store: Store, day: ReconciliationRecord): Promise<BillRecord[]> {
+  const { mchid, bill_date, versions } = day
   const found = await Promise.all(
-    bill_types.map(async (type) => {
+    billsOfDay(day).map(async (type) => {
       const version = versions[type]
-      const bill = version === undefined ? null : await store.bills.find({ mchid, bill_date }, type, version)
-      if (bill === null) throw new Error(`the ${type} bill of ${bill_date} was not compared`)
-      return bill
+      // A look that could not read its files leaves what the one before it compared, which may have been fewer.
+      if (version === undefined) return []
+      const bill = await store.bills.find({ mchid, bill_date }, type, version)
+      if (bill === null) throw new Error(`version ${version} of the ${type} bill of ${bill_date} is not here`)
+      return [bill]
     }),
   )
-  return found
+  return found.flat()
 }
 
 /** What the day's sheets come to, read back from the book, and where records, book and bills are not one. */
 async function proveBook(
   context: ActivityContext,
-  { mchid, bill_date, balance }: ReconciliationRecord,
+  known: ReconciliationRecord,
   progress: SheetProgress,
 ): Promise<DayBook> {
   const { store } = context
+  const { mchid, bill_date } = known
   const day = { mchid, bill_date }
   const accounts = new Map<string, number>()
   let sheet_count = 0
-  for (const type of bill_types) {
+  for (const type of billsOfDay(known)) {
     sheet_count += countStanding(await store.journal.sheets(day, type))
     progress.beat()
     for (const [account, amount] of await store.journal.sumsOfSheets(day, type))
       accounts.set(account, (accounts.get(account) ?? 0) + amount)
     progress.beat()
   }
-  const moved = accounts.get(cash_account) ?? 0
-  const shown = balance === null ? 0 : balance.closing - balance.opening
-  const account_flaw = flawOf('account_differs', { account: cash_account, moved, shown })
   return {
     post_time: null,
     sheet_count,
     accounts: [...accounts].filter(([, amount]) => amount !== 0).map(([account, amount]) => ({ account, amount })),
-    flaws: [...(moved === shown ? [] : [account_flaw]), ...(await uncleared(context, day, progress))],
+    flaws: [...accountFlaws(known, accounts), ...(await uncleared(context, day, progress))],
   }
+}
+
+/** The accounts that the book moves by something else than WeChat Pay shows. */
+function accountFlaws(known: ReconciliationRecord, sums: ReadonlyMap<string, number>): DayFlaw[] {
+  return flowsOfDay(known).flatMap((type) => {
+    const account = cash_accounts[type]
+    const balance = balanceOf(known, type)
+    const moved = sums.get(account) ?? 0
+    const shown = balance === null ? 0 : balance.closing - balance.opening
+    if (moved === shown) return []
+    return [flawOf('account_differs', { account, moved, shown })]
+  })
 }
 
 function countStanding(sheets: readonly Pick<JournalEntry, 'reverses'>[]): number {

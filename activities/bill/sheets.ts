@@ -47,6 +47,12 @@ export class SheetProgress {
   }
 }
 
+/** A bill, with what its day says of movements between accounts. */
+export interface PostedBill {
+  bill: BillRecord
+  transfers: ReadonlySet<string>
+}
+
 /**
  * Makes the sheets of a bill stand in the book, and no others of its day: what stands and is right is left, what stands
  * and is not is taken back, and what is missing is posted. So it leaves the same however often and wherever it was ended.
@@ -55,7 +61,7 @@ export class SheetProgress {
 export async function postSheets(
   context: ActivityContext,
   look: DayLook,
-  bill: BillRecord,
+  { bill, transfers }: PostedBill,
   progress: SheetProgress,
 ): Promise<boolean> {
   const { store } = context
@@ -68,7 +74,7 @@ export async function postSheets(
     const first = number + 1
     number += Math.ceil(rows.length / most_rows_of_sheet)
     if (number <= done) continue
-    const sheets = await sheetsOfRows(context, bill, first, rows)
+    const sheets = await sheetsOfRows(context, { bill, transfers }, first, rows)
     if (!(await writing)) return false
     const last = number
     writing = writeGroup(context, look, bill, index, sheets).then((is_written) => {
@@ -120,11 +126,11 @@ interface NumberedSheet {
 
 async function sheetsOfRows(
   context: ActivityContext,
-  bill: BillRecord,
+  { bill, transfers }: PostedBill,
   first: number,
   rows: readonly BillRow<BillType>[],
 ): Promise<NumberedSheet[]> {
-  const owned = await ownedRows(context.store, bill, rows)
+  const owned = await ownedRows(context.store, { bill, transfers }, rows)
   const booked_time = currentTime(context)
   return Array.from({ length: Math.ceil(owned.length / most_rows_of_sheet) }, (_, n) => ({
     number: first + n,
@@ -134,7 +140,7 @@ async function sheetsOfRows(
 
 async function ownedRows(
   store: Store,
-  { mchid, type }: BillRecord,
+  { bill: { mchid, type }, transfers }: PostedBill,
   rows: readonly BillRow<BillType>[],
 ): Promise<SheetRow<BillType>[]> {
   if (type === 'trade') {
@@ -143,7 +149,7 @@ async function ownedRows(
     return trades.map((row, place) => ({ row, owner: owners[place] ?? 'foreign', named: null }))
   }
   const flows = rows as readonly FlowRow[]
-  const owners = await flowOwners(store, mchid, flows)
+  const owners = await flowOwners(store, mchid, flows, transfers)
   return flows.map((row, place) => ({ row, owner: owners[place] ?? 'foreign', named: remarkAmounts(row.remark) }))
 }
 

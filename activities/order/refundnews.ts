@@ -42,8 +42,8 @@ export async function recordRefundRequested(
 }
 
 /** Whether all of its payment goes back with this refund, as records stand now. */
-async function isFullRefund(context: ActivityContext, { mchid }: OrderKey, out_refund_no: string): Promise<boolean> {
-  const refund = await context.store.refunds.find({ mchid, out_refund_no })
+async function isFullRefund(context: ActivityContext, key: OrderKey, out_refund_no: string): Promise<boolean> {
+  const refund = await findRefundOf(context, key, out_refund_no)
   return refund !== null && (await isPaymentGoingBack(context, refund))
 }
 
@@ -62,8 +62,12 @@ export async function recordRefundNews(
   { order: key, out_refund_no }: OrderStepInput<{ out_refund_no: string }>,
 ): Promise<OrderWriteResult> {
   const { store } = context
-  const refund = await store.refunds.find({ mchid: key.mchid, out_refund_no })
-  if (refund === null) throw new RecordMissing(`${key.mchid}/${out_refund_no}`)
+  const refund = await findRefundOf(context, key, out_refund_no)
+  if (refund === null) {
+    // A signal carries no belief, and anybody may send one from Temporal UI: the order waits for no such refund.
+    context.log.warn('an order was told of a refund that it does not have', { ...key, out_refund_no })
+    return await unchanged(context, key)
+  }
   const coverage = await refundCoverage(context, refund)
   const news: OrderWriteResult[] = []
   for (const entry of entriesForOrder(refund)) {
@@ -74,9 +78,24 @@ export async function recordRefundNews(
   }
   const last = news.at(-1)
   if (last !== undefined) return { ...last, deliveries: news.flatMap(({ deliveries }) => deliveries) }
-  const order = await store.orders.find(key)
+  return await unchanged(context, key)
+}
+
+async function unchanged(context: ActivityContext, key: OrderKey): Promise<OrderWriteResult> {
+  const order = await context.store.orders.find(key)
   if (order === null) throw new RecordMissing(orderId(key))
   return await followUpWrite(context, { outcome: 'illegal', order, entry: null })
+}
+
+/** The refund, if it is one of this order's money; null: of another's, or there is none. */
+async function findRefundOf(
+  { store }: ActivityContext,
+  key: OrderKey,
+  out_refund_no: string,
+): Promise<RefundRecord | null> {
+  const refund = await store.refunds.find({ mchid: key.mchid, out_refund_no })
+  const is_own = refund?.order_id === orderId(key) || refund?.out_trade_no === key.out_trade_no
+  return is_own ? refund : null
 }
 
 async function refundCoverage({ store }: ActivityContext, refund: RefundRecord): Promise<RefundCoverage> {

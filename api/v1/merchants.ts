@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { sortedByUrgency } from '../../domain/attention.ts'
-import { billSettings } from '../../domain/merchant/bill.ts'
+import { billSettings, flow_accounts } from '../../domain/merchant/bill.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/ids.ts'
@@ -25,6 +25,9 @@ const bill_settings = z.object({
     })
     .nullable()
     .meta({ description: 'what WeChat Pay may charge; null: fees are summed only' }),
+  accounts: z
+    .array(z.enum(flow_accounts))
+    .meta({ description: 'whose fund flows are fetched and posted: 基本账户, 运营账户, 手续费账户' }),
   keep_days: z.int().nullable().meta({ description: 'days for which files of bills are kept; null: for good' }),
 })
 
@@ -96,9 +99,9 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
 }
 
 function billSettingsView({ settings }: MerchantRecord): z.output<typeof bill_settings> {
-  const { number_prefixes, fee_contract, keep_days } = billSettings(settings)
+  const { number_prefixes, fee_contract, accounts, keep_days } = billSettings(settings)
   const rates = fee_contract?.rates.map((rate) => ({ ...rate, trade_type: rate.trade_type ?? null })) ?? []
-  return { number_prefixes, fee_contract: fee_contract && { ...fee_contract, rates }, keep_days }
+  return { number_prefixes, fee_contract: fee_contract && { ...fee_contract, rates }, accounts, keep_days }
 }
 
 const getMerchant = declareEndpoint({

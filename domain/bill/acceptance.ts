@@ -1,9 +1,18 @@
 import type { Time } from '../calendar.ts'
 import { causeId, journalId } from '../ids.ts'
-import { acceptanceEntry, hasSamePostings, paymentEntry, reversalEntry } from '../journal.ts'
+import {
+  acceptanceEntry,
+  hasSamePostings,
+  paymentEntry,
+  refund_entries,
+  refund_income_moves,
+  reversalEntry,
+} from '../journal.ts'
 import type { Correction, JournalEntry } from '../journal.ts'
-import { isHoldingMoney } from '../payment/record.ts'
+import { incomeOfMove, isHoldingMoney } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
+import { isRefundResting } from '../refund/record.ts'
+import type { RefundRecord } from '../refund/record.ts'
 import type { DifferenceKind, DifferenceRecord } from './difference.ts'
 
 /** What a person can have done about a difference. */
@@ -17,18 +26,25 @@ export const asked_kinds: readonly DifferenceKind[] = [
 ]
 
 /**
- * What accepting WeChat's word changes: what the merchant gets of a payment (S of docs/money.md §2), or that it was never
- * made (`null`); and nothing where the book says it already. `apart`: fen that it moves. `instead`: it cannot be booked,
- * and what can be done.
+ * What accepting WeChat's word changes: what the merchant gets of a payment or gives with a refund (S and Q of
+ * docs/money.md §2), or that a payment was never made; and nothing where the book says it already. `apart`: fen that it
+ * moves. `instead`: it cannot be booked, and what can be done.
  */
 export type Acceptance =
   | { changes: 'settled_total'; settled_total: number; apart: number }
+  | { changes: 'settlement_refund'; settlement_refund: number; apart: number }
   | { changes: 'denial'; apart: number }
   | { changes: 'nothing'; apart: number }
   | { instead: DifferenceAction }
 
 /** As much of a difference as its acceptance follows from. */
 type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
+
+/** What is recorded here of the payment or refund that a difference is about. */
+export interface AcceptedRecords {
+  payment: PaymentRecord | null
+  refund?: RefundRecord | null
+}
 
 /**
  * What accepting WeChat's word books, by kind; or what is done in place of it. Payments and refunds that one side lacks are
@@ -37,7 +53,7 @@ type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
  */
 const acceptances: Record<
   DifferenceKind,
-  DifferenceAction | ((difference: AcceptedDifference, payment: PaymentRecord | null) => Acceptance)
+  DifferenceAction | ((difference: AcceptedDifference, records: AcceptedRecords) => Acceptance)
 > = {
   missing_here: 'check',
   missing_there: 'check',
@@ -47,7 +63,7 @@ const acceptances: Record<
   number: 'ignore',
   refund_missing_here: 'check',
   refund_missing_there: 'check',
-  refund_amount: 'check',
+  refund_amount: settlementOf,
   refund_state: 'check',
   refund_number: 'ignore',
   duplicate: 'ignore',
@@ -62,16 +78,16 @@ export const acceptable_kinds = (Object.keys(acceptances) as DifferenceKind[]).f
 )
 
 /** What accepting WeChat's word on a difference would book. */
-export function acceptanceOf(difference: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
+export function acceptanceOf(difference: AcceptedDifference, records: AcceptedRecords): Acceptance {
   const given = acceptances[difference.kind]
-  return typeof given === 'string' ? { instead: given } : given(difference, payment)
+  return typeof given === 'string' ? { instead: given } : given(difference, records)
 }
 
 /**
  * Only what the merchant gets of a payment is taken from a bill: what the payer paid is what was asked for and what WeChat
  * signed, and another sum is another payment.
  */
-function settledTotalOf({ bill }: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
+function settledTotalOf({ bill }: AcceptedDifference, { payment }: AcceptedRecords): Acceptance {
   if (payment === null || bill === null) return { instead: 'check' }
   const { transaction_id, total, currency, settled_total } = bill
   const is_same_sum =
@@ -86,8 +102,27 @@ function settledTotalOf({ bill }: AcceptedDifference, payment: PaymentRecord | n
   return { changes: 'settled_total', settled_total, apart: Math.abs(settled_total - payment.settled_total) }
 }
 
+/**
+ * Only what a refund that has ended took from the merchant's account is taken from a bill, for the same reason. What was
+ * paid out by hand went by the old sum.
+ */
+function settlementOf({ bill }: AcceptedDifference, { payment, refund = null }: AcceptedRecords): Acceptance {
+  if (payment === null || bill === null || !refund?.facts || !isRefundResting(refund.state)) return { instead: 'check' }
+  const { refund_id, currency, refund: asked_for, settlement_refund } = bill
+  const is_same_sum =
+    refund_id === refund.facts.refund_id &&
+    currency === refund.amount.currency &&
+    (asked_for === null || asked_for === refund.amount.refund)
+  const is_amount = typeof settlement_refund === 'number' && Number.isSafeInteger(settlement_refund)
+  if (!is_same_sum || !is_amount || settlement_refund < 0 || settlement_refund > refund.amount.refund)
+    return { instead: 'check' }
+  if (refund.payout !== null) return { instead: 'ignore' }
+  const booked = refund.facts.settlement_refund ?? refund.amount.refund
+  return { changes: 'settlement_refund', settlement_refund, apart: Math.abs(settlement_refund - booked) }
+}
+
 /** It was never made: both hosts said so, and a person has looked. Of what was never there, nothing can have gone back. */
-function denialOf(_: AcceptedDifference, payment: PaymentRecord | null): Acceptance {
+function denialOf(_: AcceptedDifference, { payment }: AcceptedRecords): Acceptance {
   if (payment === null) return { instead: 'check' }
   if (payment.refunds.some(({ state }) => isHoldingMoney(state))) return { instead: 'check' }
   return { changes: 'denial', apart: payment.amount.total }
@@ -119,6 +154,40 @@ export function paymentCorrections(
     if (wanted === null || standing.length > wrong.length) return reversals
     const said = { ...wanted, evidence_id: evidence_id ?? wanted.evidence_id }
     return [...reversals, { ...said, _id: freeId(cause_id, booked), correction }]
+  })
+}
+
+/** Events of a refund whose entry names what leaves the merchant's account; what was paid out by hand is not corrected. */
+const settled_events = ['accepted', 'succeeded', 'closed', 'returned_to_merchant'] as const
+
+/**
+ * The same of a refund whose record names another settlement now: what stands of it is taken back, and booked anew. What
+ * this very correction has taken back before is booked anew as well.
+ */
+export function refundCorrections(
+  { refund, payment }: { refund: RefundRecord; payment: PaymentRecord },
+  booked: readonly JournalEntry[],
+  { booked_time, evidence_id: _, ...correction }: PaymentCorrection,
+): JournalEntry[] {
+  const taken_back = new Set(booked.map(({ reverses }) => reverses))
+  const { facts, out_refund_no, amount } = refund
+  return settled_events.flatMap((event) => {
+    const step = {
+      ...{ occurred_time: booked_time, booked_time, evidence_id: '-', refund_id: facts?.refund_id ?? '-' },
+      income: incomeOfMove(payment, out_refund_no, refund_income_moves[event]),
+      settlement_refund: facts?.settlement_refund ?? amount.refund,
+    }
+    const wanted = refund_entries[event](refund, step)
+    const of_cause = booked.filter(({ _id, reverses }) => reverses === null && causeId(_id) === wanted._id)
+    const last = of_cause.findLast((entry) => !taken_back.has(entry._id)) ?? null
+    const is_ours = ({ reverses, correction: said }: JournalEntry, { _id }: JournalEntry) =>
+      reverses === _id && said?.by === correction.by && said.reason === correction.reason
+    const left = last ?? of_cause.findLast((entry) => booked.some((one) => is_ours(one, entry)))
+    if (left === undefined || (last !== null && hasSamePostings(last.postings, wanted.postings))) return []
+    const { occurred_time, evidence_id } = left
+    const reversal = { ...reversalEntry(left, { occurred_time, booked_time, evidence_id }), correction }
+    const anew = { ...wanted, occurred_time, evidence_id, _id: freeId(wanted._id, booked), correction }
+    return last === null ? [anew] : [reversal, anew]
   })
 }
 

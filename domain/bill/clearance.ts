@@ -9,6 +9,7 @@ export const clearing_accounts = [
   'wechat.pending',
   'wechat.refund_transit',
   'fee.clearing',
+  'wechat.transfer',
 ] as const satisfies readonly Account[]
 export type ClearingAccount = (typeof clearing_accounts)[number]
 
@@ -58,6 +59,11 @@ export class ClearingSums {
     const { place, mix } = placeOf(account, key)
     this.#sums[place] = (this.#sums[place] ?? 0) + amount
     this.#mixed[place] = (this.#mixed[place] ?? 0) + amount * mix
+  }
+
+  /** Nothing is open. */
+  isZero(): boolean {
+    return this.#sums.every((sum) => sum === 0) && this.#mixed.every((sum) => sum === 0)
   }
 
   /** Whether a key may be open; false: it is not. */

@@ -20,7 +20,7 @@ export const difference_texts = {
   refund_amount: 'Bill and record name different amounts of a refund',
   refund_state: 'Bill and record disagree on what became of a refund',
   refund_number: 'Bill and record know one refund under different numbers',
-  duplicate: 'The bill names one payment or refund twice',
+  duplicate: 'One bill, or the bills of two days, name one payment or refund twice',
   fee: 'WeChat charged another fee than agreed',
   malformed: 'A line of the bill cannot be read',
 } as const

@@ -98,6 +98,29 @@ export const flaw_texts = {
     en: 'of {bill_date} {amount:yuan} still stands on {account} after {age_days} days, under {numbers} numbers: {named}',
     'zh-CN': '{bill_date} 的 {amount:yuan} 过了 {age_days} 天仍挂在 {account}，涉及 {numbers} 个单号：{named}',
   },
+
+  // What the fund flow lacks of its own day (domain/bill/settlement.ts).
+  passed_over: {
+    en: 'the fund flow lacks {count} {what:word} of this day, {amount:yuan} ({named}), and has later ones: {advice:word}',
+    'zh-CN': '资金账单缺少当日 {count} 笔{what:word}，共 {amount:yuan}（{named}），而已有更晚的：{advice:word}',
+  },
+  none_came: {
+    en: 'the fund flow lacks {count} {what:word} of this day, {amount:yuan} ({named}), and those of the days around have theirs on their day: {advice:word}',
+    'zh-CN': '资金账单缺少当日 {count} 笔{what:word}，共 {amount:yuan}（{named}），而前后各日的都在当日：{advice:word}',
+  },
+  other_word: {
+    en: 'the fund flow has {count} {what:word} of this day, {amount:yuan} ({named}) under the unknown 业务类型 {found}: {advice:word}',
+    'zh-CN':
+      '资金账单中当日 {count} 笔{what:word}，共 {amount:yuan}（{named}），其业务类型不认识：{found}；{advice:word}',
+  },
+  other_number: {
+    en: 'the fund flow has {count} {what:word} of this day, {amount:yuan} ({named}) under another number, {found}: {advice:word}',
+    'zh-CN': '资金账单中当日 {count} 笔{what:word}，共 {amount:yuan}（{named}），其单号不同：{found}；{advice:word}',
+  },
+  other_amount: {
+    en: 'the fund flow has {count} {what:word} of this day, {amount:yuan} ({named}) with another amount, {found}: {advice:word}',
+    'zh-CN': '资金账单中当日 {count} 笔{what:word}，共 {amount:yuan}（{named}），其金额不同：{found}；{advice:word}',
+  },
 } as const satisfies Readonly<Record<string, FlawText>>
 
 export type FlawCode = keyof typeof flaw_texts
@@ -159,9 +182,12 @@ function countedText({ sum, unit }: FlawValues, language: FlawLanguage): string 
 const bill_names: Readonly<Record<BillType, FlawText>> = {
   trade: { en: 'trade bill', 'zh-CN': '交易账单' },
   fundflow: { en: 'fund flow', 'zh-CN': '资金账单' },
+  fundflow_operation: { en: 'fund flow of OPERATION', 'zh-CN': '运营账户资金账单' },
+  fundflow_fees: { en: 'fund flow of FEES', 'zh-CN': '手续费账户资金账单' },
 }
 
-function billName(bill: BillType | undefined, language: FlawLanguage): string {
+/** A bill as sentences name it; the fund flow of the basic account, which every merchant has, without its account. */
+export function billName(bill: BillType | undefined, language: FlawLanguage = 'en'): string {
   return bill_names[bill ?? 'fundflow'][language]
 }
 
@@ -172,6 +198,12 @@ const words = {
   rows: { en: 'rows', 'zh-CN': '行' },
   fen: { en: 'fen', 'zh-CN': '分' },
   milli_fen: { en: '1/1000 fen', 'zh-CN': '千分之一分' },
+  payments: { en: 'payments', 'zh-CN': '收款' },
+  refunds: { en: 'refunds', 'zh-CN': '退款' },
+  look_again: {
+    en: 'look at the day again tomorrow; if it stays, ask WeChat Pay’s support for these numbers',
+    'zh-CN': '请在次日再核对一次；若仍在，请就这些单号联系微信支付客服',
+  },
   ...bill_names,
 } as const satisfies Readonly<Record<string, FlawText>>
 

@@ -5,7 +5,9 @@ import type { VersionChanges } from './change.ts'
 import type { DifferenceKind } from './difference.ts'
 import { flawTexts } from './flaw.ts'
 import type { KeptFlaw } from './flaw.ts'
-import type { BillType } from './row.ts'
+import type { FlowAccount } from '../merchant/bill.ts'
+import { accountOfBill, bill_types, common_bills, isFlowBill } from './row.ts'
+import type { BillType, FlowBill, FlowRow } from './row.ts'
 
 /** One merchant's Beijing day: `2026-11-22`. */
 export interface DayKey {
@@ -64,7 +66,7 @@ export interface DaySums {
 }
 
 /** What WeChat Pay settles of a day's trade bill, without other systems, in fen: 应结订单金额, and 退款金额 of refunds. */
-export interface DaySettlement {
+export interface DaySettled {
   payment_amount: number
   refund_amount: number
 }
@@ -104,6 +106,27 @@ export interface ForeignSum extends DaySums {
 /** groups of foreign lines that a day keeps; all are in its sums */
 export const most_foreign_groups = 20
 
+/** What an account held before and after a day's movements, in fen. */
+export interface AccountBalance {
+  opening: number
+  closing: number
+}
+
+/**
+ * When the money of a merchant's payments is on its fund flow: on the day of the payment, as WeChat Pay books it at once,
+ * or on a later one.
+ */
+export type Booking = 'same_day' | 'later'
+
+/** UnknownMovement is what a day has of one 业务类型 that no rule knows, in fen. */
+export interface UnknownMovement {
+  account: FlowAccount
+  type: string
+  direction: FlowRow['direction']
+  count: number
+  amount: number
+}
+
 /** DayBook is what the day's bills say in the book. */
 export interface DayBook {
   /** null: they are being posted */
@@ -137,6 +160,8 @@ export interface ReconciliationRecord {
   look: string
   start_time: Time
   end_time: Time | null
+  /** the bills that the look fetches and compares; absent: those that every day has */
+  bills?: BillType[]
   /** the versions of the bills that were read */
   versions: Partial<Record<BillType, number>>
   rows: ClassCounts | null
@@ -144,9 +169,17 @@ export interface ReconciliationRecord {
   wechat: DaySums | null
   weft: DaySums | null
   /** absent: of an earlier version */
-  settled?: DaySettlement
+  settled?: DaySettled
   /** of the basic account, in fen: before and after the day's movements; null: the day has none */
-  balance: { opening: number; closing: number } | null
+  balance: AccountBalance | null
+  /** the same of the merchant's other accounts, by their bill; absent: none of them was fetched */
+  balances?: Partial<Record<FlowBill, AccountBalance | null>>
+  /** how its payments were booked; absent or null: the day does not show it */
+  booking?: Booking | null
+  /** some payment or refund of the trade bill has no movement of its amount, or the reverse */
+  is_uneven?: boolean
+  /** movements under words that no rule knows; absent: none, or of an earlier version */
+  unknown_movements?: UnknownMovement[]
   fees: DayFees | null
   /** what other systems on this merchant number took and gave back */
   foreign: DayForeign | null
@@ -167,6 +200,43 @@ export interface ReconciliationRecord {
   // Bookkeeping: how often differences of it were moved outside its look, and whether it was not counted anew since.
   moved?: number
   is_moved?: boolean
+}
+
+/** The bills that a look at a day fetches and compares. */
+export function billsOfDay({ bills }: Pick<ReconciliationRecord, 'bills'>): readonly BillType[] {
+  return bills ?? common_bills
+}
+
+export function flowsOfDay(day: Pick<ReconciliationRecord, 'bills'>): FlowBill[] {
+  return billsOfDay(day).filter(isFlowBill)
+}
+
+/** What an account held around a day; null: the day has no movement of it, or its bill was not read. */
+export function balanceOf(
+  { balance, balances }: Pick<ReconciliationRecord, 'balance' | 'balances'>,
+  type: FlowBill,
+): AccountBalance | null {
+  return type === 'fundflow' ? balance : (balances?.[type] ?? null)
+}
+
+/** What each account whose bill was compared held around a day. */
+export function accountsOfDay(
+  day: Pick<ReconciliationRecord, 'balance' | 'balances' | 'versions'>,
+): { account: FlowAccount; balance: AccountBalance | null }[] {
+  const compared = bill_types.filter(isFlowBill).filter((type) => day.versions[type] !== undefined)
+  return compared.map((type) => ({ account: accountOfBill(type), balance: balanceOf(day, type) }))
+}
+
+/**
+ * The bills of a day's next look: those that every day has, those of the accounts that are wanted, and those that an
+ * earlier look has compared. What stands of an account in the book is proven for ever.
+ */
+export function billsToCompare(
+  wanted: readonly BillType[],
+  before: Pick<ReconciliationRecord, 'versions'> | null,
+): BillType[] {
+  const known: readonly BillType[] = [...common_bills, ...wanted]
+  return bill_types.filter((type) => known.includes(type) || before?.versions[type] !== undefined)
 }
 
 /** What a day's differences come to. */
@@ -205,10 +275,12 @@ const result_fields = [
 ] as const
 
 /** The result as text that is the same for the same result, whatever database it was read from. */
-export function resultText(day: Pick<ReconciliationRecord, (typeof result_fields)[number]>): string {
+export function resultText(day: Pick<ReconciliationRecord, (typeof result_fields)[number] | 'balances'>): string {
   // A flaw is what it says: a day of an earlier version, which kept sentences, has the same result.
   const told = { ...day, flaws: flawTexts(day.flaws) }
-  return JSON.stringify(result_fields.map((field) => sortedByName(told[field])))
+  const values = result_fields.map((field) => sortedByName(told[field]))
+  // What days of before did not have leaves the text of theirs as it was.
+  return JSON.stringify(day.balances === undefined ? values : [...values, sortedByName(day.balances)])
 }
 
 function sortedByName(value: unknown): unknown {
@@ -291,7 +363,12 @@ export function dayRange(bill_date: string): { from_ms: number; to_ms: number } 
 }
 
 /** The record of a day that is begun. */
-export function newReconciliation({ mchid, bill_date }: DayKey, start_time: Time, look: string): ReconciliationRecord {
+export function newReconciliation(
+  { mchid, bill_date }: DayKey,
+  start_time: Time,
+  look: string,
+  bills: readonly BillType[] = common_bills,
+): ReconciliationRecord {
   return {
     _id: dayId({ mchid, bill_date }),
     mchid,
@@ -301,6 +378,7 @@ export function newReconciliation({ mchid, bill_date }: DayKey, start_time: Time
     look,
     start_time,
     end_time: null,
+    bills: [...bills],
     versions: {},
     rows: null,
     records: null,

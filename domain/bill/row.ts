@@ -1,8 +1,36 @@
 import type { Time } from '../calendar.ts'
+import { flow_accounts } from '../merchant/bill.ts'
+import type { FlowAccount } from '../merchant/bill.ts'
 
-/** The bills of one day that Weft reads: trades, and the movements of the basic account. */
-export const bill_types = ['trade', 'fundflow'] as const
+/** The bills of one day that Weft reads: trades, and the movements of each account; `fundflow` are those of the basic one. */
+export const bill_types = ['trade', 'fundflow', 'fundflow_operation', 'fundflow_fees'] as const
 export type BillType = (typeof bill_types)[number]
+export type FlowBill = Exclude<BillType, 'trade'>
+
+/** Those that every merchant's day has. */
+export const common_bills = ['trade', 'fundflow'] as const satisfies readonly BillType[]
+
+const account_bills = {
+  BASIC: 'fundflow',
+  OPERATION: 'fundflow_operation',
+  FEES: 'fundflow_fees',
+} as const satisfies Record<FlowAccount, FlowBill>
+
+/** The bill of an account's movements. */
+export function billOfAccount(account: FlowAccount): FlowBill {
+  return account_bills[account]
+}
+
+/** The account that a bill's movements are of. */
+export function accountOfBill(type: FlowBill): FlowAccount {
+  const account = flow_accounts.find((one) => account_bills[one] === type)
+  if (account === undefined) throw new RangeError(`not a fund flow: ${String(type)}`)
+  return account
+}
+
+export function isFlowBill(type: BillType): type is FlowBill {
+  return type !== 'trade'
+}
 
 /** `reversal`: a REVOKED row, by which money went back without a refund number. */
 export type TradeKind = 'payment' | 'refund' | 'reversal'

@@ -3,17 +3,25 @@ import { balancedEntry } from '../journal.ts'
 import type { Account, EntryKind, JournalEntry, Posting } from '../journal.ts'
 import type { Time } from '../calendar.ts'
 import type { BillRecord, DayKey } from './reconciliation.ts'
-import type { BillRow, BillType, FlowRow, TradeRow } from './row.ts'
+import { isFlowBill } from './row.ts'
+import type { BillRow, BillType, FlowBill, FlowRow, TradeRow } from './row.ts'
 
 /** So many rows of a bill are one entry of the book: one for each row would cost a write and an index for each. */
 export const most_rows_of_sheet = 500
 
-/** Where the money of the basic account stands in the book; it has no sub-key. */
-export const cash_account = 'wechat.basic' satisfies Account
+/** Where the money of each account at WeChat Pay stands in the book, by the bill that moves it; it has no sub-key. */
+export const cash_accounts = {
+  fundflow: 'wechat.basic',
+  fundflow_operation: 'wechat.operation',
+  fundflow_fees: 'wechat.fees',
+} as const satisfies Record<FlowBill, Account>
 export const no_key = '-'
 
-/** Whose money a row is about: Weft's, or that of another system on the same merchant number. */
-export type RowOwner = 'ours' | 'foreign'
+/**
+ * Whose money a row is about: Weft's, or that of another system on the same merchant number. `transfer`: the merchant's
+ * own, on its way from one of its accounts to another.
+ */
+export type RowOwner = 'ours' | 'foreign' | 'transfer'
 
 /** What a remark of the fund flow says of its own amount, in fen (wechat/statement/remark.ts). */
 export interface NamedAmounts {
@@ -79,6 +87,18 @@ export function flowSubject(row: FlowRow): FlowRule['about'] {
   return row.business_no === null ? 'none' : (ruleOf(row)?.about ?? 'none')
 }
 
+/** By which number a movement of no order is the same as one of another account. Null: it has none, or is of an order. */
+export function transferKey(row: FlowRow): string | null {
+  const rule = ruleOf(row)
+  const number = row.business_no ?? row.flow_no
+  return number === '' || (rule !== null && rule.about !== 'none') ? null : number
+}
+
+/** A word that no rule knows, or a known one in the other direction. */
+export function isUnknownMovement(row: FlowRow): boolean {
+  return ruleOf(row) === null
+}
+
 /**
  * A movement of the fund flow, without its side of the account itself, which a sheet has once. `named`: what its remark
  * says; where the account got or gave net, the fee stands nowhere else (docs/wechat-pay.md §5.3).
@@ -86,6 +106,8 @@ export function flowSubject(row: FlowRow): FlowRule['about'] {
 export function flowPostings(row: FlowRow, owner: RowOwner, named: NamedAmounts | null): Posting[] {
   const amount = movedAmount(row)
   const rule = ruleOf(row)
+  if (owner === 'transfer')
+    return withoutNothing([{ account: 'wechat.transfer', key: transferKey(row) ?? otherKey(row), amount: 0 - amount }])
   if (rule === null)
     return withoutNothing([{ account: otherAccount(row.type), key: otherKey(row), amount: 0 - amount }])
   if (rule.about === 'none') return withoutNothing([{ account: rule.account, key: no_key, amount: 0 - amount }])
@@ -133,7 +155,7 @@ export interface SheetRow<T extends BillType> {
   named: NamedAmounts | null
 }
 
-const sheet_kinds = { trade: 'bill_fees', fundflow: 'bill_flow' } as const satisfies Record<BillType, EntryKind>
+const sheet_kinds = { fees: 'bill_fees', flow: 'bill_flow' } as const satisfies Record<string, EntryKind>
 
 /** Whether an entry is a sheet of a bill or what the account began with, which no order's records explain. */
 export function isOfBills({ kind }: Pick<JournalEntry, 'kind'>): boolean {
@@ -148,13 +170,16 @@ export function sheetOf<T extends BillType>(
   booked_time: Time,
 ): JournalEntry | null {
   const { _id, mchid, type, version } = bill
-  const postings = type === 'trade' ? feesOf(rows as SheetRow<'trade'>[]) : movementsOf(rows as SheetRow<'fundflow'>[])
+  const of_account: BillType = type
+  const postings = isFlowBill(of_account)
+    ? movementsOf(of_account, rows as SheetRow<FlowBill>[])
+    : feesOf(rows as SheetRow<'trade'>[])
   const first = rows[0]
   if (postings.length === 0 || first === undefined) return null
   return balancedEntry({
     _id: journalId.sheet(bill, type, version, number),
     mchid,
-    kind: sheet_kinds[type],
+    kind: sheet_kinds[isFlowBill(type) ? 'flow' : 'fees'],
     occurred_time: rows.reduce<Time>((latest, { row }) => (row.time > latest ? row.time : latest), first.row.time),
     booked_time,
     out_trade_no: null,
@@ -168,22 +193,24 @@ function feesOf(rows: readonly SheetRow<'trade'>[]): Posting[] {
   return rows.flatMap(({ row, owner }) => feePostings(row, owner))
 }
 
-function movementsOf(rows: readonly SheetRow<'fundflow'>[]): Posting[] {
+function movementsOf(type: FlowBill, rows: readonly SheetRow<FlowBill>[]): Posting[] {
   const moved = rows.reduce((sum, { row }) => sum + movedAmount(row), 0)
   const others = rows.flatMap(({ row, owner, named }) => flowPostings(row, owner, named))
-  return withoutNothing([{ account: cash_account, key: no_key, amount: moved }, ...others])
+  return withoutNothing([{ account: cash_accounts[type], key: no_key, amount: moved }, ...others])
 }
 
-/** What the account came by on days that are not in the book: before the first of all, or in a gap. Null: nothing. */
+/** What an account came by on days that are not in the book: before the first of all, or in a gap. Null: nothing. */
 export function openingEntry(
+  type: FlowBill,
   { mchid, bill_date }: DayKey,
   opening: { amount: number; time: Time; bill_id: string },
   booked_time: Time,
 ): JournalEntry | null {
   const { amount, time, bill_id } = opening
+  const account = cash_accounts[type]
   if (amount === 0) return null
   return balancedEntry({
-    _id: journalId.opening(mchid, cash_account, bill_date),
+    _id: journalId.opening(mchid, account, bill_date),
     mchid,
     kind: 'opening',
     occurred_time: time,
@@ -191,7 +218,7 @@ export function openingEntry(
     out_trade_no: null,
     out_refund_no: null,
     postings: [
-      { account: cash_account, key: no_key, amount },
+      { account, key: no_key, amount },
       { account: 'other.opening', key: no_key, amount: 0 - amount },
     ],
     evidence_id: bill_id,

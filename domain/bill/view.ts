@@ -1,5 +1,6 @@
 import type { Actor } from '../actor.ts'
 import type { Time } from '../calendar.ts'
+import type { FlowAccount } from '../merchant/bill.ts'
 import { difference_texts } from './difference.ts'
 import { flawView } from './flaw.ts'
 import type { FlawView } from './flaw.ts'
@@ -10,7 +11,9 @@ import type {
   DifferenceRecord,
   DifferenceState,
 } from './difference.ts'
+import { accountsOfDay } from './reconciliation.ts'
 import type {
+  AccountBalance,
   ClassCounts,
   DayBook,
   DayChanges,
@@ -19,6 +22,7 @@ import type {
   ForeignSum,
   ReconciliationRecord,
   ReconciliationState,
+  UnknownMovement,
 } from './reconciliation.ts'
 
 /** Events about a merchant's days and what they differ in. They belong to no order. */
@@ -72,7 +76,11 @@ export interface ReconciliationView {
   wechat: DaySums | null
   weft: DaySums | null
   foreign: (DaySums & { groups: ForeignSum[] }) | null
-  balance: { opening: number; closing: number } | null
+  balance: AccountBalance | null
+  /** the same of each account whose bill was compared; null: nothing moved on it */
+  accounts: { account: FlowAccount; balance: AccountBalance | null }[]
+  /** movements under words that Weft does not know, which stand on `other.<业务类型>` */
+  unknown_movements: UnknownMovement[]
   fees: FeesView | null
   differences: Partial<Record<DifferenceKind, number>>
   healed_count: number
@@ -100,6 +108,8 @@ export function reconciliationView(day: ReconciliationRecord, language: 'en' | '
       weft,
       balance,
     },
+    accounts: accountsOfDay(day),
+    unknown_movements: day.unknown_movements ?? [],
     foreign: foreign && { ...foreign, groups: foreign.groups ?? [] },
     fees: fees && feesView(fees),
     ...{ differences, healed_count, untold_count },

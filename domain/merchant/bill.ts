@@ -1,3 +1,7 @@
+/** The accounts of a merchant at WeChat Pay, as it calls them: 基本账户, 运营账户, 手续费账户. */
+export const flow_accounts = ['BASIC', 'OPERATION', 'FEES'] as const
+export type FlowAccount = (typeof flow_accounts)[number]
+
 /** FeeRate is what was agreed on from a Beijing day on, until a later one of the same `trade_type`. */
 export interface FeeRate {
   /** 2026-01-01 */
@@ -26,6 +30,8 @@ export interface BillSettings {
   number_prefixes: string[]
   /** null: fees are summed only */
   fee_contract: FeeContract | null
+  /** whose fund flows are fetched and posted; the basic one is always among them */
+  accounts: FlowAccount[]
   /** days for which the files themselves are kept; null: for good */
   keep_days: number | null
 }
@@ -33,6 +39,7 @@ export interface BillSettings {
 export const default_bill_settings: BillSettings = {
   number_prefixes: [],
   fee_contract: null,
+  accounts: ['BASIC'],
   keep_days: null,
 }
 

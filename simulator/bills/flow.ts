@@ -1,36 +1,42 @@
 import { beijingDay } from '../../domain/calendar.ts'
 import { settlementTotal } from '../coupons.ts'
+import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import type { Payment } from '../records.ts'
 import { closedTimes, returnTimes } from '../refund.ts'
 import type { Refund } from '../refund.ts'
 import type { SimulatorState } from '../state.ts'
+import type { Transfer } from '../transfer.ts'
 import { yuan } from './form.ts'
 import { paymentFee, returnedFee } from './fee.ts'
 import type { FlowDetail } from './row.ts'
 import { closedRefunds } from './trade.ts'
 import type { BillScope } from './trade.ts'
 
-type Movement = Omit<FlowDetail, 'balance'>
+type Movement = Omit<FlowDetail, 'balance'> & { account: FlowAccount }
 
 /**
- * The movements of a merchant's account on a day, in the order in which they happened. 账户结余 goes on from day to day:
+ * The movements of one of a merchant's accounts on a day, in the order in which they happened. 账户结余 goes on from day to day:
  * it begins with `opening` before the merchant's first movement. `fees`: on lines of their own, or taken from each payment,
  * whose remark alone names it.
  */
 export function flowDetails(
   state: SimulatorState,
   scope: BillScope,
-  { opening, fees }: { opening: number; fees: 'own_lines' | 'in_remark' },
+  { account, opening, fees }: { account: FlowAccount; opening: number; fees: 'own_lines' | 'in_remark' },
 ): FlowDetail[] {
-  const movements = [...state.payments.values()]
-    .filter(({ mchid }) => mchid === scope.mchid)
-    .flatMap((payment) => movementsOf(payment, state.refundsOfPayment(payment), scope))
+  const payments = [...state.payments.values()].filter(({ mchid }) => mchid === scope.mchid)
+  const transfers = [...state.transfers.values()].filter(({ mchid }) => mchid === scope.mchid)
+  const movements = [
+    ...payments.flatMap((payment) => movementsOf(payment, state.refundsOfPayment(payment), scope)),
+    ...transfers.flatMap(legsOf),
+  ]
+    .filter((movement) => movement.account === account)
     .flatMap((movement) => (fees === 'in_remark' ? netMovement(movement, scope.bill_date) : [movement]))
     .filter(({ time, amount }) => time <= scope.as_of && amount > 0)
     .sort((one, other) => one.time - other.time || compare(one.business_no, other.business_no))
   let balance = opening
   return movements
-    .map((movement) => {
+    .map(({ account: _account, ...movement }) => {
       balance += movement.direction === '收入' ? movement.amount : -movement.amount
       return { ...movement, balance }
     })
@@ -39,10 +45,11 @@ export function flowDetails(
 
 /** A payment comes in and its fee goes out; a refund goes out and its part of the fee comes in, until it is closed. */
 function movementsOf(payment: Payment, refunds: readonly Refund[], scope: BillScope): Movement[] {
-  const { transaction_id, out_trade_no, mchid, success_time } = payment
+  const { transaction_id, out_trade_no, mchid, success_time, fee_account } = payment
   const fee = paymentFee(payment)
   const settled = settlementTotal(payment)
   const paid = {
+    account: 'BASIC' as const,
     time: success_time,
     business_no: transaction_id,
     flow_no: transaction_id,
@@ -54,11 +61,12 @@ function movementsOf(payment: Payment, refunds: readonly Refund[], scope: BillSc
   const remark = `结算总金额 ${yuan(settled)} 元;含手续费 ${yuan(fee)} 元`
   return [
     { ...paid, type: '交易', direction: '收入', amount: settled, remark },
-    { ...paid, type: '扣除交易手续费', direction: '支出', amount: fee, remark: '' },
+    { ...paid, account: fee_account, type: '扣除交易手续费', direction: '支出', amount: fee, remark: '' },
     ...refunds.flatMap((refund): Movement[] => {
       const amount = refund.amount.settlement_refund
       const returned = returnedFee(payment, refunds, refund, closedRefunds(scope.closed_fee))
       const back = {
+        account: 'BASIC' as const,
         time: refund.create_time,
         business_no: refund.refund_id,
         flow_no: transaction_id,
@@ -71,10 +79,10 @@ function movementsOf(payment: Payment, refunds: readonly Refund[], scope: BillSc
       const again = scope.closed_fee === 'charged_again' ? returned : 0
       return [
         { ...back, type: '退款', direction: '支出', amount, remark: text },
-        { ...back, type: '退还交易手续费', direction: '收入', amount: returned, remark: '' },
+        { ...back, account: fee_account, type: '退还交易手续费', direction: '收入', amount: returned, remark: '' },
         ...closedTimes(refund).flatMap((time): Movement[] => [
           { ...back, time, type: '退款关闭', direction: '收入', amount, remark: text },
-          { ...back, time, type: '扣除交易手续费', direction: '支出', amount: again, remark: '' },
+          { ...back, account: fee_account, time, type: '扣除交易手续费', direction: '支出', amount: again, remark: '' },
         ]),
         ...returnTimes(refund).map((time): Movement => ({
           ...back,
@@ -86,6 +94,18 @@ function movementsOf(payment: Payment, refunds: readonly Refund[], scope: BillSc
         })),
       ]
     }),
+  ]
+}
+
+/** What leaves one account and what arrives in another, under one number; a bank has no line. */
+function legsOf({ transfer_id, from, to, amount, out_word, in_word, time }: Transfer): Movement[] {
+  const leg = {
+    ...{ time, business_no: transfer_id, flow_no: transfer_id, name: '充值/提现', amount },
+    ...{ applicant: 'finance', remark: '', voucher_no: '', out_trade_no: '' },
+  }
+  return [
+    ...(from === 'BANK' ? [] : [{ ...leg, account: from, type: out_word, direction: '支出' as const }]),
+    ...(to === 'BANK' ? [] : [{ ...leg, account: to, type: in_word, direction: '收入' as const }]),
   ]
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
+import { flow_accounts } from '../../domain/merchant/bill.ts'
+import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import type { CallEffect, Faults } from '../faults.ts'
 import type { CallOutcome } from '../payments.ts'
 import { randomLetters } from '../random.ts'
@@ -50,7 +52,7 @@ interface BillOfficeTools {
 }
 
 /** What is applied for: which bill, of which layout. */
-type BillChoice = { bill: 'trade'; layout: 'ALL' | 'SUCCESS' | 'REFUND' } | { bill: 'fundflow'; account: string }
+type BillChoice = { bill: 'trade'; layout: 'ALL' | 'SUCCESS' | 'REFUND' } | { bill: 'fundflow'; account: FlowAccount }
 
 /**
  * BillOffice issues the bills of each day and gives them out (docs/wechat-pay.md §2.5, §5). A bill is the picture of
@@ -72,8 +74,9 @@ export class BillOffice {
   }
 
   applyForFlows(merchant: Merchant, search: URLSearchParams, host: string, effect: CallEffect | null): CallOutcome {
-    const account = search.get('account_type') ?? 'BASIC'
-    if (!['BASIC', 'OPERATION', 'FEES'].includes(account)) throw parameterRefusal('account_type')
+    const wanted = search.get('account_type') ?? 'BASIC'
+    const account = flow_accounts.find((one) => one === wanted)
+    if (account === undefined) throw parameterRefusal('account_type')
     return this.#apply(merchant, search, host, { bill: 'fundflow', account }, effect)
   }
 
@@ -166,15 +169,15 @@ export class BillOffice {
 
   /** The bytes of a bill; null when there is nothing to list. */
   #bytesOf(issued: IssuedBill, choice: BillChoice): Buffer | null {
-    if (choice.bill === 'fundflow' && choice.account !== 'BASIC') return null
     if (issued.generated !== undefined) {
+      if (choice.bill === 'fundflow' && choice.account !== 'BASIC') return null
       const { mchid, bill_date, generated } = issued
       const day = new GeneratedDay({ ...generated, mchid, bill_date })
       return Buffer.concat([
         ...(choice.bill === 'trade' ? day.bill() : day.flows(this.#tools.settings.account_opening)),
       ])
     }
-    return choice.bill === 'trade' ? this.#tradeBytes(issued, choice.layout) : this.#flowBytes(issued)
+    return choice.bill === 'trade' ? this.#tradeBytes(issued, choice.layout) : this.#flowBytes(issued, choice.account)
   }
 
   #tradeBytes(issued: IssuedBill, type: 'ALL' | 'SUCCESS' | 'REFUND'): Buffer | null {
@@ -183,7 +186,8 @@ export class BillOffice {
     const isOfType = ({ kind }: TradeDetail): boolean => type === 'ALL' || (type === 'REFUND') === (kind === 'refund')
     const details = hasPlant(plants, 'empty') ? [] : tradeDetails(state, this.#scope(issued))
     const earlier = moved.length === 0 ? [] : tradeDetails(state, this.#scope({ ...issued, bill_date: yesterday }))
-    const bill = { ...issued, start: startOfDay(issued.bill_date) ?? 0 }
+    const appid = state.merchants.get(issued.mchid)?.appids[0] ?? ''
+    const bill = { ...issued, start: startOfDay(issued.bill_date) ?? 0, appid }
     const late = movedRows(earlier, moved).map((detail) => ({ detail, form: null }))
     const lines = [...plantTrades(details, plants, bill), ...late].filter(({ detail }) => isOfType(detail))
     if (lines.length === 0 && !hasPlant(plants, 'empty')) return null
@@ -191,10 +195,11 @@ export class BillOffice {
     return billBytes(tradeLayouts[layout], lines, flawsOf(plants))
   }
 
-  #flowBytes(issued: IssuedBill): Buffer | null {
-    const { plants, yesterday, moved } = plantsFor(issued, 'fundflow')
+  #flowBytes(issued: IssuedBill, account: FlowAccount): Buffer | null {
+    const { plants, yesterday, moved } = plantsFor(issued, 'fundflow', account)
     const { state } = this.#tools
-    const terms = { opening: this.#tools.settings.account_opening, fees: feeLines(plants) }
+    const opening = account === 'BASIC' ? this.#tools.settings.account_opening : 0
+    const terms = { account, opening, fees: feeLines(plants) }
     const details = hasPlant(plants, 'empty') ? [] : flowDetails(state, this.#scope(issued), terms)
     const earlier =
       moved.length === 0 ? [] : flowDetails(state, this.#scope({ ...issued, bill_date: yesterday }), terms)
@@ -225,12 +230,13 @@ export class BillOffice {
 function plantsFor(
   { plants, bill_date }: IssuedBill,
   bill: BillKind,
+  account: FlowAccount = 'BASIC',
 ): { plants: BillPlant[]; yesterday: string; moved: BillPlant[] } {
   const yesterday = dayBefore(bill_date)
   return {
-    plants: plants.filter((plant) => isPlantOf(plant, bill, bill_date)),
+    plants: plants.filter((plant) => isPlantOf(plant, bill, bill_date, account)),
     yesterday,
-    moved: plants.filter((plant) => isPlantOf(plant, bill, yesterday) && plant.fault === 'moved'),
+    moved: plants.filter((plant) => isPlantOf(plant, bill, yesterday, account) && plant.fault === 'moved'),
   }
 }
 

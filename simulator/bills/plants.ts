@@ -1,5 +1,6 @@
 /** Plants: what a bill can be made to say other than the truth (docs/simulator.md). */
 import { createHash } from 'node:crypto'
+import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import { file_flaws } from './layout.ts'
 import type { FileFlaw } from './layout.ts'
 import { no_refund, odd_forms, reversalOf } from './row.ts'
@@ -19,15 +20,26 @@ const row_plants = [
   'number',
 ] as const
 
-const trade_row_plants = [...row_plants, /** `value` fen more than it is, or one */ 'fee'] as const
+const trade_row_plants = [
+  ...row_plants,
+  /** 应结订单金额 (退款金额) alone is `value` fen more than it is, or one: what the merchant gets (gives back) */
+  'settled',
+  /** `value` fen more than it is, or one */
+  'fee',
+] as const
 
 const flow_row_plants = [
   ...row_plants,
   /** 账户结余 of this line is `value` fen more, or one: the chain breaks before and after it */
   'broken_chain',
+  /** 微信支付业务单号 is `value`, or the old one with `X` */
+  'subject',
 ] as const
 
-/** Rows of what WeChat Pay itself does not know: no query finds them. */
+/**
+ * Rows of what WeChat Pay itself does not know: no query finds them. They carry the merchant's appid, but for
+ * `foreign_appid`.
+ */
 const foreign_rows = ['foreign_payment', 'foreign_appid', 'foreign_refund'] as const
 
 /** What can happen to a whole bill. */
@@ -53,6 +65,8 @@ export interface BillPlant {
   bill: BillKind
   fault: PlantName
   bill_date: string | null
+  /** of fund flow, which account's; absent in what was planted before others had bills: the basic one's */
+  account?: FlowAccount
   out_trade_no: string | null
   out_refund_no: string | null
   original_type: 'transaction' | 'refund' | null
@@ -62,7 +76,8 @@ export interface BillPlant {
 }
 
 /** Whether a plant is about this bill. */
-export function isPlantOf(plant: BillPlant, bill: BillKind, bill_date: string): boolean {
+export function isPlantOf(plant: BillPlant, bill: BillKind, bill_date: string, account: FlowAccount): boolean {
+  if (bill === 'fundflow' && (plant.account ?? 'BASIC') !== account) return false
   return plant.bill === bill && (plant.bill_date === null || plant.bill_date === bill_date)
 }
 
@@ -94,6 +109,10 @@ const tradeChanges: Partial<Record<RowPlant, Change<TradeDetail>>> = {
     row.kind === 'payment'
       ? { ...row, out_trade_no: changedNumber(row.out_trade_no, plant) }
       : { ...row, out_refund_no: changedNumber(row.out_refund_no, plant) },
+  settled: (row, plant) =>
+    row.kind === 'payment'
+      ? { ...row, settled_total: row.settled_total + numberIn(plant) }
+      : { ...row, settlement_refund: row.settlement_refund + numberIn(plant) },
   fee: (row, plant) => ({ ...row, fee: row.fee + numberIn(plant) * 1000 }),
 }
 
@@ -101,6 +120,7 @@ const flowChanges: Partial<Record<RowPlant, Change<FlowDetail>>> = {
   amount: (row, plant) => ({ ...row, amount: row.amount + numberIn(plant) }),
   state: (row, { value }) => ({ ...row, type: value ?? '未知业务' }),
   number: (row, plant) => ({ ...row, voucher_no: changedNumber(row.voucher_no, plant) }),
+  subject: (row, plant) => ({ ...row, business_no: changedNumber(row.business_no, plant) }),
   broken_chain: (row, plant) => ({ ...row, balance: row.balance + numberIn(plant) }),
 }
 
@@ -108,7 +128,7 @@ const flowChanges: Partial<Record<RowPlant, Change<FlowDetail>>> = {
 export function plantTrades(
   details: readonly TradeDetail[],
   plants: readonly BillPlant[],
-  bill: { mchid: string; bill_date: string; start: number },
+  bill: { mchid: string; bill_date: string; start: number; appid: string },
 ): BillLine<TradeDetail>[] {
   const lines = plantRows(details, plants, tradeChanges, isTradeOf)
   const foreign = plants.filter(({ fault }) => foreign_rows.some((name) => name === fault))
@@ -203,7 +223,7 @@ function isRowPlant(name: string): boolean {
 function foreignTrades(
   plant: BillPlant,
   index: number,
-  { mchid, bill_date, start }: { mchid: string; bill_date: string; start: number },
+  { mchid, bill_date, start, appid }: { mchid: string; bill_date: string; start: number; appid: string },
 ): BillLine<TradeDetail>[] {
   return Array.from({ length: plant.rows }, (_, row) => {
     const digits = digitsOf(`${mchid}/${bill_date}/${plant.fault}/${index}/${row}`)
@@ -213,7 +233,7 @@ function foreignTrades(
       kind: 'payment',
       time: start + 12 * 3_600_000 + row * 1000,
       payment_time: start + 12 * 3_600_000 + row * 1000,
-      appid: plant.fault === 'foreign_appid' ? 'wxforeign00000001' : `wx${mchid}`,
+      appid: plant.fault === 'foreign_appid' ? 'wxforeign00000001' : appid,
       mchid,
       device_id: '',
       transaction_id: `4200${digits.slice(0, 6)}${day}${digits.slice(6, 16)}`,

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { appliedText, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
 import type { MerchantFile } from '../../cli/merchant.ts'
@@ -32,6 +34,14 @@ async function mistakesOf(file: unknown): Promise<string[]> {
     throw error
   }
 }
+
+describe('the command', () => {
+  it('says how it is called without any setting', async () => {
+    const command = ['--import', 'tsx', new URL('../../cli/merchant.ts', import.meta.url).pathname, '--help']
+    const { stdout } = await promisify(execFile)(process.execPath, command, { env: { PATH: process.env.PATH } })
+    expect(stdout).toContain('npm run merchant -- file.json')
+  })
+})
 
 describe('a merchant’s file', () => {
   it('adds a merchant that can speak with WeChat Pay, its keys sealed', async () => {
@@ -89,8 +99,21 @@ describe('a merchant’s file', () => {
     await apply({ ...file, settings: { bills: { fee_contract: { rates } } } })
     const contract = { rates: [{ ...rates[0], trade_type: null }], line_tolerance: 1, day_tolerance: 0 }
     expect((await store.merchants.find(file.mchid))?.settings.bills).toEqual({
-      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract },
+      ...{ number_prefixes: ['TEA-'], keep_days: 400, fee_contract: contract, accounts: ['BASIC'] },
     })
+    await apply({ ...file, settings: { bills: { accounts: ['BASIC', 'FEES'] } } })
+    expect((await store.merchants.find(file.mchid))?.settings.bills).toMatchObject({
+      ...{ keep_days: 400, accounts: ['BASIC', 'FEES'] },
+    })
+  })
+
+  it.each([
+    ['without BASIC', ['FEES'], 'needs BASIC'],
+    ['with one twice', ['BASIC', 'FEES', 'FEES'], 'names an account twice'],
+    ['with one that is none', ['BASIC', 'BANK'], 'is no account'],
+  ])('names no accounts %s', async (_, accounts, why) => {
+    const mistakes = await mistakesOf({ ...merchantFile(), settings: { bills: { accounts } } })
+    expect(mistakes.join()).toContain(why)
   })
 
   it('says how payers reach the merchant, until it says otherwise', async () => {

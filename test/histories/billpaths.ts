@@ -1,6 +1,8 @@
 import { newDifference } from '../../activities/bill/differences.ts'
 import { beijingDay, beijingTime } from '../../domain/calendar.ts'
 import { most_questions, newReconciliation } from '../../domain/bill/reconciliation.ts'
+import { default_bill_settings } from '../../domain/merchant/bill.ts'
+import type { BillSettings } from '../../domain/merchant/bill.ts'
 import { paymentId, workflowId } from '../../domain/ids.ts'
 import { reconcileStart } from '../../domain/messages.ts'
 import { ensureSchedule, schedule_id } from '../../runtime/schedule.ts'
@@ -18,7 +20,11 @@ const day_ms = 24 * 60 * 60_000
 const yesterday_noon = Math.floor(Date.now() / day_ms) * day_ms - day_ms + 4 * 60 * 60_000
 
 /** The look at a day on which `happening` happened. */
-function chapterOf(name: string, happening: (teller: Teller, name: string) => Promise<void>): Chapter {
+function chapterOf(
+  name: string,
+  happening: (teller: Teller, name: string) => Promise<void>,
+  bills: BillSettings = default_bill_settings,
+): Chapter {
   let ahead_ms = 0
   const begun = Date.now()
   const path: Path = async (teller) => {
@@ -33,7 +39,7 @@ function chapterOf(name: string, happening: (teller: Teller, name: string) => Pr
   return {
     options: {
       time_scale: 30,
-      settings: { fulfilment: { mode: 'event' } },
+      settings: { fulfilment: { mode: 'event' }, bills },
       now: () => yesterday_noon + (Date.now() - begun) + ahead_ms,
     },
     paths: { [name]: path },
@@ -51,6 +57,12 @@ async function paidTwiceUnheard(teller: Teller, name: string): Promise<void> {
   const { mchid, out_trade_no } = await sold(teller, name)
   teller.stage.simulator.control.addFault({ operation: 'notify', fault: 'lose', times: 1, mchid, out_trade_no })
   teller.stage.pay({ mchid, out_trade_no }, 'second_payment')
+}
+
+/** A merchant that has its other accounts followed moves money between two of them. */
+async function moneyMoved(teller: Teller, name: string): Promise<void> {
+  const { mchid } = await sold(teller, name)
+  teller.stage.simulator.control.transfer({ mchid, from: 'BASIC', to: 'OPERATION', amount: 300 })
 }
 
 /** So many payments that no bill has that another fault is likelier. */
@@ -101,6 +113,7 @@ export const bill_chapters: Chapter[] = [
   chapterOf('day_given_up', tooManyMissing),
   chapterOf('day_posted', async (teller, name) => void (await sold(teller, name))),
   chapterOf('day_reported', async (teller, name) => void (await sold(teller, name))),
+  chapterOf('day_accounts', moneyMoved, { ...default_bill_settings, accounts: ['BASIC', 'OPERATION', 'FEES'] }),
   { options: { time_scale: 30 }, paths: { days_begun } },
   { options: { time_scale: 30, settings: { fulfilment: { mode: 'event' } } }, paths: { day_concluded } },
 ]

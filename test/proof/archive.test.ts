@@ -88,7 +88,7 @@ async function archived({
   edges = { before: { bill_date: '2026-11-20', amount: 10_000 }, after: null },
   ...made
 }: Made = {}) {
-  const content: Record<BillType, Buffer | null> = { trade, fundflow: flow }
+  const content: Partial<Record<BillType, Buffer | null>> = { trade, fundflow: flow }
   const parts: ArchiveParts = {
     day: daySample({
       balance: { opening: 10_000, closing: 10_990 },
@@ -173,6 +173,36 @@ describe('the archive of a day', () => {
     expect(await flawsOf(await archived({ parts, result: { versions: { trade: 2, fundflow: 1 } } }))).toEqual([])
     const of_first = await flawsOf(await archived({ parts, result: { versions: { trade: 1, fundflow: 1 } } }))
     expect(of_first).toContain('lines of the bill: the result says 3, and the bill 1')
+  })
+
+  describe('with the fund flow of another account', () => {
+    const balances = { fundflow_operation: { opening: 10_000, closing: 10_990 } }
+    const bills = [billOf('trade', trades()), billOf('fundflow', flows()), billOf('fundflow_operation', flows())]
+    const original = ({ type }: BillRecord) => Readable.from([type === 'trade' ? trades() : flows()])
+    const versions = { trade: 1, fundflow: 1, fundflow_operation: 1 }
+    const made = async (result: Partial<ReconciliationRecord> = {}, parts: Partial<ArchiveParts> = {}) =>
+      await flawsOf(await archived({ result: { versions, balances, ...result }, parts: { bills, original, ...parts } }))
+
+    it('is proven by each of them', async () => {
+      expect(await made()).toEqual([])
+    })
+
+    it('is not proven where the account held something else, or before', async () => {
+      const other = { fundflow_operation: { opening: 10_000, closing: 10_991 } }
+      expect(await made({ balances: other })).toEqual([
+        'the balance of the result is not that of the fund flow of OPERATION',
+      ])
+      const before = { bill_date: '2026-11-20', amount: 9_999 }
+      expect(await made({}, { edges: { fundflow_operation: { before, after: null } } })).toEqual([
+        'the fund flow of OPERATION begins with ¥100.00, and that of 2026-11-20 ended with ¥99.99',
+      ])
+    })
+
+    it('is not proven without it', async () => {
+      expect(await made({}, { bills: bills.slice(0, 2) })).toEqual([
+        'version 1 of the fundflow_operation bill, which was compared, is not in the archive',
+      ])
+    })
   })
 
   it('has foreign lines and coupons in its sums as far as the bill can tell', async () => {

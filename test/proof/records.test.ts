@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { paymentCorrections } from '../../domain/bill/acceptance.ts'
 import { assertBalanced } from '../../domain/journal.ts'
 import { finding_kinds, proof_patience, scaledPatience } from '../../proof/finding.ts'
 import type { Dossier, Finding, FindingKind, ProofMoment } from '../../proof/finding.ts'
@@ -39,6 +40,40 @@ function partlyRefunded(...amounts: number[]): Story {
   )
   return story
 }
+
+describe('a payment that a person accepted was never made', () => {
+  /** Its book is empty but for what was taken back, and WeChat has nothing. */
+  function deniedStory(): Story {
+    const story = fulfilledStory()
+    const payment = story.payment('t1')
+    payment.denial = { time: at(1_000), by: 'key_a', reason: 'why', evidence_id: 'said' }
+    const said = { by: 'key_a', reason: 'why', booked_time: at(1_001) }
+    story.dossier.entries.push(...paymentCorrections(payment, story.dossier.entries, said))
+    return story
+  }
+  const nothing: WeChatRecords = { order: null, payments: [], refunds: [] }
+
+  it('has nothing in the book, and nothing at WeChat', () => {
+    expect(kinds(dossierFindings(deniedStory().dossier, later, nothing))).toEqual([])
+  })
+
+  it('is found where the book still has it, unless it is just being taken back', () => {
+    const { dossier } = deniedStory()
+    dossier.entries.pop()
+    expect(found('entry_unexplained', dossier)).toMatchObject({ transaction_id: 't1', amount: 990, under_way: false })
+    const meanwhile_denied = { ...later, now_ms: Date.parse(at(1_000)) + 1_000 }
+    expect(found('entry_unexplained', dossier, null, meanwhile_denied).under_way).toBe(true)
+  })
+
+  it('is found where the record does not say so, and where WeChat has it', () => {
+    const { dossier } = deniedStory()
+    const there = { transaction_id: 't1', amount: { total: 990 }, success_time: at(1) }
+    expect(found('paid_there_unknown_here', dossier, { ...nothing, payments: [there] }).detail).toContain('accepted')
+    delete dossier.payments[0]?.denial
+    expect(found('entry_missing', dossier)).toMatchObject({ transaction_id: 't1' })
+    expect(found('payment_unknown_there', dossier, nothing)).toMatchObject({ transaction_id: 't1' })
+  })
+})
 
 describe('records that belong together', () => {
   const refunds = (tale: Parameters<Story['refund']>[0]['tale']) => fulfilledStory().refund({ amount: 300, tale })

@@ -15,6 +15,7 @@ const payment = (total: number, nocash_amount: number, cash_amount: number): Pay
   bank_type: 'OTHERS',
   success_time: 0,
   fee_rate: '0.60%',
+  fee_account: 'BASIC',
 })
 
 describe('the discounts of a refund', () => {

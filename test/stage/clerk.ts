@@ -5,9 +5,8 @@
 import { asyncLocalStorage } from '@temporalio/activity'
 import type { Context } from '@temporalio/activity'
 import { createBills } from '../../activities/bill/steps.ts'
-import { default_bill_policy } from '../../domain/bill/reconciliation.ts'
+import { billsOfDay, default_bill_policy } from '../../domain/bill/reconciliation.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../domain/bill/row.ts'
 import { default_policy } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
@@ -59,9 +58,10 @@ async function main(order: ClerkOrder): Promise<void> {
       }
     }
   }
-  const { run } = await perform(() => steps.openDay({ day, look }))
+  const opened = await perform(() => steps.openDay({ day, look }))
+  const { run } = opened
   const at = { day, run }
-  await Promise.all(bill_types.map((type) => perform(() => steps.fetchBill({ ...at, type }))))
+  await Promise.all(billsOfDay(opened).map((type) => perform(() => steps.fetchBill({ ...at, type }))))
   await perform(() => steps.matchDay(at))
   const { given_up } = await perform(() => steps.askDifferences(at))
   await perform(() => steps.postBills(at))

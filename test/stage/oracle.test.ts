@@ -158,6 +158,28 @@ describe('the oracle', () => {
     expect(oracleDifferences({ ...sale, bills }, of_sale)).toHaveLength(6)
   })
 
+  it('reads what goes between accounts, each from its own bill', () => {
+    const header = '业务类型,收支类型,微信支付业务单号,资金流水单号,收支金额(元),账户结余(元)'
+    const out = `${header}\r\n\`转出,\`支出,\`x1,\`f1,\`5.00,\`5.00\r\n总\r\n\`1\r\n`
+    const into = `${header}\r\n\`转入,\`收入,\`x1,\`f2,\`5.00,\`7.00\r\n\`企业付款,\`支出,\`x2,\`f3,\`1.00,\`6.00\r\n总\r\n\`2\r\n`
+    const bill_date = '2026-11-22'
+    const bills = [
+      { bill_date, type: 'fundflow', text: out },
+      { bill_date, type: 'fundflow_operation', text: into },
+    ] as const
+    const lines = {
+      'wechat.basic -': 500,
+      'wechat.operation -': 600,
+      'other.企业付款 f3': 100,
+      'other.opening -': -1_200,
+    }
+    const postings = Object.entries(lines).map(([line, amount]) => {
+      const [account = '', key = ''] = line.split(' ')
+      return { account, key, amount }
+    })
+    expect(oracleDifferences({ ...nobody, bills }, [{ out_trade_no: null, postings }])).toEqual([])
+  })
+
   it('misses what was not booked', () => {
     expect(oracleDifferences(sale, []).map(({ line }) => line)).toEqual(['wechat.pending t1', 'sales TEA'])
   })

@@ -30,9 +30,16 @@ export interface OracleDecision {
 /** The text of a bill that was given out for a day that was looked at. */
 export interface OracleBill {
   bill_date: string
-  type: 'trade' | 'fundflow'
+  type: 'trade' | keyof typeof accounts_of_flows
   text: string
 }
+
+/** Which account of the book the fund flow of each account at WeChat Pay moves. */
+const accounts_of_flows = {
+  fundflow: 'wechat.basic',
+  fundflow_operation: 'wechat.operation',
+  fundflow_fees: 'wechat.fees',
+} as const
 
 export interface OracleSources {
   wechat: OracleWeChat
@@ -173,22 +180,45 @@ const other_sides: Record<string, { account: string; has_key: boolean }> = {
 
 /** `isOurs`: whether WeChat has this payment or refund as one of this installation's. */
 function putBills(bills: readonly OracleBill[], isOurs: (number: string) => boolean, put: Put): void {
-  /** what the account came by before the first bill, and between bills that do not follow each other */
-  let opening = 0
-  let closing = 0
-  for (const { type, text } of bills.toSorted((one, other) => (one.bill_date < other.bill_date ? -1 : 1))) {
-    for (const cells of rowsOf(text)) {
-      if (type === 'trade') {
-        putFee(cells, isOurs, put)
-        continue
+  const in_order = bills.toSorted((one, other) => (one.bill_date < other.bill_date ? -1 : 1))
+  for (const { type, text } of in_order)
+    if (type === 'trade') for (const cells of rowsOf(text)) putFee(cells, isOurs, put)
+  const transfers = transfersIn(bills)
+  for (const [type, account] of Object.entries(accounts_of_flows)) {
+    /** what the account came by before the first bill, and between bills that do not follow each other */
+    let opening = 0
+    let closing = 0
+    for (const bill of in_order.filter((one) => one.type === type))
+      for (const cells of rowsOf(bill.text)) {
+        const is_transfer = transfers.has(`${bill.bill_date} ${legOf(cells)}`)
+        const balance = putMovement(cells, { account, is_transfer, isOurs }, put)
+        opening += balance.before - closing
+        closing = balance.after
       }
-      const balance = putMovement(cells, isOurs, put)
-      opening += balance.before - closing
-      closing = balance.after
-    }
+    put(`${account} -`, opening)
+    put('other.opening -', 0 - opening)
   }
-  put('wechat.basic -', opening)
-  put('other.opening -', 0 - opening)
+}
+
+/** By what the two lines of money that goes between a merchant's accounts are the same. */
+const legOf = (cells: Map<string, string>) => `${cells.get('微信支付业务单号') ?? ''} ${cells.get('收支金额') ?? ''}`
+
+/** What leaves one account on a day and arrives in another that day. */
+function transfersIn(bills: readonly OracleBill[]): Set<string> {
+  const legs = bills.flatMap(({ type, bill_date, text }) =>
+    type === 'trade'
+      ? []
+      : rowsOf(text)
+          .filter((cells) => !other_sides[cells.get('业务类型') ?? ''] && cells.get('微信支付业务单号'))
+          .map((cells) => ({ type, name: `${bill_date} ${legOf(cells)}`, way: cells.get('收支类型') })),
+  )
+  const names = legs.map(({ name }) => name)
+  return new Set(
+    names.filter((name) => {
+      const [one, other, ...more] = legs.filter((leg) => leg.name === name)
+      return more.length === 0 && one?.type !== other?.type && one?.way !== other?.way && other !== undefined
+    }),
+  )
 }
 
 function putFee(cells: Map<string, string>, isOurs: (number: string) => boolean, put: Put): void {
@@ -204,15 +234,16 @@ function putFee(cells: Map<string, string>, isOurs: (number: string) => boolean,
 /** Answers what the account held before and after it. */
 function putMovement(
   cells: Map<string, string>,
-  isOurs: (number: string) => boolean,
+  { account, is_transfer, isOurs }: { account: string; is_transfer: boolean; isOurs: (number: string) => boolean },
   put: Put,
 ): { before: number; after: number } {
   const fen = (name: string) => Math.round(Number(cells.get(name)) * 100)
   const moved = cells.get('收支类型') === '收入' ? fen('收支金额') : 0 - fen('收支金额')
   const [type = '', number = ''] = [cells.get('业务类型'), cells.get('微信支付业务单号')]
   const side = other_sides[type]
-  put('wechat.basic -', moved)
-  if (side === undefined) put(`other.${type} ${cells.get('资金流水单号') ?? ''}`, 0 - moved)
+  put(`${account} -`, moved)
+  if (is_transfer) put(`wechat.transfer ${number}`, 0 - moved)
+  else if (side === undefined) put(`other.${type} ${cells.get('资金流水单号') ?? ''}`, 0 - moved)
   else if (!isOurs(number)) put(`foreign ${number}`, 0 - moved)
   else put(`${side.account} ${side.has_key ? number : '-'}`, 0 - moved)
   return { before: fen('账户结余') - moved, after: fen('账户结余') }

@@ -8,6 +8,7 @@ import type { Tally } from '../../proof/passage.ts'
 import type { Config } from '../../runtime/config.ts'
 import type { StateView } from '../../simulator/control.ts'
 import type { Simulator } from '../../simulator/main.ts'
+import { bill_types } from '../../domain/bill/row.ts'
 import type { Store } from '../../store/store.ts'
 import type { HeardEvent, MerchantDouble } from './merchant.ts'
 import { differenceLine, oracleDifferences } from './oracle.ts'
@@ -101,7 +102,7 @@ async function postedBills(store: Store, mchid: string): Promise<OracleBill[]> {
   const days = (await store.reconciliations.list(mchid, {}, { limit: 500 })).data.filter(({ book }) => book?.post_time)
   const bills: OracleBill[] = []
   for (const { bill_date, versions } of days) {
-    for (const type of ['trade', 'fundflow'] as const) {
+    for (const type of bill_types) {
       const bill = await store.bills.find({ mchid, bill_date }, type, versions[type] ?? 0)
       if (bill?.state !== 'ready') continue
       const parts: Buffer[] = []

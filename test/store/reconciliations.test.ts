@@ -45,7 +45,7 @@ describe('a day', () => {
       await store.reconciliations.write(day, 1, found)
     }
     const of = async (bill_date: string, side: 'before' | 'after') =>
-      (await store.reconciliations.neighbour({ mchid, bill_date }, side))?.bill_date ?? null
+      (await store.reconciliations.neighbour({ mchid, bill_date }, side, 'fundflow'))?.bill_date ?? null
     expect(await of('2026-11-04', 'before')).toBe('2026-11-01')
     expect(await of('2026-11-01', 'before')).toBeNull()
     expect(await of('2026-11-01', 'after')).toBe('2026-11-04')

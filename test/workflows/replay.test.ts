@@ -176,6 +176,13 @@ describe('a changed workflow', () => {
       'if (handed_over > 0)',
       'if (handed_over > 99)',
     ],
+    [
+      'does not fetch the bills of other accounts',
+      'day_accounts',
+      'workflows/bill/workflow.ts',
+      '(opened).map(',
+      '(opened).slice(0, 2).map(',
+    ],
   ] as const
 
   it.each(changes)('that %s is detected by the history %s', async (_, name, file, before, after) => {

@@ -1,4 +1,4 @@
-import type { FlowRow } from '../../domain/bill/row.ts'
+import type { FlowBill, FlowRow } from '../../domain/bill/row.ts'
 import { fenOf, isPlainOrEmpty, momentOfCell, signedFenOf } from './cell.ts'
 import { wrongCell } from './form.ts'
 import type { BillForm, ColumnSums, RowReader } from './form.ts'
@@ -45,7 +45,7 @@ export type FlowSum = keyof typeof footer
 
 const directions: Readonly<Record<string, FlowRow['direction']>> = { 收入: 'in', 支出: 'out' }
 
-export const flow_form: BillForm<'fundflow', FlowColumn, FlowSum> = {
+export const flow_form: BillForm<FlowBill, FlowColumn, FlowSum> = {
   columns,
   layouts: { fundflow: Object.keys(columns) as FlowColumn[] },
   needed: () => [...needed],
@@ -53,7 +53,7 @@ export const flow_form: BillForm<'fundflow', FlowColumn, FlowSum> = {
   rows: (places) => new FlowRows(places),
 }
 
-class FlowRows implements RowReader<'fundflow', FlowSum> {
+class FlowRows implements RowReader<FlowBill, FlowSum> {
   readonly sums: ColumnSums<FlowSum> = { rows: 0, rows_in: 0, amount_in: 0, rows_out: 0, amount_out: 0 }
   readonly #at: FlowPlaces
 

@@ -1,5 +1,5 @@
 import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow'
-import { bill_types } from '../../domain/bill/row.ts'
+import { billsOfDay } from '../../domain/bill/reconciliation.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import { showDay } from '../details.ts'
 import { billProxies } from '../proxies.ts'
@@ -20,7 +20,8 @@ async function runDay(day: DayKey): Promise<string> {
   const opened = await openDay({ day, look: workflowInfo().runId })
   showDay(opened)
   const look = { day, run: opened.run }
-  await Promise.all(bill_types.map((type) => fetchBill({ ...look, type })))
+  // Which bills a day has is its first step's answer; of days that began before there were others, the two of then.
+  await Promise.all(billsOfDay(opened).map((type) => fetchBill({ ...look, type })))
   showDay(await matchDay(look))
   const { handed_over, given_up } = await askDifferences(look)
   if (handed_over > 0) {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { acceptable_kinds, acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
-import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import type { AcceptedRecords, DifferenceAction } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceKind, DifferenceOccurrence, DifferenceRecord } from '../../../domain/bill/difference.ts'
 import type { DifferenceState } from '../../../domain/bill/difference.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
@@ -16,7 +16,7 @@ import { nullable_text, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import type { ProposedAction } from './limit.ts'
 import { bill_date } from './reconciliations.ts'
-import { createDifferenceRefund, refundAsked } from './resolution.ts'
+import { createDifferenceRefund, findRefund, refundAsked } from './resolution.ts'
 import { requireDifference, shown_kinds } from './shape.ts'
 
 /** differences that one call looks at */
@@ -83,7 +83,7 @@ interface BatchAction {
   instead: DifferenceAction
   /** an action that moves money: above the limit two persons have to agree */
   moves: ProposedAction | null
-  amountOf: (difference: DifferenceRecord, payment: PaymentRecord | null, now_ms: number) => number | LeftOutReason
+  amountOf: (difference: DifferenceRecord, records: AcceptedRecords, now_ms: number) => number | LeftOutReason
   act: (call: BatchCall, one: Chosen) => Promise<boolean>
 }
 
@@ -121,15 +121,15 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
   },
   accept_wechat: {
     ...{ states: ['open'], kinds: acceptable_kinds, instead: 'check', moves: 'accept_wechat' },
-    amountOf(difference, payment) {
-      const acceptance = acceptanceOf(difference, payment)
+    amountOf(difference, records) {
+      const acceptance = acceptanceOf(difference, records)
       return 'instead' in acceptance ? 'not_bookable' : acceptance.apart
     },
     act: moving('accept_asked'),
   },
   refund: {
     ...{ states: ['waiting', 'open'], kinds: null, instead: 'check', moves: 'refund' },
-    amountOf({ id, deed }, payment) {
+    amountOf({ id, deed }, { payment }) {
       if (payment === null) return 'no_payment'
       const mine = payment.refunds.find(({ out_refund_no, state }) => out_refund_no === id && state !== 'released')
       // Whoever asked for it may have died before he wrote that down.
@@ -253,7 +253,8 @@ async function choose(
   const refunded = new Set<string>()
   for (const difference of found) {
     const payment = payments.get(difference.transaction_id ?? '') ?? null
-    const amount = action.amountOf(difference, payment, now())
+    const refund = action.moves === 'accept_wechat' ? await findRefund(store, difference) : null
+    const amount = action.amountOf(difference, { payment, refund }, now())
     const is_again = action.moves === 'refund' && payment !== null && refunded.has(payment._id)
     if (typeof amount === 'string') leaveOut(amount, difference)
     else if (is_again) leaveOut('nothing_left', difference)

@@ -9,7 +9,10 @@ import { listOf, nullable_text, nullable_time, pageView, paging_params, time } f
 import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { bill_date, bill_days } from './reconciliations.ts'
 
-const bill_type = z.enum(bill_types).meta({ description: 'trade: 交易账单; fundflow: 资金账单 of the basic account' })
+const bill_type = z.enum(bill_types).meta({
+  description:
+    'trade: 交易账单; fundflow: 资金账单 of the basic account; fundflow_operation, fundflow_fees: of the others that are fetched',
+})
 const version = z.int().meta({ description: 'from 1; a bill that WeChat Pay issued anew is the next one' })
 
 const change_sum = z.object({ count: z.int(), amount: z.int() })

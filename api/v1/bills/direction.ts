@@ -3,7 +3,7 @@ import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/diff
 /** Whether WeChat Pay has more of the merchant's money than is recorded here (长款), or less (短款). */
 export type Direction = 'more' | 'less'
 
-type Side = Record<string, unknown> | null
+type KeptSide = Record<string, unknown> | null
 type Judged = Pick<DifferenceRecord, 'kind' | 'bill' | 'weft'>
 
 /** What each kind says of that; a kind that is not listed says nothing. */
@@ -34,29 +34,29 @@ function directionBy(fen: number): Direction | null {
 }
 
 /** By how many fen the bill names more: of what was paid or asked for, and where that agrees, of what is settled. */
-function apart(bill: Side, weft: Side): number {
+function apart(bill: KeptSide, weft: KeptSide): number {
   const [theirs, ours] = [amountsOf(bill), amountsOf(weft)]
   const at = theirs.findIndex((fen, index) => fen !== null && ours[index] !== null && fen !== ours[index])
   return at < 0 ? 0 : (theirs[at] ?? 0) - (ours[at] ?? 0)
 }
 
 /** A side as it was kept: of a refund `refund` is what was asked for, of a payment `total`; then what is settled. */
-function amountsOf(side: Side): (number | null)[] {
+function amountsOf(side: KeptSide): (number | null)[] {
   if (side === null) return [null, null]
   const names = isOfPayment(side) ? ['total', 'settled_total'] : ['refund', 'settlement_refund']
   return names.map((name) => (typeof side[name] === 'number' ? side[name] : null))
 }
 
 /** The fen that a side names; null: it names none. Older layouts have the settled amount alone. */
-export function fenOfSide(side: Side): number | null {
+export function fenOfSide(side: KeptSide): number | null {
   const [whole = null, settled = null] = amountsOf(side)
   return whole ?? settled
 }
 
-function isOfPayment(side: Side): boolean {
+function isOfPayment(side: KeptSide): boolean {
   return side?.['kind'] !== 'refund' && !isReversal(side)
 }
 
-function isReversal(side: Side): boolean {
+function isReversal(side: KeptSide): boolean {
   return side?.['kind'] === 'reversal'
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { difference_actions, paymentCorrections } from '../../../domain/bill/acceptance.ts'
-import type { Acceptance, DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import { difference_actions, paymentCorrections, refundCorrections } from '../../../domain/bill/acceptance.ts'
+import type { Acceptance, AcceptedRecords, DifferenceAction } from '../../../domain/bill/acceptance.ts'
 import { difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceRecord, DifferenceState } from '../../../domain/bill/difference.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
@@ -68,12 +68,17 @@ export function previewOf(
 /** The entries that accepting WeChat Pay's word would post now. */
 export async function acceptedPostings(
   { store, now }: Pick<ApiContext, 'store' | 'now'>,
-  payment: PaymentRecord | null,
+  { payment, refund = null }: AcceptedRecords,
   acceptance: Exclude<Acceptance, { instead: DifferenceAction }>,
 ): Promise<JournalEntry[]> {
   if (payment === null || acceptance.changes === 'nothing') return []
   const booked = await store.journal.ofOrder(payment.mchid, payment.out_trade_no)
   const [time, said] = [beijingTime(now()), { by: '-', reason: '-' }]
+  if (acceptance.changes === 'settlement_refund') {
+    if (!refund?.facts) return []
+    const facts = { ...refund.facts, settlement_refund: acceptance.settlement_refund }
+    return refundCorrections({ refund: { ...refund, facts }, payment }, booked, { ...said, booked_time: time })
+  }
   const changed =
     acceptance.changes === 'denial'
       ? { denial: { time, evidence_id: '-', ...said } }

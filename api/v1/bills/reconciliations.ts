@@ -8,6 +8,7 @@ import { bill_types } from '../../../domain/bill/row.ts'
 import { reconciliationView } from '../../../domain/bill/view.ts'
 import type { ReconciliationView } from '../../../domain/bill/view.ts'
 import { dayId } from '../../../domain/ids.ts'
+import { flow_accounts } from '../../../domain/merchant/bill.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
@@ -95,6 +96,31 @@ export const reconciliation_shape = z
       .object({ opening: z.int(), closing: z.int() })
       .nullable()
       .meta({ description: 'of the basic account at WeChat Pay, in fen; null: the day has no movement' }),
+    accounts: z
+      .array(
+        z.object({
+          account: z.enum(flow_accounts),
+          balance: z.object({ opening: z.int(), closing: z.int() }).nullable(),
+        }),
+      )
+      .meta({
+        description:
+          'the same of each account whose fund flow was compared: those that `settings.bills.accounts` names',
+      }),
+    unknown_movements: z
+      .array(
+        z.object({
+          account: z.enum(flow_accounts),
+          type: z.string().meta({ description: '业务类型' }),
+          direction: z.enum(['in', 'out']),
+          count: z.int(),
+          amount: z.int(),
+        }),
+      )
+      .meta({
+        description:
+          'movements under words that Weft does not know, booked on other.<业务类型>, or on wechat.transfer where another account has its other side; at most 20 words',
+      }),
     fees: z
       .object({
         charged: z.int(),

@@ -1,7 +1,11 @@
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { flawOf, flawText, flawTexts } from '../../../domain/bill/flaw.ts'
+import { accountsOfDay } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
+import { accountOfBill, billOfAccount, isFlowBill } from '../../../domain/bill/row.ts'
+import type { BillType } from '../../../domain/bill/row.ts'
 import type { Time } from '../../../domain/calendar.ts'
+import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import { feeText, yuanText } from '../../../domain/money.ts'
 import { byte_order_mark, csvLines } from '../../http/csv.ts'
 import type { CsvCell } from '../../http/csv.ts'
@@ -9,6 +13,7 @@ import type { Language } from '../../http/language.ts'
 import { fenOfSide } from './direction.ts'
 import { actorText, answerText, difference_event_texts, fieldText } from './sentence.ts'
 import {
+  account_words,
   accountText,
   day_state_texts,
   difference_columns,
@@ -62,7 +67,7 @@ export function statementTables(
       ],
     ),
     table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
-    table('money', ['item', 'amount_yuan'], moneyRows(day, say)),
+    table('money', ['item', 'amount_yuan'], moneyRows(day, language)),
     table('tie', ['item', 'amount_yuan'], tieRows(day, say)),
     table('classes', ['class', 'lines', 'records'], classRows(day, say)),
     table('book', ['account', 'account_name', 'amount_yuan'], bookRows(day, language)),
@@ -85,6 +90,10 @@ function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
     [say('compared_at'), shownTime(end_time)],
     [say('trade_version'), versions.trade ?? null],
     [say('flow_version'), versions.fundflow ?? null],
+    ...otherAccounts(day).map(({ account, type }) => [
+      accountWord(say('flow_version'), account, language),
+      versions[type] ?? null,
+    ]),
     [say('point_of_view'), say('point_of_view_text')],
     [say('unit'), say('unit_text')],
   ]
@@ -97,7 +106,7 @@ function billRows(
   damaged: readonly BillRecord[],
 ): CsvCell[][] {
   const changed = changes.map(({ type, version, ...counts }) => [
-    statement_words[type === 'trade' ? 'trade_changes' : 'flow_changes'][language],
+    changesWord(type, language),
     fillWord(statement_words.changed_lines[language], { version, ...counts }),
   ])
   const kept = damaged.map(({ type, version, damaged_time = '' }) => [
@@ -105,6 +114,12 @@ function billRows(
     flawText(flawOf('original_damaged', { type, version, time: shownTime(damaged_time) ?? '' }), language),
   ])
   return [...changed, ...kept]
+}
+
+function changesWord(type: BillType, language: Language): string {
+  if (!isFlowBill(type)) return statement_words.trade_changes[language]
+  const word = statement_words.flow_changes[language]
+  return type === 'fundflow' ? word : accountWord(word, accountOfBill(type), language)
 }
 
 function fillWord(text: string, values: Record<string, string | number>): string {
@@ -168,7 +183,21 @@ function tieText(amount: number): string {
   return amount % 1_000 === 0 ? yuanText(amount / 1_000) : feeText(amount)
 }
 
-function moneyRows({ fees, balance, foreign }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
+/** The accounts beside the basic one whose fund flow was compared. */
+function otherAccounts(day: ReconciliationRecord) {
+  return accountsOfDay(day)
+    .filter(({ account }) => account !== 'BASIC')
+    .map(({ account, balance }) => ({ account, balance, type: billOfAccount(account) }))
+}
+
+function accountWord(word: string, account: FlowAccount, language: Language): string {
+  const name = account_words[account][language]
+  return language === 'en' ? `${word} (${name})` : `${word}（${name}）`
+}
+
+function moneyRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
+  const { fees, balance, foreign } = day
+  const say = (word: Word) => statement_words[word][language]
   const fee = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: feeText(amount) }]
   const fen = (word: Word, amount: number): CsvCell[] => [say(word), { yuan: yuanText(amount) }]
   const rows: CsvCell[][] = []
@@ -182,6 +211,15 @@ function moneyRows({ fees, balance, foreign }: ReconciliationRecord, say: (word:
   if (balance !== null) {
     rows.push(fen('opening', balance.opening), fen('closing', balance.closing))
     rows.push(fen('change', balance.closing - balance.opening))
+  }
+  for (const { account, balance: other } of otherAccounts(day)) {
+    if (other === null) continue
+    const row = (word: Word, amount: number): CsvCell[] => [
+      accountWord(say(word), account, language),
+      { yuan: yuanText(amount) },
+    ]
+    rows.push(row('other_opening', other.opening), row('other_closing', other.closing))
+    rows.push(row('change', other.closing - other.opening))
   }
   if (foreign !== null) {
     rows.push(fen('foreign_payments', foreign.payment_amount), fen('foreign_refunds', foreign.refund_amount))

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { difference_kinds, difference_states } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
+import { flowsOfDay } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey } from '../../../domain/bill/reconciliation.ts'
 import { bill_types } from '../../../domain/bill/row.ts'
+import type { FlowBill } from '../../../domain/bill/row.ts'
 import { edgesAround } from '../../../store/edges.ts'
 import { readOriginal } from '../../../store/original.ts'
 import type { DifferenceFilter } from '../../../store/differences.ts'
@@ -14,6 +16,7 @@ import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf } from '../shapes.ts'
 import { dayArchive } from './archive.ts'
+import type { ArchiveParts } from './archive.ts'
 import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { page_policy, statementPage } from './page.ts'
 import { bill_date, bill_days } from './reconciliations.ts'
@@ -134,7 +137,7 @@ const getDayArchive = declareEndpoint({
     for (const bill of kept) await assertWhole({ context, log }, bill)
     const content = dayArchive({
       day,
-      edges: { fundflow: await edgesAround(store, key, 'fundflow') },
+      edges: await edgesOf(store, key, flowsOfDay(day)),
       bills: bill_types.flatMap((type) => kept.filter((bill) => bill.type === type)),
       original: (bill) => watchedRead({ context, log }, bill, readOriginal(store, bill)),
       differences: () => differencesOfDay(store, key),
@@ -143,6 +146,13 @@ const getDayArchive = declareEndpoint({
     return { status: 200, file: { type: 'application/zip', content, name } }
   },
 })
+
+/** What each of these fund flows goes on from and leads to. */
+async function edgesOf(store: Store, day: DayKey, flows: readonly FlowBill[]): Promise<ArchiveParts['edges']> {
+  const edges: ArchiveParts['edges'] = {}
+  for (const type of flows) edges[type] = await edgesAround(store, day, type)
+  return edges
+}
 
 /** All differences of a day, some at a time, in the order of their ids. */
 export async function* differencesOfDay(

@@ -1,6 +1,7 @@
 import type { DifferenceKind, DifferenceState } from '../../../domain/bill/difference.ts'
 import { difference_texts } from '../../../domain/bill/difference.ts'
 import type { ReconciliationState } from '../../../domain/bill/reconciliation.ts'
+import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import type { Bilingual, Language } from '../../http/language.ts'
 import { directionOf } from './direction.ts'
 import type { Direction } from './direction.ts'
@@ -17,7 +18,7 @@ const chinese_kinds: Record<DifferenceKind, string> = {
   refund_amount: '账单与本系统所记的退款金额不一致',
   refund_state: '账单与本系统所记的退款结果不一致',
   refund_number: '同一笔退款在两边的单号不一致',
-  duplicate: '账单中同一笔收款或退款出现两次',
+  duplicate: '一份账单中，或两天的账单中，同一笔收款或退款出现两次',
   fee: '微信支付收取的手续费与约定不一致',
   malformed: '账单中有一行无法读取',
 }
@@ -52,6 +53,13 @@ export const difference_state_texts: Record<DifferenceState, Bilingual> = {
   healed: { en: 'healed', 'zh-CN': '已自动解决' },
   ignored: { en: 'ignored', 'zh-CN': '已忽略' },
   settled: { en: 'settled', 'zh-CN': '已了结' },
+}
+
+/** WeChat Pay's names of a merchant's accounts. */
+export const account_words: Record<FlowAccount, Bilingual> = {
+  BASIC: { en: 'basic account', 'zh-CN': '基本账户' },
+  OPERATION: { en: 'operation account', 'zh-CN': '运营账户' },
+  FEES: { en: 'fees account', 'zh-CN': '手续费账户' },
 }
 
 /** What a statement says, each in both languages: the headings of its tables, and of their columns and lines. */
@@ -111,6 +119,8 @@ export const statement_words = {
   fee_over: { en: 'charged too much', 'zh-CN': '多收的手续费' },
   opening: { en: 'balance of the basic account before the day', 'zh-CN': '基本账户期初余额' },
   closing: { en: 'balance of the basic account after the day', 'zh-CN': '基本账户期末余额' },
+  other_opening: { en: 'balance before the day', 'zh-CN': '期初余额' },
+  other_closing: { en: 'balance after the day', 'zh-CN': '期末余额' },
   change: { en: 'change of the balance', 'zh-CN': '余额变动' },
   tie: { en: 'From the trade bill to the account', 'zh-CN': '从交易账单到账户余额' },
   tie_payments: { en: 'payments (订单金额)', 'zh-CN': '收款（订单金额）' },
@@ -179,6 +189,9 @@ export const difference_columns = {
 const account_texts: Readonly<Record<string, Bilingual>> = {
   'wechat.pending': { en: 'paid, not in the fund flow yet', 'zh-CN': '已收款，待入资金账单' },
   'wechat.basic': { en: 'basic account at WeChat Pay', 'zh-CN': '微信支付基本账户' },
+  'wechat.operation': { en: 'operation account at WeChat Pay', 'zh-CN': '微信支付运营账户' },
+  'wechat.fees': { en: 'fees account at WeChat Pay', 'zh-CN': '微信支付手续费账户' },
+  'wechat.transfer': { en: 'between the accounts at WeChat Pay', 'zh-CN': '微信支付账户间在途' },
   'wechat.refund_transit': { en: 'refunds under way', 'zh-CN': '在途退款' },
   'merchant.bank': { en: 'the merchant’s bank account', 'zh-CN': '商户银行账户' },
   suspense: { en: 'money without a sale', 'zh-CN': '待处理款项' },

@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DifferenceEvent } from '../../../domain/bill/difference.ts'
 import { differenceId } from '../../../domain/ids.ts'
-import { paymentEntry } from '../../../domain/journal.ts'
+import { paymentEntry, refundAcceptedEntry, refundSucceededEntry } from '../../../domain/journal.ts'
 import { readDossiers } from '../../../proof/dossier.ts'
 import { proof_patience } from '../../../proof/finding.ts'
 import { journalFindings } from '../../../proof/journal.ts'
 import { orderSample, mchid, paymentSample } from '../../store/samples.ts'
 import { newDifference } from '../../../activities/bill/differences.ts'
+import { refundSample } from '../../stage/dossiers.ts'
+import { as_refund } from '../../wechat/statement/file.ts'
 import { answer, day, Desk, none, tradeFile } from './desk.ts'
 
 const tx = '4200000001202611220000000001'
@@ -81,6 +83,26 @@ describe('what people want done about a difference', () => {
     expect(await record()).toMatchObject({ state: 'settled', deed: { entry_ids: { length: 2 } } })
     expect(await desk.store.journal.ofOrder(mchid, out_trade_no)).toHaveLength(3)
     expect(await proven()).toEqual([])
+  })
+
+  it('of many goes on behind the one at which the worker died', async () => {
+    const numbers = [1, 2, 3].map((n) => `420000000120261122000000000${n}`)
+    desk.issue(tradeFile(numbers.map((id, n) => ({ 微信订单号: id, 商户订单号: `T-${n}` }))))
+    for (const [n, id] of numbers.entries()) {
+      const named = { out_trade_no: `T-${n}`, order_id: `${mchid}/T-${n}` }
+      await recorded({ _id: `${mchid}/${id}`, transaction_id: id, settled_total: 980, ...named })
+    }
+    await closed()
+    for (const id of numbers)
+      await desk.store.differences.apply(differenceId(day, 'amount', id), {
+        ...{ event: 'accept_asked', operation_id: id, time: desk.time(), actor: { kind: 'merchant', id: 'key_a' } },
+      })
+    await desk.dying([desk.store.differences, 'apply'], 'acceptDifferences', { day })
+    const states = async () => (await desk.store.differences.ofDay(day, null, 9)).map(({ state }) => state)
+    expect(await states()).toEqual(['settled', 'settling', 'settling'])
+    await desk.perform('acceptDifferences', { day })
+    expect(await states()).toEqual(['settled', 'settled', 'settled'])
+    for (const n of numbers.keys()) expect(await desk.store.journal.ofOrder(mchid, `T-${n}`)).toHaveLength(3)
   })
 
   it('is done by the next look where nobody was told of it', async () => {
@@ -233,6 +255,47 @@ describe('what people want done about a difference', () => {
       expect(desk.signals.slice(before)).toMatchObject([{ id: `order/${mchid}/${out_trade_no}`, evidence_id }])
     })
   })
+
+  it.each([0, 1, 2, 3, 4, 5])(
+    'is what left the account with a refund, in its record and book, wherever the step dies (%s)',
+    async (writes) => {
+      const { 微信退款单号: refund_id, 商户退款单号: out_refund_no } = as_refund
+      const element = { out_refund_no, amount: 990, state: 'succeeded', incomes: { accepted: 'sales' } } as const
+      const success_time = '2026-11-20T10:00:00.000+08:00'
+      const payment = await recorded({ success_time, refunds: [element] })
+      const time = '2026-11-22T10:00:00.000+08:00'
+      const facts = { refund_id, channel: null, user_received_account: null, payer_refund: 990, settlement_refund: 980 }
+      const made = refundSample(out_refund_no, { ...payment, amount: { refund: 990, total: 990, currency: 'CNY' } })
+      const times = { accepted_time: time, success_time: time }
+      const refund = { ...made, state: 'succeeded', facts: { ...facts, ...times } } as const
+      await desk.store.refunds.insert(refund)
+      const step = { occurred_time: time, booked_time: time, evidence_id: 'e', income: 'sales', refund_id } as const
+      for (const entry of [refundAcceptedEntry, refundSucceededEntry])
+        await desk.store.journal.post(entry(refund, { ...step, settlement_refund: 980 }))
+      desk.issue(tradeFile([as_refund]))
+      await closed()
+      const _id = differenceId(day, 'refund_amount', refund_id)
+      expect(await desk.store.differences.find(_id)).toMatchObject({ state: 'open', amount: 10 })
+      await desk.store.differences.apply(_id, {
+        ...{ event: 'accept_asked', operation_id: 'x', time, actor: { kind: 'merchant', id: 'key_a' } },
+      })
+      const { refunds, journal, differences } = desk.store
+      const deaths = [
+        [refunds, 'correctSettlement'],
+        ...Array<unknown>(4).fill([journal, 'post']),
+        [differences, 'apply'],
+      ]
+      for (const write of deaths.slice(0, writes))
+        await desk.dying(write as [object, string], 'acceptDifferences', { day })
+      await desk.perform('acceptDifferences', { day })
+      expect((await desk.store.differences.find(_id))?.state).toBe('settled')
+      expect(await refunds.find({ mchid, out_refund_no })).toMatchObject({ facts: { settlement_refund: 990 } })
+      const ids = (await journal.ofOrder(mchid, out_trade_no)).map((entry) => entry._id)
+      expect(ids.filter((id) => id.startsWith('rev:'))).toHaveLength(2)
+      expect(ids.filter((id) => id.endsWith('#2'))).toHaveLength(2)
+      expect(await proven()).toEqual([])
+    },
+  )
 
   it('of a fee ends the question, and nothing is posted; it stays so until it is another fee', async () => {
     await recorded()

@@ -7,7 +7,8 @@ import { postBills } from '../../../activities/bill/post.ts'
 import type { SheetPlace } from '../../../activities/bill/sheets.ts'
 import { default_bill_policy, newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
-import type { BillType } from '../../../domain/bill/row.ts'
+import { bill_types } from '../../../domain/bill/row.ts'
+import type { BillType, FlowBill } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { billId, orderId } from '../../../domain/ids.ts'
 import { paymentEntry } from '../../../domain/journal.ts'
@@ -62,6 +63,9 @@ export function tradeBytes(rows: readonly Cells[]): Buffer {
   return written({ columns, rows: rows.map((cells) => line(columns, cells)), summary_columns, summary })
 }
 
+/** The movements of other accounts than the basic one. */
+type OtherFlows = Partial<Record<FlowBill, readonly Cells[]>>
+
 /** Bills of days, and the book that they are posted in, in memory; `writes` ends the worker. */
 export class BillBook {
   readonly writes: Writes = { left: Infinity }
@@ -112,15 +116,23 @@ export class BillBook {
   async issue(
     trades: readonly Cells[],
     flows: readonly Cells[],
-    { opening, key = day }: { opening?: number; key?: DayKey } = {},
+    { opening, key = day, others = {} }: { opening?: number; key?: DayKey; others?: OtherFlows } = {},
   ): Promise<number> {
     const flow = flowFile(flows, opening)
-    const versions = {
+    const versions: ReconciliationRecord['versions'] = {
       trade: await this.keep('trade', tradeBytes(trades), key),
       fundflow: await this.keep('fundflow', flow.bytes, key),
     }
     const balance = flows.length === 0 ? null : { opening: flow.opening, closing: flow.closing }
-    return await this.begin({ versions, balance }, key)
+    const balances: ReconciliationRecord['balances'] = {}
+    for (const [type, rows] of Object.entries(others) as [FlowBill, Cells[]][]) {
+      const other = flowFile(rows, opening)
+      versions[type] = await this.keep(type, other.bytes, key)
+      balances[type] = rows.length === 0 ? null : { opening: other.opening, closing: other.closing }
+    }
+    const bills = bill_types.filter((type) => versions[type] !== undefined)
+    const more = Object.keys(balances).length > 0 && { balances }
+    return await this.begin({ versions, balance, bills, ...more }, key)
   }
 
   async begin(found: Partial<ReconciliationRecord>, key = day): Promise<number> {

@@ -8,9 +8,8 @@ import { createBills } from '../../../activities/bill/steps.ts'
 import type { BillActivities } from '../../../activities/bill/steps.ts'
 import type { ActivityContext } from '../../../activities/context.ts'
 import { readOriginal } from '../../../store/original.ts'
-import { default_bill_policy } from '../../../domain/bill/reconciliation.ts'
+import { billsOfDay, default_bill_policy } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
-import { bill_types } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
@@ -221,8 +220,9 @@ export class Desk {
 
   /** Fetches and compares as one look does, without questions. */
   async looked(of = day): Promise<number> {
-    const { run } = await this.perform('openDay', { day: of, look: randomUUID() })
-    for (const type of bill_types) await this.perform('fetchBill', { day: of, run, type })
+    const opened = await this.perform('openDay', { day: of, look: randomUUID() })
+    const { run } = opened
+    for (const type of billsOfDay(opened)) await this.perform('fetchBill', { day: of, run, type })
     await this.perform('matchDay', { day: of, run })
     return run
   }

@@ -87,7 +87,7 @@ describe('the fund flow of a day', () => {
 
   async function readBill(bill: BillRecord): Promise<FlowOfDay> {
     const outcome: unknown = await new MockActivityEnvironment({}, { logger: quiet }).run(() =>
-      readFlow(store, day, bill),
+      readFlow(store, day, { ...bill, type: 'fundflow' }),
     )
     return outcome as FlowOfDay
   }

@@ -10,11 +10,12 @@ import { createRecords } from '../../../activities/order/steps.ts'
 import { createRefundGateway } from '../../../activities/refund/gateway.ts'
 import { createRefunds } from '../../../activities/refund/steps.ts'
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
-import { default_bill_policy, dayRange } from '../../../domain/bill/reconciliation.ts'
+import { billsOfDay, default_bill_policy, dayRange } from '../../../domain/bill/reconciliation.ts'
 import type { DayKey, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import type { DayRecord } from '../../../domain/bill/record.ts'
-import { bill_types } from '../../../domain/bill/row.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
+import { billSettings } from '../../../domain/merchant/bill.ts'
+import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
@@ -132,6 +133,19 @@ export class Market {
     await this.#close()
   }
 
+  /** The merchant says whose fund flows are fetched. */
+  async follow(accounts: FlowAccount[]): Promise<void> {
+    const merchant = await this.store.merchants.find(mchid)
+    if (merchant === null) throw new Error('no merchant')
+    const bills = { ...billSettings(merchant.settings), accounts }
+    await this.store.merchants.save({ ...merchant, settings: { ...merchant.settings, bills } })
+  }
+
+  /** Time goes by on the day. */
+  wait(minutes: number): void {
+    this.#clock.now_ms += minutes * 60_000
+  }
+
   /** An order that is placed here and at WeChat Pay. */
   async ordered(total = 990): Promise<OrderKey> {
     const out_trade_no = this.#number()
@@ -225,11 +239,16 @@ export class Market {
   async look(of = bill_date): Promise<Look> {
     this.morningAfter(of)
     const at = { mchid, bill_date: of }
-    const { run } = await this.#perform<ReconciliationRecord>('openDay', {
+    const opened = await this.#perform<ReconciliationRecord>('openDay', {
       day: at,
       look: randomBytes(8).toString('hex'),
     })
-    for (const type of bill_types) await this.#perform('fetchBill', { day: at, run, type })
+    const { run } = opened
+    for (const type of billsOfDay(opened)) {
+      // The merchant's limit lets one application for a fund flow through each second.
+      if (opened.bills?.length !== 2) this.#clock.now_ms += 1_000
+      await this.#perform('fetchBill', { day: at, run, type })
+    }
     await this.#perform('matchDay', { day: at, run })
     const asked = await this.#perform<{ handed_over: number; given_up: boolean }>('askDifferences', { day: at, run })
     let missing = 0

@@ -22,6 +22,7 @@ const of_rows = {
   moved: ['missing_there'],
   duplicated: ['duplicate'],
   amount: ['amount'],
+  settled: ['amount'],
   state: ['state'],
   number: ['number'],
   // Of a merchant whose rate nobody has told, fees are only summed.
@@ -66,7 +67,8 @@ const of_flows = {
   duplicated: 'the balance of line 5',
   amount: 'the balance of line 4',
   broken_chain: 'the balance of line 4',
-  state: 'unseen',
+  state: 'the fund flow has 1 payments of this day, ¥8.90',
+  subject: 'the fund flow has 1 payments of this day, ¥8.90',
   number: 'unseen',
   comma: null,
   back_tick: null,

@@ -20,7 +20,7 @@ describe('a merchant', () => {
     expect(await shown()).toMatchObject({ bills })
     const rates = [{ from_date: '2026-01-01', rate_ppm: 6_000 }]
     const fee_contract = { rates, line_tolerance: 1, day_tolerance: 0 }
-    const said: BillSettings = { number_prefixes: ['TEA-'], fee_contract, keep_days: 400 }
+    const said: BillSettings = { number_prefixes: ['TEA-'], fee_contract, accounts: ['BASIC', 'FEES'], keep_days: 400 }
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, bills: said })
     const view = { ...fee_contract, rates: [{ ...rates[0], trade_type: null }] }
     expect(await shown()).toMatchObject({ bills: { ...said, fee_contract: view } })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { flawOf } from '../../../domain/bill/flaw.ts'
 import { bill_days_kept, dayRange, newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import { beijingDay, beijingTime, dayBefore } from '../../../domain/calendar.ts'
 import { createSealer } from '../../../store/sealer.ts'
@@ -112,5 +113,55 @@ describe('a day that is to be looked at over HTTP', () => {
       cursor = body.next_cursor ?? undefined
     } while (cursor !== undefined)
     expect(listed).toEqual(days)
+  })
+})
+
+describe('a day over HTTP', () => {
+  it('says why it is not proven by code and in the reader’s language, what it moves in the book, and what was issued anew', async () => {
+    const accounts = [{ account: 'wechat.basic', amount: 990 }]
+    const flaws = [flawOf('opening_differs', { opening: 100, bill_date: '2026-10-30', ended: 200 }, 'fundflow')]
+    const kept = {
+      ...newReconciliation({ mchid, bill_date: '2026-10-31' }, beijingTime(Date.now()), 'look'),
+      ...{ flaws: ['a break that an earlier version kept', ...flaws] },
+      changes: [{ type: 'trade' as const, version: 2, added: 1, removed: 0, changed: 3 }],
+      book: { post_time: null, sheet_count: 2, accounts, flaws: [] },
+    }
+    await stage.store.reconciliations.begin(kept)
+    await stage.store.reconciliations.begin({
+      ...newReconciliation({ mchid, bill_date: '2026-10-30' }, kept.start_time, ''),
+    })
+    const of = async (language?: string) => {
+      const headers = language === undefined ? {} : { 'accept-language': language }
+      const { body } = await stage.call<{ data: unknown[] }>(
+        'GET',
+        '/v1/reconciliations?bill_date_from=2026-10-31',
+        undefined,
+        {
+          headers,
+        },
+      )
+      const one = await stage.call('GET', '/v1/reconciliations/2026-10-31', undefined, { headers })
+      expect(body.data).toContainEqual(one.body)
+      return one.body as Record<string, unknown>
+    }
+    const values = { opening: 100, bill_date: '2026-10-30', ended: 200, bill: 'fundflow' }
+    const old = { code: null, text: 'a break that an earlier version kept', values: {} }
+    expect(await of()).toMatchObject({
+      flaws: [
+        old,
+        {
+          code: 'opening_differs',
+          text: 'the fund flow begins with ¥1.00, and that of 2026-10-30 ended with ¥2.00',
+          values,
+        },
+      ],
+      changes: kept.changes,
+      book: { post_time: null, sheet_count: 2, accounts },
+    })
+    expect(await of('zh-CN')).toMatchObject({
+      flaws: [old, { text: '资金账单的期初余额为 ¥1.00，而 2026-10-30 的期末余额为 ¥2.00', values }],
+    })
+    const bare = await stage.call('GET', '/v1/reconciliations/2026-10-30')
+    expect(bare.body).toMatchObject({ flaws: [], changes: [], book: null })
   })
 })

@@ -59,6 +59,19 @@ describe('a statement as CSV', () => {
     expect(cellsOf(text, '结论')).toEqual(['已核实，分文不差'])
   })
 
+  it('has what each other account held, by WeChat Pay’s name for it', async () => {
+    const balances = { fundflow_operation: { opening: 500, closing: 250 }, fundflow_fees: null }
+    const day = daySample({ balances, versions: { trade: 1, fundflow: 1, fundflow_operation: 2, fundflow_fees: 1 } })
+    const text = await csvOf(day, 'zh-CN')
+    expect(cellsOf(text, '资金账单版本（运营账户）')).toEqual(['2'])
+    expect(cellsOf(text, '期初余额（运营账户）')).toEqual(['5.00'])
+    expect(cellsOf(text, '期末余额（运营账户）')).toEqual(['2.50'])
+    expect(cellsOf(text, '余额变动（运营账户）')).toEqual(['-2.50'])
+    expect(cellsOf(text, '资金账单版本（手续费账户）')).toEqual(['1'])
+    expect(cellsOf(text, '期初余额（手续费账户）')).toBeUndefined()
+    expect(cellsOf(await csvOf(day, 'en'), 'balance before the day (operation account)')).toEqual(['5.00'])
+  })
+
   it('keeps every digit of a number, and lets no text be a formula', async () => {
     const text = await csvOf(daySample(), 'zh-CN', hostile)
     expect(text).toContain('"\t4200000000000000000000000001"')

@@ -10,7 +10,7 @@ import { at, paymentSample } from '../../store/samples.ts'
 const payment = paymentSample('4200a', { out_trade_no: 'TEA-1', settled_total: 990 })
 const line = { transaction_id: '4200a', currency: 'CNY', total: 990, settled_total: 980 }
 const of = (bill: object | null, paid: PaymentRecord | null = payment) =>
-  acceptanceOf({ kind: 'amount', amount: 10, bill: bill && { ...bill } }, paid)
+  acceptanceOf({ kind: 'amount', amount: 10, bill: bill && { ...bill } }, { payment: paid })
 
 describe('WeChat’s word on a difference', () => {
   it('is booked where it says what the merchant gets of what was paid', () => {
@@ -43,7 +43,7 @@ describe('WeChat’s word on a difference', () => {
 
   it('is that a payment was never made, where nothing of it has gone back or may go', () => {
     const denied = (refunds: PaymentRecord['refunds'], paid: PaymentRecord | null = { ...payment, refunds }) =>
-      acceptanceOf({ kind: 'phantom_payment', amount: 990, bill: null }, paid)
+      acceptanceOf({ kind: 'phantom_payment', amount: 990, bill: null }, { payment: paid })
     expect(denied([])).toEqual({ changes: 'denial', apart: 990 })
     expect(denied([], null)).toEqual({ instead: 'check' })
     const refund = (state: 'reserved' | 'settled' | 'closed' | 'released') => ({ out_refund_no: 'R', amount: 9, state })
@@ -53,11 +53,18 @@ describe('WeChat’s word on a difference', () => {
   })
 
   it('is in the book already of a fee, and of no other kind; each says what can be done', () => {
-    expect(acceptanceOf({ kind: 'fee', amount: 7, bill: null }, null)).toEqual({ changes: 'nothing', apart: 7 })
-    const of_kind = (kind: DifferenceKind) => acceptanceOf({ kind, amount: 7, bill: line }, payment)
+    expect(acceptanceOf({ kind: 'fee', amount: 7, bill: null }, { payment: null })).toEqual({
+      changes: 'nothing',
+      apart: 7,
+    })
+    const of_kind = (kind: DifferenceKind) => acceptanceOf({ kind, amount: 7, bill: line }, { payment })
     const refused = difference_kinds.filter((kind) => 'instead' in of_kind(kind))
-    expect(acceptable_kinds).toEqual(['phantom_payment', 'amount', 'fee'])
-    expect(refused).toEqual(difference_kinds.filter((kind) => !acceptable_kinds.includes(kind)))
+    expect(acceptable_kinds).toEqual(['phantom_payment', 'amount', 'refund_amount', 'fee'])
+    const others = difference_kinds.filter((kind) => !acceptable_kinds.includes(kind))
+    expect(
+      refused.filter((kind) => kind !== 'refund_amount'),
+      'a payment is no refund',
+    ).toEqual(others)
   })
 })
 

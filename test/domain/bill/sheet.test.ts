@@ -179,8 +179,8 @@ describe('a sheet', () => {
   })
 
   it('opens an account with what it held, and not with nothing', () => {
-    expect(openingEntry(bill, { amount: 0, time, bill_id: 'b' }, time)).toBeNull()
-    const entry = openingEntry(bill, { amount: -5, time, bill_id: 'b' }, time)
+    expect(openingEntry('fundflow', bill, { amount: 0, time, bill_id: 'b' }, time)).toBeNull()
+    const entry = openingEntry('fundflow', bill, { amount: -5, time, bill_id: 'b' }, time)
     expect(said(entry?.postings ?? [])).toEqual(['wechat.basic/- -5', 'other.opening/- 5'])
   })
 })

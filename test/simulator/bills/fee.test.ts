@@ -23,6 +23,7 @@ const payment: Payment = {
   bank_type: 'OTHERS',
   success_time: noon,
   fee_rate: '0.60%',
+  fee_account: 'BASIC',
 }
 
 /** A refund that was taken `minute` minutes after the payment, and closed a minute later if at all. */
@@ -67,7 +68,7 @@ describe('the fee that refunds give back', () => {
     for (const refund of refunds) state.keepRefund(refund)
     const bill = (closed_fee: BillScope['closed_fee']) => {
       const scope = { mchid: payment.mchid, bill_date: '2026-11-20', as_of: Infinity, closed_fee }
-      const flows = flowDetails(state, scope, { opening: 0, fees: 'own_lines' })
+      const flows = flowDetails(state, scope, { account: 'BASIC', opening: 0, fees: 'own_lines' })
       const fees = tradeDetails(state, scope).reduce((sum, { fee }) => sum + fee, 0)
       return { lines: flows.map(({ type, amount }) => `${type} ${amount}`), fees, balance: flows.at(-1)?.balance }
     }
