@@ -34,6 +34,7 @@ export function orderProgress(order: OrderRecord): OrderProgress {
     close_reason: order.close_reason,
     attention: order.attention?.code ?? null,
     ...reviewsOf(order),
+    ...refundsOf(order),
     next_action: order.next_action ?? null,
   }
 }
@@ -42,6 +43,14 @@ export function orderProgress(order: OrderRecord): OrderProgress {
 function reviewsOf(order: OrderRecord): Pick<OrderProgress, 'reviews'> {
   const reviews = openAttentions(order).map(({ code, transaction_id }) => ({ code, transaction_id }))
   return reviews.length === 0 ? {} : { reviews }
+}
+
+const most_refunds_told = 3
+
+/** The latest refunds of an order, so that Temporal UI leads to their runs. */
+function refundsOf({ timeline }: OrderRecord): Pick<OrderProgress, 'refund_nos'> {
+  const named = new Set(timeline.flatMap(({ out_refund_no }) => (out_refund_no === undefined ? [] : [out_refund_no])))
+  return named.size === 0 ? {} : { refund_nos: [...named].slice(-most_refunds_told) }
 }
 
 /** What a refund's run may know of its record: no reason, no account, no proof. */

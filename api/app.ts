@@ -28,6 +28,7 @@ import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
 import { ping_endpoints } from './v1/events/probe.ts'
+import { redelivery_endpoints } from './v1/events/redelivery.ts'
 import { webhook_endpoints } from './v1/events/webhooks.ts'
 import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
@@ -49,6 +50,7 @@ export const endpoints: readonly Endpoint[] = [
   ...refund_command_endpoints,
   ...event_endpoints,
   ...delivery_endpoints,
+  ...redelivery_endpoints,
   ...webhook_endpoints,
   ...ping_endpoints,
   ...attention_endpoints,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { yuanText } from '../domain/money.ts'
+import { groupedYuan } from '../domain/money.ts'
 import { finding_kinds, proof_patience } from '../proof/finding.ts'
 import type { Finding } from '../proof/finding.ts'
 import { proveMerchant } from '../proof/passage.ts'
@@ -110,24 +110,20 @@ export function findingLine(finding: Finding): string {
 /** `1900000001  1,204 orders  1,190 payments  37 refunds  ¥88,412.30 in  ¥912.00 back  0 adrift` */
 export function tallyLine(tally: Tally): string {
   const counts = [
-    `${groupedDigits(String(tally.orders))} orders`,
-    `${groupedDigits(String(tally.payments))} payments`,
-    `${groupedDigits(String(tally.refunds))} refunds`,
+    `${tally.orders.toLocaleString('en')} orders`,
+    `${tally.payments.toLocaleString('en')} payments`,
+    `${tally.refunds.toLocaleString('en')} refunds`,
     `${readableFen(tally.paid_in)} in`,
     `${readableFen(tally.given_back)} back`,
-    `${groupedDigits(String(tally.adrift))} adrift`,
-    ...(tally.under_way > 0 ? [`${groupedDigits(String(tally.under_way))} under way`] : []),
+    `${tally.adrift.toLocaleString('en')} adrift`,
+    ...(tally.under_way > 0 ? [`${tally.under_way.toLocaleString('en')} under way`] : []),
   ]
   return [tally.mchid, ...counts].join('  ')
 }
 
 /** Fen as people read them; an amount that is none is shown as it is, since that is what was found. */
 function readableFen(fen: number): string {
-  return Number.isSafeInteger(fen) ? `¥${groupedDigits(yuanText(fen))}` : `${fen} fen`
-}
-
-function groupedDigits(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',')
+  return Number.isSafeInteger(fen) ? `¥${groupedYuan(fen)}` : `${fen} fen`
 }
 
 /**

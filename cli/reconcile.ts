@@ -6,7 +6,7 @@ import { bill_date_pattern, bill_days_kept, dayRange, isBillGone } from '../doma
 import type { ReconciliationRecord } from '../domain/bill/reconciliation.ts'
 import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
-import { yuanText } from '../domain/money.ts'
+import { groupedYuan } from '../domain/money.ts'
 import { ArchiveRefused, verifyArchive } from '../proof/archive.ts'
 import { no_connection } from '../runtime/config.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
@@ -30,6 +30,7 @@ Ends with 0 all proven, 1 one is not, 2 misuse, 3 not completed: database or Tem
 
 const day_ms = 86_400_000
 const look_every_ms = 500
+const told_every_ms = 10_000
 
 export interface ReconcileRequest {
   days: string[]
@@ -99,10 +100,12 @@ export interface ReconcileParts {
   starter: RunStarter
   request: ReconcileRequest
   print: (line: string) => void
+  /** what is said while a day is waited for */
+  tell: (line: string) => void
 }
 
 /** Has the days looked at, prints each when it is done and answers whether all are proven. Throws Misuse. */
-export async function reconcileAll({ store, starter, request, print }: ReconcileParts): Promise<boolean> {
+export async function reconcileAll({ store, starter, request, print, tell }: ReconcileParts): Promise<boolean> {
   const merchants = (await store.merchants.list()).filter(
     ({ mchid }) => request.mchid === null || mchid === request.mchid,
   )
@@ -115,9 +118,9 @@ export async function reconcileAll({ store, starter, request, print }: Reconcile
     for (const { mchid } of set_up) {
       const before = await store.reconciliations.find({ mchid, bill_date })
       await startRun(starter, reconcileStart({ mchid, bill_date }))
-      const day = await awaitDay(store, { mchid, bill_date }, before)
+      const day = await awaitDay(store, { mchid, bill_date }, before, tell)
       print(dayLine(day))
-      for (const flaw of flawTexts(day.flaws)) print(`            ${flaw}`)
+      for (const line of dayRest(day)) print(`            ${line}`)
       is_proven &&= day.is_proven
     }
   }
@@ -128,17 +131,25 @@ async function awaitDay(
   store: Store,
   day: { mchid: string; bill_date: string },
   before: ReconciliationRecord | null,
+  tell: (line: string) => void,
 ): Promise<ReconciliationRecord> {
+  const began_ms = Date.now()
+  let told_ms = began_ms
   for (;;) {
     const seen = await store.reconciliations.find(day)
     // One that was under way before is the one: it is joined, and keeps its number.
     const is_new = before === null || before.end_time === null || seen?.run !== before.run
     if (seen !== null && seen.end_time !== null && is_new) return seen
+    if (Date.now() - told_ms >= told_every_ms) {
+      told_ms = Date.now()
+      const state = seen?.end_time === null ? seen.state : 'not begun yet'
+      tell(`${day.bill_date}  ${day.mchid}  ${state}, for ${Math.round((told_ms - began_ms) / 1000)} s`)
+    }
     await pause(look_every_ms)
   }
 }
 
-/** `2026-11-22  1900000001  balanced  1,204 rows  ¥88,412.30  2 healed  proven` */
+/** `2026-11-22  1900000001  balanced  1,204 rows  ¥88,412.30  2 healed  proven`; `12 foreign` where there are such lines */
 export function dayLine({
   bill_date,
   mchid,
@@ -153,14 +164,30 @@ export function dayLine({
     mchid,
     state,
     `${(rows?.all ?? 0).toLocaleString('en')} rows`,
-    `¥${yuanText(wechat?.payment_amount ?? 0)}`,
+    `¥${groupedYuan(wechat?.payment_amount ?? 0)}`,
+    ...(rows !== null && rows.foreign > 0 ? [`${rows.foreign.toLocaleString('en')} foreign`] : []),
     `${healed_count} healed`,
     is_proven ? 'proven' : 'not proven',
   ].join('  ')
 }
 
+/** What is printed below a day: how many differences of each kind are left, where they are, and why it is not proven. */
+export function dayRest({
+  bill_date,
+  differences,
+  flaws,
+}: Pick<ReconciliationRecord, 'bill_date' | 'differences' | 'flaws'>): string[] {
+  const left = Object.entries(differences).filter(([, count]) => count > 0)
+  const counts = left.map(([kind, count]) => `${kind} ${count}`).join(', ')
+  return [
+    ...(left.length > 0 ? [`differences left: ${counts}; GET /v1/differences?bill_date=${bill_date}`] : []),
+    ...flawTexts(flaws),
+  ]
+}
+
 async function main(): Promise<number> {
   const print = (line: string) => process.stdout.write(`${line}\n`)
+  const tell = (line: string) => process.stderr.write(`${line}\n`)
   const archive = readVerifyRequest(process.argv.slice(2))
   if (archive !== null) return await verifyDay(archive, print)
   const environment = auditEnvironment(process.env, process.cwd())
@@ -176,7 +203,7 @@ async function main(): Promise<number> {
   const temporal = connectTemporal(config.temporal)
   try {
     const starter = createRunStarter(temporal.client, config.queue_prefix)
-    return (await reconcileAll({ store, starter, request, print })) ? exit_codes.clean : exit_codes.adrift
+    return (await reconcileAll({ store, starter, request, print, tell })) ? exit_codes.clean : exit_codes.adrift
   } finally {
     await store.close()
     await temporal.close()

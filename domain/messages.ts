@@ -120,6 +120,8 @@ export interface OrderProgress {
   attention: string | null
   /** all that waits for a person, and of which payment; absent where nothing does, and in what earlier versions told */
   reviews?: { code: string; transaction_id: string | null }[]
+  /** the latest refunds that its timeline tells of; absent where there are none, and in what earlier versions told */
+  refund_nos?: string[]
   next_action: { what: string; time: Time } | null
 }
 

@@ -18,6 +18,11 @@ export function yuanText(fen: number): string {
   return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`
 }
 
+/** `8841230` → `88,412.30`: for people, never for a file that a program reads. */
+export function groupedYuan(fen: number): string {
+  return yuanText(fen).replace(/\B(?=(\d{3})+\.)/g, ',')
+}
+
 /** `5940` → `0.05940`: 1/1000 fen as yuan text with five decimals, as bills write fees. Exact, since it never divides. */
 export function feeText(thousandths: number): string {
   assertFen(thousandths)

@@ -7,7 +7,10 @@ if ($path === '/buy') {
     $request = ['method' => 'POST', 'header' => $headers, 'content' => json_encode($order), 'ignore_errors' => true];
     $placed = file_get_contents(getenv('WEFT_URL') . '/v1/orders', false, stream_context_create(['http' => $request]));
     $answer = json_decode($placed ?: '{"code":"unreachable","detail":"Weft does not answer.","remedy":"Try again."}', true);
-    if (isset($answer['checkout_url'])) exit(header('Location: ' . $answer['checkout_url'], true, 303));
+    if (isset($answer['checkout_url'])) {
+        header('Location: ' . $answer['checkout_url'], true, 303);
+        exit;
+    }
     error_log($said = "Weft says {$answer['code']}: {$answer['detail']} {$answer['remedy']}");
     http_response_code(500);
     echo $said;

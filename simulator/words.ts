@@ -49,7 +49,7 @@ const chinese: PhoneWords = {
   no_open_orders: '现在没有待支付的订单。',
   unknown_code: '没有这个二维码对应的订单。',
   item: '商品',
-  number: '商户订单号',
+  number: '商户单号',
   until: '支付截止',
   paid_at: '支付时间',
   transaction: '交易单号',

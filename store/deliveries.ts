@@ -49,6 +49,8 @@ export interface DeliveryFilter {
   endpoint_id?: OneOrMore | undefined
   event_type?: OneOrMore | undefined
   out_trade_no?: OneOrMore | undefined
+  create_time_from?: Time | undefined
+  create_time_to?: Time | undefined
 }
 
 /** As much of a delivery as a report counts. */
@@ -100,6 +102,7 @@ export class Deliveries {
       ...matchAny('endpoint_id', filter.endpoint_id),
       ...matchAny('event_type', filter.event_type),
       ...matchAny('out_trade_no', filter.out_trade_no),
+      ...inRange('create_time', filter.create_time_from, filter.create_time_to),
     }
     return this.#deliveries.page(conditions, 'create_time', page)
   }

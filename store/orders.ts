@@ -88,6 +88,7 @@ export interface OrderFilter {
   out_trade_no?: OneOrMore | undefined
   reference?: OneOrMore | undefined
   transaction_id?: OneOrMore | undefined
+  refunds?: keyof typeof refund_conditions | undefined
   create_time_from?: Time | undefined
   create_time_to?: Time | undefined
   success_time_from?: Time | undefined
@@ -119,6 +120,13 @@ export type ReportedOrder = Pick<OrderRecord, '_id' | 'state' | 'create_time' | 
   failure?: Pick<NonNullable<OrderRecord['failure']>, 'code'> | null
   timeline: Pick<TimelineEntry, 'event' | 'time'>[]
 }
+
+/** What an order's timeline says of refunds, the merchant's own too, which leave its state as it is. */
+const refund_conditions = {
+  any: { 'timeline.out_refund_no': { $exists: true } },
+  succeeded: { 'timeline.event_type': 'refund.succeeded' },
+  none: { 'timeline.out_refund_no': { $exists: false } },
+} as const satisfies Record<string, Filter>
 
 const most_glimpses = 1_000
 const most_older_orders = 100
@@ -181,6 +189,7 @@ export class Orders {
     if (filter.success_time_from !== undefined || filter.success_time_to !== undefined) {
       conditions.push({ 'payment.success_time': present })
     }
+    if (filter.refunds !== undefined) conditions.push(refund_conditions[filter.refunds])
     if (filter.transaction_id !== undefined) {
       conditions.push(await this.#paidBy(mchid, filter.transaction_id))
     }

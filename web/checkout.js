@@ -8,10 +8,8 @@ import { ask_limit_ms, askingInterval, isMute, isResting, stream_again_ms } from
 const command_limit_ms = 15_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
 const back_after_ms = 5_000
-/** The payer is warned when so much of the time is left. */
-const ending_s = 60
 
-const { view: first_view, words, open_scenes } = JSON.parse(element('page-data').textContent)
+const { view: first_view, words, open_scenes, ending_s } = JSON.parse(element('page-data').textContent)
 const here = location.pathname
 /** What the server says comes in the language of this page. */
 const in_language = `?lang=${document.documentElement.lang}`

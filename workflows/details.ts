@@ -1,7 +1,8 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow'
 import { flawTexts } from '../domain/bill/flaw.ts'
 import type { ClassCounts, DaySums, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import { attention_texts } from '../domain/attention.ts'
+import { orderKey, workflowId } from '../domain/ids.ts'
 import { search_attributes } from '../domain/messages.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import { readableAmount } from '../domain/money.ts'
@@ -23,6 +24,12 @@ const order_sentences: Record<OrderState, string> = {
   review: 'A person must decide. Nothing is shipped or refunded until then.',
   refunding: 'The money is on its way back to the payer, by a refund of its own run.',
   refunded: 'The payer has the money back.',
+}
+
+/** A link within Temporal UI to the latest run of this id. */
+function runLink(name: string, id: string, namespace: string): string {
+  const text = name.replace(/[|*_]/g, (sign) => `\\${sign}`)
+  return `[${text}](/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(id)})`
 }
 
 /** `30 s, 1 min, 3 min`: a plan as people read it. */
@@ -57,11 +64,11 @@ const order_plans: Record<OrderStep, (order: OrderProgress, policy: Policy) => s
 
 /** Tells Temporal UI what to show of an order now. It costs no event, since a query reads it. */
 export function showOrder(order: OrderProgress, policy: Policy): void {
-  setCurrentDetails(orderDetails(order, policy))
+  setCurrentDetails(orderDetails(order, policy, workflowInfo().namespace))
 }
 
 /** What a hurried reader looks for comes first, since the UI shows some eight lines without scrolling. */
-export function orderDetails(order: OrderProgress, policy: Policy): string {
+export function orderDetails(order: OrderProgress, policy: Policy, namespace: string): string {
   const { mchid, out_trade_no, state, amount, payment, fulfilment, next_action } = order
   const lines = [
     ...orderCalls(order),
@@ -73,6 +80,10 @@ export function orderDetails(order: OrderProgress, policy: Policy): string {
   if (plan) lines.push(`Next: ${plan(order, policy)}.`)
   if (payment) lines.push(`Payment \`${payment.transaction_id}\`, role ${payment.role}, found by ${payment.found_by}.`)
   if (state === 'paid') lines.push(`Fulfilment: mode ${fulfilment.mode}, answer ${fulfilment.result ?? 'none yet'}.`)
+  if (order.refund_nos !== undefined) {
+    const links = order.refund_nos.map((no) => runLink(no, workflowId.refund({ mchid, out_refund_no: no }), namespace))
+    lines.push(`Refunds: ${links.join(', ')}.`)
+  }
   if (order.close_reason) lines.push(`Close reason: ${order.close_reason}.`)
   lines.push(`Created ${order.create_time}, can be paid until ${order.time_expire}.`)
   return lines.join('  \n')
@@ -129,11 +140,11 @@ const refund_plans: Record<RefundStep, (refund: RefundProgress, policy: Policy) 
 
 /** Tells Temporal UI what to show of a refund now. */
 export function showRefund(refund: RefundProgress, policy: Policy): void {
-  setCurrentDetails(refundDetails(refund, policy))
+  setCurrentDetails(refundDetails(refund, policy, workflowInfo().namespace))
 }
 
-export function refundDetails(refund: RefundProgress, policy: Policy): string {
-  const { out_refund_no, out_trade_no, mchid, transaction_id, state, attention, next_action, origin } = refund
+export function refundDetails(refund: RefundProgress, policy: Policy, namespace: string): string {
+  const { out_refund_no, mchid, transaction_id, state, attention, next_action, origin } = refund
   const { total, currency } = refund.amount
   const back = readableAmount({ total: refund.amount.refund, currency })
   const lines = [
@@ -147,8 +158,17 @@ export function refundDetails(refund: RefundProgress, policy: Policy): string {
   if (attention === 'not_enough')
     lines.push(`Next: the same request is sent every ${spanText(policy.refund.not_enough_ms)}.`)
   else if (plan) lines.push(`Next: ${plan(refund, policy)}.`)
-  lines.push(`Of order \`${out_trade_no}\`, payment \`${transaction_id}\`, merchant \`${mchid}\`, origin ${origin}.`)
+  lines.push(
+    `Of order ${orderLink(refund, namespace)}, payment \`${transaction_id}\`, merchant \`${mchid}\`, origin ${origin}.`,
+  )
   return lines.join('  \n')
+}
+
+/** A payment that belongs to no order has no run to lead to. */
+function orderLink({ out_trade_no, order_id }: RefundProgress, namespace: string): string {
+  return order_id === null
+    ? `\`${out_trade_no}\``
+    : runLink(out_trade_no, workflowId.order(orderKey(order_id)), namespace)
 }
 
 function refundCalls({ out_refund_no, transaction_id, amount, attention }: RefundProgress): string[] {

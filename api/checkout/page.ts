@@ -47,7 +47,7 @@ export interface PageAssets {
 /** Characters of an amount in the largest type: ¥99999.99 */
 const widest_amount = 9
 /** The payer is warned when so much of the time is left. */
-export const ending_s = 60
+const ending_s = 60
 
 /** A part of the page with all that it is made from. */
 type PagePart = CheckoutPage & { words: CheckoutWords; note: SceneNote }
@@ -79,7 +79,7 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
         </p>
       </noscript>
     </main>
-    ${jsonScript('page-data', { view, open_scenes, words: scriptWords(words) })}`
+    ${jsonScript('page-data', { view, open_scenes, ending_s, words: scriptWords(words) })}`
   return renderFrame({ language, head, body, style: assets.style, address: page.token })
 }
 
@@ -94,25 +94,24 @@ function whatSection(view: PayerView): SafeHtml {
 
 /** The page for a link that leads to no order, in both languages: nothing is known of who follows it. */
 export function unknownPage(style: string): string {
-  return plainPage('unknown', style)
+  return plainPage('unknown', style, null)
 }
 
-/** The page for a moment in which the records cannot be read. */
-export function unavailablePage(style: string): string {
-  return plainPage('unavailable', style)
+/** The page for a moment in which the records cannot be read; it looks again by itself, by `retry`. */
+export function unavailablePage(style: string, retry: string): string {
+  const again = html`<noscript><meta http-equiv="refresh" content="5" /></noscript>
+    <script type="module" src="${retry}"></script>`
+  return plainPage('unavailable', style, again)
 }
 
-function plainPage(which: 'unknown' | 'unavailable', style: string): string {
-  const head = html`<title>${checkout_words['zh-CN'][which].title} · ${checkout_words.en[which].title}</title>
-    ${which === 'unavailable' ? html`<meta http-equiv="refresh" content="5" />` : null}`
+function plainPage(which: 'unknown' | 'unavailable', style: string, again: SafeHtml | null): string {
+  const head = html`<title>${checkout_words['zh-CN'][which].title} · ${checkout_words.en[which].title}</title> ${again}`
   const body = html`<main class="sheet plain">
-    ${languages.map(
-      (language) =>
-        html`<section lang="${language}">
-          <h1>${checkout_words[language][which].title}</h1>
-          <p>${checkout_words[language][which].line}</p>
-        </section>`,
-    )}
+    ${languages.map((language, place) => {
+      const { title, line } = checkout_words[language][which]
+      const heading = trustedHtml(place === 0 ? 'h1' : 'h2')
+      return html`<section lang="${language}"><${heading}>${title}</${heading}><p>${line}</p></section>`
+    })}
   </main>`
   return renderFrame({ language: 'zh-CN', head, body, style, address: null })
 }

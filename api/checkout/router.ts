@@ -74,10 +74,14 @@ export function checkoutRouter(context: CheckoutContext): Router {
     streams.close()
     poller.close()
   })
-  const assets = { style: readAsset('checkout.css'), script: readAsset('checkout.js') }
+  const assets = {
+    style: readAsset('checkout.css'),
+    script: readAsset('checkout.js'),
+    retry: readAsset('retry.js'),
+  }
 
   const router = exactRouter('/pay')
-  router.get('/assets/:name', (ctx) => sendAsset(ctx, [assets.style, assets.script, ...assets.script.imports]))
+  router.get('/assets/:name', (ctx) => sendAsset(ctx, [...Object.values(assets), ...assets.script.imports]))
   router.use(setSecurityHeaders)
   const sendPage = async (ctx: CheckoutRequest) => {
     ctx.type = 'html'
@@ -95,7 +99,7 @@ export function checkoutRouter(context: CheckoutContext): Router {
       check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
     })
   }
-  router.get('/:token', (ctx) => withPageErrors(ctx, assets.style, sendPage))
+  router.get('/:token', (ctx) => withPageErrors(ctx, assets, sendPage))
   router.get('/:token/order', async (ctx) => {
     const order = await findOrder(context, ctx)
     ctx.body = withNote(await viewOf(context, order), pageLanguage(ctx, order))
@@ -148,7 +152,7 @@ async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
 async function withPageErrors(
   ctx: CheckoutRequest,
-  style: Asset,
+  { style, retry }: { style: Asset; retry: Asset },
   send: (ctx: CheckoutRequest) => Promise<void>,
 ): Promise<void> {
   try {
@@ -165,7 +169,7 @@ async function withPageErrors(
     requestOf(ctx).log.error('a checkout page could not be shown', { error })
     ctx.status = 503
     ctx.set('Retry-After', '5')
-    ctx.body = unavailablePage(style.address)
+    ctx.body = unavailablePage(style.address, retry.address)
   }
 }
 

@@ -46,7 +46,7 @@ export function docsRouter(contract: Contract, { version, base_url }: DocsPlace)
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.6 system-ui, "PingFang SC", "Microsoft YaHei", sans-serif }
-body { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 6rem }
+body { overflow-wrap: anywhere; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 6rem }
 h2 { margin-top: 3rem } h3 { margin: 2.5rem 0 .25rem }
 code, pre { font: .9em ui-monospace, Menlo, Consolas, monospace }
 pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8884; border-radius: 6px }
@@ -174,7 +174,8 @@ function endpointSection(endpoint: Endpoint, document: OpenApi, language: Langua
   return html`<section id="${name}">
     <h3><span class="method">${method}</span> <code>${path}</code></h3>
     <p>
-      ${summaryOf(endpoint, language)}. <span class="quiet">${word('scope')} <code>${scope}</code></span>
+      ${summaryOf(endpoint, language)}${language === 'zh-CN' ? '。' : '.'}
+      <span class="quiet">${word('scope')} <code>${scope}</code></span>
     </p>
     ${description === undefined ? null : html`<p lang="en">${description}</p>`}
     <pre>${curlExample(endpoint)}</pre>

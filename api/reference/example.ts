@@ -38,6 +38,8 @@ const problem_examples: Record<string, string | string[]> = {
   result: 'fulfilled',
   state: 'closed',
   time: '2026-11-23T12:00:00.000+08:00',
+  version: '2',
+  flaw: 'a piece is missing',
   refund: '990',
   refundable: '500',
 }
@@ -63,6 +65,7 @@ export const body_examples: Record<string, Record<string, unknown>> = {
   approveRefund: { decision: 'approve', reason },
   handleAbnormalRefund: { type: 'MERCHANT_BANK_CARD', reason: 'the card was closed' },
   payOutRefund: { proof: 'bank transfer 20261123-17', reason: 'the card was closed' },
+  redeliverMany: { endpoint_id: 'ep_7hj2wz', preview: true },
   createEndpoint: { url: 'https://shop.example.cn/weft' },
   settleAttention: { reason: 'looked at, and explained' },
   workOnDifference: { owner: 'Li Lei', note: 'asked WeChat Pay on 23 November' },

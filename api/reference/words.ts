@@ -57,6 +57,7 @@ export const chinese_summaries: Record<string, string> = {
   listDeliveries: '投递列表，最新的在前',
   getDelivery: '查询单次投递及其各次尝试',
   redeliver: '重新投递事件',
+  redeliverMany: '批量重新投递已放弃的事件，每次最多 100 条',
   createEndpoint: '登记接收事件的地址',
   listEndpoints: '全部地址',
   getEndpoint: '查询单个地址',

@@ -186,7 +186,8 @@ export class BillOffice {
     const isOfType = ({ kind }: TradeDetail): boolean => type === 'ALL' || (type === 'REFUND') === (kind === 'refund')
     const details = hasPlant(plants, 'empty') ? [] : tradeDetails(state, this.#scope(issued))
     const earlier = moved.length === 0 ? [] : tradeDetails(state, this.#scope({ ...issued, bill_date: yesterday }))
-    const bill = { ...issued, start: startOfDay(issued.bill_date) ?? 0 }
+    const appid = state.merchants.get(issued.mchid)?.appids[0] ?? ''
+    const bill = { ...issued, start: startOfDay(issued.bill_date) ?? 0, appid }
     const late = movedRows(earlier, moved).map((detail) => ({ detail, form: null }))
     const lines = [...plantTrades(details, plants, bill), ...late].filter(({ detail }) => isOfType(detail))
     if (lines.length === 0 && !hasPlant(plants, 'empty')) return null

@@ -20,7 +20,13 @@ const row_plants = [
   'number',
 ] as const
 
-const trade_row_plants = [...row_plants, /** `value` fen more than it is, or one */ 'fee'] as const
+const trade_row_plants = [
+  ...row_plants,
+  /** 应结订单金额 (退款金额) alone is `value` fen more than it is, or one: what the merchant gets (gives back) */
+  'settled',
+  /** `value` fen more than it is, or one */
+  'fee',
+] as const
 
 const flow_row_plants = [
   ...row_plants,
@@ -30,7 +36,10 @@ const flow_row_plants = [
   'subject',
 ] as const
 
-/** Rows of what WeChat Pay itself does not know: no query finds them. */
+/**
+ * Rows of what WeChat Pay itself does not know: no query finds them. They carry the merchant's appid, but for
+ * `foreign_appid`.
+ */
 const foreign_rows = ['foreign_payment', 'foreign_appid', 'foreign_refund'] as const
 
 /** What can happen to a whole bill. */
@@ -102,6 +111,10 @@ const tradeChanges: Partial<Record<RowPlant, Change<TradeDetail>>> = {
     row.kind === 'payment'
       ? { ...row, out_trade_no: changedNumber(row.out_trade_no, plant) }
       : { ...row, out_refund_no: changedNumber(row.out_refund_no, plant) },
+  settled: (row, plant) =>
+    row.kind === 'payment'
+      ? { ...row, settled_total: row.settled_total + numberIn(plant) }
+      : { ...row, settlement_refund: row.settlement_refund + numberIn(plant) },
   fee: (row, plant) => ({ ...row, fee: row.fee + numberIn(plant) * 1000 }),
 }
 
@@ -117,7 +130,7 @@ const flowChanges: Partial<Record<RowPlant, Change<FlowDetail>>> = {
 export function plantTrades(
   details: readonly TradeDetail[],
   plants: readonly BillPlant[],
-  bill: { mchid: string; bill_date: string; start: number },
+  bill: { mchid: string; bill_date: string; start: number; appid: string },
 ): BillLine<TradeDetail>[] {
   const lines = plantRows(details, plants, tradeChanges, isTradeOf)
   const foreign = plants.filter(({ fault }) => foreign_rows.some((name) => name === fault))
@@ -212,7 +225,7 @@ function isRowPlant(name: string): boolean {
 function foreignTrades(
   plant: BillPlant,
   index: number,
-  { mchid, bill_date, start }: { mchid: string; bill_date: string; start: number },
+  { mchid, bill_date, start, appid }: { mchid: string; bill_date: string; start: number; appid: string },
 ): BillLine<TradeDetail>[] {
   return Array.from({ length: plant.rows }, (_, row) => {
     const digits = digitsOf(`${mchid}/${bill_date}/${plant.fault}/${index}/${row}`)
@@ -222,7 +235,7 @@ function foreignTrades(
       kind: 'payment',
       time: start + 12 * 3_600_000 + row * 1000,
       payment_time: start + 12 * 3_600_000 + row * 1000,
-      appid: plant.fault === 'foreign_appid' ? 'wxforeign00000001' : `wx${mchid}`,
+      appid: plant.fault === 'foreign_appid' ? 'wxforeign00000001' : appid,
       mchid,
       device_id: '',
       transaction_id: `4200${digits.slice(0, 6)}${day}${digits.slice(6, 16)}`,

@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/chaos/*.chaos.ts'],
     pool: 'forks',
     testTimeout: 3_600_000,
-    hookTimeout: 600_000,
+    hookTimeout: 3_600_000,
     globalSetup: ['test/stage/servers.ts'],
     reporters: ['default', './test/stage/reporter.ts'],
   },

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { appliedText, applyMerchantFile, MerchantFileError } from '../../cli/merchant.ts'
 import type { MerchantFile } from '../../cli/merchant.ts'
@@ -32,6 +34,14 @@ async function mistakesOf(file: unknown): Promise<string[]> {
     throw error
   }
 }
+
+describe('the command', () => {
+  it('says how it is called without any setting', async () => {
+    const command = ['--import', 'tsx', new URL('../../cli/merchant.ts', import.meta.url).pathname, '--help']
+    const { stdout } = await promisify(execFile)(process.execPath, command, { env: { PATH: process.env.PATH } })
+    expect(stdout).toContain('npm run merchant -- file.json')
+  })
+})
 
 describe('a merchant’s file', () => {
   it('adds a merchant that can speak with WeChat Pay, its keys sealed', async () => {

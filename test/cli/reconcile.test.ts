@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Misuse } from '../../cli/audit.ts'
-import { dayLine, readReconcileRequest } from '../../cli/reconcile.ts'
+import { dayLine, dayRest, readReconcileRequest } from '../../cli/reconcile.ts'
 import { newReconciliation } from '../../domain/bill/reconciliation.ts'
 import { at, mchid, noon } from '../store/samples.ts'
 
@@ -56,6 +56,17 @@ describe('npm run reconcile', () => {
       healed_count: 2,
       is_proven: true,
     } as const
-    expect(dayLine(proven)).toBe(`2026-11-22  ${mchid}  balanced  1,204 rows  ¥88412.30  2 healed  proven`)
+    expect(dayLine(proven)).toBe(`2026-11-22  ${mchid}  balanced  1,204 rows  ¥88,412.30  2 healed  proven`)
+    const shared = { ...proven, rows: { ...counts, all: 1_210, foreign: 6 } }
+    expect(dayLine(shared)).toContain('1,210 rows  ¥88,412.30  6 foreign  2 healed')
+  })
+
+  it('says below it what is left, where that is found, and why the day is not proven', () => {
+    const day = { bill_date: '2026-11-22', differences: {}, flaws: [] }
+    expect(dayRest(day)).toEqual([])
+    expect(dayRest({ ...day, differences: { amount: 1, missing_there: 2, fee: 0 }, flaws: ['so'] })).toEqual([
+      'differences left: amount 1, missing_there 2; GET /v1/differences?bill_date=2026-11-22',
+      'so',
+    ])
   })
 })

@@ -341,12 +341,17 @@ describe('a list of orders', () => {
       bank_type: null,
     })
     const attention = { code: 'second_payment', since_time: at(0) } as const
+    const given_back = {
+      ...{ revision: 1, operation_id: 'refund:R-1:3', event: 'refund_changed', from: 'fulfilled', to: 'fulfilled' },
+      ...{ time: at(4), actor: { kind: 'weft', id: null }, evidence_id: null, reason: null, sequence: 3 },
+      ...{ event_type: 'refund.succeeded', out_refund_no: 'R-1' },
+    } as OrderRecord['timeline'][number]
     const orders = [
       orderSample('LIST-1', { mchid: listed, create_time: at(1), reference: 'r1' }),
       orderSample('LIST-2', { mchid: listed, create_time: at(2), state: 'paid', payment: payment('tx2', 50) }),
       orderSample('LIST-3', { mchid: listed, create_time: at(2), state: 'review', attention }),
       orderSample('LIST-4', { mchid: listed, create_time: at(2), state: 'paid', payment: payment('tx4', 60) }),
-      orderSample('LIST-5', { mchid: listed, create_time: at(3), reference: 'r1' }),
+      orderSample('LIST-5', { mchid: listed, create_time: at(3), reference: 'r1', timeline: [given_back] }),
     ]
     for (const order of orders) await store.orders.insert(order)
     for (const transaction_id of ['tx2', 'tx4', 'second-of-tx4']) {
@@ -386,6 +391,9 @@ describe('a list of orders', () => {
     [{ reference: 'r1' }, ['LIST-5', 'LIST-1']],
     [{ transaction_id: 'tx4' }, ['LIST-4']],
     [{ transaction_id: 'second-of-tx4' }, ['LIST-4']],
+    [{ refunds: 'any' as const }, ['LIST-5']],
+    [{ refunds: 'succeeded' as const }, ['LIST-5']],
+    [{ refunds: 'none' as const, state: ['paid', 'review'] }, ['LIST-4', 'LIST-3', 'LIST-2']],
     [{ transaction_id: ['tx2', 'tx4', 'tx9'] }, ['LIST-4', 'LIST-2']],
     [{ create_time_from: at(2), create_time_to: at(3) }, ['LIST-4', 'LIST-3', 'LIST-2']],
     [{ success_time_from: at(50), success_time_to: at(60) }, ['LIST-2']],

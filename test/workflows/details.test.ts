@@ -61,7 +61,7 @@ describe('what Temporal UI shows of a day', () => {
 })
 
 const orderOf = (given: Partial<OrderRecord>) => orderProgress(orderSample('TEA-0001', given))
-const shown = (given: Partial<OrderRecord>) => orderDetails(orderOf(given), default_policy)
+const shown = (given: Partial<OrderRecord>) => orderDetails(orderOf(given), default_policy, 'shop')
 const own = { transaction_id: 'tx1', role: 'order', success_time: at(9), found_by: 'query', found_time: at(9) } as const
 const payment = { ...own, bank_type: null }
 
@@ -111,6 +111,12 @@ describe('what Temporal UI shows of an order', () => {
     expect(text.split('\n').length).toBeLessThanOrEqual(7)
   })
 
+  it('leads to the runs of its refunds, and theirs to it', () => {
+    const entry = { ...orderSample('x').timeline[0], event: 'refund_changed', out_refund_no: 'R_1' }
+    const text = shown({ state: 'fulfilled', payment, timeline: [entry] as never })
+    expect(text).toContain(`[R\\_1](/namespaces/shop/workflows/refund%2F${mchid}%2FR_1)`)
+  })
+
   it('of one that needs nobody is its state alone when it ends', () => {
     expect(orderEnd(orderOf({ state: 'fulfilled', payment }))).toBe('fulfilled')
   })
@@ -125,10 +131,11 @@ describe('what Temporal UI shows of a refund', () => {
   it('is the plan, and for the payer’s account that takes nothing the call that names another', () => {
     const attention = { code: 'refund_abnormal', since_time: at(9) } as const
     const refund = refundOf({ state: 'abnormal', attention, next_action: { what: 'ask_wechat', time: at(77) } })
-    const text = refundDetails(refund, default_policy)
+    const text = refundDetails(refund, default_policy, 'shop')
     expect(text.split('\n')[0]).toContain('`POST /v1/refunds/R-1/abnormal')
     expect(text).toContain('Next: WeChat is asked every 6 h.')
     expect(text).not.toContain(at(77))
+    expect(text).toContain(`/namespaces/shop/workflows/order%2F${mchid}%2F`)
     expect(refundEnd(refundOf({ state: 'succeeded' }))).toBe('succeeded')
     expect(refundEnd(refund)).toMatch(/^abnormal · \*\*Look at refund `R-1`/)
   })

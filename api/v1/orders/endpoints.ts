@@ -132,6 +132,9 @@ const listOrders = declareEndpoint({
     out_trade_no: text_filter.optional(),
     reference: free_text_filter.optional(),
     transaction_id: text_filter.optional(),
+    refunds: z.enum(['any', 'succeeded', 'none']).optional().meta({
+      description: 'by its refunds, the merchant’s own too: any, one that the payer has, none',
+    }),
     create_time_from: query_time.optional(),
     create_time_to: query_time.optional(),
     success_time_from: query_time.optional(),

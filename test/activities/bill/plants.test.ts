@@ -22,6 +22,7 @@ const of_rows = {
   moved: ['missing_there'],
   duplicated: ['duplicate'],
   amount: ['amount'],
+  settled: ['amount'],
   state: ['state'],
   number: ['number'],
   // Of a merchant whose rate nobody has told, fees are only summed.

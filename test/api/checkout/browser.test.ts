@@ -1,10 +1,9 @@
 import axe from 'axe-core'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { unavailablePage, unknownPage } from '../../../api/checkout/page.ts'
 import { scenes } from '../../../api/checkout/scene.ts'
-import type { Scene } from '../../../api/checkout/scene.ts'
 import { languages } from '../../../api/http/language.ts'
-import type { Language } from '../../../api/http/language.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
 import { refundSample } from '../../stage/dossiers.ts'
@@ -158,8 +157,10 @@ describe('a page without a stream', () => {
     const order = await counter.insert()
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.clock.install()
     const page = await open(order, visit)
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
   })
 
@@ -168,9 +169,12 @@ describe('a page without a stream', () => {
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     await visit.route('**/order?*', (route) => route.abort())
+    await visit.clock.install()
     const page = await open(order, visit)
+    await visit.clock.fastForward(3_000)
     await page.getByText('网络不稳定').waitFor()
     await visit.unroute('**/order?*')
+    await visit.clock.fastForward(3_000)
     await page.getByText('付款后本页会自动更新').waitFor()
   })
 })
@@ -179,9 +183,12 @@ describe('a page whose stream is open and mute', () => {
   it('learns of the payment all the same where a proxy keeps back what comes by streams', async () => {
     const order = await counter.insert()
     const proxy = await BufferingProxy.to(counter.url, 'streams')
-    const page = await open(order, undefined, proxy.url)
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit, proxy.url)
     await until('the page streams', () => proxy.taken > 0)
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
     await proxy.close()
   })
@@ -199,11 +206,10 @@ describe('a page whose stream is open and mute', () => {
     await counter.apply(order, paid())
     await visit.clock.fastForward(12_000)
     await page.getByText('正在通知商家').waitFor()
-    expect(proxy.open).toBe(1)
     await visit.clock.fastForward(14_000)
     await until('the dead stream is let go', () => proxy.open === 0)
     await visit.clock.fastForward(30_000)
-    await until('another one is opened', () => proxy.taken === 2)
+    await until('another one is opened', () => proxy.taken > 1)
     await proxy.close()
   })
 })
@@ -275,6 +281,7 @@ describe('somebody who works by keyboard alone', () => {
     const visit = await visitor()
     await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
     await visit.route('https://shop.example.cn/**', (route) => route.fulfill({ body: 'the shop' }))
+    await visit.clock.install()
     const page = await open(order, visit)
     const focused = () => page.evaluate('document.activeElement.textContent.trim()')
     const tabTo = async (text: string) => {
@@ -288,6 +295,7 @@ describe('somebody who works by keyboard alone', () => {
     await page.getByText('上次向微信支付查询').waitFor()
     expect(await focused()).toBe('我已支付')
     await counter.apply(order, paid())
+    await visit.clock.fastForward(3_000)
     await shows(page, '付款成功')
     expect(await focused()).toBe('付款成功') // the button is gone, and nobody is left behind
     await tabTo('返回商家')
@@ -354,13 +362,13 @@ describe('a merchant’s refund', () => {
 
 describe('the end of the time to pay', () => {
   it('is announced a minute before it comes', async () => {
-    const order = await counter.insert({ time_expire: fromNow(90_000) })
+    const order = await counter.insert({ time_expire: fromNow(10 * minute_ms) })
     const visit = await visitor()
     await visit.clock.install()
     const page = await open(order, visit)
     expect(await page.locator('#ending').textContent()).toBe('')
     await visit.route('**/order?*', (route) => route.abort())
-    await visit.clock.fastForward(40_000)
+    await visit.clock.fastForward(9 * minute_ms + 1_000)
     await page.getByRole('status').filter({ hasText: '支付时间还剩不到 1 分钟' }).waitFor()
   })
 })
@@ -383,8 +391,7 @@ describe('every scene', () => {
     return page
   }
 
-  async function show(page: Page, scene: Scene, language: Language, is_phone: boolean): Promise<void> {
-    const html = await pageOf(viewOf(scene_samples[scene]), language, { is_phone })
+  async function show(page: Page, html: string): Promise<void> {
     await page.evaluate(`{
       const shown = new DOMParser().parseFromString(${JSON.stringify(html)}, 'text/html')
       document.documentElement.lang = shown.documentElement.lang
@@ -418,25 +425,49 @@ describe('every scene', () => {
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
   }
 
-  it.each(languages)(
-    'has no fault that axe can find, in light and in the dark, and fits 320 px: %s',
-    async (language) => {
-      const page = await gallery()
-      for (const scene of scenes) {
-        await show(page, scene, language, scene === 'waiting')
-        await page.emulateMedia({ colorScheme: 'light' })
-        const [light, light_edge] = [await faults(page, null), await edgeContrast(page)]
-        await page.emulateMedia({ colorScheme: 'dark' })
-        const [dark, dark_edge] = [
-          await faults(page, ['color-contrast', 'link-in-text-block']),
-          await edgeContrast(page),
-        ]
-        const width = await page.evaluate('document.documentElement.scrollWidth')
-        expect({ scene, light, dark, width }).toEqual({ scene, light: [], dark: [], width: 320 })
-        expect(Math.min(light_edge, dark_edge)).toBeGreaterThanOrEqual(3)
+  /** Judges what `page` shows, in light and in the dark. */
+  async function expectFaultless(page: Page, what: string): Promise<void> {
+    await page.emulateMedia({ colorScheme: 'light' })
+    const light = await faults(page, null)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const dark = await faults(page, ['color-contrast', 'link-in-text-block'])
+    const width = await page.evaluate('document.documentElement.scrollWidth')
+    expect({ what, light, dark, width }).toEqual({ what, light: [], dark: [], width: 320 })
+  }
+
+  it.each(languages)('has no fault that axe can find, in light and dark, and fits 320 px: %s', async (language) => {
+    const page = await gallery()
+    for (const scene of scenes) {
+      await show(page, await pageOf(viewOf(scene_samples[scene]), language, { is_phone: scene === 'waiting' }))
+      await expectFaultless(page, scene)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        expect(await edgeContrast(page)).toBeGreaterThanOrEqual(3)
       }
-    },
-  )
+    }
+  })
+
+  it('nor have the pages without an order', async () => {
+    const page = await gallery()
+    await show(page, unknownPage(''))
+    await expectFaultless(page, 'unknown')
+    await show(page, unavailablePage('', ''))
+    await expectFaultless(page, 'unavailable')
+  })
+})
+
+describe('a page whose order cannot be read', () => {
+  it('looks again by itself until it can', async () => {
+    const order = await counter.insert()
+    counter.is_database_away = true
+    const visit = await visitor()
+    await visit.clock.install()
+    const page = await open(order, visit)
+    await page.getByText('您的订单和付款不会丢失').waitFor()
+    counter.is_database_away = false
+    await visit.clock.fastForward(5_000)
+    await shows(page, '等待付款')
+  })
 })
 
 describe('the order number', () => {

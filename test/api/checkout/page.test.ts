@@ -87,7 +87,10 @@ describe('the checkout page', () => {
     counter.is_database_away = false
     expect(answer.status).toBe(503)
     expect(answer.headers.get('retry-after')).toBe('5')
-    expect(await answer.text()).toContain('您的订单和付款不会丢失')
+    const page = await answer.text()
+    expect(page).toContain('您的订单和付款不会丢失')
+    const retry = /assets\/retry\.js\?v=[0-9a-f]{12}/.exec(page)?.[0]
+    expect((await get(`/pay/${retry}`)).status).toBe(200)
   })
 
   it('tells phones that this code must be scanned from another screen', async () => {

@@ -8,7 +8,7 @@ import { Faults } from '../../../simulator/faults.ts'
 import type { FaultRequest } from '../../../simulator/faults.ts'
 import { beijing, sampleFlow, samplePayment, sampleRefund } from './samples.ts'
 
-const bill = { mchid: '1921000401', bill_date: '2019-02-19', start: beijing('2019-02-19 00:00:00') }
+const bill = { mchid: '1921000401', bill_date: '2019-02-19', start: beijing('2019-02-19 00:00:00'), appid: 'wxdd0000000000000001' }
 const plant = (fault: PlantName, more: Partial<BillPlant> = {}): BillPlant => ({
   ...{ bill: 'trade', fault, bill_date: null, out_trade_no: null, out_refund_no: null },
   ...{ original_type: null, value: null, rows: 1 },
@@ -54,6 +54,10 @@ describe('a plant in a row', () => {
       { ...one, out_trade_no: 'ORDER_1X' },
       { ...refund, out_refund_no: 'REFUND_1X' },
     ])
+    expect(change('settled', { value: '2' })).toEqual([
+      { ...one, settled_total: 702 },
+      { ...refund, settlement_refund: 3 },
+    ])
     expect(change('fee', { value: '2' })[0]).toEqual({ ...one, fee: 6_000 })
   })
 
@@ -70,7 +74,7 @@ describe('a plant in a row', () => {
     expect(rows.map(({ kind }) => kind)).toEqual(['payment', 'payment', 'payment', 'refund'])
     expect(new Set(rows.map(({ transaction_id }) => transaction_id)).size).toBe(4)
     expect(rows.map(({ transaction_id }) => transaction_id.length)).toEqual([28, 28, 28, 28])
-    expect(rows[2]?.appid).not.toBe(rows[0]?.appid)
+    expect(rows.map(({ appid }) => appid === bill.appid)).toEqual([true, true, false, true])
     expect(planted(plant('foreign_payment', { value: 'ORDER_9' })).at(-1)?.out_trade_no).toBe('ORDER_9')
   })
 
