@@ -16,7 +16,7 @@ import { nullable_text, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import type { ProposedAction } from './limit.ts'
 import { bill_date } from './reconciliations.ts'
-import { createDifferenceRefund, findRefund, refundAsked } from './resolution.ts'
+import { createDifferenceRefund, refundAsked } from './resolution.ts'
 import { requireDifference, shown_kinds } from './shape.ts'
 
 /** differences that one call looks at */
@@ -253,7 +253,7 @@ async function choose(
   const refunded = new Set<string>()
   for (const difference of found) {
     const payment = payments.get(difference.transaction_id ?? '') ?? null
-    const refund = action.moves === 'accept_wechat' ? await findRefund(store, difference) : null
+    const refund = action.moves === 'accept_wechat' ? await store.refunds.ofDifference(difference) : null
     const amount = action.amountOf(difference, { payment, refund }, now())
     const is_again = action.moves === 'refund' && payment !== null && refunded.has(payment._id)
     if (typeof amount === 'string') leaveOut(amount, difference)

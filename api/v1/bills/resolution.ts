@@ -12,8 +12,6 @@ import type {
 import { beijingTime } from '../../../domain/calendar.ts'
 import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
-import type { RefundRecord } from '../../../domain/refund/record.ts'
-import type { Store } from '../../../store/store.ts'
 import { authorise, callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -168,21 +166,11 @@ async function findPayment(
   return transaction_id === null ? null : await store.payments.find(mchid, transaction_id)
 }
 
-/** The refund that a difference is about, as WeChat Pay knows it; null: it is about none. */
-export async function findRefund(
-  { refunds }: Pick<Store, 'refunds'>,
-  { mchid, out_refund_no: number, refund_id }: DifferenceRecord,
-): Promise<RefundRecord | null> {
-  if (number === null || refund_id === null) return null
-  const known = await refunds.ofWeChat(mchid, [{ out_refund_no: number, refund_id }])
-  return known.find(({ facts }) => facts?.refund_id === refund_id) ?? null
-}
-
 /** Books what WeChat Pay says, by the day's run; above the merchant's limit once a second person says so too. */
 async function accept(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context, caller, body } = call
   const payment = await findPayment(call, difference)
-  const records = { payment, refund: await findRefund(context.store, difference) }
+  const records = { payment, refund: await context.store.refunds.ofDifference(difference) }
   const acceptance = acceptanceOf(difference, records)
   if ('instead' in acceptance) throw actionProblem(call, difference, acceptance.instead)
   assertState(difference, ['open'])
