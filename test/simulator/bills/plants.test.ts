@@ -8,7 +8,12 @@ import { Faults } from '../../../simulator/faults.ts'
 import type { FaultRequest } from '../../../simulator/faults.ts'
 import { beijing, sampleFlow, samplePayment, sampleRefund } from './samples.ts'
 
-const bill = { mchid: '1921000401', bill_date: '2019-02-19', start: beijing('2019-02-19 00:00:00'), appid: 'wxdd0000000000000001' }
+const bill = {
+  mchid: '1921000401',
+  bill_date: '2019-02-19',
+  start: beijing('2019-02-19 00:00:00'),
+  appid: 'wxdd0000000000000001',
+}
 const plant = (fault: PlantName, more: Partial<BillPlant> = {}): BillPlant => ({
   ...{ bill: 'trade', fault, bill_date: null, out_trade_no: null, out_refund_no: null },
   ...{ original_type: null, value: null, rows: 1 },
