@@ -39,14 +39,18 @@ const batch_request = z
     action: z.enum(difference_actions),
     kind: z.enum(shown_kinds),
     reason: request_reason,
-    bill_date_from: bill_date.nullish(),
-    bill_date_to: bill_date.nullish().meta({ description: 'a Beijing day, exclusive' }),
+    bill_date_from: bill_date.nullish().meta({ description: 'the first Beijing day' }),
+    bill_date_to: bill_date.nullish().meta({ description: 'the last Beijing day, with it' }),
     after: z
       .string()
       .max(64)
       .nullish()
       .meta({ description: 'go on behind this difference: `next` of the last answer' }),
     preview: z.boolean().default(false).meta({ description: 'true: say what it would do, and do nothing' }),
+  })
+  .refine(({ bill_date_from: from, bill_date_to: to }) => !from || !to || from <= to, {
+    message: 'day_order',
+    path: ['bill_date_to'],
   })
   .meta({ id: 'DifferenceResolutions' })
 type BatchCall = EndpointCall<unknown, unknown, z.output<typeof batch_request>>

@@ -10,7 +10,7 @@ import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf, free_text_filter, isPlainText, listOf, pageView, paging_params, query_time } from '../shapes.ts'
 import { assertKept, watchedRead } from './original.ts'
-import { bill_date } from './reconciliations.ts'
+import { bill_date, bill_days } from './reconciliations.ts'
 import {
   difference_params,
   difference_shape,
@@ -31,17 +31,16 @@ const listDifferences = declareEndpoint({
     kind: filterOf(shown_kinds).optional(),
     state: filterOf(difference_states).optional(),
     bill_date: bill_date.optional(),
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
     owner: free_text_filter.optional(),
     due_before: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of differences', schema: listOf('Difference', difference_shape) } },
   problems: [],
-  async handle({ context, caller, query }) {
+  async handle({ context, caller, query, language }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.differences.list(caller.mchid, filter, { limit, cursor })
-    return { status: 200, body: pageView(page, shownDifference) }
+    return { status: 200, body: pageView(page, (difference) => shownDifference(difference, language)) }
   },
 })
 
@@ -54,8 +53,8 @@ const getDifference = declareEndpoint({
   params: difference_params,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found'],
-  async handle({ context, caller, params }) {
-    return { status: 200, body: shownDifference(await requireDifference(context, caller, params)) }
+  async handle({ context, caller, params, language }) {
+    return { status: 200, body: shownDifference(await requireDifference(context, caller, params), language) }
   },
 })
 
@@ -91,7 +90,7 @@ const workOnDifference = declareEndpoint({
   body: work_request,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found', 'difference_state'],
-  async handle({ context, caller, params, body }) {
+  async handle({ context, caller, params, body, language }) {
     let difference = await requireDifference(context, caller, params)
     const about = { time: beijingTime(context.now()), actor: callerActor(caller) }
     const changes = [
@@ -104,7 +103,7 @@ const workOnDifference = declareEndpoint({
       difference = applied.record
       if (applied.outcome === 'illegal') throw differenceStateProblem(difference)
     }
-    return { status: 200, body: shownDifference(difference) }
+    return { status: 200, body: shownDifference(difference, language) }
   },
 })
 

@@ -94,9 +94,9 @@ const resolve_by_action: Record<
   accept_wechat: accept,
 }
 
-const replyWith = (status: number, difference: DifferenceRecord): HttpReply => ({
+const replyTo = ({ language }: ResolutionCall, status: number, difference: DifferenceRecord): HttpReply => ({
   status,
-  body: shownDifference(difference),
+  body: shownDifference(difference, language),
 })
 
 function assertState(difference: DifferenceRecord, allowed: readonly DifferenceState[]): void {
@@ -135,7 +135,7 @@ async function move(
 ): Promise<HttpReply> {
   assertState(difference, from)
   if (call.body.preview) return { status: 200, body: previewOf(call.body.action, difference) }
-  return replyWith(200, await apply(call, difference, { event }))
+  return replyTo(call, 200, await apply(call, difference, { event }))
 }
 
 /** Has WeChat Pay asked within the merchant's limits, by the day's run; answers what is known within 5 s. */
@@ -156,7 +156,7 @@ async function check(call: ResolutionCall, difference: DifferenceRecord): Promis
     },
   )
   const current = asked ?? (await find())
-  return replyWith(current.check_time === undefined ? 200 : 202, current)
+  return replyTo(call, current.check_time === undefined ? 200 : 202, current)
 }
 
 async function findPayment(
@@ -183,14 +183,14 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
   if (person === 'first') {
     const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
-    return replyWith(202, await apply(call, difference, { event: 'proposed', proposal }))
+    return replyTo(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
   }
   if (person === 'proposer') throw new Problem('approver_is_requester')
   if (person === 'no_approver') authorise(caller, 'refunds:approve')
   const asked = await apply(call, difference, { event: 'accept_asked' })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
-  return replyWith(current.state === 'settling' ? 202 : 200, current)
+  return replyTo(call, current.state === 'settling' ? 202 : 200, current)
 }
 
 /** Asks for a refund by the refund's own door, with its limits and its approval. The difference stays what it is. */
@@ -214,7 +214,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
     return { status: 200, body: previewOf('refund', difference, { posts, pays: wanted, needs_second_person }) }
   }
   const status = await createDifferenceRefund(call, payment, { out_refund_no: number, amount: wanted, reason })
-  return replyWith(status === 202 ? 202 : 200, await apply(call, difference, refundAsked(number)))
+  return replyTo(call, status === 202 ? 202 : 200, await apply(call, difference, refundAsked(number)))
 }
 
 /** Makes a refund of a difference's payment, or answers it again. Answers the status of that door; throws its problems. */

@@ -6,9 +6,11 @@ import type { DifferenceView } from '../../../domain/bill/view.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { ApiContext } from '../../http/context.ts'
 import type { Caller } from '../../http/authentication.ts'
+import type { Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { actor, nullable_text, time } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
+import { differenceText } from './words.ts'
 
 export const shown_kinds = difference_kinds as [DifferenceKind, ...DifferenceKind[]]
 
@@ -18,7 +20,7 @@ export const difference_shape = z
     id: z.string(),
     bill_date: z.string(),
     kind: z.enum(shown_kinds),
-    what: z.string().meta({ description: 'what the kind means' }),
+    what: z.string().meta({ description: 'what the kind means, in the language of Accept-Language' }),
     state: z.enum(difference_states).meta({
       description: 'waiting: the other side may still come; open: a person has to look; healed, ignored: over',
     }),
@@ -65,8 +67,10 @@ export const difference_shape = z
   } satisfies FieldsOf<DifferenceView>)
   .meta({ id: 'Difference' })
 
-export function shownDifference(difference: DifferenceRecord): DifferenceView {
-  return differenceView(difference, (evidence_id) => publicId('evd', evidence_id))
+/** A difference in the reader's language. */
+export function shownDifference(difference: DifferenceRecord, language: Language): DifferenceView {
+  const view = differenceView(difference, (evidence_id) => publicId('evd', evidence_id))
+  return { ...view, what: differenceText(difference.kind, language) }
 }
 
 export const difference_params = z.object({ difference_id: z.string().max(64) })

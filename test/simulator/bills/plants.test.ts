@@ -51,7 +51,10 @@ describe('a plant in a row', () => {
     ])
     expect(change('amount', { value: '-1' })[0]).toEqual({ ...one, total: 999, settled_total: 699 })
     expect(change('state')).toEqual([
-      { ...one, trade_state: 'REVOKED', refund: 1_000, settlement_refund: 700 },
+      {
+        ...{ ...one, trade_state: 'REVOKED', total: 0, settled_total: 0, coupon: 0 },
+        ...{ refund: 1_000, settlement_refund: 700, fee: -4_000 },
+      },
       { ...refund, refund_status: 'FAIL' },
     ])
     expect(change('state', { value: 'CHANGE' })[1]).toEqual({ ...refund, refund_status: 'CHANGE' })
