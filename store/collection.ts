@@ -335,6 +335,12 @@ export function inRange(field: string, from: string | undefined, to: string | un
   return { [field]: { ...(from !== undefined && { $gte: from }), ...(to !== undefined && { $lt: to }) } }
 }
 
+/** Days from `from` to `to`, both with them. */
+export function inDays(field: string, from: string | undefined, to: string | undefined): Filter {
+  if (from === undefined && to === undefined) return {}
+  return { [field]: { ...(from !== undefined && { $gte: from }), ...(to !== undefined && { $lte: to }) } }
+}
+
 /** What a page is sorted by, as the moment that its cursor holds, and back. */
 const page_units = {
   time: { timeOf: (time: string) => time, valueAt: (time: Time) => time },

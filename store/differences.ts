@@ -8,7 +8,7 @@ import type {
   DifferenceState,
 } from '../domain/bill/difference.ts'
 import type { DayKey, DifferenceTally } from '../domain/bill/reconciliation.ts'
-import { Collection, inRange, matchAny } from './collection.ts'
+import { Collection, inDays, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
@@ -53,6 +53,7 @@ export interface DifferenceFilter {
   kind?: OneOrMore | undefined
   state?: OneOrMore | undefined
   bill_date?: OneOrMore | undefined
+  /** the first and the last day, both with them */
   bill_date_from?: string | undefined
   bill_date_to?: string | undefined
   owner?: OneOrMore | undefined
@@ -67,7 +68,7 @@ function conditionsOf(mchid: string, filter: DifferenceFilter): Filter {
     matchAny('kind', filter.kind),
     matchAny('state', filter.state),
     matchAny('bill_date', filter.bill_date),
-    inRange('bill_date', filter.bill_date_from, filter.bill_date_to),
+    inDays('bill_date', filter.bill_date_from, filter.bill_date_to),
     matchAny('owner', filter.owner),
     inRange('due_time', undefined, filter.due_before),
   ]

@@ -26,7 +26,7 @@ export async function edgesAround(
   const { reconciliations } = store
   const limit = most_still_days + 1
   const { from_ms, to_ms } = dayRange(bill_date)
-  const before = await reconciliations.list(mchid, { bill_date_to: bill_date }, { limit })
+  const before = await reconciliations.list(mchid, { bill_date_to: beijingDay(from_ms - day_ms) }, { limit })
   const after = await reconciliations.list(mchid, { bill_date_from: beijingDay(to_ms) }, { limit, order: 'asc' })
   return {
     before: await nearestEdge(store, type, before.data, 'closing', (nth) => beijingDay(from_ms - nth * day_ms)),

@@ -2,7 +2,7 @@ import { Schema } from 'mongoose'
 import { dayId } from '../domain/ids.ts'
 import type { DayKey, ReconciliationRecord, ReconciliationState } from '../domain/bill/reconciliation.ts'
 import type { FlowBill } from '../domain/bill/row.ts'
-import { Collection, inRange, matchAny } from './collection.ts'
+import { Collection, inDays, matchAny } from './collection.ts'
 import type { OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
@@ -32,6 +32,7 @@ const schema = recordSchema({
   records: counts,
   wechat: sums,
   weft: sums,
+  settled: partSchema({ payment_amount: Number, refund_amount: Number }),
   balance: partSchema({ opening: Number, closing: Number }),
   balances: Schema.Types.Mixed,
   booking: String,
@@ -68,6 +69,7 @@ const most_unproven = 100
 
 export interface ReconciliationFilter {
   state?: OneOrMore | undefined
+  /** the first and the last day, both with them */
   bill_date_from?: string | undefined
   bill_date_to?: string | undefined
 }
@@ -162,7 +164,7 @@ export class Reconciliations {
   /** Newest day first. A day is no time, so the page goes on behind its `_id`, which ends in the day. */
   async list(mchid: string, filter: ReconciliationFilter, page: PageRequest): Promise<Page<ReconciliationRecord>> {
     const { state, bill_date_from, bill_date_to } = filter
-    const conditions = [{ mchid }, matchAny('state', state), inRange('bill_date', bill_date_from, bill_date_to)]
+    const conditions = [{ mchid }, matchAny('state', state), inDays('bill_date', bill_date_from, bill_date_to)]
     return this.#days.page({ $and: conditions }, 'bill_date', page, { unit: 'day' })
   }
 

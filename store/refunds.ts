@@ -1,5 +1,6 @@
 import { Schema } from 'mongoose'
 import type { AttentionCode } from '../domain/attention.ts'
+import type { DifferenceRecord } from '../domain/bill/difference.ts'
 import type { Time } from '../domain/calendar.ts'
 import { outsideRefundNo, refundId } from '../domain/ids.ts'
 import type { RefundKey } from '../domain/ids.ts'
@@ -308,6 +309,17 @@ export class Refunds {
       ...(refund_id === null ? [] : [refundId({ mchid, out_refund_no: outsideRefundNo(refund_id) })]),
     ])
     return this.#refunds.find({ _id: { $in: ids } }, { limit: most_of_order })
+  }
+
+  /** The refund that a difference is about, as WeChat knows it; null: it is about none, or about none that is here. */
+  async ofDifference({
+    mchid,
+    out_refund_no,
+    refund_id,
+  }: Pick<DifferenceRecord, 'mchid' | 'out_refund_no' | 'refund_id'>): Promise<RefundRecord | null> {
+    if (out_refund_no === null || refund_id === null) return null
+    const known = await this.ofWeChat(mchid, [{ out_refund_no, refund_id }])
+    return known.find(({ facts }) => facts?.refund_id === refund_id) ?? null
   }
 
   /** Those that WeChat knows by these ids. */

@@ -133,10 +133,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
   const refresh = () => refreshKeys({ store, accounts, log })
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
-  // The clock of the disk, not one that a test has set forward.
-  const tidy = () => removeLeftScratch({ log, now: Date.now })
-  await tidy()
-  rounds.push(createRounds({ name: 'the scratch of comparisons', every_ms: scratch_every_ms, round: tidy, log }))
+  rounds.push(await tidyScratch(log))
   if (schedules) {
     // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
     const schedule = () => ensureSchedule(temporal, config.queue_prefix)
@@ -205,6 +202,14 @@ function activitiesByQueue(
     notice: merchant,
     bills: createBills(context, starter, scaledBillPolicy(default_bill_policy, time_scale)),
   }
+}
+
+/** Removes what killed comparisons left on the disk, now and from time to time. */
+async function tidyScratch(log: Logger): Promise<Rounds> {
+  // The clock of the disk, not one that a test has set forward.
+  const tidy = () => removeLeftScratch({ log, now: Date.now })
+  await tidy()
+  return createRounds({ name: 'the scratch of comparisons', every_ms: scratch_every_ms, round: tidy, log })
 }
 
 /** Those that look after what nobody carries, after the book, and after runs that cannot go on. */

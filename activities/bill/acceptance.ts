@@ -36,7 +36,7 @@ async function acceptDifference(parts: AcceptanceContext, difference: Difference
   const { context } = parts
   const { _id, mchid, transaction_id } = difference
   const payment = transaction_id === null ? null : await context.store.payments.find(mchid, transaction_id)
-  const refund = await refundOf(context, difference)
+  const refund = await context.store.refunds.ofDifference(difference)
   const acceptance = acceptanceOf(difference, { payment, refund })
   const correction = correctionOf(difference)
   const corrected = await correctRecord(context, difference, { payment, refund, acceptance, correction })
@@ -57,16 +57,6 @@ async function acceptDifference(parts: AcceptanceContext, difference: Difference
 
 /** A payment as it was corrected, or the refund of it that was. */
 type CorrectedRecord = PaymentRecord & { corrected_refund?: RefundRecord }
-
-/** The refund that a difference is about, as WeChat knows it; null: it is about none. */
-async function refundOf(
-  { store }: ActivityContext,
-  { mchid, out_refund_no, refund_id }: DifferenceRecord,
-): Promise<RefundRecord | null> {
-  if (out_refund_no === null || refund_id === null) return null
-  const known = await store.refunds.ofWeChat(mchid, [{ out_refund_no, refund_id }])
-  return known.find(({ facts }) => facts?.refund_id === refund_id) ?? null
-}
 
 /** The payment's record as WeChat says it; null: no record says anything of it. */
 async function correctRecord(

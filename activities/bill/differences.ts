@@ -13,7 +13,8 @@ import type {
   DifferenceRecord,
 } from '../../domain/bill/difference.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
-import type { MalformedLine } from '../../domain/bill/row.ts'
+import { rowTotal } from '../../domain/bill/row.ts'
+import type { MalformedLine, TradeRow } from '../../domain/bill/row.ts'
 import { differenceId, operationId } from '../../domain/ids.ts'
 import type { MatchedDifference } from '../../match/difference.ts'
 import { publicId } from '../../store/ids.ts'
@@ -84,7 +85,10 @@ function isComingBack(known: DifferenceRecord, now_there: DifferenceRecord): boo
 /** Whether a difference is still the one that a person has looked at: he ignored no other amount and no other line. */
 function isSameMatter(known: DifferenceRecord, now_there: DifferenceRecord): boolean {
   const matter = ({ amount, fields, bill }: DifferenceRecord) => [amount, fields, bill?.['bytes'] ?? null]
-  return isDeepStrictEqual(matter(known), matter(now_there))
+  // Of these, earlier versions kept 0 beside a record.
+  const is_unknown = known.amount === 0 && (known.kind === 'duplicate' || known.kind === 'state')
+  const then = is_unknown ? { ...known, amount: now_there.amount } : known
+  return isDeepStrictEqual(matter(then), matter(now_there))
 }
 
 /** A payment that WeChat says was never made stays so while the bill lacks it. */
@@ -178,10 +182,11 @@ export function matchedRecord(day: DayKey, difference: MatchedDifference, due: D
  * What the two sides are apart; where one has nothing, all of the other. In fen. Where they agree on what was paid or
  * asked for, it is what they are apart on what the merchant gets or gives of it.
  */
-function amountAtStake({ row, record, also_in }: MatchedDifference): number {
+function amountAtStake({ kind, row, record, also_in }: MatchedDifference): number {
   if (also_in !== undefined && record !== null) return record.kind === 'payment' ? record.total : record.refund
-  const theirs =
-    row === null ? 0 : row.kind === 'payment' ? (row.total ?? row.settled_total) : (row.refund ?? row.settlement_refund)
+  // What stands there once more, and what went back without a refund, is at stake as a whole, recorded or not.
+  if (row !== null && (kind === 'duplicate' || row.kind === 'reversal')) return rowTotal(row) || wholeOf(row)
+  const theirs = row === null ? 0 : rowTotal(row)
   const ours = record === null ? 0 : record.kind === 'payment' ? record.total : record.refund
   if (theirs !== ours || row === null || record === null) return Math.abs(theirs - ours)
   const [settled, our_settled] =
@@ -189,6 +194,11 @@ function amountAtStake({ row, record, also_in }: MatchedDifference): number {
       ? [row.settled_total, record.settled_total]
       : [row.settlement_refund, record.settlement_refund ?? row.settlement_refund]
   return Math.abs(settled - our_settled)
+}
+
+/** A REVOKED line may name what was paid in place of what went back. */
+function wholeOf(row: TradeRow): number {
+  return row.settlement_refund || (row.total ?? row.settled_total)
 }
 
 function malformedRecord(day: DayKey, { line, bytes, reason }: MalformedLine, due: DueTimes): DifferenceRecord {

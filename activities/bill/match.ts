@@ -15,6 +15,7 @@ import type {
   BillRecord,
   ClassCounts,
   DayKey,
+  DaySettled,
   DaySums,
   ForeignSum,
   ReconciliationRecord,
@@ -243,7 +244,12 @@ async function readRecords(store: Store, day: DayKey, match: Match): Promise<voi
 function countsOf(
   { rows, records, tallies }: MatchResult,
   { matched_rows, matched_records, different_rows }: Elsewhere,
-): { rows: ClassCounts; records: ClassCounts; wechat: DaySums; weft: DaySums } {
+): Pick<ReconciliationRecord, 'settled'> & {
+  rows: ClassCounts
+  records: ClassCounts
+  wechat: DaySums
+  weft: DaySums
+} {
   const sums = (side: 'bill' | 'ours'): DaySums => {
     const sum: DaySums = { payment_count: 0, payment_amount: 0, refund_count: 0, refund_amount: 0 }
     for (const tally of tallies) {
@@ -265,7 +271,17 @@ function countsOf(
     records: { ...records, matched: records.matched + matched_records, waiting: records.waiting - matched_records },
     wechat: sums('bill'),
     weft: sums('ours'),
+    settled: settledSums(tallies),
   }
+}
+
+/** What of the bill's sums moves the account, without the lines of other systems. */
+function settledSums(tallies: MatchResult['tallies']): DaySettled {
+  const sum: DaySettled = { payment_amount: 0, refund_amount: 0 }
+  for (const { side, subject, class: of_class, settled } of tallies)
+    if (side === 'bill' && of_class !== 'foreign')
+      sum[subject === 'payment' ? 'payment_amount' : 'refund_amount'] += settled
+  return sum
 }
 
 function sumsOf({ fees, foreign }: MatchResult): Pick<ReconciliationRecord, 'fees' | 'foreign'> {

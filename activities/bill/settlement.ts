@@ -171,7 +171,7 @@ async function usualBooking({ reconciliations }: Store, { mchid, bill_date }: Da
     bill_date_from: beijingDay(from_ms - days_around * day_ms),
     bill_date_to: beijingDay(to_ms + (days_around - 1) * day_ms),
   }
-  const { data } = await reconciliations.list(mchid, range, { limit: 2 * days_around })
+  const { data } = await reconciliations.list(mchid, range, { limit: 2 * days_around + 1 })
   const shown = data.filter((day) => day.bill_date !== bill_date && day.booking)
   const distance = (day: { bill_date: string }) => Math.abs(dayRange(day.bill_date).from_ms - from_ms)
   return shown.sort((one, other) => distance(one) - distance(other))[0]?.booking ?? null

@@ -171,7 +171,9 @@ async function recordPayment(
   const fact = await readPaymentFact(context, evidence)
   const word = await denialWord(context, order, evidence, fact)
   if (word !== null) return await recordDenialAfterWord(context, { order, evidence }, word)
-  if (fact !== null && evidence.kind !== 'query' && fact.out_trade_no !== order.out_trade_no) {
+  // Of an answer the number that was asked about counts: what it says of another one is judged, and calls a person.
+  const about = evidence.kind === 'query' ? evidence.out_trade_no : fact?.out_trade_no
+  if (fact !== null && about !== order.out_trade_no) {
     // The evidence was handed to the wrong run: it is about another order.
     context.log.error('evidence of another order was handed over', { ...order, evidence_id: evidence.id })
     await context.store.merchants.noteAttention(order.mchid, 'evidence_unapplied', currentTime(context))

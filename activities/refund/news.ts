@@ -40,11 +40,17 @@ export async function settleNews(
         : await context.store.evidence.find(found.evidence_id)
   if (evidence === null) return null
   const evidence_id = evidence._id
-  if (!is_asked && outcome === 'linked' && (await isReversal(context, refund, evidence))) return 'ask'
-  if (is_asked && outcome === 'linked') {
-    // A query may lag behind its notification, and a refund that has succeeded is not asked about by itself.
-    context.log.error('WeChat said that a refund came back, and its query does not say so', { ...refund, evidence_id })
-    await context.store.merchants.noteAttention(refund.mchid, 'evidence_unapplied', currentTime(context))
+  if (outcome === 'linked' && (await isSucceeded(context, refund))) {
+    const said = await refundStatusSaid(context, evidence)
+    const is_well = said !== null && statuses_after_success.has(said)
+    // What WeChat answered to a question is asked once more as well: only an answer of this run's own is written down.
+    if (!is_asked && (!is_well || !isNotification(evidence))) return 'ask'
+    if (is_asked && !is_well) {
+      // A query may lag behind its notification, and a refund that has succeeded is not asked about by itself.
+      const told = said === null ? 'of a refund cannot be read any more' : `said that a refund is ${said}`
+      context.log.error(`A message of WeChat ${told}, and its query says nothing new`, { ...refund, evidence_id })
+      await context.store.merchants.noteAttention(refund.mchid, 'evidence_unapplied', currentTime(context))
+    }
   }
   await context.store.evidence.recordOutcome(evidence_id, {
     outcome,
@@ -54,14 +60,21 @@ export async function settleNews(
   return null
 }
 
-/**
- * Whether a notification says that the payer's bank sent back what had succeeded. One that cannot be read now may: asking
- * does no harm.
- */
-async function isReversal(context: ActivityContext, key: RefundKey, evidence: EvidenceRecord): Promise<boolean> {
-  if ((await context.store.refunds.find(key))?.state !== 'succeeded') return false
-  const said = await readNotifiedRefund(context, evidence)
-  return said === null || (said.refund_status !== 'SUCCESS' && said.refund_status !== 'PROCESSING')
+/** What WeChat may say of a refund that has succeeded without meaning that the payer's bank sent it back. */
+const statuses_after_success: ReadonlySet<string> = new Set(['SUCCESS', 'PROCESSING'])
+
+async function isSucceeded(context: ActivityContext, key: RefundKey): Promise<boolean> {
+  return (await context.store.refunds.find(key))?.state === 'succeeded'
+}
+
+function isNotification({ raw }: EvidenceRecord): boolean {
+  return 'body' in raw
+}
+
+/** The status that a notification or an answer names; null: a notification that cannot be read now, which may say anything. */
+async function refundStatusSaid(context: ActivityContext, evidence: EvidenceRecord): Promise<string | null> {
+  if (isNotification(evidence)) return (await readNotifiedRefund(context, evidence))?.refund_status ?? null
+  return (await readRefundAnswer(context, evidence._id)).refund.status
 }
 
 /**

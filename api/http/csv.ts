@@ -12,6 +12,9 @@ export const csv_type = 'text/csv; charset=utf-8'
 export const byte_order_mark = '\uFEFF'
 
 /** Spreadsheets pass over blanks in front, some of them. */
+/** What can only be a number of ours or of WeChat Pay's: behind the tab nothing of it is a formula. */
+const isPlainNumber = /^[\w|*-]+$/
+
 const beginsFormula = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/
 
 /**
@@ -28,7 +31,8 @@ export function csvLines(rows: readonly (readonly CsvCell[])[]): string {
       string: (text) => ({ value: safeText(text), quoted: true }),
       object: (cell) => {
         if ('yuan' in cell) return { value: String(cell['yuan']), quoted: false }
-        return { value: `\t${safeText(String(cell['number']))}`, quoted: true }
+        const number = String(cell['number'])
+        return { value: `\t${isPlainNumber.test(number) ? number : safeText(number)}`, quoted: true }
       },
     },
   })

@@ -44,8 +44,10 @@ export interface HttpReply {
 export interface ReplyFile {
   type: string
   content: string | AsyncIterable<Buffer | string>
-  /** what it is saved as; absent: it is to be shown */
+  /** what it is saved as */
   name?: string
+  /** it is to be shown, and its name is for whoever saves it */
+  is_shown?: boolean
   /** in bytes, where it is known: who reads is told when something is missing */
   size?: number
 }
@@ -161,10 +163,14 @@ function acceptsOf(ctx: Context): EndpointCall['accepts'] {
  * Sends a file as fast as it is taken. Its first piece is read before the answer begins, so that what fails at once is
  * still a problem; what fails later breaks the connection, and is logged, since nobody else is told.
  */
-async function sendFile(ctx: Context, { type, content, name, size }: ReplyFile, log: Logger): Promise<void> {
+async function sendFile(
+  ctx: Context,
+  { type, content, name, is_shown = false, size }: ReplyFile,
+  log: Logger,
+): Promise<void> {
   const body = typeof content === 'string' ? content : Readable.from(await begun(content, log), { objectMode: false })
   ctx.type = type
-  if (name !== undefined) ctx.set('Content-Disposition', `attachment; filename="${name}"`)
+  if (name !== undefined) ctx.set('Content-Disposition', `${is_shown ? 'inline' : 'attachment'}; filename="${name}"`)
   ctx.body = body
   if (size !== undefined) ctx.length = size
 }

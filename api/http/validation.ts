@@ -53,6 +53,7 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must not be before `from`, and at most 92 days with it',
     'zh-CN': '不能早于 from，且合计不超过 92 天',
   },
+  day_order: { en: 'must not be before bill_date_from', 'zh-CN': '不能早于 bill_date_from' },
   reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
   list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
   fulfilment_hears_all: {

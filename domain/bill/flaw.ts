@@ -1,4 +1,4 @@
-import { yuanText } from '../money.ts'
+import { feeText, yuanText } from '../money.ts'
 import type { BillType } from './row.ts'
 
 /** FlawText is what a flaw says, in both languages. `{name}` is one of its values, see `valueTexts` for `{name:form}`. */
@@ -35,8 +35,8 @@ export const flaw_texts = {
   missing_footer: { en: 'the footer does not say {name}', 'zh-CN': '汇总行缺少“{name}”' },
   unreadable_footer: { en: '{name} is no number: {found}', 'zh-CN': '汇总行的“{name}”不是数字：{found}' },
   footer_differs: {
-    en: 'the footer says {name} {said}, and the rows come to {sum} {unit:word}',
-    'zh-CN': '汇总行的“{name}”为 {said}，而各行合计为 {sum} {unit:word}',
+    en: 'the footer says {name} {said}, and the rows come to {sum:counted}',
+    'zh-CN': '汇总行的“{name}”为 {said}，而各行合计为 {sum:counted}',
   },
   too_large: { en: '{name} of the rows is no exact number', 'zh-CN': '各行的“{name}”合计过大，不再精确' },
 
@@ -153,7 +153,11 @@ export function flawText(flaw: KeptFlaw, language: FlawLanguage = 'en'): string 
   if (!Object.hasOwn(flaw_texts, code)) return `${code} ${JSON.stringify(values)}`
   const text = flaw_texts[code][language]
   const said = text.replace(/\{(\w+)(?::(\w+))?\}/g, (_, name: string, form: string | undefined) =>
-    name === 'bill' ? billName(bill, language) : shownValue(values[name], form, language),
+    name === 'bill'
+      ? billName(bill, language)
+      : form === 'counted'
+        ? countedText(values, language)
+        : shownValue(values[name], form, language),
   )
   const is_named = text.includes('{bill}')
   if (bill === undefined || is_named) return said
@@ -165,6 +169,14 @@ function shownValue(value: string | number | undefined, form: string | undefined
   if (form === 'yuan' && typeof value === 'number') return `¥${yuanText(value)}`
   if (form === 'word' && Object.hasOwn(words, value)) return words[value as keyof typeof words][language]
   return String(value)
+}
+
+/** What the lines of a bill come to, in the unit of its footer: rows, or yuan as the footer has them. */
+function countedText({ sum, unit }: FlawValues, language: FlawLanguage): string {
+  if (typeof sum === 'number' && unit === 'fen') return yuanText(sum)
+  if (typeof sum === 'number' && unit === 'milli_fen') return feeText(sum)
+  const count = shownValue(sum, undefined, language)
+  return unit === undefined ? count : `${count} ${shownValue(unit, 'word', language)}`
 }
 
 const bill_names: Readonly<Record<BillType, FlawText>> = {

@@ -65,6 +65,12 @@ export interface DaySums {
   refund_amount: number
 }
 
+/** What WeChat Pay settles of a day's trade bill, without other systems, in fen: 应结订单金额, and 退款金额 of refunds. */
+export interface DaySettled {
+  payment_amount: number
+  refund_amount: number
+}
+
 /** Fees of a day's payments, in 1/1000 fen. */
 export interface DayFees {
   charged: number
@@ -162,6 +168,8 @@ export interface ReconciliationRecord {
   records: ClassCounts | null
   wechat: DaySums | null
   weft: DaySums | null
+  /** absent: of an earlier version */
+  settled?: DaySettled
   /** of the basic account, in fen: before and after the day's movements; null: the day has none */
   balance: AccountBalance | null
   /** the same of the merchant's other accounts, by their bill; absent: none of them was fetched */

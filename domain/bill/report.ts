@@ -15,7 +15,7 @@ export interface ReportFigures {
   fulfilled_orders: number
   to_paid: DurationTally
   to_fulfilled: DurationTally
-  /** money that WeChat took on the day, and refunds that it accepted on it: as the bill of the day has them */
+  /** money that WeChat took on the day, and refunds that it accepted on it: as they are recorded here */
   paid_count: number
   paid_amount: number
   refunded_count: number

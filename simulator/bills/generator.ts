@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { beijingTime } from '../../domain/calendar.ts'
 import { feeOf, lineOfCells, oddLine, yuan } from './form.ts'
 import { byte_order_mark, flowLayout, Footer, headerOf, tradeLayouts } from './layout.ts'
+import { reversalOf } from './row.ts'
 import type { BillLine, FlowDetail, OddForm, TradeDetail } from './row.ts'
 
 /** What can be planted in a generated row; those of refunds begin with `refund_`. */
@@ -257,7 +258,7 @@ const rowsWith: Record<Exclude<GeneratedKind, 'malformed'>, (row: TradeDetail, n
   missing_there: () => [],
   duplicate: (row) => [row, row],
   amount: (row) => [row.kind === 'payment' ? { ...row, total: row.total + 1 } : { ...row, refund: row.refund + 1 }],
-  state: (row) => [row.kind === 'payment' ? { ...row, trade_state: 'REVOKED' } : { ...row, refund_status: 'CHANGE' }],
+  state: (row) => [row.kind === 'payment' ? reversalOf(row) : { ...row, refund_status: 'CHANGE' }],
   number: (row) => [
     row.kind === 'payment'
       ? { ...row, out_trade_no: `${row.out_trade_no}X` }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import { file_flaws } from './layout.ts'
 import type { FileFlaw } from './layout.ts'
-import { no_refund, odd_forms } from './row.ts'
+import { no_refund, odd_forms, reversalOf } from './row.ts'
 import type { BillKind, BillLine, FlowDetail, OddForm, TradeDetail } from './row.ts'
 
 /** What can happen to one row, its form apart. */
@@ -104,9 +104,7 @@ const tradeChanges: Partial<Record<RowPlant, Change<TradeDetail>>> = {
       ? { ...row, total: row.total + numberIn(plant), settled_total: row.settled_total + numberIn(plant) }
       : { ...row, refund: row.refund + numberIn(plant), settlement_refund: row.settlement_refund + numberIn(plant) },
   state: (row, { value }) =>
-    row.kind === 'payment'
-      ? { ...row, trade_state: value ?? 'REVOKED', settlement_refund: row.settled_total, refund: row.total }
-      : { ...row, refund_status: value ?? 'FAIL' },
+    row.kind === 'payment' ? reversalOf(row, value ?? 'REVOKED') : { ...row, refund_status: value ?? 'FAIL' },
   number: (row, plant) =>
     row.kind === 'payment'
       ? { ...row, out_trade_no: changedNumber(row.out_trade_no, plant) }

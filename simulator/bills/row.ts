@@ -49,6 +49,13 @@ export const no_refund = {
   refund_success_time: null,
 } as const satisfies Partial<TradeDetail>
 
+/** The line of a payment that went back without a refund number: in the columns of refunds, as docs/wechat-pay.md §5.2 has it. */
+export function reversalOf(row: TradeDetail, trade_state = 'REVOKED'): TradeDetail {
+  const { settled_total, total, fee } = row
+  const given_back = { settlement_refund: settled_total, refund: total, fee: 0 - fee }
+  return { ...row, trade_state, settled_total: 0, total: 0, coupon: 0, ...given_back }
+}
+
 /** FlowDetail is what a line of the fund-flow bill says. */
 export interface FlowDetail {
   time: number

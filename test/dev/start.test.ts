@@ -247,7 +247,7 @@ describe('Temporal UI', () => {
         await shown(`Order ${number} of merchant ${demo().WEFT_MCHID}`)
         await shown('Waiting for the payer. A notification ends the wait; without one Weft asks WeChat by plan.')
         await shown('¥128.00')
-        await shown(/^next: ask WeChat whether it was paid/)
+        await shown(/Next: WeChat is asked .* after placing, then every/)
         return true
       })
     }))

@@ -6,6 +6,7 @@ import { DefaultLogger } from '@temporalio/worker'
 import type { ActivityContext } from '../../activities/context.ts'
 import { createMerchant } from '../../activities/delivery/attempt.ts'
 import type { Courier, EndpointReply } from '../../activities/delivery/courier.ts'
+import { archiveRefundAnswer } from '../../activities/evidence.ts'
 import { createGateway } from '../../activities/order/gateway.ts'
 import { createRecords } from '../../activities/order/steps.ts'
 import { createRefundGateway } from '../../activities/refund/gateway.ts'
@@ -33,6 +34,7 @@ import { createSealer } from '../../store/sealer.ts'
 import type { Store } from '../../store/store.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { paymentFact, readTransaction } from '../../wechat/payments.ts'
+import { queryRefund } from '../../wechat/refunds.ts'
 import type { Transport } from '../../wechat/transport.ts'
 import { evidenceSample, mchid, noon, orderSample } from '../store/samples.ts'
 import { refundSample } from './dossiers.ts'
@@ -94,6 +96,8 @@ export class World {
   /** how many writes the activity that runs now may make before its worker dies */
   readonly writes: Writes = { left: Infinity }
   #notifications = 0
+  readonly #transport: Transport
+  readonly #context: ActivityContext
   readonly #order: OrderRecord
   readonly #steps: Record<string, (given: never) => Promise<unknown>>
 
@@ -111,6 +115,7 @@ export class World {
       },
       download: () => this.wechat.download(),
     }
+    this.#transport = transport
     const limits = { state: () => ({ breaker: this.breaker }) }
     const account = { mchid, client: { transport, limits }, read: readNotified } as unknown as WeChatAccount
     const accounts = { find: () => Promise.resolve(account) } as unknown as ActivityContext['accounts']
@@ -122,6 +127,7 @@ export class World {
       now,
       log: silentLogger,
     }
+    this.#context = context
     const courier: Courier = {
       send: async (_url, headers) => {
         this.calls.push(headers)
@@ -216,6 +222,13 @@ export class World {
   async refundNotified({ transaction_id, out_refund_no, status }: WeChatRefundRecord): Promise<string> {
     const body = JSON.stringify({ refund_status: status })
     return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, body)
+  }
+
+  /** What a look at a bill does: asks about a refund by itself, archives the answer, and hands over its id. */
+  async refundAnswered(refund: RefundKey): Promise<string> {
+    const answer = await queryRefund(this.#transport, refund, new AbortController().signal)
+    if (answer.kind === 'not_found') throw new Error('WeChat has no such refund')
+    return (await archiveRefundAnswer(this.#context, refund, answer))._id
   }
 
   async #archive(

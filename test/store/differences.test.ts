@@ -95,7 +95,13 @@ describe('a difference', () => {
       { bill_date: '2026-11-23', count: 1, amount: 3 },
     ])
     expect(await store.differences.count(day.mchid, { kind: 'missing_here' })).toBe(2)
-    expect(await store.differences.count(day.mchid, { bill_date_from: '2026-11-23', state: ['open'] })).toBe(1)
+    expect(
+      await store.differences.count(day.mchid, {
+        bill_date_from: '2026-11-23',
+        bill_date_to: '2026-11-23',
+        state: ['open'],
+      }),
+    ).toBe(1)
     expect(await store.differences.count('1900009999', {})).toBe(0)
   })
 

@@ -16,14 +16,7 @@ import { nullable_text, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import type { ProposedAction } from './limit.ts'
 import { bill_date } from './reconciliations.ts'
-import {
-  actionProblem,
-  createDifferenceRefund,
-  askRefusal,
-  findRefund,
-  noteCheckAsked,
-  refundAsked,
-} from './resolution.ts'
+import { actionProblem, createDifferenceRefund, askRefusal, noteCheckAsked, refundAsked } from './resolution.ts'
 import { requireDifference, shown_kinds } from './shape.ts'
 
 /** differences that one call looks at */
@@ -46,14 +39,18 @@ const batch_request = z
     action: z.enum(difference_actions),
     kind: z.enum(shown_kinds),
     reason: request_reason,
-    bill_date_from: bill_date.nullish(),
-    bill_date_to: bill_date.nullish().meta({ description: 'a Beijing day, exclusive' }),
+    bill_date_from: bill_date.nullish().meta({ description: 'the first Beijing day' }),
+    bill_date_to: bill_date.nullish().meta({ description: 'the last Beijing day, with it' }),
     after: z
       .string()
       .max(64)
       .nullish()
       .meta({ description: 'go on behind this difference: `next` of the last answer' }),
     preview: z.boolean().default(false).meta({ description: 'true: say what it would do, and do nothing' }),
+  })
+  .refine(({ bill_date_from: from, bill_date_to: to }) => !from || !to || from <= to, {
+    message: 'day_order',
+    path: ['bill_date_to'],
   })
   .meta({ id: 'DifferenceResolutions' })
 type BatchCall = EndpointCall<unknown, unknown, z.output<typeof batch_request>>
@@ -255,7 +252,7 @@ async function choose(
   const refunded = new Set<string>()
   for (const difference of found) {
     const payment = payments.get(difference.transaction_id ?? '') ?? null
-    const refund = action.moves === 'accept_wechat' ? await findRefund(store, difference) : null
+    const refund = action.moves === 'accept_wechat' ? await store.refunds.ofDifference(difference) : null
     const amount = action.amountOf(difference, { payment, refund }, now())
     const is_again = action.moves === 'refund' && payment !== null && refunded.has(payment._id)
     if (typeof amount === 'string') leaveOut(amount, difference)

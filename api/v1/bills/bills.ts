@@ -7,7 +7,7 @@ import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { listOf, nullable_text, nullable_time, pageView, paging_params, time } from '../shapes.ts'
 import { assertKept, assertWhole, watchedRead } from './original.ts'
-import { bill_date } from './reconciliations.ts'
+import { bill_date, bill_days } from './reconciliations.ts'
 
 const bill_type = z.enum(bill_types).meta({
   description:
@@ -88,8 +88,7 @@ const listBills = declareEndpoint({
   summary: 'The bills that are kept, by day, newest day first',
   query: z.strictObject({
     ...paging_params,
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
   }),
   responses: {
     200: {

@@ -10,7 +10,7 @@ import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { filterOf, free_text_filter, isPlainText, listOf, paging_params, query_time } from '../shapes.ts'
 import { assertKept, watchedRead } from './original.ts'
-import { bill_date } from './reconciliations.ts'
+import { bill_date, bill_days } from './reconciliations.ts'
 import {
   difference_params,
   difference_shape,
@@ -32,17 +32,16 @@ const listDifferences = declareEndpoint({
     kind: filterOf(shown_kinds).optional(),
     state: filterOf(difference_states).optional(),
     bill_date: bill_date.optional(),
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
     owner: free_text_filter.optional(),
     due_before: query_time.optional(),
   }),
   responses: { 200: { description: 'a page of differences', schema: listOf('Difference', difference_shape) } },
   problems: [],
-  async handle({ context, caller, query }) {
+  async handle({ context, caller, query, language }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.differences.list(caller.mchid, filter, { limit, cursor })
-    const data = await shownDifferences(context, page.data)
+    const data = await shownDifferences({ context, language }, page.data)
     return { status: 200, body: { data, next_cursor: page.next_cursor } }
   },
 })
@@ -56,8 +55,8 @@ const getDifference = declareEndpoint({
   params: difference_params,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found'],
-  async handle({ context, caller, params }) {
-    return await replyWith(200, context, await requireDifference(context, caller, params))
+  async handle({ context, caller, params, language }) {
+    return await replyWith({ context, language }, 200, await requireDifference(context, caller, params))
   },
 })
 
@@ -93,7 +92,7 @@ const workOnDifference = declareEndpoint({
   body: work_request,
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found', 'difference_state'],
-  async handle({ context, caller, params, body }) {
+  async handle({ context, caller, params, body, language }) {
     let difference = await requireDifference(context, caller, params)
     const about = { time: beijingTime(context.now()), actor: callerActor(caller) }
     const changes = [
@@ -106,7 +105,7 @@ const workOnDifference = declareEndpoint({
       difference = applied.record
       if (applied.outcome === 'illegal') throw differenceStateProblem(difference)
     }
-    return await replyWith(200, context, difference)
+    return await replyWith({ context, language }, 200, difference)
   },
 })
 

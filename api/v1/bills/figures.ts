@@ -35,15 +35,30 @@ export const day_reports = {
   daily: [
     column('created_count', 'count', ['orders created', '创建订单数'], (day) => day.created_count),
     column('created_amount', 'fen', ['amount of orders created', '创建订单金额'], (day) => day.created_amount),
-    column('paid_count', 'count', ['payments', '收款笔数'], (day) => day.paid_count),
-    column('paid_amount', 'fen', ['amount of payments', '收款金额'], (day) => day.paid_amount),
+    column('paid_count', 'count', ['payments recorded here', '收款笔数（本系统记录）'], (day) => day.paid_count),
+    column(
+      'paid_amount',
+      'fen',
+      ['amount of payments recorded here', '收款金额（本系统记录）'],
+      (day) => day.paid_amount,
+    ),
     column('expired_count', 'count', ['orders expired', '过期订单数'], (day) => day.closed['expired'] ?? 0),
     column('closed_count', 'count', ['orders closed otherwise', '其他关闭订单数'], (day) => {
       return counted(day.closed) - (day.closed['expired'] ?? 0)
     }),
-    column('refunded_count', 'count', ['refunds', '退款笔数'], (day) => day.refunded_count),
-    column('refunded_amount', 'fen', ['amount of refunds', '退款金额'], (day) => day.refunded_amount),
-    column('fee_net', 'fee', ['fees, net', '手续费净额'], (day) => day.fee_charged + day.fee_returned),
+    column('refunded_count', 'count', ['refunds recorded here', '退款笔数（本系统记录）'], (day) => day.refunded_count),
+    column(
+      'refunded_amount',
+      'fen',
+      ['amount of refunds recorded here', '退款金额（本系统记录）'],
+      (day) => day.refunded_amount,
+    ),
+    column(
+      'fee_net',
+      'fee',
+      ['fees of the bill, net', '手续费净额（账单）'],
+      (day) => day.fee_charged + day.fee_returned,
+    ),
   ],
   notifications: [
     column('paid_count', 'count', ['payments', '收款笔数'], (day) => day.paid_count),

@@ -13,8 +13,21 @@ section { overflow-x: auto }
 table { border-collapse: collapse; margin: .5rem 0 2rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #8883 }
 .amount { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.number { font: .9em ui-monospace, Menlo, Consolas, monospace }
-@media print { body { padding: 0 } section { break-inside: avoid } }
+.number { font: .9em ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere }
+.more > td { border-bottom: 0; padding-bottom: 0 }
+.details { padding-top: 0; font-size: .87em }
+.details span { display: inline-block; margin-right: 1.2rem }
+.details b { font-weight: 400; opacity: .7 }
+@page { size: A4 landscape; margin: 12mm }
+@media print {
+  :root { font-size: 11px }
+  body { max-width: none; padding: 0 }
+  section { overflow: visible }
+  h2 { break-after: avoid }
+  thead { display: table-header-group }
+  tr { break-inside: avoid }
+  .more { break-after: avoid }
+}
 `
 const style_element = trustedHtml(`<style>${style}</style>`)
 const style_hash = createHash('sha256').update(style, 'utf8').digest('base64')
@@ -47,7 +60,7 @@ export function statementPage({ tables, language, has_more }: StatementPage): st
   return `<!doctype html>${page.toString()}`
 }
 
-function tableSection({ title, columns, rows }: StatementTable, language: Language): SafeHtml {
+function tableSection({ title, columns, rows, details = [] }: StatementTable, language: Language): SafeHtml {
   if (rows.length === 0)
     return html`<h2>${title}</h2>
       <p>${statement_words.none[language]}</p>`
@@ -56,24 +69,55 @@ function tableSection({ title, columns, rows }: StatementTable, language: Langua
       <table>
         <thead>
           <tr>
-            ${columns.map((column) => html`<th>${column}</th>`)}
+            ${columns.map((column, at) => headElement(column, rows[0]?.[at] ?? null))}
           </tr>
         </thead>
         <tbody>
           ${rows.map(
-            (row) =>
-              html`<tr>
-                ${row.map(cellElement)}
-              </tr> `,
+            (row, at) =>
+              html`<tr class="${details[at] ? 'more' : ''}">
+                  ${row.map(cellElement)}
+                </tr>
+                ${details[at] ? detailElement(details[at], columns.length) : null}`,
           )}
         </tbody>
       </table>
     </section>`
 }
 
+/** A name stands above its amounts, at their side. */
+function headElement(column: string, first: CsvCell): SafeHtml {
+  return isAmount(first) ? html`<th class="amount">${column}</th>` : html`<th>${column}</th>`
+}
+
+function isAmount(cell: CsvCell): boolean {
+  return typeof cell === 'number' || (cell !== null && typeof cell === 'object' && 'yuan' in cell)
+}
+
+function detailElement(details: readonly [string, CsvCell][], columns: number): SafeHtml {
+  return html`<tr>
+    <td class="details" colspan="${columns}">
+      ${details.map(([name, cell]) => html`<span><b>${name}</b> ${shownCell(cell)}</span> `)}
+    </td>
+  </tr>`
+}
+
+function shownCell(cell: CsvCell): string {
+  if (cell === null || typeof cell !== 'object') return String(cell ?? '')
+  return 'yuan' in cell ? grouped(cell.yuan) : cell.number
+}
+
+/** `1234567.89` → `1,234,567.89`: as people read it; files for programs have no commas. */
+function grouped(yuan: string): string {
+  const [whole = '', ...rest] = yuan.split('.')
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.')
+}
+
 function cellElement(cell: CsvCell): SafeHtml {
   if (cell === null) return html`<td></td>`
   if (typeof cell === 'string') return html`<td>${cell}</td>`
   if (typeof cell === 'number') return html`<td class="amount">${cell}</td>`
-  return 'yuan' in cell ? html`<td class="amount">${cell.yuan}</td>` : html`<td class="number">${cell.number}</td>`
+  return 'yuan' in cell
+    ? html`<td class="amount">${grouped(cell.yuan)}</td>`
+    : html`<td class="number">${cell.number}</td>`
 }

@@ -23,6 +23,12 @@ export const bill_date = z
   .refine(isOnCalendar, 'day')
   .meta({ description: 'a Beijing day, 2026-11-22', format: 'date' })
 
+/** Days of a list, both bounds with them. */
+export const bill_days = {
+  bill_date_from: bill_date.optional().meta({ description: 'the first day, Beijing' }),
+  bill_date_to: bill_date.optional().meta({ description: 'the last day, with it' }),
+}
+
 function isOnCalendar(day: string): boolean {
   try {
     return dayRange(day).to_ms > 0
@@ -196,8 +202,7 @@ const listReconciliations = declareEndpoint({
   query: z.strictObject({
     ...paging_params,
     state: filterOf(reconciliation_states).optional(),
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
   }),
   responses: { 200: { description: 'a page of days', schema: listOf('Reconciliation', reconciliation_shape) } },
   problems: [],

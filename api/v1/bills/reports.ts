@@ -191,7 +191,7 @@ export const report_endpoints: readonly Endpoint[] = [
   declareDayReport(
     'daily',
     'Day by day: created, paid, expired, refunded, fees',
-    'Payments and refunds as the bill of the day has them; orders by the day on which they were created, as they were at the day’s last look.',
+    'Payments and refunds of the day as they are recorded here, fees as its bill has them; orders by the day on which they were created, as they were at the day’s last look.',
   ),
   declareDayReport(
     'notifications',

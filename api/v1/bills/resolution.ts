@@ -14,8 +14,7 @@ import { obstacle_texts } from '../../../domain/bill/obstacle.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
-import type { RefundRecord, RefundState } from '../../../domain/refund/record.ts'
-import type { Store } from '../../../store/store.ts'
+import type { RefundState } from '../../../domain/refund/record.ts'
 import { authorise, callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -135,7 +134,7 @@ async function move(
 ): Promise<HttpReply> {
   assertState(difference, from)
   if (call.body.preview) return { status: 200, body: previewOf(call.body.action, difference) }
-  return await replyWith(200, call.context, await apply(call, difference, { event }))
+  return await replyWith(call, 200, await apply(call, difference, { event }))
 }
 
 /** Why WeChat Pay is asked about no difference of this kind; null: it can be. */
@@ -163,7 +162,7 @@ async function check(call: ResolutionCall, difference: DifferenceRecord): Promis
     },
   )
   const current = asked ?? (await find())
-  return await replyWith(current.check_time === undefined ? 200 : 202, context, current)
+  return await replyWith(call, current.check_time === undefined ? 200 : 202, current)
 }
 
 /** Says in the timeline who wants WeChat Pay asked, and why. One that is full takes no more, and it is asked all the same. */
@@ -184,21 +183,11 @@ async function findPayment(
   return transaction_id === null ? null : await store.payments.find(mchid, transaction_id)
 }
 
-/** The refund that a difference is about, as WeChat Pay knows it; null: it is about none. */
-export async function findRefund(
-  { refunds }: Pick<Store, 'refunds'>,
-  { mchid, out_refund_no: number, refund_id }: DifferenceRecord,
-): Promise<RefundRecord | null> {
-  if (number === null || refund_id === null) return null
-  const known = await refunds.ofWeChat(mchid, [{ out_refund_no: number, refund_id }])
-  return known.find(({ facts }) => facts?.refund_id === refund_id) ?? null
-}
-
 /** Books what WeChat Pay says, by the day's run; above the merchant's limit once a second person says so too. */
 async function accept(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context, caller, body } = call
   const payment = await findPayment(call, difference)
-  const records = { payment, refund: await findRefund(context.store, difference) }
+  const records = { payment, refund: await context.store.refunds.ofDifference(difference) }
   const acceptance = acceptanceOf(difference, records)
   if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
   assertState(difference, ['open'])
@@ -211,14 +200,14 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
   if (person === 'first') {
     const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
-    return await replyWith(202, context, await apply(call, difference, { event: 'proposed', proposal }))
+    return await replyWith(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
   }
   if (person === 'proposer') throw new Problem('approver_is_requester')
   if (person === 'no_approver') authorise(caller, 'refunds:approve')
   const asked = await apply(call, difference, { event: 'accept_asked' })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
-  return await replyWith(current.state === 'settling' ? 202 : 200, context, current)
+  return await replyWith(call, current.state === 'settling' ? 202 : 200, current)
 }
 
 /** Asks for a refund by the refund's own door, with its limits and its approval. The difference stays what it is. */
@@ -247,7 +236,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
     reason,
   })
   const status = unfinished_refunds.includes(state) ? 202 : 200
-  return await replyWith(status, context, await apply(call, difference, refundAsked(number)))
+  return await replyWith(call, status, await apply(call, difference, refundAsked(number)))
 }
 
 /** States of a refund in which it is not on its way yet: it is being reserved, or a second person has to accept it. */

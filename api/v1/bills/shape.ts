@@ -7,10 +7,11 @@ import { publicId } from '../../../store/ids.ts'
 import { linkDifferences } from '../../../store/link.ts'
 import type { ApiContext } from '../../http/context.ts'
 import type { Caller } from '../../http/authentication.ts'
-import type { HttpReply } from '../../http/endpoint.ts'
+import type { EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { actor, nullable_text, time } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
+import { differenceText } from './words.ts'
 
 export const shown_kinds = difference_kinds as [DifferenceKind, ...DifferenceKind[]]
 
@@ -20,7 +21,7 @@ export const difference_shape = z
     id: z.string(),
     bill_date: z.string(),
     kind: z.enum(shown_kinds),
-    what: z.string().meta({ description: 'what the kind means' }),
+    what: z.string().meta({ description: 'what the kind means, in the language of Accept-Language' }),
     state: z.enum(difference_states).meta({
       description: 'waiting: the other side may still come; open: a person has to look; healed, ignored: over',
     }),
@@ -68,23 +69,28 @@ export const difference_shape = z
   } satisfies FieldsOf<DifferenceView>)
   .meta({ id: 'Difference' })
 
-/** Differences as merchants see them, with links to what is recorded here. */
+type DifferenceReader = Pick<EndpointCall, 'context' | 'language'>
+
+/** Differences in the reader's language, with links to what is recorded here. */
 export async function shownDifferences(
-  { store }: Pick<ApiContext, 'store'>,
+  { context: { store }, language }: DifferenceReader,
   differences: readonly DifferenceRecord[],
 ): Promise<DifferenceView[]> {
   const linkedOf = await linkDifferences(store, differences)
   const evidenceId = (evidence_id: string) => publicId('evd', evidence_id)
-  return differences.map((difference) => differenceView(difference, { evidenceId, linked: linkedOf(difference) }))
+  return differences.map((difference) => ({
+    ...differenceView(difference, { evidenceId, linked: linkedOf(difference) }),
+    what: differenceText(difference.kind, language),
+  }))
 }
 
 /** The answer that shows one difference. */
 export async function replyWith(
+  reader: DifferenceReader,
   status: number,
-  context: Pick<ApiContext, 'store'>,
   difference: DifferenceRecord,
 ): Promise<HttpReply> {
-  const [body] = await shownDifferences(context, [difference])
+  const [body] = await shownDifferences(reader, [difference])
   return { status, body }
 }
 

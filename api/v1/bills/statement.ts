@@ -10,6 +10,8 @@ import { feeText, yuanText } from '../../../domain/money.ts'
 import { byte_order_mark, csvLines } from '../../http/csv.ts'
 import type { CsvCell } from '../../http/csv.ts'
 import type { Language } from '../../http/language.ts'
+import { fenOfSide } from './direction.ts'
+import { actorText, answerText, difference_event_texts, fieldText } from './sentence.ts'
 import {
   account_words,
   accountText,
@@ -26,18 +28,27 @@ export interface StatementTable {
   title: string
   columns: string[]
   rows: CsvCell[][]
+  /** of a page: what stands below each row, by the names of further columns */
+  details?: [name: string, cell: CsvCell][][]
+}
+
+/** What a statement says beside the day's own record. */
+export interface StatementAbout {
+  /** bills of the day of which what is kept here is not the file */
+  damaged?: readonly BillRecord[]
+  /** absent: in archives, whose bytes follow from the day alone */
+  merchant_name?: string
 }
 
 type Word = keyof typeof statement_words
 
 /**
  * A day as finance takes it away: whether it is proven or why not, both sides, fees and account, classes, the book.
- * `damaged` are bills of the day of which what is kept here is not the file.
  */
 export function statementTables(
   day: ReconciliationRecord,
   language: Language,
-  damaged: readonly BillRecord[] = [],
+  { damaged = [], merchant_name }: StatementAbout = {},
 ): StatementTable[] {
   const say = (word: Word) => statement_words[word][language]
   const table = (title: Word, columns: Word[], rows: CsvCell[][]) => ({
@@ -46,9 +57,18 @@ export function statementTables(
     rows,
   })
   return [
-    table('title', ['item', 'content'], [...factRows(day, language), ...billRows(day, language, damaged)]),
+    table(
+      'title',
+      ['item', 'content'],
+      [
+        ...(merchant_name === undefined ? [] : [[say('merchant_name'), merchant_name]]),
+        ...factRows(day, language),
+        ...billRows(day, language, damaged),
+      ],
+    ),
     table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
     table('money', ['item', 'amount_yuan'], moneyRows(day, language)),
+    table('tie', ['item', 'amount_yuan'], tieRows(day, say)),
     table('classes', ['class', 'lines', 'records'], classRows(day, say)),
     table('book', ['account', 'account_name', 'amount_yuan'], bookRows(day, language)),
   ]
@@ -114,23 +134,53 @@ function bookRows({ book }: ReconciliationRecord, language: Language): CsvCell[]
 
 function totalRows({ wechat, weft }: ReconciliationRecord, say: (word: Word) => string): CsvCell[][] {
   if (wechat === null || weft === null) return []
-  const count = (field: 'payment_count' | 'refund_count') => [
-    say(field),
-    wechat[field],
-    weft[field],
-    wechat[field] - weft[field],
-  ]
-  const amounts = (word: Word, theirs: number, ours: number) => [
+  const counts = (word: Word, theirs: number, ours: number, sign = 1) => [
     say(word),
-    ...[theirs, ours, theirs - ours].map((fen) => ({ yuan: yuanText(fen) })),
+    theirs,
+    ours,
+    gap(theirs, ours, sign),
+  ]
+  const amounts = (word: Word, theirs: number, ours: number, sign = 1) => [
+    say(word),
+    ...[theirs, ours, gap(theirs, ours, sign)].map((fen) => ({ yuan: yuanText(fen) })),
   ]
   return [
-    count('payment_count'),
+    counts('payment_count', wechat.payment_count, weft.payment_count),
     amounts('payment_amount', wechat.payment_amount, weft.payment_amount),
-    count('refund_count'),
-    amounts('refund_amount', wechat.refund_amount, weft.refund_amount),
+    counts('refund_count', wechat.refund_count, weft.refund_count, -1),
+    amounts('refund_amount', wechat.refund_amount, weft.refund_amount, -1),
     amounts('net', wechat.payment_amount - wechat.refund_amount, weft.payment_amount - weft.refund_amount),
   ]
+}
+
+/** Above 0 where WeChat Pay has more of the merchant's money. `sign`: -1 of refunds, which take it away. */
+function gap(theirs: number, ours: number, sign: number): number {
+  return sign < 0 ? ours - theirs : theirs - ours
+}
+
+/** How what the trade bill sums comes to what the account moved by; the last line is what the trade bill does not name. */
+function tieRows(
+  { wechat, settled, fees, foreign, balance }: ReconciliationRecord,
+  say: (word: Word) => string,
+): CsvCell[][] {
+  if (wechat === null || settled === undefined || fees === null || foreign === null || balance === null) return []
+  const fen = (amount: number) => 1_000 * amount
+  const change = fen(balance.closing - balance.opening)
+  const lines: [Word, number][] = [
+    ['tie_payments', fen(wechat.payment_amount)],
+    ['tie_coupons', fen(settled.payment_amount - wechat.payment_amount)],
+    ['tie_refunds', fen(0 - settled.refund_amount)],
+    ['tie_fees', 0 - fees.charged - fees.returned],
+    ['tie_foreign', fen(foreign.payment_amount - foreign.refund_amount)],
+  ]
+  const rest = lines.reduce((left, [, amount]) => left - amount, change)
+  const all: [Word, number][] = [...lines, ['tie_rest', rest], ['change', change]]
+  return all.map(([word, amount]) => [say(word), { yuan: tieText(amount) }])
+}
+
+/** Whole fen as yuan with two decimals, other fees with all of theirs. */
+function tieText(amount: number): string {
+  return amount % 1_000 === 0 ? yuanText(amount / 1_000) : feeText(amount)
 }
 
 /** The accounts beside the basic one whose fund flow was compared. */
@@ -198,7 +248,7 @@ export function differenceRow(difference: DifferenceRecord, language: Language):
     bill_date,
     kind,
     what: differenceText(kind, language),
-    direction: directionText(kind, language),
+    direction: directionText(difference, language),
     state: difference_state_texts[state][language],
     amount: { yuan: yuanText(amount) },
     bill_amount: amountOfSide(bill),
@@ -208,28 +258,53 @@ export function differenceRow(difference: DifferenceRecord, language: Language):
     out_refund_no: numberCell(difference.out_refund_no),
     refund_id: numberCell(difference.refund_id),
     line: typeof bill?.['line'] === 'number' ? bill['line'] : null,
-    fields: fields.join('; '),
-    says: answer?.says ?? null,
+    fields: fields.map((kept) => fieldText(kept, language)).join('; '),
+    says: answer ? answerText(answer.says, language) : null,
     asked_time: shownTime(answer?.asked_time ?? null),
     due_time: shownTime(due_time),
-    last_event: last?.event ?? null,
+    last_event: last ? difference_event_texts[last.event][language] : null,
     last_time: shownTime(last?.time ?? null),
     reason: last?.reason ?? null,
+    last_actor: last ? actorText(last.actor, language) : null,
+    owner: difference.owner ?? null,
+    note: difference.note ?? null,
   }
   return Object.keys(difference_columns).map((column) => cells[column as keyof typeof cells])
+}
+
+type DifferenceColumn = keyof typeof difference_columns
+
+/** What a page shows of a difference in its line; all else that it says stands below. */
+const page_columns: readonly DifferenceColumn[] = [
+  ...(['what', 'direction', 'state', 'amount', 'bill_amount', 'weft_amount', 'due_time'] as const),
+]
+const untold_columns: readonly DifferenceColumn[] = ['bill_date', 'kind']
+
+/** Differences as a page lists them: few columns, so that it can be printed, and what else is known below each line. */
+export function differenceTable(differences: readonly DifferenceRecord[], language: Language): StatementTable {
+  const names = Object.keys(difference_columns) as DifferenceColumn[]
+  const all = differences.map((difference) => differenceRow(difference, language))
+  const cellOf = (row: CsvCell[], name: DifferenceColumn) => row[names.indexOf(name)] ?? null
+  const below = names.filter((name) => !page_columns.includes(name) && !untold_columns.includes(name))
+  return {
+    title: statement_words.differences[language],
+    columns: page_columns.map((name) => difference_columns[name][language]),
+    rows: all.map((row) => page_columns.map((name) => cellOf(row, name))),
+    details: all.map((row) =>
+      below
+        .map((name): [string, CsvCell] => [difference_columns[name][language], cellOf(row, name)])
+        .filter(([, cell]) => cell !== null && cell !== ''),
+    ),
+  }
 }
 
 function numberCell(number: string | null): CsvCell {
   return number === null ? null : { number }
 }
 
-/** A side is kept as it was read: of a refund `refund` is its amount, of a payment `total`; older layouts settle only. */
 function amountOfSide(side: Record<string, unknown> | null): CsvCell {
-  if (side === null) return null
-  const of_refund = side['kind'] === 'refund' || side['kind'] === 'reversal'
-  const names = of_refund ? ['refund', 'settlement_refund'] : ['total', 'settled_total']
-  const fen = names.map((name) => side[name]).find((value) => typeof value === 'number')
-  return typeof fen === 'number' ? { yuan: yuanText(fen) } : null
+  const fen = fenOfSide(side)
+  return fen === null ? null : { yuan: yuanText(fen) }
 }
 
 /** `2026-11-23 10:30:05`, Beijing, which spreadsheets take for a time. */
@@ -242,9 +317,9 @@ export async function* statementCsv(
   day: ReconciliationRecord,
   differences: AsyncIterable<readonly DifferenceRecord[]>,
   language: Language,
-  damaged: readonly BillRecord[] = [],
+  about: StatementAbout = {},
 ): AsyncGenerator<string> {
-  const tables = statementTables(day, language, damaged)
+  const tables = statementTables(day, language, about)
   const lines = tables.flatMap(({ title, columns, rows }) => [[title], columns, ...rows, []])
   yield `${byte_order_mark}${csvLines(lines)}`
   yield csvLines([[statement_words.differences[language]]])

@@ -19,9 +19,8 @@ import { dayArchive } from './archive.ts'
 import type { ArchiveParts } from './archive.ts'
 import { assertKept, assertWhole, watchedRead } from './original.ts'
 import { page_policy, statementPage } from './page.ts'
-import { bill_date } from './reconciliations.ts'
-import { differenceHeader, differenceRow, differencesCsv, statementCsv, statementTables } from './statement.ts'
-import { statement_words } from './words.ts'
+import { bill_date, bill_days } from './reconciliations.ts'
+import { differencesCsv, differenceTable, statementCsv, statementTables } from './statement.ts'
 
 const read_at_once = 500
 /** differences that a page shows; the CSV has them all */
@@ -38,6 +37,11 @@ export const report_language = z
 export function reportLanguage({ accepts }: Pick<EndpointCall, 'accepts'>, lang: 'zh' | 'en' | undefined): Language {
   const wanted = lang ?? accepts('accept-language', ['zh-CN', 'zh', 'en'])
   return wanted === 'en' ? 'en' : 'zh-CN'
+}
+
+/** Of a language, in names of files. */
+function shortName(language: Language): string {
+  return language === 'en' ? 'en' : 'zh'
 }
 
 const getStatement = declareEndpoint({
@@ -62,25 +66,23 @@ const getStatement = declareEndpoint({
     if (day === null) throw new Problem('not_found')
     const bills = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
     const damaged = bills.filter(({ damaged_time }) => damaged_time !== undefined)
+    const merchant = await store.merchants.find(key.mchid)
+    const about = { damaged, ...(merchant !== null && { merchant_name: merchant.name }) }
     const language = reportLanguage({ accepts }, query.lang)
+    const name = `${key.mchid}-${key.bill_date}-statement-${shortName(language)}-run${day.run}`
     const headers = { 'Content-Language': language, Vary: 'Accept, Accept-Language' }
     const is_page = (query.format ?? accepts('accept', ['text/csv', 'text/html']) ?? 'csv').endsWith('html')
     if (!is_page) {
-      const content = statementCsv(day, differencesOfDay(store, key), language, damaged)
-      const name = `${key.mchid}-${key.bill_date}-statement.csv`
-      return { status: 200, headers, file: { type: csv_type, content, name } }
+      const content = statementCsv(day, differencesOfDay(store, key), language, about)
+      return { status: 200, headers, file: { type: csv_type, content, name: `${name}.csv` } }
     }
     const { shown, has_more } = await firstDifferences(store, key)
-    const list = {
-      title: statement_words.differences[language],
-      columns: differenceHeader(language),
-      rows: shown.map((difference) => differenceRow(difference, language)),
-    }
-    const tables = [...statementTables(day, language, damaged), list]
+    const tables = [...statementTables(day, language, about), differenceTable(shown, language)]
+    const content = statementPage({ tables, language, has_more })
     return {
       status: 200,
       headers: { ...headers, 'Content-Security-Policy': page_policy },
-      file: { type: 'text/html; charset=utf-8', content: statementPage({ tables, language, has_more }) },
+      file: { type: 'text/html; charset=utf-8', content, name: `${name}.html`, is_shown: true },
     }
   },
 })
@@ -97,8 +99,7 @@ const exportDifferences = declareEndpoint({
     kind: filterOf(kinds).optional(),
     state: filterOf(difference_states).optional(),
     bill_date: bill_date.optional(),
-    bill_date_from: bill_date.optional(),
-    bill_date_to: bill_date.optional(),
+    ...bill_days,
   }),
   responses: { 200: { description: 'the list', file_types: ['text/csv'] } },
   problems: [],
@@ -109,7 +110,7 @@ const exportDifferences = declareEndpoint({
     return Promise.resolve({
       status: 200,
       headers,
-      file: { type: csv_type, content, name: `${caller.mchid}-differences.csv` },
+      file: { type: csv_type, content, name: `${caller.mchid}-differences-${shortName(language)}.csv` },
     })
   },
 })

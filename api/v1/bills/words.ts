@@ -3,6 +3,8 @@ import { difference_texts } from '../../../domain/bill/difference.ts'
 import type { ReconciliationState } from '../../../domain/bill/reconciliation.ts'
 import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import type { Bilingual, Language } from '../../http/language.ts'
+import { directionOf } from './direction.ts'
+import type { Direction } from './direction.ts'
 
 const chinese_kinds: Record<DifferenceKind, string> = {
   missing_here: '微信支付有一笔收款，本系统没有记录',
@@ -26,25 +28,15 @@ export function differenceText(kind: DifferenceKind, language: Language): string
   return language === 'en' ? difference_texts[kind] : chinese_kinds[kind]
 }
 
-/** Whether WeChat Pay has more of the merchant's money than is recorded here (长款), or less (短款). */
-const directions: Partial<Record<DifferenceKind, 'more' | 'less'>> = {
-  missing_here: 'more',
-  missing_there: 'less',
-  phantom_payment: 'less',
-  // A refund takes money away: one that only WeChat Pay has leaves less there than is recorded here.
-  refund_missing_here: 'less',
-  refund_missing_there: 'more',
-}
-
-const direction_texts: Record<'more' | 'less', Bilingual> = {
+const direction_texts: Record<Direction, Bilingual> = {
   more: { en: '长款 (more at WeChat Pay)', 'zh-CN': '长款' },
   less: { en: '短款 (less at WeChat Pay)', 'zh-CN': '短款' },
 }
 
-/** 长款 or 短款, as the merchant sees it; empty where a kind says nothing of that. */
-export function directionText(kind: DifferenceKind, language: Language): string {
-  const direction = directions[kind]
-  return direction === undefined ? '' : direction_texts[direction][language]
+/** 长款 or 短款, as the merchant sees it; empty where a difference says nothing of that. */
+export function directionText(difference: Parameters<typeof directionOf>[0], language: Language): string {
+  const direction = directionOf(difference)
+  return direction === null ? '' : direction_texts[direction][language]
 }
 
 export const day_state_texts: Record<ReconciliationState, Bilingual> = {
@@ -76,6 +68,7 @@ export const statement_words = {
   item: { en: 'item', 'zh-CN': '项目' },
   content: { en: 'content', 'zh-CN': '内容' },
   merchant: { en: 'merchant number', 'zh-CN': '商户号' },
+  merchant_name: { en: 'merchant', 'zh-CN': '商户' },
   bill_date: { en: 'bill date (Beijing)', 'zh-CN': '账单日期（北京时间）' },
   state: { en: 'state', 'zh-CN': '状态' },
   conclusion: { en: 'conclusion', 'zh-CN': '结论' },
@@ -96,8 +89,8 @@ export const statement_words = {
   original: { en: 'original kept here', 'zh-CN': '本系统保存的原始账单' },
   point_of_view: { en: 'point of view', 'zh-CN': '立场' },
   point_of_view_text: {
-    en: 'the merchant’s: 长款 is more money at WeChat Pay than is recorded here, 短款 is less',
-    'zh-CN': '商户：长款＝微信支付的钱多于本系统所记，短款＝少于本系统所记',
+    en: 'the merchant’s: 长款 is more money at WeChat Pay than is recorded here, 短款 is less; of payments the bill less the records, of refunds the records less the bill',
+    'zh-CN': '商户：长款＝微信支付的钱多于本系统所记，短款＝少于本系统所记；收款为账单减记录，退款为记录减账单',
   },
   unit: { en: 'unit', 'zh-CN': '单位' },
   unit_text: {
@@ -107,7 +100,7 @@ export const statement_words = {
   totals: { en: 'Totals, without other systems', 'zh-CN': '汇总（不含其他系统）' },
   at_wechat: { en: 'WeChat Pay’s bill', 'zh-CN': '微信支付账单' },
   here: { en: 'recorded here', 'zh-CN': '本系统记录' },
-  gap: { en: 'bill less records (above 0: 长款)', 'zh-CN': '账单减记录（正为长款，负为短款）' },
+  gap: { en: 'difference (above 0: 长款, below: 短款)', 'zh-CN': '差额（正为长款，负为短款）' },
   payment_count: { en: 'payments', 'zh-CN': '收款笔数' },
   payment_amount: { en: 'amount of payments', 'zh-CN': '收款金额' },
   refund_count: { en: 'refunds', 'zh-CN': '退款笔数' },
@@ -115,7 +108,10 @@ export const statement_words = {
   net: { en: 'payments less refunds', 'zh-CN': '净额（收款减退款）' },
   money: { en: 'Fees and account', 'zh-CN': '手续费与账户' },
   amount_yuan: { en: 'yuan', 'zh-CN': '金额（元）' },
-  fee_charged: { en: 'fees charged', 'zh-CN': '收取的手续费' },
+  fee_charged: {
+    en: 'fees charged (a line that is there twice counts once)',
+    'zh-CN': '收取的手续费（重复的行只计一次）',
+  },
   fee_returned: { en: 'fees returned with refunds', 'zh-CN': '退还的手续费' },
   fee_net: { en: 'fees, net', 'zh-CN': '手续费净额' },
   fee_expected: { en: 'fees by contract', 'zh-CN': '按约定应收的手续费' },
@@ -126,6 +122,19 @@ export const statement_words = {
   other_opening: { en: 'balance before the day', 'zh-CN': '期初余额' },
   other_closing: { en: 'balance after the day', 'zh-CN': '期末余额' },
   change: { en: 'change of the balance', 'zh-CN': '余额变动' },
+  tie: { en: 'From the trade bill to the account', 'zh-CN': '从交易账单到账户余额' },
+  tie_payments: { en: 'payments (订单金额)', 'zh-CN': '收款（订单金额）' },
+  tie_coupons: {
+    en: 'less the merchant’s own coupons (订单金额 less 应结订单金额)',
+    'zh-CN': '减：商户自有优惠（订单金额减应结订单金额）',
+  },
+  tie_refunds: { en: 'less refunds (退款金额)', 'zh-CN': '减：退款（退款金额）' },
+  tie_fees: { en: 'less fees, net', 'zh-CN': '减：手续费净额' },
+  tie_foreign: { en: 'other systems: payments less refunds', 'zh-CN': '其他系统：收款减退款' },
+  tie_rest: {
+    en: 'all else: withdrawals, day cuts, fees of other systems, lines that are there twice',
+    'zh-CN': '其余：提现、跨日、其他系统的手续费、重复的行等',
+  },
   foreign_payments: { en: 'other systems: payments', 'zh-CN': '其他系统：收款金额' },
   foreign_refunds: { en: 'other systems: refunds', 'zh-CN': '其他系统：退款金额' },
   classes: { en: 'Every line and every record by class', 'zh-CN': '分类（每行账单、每条记录恰在一类）' },
@@ -172,6 +181,9 @@ export const difference_columns = {
   last_event: { en: 'last event', 'zh-CN': '最近事件' },
   last_time: { en: 'time of it', 'zh-CN': '事件时间' },
   reason: { en: 'reason', 'zh-CN': '原因' },
+  last_actor: { en: 'by whom', 'zh-CN': '操作者' },
+  owner: { en: 'owner', 'zh-CN': '负责人' },
+  note: { en: 'note', 'zh-CN': '备注' },
 } as const satisfies Record<string, Bilingual>
 
 const account_texts: Readonly<Record<string, Bilingual>> = {

@@ -5,7 +5,7 @@ CREATE TABLE sound AS SELECT line FROM lines WHERE len(c) = 27 AND regexp_full_m
   AND len(list_filter([c[13], c[17], c[25], c[26]], x -> regexp_full_match(x, '\d+(\.\d{1,2})?'))) = 4;
 CREATE TABLE bill AS SELECT line, c[10] = 'REFUND' AS back, c[10] = 'REVOKED' AS reversal, c[2] AS appid, c[6] AS payment,
   c[7] AS number, if(back, c[15], c[6]) AS id, if(back, c[16], c[7]) AS no, c[20] AS status, c[12] AS currency,
-  fen(if(back, c[26], c[25])) AS total, fen(if(back, c[17], c[13])) AS settled,
+  fen(if(back OR reversal, c[26], c[25])) AS total, fen(if(back OR reversal, c[17], c[13])) AS settled,
   row_number() OVER (PARTITION BY back, reversal, id ORDER BY line) AS nth FROM lines SEMI JOIN sound USING (line);
 CREATE TABLE ours AS SELECT kind = 'refund' AS back, appid, transaction_id AS payment, out_trade_no AS number, state, currency,
   if(back, refund_id, transaction_id) AS id, if(back, out_refund_no, out_trade_no) AS no,

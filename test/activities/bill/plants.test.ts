@@ -45,7 +45,7 @@ const of_strangers = { foreign_payment: 2, foreign_appid: 1, foreign_refund: 1 }
 
 /** What is said of a whole trade bill that is planted so; null: nothing, and the day is proven. */
 const of_files = {
-  wrong_footer: 'the footer says 应结订单总金额 28.71, and the rows come to 2870 fen',
+  wrong_footer: 'the footer says 应结订单总金额 28.71, and the rows come to 28.70',
   fractional_count: '总交易单数 is no number: "4.5"',
   details_removed: 'the footer says 总交易单数 4.0, and the rows come to 0 rows',
   no_footer: 'the file has no footer, so it is not whole',
@@ -81,7 +81,7 @@ const of_flows = {
   missing_blank: 'fund flow: 2 lines cannot be read',
   short_line: 'fund flow: 2 lines cannot be read',
   cut_line: 'fund flow: 2 lines cannot be read',
-  wrong_footer: 'fund flow: the footer says 收入金额 28.73, and the rows come to 2872 fen',
+  wrong_footer: 'fund flow: the footer says 收入金额 28.73, and the rows come to 28.72',
   fractional_count: 'fund flow: 资金流水总笔数 is no number: "8.5"',
   details_removed: 'fund flow: the footer says 资金流水总笔数 8.0, and the rows come to 0 rows',
   no_footer: 'fund flow: the file has no footer, so it is not whole',

@@ -147,6 +147,28 @@ describe('a refund that the payer’s bank sends back after SUCCESS', () => {
     expect(merchant?.attentions?.map(({ code }) => code)).toEqual(['evidence_unapplied'])
   })
 
+  it.each([
+    ['SUCCESS', []],
+    ['ABNORMAL', ['evidence_unapplied']],
+  ] as const)('is told to a person where a look at a bill was answered %s: %j', async (status, told_of) => {
+    const world = await paidOrder()
+    world.wechat.fates.push(['SUCCESS'])
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    await sent(world, refund)
+    world.wechat.progress()
+    await asked(world, refund)
+    await told(world, refund)
+    const [there] = world.wechat.refunds
+    if (there === undefined) throw new Error('WeChat has no refund')
+    there.status = status
+    const found = { evidence_id: await world.refundAnswered(refund) }
+    there.status = 'SUCCESS'
+    expect(await done(world, 'settleNews', { refund, found, outcome: 'linked' })).toBe('ask')
+    expect(await done(world, 'settleNews', { refund, found, outcome: 'linked', is_asked: true })).toBeNull()
+    const merchant = await world.store.merchants.find(world.key.mchid)
+    expect((merchant?.attentions ?? []).map(({ code }) => code)).toEqual(told_of)
+  })
+
   it('is not taken back by an older answer that a reset run writes down', async () => {
     const world = await paidOrder()
     world.wechat.fates.push(['ABNORMAL', 'SUCCESS', 'ABNORMAL'])

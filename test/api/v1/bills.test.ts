@@ -83,7 +83,7 @@ describe('the bills that are kept', () => {
       },
       { bill_date: '2026-11-21', bills: [] },
     ])
-    const { body: none } = await stage.call<{ data: unknown[] }>('GET', '/v1/bills?bill_date_to=2026-11-21')
+    const { body: none } = await stage.call<{ data: unknown[] }>('GET', '/v1/bills?bill_date_to=2026-11-20')
     expect(none.data).toEqual([])
   })
 
@@ -253,7 +253,7 @@ describe('what finance takes away of a day', () => {
     expect(headers).toMatchObject({
       'content-type': 'text/csv; charset=utf-8',
       'content-language': 'zh-CN',
-      'content-disposition': `attachment; filename="${day.mchid}-${bill_date}-statement.csv"`,
+      'content-disposition': `attachment; filename="${day.mchid}-${bill_date}-statement-zh-run1.csv"`,
     })
     expect(text.startsWith('\uFEFF"对账单"')).toBe(true)
     expect(text.match(/"missing_here"/g)).toHaveLength(1_003)
@@ -265,7 +265,10 @@ describe('what finance takes away of a day', () => {
   it('is a page for a browser, and says that it does not show all', async () => {
     const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
     const { headers, text } = await of(path, { accept })
-    expect([headers['content-type'], headers['content-disposition']]).toEqual(['text/html; charset=utf-8', undefined])
+    expect(headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-disposition': `inline; filename="${day.mchid}-${bill_date}-statement-zh-run1.html"`,
+    })
     expect(headers['content-security-policy']).toContain("default-src 'none'")
     expect(text).toContain('完整清单见 CSV')
     expect((await of(`${path}?format=csv`, { accept })).headers['content-type']).toContain('text/csv')

@@ -368,10 +368,11 @@ describe('a person', () => {
     const all = (body: object) =>
       stage.call<{ done: number; left: number }>('POST', '/v1/differences/resolutions', {
         ...{ action: 'ignore', kind: 'refund_number', reason: 'one cause', bill_date_from: '2026-11-19' },
-        ...{ bill_date_to: '2026-11-21', ...body },
+        ...{ bill_date_to: '2026-11-20', ...body },
       })
+    expect((await all({ bill_date_to: '2026-11-18' })).status, 'days in the wrong order').toBe(400)
     expect((await all({ preview: true })).body).toMatchObject({ done: 0, left: 5 })
-    expect((await all({ bill_date_to: '2026-11-20' })).body).toMatchObject({ done: 3, left: 0 })
+    expect((await all({ bill_date_to: '2026-11-19' })).body).toMatchObject({ done: 3, left: 0 })
     expect((await all({})).body).toMatchObject({ done: 2, left: 0 })
     expect((await all({})).body).toMatchObject({ done: 0, left: 0 })
     const days = stage.given.map(({ arguments: [given] }) => (given as DayKey).bill_date)

@@ -5,11 +5,13 @@ import {
   differenceHeader,
   differenceRow,
   differencesCsv,
+  differenceTable,
   statementCsv,
   statementTables,
 } from '../../../api/v1/bills/statement.ts'
+import { fieldText } from '../../../api/v1/bills/sentence.ts'
 import { differenceText, directionText } from '../../../api/v1/bills/words.ts'
-import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
+import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import { flawOf } from '../../../domain/bill/flaw.ts'
@@ -23,6 +25,8 @@ const hostile = differenceSample({
   bill: null,
   weft: { kind: 'payment', total: 990, settled_total: 890 },
 })
+
+const bill_time = '2026-11-23T10:31:00.000+08:00'
 
 async function* listed(...differences: DifferenceRecord[]) {
   yield await Promise.resolve(differences)
@@ -73,6 +77,9 @@ describe('a statement as CSV', () => {
     expect(text).toContain('"\t4200000000000000000000000001"')
     expect(text).toContain(`"\t'=HYPERLINK(""http://x"")"`)
     expect(text).toContain(`"'=cmd|calc; b"`)
+    expect(await csvOf(daySample(), 'zh-CN', differenceSample({ out_trade_no: '-2026_TEA' }))).toContain(
+      '"\t-2026_TEA"',
+    )
     for (const cell of Papa.parse<string[]>(text.slice(1)).data.flat())
       expect(/^[=+@]/.test(cell) || (cell.startsWith('-') && Number.isNaN(Number(cell)))).toBe(false)
   })
@@ -94,8 +101,44 @@ describe('a statement as CSV', () => {
       'the fund flow begins with ¥1.00, and that of 2026-11-21 ended with ¥2.00',
     ])
     expect(cellsOf(text, '收款金额')).toEqual(['19.80', '29.70', '-9.90'])
+    expect(cellsOf(text, '净额（收款减退款）')).toEqual(['9.90', '19.80', '-9.90'])
     expect(cellsOf(text, '未了结的差异笔数')).toEqual(['1'])
     expect(text).toContain('"本系统有一笔当日收款，账单中没有","短款","待处理",9.90,,9.90,')
+  })
+
+  it('counts money that went back at WeChat Pay alone as 短款, so that the lines come to the net', async () => {
+    const weft = { payment_count: 2, payment_amount: 1_980, refund_count: 0, refund_amount: 0 }
+    const text = await csvOf(daySample({ weft }), 'zh-CN')
+    expect(cellsOf(text, '退款笔数')).toEqual(['1', '0', '-1'])
+    expect(cellsOf(text, '退款金额')).toEqual(['9.90', '0.00', '-9.90'])
+    expect(cellsOf(text, '净额（收款减退款）')).toEqual(['9.90', '19.80', '-9.90'])
+  })
+
+  it('leads from what was paid to what the account moved by, to the fen', async () => {
+    const settled = { payment_amount: 1_880, refund_amount: 890 }
+    const fees = { charged: 11_880, returned: -5_940, expected: null, under: 0, over: 0 }
+    const balance = { opening: 100_000, closing: 100_984 }
+    const text = await csvOf(daySample({ settled, fees, balance }), 'zh-CN')
+    const rows = Papa.parse<string[]>(text.slice(1)).data
+    const from = rows.findIndex(([first]) => first === '从交易账单到账户余额') + 2
+    const amounts = rows.slice(from, from + 7).map(([, amount]) => Number(amount))
+    expect(amounts).toEqual([19.8, -1, -8.9, -0.0594, 0, -0.0006, 9.84])
+    expect(await csvOf(daySample(), 'en')).toContain('"From the trade bill to the account"')
+  })
+
+  it('names the merchant, who works on a difference, and who moved it last', async () => {
+    const difference = differenceSample({
+      owner: '李会计',
+      note: '已致电',
+      answer: { asked_time: bill_time, says: 'unknown', evidence_id: null },
+    })
+    let text = ''
+    for await (const piece of statementCsv(daySample(), listed(difference), 'zh-CN', { merchant_name: '茶馆' }))
+      text += piece
+    expect(cellsOf(text, '商户')).toEqual(['茶馆'])
+    expect(text).toContain('"查无此单号"')
+    expect(text).toContain('"发现"')
+    expect(text).toContain('"系统","李会计","已致电"\r\n')
   })
 
   it('says what the bills move in the book, what a bill that was issued anew changed, and which is damaged here', async () => {
@@ -107,7 +150,8 @@ describe('a statement as CSV', () => {
     const day = daySample({ book: { post_time: null, sheet_count: 2, accounts, flaws: [] }, changes })
     const damaged = { ...day, type: 'fundflow', version: 1, damaged_time: '2026-11-24T08:00:00.000+08:00' }
     let text = ''
-    for await (const piece of statementCsv(day, listed(), 'zh-CN', [damaged as unknown as BillRecord])) text += piece
+    for await (const piece of statementCsv(day, listed(), 'zh-CN', { damaged: [damaged as unknown as BillRecord] }))
+      text += piece
     expect(cellsOf(text, 'wechat.basic')).toEqual(['微信支付基本账户', '9.84'])
     expect(text).toContain('"other.提现","提现",-9.84\r\n')
     expect(cellsOf(text, '交易账单重新出具后的变化')).toEqual(['版本 2：新增 1 行，删除 0 行，变更 3 行'])
@@ -141,8 +185,10 @@ describe('a list of differences as CSV', () => {
 
 describe('a statement as a page', () => {
   it('shows the same, and no markup of what stands in a bill', () => {
-    const evil = differenceRow(differenceSample({ fields: ['<script>alert(1)</script>'] }), 'zh-CN')
-    const list = { title: '差异明细', columns: differenceHeader('zh-CN'), rows: [evil] }
+    const list = differenceTable(
+      [differenceSample({ fields: ['<script>alert(1)</script>'], amount: 123_456_789 })],
+      'zh-CN',
+    )
     const tables = [...statementTables(daySample(), 'zh-CN'), list]
     const page = statementPage({ tables, language: 'zh-CN', has_more: true })
     expect(page).toContain('<html lang="zh-CN">')
@@ -150,6 +196,10 @@ describe('a statement as a page', () => {
     expect(page).not.toContain('<script')
     expect(page).toContain('4200000000000000000000000001')
     expect(page).toContain('还有更多差异')
+    expect(page).toContain('1,234,567.89')
+    // So that a sheet of paper takes them, a line has few columns, and all else stands below it.
+    expect(list.columns).toHaveLength(7)
+    expect(list.details?.[0]?.map(([name]) => name)).toEqual(expect.arrayContaining(['商户订单号', '不一致的内容']))
   })
 })
 
@@ -160,11 +210,49 @@ describe('the words of a difference', () => {
   })
 
   it('name 长款 what WeChat Pay has and we have not, and a refund the other way round', () => {
-    expect(directionText('missing_here', 'zh-CN')).toBe('长款')
-    expect(directionText('missing_there', 'zh-CN')).toBe('短款')
-    expect(directionText('refund_missing_here', 'zh-CN')).toBe('短款')
-    expect(directionText('refund_missing_there', 'zh-CN')).toBe('长款')
-    expect(directionText('amount', 'zh-CN')).toBe('')
+    const of = (kind: DifferenceKind, bill: DifferenceRecord['bill'], weft: DifferenceRecord['weft']) =>
+      directionText({ kind, bill, weft }, 'zh-CN')
+    const payment = (total: number, settled_total = total) => ({ kind: 'payment', total, settled_total })
+    const refund = (fen: number) => ({ kind: 'refund', refund: fen, settlement_refund: fen })
+    expect(of('missing_here', payment(1), null)).toBe('长款')
+    expect(of('missing_there', null, payment(1))).toBe('短款')
+    expect(of('refund_missing_here', refund(1), null)).toBe('短款')
+    expect(of('refund_missing_there', null, refund(1))).toBe('长款')
+    expect(of('amount', payment(100_102), payment(100_002))).toBe('长款')
+    expect(of('amount', payment(990, 980), payment(990))).toBe('短款')
+    expect(of('amount', { ...payment(990), currency: 'USD' }, payment(990))).toBe('')
+    expect(of('refund_amount', refund(2), refund(1))).toBe('短款')
+    expect(of('duplicate', payment(1), payment(1))).toBe('长款')
+    expect(of('duplicate', refund(1), null)).toBe('短款')
+    expect(of('state', { ...refund(1), kind: 'reversal' }, payment(1))).toBe('短款')
+    expect(of('number', payment(1), payment(1))).toBe('')
+  })
+
+  it.each([
+    [
+      'total: 100102 in the bill, 100002 here',
+      'total: ¥1001.02 in the bill, ¥1000.02 here',
+      '订单金额：账单 ¥1001.02，本系统 ¥1000.02',
+    ],
+    [
+      'trade_state: REVOKED in the bill,  here',
+      'trade_state: REVOKED in the bill, nothing here',
+      '交易状态：账单 REVOKED，本系统 无',
+    ],
+    [
+      'trade_state: CLOSED at WeChat, SUCCESS here',
+      'trade_state: CLOSED at WeChat Pay, SUCCESS here',
+      '交易状态：微信支付 CLOSED，本系统 SUCCESS',
+    ],
+    [
+      'over: 1 payments, ¥0.04000 above the rate',
+      'charged too much: 1 payment, ¥0.04000 above the rate',
+      '多收：1 笔，超出约定 ¥0.04000',
+    ],
+    ['the bill of 2026-11-21 has it too', 'the bill of 2026-11-21 has it too', '2026-11-21 的账单中也有'],
+    ['of a form that is not known', 'of a form that is not known', 'of a form that is not known'],
+  ])('say what disagrees in yuan and in the reader’s language: %s', (kept, english, chinese) => {
+    expect([fieldText(kept, 'en'), fieldText(kept, 'zh-CN')]).toEqual([english, chinese])
   })
 })
 

@@ -21,10 +21,10 @@ describe('a flaw', () => {
   it('has its amounts in yuan, its words in the reader’s language, and the bill that it is of', () => {
     const values = { name: '手续费总金额', said: '0.00', sum: 12_000, unit: 'milli_fen' }
     expect(flawText(flawOf('footer_differs', values))).toBe(
-      'the footer says 手续费总金额 0.00, and the rows come to 12000 1/1000 fen',
+      'the footer says 手续费总金额 0.00, and the rows come to 0.12000',
     )
     expect(flawText(flawOf('footer_differs', values, 'fundflow'), 'zh-CN')).toBe(
-      '资金账单：汇总行的“手续费总金额”为 0.00，而各行合计为 12000 千分之一分',
+      '资金账单：汇总行的“手续费总金额”为 0.00，而各行合计为 0.12000',
     )
     const moved = flawOf('account_differs', { account: 'wechat.basic', moved: -5, shown: 100 })
     expect(flawText(moved)).toBe('the book moves wechat.basic by ¥-0.05 on this day, and 账户结余 goes by ¥1.00')

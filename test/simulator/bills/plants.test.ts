@@ -8,7 +8,12 @@ import { Faults } from '../../../simulator/faults.ts'
 import type { FaultRequest } from '../../../simulator/faults.ts'
 import { beijing, sampleFlow, samplePayment, sampleRefund } from './samples.ts'
 
-const bill = { mchid: '1921000401', bill_date: '2019-02-19', start: beijing('2019-02-19 00:00:00'), appid: 'wxdd0000000000000001' }
+const bill = {
+  mchid: '1921000401',
+  bill_date: '2019-02-19',
+  start: beijing('2019-02-19 00:00:00'),
+  appid: 'wxdd0000000000000001',
+}
 const plant = (fault: PlantName, more: Partial<BillPlant> = {}): BillPlant => ({
   ...{ bill: 'trade', fault, bill_date: null, out_trade_no: null, out_refund_no: null },
   ...{ original_type: null, value: null, rows: 1 },
@@ -46,7 +51,10 @@ describe('a plant in a row', () => {
     ])
     expect(change('amount', { value: '-1' })[0]).toEqual({ ...one, total: 999, settled_total: 699 })
     expect(change('state')).toEqual([
-      { ...one, trade_state: 'REVOKED', refund: 1_000, settlement_refund: 700 },
+      {
+        ...{ ...one, trade_state: 'REVOKED', total: 0, settled_total: 0, coupon: 0 },
+        ...{ refund: 1_000, settlement_refund: 700, fee: -4_000 },
+      },
       { ...refund, refund_status: 'FAIL' },
     ])
     expect(change('state', { value: 'CHANGE' })[1]).toEqual({ ...refund, refund_status: 'CHANGE' })
