@@ -79,15 +79,23 @@ function hasBase(rates: readonly { from_date: string; trade_type: string | null 
   return rates.some(({ from_date, trade_type }) => trade_type === null && from_date === first)
 }
 
+/** What is said where a new merchant's file leaves out what every merchant has. */
+const kept = {
+  error: ({ input }: { input?: unknown }) =>
+    input === undefined ? 'is missing; only a merchant that is here already keeps it when it is left out' : undefined,
+}
+
 /**
  * A merchant as an operator writes it down: `npm run merchant -- file.json`. Keys are PEM, or paths beside the file.
  */
 const merchant_file = z.strictObject({
   mchid: z.string().regex(mchid_pattern, 'is not a merchant number; it has 8 or more digits, as in WeChat’s console'),
-  name: z.string().min(1).max(64),
-  mode: z.enum(['live', 'test']),
+  name: z.string(kept).min(1).max(64),
+  mode: z.enum(['live', 'test'], kept),
   state: z.enum(['enabled', 'paused']).optional(),
-  appids: z.array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid')).min(1, 'needs at least one appid'),
+  appids: z
+    .array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid'), kept)
+    .min(1, 'needs at least one appid'),
   notify_url: web_url.optional(),
   wechat: z
     .strictObject({
@@ -160,7 +168,10 @@ const merchant_file = z.strictObject({
     .max(100)
     .default([]),
 })
-export type MerchantFile = z.input<typeof merchant_file>
+/** What an operator gives; of a merchant that is here, what every merchant has may be left out. */
+export type MerchantFile = Omit<z.input<typeof merchant_file>, KeptField> & Partial<MerchantFileFields>
+type MerchantFileFields = Pick<z.input<typeof merchant_file>, KeptField>
+type KeptField = 'name' | 'mode' | 'appids'
 export type ReadMerchantFile = z.output<typeof merchant_file>
 
 /** A file that cannot be used. `message` has one line per mistake, and never a value: it may be a key. */

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { endpointId } from '../domain/ids.ts'
@@ -16,6 +16,8 @@ import { publicId } from '../store/ids.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
+import { auditEnvironment } from './audit.ts'
+import type { AuditEnvironment } from './audit.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
@@ -48,11 +50,12 @@ export type MerchantConfig = FitnessConfig
 export async function applyMerchantFile(
   store: Store,
   config: MerchantConfig,
-  file: MerchantFile,
+  file: MerchantFile | null,
   { folder = process.cwd(), now = Date.now }: { folder?: string; now?: () => number } = {},
 ): Promise<AppliedMerchantFile> {
-  const wanted = readMerchantFile(file, folder)
   const others = await store.merchants.list()
+  const known = others.find(({ mchid }) => mchid === file?.mchid)
+  const wanted = readMerchantFile(completed(file, known), folder)
   const openSealed = () => store.merchants.assertOpen(others)
   assertFitForLive({ config, role: 'merchant', merchants: [...others, wanted], openSealed })
   const before = await store.merchants.find(wanted.mchid)
@@ -75,6 +78,13 @@ export async function applyMerchantFile(
     endpoints,
     unnamed_keys,
   }
+}
+
+/** The file with what it leaves out of what every merchant has. */
+function completed(file: MerchantFile | null, known: MerchantRecord | undefined): MerchantFile | null {
+  if (known === undefined || file === null) return file
+  const { name, mode, appids } = known
+  return { name, mode, appids, ...file }
 }
 
 async function assertApplicable(store: Store, before: MerchantRecord | null, wanted: ReadMerchantFile): Promise<void> {
@@ -229,11 +239,28 @@ export function appliedText(report: AppliedMerchantFile): string {
   ].join('\n')
 }
 
+/**
+ * The settings of this command: its own environment, or, where that names no database, those that `npm start` has here,
+ * which takes the same from the environment and makes the rest.
+ */
+export function merchantEnvironment(environment: AuditEnvironment, folder: string): AuditEnvironment {
+  const found = auditEnvironment(environment, folder)
+  if (environment.MONGODB_URI || !found.MONGODB_URI) return environment
+  const key_path = join(folder, '.weft', 'master-key.json')
+  const master_key = existsSync(key_path) ? (JSON.parse(readFileSync(key_path, 'utf8')) as string) : undefined
+  return {
+    ...found,
+    WEFT_MASTER_KEY: environment.WEFT_MASTER_KEY || master_key,
+    WEFT_PUBLIC_URL: environment.WEFT_PUBLIC_URL || found.WEFT_URL,
+    WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
+  }
+}
+
 async function main(words: readonly string[]): Promise<void> {
   const [path] = words
   if (words.includes('--help')) return console.log(usageText())
   if (path === undefined) throw new CommandError(usageText())
-  const config = readConfig(process.env)
+  const config = readConfig(merchantEnvironment(process.env, process.cwd()))
   const store = await openStore({
     uri: config.mongodb_uri,
     database: config.database,

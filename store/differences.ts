@@ -24,6 +24,7 @@ const schema = recordSchema({
   state: String,
   revision: Number,
   timeline: [partSchema(entry_fields)],
+  found_time: Date,
   transaction_id: String,
   out_trade_no: String,
   refund_id: String,

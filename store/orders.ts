@@ -314,6 +314,7 @@ export class Orders {
 
   /** Which of these ids are orders'. */
   async existingIds(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return []
     const found = await this.#orders.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
     return found.map(({ _id }) => _id)
   }

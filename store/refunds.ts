@@ -333,6 +333,13 @@ export class Refunds {
     return this.#refunds.scan({ mchid, out_trade_no: { $in: [...numbers] } }, { limit, sort })
   }
 
+  /** Which of these ids are refunds'. */
+  async existingIds(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return []
+    const found = await this.#refunds.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
+    return found.map(({ _id }) => _id)
+  }
+
   async ensureIndexes(): Promise<void> {
     await this.#refunds.ensureIndexes()
   }

@@ -113,7 +113,7 @@ async function restoreDenied(context: ActivityContext, phantom: DifferenceRecord
   const payment = await context.store.payments.find(mchid, transaction_id)
   if (payment === null) return
   const restored = await context.store.payments.restore(payment)
-  const last = timeline.at(-1)
+  const last = timeline.findLast(({ from, to }) => from !== to)
   const because = last?.reason ?? (answer === undefined ? '' : `WeChat Pay says ${answer.says}`)
   const by = last?.actor.id ?? last?.actor.kind ?? 'weft'
   const correction = { by, reason: `${id}: ${last?.event ?? state}, ${because}` }

@@ -12,6 +12,7 @@ import { deliveryStart } from '../../domain/messages.ts'
 import { startRun } from '../../runtime/runs.ts'
 import type { RunStarter } from '../../runtime/runs.ts'
 import { publicId } from '../../store/ids.ts'
+import { linkDifferences } from '../../store/link.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { publishOrderlessEvent } from '../delivery/event.ts'
@@ -104,7 +105,8 @@ async function tellOpening(
   const type = 'difference.opened' as const
   const { id, mchid, timeline } = difference
   const timestamp = timeline.find((entry) => entry.revision === revision)?.time ?? currentTime(parts.context)
-  const subject = { type, difference, evidenceId: (evidence_id: string) => publicId('evd', evidence_id) }
+  const linked = (await linkDifferences(parts.context.store, [difference]))(difference)
+  const subject = { type, difference, linked, evidenceId: (evidence_id: string) => publicId('evd', evidence_id) }
   const deliveries = await publishOrderlessEvent(parts.context, {
     ...{ mchid, type, subject_id: `${id}:${revision}`, timestamp },
     bodyOf: (event_id) => billEventBody(event_id, subject, timestamp),

@@ -231,6 +231,7 @@ export function newDifference(
     due_time: state === 'waiting' ? patience_time : workDueTime(at_stake, found_time),
     revision: 0,
     timeline: [],
+    found_time,
     transaction_id: null,
     out_trade_no: null,
     refund_id: null,

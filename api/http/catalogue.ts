@@ -150,8 +150,8 @@ export const catalogue = {
     retryable: false,
     title: { en: 'Not possible for this difference', 'zh-CN': '该差异不支持此操作' },
     detail: {
-      en: 'The action {action} cannot be done about this difference of kind {kind}.',
-      'zh-CN': '该差异（种类 {kind}）不支持操作 {action}。',
+      en: 'The action {action} cannot be done about this difference of kind {kind}: {why}.',
+      'zh-CN': '该差异（种类 {kind}）不支持操作 {action}：{why}。',
     },
     remedy: {
       en: 'Use the action {instead}. What can be done about which kind, and why, stands in docs/reconcile.md, “What a person can do”.',

@@ -14,6 +14,7 @@ import type { PaymentRecord } from '../payment/record.ts'
 import { isRefundResting } from '../refund/record.ts'
 import type { RefundRecord } from '../refund/record.ts'
 import type { DifferenceKind, DifferenceRecord } from './difference.ts'
+import type { Obstacle } from './obstacle.ts'
 
 /** What a person can have done about a difference. */
 export const difference_actions = ['check', 'ignore', 'reopen', 'refund', 'accept_wechat'] as const
@@ -28,14 +29,20 @@ export const asked_kinds: readonly DifferenceKind[] = [
 /**
  * What accepting WeChat's word changes: what the merchant gets of a payment or gives with a refund (S and Q of
  * docs/money.md §2), or that a payment was never made; and nothing where the book says it already. `apart`: fen that it
- * moves. `instead`: it cannot be booked, and what can be done.
+ * moves. A refusal: it cannot be booked.
  */
 export type Acceptance =
   | { changes: 'settled_total'; settled_total: number; apart: number }
   | { changes: 'settlement_refund'; settlement_refund: number; apart: number }
   | { changes: 'denial'; apart: number }
   | { changes: 'nothing'; apart: number }
-  | { instead: DifferenceAction }
+  | Refusal
+
+/** Why WeChat's word is not booked, and what can be done in place of it. */
+export interface Refusal {
+  instead: DifferenceAction
+  because: Obstacle
+}
 
 /** As much of a difference as its acceptance follows from. */
 type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
@@ -46,6 +53,9 @@ export interface AcceptedRecords {
   refund?: RefundRecord | null
 }
 
+const by_its_run: Refusal = { instead: 'check', because: 'signed_answer' }
+const by_people: Refusal = { instead: 'ignore', because: 'no_record_says_so' }
+
 /**
  * What accepting WeChat's word books, by kind; or what is done in place of it. Payments and refunds that one side lacks are
  * recorded by their own runs, from WeChat's signed answer and never from a line; what no record of ours can say (money
@@ -53,34 +63,40 @@ export interface AcceptedRecords {
  */
 const acceptances: Record<
   DifferenceKind,
-  DifferenceAction | ((difference: AcceptedDifference, records: AcceptedRecords) => Acceptance)
+  Refusal | ((difference: AcceptedDifference, records: AcceptedRecords) => Acceptance)
 > = {
-  missing_here: 'check',
-  missing_there: 'check',
+  missing_here: by_its_run,
+  missing_there: by_its_run,
   phantom_payment: denialOf,
   amount: settledTotalOf,
-  state: 'ignore',
-  number: 'ignore',
-  refund_missing_here: 'check',
-  refund_missing_there: 'check',
+  state: by_people,
+  number: by_people,
+  refund_missing_here: by_its_run,
+  refund_missing_there: by_its_run,
   refund_amount: settlementOf,
-  refund_state: 'check',
-  refund_number: 'ignore',
-  duplicate: 'ignore',
+  refund_state: by_its_run,
+  refund_number: by_people,
+  duplicate: by_people,
   // What was charged is in the book as the bill says it: accepting it ends the question alone.
   fee: ({ amount }) => ({ changes: 'nothing', apart: amount }),
-  malformed: 'ignore',
+  malformed: by_people,
+}
+
+/** Why WeChat's word is booked of no difference of this kind; null: of some it is. */
+export function kindRefusal(kind: DifferenceKind): Refusal | null {
+  const given = acceptances[kind]
+  return typeof given === 'function' ? null : given
 }
 
 /** Kinds of which WeChat's word can be booked. */
 export const acceptable_kinds = (Object.keys(acceptances) as DifferenceKind[]).filter(
-  (kind) => typeof acceptances[kind] === 'function',
+  (kind) => kindRefusal(kind) === null,
 )
 
 /** What accepting WeChat's word on a difference would book. */
 export function acceptanceOf(difference: AcceptedDifference, records: AcceptedRecords): Acceptance {
   const given = acceptances[difference.kind]
-  return typeof given === 'string' ? { instead: given } : given(difference, records)
+  return typeof given === 'function' ? given(difference, records) : given
 }
 
 /**
@@ -88,17 +104,14 @@ export function acceptanceOf(difference: AcceptedDifference, records: AcceptedRe
  * signed, and another sum is another payment.
  */
 function settledTotalOf({ bill }: AcceptedDifference, { payment }: AcceptedRecords): Acceptance {
-  if (payment === null || bill === null) return { instead: 'check' }
+  if (payment === null || bill === null) return { instead: 'check', because: 'nothing_recorded' }
   const { transaction_id, total, currency, settled_total } = bill
-  const is_same_sum =
-    transaction_id === payment.transaction_id &&
-    currency === payment.amount.currency &&
-    (total === null || total === payment.amount.total)
-  const is_amount = typeof settled_total === 'number' && Number.isSafeInteger(settled_total)
-  if (!is_same_sum || !is_amount || settled_total < 0 || settled_total > payment.amount.total)
-    return { instead: 'ignore' }
+  if (transaction_id !== payment.transaction_id) return { instead: 'ignore', because: 'other_number' }
+  if (currency !== payment.amount.currency) return { instead: 'ignore', because: 'other_currency' }
+  if (total !== null && total !== payment.amount.total) return { instead: 'ignore', because: 'other_total' }
+  if (!isPartOf(payment.amount.total, settled_total)) return { instead: 'ignore', because: 'no_amount' }
   // What was paid back by hand without WeChat was booked by the old sum, and nobody can say by which it should be.
-  if (payment.refunds.some(({ state }) => state === 'settled')) return { instead: 'ignore' }
+  if (payment.refunds.some(({ state }) => state === 'settled')) return { instead: 'ignore', because: 'paid_by_hand' }
   return { changes: 'settled_total', settled_total, apart: Math.abs(settled_total - payment.settled_total) }
 }
 
@@ -107,24 +120,26 @@ function settledTotalOf({ bill }: AcceptedDifference, { payment }: AcceptedRecor
  * paid out by hand went by the old sum.
  */
 function settlementOf({ bill }: AcceptedDifference, { payment, refund = null }: AcceptedRecords): Acceptance {
-  if (payment === null || bill === null || !refund?.facts || !isRefundResting(refund.state)) return { instead: 'check' }
+  if (payment === null || bill === null || refund === null) return { instead: 'check', because: 'nothing_recorded' }
+  if (refund.facts === null || !isRefundResting(refund.state)) return { instead: 'check', because: 'not_ended' }
   const { refund_id, currency, refund: asked_for, settlement_refund } = bill
-  const is_same_sum =
-    refund_id === refund.facts.refund_id &&
-    currency === refund.amount.currency &&
-    (asked_for === null || asked_for === refund.amount.refund)
-  const is_amount = typeof settlement_refund === 'number' && Number.isSafeInteger(settlement_refund)
-  if (!is_same_sum || !is_amount || settlement_refund < 0 || settlement_refund > refund.amount.refund)
-    return { instead: 'check' }
-  if (refund.payout !== null) return { instead: 'ignore' }
+  if (refund_id !== refund.facts.refund_id) return { instead: 'check', because: 'other_number' }
+  if (currency !== refund.amount.currency) return { instead: 'check', because: 'other_currency' }
+  if (asked_for !== null && asked_for !== refund.amount.refund) return { instead: 'check', because: 'other_refund' }
+  if (!isPartOf(refund.amount.refund, settlement_refund)) return { instead: 'check', because: 'no_amount' }
+  if (refund.payout !== null) return { instead: 'ignore', because: 'paid_by_hand' }
   const booked = refund.facts.settlement_refund ?? refund.amount.refund
   return { changes: 'settlement_refund', settlement_refund, apart: Math.abs(settlement_refund - booked) }
 }
 
+function isPartOf(whole: number, amount: unknown): amount is number {
+  return typeof amount === 'number' && Number.isSafeInteger(amount) && amount >= 0 && amount <= whole
+}
+
 /** It was never made: both hosts said so, and a person has looked. Of what was never there, nothing can have gone back. */
 function denialOf(_: AcceptedDifference, { payment }: AcceptedRecords): Acceptance {
-  if (payment === null) return { instead: 'check' }
-  if (payment.refunds.some(({ state }) => isHoldingMoney(state))) return { instead: 'check' }
+  if (payment === null) return { instead: 'check', because: 'nothing_recorded' }
+  if (payment.refunds.some(({ state }) => isHoldingMoney(state))) return { instead: 'check', because: 'refunded' }
   return { changes: 'denial', apart: payment.amount.total }
 }
 

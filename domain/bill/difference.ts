@@ -39,10 +39,11 @@ export const unsettled_states: readonly DifferenceState[] = ['waiting', 'open', 
 
 /**
  * What happens to a difference; `vanished`: a later look at the day finds both sides agree; `proposed`: a second person
- * is wanted; `not_acceptable`: what WeChat says cannot be booked any more.
+ * is wanted; `not_acceptable`: what WeChat says cannot be booked any more. `found` is how each begins: its record says
+ * when (`found_time`), and no entry is stored.
  */
 export const difference_events = [
-  ...(['found', 'overdue', 'vanished', 'returned', 'ignored', 'reopened'] as const),
+  ...(['found', 'overdue', 'vanished', 'returned', 'ignored', 'reopened', 'check_asked'] as const),
   ...(['assigned', 'noted', 'proposed', 'accept_asked', 'accepted', 'not_acceptable', 'refund_asked'] as const),
 ] as const
 export type DifferenceEvent = (typeof difference_events)[number]
@@ -51,15 +52,15 @@ export type DifferenceEvent = (typeof difference_events)[number]
 const difference_edges: Record<DifferenceState, Partial<Record<DifferenceEvent, DifferenceState>>> = {
   waiting: {
     ...{ overdue: 'open', vanished: 'healed', ignored: 'ignored' },
-    ...{ assigned: 'waiting', noted: 'waiting', refund_asked: 'waiting' },
+    ...{ assigned: 'waiting', noted: 'waiting', refund_asked: 'waiting', check_asked: 'waiting' },
   },
   open: {
     ...{ vanished: 'healed', ignored: 'ignored', proposed: 'open', accept_asked: 'settling' },
-    ...{ assigned: 'open', noted: 'open', refund_asked: 'open' },
+    ...{ assigned: 'open', noted: 'open', refund_asked: 'open', check_asked: 'open' },
   },
   settling: {
     ...{ accepted: 'settled', not_acceptable: 'open', vanished: 'healed' },
-    ...{ assigned: 'settling', noted: 'settling' },
+    ...{ assigned: 'settling', noted: 'settling', check_asked: 'settling' },
   },
   healed: { returned: 'open', assigned: 'healed', noted: 'healed' },
   // What was ignored was another disagreement, once its sides have changed.
@@ -99,6 +100,8 @@ export interface DifferenceRecord {
   state: DifferenceState
   revision: number
   timeline: DifferenceEntry[]
+  /** when a look at its day found it first; absent: it was found by an earlier version of Weft */
+  found_time?: Time
   transaction_id: string | null
   out_trade_no: string | null
   refund_id: string | null
@@ -166,7 +169,11 @@ export interface DifferenceOccurrence extends WorkFields {
 
 /** entries of a timeline: people's notes end there */
 export const most_difference_entries = 200
-const people_events: readonly DifferenceEvent[] = ['assigned', 'noted', 'proposed', 'refund_asked']
+/** How many entries a timeline may have before one more of what people do; a question that a program repeats fills none. */
+const most_entries_before: Partial<Record<DifferenceEvent, number>> = {
+  ...{ assigned: most_difference_entries, noted: most_difference_entries, proposed: most_difference_entries },
+  ...{ refund_asked: most_difference_entries, check_asked: most_difference_entries / 2 },
+}
 
 /** What `occurrence` does to `difference`; null: the table says that it is illegal. */
 export function applyDifferenceEvent(
@@ -176,7 +183,7 @@ export function applyDifferenceEvent(
   const { state, kind, amount, bill_date, timeline } = difference
   const to = difference_edges[state][event]
   if (to === undefined) return null
-  if (people_events.includes(event) && timeline.length >= most_difference_entries) return null
+  if (timeline.length >= (most_entries_before[event] ?? Infinity)) return null
   const revision = difference.revision + 1
   const entry = { revision, operation_id, event, from: state, to, time, actor, reason }
   const due = to === 'open' && state !== 'open' ? { due_time: workDueTime({ kind, amount, bill_date }, time) } : {}

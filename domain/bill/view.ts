@@ -1,5 +1,7 @@
+import { weft_actor } from '../actor.ts'
 import type { Actor } from '../actor.ts'
 import type { Time } from '../calendar.ts'
+import { outsideRefundNo } from '../ids.ts'
 import type { FlowAccount } from '../merchant/bill.ts'
 import { difference_texts } from './difference.ts'
 import { flawView } from './flaw.ts'
@@ -144,10 +146,32 @@ export interface DifferenceView {
   links: { day: string; line: string | null; order: string | null; refund: string | null; journal: string | null }
 }
 
-/** `evidenceId` makes the public id of archived evidence. */
+/** Numbers under which what a difference is about is recorded here; null: it is not. */
+export interface LinkedNumbers {
+  order: string | null
+  refund: string | null
+}
+
+/** What a view of a difference needs beside its record; `evidenceId` makes the public id of archived evidence. */
+export interface DifferenceSurroundings {
+  evidenceId: (evidence_id: string) => string
+  linked: LinkedNumbers
+}
+
+/** The orders that a difference can be about, by their numbers; and the refunds, the likeliest first. */
+export function linkedNumbers({ out_trade_no, out_refund_no, refund_id, deed }: DifferenceRecord) {
+  const refunds = [out_refund_no, refund_id && outsideRefundNo(refund_id), deed?.out_refund_no ?? null]
+  return { order: out_trade_no, refunds: refunds.filter((number) => number !== null) }
+}
+
+/** How each difference begins. No entry is stored: a revision says how often one was moved since. */
+function foundEntry({ found_time: time }: DifferenceRecord): DifferenceView['timeline'] {
+  return time === undefined ? [] : [{ event: 'found', time, actor: weft_actor, reason: null }]
+}
+
 export function differenceView(
   difference: DifferenceRecord,
-  evidenceId: (evidence_id: string) => string,
+  { evidenceId, linked }: DifferenceSurroundings,
 ): DifferenceView {
   const { id, bill_date, kind, state, amount, transaction_id, out_trade_no, refund_id, out_refund_no } = difference
   const { fields, bill, weft, answer, due_time, owner, note, proposal, deed, timeline } = difference
@@ -168,12 +192,15 @@ export function differenceView(
     note: note ?? null,
     proposal: proposal === undefined ? null : { ...proposal, action: proposal.action ?? 'accept_wechat' },
     deed: deed ?? null,
-    timeline: timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
+    timeline: [
+      ...foundEntry(difference),
+      ...timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
+    ],
     links: {
       day: `/v1/reconciliations/${bill_date}`,
       line: typeof bill?.['line'] === 'number' ? `/v1/differences/${id}/line` : null,
-      order: out_trade_no === null ? null : `/v1/orders/${encodeURIComponent(out_trade_no)}`,
-      refund: out_refund_no === null ? null : `/v1/refunds/${encodeURIComponent(out_refund_no)}`,
+      order: linked.order === null ? null : `/v1/orders/${encodeURIComponent(linked.order)}`,
+      refund: linked.refund === null ? null : `/v1/refunds/${encodeURIComponent(linked.refund)}`,
       journal: out_trade_no === null ? null : `/v1/journal?out_trade_no=${encodeURIComponent(out_trade_no)}`,
     },
   }

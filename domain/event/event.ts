@@ -1,4 +1,5 @@
 import { bill_event_types, differenceView, reconciliationView } from '../bill/view.ts'
+import type { DifferenceSurroundings } from '../bill/view.ts'
 import type { BillEventType } from '../bill/view.ts'
 import type { DifferenceRecord } from '../bill/difference.ts'
 import type { ReconciliationRecord } from '../bill/reconciliation.ts'
@@ -82,7 +83,7 @@ export function orderlessRefundEventBody(
 /** What an event about a merchant's day is about. */
 export type BillSubject =
   | { type: 'reconciliation.completed'; day: ReconciliationRecord }
-  | { type: 'difference.opened'; difference: DifferenceRecord; evidenceId: (evidence_id: string) => string }
+  | ({ type: 'difference.opened'; difference: DifferenceRecord } & DifferenceSurroundings)
 
 /** The bytes of an event about a day, or about a difference of one. */
 export function billEventBody(id: string, subject: BillSubject, timestamp: Time): string {
@@ -90,7 +91,7 @@ export function billEventBody(id: string, subject: BillSubject, timestamp: Time)
   const data =
     type === 'reconciliation.completed'
       ? { reconciliation: reconciliationView(subject.day) }
-      : { difference: differenceView(subject.difference, subject.evidenceId) }
+      : { difference: differenceView(subject.difference, subject) }
   const { mchid } = type === 'reconciliation.completed' ? subject.day : subject.difference
   return JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data })
 }

@@ -12,6 +12,7 @@ import {
   readRequest,
   tallyLine,
 } from '../../cli/audit.ts'
+import { merchantEnvironment } from '../../cli/merchant.ts'
 import type { Finding } from '../../proof/finding.ts'
 import type { WeChatRecordsSource } from '../../proof/passage.ts'
 import type { WeChatRecords } from '../../proof/wechat.ts'
@@ -379,6 +380,15 @@ describe('what it is told', () => {
       MONGODB_URI: 'mongodb://demo:1/?a=b',
     })
     expect(auditEnvironment({ MONGODB_URI: 'mongodb://real' }, folder)).toEqual({ MONGODB_URI: 'mongodb://real' })
+    writeFileSync(join(folder, '.weft', 'master-key.json'), '"a2V5"')
+    writeFileSync(join(folder, '.weft', 'demo.env'), 'MONGODB_URI=mongodb://demo\nWEFT_URL=http://localhost:7700\n')
+    const of_demo = { WEFT_MASTER_KEY: 'a2V5', WEFT_PUBLIC_URL: 'http://localhost:7700' }
+    expect(merchantEnvironment({}, folder)).toMatchObject(of_demo)
+    expect(merchantEnvironment({ WEFT_MASTER_KEY: 'of npm start too' }, folder)).toMatchObject({
+      WEFT_MASTER_KEY: 'of npm start too',
+    })
+    const real = { MONGODB_URI: 'mongodb://real', WEFT_MASTER_KEY: 'another' }
+    expect(merchantEnvironment(real, folder)).toEqual(real)
     rmSync(folder, { recursive: true })
   })
 

@@ -92,6 +92,23 @@ describe('a merchant’s file', () => {
     expect((await store.merchants.openSetup(file.mchid))?.apiv3_keys).toEqual([apiv3_key, wechat?.apiv3_key])
   })
 
+  it('names nothing but the number and what changes, of a merchant that is here; a new one is told what lacks', async () => {
+    const file = merchantFile()
+    await apply(file)
+    const before = await store.merchants.find(file.mchid)
+    await apply({ mchid: file.mchid, settings: { bills: { number_prefixes: ['TEA-'] } } })
+    const { name, mode, appids, settings } = (await store.merchants.find(file.mchid)) ?? {}
+    expect({ name, mode, appids }).toEqual({ name: file.name, mode: file.mode, appids: file.appids })
+    expect(settings?.bills?.number_prefixes).toEqual(['TEA-'])
+    expect((await store.merchants.find(file.mchid))?.wechat).toEqual(before?.wechat)
+    expect(await mistakesOf({ mchid: merchantFile().mchid })).toEqual([
+      'name: is missing; only a merchant that is here already keeps it when it is left out',
+      'mode: is missing; only a merchant that is here already keeps it when it is left out',
+      'appids: is missing; only a merchant that is here already keeps it when it is left out',
+    ])
+    expect(await mistakesOf(null)).toHaveLength(1)
+  })
+
   it('says what is agreed on about bills, each part by itself', async () => {
     const file = merchantFile({ settings: { bills: { number_prefixes: ['TEA-'], keep_days: 400 } } })
     await apply(file)

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptable_kinds, acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
-import type { AcceptedRecords, DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import { acceptanceOf, difference_actions, kindRefusal } from '../../../domain/bill/acceptance.ts'
+import type { AcceptedRecords, DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceKind, DifferenceOccurrence, DifferenceRecord } from '../../../domain/bill/difference.ts'
 import type { DifferenceState } from '../../../domain/bill/difference.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
@@ -16,7 +16,7 @@ import { nullable_text, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import type { ProposedAction } from './limit.ts'
 import { bill_date } from './reconciliations.ts'
-import { createDifferenceRefund, refundAsked } from './resolution.ts'
+import { actionProblem, createDifferenceRefund, askRefusal, noteCheckAsked, refundAsked } from './resolution.ts'
 import { requireDifference, shown_kinds } from './shape.ts'
 
 /** differences that one call looks at */
@@ -78,9 +78,8 @@ const batch_shape = z.object({
 /** Which differences an action is about, and what it does about each; how many fen that moves, or why it is left out. */
 interface BatchAction {
   states: DifferenceState[]
-  /** kinds that it can be done about at all, and what can be instead */
-  kinds: readonly DifferenceKind[] | null
-  instead: DifferenceAction
+  /** why it can be done about no difference of a kind; null: about some it can */
+  refusalOf: (kind: DifferenceKind) => Refusal | null
   /** an action that moves money: above the limit two persons have to agree */
   moves: ProposedAction | null
   amountOf: (difference: DifferenceRecord, records: AcceptedRecords, now_ms: number) => number | LeftOutReason
@@ -100,27 +99,29 @@ const atStake = ({ amount }: DifferenceRecord) => amount
 
 const batch_actions: Record<DifferenceAction, BatchAction> = {
   ignore: {
-    ...{ states: ['waiting', 'open'], kinds: null, instead: 'ignore', moves: null },
+    ...{ states: ['waiting', 'open'], refusalOf: () => null, moves: null },
     ...{ amountOf: atStake, act: moving('ignored') },
   },
   reopen: {
-    ...{ states: ['ignored'], kinds: null, instead: 'reopen', moves: null },
+    ...{ states: ['ignored'], refusalOf: () => null, moves: null },
     ...{ amountOf: atStake, act: moving('reopened') },
   },
   check: {
-    ...{ states: ['waiting', 'open', 'settling'], kinds: asked_kinds, instead: 'ignore', moves: null },
+    ...{ states: ['waiting', 'open', 'settling'], refusalOf: askRefusal, moves: null },
     amountOf({ amount, answer, check_time }, _, now_ms) {
       const is_asked = check_time !== undefined
       const is_answered = answer !== undefined && now_ms - milliseconds(answer.asked_time) < lately_ms
       return is_asked || is_answered ? 'checked_lately' : amount
     },
-    async act({ context }, { difference }) {
+    async act(call, { difference }) {
+      const { context } = call
+      await noteCheckAsked(call, difference)
       await context.store.differences.noteCheck(difference._id, beijingTime(context.now()))
       return true
     },
   },
   accept_wechat: {
-    ...{ states: ['open'], kinds: acceptable_kinds, instead: 'check', moves: 'accept_wechat' },
+    ...{ states: ['open'], refusalOf: kindRefusal, moves: 'accept_wechat' },
     amountOf(difference, records) {
       const acceptance = acceptanceOf(difference, records)
       return 'instead' in acceptance ? 'not_bookable' : acceptance.apart
@@ -128,7 +129,7 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
     act: moving('accept_asked'),
   },
   refund: {
-    ...{ states: ['waiting', 'open'], kinds: null, instead: 'check', moves: 'refund' },
+    ...{ states: ['waiting', 'open'], refusalOf: () => null, moves: 'refund' },
     amountOf({ id, deed }, { payment }) {
       if (payment === null) return 'no_payment'
       const mine = payment.refunds.find(({ out_refund_no, state }) => out_refund_no === id && state !== 'released')
@@ -161,10 +162,8 @@ const resolveDifferences = declareEndpoint({
     const { context, caller, body } = call
     const action = batch_actions[body.action]
     if (body.action === 'refund') authorise(caller, 'refunds:write')
-    if (action.kinds !== null && !action.kinds.includes(body.kind)) {
-      const values = { action: body.action, kind: body.kind, instead: action.instead }
-      throw new Problem('difference_action', { values })
-    }
+    const refusal = action.refusalOf(body.kind)
+    if (refusal !== null) throw actionProblem(call, body.kind, refusal)
     const filter = {
       ...{ kind: body.kind, state: action.states },
       ...{ bill_date_from: body.bill_date_from ?? undefined, bill_date_to: body.bill_date_to ?? undefined },
@@ -287,7 +286,7 @@ async function write(
 async function refundWhole(call: BatchCall, one: Chosen): Promise<boolean> {
   const { difference, payment, amount } = one
   if (payment === null) return false
-  await createDifferenceRefund(call, payment, { out_refund_no: difference.id, amount, reason: null })
+  await createDifferenceRefund(call, difference, payment, { out_refund_no: difference.id, amount, reason: null })
   return await write(call, one, refundAsked(difference.id))
 }
 

@@ -8,16 +8,17 @@ import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, free_text_filter, isPlainText, listOf, pageView, paging_params, query_time } from '../shapes.ts'
+import { filterOf, free_text_filter, isPlainText, listOf, paging_params, query_time } from '../shapes.ts'
 import { assertKept, watchedRead } from './original.ts'
 import { bill_date, bill_days } from './reconciliations.ts'
 import {
   difference_params,
   difference_shape,
   differenceStateProblem,
+  replyWith,
   requireDifference,
   shown_kinds,
-  shownDifference,
+  shownDifferences,
 } from './shape.ts'
 
 const listDifferences = declareEndpoint({
@@ -40,7 +41,8 @@ const listDifferences = declareEndpoint({
   async handle({ context, caller, query, language }) {
     const { limit, cursor, ...filter } = query
     const page = await context.store.differences.list(caller.mchid, filter, { limit, cursor })
-    return { status: 200, body: pageView(page, (difference) => shownDifference(difference, language)) }
+    const data = await shownDifferences({ context, language }, page.data)
+    return { status: 200, body: { data, next_cursor: page.next_cursor } }
   },
 })
 
@@ -54,7 +56,7 @@ const getDifference = declareEndpoint({
   responses: { 200: { description: 'the difference', schema: difference_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params, language }) {
-    return { status: 200, body: shownDifference(await requireDifference(context, caller, params), language) }
+    return await replyWith({ context, language }, 200, await requireDifference(context, caller, params))
   },
 })
 
@@ -103,7 +105,7 @@ const workOnDifference = declareEndpoint({
       difference = applied.record
       if (applied.outcome === 'illegal') throw differenceStateProblem(difference)
     }
-    return { status: 200, body: shownDifference(difference, language) }
+    return await replyWith({ context, language }, 200, difference)
   },
 })
 

@@ -1,33 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
-import type { DifferenceAction } from '../../../domain/bill/acceptance.ts'
+import type { DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import { unsettled_states } from '../../../domain/bill/difference.ts'
 import type {
   DifferenceDeed,
+  DifferenceKind,
   DifferenceOccurrence,
   DifferenceRecord,
   DifferenceState,
 } from '../../../domain/bill/difference.ts'
+import { obstacle_texts } from '../../../domain/bill/obstacle.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { refundableAmount, reservationOf } from '../../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
+import type { RefundState } from '../../../domain/refund/record.ts'
 import { authorise, callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { check_limit_ms, read_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { create_refund_problems, createOrRepeat } from '../refunds/endpoints.ts'
+import { requireRefund } from '../refunds/shape.ts'
 import { fen, isWechatText, out_refund_no, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import { acceptedPostings, preview_shape, previewOf, refundPostings } from './preview.ts'
-import {
-  difference_params,
-  difference_shape,
-  differenceStateProblem,
-  requireDifference,
-  shownDifference,
-} from './shape.ts'
+import { difference_params, difference_shape, differenceStateProblem, replyWith, requireDifference } from './shape.ts'
 import type { DifferenceParams } from './shape.ts'
 
 const resolution_request = z
@@ -94,17 +92,18 @@ const resolve_by_action: Record<
   accept_wechat: accept,
 }
 
-const replyTo = ({ language }: ResolutionCall, status: number, difference: DifferenceRecord): HttpReply => ({
-  status,
-  body: shownDifference(difference, language),
-})
-
 function assertState(difference: DifferenceRecord, allowed: readonly DifferenceState[]): void {
   if (!allowed.includes(difference.state)) throw differenceStateProblem(difference)
 }
 
-function actionProblem({ body }: ResolutionCall, { kind }: DifferenceRecord, instead: DifferenceAction): Problem {
-  return new Problem('difference_action', { values: { action: body.action, kind, instead } })
+/** The problem `difference_action`: what is left to do, and why it is not this. */
+export function actionProblem(
+  { body, language }: EndpointCall<unknown, unknown, { action: DifferenceAction }>,
+  kind: DifferenceKind,
+  { instead, because }: Refusal,
+): Problem {
+  const why = obstacle_texts[because][language]
+  return new Problem('difference_action', { values: { action: body.action, kind, instead, because, why } })
 }
 
 /** Writes what a person said, and has the day counted anew. `noteMoved` comes first: whoever dies then leaves a mark. */
@@ -135,14 +134,20 @@ async function move(
 ): Promise<HttpReply> {
   assertState(difference, from)
   if (call.body.preview) return { status: 200, body: previewOf(call.body.action, difference) }
-  return replyTo(call, 200, await apply(call, difference, { event }))
+  return await replyWith(call, 200, await apply(call, difference, { event }))
+}
+
+/** Why WeChat Pay is asked about no difference of this kind; null: it can be. */
+export function askRefusal(kind: DifferenceKind): Refusal | null {
+  return asked_kinds.includes(kind) ? null : { instead: 'ignore', because: 'not_asked' }
 }
 
 /** Has WeChat Pay asked within the merchant's limits, by the day's run; answers what is known within 5 s. */
 async function check(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context } = call
   assertState(difference, unsettled_states)
-  if (!asked_kinds.includes(difference.kind)) throw actionProblem(call, difference, 'ignore')
+  const refusal = askRefusal(difference.kind)
+  if (refusal !== null) throw actionProblem(call, difference.kind, refusal)
   if (call.body.preview) return { status: 200, body: previewOf('check', difference) }
   const { _id, id, mchid } = difference
   const every_ms = context.policy.query_on_request_ms
@@ -150,13 +155,25 @@ async function check(call: ResolutionCall, difference: DifferenceRecord): Promis
   const asked = await context.questions.put(
     { subject: `difference:${id}`, mchid, every_ms, asked_by: 'merchant' },
     async () => {
+      await noteCheckAsked(call, difference)
       await context.store.differences.noteCheck(_id, beijingTime(context.now()))
       if (!(await context.commands.concludeDay(difference))) throw unavailableProblem('temporal')
       return await readUntil(find, await find(), check_limit_ms, ({ check_time }) => check_time === undefined)
     },
   )
   const current = asked ?? (await find())
-  return replyTo(call, current.check_time === undefined ? 200 : 202, current)
+  return await replyWith(call, current.check_time === undefined ? 200 : 202, current)
+}
+
+/** Says in the timeline who wants WeChat Pay asked, and why. One that is full takes no more, and it is asked all the same. */
+export async function noteCheckAsked(
+  { context, caller, body }: EndpointCall<unknown, unknown, { reason: string }>,
+  { _id }: Pick<DifferenceRecord, '_id'>,
+): Promise<void> {
+  await context.store.differences.apply(_id, {
+    ...{ event: 'check_asked', operation_id: `check_asked:${randomUUID()}` },
+    ...{ time: beijingTime(context.now()), actor: callerActor(caller), reason: body.reason },
+  })
 }
 
 async function findPayment(
@@ -172,7 +189,7 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const payment = await findPayment(call, difference)
   const records = { payment, refund: await context.store.refunds.ofDifference(difference) }
   const acceptance = acceptanceOf(difference, records)
-  if ('instead' in acceptance) throw actionProblem(call, difference, acceptance.instead)
+  if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
   assertState(difference, ['open'])
   const moved = { amount: acceptance.apart, claim: claimOf(difference), is_preview: body.preview }
   const needs_second_person = await isAboveLimit(call, moved)
@@ -183,14 +200,14 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
   if (person === 'first') {
     const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
-    return replyTo(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
+    return await replyWith(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
   }
   if (person === 'proposer') throw new Problem('approver_is_requester')
   if (person === 'no_approver') authorise(caller, 'refunds:approve')
   const asked = await apply(call, difference, { event: 'accept_asked' })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
-  return replyTo(call, current.state === 'settling' ? 202 : 200, current)
+  return await replyWith(call, current.state === 'settling' ? 202 : 200, current)
 }
 
 /** Asks for a refund by the refund's own door, with its limits and its approval. The difference stays what it is. */
@@ -199,7 +216,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
   authorise(caller, 'refunds:write')
   assertState(difference, ['waiting', 'open'])
   const payment = await findPayment(call, difference)
-  if (payment === null) throw actionProblem(call, difference, 'check')
+  if (payment === null) throw actionProblem(call, difference.kind, { instead: 'check', because: 'no_payment' })
   const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}
   const known = await context.store.refunds.find({ mchid: caller.mchid, out_refund_no: number })
   const wanted = amount ?? known?.amount.refund ?? refundableAmount(payment)
@@ -213,19 +230,34 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
     const posts = refundPostings(payment, number, wanted, context.now())
     return { status: 200, body: previewOf('refund', difference, { posts, pays: wanted, needs_second_person }) }
   }
-  const status = await createDifferenceRefund(call, payment, { out_refund_no: number, amount: wanted, reason })
-  return replyTo(call, status === 202 ? 202 : 200, await apply(call, difference, refundAsked(number)))
+  const state = await createDifferenceRefund(call, difference, payment, {
+    out_refund_no: number,
+    amount: wanted,
+    reason,
+  })
+  const status = unfinished_refunds.includes(state) ? 202 : 200
+  return await replyWith(call, status, await apply(call, difference, refundAsked(number)))
 }
 
-/** Makes a refund of a difference's payment, or answers it again. Answers the status of that door; throws its problems. */
+/** States of a refund in which it is not on its way yet: it is being reserved, or a second person has to accept it. */
+const unfinished_refunds: readonly RefundState[] = ['created', 'awaiting_approval']
+
+/**
+ * Makes a refund of a difference's payment, or answers it again. Its metadata say why, for whoever approves it: its own
+ * reason is the payer's to read. Answers its state; throws the problems of its door.
+ */
 export async function createDifferenceRefund(
-  call: EndpointCall,
-  { transaction_id }: PaymentRecord,
+  call: EndpointCall<unknown, unknown, { reason: string }>,
+  { id }: Pick<DifferenceRecord, 'id'>,
+  { mchid, transaction_id }: PaymentRecord,
   { out_refund_no: number, amount, reason }: { out_refund_no: string; amount: number; reason: string | null },
-): Promise<number> {
+): Promise<RefundState> {
   const request = { out_refund_no: number, transaction_id, amount: { refund: amount }, ...(reason && { reason }) }
-  const asked = { ...request, amount: { ...request.amount, currency: 'CNY' as const } }
-  return (await createOrRepeat({ ...call, body: asked, sent: request })).status
+  // They are no part of what a repeat must have in common.
+  const metadata = { difference_id: id, difference_reason: call.body.reason }
+  const asked = { ...request, amount: { ...request.amount, currency: 'CNY' as const }, metadata }
+  await createOrRepeat({ ...call, body: asked, sent: request })
+  return (await requireRefund(call.context, { mchid, out_refund_no: number })).state
 }
 
 /** What a difference's timeline says of it, once for each number. */

@@ -125,6 +125,7 @@ export const difference_event_texts: Record<DifferenceEvent, Bilingual> = {
   accept_asked: { en: 'WeChat Pay’s word accepted, to be booked', 'zh-CN': '已认可微信支付的说法，待入账' },
   accepted: { en: 'booked as WeChat Pay says', 'zh-CN': '已按微信支付的说法入账' },
   not_acceptable: { en: 'cannot be booked any more', 'zh-CN': '已无法入账' },
+  check_asked: { en: 'WeChat Pay was asked', 'zh-CN': '已要求向微信支付查询' },
   refund_asked: { en: 'refund asked for', 'zh-CN': '已提交退款' },
 }
 

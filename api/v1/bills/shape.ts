@@ -4,9 +4,10 @@ import type { DifferenceKind, DifferenceRecord } from '../../../domain/bill/diff
 import { differenceView } from '../../../domain/bill/view.ts'
 import type { DifferenceView } from '../../../domain/bill/view.ts'
 import { publicId } from '../../../store/ids.ts'
+import { linkDifferences } from '../../../store/link.ts'
 import type { ApiContext } from '../../http/context.ts'
 import type { Caller } from '../../http/authentication.ts'
-import type { Language } from '../../http/language.ts'
+import type { EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { actor, nullable_text, time } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
@@ -62,15 +63,35 @@ export const difference_shape = z
       })
       .meta({
         description:
-          'where its day, the line as WeChat Pay wrote it, its order with the timeline, its refund and its book entries are read',
+          'where its day, the line as WeChat Pay wrote it, its order with the timeline, its refund (or the one that was ' +
+          'asked for) and its book entries are read; order and refund null: none is recorded here',
       }),
   } satisfies FieldsOf<DifferenceView>)
   .meta({ id: 'Difference' })
 
-/** A difference in the reader's language. */
-export function shownDifference(difference: DifferenceRecord, language: Language): DifferenceView {
-  const view = differenceView(difference, (evidence_id) => publicId('evd', evidence_id))
-  return { ...view, what: differenceText(difference.kind, language) }
+type DifferenceReader = Pick<EndpointCall, 'context' | 'language'>
+
+/** Differences in the reader's language, with links to what is recorded here. */
+export async function shownDifferences(
+  { context: { store }, language }: DifferenceReader,
+  differences: readonly DifferenceRecord[],
+): Promise<DifferenceView[]> {
+  const linkedOf = await linkDifferences(store, differences)
+  const evidenceId = (evidence_id: string) => publicId('evd', evidence_id)
+  return differences.map((difference) => ({
+    ...differenceView(difference, { evidenceId, linked: linkedOf(difference) }),
+    what: differenceText(difference.kind, language),
+  }))
+}
+
+/** The answer that shows one difference. */
+export async function replyWith(
+  reader: DifferenceReader,
+  status: number,
+  difference: DifferenceRecord,
+): Promise<HttpReply> {
+  const [body] = await shownDifferences(reader, [difference])
+  return { status, body }
 }
 
 export const difference_params = z.object({ difference_id: z.string().max(64) })

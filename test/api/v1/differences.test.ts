@@ -9,8 +9,10 @@ import type { DifferenceEvent, DifferenceKind, DifferenceRecord } from '../../..
 import { differenceView } from '../../../domain/bill/view.ts'
 import type { DifferenceView } from '../../../domain/bill/view.ts'
 import { paymentEntry } from '../../../domain/journal.ts'
+import { outsideRefundNo } from '../../../domain/ids.ts'
+import { newRefund } from '../../../domain/refund/record.ts'
 import { publicId } from '../../../store/ids.ts'
-import { merchantSample, mchid } from '../../store/samples.ts'
+import { merchantSample, mchid, orderSample, paymentSample } from '../../store/samples.ts'
 import { keepBill } from './billsample.ts'
 import { newNumber, now, openApiStage, paidOrder, reserve } from '../apistage.ts'
 
@@ -35,6 +37,12 @@ const record = async ({ _id }: DifferenceRecord) => {
   const found = await stage.store.differences.find(_id)
   if (found === null) throw new Error('no such difference')
   return found
+}
+/** A refund that is recorded here. */
+const recordedRefund = async (out_refund_no: string) => {
+  const draft = { out_refund_no, origin: 'outside', requested_by: { kind: 'weft', id: null }, notify_url: '' } as const
+  const refund = newRefund(paymentSample(newNumber()), { ...draft, is_full: false, create_time: now(), amount: 1 })
+  await stage.store.refunds.insert(refund)
 }
 const resolve = (difference: DifferenceRecord, body: object, options = {}) =>
   stage.call<DifferenceView>('POST', `/v1/differences/${difference.id}/resolution`, { reason: 'why', ...body }, options)
@@ -68,16 +76,20 @@ async function limited(above: number | null, above_per_day: number | null = null
 
 describe('a difference', () => {
   it('explains itself: both sides, what differs, the answer, and where the rest is read', async () => {
+    await stage.store.orders.insert(orderSample('TEA*1'))
+    await recordedRefund('R|1')
     const sides = { bill: { line: 7, total: 990 }, weft: { total: 991 }, fields: ['total: 990 in the bill, 991 here'] }
     const difference = await noted('amount', { ...sides, out_trade_no: 'TEA*1', out_refund_no: 'R|1' })
     const evidence_id = `${mchid}/bill_line/T1/SUCCESS`
     await stage.store.differences.noteAnswer(difference._id, { asked_time: now(), says: 'SUCCESS', evidence_id })
     const { status, body } = await stage.call<DifferenceView>('GET', `/v1/differences/${difference.id}`)
     expect(status).toBe(200)
-    expect(body).toEqual(differenceView(await record(difference), (id) => publicId('evd', id)))
+    const linked = { order: 'TEA*1', refund: 'R|1' }
+    expect(body).toEqual(differenceView(await record(difference), { evidenceId: (id) => publicId('evd', id), linked }))
     expect(body).toMatchObject({
       ...sides,
       answer: { says: 'SUCCESS', evidence_id: publicId('evd', evidence_id) },
+      timeline: [{ event: 'found', actor: { kind: 'weft', id: null } }],
       links: {
         day: '/v1/reconciliations/2026-11-22',
         line: `/v1/differences/${difference.id}/line`,
@@ -87,6 +99,26 @@ describe('a difference', () => {
       },
     })
     expect(() => difference_shape.strict().parse(body)).not.toThrow()
+  })
+
+  it('links to what is recorded here: no order of another system’s, a refund by the number that it has here', async () => {
+    const refund_id = newNumber('5030')
+    await recordedRefund(outsideRefundNo(refund_id))
+    const links = async (given: Partial<DifferenceRecord>) => {
+      const { id } = await noted('refund_missing_here', given)
+      return (await stage.call<DifferenceView>('GET', `/v1/differences/${id}`)).body.links
+    }
+    const unknown = { out_trade_no: 'ELSEWHERE', out_refund_no: 'CONSOLE' }
+    expect(await links(unknown)).toMatchObject({ order: null, refund: null })
+    expect(await links({ ...unknown, refund_id })).toMatchObject({ refund: `/v1/refunds/${refund_id}%40wechat` })
+    const listed = await stage.call<{ data: DifferenceView[] }>('GET', '/v1/differences?kind=refund_missing_here')
+    expect(listed.body.data.map(({ links: { order } }) => order)).toEqual([null, null])
+  })
+
+  it('that an earlier version found does not say when', async () => {
+    const { found_time: _, ...old } = await noted('amount')
+    await stage.store.differences.note([{ ...old, _id: `${old._id}x`, id: `${old.id}x` }])
+    expect((await stage.call<DifferenceView>('GET', `/v1/differences/${old.id}x`)).body.timeline).toEqual([])
   })
 
   it('shows its line as WeChat Pay wrote it, of the version that has it', async () => {
@@ -113,6 +145,7 @@ describe('a difference', () => {
     const { status, body } = await patch({ owner: '李', note: '已问客服，工单 8812' })
     expect([status, body.owner, body.note, body.state]).toEqual([200, '李', '已问客服，工单 8812', 'open'])
     expect(body.timeline.map(({ event, reason }) => [event, reason])).toEqual([
+      ['found', null],
       ['assigned', '李'],
       ['noted', '已问客服，工单 8812'],
     ])
@@ -159,7 +192,10 @@ describe('a person', () => {
     expect(await stage.store.reconciliations.find(day)).toMatchObject({ is_moved: true })
     expect((await resolve(difference, { action: 'ignore' })).body.code).toBe('difference_state')
     const reopened = await resolve(difference, { action: 'reopen' })
-    expect(reopened.body).toMatchObject({ state: 'open', timeline: [{ event: 'ignored' }, { event: 'reopened' }] })
+    expect(reopened.body).toMatchObject({
+      state: 'open',
+      timeline: [{ event: 'found' }, { event: 'ignored' }, { event: 'reopened' }],
+    })
     expect((await resolve(difference, { action: 'reopen' })).body.code).toBe('difference_state')
     stage.on = { concludeDay: () => Promise.resolve(false) }
     expect((await resolve(difference, { action: 'ignore' })).status, 'it is recorded, Temporal or not').toBe(200)
@@ -204,7 +240,9 @@ describe('a person', () => {
     })
     const asked = await resolve(difference, { action: 'check' })
     expect([asked.status, asked.body.answer?.says]).toEqual([200, 'SUCCESS'])
-    await resolve(difference, { action: 'check' })
+    const said = { event: 'check_asked', actor: { id: stage.key.id }, reason: 'why' }
+    expect(asked.body.timeline).toMatchObject([{ event: 'found' }, said])
+    expect((await resolve(difference, { action: 'check' })).body.timeline).toHaveLength(2)
     expect(commands(), 'not twice within five seconds').toEqual(['concludeDay'])
     stage.on = { concludeDay: () => Promise.resolve(false) }
     const away = await resolve(await noted('missing_there'), { action: 'check' })
@@ -220,6 +258,7 @@ describe('a person', () => {
     const { status, body } = await resolve(difference, { action: 'accept_wechat' })
     expect([status, body.state]).toEqual([200, 'settled'])
     expect(body.timeline.map(({ event, actor }) => [event, actor.id])).toEqual([
+      ['found', null],
       ['accept_asked', stage.key.id],
       ['accepted', null],
     ])
@@ -233,6 +272,19 @@ describe('a person', () => {
       expect([status, body.code]).toEqual([409, 'difference_action'])
     },
   )
+
+  it('is told why: 订单金额 differs too, in the reader’s language', async () => {
+    const { payment } = await paidOrder(stage)
+    const { transaction_id } = payment
+    const bill = { transaction_id, currency: 'CNY', total: 991, settled_total: 991 }
+    const difference = await noted('amount', { transaction_id, amount: 1, bill })
+    const { status, body } = await resolve(difference, { action: 'accept_wechat' })
+    expect([status, body.code, body['because']]).toEqual([409, 'difference_action', 'other_total'])
+    expect(body.detail).toContain('订单金额 differs too')
+    const zh = await resolve(difference, { action: 'accept_wechat' }, { headers: { 'accept-language': 'zh-CN' } })
+    expect(zh.body.detail).toContain('订单金额也不一致')
+    expect((await resolve(await noted('malformed'), { action: 'check' })).body.detail).toContain('cannot be asked')
+  })
 
   it('is not enough above the merchant’s limit, and the same person is no second one', async () => {
     await limited(9)
@@ -272,10 +324,26 @@ describe('a person', () => {
     const made = await stage.store.refunds.find({ mchid, out_refund_no: refund.out_refund_no })
     expect(made).toMatchObject({ state: 'processing', amount: { refund: 990 }, reason: '多收退回', origin: 'api' })
     const again = await resolve(difference, { action: 'refund', refund })
-    expect(again.body.timeline.map(({ event }) => event)).toEqual(['refund_asked'])
+    expect(again.body.timeline.map(({ event }) => event)).toEqual(['found', 'refund_asked'])
+    expect(again.body.links.refund).toBe(`/v1/refunds/${refund.out_refund_no}`)
+    expect(made?.metadata).toEqual({ difference_id: difference.id, difference_reason: 'why' })
     expect(commands().filter((command) => command === 'reserve')).toHaveLength(1)
     const more = await resolve(difference, { action: 'refund', refund: { out_refund_no: newNumber('R') } })
     expect([more.status, more.body.code]).toEqual([409, 'refund_exceeds_payment'])
+  })
+
+  it('is told that a refund still waits for its approval, at each repeat', async () => {
+    const { difference } = await couponed()
+    stage.on = {
+      reserve: async (refund) => {
+        const { state, revision } = await reserve(stage, refund, now())
+        return { kind: 'state', state, revision }
+      },
+    }
+    const wanted = { action: 'refund', refund: { out_refund_no: newNumber('R') } }
+    expect((await resolve(difference, wanted)).status).toBe(202)
+    const again = await resolve(difference, wanted)
+    expect([again.status, again.body.deed?.out_refund_no]).toEqual([202, wanted.refund.out_refund_no])
   })
 
   it('cannot give back what is not recorded, nor without the scope, nor without a number', async () => {
@@ -414,7 +482,8 @@ describe('many differences of a kind', () => {
     const [fresh, known] = [await couponedThen(1), await couponedThen(2, answered)]
     const left_out = [{ reason: 'checked_lately', count: 1, differences: [known.id] }]
     expect(await all({ action: 'check' })).toMatchObject({ count: 1, done: 1, left_out })
-    expect((await record(fresh)).check_time).toBeDefined()
+    expect(await record(fresh)).toMatchObject({ check_time: expect.any(String) as string })
+    expect((await record(fresh)).timeline).toMatchObject([{ event: 'check_asked', reason: 'one cause' }])
     expect(await all({ action: 'check' })).toMatchObject({ done: 0, left_out: [{ count: 2 }] })
     expect((await all({ action: 'check', kind: 'malformed' })) as object).toMatchObject({ code: 'difference_action' })
   })

@@ -23,32 +23,32 @@ describe('WeChat’s word on a difference', () => {
   })
 
   it.each([
-    ['another sum was paid', { ...line, total: 991 }],
-    ['another currency', { ...line, currency: 'HKD' }],
-    ['another payment', { ...line, transaction_id: '4200b' }],
-    ['more than was paid', { ...line, settled_total: 991 }],
-    ['less than nothing', { ...line, settled_total: -1 }],
-    ['no amount of fen', { ...line, settled_total: 9.8 }],
-    ['no amount', { ...line, settled_total: '980' }],
-  ])('is not where it is %s', (_what, bill) => {
-    expect(of(bill)).toEqual({ instead: 'ignore' })
+    ['another sum was paid', 'other_total', { ...line, total: 991 }],
+    ['another currency', 'other_currency', { ...line, currency: 'HKD' }],
+    ['another payment', 'other_number', { ...line, transaction_id: '4200b' }],
+    ['more than was paid', 'no_amount', { ...line, settled_total: 991 }],
+    ['less than nothing', 'no_amount', { ...line, settled_total: -1 }],
+    ['no amount of fen', 'no_amount', { ...line, settled_total: 9.8 }],
+    ['no amount', 'no_amount', { ...line, settled_total: '980' }],
+  ])('is not where it is %s, and says so: %s', (_what, because, bill) => {
+    expect(of(bill)).toEqual({ instead: 'ignore', because })
   })
 
   it('is not where there is no record, no line, or money that was paid back by hand', () => {
-    expect(of(line, null)).toEqual({ instead: 'check' })
-    expect(of(null)).toEqual({ instead: 'check' })
+    expect(of(line, null)).toEqual({ instead: 'check', because: 'nothing_recorded' })
+    expect(of(null)).toEqual({ instead: 'check', because: 'nothing_recorded' })
     const by_hand = { out_refund_no: 'R-1', amount: 90, state: 'settled' } as const
-    expect(of(line, { ...payment, refunds: [by_hand] })).toEqual({ instead: 'ignore' })
+    expect(of(line, { ...payment, refunds: [by_hand] })).toEqual({ instead: 'ignore', because: 'paid_by_hand' })
   })
 
   it('is that a payment was never made, where nothing of it has gone back or may go', () => {
     const denied = (refunds: PaymentRecord['refunds'], paid: PaymentRecord | null = { ...payment, refunds }) =>
       acceptanceOf({ kind: 'phantom_payment', amount: 990, bill: null }, { payment: paid })
     expect(denied([])).toEqual({ changes: 'denial', apart: 990 })
-    expect(denied([], null)).toEqual({ instead: 'check' })
+    expect(denied([], null)).toEqual({ instead: 'check', because: 'nothing_recorded' })
     const refund = (state: 'reserved' | 'settled' | 'closed' | 'released') => ({ out_refund_no: 'R', amount: 9, state })
-    expect(denied([refund('reserved')])).toEqual({ instead: 'check' })
-    expect(denied([refund('settled')])).toEqual({ instead: 'check' })
+    expect(denied([refund('reserved')])).toEqual({ instead: 'check', because: 'refunded' })
+    expect(denied([refund('settled')])).toEqual({ instead: 'check', because: 'refunded' })
     expect(denied([refund('closed'), refund('released')])).toEqual({ changes: 'denial', apart: 990 })
   })
 

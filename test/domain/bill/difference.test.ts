@@ -34,14 +34,15 @@ function difference(state: DifferenceState): DifferenceRecord {
 const table: Record<DifferenceState, Partial<Record<DifferenceEvent, DifferenceState>>> = {
   waiting: {
     ...{ overdue: 'open', vanished: 'healed', ignored: 'ignored', refund_asked: 'waiting' },
-    ...{ assigned: 'waiting', noted: 'waiting' },
+    ...{ assigned: 'waiting', noted: 'waiting', check_asked: 'waiting' },
   },
   open: {
     ...{ vanished: 'healed', ignored: 'ignored', refund_asked: 'open', proposed: 'open', accept_asked: 'settling' },
-    ...{ assigned: 'open', noted: 'open' },
+    ...{ assigned: 'open', noted: 'open', check_asked: 'open' },
   },
   settling: {
     ...{ vanished: 'healed', accepted: 'settled', not_acceptable: 'open', assigned: 'settling', noted: 'settling' },
+    check_asked: 'settling',
   },
   healed: { returned: 'open', assigned: 'healed', noted: 'healed' },
   ignored: { reopened: 'open', returned: 'open', assigned: 'ignored', noted: 'ignored' },
