@@ -42,7 +42,14 @@ export interface BillView {
   mchid: string
   bill_date: string
   version: number
+  /** what follows that nobody might expect */
+  warning?: string
 }
+
+/** A generated day is made by itself: no other knows its movements. */
+const generated_warning =
+  'the fund flow of a generated day begins with SIMULATOR_ACCOUNT_OPENING anew, and the days around it do not know its ' +
+  'movements: the chain of balances is broken on it and on the next day with a movement'
 
 interface BillOfficeTools {
   state: SimulatorState
@@ -115,7 +122,7 @@ export class BillOffice {
     if (start === null) throw new ControlError(400, 'PARAM_ERROR', 'bill_date: a day like 2026-11-28')
     if (start > now) throw new ControlError(409, 'DAY_TO_COME', 'that day has not begun')
     const { version } = this.#issueAsOf(mchid, bill_date, now, generated)
-    return { mchid, bill_date, version }
+    return { mchid, bill_date, version, ...(generated !== undefined && { warning: generated_warning }) }
   }
 
   #apply(
