@@ -11,10 +11,10 @@ export const csv_type = 'text/csv; charset=utf-8'
 /** What Excel knows UTF-8 by. Stands once, before the first line. */
 export const byte_order_mark = '\uFEFF'
 
-/** Spreadsheets pass over blanks in front, some of them. */
 /** What can only be a number of ours or of WeChat Pay's: behind the tab nothing of it is a formula. */
 const isPlainNumber = /^[\w|*-]+$/
 
+/** Spreadsheets pass over blanks in front, some of them. */
 const beginsFormula = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/
 
 /**

@@ -14,7 +14,7 @@ describe('a line of CSV', () => {
     )
   })
 
-  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '＝1', '＋1', '－1', '＠1', '\n=1', ' =1', '\u00a0 @A1'])(
+  it.each(['=1+1', '+1', '-1+1', '@SUM(A1)', '\t=1', '\r=1', '＝1', '＋1', '－1', '＠1', '\n=1', ' =1', '\u00a0 @A1'])(
     'makes no formula of %j',
     (text) => {
       expect(csvLines([[text]])).toBe(`"'${text}"\r\n`)
@@ -22,8 +22,15 @@ describe('a line of CSV', () => {
     },
   )
 
-  it.each(['4200001234567890123456789012', '000123', '12E45', '1-2'])('keeps the number %s as text', (number) => {
-    expect(csvLines([[{ number }]])).toBe(`"\t${number}"\r\n`)
+  it.each(['4200001234567890123456789012', '000123', '12E45', '1-2', '-1', '*_|-'])(
+    'keeps the number %s as text',
+    (number) => {
+      expect(csvLines([[{ number }]])).toBe(`"\t${number}"\r\n`)
+    },
+  )
+
+  it('makes no formula of a text that could be a number', () => {
+    expect(csvLines([['-1']])).toBe(`"'-1"\r\n`)
   })
 
   it('is read back by another program, whatever stands in it', () => {
