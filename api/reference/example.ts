@@ -39,6 +39,7 @@ const problem_examples: Record<string, string | string[]> = {
   state: 'closed',
   time: '2026-11-23T12:00:00.000+08:00',
   version: '2',
+  why: 'its payment is not recorded here',
   flaw: 'a piece is missing',
   refund: '990',
   refundable: '500',

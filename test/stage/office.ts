@@ -185,6 +185,7 @@ const own_words = new Set([
   'post_time',
   'start_time',
   'end_time',
+  'found_time',
   'due_time',
   'asked_time',
   'handed_over_time',
