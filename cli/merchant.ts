@@ -12,7 +12,7 @@ import type {
   RetiredPublicKey,
   WeChatSetup,
 } from '../domain/merchant/record.ts'
-import { fittingApp, payment_methods } from '../domain/order/method.ts'
+import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -72,6 +72,9 @@ export async function applyMerchantFile(
   const before = await store.merchants.find(wanted.mchid)
   await assertApplicable(store, before, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
+  // Of a way to pay that is switched off no order will ever show that WeChat Pay takes it again.
+  for (const trade_type of trade_types.filter((one) => !enabledProducts(merchant).includes(one)))
+    await store.merchants.liftProductRefused(merchant.mchid, trade_type)
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))

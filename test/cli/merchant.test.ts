@@ -135,6 +135,18 @@ describe('a merchant’s file', () => {
     expect(appliedText(again)).not.toContain('MWEB:')
   })
 
+  it('that no longer names a way to pay ends what was said of WeChat Pay refusing it', async () => {
+    const file = merchantFile({ settings: { products: ['NATIVE', 'MWEB'] } })
+    await apply(file)
+    for (const one of ['NATIVE', 'MWEB'] as const)
+      await store.merchants.noteProductRefused(file.mchid, one, '2026-11-23T12:00:00.000+08:00')
+    const told = async () => (await store.merchants.find(file.mchid))?.attentions?.map(({ detail }) => detail)
+    await apply({ mchid: file.mchid, name: '茶' })
+    expect(await told()).toEqual(['NATIVE, MWEB'])
+    await apply({ mchid: file.mchid, settings: { products: ['NATIVE'] } })
+    expect(await told()).toEqual(['NATIVE'])
+  })
+
   it.each([
     ['an app that is not among the appids', { apps: [{ appid: 'wx_other', kind: 'mini_program' }] }, 'add it there'],
     ['an app of no kind', { apps: [{ appid: 'wx_other', kind: 'web' }] }, 'is no kind of app'],
