@@ -14,17 +14,20 @@ import { MerchantConsole } from './console.ts'
 import { Control } from './control.ts'
 import { Faults } from './faults.ts'
 import { Gateway } from './gateway.ts'
+import { H5Page } from './h5.ts'
 import { WeChatKeys } from './keys.ts'
 import type { KeyMaker } from './keys.ts'
 import { Notifier } from './notifier.ts'
+import { WebAuthorization } from './oauth.ts'
 import { Payer } from './payer.ts'
-import { NativePayments } from './payments.ts'
+import { BasicPayments } from './payments.ts'
 import { Phone } from './phone.ts'
-import type { StoryNotes } from './phone.ts'
+import type { PhoneBrowser, StoryNotes } from './phone.ts'
 import { seededRandom } from './random.ts'
 import { DomesticRefunds } from './refunds.ts'
 import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
 import type { settingsSchema, SimulatorSettings } from './settings.ts'
+import { PaySheet } from './sheet.ts'
 import { SimulatorState } from './state.ts'
 import { memoryStorage, openStorage } from './storage.ts'
 
@@ -46,7 +49,13 @@ export interface Simulator {
  */
 export async function startSimulator(
   given: z.input<typeof settingsSchema> = {},
-  surroundings: { now?: () => number; logger?: Logger; notes?: StoryNotes; makeKeyPair?: KeyMaker } = {},
+  surroundings: {
+    now?: () => number
+    logger?: Logger
+    notes?: StoryNotes
+    browser?: PhoneBrowser
+    makeKeyPair?: KeyMaker
+  } = {},
 ): Promise<Simulator> {
   const settings = completeSettings(given)
   const now = surroundings.now ?? Date.now
@@ -58,9 +67,10 @@ export async function startSimulator(
   const keys = new WeChatKeys(state, random, now, surroundings.makeKeyPair)
   const faults = new Faults(random, now)
   const calls = new CallLog()
-  const payments = new NativePayments(state, settings, now)
+  const payments = new BasicPayments(state, settings, now)
   const notifier = new Notifier({ state, keys, faults, settings, random, now, logger })
   const payer = new Payer({ state, payments, notifier, settings, now })
+  const sheet = new PaySheet({ state, keys, payer })
   const completion = new RefundCompletion({ state, notifier, faults, settings, now })
   const refunds = new DomesticRefunds({ state, completion, keys, settings, now })
   const bills = new BillOffice({ state, faults, settings, now })
@@ -73,6 +83,7 @@ export async function startSimulator(
     faults,
     notifier,
     payer,
+    sheet,
     completion,
     console: merchant_console,
     bills,
@@ -80,8 +91,10 @@ export async function startSimulator(
     settings,
     now,
   })
-  const phone = new Phone({ state, payer, notes: surroundings.notes ?? {}, now })
-  const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
+  const { notes = {}, browser = null } = surroundings
+  const phone = new Phone({ state, payer, notes, browser, now })
+  const sites = { state, sheet, oauth: new WebAuthorization(state, now), h5: new H5Page({ state, payer, settings }) }
+  const app = createApp({ gateway, control, phone, ...sites, logger, hold_ms: settings.hold_ms })
   const handle = app.callback()
   const server = createServer((request, response) => void handle(request, response))
   server.keepAliveTimeout = 8_000 // as real answers say: `Keep-Alive: timeout=8`
