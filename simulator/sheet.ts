@@ -4,7 +4,7 @@ import type { WeChatKeys } from './keys.ts'
 import { openidOf, phone_payer } from './openid.ts'
 import { stories } from './payer.ts'
 import type { Payer } from './payer.ts'
-import type { Merchant, MerchantApp, Order } from './records.ts'
+import type { Merchant, SimulatedApp, Order } from './records.ts'
 import type { SimulatorState } from './state.ts'
 
 /** `POST /control/sheets`: what calls the pay sheet up, and what the payer does with it. */
@@ -45,7 +45,7 @@ const text_parameters: Record<SheetClient, readonly string[]> = {
   app: ['appId', 'partnerId', 'prepayId', 'packageValue', 'nonceStr', 'timeStamp', 'sign'],
 }
 
-const app_kinds: Record<SheetClient, MerchantApp['kind']> = {
+const app_kinds: Record<SheetClient, SimulatedApp['kind']> = {
   jsapi: 'official_account',
   mini_program: 'mini_program',
   app: 'mobile_app',
@@ -150,7 +150,7 @@ function signedCall({ client, parameters, appid }: SheetCall): SignedCall | Shee
   return { appid: own, prepay_id, signature: text('paySign'), message: `${lines.join('\n')}\n` }
 }
 
-function kindOf(merchant: Merchant, appid: string): MerchantApp['kind'] | null {
+function kindOf(merchant: Merchant, appid: string): SimulatedApp['kind'] | null {
   return merchant.apps.find((app) => app.appid === appid)?.kind ?? null
 }
 
