@@ -43,6 +43,7 @@ const schema = recordSchema({
   return_url: String,
   locale: String,
   trade_type: String,
+  checkout_id: String,
   amount: partSchema({ total: Number, currency: String }),
   create_time: Date,
   time_expire: Date,

@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from './catalogueentry.ts'
+import { checkout_problems } from './checkoutproblems.ts'
 import { refund_problems } from './refusals.ts'
 
 /** Every problem the API can answer with (docs/api.md, Errors). Codes never change; texts may. */
@@ -227,6 +228,7 @@ export const catalogue = {
       'zh-CN': '请对该订单发货。如为另一笔交易，请使用不同的 reference。',
     },
   },
+  ...checkout_problems,
   merchant_not_ready: {
     status: 409,
     retryable: false,

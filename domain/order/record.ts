@@ -145,6 +145,8 @@ export interface OrderRecord {
   /** the language of the checkout page; absent or null: the browser's */
   locale?: PayerLocale | null
   trade_type: string
+  /** the checkout that made it; absent or null: the merchant itself did */
+  checkout_id?: string | null
   amount: Amount
   create_time: Time
   time_expire: Time

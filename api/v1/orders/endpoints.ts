@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { OrderRecord } from '../../../domain/order/record.ts'
+import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
@@ -110,7 +111,10 @@ async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existi
 }
 
 /** Starts the run and waits until it has placed the order; all repeats that come meanwhile wait together. */
-export async function awaitPlacement(context: EndpointCall['context'], order: OrderRecord): Promise<OrderRecord> {
+export async function awaitPlacement(
+  context: Pick<ApiContext, 'store' | 'commands' | 'questions'>,
+  order: OrderRecord,
+): Promise<OrderRecord> {
   const question = { subject: `place:${order._id}`, mchid: order.mchid, every_ms: 0, asked_by: 'merchant' } as const
   const placed = await context.questions.put(question, async () => {
     await context.commands.startOrder(order)

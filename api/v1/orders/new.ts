@@ -76,13 +76,24 @@ interface ReadyMerchant {
  * `fulfilment_endpoint_missing`.
  */
 async function readyMerchant(call: CreateOrderCall): Promise<ReadyMerchant> {
-  const merchant = await activeMerchant(call)
+  const merchant = assertTakingOrders(call.caller.mchid, await activeMerchant(call))
   const [appid] = merchant.appids
   if (appid === undefined) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
+  return { merchant, appid }
+}
+
+/**
+ * The merchant, if new orders may be placed in its name, whoever wants one. Throws `merchant_not_ready`,
+ * `merchant_paused` and `fulfilment_endpoint_missing`.
+ */
+export function assertTakingOrders(mchid: string, merchant: MerchantRecord | null): MerchantRecord {
+  const values = { mchid }
+  if (!merchant?.wechat) throw new Problem('merchant_not_ready', { values })
+  if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
   if (merchant.settings.fulfilment.mode === 'event' && merchant.fulfilment_endpoint_id === null) {
     throw new Problem('fulfilment_endpoint_missing')
   }
-  return { merchant, appid }
+  return merchant
 }
 
 /**
