@@ -66,11 +66,7 @@ export class Checkouts {
   readonly #orders: Pick<Orders, 'findAll'>
   readonly #references: Pick<References, 'findHolder'>
 
-  constructor(
-    connections: Connections,
-    orders: Pick<Orders, 'findAll'>,
-    references: Pick<References, 'findHolder'>,
-  ) {
+  constructor(connections: Connections, orders: Pick<Orders, 'findAll'>, references: Pick<References, 'findHolder'>) {
     this.#checkouts = new Collection<CheckoutRecord>(connections, 'checkouts', schema, checkoutFlaw)
     this.#timelined = new Timelined(this.#checkouts, applyCheckoutEvent)
     this.#orders = orders
@@ -120,7 +116,9 @@ export class Checkouts {
         this.#references.findHolder(checkout.mchid, checkout.reference),
         ids.length === 0 ? [] : this.#orders.findAll(ids),
       ])
-      const end = checkoutEnd(checkout, { holder, orders }, milliseconds(now))
+      // The merchant may have given a number that was claimed to another order of its own.
+      const own = orders.filter(({ checkout_id }) => checkout_id === checkout._id)
+      const end = checkoutEnd(checkout, { holder, orders: own }, milliseconds(now))
       if (end === null) return checkout
       const isSeen = (current: CheckoutRecord) => current.revision === checkout.revision
       const applied = await this.apply(checkout, (current) => (isSeen(current) ? end : null), checkout)

@@ -10,6 +10,9 @@ import type { PayerLocale } from '../order/record.ts'
 export const checkout_event_types = ['checkout.expired', 'checkout.cancelled'] as const
 export type CheckoutEventType = (typeof checkout_event_types)[number]
 
+/** The ways to pay that its page can offer: APP is not among them, since an app opens no page. */
+export const checkout_methods = ['NATIVE', 'JSAPI', 'MWEB'] as const satisfies readonly TradeType[]
+
 export const checkout_states = ['open', 'closing', 'paid', 'expired', 'cancelled'] as const
 export type CheckoutState = (typeof checkout_states)[number]
 

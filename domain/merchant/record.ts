@@ -2,6 +2,7 @@ import type { Attention } from '../attention.ts'
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { BillSettings } from './bill.ts'
+import type { TradeType } from './product.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 
@@ -28,6 +29,8 @@ export interface MerchantSettings {
   bills?: BillSettings
   /** how payers reach the merchant; absent or null: it has not said */
   support?: SupportContact | null
+  /** the ways to pay that WeChat Pay has enabled for it; absent: NATIVE alone */
+  products?: TradeType[]
 }
 
 /** SupportContact is what payers are shown where a person has to help them. At least one of the two is there. */

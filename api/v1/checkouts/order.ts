@@ -14,7 +14,7 @@ import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
 import { chosenApp, draftedOrder } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
-import { assertTakingOrders } from '../orders/new.ts'
+import { assertTakingOrders, shortestExpiry } from '../orders/new.ts'
 
 /** How a payer wants to pay at a checkout, and what WeChat Pay has to know of that payer. */
 export interface PayerWish {
@@ -34,7 +34,7 @@ export type OpeningContext = Pick<ApiContext, 'config' | 'store' | 'commands' | 
 const payer = { kind: 'payer', id: null } as const
 
 /**
- * The order by which this payer can pay the checkout in this way, placed at WeChat Pay if that answers within 8 s: else it
+ * The order by which this payer can pay the checkout, as it was just read, in this way, placed at WeChat Pay if that answers within 8 s: else it
  * is `created`, and will be. The same wish again, or twice at once, is given the same order. Another one makes the order
  * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
  * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
@@ -92,7 +92,12 @@ async function planned(context: OpeningContext, checkout: CheckoutRecord, digest
   const is_foreign = found !== null && found.checkout_id !== checkout._id
   // The merchant has given the number to another order of its own: for this checkout it is as good as failed.
   const last = is_foreign ? { ...found, state: 'failed' as const } : found
-  const plan = planOpening(checkout, digest, { holder, last }, { now_ms: context.now(), least_ms: leastTime(context) })
+  const plan = planOpening(
+    checkout,
+    digest,
+    { holder, last },
+    { now_ms: context.now(), least_ms: shortestExpiry(context) * 1_000 },
+  )
   if (plan.kind !== 'give') return { plan, order: null }
   if (plan.out_trade_no === found?.out_trade_no) return { plan, order: found }
   return { plan, order: await context.store.orders.find({ mchid, out_trade_no: plan.out_trade_no }) }
@@ -219,9 +224,4 @@ async function requireMerchant(
   const merchant = assertTakingOrders(mchid, await store.merchants.find(mchid))
   chosenApp(merchant, trade_type, appid)
   return merchant
-}
-
-/** The shortest time that an order may have, which runs faster where time does. */
-function leastTime({ config }: Pick<ApiContext, 'config'>): number {
-  return Math.max(1, Math.ceil(limits.order_expire_in_s.min / config.time_scale)) * 1_000
 }

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { beijingTime } from '../../../domain/calendar.ts'
 import type { Time } from '../../../domain/calendar.ts'
 import { orderId } from '../../../domain/ids.ts'
-import { default_products } from '../../../domain/merchant/product.ts'
 import type { TradeType } from '../../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
+import { enabledProducts } from '../../../domain/order/method.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { nativePath, placeBody } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
@@ -72,15 +72,10 @@ export function draftedOrder(
   }
 }
 
-export function chosenApp(
-  { appids, mchid, settings }: MerchantRecord,
-  trade_type: TradeType,
-  wanted?: string | null,
-): { appid: string } {
-  const appid = appids.find((one) => !wanted || one === wanted)
-  const enabled = (settings as { products?: TradeType[] }).products ?? default_products
-  if (appid === undefined || !enabled.includes(trade_type)) {
-    throw new Problem('merchant_not_ready', { values: { mchid } })
+export function chosenApp(merchant: MerchantRecord, trade_type: TradeType, wanted?: string | null): { appid: string } {
+  const appid = merchant.appids.find((one) => !wanted || one === wanted)
+  if (appid === undefined || !enabledProducts(merchant).includes(trade_type)) {
+    throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
   }
   return { appid }
 }
