@@ -232,6 +232,10 @@ async function secretLines({ store, now, mchid }: CommandCall): Promise<string[]
         return `  secret …${one.hint}  signs until ${one.expire_time ?? 'it is revoked'}  master key ${one.secret.key_id}`
       }),
     ]),
+    ...(merchant.apps ?? []).map(({ appid, kind, secret, hint }) => {
+      const kept = secret ? `secret …${hint ?? ''}  master key ${secret.key_id}` : 'no secret'
+      return `app ${appid}  ${kind}  ${kept}`
+    }),
     ...(merchant.wechat ? wechatLines(merchant.wechat) : ['no WeChat Pay set-up']),
   ]
 }

@@ -32,16 +32,6 @@ export const checkout_problems = {
     },
     remedy: { en: 'Cancel it and make a new checkout.', 'zh-CN': '请取消该收银单并创建新的收银单。' },
   },
-  product_not_enabled: {
-    status: 409,
-    retryable: false,
-    title: { en: 'This way to pay is not enabled', 'zh-CN': '未开通该支付方式' },
-    detail: {
-      en: 'The merchant does not take {trade_type}; enabled are: {enabled}.',
-      'zh-CN': '商户未启用 {trade_type}；已启用：{enabled}。',
-    },
-    remedy: { en: 'Use an enabled trade_type.', 'zh-CN': '请使用已启用的 trade_type。' },
-  },
   method_not_offered: {
     status: 409,
     retryable: false,

@@ -4,6 +4,7 @@ import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { orderKey } from '../ids.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
+import { codeTerms } from '../order/method.ts'
 import type { OrderRecord, OrderState, OrderStep, PayerLocale } from '../order/record.ts'
 import { refundedAmounts } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
@@ -91,10 +92,10 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
   }
 }
 
-/** When the QR code dies: two hours after placing, or with the order. */
+/** When what was handed out dies: by the life of its method, or with the order. */
 function codeExpireTime(order: OrderRecord): Time | null {
   if (order.code === null) return null
-  const code_life = milliseconds(order.code.placed_time) + default_policy.code_life_ms
+  const code_life = milliseconds(order.code.placed_time) + codeTerms(default_policy, order.trade_type).life_ms
   return beijingTime(Math.min(code_life, milliseconds(order.time_expire)))
 }
 

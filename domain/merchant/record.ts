@@ -2,7 +2,7 @@ import type { Attention } from '../attention.ts'
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { BillSettings } from './bill.ts'
-import type { TradeType } from './product.ts'
+import type { AppKind, TradeType } from './product.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 
@@ -102,6 +102,16 @@ export interface WeChatSetup {
   retired_apiv3_keys: Sealed[]
 }
 
+/** MerchantApp is what is known of one of a merchant's appids. */
+export interface MerchantApp {
+  appid: string
+  kind: AppKind
+  /** its AppSecret, by which a payer's openid is asked for; null: Weft asks for none of this app */
+  secret: Sealed | null
+  /** the last four characters of the secret, by which people tell secrets apart */
+  hint: string | null
+}
+
 export interface MerchantRecord {
   /** = mchid */
   _id: string
@@ -112,6 +122,8 @@ export interface MerchantRecord {
   state: 'enabled' | 'paused'
   revision: number
   appids: string[]
+  /** what is known of them, where somebody has said; absent: nobody has of any */
+  apps?: MerchantApp[]
   notify_url: string
   wechat: WeChatSetup | null
   settings: MerchantSettings

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { beijingTime } from '../../../domain/calendar.ts'
 import type { Time } from '../../../domain/calendar.ts'
 import { orderId } from '../../../domain/ids.ts'
-import type { TradeType } from '../../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
-import { enabledProducts } from '../../../domain/order/method.ts'
+import { enabledProducts, fittingApp, payment_methods } from '../../../domain/order/method.ts'
+import type { ChosenApp, TradeType } from '../../../domain/order/method.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
-import { nativePath, placeBody } from '../../../wechat/payments.ts'
+import { sealOpenid } from '../../../store/openid.ts'
+import { placeBody, placePath, sealed_openid } from '../../../wechat/payments.ts'
+import type { SceneInfo } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import type { SentRequest } from '../idempotency.ts'
@@ -18,42 +20,48 @@ export interface OrderDraft extends Pick<
 > {
   locale: NonNullable<OrderRecord['locale']> | null
   trade_type: TradeType
-  app: { appid: string }
+  app: ChosenApp
+  /** the payer's, of `app`; null: of a method that asks for none */
   openid: string | null
-  scene_info: { payer_client_ip: string; h5_info: { type: string } } | null
+  scene_info: SceneInfo | null
   time_expire: Time
+  /** the request as it is kept: no openid stands in it */
   sent: SentRequest
   checkout_id: string | null
 }
 
 /** The complete record of a new order: nothing of it depends on the moment it is placed. */
 export function draftedOrder(
-  { config, now }: Pick<ApiContext, 'config' | 'store' | 'now'>,
+  { config, store, now }: Pick<ApiContext, 'config' | 'store' | 'now'>,
   { mchid, notify_url, settings }: MerchantRecord,
   draft: OrderDraft,
 ): OrderRecord {
-  const { app, openid: _, scene_info: __, checkout_id, ...given } = draft
+  const { app, openid, scene_info, checkout_id, ...given } = draft
   const key = { mchid, out_trade_no: draft.out_trade_no }
+  const _id = orderId(key)
+  const { appid, kind: app_kind } = app
   const create_time = beijingTime(now())
   const checkout_token = randomBytes(32).toString('base64url')
-  const placement = { ...given, ...key, appid: app.appid, notify_url }
+  const placement = { ...given, mchid, appid, notify_url, scene_info, openid: openid && sealed_openid }
   return {
-    _id: orderId(key),
+    _id,
     ...key,
-    appid: app.appid,
+    appid,
+    ...(app_kind && { app_kind }),
     reference: draft.reference,
     state: 'created',
     revision: 0,
     sequence: 0,
     timeline: [],
     sent: draft.sent,
-    wechat_request: { path: nativePath, body: placeBody(placement) },
+    wechat_request: { path: placePath(draft.trade_type), body: placeBody(placement) },
     description: draft.description,
     attach: draft.attach,
     metadata: draft.metadata,
     return_url: draft.return_url,
     locale: draft.locale,
     trade_type: draft.trade_type,
+    ...(openid && { payer: { openid: sealOpenid(store.sealer, { _id }, openid) } }),
     ...(checkout_id && { checkout_id }),
     amount: draft.amount,
     create_time,
@@ -72,10 +80,16 @@ export function draftedOrder(
   }
 }
 
-export function chosenApp(merchant: MerchantRecord, trade_type: TradeType, wanted?: string | null): { appid: string } {
-  const appid = merchant.appids.find((one) => !wanted || one === wanted)
-  if (appid === undefined || !enabledProducts(merchant).includes(trade_type)) {
-    throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
-  }
-  return { appid }
+/**
+ * The appid that an order of this method is placed under. Throws `merchant_not_ready` for a merchant without any,
+ * `product_not_enabled` and `app_missing`.
+ */
+export function chosenApp(merchant: MerchantRecord, trade_type: TradeType, wanted?: string | null): ChosenApp {
+  if (merchant.appids.length === 0) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
+  const enabled = [...enabledProducts(merchant)]
+  if (!enabled.includes(trade_type)) throw new Problem('product_not_enabled', { values: { trade_type, enabled } })
+  const app = fittingApp(merchant, trade_type, wanted)
+  if (app !== null) return app
+  const kinds = [...(payment_methods[trade_type].app_kinds ?? [])]
+  throw new Problem('app_missing', { values: { trade_type, appid: wanted ?? '–', kinds: kinds.length ? kinds : '–' } })
 }

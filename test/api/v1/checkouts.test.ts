@@ -10,7 +10,9 @@ import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { CheckoutView } from '../../../domain/checkout/view.ts'
 import type { OrderView } from '../../../domain/event/view.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
+import { trade_types } from '../../../domain/merchant/product.ts'
 import { default_settings } from '../../../domain/merchant/record.ts'
+import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
 import { closeAsked, closedAtWeChat, mchid, orderSample, paymentFound, placed } from '../../store/samples.ts'
@@ -22,8 +24,14 @@ const store = memoryStore(sealer)
 const stage = await playApi(store)
 afterAll(() => stage.close())
 
-/** Ways to pay that differ in their payer alone: what WeChat Pay is sent for each is proven elsewhere. */
-const all_methods = { ...default_settings, products: ['NATIVE', 'JSAPI', 'MWEB', 'APP'] as const }
+const settings = { ...default_settings, products: [...trade_types] }
+const apps = [{ appid: 'wx0000000000000001', kind: 'official_account', secret: null, hint: null } as const]
+
+async function saveMerchant(given: Partial<MerchantRecord>): Promise<void> {
+  const merchant = await store.merchants.find(mchid)
+  if (merchant !== null) await store.merchants.save({ ...merchant, ...given })
+}
+
 beforeEach(async () => {
   stage.given.length = 0
   stage.on = {
@@ -32,7 +40,7 @@ beforeEach(async () => {
       return { kind: 'state', state: 'awaiting_payment', revision: 1 }
     },
   }
-  await store.merchants.updateSettings(mchid, { ...all_methods, products: [...all_methods.products] })
+  await saveMerchant({ settings, apps: [...apps], state: 'enabled' })
 })
 
 type Shown = CheckoutView & { orders: OrderView[]; timeline: { event: string }[] }
@@ -61,17 +69,13 @@ const anotherProcess = (more: Partial<ApiContext> = {}): ApiContext => ({
 })
 const open = (checkout: CheckoutRecord, wish: PayerWish = { trade_type: 'NATIVE' }, context = anotherProcess()) =>
   openOrder(context, checkout, wish)
-/** The wish of another payer, in a way that this test does not look at. */
-const other = (name: string): PayerWish => ({ trade_type: 'NATIVE', openid: name })
+/** The wish of somebody in WeChat. */
+const other = (openid: string): PayerWish => ({ trade_type: 'JSAPI', openid })
 const refused = (opening: Promise<unknown>) =>
   opening.then(
     () => 'not refused',
     (error: unknown) => (error as { code?: string }).code ?? String(error),
   )
-async function saveAs(state: 'enabled' | 'paused'): Promise<void> {
-  const merchant = await store.merchants.find(mchid)
-  if (merchant !== null) await store.merchants.save({ ...merchant, state })
-}
 /** Orders of which none can be inserted. */
 const dyingBehindClaim = () =>
   new Proxy(store.orders, {
@@ -137,7 +141,7 @@ describe('a new checkout', () => {
   })
 
   it('is refused for a way to pay that is not enabled, and for a sale that is paid', async () => {
-    await store.merchants.updateSettings(mchid, default_settings)
+    await saveMerchant({ settings: default_settings })
     const { status, body } = await post(tea({ methods: ['NATIVE', 'MWEB'] }))
     expect([status, body.code]).toEqual([409, 'product_not_enabled'])
     expect((await post(tea())).body.methods).toEqual(['NATIVE'])
@@ -265,9 +269,9 @@ describe('a payer who opens a checkout', () => {
   it('is refused what the checkout does not offer, and what its merchant does not take', async () => {
     const checkout = await made({ methods: ['NATIVE'] })
     expect(await refused(open(checkout, { trade_type: 'JSAPI', openid: 'a' }))).toBe('method_not_offered')
-    await saveAs('paused')
+    await saveMerchant({ state: 'paused' })
     expect(await refused(open(checkout))).toBe('merchant_paused')
-    await saveAs('enabled')
+    await saveMerchant({ state: 'enabled' })
     expect(await numbersOf(checkout)).toEqual([])
   })
 
