@@ -24,6 +24,7 @@ import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
+import { checkout_endpoints } from './v1/checkouts/endpoints.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
@@ -46,6 +47,7 @@ export const endpoints: readonly Endpoint[] = [
   ...order_endpoints,
   ...order_command_endpoints,
   ...review_endpoints,
+  ...checkout_endpoints,
   ...refund_endpoints,
   ...refund_command_endpoints,
   ...event_endpoints,

@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from './catalogueentry.ts'
+import { checkout_problems } from './checkoutproblems.ts'
 import { merchant_problems } from './readiness.ts'
 import { refund_problems } from './refusals.ts'
 
@@ -228,6 +229,7 @@ export const catalogue = {
       'zh-CN': '请对该订单发货。如为另一笔交易，请使用不同的 reference。',
     },
   },
+  ...checkout_problems,
   ...merchant_problems,
   fulfilment_endpoint_exists: {
     status: 409,
