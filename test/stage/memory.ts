@@ -214,7 +214,7 @@ function matches(document: Document, filter: Fields): boolean {
     const held = valuesAt(document, field.split('.'))
     return isOperators(wanted)
       ? Object.entries(wanted).every(([operator, operand]) => holds(held, operator, operand))
-      : held.some((value) => isSame(value, wanted))
+      : held.some((value) => isSame(value, wanted)) || (held.length === 0 && wanted === null) // null is what is not there
   })
 }
 
