@@ -141,7 +141,8 @@ export const commands = {
     usage: '<serial>',
     does: 'forgets a certificate of WeChat Pay’s, for ever: nothing signed with it is believed any more',
     run: async ({ store, mchid, words }) => {
-      const serial = wordOf(words[0], /^[0-9A-Fa-f]{1,40}$/, 'the serial of a certificate').toUpperCase()
+      const word = wordOf(words[0], /^[0-9A-Fa-f:]{1,59}$/, 'the serial of a certificate')
+      const serial = word.replaceAll(':', '').toUpperCase()
       const dropped = await store.merchants.dropCertificate(mchid, serial)
       if (!dropped && !(await merchantOf(store, mchid)).wechat) throw noSetup(mchid)
       return `certificate ${serial} is dropped; running processes know within seconds`

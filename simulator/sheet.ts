@@ -22,8 +22,8 @@ export const sheetRequest = z.strictObject({
 })
 
 export type SheetRequest = z.input<typeof sheetRequest>
-type SheetCall = z.infer<typeof sheetRequest>
-type SheetClient = SheetCall['client']
+type SheetInvocation = z.infer<typeof sheetRequest>
+type SheetClient = SheetInvocation['client']
 
 /** SheetResult is what the client's code gets back; each kind of client has its own form of it. */
 export type SheetResult =
@@ -81,14 +81,14 @@ export class PaySheet {
   }
 
   /** Opens the sheet, or says what WeChat says instead. */
-  open(call: SheetCall): SheetOpening {
+  open(call: SheetInvocation): SheetOpening {
     const opening = this.#check(call)
     if ('order' in opening) return { kind: 'open', ...opening }
     return { kind: 'refused', text: textOf(opening), result: resultOf(call.client, opening) }
   }
 
   /** Opens the sheet, and lets the payer do what the story says. Returns what the client's code gets back. */
-  answer(call: SheetCall): SheetResult {
+  answer(call: SheetInvocation): SheetResult {
     const opening = this.open(call)
     if (opening.kind === 'refused') return opening.result
     const { order, prepay_id } = opening
@@ -102,7 +102,7 @@ export class PaySheet {
     return resultOf(call.client, { kind: outcome === 'paid' ? 'ok' : 'cancel' })
   }
 
-  #check(call: SheetCall): { order: Order; prepay_id: string } | SheetMistake {
+  #check(call: SheetInvocation): { order: Order; prepay_id: string } | SheetMistake {
     const { state, keys, payer } = this.#tools
     const signed = signedCall(call)
     if ('kind' in signed) return signed
@@ -128,7 +128,7 @@ export class PaySheet {
 }
 
 /** Reads what the client gave. A value of another type than text is as good as missing, and so is an empty one. */
-function signedCall({ client, parameters, appid }: SheetCall): SignedCall | SheetMistake {
+function signedCall({ client, parameters, appid }: SheetInvocation): SignedCall | SheetMistake {
   const text = (name: string): string => String(parameters[name])
   for (const name of text_parameters[client]) {
     const value = parameters[name]
