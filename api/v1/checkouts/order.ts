@@ -14,7 +14,7 @@ import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
 import { chosenApp, draftedOrder } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
-import { assertTakingOrders, shortestExpiry } from '../orders/new.ts'
+import { assertQueueMoving, assertTakingOrders, shortestExpiry } from '../orders/new.ts'
 
 /** How a payer wants to pay at a checkout, and what WeChat Pay has to know of that payer. */
 export interface PayerWish {
@@ -38,7 +38,8 @@ const payer = { kind: 'payer', id: null } as const
  * is `created`, and will be. The same wish again, or twice at once, is given the same order. Another one makes the order
  * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
  * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
- * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`.
+ * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`; and
+ * `unavailable` where workers are behind.
  */
 export async function openOrder(
   context: OpeningContext,
@@ -111,6 +112,7 @@ async function openNext(
   digest: string,
 ): Promise<OrderRecord> {
   const merchant = await requireMerchant(context, known, wish)
+  await assertQueueMoving(context)
   // Each round that comes to nothing has met another claim, of which a checkout has a bounded number.
   for (let round = 0; round <= limits.orders_per_checkout; round++) {
     const checkout = (await context.store.checkouts.findById(known._id)) ?? known

@@ -272,6 +272,8 @@ describe('a payer who opens a checkout', () => {
     await saveMerchant({ state: 'paused' })
     expect(await refused(open(checkout))).toBe('merchant_paused')
     await saveMerchant({ state: 'enabled' })
+    stage.on.orderQueueBacklogAge = () => Promise.resolve(11)
+    expect(await refused(open(checkout))).toBe('unavailable')
     expect(await numbersOf(checkout)).toEqual([])
   })
 
