@@ -146,20 +146,15 @@ async function claimedNumber(
       return claimOf(checkout, plan.out_trade_no)
     case 'claim': {
       const { out_trade_no } = plan
-      const { outcome, checkout: claimed } = await store.checkouts.apply(
-        checkout,
-        ({ revision }) =>
-          revision !== checkout.revision
-            ? null
-            : {
-                event: 'order_opened',
-                operation_id: operationId.checkoutOrder(out_trade_no),
-                time: beijingTime(now()),
-                actor: payer,
-                order: { out_trade_no, ...wanted },
-              },
-        checkout,
-      )
+      // Named by its number: who comes second with the same one is answered that it was done before.
+      const opening = {
+        event: 'order_opened',
+        operation_id: operationId.checkoutOrder(out_trade_no),
+        time: beijingTime(now()),
+        actor: payer,
+        order: { out_trade_no, ...wanted },
+      } as const
+      const { outcome, checkout: claimed } = await store.checkouts.apply(checkout, opening, checkout)
       return outcome === 'done' ? claimOf(claimed, out_trade_no) : null
     }
   }
