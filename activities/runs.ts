@@ -29,7 +29,7 @@ export function createRuns(context: ActivityContext, starter: RunStarter) {
   const run_context: RunContext = { context, starter }
   return {
     startDeliveries: (given: { order: OrderKey; deliveries: string[] }) => startDeliveries(run_context, given),
-    startRefunds: (given: { order: OrderKey; refunds: string[] }) => startRefunds(run_context, given),
+    startRefunds: (given: StartedRefunds) => startRefunds(run_context, given),
     tellOrder: (given: { refund: RefundKey }) => tellOrder(run_context, given),
     askOrderToRefund: (given: { refund: RefundKey }) => askOrderToRefund(run_context, given),
     lookForPayment: (given: { order: OrderKey; evidence_id: string }) => lookForPayment(run_context, given),
@@ -46,12 +46,18 @@ async function startDeliveries(
   }
 }
 
-async function startRefunds(
-  { starter }: RunContext,
-  { order, refunds }: { order: OrderKey; refunds: string[] },
-): Promise<void> {
+/** Refunds whose runs are started; `evidence_id`: of what WeChat has said of them, which they have to look at. */
+interface StartedRefunds {
+  order: OrderKey
+  refunds: string[]
+  evidence_id?: string
+}
+
+async function startRefunds({ starter }: RunContext, { order, refunds, evidence_id }: StartedRefunds): Promise<void> {
   for (const out_refund_no of refunds) {
-    await startRun(starter, refundStart({ ...order, out_refund_no }))
+    const start = refundStart({ ...order, out_refund_no })
+    if (evidence_id === undefined) await startRun(starter, start)
+    else await signalRun(starter, start, signals.refund_changed, { evidence_id })
   }
 }
 

@@ -43,7 +43,7 @@ export function watchSetups({ store, now }: Pick<ActivityContext, 'store' | 'now
     async noteProductWorking(mchid, trade_type) {
       if (isLiftedLately(`${mchid}/${trade_type}`)) return
       lifted.set(`${mchid}/${trade_type}`, now())
-      await store.merchants.noteProductWorking(mchid, trade_type)
+      await store.merchants.liftProductRefused(mchid, trade_type)
     },
   }
 }

@@ -12,12 +12,13 @@ import type {
   RetiredPublicKey,
   WeChatSetup,
 } from '../domain/merchant/record.ts'
-import { fittingApp, payment_methods } from '../domain/order/method.ts'
+import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
 import type { PlainApp } from '../store/merchants.ts'
@@ -26,6 +27,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { auditEnvironment } from './audit.ts'
 import type { AuditEnvironment } from './audit.ts'
+import { runCheck } from './check/check.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
@@ -72,6 +74,9 @@ export async function applyMerchantFile(
   const before = await store.merchants.find(wanted.mchid)
   await assertApplicable(store, before, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
+  // Of a way to pay that is switched off no order will ever show that WeChat Pay takes it again.
+  for (const trade_type of trade_types.filter((one) => !enabledProducts(merchant).includes(one)))
+    await store.merchants.liftProductRefused(merchant.mchid, trade_type)
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
@@ -299,7 +304,7 @@ export function merchantEnvironment(environment: AuditEnvironment, folder: strin
 
 async function main(words: readonly string[]): Promise<void> {
   const [path] = words
-  if (words.includes('--help')) return console.log(usageText())
+  if (asksForHelp(words)) return console.log(usageText())
   if (path === undefined) throw new CommandError(usageText())
   const config = readConfig(merchantEnvironment(process.env, process.cwd()))
   const store = await openStore({
@@ -308,10 +313,14 @@ async function main(words: readonly string[]): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
-    if (isCommand(path) || path === 'reseal') {
+    if (isCommand(path) || path === 'reseal' || path === 'check') {
       const all = await store.merchants.list()
       // What takes a leaked key back, or a bad master key out, is not held up by the settings that made it necessary.
       assertFitForLive({ config, role: 'merchant', merchants: [], openSealed: () => store.merchants.assertOpen(all) })
+      if (path === 'check') {
+        process.exitCode = await runCheck({ store, config }, words.slice(1), (line) => console.log(line))
+        return // it says itself what the warning below would
+      }
       console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
     } else {
       const file = parsedFile(resolve(path))

@@ -124,6 +124,8 @@ export const evidenceId = {
   /** One document per distinct answer: a query that is answered as the one before adds nothing. */
   query: (mchid: string, number: string, state: string, transaction_id: string | null) =>
     `${mchid}/query/${number}/${state}/${transaction_id ?? '-'}`,
+  /** The same answer where the refusal of a refund led to the question. */
+  afterRefusal: (query_id: string, out_refund_no: string) => `${query_id}/${out_refund_no}`,
   /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
   refundQuery: (mchid: string, out_refund_no: string, status: string, refund_id: string | null) =>
     `${mchid}/query/${out_refund_no}/${status}/${refund_id ?? '-'}`,

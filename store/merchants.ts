@@ -334,7 +334,7 @@ export class Merchants {
   }
 
   /** Takes back what `noteProductRefused` said of this way to pay. */
-  async noteProductWorking(mchid: string, trade_type: TradeType): Promise<void> {
+  async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
     const { products, since_time } = await this.#refusedProducts(mchid)
     if (since_time === null || !products.includes(trade_type)) return
     const left = products.filter((one) => one !== trade_type)

@@ -16,6 +16,7 @@ import { Members } from './members.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
+import { Probes } from './probes.ts'
 import { Reconciliations } from './reconciliations.ts'
 import { Reports } from './reports.ts'
 import { References } from './references.ts'
@@ -46,6 +47,7 @@ export interface Store {
   keys: Keys
   leases: Leases
   members: Members
+  probes: Probes
   stuck_runs: StuckRuns
   bills: Bills
   bill_changes: Changes
@@ -87,6 +89,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     keys: new Keys(connections),
     leases: new Leases(connections),
     members: new Members(connections),
+    probes: new Probes(connections),
     stuck_runs: new StuckRuns(connections),
     bills: new Bills(connections, sealer),
     bill_changes: new Changes(connections),

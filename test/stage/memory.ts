@@ -16,6 +16,7 @@ import { Keys } from '../../store/keys.ts'
 import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
+import { Probes } from '../../store/probes.ts'
 import { Reconciliations } from '../../store/reconciliations.ts'
 import { References } from '../../store/references.ts'
 import { Reports } from '../../store/reports.ts'
@@ -55,6 +56,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
+    probes: new Probes(connections),
     rejections: new Rejections(connections),
     bills: new Bills(connections, sealer),
     bill_changes: new Changes(connections),
@@ -212,7 +214,7 @@ function matches(document: Document, filter: Fields): boolean {
     const held = valuesAt(document, field.split('.'))
     return isOperators(wanted)
       ? Object.entries(wanted).every(([operator, operand]) => holds(held, operator, operand))
-      : held.some((value) => isSame(value, wanted))
+      : held.some((value) => isSame(value, wanted)) || (held.length === 0 && wanted === null) // null is what is not there
   })
 }
 

@@ -403,7 +403,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
   const apiv3_key = randomBytes(16).toString('hex')
   const serial_no = randomBytes(20).toString('hex').toUpperCase()
   const key_mode = options.key_mode ?? 'public_key'
-  const apps = options.ways_to_pay ? stageApps(appid) : []
+  const apps = options.ways_to_pay ? [...stageApps(appid)] : []
   const appids = [...new Set([appid, ...apps.map((app) => app.appid)])]
   const wechat = await simulator.control.register({
     mchid,

@@ -93,7 +93,7 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     world.now_ms += 120_000
     await place(world)
     expect(await told()).toMatchObject([{ code: 'product_not_enabled', detail: other }])
-    await world.store.merchants.noteProductWorking(mchid, other)
+    await world.store.merchants.liftProductRefused(mchid, other)
     expect(await told()).toEqual([])
   })
 })
