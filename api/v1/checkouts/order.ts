@@ -125,13 +125,13 @@ async function openNext(
   throw new WriteContended(known._id)
 }
 
-type Plan = Awaited<ReturnType<typeof planned>>['plan']
+type PlanMade = Awaited<ReturnType<typeof planned>>['plan']
 
 /** The claim by which an order may be made; null: another one was first. Throws what keeps the payer from an order. */
 async function claimedNumber(
   { store, now }: OpeningContext,
   checkout: CheckoutRecord,
-  plan: Plan,
+  plan: PlanMade,
   wanted: Pick<CheckoutOrder, 'trade_type' | 'payer'>,
 ): Promise<CheckoutOrder | null> {
   switch (plan.kind) {
