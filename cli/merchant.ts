@@ -26,6 +26,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { auditEnvironment } from './audit.ts'
 import type { AuditEnvironment } from './audit.ts'
+import { runCheck } from './check/check.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
@@ -311,10 +312,14 @@ async function main(words: readonly string[]): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
-    if (isCommand(path) || path === 'reseal') {
+    if (isCommand(path) || path === 'reseal' || path === 'check') {
       const all = await store.merchants.list()
       // What takes a leaked key back, or a bad master key out, is not held up by the settings that made it necessary.
       assertFitForLive({ config, role: 'merchant', merchants: [], openSealed: () => store.merchants.assertOpen(all) })
+      if (path === 'check') {
+        process.exitCode = await runCheck({ store, config }, words.slice(1), (line) => console.log(line))
+        return // it says itself what the warning below would
+      }
       console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
     } else {
       const file = parsedFile(resolve(path))

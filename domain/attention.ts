@@ -32,6 +32,8 @@ export const attention_texts = {
   refund_closed:
     'WeChat closed a refund that is owed to the payer: the money is back here. Refund again, or pay by hand.',
   refund_refused: 'WeChat refuses a refund that is owed to the payer. Mend the cause and refund again, or pay by hand.',
+  refund_owed:
+    'WeChat has the payment of a refunded order after all, which it had said was never made. The payer is owed the money: refund it by its transaction_id.',
   refund_number_taken:
     'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
@@ -82,6 +84,7 @@ const money_codes: ReadonlySet<AttentionCode> = new Set([
   'refund_abnormal',
   'refund_closed',
   'refund_refused',
+  'refund_owed',
   'refund_number_taken',
   'returned_to_merchant',
   'book_adrift',

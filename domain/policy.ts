@@ -207,6 +207,8 @@ export const limits = {
   calls_in_line_per_merchant: 8,
   delivery_failing_attempts: 5,
   endpoints_per_merchant: 16,
+  /** each is another way to pay or another payer; their numbers end in -2 to -20 */
+  orders_per_checkout: 20,
   order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },
 } as const
 

@@ -1,6 +1,6 @@
 import { openidOf } from './openid.ts'
 import { randomLetters } from './random.ts'
-import type { MerchantApp } from './records.ts'
+import type { SimulatedApp } from './records.ts'
 import type { SimulatorState } from './state.ts'
 
 const code_life_ms = 300_000
@@ -120,7 +120,7 @@ export class WebAuthorization {
     return scope === 'snsapi_base' ? null : 'other_scope'
   }
 
-  #findApp(appid: string): MerchantApp | null {
+  #findApp(appid: string): SimulatedApp | null {
     for (const { apps } of this.#state.merchants.values()) {
       const app = apps.find((one) => one.appid === appid)
       if (app !== undefined) return app

@@ -1,6 +1,6 @@
 import { wechatTime } from '../domain/calendar.ts'
 import { randomDigits, randomLetters } from './random.ts'
-import type { IssuedCode, MerchantApp, Order, SimulatedTradeType } from './records.ts'
+import type { IssuedCode, SimulatedApp, Order, SimulatedTradeType } from './records.ts'
 
 export const trade_types = ['NATIVE', 'JSAPI', 'APP', 'MWEB'] as const satisfies SimulatedTradeType[]
 
@@ -11,7 +11,7 @@ interface ProductRule {
   /** the one field of the answer */
   gives: 'code_url' | 'prepay_id' | 'h5_url'
   /** the kinds of app whose appid it is placed with; null: any appid that is bound to the merchant */
-  app_kinds: readonly MerchantApp['kind'][] | null
+  app_kinds: readonly SimulatedApp['kind'][] | null
   /** whether the setting of its life is that of an h5_url */
   life: 'code_life_ms' | 'h5_life_ms'
   /** whether a newer code kills those before it; docs/wechat-pay.md §2.1 says so of Native only */
@@ -56,7 +56,7 @@ export function productOfPath(path: string): SimulatedTradeType {
 }
 
 /** Whether an order of the product can be placed with this appid, as far as its kind says. */
-export function isAppFitting(trade_type: SimulatedTradeType, app: MerchantApp | undefined): boolean {
+export function isAppFitting(trade_type: SimulatedTradeType, app: SimulatedApp | undefined): boolean {
   const { app_kinds } = products[trade_type]
   return app_kinds === null || (app !== undefined && app_kinds.includes(app.kind))
 }

@@ -36,7 +36,7 @@ export interface Merchant {
   /** what it may take payments with; without a product its calls are answered NO_AUTH */
   products: SimulatedTradeType[]
   /** what is known of its appids; one that is only in `appids` has no kind, and no users with openids */
-  apps: MerchantApp[]
+  apps: SimulatedApp[]
   /** JSAPI支付授权目录: a page may call up the pay sheet below one of these addresses */
   pay_directories: string[]
   /** H5支付域名: an h5_url may be opened from, and lead back to, one of these domains, without scheme and port */
@@ -46,8 +46,8 @@ export interface Merchant {
 /** WeChat's words for the products; of H5 it is MWEB. */
 export type SimulatedTradeType = 'NATIVE' | 'JSAPI' | 'APP' | 'MWEB'
 
-/** MerchantApp is an official account, a mini program or a mobile app, bound to the merchant by its appid. */
-export interface MerchantApp {
+/** SimulatedApp is an official account, a mini program or a mobile app, bound to the merchant by its appid. */
+export interface SimulatedApp {
   appid: string
   kind: 'official_account' | 'mini_program' | 'mobile_app'
   /** AppSecret; null: never made */
@@ -69,6 +69,17 @@ export interface IssuedBill {
   plants: BillPlant[]
   /** the day is a generated one in place of the records' */
   generated?: Partial<GeneratedDayOptions> | undefined
+  /** fen by which a generated day moves the basic account */
+  moved?: number
+  /** the generated days before it, as they had been issued by then; absent: none */
+  after?: GeneratedBefore
+}
+
+/** What generated days move the basic account by; what was paid on those days moves it not. */
+export interface GeneratedBefore {
+  days: string[]
+  /** fen */
+  moved: number
 }
 
 export interface WeChatKeyPair {

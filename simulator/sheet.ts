@@ -4,7 +4,7 @@ import type { WeChatKeys } from './keys.ts'
 import { openidOf, phone_payer } from './openid.ts'
 import { stories } from './payer.ts'
 import type { Payer } from './payer.ts'
-import type { Merchant, MerchantApp, Order } from './records.ts'
+import type { Merchant, SimulatedApp, Order } from './records.ts'
 import type { SimulatorState } from './state.ts'
 
 /** `POST /control/sheets`: what calls the pay sheet up, and what the payer does with it. */
@@ -22,8 +22,8 @@ export const sheetRequest = z.strictObject({
 })
 
 export type SheetRequest = z.input<typeof sheetRequest>
-type SheetCall = z.infer<typeof sheetRequest>
-type SheetClient = SheetCall['client']
+type SheetInvocation = z.infer<typeof sheetRequest>
+type SheetClient = SheetInvocation['client']
 
 /** SheetResult is what the client's code gets back; each kind of client has its own form of it. */
 export type SheetResult =
@@ -45,7 +45,7 @@ const text_parameters: Record<SheetClient, readonly string[]> = {
   app: ['appId', 'partnerId', 'prepayId', 'packageValue', 'nonceStr', 'timeStamp', 'sign'],
 }
 
-const app_kinds: Record<SheetClient, MerchantApp['kind']> = {
+const app_kinds: Record<SheetClient, SimulatedApp['kind']> = {
   jsapi: 'official_account',
   mini_program: 'mini_program',
   app: 'mobile_app',
@@ -81,14 +81,14 @@ export class PaySheet {
   }
 
   /** Opens the sheet, or says what WeChat says instead. */
-  open(call: SheetCall): SheetOpening {
+  open(call: SheetInvocation): SheetOpening {
     const opening = this.#check(call)
     if ('order' in opening) return { kind: 'open', ...opening }
     return { kind: 'refused', text: textOf(opening), result: resultOf(call.client, opening) }
   }
 
   /** Opens the sheet, and lets the payer do what the story says. Returns what the client's code gets back. */
-  answer(call: SheetCall): SheetResult {
+  answer(call: SheetInvocation): SheetResult {
     const opening = this.open(call)
     if (opening.kind === 'refused') return opening.result
     const { order, prepay_id } = opening
@@ -102,7 +102,7 @@ export class PaySheet {
     return resultOf(call.client, { kind: outcome === 'paid' ? 'ok' : 'cancel' })
   }
 
-  #check(call: SheetCall): { order: Order; prepay_id: string } | SheetMistake {
+  #check(call: SheetInvocation): { order: Order; prepay_id: string } | SheetMistake {
     const { state, keys, payer } = this.#tools
     const signed = signedCall(call)
     if ('kind' in signed) return signed
@@ -128,7 +128,7 @@ export class PaySheet {
 }
 
 /** Reads what the client gave. A value of another type than text is as good as missing, and so is an empty one. */
-function signedCall({ client, parameters, appid }: SheetCall): SignedCall | SheetMistake {
+function signedCall({ client, parameters, appid }: SheetInvocation): SignedCall | SheetMistake {
   const text = (name: string): string => String(parameters[name])
   for (const name of text_parameters[client]) {
     const value = parameters[name]
@@ -150,7 +150,7 @@ function signedCall({ client, parameters, appid }: SheetCall): SignedCall | Shee
   return { appid: own, prepay_id, signature: text('paySign'), message: `${lines.join('\n')}\n` }
 }
 
-function kindOf(merchant: Merchant, appid: string): MerchantApp['kind'] | null {
+function kindOf(merchant: Merchant, appid: string): SimulatedApp['kind'] | null {
   return merchant.apps.find((app) => app.appid === appid)?.kind ?? null
 }
 

@@ -10,6 +10,10 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
     'zh-CN': '须为 6–32 位的字母、数字或 _ - | *',
   },
+  checkout_no: {
+    en: 'must be 6 to 28 of letters, digits, _ - | *',
+    'zh-CN': '须为 6–28 位的字母、数字或 _ - | *',
+  },
   out_refund_no: {
     en: 'must be 1 to 64 of letters, digits, _ - | * @',
     'zh-CN': '须为 1–64 位的字母、数字或 _ - | * @',

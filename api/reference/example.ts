@@ -66,6 +66,7 @@ export const body_examples: Record<string, Record<string, unknown>> = {
   createOrder: { out_trade_no: 'T20261123000001', description: 'A cup of tea', amount: { total: 990 } },
   confirmFulfilment: { result: 'fulfilled' },
   resolveReview: { decision: 'reject', reason: 'paid twice by mistake' },
+  createCheckout: { out_trade_no: 'T20261123000001', description: 'A cup of tea', amount: { total: 990 } },
   createRefund: { out_refund_no: 'R20261123000001', out_trade_no: 'T20261123000001', amount: { refund: 990 } },
   approveRefund: { decision: 'approve', reason },
   handleAbnormalRefund: { type: 'MERCHANT_BANK_CARD', reason: 'the card was closed' },

@@ -2,6 +2,7 @@ import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
+import { orderKey } from '../ids.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
 import { codeTerms } from '../order/method.ts'
 import type { OrderRecord, OrderState, OrderStep, PayerLocale } from '../order/record.ts'
@@ -17,6 +18,8 @@ export interface OrderView {
   appid: string
   out_trade_no: string
   reference: string | null
+  /** the number of the checkout that made it */
+  checkout: string | null
   transaction_id: string | null
   state: OrderState
   attention: Attention | null
@@ -59,6 +62,7 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
     appid: order.appid,
     out_trade_no: order.out_trade_no,
     reference: order.reference,
+    checkout: order.checkout_id ? orderKey(order.checkout_id).out_trade_no : null,
     transaction_id: found?.transaction_id ?? null,
     state: order.state,
     attention: order.attention ?? null,

@@ -152,6 +152,8 @@ export interface EndpointRecord {
   description: string | null
   state: 'enabled' | 'disabled'
   disable_reason: string | null
+  /** when it was disabled last; null: it is not. Absent in records of earlier versions */
+  disabled_time?: Time | null
   /** sealed `whsec_…`; several during rotation, each with the moment it stops signing */
   secrets: { secret: Sealed; hint: string; expire_time: Time | null }[]
   create_time: Time

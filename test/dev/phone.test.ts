@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PhoneWindows } from '../../dev/phone.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, numbering } from '../simulator/client.ts'
-import { until } from '../stage/until.ts'
 
 const simulator = await startSimulator({ port: 0, probe_rate: 0, loopback_payer: 'allow' })
 const windows = new PhoneWindows({ simulator_url: simulator.url, headless: true })
@@ -16,11 +15,11 @@ const openid = simulator.control.openid({ appid: account }).openid
 
 /** The merchant's page, as strict as a page that takes money has to be: it may load and ask nothing but itself. */
 const script = `
-document.title = 'without a bridge'
+document.body.dataset.said = 'without a bridge'
 const parameters = JSON.parse(document.body.dataset.parameters)
-document.addEventListener('WeixinJSBridgeReady', () => { document.title = 'ready' })
+document.addEventListener('WeixinJSBridgeReady', () => { document.body.dataset.said = 'ready' })
 document.querySelector('button').addEventListener('click', () =>
-  WeixinJSBridge.invoke('getBrandWCPayRequest', parameters, ({ err_msg }) => { document.title = err_msg }))
+  WeixinJSBridge.invoke('getBrandWCPayRequest', parameters, ({ err_msg }) => { document.body.dataset.said = err_msg }))
 `
 const shown = { body: '' }
 const shop = createServer((request, response) => {
@@ -49,8 +48,8 @@ afterAll(async () => {
 })
 
 const stateOf = (no: string) => simulator.control.view(client.merchant.mchid, no).orders[0]?.trade_state
-const titled = (page: Page, title: string) =>
-  until(`the title ${title}`, async () => (await page.title()) === title || (await Promise.reject(await page.title())))
+/** Waits until the page has said this: its script writes it on the body. */
+const hasSaid = (page: Page, words: string) => page.waitForSelector(`body[data-said="${words}"]`)
 
 async function jsapiPage(): Promise<{ no: string; page: Page }> {
   const no = freshNumber()
@@ -68,11 +67,11 @@ describe('a link that is opened in WeChat', () => {
   it('has a bridge after it has loaded, whose sheet is paid, and is told so', async () => {
     const { no, page } = await jsapiPage()
     expect(await page.evaluate('navigator.userAgent')).toContain('MicroMessenger')
-    await titled(page, 'ready')
+    await hasSaid(page, 'ready')
     const [sheet] = await Promise.all([page.waitForEvent('popup'), page.click('button')])
     expect(await sheet.textContent('[data-amount]')).toBe('1.00')
     await sheet.click('[data-story=pay]')
-    await titled(page, 'get_brand_wcpay_request:ok')
+    await hasSaid(page, 'get_brand_wcpay_request:ok')
     expect(stateOf(no)).toBe('SUCCESS')
     await page.close()
   })
@@ -81,11 +80,11 @@ describe('a link that is opened in WeChat', () => {
     const { no, page } = await jsapiPage()
     for (const leave of [(sheet: Page) => sheet.click('[data-story=cancel]'), (sheet: Page) => sheet.close()]) {
       await page.reload()
-      await titled(page, 'ready')
+      await hasSaid(page, 'ready')
       const [sheet] = await Promise.all([page.waitForEvent('popup'), page.click('button')])
       await sheet.waitForLoadState()
       await leave(sheet)
-      await titled(page, 'get_brand_wcpay_request:cancel')
+      await hasSaid(page, 'get_brand_wcpay_request:cancel')
     }
     expect(stateOf(no)).toBe('NOTPAY')
     await page.close()

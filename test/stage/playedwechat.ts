@@ -103,7 +103,7 @@ export class PlayedWeChat implements Transport {
       case 'abnormal_refund':
         return this.#redirect(numberIn(body))
       default:
-        return this.#query()
+        return path.includes('/transactions/id/') ? this.#queryTransaction(path) : this.#query()
     }
   }
 
@@ -138,8 +138,8 @@ export class PlayedWeChat implements Transport {
     return has_moved
   }
 
-  /** Somebody gives money back past Weft, under a number of his choice. */
-  refundOutside(out_refund_no: string, transaction_id: string, refund: number): void {
+  /** Somebody gives money back past Weft, under a number of his choice; `fate`: what becomes of it after SUCCESS. */
+  refundOutside(out_refund_no: string, transaction_id: string, refund: number, fate: Fate = []): void {
     this.refunds.push({
       out_refund_no,
       refund_id: `R${this.refunds.length + 1}`,
@@ -150,7 +150,7 @@ export class PlayedWeChat implements Transport {
       create_time: beijingTime(this.#now()),
       success_time: beijingTime(this.#now()),
       body: '',
-      fate: [],
+      fate: [...fate],
     })
   }
 
@@ -207,6 +207,11 @@ export class PlayedWeChat implements Transport {
     const { appid, out_trade_no } = this.#order
     const trade_state = this.is_closed ? 'CLOSED' : 'NOTPAY'
     return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
+  }
+
+  #queryTransaction(path: string): WeChatAnswer {
+    const paid = [...this.transactions, ...this.seconds].find(({ id }) => path.includes(`/transactions/id/${id}?`))
+    return paid === undefined ? answerOf(404, '', 'ORDER_NOT_EXIST') : answerOf(200, this.transaction(paid))
   }
 
   #refund(body: string): WeChatAnswer {

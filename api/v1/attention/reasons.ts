@@ -26,6 +26,8 @@ const chinese: Record<AttentionCode, string> = {
   refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后线下退款。',
   refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或线下退款。',
   refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或线下退款。',
+  refund_owed:
+    '微信支付曾称从未发生的一笔付款其实存在，而其订单已按退款了结：款项应退还付款人。请按 transaction_id 退款。',
   refund_number_taken:
     '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',

@@ -4,6 +4,7 @@ import type { OrderRecord } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
 import { isPublicAddress } from '../../../runtime/address.ts'
 import { sealed_openid } from '../../../wechat/payments.ts'
+import type { ApiContext } from '../../http/context.ts'
 import type { EndpointCall } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
@@ -22,11 +23,11 @@ const max_backlog_s = 10
  * (expiry, the payer's address) and `unavailable` (workers).
  */
 export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
-  const { context, body } = call
+  const { context, caller, body } = call
   const merchant = await readyMerchant(call)
   const trade_type = body.trade_type ?? 'NATIVE'
   const app = chosenApp(merchant, trade_type, body.appid)
-  await assertReferenceUnpaid(call)
+  await assertReferenceUnpaid(context, caller.mchid, body.reference ?? null)
   if ((await context.commands.orderQueueBacklogAge()) > max_backlog_s) throw unavailableProblem('workers')
   assertPayersAddress(call, merchant)
   return draftedOrder(context, merchant, {
@@ -104,17 +105,25 @@ export async function activeMerchant({
 }
 
 /** Throws `reference_paid` when another order of the same reference is paid: its money would only be refunded. */
-async function assertReferenceUnpaid({ context, caller, body }: CreateOrderCall): Promise<void> {
-  if (!body.reference) return
-  const paid_by = await context.store.references.findHolder(caller.mchid, body.reference)
+export async function assertReferenceUnpaid(
+  { store }: Pick<ApiContext, 'store'>,
+  mchid: string,
+  reference: string | null,
+): Promise<void> {
+  if (!reference) return
+  const paid_by = await store.references.findHolder(mchid, reference)
   if (paid_by !== null) throw new Problem('reference_paid', { values: { paid_by } })
 }
 
+/** What of a call decides when its payer's time ends. */
+type ExpiryCall = Pick<CreateOrderCall, 'context' | 'language'> & {
+  body: Pick<OrderRequest, 'expire_in'> & Partial<Pick<OrderRequest, 'time_expire'>>
+}
+
 /** When the payer's time ends, Unix ms in whole seconds, as WeChat Pay counts. Throws `invalid_request`. */
-function expiryTime({ context, body, language }: CreateOrderCall, default_s: number, now_ms: number): number {
-  const { min, max } = limits.order_expire_in_s
-  // In a demonstration that runs faster, orders may be shorter by as much.
-  const shortest = Math.max(1, Math.ceil(min / context.config.time_scale))
+export function expiryTime({ context, body, language }: ExpiryCall, default_s: number, now_ms: number): number {
+  const { max } = limits.order_expire_in_s
+  const shortest = shortestExpiry(context)
   const wanted_ms = body.time_expire ? milliseconds(body.time_expire) : now_ms + (body.expire_in ?? default_s) * 1_000
   const in_s = (wanted_ms - now_ms) / 1_000
   if (in_s < shortest || in_s > max) {
@@ -124,4 +133,9 @@ function expiryTime({ context, body, language }: CreateOrderCall, default_s: num
     })
   }
   return Math.floor(wanted_ms / 1_000) * 1_000
+}
+
+/** The fewest seconds that a payer may have. In a demonstration that runs faster, orders may be shorter by as much. */
+export function shortestExpiry({ config }: Pick<ApiContext, 'config'>): number {
+  return Math.max(1, Math.ceil(limits.order_expire_in_s.min / config.time_scale))
 }

@@ -170,6 +170,7 @@ const order_fields = {
   appid: z.string(),
   out_trade_no: z.string(),
   reference: nullable_text,
+  checkout: nullable_text.meta({ description: 'the number of the checkout that made it' }),
   transaction_id: nullable_text,
   state: z.enum(order_states),
   attention: attention.nullable().meta({ description: 'why a person should look' }),
