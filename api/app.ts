@@ -36,6 +36,7 @@ import { webhook_endpoints } from './v1/events/webhooks.ts'
 import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
+import { check_endpoints } from './v1/orders/checks.ts'
 import { order_command_endpoints } from './v1/orders/commands.ts'
 import { order_endpoints } from './v1/orders/endpoints.ts'
 import { review_endpoints } from './v1/orders/review.ts'
@@ -48,6 +49,7 @@ export type { ApiContext } from './http/context.ts'
 export const endpoints: readonly Endpoint[] = [
   ...order_endpoints,
   ...order_command_endpoints,
+  ...check_endpoints,
   ...review_endpoints,
   ...checkout_endpoints,
   ...refund_endpoints,

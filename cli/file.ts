@@ -263,11 +263,17 @@ function contradictionsIn(file: ReadMerchantFile): string[] {
 
 /** PEM as it is, or the content of the file that the text names. */
 function readPem(text: string, folder: string): string {
-  if (/-----BEGIN[^\n]*\\n/.test(text))
+  const pem = text.trimStart().startsWith('-----BEGIN') ? text : readNamedFile(text, folder)
+  if (/-----BEGIN[^\r\n]*\\[rn]/.test(pem))
     throw new Error('has “\\n” as two characters in place of line breaks; in JSON write \\n once, not \\\\n')
-  if (text.trimStart().startsWith('-----BEGIN')) return text
+  if (/-----BEGIN[^\r\n]*-----END/.test(pem))
+    throw new Error('is one line; keep the line breaks of the file that WeChat Pay’s console gave you')
+  return pem
+}
+
+function readNamedFile(path: string, folder: string): string {
   try {
-    return readFileSync(resolve(folder, text), 'utf8')
+    return readFileSync(resolve(folder, path), 'utf8')
   } catch {
     throw new Error('is neither PEM nor the path of a file that can be read')
   }

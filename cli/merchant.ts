@@ -18,6 +18,7 @@ import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
 import type { PlainApp } from '../store/merchants.ts'
@@ -303,7 +304,7 @@ export function merchantEnvironment(environment: AuditEnvironment, folder: strin
 
 async function main(words: readonly string[]): Promise<void> {
   const [path] = words
-  if (words.includes('--help')) return console.log(usageText())
+  if (asksForHelp(words)) return console.log(usageText())
   if (path === undefined) throw new CommandError(usageText())
   const config = readConfig(merchantEnvironment(process.env, process.cwd()))
   const store = await openStore({

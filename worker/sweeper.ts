@@ -6,7 +6,7 @@ import type { Time } from '../domain/calendar.ts'
 import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
-import type { Confirmation, OrderAnswer } from '../domain/messages.ts'
+import type { Confirmation, OrderAnswer, ShownTo } from '../domain/messages.ts'
 import { order_states } from '../domain/order/record.ts'
 import { confirmation_kinds, isConfirmationEvidence } from '../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -50,6 +50,8 @@ export interface SweeperSettings {
   store: Store
   temporal: TemporalClient
   queue_prefix: string
+  /** as in the API's calls */
+  shown?: ShownTo
   patience: SweeperPatience
   now: () => number
   log: Logger
@@ -312,7 +314,7 @@ async function takeUpEach<T>(
 }
 
 /** What starting a run takes. */
-type RunSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
+type RunSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix' | 'shown'>
 
 /** Starts the runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
 export async function startRuns(
@@ -327,10 +329,10 @@ export async function startRuns(
 
 /** Makes one call to Temporal, bounded: a silent one must not hold up a round. */
 async function callBounded<T>(
-  { temporal, queue_prefix }: RunSettings,
+  { temporal, queue_prefix, shown }: RunSettings,
   call: (starter: RunStarter) => Promise<T>,
 ): Promise<T> {
-  const starter = createRunStarter(temporal.client, queue_prefix)
+  const starter = createRunStarter(temporal.client, queue_prefix, shown)
   return await boundedCall(temporal.connection, call_limit_ms, () => call(starter))
 }
 

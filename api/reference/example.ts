@@ -64,6 +64,7 @@ const reason = 'the payer asked for it'
 /** A body for each operation that takes one, to be copied. */
 export const body_examples: Record<string, Record<string, unknown>> = {
   createOrder: { out_trade_no: 'T20261123000001', description: 'A cup of tea', amount: { total: 990 } },
+  checkMany: { create_time_from: '2026-11-23T00:00:00+08:00', preview: true },
   confirmFulfilment: { result: 'fulfilled' },
   resolveReview: { decision: 'reject', reason: 'paid twice by mistake' },
   createCheckout: { out_trade_no: 'T20261123000001', description: 'A cup of tea', amount: { total: 990 } },

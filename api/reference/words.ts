@@ -9,7 +9,7 @@ export const words = {
   },
   guide: {
     en: 'How a shop is connected stands in docs/integrate.md.',
-    'zh-CN': '接入步骤见 docs/zh-CN/integrate.md。字段说明目前为英文。',
+    'zh-CN': '接入步骤见 docs/zh-CN/integrate.md。',
   },
   contents: { en: 'Contents', 'zh-CN': '目录' },
   endpoints: { en: 'Endpoints', 'zh-CN': '接口' },
@@ -32,6 +32,15 @@ export const words = {
   remedy: { en: 'What to do', 'zh-CN': '处理办法' },
   retryable: { en: 'Retryable: send the identical request again.', 'zh-CN': '可以原样重试。' },
   not_retryable: { en: 'Not retryable as it is.', 'zh-CN': '原样重试无效。' },
+  or: { en: 'or', 'zh-CN': '或' },
+  with: { en: 'with', 'zh-CN': '且含' },
+  list_of: { en: 'list of', 'zh-CN': '列表：' },
+  attention: { en: 'What waits for a person', 'zh-CN': '待人工处理的事项' },
+  attention_intro: {
+    en: 'GET /v1/attention lists what waits now. Each code, why a person should look, and the call that settles it:',
+    'zh-CN': 'GET /v1/attention 列出当前待处理的事项。各提醒代码的原因与处理接口：',
+  },
+  call: { en: 'call', 'zh-CN': '接口' },
   all_errors: { en: 'All errors', 'zh-CN': '全部错误码' },
 } as const satisfies Record<string, Bilingual>
 
@@ -42,6 +51,7 @@ export const chinese_summaries: Record<string, string> = {
   getOrder: '查询单个订单及其时间线',
   closeOrder: '关闭未支付的订单',
   checkOrder: '立即向微信支付查询订单',
+  checkMany: '批量向微信支付查询符合条件的订单，每次最多 100 笔',
   renewCode: '获取可扫描的二维码',
   confirmFulfilment: '提交已支付订单的履约结果',
   resolveReview: '对待人工处理的款项作出决定',

@@ -53,6 +53,27 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
 }
 
 /**
+ * Has WeChat Pay queried about one of many orders, under the same limits, and waits for no answer: the record will hold
+ * it. False: it may not be asked about now, or was asked about in the last 5 s. Throws as checkOrderNow does.
+ */
+export async function sendCheck(context: CheckContext, order: OrderRecord, actor: Actor): Promise<boolean> {
+  if (!isCheckAllowed(order, actor, context.now(), context.policy)) return false
+  let is_sent = false
+  const question = {
+    subject: `check:${order._id}`,
+    mchid: order.mchid,
+    every_ms: context.policy.query_on_request_ms,
+    asked_by: 'merchant',
+  } as const
+  await context.questions.put(question, async () => {
+    await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
+    is_sent = true
+    return order
+  })
+  return is_sent
+}
+
+/**
  * Returns the order with a code that can be paid by: its own, or, when that is too old (`codeTerms`), a new one for which
  * the order is placed again (the old code then dies). Without a new code within 8 s the record keeps its old
  * `code.placed_time`. Throws TemporalUnavailable.

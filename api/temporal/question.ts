@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { bulkhead, BulkheadRejectedError } from 'cockatiel'
 import type { BulkheadPolicy } from 'cockatiel'
 import { Problem } from '../http/problem.ts'
@@ -30,6 +32,8 @@ const paces = {
   stranger: { burst: 5, per_second: 3, by: 'mchid' },
   /** an event once more is a run and a call to an endpoint, however often it was heard */
   redelivery: { burst: 200, per_second: 10, by: 'mchid' },
+  /** a call about many, 100 of them at most: on the whole no faster than one after the other by themselves */
+  batch: { burst: 5, per_second: 0.1, by: 'mchid' },
   /** a look at a day reads all of it: a quarter at once, and then one in five seconds */
   reconciliation: { burst: 100, per_second: 0.2, by: 'mchid' },
 } as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' | 'group' }) | null>
@@ -59,9 +63,11 @@ export function createQuestions(now: () => number): Questions {
     Object.entries(paces).flatMap(([name, pace]) => (pace === null ? [] : [[name, createBuckets(now, pace)]])),
   )
 
-  function isTooFast(question: Question): boolean {
+  /** Takes a token; seconds until there is one where there is none, else 0. */
+  function waitOf(question: Question): number {
     const pace = paces[question.asked_by]
-    return pace !== null && buckets.get(question.asked_by)?.take(question[pace.by] ?? question.subject).has_token === false
+    const taken = pace && buckets.get(question.asked_by)?.take(question[pace.by] ?? question.subject)
+    return !taken || taken.has_token ? 0 : Math.max(1, Math.ceil((1 - taken.left) / pace.per_second))
   }
 
   function isClaimed({ subject, every_ms }: Question): boolean {
@@ -98,9 +104,10 @@ export function createQuestions(now: () => number): Questions {
       const same = under_way.get(subject) as Promise<T> | undefined
       if (same) return await same
       if (isClaimed(question)) return null
-      if (isTooFast(question)) {
+      const wait_s = waitOf(question)
+      if (wait_s > 0) {
         if (question.asked_by === 'payer') return null
-        throw tooMany()
+        throw tooMany(wait_s)
       }
       const asking = putFirst(question, ask).finally(() => under_way.delete(subject))
       under_way.set(subject, asking)
@@ -109,6 +116,18 @@ export function createQuestions(now: () => number): Questions {
   }
 }
 
-function tooMany(): Problem {
-  return new Problem('rate_limited', { headers: { 'Retry-After': '1' } })
+/** Does for a merchant what is done for many things in one call, at the pace of such calls; nobody shares its outcome. */
+export async function putBatch<T extends object>(
+  questions: Questions,
+  mchid: string,
+  act: () => Promise<T>,
+): Promise<T> {
+  const question = { subject: `batch:${randomUUID()}`, mchid, every_ms: 0, asked_by: 'batch' } as const
+  const done = await questions.put(question, act)
+  assert(done !== null, 'a subject of its own is never claimed')
+  return done
+}
+
+function tooMany(wait_s = 1): Problem {
+  return new Problem('rate_limited', { headers: { 'Retry-After': String(wait_s) } })
 }

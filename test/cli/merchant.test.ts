@@ -35,11 +35,18 @@ async function mistakesOf(file: unknown): Promise<string[]> {
   }
 }
 
-describe('the command', () => {
-  it('says how it is called without any setting', async () => {
-    const command = ['--import', 'tsx', new URL('../../cli/merchant.ts', import.meta.url).pathname, '--help']
+describe('a command', () => {
+  it.concurrent.each([
+    ['cli/merchant.ts', 'help', 'npm run merchant -- file.json'],
+    ['cli/audit.ts', '-h', 'npm run audit'],
+    ['cli/reconcile.ts', '--help', 'npm run reconcile'],
+    ['cli/correct.ts', '-h', 'npm run correct'],
+    ['dev/takeover.ts', '-h', 'npm run shop'],
+    ['dev/start.ts', '--help', 'npm start -- --fresh'],
+  ])('%s says how it is called without any setting', async (file, word, usage) => {
+    const command = ['--import', 'tsx', new URL(`../../${file}`, import.meta.url).pathname, word]
     const { stdout } = await promisify(execFile)(process.execPath, command, { env: { PATH: process.env.PATH } })
-    expect(stdout).toContain('npm run merchant -- file.json')
+    expect(stdout).toContain(usage)
   })
 })
 
@@ -281,6 +288,21 @@ describe('a file with mistakes', () => {
       'a key with “\\n” in place of line breaks',
       { wechat: { ...wechat, private_key: keyPair().privateKey.replaceAll('\n', '\\n') } },
       'wechat.private_key: has “\\n” as two characters',
+    ],
+    [
+      'a key with “\\r\\n” in place of line breaks',
+      { wechat: { ...wechat, private_key: keyPair().privateKey.replaceAll('\n', '\\r\\n') } },
+      'wechat.private_key: has “\\n” as two characters',
+    ],
+    [
+      'a key in one line',
+      { wechat: { ...wechat, private_key: keyPair().privateKey.trim().replaceAll('\n', ' ') } },
+      'wechat.private_key: is one line',
+    ],
+    [
+      'a public key in place of the private one',
+      { wechat: { ...wechat, private_key: keyPair().publicKey } },
+      'wechat.private_key',
     ],
     ['a token of the other mode', { keys: [{ name: 'x', scopes: ['orders:read'], token: newToken('live') }] }, 'keys'],
   ])('is refused for %s', async (_, wrong, field) => {

@@ -3,6 +3,7 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { runUntilInterrupted, waitWithin } from '../wait.ts'
+import { timer_texts } from '../words.ts'
 import { applyRecorded, startOwedRuns } from './run.ts'
 import type { OrderRun } from './run.ts'
 
@@ -80,7 +81,7 @@ async function waitForFirstQuery(run: OrderRun, order: OrderProgress): Promise<b
   const first = milliseconds(order.placed_time) + run.policy.first_query_ms + jitter_ms
   const delay_ms = Math.min(first, milliseconds(order.time_expire)) - Date.now()
   if (delay_ms <= 0) return false
-  return await waitWithin(delay_ms, () => !run.inbox.isEmpty, 'Until WeChat is asked for the first time')
+  return await waitWithin(delay_ms, () => !run.inbox.isEmpty, timer_texts.first_query)
 }
 
 /** What WeChat's answer to a question does to an open order. */

@@ -1,6 +1,6 @@
-import { attention_texts } from '../../../domain/attention.ts'
-import type { AttentionCode } from '../../../domain/attention.ts'
-import type { Language } from '../../http/language.ts'
+import { attention_texts } from './attention.ts'
+import type { AttentionCode } from './attention.ts'
+import type { Language } from './language.ts'
 
 const chinese: Record<AttentionCode, string> = {
   not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
