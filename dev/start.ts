@@ -8,6 +8,7 @@ import { startApi } from '../api/main.ts'
 import { search_attributes } from '../domain/messages.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { release } from '../runtime/release.ts'
@@ -82,8 +83,13 @@ interface StartContext {
 
 const printLine = (line: string): void => void process.stdout.write(`${line}\n`)
 
+const usage = `npm start               Temporal, a database, a simulated WeChat Pay, Weft and a tea shop, all on this machine
+npm start -- --fresh    the same from the beginning: what an earlier start kept under .weft/ is thrown away
+Ports, addresses and settings of your own: docs/operate.md, Settings.`
+
 async function main(): Promise<void> {
   const folder = folderAt(fileURLToPath(new URL('../.weft', import.meta.url)))
+  if (asksForHelp(process.argv.slice(2))) return printLine(usage)
   const unknown = process.argv.slice(2).find((argument) => argument !== '--fresh')
   if (unknown !== undefined) throw new StartError(`${unknown} is not known here; npm start takes --fresh only`)
   await claimFolder(folder, { fresh: process.argv.includes('--fresh') })

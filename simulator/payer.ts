@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { beijingDay } from '../domain/calendar.ts'
+import { beijingDay, milliseconds } from '../domain/calendar.ts'
 import { settlementTotal } from './coupons.ts'
 import type { Notifier, SendOptions } from './notifier.ts'
 import { openidOf, phone_payer } from './openid.ts'
@@ -58,6 +58,8 @@ export const payRequest = z
       .regex(/^[A-Z0-9_]{1,32}$/)
       .optional(),
     amount: z.strictObject({ total: z.int().positive() }).optional(),
+    /** when it was paid, not later than now: a day that is over has it in its bill, and need not be waited for */
+    success_time: z.iso.datetime({ offset: true }).optional(),
     delay_ms: z.int().min(0).max(86_400_000).optional(),
   })
   .refine(({ mchid, out_trade_no, code_url }) => code_url !== undefined || (mchid && out_trade_no), {
@@ -162,8 +164,10 @@ export class Payer {
     const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
     if (nocash_amount + cash_amount > total)
       throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
+    const success_time = request.success_time === undefined ? this.#now() : milliseconds(request.success_time)
+    if (success_time > this.#now()) throw new ControlError(400, 'PARAM_ERROR', 'success_time: that moment is to come')
     const paid = { openid, nocash_amount, cash_amount, bank_type }
-    const payment = this.#newPayment(order, { ...paid, total })
+    const payment = this.#newPayment(order, { ...paid, total, success_time })
     const { transaction_id } = payment
     switch (request.story) {
       case 'cancel':
@@ -244,11 +248,11 @@ export class Payer {
 
   #newPayment(
     order: Order,
-    paid: Pick<Payment, 'openid' | 'total' | 'nocash_amount' | 'cash_amount' | 'bank_type'>,
+    paid: Pick<Payment, 'openid' | 'total' | 'nocash_amount' | 'cash_amount' | 'bank_type'> & { success_time?: number },
   ): Payment {
-    const now = this.#now()
+    const success_time = paid.success_time ?? this.#now()
     return {
-      transaction_id: `4200${randomDigits(6)}${beijingDay(now).replaceAll('-', '')}${randomDigits(10)}`,
+      transaction_id: `4200${randomDigits(6)}${beijingDay(success_time).replaceAll('-', '')}${randomDigits(10)}`,
       mchid: order.mchid,
       out_trade_no: order.out_trade_no,
       openid: paid.openid,
@@ -257,7 +261,7 @@ export class Payer {
       nocash_amount: paid.nocash_amount,
       cash_amount: paid.cash_amount,
       bank_type: paid.bank_type,
-      success_time: now,
+      success_time,
       fee_rate: this.#merchantOf(order).fee_rate,
       fee_account: this.#merchantOf(order).fee_account,
     }

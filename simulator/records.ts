@@ -69,6 +69,17 @@ export interface IssuedBill {
   plants: BillPlant[]
   /** the day is a generated one in place of the records' */
   generated?: Partial<GeneratedDayOptions> | undefined
+  /** fen by which a generated day moves the basic account */
+  moved?: number
+  /** the generated days before it, as they had been issued by then; absent: none */
+  after?: GeneratedBefore
+}
+
+/** What generated days move the basic account by; what was paid on those days moves it not. */
+export interface GeneratedBefore {
+  days: string[]
+  /** fen */
+  moved: number
 }
 
 export interface WeChatKeyPair {

@@ -22,7 +22,8 @@ export class SimulatorState {
   readonly refunds = new Map<string, Refund>()
   readonly notifications = new Map<string, OutgoingNotification>()
   readonly transfers = new Map<string, Transfer>()
-  readonly #bills = new Map<string, IssuedBill>()
+  /** the newest issue of each day, by merchant and day */
+  readonly bills = new Map<string, IssuedBill>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
   readonly #refundNumbers = new Map<string, string>()
@@ -69,7 +70,7 @@ export class SimulatorState {
 
   /** The newest issue of a day's bills; null before the first. */
   findBill(mchid: string, bill_date: string): IssuedBill | null {
-    return this.#bills.get(`${mchid}/${bill_date}`) ?? null
+    return this.bills.get(`${mchid}/${bill_date}`) ?? null
   }
 
   /** Adds `by` fen (less than zero takes) to what the merchant can refund from; one that never runs short stays so. */
@@ -142,7 +143,7 @@ export class SimulatorState {
     if (kind === 'merchant') this.merchants.set(key, record as Merchant)
     if (kind === 'certificate') this.certificates.set(key, record as PlatformCertificate)
     if (kind === 'transfer') this.transfers.set(key, record as Transfer)
-    if (kind === 'bill') this.#bills.set(key, record as IssuedBill)
+    if (kind === 'bill') this.bills.set(key, record as IssuedBill)
     if (kind === 'order') {
       const order = record as Order
       this.orders.set(key, order)

@@ -75,6 +75,11 @@ export interface FlowDetail {
   out_trade_no: string
 }
 
+/** Fen by which a movement changes its account. */
+export function signedAmount({ direction, amount }: Pick<FlowDetail, 'direction' | 'amount'>): number {
+  return direction === '收入' ? amount : -amount
+}
+
 export type BillDetail<K extends BillKind> = K extends 'trade' ? TradeDetail : FlowDetail
 
 /** BillLine is a detail on its way into the file; `form` is the odd form that it is written in. */
