@@ -12,13 +12,15 @@ const call = {
 }
 
 type Invoke = (name: string, parameters: Record<string, string>, done: (answer: unknown) => void) => void
-let page: { WeixinJSBridge?: { invoke: Invoke } }
+/** The page's `window`. */
+const page: { WeixinJSBridge?: { invoke: Invoke } } = {}
+const shown = new EventTarget()
 const answering = (answer: unknown): { invoke: Invoke } => ({ invoke: (_name, _parameters, done) => done(answer) })
 
 beforeEach(() => {
-  page = {}
+  delete page.WeixinJSBridge
   vi.stubGlobal('window', page)
-  vi.stubGlobal('document', new EventTarget())
+  vi.stubGlobal('document', shown)
 })
 
 afterEach(() => {
@@ -43,7 +45,7 @@ describe('WeChat’s pay sheet', () => {
   it('waits for WeChat’s bridge, which comes after the page', async () => {
     const paying = payInWeChat(call)
     page.WeixinJSBridge = answering({ err_msg: 'get_brand_wcpay_request:ok' })
-    document.dispatchEvent(new Event('WeixinJSBridgeReady'))
+    shown.dispatchEvent(new Event('WeixinJSBridgeReady'))
     expect((await paying).outcome).toBe('ok')
   })
 

@@ -15,8 +15,9 @@ const clock = { now_ms: Date.parse('2026-11-29T12:00:00+08:00') }
 /** One request of a browser that has `jar`: what `use` does with the page's cookies, and what the browser keeps of it. */
 function visit<T>(
   use: (cookies: PageCookies) => T,
-  { jar = {}, token = 'token-of-this-page', public_url = 'https://pay.example.cn/weft' } = {},
+  given: { jar?: Record<string, string>; token?: string; public_url?: string } = {},
 ) {
+  const { jar = {}, token = 'token-of-this-page', public_url = 'https://pay.example.cn/weft' } = given
   const app = new Koa()
   const headers: Record<string, string | string[]> = {}
   const cookie = Object.entries(jar).map(([name, text]) => `${name}=${text}`)
