@@ -23,12 +23,13 @@ export function urlObjection(text: string, allow_private: boolean): string | nul
 }
 
 /**
- * An endpoint's URL in the one form that it is known by: a fragment, an empty one too, never goes over the wire, so what
- * differs in it alone is no second endpoint.
+ * An endpoint's URL in the one form that it is known by: a fragment, an empty one too, never goes over the wire, and an
+ * empty query asks for the same page, so what differs in them alone is no second endpoint.
  */
 export function endpointUrl(text: string): string {
   const url = new URL(text)
   url.hash = ''
+  if (url.search === '') url.search = '' // what is left of an empty one is a bare “?”
   return url.href
 }
 

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { languages } from '../domain/language.ts'
+import type { Language } from '../domain/language.ts'
+import type { ShownTo } from '../domain/messages.ts'
 import { notifyUrlObjection, readNetworks } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
@@ -68,6 +71,8 @@ export interface Config {
   queue_prefix: string
   /** the version that this worker runs as, by Temporal's Worker Versioning; null: without versions */
   deployment: { name: string; build_id: string } | null
+  /** of what Temporal UI says about runs, to those who operate this installation */
+  language: Language
   log_level: LogLevel
   /** where a role answers /metrics, a worker /healthz and an API /readyz; null: nowhere */
   metrics_port: number | null
@@ -154,6 +159,7 @@ const environment_schema = z.object({
     .string()
     .regex(/^[\w.-]{0,64}$/, 'is not a queue prefix; use at most 64 letters, digits, . _ -')
     .default(''),
+  WEFT_LANGUAGE: z.enum(languages, `is no language of Weft's; write one of ${languages.join(', ')}`).default('en'),
   WEFT_LOG_LEVEL: z.enum(log_levels, `is no log level; write one of ${log_levels.join(', ')}`).default('info'),
   WEFT_METRICS_PORT: port.optional(),
   WEFT_DRAIN_MS: z.coerce
@@ -193,10 +199,16 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     time_scale: settings.WEFT_TIME_SCALE,
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
     deployment: deploymentOf(settings),
+    language: settings.WEFT_LANGUAGE,
     log_level: settings.WEFT_LOG_LEVEL,
     metrics_port: settings.WEFT_METRICS_PORT ?? null,
     drain_ms: settings.WEFT_DRAIN_MS,
   }
+}
+
+/** What runs are told of those who read them in Temporal UI. */
+export function shownTo({ language, public_url }: Pick<Config, 'language' | 'public_url'>): ShownTo {
+  return { language, guide_url: `${public_url}/docs/attention` }
 }
 
 /** The value is never repeated: it may be a key with one letter too many. */

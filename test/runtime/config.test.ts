@@ -31,6 +31,7 @@ describe('the settings of a process', () => {
       time_scale: 1,
       queue_prefix: '',
       deployment: null,
+      language: 'en',
       log_level: 'info',
       metrics_port: null,
       drain_ms: 5_000,
@@ -44,12 +45,13 @@ describe('the settings of a process', () => {
       WEFT_PORT: '99999',
       WEFT_PUBLIC_URL: 'pay.example.cn',
       WEFT_TIME_SCALE: '0.5',
+      WEFT_LANGUAGE: 'fr',
       WEFT_LOG_LEVEL: 'loud',
       WEFT_ALLOW_PRIVATE_ENDPOINTS: 'maybe',
     })
-    expect(mistakes).toHaveLength(7)
+    expect(mistakes).toHaveLength(8)
     const names = mistakes.map((line) => line.split(' ')[0])
-    expect(new Set(names).size).toBe(7)
+    expect(new Set(names).size).toBe(8)
     for (const value of ['secret-password', key, 'c2hvcnQ=']) expect(mistakes.join()).not.toContain(value)
     for (const line of mistakes) expect(line).toMatch(/; (write|make|it|use) /)
   })
