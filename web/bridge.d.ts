@@ -1,8 +1,8 @@
 /** What came of a pay sheet, as WeChat tells the page. */
-export interface SheetOutcome {
+export interface SheetHint {
   outcome: 'ok' | 'cancel' | 'fail' | 'no_bridge'
   said: string | null
 }
 
 export function weChatBridge(options?: { limit_ms?: number }): Promise<unknown>
-export function payInWeChat(call: Record<string, string>, options?: { limit_ms?: number }): Promise<SheetOutcome>
+export function payInWeChat(call: Record<string, string>, options?: { limit_ms?: number }): Promise<SheetHint>

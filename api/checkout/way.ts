@@ -84,3 +84,10 @@ export function wayToPay(kind: BrowserKind, { methods, obstacles }: OfferedMetho
   const [, advice] = otherwise.find(([method]) => isOpen(method)) ?? [null, 'ask_shop' as const]
   return { trade_type: null, advice, obstacle }
 }
+
+/**
+ * Why a payer is back on the page and cannot pay yet: WeChat did not say who he is, he has to ask WeChat for the whole
+ * page first, the page needs scripts for that, or no order could be made.
+ */
+export const errand_results = ['failed', 'visitor', 'no_script', 'not_placed'] as const
+export type ErrandResult = (typeof errand_results)[number]
