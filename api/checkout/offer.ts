@@ -78,6 +78,7 @@ export function offerView(context: PayerViewContext, shown: ShownCheckout, merch
     turn: checkout.orders.length,
     way,
     code: scene === 'waiting' ? (own?.code ?? null) : null,
+    test_phone_url: is_chosen && own ? own.test_phone_url : null,
     time_expire: is_chosen ? order.time_expire : checkout.expire_time,
     checkout_url: checkout.checkout_url,
     return_url: returnUrl(checkout.return_url, is_told || order?.payment ? checkout.out_trade_no : null),

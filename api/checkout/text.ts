@@ -53,8 +53,7 @@ export function sceneNote(view: PayerView, language: Language): SceneNote {
 function sceneText({ scene, way }: PayerView, words: CheckoutWords): { title: string; line: string } {
   if (scene !== 'advised' || !way?.advice) return words.scenes[scene]
   const { title, line } = words.ways.advices[way.advice]
-  const why = way.obstacle === null ? '' : `${words.ways.obstacles[way.obstacle]} `
-  return { title, line: `${why}${line}` }
+  return { title, line: way.obstacle === null ? line : words.ways.obstacles[way.obstacle](line) }
 }
 
 /** What the button that pays right here says. */

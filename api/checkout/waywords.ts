@@ -29,8 +29,8 @@ export interface WayWords {
   errand_results: Record<ErrandResult, string>
   /** what to do where the page cannot be paid, and how, step by step */
   advices: Record<Advice, SceneText & { steps: string[] }>
-  /** why not here, in front of the advice */
-  obstacles: Record<WayObstacle, string>
+  /** why not here, and then the line of the advice */
+  obstacles: Record<WayObstacle, (line: string) => string>
   link_alt: string
   open_wechat: string
 }
@@ -111,8 +111,8 @@ const chinese: WayWords = {
     },
   },
   obstacles: {
-    refused: '微信支付没有让商家在这里收款。',
-    no_address: '无法确认您的网络地址，微信支付因此不能在这里付款。',
+    refused: (line) => `微信支付没有让商家在这里收款。${line}`,
+    no_address: (line) => `无法确认您的网络地址，因此不能在这里用微信支付付款。${line}`,
   },
   link_alt: '本页链接的二维码',
   open_wechat: '打开微信付款',
@@ -195,8 +195,8 @@ const english: WayWords = {
     },
   },
   obstacles: {
-    refused: 'WeChat Pay does not let the shop take payments here.',
-    no_address: 'Your network address is not known, so WeChat Pay does not take payments here.',
+    refused: (line) => `WeChat Pay does not let the shop take payments here. ${line}`,
+    no_address: (line) => `Your network address is not known, so WeChat Pay does not take payments here. ${line}`,
   },
   link_alt: 'QR code of this page’s link',
   open_wechat: 'Open WeChat and pay',
