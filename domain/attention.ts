@@ -6,6 +6,8 @@ export const attention_texts = {
   not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
+  product_not_enabled:
+    'WeChat refuses a way to pay to this merchant; the detail names it. Have the product enabled in its console, or take it out of the merchant’s products.',
   wechat_key_missing:
     'No key of WeChat Pay is here, or not the one that it signs with, so no answer can be believed. Add its public key, or let its certificates be downloaded.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',

@@ -97,9 +97,9 @@ export class SimulatorState {
     return closed
   }
 
-  /** The order a code was made for, also when another code has taken its place. */
-  findOrderByCode(code_url: string, now: number): Order | null {
-    const order = this.orders.get(this.#codes.get(code_url) ?? '')
+  /** The order that a code_url, prepay_id or h5_url was made for, also when another has taken its place. */
+  findOrderByCode(code: string, now: number): Order | null {
+    const order = this.orders.get(this.#codes.get(code) ?? '')
     return order === undefined ? null : this.findOrder(order.mchid, order.out_trade_no, now)
   }
 
@@ -147,7 +147,7 @@ export class SimulatorState {
     if (kind === 'order') {
       const order = record as Order
       this.orders.set(key, order)
-      for (const code of [...order.dead_codes, order.code_url]) this.#codes.set(code, key)
+      for (const { code } of order.codes) this.#codes.set(code, key)
     }
     if (kind === 'payment') {
       const payment = record as Payment
@@ -182,7 +182,7 @@ export class SimulatorState {
         this.#refundNumbers.delete(refundKey(mchid, out_refund_no))
       }
       for (const { id } of this.#notificationsOf.get(key) ?? []) this.notifications.delete(id)
-      for (const code of [...order.dead_codes, order.code_url]) this.#codes.delete(code)
+      for (const { code } of order.codes) this.#codes.delete(code)
       this.#paymentsOf.delete(key)
       this.#refundsOf.delete(key)
       this.#notificationsOf.delete(key)

@@ -1,4 +1,6 @@
 import type { CatalogueEntry } from './catalogueentry.ts'
+import { checkout_problems } from './checkoutproblems.ts'
+import { merchant_problems } from './readiness.ts'
 import { original_problems } from './originals.ts'
 import { refund_problems } from './refusals.ts'
 
@@ -187,32 +189,8 @@ export const catalogue = {
       'zh-CN': '请对该订单发货。如为另一笔交易，请使用不同的 reference。',
     },
   },
-  merchant_not_ready: {
-    status: 409,
-    retryable: false,
-    title: { en: 'The merchant is not set up', 'zh-CN': '商户尚未配置完成' },
-    detail: {
-      en: 'WeChat Pay credentials or an appid are missing for merchant {mchid}.',
-      'zh-CN': '商户 {mchid} 缺少微信支付密钥或 appid。',
-    },
-    remedy: {
-      en: 'Complete the merchant’s file and run `npm run merchant -- file.json`.',
-      'zh-CN': '请补全商户配置文件并执行 `npm run merchant -- file.json`。',
-    },
-  },
-  merchant_paused: {
-    status: 409,
-    retryable: true,
-    title: { en: 'The merchant is paused', 'zh-CN': '商户已暂停' },
-    detail: {
-      en: 'Merchant {mchid} takes no new orders and refunds, and its keys only read.',
-      'zh-CN': '商户 {mchid} 暂不接受新的订单和退款，其密钥只能读取。',
-    },
-    remedy: {
-      en: 'Ask the operator to resume the merchant, then send the same request again.',
-      'zh-CN': '请联系管理员恢复该商户，然后重新发送相同的请求。',
-    },
-  },
+  ...checkout_problems,
+  ...merchant_problems,
   fulfilment_endpoint_exists: {
     status: 409,
     retryable: false,
@@ -306,6 +284,20 @@ export const catalogue = {
     remedy: {
       en: 'Correct what WeChat Pay names and send it again; a new order needs a new out_trade_no.',
       'zh-CN': '请根据微信支付的提示修正后重新提交；重新下单须使用新的 out_trade_no。',
+    },
+  },
+  product_refused: {
+    status: 422,
+    retryable: false,
+    title: { en: 'WeChat Pay refuses this way to pay', 'zh-CN': '微信支付拒绝了该支付方式' },
+    detail: {
+      en: 'WeChat Pay does not let this merchant use {trade_type}; it said {code}: {message}',
+      'zh-CN': '微信支付不允许该商户使用 {trade_type}，返回 {code}：{message}',
+    },
+    remedy: {
+      en: 'Offer another trade_type, under a new out_trade_no. The operator finds attention “product_not_enabled”: the product is to be enabled in WeChat Pay’s console (产品中心), or collecting is restricted there.',
+      'zh-CN':
+        '请以新的 out_trade_no 改用其他 trade_type。管理员可见提醒 product_not_enabled：须在微信支付商户平台“产品中心”开通该产品，或解除收款限制。',
     },
   },
   rate_limited: {

@@ -234,6 +234,7 @@ export class GeneratedDay {
       transaction_id,
       out_trade_no,
       openid: `oGenerated${part}${serial}xx`,
+      trade_type: 'NATIVE',
       trade_state: isRefund ? 'REFUND' : 'SUCCESS',
       bank_type: 'OTHERS',
       currency: 'CNY',

@@ -14,6 +14,7 @@ export interface TradeDetail {
   transaction_id: string
   out_trade_no: string
   openid: string
+  trade_type: string
   trade_state: string
   bank_type: string
   currency: string

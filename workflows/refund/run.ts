@@ -10,6 +10,7 @@ import { refundProxies } from '../proxies.ts'
 import type { RefundProxies } from '../proxies.ts'
 import type { Run } from '../run.ts'
 import { waitWithin } from '../wait.ts'
+import { timer_texts } from '../words.ts'
 
 /** What one run of a refund holds. */
 export interface RefundRun extends Run<RefundKey, RefundProgress, RefundItem> {
@@ -38,13 +39,22 @@ export function updateRefundRun(run: RefundRun, refund: RefundProgress): RefundP
 export async function applyRefundRecorded(run: RefundRun, recorded: RefundWriteResult): Promise<RefundProgress> {
   const refund = updateRefundRun(run, recorded.refund)
   await startRefundDeliveries(run, refund, recorded.deliveries)
-  if (recorded.adopted !== undefined) await startAdopted(run, refund, recorded.adopted)
+  if (recorded.adopted !== undefined) await tellAdopted(run, refund, recorded.adopted, recorded.adopted_by)
   return refund
 }
 
-/** Starts the run of a refund made outside that WeChat has under this one's number. */
-async function startAdopted(run: RefundRun, { mchid, out_trade_no }: RefundProgress, out_refund_no: string) {
-  await run.activities.runs.startRefunds({ order: { mchid, out_trade_no }, refunds: [out_refund_no] })
+/**
+ * Tells the run of a refund made outside that WeChat has under this one's number. All that WeChat says of it comes to this
+ * run, by that number: also that the payer's bank sent it back, long after it had succeeded.
+ */
+async function tellAdopted(
+  run: RefundRun,
+  { mchid, out_trade_no }: RefundProgress,
+  out_refund_no: string,
+  evidence_id: string | undefined,
+) {
+  const told = { order: { mchid, out_trade_no }, refunds: [out_refund_no] }
+  await run.activities.runs.startRefunds({ ...told, ...(evidence_id !== undefined && { evidence_id }) })
 }
 
 export async function startRefundDeliveries(
@@ -92,7 +102,7 @@ export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress
     const { out_trade_no } = payment
     const order = { mchid: key.mchid, out_trade_no }
     await does.runs.lookForPayment({ order, evidence_id: payment.evidence_id })
-    await waitWithin(lookup_delay_ms, () => false, 'Until the payment of a refund made outside is booked')
+    await waitWithin(lookup_delay_ms, () => false, timer_texts.outside_payment)
   }
   // The evidence stays unapplied: the sweeper signals it again, and raises attention when it gets old.
   return null

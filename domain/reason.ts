@@ -1,10 +1,12 @@
-import { attention_texts } from '../../../domain/attention.ts'
-import type { AttentionCode } from '../../../domain/attention.ts'
-import type { Language } from '../../http/language.ts'
+import { attention_texts } from './attention.ts'
+import type { AttentionCode } from './attention.ts'
+import type { Language } from './language.ts'
 
 const chinese: Record<AttentionCode, string> = {
   not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
   wechat_setup: '微信支付拒绝了该商户本身（密钥、证书、权限或 appid）。请更正配置，等待中的工作随后会自动继续。',
+  product_not_enabled:
+    '微信支付拒绝该商户使用某种支付方式（见 detail）。请到微信支付商户平台“产品中心”开通，或从商户配置的 products 中移除。',
   wechat_key_missing:
     '本地没有微信支付的密钥，或不是它现在签名所用的那把，任何应答都无法核实。请填入微信支付公钥，或让平台证书得以下载。',
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
