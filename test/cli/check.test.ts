@@ -365,7 +365,7 @@ describe('who says that the goods went out', () => {
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_unheard'])
     const { fulfilment_endpoint_id } = await record(mchid)
     const endpoint = await stage.store.endpoints.findPublic(mchid, fulfilment_endpoint_id ?? '')
-    await stage.store.endpoints.disable(endpoint?._id ?? '', 'gone')
+    await stage.store.endpoints.disable(endpoint?._id ?? '', 'gone', beijingTime(Date.now()))
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_disabled'])
     await change(mchid, { ...(await event(mchid)), fulfilment_endpoint_id: null })
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_missing'])
