@@ -6,12 +6,13 @@ import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Command, FullRefundCommand, OrderAnswer } from '../domain/messages.ts'
 import { open_order_states } from '../domain/order/record.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
 import { requestUpdate, signalRun, startRun, updateRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import type { Store } from '../store/store.ts'
 import type { ActivityContext } from './context.ts'
-import { notYetFailure } from './failure.ts'
+import { againFailure, notYetFailure } from './failure.ts'
 
 export type RunActivities = ReturnType<typeof createRuns>
 
@@ -141,9 +142,10 @@ async function lookForPayment(
 async function closeOlder(
   { context: { store }, starter }: RunContext,
   { order: key }: { order: OrderKey },
-): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string }> {
+): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string } | { kind: 'not_wanted' }> {
   const order = await store.orders.find(key)
   if (order === null || order.reference === null) return { kind: 'clear' }
+  if (!(await isWantedByCheckout(store, order))) return { kind: 'not_wanted' }
   const holder = await store.references.findHolder(order.mchid, order.reference)
   if (holder !== null && holder !== order.out_trade_no) return { kind: 'reference_paid', by: holder }
   const older = await store.orders.findOlderUnpaid({ ...order, reference: order.reference })
@@ -151,6 +153,17 @@ async function closeOlder(
   if (open.length === 0) return { kind: 'clear' }
   for (const sibling of open) await requestClose(starter, orderKey(sibling._id), order.out_trade_no)
   throw notYetFailure('older numbers of the same sale are being closed', 1_000)
+}
+
+/**
+ * Whether the checkout that made an order still wants it placed: it is open, and the order's number is its newest. Whoever
+ * claimed the number may have been slow or have died, and come back after a cancel, or behind another payer's number.
+ */
+async function isWantedByCheckout({ checkouts }: Store, { checkout_id, out_trade_no }: OrderRecord): Promise<boolean> {
+  if (!checkout_id) return true
+  const checkout = await checkouts.findById(checkout_id)
+  if (checkout === null) throw againFailure(`checkout ${checkout_id} is not in the database; restore it`)
+  return checkout.state === 'open' && checkout.orders.at(-1)?.out_trade_no === out_trade_no
 }
 
 /** Only accepted, not awaited: the close may take minutes, and `closeOlder` looks at the record again. */

@@ -26,6 +26,7 @@ import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
+import { checkout_endpoints } from './v1/checkouts/endpoints.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
@@ -35,6 +36,7 @@ import { webhook_endpoints } from './v1/events/webhooks.ts'
 import { evidence_endpoints } from './v1/evidence.ts'
 import { journal_endpoints } from './v1/journal.ts'
 import { merchant_endpoints } from './v1/merchants.ts'
+import { check_endpoints } from './v1/orders/checks.ts'
 import { order_command_endpoints } from './v1/orders/commands.ts'
 import { order_endpoints } from './v1/orders/endpoints.ts'
 import { review_endpoints } from './v1/orders/review.ts'
@@ -47,7 +49,9 @@ export type { ApiContext } from './http/context.ts'
 export const endpoints: readonly Endpoint[] = [
   ...order_endpoints,
   ...order_command_endpoints,
+  ...check_endpoints,
   ...review_endpoints,
+  ...checkout_endpoints,
   ...refund_endpoints,
   ...refund_command_endpoints,
   ...event_endpoints,

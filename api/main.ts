@@ -5,7 +5,7 @@ import { beijingTime } from '../domain/calendar.ts'
 import type Koa from 'koa'
 import { default_policy, scaledPolicy } from '../domain/policy.ts'
 import { authorityWarning, readAuthorities } from '../runtime/authorities.ts'
-import { ConfigError, readConfig } from '../runtime/config.ts'
+import { ConfigError, readConfig, shownTo } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { listenMistake, serveHealth } from '../runtime/health.ts'
@@ -87,6 +87,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
         intake: intake_temporal,
         sealer: store.sealer,
         queue_prefix,
+        shown: shownTo(config),
         log,
         metrics,
       }),

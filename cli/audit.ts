@@ -9,6 +9,7 @@ import { proveMerchant } from '../proof/passage.ts'
 import type { Tally, WeChatRecordsSource } from '../proof/passage.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { StoreUnavailable } from '../store/connection.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -183,7 +184,7 @@ export function runProcess(act: () => Promise<number>, help: string): void {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--help')) {
+  if (asksForHelp(process.argv.slice(2))) {
     const kinds = Object.entries(finding_kinds).map(([kind, sentence]) => `  ${kind.padEnd(24)}${sentence}`)
     process.stdout.write(`${usage}\n\nWhat can be adrift:\n${kinds.join('\n')}\n`)
   } else runProcess(main, usage)

@@ -8,6 +8,7 @@ import { proof_patience } from '../proof/finding.ts'
 import type { Finding } from '../proof/finding.ts'
 import { postingsText } from '../proof/journal.ts'
 import { proveNumbers } from '../proof/passage.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { createSealer } from '../store/sealer.ts'
 import { JournalConflict } from '../store/journal.ts'
 import { openStore } from '../store/store.ts'
@@ -117,6 +118,6 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--help')) process.stdout.write(`${usage}\n`)
+  if (asksForHelp(process.argv.slice(2))) process.stdout.write(`${usage}\n`)
   else runProcess(main, usage)
 }

@@ -8,7 +8,8 @@ import { beijingDay, dayBefore } from '../domain/calendar.ts'
 import { reconcileStart } from '../domain/messages.ts'
 import { groupedYuan } from '../domain/money.ts'
 import { ArchiveRefused, verifyArchive } from '../proof/archive.ts'
-import { no_connection } from '../runtime/config.ts'
+import { no_connection, shownTo } from '../runtime/config.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { createRunStarter, startRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { connectTemporal } from '../runtime/temporal.ts'
@@ -202,7 +203,7 @@ async function main(): Promise<number> {
   })
   const temporal = connectTemporal(config.temporal)
   try {
-    const starter = createRunStarter(temporal.client, config.queue_prefix)
+    const starter = createRunStarter(temporal.client, config.queue_prefix, shownTo(config))
     return (await reconcileAll({ store, starter, request, print, tell })) ? exit_codes.clean : exit_codes.adrift
   } finally {
     await store.close()
@@ -211,6 +212,6 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--help')) process.stdout.write(`${usage}\n`)
+  if (asksForHelp(process.argv.slice(2))) process.stdout.write(`${usage}\n`)
   else runProcess(main, usage)
 }

@@ -8,6 +8,7 @@ import { startApi } from '../api/main.ts'
 import { search_attributes } from '../domain/messages.ts'
 import { ConfigError, readConfig } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
+import { asksForHelp } from '../runtime/help.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { release } from '../runtime/release.ts'
@@ -16,6 +17,7 @@ import type { ShutdownStep } from '../runtime/shutdown.ts'
 import { connectTemporal, registerSearchAttributes } from '../runtime/temporal.ts'
 import { startSimulator } from '../simulator/main.ts'
 import type { Simulator } from '../simulator/main.ts'
+import type { PhoneBrowser } from '../simulator/phone.ts'
 import { settingsFromEnvironment } from '../simulator/settings.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -29,6 +31,7 @@ import type { WeftFolder } from './folder.ts'
 import { watchParent } from './parent.ts'
 import { reservePorts } from './ports.ts'
 import type { ReservedPort } from './ports.ts'
+import { PhoneWindows } from './phone.ts'
 import { phoneNotes } from './proofs.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
@@ -80,8 +83,13 @@ interface StartContext {
 
 const printLine = (line: string): void => void process.stdout.write(`${line}\n`)
 
+const usage = `npm start               Temporal, a database, a simulated WeChat Pay, Weft and a tea shop, all on this machine
+npm start -- --fresh    the same from the beginning: what an earlier start kept under .weft/ is thrown away
+Ports, addresses and settings of your own: docs/operate.md, Settings.`
+
 async function main(): Promise<void> {
   const folder = folderAt(fileURLToPath(new URL('../.weft', import.meta.url)))
+  if (asksForHelp(process.argv.slice(2))) return printLine(usage)
   const unknown = process.argv.slice(2).find((argument) => argument !== '--fresh')
   if (unknown !== undefined) throw new StartError(`${unknown} is not known here; npm start takes --fresh only`)
   await claimFolder(folder, { fresh: process.argv.includes('--fresh') })
@@ -220,11 +228,18 @@ async function openSimulator({ folder, ports, environment, running, log }: Start
   const scale = Number(environment.WEFT_TIME_SCALE ?? 1)
   // WeChat's minute between two refunds has to pass as quickly as Weft's own, which is a second longer.
   const pace = { SIMULATOR_TIME_SCALE: String(scale), SIMULATOR_REFUND_SPACING_MS: String(Math.floor(60_000 / scale)) }
-  const settings = settingsFromEnvironment({ ...pace, ...process.env })
+  // The payers of the demo are on this machine, whose address WeChat would refuse.
+  const local = { SIMULATOR_LOOPBACK_PAYER: 'allow' }
+  const settings = settingsFromEnvironment({ ...pace, ...local, ...process.env })
   await ports.simulator.release()
   const here = { port: ports.simulator.port, data_dir: folder.simulator }
-  const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator'), notes: phoneNotes() })
-  running.add('simulator', 5_000, () => simulator.close())
+  const windows = new PhoneWindows({ simulator_url: `http://127.0.0.1:${ports.simulator.port}` })
+  const browser: PhoneBrowser = async (link, kind) => void (await windows.open(link, kind))
+  const simulator = await startSimulator(
+    { ...settings, ...here },
+    { logger: log('simulator'), notes: phoneNotes(), browser },
+  )
+  running.add('simulator', 5_000, () => Promise.all([windows.close(), simulator.close()]))
   return simulator
 }
 

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { asksForHelp } from '../runtime/help.ts'
 
 const usage = `npm run shop -- <url>    your endpoint decides about the demo's orders, and its secret is shown
 npm run shop -- back     the tea shop decides again
@@ -62,8 +63,9 @@ export async function giveBack(demo: Demo): Promise<void> {
   await call(demo, 'POST', `/v1/endpoints/${shop.id}/fulfilment`)
 }
 
-async function main(word: string | undefined): Promise<string> {
-  if (word === undefined || word === '--help') return usage
+async function main(words: readonly string[]): Promise<string> {
+  const [word] = words
+  if (word === undefined || asksForHelp(words)) return usage
   if (word === 'back') {
     await giveBack(runningDemo())
     return 'the tea shop decides again'
@@ -72,7 +74,7 @@ async function main(word: string | undefined): Promise<string> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv[2]).then(
+  main(process.argv.slice(2)).then(
     (said) => console.log(said),
     (error: unknown) => {
       console.error(error instanceof Error ? error.message : String(error))

@@ -3,6 +3,7 @@ import type { Time } from './calendar.ts'
 import type { DayKey } from './bill/reconciliation.ts'
 import { orderId, workflowId } from './ids.ts'
 import type { OrderKey, RefundKey } from './ids.ts'
+import type { Bilingual, Language } from './language.ts'
 import type { FulfilmentMode } from './merchant/record.ts'
 import type { OrderState } from './order/record.ts'
 import type { Envelope } from './payment/evidence.ts'
@@ -198,6 +199,17 @@ export const search_attributes = {
   attention: { name: 'WeftAttention', type: 'KEYWORD' },
 } as const
 
+/**
+ * For whom Temporal UI shows a run. Its start says so, as memo: a run reads no settings, and says the same each time it is
+ * gone through.
+ */
+export interface ShownTo {
+  language: Language
+  /** a page that says of each attention code what to do about it; null: none is known */
+  guide_url: string | null
+}
+export const shown_memo = 'shown'
+
 type KeywordAttribute = { key: { name: string; type: 'KEYWORD' }; value: string }
 
 /** Everything a client needs to start a workflow, as plain data: whoever starts it, it is the same start. */
@@ -207,8 +219,8 @@ export interface WorkflowStart<Arguments extends unknown[]> {
   arguments: Arguments
   queue: Queue
   attributes: KeywordAttribute[]
-  summary: string
-  details: string
+  summary: Bilingual
+  details: Bilingual
   /** its tasks wait behind those of orders and refunds, where both wait for a worker; absent: they do not */
   is_patient?: true
 }
@@ -224,8 +236,14 @@ export function orderStart(order: OrderKey): WorkflowStart<[OrderKey]> {
       { key: search_attributes.out_trade_no, value: order.out_trade_no },
       { key: search_attributes.state, value: 'awaiting_payment' },
     ],
-    summary: `Order ${order.out_trade_no} of merchant ${order.mchid}`,
-    details: `Waits for the payment of order \`${orderId(order)}\`: a notification, or an answer when Weft asks WeChat. Then tells the merchant, once.`,
+    summary: {
+      en: `Order ${order.out_trade_no} of merchant ${order.mchid}`,
+      'zh-CN': `商户 ${order.mchid} 的订单 ${order.out_trade_no}`,
+    },
+    details: {
+      en: `Waits for the payment of order \`${orderId(order)}\`: a notification, or an answer when Weft asks WeChat. Then tells the merchant, once.`,
+      'zh-CN': `等待订单 \`${orderId(order)}\` 的付款：收到通知，或向微信支付查询得知。随后通知商户，仅一次。`,
+    },
   }
 }
 
@@ -241,8 +259,14 @@ export function refundStart(refund: RefundKey & { out_trade_no: string }): Workf
       { key: search_attributes.out_trade_no, value: out_trade_no },
       { key: search_attributes.state, value: 'processing' },
     ],
-    summary: `Refund ${out_refund_no} of order ${out_trade_no}`,
-    details: `Gives money of order \`${mchid}/${out_trade_no}\` back: reserves it on the payment, sends one request to WeChat, asks until it has ended, tells the order.`,
+    summary: {
+      en: `Refund ${out_refund_no} of order ${out_trade_no}`,
+      'zh-CN': `订单 ${out_trade_no} 的退款 ${out_refund_no}`,
+    },
+    details: {
+      en: `Gives money of order \`${mchid}/${out_trade_no}\` back: reserves it on the payment, sends one request to WeChat, asks until it has ended, tells the order.`,
+      'zh-CN': `退回订单 \`${mchid}/${out_trade_no}\` 的款项：在付款上锁定可退金额，向微信支付申请一次，查询直到结束，再告知订单。`,
+    },
   }
 }
 
@@ -256,8 +280,11 @@ export function deliveryStart(delivery: DeliveryArgument & OrderKey): WorkflowSt
       { key: search_attributes.merchant, value: delivery.mchid },
       { key: search_attributes.out_trade_no, value: delivery.out_trade_no },
     ],
-    summary: `Event ${delivery.delivery_id}`,
-    details: `Sends one event to one endpoint until it is heard, in the order of the events of \`${orderId(delivery)}\`.`,
+    summary: { en: `Event ${delivery.delivery_id}`, 'zh-CN': `事件 ${delivery.delivery_id}` },
+    details: {
+      en: `Sends one event to one endpoint until it is heard, in the order of the events of \`${orderId(delivery)}\`.`,
+      'zh-CN': `向一个地址投递一个事件直到送达，按 \`${orderId(delivery)}\` 的事件顺序。`,
+    },
     is_patient: true,
   }
 }
@@ -271,8 +298,14 @@ export function reconcileStart(day: DayKey): WorkflowStart<[DayKey]> {
     arguments: [{ mchid, bill_date }],
     queue: 'orders',
     attributes: [{ key: search_attributes.merchant, value: mchid }],
-    summary: `Bills of ${bill_date} of merchant ${mchid}`,
-    details: `Fetches WeChat’s bills of ${bill_date}, compares them with what is recorded, asks WeChat about what differs and heals what can be healed.`,
+    summary: {
+      en: `Bills of ${bill_date} of merchant ${mchid}`,
+      'zh-CN': `商户 ${mchid} 在 ${bill_date} 的账单`,
+    },
+    details: {
+      en: `Fetches WeChat’s bills of ${bill_date}, compares them with what is recorded, asks WeChat about what differs and heals what can be healed.`,
+      'zh-CN': `下载微信支付 ${bill_date} 的账单，与本地记录核对，就差异向微信支付查询，能恢复的自行恢复。`,
+    },
     is_patient: true,
   }
 }
@@ -286,8 +319,14 @@ export function concludeStart(day: DayKey): WorkflowStart<[DayKey]> {
     arguments: [{ mchid, bill_date }],
     queue: 'orders',
     attributes: [{ key: search_attributes.merchant, value: mchid }],
-    summary: `Differences of ${bill_date} of merchant ${mchid}`,
-    details: `Does what people asked for about differences of ${bill_date}, then counts what is left of them and says whether the day is proven.`,
+    summary: {
+      en: `Differences of ${bill_date} of merchant ${mchid}`,
+      'zh-CN': `商户 ${mchid} 在 ${bill_date} 的差异`,
+    },
+    details: {
+      en: `Does what people asked for about differences of ${bill_date}, then counts what is left of them and says whether the day is proven.`,
+      'zh-CN': `执行人工对 ${bill_date} 差异的处理，再统计剩余差异，给出当日是否核平。`,
+    },
     is_patient: true,
   }
 }

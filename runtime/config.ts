@@ -1,5 +1,8 @@
 import { z } from 'zod'
-import { notifyUrlObjection } from './address.ts'
+import { languages } from '../domain/language.ts'
+import type { Language } from '../domain/language.ts'
+import type { ShownTo } from '../domain/messages.ts'
+import { notifyUrlObjection, readNetworks } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
 export interface MasterKey {
@@ -57,6 +60,8 @@ export interface Config {
   /** the same for merchants of mode `test`: what the simulator issues with */
   test_wechat_ca_path: string | null
   allow_private_endpoints: boolean
+  /** addresses and networks of the proxies whose word on who asked is believed; none: nobody's */
+  trusted_proxies: string[]
   /**
    * divides every duration of `default_policy` (not `limits` and the other constants of domain/policy); 1 for real
    * money
@@ -66,6 +71,8 @@ export interface Config {
   queue_prefix: string
   /** the version that this worker runs as, by Temporal's Worker Versioning; null: without versions */
   deployment: { name: string; build_id: string } | null
+  /** of what Temporal UI says about runs, to those who operate this installation */
+  language: Language
   log_level: LogLevel
   /** where a role answers /metrics, a worker /healthz and an API /readyz; null: nowhere */
   metrics_port: number | null
@@ -142,6 +149,7 @@ const environment_schema = z.object({
   WEFT_WECHAT_CA_PATH: path.optional(),
   WEFT_TEST_WECHAT_CA_PATH: path.optional(),
   WEFT_ALLOW_PRIVATE_ENDPOINTS: flag.default(false),
+  WEFT_TRUSTED_PROXIES: z.string().transform(readProxies).default([]),
   WEFT_TIME_SCALE: z.coerce
     .number('is not a number; write 1 or more')
     .min(1, 'would slow time down; write 1 or more')
@@ -151,6 +159,7 @@ const environment_schema = z.object({
     .string()
     .regex(/^[\w.-]{0,64}$/, 'is not a queue prefix; use at most 64 letters, digits, . _ -')
     .default(''),
+  WEFT_LANGUAGE: z.enum(languages, `is no language of Weft's; write one of ${languages.join(', ')}`).default('en'),
   WEFT_LOG_LEVEL: z.enum(log_levels, `is no log level; write one of ${log_levels.join(', ')}`).default('info'),
   WEFT_METRICS_PORT: port.optional(),
   WEFT_DRAIN_MS: z.coerce
@@ -186,13 +195,20 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     wechat_ca_path: settings.WEFT_WECHAT_CA_PATH ?? null,
     test_wechat_ca_path: settings.WEFT_TEST_WECHAT_CA_PATH ?? null,
     allow_private_endpoints: settings.WEFT_ALLOW_PRIVATE_ENDPOINTS,
+    trusted_proxies: settings.WEFT_TRUSTED_PROXIES,
     time_scale: settings.WEFT_TIME_SCALE,
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
     deployment: deploymentOf(settings),
+    language: settings.WEFT_LANGUAGE,
     log_level: settings.WEFT_LOG_LEVEL,
     metrics_port: settings.WEFT_METRICS_PORT ?? null,
     drain_ms: settings.WEFT_DRAIN_MS,
   }
+}
+
+/** What runs are told of those who read them in Temporal UI. */
+export function shownTo({ language, public_url }: Pick<Config, 'language' | 'public_url'>): ShownTo {
+  return { language, guide_url: `${public_url}/docs/attention` }
 }
 
 /** The value is never repeated: it may be a key with one letter too many. */
@@ -262,4 +278,22 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
     return refuse('has a key that is not base64 of 32 bytes; make one with `openssl rand -base64 32`')
   }
   return keys.map(({ id, encoded }) => ({ id, key: encoded }))
+}
+
+/** `10.0.0.0/8,192.0.2.7`. Everybody, as `0.0.0.0/0`, is refused: then whoever asks could name any address as his own. */
+function readProxies(text: string, context: z.RefinementCtx): string[] {
+  const names = text.split(',').map((part) => part.trim())
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (names.some((name) => /\/0+$/.test(name))) {
+    return refuse('names everybody; write the addresses of your own proxies, as 10.0.0.0/8')
+  }
+  try {
+    readNetworks(names)
+  } catch {
+    return refuse('has a part that is neither an address nor a network; write them like 10.0.0.0/8,192.0.2.7')
+  }
+  return names
 }

@@ -1,6 +1,6 @@
 import { WithStartWorkflowOperation } from '@temporalio/client'
 import type { Client, WorkflowStartOptions } from '@temporalio/client'
-import type { WorkflowStart } from '../domain/messages.ts'
+import type { ShownTo, WorkflowStart } from '../domain/messages.ts'
 import { startOptions } from './temporal.ts'
 
 /**
@@ -21,8 +21,8 @@ export interface RunUpdate {
   args: [] | [unknown]
 }
 
-export function createRunStarter(client: Client, queue_prefix: string): RunStarter {
-  return { client, toOptions: (start) => startOptions(start, queue_prefix) }
+export function createRunStarter(client: Client, queue_prefix: string, shown?: ShownTo): RunStarter {
+  return { client, toOptions: (start) => startOptions(start, queue_prefix, shown) }
 }
 
 /** Starts a run; one that runs already counts as started. */

@@ -1,6 +1,7 @@
 import { ScheduleAlreadyRunning } from '@temporalio/client'
 import type { ScheduleOptions } from '@temporalio/client'
-import { queueName } from '../domain/messages.ts'
+import { queueName, shown_memo } from '../domain/messages.ts'
+import type { ShownTo } from '../domain/messages.ts'
 import type { TemporalClient } from './temporal.ts'
 
 /** WeChat makes bills from 9:00 on and asks for them to be fetched after 10:00, Beijing. */
@@ -15,7 +16,7 @@ export const schedule_every_ms = 10 * 60_000
  * Makes the schedule that has each merchant's yesterday reconciled. It belongs to the operator from then on: a pause or
  * another hour set in Temporal UI stays. What was missed while Temporal was away for up to a week is caught up on.
  */
-export async function ensureSchedule({ client }: TemporalClient, queue_prefix: string): Promise<void> {
+export async function ensureSchedule({ client }: TemporalClient, queue_prefix: string, shown?: ShownTo): Promise<void> {
   const options: ScheduleOptions = {
     scheduleId: `${queue_prefix}${schedule_id}`,
     spec: { calendars: [daily], timezone: 'Asia/Shanghai' },
@@ -26,6 +27,7 @@ export async function ensureSchedule({ client }: TemporalClient, queue_prefix: s
       workflowId: `${queue_prefix}reconcile`,
       args: [],
       taskQueue: queueName('orders', queue_prefix),
+      ...(shown && { memo: { [shown_memo]: shown } }),
     },
     memo: { about: 'Fetches WeChat Pay’s bills of yesterday and compares them with what is recorded' },
   }

@@ -8,8 +8,8 @@ import {
 } from '@temporalio/client'
 import type { ConnectionOptions, WorkflowStartOptions } from '@temporalio/client'
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
-import { queueName, search_attributes } from '../domain/messages.ts'
-import type { WorkflowStart } from '../domain/messages.ts'
+import { queueName, search_attributes, shown_memo } from '../domain/messages.ts'
+import type { ShownTo, WorkflowStart } from '../domain/messages.ts'
 import { ConfigError } from './config.ts'
 import type { TemporalConfig } from './config.ts'
 
@@ -141,10 +141,11 @@ export async function boundedCall<T>(connection: Connection, limit_ms: number, c
 /** One behind Temporal's usual 3, of 5: a merchant with many observers, or a day's bill, holds up no order's step. */
 const patient_priority = 4
 
-/** Turns a WorkflowStart into the client's options, so that every caller starts alike. */
+/** Turns a WorkflowStart into the client's options, so that every caller starts alike; without `shown` in English. */
 export function startOptions<Arguments extends unknown[]>(
   start: WorkflowStart<Arguments>,
   queue_prefix: string,
+  shown?: ShownTo,
 ): WorkflowStartOptions & { args: Arguments; workflowIdConflictPolicy: 'USE_EXISTING' } {
   const attributes = start.attributes.map(({ key, value }) => ({
     key: defineSearchAttributeKey(key.name, key.type),
@@ -157,8 +158,9 @@ export function startOptions<Arguments extends unknown[]>(
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
     typedSearchAttributes: new TypedSearchAttributes(attributes),
-    staticSummary: start.summary,
-    staticDetails: start.details,
+    staticSummary: start.summary[shown?.language ?? 'en'],
+    staticDetails: start.details[shown?.language ?? 'en'],
+    ...(shown && { memo: { [shown_memo]: shown } }),
     // All of a run's tasks have it. Servers that know no priorities serve all alike.
     ...(start.is_patient && { priority: { priorityKey: patient_priority } }),
   }

@@ -25,7 +25,7 @@ import { auditor_every_ms, createAuditor } from '../proof/auditor.ts'
 import type { Auditor } from '../proof/auditor.ts'
 import { proof_patience, scaledPatience } from '../proof/finding.ts'
 import { authorityWarning, readAuthorities } from '../runtime/authorities.ts'
-import { readConfig } from '../runtime/config.ts'
+import { readConfig, shownTo } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { serveHealth } from '../runtime/health.ts'
@@ -52,6 +52,7 @@ import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
 import { createMembership, member_every_ms } from './membership.ts'
 import type { Membership } from './membership.ts'
+import { createProbeRounds } from './probes.ts'
 import { createRounds } from './rounds.ts'
 import type { Rounds } from './rounds.ts'
 import { refreshShares, share_every_ms } from './share.ts'
@@ -133,10 +134,10 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
   const refresh = () => refreshKeys({ store, accounts, log })
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
-  rounds.push(await tidyScratch(log))
+  rounds.push(createProbeRounds({ store, accounts, now, log }), await tidyScratch(log))
   if (schedules) {
     // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
-    const schedule = () => ensureSchedule(temporal, config.queue_prefix)
+    const schedule = () => ensureSchedule(temporal, config.queue_prefix, shownTo(config))
     await schedule().catch((error: unknown) => log.warn('the schedule of bills could not be made', { error }))
     rounds.push(createRounds({ name: 'the schedule of bills', every_ms: schedule_every_ms, round: schedule, log }))
   }
@@ -183,9 +184,9 @@ function activitiesByQueue(
   context: ActivityContext,
   courier: Courier,
   { client }: TemporalClient,
-  { queue_prefix, time_scale }: Config,
+  config: Config,
 ): Record<Queue, object> {
-  const starter = createRunStarter(client, queue_prefix)
+  const starter = createRunStarter(client, config.queue_prefix, shownTo(config))
   const runs = createRuns(context, starter)
   // One for both: what it bounds is the workflow tasks of this process.
   const slots = createCallSlots()
@@ -200,7 +201,7 @@ function activitiesByQueue(
     gateway_poll: gateway,
     merchant,
     notice: merchant,
-    bills: createBills(context, starter, scaledBillPolicy(default_bill_policy, time_scale)),
+    bills: createBills(context, starter, scaledBillPolicy(default_bill_policy, config.time_scale)),
   }
 }
 
@@ -227,6 +228,7 @@ function createWatchers(
     store,
     temporal,
     queue_prefix: config.queue_prefix,
+    shown: shownTo(config),
     patience: sweep_patience,
     now,
     log,
@@ -236,7 +238,7 @@ function createWatchers(
     store,
     every_ms: audit_every_ms,
     patience: scaledPatience(proof_patience, config.time_scale),
-    wake: (finding) => startRuns({ temporal, queue_prefix: config.queue_prefix }, finding),
+    wake: (finding) => startRuns({ temporal, queue_prefix: config.queue_prefix, shown: shownTo(config) }, finding),
     now,
     log,
   })

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { tellOverdue } from '../activities/bill/overdue.ts'
+import { seeCheckoutThrough } from '../activities/checkout/end.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
-import type { Confirmation, OrderAnswer } from '../domain/messages.ts'
+import type { Confirmation, OrderAnswer, ShownTo } from '../domain/messages.ts'
 import { order_states } from '../domain/order/record.ts'
 import { confirmation_kinds, isConfirmationEvidence } from '../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
@@ -49,6 +50,8 @@ export interface SweeperSettings {
   store: Store
   temporal: TemporalClient
   queue_prefix: string
+  /** as in the API's calls */
+  shown?: ShownTo
   patience: SweeperPatience
   now: () => number
   log: Logger
@@ -62,7 +65,8 @@ const old_batch = 20
 
 /**
  * Finds what no run carries: evidence without effect, and orders, refunds and deliveries whose planned moment has passed.
- * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING).
+ * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING). Checkouts have no run: it
+ * sees their ends through by itself.
  */
 export function createSweeper(settings: SweeperSettings) {
   const { store, patience, now } = settings
@@ -78,6 +82,7 @@ export function createSweeper(settings: SweeperSettings) {
     const round = { ...settings, lease }
     await runPart(round, 'orders', () => sweepOrders(round))
     await runPart(round, 'refunds', () => sweepRefunds(round))
+    await runPart(round, 'checkouts', () => sweepCheckouts(round))
     await runPart(round, 'deliveries', () => sweepDeliveries(round))
     await runPart(round, 'evidence', () => sweepEvidence(round))
     await runPart(round, 'feed', () => sweepFeed(round))
@@ -133,6 +138,20 @@ async function sweepRefunds(settings: SweepRound): Promise<number> {
   return await takeUpEach(settings, late, async (refund) => {
     await callBounded(settings, (starter) => startRun(starter, refundStart(refund)))
     await store.refunds.putOff(refund, beijingTime(now()))
+  })
+}
+
+/**
+ * Looks at checkouts whose time is over or that are being cancelled: nothing else ends one that no order was opened of, and
+ * nothing else tells its merchant.
+ */
+async function sweepCheckouts(settings: SweepRound): Promise<number> {
+  const { store, now } = settings
+  const due = await store.checkouts.findDue(beijingTime(now()), limits.sweep_batch)
+  return await takeUpEach(settings, due, async (checkout) => {
+    // Behind all others that are due: one whose orders WeChat Pay is slow to close never keeps another from its turn.
+    if (!(await store.checkouts.putOff(checkout, beijingTime(now())))) return // somebody has it in hand
+    await callBounded(settings, (starter) => seeCheckoutThrough(settings, starter, checkout))
   })
 }
 
@@ -295,7 +314,7 @@ async function takeUpEach<T>(
 }
 
 /** What starting a run takes. */
-type RunSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix'>
+type RunSettings = Pick<SweeperSettings, 'temporal' | 'queue_prefix' | 'shown'>
 
 /** Starts the runs of an order, and of a refund where one is named: each first does what a lost run still owed. */
 export async function startRuns(
@@ -310,10 +329,10 @@ export async function startRuns(
 
 /** Makes one call to Temporal, bounded: a silent one must not hold up a round. */
 async function callBounded<T>(
-  { temporal, queue_prefix }: RunSettings,
+  { temporal, queue_prefix, shown }: RunSettings,
   call: (starter: RunStarter) => Promise<T>,
 ): Promise<T> {
-  const starter = createRunStarter(temporal.client, queue_prefix)
+  const starter = createRunStarter(temporal.client, queue_prefix, shown)
   return await boundedCall(temporal.connection, call_limit_ms, () => call(starter))
 }
 

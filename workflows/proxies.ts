@@ -13,9 +13,11 @@ import type { RefundGatewayActivities } from '../activities/refund/gateway.ts'
 import type { RefundActivities } from '../activities/refund/steps.ts'
 import type { RunActivities } from '../activities/runs.ts'
 import type { NotTried } from '../activities/slots.ts'
-import type { BillType } from '../domain/bill/row.ts'
+import type { Bilingual } from '../domain/language.ts'
 import { queueName, queues } from '../domain/messages.ts'
 import type { Queue } from '../domain/messages.ts'
+import { told } from './shown.ts'
+import { fetch_texts, step_texts } from './words.ts'
 
 /** Unlimited: money may be involved, and a durable wait is what Weft is for. Age raises attention, never an end. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } as const
@@ -30,16 +32,8 @@ const local_timeouts = {
 
 /** The first attempt of a call in line: as long as the HTTP call may take and its record needs, and not repeated. */
 const in_line_retry = { maximumAttempts: 1 } as const
-const placement_in_line = {
-  startToCloseTimeout: '13s',
-  retry: in_line_retry,
-  summary: 'Place the order at WeChat, in line',
-} as const
-const delivery_in_line = {
-  startToCloseTimeout: '18s',
-  retry: in_line_retry,
-  summary: 'Tell the merchant, in line',
-} as const
+const placement_in_line = { startToCloseTimeout: '13s', retry: in_line_retry } as const
+const delivery_in_line = { startToCloseTimeout: '18s', retry: in_line_retry } as const
 
 type ActivityProxies<T> = {
   [Name in keyof T]: T[Name] extends (...given: infer A) => Promise<infer R> ? (...given: A) => Promise<R> : never
@@ -59,39 +53,45 @@ export function orderProxies() {
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       heartbeatTimeout: '10s',
       retry,
-      summary: 'Tell the merchant (its retries are the schedule)',
+      summary: told(step_texts.deliver),
     })
   const notices = tellOn('notice')
-  const { placeInLine } = proxyLocalActivities<GatewayActivities>(placement_in_line)
-  const { deliverPaidInLine } = proxyLocalActivities<MerchantActivities>(delivery_in_line)
+  const { placeInLine } = proxyLocalActivities<GatewayActivities>({
+    ...placement_in_line,
+    summary: told(step_texts.place_in_line),
+  })
+  const { deliverPaidInLine } = proxyLocalActivities<MerchantActivities>({
+    ...delivery_in_line,
+    summary: told(step_texts.deliver_in_line),
+  })
   return {
     /** a record step: local when the database is quick, else the same function as a regular activity, for ever */
     records: localFirst<RecordActivities>(local, regular),
     /** the same steps where two causes can contest a transition: what history says must not run behind the record */
     contested: regular as ActivityProxies<RecordActivities>,
-    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake other runs' }),
+    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: told(step_texts.wake_runs) }),
     place: proxyActivities<GatewayActivities>({
       ...gatewayOptions(on('gateway')),
-      summary: 'Place the order at WeChat',
+      summary: told(step_texts.place),
     }).place,
     ask: proxyActivities<GatewayActivities>({
       ...gatewayOptions(on('gateway')),
       retry: { maximumAttempts: 1 },
-      summary: 'Ask WeChat now, on request',
+      summary: told(step_texts.ask_on_request),
     }).askOnRequest,
-    prove: proxyActivities<GatewayActivities>({ ...gatewayOptions(on('gateway')), summary: 'Ask WeChat what holds' })
+    prove: proxyActivities<GatewayActivities>({ ...gatewayOptions(on('gateway')), summary: told(step_texts.prove) })
       .askUntilAnswered,
     poll: proxyActivities<GatewayActivities>({
       ...gatewayOptions(on('gateway_poll')),
-      summary: 'Ask WeChat by plan until paid or expired (its retries are the plan)',
+      summary: told(step_texts.poll_payment),
     }).pollPayment,
     closeForSomebody: proxyActivities<GatewayActivities>({
       ...gatewayOptions(on('gateway')),
-      summary: 'Close at WeChat until a query proves it',
+      summary: told(step_texts.close),
     }).closeAtWeChat,
     closeInBackground: proxyActivities<GatewayActivities>({
       ...gatewayOptions(on('gateway_poll')),
-      summary: 'Close at WeChat until a query proves it',
+      summary: told(step_texts.close),
     }).closeAtWeChat,
     deliver: notices.deliver,
     redeliver: notices.redeliver,
@@ -110,8 +110,8 @@ export type OrderProxies = ReturnType<typeof orderProxies>
 export function refundProxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const on = (queue: Queue) => queueName(queue, prefix)
-  const gatewayProxy = (summary: string, queue: Queue = 'gateway') =>
-    proxyActivities<RefundGatewayActivities>({ ...gatewayOptions(on(queue)), summary })
+  const gatewayProxy = (summary: Bilingual, queue: Queue = 'gateway') =>
+    proxyActivities<RefundGatewayActivities>({ ...gatewayOptions(on(queue)), summary: told(summary) })
   return {
     /**
      * record steps that only this run takes: local when the database is quick; `contested` ones a person or WeChat may
@@ -122,57 +122,49 @@ export function refundProxies() {
       proxyActivities<RefundActivities>(record_timeouts),
     ),
     contested: proxyActivities<RefundActivities>(record_timeouts),
-    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: 'Wake the order' }),
-    submit: gatewayProxy('Ask WeChat for the refund (a repeat only after a query)').submitRefund,
+    runs: proxyActivities<RunActivities>({ startToCloseTimeout: '15s', retry, summary: told(step_texts.wake_order) }),
+    submit: gatewayProxy(step_texts.submit_refund).submitRefund,
     ask: proxyActivities<RefundGatewayActivities>({
       ...gatewayOptions(on('gateway')),
       retry: { maximumAttempts: 1 },
-      summary: 'Ask WeChat now, on request',
+      summary: told(step_texts.ask_on_request),
     }).askRefund,
-    prove: gatewayProxy('Ask WeChat what holds').askRefundUntilAnswered,
-    poll: gatewayProxy('Ask WeChat by plan until the refund has ended (its retries are the plan)', 'gateway_poll')
-      .pollRefund,
-    handleAbnormal: gatewayProxy('Send the money of an abnormal refund elsewhere').handleAbnormal,
-    findPaymentOf: gatewayProxy('Find the payment of a refund made outside').findPaymentOf,
+    prove: gatewayProxy(step_texts.prove).askRefundUntilAnswered,
+    poll: gatewayProxy(step_texts.poll_refund, 'gateway_poll').pollRefund,
+    handleAbnormal: gatewayProxy(step_texts.handle_abnormal).handleAbnormal,
+    findPaymentOf: gatewayProxy(step_texts.find_payment).findPaymentOf,
   }
 }
 
 export type RefundProxies = ReturnType<typeof refundProxies>
 
 /** The steps of a day. On a queue of their own: a bill never stands before an order. */
-const fetch_texts: Record<BillType, string> = {
-  trade: 'Fetch the trade bill (its retries wait until WeChat has made it)',
-  fundflow: 'Fetch the fund flow (its retries wait until WeChat has made it)',
-  fundflow_operation: 'Fetch the fund flow of OPERATION (its retries wait until WeChat has made it)',
-  fundflow_fees: 'Fetch the fund flow of FEES (its retries wait until WeChat has made it)',
-}
-
 export function billProxies() {
   const prefix = workflowInfo().taskQueue.slice(0, -queues.orders.length)
   const taskQueue = queueName('bills', prefix)
   const patient = { ...retry, maximumInterval: '1m' } as const
-  const step = (summary: string, startToCloseTimeout: '1m' | '4h') =>
+  const step = (summary: Bilingual, startToCloseTimeout: '1m' | '4h') =>
     proxyActivities<BillActivities>({
       taskQueue,
       startToCloseTimeout,
       heartbeatTimeout: '1m',
       retry: patient,
-      summary,
+      summary: told(summary),
     })
   return {
-    startDays: step('Start the runs of yesterday', '4h').startDays,
-    openDay: step('Begin the day', '1m').openDay,
+    startDays: step(step_texts.start_days, '4h').startDays,
+    openDay: step(step_texts.open_day, '1m').openDay,
     // They run side by side, and Temporal UI names them apart.
     fetchBill: ((given) => step(fetch_texts[given.type], '4h').fetchBill(given)) satisfies BillActivities['fetchBill'],
-    matchDay: step('Compare the bill with what is recorded', '4h').matchDay,
-    askDifferences: step('Ask WeChat about what differs', '4h').askDifferences,
-    awaitHealing: step('Wait until what the bill found is recorded', '1m').awaitHealing,
-    postBills: step('Post what the bills say', '4h').postBills,
-    writeReport: step('Count the day for reports', '4h').writeReport,
-    acceptDifferences: step('Book what people accepted of WeChat’s word', '4h').acceptDifferences,
-    followDay: step('Count the day’s differences anew', '4h').followDay,
-    checkDifferences: step('Ask WeChat what people want to know', '4h').checkDifferences,
-    closeDay: step('Prove the day, or say why not', '4h').closeDay,
+    matchDay: step(step_texts.match_day, '4h').matchDay,
+    askDifferences: step(step_texts.ask_differences, '4h').askDifferences,
+    awaitHealing: step(step_texts.await_healing, '1m').awaitHealing,
+    postBills: step(step_texts.post_bills, '4h').postBills,
+    writeReport: step(step_texts.write_report, '4h').writeReport,
+    acceptDifferences: step(step_texts.accept_differences, '4h').acceptDifferences,
+    followDay: step(step_texts.follow_day, '4h').followDay,
+    checkDifferences: step(step_texts.check_differences, '4h').checkDifferences,
+    closeDay: step(step_texts.close_day, '4h').closeDay,
   }
 }
 

@@ -11,6 +11,8 @@ import { operationId } from '../domain/ids.ts'
 import { signals } from '../domain/messages.ts'
 import type { Inbox, PendingCommand } from './inbox.ts'
 import { signalHandler } from './shape.ts'
+import { told } from './shown.ts'
+import { handler_texts } from './words.ts'
 
 /** What an update's handler replies from when no command was answered: the record, or that there is none. */
 type RecordReply<P, A> = (current: P | null | undefined) => A
@@ -56,7 +58,7 @@ export function setSharedHandlers(inbox: Pick<Inbox<{ kind: 'check'; operation_i
   // A person at Temporal's own tools sends it without input (docs/operate.md, Temporal UI).
   const anonymous = { operation_id: operationId.check('temporal_ui', workflowInfo().runId) }
   setHandler(checkRequested, (given) => putCheck(given ?? anonymous), {
-    description: 'Somebody wants WeChat asked now. Needs no input.',
+    description: told(handler_texts.check),
   })
   setDefaultSignalHandler((name) => log.warn('a signal of unknown name was ignored', { signal: name }))
 }

@@ -1,15 +1,17 @@
 import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow'
+import type { Bilingual } from '../domain/language.ts'
 import type { Inbox } from './inbox.ts'
+import { told } from './shown.ts'
 
 /**
  * Whether `isDone` came true within `delay_ms`; else a timer of that length has fired. The SDK's own condition with a
  * time-out does the same with twice the promises, and each keeps its stack: 10 KB for every order that waits.
  */
-export async function waitWithin(delay_ms: number, isDone: () => boolean, summary: string): Promise<boolean> {
+export async function waitWithin(delay_ms: number, isDone: () => boolean, summary: Bilingual): Promise<boolean> {
   const timer = new CancellationScope()
   const clock = { has_fired: false }
   timer
-    .run(() => sleep(delay_ms, { summary }))
+    .run(() => sleep(delay_ms, { summary: told(summary) }))
     .then(
       () => (clock.has_fired = true),
       () => undefined, // cancelled below

@@ -120,10 +120,12 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
 /** Seconds, or a date as HTTP writes it (RFC 9110 §10.2.3), which is counted from `now_ms`. */
 function retryAfterMs(header: string | string[] | undefined, now_ms: number): number | null {
   const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? ''
+  const is_number = /^\d+(\.\d+)?$/.test(text)
   const is_date = /^[A-Za-z]+,? .*\d{2}:\d{2}:\d{2}/.test(text)
-  const ms = is_date ? Math.max(0, Date.parse(text) - now_ms) : text === '' ? NaN : Number(text) * 1000
-  if (!Number.isFinite(ms) || ms < 0) return null
-  return Math.min(ms, longest_retry_after_ms)
+  // Of the three forms of a date the oldest names no zone, and means the same one as the others.
+  const has_zone = /(?:[A-Za-z]|[+-]\d{4})$/.test(text)
+  const ms = is_number ? Number(text) * 1000 : is_date ? Date.parse(has_zone ? text : `${text} GMT`) - now_ms : NaN
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), longest_retry_after_ms) : null
 }
 
 function errorText(error: unknown): string {

@@ -8,7 +8,7 @@ import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantRecord, MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
 import { missingPlan } from '../../domain/order/plan.ts'
-import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
+import type { OrderOccurrence, OrderRecord, PlacedCode, PlacementFailure } from '../../domain/order/record.ts'
 import { askedSequence, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
@@ -29,8 +29,6 @@ import { recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
-
-type PlacedCode = { url: string; placed_time: string }
 
 /**
  * Makes the activities that write an order's record: one conditional write each, repeatable, and then what follows from it

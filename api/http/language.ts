@@ -1,11 +1,9 @@
 import type { Context } from 'koa'
+import { languages } from '../../domain/language.ts'
+import type { Language } from '../../domain/language.ts'
 
-/** The languages of everything a person reads here. */
-export const languages = ['zh-CN', 'en'] as const
-export type Language = (typeof languages)[number]
-
-/** One sentence in each language that people read here. */
-export type Bilingual = Record<Language, string>
+export { languages } from '../../domain/language.ts'
+export type { Bilingual, Language } from '../../domain/language.ts'
 
 /** The language of whoever asks: English for those who do not say, since most of them are programs. */
 export function readerLanguage(ctx: Context): Language {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Router } from '@koa/router'
 import type { Context } from 'koa'
+import { attention_codes } from '../../domain/attention.ts'
+import { attention_reasons } from '../../domain/reason.ts'
+import { remedyCall } from '../../domain/remedy.ts'
 import { catalogue } from '../http/catalogue.ts'
 import type { ProblemCode } from '../http/catalogue.ts'
 import type { Endpoint } from '../http/endpoint.ts'
@@ -13,7 +16,7 @@ import { exactRouter } from '../http/router.ts'
 import { curlExample, problemExample } from './example.ts'
 import { openApi, problemsOf } from './openapi.ts'
 import type { Contract, OpenApi } from './openapi.ts'
-import { shapeSection, typeOf } from './shape.ts'
+import { descriptionIn, shapeSection, typeOf } from './shape.ts'
 import { chinese_summaries, words } from './words.ts'
 
 interface DocsPlace {
@@ -36,6 +39,7 @@ export function docsRouter(contract: Contract, { version, base_url }: DocsPlace)
     ctx.type = 'application/json; charset=utf-8'
   })
   router.get('/docs', (ctx) => sendPage(ctx, (language) => pages.get(language) ?? ''))
+  router.get('/docs/attention', (ctx) => sendPage(ctx, attentionPage))
   router.get('/docs/errors/:code', (ctx) => {
     const code = String(ctx.params['code'])
     if (!Object.hasOwn(catalogue, code)) throw new Problem('not_found')
@@ -107,7 +111,7 @@ function referencePage({ endpoints, messages }: Contract, document: OpenApi, lan
         </ul>
         <p>
           <a href="#events">${word('events')}</a> · <a href="#shapes">${word('shapes')}</a> ·
-          <a href="#errors">${word('errors')}</a>
+          <a href="#errors">${word('errors')}</a> · <a href="/docs/attention">${word('attention')}</a>
         </p>
       </nav>
       ${part('endpoints', 'endpoints')} ${endpoints.map((endpoint) => endpointSection(endpoint, document, language))}
@@ -118,10 +122,10 @@ function referencePage({ endpoints, messages }: Contract, document: OpenApi, lan
           <th>${word('type')}</th>
           <th>${word('carries')}</th>
         </tr>
-        ${Object.keys(messages).map((type) => eventRow(type, document))}
+        ${Object.keys(messages).map((type) => eventRow(type, document, language))}
       </table>
       ${part('shapes', 'shapes')}
-      ${Object.entries(document.components.schemas).map(([name, schema]) => shapeSection(name, schema))}
+      ${Object.entries(document.components.schemas).map(([name, schema]) => shapeSection(name, schema, language))}
       ${part('errors', 'errors')}
       <table>
         <tr>
@@ -146,12 +150,12 @@ interface WebhookObject {
   post: { requestBody: { content: Record<string, { schema: object }> } }
 }
 
-function eventRow(type: string, document: OpenApi): SafeHtml {
+function eventRow(type: string, document: OpenApi, language: Language): SafeHtml {
   const webhook = (document['webhooks'] as Record<string, WebhookObject>)[type]
   const [content] = Object.values(webhook?.post.requestBody.content ?? {})
   return html`<tr>
     <td><code>${type}</code></td>
-    <td>${content ? typeOf(content.schema) : ''}</td>
+    <td>${content ? typeOf(content.schema, language) : ''}</td>
   </tr>`
 }
 
@@ -177,7 +181,7 @@ function endpointSection(endpoint: Endpoint, document: OpenApi, language: Langua
       ${summaryOf(endpoint, language)}${language === 'zh-CN' ? '。' : '.'}
       <span class="quiet">${word('scope')} <code>${scope}</code></span>
     </p>
-    ${description === undefined ? null : html`<p lang="en">${description}</p>`}
+    ${description === undefined ? null : html`<p>${descriptionIn(language, description)}</p>`}
     <pre>${curlExample(endpoint)}</pre>
     ${
       parameters.length === 0
@@ -188,24 +192,58 @@ function endpointSection(endpoint: Endpoint, document: OpenApi, language: Langua
                 html`<tr>
                   <td><code>${parameter.name}</code>${parameter.required ? ' *' : ''}</td>
                   <td>${parameter.in}</td>
-                  <td>${parameter.description ?? typeOf(parameter.schema)}</td>
+                  <td>
+                    ${parameter.description ? descriptionIn(language, parameter.description) : typeOf(parameter.schema, language)}
+                  </td>
                 </tr>`,
             )}
           </table>`
     }
-    ${request === undefined ? null : html`<p>${word('body')}: ${typeOf(request.schema)}</p>`}
+    ${request === undefined ? null : html`<p>${word('body')}: ${typeOf(request.schema, language)}</p>`}
     <table>
       ${Object.entries(answers).map(([status, { description: meaning }]) => {
         const content = Object.values(operation.responses[status]?.content ?? {})[0]
         return html`<tr>
           <td>${status}</td>
-          <td>${meaning}</td>
-          <td>${content ? typeOf(content.schema) : ''}</td>
+          <td>${descriptionIn(language, meaning)}</td>
+          <td>${content ? typeOf(content.schema, language) : ''}</td>
         </tr>`
       })}
     </table>
     <p class="quiet">${word('errors_here')}: ${problemsOf(endpoint).map((code) => html`${errorLink(code)} `)}</p>
   </section>`
+}
+
+/** What a person does about each attention: where the details of runs in Temporal UI lead to. */
+function attentionPage(language: Language): string {
+  const word = (of: keyof typeof words) => words[of][language]
+  const number = {
+    out_trade_no: '{out_trade_no}',
+    out_refund_no: '{out_refund_no}',
+    transaction_id: '{transaction_id}',
+  }
+  return renderPage(
+    `${word('attention')} – Weft`,
+    html`<p><a href="/docs">${word('title')}</a></p>
+      <h1>${word('attention')}</h1>
+      <p>${word('attention_intro')}</p>
+      <table>
+        <tr>
+          <th>${word('code')}</th>
+          <th>${word('what')}</th>
+          <th>${word('call')}</th>
+        </tr>
+        ${attention_codes.map((code) => {
+          const call = remedyCall(code, number, language)
+          return html`<tr id="${code}">
+            <td><code>${code}</code></td>
+            <td>${attention_reasons[language][code]}</td>
+            <td>${call === null ? '' : html`<code>${decodeURIComponent(call)}</code>`}</td>
+          </tr>`
+        })}
+      </table>`,
+    language,
+  )
 }
 
 function errorPage(code: ProblemCode, language: Language, base_url: string): string {

@@ -3,7 +3,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client'
-import type { WorkflowStart } from '../../domain/messages.ts'
+import type { ShownTo, WorkflowStart } from '../../domain/messages.ts'
 import type { LogFields, Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { OutageLog } from '../../runtime/outage.ts'
@@ -24,6 +24,8 @@ export class TemporalUnavailable extends Error {
 export interface TemporalCallOptions {
   client: TemporalClient
   queue_prefix: string
+  /** for whom Temporal UI shows the runs that are started; absent: in English, without a guide */
+  shown?: ShownTo
   log: Logger
   metrics: Metrics
   /** says that Temporal does not answer: every request meets it */
@@ -47,13 +49,13 @@ export const signal_limit_ms = 2_000
 
 /** Sends one update-with-start, to the open run or to a new one that goes on from the record. At most 8 s. */
 export async function sendUpdate<Answer>(
-  { client, queue_prefix, log, metrics, sayOutage }: TemporalCallOptions,
+  { client, queue_prefix, shown, log, metrics, sayOutage }: TemporalCallOptions,
   { start, log_fields: named }: RunTarget,
   name: string,
   update_id: string,
   args: [] | [unknown],
 ): Promise<Answer | NoReply> {
-  const starter = createRunStarter(client.client, queue_prefix)
+  const starter = createRunStarter(client.client, queue_prefix, shown)
   const send = () => updateRun<Answer, unknown[]>(starter, start, { name, update_id, args })
   return measureCall(metrics, name, async () => {
     try {
@@ -67,23 +69,23 @@ export async function sendUpdate<Answer>(
 
 /** Sends one signal-with-start. Rejects when Temporal did not take it within `limit_ms`. */
 export async function sendSignal(
-  { client, queue_prefix, metrics }: TemporalCallOptions,
+  { client, queue_prefix, shown, metrics }: TemporalCallOptions,
   { start }: RunTarget,
   name: string,
   argument: unknown,
   limit_ms: number,
 ): Promise<void> {
-  const starter = createRunStarter(client.client, queue_prefix)
+  const starter = createRunStarter(client.client, queue_prefix, shown)
   const send = () => signalRun(starter, start, name, argument)
   await measureCall(metrics, name, () => boundedCall(client.connection, limit_ms, send))
 }
 
 /** Starts the run unless it runs. Rejects when Temporal did not within 2 s. */
 export async function sendStart(
-  { client, queue_prefix, metrics }: TemporalCallOptions,
+  { client, queue_prefix, shown, metrics }: TemporalCallOptions,
   { start }: RunTarget,
 ): Promise<void> {
-  const starter = createRunStarter(client.client, queue_prefix)
+  const starter = createRunStarter(client.client, queue_prefix, shown)
   const send = () => startRun(starter, start)
   await measureCall(metrics, 'start', () => boundedCall(client.connection, signal_limit_ms, send))
 }

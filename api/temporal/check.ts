@@ -3,6 +3,7 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
+import { codeTerms } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
@@ -52,7 +53,28 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
 }
 
 /**
- * Returns the order with a code that can be scanned: its own, or, when that is older than 110 min, a new one for which
+ * Has WeChat Pay queried about one of many orders, under the same limits, and waits for no answer: the record will hold
+ * it. False: it may not be asked about now, or was asked about in the last 5 s. Throws as checkOrderNow does.
+ */
+export async function sendCheck(context: CheckContext, order: OrderRecord, actor: Actor): Promise<boolean> {
+  if (!isCheckAllowed(order, actor, context.now(), context.policy)) return false
+  let is_sent = false
+  const question = {
+    subject: `check:${order._id}`,
+    mchid: order.mchid,
+    every_ms: context.policy.query_on_request_ms,
+    asked_by: 'merchant',
+  } as const
+  await context.questions.put(question, async () => {
+    await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
+    is_sent = true
+    return order
+  })
+  return is_sent
+}
+
+/**
+ * Returns the order with a code that can be paid by: its own, or, when that is too old (`codeTerms`), a new one for which
  * the order is placed again (the old code then dies). Without a new code within 8 s the record keeps its old
  * `code.placed_time`. Throws TemporalUnavailable.
  */
@@ -79,7 +101,7 @@ async function renewCode(context: CheckContext, order: OrderRecord, actor: Actor
 export function isCodeStale(order: OrderRecord, now_ms: number, policy: Policy): boolean {
   if (order.state !== 'awaiting_payment' || order.code === null) return false
   if (milliseconds(order.time_expire) - now_ms < policy.place_margin_ms) return false
-  return now_ms - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
+  return now_ms - milliseconds(order.code.placed_time) >= codeTerms(policy, order.trade_type).renewal_ms
 }
 
 /** True while a query may find money that is not known yet, and the limits of checkOrderNow are not used up. */

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { bulkhead, BulkheadRejectedError } from 'cockatiel'
 import type { BulkheadPolicy } from 'cockatiel'
 import { Problem } from '../http/problem.ts'
@@ -13,22 +15,28 @@ export interface Question {
   every_ms: number
   /** who asks, or for what: each has a pace of its own */
   asked_by: keyof typeof paces
+  /** of what several subjects are: their pace is one */
+  group?: string
 }
 
 /**
- * How often at most, beside the claim of the subject, by subject or by merchant; null: as often as keys may ask at all.
+ * How often at most, beside the claim of the subject, by subject, group or merchant; null: as often as keys may ask at all.
  * Where a pace is used up, a payer's page has to do with the record, and everybody else is told.
  */
 const paces = {
   merchant: null,
   payer: { burst: 20, per_second: 1 / 60, by: 'subject' },
+  /** another way to pay, or another payer, at one checkout: whoever has its link may ask, and each is an order at WeChat Pay */
+  opening: { burst: 6, per_second: 1 / 20, by: 'group' },
   /** a number that Weft does not know costs the most */
   stranger: { burst: 5, per_second: 3, by: 'mchid' },
   /** an event once more is a run and a call to an endpoint, however often it was heard */
   redelivery: { burst: 200, per_second: 10, by: 'mchid' },
+  /** a call about many, 100 of them at most: on the whole no faster than one after the other by themselves */
+  batch: { burst: 5, per_second: 0.1, by: 'mchid' },
   /** a look at a day reads all of it: a quarter at once, and then one in five seconds */
   reconciliation: { burst: 100, per_second: 0.2, by: 'mchid' },
-} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' }) | null>
+} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' | 'group' }) | null>
 
 /**
  * Questions bounds what requests bring about at Temporal, WeChat Pay and the database, per API process: one question
@@ -55,9 +63,11 @@ export function createQuestions(now: () => number): Questions {
     Object.entries(paces).flatMap(([name, pace]) => (pace === null ? [] : [[name, createBuckets(now, pace)]])),
   )
 
-  function isTooFast(question: Question): boolean {
+  /** Takes a token; seconds until there is one where there is none, else 0. */
+  function waitOf(question: Question): number {
     const pace = paces[question.asked_by]
-    return pace !== null && buckets.get(question.asked_by)?.take(question[pace.by]).has_token === false
+    const taken = pace && buckets.get(question.asked_by)?.take(question[pace.by] ?? question.subject)
+    return !taken || taken.has_token ? 0 : Math.max(1, Math.ceil((1 - taken.left) / pace.per_second))
   }
 
   function isClaimed({ subject, every_ms }: Question): boolean {
@@ -94,9 +104,10 @@ export function createQuestions(now: () => number): Questions {
       const same = under_way.get(subject) as Promise<T> | undefined
       if (same) return await same
       if (isClaimed(question)) return null
-      if (isTooFast(question)) {
+      const wait_s = waitOf(question)
+      if (wait_s > 0) {
         if (question.asked_by === 'payer') return null
-        throw tooMany()
+        throw tooMany(wait_s)
       }
       const asking = putFirst(question, ask).finally(() => under_way.delete(subject))
       under_way.set(subject, asking)
@@ -105,6 +116,18 @@ export function createQuestions(now: () => number): Questions {
   }
 }
 
-function tooMany(): Problem {
-  return new Problem('rate_limited', { headers: { 'Retry-After': '1' } })
+/** Does for a merchant what is done for many things in one call, at the pace of such calls; nobody shares its outcome. */
+export async function putBatch<T extends object>(
+  questions: Questions,
+  mchid: string,
+  act: () => Promise<T>,
+): Promise<T> {
+  const question = { subject: `batch:${randomUUID()}`, mchid, every_ms: 0, asked_by: 'batch' } as const
+  const done = await questions.put(question, act)
+  assert(done !== null, 'a subject of its own is never claimed')
+  return done
+}
+
+function tooMany(wait_s = 1): Problem {
+  return new Problem('rate_limited', { headers: { 'Retry-After': String(wait_s) } })
 }

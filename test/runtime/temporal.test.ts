@@ -94,8 +94,15 @@ describe('starting an order’s run', () => {
       [search_attributes.merchant.name]: order.mchid,
       [search_attributes.out_trade_no.name]: order.out_trade_no,
     })
-    expect(await described.staticSummary()).toBe(start.summary)
-    expect(await described.staticDetails()).toBe(start.details)
+    expect(await described.staticSummary()).toBe(start.summary.en)
+    expect(await described.staticDetails()).toBe(start.details.en)
+  })
+
+  it('says it in the language that is set, and tells the run so', () => {
+    const shown = { language: 'zh-CN', guide_url: 'https://pay.example.cn/docs/attention' } as const
+    const { staticSummary, staticDetails, memo } = startOptions(start, 'suite-', shown)
+    expect([staticSummary, staticDetails]).toEqual([start.summary['zh-CN'], start.details['zh-CN']])
+    expect(memo).toEqual({ shown })
   })
 
   it('again finds the run that is there, and starts a new one when it has ended', async () => {

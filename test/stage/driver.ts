@@ -19,7 +19,8 @@ type Resolution = NonNullable<NonNullable<Job['resolveActivity']>['result']>
 type Payload = NonNullable<NonNullable<Job['signalWorkflow']>['input']>[number]
 
 interface Metadata {
-  definition: Record<'signalDefinitions' | 'updateDefinitions', { name: string | null }[]>
+  definition: Record<'signalDefinitions' | 'updateDefinitions', { name: string | null; description?: string | null }[]>
+  currentDetails?: string | null
 }
 
 /** An activity that the workflow has asked for and that has not been answered. */
@@ -33,6 +34,8 @@ export interface Pending {
   /** how the workflow wants a cancellation answered: at once, or when the activity itself has ended */
   waits_for_cancellation: boolean
   is_cancelled: boolean
+  /** what Temporal UI calls it */
+  summary: string
 }
 
 /** Handed over as an argument, the payload itself: bytes that no converter would make. */
@@ -47,6 +50,7 @@ export class RawPayload {
 export interface Timer {
   seq: number
   due_ms: number
+  summary: string
 }
 
 /** How a run ended. */
@@ -67,8 +71,15 @@ export class Driver {
     return new Driver(creator)
   }
 
-  /** A run that begins with its first activation. */
-  async start(type: string, workflow_id: string, argument: unknown, now_ms: number): Promise<Run> {
+  /** A run that begins with its first activation; `memo` is what its start says beside the argument. */
+  async start(
+    type: string,
+    workflow_id: string,
+    argument: unknown,
+    now_ms: number,
+    memo: Record<string, unknown> = {},
+  ): Promise<Run> {
+    const fields = Object.fromEntries(Object.entries(memo).map(([name, value]) => [name, payload(value)]))
     const run_id = randomBytes(8).toString('hex')
     const workflow = await this.#creator.createWorkflow({
       info: infoOf(type, workflow_id, run_id, now_ms),
@@ -82,6 +93,7 @@ export class Driver {
         workflowType: type,
         workflowId: workflow_id,
         arguments: [payload(argument)],
+        memo: { fields },
         firstExecutionRunId: run_id,
         attempt: 1,
         startTime: msNumberToTs(now_ms),
@@ -173,12 +185,23 @@ export class Run {
 
   /** The signals and updates that it has handlers for, by name: what Temporal UI shows of it. */
   async hears(): Promise<{ signals: string[]; updates: string[] }> {
+    const { definition } = await this.#metadata()
+    const named = (definitions: { name: string | null }[]) => definitions.flatMap(({ name }) => name ?? [])
+    return { signals: named(definition.signalDefinitions), updates: named(definition.updateDefinitions) }
+  }
+
+  /** The texts that Temporal UI shows of it now. */
+  async shows(): Promise<{ details: string; handlers: string[] }> {
+    const { definition, currentDetails } = await this.#metadata()
+    const all = [...definition.signalDefinitions, ...definition.updateDefinitions]
+    return { details: currentDetails ?? '', handlers: all.flatMap(({ description }) => description ?? []) }
+  }
+
+  async #metadata(): Promise<Metadata> {
     const question = { queryId: 'metadata', queryType: '__temporal_workflow_metadata', arguments: [] }
     // Queries alone reach the workflow as they are, and there the SDK looks for the name of what a job is.
     const [answer] = await this.#commandsAfter([{ variant: 'queryWorkflow', queryWorkflow: question }])
-    const { definition } = opened(answer?.respondToQuery?.succeeded?.response) as Metadata
-    const named = (definitions: { name: string | null }[]) => definitions.flatMap(({ name }) => name ?? [])
-    return { signals: named(definition.signalDefinitions), updates: named(definition.updateDefinitions) }
+    return opened(answer?.respondToQuery?.succeeded?.response) as Metadata
   }
 
   async #commandsAfter(jobs: Job[]): Promise<Command[]> {
@@ -206,13 +229,14 @@ export class Run {
 
   #take(command: Command): void {
     const { scheduleActivity, scheduleLocalActivity, startTimer, cancelTimer, updateResponse } = command
-    if (scheduleActivity) this.#schedule(scheduleActivity, false)
-    if (scheduleLocalActivity) this.#schedule(scheduleLocalActivity, true)
+    const summary = (opened(command.userMetadata?.summary) ?? '') as string
+    if (scheduleActivity) this.#schedule(scheduleActivity, { is_local: false, summary })
+    if (scheduleLocalActivity) this.#schedule(scheduleLocalActivity, { is_local: true, summary })
     const cancelled = command.requestCancelActivity ?? command.requestCancelLocalActivity
     if (cancelled) this.#cancelActivity(cancelled.seq ?? 0)
     if (startTimer) {
       const seq = startTimer.seq ?? 0
-      this.timers.set(seq, { seq, due_ms: this.#now_ms + tsToMs(startTimer.startToFireTimeout) })
+      this.timers.set(seq, { seq, due_ms: this.#now_ms + tsToMs(startTimer.startToFireTimeout), summary })
     }
     if (cancelTimer) this.timers.delete(cancelTimer.seq ?? 0)
     if (updateResponse?.rejected)
@@ -228,13 +252,13 @@ export class Run {
     if (command.cancelWorkflowExecution) this.ending = { kind: 'failed', message: 'ended as cancelled' }
   }
 
-  #schedule(given: Scheduled, is_local: boolean): void {
+  #schedule(given: Scheduled, shown: Pick<Pending, 'is_local' | 'summary'>): void {
     const seq = given.seq ?? 0
     this.activities.set(seq, {
       seq,
       name: given.activityType ?? '',
       argument: opened(given.arguments?.[0]),
-      is_local,
+      ...shown,
       maximum_attempts: given.retryPolicy?.maximumAttempts ?? 0,
       waits_for_cancellation: Number(given.cancellationType) === wait_cancellation_completed,
       is_cancelled: false,

@@ -50,6 +50,8 @@ export class PlayedWeChat implements Transport {
   readonly violations: string[] = []
   /** refunds that were asked for and of which the caller cannot know whether they were taken */
   readonly #unanswered = new Set<string>()
+  /** the exact bytes of every placement, as they came */
+  readonly placements: string[] = []
   readonly #order: OrderRecord
   readonly #now: () => number
   #codes = 0
@@ -91,7 +93,7 @@ export class PlayedWeChat implements Transport {
   #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
     switch (operation) {
       case 'place':
-        return this.#place()
+        return this.#place(path, body)
       case 'close':
         return this.#close()
       case 'refund':
@@ -173,14 +175,21 @@ export class PlayedWeChat implements Transport {
     }
   }
 
-  #place(): WeChatAnswer {
+  #place(path: string, body: string): WeChatAnswer {
+    this.placements.push(body)
     const refusal = this.refusals.shift()
     if (refusal !== undefined) return refusalOf(refusal)
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
     if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
     this.is_placed = true
     this.#codes += 1
-    return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
+    const handed_out = {
+      native: { code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` },
+      jsapi: { prepay_id: `wx${this.#codes}` },
+      app: { prepay_id: `wx${this.#codes}` },
+      h5: { h5_url: `https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx${this.#codes}&package=1` },
+    }[path.slice(path.lastIndexOf('/') + 1)]
+    return answerOf(200, JSON.stringify(handed_out))
   }
 
   #close(): WeChatAnswer {

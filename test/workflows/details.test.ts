@@ -4,20 +4,31 @@ import { newReconciliation } from '../../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import { orderProgress, refundProgress } from '../../activities/progress.ts'
 import { attention_codes, attention_texts } from '../../domain/attention.ts'
+import type { Language } from '../../domain/language.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { default_policy } from '../../domain/policy.ts'
 import { newRefund } from '../../domain/refund/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import { callable_codes, remedyCall } from '../../domain/remedy.ts'
 import { endpoints } from '../../api/app.ts'
-import { dayDetails, orderDetails, orderEnd, refundDetails, refundEnd } from '../../workflows/details.ts'
+import {
+  dayDetails,
+  deliveryDetails,
+  orderDetails,
+  orderEnd,
+  refundDetails,
+  refundEnd,
+} from '../../workflows/details.ts'
+import type { Viewer } from '../../workflows/shown.ts'
 import { at, mchid, orderSample, paymentSample } from '../store/samples.ts'
 
 const begun = newReconciliation({ mchid, bill_date: '2026-11-22' }, '2026-11-23T10:30:00.000+08:00', 'look')
 const counts = { all: 9, matched: 5, waiting: 1, different: 0, foreign: 2, malformed: 1 }
 const sums = { payment_count: 6, payment_amount: 123_450, refund_count: 1, refund_amount: 990 }
 
-const linesOf = (given: Partial<ReconciliationRecord>) => dayDetails({ ...begun, ...given }).split('\n')
+const shop: Viewer = { namespace: 'shop', language: 'en', guide_url: null }
+const linesOf = (given: Partial<ReconciliationRecord>, language: Language = 'en') =>
+  dayDetails({ ...begun, ...given }, { language }).split('\n')
 
 describe('what Temporal UI shows of a day', () => {
   it('is that it waits, before there is a bill', () => {
@@ -61,7 +72,7 @@ describe('what Temporal UI shows of a day', () => {
 })
 
 const orderOf = (given: Partial<OrderRecord>) => orderProgress(orderSample('TEA-0001', given))
-const shown = (given: Partial<OrderRecord>) => orderDetails(orderOf(given), default_policy, 'shop')
+const shown = (given: Partial<OrderRecord>) => orderDetails(orderOf(given), default_policy, shop)
 const own = { transaction_id: 'tx1', role: 'order', success_time: at(9), found_by: 'query', found_time: at(9) } as const
 const payment = { ...own, bank_type: null }
 
@@ -89,7 +100,7 @@ describe('what Temporal UI shows of an order', () => {
     const [first = ''] = shown(given).split('\n')
     expect(first).toContain('Look at order `TEA-0001`, ¥9.90, payment `tx1`: Money arrived that does not match')
     expect(first).toContain('`POST /v1/orders/TEA-0001/review {"decision":"accept" or "reject","reason":"…"}`')
-    expect(orderEnd(orderOf(given))).toBe(`review · ${first.trimEnd()}`)
+    expect(orderEnd(orderOf(given), shop)).toBe(`review · ${first.trimEnd()}`)
   })
 
   it('names the payment of a second one, and says nothing of an answer that is not due any more', () => {
@@ -118,7 +129,7 @@ describe('what Temporal UI shows of an order', () => {
   })
 
   it('of one that needs nobody is its state alone when it ends', () => {
-    expect(orderEnd(orderOf({ state: 'fulfilled', payment }))).toBe('fulfilled')
+    expect(orderEnd(orderOf({ state: 'fulfilled', payment }), shop)).toBe('fulfilled')
   })
 })
 
@@ -131,13 +142,58 @@ describe('what Temporal UI shows of a refund', () => {
   it('is the plan, and for the payer’s account that takes nothing the call that names another', () => {
     const attention = { code: 'refund_abnormal', since_time: at(9) } as const
     const refund = refundOf({ state: 'abnormal', attention, next_action: { what: 'ask_wechat', time: at(77) } })
-    const text = refundDetails(refund, default_policy, 'shop')
+    const text = refundDetails(refund, default_policy, shop)
     expect(text.split('\n')[0]).toContain('`POST /v1/refunds/R-1/abnormal')
     expect(text).toContain('Next: WeChat is asked every 6 h.')
     expect(text).not.toContain(at(77))
     expect(text).toContain(`/namespaces/shop/workflows/order%2F${mchid}%2F`)
-    expect(refundEnd(refundOf({ state: 'succeeded' }))).toBe('succeeded')
-    expect(refundEnd(refund)).toMatch(/^abnormal · \*\*Look at refund `R-1`/)
+    expect(refundEnd(refundOf({ state: 'succeeded' }), shop)).toBe('succeeded')
+    expect(refundEnd(refund, shop)).toMatch(/^abnormal · \*\*Look at refund `R-1`/)
+  })
+})
+
+const guide_url = 'https://pay.example.cn/docs/attention'
+const chinese: Viewer = { namespace: 'shop', language: 'zh-CN', guide_url }
+
+describe('what Temporal UI shows', () => {
+  const attention = { code: 'second_payment', since_time: at(20) } as const
+  const order = orderOf({ state: 'fulfilled', payment, attention })
+  const requested_by = { kind: 'merchant', id: 'key_1' } as const
+  const draft = { out_refund_no: 'R-1', origin: 'api', requested_by, notify_url: '', is_full: false } as const
+  const refund = refundProgress(newRefund(paymentSample('tx1'), { ...draft, create_time: at(1), amount: 100 }))
+  const runs = encodeURIComponent(`WeftMerchant="${mchid}" AND WeftOutTradeNo="TEA-0001"`)
+
+  it('leads from order, refund and event to the guide and to all runs of the order', () => {
+    const text = orderDetails(order, default_policy, { ...shop, guide_url })
+    expect(text).toContain(`([second\\_payment](${guide_url}#second_payment))`)
+    expect(text).toContain(`](/namespaces/shop/workflows?query=${runs})`)
+    expect(refundDetails({ ...refund, order_id: `${mchid}/TEA-0001` }, default_policy, shop)).toContain(runs)
+    const event = deliveryDetails(`${mchid}/TEA-0001/2/ep_one`, shop)
+    expect(event).toContain(`[TEA-0001](/namespaces/shop/workflows/order%2F${mchid}%2FTEA-0001)`)
+    expect(event).toContain(runs)
+    expect(deliveryDetails(`${mchid}/test.ping/x/ep_one`, shop)).toBe(`Event \`${mchid}/test.ping/x/ep_one\`.`)
+  })
+
+  it('is in the language of its readers, with the names of the API as they are', () => {
+    const texts = [
+      orderDetails(order, default_policy, chinese),
+      orderDetails(orderOf({ next_action: { what: 'ask_wechat', time: at(1) } }), default_policy, chinese),
+      refundDetails(refund, default_policy, chinese),
+      deliveryDetails(`${mchid}/TEA-0001/2/ep_one`, chinese),
+      linesOf({ differences: { fee: 2 }, rows: counts, wechat: sums, healed_count: 2 }, 'zh-CN').join('\n'),
+      orderEnd(order, chinese),
+    ]
+    // What is left in Latin letters are codes, numbers, paths and fields.
+    const english = /\b(the|is|of|a|until|then|every|asked|paid for|merchant `)\b/i
+    for (const text of texts) expect(text).toMatch(/[\u4e00-\u9fff]/)
+    expect(texts.filter((text) => english.test(text.replaceAll(/`[^`]*`|\]\([^)]*\)/g, '')))).toEqual([])
+    expect(texts[0]).toContain(
+      '**请处理 订单 `TEA-0001`，¥9.90，付款 `tx1`：已付款的订单又收到一笔付款，须由人决定。**',
+    )
+    expect(texts[0]).toContain('{"decision":"accept" 或 "reject"')
+    expect(texts[1]).toContain(
+      '下一步：下单后 30 秒、1 分钟、3 分钟、5 分钟、10 分钟、30 分钟向微信支付查询，之后每 30 分钟一次。',
+    )
   })
 })
 
@@ -145,7 +201,7 @@ describe('the call that an attention names', () => {
   it.each(callable_codes)('%s is one that the API has', (code) => {
     expect(attention_codes).toContain(code)
     expect(attention_texts[code]).not.toBe('')
-    const call = remedyCall(code, { out_trade_no: 'TEA-0001', out_refund_no: 'R-1', transaction_id: 'tx1' })
+    const call = remedyCall(code, { out_trade_no: 'TEA-0001', out_refund_no: 'R-1', transaction_id: 'tx1' }, 'en')
     const [, method, path = '', , body] = /^(\w+) ([^? ]+)(\?\S+)?(?: (\{.*\}))?$/.exec(call ?? '') ?? []
     const declared = endpoints.find(
       (endpoint) =>

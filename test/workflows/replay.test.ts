@@ -122,8 +122,13 @@ describe('a changed workflow', () => {
   }
 
   it('that says the same in other words goes through all histories', async () => {
-    const reworded = altered('workflows/details.ts', 'Waiting for the payer.', 'The payer has the code.')
+    const reworded = altered('workflows/words.ts', 'Waiting for the payer.', 'The payer has the code.')
     expect(await differences(reworded)).toEqual(new Map())
+  })
+
+  it('that says everything in another language goes through all histories', async () => {
+    const chinese = altered('workflows/shown.ts', 'one === language', "one === 'zh-CN'")
+    expect(await differences(chinese)).toEqual(new Map())
   })
 
   const changes = [

@@ -4,6 +4,8 @@ import { signals } from '../../domain/messages.ts'
 import { showDay } from '../details.ts'
 import { billProxies } from '../proxies.ts'
 import { assertReadable } from '../shape.ts'
+import { told } from '../shown.ts'
+import { handler_texts } from '../words.ts'
 
 const differencesMoved = defineSignal(signals.differences_moved)
 
@@ -15,7 +17,7 @@ export async function concludeDay(day: DayKey): Promise<void> {
   assertReadable('concludeDay', day)
   let heard = 0
   setHandler(differencesMoved, () => void (heard += 1), {
-    description: 'Differences of this day were moved, or something is to be done about them. Needs no input.',
+    description: told(handler_texts.differences_moved),
   })
   await CancellationScope.nonCancellable(async () => {
     // No await between the last look at what was heard and the end: a signal is never lost.

@@ -1,5 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow'
 import type { DeliveryArgument } from '../../domain/messages.ts'
+import { showDelivery } from '../details.ts'
 import { orderProxies } from '../proxies.ts'
 import { assertReadable } from '../shape.ts'
 
@@ -10,6 +11,7 @@ import { assertReadable } from '../shape.ts'
 export async function deliverEvent(given: DeliveryArgument): Promise<string> {
   assertReadable('deliverEvent', given)
   const { delivery_id, is_repeat } = given
+  showDelivery(delivery_id)
   if (is_repeat) return (await CancellationScope.nonCancellable(() => orderProxies().redeliver({ delivery_id }))).kind
   // A cancel in the UI must not drop an event; a delivery is cancelled by its record.
   const delivered = await CancellationScope.nonCancellable(() =>

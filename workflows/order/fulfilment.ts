@@ -8,6 +8,7 @@ import { answer_events } from '../../domain/event/answer.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { waitWithin } from '../wait.ts'
+import { timer_texts } from '../words.ts'
 import { takeOrderItem } from './commands.ts'
 import { applyRecorded, updateRun } from './run.ts'
 import type { OrderRun } from './run.ts'
@@ -117,7 +118,7 @@ async function awaitConfirmation(run: OrderRun, current: OrderProgress): Promise
   const order = await waitForHalfTime(run, current, hasItem)
   if (hasItem()) return order
   const delay_ms = millisecondsUntil(order.fulfilment.deadline_time)
-  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, 'Until the merchant’s answer is overdue'))) return order
+  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, timer_texts.fulfilment_overdue))) return order
   return await recordOverdue(run, order)
 }
 
@@ -127,8 +128,7 @@ async function waitForHalfTime(run: OrderRun, order: OrderProgress, isAnswered: 
   const is_promised = fulfilment.result === 'pending' && next_action?.what === 'await_fulfilment'
   if (!is_promised || millisecondsUntil(next_action.time) >= millisecondsUntil(fulfilment.deadline_time)) return order
   const delay_ms = millisecondsUntil(next_action.time)
-  if (delay_ms > 0 && (await waitWithin(delay_ms, isAnswered, 'Until half of the time for the answer is gone')))
-    return order
+  if (delay_ms > 0 && (await waitWithin(delay_ms, isAnswered, timer_texts.fulfilment_half))) return order
   return updateRun(run, await run.activities.records.noteLongPending({ order: run.key }))
 }
 

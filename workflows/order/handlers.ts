@@ -12,6 +12,8 @@ import type {
 } from '../../domain/messages.ts'
 import { replyOnceBegun, replyWhenDone, setSharedHandlers } from '../reply.ts'
 import { signalHandler, updateValidator } from '../shape.ts'
+import { told } from '../shown.ts'
+import { handler_texts } from '../words.ts'
 import type { OrderRun } from './run.ts'
 
 const paymentFound = defineSignal<[PaymentFound]>(signals.payment_found)
@@ -28,16 +30,16 @@ export function setOrderHandlers(run: OrderRun): void {
   const { inbox } = run
   const putPayment = signalHandler<PaymentFound>('paymentFound', (found) => inbox.put({ kind: 'payment', found }))
   setHandler(paymentFound, putPayment, {
-    description: 'WeChat says this order has a payment; names the evidence.',
+    description: told(handler_texts.payment_found),
   })
   setHandler(prepay, () => replyOnceBegun(run, recordReply), {
-    description: 'Answers once the order is placed, or cannot be.',
+    description: told(handler_texts.prepay),
   })
   setHandler(
     close,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'close', asked }), recordReply),
     {
-      description: 'Asks for a close; answers once that is recorded.',
+      description: told(handler_texts.close),
       validator: updateValidator('close'),
     },
   )
@@ -45,7 +47,7 @@ export function setOrderHandlers(run: OrderRun): void {
     confirmFulfilment,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'confirm', asked }), recordReply),
     {
-      description: 'The merchant says whether it shipped.',
+      description: told(handler_texts.confirm_fulfilment),
       validator: updateValidator('confirmFulfilment'),
     },
   )
@@ -53,7 +55,7 @@ export function setOrderHandlers(run: OrderRun): void {
     resolveReview,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'review', asked }), recordReply),
     {
-      description: 'A person decides on money in review, or on a second payment.',
+      description: told(handler_texts.resolve_review),
       validator: updateValidator('resolveReview'),
     },
   )
@@ -61,7 +63,7 @@ export function setOrderHandlers(run: OrderRun): void {
     requestRefund,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'refund_request', asked }), recordReply),
     {
-      description: 'All of the payment is to go back: stops what the order is about, then answers.',
+      description: told(handler_texts.request_refund),
       validator: updateValidator('requestRefund'),
     },
   )
@@ -69,7 +71,7 @@ export function setOrderHandlers(run: OrderRun): void {
     inbox.put({ kind: 'refund_news', out_refund_no }),
   )
   setHandler(refundChanged, putRefundNews, {
-    description: 'A refund of this order has something to tell.',
+    description: told(handler_texts.refund_of_order),
   })
   setHandler(
     refresh,
@@ -78,7 +80,7 @@ export function setOrderHandlers(run: OrderRun): void {
       return recordReply(run.current)
     },
     {
-      description: 'Wants a code that can still be scanned; the record tells when it is there.',
+      description: told(handler_texts.refresh),
       validator: updateValidator('refresh'),
     },
   )

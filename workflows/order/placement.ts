@@ -3,6 +3,7 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { runUntilInterrupted, waitWithin } from '../wait.ts'
+import { timer_texts } from '../words.ts'
 import { applyRecorded, startOwedRuns } from './run.ts'
 import type { OrderRun } from './run.ts'
 
@@ -17,11 +18,14 @@ export async function placeOrder(run: OrderRun, order: OrderProgress): Promise<O
       'close',
     )
     if (siblings === null) return order
-    if (siblings.kind === 'reference_paid') {
-      if (order.placement_unanswered)
-        return await recordCloseByWeft(run, operationId.uncertainPlacement(), 'reference_paid')
-      const message = `order ${siblings.by} of the same reference is already paid`
-      const failure = { code: 'reference_paid', message, number_taken: false }
+    if (siblings.kind !== 'clear') {
+      const code = siblings.kind
+      if (order.placement_unanswered) return await recordCloseByWeft(run, operationId.uncertainPlacement(), code)
+      const message =
+        siblings.kind === 'reference_paid'
+          ? `order ${siblings.by} of the same reference is already paid`
+          : 'its checkout is over, or has a newer number'
+      const failure = { code, message, number_taken: false }
       return await applyRecorded(run, await records.recordPlacementRefused({ order: run.key, failure }))
     }
   }
@@ -77,7 +81,7 @@ async function waitForFirstQuery(run: OrderRun, order: OrderProgress): Promise<b
   const first = milliseconds(order.placed_time) + run.policy.first_query_ms + jitter_ms
   const delay_ms = Math.min(first, milliseconds(order.time_expire)) - Date.now()
   if (delay_ms <= 0) return false
-  return await waitWithin(delay_ms, () => !run.inbox.isEmpty, 'Until WeChat is asked for the first time')
+  return await waitWithin(delay_ms, () => !run.inbox.isEmpty, timer_texts.first_query)
 }
 
 /** What WeChat's answer to a question does to an open order. */

@@ -5,6 +5,7 @@ import { orderEnd } from '../details.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
 import { assertReadable } from '../shape.ts'
+import { viewer } from '../shown.ts'
 import { closeAtWeChat } from './close.ts'
 import { bookOrphans, takeOrderItem } from './commands.ts'
 import { fulfil } from './fulfilment.ts'
@@ -38,5 +39,5 @@ async function runToEnd(run: OrderRun): Promise<string> {
   if (loaded.order === null) return await bookOrphans(run)
   const order = updateRun(run, loaded.order)
   await startOwedRuns(run, loaded)
-  return orderEnd(await runToRest(run, order, plan))
+  return orderEnd(await runToRest(run, order, plan), viewer())
 }

@@ -10,6 +10,8 @@ import type {
 } from '../../domain/messages.ts'
 import { replyOnceBegun, replyWhenDone, setSharedHandlers } from '../reply.ts'
 import { signalHandler, updateValidator } from '../shape.ts'
+import { told } from '../shown.ts'
+import { handler_texts } from '../words.ts'
 import type { RefundRun } from './run.ts'
 
 const refundChanged = defineSignal<[RefundChanged]>(signals.refund_changed)
@@ -26,16 +28,16 @@ export function setRefundHandlers(run: RefundRun): void {
   const { inbox } = run
   const putNews = signalHandler<RefundChanged>('refundChanged', (found) => inbox.put({ kind: 'news', found }))
   setHandler(refundChanged, putNews, {
-    description: 'WeChat says something about this refund: it is asked what.',
+    description: told(handler_texts.refund_changed),
   })
   setHandler(reserveUpdate, () => replyOnceBegun(run, recordReply), {
-    description: 'Answers once the refund is reserved, or cannot be.',
+    description: told(handler_texts.reserve),
   })
   setHandler(
     approve,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'approval', asked }), recordReply),
     {
-      description: 'A second person approves or rejects.',
+      description: told(handler_texts.approve),
       validator: updateValidator('approve'),
     },
   )
@@ -43,7 +45,7 @@ export function setRefundHandlers(run: RefundRun): void {
     handleAbnormal,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'abnormal', asked }), recordReply),
     {
-      description: 'Says where the money of an abnormal refund goes instead.',
+      description: told(handler_texts.abnormal),
       validator: updateValidator('handleAbnormal'),
     },
   )
@@ -51,7 +53,7 @@ export function setRefundHandlers(run: RefundRun): void {
     payOut,
     (command) => replyWhenDone(run, command, (asked) => inbox.put({ kind: 'payout', asked }), recordReply),
     {
-      description: 'The payer was paid by hand.',
+      description: told(handler_texts.pay_out),
       validator: updateValidator('payOut'),
     },
   )

@@ -10,6 +10,7 @@ import { refundProxies } from '../proxies.ts'
 import type { RefundProxies } from '../proxies.ts'
 import type { Run } from '../run.ts'
 import { waitWithin } from '../wait.ts'
+import { timer_texts } from '../words.ts'
 
 /** What one run of a refund holds. */
 export interface RefundRun extends Run<RefundKey, RefundProgress, RefundItem> {
@@ -101,7 +102,7 @@ export async function adoptOutsideRefund(run: RefundRun): Promise<RefundProgress
     const { out_trade_no } = payment
     const order = { mchid: key.mchid, out_trade_no }
     await does.runs.lookForPayment({ order, evidence_id: payment.evidence_id })
-    await waitWithin(lookup_delay_ms, () => false, 'Until the payment of a refund made outside is booked')
+    await waitWithin(lookup_delay_ms, () => false, timer_texts.outside_payment)
   }
   // The evidence stays unapplied: the sweeper signals it again, and raises attention when it gets old.
   return null

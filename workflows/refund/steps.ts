@@ -12,6 +12,7 @@ import type { PendingCommand, RefundItem } from '../inbox.ts'
 import { runUntilInterrupted, waitWithin } from '../wait.ts'
 import { answerFound, applyRefundRecorded } from './run.ts'
 import { takeItem } from '../run.ts'
+import { timer_texts } from '../words.ts'
 import type { RefundRun } from './run.ts'
 
 /** `created`: the money is reserved on its payment, by one conditional write, or the refund ends here. */
@@ -23,7 +24,7 @@ export async function reserveAmount(run: RefundRun): Promise<RefundProgress> {
 export async function awaitApproval(run: RefundRun, refund: RefundProgress): Promise<RefundProgress> {
   const delay_ms = refund.approval_expire_time ? milliseconds(refund.approval_expire_time) - Date.now() : 0
   const hasItem = () => !run.inbox.isEmpty
-  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, 'Until the approval runs out'))) return refund
+  if (delay_ms > 0 && (await waitWithin(delay_ms, hasItem, timer_texts.approval))) return refund
   if (hasItem()) return refund
   return await applyRefundRecorded(run, await run.activities.contested.recordApprovalExpired({ refund: run.key }))
 }
@@ -63,11 +64,7 @@ async function applySubmission(
       const { next_time } = submitted
       const current = await does.records.noteNotEnough({ refund: key, next_time })
       const wait_ms = milliseconds(next_time) - Date.now()
-      await waitWithin(
-        wait_ms,
-        () => !run.inbox.isEmpty,
-        'Until the balance may suffice and the same request goes again',
-      )
+      await waitWithin(wait_ms, () => !run.inbox.isEmpty, timer_texts.not_enough)
       return current
     }
     case 'state':
@@ -80,11 +77,7 @@ async function applySubmission(
  */
 async function proveRefusal(run: RefundRun, failure: { code: string; message: string }): Promise<RefundProgress> {
   const { activities: does, key } = run
-  await waitWithin(
-    run.policy.refund.proof_ms,
-    () => false,
-    'Until WeChat can be asked whether it took the refund after all',
-  )
+  await waitWithin(run.policy.refund.proof_ms, () => false, timer_texts.refund_proof)
   const says = await does.prove({ refund: key })
   if (says.kind === 'found') return await recordWeChatAnswer(run, says)
   return await applyRefundRecorded(run, await does.contested.recordRefundRefused({ refund: key, failure }))

@@ -5,6 +5,7 @@ import { refundEnd } from '../details.ts'
 import { runToRest } from '../run.ts'
 import type { RunPlan } from '../run.ts'
 import { assertReadable } from '../shape.ts'
+import { viewer } from '../shown.ts'
 import { setRefundHandlers } from './handlers.ts'
 import { adoptOutsideRefund, newRefundRun, signalOrder, startRefundDeliveries, updateRefundRun } from './run.ts'
 import type { RefundRun } from './run.ts'
@@ -47,7 +48,7 @@ async function runToEnd(run: RefundRun): Promise<string> {
   if (known === null) return await runUnknown(run)
   const refund = updateRefundRun(run, known)
   await startRefundDeliveries(run, refund, loaded.deliveries)
-  return refundEnd(await runToRest(run, refund, plan))
+  return refundEnd(await runToRest(run, refund, plan), viewer())
 }
 
 /** Answers all that comes for a number that neither Weft nor WeChat knows: updates are refused, notifications kept. */

@@ -18,7 +18,7 @@ import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
-import { attention_reasons } from './reasons.ts'
+import { attention_reasons } from '../../../domain/reason.ts'
 
 /** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
 const max_looked_at = 500

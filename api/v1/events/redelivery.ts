@@ -3,6 +3,7 @@ import { event_types } from '../../../domain/event/event.ts'
 import type { DeliveryFilter } from '../../../store/deliveries.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { putBatch } from '../../temporal/question.ts'
 import { request_time } from '../shapes.ts'
 
 /** How many are sent in one call, and counted at most by a preview. */
@@ -38,7 +39,7 @@ const redeliverMany = declareEndpoint({
   description:
     'Each as POST /v1/deliveries/{delivery_id}/redeliver sends it: under its webhook-id, beside the order of events, ' +
     'without any effect on an order. Count them first, with preview; then repeat the call with its next_cursor until that ' +
-    'is null. What is still not heard stays undelivered.',
+    'is null. Of one merchant five calls go at once, and then one in ten seconds. What is still not heard stays undelivered.',
   body: redelivery_request,
   responses: {
     200: { description: 'a preview: how many there are', schema: redelivery_answer },
@@ -71,14 +72,19 @@ async function countUndelivered(call: RedeliveryCall): Promise<HttpReply> {
   }
 }
 
-/** One after the other: a merchant's endpoint takes no more at once than its pace allows, and each start is a moment. */
 async function sendUndelivered(call: RedeliveryCall): Promise<HttpReply> {
+  const { context, caller } = call
+  return { status: 202, body: await putBatch(context.questions, caller.mchid, () => sendInTurn(call)) }
+}
+
+/** One after the other: a merchant's endpoint takes no more at once than its pace allows, and each start is a moment. */
+async function sendInTurn(call: RedeliveryCall): Promise<z.output<typeof redelivery_answer>> {
   const { context, caller, body, log } = call
   const request = { limit: most_at_once, cursor: body.cursor ?? undefined }
   const { data, next_cursor } = await context.store.deliveries.list(caller.mchid, filterOfCall(call), request)
   for (const delivery of data) await context.commands.redeliver(delivery)
   log.info('events that were given up are sent once more', { count: data.length })
-  return { status: 202, body: { count: data.length, is_complete: next_cursor === null, next_cursor } }
+  return { count: data.length, is_complete: next_cursor === null, next_cursor }
 }
 
 export const redelivery_endpoints: readonly Endpoint[] = [redeliverMany]

@@ -152,6 +152,11 @@ async function assertWithinLimit({ store }: ApiContext, { _id, id, mchid }: Endp
   throw new Problem('endpoint_limit_reached', { values: { limit: String(limit) } })
 }
 
+/** Types of events as a choice: neither their order nor a repetition makes another one, and “*” holds all of them. */
+function choiceOf(event_types: readonly string[]): string {
+  return event_types.includes('*') ? '*' : [...new Set(event_types)].toSorted().join()
+}
+
 /**
  * Answers with the endpoint that exists. A fulfilment endpoint that the merchant does not name was left so by a crash,
  * and its secret was shown to nobody: it becomes the merchant's and gets a second secret. The first secret stays valid,
@@ -186,7 +191,7 @@ function assertSame(
   const said = Object.keys(sent as object)
   const differs = {
     role: body.role !== existing.role,
-    event_types: body.event_types.toSorted().join() !== existing.event_types.toSorted().join(),
+    event_types: choiceOf(body.event_types) !== choiceOf(existing.event_types),
     description: said.includes('description') && (body.description ?? null) !== existing.description,
   }
   const fields = Object.entries(differs).flatMap(([field, is_other]) => (is_other ? [field] : []))

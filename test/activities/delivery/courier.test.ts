@@ -161,6 +161,34 @@ describe('a courier', () => {
     expect((await made.send(await asking(''), {}, '{}')).retry_after_ms).toBeNull()
   })
 
+  it('reads every form of a Retry-After that HTTP has, wherever the machine is, and nothing else', async () => {
+    const zone = process.env['TZ']
+    process.env['TZ'] = 'Asia/Shanghai'
+    const made = courier(true)
+    const [, week_day = '', day = '', month = '', year = '', time = ''] =
+      /^(\w{3}), (\d{2}) (\w{3}) \d{2}(\d{2}) ([\d:]+) GMT$/.exec(new Date(Date.now() + 1_800_000).toUTCString()) ?? []
+    const long_name = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'].find((name) =>
+      name.startsWith(week_day),
+    )
+    const asked = async (text: string) => {
+      const url = await endpoint((_, response) => response.writeHead(503, { 'retry-after': text }).end())
+      return (await made.send(url, {}, '{}')).retry_after_ms
+    }
+    for (const date of [
+      `${long_name}, ${day}-${month}-${year} ${time} GMT`,
+      `${week_day} ${month} ${day.replace(/^0/, ' ')} ${time} 20${year}`,
+    ]) {
+      const ms = await asked(date)
+      expect([date, ms !== null && ms > 0 && ms <= 1_800_000]).toEqual([date, true])
+    }
+    expect(await asked('1.5')).toBe(1_500)
+    expect(await Promise.all(['0x10', '1e3', '-5', '5 s', 'Sun Nov 31 25:61:00 2026'].map(asked))).toEqual(
+      Array(5).fill(null),
+    )
+    if (zone === undefined) delete process.env['TZ']
+    else process.env['TZ'] = zone
+  })
+
   it('answers with the reason when nobody is there', async () => {
     const reply = await courier(true).send('http://127.0.0.1:1/', {}, '{}') // a port that nobody is ever given
     expect(reply.status).toBeNull()

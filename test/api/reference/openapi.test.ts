@@ -4,6 +4,7 @@ import { endpoints } from '../../../api/app.ts'
 import { catalogue } from '../../../api/http/catalogue.ts'
 import { event_messages } from '../../../api/v1/events/message.ts'
 import { body_examples, curlExample } from '../../../api/reference/example.ts'
+import { chineseDescription } from '../../../api/reference/chinese/description.ts'
 import { openApi, problemsOf } from '../../../api/reference/openapi.ts'
 import { chinese_summaries } from '../../../api/reference/words.ts'
 import { event_types } from '../../../domain/event/event.ts'
@@ -71,9 +72,29 @@ describe('the OpenAPI document', () => {
     for (const call of shown) expect(call).not.toMatch(/[{]\w+[}]/)
   })
 
+  it('has each of its descriptions in Chinese, as the pages of /docs show them', () => {
+    const texts = new Set<string>()
+    const walk = (part: unknown): void => {
+      if (Array.isArray(part)) return part.forEach(walk)
+      if (typeof part !== 'object' || part === null) return
+      for (const [name, inner] of Object.entries(part)) {
+        if (name === 'example' || name === 'examples') continue
+        if (name === 'description' && typeof inner === 'string') texts.add(inner)
+        else walk(inner)
+      }
+    }
+    walk(document)
+    // Of an answer that is a problem, the pages show the catalogue's own titles instead.
+    const shown = [...texts].filter((text) => !text.startsWith('`'))
+    expect(shown.length).toBeGreaterThan(300)
+    expect(shown.filter((text) => chineseDescription(text) === null)).toEqual([])
+    expect(chineseDescription('entries per page; 50 when absent')).toBe('每页条数；缺省为 50')
+  })
+
   it('names, of each problem, only what the catalogue knows, and leaves none of them out', () => {
     const used = new Set(endpoints.flatMap(problemsOf))
-    const elsewhere = ['method_not_allowed']
+    // What no endpoint answers: a router does, and a payer's page at a checkout.
+    const elsewhere = ['method_not_allowed', 'checkout_over', 'checkout_exhausted', 'method_not_offered']
     expect([...used, ...elsewhere].toSorted()).toEqual(Object.keys(catalogue).toSorted())
   })
 })

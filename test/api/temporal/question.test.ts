@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../../../api/http/problem.ts'
-import { createQuestions } from '../../../api/temporal/question.ts'
+import { createQuestions, putBatch } from '../../../api/temporal/question.ts'
 import type { Question } from '../../../api/temporal/question.ts'
 
 function about(subject: string, given: Partial<Question> = {}): Question {
@@ -42,6 +42,7 @@ describe('questions that requests ask through runs', () => {
   it.each([
     ['redelivery', 200, 10],
     ['reconciliation', 100, 0.2],
+    ['batch', 5, 0.1],
   ] as const)(
     'for a %s are %i at once for each merchant, and then %f a second',
     async (asked_by, burst, per_second) => {
@@ -63,6 +64,16 @@ describe('questions that requests ask through runs', () => {
       expect(await asked('1900000001')).toBe(10 * per_second)
     },
   )
+
+  it('say after how many seconds there is room for one more', async () => {
+    const questions = createQuestions(() => 0)
+    const waits: unknown[] = []
+    for (let call = 0; call < 6; call += 1) {
+      const put = putBatch(questions, '1900000001', async () => ({ call }))
+      waits.push(await put.catch((error: unknown) => (error as Problem).parts.headers?.['Retry-After']))
+    }
+    expect(waits).toEqual([{ call: 0 }, { call: 1 }, { call: 2 }, { call: 3 }, { call: 4 }, '10'])
+  })
 
   it('of payers are 20 for each order, and then one a minute, also while WeChat says nothing', async () => {
     const clock = { ms: 0 }

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { attention_reasons } from '../../../api/v1/attention/reasons.ts'
+import { attention_reasons } from '../../../domain/reason.ts'
 import { attention_codes } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'

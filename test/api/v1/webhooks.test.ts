@@ -56,6 +56,11 @@ describe('an endpoint', () => {
     const first = await add({ url: 'https://shop.example.cn/weft', event_types: ['order.paid', 'order.closed'] })
     const same = await add({ url: 'https://shop.example.cn/weft#', event_types: ['order.closed', 'order.paid'] })
     expect([same.status, same.body.id]).toEqual([200, first.body.id])
+    const twice = await add({
+      url: 'https://shop.example.cn/weft?',
+      event_types: ['order.paid', 'order.paid', 'order.closed'],
+    })
+    expect([twice.status, twice.body.id]).toEqual([200, first.body.id])
     const other = await add({ url: 'https://shop.example.cn/weft', role: 'fulfilment' })
     expect([other.status, other.body.code, other.body['endpoint_id']]).toEqual([409, 'endpoint_exists', first.body.id])
     expect(other.body.errors.map(({ field }) => field)).toEqual(['/role', '/event_types'])
