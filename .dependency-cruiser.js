@@ -15,7 +15,7 @@ const rooms = {
   runtime: ['domain'],
   simulator: ['domain', 'wechat/signature', 'wechat/cipher', 'runtime'],
   web: ['types:api'],
-  cli: ['runtime', 'store', 'proof', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
+  cli: ['runtime', 'store', 'proof', 'wechat', 'domain', 'types:api', 'api/main', 'worker/main', 'simulator/main'],
 }
 const anyRoom =
   '^(domain|workflows|activities|worker|wechat|store|match|proof|api|runtime|simulator|web|cli|dev|test|bench)/'

@@ -11,21 +11,27 @@ import { readRefund } from '../wechat/refunds.ts'
 import type { WeChatRefund, WeChatRefundAnswer } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
-/** Keeps WeChat's answer to a query of an order, sealed, since it names the payer. */
+/**
+ * Keeps WeChat's answer to a query of an order, sealed, since it names the payer. `refused_no`: the refund whose refusal
+ * led to the question, so that the same word, heard before for another reason, is looked at anew.
+ */
 export async function archiveQueryAnswer(
   context: ActivityContext,
   order: OrderKey,
   answer: OrderQueryResult & { kind: 'found' },
+  refused_no: string | null = null,
 ): Promise<EvidenceRecord> {
   const fact = paymentFact(answer.transaction)
   const { transaction_id } = fact
-  const _id = evidenceId.query(order.mchid, order.out_trade_no, fact.trade_state, transaction_id)
+  const first_id = evidenceId.query(order.mchid, order.out_trade_no, fact.trade_state, transaction_id)
+  const _id = refused_no === null ? first_id : evidenceId.afterRefusal(first_id, refused_no)
   return await archiveAnswer(context, envelopeText(answer.raw), {
     _id,
     mchid: order.mchid,
     subject: 'payment',
     out_trade_no: order.out_trade_no,
     transaction_id,
+    out_refund_no: refused_no,
     verdict: fact.mchid === order.mchid ? 'verified' : 'foreign_mchid',
     serial_no: answer.raw.headers['wechatpay-serial'] ?? null,
     body: answer.raw.body,

@@ -84,6 +84,8 @@ export async function noteFailedCall<Step extends string>(
   }
   const { kind, reason, code, status, request_id } = error
   const { mchid, numbers } = waiting
+  // At a limit of our own, or behind an open breaker, nothing was sent: what had opened it was said.
+  if (error.reason === 'breaker' || error.reason === 'limit') return wait_ms
   log.warn('a call to WeChat Pay failed and is repeated', {
     mchid,
     ...numbers,

@@ -6,12 +6,13 @@ import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Command, FullRefundCommand, OrderAnswer } from '../domain/messages.ts'
 import { open_order_states } from '../domain/order/record.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { entriesForOrder } from '../domain/refund/change.ts'
 import { requestUpdate, signalRun, startRun, updateRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import type { Store } from '../store/store.ts'
 import type { ActivityContext } from './context.ts'
-import { notYetFailure } from './failure.ts'
+import { againFailure, notYetFailure } from './failure.ts'
 
 export type RunActivities = ReturnType<typeof createRuns>
 
@@ -28,7 +29,7 @@ export function createRuns(context: ActivityContext, starter: RunStarter) {
   const run_context: RunContext = { context, starter }
   return {
     startDeliveries: (given: { order: OrderKey; deliveries: string[] }) => startDeliveries(run_context, given),
-    startRefunds: (given: { order: OrderKey; refunds: string[] }) => startRefunds(run_context, given),
+    startRefunds: (given: StartedRefunds) => startRefunds(run_context, given),
     tellOrder: (given: { refund: RefundKey }) => tellOrder(run_context, given),
     askOrderToRefund: (given: { refund: RefundKey }) => askOrderToRefund(run_context, given),
     lookForPayment: (given: { order: OrderKey; evidence_id: string }) => lookForPayment(run_context, given),
@@ -45,12 +46,18 @@ async function startDeliveries(
   }
 }
 
-async function startRefunds(
-  { starter }: RunContext,
-  { order, refunds }: { order: OrderKey; refunds: string[] },
-): Promise<void> {
+/** Refunds whose runs are started; `evidence_id`: of what WeChat has said of them, which they have to look at. */
+interface StartedRefunds {
+  order: OrderKey
+  refunds: string[]
+  evidence_id?: string
+}
+
+async function startRefunds({ starter }: RunContext, { order, refunds, evidence_id }: StartedRefunds): Promise<void> {
   for (const out_refund_no of refunds) {
-    await startRun(starter, refundStart({ ...order, out_refund_no }))
+    const start = refundStart({ ...order, out_refund_no })
+    if (evidence_id === undefined) await startRun(starter, start)
+    else await signalRun(starter, start, signals.refund_changed, { evidence_id })
   }
 }
 
@@ -135,9 +142,10 @@ async function lookForPayment(
 async function closeOlder(
   { context: { store }, starter }: RunContext,
   { order: key }: { order: OrderKey },
-): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string }> {
+): Promise<{ kind: 'clear' } | { kind: 'reference_paid'; by: string } | { kind: 'not_wanted' }> {
   const order = await store.orders.find(key)
   if (order === null || order.reference === null) return { kind: 'clear' }
+  if (!(await isWantedByCheckout(store, order))) return { kind: 'not_wanted' }
   const holder = await store.references.findHolder(order.mchid, order.reference)
   if (holder !== null && holder !== order.out_trade_no) return { kind: 'reference_paid', by: holder }
   const older = await store.orders.findOlderUnpaid({ ...order, reference: order.reference })
@@ -145,6 +153,17 @@ async function closeOlder(
   if (open.length === 0) return { kind: 'clear' }
   for (const sibling of open) await requestClose(starter, orderKey(sibling._id), order.out_trade_no)
   throw notYetFailure('older numbers of the same sale are being closed', 1_000)
+}
+
+/**
+ * Whether the checkout that made an order still wants it placed: it is open, and the order's number is its newest. Whoever
+ * claimed the number may have been slow or have died, and come back after a cancel, or behind another payer's number.
+ */
+async function isWantedByCheckout({ checkouts }: Store, { checkout_id, out_trade_no }: OrderRecord): Promise<boolean> {
+  if (!checkout_id) return true
+  const checkout = await checkouts.findById(checkout_id)
+  if (checkout === null) throw againFailure(`checkout ${checkout_id} is not in the database; restore it`)
+  return checkout.state === 'open' && checkout.orders.at(-1)?.out_trade_no === out_trade_no
 }
 
 /** Only accepted, not awaited: the close may take minutes, and `closeOlder` looks at the record again. */

@@ -1,6 +1,8 @@
 import type { Router } from '@koa/router'
 import Koa from 'koa'
 import type { Context, Next } from 'koa'
+import { createOutageLog } from '../runtime/outage.ts'
+import type { OutageLog } from '../runtime/outage.ts'
 import { TemporalTimeout } from '../runtime/temporal.ts'
 import { StoreUnavailable, WriteContended } from '../store/connection.ts'
 import { CursorMalformed } from '../store/cursor.ts'
@@ -24,6 +26,7 @@ import { resolution_endpoints } from './v1/bills/resolution.ts'
 import { reconciliation_endpoints } from './v1/bills/reconciliations.ts'
 import { report_endpoints } from './v1/bills/reports.ts'
 import { statement_endpoints } from './v1/bills/statements.ts'
+import { checkout_endpoints } from './v1/checkouts/endpoints.ts'
 import { delivery_endpoints } from './v1/events/deliveries.ts'
 import { event_endpoints } from './v1/events/endpoints.ts'
 import { event_messages } from './v1/events/message.ts'
@@ -48,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...order_command_endpoints,
   ...check_endpoints,
   ...review_endpoints,
+  ...checkout_endpoints,
   ...refund_endpoints,
   ...refund_command_endpoints,
   ...event_endpoints,
@@ -83,7 +87,8 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
   ]
   app.silent = true // what goes wrong is logged here, with its request id
   app.use(compression())
-  app.use((ctx, next) => answerRequest(context, version, ctx, next))
+  const sayOutage = createOutageLog(context.now)
+  app.use((ctx, next) => answerRequest({ ...context, sayOutage }, version, ctx, next))
   for (const router of routers) app.use(router.routes())
   app.use((ctx) => refuseUnroutedRequest(routers, ctx))
   app.on('error', (error: unknown) => context.log.debug('an answer could not be sent', { error }))
@@ -91,7 +96,12 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
 }
 
 /** Answers one request: gives it an id, sends its reply or its problem, logs one line, counts it in the metrics. */
-async function answerRequest(context: ApiContext, version: string, ctx: Context, next: Next): Promise<void> {
+async function answerRequest(
+  { sayOutage, ...context }: ApiContext & { sayOutage: OutageLog },
+  version: string,
+  ctx: Context,
+  next: Next,
+): Promise<void> {
   const { request_id, log } = beginRequest(ctx, context.log)
   const begun_ms = performance.now()
   ctx.set('Weft-Version', version)
@@ -101,7 +111,9 @@ async function answerRequest(context: ApiContext, version: string, ctx: Context,
     await next()
   } catch (error) {
     const problem = problemOf(error, ctx)
-    if (problem.status >= 500) log.error('a request failed', { code: problem.code, error })
+    if (problem.code === 'unavailable')
+      sayOutage(log, `a request failed: ${partOf(problem)} cannot be reached`, { error })
+    else if (problem.status >= 500) log.error('a request failed', { code: problem.code, error })
     answerProblem(ctx, problem, { base_url: context.config.public_url, request_id })
   }
   const duration_ms = Math.round(performance.now() - begun_ms)
@@ -109,6 +121,10 @@ async function answerRequest(context: ApiContext, version: string, ctx: Context,
   const labels = { method: ctx.method, route: route_path, status: String(ctx.status) }
   context.metrics.requests.observe(labels, duration_ms / 1_000)
   log.debug('answered', { ...labels, duration_ms })
+}
+
+function partOf({ parts: { values } }: Problem): string {
+  return String(values?.['part'] ?? 'something')
 }
 
 /** The Problem of the catalogue for whatever a handler threw. */

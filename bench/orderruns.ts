@@ -8,7 +8,7 @@ import { applyOrderEvent } from '../domain/order/change.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
 import { startOptions } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
-import { nativePath, placeBody } from '../wechat/payments.ts'
+import { placeBody, placePath } from '../wechat/payments.ts'
 import type { Installation } from './installation.ts'
 import { runConcurrently, until } from './load.ts'
 import type { BenchMerchant } from './merchants.ts'
@@ -91,7 +91,7 @@ export function placedOrder({ mchid, appid }: BenchMerchant, public_url: string)
     sequence: 0,
     timeline: [],
     sent: { body: sent, sha256: createHash('sha256').update(sent).digest('hex') },
-    wechat_request: { path: nativePath, body: placeBody(placing) },
+    wechat_request: { path: placePath('NATIVE'), body: placeBody(placing) },
     description: '龙井茶',
     attach: null,
     metadata: {},

@@ -141,7 +141,8 @@ export const commands = {
     usage: '<serial>',
     does: 'forgets a certificate of WeChat Pay’s, for ever: nothing signed with it is believed any more',
     run: async ({ store, mchid, words }) => {
-      const serial = wordOf(words[0], /^[0-9A-Fa-f]{1,40}$/, 'the serial of a certificate').toUpperCase()
+      const word = wordOf(words[0], /^[0-9A-Fa-f:]{1,59}$/, 'the serial of a certificate')
+      const serial = word.replaceAll(':', '').toUpperCase()
       const dropped = await store.merchants.dropCertificate(mchid, serial)
       if (!dropped && !(await merchantOf(store, mchid)).wechat) throw noSetup(mchid)
       return `certificate ${serial} is dropped; running processes know within seconds`
@@ -176,6 +177,11 @@ export async function runCommand(store: Store, words: readonly string[], now: nu
   return await command.run({ store, now, mchid, words: rest })
 }
 
+/** How a merchant's set-up is looked at (cli/check/check.ts). */
+export const check_usage = `  npm run merchant -- check <mchid> [--certificate apiclient_cert.pem] [--lang en|zh] [--json]
+      looks at all that a program can see of what WeChat Pay asks for before going live, and asks for the rest;
+      ends with 1 where something failed. Places orders of ¥0.01 that nobody can pay, and closes them`
+
 /** What can be called, one line each. */
 export function usageText(): string {
   const lines = Object.entries<MerchantCommand>(commands).map(
@@ -184,6 +190,7 @@ export function usageText(): string {
   const others = [
     '  npm run merchant -- file.json\n      adds or changes a merchant',
     '  npm run merchant -- reseal\n      seals everything anew with the newest master key',
+    check_usage,
   ]
   return [...others, ...lines].join('\n')
 }
@@ -232,6 +239,10 @@ async function secretLines({ store, now, mchid }: CommandCall): Promise<string[]
         return `  secret …${one.hint}  signs until ${one.expire_time ?? 'it is revoked'}  master key ${one.secret.key_id}`
       }),
     ]),
+    ...(merchant.apps ?? []).map(({ appid, kind, secret, hint }) => {
+      const kept = secret ? `secret …${hint ?? ''}  master key ${secret.key_id}` : 'no secret'
+      return `app ${appid}  ${kind}  ${kept}`
+    }),
     ...(merchant.wechat ? wechatLines(merchant.wechat) : ['no WeChat Pay set-up']),
   ]
 }

@@ -5,16 +5,29 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { event_types } from '../domain/event/event.ts'
 import { flow_accounts, least_keep_days } from '../domain/merchant/bill.ts'
+import { app_kinds, trade_types } from '../domain/merchant/product.ts'
 import { refund_or_hold } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { mchid_pattern } from '../domain/ids.ts'
 import { limits } from '../domain/policy.ts'
 import { notifyUrlObjection } from '../runtime/address.ts'
 
+const appid = z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid')
 const web_url = z.url({ protocol: /^https?$/, error: 'is not an http(s) address' })
 const { min, max } = limits.order_expire_in_s
 
 const day = z.iso.date('is not a day; write 2026-01-01')
+
+/** One of the merchant's apps. A secret that is left out stays as it was. */
+const app_file = z.strictObject({
+  appid,
+  kind: z.enum(app_kinds, `is no kind of app: ${app_kinds.join(', ')}`),
+  secret: z
+    .string()
+    .regex(/^[0-9A-Za-z]{32}$/, 'is not an AppSecret; it has exactly 32 characters')
+    .nullable()
+    .exactOptional(),
+})
 
 /** What is said about a merchant's bills; what is left out stays as it was. */
 const bill_file = z.strictObject({
@@ -93,9 +106,8 @@ const merchant_file = z.strictObject({
   name: z.string(kept).min(1).max(64),
   mode: z.enum(['live', 'test'], kept),
   state: z.enum(['enabled', 'paused']).optional(),
-  appids: z
-    .array(z.string().regex(/^[0-9A-Za-z_-]{1,32}$/, 'is not an appid'), kept)
-    .min(1, 'needs at least one appid'),
+  appids: z.array(appid, kept).min(1, 'needs at least one appid'),
+  apps: z.array(app_file).max(20).optional(),
   notify_url: web_url.optional(),
   wechat: z
     .strictObject({
@@ -137,6 +149,11 @@ const merchant_file = z.strictObject({
         .optional(),
       bills: bill_file.optional(),
       support: support_file.nullable().optional(),
+      products: z
+        .array(z.enum(trade_types, `is no way to pay: ${trade_types.join(', ')}`))
+        .min(1, 'needs at least one way to pay')
+        .refine((products) => new Set(products).size === products.length, 'names a way to pay twice')
+        .optional(),
     })
     .optional(),
   endpoints: z
@@ -221,6 +238,11 @@ function nameOf(path: PropertyKey[]): string {
 
 function contradictionsIn(file: ReadMerchantFile): string[] {
   const mistakes: string[] = []
+  for (const [index, app] of (file.apps ?? []).entries()) {
+    if (!file.appids.includes(app.appid)) mistakes.push(`apps.${index}.appid: is not in appids; add it there`)
+    if (file.apps?.findIndex((other) => other.appid === app.appid) !== index)
+      mistakes.push(`apps.${index}.appid: stands there twice`)
+  }
   if (Boolean(file.wechat?.public_key) !== Boolean(file.wechat?.public_key_id)) {
     mistakes.push('wechat.public_key: the key and public_key_id belong together; give both or neither')
   }

@@ -5,7 +5,14 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { endpointId } from '../domain/ids.ts'
 import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
-import type { MerchantRecord, MerchantSettings, RetiredPublicKey, WeChatSetup } from '../domain/merchant/record.ts'
+import type {
+  MerchantApp,
+  MerchantRecord,
+  MerchantSettings,
+  RetiredPublicKey,
+  WeChatSetup,
+} from '../domain/merchant/record.ts'
+import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
 import { readConfig } from '../runtime/config.ts'
@@ -14,11 +21,13 @@ import type { FitnessConfig } from '../runtime/fitness.ts'
 import { asksForHelp } from '../runtime/help.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { publicId } from '../store/ids.ts'
+import type { PlainApp } from '../store/merchants.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { auditEnvironment } from './audit.ts'
 import type { AuditEnvironment } from './audit.ts'
+import { runCheck } from './check/check.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
@@ -34,6 +43,9 @@ export interface AppliedMerchantFile {
   notify_url: string
   keys: { name: string; id: string; token: string | null }[]
   endpoints: { url: string; id: string; role: 'fulfilment' | 'observer'; secret: string | null }[]
+  apps: Omit<MerchantApp, 'secret'>[]
+  /** what an operator should know of what was switched on */
+  remarks: string[]
   /** keys that work and that the file does not name */
   unnamed_keys: { name: string; id: string; hint: string }[]
 }
@@ -62,6 +74,9 @@ export async function applyMerchantFile(
   const before = await store.merchants.find(wanted.mchid)
   await assertApplicable(store, before, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
+  // Of a way to pay that is switched off no order will ever show that WeChat Pay takes it again.
+  for (const trade_type of trade_types.filter((one) => !enabledProducts(merchant).includes(one)))
+    await store.merchants.liftProductRefused(merchant.mchid, trade_type)
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
@@ -77,8 +92,20 @@ export async function applyMerchantFile(
     notify_url: merchant.notify_url,
     keys,
     endpoints,
+    apps: (merchant.apps ?? []).map(({ appid, kind, hint }) => ({ appid, kind, hint })),
+    remarks: remarksOn(before, merchant),
     unnamed_keys,
   }
+}
+
+/** H5 is switched on by a person, and off where nobody has said so: WeChat Pay does not give it to every merchant. */
+function remarksOn(before: MerchantRecord | null, { settings }: MerchantRecord): string[] {
+  const is_new = settings.products?.includes('MWEB') && !before?.settings.products?.includes('MWEB')
+  return is_new
+    ? [
+        'MWEB: WeChat Pay gives H5 to companies only, not to 个体工商户 and 小微商户, and after its domain was approved; without that its orders fail with NO_AUTH',
+      ]
+    : []
 }
 
 /** The file with what it leaves out of what every merchant has. */
@@ -97,6 +124,12 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
   const current_id = before?.fulfilment_endpoint_id ?? null
   if (settings.fulfilment.mode === 'event' && !own && current_id === null) {
     throw new MerchantFileError('settings.fulfilment.mode: “event” needs an endpoint with the role fulfilment; add it')
+  }
+  const apps = appsOf(before, wanted)
+  for (const trade_type of settings.products ?? []) {
+    if (fittingApp({ appids: wanted.appids, apps }, trade_type) !== null) continue
+    const kinds = (payment_methods[trade_type].app_kinds ?? []).join(' or ')
+    throw new MerchantFileError(`settings.products: ${trade_type} needs one of apps to be of kind ${kinds}; add it`)
   }
   if (own && current_id !== null && current_id !== (await endpointIdAt(store, wanted.mchid, own.url))) {
     const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${endpointUrl(own.url)}`
@@ -125,7 +158,14 @@ function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMercha
     refund_approval: settings.refund_approval === undefined ? (base.refund_approval ?? null) : settings.refund_approval,
     bills: { ...billSettings(base), ...settings.bills },
     support: settings.support === undefined ? (base.support ?? null) : settings.support,
+    ...((settings.products ?? base.products) && { products: settings.products ?? base.products ?? [] }),
   }
+}
+
+/** The apps that the file names, else those known of the appids that are left. */
+function appsOf(before: MerchantRecord | null, { appids, apps }: ReadMerchantFile): PlainApp[] {
+  const left = (before?.apps ?? []).filter(({ appid }) => appids.includes(appid))
+  return apps ?? left.map(({ appid, kind }) => ({ appid, kind }))
 }
 
 async function saveMerchant(
@@ -151,6 +191,7 @@ async function saveMerchant(
     state: wanted.state ?? before?.state ?? 'enabled',
     revision: before?.revision ?? 0,
     appids: wanted.appids,
+    apps: store.merchants.sealApps(mchid, appsOf(before, wanted), before?.apps),
     notify_url: wanted.notify_url ?? before?.notify_url ?? `${config.public_url}/wechat/notify/${mchid}`,
     wechat: setup ? store.merchants.sealSetup(mchid, setup, before?.wechat ?? null) : (before?.wechat ?? null),
     settings: settingsOf(before, wanted),
@@ -233,6 +274,10 @@ export function appliedText(report: AppliedMerchantFile): string {
     `merchant ${report.mchid} ${report.is_new ? 'added' : 'updated'}; notify_url ${report.notify_url}`,
     ...report.keys.map(({ name, token }) => `key ${name}: ${shown(token)}`),
     ...report.endpoints.map(({ url, role, secret }) => `${role} endpoint ${url}: ${shown(secret)}`),
+    ...report.apps.map(
+      ({ appid, kind, hint }) => `app ${appid} (${kind})${hint === null ? ', no secret' : `, secret …${hint}`}`,
+    ),
+    ...report.remarks,
     ...report.unnamed_keys.map(
       ({ name, id, hint }) =>
         `key ${name} (${id}, …${hint}) works and is not in the file; npm run merchant -- revoke-key ${report.mchid} ${id}`,
@@ -268,10 +313,14 @@ async function main(words: readonly string[]): Promise<void> {
     sealer: createSealer({ keys: config.master_keys }),
   })
   try {
-    if (isCommand(path) || path === 'reseal') {
+    if (isCommand(path) || path === 'reseal' || path === 'check') {
       const all = await store.merchants.list()
       // What takes a leaked key back, or a bad master key out, is not held up by the settings that made it necessary.
       assertFitForLive({ config, role: 'merchant', merchants: [], openSealed: () => store.merchants.assertOpen(all) })
+      if (path === 'check') {
+        process.exitCode = await runCheck({ store, config }, words.slice(1), (line) => console.log(line))
+        return // it says itself what the warning below would
+      }
       console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
     } else {
       const file = parsedFile(resolve(path))

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
  * finds nothing to do says that older master keys can be taken out of WEFT_MASTER_KEY.
  */
 export async function resealAll(store: Store): Promise<string> {
-  const counts = { merchants: 0, endpoints: 0, answers: 0, 'pieces of bills': 0 }
+  const counts = { merchants: 0, endpoints: 0, answers: 0, payers: 0, 'pieces of bills': 0 }
   for (const merchant of await store.merchants.list()) {
     if (await store.merchants.reseal(merchant)) counts.merchants += 1
     for (const endpoint of await store.endpoints.list(merchant.mchid)) {
@@ -16,6 +16,11 @@ export async function resealAll(store: Store): Promise<string> {
   for (let after: string | null = ''; after !== null;) {
     const { changed, last } = await store.evidence.resealSome(store.sealer, after)
     counts.answers += changed
+    after = last
+  }
+  for (let after: string | null = ''; after !== null;) {
+    const { changed, last } = await store.orders.resealSome(store.sealer, after)
+    counts.payers += changed
     after = last
   }
   for (let after: string | null = ''; after !== null;) {

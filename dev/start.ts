@@ -17,6 +17,7 @@ import type { ShutdownStep } from '../runtime/shutdown.ts'
 import { connectTemporal, registerSearchAttributes } from '../runtime/temporal.ts'
 import { startSimulator } from '../simulator/main.ts'
 import type { Simulator } from '../simulator/main.ts'
+import type { PhoneBrowser } from '../simulator/phone.ts'
 import { settingsFromEnvironment } from '../simulator/settings.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -30,6 +31,7 @@ import type { WeftFolder } from './folder.ts'
 import { watchParent } from './parent.ts'
 import { reservePorts } from './ports.ts'
 import type { ReservedPort } from './ports.ts'
+import { PhoneWindows } from './phone.ts'
 import { phoneNotes } from './proofs.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
@@ -226,11 +228,18 @@ async function openSimulator({ folder, ports, environment, running, log }: Start
   const scale = Number(environment.WEFT_TIME_SCALE ?? 1)
   // WeChat's minute between two refunds has to pass as quickly as Weft's own, which is a second longer.
   const pace = { SIMULATOR_TIME_SCALE: String(scale), SIMULATOR_REFUND_SPACING_MS: String(Math.floor(60_000 / scale)) }
-  const settings = settingsFromEnvironment({ ...pace, ...process.env })
+  // The payers of the demo are on this machine, whose address WeChat would refuse.
+  const local = { SIMULATOR_LOOPBACK_PAYER: 'allow' }
+  const settings = settingsFromEnvironment({ ...pace, ...local, ...process.env })
   await ports.simulator.release()
   const here = { port: ports.simulator.port, data_dir: folder.simulator }
-  const simulator = await startSimulator({ ...settings, ...here }, { logger: log('simulator'), notes: phoneNotes() })
-  running.add('simulator', 5_000, () => simulator.close())
+  const windows = new PhoneWindows({ simulator_url: `http://127.0.0.1:${ports.simulator.port}` })
+  const browser: PhoneBrowser = async (link, kind) => void (await windows.open(link, kind))
+  const simulator = await startSimulator(
+    { ...settings, ...here },
+    { logger: log('simulator'), notes: phoneNotes(), browser },
+  )
+  running.add('simulator', 5_000, () => Promise.all([windows.close(), simulator.close()]))
   return simulator
 }
 

@@ -6,6 +6,8 @@ export const attention_texts = {
   not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
+  product_not_enabled:
+    'WeChat refuses a way to pay to this merchant; the detail names it. Have the product enabled in its console, or take it out of the merchant’s products.',
   wechat_key_missing:
     'No key of WeChat Pay is here, or not the one that it signs with, so no answer can be believed. Add its public key, or let its certificates be downloaded.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
@@ -30,6 +32,8 @@ export const attention_texts = {
   refund_closed:
     'WeChat closed a refund that is owed to the payer: the money is back here. Refund again, or pay by hand.',
   refund_refused: 'WeChat refuses a refund that is owed to the payer. Mend the cause and refund again, or pay by hand.',
+  refund_owed:
+    'WeChat has the payment of a refunded order after all, which it had said was never made. The payer is owed the money: refund it by its transaction_id.',
   refund_number_taken:
     'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
@@ -80,6 +84,7 @@ const money_codes: ReadonlySet<AttentionCode> = new Set([
   'refund_abnormal',
   'refund_closed',
   'refund_refused',
+  'refund_owed',
   'refund_number_taken',
   'returned_to_merchant',
   'book_adrift',

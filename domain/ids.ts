@@ -6,6 +6,9 @@
 /** A merchant's order number as WeChat takes it (docs/wechat-pay.md §3.3). Unique per mchid, for ever. */
 export const out_trade_no_pattern = /^[0-9A-Za-z_\-|*]{6,32}$/
 
+/** A checkout's number: as an order's, and short enough that those of its later orders, `<number>-2`, are as well. */
+export const checkout_no_pattern = /^[0-9A-Za-z_\-|*]{6,28}$/
+
 /** A refund's number. `@` is WeChat's alphabet too, but Weft keeps it for the refunds it makes itself. */
 export const out_refund_no_pattern = /^[0-9A-Za-z_\-|*@]{1,64}$/
 
@@ -28,6 +31,11 @@ export function orderKey(order_id: string): OrderKey {
   const [mchid, out_trade_no, ...rest] = order_id.split('/')
   if (!mchid || !out_trade_no || rest.length > 0) throw new RangeError(`not an order id: ${order_id}`)
   return { mchid, out_trade_no }
+}
+
+/** The number of a checkout's `place`-th order, from 1: the first has the checkout's own. */
+export function checkoutOrderNo(out_trade_no: string, place: number): string {
+  return place === 1 ? out_trade_no : `${out_trade_no}-${place}`
 }
 
 export function paymentId(mchid: string, transaction_id: string): string {
@@ -116,6 +124,8 @@ export const evidenceId = {
   /** One document per distinct answer: a query that is answered as the one before adds nothing. */
   query: (mchid: string, number: string, state: string, transaction_id: string | null) =>
     `${mchid}/query/${number}/${state}/${transaction_id ?? '-'}`,
+  /** The same answer where the refusal of a refund led to the question. */
+  afterRefusal: (query_id: string, out_refund_no: string) => `${query_id}/${out_refund_no}`,
   /** As `query`, of a refund: `status` and the refund_id it has, or `-`. */
   refundQuery: (mchid: string, out_refund_no: string, status: string, refund_id: string | null) =>
     `${mchid}/query/${out_refund_no}/${status}/${refund_id ?? '-'}`,
@@ -218,6 +228,12 @@ export const operationId = {
   refundRequested: (out_refund_no: string) => `refund_requested:${out_refund_no}`,
   /** `times`: how often the payer's bank had sent money back before */
   refunded: (times: number) => (times === 0 ? 'refunded' : `refunded:${times}`),
+  checkoutOrder: (out_trade_no: string) => `order_opened:${out_trade_no}`,
+  checkoutPaid: (out_trade_no: string) => `paid:${out_trade_no}`,
+  checkoutCancelAsked: () => 'cancel_asked',
+  checkoutCancelled: () => 'cancelled',
+  /** the close of an order whose checkout is cancelled */
+  orderOfCancelled: (out_trade_no: string) => `checkout_cancelled:${out_trade_no}`,
   /** the close of an order that a newer one of its reference, `out_trade_no`, replaces */
   superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,
   /** `revision` is that of the refund's record before it: a number that is begun anew is reserved anew */

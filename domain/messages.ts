@@ -163,8 +163,10 @@ export interface RefundWriteResult {
   refund: RefundProgress
   /** as in `OrderWriteResult`: of a refund without an order */
   deliveries: string[]
-  /** the number here of a refund made outside that WeChat's answer was about; its run is to be started */
+  /** the number here of a refund made outside that WeChat's answer was about; its run is to be told */
   adopted?: string
+  /** that answer, as evidence; absent in what earlier versions recorded */
+  adopted_by?: string
 }
 
 export interface LoadedRefund {

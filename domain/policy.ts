@@ -20,6 +20,9 @@ export interface Policy {
   /** a code older than this is renewed when it is asked for (WeChat's codes live 2 h) */
   code_renewal_ms: number
   code_life_ms: number
+  /** the same of H5's address, which lives 5 min: whoever is handed one needs a moment to open it */
+  h5_renewal_ms: number
+  h5_life_ms: number
   /** waits between a close and the query that proves it; the last one repeats */
   close_retry_ms: readonly number[]
   /** "no such order" proves that nothing can be paid only this long after the last placement */
@@ -69,6 +72,8 @@ export const default_policy: Policy = {
   place_margin_ms: 90 * second,
   code_renewal_ms: 110 * minute,
   code_life_ms: 120 * minute,
+  h5_renewal_ms: 4 * minute,
+  h5_life_ms: 5 * minute,
   close_retry_ms: [2 * second, 5 * second, 15 * second, 30 * second, minute, 5 * minute, 10 * minute, 30 * minute],
   unknown_number_ms: minute,
   delivery_retry_ms: [
@@ -119,6 +124,8 @@ export function scaledPolicy(plan: Policy, scale: number): Policy {
     place_margin_ms: shrink(plan.place_margin_ms),
     code_renewal_ms: shrink(plan.code_renewal_ms),
     code_life_ms: shrink(plan.code_life_ms),
+    h5_renewal_ms: shrink(plan.h5_renewal_ms),
+    h5_life_ms: shrink(plan.h5_life_ms),
     close_retry_ms: plan.close_retry_ms.map(shrink),
     unknown_number_ms: shrink(plan.unknown_number_ms),
     delivery_retry_ms: plan.delivery_retry_ms.map(shrink),
@@ -200,6 +207,8 @@ export const limits = {
   calls_in_line_per_merchant: 8,
   delivery_failing_attempts: 5,
   endpoints_per_merchant: 16,
+  /** each is another way to pay or another payer; their numbers end in -2 to -20 */
+  orders_per_checkout: 20,
   order_expire_in_s: { min: 120, max: 604_800, default: 1_800 },
 } as const
 

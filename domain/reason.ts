@@ -5,6 +5,8 @@ import type { Language } from './language.ts'
 const chinese: Record<AttentionCode, string> = {
   not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
   wechat_setup: '微信支付拒绝了该商户本身（密钥、证书、权限或 appid）。请更正配置，等待中的工作随后会自动继续。',
+  product_not_enabled:
+    '微信支付拒绝该商户使用某种支付方式（见 detail）。请到微信支付商户平台“产品中心”开通，或从商户配置的 products 中移除。',
   wechat_key_missing:
     '本地没有微信支付的密钥，或不是它现在签名所用的那把，任何应答都无法核实。请填入微信支付公钥，或让平台证书得以下载。',
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
@@ -24,6 +26,8 @@ const chinese: Record<AttentionCode, string> = {
   refund_abnormal: '付款人的账户无法收款。请指定另一张银行卡，或退至商户账户后线下退款。',
   refund_closed: '微信支付关闭了一笔应付给付款人的退款，款项已回到商户账户。请重新退款，或线下退款。',
   refund_refused: '微信支付拒绝了一笔应付给付款人的退款。请排除原因后重新退款，或线下退款。',
+  refund_owed:
+    '微信支付曾称从未发生的一笔付款其实存在，而其订单已按退款了结：款项应退还付款人。请按 transaction_id 退款。',
   refund_number_taken:
     '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
   returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',

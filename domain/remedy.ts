@@ -42,6 +42,7 @@ const calls: Partial<Record<AttentionCode, Call>> = {
   close_uncertain: ask,
   refund_closed: refundAgain,
   refund_refused: refundAgain,
+  refund_owed: refundAgain,
   refund_slow: ({ out_refund_no }) => `GET /v1/refunds/${word(out_refund_no)}`,
   refund_abnormal: ({ out_refund_no }) =>
     `POST /v1/refunds/${word(out_refund_no)}/abnormal {"type":"MERCHANT_BANK_CARD","reason":"…"}`,

@@ -1,3 +1,4 @@
+import type { CheckoutRecord } from '../domain/checkout/record.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
 import type { Store } from '../store/store.ts'
@@ -7,6 +8,7 @@ import type { Dossier } from './finding.ts'
 export type ProofStore = Pick<
   Store,
   | 'orders'
+  | 'checkouts'
   | 'payments'
   | 'refunds'
   | 'journal'
@@ -32,7 +34,7 @@ export async function readDossiers(
 ): Promise<Dossier[]> {
   if (numbers.length === 0) return []
   const known = orders ?? (await store.orders.findAll(numbers.map((out_trade_no) => orderId({ mchid, out_trade_no }))))
-  const [payments, refunds, entries, events, evidence, open_deliveries, claims] = await Promise.all([
+  const [payments, refunds, entries, events, evidence, open_deliveries, claims, checkouts] = await Promise.all([
     store.payments.ofNumbers(mchid, numbers, most_at_once),
     store.refunds.ofNumbers(mchid, numbers, most_at_once),
     store.journal.ofNumbers(mchid, numbers, most_at_once),
@@ -40,6 +42,7 @@ export async function readDossiers(
     store.evidence.ofNumbers(mchid, numbers, most_at_once),
     store.deliveries.openOfNumbers(mchid, numbers, most_at_once),
     readClaims(store, mchid, known),
+    readCheckouts(store, known),
   ])
   const is_cut = [payments, refunds, entries, events, evidence, open_deliveries].some(
     ({ length }) => length >= most_at_once,
@@ -58,6 +61,7 @@ export async function readDossiers(
     mchid,
     out_trade_no,
     order: order_of.get(out_trade_no) ?? null,
+    checkout: checkouts.get(order_of.get(out_trade_no)?.checkout_id ?? '') ?? null,
     payments: (payments_of.get(out_trade_no) ?? []).toSorted((a, b) => (a._id < b._id ? -1 : 1)),
     refunds: refunds_of.get(out_trade_no) ?? [],
     entries: entries_of.get(out_trade_no) ?? [],
@@ -76,6 +80,16 @@ async function readClaims(
 ): Promise<Map<string, string>> {
   const named = new Set(orders.flatMap(({ reference }) => reference ?? []))
   return named.size === 0 ? new Map() : new Map(await references.ofReferences(mchid, [...named]))
+}
+
+/** The checkouts that made these orders, by their `_id`. */
+async function readCheckouts(
+  { checkouts }: ProofStore,
+  orders: readonly OrderRecord[],
+): Promise<Map<string, CheckoutRecord>> {
+  const named = new Set(orders.flatMap(({ checkout_id }) => checkout_id ?? []))
+  const found = named.size === 0 ? [] : await checkouts.findAll([...named])
+  return new Map(found.map((checkout) => [checkout._id, checkout]))
 }
 
 function groupByNumber<T extends { out_trade_no: string | null }>(records: readonly T[]): Map<string | null, T[]> {

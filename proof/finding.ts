@@ -1,5 +1,6 @@
 import { milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
+import type { CheckoutRecord } from '../domain/checkout/record.ts'
 import type { EventRecord } from '../domain/event/event.ts'
 import type { JournalEntry } from '../domain/journal.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
@@ -28,6 +29,8 @@ export const finding_kinds = {
   plan_missing: 'An order or refund is open, and no next step of it is planned: a lost run would not be started again.',
   delivery_idle: 'A delivery is open, and its next attempt is not planned or long past: later events wait behind it.',
   question_over: 'A delivery is open whose answer its order waits for no more: all later events wait behind it.',
+  checkout_differs: 'A checkout and its orders disagree: on what it made, or on whether it is paid or over.',
+  sale_doubled: 'Two orders of one checkout are both kept.',
   claim_idle: 'A number holds a sale for which it has no money, or a payment’s refund minute lies ahead of all clocks.',
   evidence_lost: 'Verified evidence has no outcome, and nothing looks for it any more.',
   evidence_unapplied: 'Verified evidence has waited too long for its effect.',
@@ -107,6 +110,8 @@ export interface Dossier {
   /** null: journal entries that name no order */
   out_trade_no: string | null
   order: OrderRecord | null
+  /** the one that made the order; null: none did, or it is not recorded */
+  checkout: CheckoutRecord | null
   payments: PaymentRecord[]
   refunds: RefundRecord[]
   entries: JournalEntry[]

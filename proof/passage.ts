@@ -8,6 +8,7 @@ import type { ProofStore } from './dossier.ts'
 import { newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment, ProofPatience } from './finding.ts'
 import { proveDays } from './bill.ts'
+import { proveCheckouts } from './checkout.ts'
 import { checkJournal, entryFindings } from './journal.ts'
 import { dossierFindings } from './records.ts'
 import type { WeChatRecords } from './wechat.ts'
@@ -65,6 +66,7 @@ export async function* proveMerchant(
   const run = new Passage(store, mchid, options)
   await run.readWeChatRecords()
   yield* run.proveAll()
+  yield* run.proveCheckouts()
   yield* run.proveBills()
   yield await run.proveRest()
   yield* confirmSums(run, new Passage(store, mchid, options))
@@ -130,6 +132,15 @@ class Passage {
     yield* this.proveOwnerless('payments')
     yield* this.proveOwnerless('refunds')
     yield* this.proveBook()
+  }
+
+  /** Checkouts with their orders: of several numbers, so each is proven as a whole. */
+  async *proveCheckouts(): AsyncGenerator<PassagePart> {
+    for await (const part of proveCheckouts(this.#store, this.#mchid, () => this.#moment)) {
+      this.tally.adrift += part.findings.filter(({ under_way }) => !under_way).length
+      this.tally.under_way += part.findings.filter(({ under_way }) => under_way).length
+      yield part
+    }
   }
 
   /** What bills say in the book: of no number, so it is proven day by day. */
@@ -276,7 +287,7 @@ class Passage {
   }
 
   #nameless(entry: JournalEntry): Dossier {
-    const nothing = { order: null, payments: [], refunds: [], events: [], evidence: [] }
+    const nothing = { order: null, checkout: null, payments: [], refunds: [], events: [], evidence: [] }
     const unheld = { open_deliveries: [], holds_sale: false }
     return { mchid: this.#mchid, out_trade_no: null, ...nothing, ...unheld, entries: [entry] }
   }

@@ -5,6 +5,7 @@ import { isHoldingMoney, isWhollyRefunded } from '../domain/payment/record.ts'
 import type { PaymentRecord, RefundElement } from '../domain/payment/record.ts'
 import { isRefundResting } from '../domain/refund/record.ts'
 import type { RefundRecord, RefundState } from '../domain/refund/record.ts'
+import { madeByFindings } from './checkout.ts'
 import { isAwaitingEffect, isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, FindingSubject, ProofMoment } from './finding.ts'
 import { journalFindings } from './journal.ts'
@@ -29,6 +30,7 @@ export function recordFindings(dossier: Dossier, moment: ProofMoment): Finding[]
   const { order, payments, refunds } = dossier
   return [
     ...(order === null ? [] : orderFindings(order, dossier, moment)),
+    ...madeByFindings(dossier),
     ...payments.flatMap((payment) => paymentFindings(payment, dossier, moment)),
     ...doubledPaymentFindings(dossier),
     ...refunds.flatMap((refund) => refundFindings(refund, dossier, moment)),

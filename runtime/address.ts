@@ -65,3 +65,39 @@ export function isPublicAddress(address: string): boolean {
   if (parsed.range() !== 'unicast') return false
   return parsed instanceof ipaddr.IPv4 || parsed.match(given_out)
 }
+
+/** Networks are ranges of addresses, as an operator names them. */
+export interface Networks {
+  /** Whether `address` lies in one of them. */
+  includes(address: string): boolean
+}
+
+/** Reads `10.0.0.0/8,2001:db8::/32`; an address alone is a network of one. Throws a RangeError that names what is none. */
+export function readNetworks(names: readonly string[]): Networks {
+  const ranges = names.map((name) => {
+    const range = networkRange(name)
+    if (range === null) throw new RangeError(`"${name}" is neither an address nor a network like 10.0.0.0/8`)
+    return range
+  })
+  return {
+    includes: (address) => ipaddr.subnetMatch(ipaddr.process(address), { named: ranges }, 'other') === 'named',
+  }
+}
+
+type Range = [network: ipaddr.IPv4 | ipaddr.IPv6, bits: number]
+
+/** Null: it is none. Of an IPv4 address only the form with four numbers counts: `10/8` could be meant otherwise. */
+function networkRange(name: string): Range | null {
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(name) || ipaddr.IPv6.isValidCIDR(name)) return ipaddr.parseCIDR(name)
+  if (ipaddr.IPv4.isValidFourPartDecimal(name) || ipaddr.IPv6.isValid(name)) {
+    const address = ipaddr.process(name)
+    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  }
+  return null
+}
+
+/** The address in its one form, an IPv4 address that is mapped into IPv6 as IPv4; null: it is none. */
+export function plainAddress(text: string): string | null {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return null
+  return ipaddr.process(text).toString()
+}

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { languages } from '../domain/language.ts'
 import type { Language } from '../domain/language.ts'
 import type { ShownTo } from '../domain/messages.ts'
-import { notifyUrlObjection } from './address.ts'
+import { notifyUrlObjection, readNetworks } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
 export interface MasterKey {
@@ -60,6 +60,8 @@ export interface Config {
   /** the same for merchants of mode `test`: what the simulator issues with */
   test_wechat_ca_path: string | null
   allow_private_endpoints: boolean
+  /** addresses and networks of the proxies whose word on who asked is believed; none: nobody's */
+  trusted_proxies: string[]
   /**
    * divides every duration of `default_policy` (not `limits` and the other constants of domain/policy); 1 for real
    * money
@@ -147,6 +149,7 @@ const environment_schema = z.object({
   WEFT_WECHAT_CA_PATH: path.optional(),
   WEFT_TEST_WECHAT_CA_PATH: path.optional(),
   WEFT_ALLOW_PRIVATE_ENDPOINTS: flag.default(false),
+  WEFT_TRUSTED_PROXIES: z.string().transform(readProxies).default([]),
   WEFT_TIME_SCALE: z.coerce
     .number('is not a number; write 1 or more')
     .min(1, 'would slow time down; write 1 or more')
@@ -192,6 +195,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     wechat_ca_path: settings.WEFT_WECHAT_CA_PATH ?? null,
     test_wechat_ca_path: settings.WEFT_TEST_WECHAT_CA_PATH ?? null,
     allow_private_endpoints: settings.WEFT_ALLOW_PRIVATE_ENDPOINTS,
+    trusted_proxies: settings.WEFT_TRUSTED_PROXIES,
     time_scale: settings.WEFT_TIME_SCALE,
     queue_prefix: settings.WEFT_QUEUE_PREFIX,
     deployment: deploymentOf(settings),
@@ -274,4 +278,22 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
     return refuse('has a key that is not base64 of 32 bytes; make one with `openssl rand -base64 32`')
   }
   return keys.map(({ id, encoded }) => ({ id, key: encoded }))
+}
+
+/** `10.0.0.0/8,192.0.2.7`. Everybody, as `0.0.0.0/0`, is refused: then whoever asks could name any address as his own. */
+function readProxies(text: string, context: z.RefinementCtx): string[] {
+  const names = text.split(',').map((part) => part.trim())
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (names.some((name) => /\/0+$/.test(name))) {
+    return refuse('names everybody; write the addresses of your own proxies, as 10.0.0.0/8')
+  }
+  try {
+    readNetworks(names)
+  } catch {
+    return refuse('has a part that is neither an address nor a network; write them like 10.0.0.0/8,192.0.2.7')
+  }
+  return names
 }

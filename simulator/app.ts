@@ -7,13 +7,15 @@ import type { Control, FinishRefundRequest } from './control.ts'
 import type { CallResponse, Gateway } from './gateway.ts'
 import type { Phone } from './phone.ts'
 import { ControlError } from './refusal.ts'
+import { addSites, formOf, payer_cookie, payerOf, sendPage } from './sites.ts'
+import type { SiteTools } from './sites.ts'
 import { stylesheet } from './style.ts'
-import { languageFor } from './words.ts'
+import { languageFor, wordings } from './words.ts'
 
 const call_limit_bytes = 65_536
 const control_limit_bytes = 6_291_456
 
-interface AppTools {
+interface AppTools extends SiteTools {
   gateway: Gateway
   control: Control
   phone: Phone
@@ -21,13 +23,14 @@ interface AppTools {
   hold_ms: number
 }
 
-/** WeChat Pay's paths below `/v3`, the payer's phone at `/phone`, the control side below `/control`. */
+/** WeChat Pay's paths below `/v3`, WeChat's other sites, the payer's phone at `/phone`, the control side at `/control`. */
 export function createApp(tools: AppTools): Koa {
   const app = new Koa()
   app.on('error', (error: unknown) => tools.logger.warn('a connection failed', { error }))
   const router = new Router()
   addControl(router, tools.control)
   addPhone(router, tools.phone)
+  addSites(router, tools)
   app.use(async (ctx, next) => {
     if (!ctx.path.startsWith('/v3/')) {
       await next()
@@ -104,6 +107,12 @@ function addControl(router: Router, control: Control): void {
   router.post('/control/pay', async (ctx) => {
     ctx.body = control.pay(await readJson(ctx))
   })
+  router.post('/control/sheets', async (ctx) => {
+    ctx.body = control.answerSheet(await readJson(ctx))
+  })
+  router.post('/control/openids', async (ctx) => {
+    ctx.body = control.openid(await readJson(ctx))
+  })
   router.post('/control/refunds', async (ctx) => {
     ctx.body = control.createConsoleRefund(await readJson(ctx))
   })
@@ -156,13 +165,14 @@ function addControl(router: Router, control: Control): void {
   })
 }
 
+/** Asserts that a form was sent by a page of the phone: other sites may not open windows or change whose it is. */
+function assertOwnPage(ctx: Context): void {
+  const origin = ctx.get('origin')
+  if (origin !== '' && origin !== `http://${ctx.host}`)
+    throw new ControlError(409, 'OTHER_ORIGIN', 'another site sent this')
+}
+
 function addPhone(router: Router, phone: Phone): void {
-  const sendPage = (ctx: Context, text: string): void => {
-    ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'")
-    ctx.set('Cache-Control', 'no-store')
-    ctx.type = 'html'
-    ctx.body = text
-  }
   const singleValue = (value: string | string[] | undefined): string | null =>
     typeof value === 'string' ? value : null
   router.get('/', (ctx) => ctx.redirect('/phone'))
@@ -170,13 +180,28 @@ function addPhone(router: Router, phone: Phone): void {
     const language = languageFor(singleValue(ctx.query['lang']), ctx.get('accept-language'))
     const code_url = singleValue(ctx.query['code_url'])?.trim()
     const outcome = { story: singleValue(ctx.query['told']), refused: singleValue(ctx.query['refused']) }
-    sendPage(ctx, code_url ? phone.orderPage(code_url, language, outcome) : phone.startPage(language, null))
+    const said = wordings[language].link_texts[outcome.story ?? ''] ?? null
+    const page = code_url ? phone.orderPage(code_url, language, outcome) : phone.startPage(language, said, payerOf(ctx))
+    sendPage(ctx, page)
   })
   router.post('/phone', async (ctx) => {
-    const bytes = await readBytes(ctx, call_limit_bytes)
-    const form = new URLSearchParams(bytes?.toString('utf8') ?? '')
+    const form = await formOf(ctx)
     const language = languageFor(form.get('lang'), ctx.get('accept-language'))
-    ctx.redirect(phone.playStory(form.get('code_url') ?? '', form.get('story') ?? '', language))
+    ctx.redirect(phone.playStory(form.get('code_url') ?? '', form.get('story') ?? '', payerOf(ctx), language))
+    ctx.status = 303
+  })
+  router.post('/phone/link', async (ctx) => {
+    assertOwnPage(ctx)
+    const form = await formOf(ctx)
+    const language = languageFor(form.get('lang'), ctx.get('accept-language'))
+    ctx.redirect(await phone.openLink(form.get('link') ?? '', form.get('kind') ?? '', language))
+    ctx.status = 303
+  })
+  router.post('/phone/payer', async (ctx) => {
+    assertOwnPage(ctx)
+    const form = await formOf(ctx)
+    ctx.cookies.set(payer_cookie, encodeURIComponent(form.get('payer')?.trim() ?? ''), { sameSite: 'lax' })
+    ctx.redirect(`/phone?lang=${languageFor(form.get('lang'), ctx.get('accept-language'))}`)
     ctx.status = 303
   })
   router.get('/phone/style.css', (ctx) => {

@@ -1,6 +1,4 @@
-import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
-import { fee_rate_pattern } from './bills/form.ts'
 import { generated_day, generated_kinds } from './bills/generator.ts'
 import type { BillOffice, BillView } from './bills/office.ts'
 import type { CallLog } from './calls.ts'
@@ -11,58 +9,32 @@ import { faultRequest } from './faults.ts'
 import type { Fault, FaultRequest, Faults } from './faults.ts'
 import type { WeChatKeys } from './keys.ts'
 import type { Notifier } from './notifier.ts'
+import { openidOf, openidRequest } from './openid.ts'
+import type { OpenidRequest } from './openid.ts'
 import { payRequest } from './payer.ts'
 import type { Payer, PayRequest, PayResponse } from './payer.ts'
 import type { Merchant } from './records.ts'
 import { ControlError } from './refusal.ts'
+import { merchantRequest, registeredMerchant } from './registration.ts'
+import type { MerchantRequest, MerchantResponse } from './registration.ts'
+import { sheetRequest } from './sheet.ts'
+import type { PaySheet, SheetRequest, SheetResult } from './sheet.ts'
 import type { SimulatorState } from './state.ts'
 import { notificationView, orderView, paymentView, refundView } from './view.ts'
 import { newTransfer, transferRequest } from './transfer.ts'
 import type { Transfer, TransferRequest } from './transfer.ts'
 import type { SimulatedNotificationView, SimulatedRefundView, StateView } from './view.ts'
 
-export type { StateView, FaultRequest, SimulatedNotificationView, PayResponse, PayRequest, SimulatedRefundView }
-export type { FinishRefundRequest, NotifyRefundRequest, ConsoleRefundRequest }
-
-/** `POST /control/merchants`. The same number again updates what is given and keeps the rest. */
-const merchantRequest = z.strictObject({
-  mchid: z.string().regex(/^\d{8,32}$/),
-  name: z.string().min(1).max(64).optional(),
-  appids: z.array(z.string().min(1).max(32)).min(1).max(100).optional(),
-  /** 40 upper-case hex digits of the merchant's API certificate; null: it never applied for one */
-  serial_no: z.string().min(1).max(64).nullable().optional(),
-  /** PEM of the merchant's public key, or of its certificate */
-  public_key: z.string().refine(isPublicKey, 'not a PEM public key or certificate').nullable().optional(),
-  certificate_state: z.enum(['valid', 'expired', 'revoked']).optional(),
-  /** 32 characters; null: never set in the console */
-  apiv3_key: z.string().length(32).nullable().optional(),
-  key_mode: z.enum(['public_key', 'certificate', 'both']).optional(),
-  /** in mode `both`, the share of notifications signed with the public key */
-  public_key_share: z.number().min(0).max(1).optional(),
-  /** fen to refund from: payments settle into it, refunds take from it; null never runs short */
-  balance: z.int().nonnegative().nullable().optional(),
-  /** `held`: refunds end only by hand */
-  refund_completion: z.enum(['automatic', 'held']).optional(),
-  /** where refunds made in the console are notified to; null: nowhere */
-  refund_notify_url: z.string().nullable().optional(),
-  /** WeChat Pay's fee, `0.60%`, of payments from now on, and the account that it is taken from */
-  fee_rate: z.string().regex(fee_rate_pattern).optional(),
-  fee_account: z.enum(['BASIC', 'FEES']).optional(),
-})
-
-type MerchantRequest = z.input<typeof merchantRequest>
-
-/** MerchantResponse is what a merchant's console would show of WeChat Pay's keys. */
-export interface MerchantResponse {
-  mchid: string
-  name: string
-  key_mode: Merchant['key_mode']
-  balance: number | null
-  wechatpay_public_key_id: string
-  wechatpay_public_key: string
-  /** listed platform certificates, the newest last; empty in mode `public_key` */
-  certificates: { serial_no: string; certificate: string }[]
+export type {
+  MerchantResponse,
+  StateView,
+  FaultRequest,
+  SimulatedNotificationView,
+  PayResponse,
+  PayRequest,
+  SimulatedRefundView,
 }
+export type { FinishRefundRequest, NotifyRefundRequest, ConsoleRefundRequest }
 
 /** `POST /control/notifications`: any notification, signed as asked, delivered once unless `retry`. */
 const notificationRequest = z
@@ -138,6 +110,7 @@ interface ControlTools {
   faults: Faults
   notifier: Notifier
   payer: Payer
+  sheet: PaySheet
   completion: RefundCompletion
   console: MerchantConsole
   bills: BillOffice
@@ -162,28 +135,7 @@ export class Control {
     const made = state.merchants.has(given.mchid) ? [] : [await keys.makeWeChatKey(given.mchid)]
     const before = state.merchants.get(given.mchid) // looked up after the wait: two may register the same number at once
     const wechat_keys = before?.wechat_keys ?? made
-    const serial_no = given.serial_no === undefined ? (before?.serial_no ?? null) : given.serial_no
-    const replaced = before?.serial_no && before.serial_no !== serial_no ? [before.serial_no] : []
-    const merchant: Merchant = {
-      mchid: given.mchid,
-      name: given.name ?? before?.name ?? `商户 ${given.mchid}`,
-      appids: given.appids ?? before?.appids ?? [],
-      serial_no,
-      public_key: given.public_key === undefined ? (before?.public_key ?? null) : given.public_key,
-      certificate_state: given.certificate_state ?? before?.certificate_state ?? 'valid',
-      replaced_serials: [...(before?.replaced_serials ?? []), ...replaced].filter((old) => old !== serial_no),
-      apiv3_key: given.apiv3_key === undefined ? (before?.apiv3_key ?? null) : given.apiv3_key,
-      key_mode: given.key_mode ?? before?.key_mode ?? 'public_key',
-      public_key_share: given.public_key_share ?? before?.public_key_share ?? 0.5,
-      wechat_keys,
-      newest_share: before?.newest_share ?? 1,
-      balance: given.balance === undefined ? (before?.balance ?? null) : given.balance,
-      refund_completion: before?.refund_completion ?? 'automatic',
-      refund_notify_url:
-        given.refund_notify_url === undefined ? (before?.refund_notify_url ?? null) : given.refund_notify_url,
-      fee_rate: given.fee_rate ?? before?.fee_rate ?? settings.fee_rate,
-      fee_account: given.fee_account ?? before?.fee_account ?? 'BASIC',
-    }
+    const merchant = registeredMerchant(given, before, { wechat_keys, fee_rate: settings.fee_rate })
     state.keepMerchant(merchant)
     if (given.refund_completion !== undefined) completion.setCompletion(merchant, given.refund_completion)
     return this.#merchantResponse(merchant)
@@ -191,6 +143,17 @@ export class Control {
 
   pay(request: PayRequest): PayResponse {
     return this.#tools.payer.pay(parseRequest(payRequest, request))
+  }
+
+  /** Calls up the pay sheet as a client does, and lets the payer act. Returns what the client's code gets back. */
+  answerSheet(request: SheetRequest): SheetResult {
+    return this.#tools.sheet.answer(parseRequest(sheetRequest, request))
+  }
+
+  /** The openid of a payer at an appid: the same one that OAuth answers. */
+  openid(request: OpenidRequest): { openid: string } {
+    const { appid, payer } = parseRequest(openidRequest, request)
+    return { openid: openidOf(appid, payer) }
   }
 
   /** Issues the bills of a day at once, or anew when it has some. */
@@ -379,14 +342,6 @@ function parseRequest<T>(schema: z.ZodType<T>, request: unknown): T {
   if (outcome.success) return outcome.data
   const mistakes = outcome.error.issues.map((issue) => `${issue.path.join('.') || 'request'}: ${issue.message}`)
   throw new ControlError(400, 'PARAM_ERROR', mistakes.join('; '))
-}
-
-function isPublicKey(pem: string): boolean {
-  try {
-    return createPublicKey(pem).asymmetricKeyType === 'rsa'
-  } catch {
-    return false
-  }
 }
 
 /** Parses the resource of a notification. Tests may send a text that is no JSON object; then it names nothing. */

@@ -11,7 +11,7 @@ import { signedHeaders, signingKey } from './keys.ts'
 import type { WeChatKeys } from './keys.ts'
 import { CallLimiter } from './limits.ts'
 import type { Payer } from './payer.ts'
-import type { CallOutcome, NativePayments } from './payments.ts'
+import type { BasicPayments, CallOutcome } from './payments.ts'
 import type { Random } from './random.ts'
 import type { Merchant } from './records.ts'
 import type { DomesticRefunds } from './refunds.ts'
@@ -34,7 +34,7 @@ interface GatewayTools {
   state: SimulatorState
   keys: WeChatKeys
   faults: Faults
-  payments: NativePayments
+  payments: BasicPayments
   refunds: DomesticRefunds
   payer: Payer
   bills: BillOffice

@@ -14,17 +14,20 @@ import { MerchantConsole } from './console.ts'
 import { Control } from './control.ts'
 import { Faults } from './faults.ts'
 import { Gateway } from './gateway.ts'
+import { H5Page } from './h5.ts'
 import { WeChatKeys } from './keys.ts'
 import type { KeyMaker } from './keys.ts'
 import { Notifier } from './notifier.ts'
+import { WebAuthorization } from './oauth.ts'
 import { Payer } from './payer.ts'
-import { NativePayments } from './payments.ts'
+import { BasicPayments } from './payments.ts'
 import { Phone } from './phone.ts'
-import type { StoryNotes } from './phone.ts'
+import type { PhoneBrowser, StoryNotes } from './phone.ts'
 import { seededRandom } from './random.ts'
 import { DomesticRefunds } from './refunds.ts'
 import { completeSettings, SettingsError, settingsFromEnvironment } from './settings.ts'
 import type { settingsSchema, SimulatorSettings } from './settings.ts'
+import { PaySheet } from './sheet.ts'
 import { SimulatorState } from './state.ts'
 import { memoryStorage, openStorage } from './storage.ts'
 
@@ -40,17 +43,20 @@ export interface Simulator {
   close(): Promise<void>
 }
 
-/**
- * Starts a WeChat Pay. Nothing is shared between two of them in one process, and nothing of the process is touched.
- * Throws SettingsError, and the operating system's error when the port is taken.
- */
-export async function startSimulator(
-  given: z.input<typeof settingsSchema> = {},
-  surroundings: { now?: () => number; logger?: Logger; notes?: StoryNotes; makeKeyPair?: KeyMaker } = {},
-): Promise<Simulator> {
-  const settings = completeSettings(given)
-  const now = surroundings.now ?? Date.now
-  const logger = surroundings.logger ?? silentLogger
+/** What surrounds a simulator in its process. */
+interface Surroundings {
+  now?: () => number
+  logger?: Logger
+  /** what its phone says below the buttons of stories */
+  notes?: StoryNotes
+  /** opens links as a phone does */
+  browser?: PhoneBrowser
+  makeKeyPair?: KeyMaker
+}
+
+/** Builds the parts of one simulator over its state; nothing of them listens or waits yet. */
+function buildParts(settings: SimulatorSettings, surroundings: Surroundings) {
+  const { now = Date.now, logger = silentLogger, notes = {}, browser = null } = surroundings
   const random = seededRandom(settings.seed)
   const { storage, entries } =
     settings.data_dir === null ? { storage: memoryStorage, entries: [] } : openStorage(settings.data_dir)
@@ -58,30 +64,34 @@ export async function startSimulator(
   const keys = new WeChatKeys(state, random, now, surroundings.makeKeyPair)
   const faults = new Faults(random, now)
   const calls = new CallLog()
-  const payments = new NativePayments(state, settings, now)
+  const payments = new BasicPayments(state, settings, now)
   const notifier = new Notifier({ state, keys, faults, settings, random, now, logger })
   const payer = new Payer({ state, payments, notifier, settings, now })
+  const sheet = new PaySheet({ state, keys, payer })
   const completion = new RefundCompletion({ state, notifier, faults, settings, now })
   const refunds = new DomesticRefunds({ state, completion, keys, settings, now })
   const bills = new BillOffice({ state, faults, settings, now })
   const served = { payments, refunds, payer, bills }
   const gateway = new Gateway({ state, keys, faults, ...served, calls, settings, random, now, logger })
-  const merchant_console = new MerchantConsole({ state, refunds, completion, notifier, now })
-  const control = new Control({
-    state,
-    keys,
-    faults,
-    notifier,
-    payer,
-    completion,
-    console: merchant_console,
-    bills,
-    calls,
-    settings,
-    now,
-  })
-  const phone = new Phone({ state, payer, notes: surroundings.notes ?? {}, now })
-  const app = createApp({ gateway, control, phone, logger, hold_ms: settings.hold_ms })
+  const console = new MerchantConsole({ state, refunds, completion, notifier, now })
+  const controlled = { state, keys, faults, notifier, payer, sheet, completion, console, bills, calls }
+  const control = new Control({ ...controlled, settings, now })
+  const phone = new Phone({ state, payer, notes, browser, now })
+  const sites = { state, sheet, oauth: new WebAuthorization(state, now), h5: new H5Page({ state, payer, settings }) }
+  const app = createApp({ gateway, control, phone, ...sites, logger, hold_ms: settings.hold_ms })
+  return { state, notifier, completion, control, app, logger }
+}
+
+/**
+ * Starts a WeChat Pay. Nothing is shared between two of them in one process, and nothing of the process is touched.
+ * Throws SettingsError, and the operating system's error when the port is taken.
+ */
+export async function startSimulator(
+  given: z.input<typeof settingsSchema> = {},
+  surroundings: Surroundings = {},
+): Promise<Simulator> {
+  const settings = completeSettings(given)
+  const { state, notifier, completion, control, app, logger } = buildParts(settings, surroundings)
   const handle = app.callback()
   const server = createServer((request, response) => void handle(request, response))
   server.keepAliveTimeout = 8_000 // as real answers say: `Keep-Alive: timeout=8`

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { beijingDay } from '../domain/calendar.ts'
+import { beijingDay, milliseconds } from '../domain/calendar.ts'
 import { settlementTotal } from './coupons.ts'
 import type { Notifier, SendOptions } from './notifier.ts'
-import type { NativePayments } from './payments.ts'
+import { openidOf, phone_payer } from './openid.ts'
+import type { BasicPayments } from './payments.ts'
+import { newestCode, products } from './product.ts'
 import { randomDigits } from './random.ts'
 import type { ArmedPayment, Merchant, Order, OutgoingNotification, Payment } from './records.ts'
 import { ControlError } from './refusal.ts'
@@ -44,7 +45,9 @@ export const payRequest = z
     out_trade_no: z.string().optional(),
     code_url: z.string().optional(),
     story: z.enum(stories).default('pay'),
+    /** who pays, by openid; else the payer that a JSAPI order was placed for; else whoever has the phone */
     payer_openid: z.string().min(1).max(128).optional(),
+    payer: z.string().min(1).max(64).default(phone_payer),
     /** parts of the total that coupons cover: the merchant's own discount, and money paid for beforehand; fen */
     coupon: z
       .strictObject({ nocash_amount: z.int().nonnegative().default(0), cash_amount: z.int().nonnegative().default(0) })
@@ -55,6 +58,8 @@ export const payRequest = z
       .regex(/^[A-Z0-9_]{1,32}$/)
       .optional(),
     amount: z.strictObject({ total: z.int().positive() }).optional(),
+    /** when it was paid, not later than now: a day that is over has it in its bill, and need not be waited for */
+    success_time: z.iso.datetime({ offset: true }).optional(),
     delay_ms: z.int().min(0).max(86_400_000).optional(),
   })
   .refine(({ mchid, out_trade_no, code_url }) => code_url !== undefined || (mchid && out_trade_no), {
@@ -77,14 +82,14 @@ export interface PayResponse {
 /** Payer does what a person with a phone can do, and what WeChat Pay then does. */
 export class Payer {
   readonly #state: SimulatorState
-  readonly #payments: NativePayments
+  readonly #payments: BasicPayments
   readonly #notifier: Notifier
   readonly #settings: SimulatorSettings
   readonly #now: () => number
 
   constructor(tools: {
     state: SimulatorState
-    payments: NativePayments
+    payments: BasicPayments
     notifier: Notifier
     settings: SimulatorSettings
     now: () => number
@@ -96,7 +101,12 @@ export class Payer {
     this.#now = tools.now
   }
 
-  /** Finds the order that a code or number names. Throws ControlError when there is none. */
+  /** Unix milliseconds, by the simulator's clock. */
+  now(): number {
+    return this.#now()
+  }
+
+  /** Finds the order that a code (code_url, prepay_id, h5_url) or number names. Throws ControlError when there is none. */
   find(named: { mchid?: string | undefined; out_trade_no?: string | undefined; code_url?: string | undefined }): Order {
     const order =
       named.code_url === undefined
@@ -107,9 +117,10 @@ export class Payer {
   }
 
   /**
-   * Returns why this code cannot be paid now, or null. `payer_openid` says whether the payer or another has paid it.
+   * Returns why this code cannot be paid now, or null; of a JSAPI order also why this payer cannot. `payer_openid`
+   * says whether the payer or another has paid it.
    */
-  paymentRefusal(order: Order, code_url: string, payer_openid: string | null): ControlError | null {
+  paymentRefusal(order: Order, code: string, payer_openid: string | null): ControlError | null {
     const now = this.#now()
     if (order.trade_state === 'CLOSED') return new ControlError(409, 'ORDER_CLOSED', 'the order is closed')
     if (order.trade_state !== 'NOTPAY') {
@@ -118,11 +129,19 @@ export class Payer {
         ? new ControlError(409, 'PAID_BY_ANOTHER', 'somebody else has paid this order')
         : new ControlError(409, 'ORDER_PAID', 'the order is paid already')
     }
-    if (code_url !== order.code_url)
+    if (order.payer_openid !== null && payer_openid !== null && payer_openid !== order.payer_openid) {
+      return new ControlError(409, 'PAYER_MISMATCH', 'the order was placed for another openid')
+    }
+    const { is_replaced, life } = products[order.trade_type]
+    const issued = order.codes.find((one) => one.code === code)
+    if (issued === undefined || (is_replaced && issued !== order.codes.at(-1))) {
       return new ControlError(409, 'CODE_DEAD', 'a newer code took the place of this one')
+    }
     if (now > order.time_expire) return new ControlError(409, 'ORDER_EXPIRED', 'the time to pay is over')
-    if (now - order.code_time >= this.#settings.code_life_ms) {
-      return new ControlError(409, 'CODE_EXPIRED', 'the code is older than two hours')
+    if (now - issued.time >= this.#settings[life]) {
+      return life === 'h5_life_ms'
+        ? new ControlError(409, 'LINK_EXPIRED', 'the h5_url is older than five minutes')
+        : new ControlError(409, 'CODE_EXPIRED', 'the code is older than two hours')
     }
     return null
   }
@@ -131,13 +150,13 @@ export class Payer {
   pay(request: z.infer<typeof payRequest>): PayResponse {
     const order = this.find(request)
     const merchant = this.#merchantOf(order)
-    const openid = request.payer_openid ?? phoneOpenid(order.appid, order.mchid)
+    const openid = request.payer_openid ?? order.payer_openid ?? openidOf(order.appid, request.payer)
     const answer = { story: request.story, mchid: order.mchid, out_trade_no: order.out_trade_no }
     if (request.story === 'second_payment') return { ...answer, ...this.#paySecondTime(order, merchant, openid) }
     if (request.story === 'pay_after_close') {
       if (order.trade_state !== 'CLOSED') throw new ControlError(409, 'ORDER_NOT_CLOSED', 'the order is not closed')
     } else {
-      const hindrance = this.paymentRefusal(order, request.code_url ?? order.code_url, request.payer_openid ?? null)
+      const hindrance = this.paymentRefusal(order, request.code_url ?? newestCode(order), request.payer_openid ?? null)
       if (hindrance !== null) throw hindrance
     }
     const { nocash_amount, cash_amount } = request.coupon ?? { nocash_amount: 0, cash_amount: 0 }
@@ -145,8 +164,10 @@ export class Payer {
     const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
     if (nocash_amount + cash_amount > total)
       throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
+    const success_time = request.success_time === undefined ? this.#now() : milliseconds(request.success_time)
+    if (success_time > this.#now()) throw new ControlError(400, 'PARAM_ERROR', 'success_time: that moment is to come')
     const paid = { openid, nocash_amount, cash_amount, bank_type }
-    const payment = this.#newPayment(order, { ...paid, total })
+    const payment = this.#newPayment(order, { ...paid, total, success_time })
     const { transaction_id } = payment
     switch (request.story) {
       case 'cancel':
@@ -227,11 +248,11 @@ export class Payer {
 
   #newPayment(
     order: Order,
-    paid: Pick<Payment, 'openid' | 'total' | 'nocash_amount' | 'cash_amount' | 'bank_type'>,
+    paid: Pick<Payment, 'openid' | 'total' | 'nocash_amount' | 'cash_amount' | 'bank_type'> & { success_time?: number },
   ): Payment {
-    const now = this.#now()
+    const success_time = paid.success_time ?? this.#now()
     return {
-      transaction_id: `4200${randomDigits(6)}${beijingDay(now).replaceAll('-', '')}${randomDigits(10)}`,
+      transaction_id: `4200${randomDigits(6)}${beijingDay(success_time).replaceAll('-', '')}${randomDigits(10)}`,
       mchid: order.mchid,
       out_trade_no: order.out_trade_no,
       openid: paid.openid,
@@ -240,7 +261,7 @@ export class Payer {
       nocash_amount: paid.nocash_amount,
       cash_amount: paid.cash_amount,
       bank_type: paid.bank_type,
-      success_time: now,
+      success_time,
       fee_rate: this.#merchantOf(order).fee_rate,
       fee_account: this.#merchantOf(order).fee_account,
     }
@@ -255,8 +276,3 @@ export class Payer {
 
 /** How a payment is made unless the request says otherwise: from the balance, without coupons. */
 const default_payment_terms = { nocash_amount: 0, cash_amount: 0, bank_type: 'OTHERS' }
-
-/** The openid of the one phone at hand: an openid belongs to an appid, so it differs by appid. */
-function phoneOpenid(appid: string, mchid: string): string {
-  return `o${createHash('sha256').update(`${appid}/${mchid}`).digest('base64url').replaceAll(/[-_]/g, 'x').slice(0, 27)}`
-}

@@ -1,14 +1,15 @@
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
 import { couponsOf, payerTotal } from './coupons.ts'
-import { randomLetters } from './random.ts'
-import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState } from './records.ts'
+import { isOpenidOf } from './openid.ts'
+import { isAppFitting, newCode, products } from './product.ts'
+import type { ArmedPayment, Merchant, Order, Payment, SimulatedTradeState, SimulatedTradeType } from './records.ts'
 import { isShownOnOrder } from './refund.ts'
 import { CallRefusal } from './refusal.ts'
 import {
   assertPathNumber,
   canonicalText,
   closeBody,
-  placeBody,
+  placeBodies,
   readBody,
   required_rule,
   ruleRefusal,
@@ -19,7 +20,8 @@ import type { SimulatorState } from './state.ts'
 
 const minute_ms = 60_000
 const day_ms = 24 * 60 * minute_ms
-const dead_codes_kept = 50
+const codes_kept = 51
+const product_closed = '商户号该产品权限未开通，请前往商户平台>产品中心检查后重试'
 
 /**
  * CallOutcome is what a call is answered with; `hang` never answers, because the story wants the answer lost. A `file`
@@ -33,11 +35,17 @@ export type CallOutcome =
 /** PayArmed pays for the payer who was waiting for exactly this close call. */
 type PayArmed = (order: Order, armed: ArmedPayment) => void
 
+/** Placement says with which product an order is placed, and where the caller has found this WeChat Pay. */
+interface Placement {
+  trade_type: SimulatedTradeType
+  host: string
+}
+
 /**
- * NativePayments places, queries and closes Native orders by the rules of docs/wechat-pay.md §2.1–2.3. Every method
- * throws CallRefusal.
+ * BasicPayments (基础支付) places, queries and closes orders of every product by the rules of docs/wechat-pay.md
+ * §2.1–2.3. Every method throws CallRefusal.
  */
-export class NativePayments {
+export class BasicPayments {
   readonly #state: SimulatorState
   readonly #settings: SimulatorSettings
   readonly #now: () => number
@@ -48,16 +56,23 @@ export class NativePayments {
     this.#now = now
   }
 
-  /** Places a Native order, or gives an unpaid one a new code, which kills the old. */
-  place(merchant: Merchant, bytes: Buffer): CallOutcome {
-    const body = readBody(bytes, placeBody, this.#settings.null_fields)
+  /** Places an order, or gives an unpaid one a new code, which kills the old one of a Native order. */
+  place(merchant: Merchant, bytes: Buffer, placement: Placement): CallOutcome {
+    const { trade_type } = placement
+    const body = readBody(bytes, placeBodies[trade_type], this.#settings.null_fields)
     assertSameMerchant(merchant, body.mchid, '/mchid', 'body')
     if (!merchant.appids.includes(body.appid)) throw new CallRefusal('APPID_MCHID_NOT_MATCH')
+    if (!merchant.products.includes(trade_type)) throw new CallRefusal('NO_AUTH', { message: product_closed })
+    const app = merchant.apps.find(({ appid }) => appid === body.appid)
+    if (!isAppFitting(trade_type, app)) throw new CallRefusal('APPID_MCHID_NOT_MATCH')
+    if (body.payer !== undefined) assertOpenid(merchant, body.appid, body.payer.openid)
     const now = this.#now()
     const order = this.#state.findOrder(merchant.mchid, body.out_trade_no, now)
-    const placed = order === null ? this.#newOrder(body, now) : this.#orderWithNewCode(order, body, now)
-    this.#state.keepOrder(placed)
-    return { kind: 'answer', status: 200, body: { code_url: placed.code_url } }
+    if (order !== null) this.#assertRepeatable(order, body, trade_type)
+    const { codes, ...rest } = order ?? this.#newOrder(body, trade_type, now)
+    const issued = newCode(trade_type, now, placement.host)
+    this.#state.keepOrder({ ...rest, codes: [...codes, issued].slice(-codes_kept) })
+    return { kind: 'answer', status: 200, body: { [products[trade_type].gives]: issued.code } }
   }
 
   query(
@@ -139,7 +154,7 @@ export class NativePayments {
     return {
       ...head,
       ...(order.attach === null && this.#settings.attach_when_none === 'empty' && { attach: '' }),
-      ...paymentFields(payment),
+      ...paymentFields(payment, order.trade_type),
     }
   }
 
@@ -155,7 +170,7 @@ export class NativePayments {
     return paid && order.transaction_id !== null ? (this.#state.payments.get(order.transaction_id) ?? null) : null
   }
 
-  #newOrder(body: PlaceBody, now: number): Order {
+  #newOrder(body: PlaceBody, trade_type: SimulatedTradeType, now: number): Order {
     const end = now + this.#settings.time_expire_days * day_ms
     const asked = body.time_expire === undefined ? end : milliseconds(body.time_expire)
     return {
@@ -168,12 +183,13 @@ export class NativePayments {
       total: body.amount.total,
       currency: body.amount.currency ?? 'CNY',
       device_id: body.scene_info?.device_id ?? null,
+      trade_type,
+      payer_openid: body.payer?.openid ?? null,
+      payer_client_ip: body.scene_info?.payer_client_ip ?? null,
       parameters: orderParameters(body),
       create_time: now,
       time_expire: Math.min(Math.max(asked, now + minute_ms), end),
-      code_url: newCodeUrl(),
-      code_time: now,
-      dead_codes: [],
+      codes: [],
       trade_state: 'NOTPAY',
       transaction_id: null,
       close_time: null,
@@ -181,7 +197,8 @@ export class NativePayments {
     }
   }
 
-  #orderWithNewCode(order: Order, body: PlaceBody, now: number): Order {
+  /** Asserts that the order may be placed again: unpaid, not closed, and the same in everything. Throws CallRefusal. */
+  #assertRepeatable(order: Order, body: PlaceBody, trade_type: SimulatedTradeType): void {
     if (order.trade_state === 'CLOSED') throw new CallRefusal('ORDER_CLOSED')
     if (order.trade_state !== 'NOTPAY') {
       const code = this.#settings.place_paid
@@ -191,12 +208,10 @@ export class NativePayments {
         ...(code === 'ORDER_PAID' && { status: 403 }),
       })
     }
-    if (order.parameters !== orderParameters(body)) {
+    if (order.trade_type !== trade_type || order.parameters !== orderParameters(body)) {
       if (this.#settings.place_mismatch === 'OUT_TRADE_NO_USED') throw new CallRefusal('OUT_TRADE_NO_USED')
       throw new CallRefusal('INVALID_REQUEST', { message: '请求重入时，参数与首次请求时不一致', number: 268498688 })
     }
-    const dead_codes = [...order.dead_codes, order.code_url].slice(-dead_codes_kept)
-    return { ...order, code_url: newCodeUrl(), code_time: now, dead_codes }
   }
 
   #paidOrderRefusal(): CallRefusal {
@@ -212,12 +227,12 @@ const descriptions: Record<SimulatedTradeState, string> = {
   CLOSED: '订单已关闭',
 }
 
-function paymentFields(payment: Payment): object {
+function paymentFields(payment: Payment, trade_type: SimulatedTradeType): object {
   const { total, currency } = payment
   const coupons = couponsOf(payment)
   return {
     transaction_id: payment.transaction_id,
-    trade_type: 'NATIVE',
+    trade_type,
     bank_type: payment.bank_type,
     success_time: wechatTime(payment.success_time),
     payer: { openid: payment.openid },
@@ -235,10 +250,6 @@ function paymentFields(payment: Payment): object {
   }
 }
 
-function newCodeUrl(): string {
-  return `weixin://wxpay/bizpayurl/up?pr=${randomLetters(12)}&groupid=00`
-}
-
 /** One spelling for parameters that mean the same: sorted names, defaults filled in. */
 function orderParameters(body: PlaceBody): string {
   return canonicalText({
@@ -247,6 +258,14 @@ function orderParameters(body: PlaceBody): string {
     support_fapiao: body.support_fapiao ?? false,
     amount: { total: body.amount.total, currency: body.amount.currency ?? 'CNY' },
   })
+}
+
+/** Asserts that an openid is one of the appid's. Throws CallRefusal, which tells another appid's from no openid at all. */
+function assertOpenid(merchant: Merchant, appid: string, openid: string): void {
+  if (isOpenidOf(appid, openid)) return
+  const isAnothers = merchant.appids.some((other) => isOpenidOf(other, openid))
+  const detail = { field: '/payer/openid', value: openid, location: 'body' } as const
+  throw new CallRefusal('PARAM_ERROR', { message: isAnothers ? 'appid和openid不匹配' : '无效的openid', detail })
 }
 
 /** The merchant named in body or query must be the one that signed. */

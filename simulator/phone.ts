@@ -1,7 +1,11 @@
 import { toString as qrToString } from 'qrcode'
 import { beijingTime } from '../domain/calendar.ts'
+import { html, page, yuan } from './markup.ts'
+import type { PhoneMarkup } from './markup.ts'
+import { phone_payer } from './openid.ts'
 import { stories } from './payer.ts'
 import type { Payer, Story } from './payer.ts'
+import { newestCode, products } from './product.ts'
 import type { Order } from './records.ts'
 import { isReturned } from './refund.ts'
 import type { Refund } from './refund.ts'
@@ -9,26 +13,6 @@ import { ControlError } from './refusal.ts'
 import type { SimulatorState } from './state.ts'
 import { wordings } from './words.ts'
 import type { PhoneLanguage, PhoneWords } from './words.ts'
-
-/** PhoneMarkup is text that is HTML already; everything else is escaped by `html`. */
-class PhoneMarkup {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-type Piece = string | number | PhoneMarkup | Piece[]
-
-function render(piece: Piece): string {
-  if (piece instanceof PhoneMarkup) return piece.text
-  if (Array.isArray(piece)) return piece.map(render).join('')
-  return String(piece).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
-
-function html(strings: TemplateStringsArray, ...pieces: Piece[]): PhoneMarkup {
-  return new PhoneMarkup(strings.map((text, index) => text + render(pieces[index] ?? '')).join(''))
-}
 
 /** What the phone shows of an order. */
 type Screen = 'open' | 'paid' | 'closed' | 'armed' | 'expired'
@@ -58,10 +42,18 @@ interface StoryOutcome {
   refused: string | null
 }
 
+/** Where a phone opens a link: in WeChat itself, or in its browser. */
+const phone_browsers = ['wechat', 'browser'] as const
+
+/** PhoneBrowser opens a link in a window that is a phone's WeChat or its browser. Rejects where there can be none. */
+export type PhoneBrowser = (link: string, kind: (typeof phone_browsers)[number]) => Promise<void>
+
 interface PhoneTools {
   state: SimulatorState
   payer: Payer
   notes: StoryNotes
+  /** null: whoever started the simulator has no browser for it */
+  browser: PhoneBrowser | null
   now: () => number
 }
 
@@ -88,19 +80,15 @@ export class Phone {
       ${this.#storyForm(code_url, screen, language)}
       <details class="code">
         <summary>${words.code}</summary>
-        <img
-          src="/phone/qr.svg?code_url=${encodeURIComponent(code_url)}"
-          alt="${words.code}"
-          width="180"
-          height="180"
-        />
+        ${order.trade_type === 'NATIVE' ? qrImage(code_url, words) : ''}
         <code>${code_url}</code>
       </details>`
-    return page({ language, screen, body, path: `/phone?code_url=${encodeURIComponent(code_url)}` })
+    const refresh = screen === 'armed' ? { head: html`<meta http-equiv="refresh" content="3" />` } : {}
+    return page({ language, screen, body, path: `/phone?code_url=${encodeURIComponent(code_url)}`, ...refresh })
   }
 
   /** Renders the page without a code: what this is, a field to paste one, and the codes that can be paid now. */
-  startPage(language: PhoneLanguage, mistake: string | null): string {
+  startPage(language: PhoneLanguage, mistake: string | null, payer = phone_payer): string {
     const words = wordings[language]
     const open = this.#openOrders()
     const body = html` <section class="card">
@@ -120,23 +108,41 @@ export class Phone {
         <ul class="orders">
           ${open.map((order) => orderLink(order, this.#nameOf(order), language))}
         </ul>
-      </section>`
+      </section>
+      ${linkForm(this.#tools.browser !== null, language)} ${payerForm(payer, language)}`
     return page({ language, screen: 'start', body, path: '/phone' })
   }
 
   /** Plays the story of a button. Returns the address of the page to go to next. */
-  playStory(code_url: string, story: string, language: PhoneLanguage): string {
+  playStory(code_url: string, story: string, payer: string, language: PhoneLanguage): string {
     const next = new URLSearchParams({ code_url, lang: language })
     try {
       const known = stories.find((candidate) => candidate === story)
       if (known === undefined) throw new ControlError(400, 'PARAM_ERROR', 'no such story')
-      this.#tools.payer.pay({ code_url, story: known })
+      this.#tools.payer.pay({ code_url, story: known, payer })
       next.set('told', known)
     } catch (error) {
       if (!(error instanceof ControlError)) throw error
       next.set('refused', error.code)
     }
     return `/phone?${next.toString()}`
+  }
+
+  /** Opens a link in WeChat or in the phone's browser. Returns the address of the page to go to next. */
+  async openLink(link: string, kind: string, language: PhoneLanguage): Promise<string> {
+    const told = await this.#opened(link, kind)
+    return `/phone?${new URLSearchParams({ lang: language, told }).toString()}`
+  }
+
+  async #opened(link: string, kind: string): Promise<'link_opened' | 'no_window' | 'no_link'> {
+    const known = phone_browsers.find((one) => one === kind)
+    if (known === undefined || !/^https?:/.test(link) || !URL.canParse(link)) return 'no_link'
+    try {
+      await this.#tools.browser?.(link, known)
+      return this.#tools.browser === null ? 'no_window' : 'link_opened'
+    } catch {
+      return 'no_window' // this machine has no screen, or no browser: the page says what else can be done
+    }
   }
 
   /** The code as the merchant would show it, as SVG. */
@@ -171,6 +177,8 @@ export class Phone {
         <dd>${order.description}</dd>
         <dt>${words.number}</dt>
         <dd>${order.out_trade_no}</dd>
+        <dt>${words.product}</dt>
+        <dd data-product="${order.trade_type}">${products[order.trade_type].title}</dd>
         ${
           paid === undefined
             ? html`<dt>${words.until}</dt>
@@ -257,6 +265,45 @@ function noticeOf(
   return screen === 'expired' && refusal !== null ? (refusals[refusal.code] ?? refusal.message) : null
 }
 
+/** Where a link can be opened as a phone does, or how else it can be done. */
+function linkForm(hasBrowser: boolean, language: PhoneLanguage): PhoneMarkup {
+  const words = wordings[language]
+  return html` <section class="card">
+    <h2>${words.open_link}</h2>
+    <p class="quiet">${hasBrowser ? words.open_link_text : (words.link_texts['no_window'] ?? '')}</p>
+    ${
+      hasBrowser
+        ? html`<form method="post" action="/phone/link">
+            <input type="hidden" name="lang" value="${language}" />
+            <label for="link">${words.link}</label>
+            <input id="link" name="link" type="url" required autocomplete="off" placeholder="http://…/pay/…" />
+            <button name="kind" value="wechat" data-open="wechat">${words.open_in_wechat}</button>
+            <button name="kind" value="browser" data-open="browser">${words.open_in_browser}</button>
+          </form>`
+        : ''
+    }
+  </section>`
+}
+
+function payerForm(payer: string, language: PhoneLanguage): PhoneMarkup {
+  const words = wordings[language]
+  return html` <section class="card">
+    <h2>${words.whose_phone}</h2>
+    <p class="quiet">${words.whose_phone_text}</p>
+    <form method="post" action="/phone/payer">
+      <input type="hidden" name="lang" value="${language}" />
+      <label for="payer">${words.payer}</label>
+      <input id="payer" name="payer" required maxlength="64" autocomplete="off" value="${payer}" />
+      <button>${words.change_payer}</button>
+    </form>
+  </section>`
+}
+
+function qrImage(code_url: string, words: PhoneWords): PhoneMarkup {
+  const address = `/phone/qr.svg?code_url=${encodeURIComponent(code_url)}`
+  return html`<img src="${address}" alt="${words.code}" width="180" height="180" />`
+}
+
 function hiddenFields(code_url: string, language: PhoneLanguage): PhoneMarkup {
   return html`<input type="hidden" name="code_url" value="${code_url}" />
     <input type="hidden" name="lang" value="${language}" />`
@@ -278,42 +325,16 @@ function isReasonShown({ amount }: Refund): boolean {
 }
 
 function orderLink(order: Order, merchant: string, language: PhoneLanguage): PhoneMarkup {
-  const address = `/phone?${new URLSearchParams({ code_url: order.code_url, lang: language }).toString()}`
+  const address = `/phone?${new URLSearchParams({ code_url: newestCode(order), lang: language }).toString()}`
   return html`<li>
     <a href="${address}">
-      <span>${merchant}<br /><small>${order.description}</small></span
+      <span
+        >${merchant}<br /><small data-product="${order.trade_type}"
+          >${order.description} · ${products[order.trade_type].title}</small
+        ></span
       ><b>¥${yuan(order.total)}</b></a
     >
   </li>`
-}
-
-function page(content: { language: PhoneLanguage; screen: string; body: PhoneMarkup; path: string }): string {
-  const words = wordings[content.language]
-  const other: PhoneLanguage = content.language === 'en' ? 'zh-CN' : 'en'
-  const separator = content.path.includes('?') ? '&' : '?'
-  return html`<!doctype html>
-    <html lang="${content.language}">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        ${content.screen === 'armed' ? html`<meta http-equiv="refresh" content="3" />` : ''}
-        <title>${words.title}</title>
-        <link rel="stylesheet" href="/phone/style.css" />
-      </head>
-      <body>
-        <header>
-          <a href="/phone?lang=${content.language}">${words.title}</a>
-          <a href="${content.path}${separator}lang=${other}" lang="${other}" data-language>${words.other_language}</a>
-        </header>
-        <main data-screen="${content.screen}">${content.body}</main>
-        <footer>${words.footer}</footer>
-      </body>
-    </html>`.text
-}
-
-/** Fen as people read them: 1 → 0.01. */
-function yuan(fen: number): string {
-  return `${Math.floor(fen / 100)}.${String(fen % 100).padStart(2, '0')}`
 }
 
 function shortTime(ms: number): string {

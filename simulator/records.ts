@@ -33,6 +33,27 @@ export interface Merchant {
   fee_rate: string
   /** the account that fees of payments are taken from, and given back to */
   fee_account: 'BASIC' | 'FEES'
+  /** what it may take payments with; without a product its calls are answered NO_AUTH */
+  products: SimulatedTradeType[]
+  /** what is known of its appids; one that is only in `appids` has no kind, and no users with openids */
+  apps: SimulatedApp[]
+  /** JSAPI支付授权目录: a page may call up the pay sheet below one of these addresses */
+  pay_directories: string[]
+  /** H5支付域名: an h5_url may be opened from, and lead back to, one of these domains, without scheme and port */
+  h5_domains: string[]
+}
+
+/** WeChat's words for the products; of H5 it is MWEB. */
+export type SimulatedTradeType = 'NATIVE' | 'JSAPI' | 'APP' | 'MWEB'
+
+/** SimulatedApp is an official account, a mini program or a mobile app, bound to the merchant by its appid. */
+export interface SimulatedApp {
+  appid: string
+  kind: 'official_account' | 'mini_program' | 'mobile_app'
+  /** AppSecret; null: never made */
+  secret: string | null
+  /** 网页授权域名, without scheme; null: not set, so nobody can be asked for an openid */
+  oauth_domain: string | null
 }
 
 /** IssuedBill fixes what the bills of a day say: they are made from the records anew each time, always the same. */
@@ -48,6 +69,17 @@ export interface IssuedBill {
   plants: BillPlant[]
   /** the day is a generated one in place of the records' */
   generated?: Partial<GeneratedDayOptions> | undefined
+  /** fen by which a generated day moves the basic account */
+  moved?: number
+  /** the generated days before it, as they had been issued by then; absent: none */
+  after?: GeneratedBefore
+}
+
+/** What generated days move the basic account by; what was paid on those days moves it not. */
+export interface GeneratedBefore {
+  days: string[]
+  /** fen */
+  moved: number
 }
 
 export interface WeChatKeyPair {
@@ -93,19 +125,32 @@ export interface Order {
   total: number
   currency: string
   device_id: string | null
+  /** the product it was placed with: it can be paid with no other */
+  trade_type: SimulatedTradeType
+  /** of JSAPI, whose openid it was placed for; only this payer can pay it */
+  payer_openid: string | null
+  /** of H5, the address that the merchant gave as the payer's */
+  payer_client_ip: string | null
   /** the parameters of the first call in one spelling: a call with the same number must equal them */
   parameters: string
   create_time: number
   /** the last moment it can be paid: what was asked for, within what WeChat Pay allows */
   time_expire: number
-  code_url: string
-  code_time: number
-  /** codes that a re-entry replaced */
-  dead_codes: string[]
+  /** what placing handed out, the newest last */
+  codes: IssuedCode[]
   trade_state: SimulatedTradeState
   transaction_id: string | null
   close_time: number | null
   armed: ArmedPayment | null
+}
+
+/** IssuedCode is what one placing handed out: a code_url, a prepay_id or an h5_url. */
+export interface IssuedCode {
+  code: string
+  /** when; its life begins */
+  time: number
+  /** of an h5_url, whose phone has opened it: no other may */
+  opened_by?: string
 }
 
 export interface Payment {
@@ -184,7 +229,12 @@ const added_fields: Record<string, object> = {
     refund_notify_url: null,
     fee_rate: '0.60%',
     fee_account: 'BASIC',
+    products: ['NATIVE'],
+    apps: [],
+    pay_directories: [],
+    h5_domains: [],
   },
+  order: { trade_type: 'NATIVE', payer_openid: null, payer_client_ip: null },
   payment: { cash_amount: 0, fee_rate: '0.60%', fee_account: 'BASIC' },
   refund: { history: [] },
   notification: { out_refund_no: null },
@@ -192,5 +242,19 @@ const added_fields: Record<string, object> = {
 
 /** Returns an entry of an older version's state with the missing fields of its record filled in. */
 export function upgradeEntry(entry: StateEntry): StateEntry {
-  return { ...entry, record: { ...added_fields[entry.kind], ...(entry.record as object) } }
+  const record = { ...added_fields[entry.kind], ...(entry.record as object) }
+  return { ...entry, record: entry.kind === 'order' && !('codes' in record) ? withCodes(record) : record }
+}
+
+/** An order of the versions that knew Native only: its code stood in three fields. */
+function withCodes(record: object): object {
+  const { code_url = '', code_time = 0, dead_codes = [], ...kept } = record as OlderCodeFields
+  const dead = dead_codes.map((code): IssuedCode => ({ code, time: 0 }))
+  return { ...kept, codes: [...dead, { code: code_url, time: code_time }] satisfies IssuedCode[] }
+}
+
+interface OlderCodeFields {
+  code_url?: string
+  code_time?: number
+  dead_codes?: string[]
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isTime } from '../domain/calendar.ts'
 import { out_refund_no_pattern, out_trade_no_pattern } from '../domain/ids.ts'
+import type { SimulatedTradeType } from './records.ts'
 import { CallRefusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
 
@@ -28,8 +29,8 @@ const goods = z.strictObject({
   unit_price: z.int().nonnegative(),
 })
 
-/** The body of `POST /v3/pay/transactions/native` (docs/wechat-pay.md §2.1). */
-export const placeBody = z.strictObject({
+/** What the bodies of `POST /v3/pay/transactions/{native,jsapi,app,h5}` have in common (docs/wechat-pay.md §2.1). */
+const orderFields = {
   appid: text(32),
   mchid: text(32),
   description: text(127),
@@ -51,24 +52,43 @@ export const placeBody = z.strictObject({
     })
     .refine((detail) => Buffer.byteLength(JSON.stringify(detail)) <= 6144, { message: 'longer than 6144 bytes' })
     .optional(),
-  scene_info: z
+  settle_info: z.strictObject({ profit_sharing: z.boolean().optional() }).optional(),
+}
+
+const scene = z.strictObject({
+  payer_client_ip: z.union([z.ipv4(), z.ipv6()]),
+  device_id: text(32).optional(),
+  store_info: z
     .strictObject({
-      payer_client_ip: z.union([z.ipv4(), z.ipv6()]),
-      device_id: text(32).optional(),
-      store_info: z
-        .strictObject({
-          id: text(32),
-          name: text(256).optional(),
-          area_code: text(32).optional(),
-          address: text(512).optional(),
-        })
-        .optional(),
+      id: text(32),
+      name: text(256).optional(),
+      area_code: text(32).optional(),
+      address: text(512).optional(),
     })
     .optional(),
-  settle_info: z.strictObject({ profit_sharing: z.boolean().optional() }).optional(),
 })
 
-export type PlaceBody = z.infer<typeof placeBody>
+const h5Scene = scene.extend({
+  h5_info: z.strictObject({
+    type: z.enum(['iOS', 'Android', 'Wap']),
+    app_name: text(64).optional(),
+    app_url: text(128).optional(),
+    bundle_id: text(128).optional(),
+    package_name: text(128).optional(),
+  }),
+})
+
+const plainOrder = z.strictObject({ ...orderFields, scene_info: scene.optional() })
+
+export type PlaceBody = z.infer<typeof plainOrder> & { payer?: { openid: string } }
+
+/** The body of an order by its product: who pays is asked for JSAPI only, and where, for H5 only. */
+export const placeBodies: Record<SimulatedTradeType, z.ZodType<PlaceBody>> = {
+  NATIVE: plainOrder,
+  APP: plainOrder,
+  JSAPI: plainOrder.extend({ payer: z.strictObject({ openid: text(128) }) }),
+  MWEB: z.strictObject({ ...orderFields, scene_info: h5Scene }),
+}
 
 /** The body of a close: the merchant's number and nothing else (docs/wechat-pay.md §2.3). */
 export const closeBody = z.strictObject({ mchid: text(32) })
@@ -133,6 +153,12 @@ const labels: Record<string, string> = {
   '/amount': '订单金额',
   '/amount/total': '总金额',
   '/amount/currency': '货币类型',
+  '/payer': '支付者',
+  '/payer/openid': '用户标识',
+  '/scene_info': '场景信息',
+  '/scene_info/payer_client_ip': '用户终端IP',
+  '/scene_info/h5_info': 'H5场景信息',
+  '/scene_info/h5_info/type': '场景类型',
   '/amount/refund': '退款金额',
   '/amount/from': '退款出资账户及金额',
   '/transaction_id': '微信支付订单号',

@@ -4,7 +4,8 @@ import { listCertificates } from './certificates.ts'
 import type { CallEffect, CallOperation, FaultSubject } from './faults.ts'
 import type { WeChatKeys } from './keys.ts'
 import type { Payer } from './payer.ts'
-import type { CallOutcome, NativePayments } from './payments.ts'
+import type { BasicPayments, CallOutcome } from './payments.ts'
+import { productOfPath } from './product.ts'
 import type { Merchant } from './records.ts'
 import type { DomesticRefunds, RefundSight } from './refunds.ts'
 import type { SimulatorState } from './state.ts'
@@ -27,8 +28,9 @@ export function routesOf({ payments, refunds, payer, keys, bills }: RouteTools):
     {
       operation: 'place',
       method: 'POST',
-      path: /^\/v3\/pay\/transactions\/native$/,
-      perform: (merchant, call) => payments.place(merchant, call.body),
+      path: /^\/v3\/pay\/transactions\/(native|jsapi|app|h5)$/,
+      perform: (merchant, call, path) =>
+        payments.place(merchant, call.body, { trade_type: productOfPath(path), host: hostOf(call) }),
     },
     {
       operation: 'query',
@@ -102,7 +104,7 @@ function billRoutes(bills: BillOffice): CallRoute[] {
 }
 
 interface RouteTools {
-  payments: NativePayments
+  payments: BasicPayments
   refunds: DomesticRefunds
   payer: Payer
   keys: WeChatKeys

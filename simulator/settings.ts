@@ -50,7 +50,11 @@ export const settingsSchema = z.strictObject({
    * this simulator does not speak, hence nothing; `v3` sends the ordinary notification
    */
   refund_without_url: z.enum(['nothing', 'v3']).default('nothing'),
-  /** how long a code_url can be paid, and how long an unpaid order lives before WeChat Pay closes it */
+  /** how long an h5_url can be opened */
+  h5_life_ms: z.number().int().positive().default(300_000),
+  /** an h5_url whose order says that the payer is on loopback, or in a private network: WeChat Pay refuses it */
+  loopback_payer: z.enum(['refuse', 'allow']).default('refuse'),
+  /** how long a code_url or prepay_id can be paid, and how long an unpaid order lives before WeChat Pay closes it */
   code_life_ms: z
     .number()
     .int()

@@ -22,7 +22,8 @@ export class SimulatorState {
   readonly refunds = new Map<string, Refund>()
   readonly notifications = new Map<string, OutgoingNotification>()
   readonly transfers = new Map<string, Transfer>()
-  readonly #bills = new Map<string, IssuedBill>()
+  /** the newest issue of each day, by merchant and day */
+  readonly bills = new Map<string, IssuedBill>()
   readonly #codes = new Map<string, string>()
   readonly #paymentsOf = new Map<string, Payment[]>()
   readonly #refundNumbers = new Map<string, string>()
@@ -69,7 +70,7 @@ export class SimulatorState {
 
   /** The newest issue of a day's bills; null before the first. */
   findBill(mchid: string, bill_date: string): IssuedBill | null {
-    return this.#bills.get(`${mchid}/${bill_date}`) ?? null
+    return this.bills.get(`${mchid}/${bill_date}`) ?? null
   }
 
   /** Adds `by` fen (less than zero takes) to what the merchant can refund from; one that never runs short stays so. */
@@ -96,9 +97,9 @@ export class SimulatorState {
     return closed
   }
 
-  /** The order a code was made for, also when another code has taken its place. */
-  findOrderByCode(code_url: string, now: number): Order | null {
-    const order = this.orders.get(this.#codes.get(code_url) ?? '')
+  /** The order that a code_url, prepay_id or h5_url was made for, also when another has taken its place. */
+  findOrderByCode(code: string, now: number): Order | null {
+    const order = this.orders.get(this.#codes.get(code) ?? '')
     return order === undefined ? null : this.findOrder(order.mchid, order.out_trade_no, now)
   }
 
@@ -142,11 +143,11 @@ export class SimulatorState {
     if (kind === 'merchant') this.merchants.set(key, record as Merchant)
     if (kind === 'certificate') this.certificates.set(key, record as PlatformCertificate)
     if (kind === 'transfer') this.transfers.set(key, record as Transfer)
-    if (kind === 'bill') this.#bills.set(key, record as IssuedBill)
+    if (kind === 'bill') this.bills.set(key, record as IssuedBill)
     if (kind === 'order') {
       const order = record as Order
       this.orders.set(key, order)
-      for (const code of [...order.dead_codes, order.code_url]) this.#codes.set(code, key)
+      for (const { code } of order.codes) this.#codes.set(code, key)
     }
     if (kind === 'payment') {
       const payment = record as Payment
@@ -181,7 +182,7 @@ export class SimulatorState {
         this.#refundNumbers.delete(refundKey(mchid, out_refund_no))
       }
       for (const { id } of this.#notificationsOf.get(key) ?? []) this.notifications.delete(id)
-      for (const code of [...order.dead_codes, order.code_url]) this.#codes.delete(code)
+      for (const { code } of order.codes) this.#codes.delete(code)
       this.#paymentsOf.delete(key)
       this.#refundsOf.delete(key)
       this.#notificationsOf.delete(key)

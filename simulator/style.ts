@@ -40,6 +40,7 @@ button.primary { background: var(--green); border-color: var(--green); color: #0
   font-size: 18px; font-weight: 700; }
 button.primary:hover { background: var(--green-dark); }
 button.secondary { text-align: center; background: transparent; }
+.button { display: inline-block; padding: 12px 20px; border-radius: 10px; border: 1px solid var(--line); color: inherit; }
 .stories button strong, .stories button span { display: block; }
 .stories button span { color: var(--quiet); font-size: 14px; }
 form small { display: block; color: var(--quiet); font-size: 11px; line-height: 1.35; overflow-wrap: anywhere; }

@@ -2,6 +2,7 @@
 import { beijingTime } from '../domain/calendar.ts'
 import type { CallRecord } from './calls.ts'
 import { payerTotal } from './coupons.ts'
+import { newestCode, products } from './product.ts'
 import type { NotificationAttempt, Order, OutgoingNotification, Payment } from './records.ts'
 import type { Refund, RefundAmount, RefundPromotion, RefundStatus } from './refund.ts'
 
@@ -31,7 +32,11 @@ interface SimulatedOrderView {
   amount: { total: number; currency: string }
   trade_state: Order['trade_state']
   transaction_id: string | null
-  code_url: string
+  trade_type: Order['trade_type']
+  /** the newest of what placing handed out; null where it hands out something else */
+  code_url: string | null
+  prepay_id: string | null
+  h5_url: string | null
   create_time: string
   time_expire: string
   close_time: string | null
@@ -85,9 +90,11 @@ export interface StateView {
 const timeOrNull = (ms: number | null): string | null => (ms === null ? null : beijingTime(ms))
 
 export function orderView(order: Order): SimulatedOrderView {
-  const { mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url } = order
+  const { mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id } = order
+  const given = { code_url: null, prepay_id: null, h5_url: null, [products[order.trade_type].gives]: newestCode(order) }
   return {
-    ...{ mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, code_url },
+    ...{ mchid, out_trade_no, appid, description, attach, notify_url, trade_state, transaction_id, ...given },
+    trade_type: order.trade_type,
     amount: { total: order.total, currency: order.currency },
     create_time: beijingTime(order.create_time),
     time_expire: beijingTime(order.time_expire),

@@ -15,6 +15,7 @@ export interface PhoneWords {
   no_open_orders: string
   unknown_code: string
   item: string
+  product: string
   number: string
   until: string
   paid_at: string
@@ -24,6 +25,22 @@ export interface PhoneWords {
   /** opens the name of the test that proves a story */
   proof: string
   armed: string
+  /** of the pay sheet and the H5 page */
+  sheet_paid: string
+  sheet_left: string
+  close: string
+  back_to_merchant: string
+  open_link: string
+  open_link_text: string
+  link: string
+  open_in_wechat: string
+  open_in_browser: string
+  /** what became of opening a link */
+  link_texts: Partial<Record<string, string>>
+  whose_phone: string
+  whose_phone_text: string
+  payer: string
+  change_payer: string
   screens: Record<'open' | 'paid' | 'closed' | 'armed' | 'expired', string>
   refunds: string
   /** what the payer sees of a refund; `returned` went to the merchant instead */
@@ -49,6 +66,7 @@ const chinese: PhoneWords = {
   no_open_orders: '现在没有待支付的订单。',
   unknown_code: '没有这个二维码对应的订单。',
   item: '商品',
+  product: '支付方式',
   number: '商户单号',
   until: '支付截止',
   paid_at: '支付时间',
@@ -57,6 +75,25 @@ const chinese: PhoneWords = {
   misbehave: '让微信支付出点意外',
   proof: '测试证明',
   armed: '商户关单的那一刻，这笔钱会到账。本页会自动刷新。',
+  sheet_paid: '支付成功',
+  sheet_left: '已取消支付',
+  close: '知道了',
+  back_to_merchant: '返回商家',
+  open_link: '打开链接',
+  open_link_text: '在另一个窗口里，像手机那样打开付款链接：User-Agent、屏幕和微信的 WeixinJSBridge 都和手机一样。',
+  link: '付款链接',
+  open_in_wechat: '在微信里打开',
+  open_in_browser: '在手机浏览器里打开',
+  link_texts: {
+    link_opened: '已在新窗口打开。',
+    no_window:
+      '这里打不开新窗口。在有屏幕的电脑上运行 npm run phone -- <链接>；或者看 docs/simulator.md，用浏览器自带的开发者工具。',
+    no_link: '这不是付款链接。',
+  },
+  whose_phone: '这是谁的手机',
+  whose_phone_text: '同一个人在同一个 appid 下总是同一个 openid。换一个名字就是换一个人。',
+  payer: '名字',
+  change_payer: '换人',
   screens: {
     open: '待支付',
     paid: '支付成功',
@@ -104,6 +141,8 @@ const chinese: PhoneWords = {
     ORDER_EXPIRED: '已超过支付截止时间。',
     CODE_DEAD: '二维码已失效：商户换了新的二维码。',
     CODE_EXPIRED: '二维码已过期（超过两小时）。',
+    LINK_EXPIRED: '支付链接已过期（超过五分钟）。',
+    PAYER_MISMATCH: '下单账号与支付账号不一致。',
     ORDER_NOT_CLOSED: '订单没有关闭。',
     ORDER_NOT_PAID: '订单还没有支付。',
     ORDER_NOT_EXIST: '没有这个二维码对应的订单。',
@@ -124,6 +163,7 @@ const english: PhoneWords = {
   no_open_orders: 'No order waits for a payer now.',
   unknown_code: 'There is no order with this code.',
   item: 'Item',
+  product: 'Paid by',
   number: 'Order number',
   until: 'Pay until',
   paid_at: 'Paid at',
@@ -132,6 +172,26 @@ const english: PhoneWords = {
   misbehave: 'Make WeChat Pay misbehave',
   proof: 'Proof',
   armed: 'The money arrives the moment the merchant closes the order. This page refreshes itself.',
+  sheet_paid: 'Paid',
+  sheet_left: 'Not paid',
+  close: 'Close',
+  back_to_merchant: 'Back to the merchant',
+  open_link: 'Open a link',
+  open_link_text:
+    'In a window of its own, a payment link is opened as a phone opens it: with its User-Agent, its screen, and WeChat’s WeixinJSBridge.',
+  link: 'Payment link',
+  open_in_wechat: 'Open in WeChat',
+  open_in_browser: 'Open in the phone’s browser',
+  link_texts: {
+    link_opened: 'It is open in a window of its own.',
+    no_window:
+      'No window can be opened from here. On a computer with a screen run npm run phone -- <link>, or use your browser’s developer tools as docs/simulator.md says.',
+    no_link: 'That is no payment link.',
+  },
+  whose_phone: 'Whose phone this is',
+  whose_phone_text: 'A person has one openid at each appid, always the same. Another name is another person.',
+  payer: 'Name',
+  change_payer: 'Change',
   screens: {
     open: 'To be paid',
     paid: 'Paid',
@@ -194,6 +254,8 @@ const english: PhoneWords = {
     ORDER_EXPIRED: 'The time to pay is over.',
     CODE_DEAD: 'This code is dead: the merchant made a newer one.',
     CODE_EXPIRED: 'This code is older than two hours.',
+    LINK_EXPIRED: 'This link is older than five minutes.',
+    PAYER_MISMATCH: 'The order was placed for another payer.',
     ORDER_NOT_CLOSED: 'The order is not closed.',
     ORDER_NOT_PAID: 'The order has not been paid.',
     ORDER_NOT_EXIST: 'There is no order with this code.',

@@ -35,8 +35,8 @@ schema.index({ mchid: 1, day: 1, claim: 1 })
 const most_places_taken = 200
 
 /**
- * What a merchant's refunds, and what was accepted of WeChat's word, have taken on a Beijing day by one person's word: places 1, 2, 3 … without a gap, each with
- * the sum so far. A place is only taken behind the last one, and its number is its `_id`: so of two refunds that saw the
+ * What a merchant's refunds, and what was accepted of WeChat's word, have taken on a Beijing day by one person's word:
+ * places 1, 2, 3 … without a gap, each with the sum so far. A place is only taken behind the last one, and its number is its `_id`: so of two refunds that saw the
  * same sum one is given the place, and the other adds to the sum that holds then. Places are never given back, also where
  * WeChat refuses the refund later: a sum that only grows lets nobody slip under the limit, whatever is read late.
  */

@@ -17,6 +17,7 @@ const schema = recordSchema({
   description: String,
   state: String,
   disable_reason: String,
+  disabled_time: Date,
   secrets: [partSchema({ secret: partSchema({ sealed: String, key_id: String }), hint: String, expire_time: Date })],
   create_time: Date,
   last_success_time: Date,
@@ -139,13 +140,14 @@ export class Endpoints {
   }
 
   /** Decides which of several failing deliveries disables it: true for one of them, so that it is told once. */
-  async disable(_id: string, reason: string): Promise<boolean> {
-    return this.#endpoints.update({ _id, state: 'enabled' }, { $set: { state: 'disabled', disable_reason: reason } })
+  async disable(_id: string, reason: string, disabled_time: Time): Promise<boolean> {
+    const disabled = { state: 'disabled', disable_reason: reason, disabled_time }
+    return this.#endpoints.update({ _id, state: 'enabled' }, { $set: disabled })
   }
 
   /** What disabled it is over. Null: there is no such endpoint. */
   async enable(mchid: string, id: string): Promise<EndpointRecord | null> {
-    const enabled = { state: 'enabled', disable_reason: null, failing_since_time: null }
+    const enabled = { state: 'enabled', disable_reason: null, disabled_time: null, failing_since_time: null }
     return this.#endpoints.updateAndReturn({ mchid, id }, { $set: enabled })
   }
 

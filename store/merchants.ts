@@ -1,7 +1,9 @@
 import type { AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
+import type { AppKind, TradeType } from '../domain/merchant/product.ts'
 import type {
   KeyNews,
+  MerchantApp,
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
@@ -25,6 +27,7 @@ const schema = recordSchema({
   state: String,
   revision: Number,
   appids: [String],
+  apps: [partSchema({ appid: String, kind: String, secret: sealed, hint: String })],
   notify_url: String,
   wechat: partSchema({
     serial_no: String,
@@ -44,6 +47,7 @@ const schema = recordSchema({
     fulfilment: partSchema({ mode: String, deadline_in: Number, on_refused: String, on_overdue: String }),
     refund_approval: partSchema({ above: Number, above_per_day: Number }),
     support: partSchema({ phone: String, link: String }),
+    products: [String],
     bills: partSchema({
       number_prefixes: [String],
       fee_contract: partSchema({
@@ -73,6 +77,14 @@ export interface PlainSetup {
   certificates?: StoredCertificate[]
 }
 
+/** PlainApp is one of a merchant's apps as it is given to Weft. */
+export interface PlainApp {
+  appid: string
+  kind: AppKind
+  /** in the clear; null: Weft needs none; absent: the one known before is kept */
+  secret?: string | null
+}
+
 const most_merchants = 10_000
 const most_opened = 100
 const most_detail_characters = 1_000
@@ -82,6 +94,7 @@ function placesOf(mchid: string) {
   return {
     private_key: sealPlace('merchants', mchid, 'wechat.private_key'),
     apiv3_key: sealPlace('merchants', mchid, 'wechat.apiv3_key'),
+    appSecret: (appid: string) => sealPlace('merchants', mchid, `apps.${appid}.secret`),
   }
 }
 
@@ -149,22 +162,45 @@ export class Merchants {
   }
 
   /** Seals a merchant's keys anew where the newest master key did not seal them. False: there were none such. */
-  async reseal({ _id, revision, wechat }: MerchantRecord): Promise<boolean> {
-    if (wechat === null) return false
+  async reseal({ _id, revision, wechat, apps }: MerchantRecord): Promise<boolean> {
     const places = placesOf(_id)
+    let count = 0
     const anew = (sealed: Sealed, place: string) => {
-      return this.#sealer.isFresh(sealed, place) ? sealed : this.#sealer.seal(this.#sealer.open(sealed, place), place)
+      if (this.#sealer.isFresh(sealed, place)) return sealed
+      count += 1
+      return this.#sealer.seal(this.#sealer.open(sealed, place), place)
     }
     const resealed = {
-      'wechat.private_key': anew(wechat.private_key, places.private_key),
-      'wechat.apiv3_key': anew(wechat.apiv3_key, places.apiv3_key),
-      'wechat.retired_apiv3_keys': wechat.retired_apiv3_keys.map((key) => anew(key, places.apiv3_key)),
+      ...(wechat && {
+        'wechat.private_key': anew(wechat.private_key, places.private_key),
+        'wechat.apiv3_key': anew(wechat.apiv3_key, places.apiv3_key),
+        'wechat.retired_apiv3_keys': wechat.retired_apiv3_keys.map((key) => anew(key, places.apiv3_key)),
+      }),
+      ...(apps && {
+        apps: apps.map((app) => ({ ...app, secret: app.secret && anew(app.secret, places.appSecret(app.appid)) })),
+      }),
     }
-    const old = [wechat.private_key, wechat.apiv3_key, ...wechat.retired_apiv3_keys]
-    if (old.every((key) => Object.values(resealed).flat().includes(key))) return false
+    if (count === 0) return false
     // Somebody may have written meanwhile: the next call looks again.
     await this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
     return true
+  }
+
+  /** The AppSecret of one of the merchant's apps; null: it is not kept here. Throws `SealingKeyMissing`, `SealBroken`. */
+  openAppSecret({ _id, apps = [] }: Pick<MerchantRecord, '_id' | 'apps'>, appid: string): string | null {
+    const secret = apps.find((app) => app.appid === appid)?.secret ?? null
+    return secret && this.#sealer.open(secret, placesOf(_id).appSecret(appid))
+  }
+
+  /** A merchant's apps as its record keeps them; a secret that is not given is the one known before. */
+  sealApps(mchid: string, given: readonly PlainApp[], known: readonly MerchantApp[] = []): MerchantApp[] {
+    return given.map(({ appid, kind, secret }) => {
+      const before = known.find((app) => app.appid === appid)
+      if (secret === undefined) return { appid, kind, secret: before?.secret ?? null, hint: before?.hint ?? null }
+      if (secret === null) return { appid, kind, secret: null, hint: null }
+      const sealed = this.#sealer.seal(secret, placesOf(mchid).appSecret(appid))
+      return { appid, kind, secret: sealed, hint: secret.slice(-4) }
+    })
   }
 
   /** Forgets the APIv3 keys that are no longer in use: what was encrypted with one cannot be read again. */
@@ -288,6 +324,33 @@ export class Merchants {
     const is_new = { _id: mchid, 'attentions.code': { $ne: code } }
     const attention = { code, since_time: time, ...(detail === undefined ? {} : { detail }) }
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
+  }
+
+  /** Says that WeChat Pay refuses a way to pay to the merchant: one attention names all that it refuses. */
+  async noteProductRefused(mchid: string, trade_type: TradeType, time: Time): Promise<void> {
+    const told = await this.#refusedProducts(mchid)
+    if (!told.products.includes(trade_type))
+      await this.#tellRefused(mchid, [...told.products, trade_type], told.since_time ?? time)
+  }
+
+  /** Takes back what `noteProductRefused` said of this way to pay. */
+  async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
+    const { products, since_time } = await this.#refusedProducts(mchid)
+    if (since_time === null || !products.includes(trade_type)) return
+    const left = products.filter((one) => one !== trade_type)
+    await this.#tellRefused(mchid, left, since_time)
+  }
+
+  async #refusedProducts(mchid: string): Promise<{ products: string[]; since_time: Time | null }> {
+    const { attentions = [] } = (await this.find(mchid)) ?? {}
+    const told = attentions.find(({ code }) => code === 'product_not_enabled')
+    return { products: told?.detail?.split(', ') ?? [], since_time: told?.since_time ?? null }
+  }
+
+  /** Whoever dies between the two writes leaves it to the next order that is refused. */
+  async #tellRefused(mchid: string, products: string[], since_time: Time): Promise<void> {
+    await this.liftAttention(mchid, 'product_not_enabled')
+    if (products.length > 0) await this.noteAttention(mchid, 'product_not_enabled', since_time, products.join(', '))
   }
 
   /** Those for whom this reason stands. */

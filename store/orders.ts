@@ -11,7 +11,9 @@ import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest, TimeRange } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
+import { openidPlace } from './openid.ts'
 import { partSchema, recordSchema } from './record.ts'
+import type { Sealer } from './sealer.ts'
 import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
 
@@ -30,6 +32,7 @@ const schema = recordSchema({
   mchid: String,
   out_trade_no: String,
   appid: String,
+  app_kind: String,
   reference: String,
   state: String,
   revision: Number,
@@ -43,12 +46,14 @@ const schema = recordSchema({
   return_url: String,
   locale: String,
   trade_type: String,
+  payer: partSchema({ openid: partSchema({ sealed: String, key_id: String }) }),
+  checkout_id: String,
   amount: partSchema({ total: Number, currency: String }),
   create_time: Date,
   time_expire: Date,
   checkout_token: String,
   checkout_url: String,
-  code: partSchema({ url: String, placed_time: Date }),
+  code: partSchema({ url: String, prepay_id: String, h5_url: String, placed_time: Date }),
   payment: partSchema({
     transaction_id: String,
     role: String,
@@ -128,6 +133,7 @@ const refund_conditions = {
   none: { 'timeline.out_refund_no': { $exists: false } },
 } as const satisfies Record<string, Filter>
 
+const resealed_at_once = 300
 const most_glimpses = 1_000
 const most_older_orders = 100
 
@@ -294,6 +300,28 @@ export class Orders {
   /** Counts a query that the payer asked for, before it is sent: one that stays unanswered must count too. */
   async countPayersCheck(key: OrderKey): Promise<boolean> {
     return this.#orders.update({ _id: orderId(key) }, { $inc: { 'asked.on_request': 1 } })
+  }
+
+  /**
+   * Seals openids anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
+   * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
+   */
+  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+    const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
+    const found = await this.#orders.scan({ _id: { $gt: after }, 'payer.openid.sealed': present }, page)
+    let changed = 0
+    for (const { _id, payer } of found) {
+      const place = openidPlace({ _id })
+      if (!payer || sealer.isFresh(payer.openid, place)) continue
+      const openid = sealer.seal(sealer.open(payer.openid, place), place)
+      // Outside the revision: nobody else writes an openid, and it says the same as before.
+      await this.#orders.update(
+        { _id, 'payer.openid.sealed': payer.openid.sealed },
+        { $set: { 'payer.openid': openid } },
+      )
+      changed += 1
+    }
+    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** All of a merchant's orders by `_id`, from behind `after`: for proofs, which may take their time. */

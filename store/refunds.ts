@@ -118,7 +118,10 @@ export class Refunds {
 
   constructor(connections: Connections) {
     this.#refunds = new Collection(connections, 'refunds', schema, refundFlaw)
-    this.#timelined = new Timelined(this.#refunds, applyRefundEvent)
+    // An event takes over what was booked to leave the account, and a person's word corrects that outside the revision.
+    this.#timelined = new Timelined(this.#refunds, applyRefundEvent, ({ facts }) => ({
+      'facts.settlement_refund': facts?.settlement_refund ?? null,
+    }))
   }
 
   /** Decides the race of two requests for one number: one inserts, the other is given what the first inserted. */
@@ -274,7 +277,8 @@ export class Refunds {
 
   /**
    * What a refund that has ended took from the merchant's account is corrected, as a person accepted it. Outside the
-   * revision, which counts what happened to the refund; no later answer of WeChat's changes it. Null: it has moved on, or
+   * revision, which counts what happened to the refund: an event that read it before is made anew (`madeOf`), and no later
+   * answer of WeChat's changes it. Null: it has moved on, or
    * was paid out by hand.
    */
   async correctSettlement({ _id, revision }: RefundRecord, settlement_refund: number): Promise<RefundRecord | null> {

@@ -3,6 +3,7 @@ import { openConnections } from './connection.ts'
 import type { DatabaseAddress } from './connection.ts'
 import { Bills } from './bills.ts'
 import { Changes } from './changes.ts'
+import { Checkouts } from './checkouts.ts'
 import { Deliveries } from './deliveries.ts'
 import { Differences } from './differences.ts'
 import { Endpoints } from './endpoints.ts'
@@ -15,6 +16,7 @@ import { Members } from './members.ts'
 import { Merchants } from './merchants.ts'
 import { Orders } from './orders.ts'
 import { Payments } from './payments.ts'
+import { Probes } from './probes.ts'
 import { Reconciliations } from './reconciliations.ts'
 import { Reports } from './reports.ts'
 import { References } from './references.ts'
@@ -30,6 +32,7 @@ export interface StoreOptions extends DatabaseAddress {
 /** Everything Weft keeps. Every operation rejects with `StoreUnavailable` when the database did not answer. */
 export interface Store {
   orders: Orders
+  checkouts: Checkouts
   payments: Payments
   refunds: Refunds
   allowances: Allowances
@@ -44,6 +47,7 @@ export interface Store {
   keys: Keys
   leases: Leases
   members: Members
+  probes: Probes
   stuck_runs: StuckRuns
   bills: Bills
   bill_changes: Changes
@@ -66,12 +70,15 @@ export interface Store {
 export async function openStore({ sealer, ...place }: StoreOptions): Promise<Store> {
   const connections = await openConnections(place)
   const payments = new Payments(connections)
+  const orders = new Orders(connections, payments)
+  const references = new References(connections)
   const collections = {
-    orders: new Orders(connections, payments),
+    orders,
+    checkouts: new Checkouts(connections, orders, references),
     payments,
     refunds: new Refunds(connections),
     allowances: new Allowances(connections),
-    references: new References(connections),
+    references,
     evidence: new Evidence(connections),
     rejections: new Rejections(connections),
     journal: new Journal(connections),
@@ -82,6 +89,7 @@ export async function openStore({ sealer, ...place }: StoreOptions): Promise<Sto
     keys: new Keys(connections),
     leases: new Leases(connections),
     members: new Members(connections),
+    probes: new Probes(connections),
     stuck_runs: new StuckRuns(connections),
     bills: new Bills(connections, sealer),
     bill_changes: new Changes(connections),

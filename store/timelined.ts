@@ -62,10 +62,17 @@ const money_codes = attention_codes.filter(isAboutMoney)
 export class Timelined<R extends TimelinedRecord, Occurrence extends { operation_id: string }> {
   readonly #records: Collection<R>
   readonly #applyEvent: (record: R, occurrence: Occurrence) => TimelinedChange<R> | null
+  readonly #madeOf: (record: R) => Filter
 
-  constructor(records: Collection<R>, applyEvent: (record: R, occurrence: Occurrence) => TimelinedChange<R> | null) {
+  /** `madeOf`: what a change takes over of the record and a write outside the revision may have changed meanwhile. */
+  constructor(
+    records: Collection<R>,
+    applyEvent: (record: R, occurrence: Occurrence) => TimelinedChange<R> | null,
+    madeOf: (record: R) => Filter = () => ({}),
+  ) {
     this.#records = records
     this.#applyEvent = applyEvent
+    this.#madeOf = madeOf
   }
 
   /**
@@ -91,7 +98,7 @@ export class Timelined<R extends TimelinedRecord, Occurrence extends { operation
     const change = this.#applyEvent(record, occurrence)
     if (change === null) return { outcome: 'illegal', record, entry: null }
     const written = await this.#records.updateAndReturn(
-      { _id: record._id, revision: record.revision },
+      { _id: record._id, revision: record.revision, ...this.#madeOf(record) },
       {
         $set: { ...change.set },
         $unset: Object.fromEntries(change.unset.map((field) => [field, 1])),

@@ -2,7 +2,7 @@ import { sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 /** What people wrote, and what is paid with: Temporal keeps all that goes through it, so these go through it sealed. */
-const sealed_fields = ['reason', 'proof', 'url'] as const
+const sealed_fields = ['reason', 'proof', 'url', 'prepay_id', 'h5_url'] as const
 
 const sealed_pattern = /^sealed:([\w.-]+):([A-Za-z0-9+/]+={0,2})$/
 

@@ -21,6 +21,7 @@ const shown = [
   'simulator/*.ts',
   'dev/*.ts',
   'workflows/*.ts',
+  'cli/*.ts',
 ]
 const paths = execFileSync('git', ['ls-files', ...shown], { cwd: repository, encoding: 'utf8' })
 const texts = paths

@@ -3,7 +3,7 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { KeyNews, OpenSetup, StoredCertificate } from '../domain/merchant/record.ts'
 import { createClient } from './client.ts'
 import type { WeChatClient } from './client.ts'
-import { certificateFingerprint, readCredentials } from './credentials.ts'
+import { certificateFingerprint, readCertificate, readCredentials } from './credentials.ts'
 import type { Credentials, PlatformKey } from './credentials.ts'
 import { WeChatPayError } from './errors.ts'
 import { wechatHosts } from './hosts.ts'
@@ -159,6 +159,12 @@ function openAccount(setup: OpenSetup, settings: OpeningSettings): WeChatAccount
 function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSettings): Credentials | null {
   const [apiv3_key] = setup.apiv3_keys
   if (apiv3_key === undefined) return null
+  const certificates = setup.certificates.flatMap(({ serial_no, certificate }) => {
+    if (isCertificate(certificate)) return [{ certificate }]
+    // It verifies nothing, and keeps no other key from doing so.
+    on_mistake?.(setup.mchid, `certificate ${serial_no} of WeChat Pay cannot be read; it is left out`)
+    return []
+  })
   const read = readCredentials({
     mchid: setup.mchid,
     appids: setup.appids,
@@ -168,11 +174,20 @@ function usableCredentials(setup: OpenSetup, { on_mistake }: WeChatAccountsSetti
     public_key_id: setup.public_key_id,
     public_key: setup.public_key,
     retired_public_keys: setup.retired_public_keys,
-    certificates: setup.certificates.map(({ certificate }) => ({ certificate })),
+    certificates,
   })
   if (read.kind === 'credentials') return read.credentials
   on_mistake?.(setup.mchid, read.mistakes)
   return null
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    readCertificate(pem)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -6,17 +6,15 @@ import { failureOf, WeChatPayError } from './errors.ts'
 import type { Transport } from './transport.ts'
 import { parsedJson } from './wire.ts'
 
-const certificate_list = z.object({
-  data: z.array(
-    z.object({
-      serial_no: z.string(),
-      encrypt_certificate: z.object({
-        ciphertext: z.string(),
-        nonce: z.string(),
-        associated_data: z.string().optional(),
-      }),
-    }),
-  ),
+const certificate_list = z.object({ data: z.array(z.unknown()) })
+
+const listed_certificate = z.object({
+  serial_no: z.string(),
+  encrypt_certificate: z.object({
+    ciphertext: z.string(),
+    nonce: z.string(),
+    associated_data: z.string().optional(),
+  }),
 })
 
 /** CertificateList is what a download holds: the keys that can be used, and what is wrong with each other entry. */
@@ -35,7 +33,13 @@ export function readCertificates(body: string, apiv3Key: string): CertificateLis
   const parsed = certificate_list.safeParse(parsedJson(body))
   if (!parsed.success) throw new CipherError('not a list of certificates', { cause: parsed.error })
   const list: CertificateList = { keys: [], mistakes: [] }
-  for (const { serial_no, encrypt_certificate } of parsed.data.data) {
+  for (const [place, listed] of parsed.data.data.entries()) {
+    const entry = listed_certificate.safeParse(listed)
+    if (!entry.success) {
+      list.mistakes.push(`entry ${place + 1} of the list is no certificate`)
+      continue
+    }
+    const { serial_no, encrypt_certificate } = entry.data
     try {
       const key = readCertificate(decryptText(encrypt_certificate, apiv3Key))
       if (isSameSerial(key.serial, serial_no)) list.keys.push(key)

@@ -135,10 +135,14 @@ function readPublicKey(pem: string, own: KeyObject | null): KeyObject {
 
 /**
  * Whether two texts are the serial of one certificate: a number, which some write with the zeros that it begins with, and
- * Node without.
+ * Node without; OpenSSL puts colons between its bytes.
  */
 export function isSameSerial(one: string, other: string): boolean {
-  const digits = (serial: string) => serial.toUpperCase().replace(/^0+(?=.)/, '')
+  const digits = (serial: string) =>
+    serial
+      .toUpperCase()
+      .replaceAll(':', '')
+      .replace(/^0+(?=.)/, '')
   return digits(one) === digits(other)
 }
 

@@ -86,7 +86,7 @@ export class WeChatPayError extends Error {
 
 type AnswerVerdict = WeChatFailureKind | 'refused_about_number'
 
-/** Codes that mean the same on every call, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.4). */
+/** Codes that mean the same on every call that says nothing else, old spellings included (docs/wechat-pay.md §1.11, §2.1–2.4). */
 const commonVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   SIGN_ERROR: 'setup',
   SIGNERROR: 'setup',
@@ -130,6 +130,9 @@ const placeVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   NOT_ENOUGH: 'refused',
   NOTENOUGH: 'refused',
   OPENID_MISMATCH: 'refused',
+  // The product is not enabled, or collecting is restricted: no repeat helps the payer, whose client has to fall back.
+  NO_AUTH: 'refused',
+  NOAUTH: 'refused',
 }
 
 /**
@@ -213,14 +216,23 @@ export function classifyAnswer(
   return { kind: verdict, about_number: false, outcome_unknown }
 }
 
+/** Said with HTTP 500 in WeChat Pay's own table, and a refusal of the request's words all the same. */
+const refusals_of_any_status: ReadonlySet<string | null> = new Set(['OPENID_MISMATCH'])
+
 function verdictOn(operation: WeChatOperation, status: number, code: string | null): AnswerVerdict {
+  if (operation === 'place' && refusals_of_any_status.has(code)) return 'refused'
   if (status === 429) return 'slower'
   if (status >= 500) return 'again'
   if (status === 202) return 'not_yet'
   if (status === 401) return 'setup'
   // Without a code it was not WeChat Pay's business logic that spoke, but a proxy, a wrong path or a wrong host.
   if (status < 400 || code === null) return 'again'
-  return commonVerdicts[code] ?? operationVerdicts[operation][code] ?? unlistedVerdicts[operation]
+  return operationVerdicts[operation][code] ?? commonVerdicts[code] ?? unlistedVerdicts[operation]
+}
+
+/** Whether a placement's code refuses a way to pay to the merchant, and not this one order. */
+export function isProductRefusal(code: string): boolean {
+  return code === 'NO_AUTH' || code === 'NOAUTH'
 }
 
 /** The failure that an HTTP answer is. `delay_ms` of `slower` is 1–5 s, spread so that waiters do not return as one. */

@@ -1,14 +1,35 @@
 import { z } from 'zod'
 import { milliseconds, wechatTime } from '../domain/calendar.ts'
+import { payment_methods } from '../domain/order/method.ts'
+import type { TradeType } from '../domain/order/method.ts'
 import type { PaymentFact } from '../domain/payment/fact.ts'
 import { failureOf, unreadableAnswer } from './errors.ts'
 import type { Transport } from './transport.ts'
 import { fen, lenient, parsedJson, time_text, timeOf } from './wire.ts'
 
-/** Where a Native order is placed: the payer scans a code (docs/wechat-pay.md §2.1). */
-export const nativePath = '/v3/pay/transactions/native'
+/** Where an order is placed (docs/wechat-pay.md §2.1). */
+export function placePath(trade_type: TradeType): string {
+  return `/v3/pay/transactions/${payment_methods[trade_type].path_word}`
+}
 
-export interface NativeOrder {
+/** Where and how the payer is when he pays. */
+export interface SceneInfo {
+  /** the payer's own address, of IPv4 or IPv6 */
+  payer_client_ip: string
+  h5_info?: H5Info | null | undefined
+}
+
+/** What kind of browser an H5 payer has, and of which app or site. */
+export interface H5Info {
+  type: 'iOS' | 'Android' | 'Wap'
+  app_name?: string | null | undefined
+  app_url?: string | null | undefined
+  bundle_id?: string | null | undefined
+  package_name?: string | null | undefined
+}
+
+/** OrderPlacement is what WeChat Pay is told of an order. */
+export interface OrderPlacement {
   appid: string
   mchid: string
   description: string
@@ -18,13 +39,20 @@ export interface NativeOrder {
   attach: string | null
   notify_url: string
   amount: { total: number; currency: string }
+  scene_info?: SceneInfo | null
+  /** who alone may pay; of an order that is kept, `sealed_openid` */
+  openid?: string | null
 }
+
+/** What stands for the openid in a request that is kept. No openid has parentheses. */
+export const sealed_openid = '(sealed)'
 
 /**
  * The exact bytes that place an order. Made once and frozen in the order's record, because every repeat must be the
  * same to the byte, and a field WeChat Pay does not know, or a null, is refused.
  */
-export function placeBody(order: NativeOrder): string {
+export function placeBody(order: OrderPlacement): string {
+  const { scene_info, openid } = order
   return JSON.stringify({
     appid: order.appid,
     mchid: order.mchid,
@@ -34,23 +62,54 @@ export function placeBody(order: NativeOrder): string {
     ...(order.attach ? { attach: order.attach } : {}),
     notify_url: order.notify_url,
     amount: { total: order.amount.total, currency: order.amount.currency },
+    ...(scene_info ? { scene_info: sceneBody(scene_info) } : {}),
+    ...(openid ? { payer: { openid } } : {}), // last, where `bodyWithOpenid` finds it
   })
 }
 
-const place_answer = z.object({ code_url: z.string().min(1).max(512) })
+function sceneBody({ payer_client_ip, h5_info }: SceneInfo): object {
+  if (!h5_info) return { payer_client_ip }
+  const { type, app_name, app_url, bundle_id, package_name } = h5_info
+  const said = { app_name, app_url, bundle_id, package_name }
+  const given = Object.fromEntries(Object.entries(said).filter(([, text]) => text))
+  return { payer_client_ip, h5_info: { type, ...given } }
+}
+
+const payer_end = payerEnd(sealed_openid)
+
+function payerEnd(openid: string): string {
+  return `,"payer":${JSON.stringify({ openid })}}`
+}
+
+/** A kept request as it is sent, with the openid in its place. Throws RangeError for a request that has none. */
+export function bodyWithOpenid(body: string, openid: string): string {
+  if (!body.endsWith(payer_end)) throw new RangeError('this request has no place for an openid')
+  return body.slice(0, -payer_end.length) + payerEnd(openid)
+}
+
+const handed_out = z.string().min(1).max(512)
+const place_answers = {
+  code_url: z.object({ code_url: handed_out }),
+  prepay_id: z.object({ prepay_id: handed_out }),
+  h5_url: z.object({ h5_url: handed_out }),
+} as const
+
+/** What the payer's client is handed: a QR code's text, an id to sign, or H5's address. */
+export type PlacementAnswer = { code_url: string } | { prepay_id: string } | { h5_url: string }
 
 /**
  * Places a frozen order, or places it again for a fresh code, which ends the old one. Throws WeChatPayError; when it
  * is `refused` and `about_number`, only a query tells what became of the number.
  */
-export async function placeNative(
+export async function placeOrder(
   transport: Transport,
+  trade_type: TradeType,
   request: { path: string; body: string },
   signal?: AbortSignal,
-): Promise<{ code_url: string }> {
+): Promise<PlacementAnswer> {
   const answer = await transport.send({ operation: 'place', method: 'POST', ...request }, signal)
   if (answer.status !== 200) throw failureOf('place', answer)
-  const read = place_answer.safeParse(parsedJson(answer.body))
+  const read = place_answers[payment_methods[trade_type].hands_out].safeParse(parsedJson(answer.body))
   if (!read.success) throw unreadableAnswer('place', answer, read.error)
   return read.data
 }

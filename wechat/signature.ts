@@ -203,10 +203,7 @@ export function payMessage(call: PayCall): string {
   return `${[call.appid, call.timestamp, call.nonce_str, last].join('\n')}\n`
 }
 
-/**
- * Signs a pay sheet with the merchant's key (docs/wechat-pay.md §1.10). Only tests call it so far, against the
- * published vectors: it is for the payment methods JSAPI and APP, which come next.
- */
+/** Signs a pay sheet with the merchant's key (docs/wechat-pay.md §1.10). */
 export function paySign(call: PayCall, privateKey: KeyObject): string {
   return sign(payMessage(call), privateKey)
 }

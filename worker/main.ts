@@ -52,6 +52,7 @@ import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
 import { createMembership, member_every_ms } from './membership.ts'
 import type { Membership } from './membership.ts'
+import { createProbeRounds } from './probes.ts'
 import { createRounds } from './rounds.ts'
 import type { Rounds } from './rounds.ts'
 import { refreshShares, share_every_ms } from './share.ts'
@@ -133,7 +134,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
   const refresh = () => refreshKeys({ store, accounts, log })
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
-  rounds.push(await tidyScratch(log))
+  rounds.push(createProbeRounds({ store, accounts, now, log }), await tidyScratch(log))
   if (schedules) {
     // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
     const schedule = () => ensureSchedule(temporal, config.queue_prefix, shownTo(config))

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { tellOverdue } from '../activities/bill/overdue.ts'
+import { seeCheckoutThrough } from '../activities/checkout/end.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
@@ -64,7 +65,8 @@ const old_batch = 20
 
 /**
  * Finds what no run carries: evidence without effect, and orders, refunds and deliveries whose planned moment has passed.
- * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING).
+ * It starts or signals their runs, which is harmless where they run after all (USE_EXISTING). Checkouts have no run: it
+ * sees their ends through by itself.
  */
 export function createSweeper(settings: SweeperSettings) {
   const { store, patience, now } = settings
@@ -80,6 +82,7 @@ export function createSweeper(settings: SweeperSettings) {
     const round = { ...settings, lease }
     await runPart(round, 'orders', () => sweepOrders(round))
     await runPart(round, 'refunds', () => sweepRefunds(round))
+    await runPart(round, 'checkouts', () => sweepCheckouts(round))
     await runPart(round, 'deliveries', () => sweepDeliveries(round))
     await runPart(round, 'evidence', () => sweepEvidence(round))
     await runPart(round, 'feed', () => sweepFeed(round))
@@ -135,6 +138,20 @@ async function sweepRefunds(settings: SweepRound): Promise<number> {
   return await takeUpEach(settings, late, async (refund) => {
     await callBounded(settings, (starter) => startRun(starter, refundStart(refund)))
     await store.refunds.putOff(refund, beijingTime(now()))
+  })
+}
+
+/**
+ * Looks at checkouts whose time is over or that are being cancelled: nothing else ends one that no order was opened of, and
+ * nothing else tells its merchant.
+ */
+async function sweepCheckouts(settings: SweepRound): Promise<number> {
+  const { store, now } = settings
+  const due = await store.checkouts.findDue(beijingTime(now()), limits.sweep_batch)
+  return await takeUpEach(settings, due, async (checkout) => {
+    // Behind all others that are due: one whose orders WeChat Pay is slow to close never keeps another from its turn.
+    if (!(await store.checkouts.putOff(checkout, beijingTime(now())))) return // somebody has it in hand
+    await callBounded(settings, (starter) => seeCheckoutThrough(settings, starter, checkout))
   })
 }
 

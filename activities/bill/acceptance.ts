@@ -4,6 +4,7 @@ import type { Acceptance } from '../../domain/bill/acceptance.ts'
 import type { DifferenceRecord, DifferenceState } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { Correction, JournalEntry } from '../../domain/journal.ts'
+import { refundableAmount } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import { currentTime } from '../context.ts'
@@ -118,6 +119,16 @@ async function restoreDenied(context: ActivityContext, phantom: DifferenceRecord
   const by = last?.actor.id ?? last?.actor.kind ?? 'weft'
   const correction = { by, reason: `${id}: ${last?.event ?? state}, ${because}` }
   await correctBook(context, restored, { ...correction, evidence_id: answer?.evidence_id ?? null })
+  await noteOwed(context, restored)
+}
+
+/** The payer of an order that was refunded while there was nothing to give back is owed the money: a person is asked for it. */
+async function noteOwed(context: ActivityContext, payment: PaymentRecord): Promise<void> {
+  const { orders } = context.store
+  const { mchid, out_trade_no, transaction_id } = payment
+  const order = await orders.find({ mchid, out_trade_no })
+  if (order?.state !== 'refunded' || order.payment?.transaction_id !== transaction_id) return
+  if (refundableAmount(payment) > 0) await orders.noteAttention(order, 'refunded', 'refund_owed', currentTime(context))
 }
 
 /** Who accepted WeChat's word, both persons where two were wanted, and why. */

@@ -4,11 +4,11 @@ import type { BillRecord, DayChanges, DayKey } from '../../domain/bill/reconcili
 import { bill_types } from '../../domain/bill/row.ts'
 import type { BillType } from '../../domain/bill/row.ts'
 import { openChanges } from '../../match/changes.ts'
-import { BillDamaged, readOriginal } from '../../store/original.ts'
-import { createStatementReader } from '../../wechat/statement/reader.ts'
+import { BillDamaged } from '../../store/original.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { scratch_folder } from './scratch.ts'
+import { readStatement } from './statement.ts'
 
 /** a line of a bill has some 250 bytes; of the fund flow fewer */
 const bytes_per_line = 150
@@ -76,14 +76,10 @@ async function readLines(
   changes: Awaited<ReturnType<typeof openChanges>>,
   side: 'before' | 'after',
 ): Promise<void> {
-  if (bill.state === 'none') return
-  const reader = createStatementReader(bill.type)
-  const take: Parameters<typeof reader.push>[1] = (entry) =>
-    changes.add(side, 'row' in entry ? entry.row : { kind: 'malformed', ...entry.malformed })
-  for await (const bytes of readOriginal(store, bill)) {
-    reader.push(bytes, take)
+  for await (const { entries } of readStatement(store, bill)) {
+    for (const entry of entries)
+      changes.add(side, 'row' in entry ? entry.row : { kind: 'malformed', ...entry.malformed })
     await changes.drained()
     heartbeat()
   }
-  reader.end(take)
 }

@@ -2,12 +2,12 @@ import { heartbeat } from '@temporalio/activity'
 import { BalanceChain, edgeFlaws } from '../../domain/bill/balance.ts'
 import type { DayBalance } from '../../domain/bill/balance.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
-import type { BillRecord, DayKey } from '../../domain/bill/reconciliation.ts'
+import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { FlowBill, FlowRow } from '../../domain/bill/row.ts'
 import { edgesAround } from '../../store/edges.ts'
-import { readOriginal } from '../../store/original.ts'
 import type { Store } from '../../store/store.ts'
-import { createStatementReader } from '../../wechat/statement/reader.ts'
+import { readStatement } from './statement.ts'
+import type { BillOfType } from './statement.ts'
 
 /** What the movements of a day say of the account. Amounts in fen. */
 export interface FlowOfDay {
@@ -16,7 +16,7 @@ export interface FlowOfDay {
 }
 
 /** A version of an account's fund flow. */
-export type FlowBillRecord = BillRecord & { type: FlowBill }
+export type FlowBillRecord = BillOfType<FlowBill>
 
 /** Is given each line that can be read. */
 export type TakeMovement = (row: FlowRow) => void
@@ -38,17 +38,17 @@ export async function readFlow(
 }
 
 async function readLines(store: FlowStore, bill: FlowBillRecord, take: TakeMovement): Promise<FlowOfDay> {
-  const reader = createStatementReader(bill.type)
   const chain = new BalanceChain(bill.type)
-  for await (const bytes of readOriginal(store, bill)) {
-    reader.push(bytes, (entry) => {
-      if (!('row' in entry)) return
+  const of_file: DayFlaw[] = []
+  for await (const piece of readStatement(store, bill)) {
+    for (const entry of piece.entries) {
+      if (!('row' in entry)) continue
       chain.add(entry.row)
       take(entry.row)
-    })
+    }
+    of_file.push(...piece.flaws.map((flaw): DayFlaw => ({ ...flaw, bill: bill.type })))
     heartbeat()
   }
-  const end = reader.end(() => undefined)
   const { balance, flaws } = chain.end()
-  return { balance, flaws: [...flaws, ...end.flaws.map((flaw): DayFlaw => ({ ...flaw, bill: bill.type }))] }
+  return { balance, flaws: [...flaws, ...of_file] }
 }

@@ -12,7 +12,6 @@ import {
 } from '../../domain/bill/reconciliation.ts'
 import type {
   BillPolicy,
-  BillRecord,
   ClassCounts,
   DayKey,
   DaySettled,
@@ -27,8 +26,8 @@ import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
 import type { Match, MatchResult } from '../../match/match.ts'
+import { recordsOf } from '../../store/side.ts'
 import type { Store } from '../../store/store.ts'
-import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
@@ -44,8 +43,8 @@ import { readWhole } from './fetch.ts'
 import { readFlow } from './flow.ts'
 import type { FlowBillRecord, FlowOfDay, TakeMovement } from './flow.ts'
 import { scratch_folder } from './scratch.ts'
-import { readOriginal } from '../../store/original.ts'
-import { recordsOf } from '../../store/side.ts'
+import { readStatement } from './statement.ts'
+import type { BillOfType } from './statement.ts'
 
 /** lines that cannot be read and are kept one by one; a file of nothing else is one flaw */
 const most_malformed = 1_000
@@ -139,7 +138,7 @@ async function readFiles(context: ActivityContext, known: ReconciliationRecord, 
   return { trade, flows, compared, settlement }
 }
 
-async function newestBill<T extends BillType>(store: Store, day: DayKey, type: T): Promise<BillRecord & { type: T }> {
+async function newestBill<T extends BillType>(store: Store, day: DayKey, type: T): Promise<BillOfType<T>> {
   const bill = await store.bills.newest(day, type)
   if (bill === null) throw new Error(`the ${type} bill of ${day.bill_date} was not fetched`)
   return { ...bill, type }
@@ -165,7 +164,7 @@ async function compareTrades(
   { store }: ActivityContext,
   day: DayKey,
   merchant: MerchantRecord,
-  { bill, settlement }: { bill: BillRecord; settlement: DaySettlement },
+  { bill, settlement }: { bill: BillOfType<'trade'>; settlement: DaySettlement },
 ): Promise<ComparedTrades> {
   const { mchid } = day
   const wanted = billSettings(merchant.settings)
@@ -183,10 +182,7 @@ async function compareTrades(
   })
   try {
     // Side by side: while one waits for the database, the other has the processor.
-    const [file] = await Promise.all([
-      bill.state === 'none' ? { malformed: [], flaws: [] } : readTrades(store, bill, { match, settlement }),
-      readRecords(store, day, match),
-    ])
+    const [file] = await Promise.all([readTrades(store, bill, { match, settlement }), readRecords(store, day, match)])
     const result = await beating(() => match.finish())
     return { result, malformed: file.malformed, flaws: [...file.flaws, ...result.flaws] }
   } finally {
@@ -208,25 +204,25 @@ async function beating<T>(act: () => Promise<T>): Promise<T> {
 
 async function readTrades(
   store: Store,
-  bill: BillRecord,
+  bill: BillOfType<'trade'>,
   { match, settlement }: { match: Match; settlement: DaySettlement },
 ) {
-  const reader = createStatementReader('trade')
   const malformed: MalformedLine[] = []
-  const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
-    if ('row' in entry) {
-      settlement.addTrade(entry.row)
-      return match.addRow(entry.row)
+  const flaws: DayFlaw[] = []
+  for await (const piece of readStatement(store, bill)) {
+    for (const entry of piece.entries) {
+      if ('row' in entry) {
+        settlement.addTrade(entry.row)
+        match.addRow(entry.row)
+        continue
+      }
+      match.addMalformed()
+      if (malformed.length < most_malformed) malformed.push(entry.malformed)
     }
-    match.addMalformed()
-    if (malformed.length < most_malformed) malformed.push(entry.malformed)
-  }
-  for await (const bytes of readOriginal(store, bill)) {
-    reader.push(bytes, take)
+    flaws.push(...piece.flaws)
     await match.drained()
     heartbeat()
   }
-  const { flaws } = reader.end(take)
   // A line that cannot be read is a difference: a person decides about it, and the day is proven again.
   const are_listed = malformed.length < most_malformed
   return { malformed, flaws: flaws.filter(({ code }) => code !== 'malformed_lines' || !are_listed) }

@@ -4,6 +4,7 @@ import { flawOf } from '../../domain/bill/flaw.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import { balanceOf, billsOfDay, dayRange, flowsOfDay } from '../../domain/bill/reconciliation.ts'
 import type { BillPolicy, BillRecord, DayBook, DayKey, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
+import type { BillRow, BillType } from '../../domain/bill/row.ts'
 import { cash_accounts } from '../../domain/bill/sheet.ts'
 import { clearing_days, clearingFlaws } from '../../domain/bill/clearance.ts'
 import { beijingDay } from '../../domain/calendar.ts'
@@ -18,8 +19,9 @@ import type { DayLook } from './day.ts'
 import { readWhole } from './fetch.ts'
 import { postSheets, SheetProgress } from './sheets.ts'
 import type { SheetPlace } from './sheets.ts'
-import { settleDay } from './settlement.ts'
-import { transfersOf } from './transfer.ts'
+import type { DayLacks } from './settlement.ts'
+import { readRows } from './statement.ts'
+import { surveyDay } from './survey.ts'
 
 const day_ms = 86_400_000
 
@@ -46,20 +48,12 @@ export async function postBills(
   if ((await store.reconciliations.write(day, run, { book: { ...book, post_time: null } })) === null) return known
   const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
   // Writing while it reads does no harm here: the same file, read again, posts the same.
-  const read = await readWhole(context, policy, day, async () => {
-    const bills = await readBills(store, known)
-    const transfers = await transfersOf(store, bills, progress.beat)
-    for (const bill of bills) {
-      if (bill.type === 'trade' && progress.place !== null && progress.place.type !== 'trade') continue
-      if (!(await postSheets(context, look, { bill, transfers }, progress))) return { is_posted: false }
-    }
-    return { is_posted: true }
-  })
+  const read = await readWhole(context, policy, day, () => postAll(context, look, known, progress))
   if ('lost' in read) return await store.reconciliations.write(day, run, { book: { ...book, flaws: [read.lost] } })
   if (!read.is_posted) return await store.reconciliations.find(day)
   await openAccounts(context, known)
   const proven = await proveBook(context, known, progress)
-  const settled = known.is_uneven ? await settleDay(store, day, await readBills(store, known), progress.beat) : null
+  const settled = (await read.lacks?.judge(store, day)) ?? null
   const posted = { ...proven, flaws: [...proven.flaws, ...(settled?.flaws ?? [])] }
   const is_same = isDeepStrictEqual({ ...posted, post_time: null }, { ...book, post_time: null })
   // What was posted before stands since then.
@@ -68,6 +62,34 @@ export async function postBills(
     book: { ...posted, post_time },
     ...(settled && { booking: settled.booking }),
   })
+}
+
+/** Posts all bills of the day, and answers what looks for what they lack; not `is_posted`: a newer look has begun. */
+async function postAll(
+  context: ActivityContext,
+  look: DayLook,
+  known: ReconciliationRecord,
+  progress: SheetProgress,
+): Promise<{ is_posted: boolean; lacks: DayLacks | null }> {
+  const { store } = context
+  const bills = await readBills(store, known)
+  const is_uneven = known.is_uneven ?? false
+  const { transfers, lacks } = await surveyDay(store, bills, { is_uneven, beat: progress.beat })
+  const resumed_at = bills.findIndex(({ type }) => type === progress.place?.type)
+  for (const [at, bill] of bills.entries()) {
+    const watch = lacks === null ? undefined : (rows: readonly BillRow<BillType>[]) => lacks.add(bill.type, rows)
+    if (at >= resumed_at) {
+      const is_posted = await postSheets(context, look, { bill, transfers, watch }, progress)
+      if (!is_posted) return { is_posted, lacks }
+    } else if (watch !== undefined) {
+      // It was posted before the step died, and is only held against the others.
+      for await (const rows of readRows(store, bill)) {
+        watch(rows)
+        progress.beat()
+      }
+    }
+  }
+  return { is_posted: true, lacks }
 }
 
 /** The versions that this look has compared. */

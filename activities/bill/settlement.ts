@@ -1,17 +1,15 @@
 import { dayRange } from '../../domain/bill/reconciliation.ts'
-import type { BillRecord, Booking, DayKey } from '../../domain/bill/reconciliation.ts'
+import type { Booking, DayKey } from '../../domain/bill/reconciliation.ts'
 import { isFlowBill } from '../../domain/bill/row.ts'
-import type { FlowRow, TradeRow } from '../../domain/bill/row.ts'
+import type { BillRow, BillType, FlowRow, TradeRow } from '../../domain/bill/row.ts'
 import { isUnknownMovement } from '../../domain/bill/sheet.ts'
-import { broughtByFlow, calledByTrade, DaySettlement, lackReason, lackFlaws } from '../../domain/bill/settlement.ts'
+import { broughtByFlow, calledByTrade, lackReason, lackFlaws } from '../../domain/bill/settlement.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
-import type { Lack } from '../../domain/bill/settlement.ts'
+import type { DaySettlement, Lack } from '../../domain/bill/settlement.ts'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
 import { yuanText } from '../../domain/money.ts'
 import { openKeys } from '../../store/clearance.ts'
-import { readOriginal } from '../../store/original.ts'
 import type { Store } from '../../store/store.ts'
-import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { tradeOwners } from './owner.ts'
 
@@ -29,79 +27,70 @@ export interface SettledDay {
 }
 
 /**
- * Says at once which of our payments and refunds the fund flow of their own day should have and has not. Money that
- * WeChat Pay books on a later day is not missed: one is missing only where later ones are there, where the days around had
- * theirs on their day, or where another movement stands in its place. Called when the day is posted, so that the book
- * tells what is open; of a day whose bills were seen to be uneven, whose files are then read twice more.
+ * DayLacks says at once which of our payments and refunds the fund flow of their own day should have and has not. It is
+ * given the rows of the day's bills, the trade bill first, so that each movement finds its row, while they are posted; of
+ * a day whose bills were seen to be uneven. `settlement` has all of them already.
  */
-export async function settleDay(
-  store: Store,
-  day: DayKey,
-  bills: readonly BillRecord[],
-  beat: () => void,
-): Promise<SettledDay> {
-  const settlement = new DaySettlement()
-  const read: ReadRows = (bill, take) => readRows(store, bill, take, beat)
-  for (const bill of bills) await readInto(read, bill, settlement)
-  const { lacks, latest, is_cut } = await lacksOf(read, bills, settlement)
-  const booking = settlement.booking(latest.has('wechat.pending'))
-  const ours = await openOnes(store, day, lacks.slice(0, most_told))
-  const usual = booking === null && ours.length > 0 ? await usualBooking(store, day) : booking
-  const found = ours.flatMap((lack) => {
-    const reason = lackReason(lack, { latest_ms: latest.get(lack.account) ?? null, usual })
-    return reason === null ? [] : [{ lack, reason }]
-  })
-  return { booking, flaws: lackFlaws(found, is_cut || lacks.length > most_told) }
-}
+export class DayLacks {
+  readonly #settlement: DaySettlement
+  readonly #suspects = new Map<string, Suspect>()
+  readonly #by_number = new Map<string, Suspect>()
+  /** by account, when the latest row succeeded that has its own movement */
+  readonly #latest = new Map<Lack['account'], number>()
+  #is_cut = false
 
-/** Reads the rows of a bill, to their end. */
-type ReadRows = (bill: BillRecord, take: (row: TradeRow | FlowRow) => void) => Promise<void>
+  constructor(settlement: DaySettlement) {
+    this.#settlement = settlement
+  }
 
-async function readInto(read: ReadRows, bill: BillRecord, settlement: DaySettlement): Promise<void> {
-  const { type } = bill
-  await read(bill, (row) => {
-    if (!isFlowBill(type)) return settlement.addTrade(row as TradeRow)
-    const movement = row as FlowRow
-    settlement.addFlow(type, movement, remarkAmounts(movement.remark))
-  })
+  add(type: BillType, rows: readonly BillRow<BillType>[]): void {
+    for (const row of rows)
+      if (isFlowBill(type)) addMovement(row as FlowRow, this.#suspects, this.#by_number)
+      else this.#addTrade(row as TradeRow)
+  }
+
+  #addTrade(row: TradeRow): void {
+    const suspect = suspectOf(row)
+    if (suspect === null) return
+    if (!this.#settlement.mayLack(suspect)) this.#noteBooked(suspect)
+    else if (this.#suspects.size >= most_suspects) this.#is_cut = true
+    else {
+      this.#suspects.set(`${suspect.account} ${suspect.key}`, suspect)
+      this.#by_number.set(suspect.out_no, suspect)
+    }
+  }
+
+  #noteBooked({ account, time_ms }: Pick<Lack, 'account' | 'time_ms'>): void {
+    this.#latest.set(account, Math.max(this.#latest.get(account) ?? 0, time_ms))
+  }
+
+  /**
+   * What is missing, once all rows were given and are posted, so that the book tells what is open. Money that WeChat Pay
+   * books on a later day is not missed: one is missing only where later ones are there, where the days around had theirs
+   * on their day, or where another movement stands in its place.
+   */
+  async judge(store: Store, day: DayKey): Promise<SettledDay> {
+    const lacks: Suspect[] = []
+    for (const suspect of this.#suspects.values()) {
+      if (suspect.left === 0) this.#noteBooked(suspect)
+      else lacks.push(suspect)
+    }
+    lacks.sort((one, other) => one.time_ms - other.time_ms)
+    const booking = this.#settlement.booking(this.#latest.has('wechat.pending'))
+    const ours = await openOnes(store, day, lacks.slice(0, most_told))
+    const usual = booking === null && ours.length > 0 ? await usualBooking(store, day) : booking
+    const found = ours.flatMap((lack) => {
+      const reason = lackReason(lack, { latest_ms: this.#latest.get(lack.account) ?? null, usual })
+      return reason === null ? [] : [{ lack, reason }]
+    })
+    return { booking, flaws: lackFlaws(found, this.#is_cut || lacks.length > most_told) }
+  }
 }
 
 /** A row of the trade bill that may lack its movement, and what its movements leave of it. */
 interface Suspect extends Lack {
   left: number
   row: Pick<TradeRow, 'transaction_id' | 'out_trade_no'>
-}
-
-/** Rows whose movements are not theirs, the earliest first, and by account when the latest row succeeded that has its own. */
-async function lacksOf(read: ReadRows, bills: readonly BillRecord[], settlement: DaySettlement) {
-  const suspects = new Map<string, Suspect>()
-  const by_number = new Map<string, Suspect>()
-  const latest = new Map<Lack['account'], number>()
-  let is_cut = false
-  const noteBooked = ({ account, time_ms }: Pick<Lack, 'account' | 'time_ms'>) =>
-    latest.set(account, Math.max(latest.get(account) ?? 0, time_ms))
-  const addRow = (row: TradeRow) => {
-    const suspect = suspectOf(row)
-    if (suspect === null) return
-    if (!settlement.mayLack(suspect)) noteBooked(suspect)
-    else if (suspects.size >= most_suspects) is_cut = true
-    else {
-      suspects.set(`${suspect.account} ${suspect.key}`, suspect)
-      by_number.set(suspect.out_no, suspect)
-    }
-  }
-  // The trade bill comes first, so that each movement finds its row.
-  for (const bill of bills)
-    await read(bill, (row) => {
-      if (isFlowBill(bill.type)) addMovement(row as FlowRow, suspects, by_number)
-      else addRow(row as TradeRow)
-    })
-  const lacks: Suspect[] = []
-  for (const suspect of suspects.values()) {
-    if (suspect.left === 0) noteBooked(suspect)
-    else lacks.push(suspect)
-  }
-  return { lacks: lacks.sort((one, other) => one.time_ms - other.time_ms), latest, is_cut }
 }
 
 function suspectOf(row: TradeRow): Suspect | null {
@@ -132,24 +121,6 @@ function addMovement(row: FlowRow, suspects: Map<string, Suspect>, by_number: Ma
     const named = by_number.get(voucher_no)
     if (named?.account === account) named.instead ??= { reason: 'other_number', found: key }
   }
-}
-
-async function readRows(
-  store: Store,
-  bill: BillRecord,
-  take: (row: TradeRow | FlowRow) => void,
-  beat: () => void,
-): Promise<void> {
-  if (bill.state === 'none') return
-  const reader = createStatementReader(bill.type)
-  const takeRow: Parameters<typeof reader.push>[1] = (entry) => {
-    if ('row' in entry) take(entry.row)
-  }
-  for await (const bytes of readOriginal(store, bill)) {
-    reader.push(bytes, takeRow)
-    beat()
-  }
-  reader.end(takeRow)
 }
 
 /** Those that are Weft's, and whose money no other day's fund flow has brought meanwhile. */

@@ -7,13 +7,12 @@ import { causeId } from '../../domain/ids.ts'
 import { hasSamePostings, reversalEntry } from '../../domain/journal.ts'
 import type { JournalEntry } from '../../domain/journal.ts'
 import type { Store } from '../../store/store.ts'
-import { createStatementReader } from '../../wechat/statement/reader.ts'
 import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { DayLook } from './day.ts'
-import { readOriginal } from '../../store/original.ts'
 import { flowOwners, tradeOwners } from './owner.ts'
+import { readRows } from './statement.ts'
 
 /** so many sheets are written at once: some 10,000 postings */
 const group = 10
@@ -51,6 +50,8 @@ export class SheetProgress {
 export interface PostedBill {
   bill: BillRecord
   transfers: ReadonlySet<string>
+  /** is given every row that is read, also those that are posted already */
+  watch?: ((rows: readonly BillRow<BillType>[]) => void) | undefined
 }
 
 /**
@@ -61,7 +62,7 @@ export interface PostedBill {
 export async function postSheets(
   context: ActivityContext,
   look: DayLook,
-  { bill, transfers }: PostedBill,
+  { bill, transfers, watch }: PostedBill,
   progress: SheetProgress,
 ): Promise<boolean> {
   const { store } = context
@@ -71,6 +72,7 @@ export async function postSheets(
   /** one group is written while the next one is read */
   let writing: Promise<boolean> = Promise.resolve(true)
   for await (const rows of rowGroups(store, bill, progress)) {
+    watch?.(rows)
     const first = number + 1
     number += Math.ceil(rows.length / most_rows_of_sheet)
     if (number <= done) continue
@@ -99,23 +101,17 @@ async function* rowGroups(
   bill: BillRecord,
   { beat }: SheetProgress,
 ): AsyncGenerator<BillRow<BillType>[]> {
-  if (bill.state === 'none') return
-  const reader = createStatementReader(bill.type)
   const size = group * most_rows_of_sheet
   let held: BillRow<BillType>[] = []
-  const take: Parameters<typeof reader.push>[1] = (entry) => {
-    if ('row' in entry) held.push(entry.row)
-  }
-  for await (const bytes of readOriginal(store, bill)) {
-    reader.push(bytes, take)
+  for await (const rows of readRows(store, bill)) {
+    held.push(...rows)
     while (held.length >= size) {
       yield held.slice(0, size)
       held = held.slice(size)
     }
     beat()
   }
-  reader.end(take)
-  for (let from = 0; from < held.length; from += size) yield held.slice(from, from + size)
+  if (held.length > 0) yield held
 }
 
 interface NumberedSheet {

@@ -3,7 +3,7 @@ import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { readAnswer, readAnswerOf, readPurpose } from '../../domain/event/answer.ts'
 import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
-import { isOpenDelivery } from '../../domain/event/delivery.ts'
+import { decidingDelivery, isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
@@ -15,9 +15,10 @@ import { againFailure, notYetFailure } from '../failure.ts'
 import type { CallSlots, NotTried } from '../slots.ts'
 import { webhookHeaders } from './courier.ts'
 import type { Courier, EndpointReply } from './courier.ts'
-import { noteDeliveryFailure, noteEndpointSuccess } from './endpoint.ts'
+import { noteDeliveryFailure, noteEndpointSuccess, tellDisabled } from './endpoint.ts'
 import { boundedWait, createPace, shortest_wait_ms } from './pace.ts'
 import type { DeliveryPace } from './pace.ts'
+import { redirectDelivery } from './redirection.ts'
 
 export type MerchantActivities = ReturnType<typeof createMerchant>
 
@@ -106,7 +107,12 @@ async function deliverDeciding<O extends DeliveryOutcome | NotTried>(
   attempt: (delivery: DeliveryRecord) => Promise<O>,
 ): Promise<DeliveryOutcome | O> {
   const delivery = await findDecidingDelivery(context, given)
-  const outcome = delivery === null ? ({ kind: 'no_endpoint' } as const) : await attempt(delivery)
+  let outcome: DeliveryOutcome | O = delivery === null ? { kind: 'no_endpoint' } : await attempt(delivery)
+  if (delivery !== null && outcome.kind === 'cancelled') {
+    // Its endpoint may have gone a moment ago.
+    const next = await findDecidingDelivery(context, given)
+    if (next !== null && next._id !== delivery._id) outcome = await attempt(next)
+  }
   const is_over = outcome.kind !== 'answered' && outcome.kind !== 'not_tried'
   if (is_over && given.deadline_time !== null) {
     const next_action = { what: 'await_fulfilment', time: given.deadline_time } as const
@@ -115,12 +121,11 @@ async function deliverDeciding<O extends DeliveryOutcome | NotTried>(
   return outcome
 }
 
-async function findDecidingDelivery(
-  { store }: ActivityContext,
-  given: { order: OrderKey; sequence: number },
-): Promise<DeliveryRecord | null> {
-  const deliveries = await store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
-  return deliveries.find(({ purpose }) => purpose === 'fulfilment' || purpose === 'cancellation') ?? null
+/** The delivery whose answer decides, at the endpoint that can still give one. */
+async function findDecidingDelivery(context: ActivityContext, given: DecidingDelivery): Promise<DeliveryRecord | null> {
+  const deliveries = await context.store.deliveries.ofEvent(given.order.mchid, eventId(given.order, given.sequence))
+  const known = decidingDelivery(deliveries)
+  return known && ((await redirectDelivery(context, given, known)) ?? known)
 }
 
 /** An attempt that was made before has taught all that a quick one could: the schedule is the regular activity's. */
@@ -170,6 +175,7 @@ async function attemptDelivery(
     )
   const endpoint = await store.endpoints.findPublic(delivery.mchid, delivery.endpoint_id)
   if (endpoint === null || endpoint.state === 'disabled') {
+    if (endpoint !== null) await tellDisabled(context, endpoint)
     await store.deliveries.end(delivery._id, 'cancelled')
     return { kind: 'cancelled' }
   }

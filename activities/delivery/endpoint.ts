@@ -1,6 +1,7 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
+import { orderlessEventId } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
 import { limits, observer_patience_ms } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
@@ -55,22 +56,30 @@ export async function noteDeliveryFailure(
   }
 }
 
+/** Disables an observer that is gone, and tells of it. */
+async function disableEndpoint(context: ActivityContext, { _id }: EndpointRecord, reason: string): Promise<void> {
+  const { endpoints } = context.store
+  await endpoints.disable(_id, reason, beijingTime(context.now()))
+  const disabled = await endpoints.find(_id)
+  if (disabled !== null) await tellDisabled(context, disabled)
+}
+
 /**
- * Disables an observer that is gone, and publishes `endpoint.disabled` to the merchant's others; the sweeper starts
- * those deliveries.
+ * Publishes `endpoint.disabled` to the merchant's other endpoints, once for each time that this one was disabled; the
+ * sweeper starts those deliveries. Whoever meets a disabled endpoint says so again, since the worker that disabled it may
+ * have died right after.
  */
-async function disableEndpoint(context: ActivityContext, endpoint: EndpointRecord, reason: string): Promise<void> {
-  const { id: endpoint_id, mchid, url, create_time } = endpoint
-  await context.store.endpoints.disable(endpoint._id, reason)
+export async function tellDisabled(context: ActivityContext, endpoint: EndpointRecord): Promise<void> {
+  const { id: endpoint_id, mchid, url, state, disable_reason, disabled_time, create_time } = endpoint
+  if (state !== 'disabled') return
   const type = 'endpoint.disabled' as const
-  const timestamp = beijingTime(context.now())
-  const data = { endpoint: { id: endpoint_id, url, state: 'disabled', disable_reason: reason } }
+  // Earlier versions did not say when. One that was deleted and made anew has the same id, and is disabled anew.
+  const subject_id = `${endpoint_id}:${milliseconds(disabled_time ?? create_time)}`
+  if ((await context.store.events.find(orderlessEventId(mchid, type, subject_id))) !== null) return
+  const timestamp = disabled_time ?? beijingTime(context.now())
+  const data = { endpoint: { id: endpoint_id, url, state, disable_reason } }
   await publishOrderlessEvent(context, {
-    mchid,
-    type,
-    // One that was deleted and made anew has the same id, and is disabled anew.
-    subject_id: `${endpoint_id}:${milliseconds(create_time)}`,
-    timestamp,
+    ...{ mchid, type, subject_id, timestamp },
     bodyOf: (id) => JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data }),
   })
 }

@@ -170,7 +170,7 @@ export interface OrderlessEvent {
 
 /** An event of no order, named by what it is about. As in `publishOrderEvent`, deliveries come first; repeatable; answers the notices. */
 export async function publishOrderlessEvent(
-  { store }: ActivityContext,
+  { store }: Pick<ActivityContext, 'store'>,
   { mchid, type, subject_id, timestamp, bodyOf }: OrderlessEvent,
 ): Promise<string[]> {
   const _id = orderlessEventId(mchid, type, subject_id)

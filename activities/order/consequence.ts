@@ -1,10 +1,11 @@
 import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
-import { eventId, isAnswerToDelivery, operationId } from '../../domain/ids.ts'
+import { eventId, isAnswerToDelivery, operationId, orderKey } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { OrderWriteResult } from '../../domain/messages.ts'
 import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
+import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
 import { askedSequence, isInReviewByDenial, isMoneyMoving } from '../../domain/order/timeline.ts'
 import { isWhollyRefunded } from '../../domain/payment/record.ts'
@@ -49,6 +50,7 @@ async function followUpEntry(
     ? await endOldQuestions(context, order, await openDeliveries(context, order))
     : []
   const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
+  await settleCheckout(context, order, entry)
   return { deliveries: [...notices, ...(await publishOrderEvent(context, order, entry, known))], refunds }
 }
 
@@ -69,6 +71,18 @@ async function moveMoney(context: ActivityContext, order: OrderRecord, entry: Ti
   const refunds = await createOwedRefund(context, order, entry)
   await context.store.orders.noteFollowed(order, entry.revision)
   return refunds
+}
+
+/** Has the checkout say what its order has come to: paid, or that nothing of it can be paid any more. */
+async function settleCheckout(
+  { store, now }: ActivityContext,
+  order: OrderRecord,
+  entry: TimelineEntry,
+): Promise<void> {
+  if (!order.checkout_id || entry.from === entry.to) return
+  if (entry.to === 'paid' || isOrderResting(entry.to)) {
+    await store.checkouts.settle(orderKey(order.checkout_id), beijingTime(now()))
+  }
 }
 
 /** Claims the reference for accepted money: it keeps the sale, unless another number does. */

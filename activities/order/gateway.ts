@@ -2,13 +2,15 @@ import { cancellationSignal } from '@temporalio/activity'
 import { milliseconds } from '../../domain/calendar.ts'
 import { isPayersCheck } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import { codeTerms, placedCode } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
-import type { OrderRecord, OrderState, OrderStep, PlacementFailure } from '../../domain/order/record.ts'
+import type { OrderRecord, OrderState, OrderStep, PlacedCode, PlacementFailure } from '../../domain/order/record.ts'
 import { isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
+import { openOpenid } from '../../store/openid.ts'
 import { sealWords } from '../../store/words.ts'
-import { WeChatPayError } from '../../wechat/errors.ts'
-import { closeOrder, paymentFact, placeNative, queryOrder } from '../../wechat/payments.ts'
+import { isProductRefusal, WeChatPayError } from '../../wechat/errors.ts'
+import { bodyWithOpenid, closeOrder, paymentFact, placeOrder, queryOrder } from '../../wechat/payments.ts'
 import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
@@ -24,7 +26,7 @@ export type GatewayActivities = ReturnType<typeof createGateway>
 type OrderCall = { order: OrderKey }
 
 export type PlacementOutcome =
-  | { kind: 'placed'; code: { url: string; placed_time: string } }
+  | { kind: 'placed'; code: PlacedCode }
   /** `earlier_unknown`: an attempt before this one was never answered and may have been taken */
   | { kind: 'refused' | 'about_number'; failure: PlacementFailure; earlier_unknown: boolean }
   | { kind: 'too_late' }
@@ -90,6 +92,7 @@ async function place(context: GatewayContext, slots: CallSlots, order: OrderReco
   const wait_ms = placementDelay(context, order)
   if (wait_ms > 0) throw notYetFailure('the next placement is due later', wait_ms)
   const account = await requireAccount(context, order)
+  const request = frozenRequest(context, order) // before the attempt is noted: what cannot be opened is not sent
   const earlier_unknown = order.placement.unanswered
   const attempts = order.placement.attempts + 1
   const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
@@ -97,12 +100,13 @@ async function place(context: GatewayContext, slots: CallSlots, order: OrderReco
     return { kind: 'state', state: (await requireOrder(context, order)).state }
   }
   try {
-    const { code_url } = await slots.watch({ kind: 'placement', id: order.mchid }, () =>
-      placeNative(account.client.transport, order.wechat_request, cancellationSignal()),
+    const answer = await slots.watch({ kind: 'placement', id: order.mchid }, () =>
+      placeOrder(account.client.transport, order.trade_type, request, cancellationSignal()),
     )
     await context.setups.noteWorking(order.mchid)
+    await context.setups.noteProductWorking(order.mchid, order.trade_type)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
-    const code = { url: code_url, placed_time: currentTime(context) }
+    const code = placedCode(answer, currentTime(context))
     return { kind: 'placed', code: sealWords(context.sealer, code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
@@ -111,6 +115,8 @@ async function place(context: GatewayContext, slots: CallSlots, order: OrderReco
     if (!unanswered)
       await context.store.orders.notePlacement(order, order.state, answeredPlacement(order, attempt, error))
     const refusal = placementRefusal(error)
+    if (refusal !== null && isProductRefusal(refusal.failure.code))
+      await context.setups.noteProductRefused(order.mchid, order.trade_type)
     if (refusal !== null) return { ...refusal, earlier_unknown: unanswered }
     throw await failedCall(context, order, 'place', error, retryDelay(context.policy.place_retry_ms, attempts))
   }
@@ -201,8 +207,15 @@ async function requireOrder({ store }: GatewayContext, key: OrderKey): Promise<O
   return order
 }
 
-function isCodeOld({ now, policy }: GatewayContext, order: OrderRecord): boolean {
-  return order.code !== null && now() - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
+function isCodeOld({ now, policy }: GatewayContext, { code, trade_type }: OrderRecord): boolean {
+  return code !== null && now() - milliseconds(code.placed_time) >= codeTerms(policy, trade_type).renewal_ms
+}
+
+/** The bytes that place the order, the same each time; a payer's openid is opened for this moment alone. */
+function frozenRequest({ sealer }: GatewayContext, order: OrderRecord): OrderRecord['wechat_request'] {
+  const openid = openOpenid(sealer, order)
+  const { path, body } = order.wechat_request
+  return { path, body: openid === null ? body : bodyWithOpenid(body, openid) }
 }
 
 /** Answers what a refused placement is told; null: the error is no refusal. */

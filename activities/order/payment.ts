@@ -12,6 +12,7 @@ import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { contradictions } from '../../domain/payment/fact.ts'
 import type { MoneyFact } from '../../domain/payment/fact.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
+import { isRefundKnown } from '../../domain/refund/cover.ts'
 import { requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { followUpWrite } from './consequence.ts'
@@ -50,7 +51,8 @@ export async function applyPayment(
     paymentOccurrence(current, payment, fact, evidence, merchant.settings, context.now())
   const applied = await store.orders.apply(key, occurrence, order)
   if (applied.outcome === 'illegal') await flagUnplacedPayment(context, key, applied.order, payment)
-  if (applied.outcome === 'done_before') await noteRefundOutside(context, applied.order, payment, fact)
+  if (applied.outcome === 'done_before' && fact.trade_state === 'REFUND')
+    await noteRefundOutside(context, applied.order, payment, evidence)
   const outcome = applied.outcome === 'done' || payment.evidence_id === evidence._id ? 'applied' : 'linked'
   const result = await followUpWrite(context, applied, { merchant, payment })
   await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time })
@@ -87,15 +89,17 @@ async function flagUnplacedPayment(
 }
 
 /**
- * WeChat says that money went back, and no refund of ours took it: only its notification or a bill names that refund.
+ * Raises attention where WeChat says that money of a payment went back, and the refunds that are known here do not say
+ * how: only its notification or a bill names that refund.
  */
 async function noteRefundOutside(
   context: ActivityContext,
   order: OrderRecord,
-  { refunds }: PaymentRecord,
-  { trade_state }: MoneyFact,
+  payment: PaymentRecord,
+  { out_refund_no: refused_no }: EvidenceRecord,
 ): Promise<void> {
-  if (trade_state !== 'REFUND' || refunds.some(({ state }) => state !== 'released')) return
+  const refunds = await context.store.refunds.ofOrder(order.mchid, order.out_trade_no)
+  if (isRefundKnown(payment, refunds, refused_no)) return
   await context.store.orders.noteAttention(order, order.state, 'refunded_outside', beijingTime(context.now()))
 }
 
@@ -151,7 +155,6 @@ async function isReferencePaidByOther(context: ActivityContext, order: OrderReco
   return paid_by !== order.out_trade_no
 }
 
-/** How evidence of each kind is named as the finder of a payment. A merchant's confirmation states none. */
 /** What the money does to the order, by its role. Worked out against the record that the write will meet. */
 function paymentOccurrence(
   order: OrderRecord,

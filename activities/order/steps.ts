@@ -2,12 +2,13 @@ import { wechat_actor, weft_actor } from '../../domain/actor.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { answer_events, readAnswerOf } from '../../domain/event/answer.ts'
+import { decidingDelivery } from '../../domain/event/delivery.ts'
 import { eventId, operationId, orderId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { MerchantSettings } from '../../domain/merchant/record.ts'
+import type { MerchantRecord, MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
 import { missingPlan } from '../../domain/order/plan.ts'
-import type { OrderOccurrence, OrderRecord, PlacementFailure } from '../../domain/order/record.ts'
+import type { OrderOccurrence, OrderRecord, PlacedCode, PlacementFailure } from '../../domain/order/record.ts'
 import { askedSequence, paidSequence, stoppedSequence } from '../../domain/order/timeline.ts'
 import { isConfirmationEvidence } from '../../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
@@ -28,8 +29,6 @@ import { recordReview } from './review.ts'
 
 export type RecordActivities = ReturnType<typeof createRecords>
 export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_refused' | 'fulfilment_overdue'
-
-type PlacedCode = { url: string; placed_time: string }
 
 /**
  * Makes the activities that write an order's record: one conditional write each, repeatable, and then what follows from it
@@ -216,9 +215,29 @@ async function recordFulfilment(
     if (earlier !== null) return earlier
   }
   const merchant = await requireMerchant(context, order.mchid)
+  const is_unasked = given.event === 'fulfilment_overdue' && (await isShopUnasked(context, order, merchant))
   const occurrence = (current: OrderRecord) =>
-    fulfilmentOccurrence(current, { ...given, time: currentTime(context) }, merchant.settings)
+    fulfilmentOccurrence(current, { ...given, is_unasked, time: currentTime(context) }, merchant.settings)
   return followUpWrite(context, await context.store.orders.apply(order, occurrence), { merchant })
+}
+
+/**
+ * Whether the endpoint that would be told that the money goes back has never been told of the sale, since another one was
+ * asked: its word that it heard proves nothing, and nothing is overdue there. A person decides.
+ */
+async function isShopUnasked(
+  { store }: ActivityContext,
+  key: OrderKey,
+  { fulfilment_endpoint_id }: MerchantRecord,
+): Promise<boolean> {
+  const order = await store.orders.find(key)
+  if (order === null || order.fulfilment.mode !== 'event' || fulfilment_endpoint_id === null) return false
+  if (order.fulfilment.result !== null || stoppedSequence(order) > 0) return false
+  const deliveries = await store.deliveries.ofEvent(key.mchid, eventId(key, paidSequence(order)))
+  const asked = decidingDelivery(deliveries)
+  if (asked === null || asked.endpoint_id === fulfilment_endpoint_id) return false
+  const told = deliveries.find(({ endpoint_id }) => endpoint_id === fulfilment_endpoint_id)
+  return told === undefined || told.attempts.length === 0
 }
 
 /**
@@ -286,7 +305,7 @@ async function recordHeardAnswer(context: ActivityContext, key: OrderKey): Promi
   if (order === null || askedSequence(order) !== paidSequence(order) || order.state !== 'paid') return null
   const sequence = paidSequence(order)
   const deliveries = await context.store.deliveries.ofEvent(key.mchid, eventId(key, sequence))
-  const asked = deliveries.find(({ purpose }) => purpose === 'fulfilment')
+  const asked = decidingDelivery(deliveries)
   const answer = asked?.state === 'delivered' ? readAnswerOf(asked) : null
   if (answer === null) return null
   const { result, reason } = answer
@@ -326,16 +345,17 @@ function fulfilmentOccurrence(
     reason: string | null
     time: string
     unheard?: true
+    is_unasked: boolean
   },
   { fulfilment }: MerchantSettings,
 ): OrderOccurrence {
-  const { event, operation_id, actor, reason, time } = given
+  const { event, operation_id, actor, reason, time, is_unasked } = given
   const cause = { operation_id, actor, reason, time }
   if (event === 'fulfilment_refused') return { event, ...cause, choice: fulfilment.on_refused }
   if (event !== 'fulfilment_overdue') return { event, ...cause }
   const must_stop = fulfilment.on_overdue === 'refund' && order.fulfilment.mode === 'event' && order.state === 'paid'
-  if (must_stop && stoppedSequence(order) === 0) {
+  if (must_stop && stoppedSequence(order) === 0 && !is_unasked) {
     return { event: 'fulfilment_stopped', ...cause, operation_id: operationId.stopped(paidSequence(order)) }
   }
-  return { event, ...cause, choice: given.unheard ? 'hold' : fulfilment.on_overdue }
+  return { event, ...cause, choice: given.unheard || is_unasked ? 'hold' : fulfilment.on_overdue }
 }

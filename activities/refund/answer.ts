@@ -1,10 +1,10 @@
 import { wechat_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
-import { operationId, refundId } from '../../domain/ids.ts'
+import { operationId, outsideRefundNo, refundId } from '../../domain/ids.ts'
 import type { RefundWriteResult } from '../../domain/messages.ts'
 import { nextRefundQueryDelay } from '../../domain/policy.ts'
-import { isOvertaken } from '../../domain/refund/record.ts'
+import { isOvertaken, isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundAtWeChat, RefundRecord } from '../../domain/refund/record.ts'
 import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
@@ -37,7 +37,8 @@ export async function recordRefundAnswer(
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
   const last = current.timeline.at(-1)
   if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
-  if (!isSameRefund(current, answer)) return await recordOtherRefund(context, current, answer, evidence_id)
+  if (!isOurRefund(current, answer) || (await isTakenIn(context, current, answer)))
+    return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {
     const next_query_time = beijingTime(context.now() + nextRefundQueryDelay(context.policy, 0, false))
     const taken = {
@@ -77,8 +78,9 @@ async function recordOtherRefund(
   evidence_id: string,
 ): Promise<RefundWriteResult> {
   if (current.facts !== null) await rejectOtherRefundsAnswer(context, current, evidence_id)
-  // Not sent yet: WeChat will say so itself, and a number that was never sent could be asked for anew.
-  if (current.submission.attempts === 0) return await linkAnswer(context, current, evidence_id)
+  // Not sent yet: WeChat will say so itself when it is.
+  const is_to_be_sent = current.submission.attempts === 0 && !isRefundResting(current.state)
+  if (is_to_be_sent) return await linkAnswer(context, current, evidence_id)
   const adopted = await adoptBeside(context, current, answer)
   const failure = current.submission.refusal ?? {
     code: 'refund_number_taken',
@@ -105,7 +107,7 @@ async function recordOtherRefund(
     applied_to: refundId(current),
     time: currentTime(context),
   })
-  return { ...recorded, adopted: adopted.out_refund_no }
+  return { ...recorded, adopted: adopted.out_refund_no, adopted_by: evidence_id }
 }
 
 async function linkAnswer(
@@ -129,9 +131,24 @@ async function rejectOtherRefundsAnswer(
   throw againFailure('WeChat’s answer is about another refund', context.policy.setup_retry_ms)
 }
 
-/** Whether an answer is about this refund: amount and payment have to agree, else it must not end this one. */
-function isSameRefund(refund: RefundRecord, said: WeChatRefund): boolean {
+/**
+ * Whether an answer is about this refund: amount and payment have to agree, else it must not end this one. What a second
+ * person has not let go was never sent: whatever WeChat has under its number was made past Weft.
+ */
+function isOurRefund(refund: RefundRecord, said: WeChatRefund): boolean {
+  if (refund.state === 'rejected') return false
   return refund.transaction_id === said.transaction_id && refund.amount.refund === said.amount.refund
+}
+
+/** Whether a refund that WeChat tells of for the first time stands here already, beside ours: it is counted once. */
+async function isTakenIn(
+  { store }: ActivityContext,
+  { mchid, out_refund_no, facts }: RefundRecord,
+  { refund_id }: WeChatRefund,
+): Promise<boolean> {
+  const beside = outsideRefundNo(refund_id)
+  if (facts !== null || beside === out_refund_no) return false
+  return (await store.refunds.find({ mchid, out_refund_no: beside })) !== null
 }
 
 type AnsweredEvent = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant' | 'resumed'

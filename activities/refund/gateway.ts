@@ -9,7 +9,7 @@ import { isRefundResting, numberAtWeChat } from '../../domain/refund/record.ts'
 import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../../domain/refund/record.ts'
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
-import { paymentFact, queryOrder } from '../../wechat/payments.ts'
+import { paymentFact, queryOrder, queryTransaction } from '../../wechat/payments.ts'
 import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
 import type { WeChatRefund, WeChatRefundAnswer } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
@@ -167,14 +167,12 @@ async function askRefund(context: GatewayContext, { refund: key }: RefundCall): 
   return await queryForNews(context, refund)
 }
 
-/** A refund in these states has ended, and yet WeChat's later word counts: it was made after all, or came back. */
-const reopenable_states: readonly RefundState[] = ['refused', 'succeeded']
-
-/** Asks WeChat until it has answered, since the answer decides what happens next. Needs no record. */
+/**
+ * Asks WeChat until it has answered, since the answer decides what happens next. Needs no record. Of a refund that has
+ * ended too: it was made after all, or past Weft, or came back.
+ */
 async function askUntilAnswered(context: GatewayContext, { refund: key }: RefundCall): Promise<RefundQueryOutcome> {
   const refund = await context.store.refunds.find(key)
-  if (refund !== null && isRefundResting(refund.state) && !reopenable_states.includes(refund.state))
-    return { kind: 'nothing_new' }
   if (refund !== null) {
     const says = await queryForNews(context, refund)
     if (says.kind === 'not_found' && refund.submission.refusal !== undefined) await askAboutPayment(context, refund)
@@ -188,15 +186,17 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
 }
 
 /**
- * Asks about the payment of a refund that WeChat has refused, since money may have gone back outside Weft. What says so is
- * kept as evidence and handed to the order's run, which tells a person (activities/order/payment).
+ * Asks about the payment of a refund that WeChat has refused, since money may have gone back outside Weft. By the payment's
+ * own id: of several payments an order's number tells the first. What says so is kept as evidence of this very refusal, and
+ * handed to the order's run, which tells a person (activities/order/payment): the same word may have been heard before,
+ * of another refund, and then nobody would look at it again.
  */
 async function askAboutPayment(context: GatewayContext, refund: RefundRecord): Promise<void> {
   const account = await requireAccount(context, refund)
   try {
-    const answer = await queryOrder(account.client.transport, refund, cancellationSignal())
+    const answer = await queryTransaction(account.client.transport, refund, cancellationSignal())
     if (answer.kind === 'found' && answer.transaction.trade_state === 'REFUND')
-      await archiveQueryAnswer(context, refund, answer)
+      await archiveQueryAnswer(context, refund, answer, refund.out_refund_no)
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await failedCall(context, refund, 'ask_wechat', error, retryDelay(context.policy.refund.submit_retry_ms, 3))
@@ -269,11 +269,13 @@ const confirming_status: Partial<Record<RefundState, WeChatRefund['status']>> = 
 
 /**
  * Whether WeChat's status changes the refund: one in processing that is PROCESSING, or abnormal and ABNORMAL, is no news;
- * of one that succeeded only that the money came back is.
+ * of one that succeeded only that the money came back is. What was closed, or went to the merchant's own account, no word
+ * moves: a person hears of one that says otherwise (activities/refund/news).
  */
 function isNews({ state, facts }: RefundRecord, status: WeChatRefund['status']): boolean {
   if (facts === null) return true
   if (state === 'succeeded') return status === 'ABNORMAL' || status === 'CLOSED'
+  if (state === 'closed' || state === 'returned_to_merchant') return false
   return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
 }
 

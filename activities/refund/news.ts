@@ -5,7 +5,7 @@ import type { RefundChanged, RefundProgress } from '../../domain/messages.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { isAllGoingBack } from '../../domain/refund/cover.ts'
 import { newRefund } from '../../domain/refund/record.ts'
-import type { RefundRecord } from '../../domain/refund/record.ts'
+import type { RefundRecord, RefundState } from '../../domain/refund/record.ts'
 import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
@@ -25,7 +25,8 @@ export async function keepNews(
 
 /**
  * Records the outcome of signalled evidence: it had its effect, or added nothing to what was known. `ask`: it says of a
- * refund that succeeded that it did not stay so, and nobody has asked WeChat yet; then nothing is recorded.
+ * refund that has ended another end, and nobody has asked WeChat yet; then nothing is recorded. Neither is it while a
+ * refund of ours under this number may still be sent: the sweeper hands the evidence over again, until that is decided.
  */
 export async function settleNews(
   context: ActivityContext,
@@ -40,15 +41,21 @@ export async function settleNews(
         : await context.store.evidence.find(found.evidence_id)
   if (evidence === null) return null
   const evidence_id = evidence._id
-  if (outcome === 'linked' && (await isSucceeded(context, refund))) {
-    const said = await refundStatusSaid(context, evidence)
-    const is_well = said !== null && statuses_after_success.has(said)
+  const state = (await context.store.refunds.find(refund))?.state
+  if (state !== undefined && undecided_states.includes(state)) return null
+  const known_words = outcome === 'linked' && state !== undefined ? words_after_end[state] : undefined
+  if (known_words !== undefined) {
+    const said = await refundSaid(context, evidence)
+    const is_well = said !== null && (known_words.has(said.status) || (await isAdoptedBeside(context, refund, said)))
     // What WeChat answered to a question is asked once more as well: only an answer of this run's own is written down.
     if (!is_asked && (!is_well || !isNotification(evidence))) return 'ask'
     if (is_asked && !is_well) {
-      // A query may lag behind its notification, and a refund that has succeeded is not asked about by itself.
-      const told = said === null ? 'of a refund cannot be read any more' : `said that a refund is ${said}`
-      context.log.error(`A message of WeChat ${told}, and its query says nothing new`, { ...refund, evidence_id })
+      // A query may lag behind its notification, and a refund that has ended is not asked about by itself.
+      const told = said === null ? 'cannot be read any more' : `said that it is ${said.status}`
+      context.log.error(`a message of WeChat about a refund that is ${state} ${told}, and its query says nothing new`, {
+        ...refund,
+        evidence_id,
+      })
       await context.store.merchants.noteAttention(refund.mchid, 'evidence_unapplied', currentTime(context))
     }
   }
@@ -60,21 +67,48 @@ export async function settleNews(
   return null
 }
 
-/** What WeChat may say of a refund that has succeeded without meaning that the payer's bank sent it back. */
-const statuses_after_success: ReadonlySet<string> = new Set(['SUCCESS', 'PROCESSING'])
+/** Not sent yet: that WeChat has a refund of this number already is a matter of what is decided about ours. */
+const undecided_states: readonly RefundState[] = ['created', 'awaiting_approval']
 
-async function isSucceeded(context: ActivityContext, key: RefundKey): Promise<boolean> {
-  return (await context.store.refunds.find(key))?.state === 'succeeded'
+/**
+ * What WeChat may say of a refund that has ended so, without saying anything new: the same, or what was true before. Of
+ * one that never went to WeChat, or that WeChat refused, it can only say that no money went back.
+ */
+const words_after_end: Partial<Record<RefundState, ReadonlySet<WeChatRefund['status']>>> = {
+  succeeded: new Set(['SUCCESS', 'PROCESSING']),
+  returned_to_merchant: new Set(['SUCCESS', 'PROCESSING', 'ABNORMAL']),
+  closed: new Set(['CLOSED', 'PROCESSING', 'ABNORMAL']),
+  refused: new Set(['CLOSED']),
+  rejected: new Set(['CLOSED']),
 }
 
 function isNotification({ raw }: EvidenceRecord): boolean {
   return 'body' in raw
 }
 
-/** The status that a notification or an answer names; null: a notification that cannot be read now, which may say anything. */
-async function refundStatusSaid(context: ActivityContext, evidence: EvidenceRecord): Promise<string | null> {
-  if (isNotification(evidence)) return (await readNotifiedRefund(context, evidence))?.refund_status ?? null
-  return (await readRefundAnswer(context, evidence._id)).refund.status
+/** What a message says of a refund; `refund_id` is WeChat's number of it, where it names one. */
+interface RefundWord {
+  status: WeChatRefund['status']
+  refund_id: string | null
+}
+
+/** What a notification or an answer says; null: a notification that cannot be read now, which may say anything. */
+async function refundSaid(context: ActivityContext, evidence: EvidenceRecord): Promise<RefundWord | null> {
+  if (!isNotification(evidence)) return (await readRefundAnswer(context, evidence._id)).refund
+  const fact = await readNotifiedRefund(context, evidence)
+  if (fact === null || fact.refund_status === null) return null
+  return { status: fact.refund_status, refund_id: fact.refund_id ?? null }
+}
+
+/** Whether it is another refund's word, which stands beside ours: the run of that one is told. */
+async function isAdoptedBeside(
+  { store }: ActivityContext,
+  { mchid, out_refund_no }: RefundKey,
+  { refund_id }: RefundWord,
+): Promise<boolean> {
+  if (refund_id === null) return false
+  const beside = await store.refunds.find({ mchid, out_refund_no: outsideRefundNo(refund_id) })
+  return beside?.wechat_refund_no === out_refund_no
 }
 
 /**

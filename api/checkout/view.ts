@@ -66,11 +66,14 @@ export function payerView(context: PayerViewContext, shown: ShownOrder, merchant
     out_trade_no: order.out_trade_no,
     amount: { total: order.amount.total, currency: order.amount.currency },
     time_expire: order.time_expire,
-    code: code && {
-      url: code.url,
-      placed_time: code.placed_time,
-      renew_time: beijingTime(milliseconds(code.placed_time) + policy.code_renewal_ms),
-    },
+    code:
+      code?.url !== undefined
+        ? {
+            url: code.url,
+            placed_time: code.placed_time,
+            renew_time: beijingTime(milliseconds(code.placed_time) + policy.code_renewal_ms),
+          }
+        : null,
     money: payerMoney(order, shown),
     last_check_time: order.asked.last_time,
     checkout_url: order.checkout_url,
@@ -136,6 +139,6 @@ function returnUrl(order: OrderRecord): string | null {
 }
 
 function testPhoneUrl({ config }: PayerViewContext, { code }: OrderRecord, { mode }: ShownMerchant): string | null {
-  if (code === null || mode !== 'test' || !config.test_wechat_url) return null
+  if (code?.url === undefined || mode !== 'test' || !config.test_wechat_url) return null
   return `${config.test_wechat_url}/phone?code_url=${encodeURIComponent(code.url)}`
 }

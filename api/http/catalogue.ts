@@ -1,4 +1,7 @@
 import type { CatalogueEntry } from './catalogueentry.ts'
+import { checkout_problems } from './checkoutproblems.ts'
+import { merchant_problems } from './readiness.ts'
+import { original_problems } from './originals.ts'
 import { refund_problems } from './refusals.ts'
 
 /** Every problem the API can answer with (docs/api.md, Errors). Codes never change; texts may. */
@@ -158,48 +161,7 @@ export const catalogue = {
       'zh-CN': '请改用操作 {instead}。各种类可做什么、为什么，见 docs/zh-CN/reconcile.md 的“人工可以做什么”。',
     },
   },
-  original_dropped: {
-    status: 410,
-    retryable: false,
-    title: { en: 'Not kept any more', 'zh-CN': '原始文件已清除' },
-    detail: {
-      en: 'The file was dropped at {time}, as the merchant’s setting keep_days wants it.',
-      'zh-CN': '该文件已按商户设置 keep_days 于 {time} 清除。',
-    },
-    remedy: {
-      en: 'What is known of it stands in GET /v1/bills and in the day: its hash, its size, and what was found.',
-      'zh-CN': '其哈希、大小和核对结果仍可在 GET /v1/bills 和当日的对账结果中查看。',
-    },
-  },
-  original_damaged: {
-    status: 503,
-    retryable: true,
-    title: { en: 'Damaged here, and fetched anew', 'zh-CN': '保存的原始文件已损坏，正在重新下载' },
-    detail: {
-      en: 'What is kept of version {version} of the {type} bill of {bill_date} is not what was fetched: {flaw}.',
-      'zh-CN': '{bill_date} 的 {type} 账单（版本 {version}）保存的内容与下载时不一致：{flaw}。',
-    },
-    remedy: {
-      en: 'Weft has the day looked at, which fetches the file from WeChat Pay again. Ask again in a minute; if it stays so, see what the day’s run says in Temporal, or start it by POST /v1/reconciliations/{bill_date}.',
-      'zh-CN':
-        'Weft 已重新核对当日，会从微信支付重新下载该文件。请一分钟后重试；若仍如此，请在 Temporal 中查看当日的运行，或通过 POST /v1/reconciliations/{bill_date} 重新核对。',
-    },
-  },
-  original_lost: {
-    status: 410,
-    retryable: false,
-    title: { en: 'Damaged here, and nowhere else', 'zh-CN': '原始文件已损坏，且无法重新下载' },
-    detail: {
-      en: 'What is kept of version {version} of the {type} bill of {bill_date} is not what was fetched: {flaw}. WeChat Pay does not give this version any more.',
-      'zh-CN':
-        '{bill_date} 的 {type} 账单（版本 {version}）保存的内容与下载时不一致：{flaw}。微信支付已不再提供该版本。',
-    },
-    remedy: {
-      en: 'Take the collection bill_parts out of a backup, or the file out of a day.zip that was taken before. Hash and size stand in GET /v1/bills/{bill_date}/{type}; what was found of the day stands.',
-      'zh-CN':
-        '请从备份中恢复集合 bill_parts，或从先前取得的 day.zip 中取出该文件。其哈希和大小见 GET /v1/bills/{bill_date}/{type}；当日的核对结果仍然有效。',
-    },
-  },
+  ...original_problems,
   already_decided: {
     status: 409,
     retryable: false,
@@ -227,32 +189,8 @@ export const catalogue = {
       'zh-CN': '请对该订单发货。如为另一笔交易，请使用不同的 reference。',
     },
   },
-  merchant_not_ready: {
-    status: 409,
-    retryable: false,
-    title: { en: 'The merchant is not set up', 'zh-CN': '商户尚未配置完成' },
-    detail: {
-      en: 'WeChat Pay credentials or an appid are missing for merchant {mchid}.',
-      'zh-CN': '商户 {mchid} 缺少微信支付密钥或 appid。',
-    },
-    remedy: {
-      en: 'Complete the merchant’s file and run `npm run merchant -- file.json`.',
-      'zh-CN': '请补全商户配置文件并执行 `npm run merchant -- file.json`。',
-    },
-  },
-  merchant_paused: {
-    status: 409,
-    retryable: true,
-    title: { en: 'The merchant is paused', 'zh-CN': '商户已暂停' },
-    detail: {
-      en: 'Merchant {mchid} takes no new orders and refunds, and its keys only read.',
-      'zh-CN': '商户 {mchid} 暂不接受新的订单和退款，其密钥只能读取。',
-    },
-    remedy: {
-      en: 'Ask the operator to resume the merchant, then send the same request again.',
-      'zh-CN': '请联系管理员恢复该商户，然后重新发送相同的请求。',
-    },
-  },
+  ...checkout_problems,
+  ...merchant_problems,
   fulfilment_endpoint_exists: {
     status: 409,
     retryable: false,
@@ -346,6 +284,20 @@ export const catalogue = {
     remedy: {
       en: 'Correct what WeChat Pay names and send it again; a new order needs a new out_trade_no.',
       'zh-CN': '请根据微信支付的提示修正后重新提交；重新下单须使用新的 out_trade_no。',
+    },
+  },
+  product_refused: {
+    status: 422,
+    retryable: false,
+    title: { en: 'WeChat Pay refuses this way to pay', 'zh-CN': '微信支付拒绝了该支付方式' },
+    detail: {
+      en: 'WeChat Pay does not let this merchant use {trade_type}; it said {code}: {message}',
+      'zh-CN': '微信支付不允许该商户使用 {trade_type}，返回 {code}：{message}',
+    },
+    remedy: {
+      en: 'Offer another trade_type, under a new out_trade_no. The operator finds attention “product_not_enabled”: the product is to be enabled in WeChat Pay’s console (产品中心), or collecting is restricted there.',
+      'zh-CN':
+        '请以新的 out_trade_no 改用其他 trade_type。管理员可见提醒 product_not_enabled：须在微信支付商户平台“产品中心”开通该产品，或解除收款限制。',
     },
   },
   rate_limited: {

@@ -10,6 +10,10 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
     'zh-CN': '须为 6–32 位的字母、数字或 _ - | *',
   },
+  checkout_no: {
+    en: 'must be 6 to 28 of letters, digits, _ - | *',
+    'zh-CN': '须为 6–28 位的字母、数字或 _ - | *',
+  },
   out_refund_no: {
     en: 'must be 1 to 64 of letters, digits, _ - | * @',
     'zh-CN': '须为 1–64 位的字母、数字或 _ - | * @',
@@ -68,6 +72,27 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be a whole number of fen: 990 is ¥9.90',
     'zh-CN': '须为整数分，例如 990 表示 9.90 元',
   },
+  appid: { en: 'is not an appid', 'zh-CN': '不是有效的 appid' },
+  openid: { en: 'is not an openid', 'zh-CN': '不是有效的 openid' },
+  openid_missing: {
+    en: 'JSAPI needs payer.openid: the payer’s openid of this appid',
+    'zh-CN': 'JSAPI 下单必须提供 payer.openid，即付款人在该 appid 下的 openid',
+  },
+  openid_unwanted: {
+    en: 'only JSAPI takes a payer; leave it out',
+    'zh-CN': '只有 JSAPI 下单可以提供 payer，请删除',
+  },
+  ip_address: { en: 'must be an address of IPv4 or IPv6', 'zh-CN': '须为 IPv4 或 IPv6 地址' },
+  public_address: {
+    en: 'must be the payer’s own public address: WeChat Pay refuses payers behind a private one',
+    'zh-CN': '须为付款人自己的公网地址：微信支付会拒绝内网地址的付款',
+  },
+  scene_missing: {
+    en: 'MWEB needs scene_info: payer_client_ip and h5_info',
+    'zh-CN': 'MWEB 下单必须提供 scene_info（payer_client_ip 和 h5_info）',
+  },
+  h5_missing: { en: 'MWEB needs h5_info.type', 'zh-CN': 'MWEB 下单必须提供 h5_info.type' },
+  h5_unwanted: { en: 'only MWEB takes h5_info; leave it out', 'zh-CN': '只有 MWEB 下单可以提供 h5_info，请删除' },
   differs: { en: 'differs from what was sent under this number', 'zh-CN': '与此单号首次提交的内容不一致' },
   one_payment: {
     en: 'name the payment by out_trade_no or by transaction_id, not both',

@@ -14,6 +14,8 @@ import type { WeChatAccount } from '../../wechat/accounts.ts'
 import type { NotificationVerdict, ReceivedNotification } from '../../wechat/notification.ts'
 import type { ApiContext } from '../http/context.ts'
 import { exactRouter } from '../http/router.ts'
+import { createOutageLog } from '../../runtime/outage.ts'
+import type { OutageLog } from '../../runtime/outage.ts'
 import { createHandovers } from './handover.ts'
 import type { Handovers } from './handover.ts'
 import { RejectionWatch } from './rejections.ts'
@@ -24,6 +26,7 @@ type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
 /** What one intake works with, and what it keeps in mind between notifications. */
 interface IntakeContext extends ApiContext {
   rejections: RejectionWatch
+  sayOutage: OutageLog
   handovers: Handovers
 }
 
@@ -50,7 +53,8 @@ const unusable_attention = {
 export function intakeRouter(api_context: ApiContext): Router {
   const router = exactRouter()
   const handovers = createHandovers(api_context)
-  const context: IntakeContext = { ...api_context, rejections: new RejectionWatch(api_context), handovers }
+  const rejections = new RejectionWatch(api_context)
+  const context: IntakeContext = { ...api_context, rejections, handovers, sayOutage: createOutageLog(api_context.now) }
   // Orders that were placed with a slash at the end of their notify address are told of there.
   router.post(['/wechat/notify/:mchid', '/wechat/notify/:mchid/'], async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
@@ -197,7 +201,7 @@ async function handOverNotification(
   try {
     evidence = await archiveEvidence(context, envelope, body, read)
   } catch (error) {
-    context.log.warn('the database is away; the notification travels in a signal', { ...key, error })
+    context.sayOutage(context.log, 'the database is away; the notification travels in a signal', { ...key, error })
     return await handOverEnvelope(context, read, envelope)
   }
   try {
@@ -205,7 +209,7 @@ async function handOverNotification(
     const known = read.subject === 'payment' ? await applyFromRecord(context, key, read, evidence) : null
     if (known !== null) return known
   } catch (error) {
-    context.log.warn('the record could not be read; the run will', { ...key, error })
+    context.sayOutage(context.log, 'the record could not be read; the run will', { ...key, error })
   }
   // 204 even if the signal failed: the evidence is durable, and the sweeper hands over what had no effect.
   const is_taken = await signalRun(context, read, { evidence_id: evidence._id })

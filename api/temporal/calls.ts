@@ -6,6 +6,7 @@ import {
 import type { ShownTo, WorkflowStart } from '../../domain/messages.ts'
 import type { LogFields, Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import type { OutageLog } from '../../runtime/outage.ts'
 import { createRunStarter, signalRun, startRun, updateRun } from '../../runtime/runs.ts'
 import { boundedCall, TemporalTimeout } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
@@ -27,6 +28,8 @@ export interface TemporalCallOptions {
   shown?: ShownTo
   log: Logger
   metrics: Metrics
+  /** says that Temporal does not answer: every request meets it */
+  sayOutage: OutageLog
 }
 
 /**
@@ -46,7 +49,7 @@ export const signal_limit_ms = 2_000
 
 /** Sends one update-with-start, to the open run or to a new one that goes on from the record. At most 8 s. */
 export async function sendUpdate<Answer>(
-  { client, queue_prefix, shown, log, metrics }: TemporalCallOptions,
+  { client, queue_prefix, shown, log, metrics, sayOutage }: TemporalCallOptions,
   { start, log_fields: named }: RunTarget,
   name: string,
   update_id: string,
@@ -58,7 +61,8 @@ export async function sendUpdate<Answer>(
     try {
       return await boundedCall(client.connection, update_limit_ms, send)
     } catch (error) {
-      return noReplyFor(error, log.child({ ...named, command: name }))
+      const own = log.child({ ...named, command: name })
+      return noReplyFor(error, own, () => sayOutage(own, `Temporal did not take ${name}`, { error }))
     }
   })
 }
@@ -88,14 +92,14 @@ export async function sendStart(
 
 /** Runs `call`; a failure is logged and thrown as TemporalUnavailable. */
 export async function callOrUnavailable(
-  { log }: TemporalCallOptions,
+  { log, sayOutage }: TemporalCallOptions,
   command: string,
   call: () => Promise<void>,
 ): Promise<void> {
   try {
     await call()
   } catch (error) {
-    log.warn('Temporal did not take a command', { command, error })
+    sayOutage(log, `Temporal did not take ${command}`, { command, error })
     throw new TemporalUnavailable(error)
   }
 }
@@ -105,7 +109,7 @@ const grpc = { deadline_exceeded: 4, resource_exhausted: 8, cancelled: 1 } as co
 const silent_codes: readonly number[] = Object.values(grpc)
 
 /** `timeout` for silence, a full run and a run that ended before it answered: the record shows what holds. */
-function noReplyFor(error: unknown, log: Logger): NoReply {
+function noReplyFor(error: unknown, log: Logger, sayUnavailable: () => void): NoReply {
   const is_silence =
     error instanceof TemporalTimeout ||
     error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
@@ -118,7 +122,7 @@ function noReplyFor(error: unknown, log: Logger): NoReply {
     log.warn('a command failed in its run; the record tells what holds', { error })
     return 'timeout'
   }
-  log.warn('Temporal did not take a command', { error })
+  sayUnavailable()
   return 'unavailable'
 }
 

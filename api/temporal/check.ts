@@ -3,6 +3,7 @@ import { milliseconds } from '../../domain/calendar.ts'
 import { operationId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { Command } from '../../domain/messages.ts'
+import { codeTerms } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
@@ -73,7 +74,7 @@ export async function sendCheck(context: CheckContext, order: OrderRecord, actor
 }
 
 /**
- * Returns the order with a code that can be scanned: its own, or, when that is older than 110 min, a new one for which
+ * Returns the order with a code that can be paid by: its own, or, when that is too old (`codeTerms`), a new one for which
  * the order is placed again (the old code then dies). Without a new code within 8 s the record keeps its old
  * `code.placed_time`. Throws TemporalUnavailable.
  */
@@ -100,7 +101,7 @@ async function renewCode(context: CheckContext, order: OrderRecord, actor: Actor
 export function isCodeStale(order: OrderRecord, now_ms: number, policy: Policy): boolean {
   if (order.state !== 'awaiting_payment' || order.code === null) return false
   if (milliseconds(order.time_expire) - now_ms < policy.place_margin_ms) return false
-  return now_ms - milliseconds(order.code.placed_time) >= policy.code_renewal_ms
+  return now_ms - milliseconds(order.code.placed_time) >= codeTerms(policy, order.trade_type).renewal_ms
 }
 
 /** True while a query may find money that is not known yet, and the limits of checkOrderNow are not used up. */

@@ -25,6 +25,7 @@ import type {
   ReviewDecision,
 } from '../../domain/messages.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
+import { createOutageLog } from '../../runtime/outage.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import type { Sealer } from '../../store/sealer.ts'
 import { sealWords } from '../../store/words.ts'
@@ -93,12 +94,15 @@ export interface Commands {
   isReachable(): Promise<boolean>
 }
 
-export interface CommandsOptions extends TemporalCallOptions {
+interface CommandsParts extends TemporalCallOptions {
   /** a connection of its own (runtime/temporal `connectForIntake`) */
   intake: TemporalClient
   /** seals what people wrote on its way through Temporal */
   sealer: Sealer
 }
+
+/** What commands are made of. */
+export type CommandsOptions = Omit<CommandsParts, 'sayOutage'>
 
 const intake_limit_ms = 1_500
 const probe_limit_ms = 1_000
@@ -115,7 +119,8 @@ type RefundCommands = Pick<
   'reserve' | 'approve' | 'payOut' | 'handleAbnormal' | 'checkRefund' | 'startRefund' | 'signalRefundChanged'
 >
 
-export function createCommands(options: CommandsOptions): Commands {
+export function createCommands(given: CommandsOptions): Commands {
+  const options: CommandsParts = { ...given, sayOutage: createOutageLog(Date.now) }
   const { client } = options
   return {
     ...orderCommands(options),
@@ -147,7 +152,7 @@ export function createCommands(options: CommandsOptions): Commands {
   }
 }
 
-function orderCommands(options: CommandsOptions): OrderCommands {
+function orderCommands(options: CommandsParts): OrderCommands {
   const send = (key: OrderKey, name: string, command: Command) =>
     sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [sealWords(options.sealer, command)])
   return {
@@ -162,7 +167,7 @@ function orderCommands(options: CommandsOptions): OrderCommands {
   }
 }
 
-function refundCommands(options: CommandsOptions): RefundCommands {
+function refundCommands(options: CommandsParts): RefundCommands {
   const send = (refund: RefundTarget, name: string, command: Command) =>
     sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [
       sealWords(options.sealer, command),
@@ -195,7 +200,7 @@ function deliveryRun(delivery: DeliveryRecord, repeat: { is_repeat?: true } = {}
   return { start, log_fields: { mchid, delivery_id: id } }
 }
 
-async function requestCheck(options: CommandsOptions, run: RunTarget, operation_id: string): Promise<void> {
+async function requestCheck(options: CommandsParts, run: RunTarget, operation_id: string): Promise<void> {
   const { check_requested } = signals
   await callOrUnavailable(options, check_requested, () =>
     sendSignal(options, run, check_requested, { operation_id }, signal_limit_ms),
@@ -203,12 +208,12 @@ async function requestCheck(options: CommandsOptions, run: RunTarget, operation_
 }
 
 /** Signals evidence on the intake's own connection. False: Temporal did not take it. */
-async function handOver(options: CommandsOptions, run: RunTarget, name: string, argument: unknown): Promise<boolean> {
+async function handOver(options: CommandsParts, run: RunTarget, name: string, argument: unknown): Promise<boolean> {
   try {
     await sendSignal({ ...options, client: options.intake }, run, name, argument, intake_limit_ms)
     return true
   } catch (error) {
-    options.log.warn('what WeChat said was not handed over yet', { ...run.log_fields, error })
+    options.sayOutage(options.log, 'what WeChat said was not handed over yet', { ...run.log_fields, error })
     return false
   }
 }
@@ -217,7 +222,7 @@ async function handOver(options: CommandsOptions, run: RunTarget, name: string, 
  * The age of the order queue's backlog, cached for a second. 0 when the probe fails: it exists to refuse orders that
  * would only wait, and must not refuse any because of its own failure.
  */
-function createBacklogProbe({ client, queue_prefix, log, metrics }: CommandsOptions): () => Promise<number> {
+function createBacklogProbe({ client, queue_prefix, log, metrics }: CommandsParts): () => Promise<number> {
   let asked_ms = -Infinity
   let latest = Promise.resolve(0)
 

@@ -15,15 +15,19 @@ export interface Question {
   every_ms: number
   /** who asks, or for what: each has a pace of its own */
   asked_by: keyof typeof paces
+  /** of what several subjects are: their pace is one */
+  group?: string
 }
 
 /**
- * How often at most, beside the claim of the subject, by subject or by merchant; null: as often as keys may ask at all.
+ * How often at most, beside the claim of the subject, by subject, group or merchant; null: as often as keys may ask at all.
  * Where a pace is used up, a payer's page has to do with the record, and everybody else is told.
  */
 const paces = {
   merchant: null,
   payer: { burst: 20, per_second: 1 / 60, by: 'subject' },
+  /** another way to pay, or another payer, at one checkout: whoever has its link may ask, and each is an order at WeChat Pay */
+  opening: { burst: 6, per_second: 1 / 20, by: 'group' },
   /** a number that Weft does not know costs the most */
   stranger: { burst: 5, per_second: 3, by: 'mchid' },
   /** an event once more is a run and a call to an endpoint, however often it was heard */
@@ -32,7 +36,7 @@ const paces = {
   batch: { burst: 5, per_second: 0.1, by: 'mchid' },
   /** a look at a day reads all of it: a quarter at once, and then one in five seconds */
   reconciliation: { burst: 100, per_second: 0.2, by: 'mchid' },
-} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' }) | null>
+} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' | 'group' }) | null>
 
 /**
  * Questions bounds what requests bring about at Temporal, WeChat Pay and the database, per API process: one question
@@ -62,7 +66,7 @@ export function createQuestions(now: () => number): Questions {
   /** Takes a token; seconds until there is one where there is none, else 0. */
   function waitOf(question: Question): number {
     const pace = paces[question.asked_by]
-    const taken = pace && buckets.get(question.asked_by)?.take(question[pace.by])
+    const taken = pace && buckets.get(question.asked_by)?.take(question[pace.by] ?? question.subject)
     return !taken || taken.has_token ? 0 : Math.max(1, Math.ceil((1 - taken.left) / pace.per_second))
   }
 

@@ -4,6 +4,8 @@ import { billSettings, flow_accounts } from '../../domain/merchant/bill.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { mchid_pattern } from '../../domain/ids.ts'
+import { app_kinds } from '../../domain/merchant/product.ts'
+import { enabledProducts, trade_types } from '../../domain/order/method.ts'
 import { declareEndpoint } from '../http/endpoint.ts'
 import type { Endpoint } from '../http/endpoint.ts'
 import { Problem } from '../http/problem.ts'
@@ -40,6 +42,9 @@ const merchant_shape = z
     state: z.enum(['enabled', 'paused']),
     notify_url: z.string(),
     appids: z.array(z.string()),
+    apps: z
+      .array(z.object({ appid: z.string(), kind: z.enum(app_kinds), secret_hint: nullable_text }))
+      .meta({ description: 'of which appids it is known what they are of: 公众号, 小程序, 移动应用' }),
     serial_no: nullable_text.meta({ description: 'of the merchant’s API certificate' }),
     public_key_id: nullable_text.meta({ description: 'of WeChat Pay’s public key' }),
     fulfilment_endpoint_id: nullable_text,
@@ -68,6 +73,7 @@ const merchant_shape = z
         .object({ phone: nullable_text, link: nullable_text })
         .nullable()
         .meta({ description: 'how payers reach the merchant: on the checkout page' }),
+      products: z.array(z.enum(trade_types)).meta({ description: 'the trade_types that orders may have' }),
     }),
     create_time: time,
   })
@@ -84,6 +90,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     state: merchant.state,
     notify_url: merchant.notify_url,
     appids: merchant.appids,
+    apps: (merchant.apps ?? []).map(({ appid, kind, hint }) => ({ appid, kind, secret_hint: hint })),
     serial_no: merchant.wechat?.serial_no ?? null,
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
@@ -93,6 +100,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
       refund_approval: limits && { above: limits.above, above_per_day: limits.above_per_day ?? null },
       bills: billSettingsView(merchant),
       support: merchant.settings.support ?? null,
+      products: [...enabledProducts(merchant)],
     },
     create_time: merchant.create_time,
   }

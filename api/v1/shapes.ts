@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { attention_codes } from '../../domain/attention.ts'
 import { isTime } from '../../domain/calendar.ts'
-import { out_refund_no_pattern, out_trade_no_pattern } from '../../domain/ids.ts'
+import { checkout_no_pattern, out_refund_no_pattern, out_trade_no_pattern } from '../../domain/ids.ts'
 import { limits } from '../../domain/policy.ts'
 import { order_states } from '../../domain/order/record.ts'
 
@@ -42,6 +42,15 @@ export const out_trade_no = z
   .string()
   .regex(out_trade_no_pattern, 'out_trade_no')
   .meta({ description: 'the merchant’s order number, 6–32 of letters, digits, _ - | *', examples: ['T20261123000001'] })
+
+/** As an order's, and short enough for those of its later orders, which end in `-2` and so on. */
+export const checkout_no = z
+  .string()
+  .regex(checkout_no_pattern, 'checkout_no')
+  .meta({
+    description: 'the merchant’s number of the sale, 6–28 of letters, digits, _ - | *; its first order has it too',
+    examples: ['T20261123000001'],
+  })
 
 export const out_refund_no = z
   .string()

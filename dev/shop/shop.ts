@@ -7,6 +7,7 @@ import { Router } from '@koa/router'
 import type { RouterContext } from '@koa/router'
 import Koa from 'koa'
 import rawBody from 'raw-body'
+import { beijingTime } from '../../domain/calendar.ts'
 import { ShopOrders } from './orders.ts'
 import type { ShopDecision, ShopOrder } from './orders.ts'
 import { counterPage, failedPage, orderPage } from './pages.ts'
@@ -145,14 +146,16 @@ function orderRequest(shop: Shop, order: ShopOrder): object {
 }
 
 function newOrder(tea: Tea, wish: Wish, language: ShopLanguage): ShopOrder {
-  const create_time = new Date().toISOString()
+  const now_ms = Date.now()
+  // The number names the Beijing day and time, as the bill of the order's payment does.
+  const moment = beijingTime(now_ms).slice(0, 19).replace(/\D/g, '')
   return {
-    out_trade_no: `T${create_time.slice(0, 19).replace(/\D/g, '')}-${randomBytes(4).toString('hex')}`,
+    out_trade_no: `T${moment}-${randomBytes(4).toString('hex')}`,
     tea: tea.id,
     description: tea.name[language],
     total: tea.price,
     wish,
-    create_time,
+    create_time: new Date(now_ms).toISOString(),
     ...untouched(),
   }
 }

@@ -13,12 +13,27 @@ import { incomeOfMove, isHoldingMoney } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
 import { isRefundResting } from '../refund/record.ts'
 import type { RefundRecord } from '../refund/record.ts'
-import type { DifferenceKind, DifferenceRecord } from './difference.ts'
+import { statesBefore } from './difference.ts'
+import type { DifferenceEvent, DifferenceKind, DifferenceRecord, DifferenceState } from './difference.ts'
 import type { Obstacle } from './obstacle.ts'
 
 /** What a person can have done about a difference. */
 export const difference_actions = ['check', 'ignore', 'reopen', 'refund', 'accept_wechat'] as const
 export type DifferenceAction = (typeof difference_actions)[number]
+
+/** What each action does to a difference first: where that event can happen, the action can be done. */
+const action_events: Record<DifferenceAction, DifferenceEvent> = {
+  check: 'check_asked',
+  ignore: 'ignored',
+  reopen: 'reopened',
+  refund: 'refund_asked',
+  accept_wechat: 'accept_asked',
+}
+
+/** The states of a difference from which an action goes, of one as of many at once. */
+export function actionStates(action: DifferenceAction): DifferenceState[] {
+  return statesBefore(action_events[action])
+}
 
 /** Kinds that WeChat can be asked about. */
 export const asked_kinds: readonly DifferenceKind[] = [

@@ -68,6 +68,11 @@ const difference_edges: Record<DifferenceState, Partial<Record<DifferenceEvent, 
   settled: { reopened: 'open', returned: 'open', vanished: 'healed', assigned: 'settled', noted: 'settled' },
 }
 
+/** The states that an event can find a difference in. */
+export function statesBefore(event: DifferenceEvent): DifferenceState[] {
+  return difference_states.filter((state) => difference_edges[state][event] !== undefined)
+}
+
 export interface DifferenceEntry {
   revision: number
   operation_id: string

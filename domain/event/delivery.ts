@@ -81,6 +81,16 @@ export function isOpenDelivery(state: DeliveryState): boolean {
   return state === 'waiting' || state === 'delivering'
 }
 
+/**
+ * Of an event's deliveries the one whose answer decides: what is open, else what was heard, else the last that was given
+ * up. There are several where the endpoint that was asked first has gone since.
+ */
+export function decidingDelivery(deliveries: readonly DeliveryRecord[]): DeliveryRecord | null {
+  const deciding = deliveries.filter(({ purpose }) => purpose === 'fulfilment' || purpose === 'cancellation')
+  const is_heard = ({ state }: DeliveryRecord) => state === 'delivered'
+  return deciding.find(({ state }) => isOpenDelivery(state)) ?? deciding.find(is_heard) ?? deciding.at(-1) ?? null
+}
+
 /** Whether these are one attempt, whatever number each was given: one worker made it in this moment. */
 export function isSameAttempt(one: DeliveryAttempt, other: DeliveryAttempt): boolean {
   return one.time === other.time && one.duration_ms === other.duration_ms && one.status === other.status

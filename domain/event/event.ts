@@ -4,6 +4,9 @@ import type { BillEventType } from '../bill/view.ts'
 import type { DifferenceRecord } from '../bill/difference.ts'
 import type { ReconciliationRecord } from '../bill/reconciliation.ts'
 import type { Time } from '../calendar.ts'
+import { checkout_event_types } from '../checkout/record.ts'
+import type { CheckoutEventType, CheckoutRecord } from '../checkout/record.ts'
+import { checkoutView } from '../checkout/view.ts'
 import type { EndpointRecord } from '../merchant/record.ts'
 import { order_event_types } from '../order/record.ts'
 import type { OrderEventType, OrderRecord, TimelineEntry } from '../order/record.ts'
@@ -14,10 +17,12 @@ import { orderView, refundView } from './view.ts'
 
 /** Events that belong to no order. `test.ping` is sent to one endpoint, on request. */
 export const orderless_event_types = ['endpoint.disabled', 'test.ping'] as const
-export type EventType = OrderEventType | RefundEventType | BillEventType | (typeof orderless_event_types)[number]
+export type EventType =
+  OrderEventType | CheckoutEventType | RefundEventType | BillEventType | (typeof orderless_event_types)[number]
 
 export const event_types: readonly EventType[] = [
   ...order_event_types,
+  ...checkout_event_types,
   ...refund_event_types,
   ...bill_event_types,
   ...orderless_event_types,
@@ -78,6 +83,18 @@ export function orderlessRefundEventBody(
     sequence: null,
     data: { refund: refundView(refund) },
   })
+}
+
+/** The bytes of an event about a checkout. */
+export function checkoutEventBody(
+  id: string,
+  type: CheckoutEventType,
+  checkout: CheckoutRecord,
+  timestamp: Time,
+): string {
+  const { mchid } = checkout
+  const data = { checkout: checkoutView(checkout) }
+  return JSON.stringify({ type, timestamp, id, api_version: 'v1', mchid, sequence: null, data })
 }
 
 /** What an event about a merchant's day is about. */

@@ -2,7 +2,9 @@ import type { Actor } from '../actor.ts'
 import type { Attention } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
+import { orderKey } from '../ids.ts'
 import type { FulfilmentMode } from '../merchant/record.ts'
+import { codeTerms } from '../order/method.ts'
 import type { OrderRecord, OrderState, OrderStep, PayerLocale } from '../order/record.ts'
 import { refundedAmounts } from '../payment/record.ts'
 import type { PaymentRecord } from '../payment/record.ts'
@@ -16,6 +18,8 @@ export interface OrderView {
   appid: string
   out_trade_no: string
   reference: string | null
+  /** the number of the checkout that made it */
+  checkout: string | null
   transaction_id: string | null
   state: OrderState
   attention: Attention | null
@@ -58,6 +62,7 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
     appid: order.appid,
     out_trade_no: order.out_trade_no,
     reference: order.reference,
+    checkout: order.checkout_id ? orderKey(order.checkout_id).out_trade_no : null,
     transaction_id: found?.transaction_id ?? null,
     state: order.state,
     attention: order.attention ?? null,
@@ -87,10 +92,10 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
   }
 }
 
-/** When the QR code dies: two hours after placing, or with the order. */
+/** When what was handed out dies: by the life of its method, or with the order. */
 function codeExpireTime(order: OrderRecord): Time | null {
   if (order.code === null) return null
-  const code_life = milliseconds(order.code.placed_time) + default_policy.code_life_ms
+  const code_life = milliseconds(order.code.placed_time) + codeTerms(default_policy, order.trade_type).life_ms
   return beijingTime(Math.min(code_life, milliseconds(order.time_expire)))
 }
 

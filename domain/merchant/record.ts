@@ -2,6 +2,7 @@ import type { Attention } from '../attention.ts'
 import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { BillSettings } from './bill.ts'
+import type { AppKind, TradeType } from './product.ts'
 
 export type FulfilmentMode = 'event' | 'confirm' | 'none'
 
@@ -28,6 +29,8 @@ export interface MerchantSettings {
   bills?: BillSettings
   /** how payers reach the merchant; absent or null: it has not said */
   support?: SupportContact | null
+  /** the ways to pay that WeChat Pay has enabled for it; absent: NATIVE alone */
+  products?: TradeType[]
 }
 
 /** SupportContact is what payers are shown where a person has to help them. At least one of the two is there. */
@@ -99,6 +102,16 @@ export interface WeChatSetup {
   retired_apiv3_keys: Sealed[]
 }
 
+/** MerchantApp is what is known of one of a merchant's appids. */
+export interface MerchantApp {
+  appid: string
+  kind: AppKind
+  /** its AppSecret, by which a payer's openid is asked for; null: Weft asks for none of this app */
+  secret: Sealed | null
+  /** the last four characters of the secret, by which people tell secrets apart */
+  hint: string | null
+}
+
 export interface MerchantRecord {
   /** = mchid */
   _id: string
@@ -109,6 +122,8 @@ export interface MerchantRecord {
   state: 'enabled' | 'paused'
   revision: number
   appids: string[]
+  /** what is known of them, where somebody has said; absent: nobody has of any */
+  apps?: MerchantApp[]
   notify_url: string
   wechat: WeChatSetup | null
   settings: MerchantSettings
@@ -137,6 +152,8 @@ export interface EndpointRecord {
   description: string | null
   state: 'enabled' | 'disabled'
   disable_reason: string | null
+  /** when it was disabled last; null: it is not. Absent in records of earlier versions */
+  disabled_time?: Time | null
   /** sealed `whsec_…`; several during rotation, each with the moment it stops signing */
   secrets: { secret: Sealed; hint: string; expire_time: Time | null }[]
   create_time: Time

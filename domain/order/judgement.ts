@@ -8,7 +8,7 @@ export interface JudgedOrder extends Expectation {
   state: OrderState
   payment: { transaction_id: string } | null
   placement: { attempts: number; unanswered: boolean }
-  code: { url: string } | null
+  code: object | null
 }
 
 export interface Judgement {

@@ -3,7 +3,8 @@ import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
 import { amountFlaw, timelineFlaw } from '../flaw.ts'
 import type { Flaw } from '../flaw.ts'
-import type { FulfilmentMode, RefundOrHold } from '../merchant/record.ts'
+import type { AppKind, TradeType } from '../merchant/product.ts'
+import type { FulfilmentMode, RefundOrHold, Sealed } from '../merchant/record.ts'
 import type { Amount } from '../money.ts'
 import type { PaymentRole } from '../payment/record.ts'
 import type { RefundEventType } from '../refund/record.ts'
@@ -121,12 +122,21 @@ export interface PlacementFailure {
   status?: number | null
 }
 
+/** PlacedCode is what the payer's client was handed for an order: a QR code's text, a prepay_id, or H5's address. */
+export type PlacedCode = { placed_time: Time } & (
+  | { url: string; prepay_id?: never; h5_url?: never }
+  | { url?: never; prepay_id: string; h5_url?: never }
+  | { url?: never; prepay_id?: never; h5_url: string }
+)
+
 export interface OrderRecord {
   /** <mchid>/<out_trade_no> */
   _id: string
   mchid: string
   out_trade_no: string
   appid: string
+  /** what the appid is of, as it was said when the order was made; absent or null: nobody had said */
+  app_kind?: AppKind | null
   reference: string | null
   state: OrderState
   /** counts writes that matter; every one of them is conditional on it */
@@ -134,9 +144,9 @@ export interface OrderRecord {
   /** the number of the last event told to the merchant; 0 before the first */
   sequence: number
   timeline: TimelineEntry[]
-  /** the merchant's request as sent: a repeat is compared with it */
+  /** the merchant's request as sent, but for the openid: a repeat is compared with it */
   sent: { body: string; sha256: string }
-  /** frozen at insert and sent to WeChat byte for byte for ever */
+  /** frozen at insert and sent to WeChat byte for byte for ever, the openid put in its place */
   wechat_request: { path: string; body: string }
   description: string
   attach: string | null
@@ -144,13 +154,17 @@ export interface OrderRecord {
   return_url: string | null
   /** the language of the checkout page; absent or null: the browser's */
   locale?: PayerLocale | null
-  trade_type: string
+  trade_type: TradeType
+  /** who alone may pay, of JSAPI: this appid's openid, sealed to its place (store/openid); absent or null: anybody */
+  payer?: { openid: Sealed } | null
+  /** the checkout that made it; absent or null: the merchant itself did */
+  checkout_id?: string | null
   amount: Amount
   create_time: Time
   time_expire: Time
   checkout_token: string
   checkout_url: string
-  code: { url: string; placed_time: Time } | null
+  code: PlacedCode | null
   payment: OrderPayment | null
   fulfilment: {
     mode: FulfilmentMode
@@ -188,7 +202,7 @@ export type OrderOccurrence = {
   evidence_id?: string | null
   reason?: string | null
 } & (
-  | { event: 'placed' | 'code_renewed'; code: { url: string; placed_time: Time }; next_query_time: Time }
+  | { event: 'placed' | 'code_renewed'; code: PlacedCode; next_query_time: Time }
   | { event: 'placement_refused'; failure: PlacementFailure }
   | {
       event: 'payment_found' | 'payment_contradicted' | 'payment_refunded_outside' | 'late_payment_found'

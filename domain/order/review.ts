@@ -81,8 +81,13 @@ const resolving_events: readonly OrderEvent[] = [
 /** What is a question of the timeline's own: asked no more, it is over. Others are raised beside it as well. */
 const derived_codes: readonly AttentionCode[] = ['refund_closed', 'refund_refused', 'phantom_payment']
 
-/** Money that went back outside is explained once its refund is known, unless a person still has to decide on the order. */
-function isResolved({ state }: OrderRecord, { event }: TimelineEntry, code: AttentionCode): boolean {
+/**
+ * Money that went back outside is explained once its refund is known, unless a person still has to decide on the order.
+ * What a refunded order's payer is owed, only the whole of it ends.
+ */
+function isResolved({ state }: OrderRecord, entry: TimelineEntry, code: AttentionCode): boolean {
+  const { event } = entry
+  if (code === 'refund_owed') return entry.is_whole === true && !entry.transaction_id
   if (resolving_events.includes(event) || derived_codes.includes(code)) return true
   return code === 'refunded_outside' && event === 'refund_changed' && state !== 'review'
 }

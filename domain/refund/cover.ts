@@ -34,3 +34,25 @@ export function uncoveredAmount(payment: PaymentRecord, refunds: readonly Refund
   )
   return is_coming ? 0 : refundableAmount(payment)
 }
+
+/** So WeChat refuses what is more than is left of a payment; it refuses other things so too. */
+const too_much_codes: readonly string[] = ['INVALID_REQUEST', 'PARAM_ERROR']
+
+/**
+ * Whether the refunds that are known here say how money of a payment went back, of which WeChat says that some did. They do
+ * not where none has taken any; nor where WeChat has refused `refused_no`, for which they leave room, as too much.
+ */
+export function isRefundKnown(
+  payment: PaymentRecord,
+  refunds: readonly RefundRecord[],
+  refused_no: string | null,
+): boolean {
+  if (payment.refunds.every(({ state }) => state === 'released')) return false
+  const refused = refunds.find(({ out_refund_no }) => out_refund_no === refused_no)
+  if (refused === undefined || refused.facts !== null) return true
+  if (!too_much_codes.includes(refused.submission.refusal?.code ?? '')) return true
+  // Refused since WeChat has another refund under its number, which stands here by now.
+  if (refunds.some(({ wechat_refund_no }) => wechat_refund_no === refused_no)) return true
+  const others = payment.refunds.filter(({ out_refund_no }) => out_refund_no !== refused_no)
+  return refused.amount.refund > refundableAmount({ ...payment, refunds: others })
+}

@@ -1,46 +1,65 @@
 import { beijingDay } from '../../domain/calendar.ts'
 import { settlementTotal } from '../coupons.ts'
 import type { FlowAccount } from '../../domain/merchant/bill.ts'
-import type { Payment } from '../records.ts'
+import type { GeneratedBefore, Payment } from '../records.ts'
 import { closedTimes, returnTimes } from '../refund.ts'
 import type { Refund } from '../refund.ts'
 import type { SimulatorState } from '../state.ts'
 import type { Transfer } from '../transfer.ts'
 import { yuan } from './form.ts'
 import { paymentFee, returnedFee } from './fee.ts'
+import { signedAmount } from './row.ts'
 import type { FlowDetail } from './row.ts'
 import { closedRefunds } from './trade.ts'
 import type { BillScope } from './trade.ts'
 
 type Movement = Omit<FlowDetail, 'balance'> & { account: FlowAccount }
 
+/** What the movements of an account follow from. */
+export interface FlowTerms {
+  account: FlowAccount
+  /** fen that it has before the merchant's first movement */
+  opening: number
+  /** on lines of their own, or taken from each payment, whose remark alone names it */
+  fees: 'own_lines' | 'in_remark'
+  /** of the basic account */
+  after?: GeneratedBefore | undefined
+}
+
 /**
- * The movements of one of a merchant's accounts on a day, in the order in which they happened. 账户结余 goes on from day to day:
- * it begins with `opening` before the merchant's first movement. `fees`: on lines of their own, or taken from each payment,
- * whose remark alone names it.
+ * The movements of one of a merchant's accounts on a day, in the order in which they happened. 账户结余 goes on from day to
+ * day, generated ones with them.
  */
-export function flowDetails(
-  state: SimulatorState,
-  scope: BillScope,
-  { account, opening, fees }: { account: FlowAccount; opening: number; fees: 'own_lines' | 'in_remark' },
-): FlowDetail[] {
+export function flowDetails(state: SimulatorState, scope: BillScope, terms: FlowTerms): FlowDetail[] {
+  let balance = terms.opening + (terms.after?.moved ?? 0)
+  return movementsUntil(state, scope, terms)
+    .map(({ account: _account, ...movement }) => {
+      balance += signedAmount(movement)
+      return { ...movement, balance }
+    })
+    .filter(({ time }) => beijingDay(time) === scope.bill_date)
+}
+
+/** 账户结余 with which a day begins. */
+export function balanceBefore(state: SimulatorState, scope: BillScope, terms: FlowTerms): number {
+  return movementsUntil(state, scope, terms)
+    .filter(({ time }) => beijingDay(time) < scope.bill_date)
+    .reduce((sum, movement) => sum + signedAmount(movement), terms.opening + (terms.after?.moved ?? 0))
+}
+
+/** What has moved an account by the moment of the picture, but for what generated days stand in the place of. */
+function movementsUntil(state: SimulatorState, scope: BillScope, { account, fees, after }: FlowTerms): Movement[] {
   const payments = [...state.payments.values()].filter(({ mchid }) => mchid === scope.mchid)
   const transfers = [...state.transfers.values()].filter(({ mchid }) => mchid === scope.mchid)
-  const movements = [
+  const isReplaced = ({ time }: Movement): boolean => after?.days.includes(beijingDay(time)) ?? false
+  return [
     ...payments.flatMap((payment) => movementsOf(payment, state.refundsOfPayment(payment), scope)),
     ...transfers.flatMap(legsOf),
   ]
     .filter((movement) => movement.account === account)
     .flatMap((movement) => (fees === 'in_remark' ? netMovement(movement, scope.bill_date) : [movement]))
-    .filter(({ time, amount }) => time <= scope.as_of && amount > 0)
+    .filter((movement) => movement.time <= scope.as_of && movement.amount > 0 && !isReplaced(movement))
     .sort((one, other) => one.time - other.time || compare(one.business_no, other.business_no))
-  let balance = opening
-  return movements
-    .map(({ account: _account, ...movement }) => {
-      balance += movement.direction === '收入' ? movement.amount : -movement.amount
-      return { ...movement, balance }
-    })
-    .filter(({ time }) => beijingDay(time) === scope.bill_date)
 }
 
 /** A payment comes in and its fee goes out; a refund goes out and its part of the fee comes in, until it is closed. */

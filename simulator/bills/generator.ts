@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { beijingTime } from '../../domain/calendar.ts'
 import { feeOf, lineOfCells, oddLine, yuan } from './form.ts'
 import { byte_order_mark, flowLayout, Footer, headerOf, tradeLayouts } from './layout.ts'
-import { reversalOf } from './row.ts'
+import { reversalOf, signedAmount } from './row.ts'
 import type { BillLine, FlowDetail, OddForm, TradeDetail } from './row.ts'
 
 /** What can be planted in a generated row; those of refunds begin with `refund_`. */
@@ -161,7 +161,7 @@ export class GeneratedDay {
     let text = `${byte_order_mark}${headerOf(flowLayout)}\r\n`
     for (let n = 0; n < this.#options.rows; n += 1) {
       for (const movement of movementsOf(this.#rowOf(n).detail)) {
-        balance += movement.direction === '收入' ? movement.amount : -movement.amount
+        balance += signedAmount(movement)
         const detail = { ...movement, balance }
         footer.add(detail)
         text += lineOfCells(flowLayout.columns.map(({ cell }) => cell(detail)))
@@ -172,6 +172,14 @@ export class GeneratedDay {
       text = ''
     }
     yield Buffer.from(`${text}${footer.lines(new Set()).join('\r\n')}\r\n`)
+  }
+
+  /** Fen by which the day moves the account. */
+  moved(): number {
+    let sum = 0
+    for (let n = 0; n < this.#options.rows; n += 1)
+      for (const movement of movementsOf(this.#rowOf(n).detail)) sum += signedAmount(movement)
+    return sum
   }
 
   /** The records of the same day, in the same order, from row `begin` on. */
@@ -226,6 +234,7 @@ export class GeneratedDay {
       transaction_id,
       out_trade_no,
       openid: `oGenerated${part}${serial}xx`,
+      trade_type: 'NATIVE',
       trade_state: isRefund ? 'REFUND' : 'SUCCESS',
       bank_type: 'OTHERS',
       currency: 'CNY',

@@ -6,11 +6,12 @@ import type { FlowAccount } from '../../domain/merchant/bill.ts'
 import type { CallEffect, Faults } from '../faults.ts'
 import type { CallOutcome } from '../payments.ts'
 import { randomLetters } from '../random.ts'
-import type { IssuedBill, Merchant } from '../records.ts'
+import type { GeneratedBefore, IssuedBill, Merchant } from '../records.ts'
 import { CallRefusal, ControlError } from '../refusal.ts'
 import type { SimulatorSettings } from '../settings.ts'
 import type { SimulatorState } from '../state.ts'
-import { flowDetails } from './flow.ts'
+import { balanceBefore, flowDetails } from './flow.ts'
+import type { FlowTerms } from './flow.ts'
 import { GeneratedDay } from './generator.ts'
 import type { GeneratedDayOptions } from './generator.ts'
 import { billBytes, flowLayout, tradeLayouts } from './layout.ts'
@@ -46,10 +47,10 @@ export interface BillView {
   warning?: string
 }
 
-/** A generated day is made by itself: no other knows its movements. */
-const generated_warning =
-  'the fund flow of a generated day begins with SIMULATOR_ACCOUNT_OPENING anew, and the days around it do not know its ' +
-  'movements: the chain of balances is broken on it and on the next day with a movement'
+/** What was issued keeps its bytes, whatever is issued behind its back. */
+const laterWarning = (bill_date: string) =>
+  `${bill_date} was issued before it and does not know its movements: the chain of balances is broken there, until that ` +
+  'day and those behind it are issued anew'
 
 interface BillOfficeTools {
   state: SimulatorState
@@ -121,8 +122,10 @@ export class BillOffice {
     const start = startOfDay(bill_date)
     if (start === null) throw new ControlError(400, 'PARAM_ERROR', 'bill_date: a day like 2026-11-28')
     if (start > now) throw new ControlError(409, 'DAY_TO_COME', 'that day has not begun')
+    const is_moving = generated !== undefined || this.#tools.state.findBill(mchid, bill_date)?.generated !== undefined
     const { version } = this.#issueAsOf(mchid, bill_date, now, generated)
-    return { mchid, bill_date, version, ...(generated !== undefined && { warning: generated_warning }) }
+    const [later] = this.#billsOf(mchid).filter((bill) => bill.bill_date > bill_date)
+    return { mchid, bill_date, version, ...(is_moving && later && { warning: laterWarning(later.bill_date) }) }
   }
 
   #apply(
@@ -169,9 +172,22 @@ export class BillOffice {
     const version = (state.findBill(mchid, bill_date)?.version ?? 0) + 1
     const days = [bill_date, dayBefore(bill_date)]
     const plants = faults.plantsOf(mchid).filter((plant) => plant.bill_date === null || days.includes(plant.bill_date))
-    const issued: IssuedBill = { mchid, bill_date, version, as_of, plants, generated }
-    state.keepBill(issued)
-    return issued
+    const moved = generated && new GeneratedDay({ ...generated, mchid, bill_date }).moved()
+    const before = this.#billsOf(mchid).filter((bill) => bill.generated !== undefined && bill.bill_date < bill_date)
+    const after: GeneratedBefore = {
+      days: before.map((bill) => bill.bill_date),
+      moved: before.reduce((sum, bill) => sum + (bill.moved ?? 0), 0),
+    }
+    const issued: IssuedBill = { mchid, bill_date, version, as_of, plants, generated, after }
+    const kept = moved === undefined ? issued : { ...issued, moved }
+    state.keepBill(kept)
+    return kept
+  }
+
+  /** The newest issues of a merchant's days, the earliest day first. */
+  #billsOf(mchid: string): IssuedBill[] {
+    const found = [...this.#tools.state.bills.values()].filter((bill) => bill.mchid === mchid)
+    return found.sort((one, other) => (one.bill_date < other.bill_date ? -1 : 1))
   }
 
   /** The bytes of a bill; null when there is nothing to list. */
@@ -180,9 +196,13 @@ export class BillOffice {
       if (choice.bill === 'fundflow' && choice.account !== 'BASIC') return null
       const { mchid, bill_date, generated } = issued
       const day = new GeneratedDay({ ...generated, mchid, bill_date })
-      return Buffer.concat([
-        ...(choice.bill === 'trade' ? day.bill() : day.flows(this.#tools.settings.account_opening)),
-      ])
+      if (choice.bill === 'trade') return Buffer.concat([...day.bill()])
+      const opening = balanceBefore(
+        this.#tools.state,
+        this.#scope(issued),
+        this.#flowTerms(issued, 'BASIC', 'own_lines'),
+      )
+      return Buffer.concat([...day.flows(opening)])
     }
     return choice.bill === 'trade' ? this.#tradeBytes(issued, choice.layout) : this.#flowBytes(issued, choice.account)
   }
@@ -205,8 +225,7 @@ export class BillOffice {
   #flowBytes(issued: IssuedBill, account: FlowAccount): Buffer | null {
     const { plants, yesterday, moved } = plantsFor(issued, 'fundflow', account)
     const { state } = this.#tools
-    const opening = account === 'BASIC' ? this.#tools.settings.account_opening : 0
-    const terms = { account, opening, fees: feeLines(plants) }
+    const terms = this.#flowTerms(issued, account, feeLines(plants))
     const details = hasPlant(plants, 'empty') ? [] : flowDetails(state, this.#scope(issued), terms)
     const earlier =
       moved.length === 0 ? [] : flowDetails(state, this.#scope({ ...issued, bill_date: yesterday }), terms)
@@ -214,6 +233,11 @@ export class BillOffice {
     const lines = [...late, ...plantFlows(details, plants)]
     if (lines.length === 0 && !hasPlant(plants, 'empty')) return null
     return billBytes(flowLayout, lines, flawsOf(plants))
+  }
+
+  #flowTerms({ after }: IssuedBill, account: FlowAccount, fees: FlowTerms['fees']): FlowTerms {
+    if (account !== 'BASIC') return { account, opening: 0, fees }
+    return { account, opening: this.#tools.settings.account_opening, fees, after }
   }
 
   #scope({ mchid, bill_date, as_of }: IssuedBill): BillScope {

@@ -239,6 +239,7 @@ function foreignTrades(
       transaction_id: `4200${digits.slice(0, 6)}${day}${digits.slice(6, 16)}`,
       out_trade_no: plant.value ?? `POS${digits.slice(0, 20)}`,
       openid: 'oUnknown0000000000000000000',
+      trade_type: 'NATIVE',
       trade_state: 'SUCCESS',
       bank_type: 'OTHERS',
       currency: 'CNY',

@@ -14,6 +14,7 @@ export interface TradeDetail {
   transaction_id: string
   out_trade_no: string
   openid: string
+  trade_type: string
   trade_state: string
   bank_type: string
   currency: string
@@ -72,6 +73,11 @@ export interface FlowDetail {
   voucher_no: string
   /** what the movement is of, for plants; never in the file */
   out_trade_no: string
+}
+
+/** Fen by which a movement changes its account. */
+export function signedAmount({ direction, amount }: Pick<FlowDetail, 'direction' | 'amount'>): number {
+  return direction === '收入' ? amount : -amount
 }
 
 export type BillDetail<K extends BillKind> = K extends 'trade' ? TradeDetail : FlowDetail

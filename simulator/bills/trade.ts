@@ -65,6 +65,7 @@ function paymentDetail(payment: Payment, order: Order | null): TradeDetail {
     transaction_id: payment.transaction_id,
     out_trade_no: payment.out_trade_no,
     openid: payment.openid,
+    trade_type: order?.trade_type ?? 'NATIVE',
     trade_state: 'SUCCESS',
     bank_type: payment.bank_type,
     currency: payment.currency,

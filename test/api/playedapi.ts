@@ -32,6 +32,8 @@ export interface Key {
 /** The whole API over a store. The runs are played by the test: what a command brings about is its to say. */
 export interface ApiStage {
   url: string
+  /** what it works with, for what no endpoint of the merchant's does */
+  context: ApiContext
   store: Store
   /** in place of Temporal: every command is kept, and answered by `on` where the test says how */
   given: { command: keyof Commands; arguments: unknown[] }[]
@@ -73,7 +75,7 @@ export async function playApi(
   { store = whole, drop = () => Promise.resolve() }: { store?: Store; drop?: () => Promise<unknown> } = {},
 ): Promise<ApiStage> {
   await whole.merchants.save(merchantSample({ wechat }))
-  const stage: ApiStage = {
+  const stage: Omit<ApiStage, 'context'> = {
     url: '',
     store: whole,
     given: [],
@@ -108,10 +110,10 @@ export async function playApi(
   const server = createApiServer((request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   stage.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return stage
+  return Object.assign(stage, { context })
 }
 
-function contextOf(stage: ApiStage, store: Store): ApiContext {
+function contextOf(stage: Omit<ApiStage, 'context'>, store: Store): ApiContext {
   const log: Logger = { ...silentLogger, error: (message) => void stage.logged.push(message), child: () => log }
   return {
     config: readConfig({
@@ -157,7 +159,7 @@ const unplayed: Commands = {
   isReachable: () => Promise.resolve(true),
 }
 
-function commandsOf(stage: ApiStage): Commands {
+function commandsOf(stage: Omit<ApiStage, 'context'>): Commands {
   const played = Object.keys(unplayed).map((name): [string, unknown] => {
     const command = name as keyof Commands
     const send = (...given: unknown[]) => {

@@ -7,9 +7,10 @@ import { beijingTime } from '../../domain/calendar.ts'
 import { isUsableKey } from '../../domain/merchant/record.ts'
 import { tokenHash } from '../../runtime/secrets.ts'
 import { rawPlace } from '../../store/evidence.ts'
+import { openOpenid, sealOpenid } from '../../store/openid.ts'
 import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
-import { evidenceSample } from '../store/samples.ts'
+import { evidenceSample, orderSample } from '../store/samples.ts'
 import { keyPair, merchantFile } from './sample.ts'
 
 const old_key = { id: 'old', key: randomBytes(32).toString('base64') }
@@ -171,15 +172,25 @@ describe('a master key', () => {
   })
 
   it('can be taken out once everything is sealed anew with the one before it', async () => {
-    const { mchid, applied, file } = await merchantWith()
+    const secret = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'
+    const apps = [{ appid: 'wx_account', kind: 'official_account', secret } as const]
+    const { mchid, applied, file } = await merchantWith({ appids: ['wx_account'], apps })
+    const order = orderSample('T-SEALED', { mchid, trade_type: 'JSAPI' })
+    await store.orders.insert({ ...order, payer: { openid: sealOpenid(store.sealer, order, 'oPayer') } })
     const evidence = evidenceSample('sealed', { mchid, kind: 'query' })
     await store.evidence.archive({ ...evidence, raw: store.sealer.seal('{"openid":"o"}', rawPlace(evidence)) })
     const both = await openWith(new_key, old_key)
     await store.bills.putPart('bill', 0, Buffer.from('openid'))
-    expect(await resealAll(both)).toMatch(/sealed anew: \d+ merchants, \d+ endpoints, 1 answers, 1 pieces of bills/)
+    expect(await resealAll(both)).toMatch(
+      /sealed anew: \d+ merchants, \d+ endpoints, 1 answers, 1 payers, 1 pieces of bills/,
+    )
     expect(await resealAll(both)).toMatch(/older ones can be taken out/)
     await both.close()
     const alone = await openWith(new_key)
+    const kept_order = await alone.orders.find(order)
+    expect([kept_order?.revision, kept_order && openOpenid(alone.sealer, kept_order)]).toEqual([0, 'oPayer'])
+    const kept_merchant = await alone.merchants.find(mchid)
+    expect(kept_merchant && alone.merchants.openAppSecret(kept_merchant, 'wx_account')).toBe(secret)
     expect((await alone.bills.part({ parts_key: 'bill' }, 0))?.toString()).toBe('openid')
     expect((await alone.merchants.openSetup(mchid))?.apiv3_keys).toEqual([file.wechat?.apiv3_key])
     const endpoint = await alone.endpoints.findPublic(mchid, applied.endpoints[0]?.id ?? '')

@@ -116,6 +116,61 @@ describe('a merchant’s file', () => {
     expect(await mistakesOf(null)).toHaveLength(1)
   })
 
+  it('names its apps, whose secrets are sealed, shown as hints and kept when they are left out', async () => {
+    const secret = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'
+    const file = merchantFile()
+    const [account = ''] = file.appids ?? []
+    const [appids, products] = [[account, 'wx_mini'], ['NATIVE', 'JSAPI', 'MWEB'] as const]
+    const apps = [
+      { appid: account, kind: 'official_account', secret },
+      { appid: 'wx_mini', kind: 'mini_program' },
+    ] as const
+    const report = await apply({ ...file, appids, apps: [...apps], settings: { products: [...products] } })
+    const text = appliedText(report)
+    expect(text).toContain(`app ${account} (official_account), secret …c5d6`)
+    expect(text).toContain('app wx_mini (mini_program), no secret')
+    expect(text).toMatch(/MWEB: .*个体工商户/)
+    expect(text).not.toContain(secret)
+    await apply({ mchid: file.mchid, apps: [{ appid: account, kind: 'official_account' }] })
+    const merchant = await store.merchants.find(file.mchid)
+    if (merchant === null) throw new Error('no merchant')
+    expect(JSON.stringify(merchant)).not.toContain(secret)
+    expect([merchant.appids, merchant.settings.products]).toEqual([appids, products])
+    expect(store.merchants.openAppSecret(merchant, account)).toBe(secret)
+    expect(store.merchants.openAppSecret(merchant, 'wx_mini')).toBeNull()
+    const again = await apply({ mchid: file.mchid, name: '茶' })
+    expect(appliedText(again)).not.toContain('MWEB:')
+  })
+
+  it('that no longer names a way to pay ends what was said of WeChat Pay refusing it', async () => {
+    const file = merchantFile({ settings: { products: ['NATIVE', 'MWEB'] } })
+    await apply(file)
+    for (const one of ['NATIVE', 'MWEB'] as const)
+      await store.merchants.noteProductRefused(file.mchid, one, '2026-11-23T12:00:00.000+08:00')
+    const told = async () => (await store.merchants.find(file.mchid))?.attentions?.map(({ detail }) => detail)
+    await apply({ mchid: file.mchid, name: '茶' })
+    expect(await told()).toEqual(['NATIVE, MWEB'])
+    await apply({ mchid: file.mchid, settings: { products: ['NATIVE'] } })
+    expect(await told()).toEqual(['NATIVE'])
+  })
+
+  it.each([
+    ['an app that is not among the appids', { apps: [{ appid: 'wx_other', kind: 'mini_program' }] }, 'add it there'],
+    ['an app of no kind', { apps: [{ appid: 'wx_other', kind: 'web' }] }, 'is no kind of app'],
+    ['a secret that is none', { apps: [{ appid: 'wx_other', kind: 'mini_program', secret: 'x' }] }, 'exactly 32'],
+    [
+      'a way to pay without its app',
+      { settings: { products: ['APP'] } },
+      'APP needs one of apps to be of kind mobile_app',
+    ],
+    ['a way to pay that is none', { settings: { products: ['CASH'] } }, 'is no way to pay'],
+    ['a way to pay twice', { settings: { products: ['NATIVE', 'NATIVE'] } }, 'twice'],
+    ['no way to pay', { settings: { products: [] } }, 'at least one'],
+  ])('is refused with %s', async (_what, wrong, why) => {
+    const mistakes = await mistakesOf({ ...merchantFile(), ...wrong })
+    expect(mistakes.join()).toContain(why)
+  })
+
   it('says what is agreed on about bills, each part by itself', async () => {
     const file = merchantFile({ settings: { bills: { number_prefixes: ['TEA-'], keep_days: 400 } } })
     await apply(file)

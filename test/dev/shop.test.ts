@@ -10,6 +10,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { startShop } from '../../dev/shop/shop.ts'
 import type { ShopOptions } from '../../dev/shop/shop.ts'
 import { freePort } from '../../dev/servers/servers.ts'
+import { beijingDay } from '../../domain/calendar.ts'
+
+const began_ms = Date.now()
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 const cleanups: (() => Promise<void> | void)[] = []
@@ -168,6 +171,9 @@ describe('the shop’s counter', () => {
     const request = JSON.parse(weft.of('POST /v1/orders')[0] ?? '') as Record<string, unknown>
     expect(request).toMatchObject({ description: 'West Lake Longjing', amount: { total: 12_800, currency: 'CNY' } })
     expect(request['out_trade_no']).toMatch(/^[0-9A-Za-z_\-|*]{6,32}$/)
+    // The Beijing day, as the bill has it; a test may run at midnight.
+    const days = [began_ms, Date.now()].map((ms) => beijingDay(ms).replaceAll('-', ''))
+    expect(days).toContain(String(request['out_trade_no']).slice(1, 9))
     expect(request).not.toHaveProperty('return_url') // Weft takes https only
     expect(weft.asked.at(-1)?.authorization).toBe('Bearer weft_test_key')
   })

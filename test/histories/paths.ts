@@ -1,9 +1,11 @@
+import { openOrder } from '../../api/v1/checkouts/order.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import { deliveryId, eventId, workflowId } from '../../domain/ids.ts'
+import { deliveryId, eventId, operationId, workflowId } from '../../domain/ids.ts'
 import { orderStart, signals } from '../../domain/messages.ts'
 import { startOptions } from '../../runtime/temporal.ts'
 import type { FaultRequest } from '../../simulator/control.ts'
+import { openingContext } from '../stage/checkout.ts'
 import type { MerchantAnswer } from '../stage/merchant.ts'
 import type { Stage, StageOptions } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
@@ -224,6 +226,23 @@ const placing: Record<string, Path> = {
     const newer = keyOf(teller, `${name}_B`)
     await teller.stage.create({ out_trade_no: newer.out_trade_no, reference: name })
     await kept(teller, name, newer)
+  },
+  not_wanted: async (teller, name) => {
+    const { stage } = teller
+    const order = keyOf(teller, name)
+    const request = { out_trade_no: order.out_trade_no, description: '龙井茶', amount: { total: 990 } }
+    await stage.insist('POST', '/v1/checkouts', request)
+    const checkout = await stage.store.checkouts.find(order)
+    if (checkout === null) throw new Error('no checkout')
+    // Its maker dies behind the order's record; the checkout is cancelled before a run takes the order up.
+    const { commands, ...context } = openingContext(stage)
+    const dying = { ...commands, prepay: () => Promise.reject(new Error('died')) }
+    await openOrder({ ...context, commands: dying }, checkout, { trade_type: 'NATIVE' }).catch(() => undefined)
+    const actor = { kind: 'merchant', id: null } as const
+    const cancel = { event: 'cancel_asked', operation_id: operationId.checkoutCancelAsked(), actor } as const
+    await stage.store.checkouts.apply(checkout, { ...cancel, time: beijingTime(stage.now()) })
+    await commands.startOrder(order)
+    await kept(teller, name, order)
   },
 }
 

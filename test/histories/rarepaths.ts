@@ -165,7 +165,7 @@ const gone: Record<string, Path> = {
     stage.pay(asked)
     await until('an attempt', () => stage.shop.of(asked.out_trade_no).length > 0)
     const endpoints = await stage.store.endpoints.listEnabled(stage.mchid)
-    for (const { _id } of endpoints) await stage.store.endpoints.disable(_id, 'for the story')
+    for (const { _id, create_time } of endpoints) await stage.store.endpoints.disable(_id, 'for the story', create_time)
     await until('it is not asked any more', async () => (await answeredCount(teller, workflowId.order(asked), 'deliverPaid')) > 0)
     await confirm(teller, asked, { result: 'fulfilled' })
     await kept(teller, `${name}_while_delivering`, asked)

@@ -27,6 +27,7 @@ describe('the settings of a process', () => {
       wechat_ca_path: null,
       test_wechat_ca_path: null,
       allow_private_endpoints: false,
+      trusted_proxies: [],
       time_scale: 1,
       queue_prefix: '',
       deployment: null,
@@ -67,6 +68,19 @@ describe('the settings of a process', () => {
     const { master_keys } = readConfig({ ...enough, WEFT_MASTER_KEY: `2026b:${other}, 2026a:${key}` })
     expect(master_keys.map(({ id }) => id)).toEqual(['2026b', '2026a'])
     expect(mistakesOf({ ...enough, WEFT_MASTER_KEY: `a:${other},a:${key}` })).toHaveLength(1)
+  })
+
+  it('trust the proxies that are named, and never everybody', () => {
+    const given = (text: string) => ({ ...enough, WEFT_TRUSTED_PROXIES: text })
+    expect(readConfig(given('10.0.0.0/8, 192.0.2.7,fd00::/8')).trusted_proxies).toEqual([
+      '10.0.0.0/8',
+      '192.0.2.7',
+      'fd00::/8',
+    ])
+    for (const text of ['0.0.0.0/0', '::/0', '10.0.0.0/8,0.0.0.0/00'])
+      expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES names everybody; write /)])
+    for (const text of ['proxy', '10.0.0.0/8,,', '10.0.0.0/40'])
+      expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES .*; write /)])
   })
 
   it('bring TLS along with an API key, and take a certificate only with its key', () => {

@@ -166,6 +166,22 @@ export class Client {
     return this.call('POST', '/v3/pay/transactions/native', this.orderBody(out_trade_no, more), choices)
   }
 
+  /** Places an order of a product: `path` is the last word of its call. */
+  placeBy(
+    path: 'native' | 'jsapi' | 'app' | 'h5',
+    out_trade_no: string,
+    more: Record<string, unknown> = {},
+    choices: CallChoices = {},
+  ): Promise<Answer> {
+    return this.call('POST', `/v3/pay/transactions/${path}`, this.orderBody(out_trade_no, more), choices)
+  }
+
+  /** Signs the lines of a pay sheet, each with its LF: base64. */
+  paySign(...lines: string[]): string {
+    const text = lines.map((line) => `${line}\n`).join('')
+    return createSign('RSA-SHA256').update(text).sign(this.merchant.private_key, 'base64')
+  }
+
   query(out_trade_no: string, choices: CallChoices = {}): Promise<Answer> {
     const number = encodeURIComponent(out_trade_no)
     const path = `/v3/pay/transactions/out-trade-no/${number}?mchid=${this.merchant.mchid}`

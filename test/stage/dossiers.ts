@@ -44,7 +44,7 @@ export class Story {
 
   constructor(out_trade_no = 'TEA-1') {
     const order = orderSample(out_trade_no)
-    const nothing = { payments: [], refunds: [], entries: [], events: [], evidence: [] }
+    const nothing = { checkout: null, payments: [], refunds: [], entries: [], events: [], evidence: [] }
     const waiting = { open_deliveries: [], holds_sale: false }
     this.dossier = { mchid, out_trade_no, order, ...nothing, ...waiting }
   }

@@ -3,6 +3,7 @@ import mongoose from 'mongoose'
 import { Allowances } from '../../store/allowances.ts'
 import { Bills } from '../../store/bills.ts'
 import { Changes } from '../../store/changes.ts'
+import { Checkouts } from '../../store/checkouts.ts'
 import { runOperation } from '../../store/connection.ts'
 import type { Connections } from '../../store/connection.ts'
 import { Deliveries } from '../../store/deliveries.ts'
@@ -15,6 +16,7 @@ import { Keys } from '../../store/keys.ts'
 import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
+import { Probes } from '../../store/probes.ts'
 import { Reconciliations } from '../../store/reconciliations.ts'
 import { References } from '../../store/references.ts'
 import { Reports } from '../../store/reports.ts'
@@ -38,12 +40,15 @@ export interface Writes {
 export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity }): Store {
   const connections = memoryConnections(writes)
   const payments = new Payments(connections)
+  const orders = new Orders(connections, payments)
+  const references = new References(connections)
   const kept = {
-    orders: new Orders(connections, payments),
+    orders,
+    checkouts: new Checkouts(connections, orders, references),
     payments,
     refunds: new Refunds(connections),
     allowances: new Allowances(connections),
-    references: new References(connections),
+    references,
     evidence: new Evidence(connections),
     journal: new Journal(connections),
     events: new Events(connections),
@@ -51,6 +56,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
+    probes: new Probes(connections),
     rejections: new Rejections(connections),
     bills: new Bills(connections, sealer),
     bill_changes: new Changes(connections),
@@ -208,7 +214,7 @@ function matches(document: Document, filter: Fields): boolean {
     const held = valuesAt(document, field.split('.'))
     return isOperators(wanted)
       ? Object.entries(wanted).every(([operator, operand]) => holds(held, operator, operand))
-      : held.some((value) => isSame(value, wanted))
+      : held.some((value) => isSame(value, wanted)) || (held.length === 0 && wanted === null) // null is what is not there
   })
 }
 

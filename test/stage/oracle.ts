@@ -178,6 +178,9 @@ const other_sides: Record<string, { account: string; has_key: boolean }> = {
   退款退回: { account: 'merchant.bank', has_key: false },
 }
 
+/** Movements of no order: what is no transfer comes from the merchant's bank, or goes there. */
+const bank_words = ['提现', '充值']
+
 /** `isOurs`: whether WeChat has this payment or refund as one of this installation's. */
 function putBills(bills: readonly OracleBill[], isOurs: (number: string) => boolean, put: Put): void {
   const in_order = bills.toSorted((one, other) => (one.bill_date < other.bill_date ? -1 : 1))
@@ -243,6 +246,7 @@ function putMovement(
   const side = other_sides[type]
   put(`${account} -`, moved)
   if (is_transfer) put(`wechat.transfer ${number}`, 0 - moved)
+  else if (bank_words.includes(type)) put('merchant.bank -', 0 - moved)
   else if (side === undefined) put(`other.${type} ${cells.get('资金流水单号') ?? ''}`, 0 - moved)
   else if (!isOurs(number)) put(`foreign ${number}`, 0 - moved)
   else put(`${side.account} ${side.has_key ? number : '-'}`, 0 - moved)

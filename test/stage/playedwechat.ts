@@ -50,6 +50,8 @@ export class PlayedWeChat implements Transport {
   readonly violations: string[] = []
   /** refunds that were asked for and of which the caller cannot know whether they were taken */
   readonly #unanswered = new Set<string>()
+  /** the exact bytes of every placement, as they came */
+  readonly placements: string[] = []
   readonly #order: OrderRecord
   readonly #now: () => number
   #codes = 0
@@ -91,7 +93,7 @@ export class PlayedWeChat implements Transport {
   #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
     switch (operation) {
       case 'place':
-        return this.#place()
+        return this.#place(path, body)
       case 'close':
         return this.#close()
       case 'refund':
@@ -101,7 +103,7 @@ export class PlayedWeChat implements Transport {
       case 'abnormal_refund':
         return this.#redirect(numberIn(body))
       default:
-        return this.#query()
+        return path.includes('/transactions/id/') ? this.#queryTransaction(path) : this.#query()
     }
   }
 
@@ -136,8 +138,8 @@ export class PlayedWeChat implements Transport {
     return has_moved
   }
 
-  /** Somebody gives money back past Weft, under a number of his choice. */
-  refundOutside(out_refund_no: string, transaction_id: string, refund: number): void {
+  /** Somebody gives money back past Weft, under a number of his choice; `fate`: what becomes of it after SUCCESS. */
+  refundOutside(out_refund_no: string, transaction_id: string, refund: number, fate: Fate = []): void {
     this.refunds.push({
       out_refund_no,
       refund_id: `R${this.refunds.length + 1}`,
@@ -148,7 +150,7 @@ export class PlayedWeChat implements Transport {
       create_time: beijingTime(this.#now()),
       success_time: beijingTime(this.#now()),
       body: '',
-      fate: [],
+      fate: [...fate],
     })
   }
 
@@ -173,14 +175,21 @@ export class PlayedWeChat implements Transport {
     }
   }
 
-  #place(): WeChatAnswer {
+  #place(path: string, body: string): WeChatAnswer {
+    this.placements.push(body)
     const refusal = this.refusals.shift()
     if (refusal !== undefined) return refusalOf(refusal)
     if (this.transactions.length > 0) return answerOf(400, '', 'ORDERPAID')
     if (this.is_closed) return answerOf(400, '', 'ORDER_CLOSED')
     this.is_placed = true
     this.#codes += 1
-    return answerOf(200, JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` }))
+    const handed_out = {
+      native: { code_url: `weixin://wxpay/bizpayurl?pr=${this.#codes}` },
+      jsapi: { prepay_id: `wx${this.#codes}` },
+      app: { prepay_id: `wx${this.#codes}` },
+      h5: { h5_url: `https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx${this.#codes}&package=1` },
+    }[path.slice(path.lastIndexOf('/') + 1)]
+    return answerOf(200, JSON.stringify(handed_out))
   }
 
   #close(): WeChatAnswer {
@@ -198,6 +207,11 @@ export class PlayedWeChat implements Transport {
     const { appid, out_trade_no } = this.#order
     const trade_state = this.is_closed ? 'CLOSED' : 'NOTPAY'
     return answerOf(200, JSON.stringify({ mchid, appid, out_trade_no, trade_state }))
+  }
+
+  #queryTransaction(path: string): WeChatAnswer {
+    const paid = [...this.transactions, ...this.seconds].find(({ id }) => path.includes(`/transactions/id/${id}?`))
+    return paid === undefined ? answerOf(404, '', 'ORDER_NOT_EXIST') : answerOf(200, this.transaction(paid))
   }
 
   #refund(body: string): WeChatAnswer {

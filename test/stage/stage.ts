@@ -8,6 +8,7 @@ import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { OrderView, RefundView } from '../../domain/event/view.ts'
 import { endpointId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import { trade_types } from '../../domain/merchant/product.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
 import { scopes } from '../../domain/merchant/scope.ts'
@@ -58,6 +59,8 @@ export interface StageOptions {
   /** false: the test starts the worker itself, perhaps as a process to be killed */
   worker?: boolean
   api?: boolean
+  /** true: the merchant may be paid in every way, and has an app of each kind (`stageApps`) */
+  ways_to_pay?: boolean
   temporal_address?: string
   mongodb_uri?: string
   public_url?: string
@@ -140,8 +143,8 @@ export class Stage {
     this.worker = await startWorker({ ...usual, ...parts, bundle })
   }
 
-  async startApi(): Promise<void> {
-    this.api = await startApi({ config: this.config, log: stageLog('api'), now: this.now })
+  async startApi(log = stageLog('api')): Promise<void> {
+    this.api = await startApi({ config: this.config, log, now: this.now })
   }
 
   /** A second API beside the first, over the same records; answers its port. */
@@ -383,6 +386,15 @@ interface MerchantParts {
   options: StageOptions
 }
 
+/** The apps of a merchant whose appid this is: that is its 公众号's, beside it a mini program and an app. */
+export function stageApps(appid: string) {
+  return [
+    { appid, kind: 'official_account', secret: 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6' },
+    { appid: `${appid}_mini`, kind: 'mini_program', secret: null },
+    { appid: `${appid}_phone`, kind: 'mobile_app', secret: null },
+  ] as const
+}
+
 /** A merchant with keys of its own, known to both sides; its endpoint is the double. */
 async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid: string, key: string]> {
   const { store, simulator, shop, config, options } = parts
@@ -391,14 +403,17 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
   const apiv3_key = randomBytes(16).toString('hex')
   const serial_no = randomBytes(20).toString('hex').toUpperCase()
   const key_mode = options.key_mode ?? 'public_key'
+  const apps = options.ways_to_pay ? [...stageApps(appid)] : []
+  const appids = [...new Set([appid, ...apps.map((app) => app.appid)])]
   const wechat = await simulator.control.register({
     mchid,
     name: '一壶茶',
-    appids: [appid],
+    appids,
     serial_no,
     public_key: pair.publicKey,
     apiv3_key,
     key_mode,
+    ...(options.ways_to_pay && { apps, products: [...trade_types] }),
   })
   const knows_public_key = key_mode !== 'certificate'
   const { fulfilment, ...settings } = options.settings ?? {}
@@ -413,7 +428,8 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     mode: 'test',
     state: 'enabled',
     revision: 0,
-    appids: [appid],
+    appids,
+    ...(options.ways_to_pay && { apps: store.merchants.sealApps(mchid, apps) }),
     notify_url: `${config.public_url}/wechat/notify/${mchid}`,
     wechat: store.merchants.sealSetup(mchid, {
       serial_no,
@@ -422,7 +438,12 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
       public_key_id: knows_public_key ? wechat.wechatpay_public_key_id : null,
       public_key: knows_public_key ? wechat.wechatpay_public_key : null,
     }),
-    settings: { ...default_settings, ...settings, fulfilment: { ...default_settings.fulfilment, ...fulfilment } },
+    settings: {
+      ...default_settings,
+      ...(options.ways_to_pay && { products: [...trade_types] }),
+      ...settings,
+      fulfilment: { ...default_settings.fulfilment, ...fulfilment },
+    },
     fulfilment_endpoint_id: mode === 'event' ? endpoint_id : null,
     create_time,
   })

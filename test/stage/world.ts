@@ -59,7 +59,7 @@ function replyOf(status: number, answer: string): EndpointReply {
 }
 
 /** Its parts are slow to make and hold nothing of a story. */
-const sealer = createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] })
+export const sealer = createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] })
 const quiet = new DefaultLogger('ERROR')
 const endpoint_key = endpointId(mchid, 'https://shop.example.cn/weft')
 
@@ -101,8 +101,9 @@ export class World {
   readonly #order: OrderRecord
   readonly #steps: Record<string, (given: never) => Promise<unknown>>
 
-  private constructor(mode: FulfilmentMode, shop: ShopAnswer[]) {
-    this.#order = orderSample('TEA-1', { fulfilment: { mode, result: null, reason: null, deadline_time: null } })
+  private constructor(mode: FulfilmentMode, shop: ShopAnswer[], given: Partial<OrderRecord> = {}) {
+    const fulfilment = { mode, result: null, reason: null, deadline_time: null }
+    this.#order = orderSample('TEA-1', { fulfilment, ...given })
     this.key = { mchid, out_trade_no: this.#order.out_trade_no }
     this.shop = shop
     const now = () => this.now_ms
@@ -179,8 +180,9 @@ export class World {
     mode: FulfilmentMode,
     shop: ShopAnswer[],
     refund_approval: MerchantSettings['refund_approval'] = null,
+    order: Partial<OrderRecord> = {},
   ): Promise<World> {
-    const world = new World(mode, shop)
+    const world = new World(mode, shop, order)
     await world.#furnish(mode, refund_approval)
     return world
   }
@@ -219,8 +221,8 @@ export class World {
   }
 
   /** The same with one of a refund, which proves nothing by itself: it only wakes. */
-  async refundNotified({ transaction_id, out_refund_no, status }: WeChatRefundRecord): Promise<string> {
-    const body = JSON.stringify({ refund_status: status })
+  async refundNotified({ transaction_id, out_refund_no, refund_id, status }: WeChatRefundRecord): Promise<string> {
+    const body = JSON.stringify({ refund_status: status, refund_id })
     return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, body)
   }
 

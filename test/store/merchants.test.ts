@@ -262,7 +262,7 @@ describe('an endpoint', () => {
     if (!heard || !gone) throw new Error('two endpoints were made')
     await store.endpoints.add(heard)
     await store.endpoints.add(gone)
-    const told = await Promise.all([1, 2, 3].map(() => store.endpoints.disable(gone._id, '410')))
+    const told = await Promise.all([1, 2, 3].map(() => store.endpoints.disable(gone._id, '410', at(1))))
     expect(told.filter((one) => one)).toHaveLength(1)
     expect(await store.endpoints.listEnabled(shop)).toStrictEqual([heard])
     const [, disabled] = await store.endpoints.list(shop)

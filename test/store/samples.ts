@@ -1,5 +1,6 @@
 import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
+import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { EventRecord } from '../../domain/event/event.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
@@ -49,6 +50,43 @@ export function orderSample(out_trade_no: string, given: Partial<OrderRecord> = 
     close_sent_time: null,
     asked: { last_time: null, on_request: 0 },
     next_action: { what: 'place', time: at(0) },
+    ...given,
+  }
+}
+
+/** A checkout of the same tea that nobody has opened yet; `orders`: the numbers that were claimed, a minute apart. */
+export function checkoutSample(
+  out_trade_no: string,
+  { orders = [], ...given }: Partial<Omit<CheckoutRecord, 'orders'>> & { orders?: string[] } = {},
+): CheckoutRecord {
+  return {
+    _id: `${mchid}/${out_trade_no}`,
+    mchid,
+    out_trade_no,
+    reference: out_trade_no,
+    state: 'open',
+    revision: 0,
+    timeline: [],
+    sent: { body: '{"out_trade_no":"…"}', sha256: 'a'.repeat(64) },
+    token: `token-of-checkout-${out_trade_no}`,
+    checkout_url: `http://localhost/pay/token-of-checkout-${out_trade_no}`,
+    description: '一壶茶',
+    attach: null,
+    metadata: {},
+    return_url: null,
+    locale: null,
+    amount: { total: 990, currency: 'CNY' },
+    methods: ['NATIVE'],
+    create_time: at(0),
+    expire_time: at(3600),
+    orders: orders.map((number, place) => ({
+      out_trade_no: number,
+      trade_type: 'NATIVE',
+      payer: `payer ${place + 1}`,
+      time: at(60 * (place + 1)),
+    })),
+    paid_by: null,
+    next_action: { what: 'end', time: at(3600) },
     ...given,
   }
 }

@@ -173,6 +173,14 @@ describe('the accounts of a process', () => {
     expect(JSON.stringify(state.mistakes)).not.toContain('SECRET')
   })
 
+  it('leave out a certificate of WeChat Pay’s that cannot be read, name it, and use all other keys', async () => {
+    const time = '2026-01-01T00:00:00+08:00'
+    const unreadable = { serial_no: 'ABCD', certificate: 'no PEM', effective_time: time, expire_time: time }
+    const { accounts, state } = accountsOver({ ...setup, certificates: [unreadable] })
+    expect((await accounts.find(mchid))?.client.keyring.keys()).toHaveLength(1)
+    expect(state.mistakes).toEqual(['certificate ABCD of WeChat Pay cannot be read; it is left out'])
+  })
+
   it('send test merchants to the test WeChat, and have none for them without one', async () => {
     const main = await playHost(() => ({ status: 404, body: '{"code":"ORDER_NOT_EXIST"}' }))
     const { accounts } = accountsOver(setup, { test_wechat_url: main.origin, now: Date.now })

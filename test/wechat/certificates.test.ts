@@ -47,6 +47,23 @@ describe('a list of certificates', () => {
     expect(read.mistakes).toEqual([expect.stringMatching(/^certificate ABCD cannot be read: /)])
   })
 
+  it.each([{}, 'certificate', { serial_no: 'ABCD' }, { serial_no: 7, encrypt_certificate: null }])(
+    'is read without an entry that is no certificate at all: %j',
+    (odd) => {
+      const [vector] = vectors
+      if (vector === undefined) throw new Error('no vectors')
+      const list = JSON.parse(vector.body) as { data: object[] }
+      const read = readCertificates(JSON.stringify({ data: [...list.data, odd] }), vector.api_v3_key)
+      expect(read.keys.map(({ serial }) => serial)).toEqual(vector.expected_serials)
+      expect(read.mistakes).toEqual([`entry ${list.data.length + 1} of the list is no certificate`])
+    },
+  )
+
+  it('names a serial as people copy it: with colons, in small letters', () => {
+    expect(isSameSerial('5f:0a:11', '5F0A11')).toBe(true)
+    expect(isSameSerial('00:5f:0a:11', '5f0a11')).toBe(true)
+  })
+
   it('may write the zeros that a serial begins with', () => {
     const vector = vectors[0]
     const [serial = ''] = vector?.expected_serials ?? []

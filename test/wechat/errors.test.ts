@@ -20,8 +20,6 @@ const kindOf = (operation: WeChatOperation, status: number, code: string | null)
 describe('an answer that is no success', () => {
   it.each<[string, number, string | null, WeChatFailureKind]>([
     ['a wrong signature', 401, 'SIGN_ERROR', 'setup'],
-    ['a missing permission', 403, 'NO_AUTH', 'setup'],
-    ['the old spelling of it', 403, 'NOAUTH', 'setup'],
     ['an appid of another merchant', 400, 'APPID_MCHID_NOT_MATCH', 'setup'],
     ['an unknown merchant on orders', 400, 'MCH_NOT_EXISTS', 'setup'],
     ['an unknown merchant on refunds', 404, 'MCH_NOT_EXISTS', 'setup'],
@@ -41,6 +39,11 @@ describe('an answer that is no success', () => {
     expect(operations.map((operation) => kindOf(operation, status, code))).toEqual(operations.map(() => kind))
   })
 
+  it.each(['NO_AUTH', 'NOAUTH'])('%s is a set-up fault of every call but a placement', (code) => {
+    for (const operation of operations.filter((one) => one !== 'place'))
+      expect(kindOf(operation, 403, code)).toBe('setup')
+  })
+
   it.each([
     ['ORDERPAID', 400, true],
     ['ORDER_PAID', 403, true],
@@ -54,6 +57,10 @@ describe('an answer that is no success', () => {
     ['RULE_LIMIT', 403, false],
     ['ACCOUNT_ERROR', 403, false],
     ['NOT_ENOUGH', 403, false],
+    ['OPENID_MISMATCH', 400, false],
+    ['OPENID_MISMATCH', 500, false],
+    ['NO_AUTH', 403, false],
+    ['NOAUTH', 403, false],
   ])('%s refuses a placement (status %i), and is about the number: %s', (code, status, about_number) => {
     expect(classifyAnswer('place', status, code)).toEqual({ kind: 'refused', about_number, outcome_unknown: false })
   })

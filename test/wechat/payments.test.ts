@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  bodyWithOpenid,
   closeOrder,
-  nativePath,
   paymentFact,
   placeBody,
-  placeNative,
+  placeOrder,
+  placePath,
   queryOrder,
   readTransaction,
+  sealed_openid,
 } from '../../wechat/payments.ts'
 import { checkSignature } from '../../wechat/signature.ts'
 import { mchid, playHost, transportTo } from './server.ts'
@@ -51,18 +53,53 @@ describe('the request that places an order', () => {
     expect(placeBody({ ...order, attach: '' })).not.toContain('attach')
   })
 
+  it('of a method says where the payer is and who may pay, the openid last', () => {
+    const h5_info = { type: 'iOS', app_name: '茶铺', app_url: null, package_name: '' } as const
+    const scene_info = { payer_client_ip: '203.0.113.7', h5_info }
+    const base = placeBody(order).slice(0, -1)
+    const scene = '{"payer_client_ip":"203.0.113.7","h5_info":{"type":"iOS","app_name":"茶铺"}}'
+    expect(placeBody({ ...order, scene_info })).toBe(`${base},"scene_info":${scene}}`)
+    expect(placeBody({ ...order, openid: 'oA' })).toBe(`${base},"payer":{"openid":"oA"}}`)
+    expect(placeBody({ ...order, scene_info: { payer_client_ip: '::1' }, openid: 'oA' })).toBe(
+      `${base},"scene_info":{"payer_client_ip":"::1"},"payer":{"openid":"oA"}}`,
+    )
+  })
+
+  it('is kept without the openid, and sent as if it had been made with it, whatever the shop’s texts say', () => {
+    const imitation = `,"payer":{"openid":"${sealed_openid}"}}`
+    for (const attach of [null, sealed_openid, imitation]) {
+      const kept = placeBody({ ...order, attach, openid: sealed_openid })
+      expect(bodyWithOpenid(kept, 'oUpxs$&4')).toBe(placeBody({ ...order, attach, openid: 'oUpxs$&4' }))
+      expect(() => bodyWithOpenid(placeBody({ ...order, attach }), 'oA')).toThrow(RangeError)
+    }
+  })
+
   it('takes no time that is none', () => {
     expect(() => placeBody({ ...order, time_expire: 'tomorrow' })).toThrow(RangeError)
   })
 })
 
 describe('placing', () => {
-  const request = { path: nativePath, body: placeBody(order) }
+  const request = { path: placePath('NATIVE'), body: placeBody(order) }
 
   it('brings the code, and sends the frozen bytes', async () => {
     const { main, transport } = await answering({ status: 200, body: '{"code_url":"weixin://wxpay/x","more":1}' })
-    await expect(placeNative(transport, request)).resolves.toEqual({ code_url: 'weixin://wxpay/x' })
-    expect(main.seen[0]).toMatchObject({ method: 'POST', url: nativePath, body: request.body })
+    await expect(placeOrder(transport, 'NATIVE', request)).resolves.toEqual({ code_url: 'weixin://wxpay/x' })
+    expect(main.seen[0]).toMatchObject({ method: 'POST', url: '/v3/pay/transactions/native', body: request.body })
+  })
+
+  it.each([
+    ['JSAPI', '/v3/pay/transactions/jsapi', { prepay_id: 'wx1' }],
+    ['APP', '/v3/pay/transactions/app', { prepay_id: 'wx1' }],
+    ['MWEB', '/v3/pay/transactions/h5', { h5_url: 'https://wx.tenpay.com/1' }],
+  ] as const)('of %s is at %s and brings what its client needs', async (trade_type, path, handed_out) => {
+    const { main, transport } = await answering({ status: 200, body: JSON.stringify({ ...handed_out, more: 1 }) })
+    const placement = { path: placePath(trade_type), body: placeBody(order) }
+    await expect(placeOrder(transport, trade_type, placement)).resolves.toEqual(handed_out)
+    expect(main.seen[0]).toMatchObject({ method: 'POST', url: path })
+    const other = await answering({ status: 200, body: '{"code_url":"weixin://wxpay/x"}' })
+    const unreadable = { kind: 'again', reason: 'unreadable', outcome_unknown: true }
+    await expect(placeOrder(other.transport, trade_type, placement)).rejects.toMatchObject(unreadable)
   })
 
   it.each([
@@ -84,7 +121,7 @@ describe('placing', () => {
     [{ status: 204 }, { kind: 'again', outcome_unknown: true }],
   ])('answered by %o fails as %o', async (played, failure) => {
     const { transport } = await answering(played)
-    await expect(placeNative(transport, request)).rejects.toMatchObject(failure)
+    await expect(placeOrder(transport, 'NATIVE', request)).rejects.toMatchObject(failure)
   })
 })
 

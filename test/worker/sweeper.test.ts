@@ -11,7 +11,10 @@ import { openWords } from '../../store/words.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
 import { freshStore } from '../store/database.ts'
 import {
+  checkoutSample,
+  closedAtWeChat,
   deliverySample,
+  endpointSample,
   evidenceSample,
   mchid,
   merchantSample,
@@ -161,6 +164,32 @@ describe('an order whose run was lost', () => {
     // What was taken up goes behind all others that are late.
     expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-2`])
     expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
+  })
+})
+
+describe('a checkout whose time is over', () => {
+  let here: Awaited<ReturnType<typeof stage>>
+  beforeEach(async () => {
+    here = await stage()
+  })
+  afterEach(async () => await here.drop())
+
+  it('is ended and told in one round, and one that waits for its order is looked at again', async () => {
+    const expire_time = beijingTime(noon + minute)
+    const due = { expire_time, next_action: { what: 'end', time: expire_time } } as const
+    await here.store.endpoints.add(endpointSample('https://shop.example.cn/weft'))
+    await here.store.checkouts.insert(checkoutSample('TEA-1', due))
+    await here.store.checkouts.insert(checkoutSample('TEA-2', { ...due, orders: ['TEA-2'] }))
+    const open = { state: 'awaiting_payment', checkout_id: `${mchid}/TEA-2` } as const
+    await here.store.orders.insert(orderSample('TEA-2', open))
+    const states = async () => (await here.store.checkouts.inTurn(mchid, null, 10)).map(({ state }) => state)
+    expect(await here.sweepAfter(59_000)).toEqual([])
+    expect(await here.sweepAfter(2_000)).toHaveLength(1)
+    expect(await states()).toEqual(['expired', 'open'])
+    expect(await here.sweepAfter(30_000)).toEqual([])
+    await here.store.orders.apply({ mchid, out_trade_no: 'TEA-2' }, closedAtWeChat())
+    await here.sweepAfter(30_000)
+    expect(await states()).toEqual(['expired', 'expired'])
   })
 })
 

@@ -18,11 +18,14 @@ export async function placeOrder(run: OrderRun, order: OrderProgress): Promise<O
       'close',
     )
     if (siblings === null) return order
-    if (siblings.kind === 'reference_paid') {
-      if (order.placement_unanswered)
-        return await recordCloseByWeft(run, operationId.uncertainPlacement(), 'reference_paid')
-      const message = `order ${siblings.by} of the same reference is already paid`
-      const failure = { code: 'reference_paid', message, number_taken: false }
+    if (siblings.kind !== 'clear') {
+      const code = siblings.kind
+      if (order.placement_unanswered) return await recordCloseByWeft(run, operationId.uncertainPlacement(), code)
+      const message =
+        siblings.kind === 'reference_paid'
+          ? `order ${siblings.by} of the same reference is already paid`
+          : 'its checkout is over, or has a newer number'
+      const failure = { code, message, number_taken: false }
       return await applyRecorded(run, await records.recordPlacementRefused({ order: run.key, failure }))
     }
   }

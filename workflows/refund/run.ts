@@ -39,13 +39,22 @@ export function updateRefundRun(run: RefundRun, refund: RefundProgress): RefundP
 export async function applyRefundRecorded(run: RefundRun, recorded: RefundWriteResult): Promise<RefundProgress> {
   const refund = updateRefundRun(run, recorded.refund)
   await startRefundDeliveries(run, refund, recorded.deliveries)
-  if (recorded.adopted !== undefined) await startAdopted(run, refund, recorded.adopted)
+  if (recorded.adopted !== undefined) await tellAdopted(run, refund, recorded.adopted, recorded.adopted_by)
   return refund
 }
 
-/** Starts the run of a refund made outside that WeChat has under this one's number. */
-async function startAdopted(run: RefundRun, { mchid, out_trade_no }: RefundProgress, out_refund_no: string) {
-  await run.activities.runs.startRefunds({ order: { mchid, out_trade_no }, refunds: [out_refund_no] })
+/**
+ * Tells the run of a refund made outside that WeChat has under this one's number. All that WeChat says of it comes to this
+ * run, by that number: also that the payer's bank sent it back, long after it had succeeded.
+ */
+async function tellAdopted(
+  run: RefundRun,
+  { mchid, out_trade_no }: RefundProgress,
+  out_refund_no: string,
+  evidence_id: string | undefined,
+) {
+  const told = { order: { mchid, out_trade_no }, refunds: [out_refund_no] }
+  await run.activities.runs.startRefunds({ ...told, ...(evidence_id !== undefined && { evidence_id }) })
 }
 
 export async function startRefundDeliveries(

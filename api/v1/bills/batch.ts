@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptanceOf, difference_actions, kindRefusal } from '../../../domain/bill/acceptance.ts'
+import { acceptanceOf, actionStates, difference_actions, kindRefusal } from '../../../domain/bill/acceptance.ts'
 import type { AcceptedRecords, DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceKind, DifferenceOccurrence, DifferenceRecord } from '../../../domain/bill/difference.ts'
-import type { DifferenceState } from '../../../domain/bill/difference.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import { refundableAmount } from '../../../domain/payment/record.ts'
@@ -75,9 +74,8 @@ const batch_shape = z.object({
   next: nullable_text.meta({ description: 'more of them stand behind this one; null: these were all' }),
 })
 
-/** Which differences an action is about, and what it does about each; how many fen that moves, or why it is left out. */
+/** What an action does about each difference; how many fen that moves, or why it is left out. */
 interface BatchAction {
-  states: DifferenceState[]
   /** why it can be done about no difference of a kind; null: about some it can */
   refusalOf: (kind: DifferenceKind) => Refusal | null
   /** an action that moves money: above the limit two persons have to agree */
@@ -99,15 +97,15 @@ const atStake = ({ amount }: DifferenceRecord) => amount
 
 const batch_actions: Record<DifferenceAction, BatchAction> = {
   ignore: {
-    ...{ states: ['waiting', 'open'], refusalOf: () => null, moves: null },
+    ...{ refusalOf: () => null, moves: null },
     ...{ amountOf: atStake, act: moving('ignored') },
   },
   reopen: {
-    ...{ states: ['ignored'], refusalOf: () => null, moves: null },
+    ...{ refusalOf: () => null, moves: null },
     ...{ amountOf: atStake, act: moving('reopened') },
   },
   check: {
-    ...{ states: ['waiting', 'open', 'settling'], refusalOf: askRefusal, moves: null },
+    ...{ refusalOf: askRefusal, moves: null },
     amountOf({ amount, answer, check_time }, _, now_ms) {
       const is_asked = check_time !== undefined
       const is_answered = answer !== undefined && now_ms - milliseconds(answer.asked_time) < lately_ms
@@ -121,7 +119,7 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
     },
   },
   accept_wechat: {
-    ...{ states: ['open'], refusalOf: kindRefusal, moves: 'accept_wechat' },
+    ...{ refusalOf: kindRefusal, moves: 'accept_wechat' },
     amountOf(difference, records) {
       const acceptance = acceptanceOf(difference, records)
       return 'instead' in acceptance ? 'not_bookable' : acceptance.apart
@@ -129,7 +127,7 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
     act: moving('accept_asked'),
   },
   refund: {
-    ...{ states: ['waiting', 'open'], refusalOf: () => null, moves: 'refund' },
+    ...{ refusalOf: () => null, moves: 'refund' },
     amountOf({ id, deed }, { payment }) {
       if (payment === null) return 'no_payment'
       const mine = payment.refunds.find(({ out_refund_no, state }) => out_refund_no === id && state !== 'released')
@@ -165,7 +163,7 @@ const resolveDifferences = declareEndpoint({
     const refusal = action.refusalOf(body.kind)
     if (refusal !== null) throw actionProblem(call, body.kind, refusal)
     const filter = {
-      ...{ kind: body.kind, state: action.states },
+      ...{ kind: body.kind, state: actionStates(body.action) },
       ...{ bill_date_from: body.bill_date_from ?? undefined, bill_date_to: body.bill_date_to ?? undefined },
     }
     const after = body.after ? (await requireDifference(context, caller, { difference_id: body.after }))._id : null

@@ -6,7 +6,7 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { listOf, nullable_text, nullable_time, pageView, paging_params, time } from '../shapes.ts'
-import { assertKept, assertWhole, watchedRead } from './original.ts'
+import { assertFile, assertKept, assertWhole, watchedRead } from './original.ts'
 import { bill_date, bill_days } from './reconciliations.ts'
 
 const bill_type = z.enum(bill_types).meta({
@@ -19,7 +19,9 @@ const change_sum = z.object({ count: z.int(), amount: z.int() })
 
 const version_shape = z.object({
   version,
-  state: z.enum(['ready', 'none']).meta({ description: 'none: WeChat Pay said that there was no trade' }),
+  state: z
+    .enum(['ready', 'none'])
+    .meta({ description: 'none: WeChat Pay said that there was no trade, so this version has no file' }),
   signed_sha1: nullable_text.meta({ description: 'what WeChat Pay signed, hex; null: there is no file' }),
   sha1: nullable_text.meta({ description: 'of the bytes that are kept, hex; always what WeChat Pay signed' }),
   byte_count: z.int().meta({ description: 'of the file as WeChat Pay made it' }),
@@ -140,20 +142,21 @@ const getBillContent = declareEndpoint({
   summary: 'The file, byte by byte as WeChat Pay made it',
   description:
     'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends ' +
-    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404. One that is ' +
-    'damaged here is fetched anew: 503 `original_damaged`, ask again.',
+    'early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404 ' +
+    '`original_absent`. One that is damaged here is fetched anew: 503 `original_damaged`, ask again.',
   params: z.object({ bill_date, type: bill_type }),
   query: z.strictObject({
     version: z.coerce.number().int().min(1).optional().meta({ description: 'the newest without it' }),
   }),
   responses: { 200: { description: 'the file', file_types: ['text/csv'] } },
-  problems: ['not_found', 'original_dropped', 'original_damaged', 'original_lost'],
+  problems: ['not_found', 'original_absent', 'original_dropped', 'original_damaged', 'original_lost'],
   async handle({ context, caller, params, query, accepts, log }) {
     const { store } = context
     const { bill_date: date, type } = params
     const versions = await store.bills.versions({ mchid: caller.mchid, bill_date: date }, type)
     const bill = versions.findLast((one) => query.version === undefined || one.version === query.version)
-    if (bill === undefined || bill.state === 'none') throw new Problem('not_found')
+    if (bill === undefined) throw new Problem('not_found')
+    assertFile(bill)
     assertKept(bill)
     await assertWhole({ context, log }, bill)
     const headers = {

@@ -3,7 +3,7 @@ import type { ReportFigures } from '../../../domain/bill/report.ts'
 import { unheardShare } from '../../../domain/bill/report.ts'
 import { feeText, yuanText } from '../../../domain/money.ts'
 import type { CsvCell } from '../../http/csv.ts'
-import type { Bilingual } from '../../http/language.ts'
+import type { Bilingual, Language } from '../../http/language.ts'
 
 /** What a number of a report is, and so how JSON and CSV write it. */
 export type FigureUnit = 'count' | 'fen' | 'fee' | 'ms' | 'share'
@@ -64,8 +64,8 @@ export const day_reports = {
     column('paid_count', 'count', ['payments', '收款笔数'], (day) => day.paid_count),
     column('heard_count', 'count', ['with a notification', '收到通知的笔数'], (day) => day.heard_count),
     column('repeat_count', 'count', ['told more than once', '重复通知的笔数'], (day) => day.repeat_count),
-    column('lag_p50_ms', 'ms', ['lag, median (ms)', '通知延迟中位数（毫秒）'], (day) => durationAt(day.lag, 0.5)),
-    column('lag_p99_ms', 'ms', ['lag, p99 (ms)', '通知延迟 p99（毫秒）'], (day) => durationAt(day.lag, 0.99)),
+    column('lag_p50_ms', 'ms', ['lag, median', '通知延迟中位数'], (day) => durationAt(day.lag, 0.5)),
+    column('lag_p99_ms', 'ms', ['lag, p99', '通知延迟 p99'], (day) => durationAt(day.lag, 0.99)),
     column('rejected_count', 'count', ['not believed', '未通过校验的通知'], (day) => counted(day.rejected)),
     ...finders.map(([name, words]) => column(`by_${name}`, 'count', words, (day) => day.found_by[name] ?? 0)),
     column('unheard_share', 'share', ['share not found by a notification', '非通知得知的比例'], unheardShare),
@@ -74,10 +74,10 @@ export const day_reports = {
     column('created_count', 'count', ['orders created', '创建订单数'], (day) => day.created_count),
     column('paid_count', 'count', ['of those paid', '其中已付款'], (day) => day.paid_orders),
     column('fulfilled_count', 'count', ['of those fulfilled', '其中已履约'], (day) => day.fulfilled_orders),
-    column('to_paid_p50_ms', 'ms', ['created to paid, median (ms)', '创建到付款中位数（毫秒）'], (day) => {
+    column('to_paid_p50_ms', 'ms', ['created to paid, median', '创建到付款中位数'], (day) => {
       return durationAt(day.to_paid, 0.5)
     }),
-    column('to_fulfilled_p50_ms', 'ms', ['paid to fulfilled, median (ms)', '付款到履约中位数（毫秒）'], (day) => {
+    column('to_fulfilled_p50_ms', 'ms', ['paid to fulfilled, median', '付款到履约中位数'], (day) => {
       return durationAt(day.to_fulfilled, 0.5)
     }),
   ],
@@ -120,9 +120,18 @@ export function errorLines(figures: ReportFigures): ErrorLine[] {
   return lines.sort((left, right) => right.count - left.count || (left.code < right.code ? -1 : 1))
 }
 
-/** A number as CSV has it: money in yuan, shares with four decimals. */
+/** What stands behind the name of a column in CSV. */
+const csv_units: Partial<Record<FigureUnit, Bilingual>> = { ms: { en: ' (s)', 'zh-CN': '（秒）' } }
+
+/** How CSV names a column: what people read there has no milliseconds. */
+export function figureTitle({ words, unit }: ReportColumn, language: Language): string {
+  return `${words[language]}${csv_units[unit]?.[language] ?? ''}`
+}
+
+/** A number as CSV has it: money in yuan, durations in seconds, shares with four decimals. */
 export function figureCell(unit: FigureUnit, value: number | null): CsvCell {
   if (value === null) return null
+  if (unit === 'ms') return { yuan: (value / 1_000).toFixed(2) }
   if (unit === 'fen') return { yuan: yuanText(value) }
   if (unit === 'fee') return { yuan: feeText(value) }
   return unit === 'share' ? { yuan: value.toFixed(4) } : value

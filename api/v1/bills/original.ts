@@ -13,6 +13,11 @@ const most_checked_bytes = 64 * 1024 ** 2
 const renewed_every_ms = 60_000
 const retry_after_s = '30'
 
+/** Throws where WeChat Pay had nothing to list, and so made no file. */
+export function assertFile({ state, bill_date, type, version, fetch_time }: BillRecord): void {
+  if (state === 'none') throw new Problem('original_absent', { values: { bill_date, type, version, fetch_time } })
+}
+
 /** Throws where the file was dropped, as the merchant wants it. */
 export function assertKept({ dropped_time }: BillRecord): void {
   if (dropped_time !== undefined) throw new Problem('original_dropped', { values: { time: dropped_time } })

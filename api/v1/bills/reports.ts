@@ -10,7 +10,7 @@ import type { Bilingual, Language } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
 import { time } from '../shapes.ts'
-import { day_reports, error_sources, errorLines, figureCell } from './figures.ts'
+import { day_reports, error_sources, errorLines, figureCell, figureTitle } from './figures.ts'
 import type { ErrorSource, FigureUnit, ReportColumn } from './figures.ts'
 import { bill_date } from './reconciliations.ts'
 import { report_language, reportLanguage } from './statements.ts'
@@ -111,7 +111,7 @@ function declareDayReport(name: keyof typeof day_reports, summary: string, descr
       const total = sumOfFigures(found.map((report) => report.figures))
       if (format === 'csv')
         return csvReply(call, name, (language) => [
-          [day_words[language], ...columns.map(({ words }) => words[language])],
+          [day_words[language], ...columns.map((one) => figureTitle(one, language))],
           ...found.map((report) => [report.bill_date, ...cellsOf(report.figures)]),
           [total_words[language], ...cellsOf(total)],
         ])

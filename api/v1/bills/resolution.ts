@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptanceOf, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
+import { acceptanceOf, actionStates, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
-import { unsettled_states } from '../../../domain/bill/difference.ts'
 import type {
   DifferenceDeed,
   DifferenceKind,
   DifferenceOccurrence,
   DifferenceRecord,
-  DifferenceState,
 } from '../../../domain/bill/difference.ts'
 import { obstacle_texts } from '../../../domain/bill/obstacle.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
@@ -86,14 +84,14 @@ const resolve_by_action: Record<
   (call: ResolutionCall, difference: DifferenceRecord) => Promise<HttpReply>
 > = {
   check,
-  ignore: (call, difference) => move(call, difference, 'ignored', ['waiting', 'open']),
-  reopen: (call, difference) => move(call, difference, 'reopened', ['ignored', 'settled']),
+  ignore: (call, difference) => move(call, difference, 'ignored'),
+  reopen: (call, difference) => move(call, difference, 'reopened'),
   refund,
   accept_wechat: accept,
 }
 
-function assertState(difference: DifferenceRecord, allowed: readonly DifferenceState[]): void {
-  if (!allowed.includes(difference.state)) throw differenceStateProblem(difference)
+function assertState({ body }: ResolutionCall, difference: DifferenceRecord): void {
+  if (!actionStates(body.action).includes(difference.state)) throw differenceStateProblem(difference)
 }
 
 /** The problem `difference_action`: what is left to do, and why it is not this. */
@@ -130,9 +128,8 @@ async function move(
   call: ResolutionCall,
   difference: DifferenceRecord,
   event: 'ignored' | 'reopened',
-  from: readonly DifferenceState[],
 ): Promise<HttpReply> {
-  assertState(difference, from)
+  assertState(call, difference)
   if (call.body.preview) return { status: 200, body: previewOf(call.body.action, difference) }
   return await replyWith(call, 200, await apply(call, difference, { event }))
 }
@@ -145,7 +142,7 @@ export function askRefusal(kind: DifferenceKind): Refusal | null {
 /** Has WeChat Pay asked within the merchant's limits, by the day's run; answers what is known within 5 s. */
 async function check(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context } = call
-  assertState(difference, unsettled_states)
+  assertState(call, difference)
   const refusal = askRefusal(difference.kind)
   if (refusal !== null) throw actionProblem(call, difference.kind, refusal)
   if (call.body.preview) return { status: 200, body: previewOf('check', difference) }
@@ -190,7 +187,7 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const records = { payment, refund: await context.store.refunds.ofDifference(difference) }
   const acceptance = acceptanceOf(difference, records)
   if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
-  assertState(difference, ['open'])
+  assertState(call, difference)
   const moved = { amount: acceptance.apart, claim: claimOf(difference), is_preview: body.preview }
   const needs_second_person = await isAboveLimit(call, moved)
   if (body.preview) {
@@ -214,7 +211,7 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
 async function refund(call: ResolutionCall, difference: DifferenceRecord): Promise<HttpReply> {
   const { context, caller, body } = call
   authorise(caller, 'refunds:write')
-  assertState(difference, ['waiting', 'open'])
+  assertState(call, difference)
   const payment = await findPayment(call, difference)
   if (payment === null) throw actionProblem(call, difference.kind, { instead: 'check', because: 'no_payment' })
   const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}

@@ -34,8 +34,8 @@ export interface StatementTable {
 
 /** What a statement says beside the day's own record. */
 export interface StatementAbout {
-  /** bills of the day of which what is kept here is not the file */
-  damaged?: readonly BillRecord[]
+  /** all versions of the day's bills */
+  bills?: readonly BillRecord[]
   /** absent: in archives, whose bytes follow from the day alone */
   merchant_name?: string
 }
@@ -48,7 +48,7 @@ type Word = keyof typeof statement_words
 export function statementTables(
   day: ReconciliationRecord,
   language: Language,
-  { damaged = [], merchant_name }: StatementAbout = {},
+  { bills = [], merchant_name }: StatementAbout = {},
 ): StatementTable[] {
   const say = (word: Word) => statement_words[word][language]
   const table = (title: Word, columns: Word[], rows: CsvCell[][]) => ({
@@ -63,7 +63,7 @@ export function statementTables(
       [
         ...(merchant_name === undefined ? [] : [[say('merchant_name'), merchant_name]]),
         ...factRows(day, language),
-        ...billRows(day, language, damaged),
+        ...billRows(day, language, bills),
       ],
     ),
     table('totals', ['item', 'at_wechat', 'here', 'gap'], totalRows(day, say)),
@@ -101,19 +101,31 @@ function factRows(day: ReconciliationRecord, language: Language): CsvCell[][] {
 
 /** What is to be known of the bills themselves. */
 function billRows(
-  { changes = [] }: ReconciliationRecord,
+  { changes = [], versions }: ReconciliationRecord,
   language: Language,
-  damaged: readonly BillRecord[],
+  bills: readonly BillRecord[],
 ): CsvCell[][] {
+  const absent = bills.filter(({ type, version, state }) => state === 'none' && version === versions[type])
+  const without = absent.map(({ type, version }) => [
+    versionWord(type, language),
+    fillWord(statement_words.no_file[language], { version }),
+  ])
   const changed = changes.map(({ type, version, ...counts }) => [
     changesWord(type, language),
     fillWord(statement_words.changed_lines[language], { version, ...counts }),
   ])
+  const damaged = bills.filter(({ damaged_time }) => damaged_time !== undefined)
   const kept = damaged.map(({ type, version, damaged_time = '' }) => [
     statement_words.original[language],
     flawText(flawOf('original_damaged', { type, version, time: shownTime(damaged_time) ?? '' }), language),
   ])
-  return [...changed, ...kept]
+  return [...without, ...changed, ...kept]
+}
+
+function versionWord(type: BillType, language: Language): string {
+  if (!isFlowBill(type)) return statement_words.trade_version[language]
+  const word = statement_words.flow_version[language]
+  return type === 'fundflow' ? word : accountWord(word, accountOfBill(type), language)
 }
 
 function changesWord(type: BillType, language: Language): string {

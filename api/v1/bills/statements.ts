@@ -65,9 +65,8 @@ const getStatement = declareEndpoint({
     const day = await store.reconciliations.find(key)
     if (day === null) throw new Problem('not_found')
     const bills = await store.bills.ofDays(key.mchid, [key.bill_date, key.bill_date])
-    const damaged = bills.filter(({ damaged_time }) => damaged_time !== undefined)
     const merchant = await store.merchants.find(key.mchid)
-    const about = { damaged, ...(merchant !== null && { merchant_name: merchant.name }) }
+    const about = { bills, ...(merchant !== null && { merchant_name: merchant.name }) }
     const language = reportLanguage({ accepts }, query.lang)
     const name = `${key.mchid}-${key.bill_date}-statement-${shortName(language)}-run${day.run}`
     const headers = { 'Content-Language': language, Vary: 'Accept, Accept-Language' }

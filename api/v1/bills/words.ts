@@ -80,6 +80,10 @@ export const statement_words = {
   compared_at: { en: 'compared at (Beijing)', 'zh-CN': '对账时间（北京时间）' },
   trade_version: { en: 'version of the trade bill (交易账单)', 'zh-CN': '交易账单版本' },
   flow_version: { en: 'version of the fund-flow bill (资金账单)', 'zh-CN': '资金账单版本' },
+  no_file: {
+    en: 'version {version} has no file: WeChat Pay said that there was nothing to list',
+    'zh-CN': '版本 {version} 没有文件：微信支付称无内容可列',
+  },
   trade_changes: { en: 'the trade bill was issued anew', 'zh-CN': '交易账单重新出具后的变化' },
   flow_changes: { en: 'the fund-flow bill was issued anew', 'zh-CN': '资金账单重新出具后的变化' },
   changed_lines: {

@@ -1,15 +1,18 @@
 import { z } from 'zod'
+import { checkout_event_types } from '../../../domain/checkout/record.ts'
 import { event_types } from '../../../domain/event/event.ts'
 import type { EventType } from '../../../domain/event/event.ts'
 import { order_event_types } from '../../../domain/order/record.ts'
 import { refund_event_types } from '../../../domain/refund/record.ts'
 import { reconciliation_shape } from '../bills/reconciliations.ts'
 import { difference_shape } from '../bills/shape.ts'
+import { checkout_shape } from '../checkouts/shape.ts'
 import { order_shape } from '../orders/shape.ts'
 import { refund_shape } from '../refunds/shape.ts'
 import { nullable_text, time } from '../shapes.ts'
 
 const order_data = z.object({ order: order_shape })
+const checkout_data = z.object({ checkout: checkout_shape })
 const refund_data = z.object({
   refund: refund_shape,
   order: order_shape.optional().meta({ description: 'absent where its payment belongs to no order' }),
@@ -27,6 +30,7 @@ function each<Type extends string>(types: readonly Type[], shape: z.ZodObject): 
 /** What each type of event carries, under its name. A type without a row does not compile. */
 const event_data: Record<EventType, z.ZodObject> = {
   ...each(order_event_types, order_data),
+  ...each(checkout_event_types, checkout_data),
   ...each(refund_event_types, refund_data),
   'reconciliation.completed': z.object({ reconciliation: reconciliation_shape }),
   'difference.opened': z.object({ difference: difference_shape }),

@@ -1,13 +1,7 @@
 import { z } from 'zod'
-import { beijingTime } from '../../../domain/calendar.ts'
-import { isOpenDelivery, orderlessDelivery } from '../../../domain/event/delivery.ts'
-import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
-import { pingBody } from '../../../domain/event/event.ts'
-import { orderlessEventId } from '../../../domain/ids.ts'
-import type { EndpointRecord } from '../../../domain/merchant/record.ts'
+import { isOpenDelivery } from '../../../domain/event/delivery.ts'
 import { randomId } from '../../../runtime/secrets.ts'
-import { publicId } from '../../../store/ids.ts'
-import type { ApiContext } from '../../http/context.ts'
+import { recordPing } from '../../../store/ping.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
@@ -38,28 +32,12 @@ const pingEndpoint = declareEndpoint({
       throw new Problem('endpoint_disabled', {
         values: { endpoint_id: endpoint.id, reason: endpoint.disable_reason ?? '–' },
       })
-    const pinged = await recordPing(context, endpoint)
+    const pinged = await recordPing(store, endpoint, { request_id: randomId('req'), now: context.now() })
     await commands.deliver(pinged)
     const read = async () => (await store.deliveries.find(pinged._id)) ?? pinged
     const delivery = await readUntil(read, pinged, read_limit_ms, ({ state }) => !isOpenDelivery(state))
     return { status: isOpenDelivery(delivery.state) ? 202 : 200, body: deliveryView(delivery) }
   },
 })
-
-/**
- * The event first: nobody writes it again, and its delivery cannot be made without it. Where the process dies before the
- * run is started, the sweeper starts it.
- */
-async function recordPing({ store, now }: ApiContext, endpoint: EndpointRecord): Promise<DeliveryRecord> {
-  const { mchid, id: endpoint_id } = endpoint
-  const type = 'test.ping' as const
-  const _id = orderlessEventId(mchid, type, `${endpoint_id}:${randomId('req')}`)
-  const timestamp = beijingTime(now())
-  const event = { _id, id: publicId('evt', _id), mchid, out_trade_no: null, sequence: null, type, timestamp }
-  const delivery = orderlessDelivery(event, endpoint_id, 'ping', (delivery_id) => publicId('dlv', delivery_id))
-  await store.events.insert({ ...event, body: pingBody(event, endpoint) })
-  await store.deliveries.insertMissing([delivery])
-  return delivery
-}
 
 export const ping_endpoints: readonly Endpoint[] = [pingEndpoint]

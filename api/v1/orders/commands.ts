@@ -104,8 +104,9 @@ const renewCode = declareEndpoint({
   method: 'POST',
   path: '/v1/orders/{out_trade_no}/code',
   scope: 'orders:write',
-  summary: 'A code that can be scanned',
-  description: 'The stored code, or, when it is older than 110 minutes, a new one: the old code then dies.',
+  summary: 'A code that can be paid by',
+  description:
+    'The stored code, or, when it is older than 110 minutes (of MWEB 4), a new one: the old code then dies. `client` is signed anew each time.',
   params: order_params,
   responses: {
     200: order_response,

@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import type { OrderRecord } from '../../../domain/order/record.ts'
+import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
 import { ruleError } from '../../http/validation.ts'
+import { openOpenid } from '../../../store/openid.ts'
+import { isProductRefusal } from '../../../wechat/errors.ts'
 import { differingFields, sentBody } from '../idempotency.ts'
 import {
   attention_filter,
@@ -16,7 +19,7 @@ import {
   query_time,
   text_filter,
 } from '../shapes.ts'
-import { newOrder } from './new.ts'
+import { newOrder, withoutOpenid } from './new.ts'
 import {
   order_params,
   order_request,
@@ -35,11 +38,11 @@ const createOrder = declareEndpoint({
   scope: 'orders:write',
   summary: 'Have an order paid',
   description:
-    'Places the order at WeChat Pay and answers with a code to scan. Safe to repeat: the same body is answered with the ' +
+    'Places the order at WeChat Pay and answers with a code to scan, or what opens the payer’s client. Safe to repeat: the same body is answered with the ' +
     'order as it is now. After 202 repeat the same request until the state is no longer “created”.',
   body: order_request,
   responses: {
-    201: { description: 'placed: code_url and checkout_url are live', schema: order_with_timeline },
+    201: { description: 'placed: client or code_url, and checkout_url, are live', schema: order_with_timeline },
     200: {
       description: 'a repeat: the order as it is now',
       schema: order_with_timeline,
@@ -56,7 +59,10 @@ const createOrder = declareEndpoint({
     'merchant_not_ready',
     'merchant_paused',
     'fulfilment_endpoint_missing',
+    'product_not_enabled',
+    'app_missing',
     'wechat_refused',
+    'product_refused',
   ],
   handle: createOrRepeat,
 })
@@ -94,13 +100,17 @@ async function placementProblem(
     const paid_by = (await store.references.findHolder(order.mchid, order.reference)) ?? '–'
     return new Problem('reference_paid', { values: { paid_by } })
   }
+  if (isProductRefusal(code)) {
+    const values = { trade_type: order.trade_type, code, message }
+    return new Problem('product_refused', { values, wechat: { status, code, message } })
+  }
   return new Problem('wechat_refused', { values: { code, message }, wechat: { status, code, message } })
 }
 
 /** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
 async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
   const { context, language } = call
-  const fields = differingFields(existing.sent.body, sentBody(call.sent))
+  const fields = fieldsThatDiffer(call, existing)
   if (fields.length > 0) {
     const errors = fields.map((field) => ruleError(field, 'differs', language))
     throw new Problem('order_number_reused', { values: { out_trade_no: existing.out_trade_no, fields }, errors })
@@ -109,8 +119,22 @@ async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existi
   return { status: 200, body: await orderWithTimeline(context, order), headers: { 'Weft-Replay': 'true' } }
 }
 
+/** Where a repeat is another request. The openid is compared by itself, since it stands in no kept request. */
+function fieldsThatDiffer(
+  { context, body, sent }: EndpointCall<unknown, unknown, OrderRequest>,
+  existing: OrderRecord,
+): string[] {
+  const fields = differingFields(existing.sent.body, sentBody(withoutOpenid(sent)))
+  const openid = openOpenid(context.store.sealer, existing)
+  const is_other_payer = openid !== null && body.payer?.openid !== undefined && body.payer.openid !== openid
+  return is_other_payer ? [...fields, '/payer/openid'] : fields
+}
+
 /** Starts the run and waits until it has placed the order; all repeats that come meanwhile wait together. */
-export async function awaitPlacement(context: EndpointCall['context'], order: OrderRecord): Promise<OrderRecord> {
+export async function awaitPlacement(
+  context: Pick<ApiContext, 'store' | 'commands' | 'questions'>,
+  order: OrderRecord,
+): Promise<OrderRecord> {
   const question = { subject: `place:${order._id}`, mchid: order.mchid, every_ms: 0, asked_by: 'merchant' } as const
   const placed = await context.questions.put(question, async () => {
     await context.commands.startOrder(order)

@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
-import { orderId } from '../../../domain/ids.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
-import { nativePath, placeBody } from '../../../wechat/payments.ts'
+import { isPublicAddress } from '../../../runtime/address.ts'
+import { sealed_openid } from '../../../wechat/payments.ts'
+import type { ApiContext } from '../../http/context.ts'
 import type { EndpointCall } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
 import { sentRequest } from '../idempotency.ts'
+import { chosenApp, draftedOrder } from './draft.ts'
 import type { OrderRequest } from './shape.ts'
 
 type CreateOrderCall = EndpointCall<unknown, unknown, OrderRequest>
@@ -17,72 +18,74 @@ type CreateOrderCall = EndpointCall<unknown, unknown, OrderRequest>
 const max_backlog_s = 10
 
 /**
- * The complete record of a new order: nothing of it depends on the moment it is placed. Throws `merchant_not_ready`,
- * `merchant_paused`, `fulfilment_endpoint_missing`, `not_found`, `reference_paid`, `invalid_request` (expiry) and
- * `unavailable` (workers).
+ * The record of a new order as the request wants it. Throws `merchant_not_ready`, `merchant_paused`,
+ * `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`, `not_found`, `reference_paid`, `invalid_request`
+ * (expiry, the payer's address) and `unavailable` (workers).
  */
 export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
   const { context, caller, body } = call
-  const { merchant, appid } = await readyMerchant(call)
-  await assertReferenceUnpaid(call)
+  const merchant = await readyMerchant(call)
+  const trade_type = body.trade_type ?? 'NATIVE'
+  const app = chosenApp(merchant, trade_type, body.appid)
+  await assertReferenceUnpaid(context, caller.mchid, body.reference ?? null)
   if ((await context.commands.orderQueueBacklogAge()) > max_backlog_s) throw unavailableProblem('workers')
-  const now_ms = context.now()
-  const time_expire = beijingTime(expiryTime(call, merchant.settings.order_expire_in, now_ms))
-  const checkout_token = randomBytes(32).toString('base64url')
-  const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
-  const attach = body.attach ?? null
-  const placement = { ...key, appid, description: body.description, time_expire, attach, amount: body.amount }
-  return {
-    _id: orderId(key),
-    ...key,
-    appid,
-    reference: body.reference ?? null,
-    state: 'created',
-    revision: 0,
-    sequence: 0,
-    timeline: [],
-    sent: sentRequest(call.sent),
-    wechat_request: { path: nativePath, body: placeBody({ ...placement, notify_url: merchant.notify_url }) },
+  assertPayersAddress(call, merchant)
+  return draftedOrder(context, merchant, {
+    out_trade_no: body.out_trade_no,
     description: body.description,
-    attach,
+    amount: body.amount,
+    reference: body.reference ?? null,
+    attach: body.attach ?? null,
     metadata: body.metadata ?? {},
     return_url: body.return_url ?? null,
     locale: body.locale ?? null,
-    trade_type: body.trade_type,
-    amount: body.amount,
-    create_time: beijingTime(now_ms),
-    time_expire,
-    checkout_token,
-    checkout_url: `${context.config.public_url}/pay/${checkout_token}`,
-    code: null,
-    payment: null,
-    fulfilment: { mode: merchant.settings.fulfilment.mode, result: null, reason: null, deadline_time: null },
-    close_reason: null,
-    failure: null,
-    placement: { attempts: 0, unanswered: false, last_attempt_time: null },
-    close_sent_time: null,
-    asked: { last_time: null, on_request: 0 },
-    next_action: { what: 'place', time: beijingTime(now_ms) },
-  }
+    trade_type,
+    app,
+    openid: body.payer?.openid ?? null,
+    scene_info: body.scene_info ?? null,
+    time_expire: beijingTime(expiryTime(call, merchant.settings.order_expire_in, context.now())),
+    sent: sentRequest(withoutOpenid(call.sent)),
+    checkout_id: null,
+  })
 }
 
-interface ReadyMerchant {
-  merchant: MerchantRecord
-  appid: string
+/** The request as it is kept and compared: in place of the openid stands that there is one. */
+export function withoutOpenid(sent: unknown): unknown {
+  const { payer } = sent as { payer?: { openid?: unknown } | null }
+  return payer?.openid ? { ...(sent as object), payer: { ...payer, openid: sealed_openid } } : sent
 }
 
 /**
  * The caller's merchant, if it can take an order. Throws `not_found`, `merchant_not_ready`, `merchant_paused` and
  * `fulfilment_endpoint_missing`.
  */
-async function readyMerchant(call: CreateOrderCall): Promise<ReadyMerchant> {
-  const merchant = await activeMerchant(call)
-  const [appid] = merchant.appids
-  if (appid === undefined) throw new Problem('merchant_not_ready', { values: { mchid: merchant.mchid } })
+async function readyMerchant(call: CreateOrderCall): Promise<MerchantRecord> {
+  return assertTakingOrders(call.caller.mchid, await activeMerchant(call))
+}
+
+/**
+ * The merchant, if new orders may be placed in its name, whoever wants one. Throws `merchant_not_ready`,
+ * `merchant_paused` and `fulfilment_endpoint_missing`.
+ */
+export function assertTakingOrders(mchid: string, merchant: MerchantRecord | null): MerchantRecord {
+  const values = { mchid }
+  if (!merchant?.wechat) throw new Problem('merchant_not_ready', { values })
+  if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
   if (merchant.settings.fulfilment.mode === 'event' && merchant.fulfilment_endpoint_id === null) {
     throw new Problem('fulfilment_endpoint_missing')
   }
-  return { merchant, appid }
+  return merchant
+}
+
+/**
+ * Throws `invalid_request` for an address of this machine or network: WeChat Pay takes the order and refuses its payer. A
+ * test merchant's payer sits at the same machine as its WeChat Pay.
+ */
+function assertPayersAddress({ body, language }: CreateOrderCall, { mode }: MerchantRecord): void {
+  const address = body.scene_info?.payer_client_ip
+  if (address === undefined || mode === 'test' || isPublicAddress(address)) return
+  const errors = [ruleError('/scene_info/payer_client_ip', 'public_address', language)]
+  throw new Problem('invalid_request', { errors })
 }
 
 /**
@@ -102,17 +105,25 @@ export async function activeMerchant({
 }
 
 /** Throws `reference_paid` when another order of the same reference is paid: its money would only be refunded. */
-async function assertReferenceUnpaid({ context, caller, body }: CreateOrderCall): Promise<void> {
-  if (!body.reference) return
-  const paid_by = await context.store.references.findHolder(caller.mchid, body.reference)
+export async function assertReferenceUnpaid(
+  { store }: Pick<ApiContext, 'store'>,
+  mchid: string,
+  reference: string | null,
+): Promise<void> {
+  if (!reference) return
+  const paid_by = await store.references.findHolder(mchid, reference)
   if (paid_by !== null) throw new Problem('reference_paid', { values: { paid_by } })
 }
 
+/** What of a call decides when its payer's time ends. */
+type ExpiryCall = Pick<CreateOrderCall, 'context' | 'language'> & {
+  body: Pick<OrderRequest, 'expire_in'> & Partial<Pick<OrderRequest, 'time_expire'>>
+}
+
 /** When the payer's time ends, Unix ms in whole seconds, as WeChat Pay counts. Throws `invalid_request`. */
-function expiryTime({ context, body, language }: CreateOrderCall, default_s: number, now_ms: number): number {
-  const { min, max } = limits.order_expire_in_s
-  // In a demonstration that runs faster, orders may be shorter by as much.
-  const shortest = Math.max(1, Math.ceil(min / context.config.time_scale))
+export function expiryTime({ context, body, language }: ExpiryCall, default_s: number, now_ms: number): number {
+  const { max } = limits.order_expire_in_s
+  const shortest = shortestExpiry(context)
   const wanted_ms = body.time_expire ? milliseconds(body.time_expire) : now_ms + (body.expire_in ?? default_s) * 1_000
   const in_s = (wanted_ms - now_ms) / 1_000
   if (in_s < shortest || in_s > max) {
@@ -122,4 +133,9 @@ function expiryTime({ context, body, language }: CreateOrderCall, default_s: num
     })
   }
   return Math.floor(wanted_ms / 1_000) * 1_000
+}
+
+/** The fewest seconds that a payer may have. In a demonstration that runs faster, orders may be shorter by as much. */
+export function shortestExpiry({ config }: Pick<ApiContext, 'config'>): number {
+  return Math.max(1, Math.ceil(limits.order_expire_in_s.min / config.time_scale))
 }

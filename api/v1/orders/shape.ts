@@ -1,7 +1,10 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { orderView } from '../../../domain/event/view.ts'
 import type { OrderView } from '../../../domain/event/view.ts'
 import { paymentId } from '../../../domain/ids.ts'
+import { payment_methods, trade_types } from '../../../domain/order/method.ts'
+import type { TradeType } from '../../../domain/order/method.ts'
 import { order_event_types, order_events, order_states } from '../../../domain/order/record.ts'
 import type { OrderRecord, TimelineEntry } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
@@ -24,6 +27,46 @@ import {
   time,
 } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
+import { client_call, currentCall } from './client.ts'
+import type { ClientContext } from './client.ts'
+
+const app_text = (longest: number) => z.string().min(1).max(longest).refine(isWechatText, 'wechat_text').nullish()
+
+const scene_info = z
+  .strictObject({
+    payer_client_ip: z
+      .string()
+      .max(45)
+      .refine((text) => isIP(text) !== 0 && !text.includes('%'), 'ip_address')
+      .meta({ description: 'the payer’s own address as it reached the shop, IPv4 or IPv6; a public one' }),
+    h5_info: z
+      .strictObject({
+        type: z.enum(['iOS', 'Android', 'Wap']).meta({ description: 'Wap: a browser, whatever the phone' }),
+        app_name: app_text(64),
+        app_url: app_text(128),
+        bundle_id: app_text(128),
+        package_name: app_text(128),
+      })
+      .nullish(),
+  })
+  .meta({ description: 'MWEB must have it, with h5_info; elsewhere payer_client_ip alone' })
+
+interface MethodFields {
+  trade_type?: TradeType | null | undefined
+  payer?: unknown
+  scene_info?: { h5_info?: unknown } | null | undefined
+}
+
+/** What each method must be told, and what it takes from nobody (domain/order/method). */
+function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
+  const { needs_openid, needs_scene_info } = payment_methods[order.trade_type ?? 'NATIVE']
+  const object = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path })
+  if (needs_openid && !order.payer) object('openid_missing', 'payer')
+  if (!needs_openid && order.payer) object('openid_unwanted', 'payer')
+  if (needs_scene_info && !order.scene_info) object('scene_missing', 'scene_info')
+  else if (needs_scene_info && !order.scene_info?.h5_info) object('h5_missing', 'scene_info', 'h5_info')
+  if (!needs_scene_info && order.scene_info?.h5_info) object('h5_unwanted', 'scene_info', 'h5_info')
+}
 
 /** What a merchant sends to have an order paid (docs/api.md §3). */
 export const order_request = z
@@ -70,8 +113,27 @@ export const order_request = z
       .enum(languages)
       .nullish()
       .meta({ description: 'the language of the checkout page; the browser’s when absent' }),
-    trade_type: z.literal('NATIVE').default('NATIVE'),
+    trade_type: z.enum(trade_types).nullish().meta({
+      description:
+        'how it is paid: a code to scan (NATIVE, when absent), in WeChat or a mini program (JSAPI), in a phone’s browser (MWEB), in an app (APP)',
+    }),
+    appid: z
+      .string()
+      .regex(/^[0-9A-Za-z_-]{1,32}$/, 'appid')
+      .nullish()
+      .meta({ description: 'one of the merchant’s; the first that fits trade_type when absent' }),
+    payer: z
+      .strictObject({
+        openid: z
+          .string()
+          .regex(/^[0-9A-Za-z_-]{1,128}$/, 'openid')
+          .meta({ description: 'the payer’s, of this very appid' }),
+      })
+      .nullish()
+      .meta({ description: 'JSAPI must have it, no other method takes it; kept sealed, told to nobody' }),
+    scene_info: scene_info.nullish(),
   })
+  .superRefine(checkMethod)
   .refine((order) => !(order.expire_in && order.time_expire), {
     message: 'one_expiry',
     path: ['time_expire'],
@@ -108,6 +170,7 @@ const order_fields = {
   appid: z.string(),
   out_trade_no: z.string(),
   reference: nullable_text,
+  checkout: nullable_text.meta({ description: 'the number of the checkout that made it' }),
   transaction_id: nullable_text,
   state: z.enum(order_states),
   attention: attention.nullable().meta({ description: 'why a person should look' }),
@@ -154,7 +217,14 @@ const order_fields = {
 export const order_shape = z.object(order_fields).meta({ id: 'Order' })
 /** An order on its own. */
 export const order_with_timeline = z
-  .object({ ...order_fields, timeline: z.array(timeline_entry) })
+  .object({
+    ...order_fields,
+    timeline: z.array(timeline_entry),
+    client: client_call.nullable().meta({
+      description:
+        'goes into the payer’s client as it is, while it can be paid; null: there is nothing to hand over, or only code_url',
+    }),
+  })
   .meta({ id: 'OrderWithTimeline' })
 
 export const order_params = z.object({ out_trade_no })
@@ -162,11 +232,13 @@ export type OrderParams = z.output<typeof order_params>
 
 /** The order with all that merchants may know of it; reads its payment when there is one. */
 export async function orderWithTimeline(
-  { store }: Pick<ApiContext, 'store'>,
+  context: ClientContext & Pick<ApiContext, 'store'>,
   order: OrderRecord,
 ): Promise<z.output<typeof order_with_timeline>> {
-  const payment = order.payment && (await store.payments.find(order.mchid, order.payment.transaction_id))
-  return { ...orderView(order, payment), timeline: order.timeline.map(timelineView) }
+  const { payments } = context.store
+  const payment = order.payment && (await payments.find(order.mchid, order.payment.transaction_id))
+  const view = orderView(order, payment)
+  return { ...view, timeline: order.timeline.map(timelineView), client: await currentCall(context, order) }
 }
 
 /** Orders without their timelines, as lists show them; one read for all of their payments. */

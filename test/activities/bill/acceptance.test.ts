@@ -243,6 +243,40 @@ describe('what people want done about a difference', () => {
       expect([(await phantom())?.state, await sums()]).toEqual(['open', [990, -990]])
     })
 
+    it('asks a person for the money of an order that was refunded with nothing to give back', async () => {
+      const named = { transaction_id: tx, role: 'order', found_by: 'query', bank_type: null } as const
+      const times = { success_time: '2026-11-22T10:00:00.000+08:00', found_time: desk.time() }
+      await desk.store.orders.insert(orderSample(out_trade_no, { state: 'refunded', payment: { ...named, ...times } }))
+      const attention = async () => (await desk.store.orders.find({ mchid, out_trade_no }))?.attention?.code ?? null
+      await say('accept_asked', 'key_a', 'phantom_payment')
+      await desk.perform('acceptDifferences', { day })
+      expect(await attention(), 'nothing is owed').toBeNull()
+      desk.know({ transaction_id: tx })
+      desk.now_ms += 60_000
+      const run = await desk.looked()
+      for (const step of ['askDifferences', 'matchDay'] as const) await desk.perform(step, { day, run })
+      // The worker dies before it has asked anybody; the next one does.
+      await desk.dying([desk.store.payments, 'restore'], 'closeDay', { day, run })
+      expect(await attention()).toBeNull()
+      await desk.perform('closeDay', { day, run })
+      expect([await attention(), await sums()]).toEqual(['refund_owed', [990, -990]])
+      const news = {
+        time: desk.time(),
+        actor: { kind: 'wechat', id: null },
+        out_refund_no: 'R-1',
+        event_type: null,
+      } as const
+      const told = async (operation_id: string, is_whole: boolean) =>
+        await desk.store.orders.apply(
+          { mchid, out_trade_no },
+          { event: 'refund_changed', operation_id, is_whole, ...news },
+        )
+      await told('part', false)
+      expect(await attention(), 'of a part').toBe('refund_owed')
+      await told('whole', true)
+      expect(await attention()).toBeNull()
+    })
+
     it('is told to an order that waits for nothing else, once', async () => {
       const named = { transaction_id: tx, role: 'order', found_by: 'query', bank_type: null } as const
       const times = { success_time: '2026-11-22T10:00:00.000+08:00', found_time: desk.time() }
@@ -296,6 +330,28 @@ describe('what people want done about a difference', () => {
       expect(await proven()).toEqual([])
     },
   )
+
+  it('of a refund is not lost where the refund moves on in that very moment', async () => {
+    const made = refundSample('R-1', { ...(await recorded()), amount: { refund: 990, total: 990, currency: 'CNY' } })
+    const time = '2026-11-22T10:00:00.000+08:00'
+    const facts = {
+      ...{ refund_id: '5030-1', channel: null, user_received_account: null, payer_refund: 990, settlement_refund: 980 },
+      ...{ accepted_time: time, success_time: time },
+    }
+    const memory = await Desk.open('memory')
+    const { refunds } = memory.store
+    const refund = { ...made, state: 'succeeded', facts } as const
+    await refunds.insert(refund)
+    const corrections: Promise<unknown>[] = []
+    const actor = { kind: 'wechat', id: null } as const
+    await refunds.apply(refund, (seen) => {
+      // In memory it is written before the event that was made of what was read.
+      if (corrections.length === 0) corrections.push(refunds.correctSettlement(seen, 990))
+      return { event: 'abnormal', operation_id: 'abnormal', time, actor, facts: { ...facts, success_time: null } }
+    })
+    expect(await Promise.all(corrections)).toMatchObject([{ facts: { settlement_refund: 990 } }])
+    expect(await refunds.find(refund)).toMatchObject({ state: 'abnormal', facts: { settlement_refund: 990 } })
+  })
 
   it('of a fee ends the question, and nothing is posted; it stays so until it is another fee', async () => {
     await recorded()

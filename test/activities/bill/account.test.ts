@@ -54,6 +54,27 @@ describe('the accounts of a merchant', () => {
     expect(written?.book?.flaws).toEqual([])
   })
 
+  it.each([
+    ['one account', false, false, { trade: 1, fundflow: 1 }],
+    ['several, whose lines prove each other', true, false, { trade: 1, fundflow: 2, fundflow_operation: 2 }],
+    ['several, on an uneven day', true, true, { trade: 2, fundflow: 2, fundflow_operation: 2 }],
+  ])('of %s have each file read no more often than is needed', async (_, is_several, is_uneven, wanted) => {
+    await book.pay(1)
+    const others = is_several ? { fundflow_operation: [payout] } : {}
+    const run = await book.issue([tradeCells(1)], [flowCells(1)], { others })
+    await book.store.reconciliations.write(day, run, { state: 'running', is_uneven })
+    const { bills } = book.store
+    const part = bills.part.bind(bills)
+    const reads: Record<string, number> = {}
+    bills.part = async (bill, number) => {
+      const type = bill.parts_key.split('/')[1] ?? ''
+      reads[type] = (reads[type] ?? 0) + 1
+      return await part(bill, number)
+    }
+    expect((await book.post(run))?.book?.flaws).toEqual([])
+    expect(reads).toEqual(wanted)
+  })
+
   it('give to each other what is counted once', async () => {
     const others = { fundflow_operation: [moved('充值', '收入'), payout] }
     await book.post(await book.issue([], [moved('提现', '支出')], { others }))

@@ -126,6 +126,19 @@ describe('a fund flow', () => {
   }
 })
 
+describe('generated days', () => {
+  it('go on from each other, and are proven one after the other', async () => {
+    const market = await Market.open('memory')
+    for (const [place, of] of [bill_date, next_day].entries()) {
+      market.morningAfter(of)
+      market.simulator.control.issueBills({ mchid, bill_date: of, generated: { rows: 20, seed: place, appid: 'wx1' } })
+      const { record } = await market.look(of)
+      expect([of, flawTexts(record.flaws), record.is_proven]).toEqual([of, [], true])
+    }
+    await market.close()
+  })
+})
+
 describe('a merchant whose money comes on the next day', () => {
   it('has no false alarm, and its days are even once the next one is read', async () => {
     const market = await Market.open('memory')

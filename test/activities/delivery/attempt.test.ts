@@ -309,4 +309,31 @@ describe('an observer that is gone', () => {
     await delayOf(await inserted('GONE_AGAIN', 1, { endpoint_id: 'GONE' }))
     expect(await told()).toHaveLength(2)
   })
+
+  it('is told of anew where a person has enabled it meanwhile', async () => {
+    const others = endpointSample('https://shop.example/listeners')
+    await store.endpoints.add(others)
+    const gone = await inserted('BACK', 1)
+    says(410)
+    await delayOf(gone)
+    await store.endpoints.enable(mchid, gone.endpoint_id)
+    clock.now += 60_000
+    says(410)
+    await delayOf(await inserted('BACK_AGAIN', 1, { endpoint_id: 'BACK' }))
+    const filter = { event_type: 'endpoint.disabled', endpoint_id: others.id }
+    expect((await store.deliveries.list(mchid, filter, { limit: 10 })).data).toHaveLength(2)
+  })
+
+  it('is told of by whoever meets it, where the worker died that had disabled it', async () => {
+    const others = endpointSample('https://shop.example/heirs')
+    await store.endpoints.add(others)
+    const gone = await inserted('DIED', 1)
+    const [endpoint] = (await store.endpoints.list(mchid)).filter(({ id }) => id === gone.endpoint_id)
+    await store.endpoints.disable(endpoint?._id ?? '', 'answered 410 Gone', beijingTime(clock.now))
+    for (let attempt = 0; attempt < 2; attempt += 1) expect(await attemptOf(gone)).toEqual({ kind: 'cancelled' })
+    const filter = { event_type: 'endpoint.disabled', endpoint_id: others.id }
+    const { data } = await store.deliveries.list(mchid, filter, { limit: 10 })
+    expect(data).toHaveLength(1)
+    expect(await store.events.find(data[0]?.event_id ?? '')).toMatchObject({ type: 'endpoint.disabled' })
+  })
 })

@@ -4,12 +4,14 @@ import {
   asked,
   attentionsIn,
   balanceIn,
+  decided,
   done,
   findingsIn,
   interrupted,
   paidOrder,
   refundIn,
   reserved,
+  sent,
   told,
 } from '../../stage/acts.ts'
 import type { World } from '../../stage/world.ts'
@@ -130,6 +132,72 @@ describe('a refund number that WeChat knows with another amount', () => {
     expect((await world.refunds()).map(({ state }) => state)).toEqual(['refused'])
     expect(await attentionsIn(world)).toEqual(['refund_number_taken'])
     expect(await world.store.refunds.liftNoticed(refund, 'refund_number_taken')).toBe(true)
+    expect(await attentionsIn(world)).toEqual([])
+  })
+})
+
+describe('a refund that WeChat refuses as too much, for which the refunds that are known leave room', () => {
+  /** Asked for, refused, proven, and the order told; what the sweeper then hands over to the order's run. */
+  async function refusedAndHandedOver(world: World, transaction_id: string, amount: number): Promise<void> {
+    world.wechat.refund_refusals.push('INVALID_REQUEST')
+    const refund = await reserved(world, 'X-1', transaction_id, amount)
+    const { failure } = await submitted(world, 'X-1')
+    await done(world, 'askRefundUntilAnswered', { refund })
+    await done(world, 'recordRefundRefused', { refund, failure })
+    await told(world, refund)
+    const { mchid, out_trade_no } = world.key
+    const unapplied = (await world.store.evidence.ofOrder(mchid, out_trade_no)).filter((one) => one.unapplied === true)
+    for (const { _id, kind } of unapplied)
+      if (kind === 'query') await done(world, 'recordPayment', { order: world.key, found: { evidence_id: _id } })
+  }
+
+  it('asks a person, also where a part went back through Weft before and WeChat’s word on that is known', async () => {
+    const world = await paidOrder()
+    const part = await reserved(world, 'R-1', 'T1', 300)
+    await sent(world, part)
+    world.wechat.progress()
+    await asked(world, part)
+    await told(world, part)
+    const known = await done<{ evidence_id: string }>(world, 'askUntilAnswered', { order: world.key })
+    await done(world, 'recordPayment', { order: world.key, found: known })
+    expect(await attentionsIn(world)).toEqual([])
+    world.wechat.refundOutside('CONSOLE-1', 'T1', 690)
+    await refusedAndHandedOver(world, 'T1', 200)
+    expect(await attentionsIn(world)).toEqual(['refunded_outside'])
+  })
+
+  it('asks a person about a second payment, which the order’s number does not tell of', async () => {
+    const world = await paidOrder({ is_paid_twice: true })
+    await decided(world, 'accept', 'T2')
+    expect(await attentionsIn(world)).toEqual([])
+    world.wechat.refundOutside('CONSOLE-1', 'T2', 990)
+    await refusedAndHandedOver(world, 'T2', 990)
+    expect(await attentionsIn(world)).toEqual(['refunded_outside'])
+  })
+
+  it('asks nobody where what is known of the payment leaves no room for it', async () => {
+    const world = await paidOrder()
+    const part = await reserved(world, 'R-1', 'T1', 300)
+    await sent(world, part)
+    world.wechat.progress()
+    await asked(world, part)
+    await told(world, part)
+    const refund = await reserved(world, 'X-1', 'T1', 690)
+    world.wechat.refundOutside('CONSOLE-1', 'T1', 690)
+    world.wechat.refund_refusals.push('INVALID_REQUEST')
+    const { failure } = await submitted(world, 'X-1')
+    await done(world, 'askRefundUntilAnswered', { refund })
+    const outside = { mchid: world.key.mchid, out_refund_no: 'CONSOLE-1' }
+    const says = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund: outside })
+    await done(world, 'adoptRefund', { refund: outside, evidence_id: says.evidence_id })
+    await done(world, 'recordRefundAnswer', { refund: outside, evidence_id: says.evidence_id })
+    await told(world, outside)
+    await done(world, 'recordRefundRefused', { refund, failure })
+    const { mchid, out_trade_no } = world.key
+    const unapplied = (await world.store.evidence.ofOrder(mchid, out_trade_no)).filter((one) => one.unapplied === true)
+    for (const { _id, kind, subject } of unapplied)
+      if (kind === 'query' && subject === 'payment')
+        await done(world, 'recordPayment', { order: world.key, found: { evidence_id: _id } })
     expect(await attentionsIn(world)).toEqual([])
   })
 })

@@ -381,7 +381,14 @@ describe('a person', () => {
     expect(ignored.map(({ state, timeline }) => [state, timeline.at(-1)?.reason])).toEqual(
       Array.from({ length: 3 }, () => ['ignored', 'one cause']),
     )
-    expect((await all({ action: 'reopen' })).body).toMatchObject({ done: 5, left: 0 })
+    for (const { _id } of ignored.slice(0, 1))
+      for (const event of ['reopened', 'accept_asked', 'accepted'] as const)
+        await stage.store.differences.apply(_id, {
+          ...{ event, operation_id: event, time: now(), actor: { kind: 'merchant', id: 'key_a' } },
+        })
+    expect((await all({ action: 'reopen' })).body, 'what is settled with what is ignored').toMatchObject({
+      ...{ done: 5, left: 0 },
+    })
     expect((await all({ action: 'accept_wechat' })).body.code).toBe('difference_action')
   })
 

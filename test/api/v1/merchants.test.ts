@@ -15,6 +15,7 @@ describe('a merchant', () => {
     return body.settings
   }
   const bills = default_bill_settings
+  const products = ['NATIVE']
 
   it('says what was agreed on about its bills, and what never was', async () => {
     expect(await shown()).toMatchObject({ bills })
@@ -28,13 +29,13 @@ describe('a merchant', () => {
   })
 
   it('says above which amount its refunds wait for a second person', async () => {
-    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval: null })
+    expect(await shown()).toEqual({ ...default_settings, bills, products, refund_approval: null })
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval: { above: 100_000 } })
     const none_per_day = { above: 100_000, above_per_day: null }
-    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval: none_per_day })
+    expect(await shown()).toEqual({ ...default_settings, bills, products, refund_approval: none_per_day })
     const refund_approval = { above: null, above_per_day: 500_000 }
     await stage.store.merchants.updateSettings(mchid, { ...default_settings, refund_approval })
-    expect(await shown()).toEqual({ ...default_settings, bills, refund_approval })
+    expect(await shown()).toEqual({ ...default_settings, bills, products, refund_approval })
   })
 
   it('says how payers reach it', async () => {

@@ -150,12 +150,25 @@ describe('a statement as CSV', () => {
     const day = daySample({ book: { post_time: null, sheet_count: 2, accounts, flaws: [] }, changes })
     const damaged = { ...day, type: 'fundflow', version: 1, damaged_time: '2026-11-24T08:00:00.000+08:00' }
     let text = ''
-    for await (const piece of statementCsv(day, listed(), 'zh-CN', { damaged: [damaged as unknown as BillRecord] }))
+    for await (const piece of statementCsv(day, listed(), 'zh-CN', { bills: [damaged as unknown as BillRecord] }))
       text += piece
     expect(cellsOf(text, 'wechat.basic')).toEqual(['微信支付基本账户', '9.84'])
     expect(text).toContain('"other.提现","提现",-9.84\r\n')
     expect(cellsOf(text, '交易账单重新出具后的变化')).toEqual(['版本 2：新增 1 行，删除 0 行，变更 3 行'])
     expect(cellsOf(text, '本系统保存的原始账单')?.[0]).toMatch(/资金账单已损坏|资金账单（版本 1）/)
+  })
+
+  it('says of a bill that WeChat Pay does not have which version that is', async () => {
+    const day = daySample({ versions: { trade: 2, fundflow: 1 } })
+    const bill = (type: string, version: number, state: string) => ({ ...day, type, version, state })
+    // The older version of the trade bill is not the one that was compared.
+    const bills = [bill('trade', 1, 'none'), bill('trade', 2, 'ready'), bill('fundflow', 1, 'none')]
+    let text = ''
+    for await (const piece of statementCsv(day, listed(), 'en', { bills: bills as unknown as BillRecord[] }))
+      text += piece
+    expect(text.match(/version \d has no file: WeChat Pay said that there was nothing to list/g)).toEqual([
+      'version 1 has no file: WeChat Pay said that there was nothing to list',
+    ])
   })
 
   it('of a day that has not ended says so, and claims nothing', async () => {

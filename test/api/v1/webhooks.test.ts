@@ -70,7 +70,7 @@ describe('an endpoint', () => {
   it('that was disabled is enabled by hand, and is not pinged before', async () => {
     const { body } = await add({ url: 'https://shop.example.cn/weft' })
     const stored = await stage.store.endpoints.findPublic(stage.mchid, body.id)
-    await stage.store.endpoints.disable(stored?._id ?? '', 'answered 410 Gone')
+    await stage.store.endpoints.disable(stored?._id ?? '', 'answered 410 Gone', stored?.create_time ?? '')
     const ping = await stage.call<ProblemBody>('POST', `/v1/endpoints/${body.id}/ping`)
     expect([ping.status, ping.body.code]).toEqual([409, 'endpoint_disabled'])
     expect(ping.body.remedy).toContain(`/v1/endpoints/${body.id}/enable`)

@@ -3,6 +3,7 @@ import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { dayRange } from '../../../domain/bill/reconciliation.ts'
 import type { ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import { beijingDay } from '../../../domain/calendar.ts'
+import { billSettings } from '../../../domain/merchant/bill.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { reconcileStart } from '../../../domain/messages.ts'
 import { createRunStarter } from '../../../runtime/runs.ts'
@@ -300,5 +301,42 @@ describe('a day of a merchant', () => {
           .join() === [opened, opened, completed, completed, completed].join()
       )
     })
+  })
+
+  // Last: a day keeps the accounts that it was looked at with, and each takes the looks behind it a second more.
+  it('is proven on each account that the merchant follows, and what goes between them is nobody’s', async () => {
+    const bill_date = await freshDay()
+    const { mchid } = stage
+    const merchant = await stage.store.merchants.find(mchid)
+    if (merchant === null) throw new Error('no merchant')
+    const bills = { ...billSettings(merchant.settings), accounts: ['BASIC', 'OPERATION', 'FEES'] as const }
+    await stage.store.merchants.updateSettings(mchid, {
+      ...merchant.settings,
+      bills: { ...bills, accounts: [...bills.accounts] },
+    })
+    const order = await sold()
+    const refund = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 300 } })
+    await stage.refundReaches(refund, 'succeeded')
+    const { control } = stage.simulator
+    control.transfer({ mchid, from: 'BASIC', to: 'OPERATION', amount: 50_000, out_word: '转出', in_word: '转入' })
+    control.transfer({ mchid, from: 'OPERATION', to: 'BANK', amount: 1_000 })
+    nextNoon(bill_date)
+    const day = await reconciled(bill_date)
+    expect(day).toMatchObject({
+      ...{ state: 'balanced', is_proven: true, flaws: [] },
+      versions: { trade: 1, fundflow: 1, fundflow_operation: 1, fundflow_fees: 1 },
+      balances: { fundflow_operation: { opening: 0, closing: 49_000 }, fundflow_fees: null },
+    })
+    const moved = new Map(day.book?.accounts.map(({ account, amount }) => [account, amount]))
+    expect([moved.get('wechat.operation'), moved.get('merchant.bank')]).toEqual([49_000, 1_000])
+    expect([moved.has('wechat.transfer'), moved.has('other.转出'), moved.has('other.转入')]).toEqual([
+      false,
+      false,
+      false,
+    ])
+    const told = await stage.call<{ bills: { type: string; versions: { state: string }[] }[] }>(
+      ...(['GET', `/v1/bills/${bill_date}/fundflow_fees`] as const),
+    )
+    expect(told.body).toMatchObject({ version: 1, versions: [{ state: 'none' }] })
   })
 })

@@ -100,7 +100,11 @@ describe('while WeChat Pay misbehaves', () => {
 
   it('over the merchant’s set-up, the order waits with attention and goes on when it is mended', async () => {
     const order = newOrder()
-    const { fault_id } = stage.simulator.control.addFault({ operation: 'place', ...order, fault: 'NO_AUTH' })
+    const { fault_id } = stage.simulator.control.addFault({
+      operation: 'place',
+      ...order,
+      fault: 'APPID_MCHID_NOT_MATCH',
+    })
     const creating = stage.create({ out_trade_no: order.out_trade_no })
     await until('attention', async () => (await stage.record(order)).attention?.code === 'wechat_setup')
     stage.simulator.control.removeFaults(fault_id)

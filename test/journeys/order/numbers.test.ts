@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openOrder } from '../../../api/v1/checkouts/order.ts'
+import type { PayerWish } from '../../../api/v1/checkouts/order.ts'
+import type { CheckoutView } from '../../../domain/checkout/view.ts'
+import { default_settings } from '../../../domain/merchant/record.ts'
+import { openingContext } from '../../stage/checkout.ts'
 import { Stage } from '../../stage/stage.ts'
+import { until } from '../../stage/until.ts'
 
 describe('a number', () => {
   let stage: Stage
@@ -100,5 +106,91 @@ describe('two numbers of one sale', () => {
     await stage.reaches(order, 'fulfilled')
     const { status, body } = await stage.create({ reference })
     expect([status, (body as unknown as { code: string }).code]).toEqual([409, 'reference_paid'])
+  })
+})
+
+describe('a checkout', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.open({ time_scale: 60 })
+  })
+  afterAll(async () => await stage.close())
+
+  const key = (out_trade_no: string) => ({ mchid: stage.mchid, out_trade_no })
+  const make = async (given: object = {}) => {
+    const request = { out_trade_no: stage.number(), description: '龙井茶', amount: { total: 990 }, ...given }
+    const { body } = await stage.insist<CheckoutView>('POST', '/v1/checkouts', request)
+    return body.out_trade_no
+  }
+  const record = async (number: string) => {
+    const checkout = await stage.store.checkouts.find(key(number))
+    if (checkout === null) throw new Error(`no checkout ${number}`)
+    return checkout
+  }
+  /** What the page does for a payer. */
+  const open = async (number: string, wish: PayerWish = { trade_type: 'NATIVE' }) =>
+    await openOrder(openingContext(stage), await record(number), wish)
+  /** Another wish to the checkout, and the same to WeChat Pay. */
+  const elsewhere = (): PayerWish => ({ trade_type: 'NATIVE', appid: stage.appid })
+  const opened = async (number: string, wish?: PayerWish) => {
+    const { out_trade_no } = await open(number, wish)
+    await stage.reaches(key(out_trade_no), 'awaiting_payment')
+    return key(out_trade_no)
+  }
+  const heard = (type: string, number: string) =>
+    until(`${type} of ${number} is heard`, () =>
+      Promise.resolve(stage.shop.heard.find((event) => event.type === type && isAbout(event.data, number))),
+    )
+  const isAbout = (data: object, number: string) =>
+    (data as { checkout?: CheckoutView }).checkout?.out_trade_no === number
+
+  it('opened at a desk and then on a phone is paid once: the first order is closed, and late money goes back', async () => {
+    const number = await make({ reference: `sale-${stage.number()}` })
+    const desk = await opened(number)
+    const phone = await opened(number, elsewhere())
+    expect([desk.out_trade_no, phone.out_trade_no]).toEqual([number, `${number}-2`])
+    expect((await stage.record(desk)).state).toBe('closed')
+    const closed_at = stage.wechat.orders.find(({ out_trade_no }) => out_trade_no === desk.out_trade_no)?.close_time
+    const placed_at = stage.wechat.orders.find(({ out_trade_no }) => out_trade_no === phone.out_trade_no)?.create_time
+    expect(Date.parse(closed_at ?? '')).toBeLessThanOrEqual(Date.parse(placed_at ?? ''))
+    stage.pay(phone)
+    stage.pay(desk, 'pay_after_close')
+    await stage.reaches(phone, 'fulfilled')
+    expect((await stage.reaches(desk, 'refunded')).payment?.role).toBe('late')
+    const checkout = await record(number)
+    expect(checkout).toMatchObject({ state: 'paid', paid_by: phone.out_trade_no })
+    const paid = stage.shop.heard.find(({ type, data }) => type === 'order.paid' && data.order?.checkout === number)
+    expect(paid?.data.order).toMatchObject({ out_trade_no: phone.out_trade_no, reference: checkout.reference })
+    expect(await open(number)).toMatchObject({ out_trade_no: phone.out_trade_no })
+  })
+
+  it('whose first order expired is paid by another, while its own time lasts', async () => {
+    const { settings } = (await stage.store.merchants.find(stage.mchid)) ?? { settings: default_settings }
+    const number = await make({ expire_in: 3_600 })
+    await stage.store.merchants.updateSettings(stage.mchid, { ...settings, order_expire_in: 3 })
+    const first = key((await open(number)).out_trade_no)
+    await stage.reaches(first, 'closed')
+    await stage.store.merchants.updateSettings(stage.mchid, settings)
+    expect((await record(number)).state).toBe('open')
+    const again = await opened(number)
+    expect(again.out_trade_no).toBe(`${number}-2`)
+    stage.pay(again)
+    await stage.reaches(again, 'fulfilled')
+    expect((await record(number)).state).toBe('paid')
+  })
+
+  it('that nobody opened expires, and one that is cancelled has its order closed: the shop hears of both', async () => {
+    const expiring = await make({ expire_in: 3 })
+    const cancelled = await make()
+    const order = await opened(cancelled)
+    const { status, body } = await stage.insist<CheckoutView>('POST', `/v1/checkouts/${cancelled}/cancel`)
+    expect([status, body.state]).toEqual([200, 'cancelled'])
+    expect((await stage.record(order)).state).toBe('closed')
+    await heard('checkout.cancelled', cancelled)
+    await heard('checkout.expired', expiring)
+    expect((await record(expiring)).state).toBe('expired')
+    stage.pay(order, 'pay_after_close')
+    expect((await stage.reaches(order, 'refunded')).payment?.role).toBe('late')
+    expect((await record(cancelled)).state).toBe('cancelled')
   })
 })

@@ -264,7 +264,7 @@ describe('a bill', () => {
   it('of a generated day is the one that its options make', async () => {
     const generated = { rows: 300, seed: 5, appid: stage.client.merchant.appid, difference_share: 0.1 }
     const issued = stage.simulator.control.issueBills({ mchid: mchid(), bill_date: '2026-11-19', generated })
-    expect(issued.warning).toContain('chain of balances')
+    expect(issued.warning).toBeUndefined()
     const given = new GeneratedDay({ ...generated, mchid: mchid(), bill_date: '2026-11-19' })
     const { download_url } = (await trade('bill_date=2026-11-19')).json
     expect((await fetched(download_url)).bytes).toEqual(Buffer.concat([...given.bill()]))
@@ -274,6 +274,46 @@ describe('a bill', () => {
     for (const [index, row] of rows.entries())
       expect(balances[index]).toBeCloseTo((balances[index - 1] ?? 1_000_000) + signed(row), 6)
     expect(footer['资金流水总笔数']).toBe(`${rows.length}.0`)
+  })
+
+  it('of generated days goes on from day to day, with what was paid on the days between', async () => {
+    await paid()
+    const generate = (bill_date: string, rows: number) =>
+      stage.simulator.control.issueBills({
+        mchid: mchid(),
+        bill_date,
+        generated: { rows, appid: 'wx1', refund_share: 0.2 },
+      })
+    const balances = async (bill_date: string) => {
+      const { rows } = await read(await flow(`bill_date=${bill_date}`))
+      const fen = (text = '') => Math.round(Number(text) * 100)
+      const [first, last] = [rows[0] ?? {}, rows.at(-1) ?? {}]
+      const moved = fen(first['收支金额(元)']) * (first['收支类型'] === '收入' ? 1 : -1)
+      return { opening: fen(first['账户结余(元)']) - moved, closing: fen(last['账户结余(元)']) }
+    }
+    generate('2026-11-18', 30)
+    generate('2026-11-19', 20)
+    const [one, two] = [await balances('2026-11-18'), await balances('2026-11-19')]
+    expect([one.opening, two.opening]).toEqual([100_000_000, one.closing])
+    clock.now = at('2026-11-22 12:00:00')
+    const three = await balances('2026-11-20')
+    expect(three.opening).toBe(two.closing)
+    generate('2026-11-21', 10)
+    expect((await balances('2026-11-21')).opening).toBe(three.closing)
+    // What has been issued keeps its bytes.
+    expect(generate('2026-11-17', 5).warning).toContain('2026-11-18 was issued before it')
+    expect(await balances('2026-11-18')).toEqual(one)
+  })
+
+  it('has a payment of the day on which it is said to have been made', async () => {
+    const out_trade_no = freshNumber()
+    await stage.client.place(out_trade_no, { amount: { total: 1_000, currency: 'CNY' } }, choices())
+    const pay = (success_time: string) => stage.simulator.control.pay({ mchid: mchid(), out_trade_no, success_time })
+    expect(() => pay('2026-11-20T12:00:01+08:00')).toThrow(/that moment is to come/)
+    const { transaction_id } = pay('2026-11-19T09:30:00+08:00')
+    stage.simulator.control.issueBills({ mchid: mchid(), bill_date: '2026-11-19' })
+    const { rows } = await read(await trade('bill_date=2026-11-19'))
+    expect(rows.map((row) => [row['微信订单号'], row['交易时间']])).toEqual([[transaction_id, '2026-11-19 09:30:00']])
   })
 
   it('can be issued at once, of today too, and then is of that moment', async () => {

@@ -13,6 +13,7 @@ export const samplePayment = (more: Partial<TradeDetail> = {}): TradeDetail => (
   transaction_id: '4200000263201902167700136502',
   out_trade_no: 'autotest_20190219015157_13391',
   openid: 'wxab8acd865bb1637e',
+  trade_type: 'NATIVE',
   trade_state: 'SUCCESS',
   bank_type: 'OTHERS',
   currency: 'CNY',

@@ -45,6 +45,7 @@ const happenings = [
   'notify_refund',
   'notify_refund_unreadable',
   'refund_outside',
+  'refund_outside_ours',
   'check_refund',
   'approve',
   'approve',
@@ -279,6 +280,8 @@ class Teller {
         return wechat.refunds.length > 0
       case 'refund_outside':
         return !this.#is_paid_out && wechat.refunded('T1') + outside <= (wechat.transactions[0]?.total ?? 0)
+      case 'refund_outside_ours':
+        return this.#isPossible('refund_outside', order, refunds) && refunds.some((refund) => this.#isUnknown(refund))
       case 'repeat_request':
       case 'notify_refund_unreadable':
       case 'check_refund':
@@ -328,6 +331,16 @@ class Teller {
         this.#is_outside = true
         wechat.refundOutside(`CONSOLE-${wechat.refunds.length + 1}`, 'T1', outside)
         return await this.#notifyOf(wechat.refunds.at(-1))
+      case 'refund_outside_ours':
+        this.#is_outside = true
+        return await this.#withRefund(
+          (refund) => this.#isUnknown(refund),
+          async ({ out_refund_no }) => {
+            const [first, ...later] = wechat.fates[0] ?? []
+            wechat.refundOutside(out_refund_no, 'T1', outside, first === 'SUCCESS' ? later : [])
+            await this.#notifyOf(wechat.refunds.at(-1))
+          },
+        )
       case 'check_refund':
         return await this.#withRefund(
           () => true,
@@ -381,6 +394,12 @@ class Teller {
     this.#requests += 1
     const asked = await this.world.askRefund(`RE-${this.#requests}`, transaction_id, refund, requester)
     if (asked !== null) (await this.#refund(asked)).update(refund_updates.reserve, this.#operation())
+  }
+
+  /** A number of ours that WeChat does not have: whoever has the merchant's own key may take it. */
+  #isUnknown({ out_refund_no, order_id, transaction_id }: RefundRecord): boolean {
+    const is_taken = this.world.wechat.refunds.some((one) => one.out_refund_no === out_refund_no)
+    return !is_taken && !out_refund_no.includes('@') && order_id !== null && transaction_id === 'T1'
   }
 
   /** `then` with one of the refunds that `is`, in turn; nothing where there is none. */
@@ -469,7 +488,12 @@ class Teller {
     const refund = (await this.world.refunds()).find((one) => workflowId.refund(one) === workflow_id)
     const is_at_rest = refund === undefined ? isOrderResting(state) : isRefundResting(refund.state)
     expect(is_at_rest, `${workflow_id} ended in ${refund?.state ?? state}`).toBe(true)
-    for (const id of this.#handed.get(workflow_id) ?? []) {
+    // What came before it was decided whether ours is sent, the sweeper hands over anew.
+    const is_taken = this.world.wechat.refunds.some(
+      ({ out_refund_no, body }) => out_refund_no === refund?.out_refund_no && body === '',
+    )
+    const handed = is_taken && refund?.origin !== 'outside' ? [] : this.#handed.get(workflow_id)
+    for (const id of handed ?? []) {
       const evidence = await this.world.store.evidence.find(id)
       expect(evidence?.outcome, `${id} was handed to a run that ended`).not.toBeNull()
     }
@@ -496,10 +520,8 @@ class Teller {
     const { wechat } = this.world
     const has_moved = wechat.progress()
     const refunds = await this.world.refunds()
-    const unheard = wechat.refunds.filter(({ out_refund_no, status }) =>
-      refunds.some(
-        (here) => here.out_refund_no === out_refund_no && here.state === 'succeeded' && status !== 'SUCCESS',
-      ),
+    const unheard = wechat.refunds.filter(({ refund_id, status }) =>
+      refunds.some((here) => here.facts?.refund_id === refund_id && here.state === 'succeeded' && status !== 'SUCCESS'),
     )
     for (const refund of unheard) await this.#notifyOf(refund)
     const [transaction] = wechat.transactions
@@ -606,6 +628,15 @@ describe('refunds of an order whose requests, outcomes, failures and timers come
     // Sooner than Weft asks by its own plan.
     expect((paid ?? Infinity) - (placed ?? 0)).toBeLessThan(default_policy.first_query_ms)
     expect(await teller.world.refunds()).toMatchObject([{ origin: 'outside', state: 'succeeded' }])
+    await teller.audit()
+  })
+
+  it('made outside under a number of ours are followed until the payer’s bank has sent them back', async () => {
+    const happenings: Happening[] = ['refund_unpaid', 'refund_outside_ours']
+    const teller = await Teller.begin(driver, { ...quiet, fates: [['SUCCESS', 'CLOSED']], happenings })
+    await teller.tell()
+    const states = (await teller.world.refunds()).map(({ out_refund_no, state }) => `${out_refund_no} ${state}`)
+    expect(states.toSorted()).toEqual(['R1@wechat closed', 'RE-1 refused'])
     await teller.audit()
   })
 

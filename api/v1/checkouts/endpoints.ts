@@ -1,0 +1,235 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { checkout_methods, checkout_states } from '../../../domain/checkout/record.ts'
+import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
+import { checkoutView } from '../../../domain/checkout/view.ts'
+import { operationId, orderId } from '../../../domain/ids.ts'
+import type { MerchantRecord } from '../../../domain/merchant/record.ts'
+import type { TradeType } from '../../../domain/merchant/product.ts'
+import { enabledProducts } from '../../../domain/order/method.ts'
+import { callerActor } from '../../http/authentication.ts'
+import { declareEndpoint } from '../../http/endpoint.ts'
+import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
+import { Problem } from '../../http/problem.ts'
+import { ruleError } from '../../http/validation.ts'
+import { read_limit_ms, readUntil } from '../../temporal/wait.ts'
+import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
+import { activeMerchant, assertReferenceUnpaid, assertTakingOrders, expiryTime } from '../orders/new.ts'
+import { filterOf, free_text_filter, listOf, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
+import {
+  checkout_params,
+  checkout_request,
+  checkout_shape,
+  checkout_with_orders,
+  checkoutWithOrders,
+  requireCheckout,
+} from './shape.ts'
+import type { CheckoutParams, CheckoutRequest } from './shape.ts'
+
+const createCheckout = declareEndpoint({
+  name: 'createCheckout',
+  method: 'POST',
+  path: '/v1/checkouts',
+  scope: 'orders:write',
+  summary: 'Have a sale paid wherever its payer is',
+  description:
+    'Answers with a page that chooses the way to pay where it is opened. Nothing is placed at WeChat Pay before the payer ' +
+    'is there. Safe to repeat: the same body is answered with the checkout as it is now.',
+  body: checkout_request,
+  responses: {
+    201: { description: 'made: checkout_url is live', schema: checkout_with_orders },
+    200: {
+      description: 'a repeat: the checkout as it is now',
+      schema: checkout_with_orders,
+      headers: { 'Weft-Replay': 'true' },
+    },
+  },
+  problems: [
+    'order_number_reused',
+    'reference_paid',
+    'merchant_not_ready',
+    'merchant_paused',
+    'fulfilment_endpoint_missing',
+    'product_not_enabled',
+  ],
+  handle: createOrRepeat,
+})
+
+type CreateCall = EndpointCall<unknown, unknown, CheckoutRequest>
+
+async function createOrRepeat(call: CreateCall): Promise<HttpReply> {
+  const { context, caller, body } = call
+  const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
+  const existing = await context.store.checkouts.find(key)
+  if (existing) return replay(call, existing)
+  const checkout = await newCheckout(call)
+  const written = await context.store.checkouts.insert(checkout)
+  if (!written.inserted) return replay(call, written.existing)
+  call.log.info('a checkout was made', key)
+  return { status: 201, body: await checkoutWithOrders(context, checkout) }
+}
+
+/** Answers a repeat of a request from the record. */
+async function replay(call: CreateCall, existing: CheckoutRecord): Promise<HttpReply> {
+  const fields = differingFields(existing.sent.body, sentBody(call.sent))
+  if (fields.length > 0) throw reusedNumber(call, fields)
+  return {
+    status: 200,
+    body: await checkoutWithOrders(call.context, existing),
+    headers: { 'Weft-Replay': 'true' },
+  }
+}
+
+function reusedNumber({ body, language }: CreateCall, fields: string[]): Problem {
+  const errors = fields.map((field) => ruleError(field, 'differs', language))
+  return new Problem('order_number_reused', { values: { out_trade_no: body.out_trade_no, fields }, errors })
+}
+
+/**
+ * The complete record of a new checkout. Throws what `createCheckout` declares; an order of the merchant's own that has the
+ * number counts as its use.
+ */
+async function newCheckout(call: CreateCall): Promise<CheckoutRecord> {
+  const { context, caller, body } = call
+  const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
+  const merchant = assertTakingOrders(caller.mchid, await activeMerchant(call))
+  const methods = offeredMethods(merchant, body.methods ?? null)
+  const reference = body.reference ?? body.out_trade_no
+  await assertReferenceUnpaid(context, caller.mchid, reference)
+  if ((await context.store.orders.find(key)) !== null) throw reusedNumber(call, ['/out_trade_no'])
+  const now_ms = context.now()
+  const expire_time = beijingTime(expiryTime(call, merchant.settings.order_expire_in, now_ms))
+  const token = randomBytes(32).toString('base64url')
+  return {
+    _id: orderId(key),
+    ...key,
+    reference,
+    state: 'open',
+    revision: 0,
+    timeline: [],
+    sent: sentRequest(call.sent),
+    token,
+    checkout_url: `${context.config.public_url}/pay/${token}`,
+    description: body.description,
+    attach: body.attach ?? null,
+    metadata: body.metadata ?? {},
+    return_url: body.return_url ?? null,
+    locale: body.locale ?? null,
+    amount: body.amount,
+    methods,
+    create_time: beijingTime(now_ms),
+    expire_time,
+    orders: [],
+    paid_by: null,
+    next_action: { what: 'end', time: expire_time },
+  }
+}
+
+/** The ways to pay that were asked for, else all that a page can offer. Throws `product_not_enabled`. */
+function offeredMethods(merchant: MerchantRecord, wanted: readonly TradeType[] | null): TradeType[] {
+  const enabled = enabledProducts(merchant)
+  const offered = checkout_methods.filter((method) => (wanted ?? enabled).includes(method))
+  const missing = offered.filter((method) => !enabled.includes(method))
+  if (offered.length > 0 && missing.length === 0) return offered
+  const trade_type = missing.length > 0 ? missing : [...checkout_methods]
+  throw new Problem('product_not_enabled', { values: { trade_type, enabled: [...enabled] } })
+}
+
+const listCheckouts = declareEndpoint({
+  name: 'listCheckouts',
+  method: 'GET',
+  path: '/v1/checkouts',
+  scope: 'orders:read',
+  summary: 'Checkouts, newest first',
+  query: z.strictObject({
+    ...paging_params,
+    state: filterOf(checkout_states).optional(),
+    out_trade_no: text_filter.optional(),
+    reference: free_text_filter.optional(),
+    create_time_from: query_time.optional(),
+    create_time_to: query_time.optional(),
+  }),
+  responses: { 200: { description: 'a page of checkouts', schema: listOf('Checkout', checkout_shape) } },
+  problems: [],
+  async handle({ context, caller, query }) {
+    const { limit, cursor, ...filter } = query
+    const page = await context.store.checkouts.list(caller.mchid, filter, { limit, cursor })
+    return { status: 200, body: pageView(page, checkoutView) }
+  },
+})
+
+const getCheckout = declareEndpoint({
+  name: 'getCheckout',
+  method: 'GET',
+  path: '/v1/checkouts/{out_trade_no}',
+  scope: 'orders:read',
+  summary: 'One checkout with its orders',
+  params: checkout_params,
+  responses: { 200: { description: 'the checkout', schema: checkout_with_orders } },
+  problems: ['not_found'],
+  async handle({ context, caller, params }) {
+    const checkout = await requireCheckout(context, caller.mchid, params.out_trade_no)
+    return { status: 200, body: await checkoutWithOrders(context, checkout) }
+  },
+})
+
+const checkout_response = { description: 'the checkout as it is now', schema: checkout_with_orders }
+
+const cancelCheckout = declareEndpoint({
+  name: 'cancelCheckout',
+  method: 'POST',
+  path: '/v1/checkouts/{out_trade_no}/cancel',
+  scope: 'orders:write',
+  summary: 'End a checkout that is not paid',
+  description:
+    'Nothing more is placed for it, and what is open is closed at WeChat Pay. Money that still comes is treated as late. ' +
+    'After 202 read the checkout, or repeat the request.',
+  params: checkout_params,
+  responses: {
+    200: { ...checkout_response, description: 'cancelled, or expired before: nothing of it can be paid' },
+    202: { ...checkout_response, description: 'closing: WeChat Pay is not yet certain of an order' },
+  },
+  problems: ['not_found', 'checkout_paid'],
+  handle: cancel,
+})
+
+/** Writes the wish down first: from then on no order is made of the checkout, and the sweeper sees it through. */
+async function cancel(call: EndpointCall<CheckoutParams>): Promise<HttpReply> {
+  const { context, caller, params } = call
+  const key = { mchid: caller.mchid, out_trade_no: params.out_trade_no }
+  const begun_ms = Date.now()
+  const found = await requireCheckout(context, key.mchid, key.out_trade_no)
+  const operation_id = operationId.checkoutCancelAsked()
+  const asked = {
+    event: 'cancel_asked',
+    operation_id,
+    time: beijingTime(context.now()),
+    actor: callerActor(caller),
+  } as const
+  if (found.state === 'open') await context.store.checkouts.apply(found, asked, found)
+  const settle = async () => (await context.store.checkouts.settle(key, beijingTime(context.now()))) ?? found
+  const first = await settle()
+  if (first.state === 'closing') await closeOrders(call, first)
+  const left_ms = Math.max(0, read_limit_ms - (Date.now() - begun_ms))
+  const checkout = await readUntil(settle, first, left_ms, ({ state }) => state !== 'closing')
+  if (checkout.state === 'paid') {
+    throw new Problem('checkout_paid', { values: { paid_by: checkout.paid_by ?? '–' } })
+  }
+  const status = checkout.state === 'closing' ? 202 : 200
+  return { status, body: await checkoutWithOrders(context, checkout) }
+}
+
+/** What Temporal does not take now, the sweeper asks for again. */
+async function closeOrders({ context, caller }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
+  const { mchid, orders } = checkout
+  const found = await context.store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
+  const open = found.filter(({ state }) => state === 'created' || state === 'awaiting_payment')
+  const own = open.filter(({ checkout_id }) => checkout_id === checkout._id)
+  const operation_id = operationId.orderOfCancelled(checkout.out_trade_no)
+  await Promise.all(
+    own.map((order) => context.commands.close(order, { operation_id, actor: callerActor(caller), reason: null })),
+  )
+}
+
+export const checkout_endpoints: readonly Endpoint[] = [createCheckout, listCheckouts, getCheckout, cancelCheckout]

@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto'
+import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
+import { planOpening } from '../../../domain/checkout/change.ts'
+import { currentNumber } from '../../../domain/checkout/record.ts'
+import type { CheckoutOrder, CheckoutRecord } from '../../../domain/checkout/record.ts'
+import { operationId } from '../../../domain/ids.ts'
+import type { MerchantRecord } from '../../../domain/merchant/record.ts'
+import type { TradeType } from '../../../domain/merchant/product.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { limits } from '../../../domain/policy.ts'
+import { WriteContended } from '../../../store/connection.ts'
+import type { ApiContext } from '../../http/context.ts'
+import { Problem } from '../../http/problem.ts'
+import { sentRequest } from '../idempotency.ts'
+import { chosenApp, draftedOrder } from '../orders/draft.ts'
+import { awaitPlacement } from '../orders/endpoints.ts'
+import { assertTakingOrders, shortestExpiry } from '../orders/new.ts'
+
+/** How a payer wants to pay at a checkout, and what WeChat Pay has to know of that payer. */
+export interface PayerWish {
+  trade_type: TradeType
+  /** one of the merchant's; absent: the first that fits */
+  appid?: string
+  /** the payer's, of that appid: JSAPI needs it */
+  openid?: string
+  /** the payer's own address: MWEB needs it */
+  payer_client_ip?: string
+  h5_type?: 'iOS' | 'Android' | 'Wap'
+}
+
+/** What of the API's context making an order of a checkout takes. */
+export type OpeningContext = Pick<ApiContext, 'config' | 'store' | 'commands' | 'questions' | 'log' | 'now'>
+
+const payer = { kind: 'payer', id: null } as const
+
+/**
+ * The order by which this payer can pay the checkout, as it was just read, in this way, placed at WeChat Pay if that answers within 8 s: else it
+ * is `created`, and will be. The same wish again, or twice at once, is given the same order. Another one makes the order
+ * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
+ * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
+ * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`.
+ */
+export async function openOrder(
+  context: OpeningContext,
+  checkout: CheckoutRecord,
+  wish: PayerWish,
+): Promise<OrderRecord> {
+  const digest = wishDigest(checkout, wish)
+  const first = await planned(context, checkout, digest)
+  if (first.plan.kind === 'give' && first.order !== null) return await placed(context, first.order)
+  const question = {
+    subject: `open:${checkout._id}:${digest}`,
+    mchid: checkout.mchid,
+    every_ms: 0,
+    asked_by: 'opening',
+    group: checkout._id,
+  } as const
+  const opened = await context.questions.put(question, () => openNext(context, checkout, wish, digest))
+  if (opened === null) throw new Problem('rate_limited', { headers: { 'Retry-After': '20' } })
+  return opened
+}
+
+/** The order that shows how the checkout stands: the paid one, else the newest that was made; null: there is none. */
+export async function currentOrder(
+  { store }: Pick<ApiContext, 'store'>,
+  checkout: CheckoutRecord,
+): Promise<OrderRecord | null> {
+  const out_trade_no = currentNumber(checkout)
+  if (out_trade_no === null) return null
+  const order = await store.orders.find({ mchid: checkout.mchid, out_trade_no })
+  return order?.checkout_id === checkout._id ? order : null
+}
+
+/**
+ * Digest of a wish, by which the payer who comes back is known. Keyed by the token, which is a secret of the same record:
+ * so it tells nobody whose openid or address it was.
+ */
+function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
+  const { trade_type, appid = null, openid = null, payer_client_ip = null, h5_type = null } = wish
+  const told = JSON.stringify([token, trade_type, appid, openid, payer_client_ip, h5_type])
+  return createHash('sha256').update(told, 'utf8').digest('base64url')
+}
+
+/** Decides on the records as they are; `order`: that of the number to give, if it is there. */
+async function planned(context: OpeningContext, checkout: CheckoutRecord, digest: string) {
+  const { mchid, reference } = checkout
+  const newest = checkout.orders.at(-1)
+  const [holder, found] = await Promise.all([
+    context.store.references.findHolder(mchid, reference),
+    newest === undefined ? null : context.store.orders.find({ mchid, out_trade_no: newest.out_trade_no }),
+  ])
+  const is_foreign = found !== null && found.checkout_id !== checkout._id
+  // The merchant has given the number to another order of its own: for this checkout it is as good as failed.
+  const last = is_foreign ? { ...found, state: 'failed' as const } : found
+  const plan = planOpening(
+    checkout,
+    digest,
+    { holder, last },
+    { now_ms: context.now(), least_ms: shortestExpiry(context) * 1_000 },
+  )
+  if (plan.kind !== 'give') return { plan, order: null }
+  if (plan.out_trade_no === found?.out_trade_no) return { plan, order: found }
+  return { plan, order: await context.store.orders.find({ mchid, out_trade_no: plan.out_trade_no }) }
+}
+
+/** Claims a number, makes its order and has it placed. Who is forestalled looks again. */
+async function openNext(
+  context: OpeningContext,
+  known: CheckoutRecord,
+  wish: PayerWish,
+  digest: string,
+): Promise<OrderRecord> {
+  const merchant = await requireMerchant(context, known, wish)
+  // Each round that comes to nothing has met another claim, of which a checkout has a bounded number.
+  for (let round = 0; round <= limits.orders_per_checkout; round++) {
+    const checkout = (await context.store.checkouts.findById(known._id)) ?? known
+    const { plan, order } = await planned(context, checkout, digest)
+    if (plan.kind === 'give' && order !== null) return await placed(context, order)
+    const claim = await claimedNumber(context, checkout, plan, { trade_type: wish.trade_type, payer: digest })
+    const made = claim && (await madeOrder(context, merchant, checkout, { ...wish, claim }))
+    if (made) return made
+  }
+  throw new WriteContended(known._id)
+}
+
+type Plan = Awaited<ReturnType<typeof planned>>['plan']
+
+/** The claim by which an order may be made; null: another one was first. Throws what keeps the payer from an order. */
+async function claimedNumber(
+  { store, now }: OpeningContext,
+  checkout: CheckoutRecord,
+  plan: Plan,
+  wanted: Pick<CheckoutOrder, 'trade_type' | 'payer'>,
+): Promise<CheckoutOrder | null> {
+  switch (plan.kind) {
+    case 'over':
+      throw new Problem('checkout_over', { values: { state: checkout.state } })
+    case 'exhausted':
+      throw new Problem('checkout_exhausted', { values: { limit: limits.orders_per_checkout } })
+    case 'paid_elsewhere':
+      throw new Problem('reference_paid', { values: { paid_by: plan.paid_by } })
+    case 'give':
+      // Claimed before, by this very wish, and its maker died.
+      return claimOf(checkout, plan.out_trade_no)
+    case 'claim': {
+      const { out_trade_no } = plan
+      const { outcome, checkout: claimed } = await store.checkouts.apply(
+        checkout,
+        ({ revision }) =>
+          revision !== checkout.revision
+            ? null
+            : {
+                event: 'order_opened',
+                operation_id: operationId.checkoutOrder(out_trade_no),
+                time: beijingTime(now()),
+                actor: payer,
+                order: { out_trade_no, ...wanted },
+              },
+        checkout,
+      )
+      return outcome === 'done' ? claimOf(claimed, out_trade_no) : null
+    }
+  }
+}
+
+function claimOf({ orders }: CheckoutRecord, number: string): CheckoutOrder | null {
+  return orders.find(({ out_trade_no }) => out_trade_no === number) ?? null
+}
+
+/** Inserts the order of a claim and has it placed. Null: the merchant gave its number to another order meanwhile. */
+async function madeOrder(
+  context: OpeningContext,
+  merchant: MerchantRecord,
+  checkout: CheckoutRecord,
+  { claim, ...wish }: PayerWish & { claim: CheckoutOrder },
+): Promise<OrderRecord | null> {
+  const order = orderOfClaim(context, merchant, checkout, { claim, ...wish })
+  const written = await context.store.orders.insert(order)
+  if (!written.inserted) {
+    return written.existing.checkout_id === checkout._id ? await placed(context, written.existing) : null
+  }
+  const { mchid, out_trade_no } = order
+  context.log.info('an order of a checkout was accepted', { mchid, out_trade_no })
+  await context.commands.prepay({ mchid, out_trade_no })
+  return (await context.store.orders.find(order)) ?? order
+}
+
+function orderOfClaim(
+  context: OpeningContext,
+  merchant: MerchantRecord,
+  checkout: CheckoutRecord,
+  { claim, trade_type, appid, openid, payer_client_ip, h5_type }: PayerWish & { claim: CheckoutOrder },
+): OrderRecord {
+  const { reference, description, amount, attach, metadata, return_url, locale } = checkout
+  const until_ms = context.now() + merchant.settings.order_expire_in * 1_000
+  const expire_ms = Math.min(until_ms, milliseconds(checkout.expire_time))
+  const drafted = draftedOrder(context, merchant, {
+    ...{ reference, description, amount, attach, metadata, return_url, locale, trade_type },
+    out_trade_no: claim.out_trade_no,
+    app: chosenApp(merchant, trade_type, appid),
+    openid: openid ?? null,
+    scene_info: payer_client_ip === undefined ? null : { payer_client_ip, h5_info: { type: h5_type ?? 'Wap' } },
+    time_expire: beijingTime(Math.floor(expire_ms / 1_000) * 1_000),
+    sent: sentRequest({ checkout: checkout.out_trade_no, trade_type }),
+    checkout_id: checkout._id,
+  })
+  // By the claims older orders are told, whichever process made them; and the payer's page is the checkout's.
+  return { ...drafted, create_time: claim.time, checkout_url: checkout.checkout_url }
+}
+
+async function placed(context: OpeningContext, order: OrderRecord): Promise<OrderRecord> {
+  return order.state === 'created' ? await awaitPlacement(context, order) : order
+}
+
+/** The checkout's merchant, if it takes an order of this kind. Throws what `openOrder` says of the merchant. */
+async function requireMerchant(
+  { store }: OpeningContext,
+  { mchid, methods }: CheckoutRecord,
+  { trade_type, appid }: PayerWish,
+): Promise<MerchantRecord> {
+  if (!methods.includes(trade_type)) {
+    throw new Problem('method_not_offered', { values: { trade_type, methods: [...methods] } })
+  }
+  const merchant = assertTakingOrders(mchid, await store.merchants.find(mchid))
+  chosenApp(merchant, trade_type, appid)
+  return merchant
+}

@@ -1,0 +1,213 @@
+import { beijingTime, milliseconds } from '../calendar.ts'
+import { weft_actor } from '../actor.ts'
+import { checkoutOrderNo, operationId } from '../ids.ts'
+import { keepsSale } from '../order/judgement.ts'
+import type { OrderRecord } from '../order/record.ts'
+import { limits } from '../policy.ts'
+import { assertPostconditions } from '../postcondition.ts'
+import type {
+  CheckoutChange,
+  CheckoutEvent,
+  CheckoutEventType,
+  CheckoutOccurrence,
+  CheckoutRecord,
+  CheckoutState,
+} from './record.ts'
+
+/** Where each event takes a checkout. A pair that is not listed is illegal. */
+const checkout_edges: Record<CheckoutState, Partial<Record<CheckoutEvent, CheckoutState>>> = {
+  open: { order_opened: 'open', cancel_asked: 'closing', paid: 'paid', expired: 'expired' },
+  // Money that reached an order before it was closed is the sale.
+  closing: { paid: 'paid', cancelled: 'cancelled' },
+  // Money that came late is the sale only where a person takes it.
+  expired: { paid: 'paid' },
+  cancelled: { paid: 'paid' },
+  // The number that kept the sale gave its money back, and a person took another number's.
+  paid: { paid: 'paid' },
+}
+
+/** Where `event` takes a checkout in `state`, or null: illegal. Total over states × events. */
+export function checkoutDestination(state: CheckoutState, event: CheckoutEvent): CheckoutState | null {
+  return checkout_edges[state][event] ?? null
+}
+
+/** What each event publishes to the merchant; null: nothing. Of a payment its order says `order.paid`. */
+const published_types: Record<CheckoutEvent, CheckoutEventType | null> = {
+  order_opened: null,
+  cancel_asked: null,
+  paid: null,
+  expired: 'checkout.expired',
+  cancelled: 'checkout.cancelled',
+}
+
+/**
+ * What `occurrence` does to `checkout`, or null when the table says it is illegal. Pure: store/checkouts writes the change
+ * on the condition that the revision is still the one seen here. Throws `PostconditionBroken` rather than answer a change
+ * that must not be written.
+ */
+export function applyCheckoutEvent(checkout: CheckoutRecord, occurrence: CheckoutOccurrence): CheckoutChange | null {
+  const { event, time } = occurrence
+  const to = checkoutDestination(checkout.state, event)
+  if (to === null) return null
+  const number = occurrenceNumber(occurrence)
+  const next_action = nextCheckoutAction(checkout, occurrence)
+  const change: CheckoutChange = {
+    entry: {
+      revision: checkout.revision + 1,
+      operation_id: occurrence.operation_id,
+      event,
+      from: checkout.state,
+      to,
+      time,
+      actor: occurrence.actor,
+      reason: occurrence.reason ?? null,
+      event_type: published_types[event],
+      ...(number !== null && { out_trade_no: number }),
+    },
+    set: { state: to, ...changedFields(checkout, occurrence), ...(next_action && { next_action }) },
+    unset: next_action ? [] : ['next_action'],
+  }
+  assertCheckoutChange(checkout, change)
+  return change
+}
+
+function occurrenceNumber(occurrence: CheckoutOccurrence): string | null {
+  if (occurrence.event === 'order_opened') return occurrence.order.out_trade_no
+  return occurrence.event === 'paid' ? occurrence.out_trade_no : null
+}
+
+function changedFields(checkout: CheckoutRecord, occurrence: CheckoutOccurrence): CheckoutChange['set'] {
+  switch (occurrence.event) {
+    case 'order_opened':
+      return { orders: [...checkout.orders, { ...occurrence.order, time: claimTime(checkout, occurrence.time) }] }
+    case 'paid':
+      return { paid_by: occurrence.out_trade_no }
+    case 'cancel_asked':
+    case 'expired':
+    case 'cancelled':
+      return {}
+  }
+}
+
+/** Later than the claim before, whatever the clocks of two processes say: the older order is closed for the newer one. */
+function claimTime({ orders }: CheckoutRecord, time: string): string {
+  const last = orders.at(-1)
+  return last === undefined ? time : beijingTime(Math.max(milliseconds(time), milliseconds(last.time) + 1))
+}
+
+function nextCheckoutAction(
+  { next_action }: CheckoutRecord,
+  { event, time }: CheckoutOccurrence,
+): CheckoutRecord['next_action'] | null {
+  switch (event) {
+    case 'order_opened':
+      return next_action ?? { what: 'end', time }
+    case 'cancel_asked':
+      return { what: 'end', time }
+    case 'expired':
+    case 'cancelled':
+      return { what: 'tell', time }
+    case 'paid':
+      // What was numbered before is told first.
+      return next_action?.what === 'tell' ? next_action : null
+  }
+}
+
+function assertCheckoutChange(checkout: CheckoutRecord, { entry, set, unset }: CheckoutChange): void {
+  const { orders } = set
+  const known = new Set(checkout.orders.map(({ out_trade_no }) => out_trade_no))
+  const added = orders?.slice(checkout.orders.length) ?? []
+  assertPostconditions(checkout._id, entry.event, [
+    ['the revision grows by one', entry.revision === checkout.revision + 1],
+    ['the entry leaves the state that holds', entry.from === checkout.state],
+    ['the state is the one that the entry leads to', entry.to === set.state],
+    ['next_action is either set or taken away', (set.next_action !== undefined) !== unset.includes('next_action')],
+    ['an end is told', entry.event_type === null || set.next_action?.what === 'tell'],
+    ['a number is claimed once', added.every(({ out_trade_no }) => !known.has(out_trade_no))],
+    ['the numbers are few enough', (orders?.length ?? 0) <= limits.orders_per_checkout],
+    ['what is paid is one of its numbers', entry.to !== 'paid' || known.has(entry.out_trade_no ?? '')],
+  ])
+}
+
+/** What the records say beside a checkout. */
+export interface CheckoutFacts {
+  /** the number that holds the reference, of whatever sale; null: none does */
+  holder: string | null
+  /** its orders that are there; a number without an order was claimed by who died or is slow, and is not placed any more */
+  orders: readonly Pick<OrderRecord, 'out_trade_no' | 'state'>[]
+}
+
+/**
+ * What is to be written about a checkout: that it is paid, or, once none of its orders can keep the sale any more, that it
+ * ended without. Null: nothing is, for now.
+ */
+export function checkoutEnd(
+  checkout: CheckoutRecord,
+  { holder, orders }: CheckoutFacts,
+  now_ms: number,
+): CheckoutOccurrence | null {
+  const cause = { time: beijingTime(now_ms), actor: weft_actor }
+  if (holder !== null && isOwnNumber(checkout, holder)) {
+    if (holder === checkout.paid_by) return null
+    return { event: 'paid', out_trade_no: holder, operation_id: operationId.checkoutPaid(holder), ...cause }
+  }
+  if (checkout.state !== 'open' && checkout.state !== 'closing') return null
+  if (orders.some(({ state }) => keepsSale(state))) return null
+  if (checkout.state === 'closing') return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
+  if (now_ms < milliseconds(checkout.expire_time)) return null
+  return { event: 'expired', operation_id: operationId.expired(), ...cause }
+}
+
+function isOwnNumber({ orders }: Pick<CheckoutRecord, 'orders'>, number: string): boolean {
+  return orders.some(({ out_trade_no }) => out_trade_no === number)
+}
+
+/** What becomes of a wish to pay. */
+export type OpeningPlan =
+  /** the order of this number is given, and made first where its claim stands alone */
+  | { kind: 'give'; out_trade_no: string }
+  /** this number is to be claimed for a new order */
+  | { kind: 'claim'; out_trade_no: string }
+  /** another sale of the same reference is paid */
+  | { kind: 'paid_elsewhere'; paid_by: string }
+  /** it has ended, or too little of its time is left for an order */
+  | { kind: 'over' }
+  /** it has as many orders as one checkout may have */
+  | { kind: 'exhausted' }
+
+/**
+ * Whether a wish to pay is given the order that there is, or a new one. `payer`: the digest of the wish; `last`: the order
+ * of the newest number, null where it is not there; `least_ms`: the shortest time that an order may have.
+ */
+export function planOpening(
+  checkout: CheckoutRecord,
+  payer: string,
+  { holder, last }: { holder: string | null; last: Pick<OrderRecord, 'state' | 'time_expire'> | null },
+  { now_ms, least_ms }: { now_ms: number; least_ms: number },
+): OpeningPlan {
+  const kept = checkout.paid_by ?? holder
+  if (kept !== null) {
+    return isOwnNumber(checkout, kept) ? { kind: 'give', out_trade_no: kept } : { kind: 'paid_elsewhere', paid_by: kept }
+  }
+  const newest = checkout.orders.at(-1)
+  if (newest !== undefined && last !== null && hasMoney(last)) return { kind: 'give', out_trade_no: newest.out_trade_no }
+  if (checkout.state !== 'open') return { kind: 'over' }
+  const is_same = newest?.payer === payer
+  if (newest !== undefined && is_same && last !== null && isPayable(last, now_ms)) {
+    return { kind: 'give', out_trade_no: newest.out_trade_no }
+  }
+  if (milliseconds(checkout.expire_time) - now_ms < least_ms) return { kind: 'over' }
+  if (newest !== undefined && is_same && last === null) return { kind: 'give', out_trade_no: newest.out_trade_no }
+  if (checkout.orders.length >= limits.orders_per_checkout) return { kind: 'exhausted' }
+  return { kind: 'claim', out_trade_no: checkoutOrderNo(checkout.out_trade_no, checkout.orders.length + 1) }
+}
+
+/** Money is here that may be the sale: nothing else is offered beside it. */
+function hasMoney({ state }: Pick<OrderRecord, 'state'>): boolean {
+  return state === 'paid' || state === 'fulfilled' || state === 'review'
+}
+
+/** The payer can still pay it, or will be able to as soon as it is placed. */
+function isPayable({ state, time_expire }: Pick<OrderRecord, 'state' | 'time_expire'>, now_ms: number): boolean {
+  return (state === 'created' || state === 'awaiting_payment') && now_ms < milliseconds(time_expire)
+}

@@ -1,0 +1,173 @@
+import { Schema } from 'mongoose'
+import type { Time } from '../domain/calendar.ts'
+import { milliseconds } from '../domain/calendar.ts'
+import { applyCheckoutEvent, checkoutEnd } from '../domain/checkout/change.ts'
+import { checkoutFlaw } from '../domain/checkout/record.ts'
+import type { CheckoutEntry, CheckoutOccurrence, CheckoutRecord } from '../domain/checkout/record.ts'
+import { orderId } from '../domain/ids.ts'
+import type { OrderKey } from '../domain/ids.ts'
+import { afterId, Collection, inRange, matchAny } from './collection.ts'
+import type { Filter, Insertion, OneOrMore, Page, PageRequest } from './collection.ts'
+import type { Connections } from './connection.ts'
+import type { Orders } from './orders.ts'
+import { partSchema, recordSchema } from './record.ts'
+import type { References } from './references.ts'
+import { entry_fields, present, Timelined } from './timelined.ts'
+import type { Cause } from './timelined.ts'
+
+const schema = recordSchema({
+  _id: String,
+  mchid: String,
+  out_trade_no: String,
+  reference: String,
+  state: String,
+  revision: Number,
+  timeline: [partSchema({ ...entry_fields, event_type: String, out_trade_no: String })],
+  sent: partSchema({ body: String, sha256: String }),
+  token: String,
+  checkout_url: String,
+  description: String,
+  attach: String,
+  metadata: Schema.Types.Mixed,
+  return_url: String,
+  locale: String,
+  amount: partSchema({ total: Number, currency: String }),
+  methods: [String],
+  create_time: Date,
+  expire_time: Date,
+  orders: [partSchema({ out_trade_no: String, trade_type: String, payer: String, time: Date })],
+  paid_by: String,
+  next_action: partSchema({ what: String, time: Date }),
+})
+
+schema.index({ mchid: 1, create_time: -1, _id: -1 })
+schema.index({ token: 1 })
+schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
+
+export interface CheckoutFilter {
+  state?: OneOrMore | undefined
+  out_trade_no?: OneOrMore | undefined
+  reference?: OneOrMore | undefined
+  create_time_from?: Time | undefined
+  create_time_to?: Time | undefined
+}
+
+/** What became of an occurrence, and the checkout as it now is. `entry`: what stands in its timeline for it. */
+export interface AppliedToCheckout {
+  outcome: 'done' | 'done_before' | 'illegal'
+  checkout: CheckoutRecord
+  entry: CheckoutEntry | null
+}
+
+/** The checkouts. `apply` is the only way to a new state, and the only claim of a number. */
+export class Checkouts {
+  readonly #checkouts: Collection<CheckoutRecord>
+  readonly #timelined: Timelined<CheckoutRecord, CheckoutOccurrence>
+  readonly #orders: Pick<Orders, 'findAll'>
+  readonly #references: Pick<References, 'findHolder'>
+
+  constructor(connections: Connections, orders: Pick<Orders, 'findAll'>, references: Pick<References, 'findHolder'>) {
+    this.#checkouts = new Collection<CheckoutRecord>(connections, 'checkouts', schema, checkoutFlaw)
+    this.#timelined = new Timelined(this.#checkouts, applyCheckoutEvent)
+    this.#orders = orders
+    this.#references = references
+  }
+
+  /** Decides the race of two requests for one number: one inserts, the other is given what the first inserted. */
+  async insert(checkout: CheckoutRecord): Promise<Insertion<CheckoutRecord>> {
+    return this.#checkouts.insertOrFind(checkout)
+  }
+
+  async find(key: OrderKey): Promise<CheckoutRecord | null> {
+    return this.#checkouts.findOne({ _id: orderId(key) })
+  }
+
+  /** By its `_id`, as its orders name it. */
+  async findById(_id: string): Promise<CheckoutRecord | null> {
+    return this.#checkouts.findOne({ _id })
+  }
+
+  /** The token is the secret of the checkout page: this read takes no mchid. */
+  async findByToken(token: string): Promise<CheckoutRecord | null> {
+    return this.#checkouts.findOne({ token })
+  }
+
+  /** Does `cause` to the checkout, once: see `Timelined.apply`, whose failures it throws. */
+  async apply(
+    { _id }: Pick<CheckoutRecord, '_id'>,
+    cause: Cause<CheckoutRecord, CheckoutOccurrence>,
+    known?: CheckoutRecord,
+  ): Promise<AppliedToCheckout> {
+    const { outcome, record, entry } = await this.#timelined.apply(_id, cause, known)
+    return { outcome, checkout: record, entry }
+  }
+
+  /**
+   * Writes what its orders and its reference say of a checkout: that it is paid, or that it ended unpaid; answers it as it
+   * is then. The orders are read behind the checkout, and a claim changes its revision: so an end that an order was opened
+   * beside is not written, and who lost looks again.
+   */
+  async settle(key: OrderKey, now: Time): Promise<CheckoutRecord | null> {
+    for (let attempt = 1; ; attempt++) {
+      const checkout = await this.find(key)
+      if (checkout === null) return null
+      const ids = checkout.orders.map(({ out_trade_no }) => orderId({ mchid: checkout.mchid, out_trade_no }))
+      const [holder, orders] = await Promise.all([
+        this.#references.findHolder(checkout.mchid, checkout.reference),
+        ids.length === 0 ? [] : this.#orders.findAll(ids),
+      ])
+      // The merchant may have given a number that was claimed to another order of its own.
+      const own = orders.filter(({ checkout_id }) => checkout_id === checkout._id)
+      const end = checkoutEnd(checkout, { holder, orders: own }, milliseconds(now))
+      if (end === null) return checkout
+      const isSeen = (current: CheckoutRecord) => current.revision === checkout.revision
+      const applied = await this.apply(checkout, (current) => (isSeen(current) ? end : null), checkout)
+      if (applied.outcome !== 'illegal' || attempt >= settle_attempts) return applied.checkout
+    }
+  }
+
+  /** Newest first by create_time, then number. */
+  async list(mchid: string, filter: CheckoutFilter, page: PageRequest): Promise<Page<CheckoutRecord>> {
+    const conditions: Filter[] = [
+      { mchid },
+      matchAny('state', filter.state),
+      matchAny('out_trade_no', filter.out_trade_no),
+      matchAny('reference', filter.reference),
+      inRange('create_time', filter.create_time_from, filter.create_time_to),
+    ]
+    return this.#checkouts.page({ $and: conditions }, 'create_time', page, { list: { mchid, ...filter } })
+  }
+
+  /** Checkouts whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
+  async findDue(before: Time, limit: number): Promise<CheckoutRecord[]> {
+    const filter = { 'next_action.time': { ...present, $lt: before } }
+    return this.#checkouts.find(filter, { limit, sort: { 'next_action.time': 1 } })
+  }
+
+  /** Moves the planned moment of one that was looked at, unless it was planned anew meanwhile. */
+  async putOff({ _id, next_action }: CheckoutRecord, time: Time): Promise<boolean> {
+    return next_action !== undefined && (await this.#timelined.putOff(_id, next_action.time, time))
+  }
+
+  /** All events of its entries up to `revision` are there: nothing more is planned. */
+  async noteTold({ _id, revision }: Pick<CheckoutRecord, '_id' | 'revision'>): Promise<boolean> {
+    return this.#checkouts.update({ _id, revision, 'next_action.what': 'tell' }, { $unset: { next_action: 1 } })
+  }
+
+  /** All of a merchant's checkouts by `_id`, from behind `after`: for proofs, which may take their time. */
+  async inTurn(mchid: string, after: string | null, limit: number): Promise<CheckoutRecord[]> {
+    return this.#checkouts.scan(afterId(mchid, after), { limit, sort: { _id: 1 } })
+  }
+
+  /** The checkouts of these ids; those unknown are left out. */
+  async findAll(ids: readonly string[]): Promise<CheckoutRecord[]> {
+    return this.#checkouts.scan({ _id: { $in: [...ids] } }, { limit: ids.length })
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#checkouts.ensureIndexes()
+  }
+}
+
+/** Each attempt that fails has met another write of the same checkout, of which it has a bounded number. */
+const settle_attempts = 5

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest'
+import { seeCheckoutThrough } from '../../../activities/checkout/end.ts'
+import { beijingTime } from '../../../domain/calendar.ts'
+import { orderlessEventId } from '../../../domain/ids.ts'
+import type { RunStarter } from '../../../runtime/runs.ts'
+import type { Store } from '../../../store/store.ts'
+import { memoryStore } from '../../stage/memory.ts'
+import type { Writes } from '../../stage/memory.ts'
+import { toOptions } from '../../stage/world.ts'
+import {
+  at,
+  checkoutSample,
+  closeAsked,
+  closedAtWeChat,
+  endpointSample,
+  mchid,
+  noon,
+  orderSample,
+  placed,
+} from '../../store/samples.ts'
+
+const key = { mchid, out_trade_no: 'TEA-1' }
+const checkout_id = `${mchid}/TEA-1`
+const over_ms = noon + 3_600_000
+
+/** A checkout with these orders, and a Temporal that keeps what it is asked. */
+async function sale(...numbers: string[]) {
+  const writes: Writes = { left: Infinity }
+  const store = memoryStore(null as never, writes)
+  const started: string[] = []
+  const updated: string[] = []
+  const workflow = {
+    start: (_: string, { workflowId }: { workflowId: string }) => Promise.resolve(void started.push(workflowId)),
+    getHandle: (id: string) => ({
+      startUpdate: (name: string, { updateId }: { updateId: string }) =>
+        Promise.resolve(void updated.push(`${name} ${id} ${updateId}`)),
+    }),
+  }
+  const starter = { client: { workflow }, toOptions } as unknown as RunStarter
+  await store.endpoints.add(endpointSample('https://shop.example.cn/weft'))
+  await store.checkouts.insert(checkoutSample('TEA-1', { orders: numbers }))
+  for (const number of numbers) await store.orders.insert(orderSample(number, { checkout_id, reference: 'TEA-1' }))
+  const seeThrough = (now_ms: number) => seeCheckoutThrough({ store, now: () => now_ms }, starter, key)
+  return { store, writes, started, updated, seeThrough }
+}
+
+const stateOf = async (store: Store) => (await store.checkouts.find(key))?.state
+const cancel = (store: Store) =>
+  store.checkouts.apply(
+    { _id: checkout_id },
+    { event: 'cancel_asked', operation_id: 'cancel_asked', time: at(70), actor: { kind: 'merchant', id: 'key_1' } },
+  )
+const expiredEvent = orderlessEventId(mchid, 'checkout.expired', 'TEA-1')
+
+describe('a checkout whose time is over', () => {
+  it('is expired, and its merchant hears of it once', async () => {
+    const { store, started, seeThrough } = await sale()
+    await seeThrough(over_ms - 1)
+    expect(await stateOf(store)).toBe('open')
+    await seeThrough(over_ms)
+    await seeThrough(over_ms + 1)
+    expect(await stateOf(store)).toBe('expired')
+    const event = await store.events.find(expiredEvent)
+    expect(JSON.parse(event?.body ?? '')).toMatchObject({
+      type: 'checkout.expired',
+      sequence: null,
+      data: { checkout: { out_trade_no: 'TEA-1', state: 'expired', paid_by: null } },
+    })
+    expect(started).toHaveLength(1)
+    expect((await store.checkouts.find(key))?.next_action).toBeUndefined()
+  })
+
+  it('waits for what WeChat Pay says of its order', async () => {
+    const { store, seeThrough } = await sale('TEA-1')
+    await store.orders.apply(key, placed())
+    await seeThrough(over_ms)
+    expect(await stateOf(store)).toBe('open')
+    await store.orders.apply(key, closeAsked())
+    await seeThrough(over_ms)
+    expect(await stateOf(store)).toBe('open')
+    await store.orders.apply(key, closedAtWeChat())
+    await seeThrough(over_ms)
+    expect(await stateOf(store)).toBe('expired')
+  })
+
+  it('is paid where one of its numbers holds the sale, and nothing else is told', async () => {
+    const { store, seeThrough } = await sale('TEA-1')
+    await store.references.claim(mchid, 'TEA-1', 'TEA-1')
+    await seeThrough(over_ms)
+    expect(await store.checkouts.find(key)).toMatchObject({ state: 'paid', paid_by: 'TEA-1' })
+    expect(await store.events.find(expiredEvent)).toBeNull()
+  })
+
+  it('is told whole, whichever write the worker died behind', async () => {
+    for (let left = 0; left <= 6; left++) {
+      const { store, writes, seeThrough } = await sale()
+      writes.left = left
+      await seeThrough(over_ms).catch(() => undefined)
+      writes.left = Infinity
+      await seeThrough(over_ms)
+      await seeThrough(over_ms)
+      const deliveries = await store.deliveries.findDue(beijingTime(over_ms + 1), 10)
+      expect([left, await stateOf(store), deliveries.length]).toEqual([left, 'expired', 1])
+      expect(await store.events.find(expiredEvent)).not.toBeNull()
+      expect((await store.checkouts.find(key))?.next_action).toBeUndefined()
+    }
+  })
+})
+
+describe('a checkout that is being cancelled', () => {
+  it('has its open orders closed, and is cancelled once they are', async () => {
+    const { store, updated, seeThrough } = await sale('TEA-1', 'TEA-1-2')
+    const second = { mchid, out_trade_no: 'TEA-1-2' }
+    for (const one of [key, second]) await store.orders.apply(one, placed())
+    await store.orders.apply(key, closeAsked())
+    await cancel(store)
+    await seeThrough(noon + 80_000)
+    expect(updated).toEqual([`close order/${mchid}/TEA-1-2 checkout_cancelled:TEA-1`])
+    expect(await stateOf(store)).toBe('closing')
+    await store.orders.apply(second, closeAsked('other'))
+    for (const one of [key, second]) await store.orders.apply(one, closedAtWeChat())
+    await seeThrough(noon + 90_000)
+    expect(await stateOf(store)).toBe('cancelled')
+    expect(await store.events.find(orderlessEventId(mchid, 'checkout.cancelled', 'TEA-1'))).not.toBeNull()
+  })
+
+  it('claims no number any more', async () => {
+    const { store } = await sale()
+    await cancel(store)
+    const { outcome } = await store.checkouts.apply(
+      { _id: checkout_id },
+      {
+        event: 'order_opened',
+        operation_id: 'order_opened:TEA-1',
+        time: at(71),
+        actor: { kind: 'payer', id: null },
+        order: { out_trade_no: 'TEA-1', trade_type: 'NATIVE', payer: 'p' },
+      },
+    )
+    expect(outcome).toBe('illegal')
+  })
+
+  it('is not ended beside a number that is claimed in the same moment', async () => {
+    const { store } = await sale()
+    const isOpened = store.checkouts.apply(
+      { _id: checkout_id },
+      {
+        event: 'order_opened',
+        operation_id: 'order_opened:TEA-1',
+        time: at(3599),
+        actor: { kind: 'payer', id: null },
+        order: { out_trade_no: 'TEA-1', trade_type: 'NATIVE', payer: 'p' },
+      },
+    )
+    const settled = store.checkouts.settle(key, at(3600))
+    await Promise.all([isOpened, settled])
+    const { state, orders } = (await store.checkouts.find(key)) ?? {}
+    // One of both was first, and the other has seen it.
+    expect([state, orders?.length]).toEqual(['expired', (await isOpened).outcome === 'done' ? 1 : 0])
+  })
+})
