@@ -178,7 +178,7 @@ export async function runCommand(store: Store, words: readonly string[], now: nu
 }
 
 /** How a merchant's set-up is looked at (cli/check/check.ts). */
-export const check_usage = `  npm run merchant -- check <mchid> [--certificate apiclient_cert.pem] [--lang en|zh] [--json]
+export const check_usage = `  npm run merchant -- check <mchid> [--certificate apiclient_cert.pem] [--openid … [--appid …]] [--lang en|zh] [--json]
       looks at all that a program can see of what WeChat Pay asks for before going live, and asks for the rest;
       ends with 1 where something failed. Places orders of ¥0.01 that nobody can pay, and closes them`
 

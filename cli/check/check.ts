@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import { enabledProducts } from '../../domain/order/method.ts'
 import { readAuthorities } from '../../runtime/authorities.ts'
 import type { Config } from '../../runtime/config.ts'
 import { liveMistakes } from '../../runtime/fitness.ts'
@@ -19,6 +20,8 @@ import { checkApiKey, checkAuthority, checkKeys, lastNotification } from './keys
 import { checkLine, lineText, lineView, tallyOf } from './outcome.ts'
 import type { CheckLine } from './outcome.ts'
 import { checkMethods } from './probe.ts'
+import type { ProbePayer } from './probe.ts'
+import { consoleQuestions } from './questions.ts'
 
 /** What was asked for behind the word `check`. */
 export interface CheckRequest {
@@ -27,6 +30,8 @@ export interface CheckRequest {
   is_json: boolean
   /** path of the merchant's own certificate */
   certificate_path: string | null
+  /** for probe orders that only one person may pay */
+  payer: ProbePayer | null
 }
 
 /** Reads the words behind `check`. The language is that of --lang, else of the environment. Throws CommandError. */
@@ -34,7 +39,8 @@ export function readCheckRequest(
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): CheckRequest {
-  const options = { lang: { type: 'string' }, json: { type: 'boolean' }, certificate: { type: 'string' } } as const
+  const text = { type: 'string' } as const
+  const options = { lang: text, json: { type: 'boolean' }, certificate: text, openid: text, appid: text } as const
   try {
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true })
     const [mchid, ...rest] = positionals
@@ -44,6 +50,7 @@ export function readCheckRequest(
       language: languageOf(values.lang, environment),
       is_json: values.json ?? false,
       certificate_path: values.certificate ?? null,
+      payer: values.openid === undefined ? null : { openid: values.openid, appid: values.appid ?? null },
     }
   } catch (error) {
     throw new CommandError(`${(error as Error).message}\n${check_usage}`)
@@ -64,7 +71,7 @@ function languageOf(
 export interface CheckParts {
   store: Store
   config: Config
-  request: Pick<CheckRequest, 'mchid' | 'certificate_path'>
+  request: Pick<CheckRequest, 'mchid' | 'certificate_path' | 'payer'>
   /** Unix ms */
   now?: () => number
 }
@@ -87,16 +94,18 @@ export async function checkMerchant(parts: CheckParts): Promise<CheckLine[]> {
     lines.push(...(await checkNotifyAddress({ store, mchid, url, mode, serial, now })), checkNotifications(last))
     const { queue_prefix } = config
     lines.push(await checkFulfilment({ store, merchant, temporal, queue_prefix, now }))
-    return lines
+    return [...lines, ...consoleQuestions(merchant, config.public_url)]
   } finally {
     await Promise.all([dispatcher.close(), temporal.close()])
   }
 }
 
-function settingsLines({ mchid, mode, state }: MerchantRecord, config: Config): CheckLine[] {
+function settingsLines(merchant: MerchantRecord, config: Config): CheckLine[] {
+  const { mchid, mode, state } = merchant
+  const methods = enabledProducts(merchant).join(', ')
   const mistakes = mode === 'live' ? liveMistakes(config, 'api').join('; ') : ''
   if (mistakes !== '') return [checkLine('settings_unfit', { mistakes })]
-  return [checkLine(state === 'paused' ? 'settings_paused' : 'settings_fit', { mchid, mode, methods: 'NATIVE' })]
+  return [checkLine(state === 'paused' ? 'settings_paused' : 'settings_fit', { mchid, mode, methods })]
 }
 
 /** The merchant as api and worker would speak for it, or why they could not. */
@@ -142,7 +151,7 @@ async function checkWeChat(parts: WeChatParts): Promise<CheckLine[]> {
   const signed = await checkSignedCall(client)
   lines.push(...signed.lines, checkCertificateFile(request.certificate_path, { ...client.credentials, mchid }, now()))
   if (!signed.is_accepted) return lines
-  const probed = await checkMethods({ store, merchant, transport: client.transport, now })
+  const probed = await checkMethods({ store, merchant, transport: client.transport, payer: request.payer, now })
   const has_fault = signed.lines.some(({ code }) => code === 'apiv3_key_wrong')
   if (!has_fault) lines.push(checkApiKey(client, signed.listed.length > 0, await lastNotification(store, mchid)))
   const authorities = readAuthorities(config)

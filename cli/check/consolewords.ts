@@ -34,14 +34,14 @@ export const console_outcomes = {
   },
   app_secret_missing: {
     item: 'app_secret',
-    result: 'failed',
+    result: 'question',
     says: {
       en: '{appid} has none, so Weft’s own page cannot find out who pays within WeChat',
       zh: '{appid} 没有 AppSecret，Weft 的收银台无法在微信内识别付款人',
     },
     remedy: {
-      en: 'put it into "apps" of the merchant’s file, or take JSAPI out of settings.products if only your own pages use it',
-      zh: '请在商户文件的 "apps" 中填写；若只在自有页面使用 JSAPI，可忽略收银台',
+      en: 'put it into "apps" of the merchant’s file; only your own pages need none of it',
+      zh: '请在商户文件的 "apps" 中填写；若只在自有页面使用 JSAPI，则无需填写',
     },
   },
 

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import { enabledProducts, payment_methods } from '../../domain/order/method.ts'
+import type { TradeType } from '../../domain/order/method.ts'
 import type { Store } from '../../store/store.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
-import { nativePath, placeBody, placeNative } from '../../wechat/payments.ts'
+import { placeBody, placeOrder, placePath } from '../../wechat/payments.ts'
 import { closeProbe } from '../../wechat/probe.ts'
 import type { ProbeEnd } from '../../wechat/probe.ts'
 import type { Transport } from '../../wechat/transport.ts'
@@ -17,14 +19,30 @@ const number_prefix = 'WEFTPROBE'
 /** WeChat Pay takes no payment behind this, whatever becomes of this process. */
 const life_ms = 2 * 60_000
 const total = 1
+/** An address that is nobody's (RFC 5737): WeChat Pay compares it with the payer's only where somebody pays. */
+const scene_info = { payer_client_ip: '203.0.113.1', h5_info: { type: 'Wap' } } as const
 /** What was written down later than this may be another check's that is still at it. */
 const under_way_ms = 60_000
+
+/** Somebody whom WeChat knows under an appid, for orders that only one person may pay; without the appid of the first that fits. */
+export interface ProbePayer {
+  openid: string
+  appid: string | null
+}
 
 export interface ProbeParts {
   store: Pick<Store, 'probes'>
   merchant: MerchantRecord
   transport: Transport
+  payer: ProbePayer | null
   now: () => number
+}
+
+/** One order that is tried. */
+interface ProbePlan {
+  method: TradeType
+  appid: string
+  openid: string | null
 }
 
 /** What the probe orders came to, and whether an answer of WeChat Pay's was verified by its key. */
@@ -41,13 +59,39 @@ export interface ProbedMethods {
  */
 export async function checkMethods(parts: ProbeParts): Promise<ProbedMethods> {
   const probed: ProbedMethods = { lines: await closeLeft(parts), has_verified: false, unverified: null }
-  for (const appid of parts.merchant.appids) {
-    const { line, failure } = await probeOrder(parts, { method: 'NATIVE', appid })
+  for (const plan of plansOf(parts.merchant, parts.payer)) {
+    if ('code' in plan) {
+      probed.lines.push(plan)
+      continue
+    }
+    const { line, failure } = await probeOrder(parts, plan)
     probed.lines.push(line)
     probed.has_verified ||= failure === null
     if (failure?.reason === 'no_key' || failure?.reason === 'unverified') probed.unverified = errorText(failure)
   }
   return probed
+}
+
+/**
+ * What is tried: each method that is enabled with each app that fits it. Where any appid does, H5 takes the first, since
+ * Native has seen whether the others are bound.
+ */
+function plansOf(merchant: MerchantRecord, payer: ProbePayer | null): (ProbePlan | CheckLine)[] {
+  const enabled = enabledProducts(merchant)
+  return enabled.flatMap((method): (ProbePlan | CheckLine)[] => {
+    const { needs_openid, app_kinds } = payment_methods[method]
+    const fitting = merchant.appids.filter((appid) => {
+      const kind = merchant.apps?.find((app) => app.appid === appid)?.kind
+      return app_kinds === null || (kind !== undefined && app_kinds.includes(kind))
+    })
+    const tried = method === 'MWEB' && enabled.includes('NATIVE') ? fitting.slice(0, 1) : fitting
+    if (tried.length === 0) return [checkLine('probe_has_no_app', { method })]
+    return tried.map((appid, place) => {
+      if (!needs_openid) return { method, appid, openid: null }
+      const is_theirs = payer !== null && (payer.appid === null ? place === 0 : payer.appid === appid)
+      return is_theirs ? { method, appid, openid: payer.openid } : checkLine('probe_needs_openid', { method, appid })
+    })
+  })
 }
 
 /** Closes what an earlier check was not seen to close. */
@@ -73,13 +117,13 @@ const end_codes: Readonly<Partial<Record<ProbeEnd, OutcomeCode>>> = {
 
 async function probeOrder(
   parts: ProbeParts,
-  plan: { method: string; appid: string },
+  plan: ProbePlan,
 ): Promise<{ line: CheckLine; failure: WeChatPayError | null }> {
   const { store, merchant, transport, now } = parts
   const { mchid } = merchant
   const probe = { mchid, out_trade_no: probeNumber(plan.method, now()) }
   await store.probes.note({ ...probe, create_time: beijingTime(now()) })
-  const failure = await place(parts, probe, plan.appid)
+  const failure = await place(parts, probe, plan)
   if (failure !== null && !failure.outcome_unknown) {
     await store.probes.remove(probe)
     return { line: refusalLine(plan, failure), failure }
@@ -87,14 +131,15 @@ async function probeOrder(
   const end = await endOf(transport, probe)
   if (end === 'closed' || end === 'paid') await store.probes.remove(probe)
   if (failure !== null) return { line: refusalLine(plan, failure), failure }
-  const line = checkLine(end_codes[end] ?? 'probe_closed', { ...plan, out_trade_no: probe.out_trade_no })
+  const { method, appid } = plan
+  const line = checkLine(end_codes[end] ?? 'probe_closed', { method, appid, out_trade_no: probe.out_trade_no })
   return { line, failure }
 }
 
 async function place(
   { merchant, transport, now }: ProbeParts,
   probe: OrderKey,
-  appid: string,
+  { method, appid, openid }: ProbePlan,
 ): Promise<WeChatPayError | null> {
   const body = placeBody({
     ...probe,
@@ -104,9 +149,11 @@ async function place(
     attach: null,
     notify_url: merchant.notify_url,
     amount: { total, currency: 'CNY' },
+    openid,
+    ...(payment_methods[method].needs_scene_info && { scene_info }),
   })
   try {
-    await placeNative(transport, { path: nativePath, body })
+    await placeOrder(transport, method, { path: placePath(method), body })
     return null
   } catch (error) {
     if (error instanceof WeChatPayError) return error
@@ -138,10 +185,12 @@ const refusal_outcomes: Readonly<Record<string, OutcomeCode>> = {
   OPENID_MISMATCH: 'probe_payer_unknown',
 }
 
-function refusalLine(plan: { method: string; appid: string }, failure: WeChatPayError): CheckLine {
-  const values = { ...plan, error: errorText(failure) }
+function refusalLine({ method, appid, openid }: ProbePlan, failure: WeChatPayError): CheckLine {
+  const values = { method, appid, error: errorText(failure) }
   const known = refusal_outcomes[failure.code ?? '']
   if (known !== undefined) return checkLine(known, values)
+  // By its words, since its code is that of any mistake; they choose what a person reads, and nothing else.
+  if (openid !== null && /openid/i.test(failure.wechat_message ?? '')) return checkLine('probe_payer_unknown', values)
   return checkLine(
     failure.reason === 'answer' && failure.kind !== 'again' ? 'probe_refused' : 'probe_unanswered',
     values,

@@ -14,6 +14,7 @@ import type { CheckLine, OutcomeCode } from '../../cli/check/outcome.ts'
 import { introduceMerchant, makeMerchant } from '../../dev/demo.ts'
 import type { DemoMerchant } from '../../dev/demo.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import { trade_types } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { plainTemporal } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -22,7 +23,7 @@ import type { FaultRequest } from '../../simulator/control.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
 import { closeLeftProbes } from '../../worker/probes.ts'
-import { Stage } from '../stage/stage.ts'
+import { Stage, stageApps } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { TestAuthority } from '../wechat/authority.ts'
 import { keyPair } from './sample.ts'
@@ -40,16 +41,13 @@ afterAll(async () => {
   await stage.close() // the audit and the oracle know of no probe order
 })
 
-type Change = Partial<CheckParts['config']>
-async function check(
-  mchid: string,
-  {
-    config = {},
-    now,
-    certificate_path = null,
-  }: { config?: Change; now?: () => number; certificate_path?: string | null } = {},
-) {
-  const request = { mchid, certificate_path }
+interface Looked {
+  config?: Partial<CheckParts['config']>
+  now?: () => number
+  payer?: CheckParts['request']['payer']
+}
+async function check(mchid: string, { config = {}, now, payer = null }: Looked = {}) {
+  const request = { mchid, certificate_path: null, payer }
   const parts = { store: stage.store, config: { ...stage.config, ...config }, request }
   return await checkMerchant({ ...parts, ...(now && { now }) })
 }
@@ -227,6 +225,84 @@ describe('a set-up that WeChat Pay does not take', () => {
   })
 })
 
+describe('a merchant that is paid wherever its payers are', () => {
+  const everything = [...trade_types]
+  let merchant: DemoMerchant
+  beforeAll(async () => {
+    merchant = await another()
+    const { mchid, appid } = merchant
+    const apps = [...stageApps(appid)]
+    await stage.simulator.control.register({ mchid, apps, products: everything })
+    const { settings } = await record(mchid)
+    await change(mchid, {
+      appids: apps.map((app) => app.appid),
+      apps: stage.store.merchants.sealApps(mchid, apps),
+      settings: { ...settings, products: everything },
+    })
+  })
+  const openidAt = (appid: string) => stage.simulator.control.openid({ appid }).openid
+  const allClosed = () => probesAt(merchant.mchid).every(({ trade_state }) => trade_state === 'CLOSED')
+  const about = (lines: CheckLine[], item: string) =>
+    lines
+      .filter((line) => lineView(line, 'en').item === item)
+      .map(({ code, values }) => [
+        code,
+        ...[values.method, values.appid, values.directory, values.host].filter(Boolean),
+      ])
+
+  it('has an order placed and closed for each method and app, and is asked what only consoles show', async () => {
+    const [account, mini, phone] = stageApps(merchant.appid).map(({ appid }) => appid)
+    const lines = await check(merchant.mchid)
+    expect(failedOf(lines)).toEqual([])
+    expect(about(lines, 'probe')).toEqual([
+      ...[account, mini, phone].map((appid) => ['probe_closed', 'NATIVE', appid]),
+      ['probe_needs_openid', 'JSAPI', account],
+      ['probe_needs_openid', 'JSAPI', mini],
+      ['probe_closed', 'MWEB', account],
+      ['probe_closed', 'APP', phone],
+    ])
+    const { public_url } = stage.config
+    const { host } = new URL(public_url)
+    expect(about(lines, 'console')).toEqual([
+      ['console_payment_directory', `${public_url}/pay/`],
+      ['console_oauth_domain', account, host],
+      ['console_mini_program', mini],
+      ['console_h5_domain', host],
+      ['console_mobile_app', phone],
+    ])
+    expect(allClosed()).toBe(true)
+  })
+
+  it('has JSAPI tried with an openid, which has to be one of that very appid', async () => {
+    const { mchid, appid } = merchant
+    const mini = `${appid}_mini`
+    const tried = async (payer: NonNullable<Looked['payer']>) =>
+      about(await check(mchid, { payer }), 'probe').filter(([, method]) => method === 'JSAPI')
+    expect(await tried({ openid: openidAt(appid), appid: null })).toEqual([
+      ['probe_closed', 'JSAPI', appid],
+      ['probe_needs_openid', 'JSAPI', mini],
+    ])
+    expect(await tried({ openid: openidAt(mini), appid: mini })).toContainEqual(['probe_closed', 'JSAPI', mini])
+    expect(await tried({ openid: openidAt(mini), appid })).toContainEqual(['probe_payer_unknown', 'JSAPI', appid])
+    expect(allClosed()).toBe(true)
+    expect(await left(mchid)).toEqual([])
+  })
+
+  it('is told which product WeChat Pay has not enabled, and which has no app here', async () => {
+    const { mchid } = merchant
+    await stage.simulator.control.register({ mchid, products: ['NATIVE', 'JSAPI'] })
+    await change(mchid, { apps: [], settings: { ...(await record(mchid)).settings, products: everything } })
+    const lines = await check(mchid)
+    expect(
+      lines.filter((line) => resultOf(line) === 'failed').map(({ code, values }) => [code, values.method]),
+    ).toEqual([
+      ['probe_has_no_app', 'JSAPI'],
+      ['probe_not_permitted', 'MWEB'],
+      ['probe_has_no_app', 'APP'],
+    ])
+  })
+})
+
 describe('a probe order', () => {
   const closeLeft = async (now: () => number) => {
     const { store, config } = stage
@@ -289,7 +365,7 @@ describe('who says that the goods went out', () => {
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_unheard'])
     const { fulfilment_endpoint_id } = await record(mchid)
     const endpoint = await stage.store.endpoints.findPublic(mchid, fulfilment_endpoint_id ?? '')
-    await stage.store.endpoints.disable(endpoint?._id ?? '', 'gone')
+    await stage.store.endpoints.disable(endpoint?._id ?? '', 'gone', beijingTime(Date.now()))
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_disabled'])
     await change(mchid, { ...(await event(mchid)), fulfilment_endpoint_id: null })
     expect(failedOf(await check(mchid))).toEqual(['fulfilment_missing'])
