@@ -55,13 +55,17 @@ async function check(mchid: string, { config = {}, now, payer = null }: Looked =
 const first = makeMerchant({ mchid: `18${String(Date.now()).slice(-8)}`, name: '一壶茶' })
 const mchids = Array.from({ length: 20 }, (_, place) => String(Number(first.mchid) + place))
 
-/** A merchant of its own with the keys of the first, set up well on both sides, whose paid orders count as shipped. */
+/** A merchant of its own with the keys of the first, set up well on both sides: paid by codes, and paid is shipped. */
 async function another(): Promise<DemoMerchant> {
   const mchid = mchids.shift() ?? ''
   const serial_no = randomBytes(20).toString('hex').toUpperCase()
   const merchant = { ...first, mchid, serial_no, appid: `wx${mchid}`, key: newToken('test') }
   const { simulator, store, config, shop } = stage
   await introduceMerchant({ merchant, simulator, store, config, endpoint_url: shop.url })
+  // The demo's merchant is paid in every way; what is wrong shows best where there is one.
+  const [appids, products] = [[merchant.appid], ['NATIVE' as const]]
+  await simulator.control.register({ mchid, appids, apps: [], products })
+  await change(mchid, { appids, apps: [], settings: { ...(await record(mchid)).settings, products } })
   await change(mchid, {})
   return merchant
 }
