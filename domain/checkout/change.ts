@@ -153,7 +153,8 @@ export function checkoutEnd(
   }
   if (checkout.state !== 'open' && checkout.state !== 'closing') return null
   if (orders.some(({ state }) => keepsSale(state))) return null
-  if (checkout.state === 'closing') return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
+  if (checkout.state === 'closing')
+    return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
   if (now_ms < milliseconds(checkout.expire_time)) return null
   return { event: 'expired', operation_id: operationId.expired(), ...cause }
 }
@@ -187,10 +188,13 @@ export function planOpening(
 ): OpeningPlan {
   const kept = checkout.paid_by ?? holder
   if (kept !== null) {
-    return isOwnNumber(checkout, kept) ? { kind: 'give', out_trade_no: kept } : { kind: 'paid_elsewhere', paid_by: kept }
+    return isOwnNumber(checkout, kept)
+      ? { kind: 'give', out_trade_no: kept }
+      : { kind: 'paid_elsewhere', paid_by: kept }
   }
   const newest = checkout.orders.at(-1)
-  if (newest !== undefined && last !== null && hasMoney(last)) return { kind: 'give', out_trade_no: newest.out_trade_no }
+  if (newest !== undefined && last !== null && hasMoney(last))
+    return { kind: 'give', out_trade_no: newest.out_trade_no }
   if (checkout.state !== 'open') return { kind: 'over' }
   const is_same = newest?.payer === payer
   if (newest !== undefined && is_same && last !== null && isPayable(last, now_ms)) {
