@@ -1,4 +1,5 @@
 import { beijingTime, milliseconds } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
 import { weft_actor } from '../actor.ts'
 import { checkoutOrderNo, operationId } from '../ids.ts'
 import { keepsSale } from '../order/judgement.ts'
@@ -157,6 +158,19 @@ export function checkoutEnd(
     return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
   if (now_ms < milliseconds(checkout.expire_time)) return null
   return { event: 'expired', operation_id: operationId.expired(), ...cause }
+}
+
+const longest_wait_ms = 10 * 60_000
+
+/**
+ * When a checkout that is looked at now is due again, should this look not end it: at once at first, then the more rarely
+ * the longer its orders keep it waiting, which may be a person's decision. Its orders' own steps look as well.
+ */
+export function nextLook({ timeline, expire_time, next_action }: CheckoutRecord, now_ms: number): Time {
+  if (next_action?.what !== 'end') return beijingTime(now_ms)
+  const asked = timeline.findLast(({ event }) => event === 'cancel_asked')
+  const waited_ms = now_ms - milliseconds(asked?.time ?? expire_time)
+  return beijingTime(now_ms + Math.min(Math.max(0, waited_ms / 4), longest_wait_ms))
 }
 
 function isOwnNumber({ orders }: Pick<CheckoutRecord, 'orders'>, number: string): boolean {
