@@ -188,7 +188,7 @@ describe('what Temporal UI shows', () => {
     for (const text of texts) expect(text).toMatch(/[\u4e00-\u9fff]/)
     expect(texts.filter((text) => english.test(text.replaceAll(/`[^`]*`|\]\([^)]*\)/g, '')))).toEqual([])
     expect(texts[0]).toContain(
-      '**请处理 订单 `TEA-0001`，¥9.90，付款 `tx1`：已付款的订单又收到一笔付款，须由人决定。**',
+      '**请处理订单 `TEA-0001`，¥9.90，付款 `tx1`：已付款的订单又收到一笔付款，须由人决定。**',
     )
     expect(texts[0]).toContain('{"decision":"accept" 或 "reject"')
     expect(texts[1]).toContain(
