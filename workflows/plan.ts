@@ -8,9 +8,9 @@ import type { RefundStep } from '../domain/refund/record.ts'
  * What Weft does next, as the plan that it follows. Never the moment of the next try: retries are decided in activities,
  * which a run hears nothing of, so a moment told here would stand when it has long passed. A deadline stays what it is.
  */
-type Plan<Progress> = Record<Language, (progress: Progress, policy: Policy) => string>
+type StepPlan<Progress> = Record<Language, (progress: Progress, policy: Policy) => string>
 
-const order_plans: Record<OrderStep, Plan<OrderProgress>> = {
+const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
   place: {
     en: (_, { place_retry_ms }) =>
       `the same request is sent to WeChat until it answers, at most ${longest(place_retry_ms, 'en')} apart`,
@@ -49,7 +49,7 @@ const order_plans: Record<OrderStep, Plan<OrderProgress>> = {
   },
 }
 
-const refund_plans: Record<RefundStep, Plan<RefundProgress>> = {
+const refund_plans: Record<RefundStep, StepPlan<RefundProgress>> = {
   reserve: { en: () => 'it is reserved on its payment', 'zh-CN': () => '在付款上锁定可退金额' },
   await_approval: {
     en: ({ approval_expire_time }) => `approval is waited for until ${approval_expire_time}`,
@@ -87,7 +87,7 @@ export function refundPlan(refund: RefundProgress, policy: Policy, language: Lan
 }
 
 function planText<P extends Pick<OrderProgress, 'next_action'>>(
-  plans: Record<string, Plan<P>>,
+  plans: Record<string, StepPlan<P>>,
   progress: P,
   policy: Policy,
   language: Language,

@@ -288,6 +288,23 @@ describe('a merchant that is paid wherever its payers are', () => {
     expect(await left(mchid)).toEqual([])
   })
 
+  it('is told whether WeChat takes the AppSecret, which nothing is made with', async () => {
+    const { mchid, appid } = merchant
+    const apps = [...stageApps(appid)]
+    const codes = async (config: Looked['config'] = {}) => about(await check(mchid, { config }), 'app_secret')
+    expect(await codes()).toEqual([['app_secret_accepted', appid]])
+    await stage.simulator.control.register({ mchid, apps: apps.map((app) => ({ ...app, secret: 'reset' })) })
+    expect(await codes()).toEqual([['app_secret_wrong', appid]])
+    await stage.simulator.control.register({ mchid, apps })
+    expect(await codes({ test_wechat_url: 'http://127.0.0.1:1' })).toEqual([
+      ['app_secret_untold', appid, 'https://api.weixin.qq.com'],
+    ])
+    const { settings } = await record(mchid)
+    const without = apps.map(({ appid: one, kind }) => ({ appid: one, kind, secret: null }))
+    await change(mchid, { settings, apps: stage.store.merchants.sealApps(mchid, without) })
+    expect(await codes()).toEqual([['app_secret_missing', appid]])
+  })
+
   it('is told which product WeChat Pay has not enabled, and which has no app here', async () => {
     const { mchid } = merchant
     await stage.simulator.control.register({ mchid, products: ['NATIVE', 'JSAPI'] })

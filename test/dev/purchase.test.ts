@@ -1,8 +1,21 @@
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { startShop } from '../../dev/shop/shop.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
+import { languages } from '../../domain/language.ts'
+import type { Language } from '../../domain/language.ts'
 import { collectComplaints, openBrowser } from '../stage/browser.ts'
+import {
+  composePicture,
+  keepPicture,
+  keptPicture,
+  panel_context,
+  picture_size,
+  sizeOfPng,
+  takePanel,
+  textOf,
+} from '../stage/pictures.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
@@ -129,5 +142,53 @@ describe('a purchase at the tea shop', () => {
     await stage.refundReaches(await stage.refunding({ out_trade_no, amount: { refund: 300 } }), 'succeeded')
     await checkout.reload()
     await checkout.getByRole('heading', { name: '已部分退款 ¥3.00' }).waitFor()
+  })
+})
+
+const pages = {
+  en: {
+    readme: 'README.md',
+    buy: 'Buy',
+    phone: 'Open the simulated phone',
+    asked: 'I have paid',
+    done: 'The shop has confirmed your order',
+  },
+  'zh-CN': {
+    readme: 'README.zh-CN.md',
+    buy: '购买',
+    phone: '打开模拟手机付款',
+    asked: '我已支付',
+    done: '商家已确认您的订单',
+  },
+} as const satisfies Record<Language, object>
+
+describe('the picture in the README', () => {
+  it.each(languages)('in %s shows the pages as they are now; if not: npm run pictures', async (language) => {
+    const { readme, buy, phone: open_phone, asked, done } = pages[language]
+    const visit = await browser.newContext({ locale: language, ...panel_context })
+    const checkout = await visit.newPage()
+    await checkout.goto(`${shop.url}/?lang=${language}`)
+    const tea = checkout.locator('article').first()
+    await tea.locator('select').selectOption('ship')
+    await tea.getByRole('button', { name: buy }).click()
+    await checkout.locator('#qr').waitFor()
+    const waiting = await takePanel(checkout)
+    const opening = visit.waitForEvent('page')
+    await checkout.getByRole('link', { name: open_phone }).click()
+    const phone = await opening
+    await phone.locator('[data-story="lose_notification"]').waitFor()
+    const paying = await takePanel(phone)
+    await phone.locator('[data-story="lose_notification"]').click()
+    await checkout.getByRole('button', { name: asked }).click()
+    await checkout.getByText(done).waitFor()
+    const panels = [waiting, paying, await takePanel(checkout)]
+    const png = await composePicture(browser, panels)
+    await visit.close()
+    if (process.env['WEFT_PICTURES'] === 'keep') await keepPicture(language, png, panels)
+    const kept = await keptPicture(language)
+    expect(kept.text).toBe(textOf(panels))
+    expect([sizeOfPng(png), sizeOfPng(kept.png)]).toEqual([picture_size, picture_size])
+    // Shown as it is: a width or height beside it would stretch it on a narrow page.
+    expect(await readFile(readme, 'utf8')).toMatch(/^!\[[^\]]+\]\(docs\/images\/checkout(\.zh-CN)?\.png\)$/m)
   })
 })

@@ -1,5 +1,7 @@
 /** What descriptions of fields say, in Chinese, by what they say in English: bills, days, differences. */
 export const bill_descriptions: Readonly<Record<string, string>> = {
+  'none: WeChat Pay said that there was no trade, so this version has no file':
+    'none：微信支付答复当日没有交易，该版本没有文件',
   'the bill is whole, and every line of it and every record agree': '账单完整，且每一行与每条记录一致',
   'why it is not proven, but for its differences': '除差异之外未核平的原因',
   'on one side only so far; the other may still come': '目前只有一方，另一方可能稍后出现',

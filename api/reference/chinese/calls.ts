@@ -4,6 +4,24 @@ export const call_descriptions: Readonly<Record<string, string>> = {
     '不会丢失的微信支付订单。金额为整数，单位为分。已知字段始终存在，未知时为 null；今后可能增加字段和取值，请忽略不认识的内容。请求中的未知字段会被拒绝。',
   'Places the order at WeChat Pay and answers with a code to scan. Safe to repeat: the same body is answered with the order as it is now. After 202 repeat the same request until the state is no longer “created”.':
     '在微信支付下单，并返回可扫描的二维码。可以安全地重发：同一请求体返回订单的当前状态。收到 202 后请原样重发，直到状态不再是 created。',
+  'Places the order at WeChat Pay and answers with a code to scan, or what opens the payer’s client. Safe to repeat: the same body is answered with the order as it is now. After 202 repeat the same request until the state is no longer “created”.':
+    '在微信支付下单，并返回可扫描的二维码，或调起付款人客户端的参数。可以安全地重发：同一请求体返回订单的当前状态。收到 202 后请原样重发，直到状态不再是 created。',
+  'placed: client or code_url, and checkout_url, are live': '已下单：client 或 code_url 以及 checkout_url 可用',
+  'The stored code, or, when it is older than 110 minutes (of MWEB 4), a new one: the old code then dies. `client` is signed anew each time.':
+    '已有的二维码或支付参数；超过 110 分钟（MWEB 为 4 分钟）则返回新的，旧的随即失效。`client` 每次重新签名。',
+  'Answers with a page that chooses the way to pay where it is opened. Nothing is placed at WeChat Pay before the payer is there. Safe to repeat: the same body is answered with the checkout as it is now.':
+    '返回一个页面，由它在打开之处选择支付方式。付款人到来之前不会在微信支付下单。可以安全地重发：同一请求体返回收银单的当前状态。',
+  'a repeat: the checkout as it is now': '重发：收银单的当前状态',
+  'made: checkout_url is live': '已创建：checkout_url 可用',
+  'a page of checkouts': '一页收银单',
+  'the checkout': '收银单',
+  'the checkout as it is now': '收银单的当前状态',
+  'Nothing more is placed for it, and what is open is closed at WeChat Pay. Money that still comes is treated as late. After 202 read the checkout, or repeat the request.':
+    '不再为它下单，未结束的订单在微信支付关单。之后到账的款项按逾期到账处理。收到 202 后请查询收银单，或重发请求。',
+  'cancelled, or expired before: nothing of it can be paid': '已取消，或此前已过期：不能再付款',
+  'closing: WeChat Pay is not yet certain of an order': '关闭中：微信支付尚未确定某个订单',
+  'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404 `original_absent`. One that is damaged here is fetched anew: 503 `original_damaged`, ask again.':
+    'Weft-Bill-Sha1 是微信支付签名的 SHA-1，针对未经内容编码的文件。提前结束或字节数少于 Content-Length 的应答不完整。没有交易的账单没有文件：404 `original_absent`。本地损坏的原始账单会重新下载：503 `original_damaged`，请稍后再试。',
   'said back in every answer; one is made when absent': '每个应答都会原样返回；缺省时自动生成',
   'a repeat: the order as it is now': '重发：订单的当前状态',
   'placed: code_url and checkout_url are live': '已下单：code_url 与 checkout_url 可用',

@@ -5,6 +5,41 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'a page about this code: /docs/errors/<code>': '该错误码的说明页：/docs/errors/<code>',
   'JSON Pointer': 'JSON Pointer',
   'true: send the identical request again': 'true：可原样重发请求',
+  'how it is paid: a code to scan (NATIVE, when absent), in WeChat or a mini program (JSAPI), in a phone’s browser (MWEB), in an app (APP)':
+    '支付方式：扫码（NATIVE，缺省）、微信内或小程序（JSAPI）、手机浏览器（MWEB）、应用内（APP）',
+  'one of the merchant’s; the first that fits trade_type when absent':
+    '商户的 appid 之一；缺省为第一个适用于 trade_type 的',
+  'JSAPI must have it, no other method takes it; kept sealed, told to nobody':
+    'JSAPI 必填，其他方式不接受；加密保存，不告知任何人',
+  'the payer’s, of this very appid': '付款人在该 appid 下的 openid',
+  'the payer’s own address as it reached the shop, IPv4 or IPv6; a public one':
+    '商城所见的付款人自己的公网地址，IPv4 或 IPv6',
+  'Wap: a browser, whatever the phone': 'Wap：浏览器，不限手机系统',
+  'MWEB must have it, with h5_info; elsewhere payer_client_ip alone':
+    'MWEB 必填且须含 h5_info；其他方式只需 payer_client_ip',
+  'the number of the checkout that made it': '创建该订单的收银单的单号',
+  'goes into the payer’s client as it is, while it can be paid; null: there is nothing to hand over, or only code_url':
+    '可付款期间原样交给付款人的客户端；null 表示没有可交的，或只有 code_url',
+  'seconds as text: iOS takes no number': '秒数，须为字符串：iOS 不接受数字',
+  'for WeixinJSBridge.invoke("getBrandWCPayRequest")': '用于 WeixinJSBridge.invoke("getBrandWCPayRequest")',
+  'for wx.requestPayment': '用于 wx.requestPayment',
+  'for PayReq of WeChat’s OpenSDK': '用于微信 OpenSDK 的 PayReq',
+  'opened by the payer’s browser, once, within five minutes': '由付款人的浏览器在五分钟内打开一次',
+  'the ways to pay that its page may offer; all that the merchant has enabled when absent':
+    '页面可提供的支付方式；缺省为商户已开通的全部方式',
+  'the merchant’s own sale: two numbers of one sale are never both kept; its out_trade_no when absent':
+    '商户自己的一笔交易：同一笔交易的两个单号不会都收款；缺省为其 out_trade_no',
+  'the merchant’s number of the sale, 6–28 of letters, digits, _ - | *; its first order has it too':
+    '商户的收银单号，6–28 位字母、数字及 _ - | *；它的第一个订单也用此单号',
+  'of all of its orders': '其全部订单的',
+  'the page that the payer opens, on whatever device': '付款人打开的页面，不限设备',
+  'until then its page makes orders': '在此之前其页面可以下单',
+  'the numbers of its orders, the oldest first': '其订单的单号，最早的在前',
+  'the number that keeps the sale; it stays when the money goes back': '收款的单号；退款后仍保留',
+  'the order that this is about': '所涉及的订单',
+  'of which appids it is known what they are of: 公众号, 小程序, 移动应用':
+    '已知类型的 appid：公众号、小程序、移动应用',
+  'the trade_types that orders may have': '订单可用的 trade_type',
   'the merchant’s order number, 6–32 of letters, digits, _ - | *': '商户订单号，6–32 位字母、数字及 _ - | *',
   'the refund’s number, 1–64 of letters, digits, _ - | * @': '商户退款单号，1–64 位字母、数字及 _ - | * @',
   'what is bought; the payer sees it': '商品描述，付款人可见',

@@ -44,4 +44,11 @@ describe('events that were given up', () => {
     expect((await send({ endpoint_id: 'ep_two', cursor: first.body.next_cursor })).status).toBe(400)
     expect(sent()).toBe(before + 100)
   })
+
+  it('are not sent more often than the merchant has its turn, but counted', async () => {
+    expect((await send({ endpoint_id: 'ep_two' })).status).toBe(202)
+    const { status, headers } = await send({})
+    expect([status, headers.get('retry-after')]).toEqual([429, '10'])
+    expect((await send({ preview: true })).status).toBe(200)
+  })
 })
