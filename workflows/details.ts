@@ -1,6 +1,7 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { flawTexts } from '../domain/bill/flaw.ts'
 import type { ClassCounts, DaySums, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
+import type { Time } from '../domain/calendar.ts'
 import { orderKey, workflowId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Bilingual } from '../domain/language.ts'
@@ -26,7 +27,7 @@ function runLink(name: string, id: string, { namespace }: Viewer): string {
 function runsLink({ mchid, out_trade_no }: OrderKey, { namespace, language }: Viewer): string {
   const { merchant, out_trade_no: number } = search_attributes
   const query = `${merchant.name}="${mchid}" AND ${number.name}="${out_trade_no}"`
-  const name = language === 'en' ? 'all runs of the order, refunds and events' : '该订单的全部工作流（含退款与投递）'
+  const name = language === 'en' ? 'all runs of the order' : '该订单的全部工作流'
   return `[${name}](/namespaces/${encodeURIComponent(namespace)}/workflows?query=${encodeURIComponent(query)})`
 }
 
@@ -43,14 +44,21 @@ export function showOrder(order: OrderProgress, policy: Policy): void {
 export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer): string {
   const { mchid, out_trade_no, state, amount, payment, fulfilment } = order
   const say = (text: Bilingual) => text[shown.language]
+  const [runs, created, expires] = [runsLink(order, shown), clockText(order.create_time), clockText(order.time_expire)]
   const lines = [
     ...orderCalls(order, shown),
     say({
       en: `**${state}** · ${readableAmount(amount)} · order \`${out_trade_no}\` of merchant \`${mchid}\``,
       'zh-CN': `**${state}** · ${readableAmount(amount)} · 商户 \`${mchid}\` 的订单 \`${out_trade_no}\``,
     }),
+    say({
+      en: `${runs} · created ${created}, can be paid until ${expires}`,
+      'zh-CN': `${runs} · 创建于 ${created}，可付款至 ${expires}`,
+    }),
     say(order_sentences[state]),
   ]
+  const refunds = order.refund_nos?.map((no) => runLink(no, workflowId.refund({ mchid, out_refund_no: no }), shown))
+  if (refunds) lines.push(say({ en: `Refunds: ${refunds.join(', ')}.`, 'zh-CN': `退款：${refunds.join('、')}。` }))
   const plan = orderPlan(order, policy, shown.language)
   if (plan !== null) lines.push(say({ en: `Next: ${plan}.`, 'zh-CN': `下一步：${plan}。` }))
   if (payment)
@@ -67,19 +75,14 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
         'zh-CN': `履约：方式 ${fulfilment.mode}，答复 ${fulfilment.result ?? '尚无'}。`,
       }),
     )
-  const refunds = order.refund_nos?.map((no) => runLink(no, workflowId.refund({ mchid, out_refund_no: no }), shown))
-  if (refunds) lines.push(say({ en: `Refunds: ${refunds.join(', ')}.`, 'zh-CN': `退款：${refunds.join('、')}。` }))
   if (order.close_reason)
     lines.push(say({ en: `Close reason: ${order.close_reason}.`, 'zh-CN': `关单原因：${order.close_reason}。` }))
-  const { create_time, time_expire } = order
-  const runs = runsLink(order, shown)
-  lines.push(
-    say({
-      en: `Created ${create_time}, can be paid until ${time_expire}. See ${runs}.`,
-      'zh-CN': `创建于 ${create_time}，可付款至 ${time_expire}。查看${runs}。`,
-    }),
-  )
   return lines.join('  \n')
+}
+
+/** `2026-11-23 12:00:05`: of times that are read, and not computed with. */
+function clockText(time: Time): string {
+  return time.slice(0, 19).replace('T', ' ')
 }
 
 /** What a person must do about an order, a sentence for each: about what, why, and the call that settles it. */
@@ -104,7 +107,7 @@ function callText(code: string, named: (string | null)[], subject: RemedySubject
   const text = (attention_reasons[language] as Record<string, string | undefined>)[code] ?? ''
   const guide = guide_url === null ? code : `[${plainName(code)}](${guide_url}#${code})`
   const about = named.filter((part) => part !== null).join(language === 'en' ? ', ' : '，')
-  const said = { en: `**Look at ${about}: ${text}** (${guide})`, 'zh-CN': `**请处理 ${about}：${text}**（${guide}）` }
+  const said = { en: `**Look at ${about}: ${text}** (${guide})`, 'zh-CN': `**请处理${about}：${text}**（${guide}）` }
   return `${said[language]}${call === null ? '' : ` \`${call}\``}`
 }
 

@@ -58,6 +58,7 @@ table { border-collapse: collapse; width: 100%; margin: .75rem 0 }
 th, td { overflow-wrap: anywhere; text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid #8883 }
 .method { display: inline-block; min-width: 4.2em; font-weight: 600 }
 .quiet { opacity: .7 }
+@media (min-width: 40rem) { td:first-child code { white-space: nowrap } }
 nav ul { columns: 16rem; padding-left: 1.2rem }
 @media (max-width: 40rem) { table, tbody, tr, td { display: block } th { display: none } td { border: 0; padding: .1rem 0 } tr { border-bottom: 1px solid #8883; padding: .35rem 0 } }
 details { margin: .5rem 0 } summary { cursor: pointer }
