@@ -19,6 +19,7 @@ import { againFailure, callFailure, callWeChat, notYetFailure } from '../failure
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import { askSecondPayments } from './secondpayment.ts'
 import type { CallSlots, NotTried } from '../slots.ts'
 
 export type GatewayActivities = ReturnType<typeof createGateway>
@@ -166,6 +167,7 @@ async function askOnRequest(
   const last_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
   if (isPayersCheck(operation_id)) await context.store.orders.countPayersCheck(order)
+  else await askSecondPayments(context, order)
   return await queryOrderAtWeChat(context, order)
 }
 
