@@ -42,7 +42,6 @@ const rules: readonly BrowserRule[] = [
   { kind: 'mini_program', has: [/miniProgram/i] },
   { kind: 'app', has: [/wxwork/i, handheld] },
   { kind: 'desktop', has: [/wxwork/i] },
-  { kind: 'wechat_desktop', has: [/MicroMessenger/i, /(Windows|Mac|Linux)Wechat|UnifiedPC/i] },
   { kind: 'wechat', has: [/MicroMessenger/i, handheld] },
   { kind: 'wechat_desktop', has: [/MicroMessenger/i] },
   { kind: 'app', has: [phone, apps] },

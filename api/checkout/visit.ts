@@ -28,7 +28,10 @@ export type VisitContext = PayerViewContext &
         find(key: OrderKey): Promise<OrderRecord | null>
         findByToken(token: string): Promise<OrderRecord | null>
       }
-      checkouts: { findByToken(token: string): Promise<CheckoutRecord | null> }
+      checkouts: {
+        findByToken(token: string): Promise<CheckoutRecord | null>
+        findById(_id: string): Promise<CheckoutRecord | null>
+      }
       merchants: { find(mchid: string): Promise<MerchantRecord | null> }
       payments: { find(mchid: string, transaction_id: string): Promise<PaymentRecord | null> }
       refunds: { ofOrder(mchid: string, out_trade_no: string): Promise<RefundRecord[]> }
@@ -59,12 +62,14 @@ const token_pattern = /^[A-Za-z0-9_-]{16,128}$/
 export async function findVisit(context: VisitContext, ctx: RouterContext): Promise<Visit> {
   const token = String(ctx.params['token'])
   if (!token_pattern.test(token)) throw new Problem('not_found')
-  const order = await context.store.orders.findByToken(token)
-  const checkout = order ? null : await context.store.checkouts.findByToken(token)
-  const mchid = (order ?? checkout)?.mchid
-  if (mchid === undefined) throw new Problem('not_found')
-  const merchant = await context.store.merchants.find(mchid)
-  if (!merchant) throw new Error(`the page of ${(order ?? checkout)?._id} has no merchant`)
+  const { orders, checkouts, merchants } = context.store
+  const order = await orders.findByToken(token)
+  // An order of a checkout has a page of its own by its record: it is the checkout's, where the payer has the choice.
+  const checkout = order ? await checkoutOf(context, order) : await checkouts.findByToken(token)
+  const found = checkout ?? order
+  if (!found) throw new Problem('not_found')
+  const merchant = await merchants.find(found.mchid)
+  if (!merchant) throw new Error(`the page of ${found._id} has no merchant`)
   const cookies = pageCookies(context, ctx, token)
   return {
     token,
@@ -78,12 +83,16 @@ export async function findVisit(context: VisitContext, ctx: RouterContext): Prom
   }
 }
 
+async function checkoutOf({ store }: VisitContext, { checkout_id }: OrderRecord): Promise<CheckoutRecord | null> {
+  return checkout_id ? await store.checkouts.findById(checkout_id) : null
+}
+
 /** The same visit with its records as they are now: what a page that stays open is sent. */
 export async function visitAgain(context: VisitContext, visit: Visit): Promise<Visit> {
   if (visit.checkout === null) {
     return { ...visit, order: (visit.order && (await context.store.orders.find(visit.order))) ?? visit.order }
   }
-  const checkout = (await context.store.checkouts.findByToken(visit.token)) ?? visit.checkout
+  const checkout = (await context.store.checkouts.findById(visit.checkout._id)) ?? visit.checkout
   return { ...visit, checkout, order: await shownOrder(context, checkout) }
 }
 

@@ -130,7 +130,10 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
     draining,
     store: {
       sealer,
-      checkouts: { findByToken: (token) => present(() => checkouts.findByToken(token)) },
+      checkouts: {
+        findByToken: (token) => present(() => checkouts.findByToken(token)),
+        findById: (_id) => present(() => checkouts.findById(_id)),
+      },
       merchants: {
         find: (mchid) => present(() => merchants.find(mchid)),
         openAppSecret: (merchant, appid) => merchants.openAppSecret(merchant, appid),

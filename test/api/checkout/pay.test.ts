@@ -344,6 +344,18 @@ describe('a checkout that is opened in two places', () => {
   })
 })
 
+describe('the page of an order that a checkout made', () => {
+  it('is the checkout’s, in which the payer has the choice', async () => {
+    const checkout = await counter.insertCheckout()
+    const order = await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    const page = { ...checkout, token: order.checkout_token }
+    expect(await browser(windows).view(page)).toMatchObject({ scene: 'waiting', checkout_url: checkout.checkout_url })
+    const phone = browser(iphone)
+    expect(await phone.view(page)).toMatchObject({ scene: 'elsewhere', turn: 1 })
+    expect(await phone.pay(page)).toMatchObject({ scene: 'tap', turn: 2, call: { kind: 'h5' } })
+  })
+})
+
 describe('a checkout whose order ended unpaid', () => {
   const ended = async (given: Partial<CheckoutRecord> = {}) => {
     const checkout = await counter.insertCheckout(given)
