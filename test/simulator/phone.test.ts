@@ -166,4 +166,57 @@ describe('the phone', () => {
     const policy = (await fetch(`${simulator.url}/phone`)).headers.get('content-security-policy')
     expect(policy).toContain("default-src 'none'")
   })
+
+  it('shows the product of each order, in the list and on its page', async () => {
+    const { code } = await placed()
+    expect(await pageOf(code)).toMatch(/<dd data-product="NATIVE">Native支付<\/dd>/)
+    expect(await read('/phone')).toContain('data-product="NATIVE"')
+  })
+})
+
+describe('a form of the phone', () => {
+  const post = (
+    path: string,
+    fields: Record<string, string>,
+    headers: Record<string, string> = {},
+    to = simulator.url,
+  ) => fetch(to + path, { method: 'POST', body: new URLSearchParams(fields), headers, redirect: 'manual' })
+
+  it('says whose phone the browser is, who then pays', async () => {
+    const { code, no } = await placed()
+    const changed = await post('/phone/payer', { payer: '安娜' })
+    const cookie = String(changed.headers.get('set-cookie')).split(';')[0] ?? ''
+    expect(await read('/phone', { cookie })).toContain('value="安娜"')
+    await post('/phone', { code_url: code, story: 'pay' }, { cookie })
+    const { openid } = simulator.control.openid({ appid: client.merchant.appid, payer: '安娜' })
+    expect(simulator.control.view(mchid, no).payments[0]?.payer).toEqual({ openid })
+  })
+
+  it('opens a link where whoever started it has a browser, and says so where not', async () => {
+    const opened: string[] = []
+    const browser = (link: string, kind: string) => {
+      opened.push(`${kind} ${link}`)
+      return link.includes('fails') ? Promise.reject(new Error('no screen')) : Promise.resolve()
+    }
+    const own = await startSimulator({ port: 0 }, { browser })
+    const told = async (link: string, kind: string, to = own.url) =>
+      /told=(\w+)/.exec((await post('/phone/link', { link, kind }, {}, to)).headers.get('location') ?? '')?.[1]
+    const answers = [
+      await told('http://127.0.0.1:7700/pay/a', 'wechat'),
+      await told('http://127.0.0.1:7700/pay/fails', 'browser'),
+      await told('javascript:alert(1)', 'wechat'),
+      await told('http://127.0.0.1:7700/pay/a', 'a telephone box'),
+      await told('http://127.0.0.1:7700/pay/a', 'wechat', simulator.url),
+    ]
+    await own.close()
+    expect(answers).toEqual(['link_opened', 'no_window', 'no_link', 'no_link', 'no_window'])
+    expect(opened).toEqual(['wechat http://127.0.0.1:7700/pay/a', 'browser http://127.0.0.1:7700/pay/fails'])
+    expect(await read('/phone?told=no_window&lang=en')).toContain('npm run phone')
+  })
+
+  it('is not taken from another site', async () => {
+    const headers = { origin: 'https://evil.example' }
+    const answers = [await post('/phone/link', {}, headers), await post('/phone/payer', { payer: 'x' }, headers)]
+    expect(answers.map(({ status }) => status)).toEqual([409, 409])
+  })
 })
