@@ -30,6 +30,24 @@ export function againFailure(message: string, delay_ms?: number, type: FailureTy
   })
 }
 
+/**
+ * A call to WeChat Pay that gave no usable answer. Benign where a limit of ours or an open breaker held it back: nothing
+ * was sent, and while WeChat Pay is away every waiting order and refund meets that.
+ */
+export function callFailure(
+  { message, reason }: WeChatPayError,
+  delay_ms: number,
+  type: FailureType = 'again',
+): ApplicationFailure {
+  const is_held_back = reason === 'breaker' || reason === 'limit'
+  return ApplicationFailure.create({
+    message,
+    type: failures[type],
+    nextRetryDelay: Math.ceil(delay_ms),
+    ...(is_held_back && { category: ApplicationFailureCategory.BENIGN }),
+  })
+}
+
 export function setupMissingFailure(mchid: string, delay_ms: number): ApplicationFailure {
   return againFailure(
     `merchant ${mchid} has no usable WeChat Pay set-up; add its keys and certificate`,
@@ -72,7 +90,9 @@ export const returnWithDatabase: ActivityInterceptorsFactory = () => ({
         const { name, message } = error
         const delay_ms = retryDelay(database_away_ms, attempt) + Math.random() * database_jitter_ms
         const nextRetryDelay = Math.ceil(delay_ms)
-        throw ApplicationFailure.create({ type: name, message, nextRetryDelay, cause: error })
+        // Benign, since every activity meets it: the rounds of the worker say that the database is away.
+        const category = ApplicationFailureCategory.BENIGN
+        throw ApplicationFailure.create({ type: name, message, nextRetryDelay, category, cause: error })
       }
     },
   },

@@ -24,9 +24,11 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { createAccounts } from '../wechat/accounts.ts'
 import { createDispatcher } from '../wechat/connection.ts'
+import { createOpenids } from '../wechat/openid.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { logAttempt } from '../wechat/transport.ts'
 import { createApp } from './app.ts'
+import { pageContext } from './checkout/context.ts'
 import { checkoutRouter } from './checkout/router.ts'
 import { readiness } from './health.ts'
 import type { ApiContext } from './http/context.ts'
@@ -111,7 +113,9 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
       policy: scaledPolicy(default_policy, config.time_scale),
       now,
     }
-    const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], release())
+    const openids = createOpenids({ dispatcher, test_wechat_url: config.test_wechat_url })
+    const pages = checkoutRouter(pageContext(context, openids))
+    const app = createApp(context, [intakeRouter(context), pages], release())
     const state = { is_draining: false }
     const readyz = () => readiness(context, state)
     const health = await serveHealthIfSet(config, metrics, readyz)

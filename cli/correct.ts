@@ -10,6 +10,7 @@ import { postingsText } from '../proof/journal.ts'
 import { proveNumbers } from '../proof/passage.ts'
 import { asksForHelp } from '../runtime/help.ts'
 import { createSealer } from '../store/sealer.ts'
+import { JournalConflict } from '../store/journal.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { auditConfig, auditEnvironment, exit_codes, findingLine, Misuse, runProcess } from './audit.ts'
@@ -72,17 +73,31 @@ export async function correctBook({ store, request, now = Date.now, print }: Cor
   for (const finding of before) print(findingLine(finding))
   const moment = { now_ms: now(), patience: proof_patience }
   const plan = planCorrection(dossier, moment, { by, reason, booked_time: beijingTime(now()) })
+  let posted = 0
   for (const entry of plan) {
-    print(`${is_posting ? 'posts' : 'would post'}  ${entryLine(entry)}`)
-    if (is_posting) await store.journal.post(entry)
+    const outcome = is_posting ? await postEntry(store, entry) : 'would post'
+    print(`${outcome}  ${entryLine(entry)}`)
+    if (outcome === 'posts') posted += 1
   }
   if (plan.length === 0) print(before.length === 0 ? 'nothing to correct' : 'nothing that a correction can mend')
   else if (!is_posting) print('nothing was posted; say --post to do it')
   if (!is_posting) return before.length === 0
   const after = await findAdrift()
   for (const finding of after) print(findingLine(finding))
-  print(`${plan.length} entries posted, ${after.length} adrift`)
+  print(`${posted} entries posted, ${after.length} adrift`)
   return after.length === 0
+}
+
+/** Posts one entry. One whose id lies elsewhere in the journal has been moved there by hand, and only a backup has its place. */
+async function postEntry({ journal }: Pick<Store, 'journal'>, entry: JournalEntry): Promise<string> {
+  try {
+    if ((await journal.post(entry)) === 'posted') return 'posts'
+    const [there] = await journal.findAll([entry._id])
+    return there?.out_trade_no === entry.out_trade_no ? 'stands' : 'is there under another order: restore it'
+  } catch (error) {
+    if (!(error instanceof JournalConflict)) throw error
+    return 'is there with other postings or in another book: restore it'
+  }
 }
 
 function entryLine({ _id, kind, postings }: JournalEntry): string {

@@ -15,7 +15,7 @@ import type {
 import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
-import { readConfig } from '../runtime/config.ts'
+import { no_connection, readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
 import { asksForHelp } from '../runtime/help.ts'
@@ -298,6 +298,8 @@ export function merchantEnvironment(environment: AuditEnvironment, folder: strin
     ...found,
     WEFT_MASTER_KEY: environment.WEFT_MASTER_KEY || master_key,
     WEFT_PUBLIC_URL: environment.WEFT_PUBLIC_URL || found.WEFT_URL,
+    WEFT_TEST_WECHAT_URL: environment.WEFT_TEST_WECHAT_URL || found.WEFT_SIMULATOR_URL,
+    ...(!environment.TEMPORAL_ADDRESS && { ...no_connection, TEMPORAL_ADDRESS: found.WEFT_TEMPORAL_ADDRESS }),
     WEFT_ALLOW_PRIVATE_ENDPOINTS: 'true',
   }
 }

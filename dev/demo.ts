@@ -1,7 +1,8 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { applyMerchantFile } from '../cli/merchant.ts'
 import type { MerchantConfig, MerchantFile } from '../cli/merchant.ts'
 import { endpointId } from '../domain/ids.ts'
+import { trade_types } from '../domain/merchant/product.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { newToken } from '../runtime/secrets.ts'
@@ -54,19 +55,38 @@ export function makeMerchant({ mchid, name }: { mchid: string; name: string }): 
 }
 
 /**
+ * The merchant's official account, mini program and mobile app. Derived from what it has, so that the merchant of a
+ * folder that is older than the ways to pay has them too.
+ */
+function demoApps({ appid, apiv3_key }: DemoMerchant) {
+  const secret = createHash('sha256').update(`${apiv3_key}/${appid}`).digest('hex').slice(0, 32)
+  return [
+    { appid, kind: 'official_account' as const, secret },
+    { appid: `${appid}_mini`, kind: 'mini_program' as const, secret: null },
+    { appid: `${appid}_phone`, kind: 'mobile_app' as const, secret: null },
+  ]
+}
+
+/**
  * Makes the merchant known to both sides, the simulator and Weft, as `npm run merchant` does for a real one.
  * Repeatable; answers the secret its endpoint verifies events with.
  */
 export async function introduceMerchant(introduction: MerchantIntroduction): Promise<{ webhook_secret: string }> {
   const { merchant, simulator, store, config, endpoint_url } = introduction
+  const apps = demoApps(merchant)
+  const { hostname } = new URL(config.public_url)
   const wechat = await simulator.control.register({
     mchid: merchant.mchid,
     name: merchant.name,
-    appids: [merchant.appid],
+    appids: apps.map(({ appid }) => appid),
     serial_no: merchant.serial_no,
     public_key: merchant.public_key,
     apiv3_key: merchant.apiv3_key,
     key_mode: 'public_key',
+    products: [...trade_types],
+    apps: apps.map((app) => ({ ...app, oauth_domain: app.kind === 'official_account' ? hostname : null })),
+    pay_directories: [`${config.public_url}/pay/`],
+    h5_domains: [hostname],
   })
   const url = endpointUrl(endpoint_url)
   const endpoint_id = endpointId(merchant.mchid, url)
@@ -75,7 +95,8 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
     mchid: merchant.mchid,
     name: merchant.name,
     mode: 'test',
-    appids: [merchant.appid],
+    appids: apps.map(({ appid }) => appid),
+    apps,
     // Named each time: Weft's own port may have moved since the last start.
     notify_url: `${config.public_url}/wechat/notify/${merchant.mchid}`,
     wechat: {
@@ -85,7 +106,7 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
       public_key_id: wechat.wechatpay_public_key_id,
       public_key: wechat.wechatpay_public_key,
     },
-    settings: { fulfilment: { mode: 'event' } },
+    settings: { fulfilment: { mode: 'event' }, products: [...trade_types] },
     endpoints: [{ url, role: 'fulfilment', description: demo_description }],
     keys: [{ name: 'demo', scopes: [...scopes], token: merchant.key }],
   }

@@ -178,7 +178,11 @@ async function startAll(surroundings: StartContext): Promise<string> {
   await ports.shop.release()
   const weft_url = `http://127.0.0.1:${ports.api.port}`
   const options = { port: ports.shop.port, weft_url, weft_key: merchant.key, webhook_secret, data_dir: folder.shop }
-  const shop = await startShop({ ...options, public_url: `http://localhost:${ports.shop.port}` })
+  const shop = await startShop({
+    sells_by: 'checkout',
+    ...options,
+    public_url: `http://localhost:${ports.shop.port}`,
+  })
   running.add('shop', 3_000, () => shop.close())
   writeDemoEnv({ folder, running, ports, config, merchant, temporal: temporal.made })
   return banner({

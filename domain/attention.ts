@@ -10,6 +10,8 @@ export const attention_texts = {
     'WeChat refuses a way to pay to this merchant; the detail names it. Have the product enabled in its console, or take it out of the merchant’s products.',
   wechat_key_missing:
     'No key of WeChat Pay is here, or not the one that it signs with, so no answer can be believed. Add its public key, or let its certificates be downloaded.',
+  payer_unknown:
+    'WeChat does not tell this installation who its payers are, so nobody can pay inside WeChat on the checkout page. The detail names what to set in its console.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
   close_uncertain:
     'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed.',

@@ -147,6 +147,8 @@ export const journalId = {
   /** What an account came by before this day, on days that are not in the book. */
   opening: (mchid: string, account: string, bill_date: string) => `${openingsOf(mchid, account)}${bill_date}`,
   reversal: (entry_id: string) => `rev:${entry_id}`,
+  /** where the first reversal of an entry does not take back what it should: the second, the third … */
+  furtherReversal: (entry_id: string, time: number) => `rev:${entry_id}~${time}`,
   /** the same cause booked anew after its reversal: `#2`, `#3`; the first has its plain id */
   anew: (cause_id: string, time: number) => (time === 1 ? cause_id : `${cause_id}#${time}`),
 }

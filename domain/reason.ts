@@ -9,6 +9,8 @@ const chinese: Record<AttentionCode, string> = {
     '微信支付拒绝该商户使用某种支付方式（见 detail）。请到微信支付商户平台“产品中心”开通，或从商户配置的 products 中移除。',
   wechat_key_missing:
     '本地没有微信支付的密钥，或不是它现在签名所用的那把，任何应答都无法核实。请填入微信支付公钥，或让平台证书得以下载。',
+  payer_unknown:
+    '微信没有向本系统提供付款人的身份，因此没有人能在微信里的收银台页面付款。detail 指出须在微信公众平台设置什么。',
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
   close_uncertain: '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。',
   payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',

@@ -16,10 +16,11 @@ export function planCorrection(
   moment: ProofMoment,
   { booked_time, ...correction }: Correction & { booked_time: Time },
 ): JournalEntry[] {
-  const { standing } = standingEntries(dossier)
+  const { standing, astray } = standingEntries(dossier)
   const { expected } = expectedEntries(dossier, moment)
   const taken_ids = new Set(dossier.entries.map(({ _id }) => _id))
-  const reversals: JournalEntry[] = []
+  // A reversal of other amounts, or of nothing, is taken back like any entry that is wrong, and what it was meant for too.
+  const reversals = [...astray]
   const anew: JournalEntry[] = []
   for (const { entry, under_way } of expected) {
     const booked = standing.get(entry._id) ?? []
@@ -31,10 +32,10 @@ export function planCorrection(
   }
   const unexplained = [...standing.values()].flat().filter((entry) => !isFresh(entry.booked_time, moment))
   return [
-    ...[...reversals, ...unexplained].filter(isReversible).map((entry) => ({
-      ...reversalEntry(entry, { occurred_time: entry.occurred_time, booked_time, evidence_id: entry.evidence_id }),
-      correction,
-    })),
+    ...[...reversals, ...unexplained].filter(isReversible).map((entry) => {
+      const times = { occurred_time: entry.occurred_time, booked_time, evidence_id: entry.evidence_id }
+      return { ...reversalEntry(entry, times), _id: freeReversalId(entry._id, taken_ids), correction }
+    }),
     ...anew,
   ]
 }
@@ -45,6 +46,14 @@ function freeId(entry_id: string, taken: ReadonlySet<string>): string {
   let time = 1
   while (taken.has(journalId.anew(cause, time))) time += 1
   return journalId.anew(cause, time)
+}
+
+function freeReversalId(entry_id: string, taken: ReadonlySet<string>): string {
+  const first = journalId.reversal(entry_id)
+  if (!taken.has(first)) return first
+  let time = 2
+  while (taken.has(journalId.furtherReversal(entry_id, time))) time += 1
+  return journalId.furtherReversal(entry_id, time)
 }
 
 function isReversible({ postings }: JournalEntry): boolean {

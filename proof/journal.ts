@@ -72,12 +72,13 @@ function withoutId({ _id: _, ...finding }: EntryFinding): Finding {
 // Each entry by itself.
 
 /**
- * The entries that no reversal takes back, by cause, and apart from them those that one does, with their reversals.
- * Finds entries that are wrong or reversed wrongly.
+ * The entries that no reversal takes back, by cause, and apart from them those that one does, with their reversals, and
+ * reversals that take nothing back. Finds entries that are wrong or reversed wrongly.
  */
 export function standingEntries(dossier: Dossier): {
   standing: Map<string, JournalEntry[]>
   taken_back: JournalEntry[]
+  astray: JournalEntry[]
   findings: Finding[]
 } {
   const taken_back = dossier.entries.flatMap((reversal) => {
@@ -88,10 +89,12 @@ export function standingEntries(dossier: Dossier): {
   const left = dossier.entries.filter((entry) => !taken_back.includes(entry))
   const findings = left.flatMap((entry) => entryFindings(dossier, entry))
   const standing = new Map<string, JournalEntry[]>()
+  const astray: JournalEntry[] = []
   for (const entry of left) {
     const cause = causeId(entry._id)
     if (entry.reverses === null) standing.set(cause, [...(standing.get(cause) ?? []), entry])
     else {
+      astray.push(entry)
       const detail = `does not take back ${entry.reverses}`
       findings.push(newFinding(dossier, 'entry_differs', { ...entrySubject(entry), detail }))
     }
@@ -101,7 +104,7 @@ export function standingEntries(dossier: Dossier): {
     const detail = `${entry._id} stands beside another entry of the same cause`
     findings.push(newFinding(dossier, 'entry_doubled', { ...entrySubject(entry), detail }))
   }
-  return { standing, taken_back, findings }
+  return { standing, taken_back, astray, findings }
 }
 
 /** Checks an entry by itself: its postings sum to zero, and the merchant in its id is the merchant in its field. */
@@ -109,7 +112,7 @@ export function entryFindings(dossier: Pick<Dossier, 'mchid' | 'out_trade_no'>, 
   const { _id, mchid, postings } = entry
   const sum = postings.reduce((total, { amount }) => total + amount, 0)
   const is_whole = postings.every(({ amount }) => Number.isSafeInteger(amount) && amount !== 0)
-  const named = _id.replace(/^rev:/, '').split(':')[1]
+  const named = _id.replace(/^(rev:)+/, '').split(':')[1]
   const is_balanced = sum === 0 && is_whole && postings.length >= 2
   const detail = is_whole
     ? `${_id} sums to ${sum} fen over ${postings.length} postings`

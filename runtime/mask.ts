@@ -43,11 +43,13 @@ const secret_patterns: readonly [RegExp, string][] = [
     /(\\?["'](?:sub_)?(?:openid|private_key|apiv3_key|api_key|secret|password|token|checkout_token)\\?["']\s*:\s*\\?["'])[^"'\\]*/gi,
     `$1${masked}`,
   ],
-  [/\b((?:sub_)?openid=)[^\s&"']+/gi, `$1${masked}`],
+  [/\b((?:(?:sub_)?openid|secret|access_token)=)[^\s&"']+/gi, `$1${masked}`],
   // An openid on its own: 28 characters that begin with o. The mixture of cases spares a merchant's order numbers.
   [/(?<![\w-])o(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{27}(?![\w-])/g, masked],
   // What a payer scans: whoever reads it can pay for, and see, somebody else's order.
   [/\b(weixin:\/\/[\w.-]+)[^\s"'\\<>]*/gi, `$1/${masked}`],
+  // The same of H5's address, which one person may open.
+  [/(\/checkmweb\?)[^\s"'\\<>]+/gi, `$1${masked}`],
   [/(\/pay\/)[A-Za-z0-9_-]{16,}/g, `$1${masked}`],
   [/(?<!\w)(\w+:\/\/[^\s:/@]*:)[^\s@/]+@/g, `$1${masked}@`],
 ]

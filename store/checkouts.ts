@@ -41,6 +41,7 @@ const schema = recordSchema({
 })
 
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
+schema.index({ mchid: 1, reference: 1 })
 schema.index({ token: 1 })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
 

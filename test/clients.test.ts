@@ -1,11 +1,18 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, describe, expect, it } from 'vitest'
+import { createContext, runInContext } from 'node:vm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aptInstall } from '../dev/servers/packages.ts'
 import { findCommand, requireCommand } from '../dev/servers/search.ts'
+import { freePort } from '../dev/servers/servers.ts'
+import { endWithThisProcess } from './stage/guard.ts'
+import { Stage, stageApps } from './stage/stage.ts'
+import { until } from './stage/until.ts'
 
 const example = (name: string) => new URL(`../examples/${name}`, import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'weft-clients-'))
@@ -79,4 +86,232 @@ describe('the Android example', () => {
     const { stderr } = await promisify(execFile)(requireCommand('javac', 'install a JDK'), args)
     expect(stderr).toBe('')
   }, 300_000)
+})
+
+/** Where the shop says that it is. Nothing is sent there: pages are played, and what they ask goes to the backend. */
+const shop_url = 'https://shop.example.cn'
+const agents = {
+  wechat: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.54',
+  browser: 'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36',
+}
+
+interface Answered {
+  out_trade_no: string
+  client: Record<string, string>
+}
+
+describe('a shop with pages and apps of its own', () => {
+  let stage: Stage
+  let backend = ''
+  const ends: (() => unknown)[] = []
+  /** what the backend answered to each order, the last at the end */
+  const answered: Answered[] = []
+
+  beforeAll(async () => {
+    stage = await Stage.open({ ways_to_pay: true })
+    const apps = stageApps(stage.appid).map((app) => ({
+      ...app,
+      ...(app.kind === 'official_account' && { oauth_domain: new URL(shop_url).hostname }),
+    }))
+    await stage.simulator.control.register({ mchid: stage.mchid, apps, pay_directories: [`${shop_url}/`] })
+    backend = await startBackend()
+  })
+  afterAll(async () => {
+    for (const end of ends) end()
+    await stage.close()
+  })
+
+  /** api.weixin.qq.com: the simulator, and a mini program’s own question, which it does not have. */
+  async function playApi(mini: { appid: string; secret: string }): Promise<string> {
+    const server = createServer((request, response) => {
+      const { pathname, searchParams, search } = new URL(request.url ?? '', 'http://api')
+      const { appid } = mini
+      if (pathname === '/sns/jscode2session') {
+        const is_good = searchParams.get('js_code') === 'of-wx-login' && searchParams.get('secret') === mini.secret
+        const { openid } = stage.simulator.control.openid({ appid })
+        response.end(JSON.stringify(is_good ? { openid } : { errcode: 40029, errmsg: 'invalid code' }))
+        return
+      }
+      void fetch(`${stage.simulator.url}${pathname}${search}`).then(async (answer) => response.end(await answer.text()))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    ends.push(() => server.close())
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  async function startBackend(): Promise<string> {
+    const [account, mini, phone] = stageApps(stage.appid)
+    const port = await freePort()
+    const mini_secret = 'f'.repeat(32)
+    const env = {
+      PATH: process.env.PATH,
+      ...{ WEFT_URL: stage.config.public_url, WEFT_KEY: stage.key, SHOP_URL: shop_url, PORT: String(port) },
+      ...{ MP_APPID: account.appid, MP_SECRET: account.secret, APP_APPID: phone.appid },
+      ...{ MINI_APPID: mini.appid, MINI_SECRET: mini_secret },
+      WECHAT_URL: await playApi({ appid: mini.appid, secret: mini_secret }),
+      WECHAT_OPEN_URL: stage.simulator.url,
+    }
+    const program = spawn(process.execPath, [example('methods.mjs')], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+    endWithThisProcess(program)
+    ends.push(() => program.kill())
+    const url = `http://127.0.0.1:${port}`
+    await until('the backend listens', async () => (await fetch(`${url}/nowhere`)).status === 404)
+    return url
+  }
+
+  /** What a client asks of its shop, as the shop’s proxy hands it on. */
+  async function askBackend(
+    path: string,
+    { method = 'GET', body, agent = '' }: { method?: string; body?: string; agent?: string },
+  ) {
+    const headers = { 'user-agent': agent, 'x-forwarded-for': '203.0.113.7' }
+    const answer = await fetch(`${backend}${path}`, { method, headers, redirect: 'manual', ...(body && { body }) })
+    if (method === 'POST' && answer.ok) answered.push((await answer.clone().json()) as Answered)
+    return answer
+  }
+
+  /** The shop’s page in a browser that is played: where it goes, and what it says. */
+  function openPage(address: string, agent: string, bridge?: object) {
+    const html = readFileSync(example('page.html'), 'utf8')
+    const script = /<script>([^]*)<\/script>/.exec(html)?.[1] ?? ''
+    const gone: string[] = []
+    const elements = { pay: { onclick: () => Promise.resolve() }, said: { textContent: '' } }
+    const heard = new Map<string, () => void>()
+    const page = createContext({
+      URLSearchParams,
+      navigator: { userAgent: agent },
+      location: {
+        search: new URL(address).search,
+        replace: (to: string) => gone.push(to),
+        assign: (to: string) => gone.push(to),
+      },
+      document: {
+        getElementById: (id: keyof typeof elements) => elements[id],
+        addEventListener: (name: string, hear: () => void) => heard.set(name, hear),
+      },
+      fetch: (path: string, given: object = {}) => askBackend(path, { ...given, agent }),
+    })
+    runInContext(script, page)
+    const tap = async () => {
+      const done = elements.pay.onclick()
+      // WeChat puts its bridge into the page some time later.
+      const ready = bridge && (await until('the page waits', () => heard.get('WeixinJSBridgeReady')))
+      if (bridge) page['WeixinJSBridge'] = bridge
+      ready?.()
+      await done
+      return elements.said.textContent
+    }
+    return { gone, tap }
+  }
+
+  const lastOrder = () => ({ mchid: stage.mchid, out_trade_no: answered.at(-1)?.out_trade_no ?? '' })
+
+  /** The pay sheet of a phone, called up by a page. */
+  const bridgeThat = (story: 'pay' | 'cancel') => ({
+    invoke: (name: string, parameters: Record<string, unknown>, tell: (result: object) => void) => {
+      expect(name).toBe('getBrandWCPayRequest')
+      const call = { client: 'jsapi', parameters: { ...parameters }, page_url: `${shop_url}/`, story } as const
+      tell(stage.simulator.control.answerSheet(call))
+    },
+  })
+
+  /** WeChat’s way to the page: the shop sends the payer to ask who pays, and WeChat sends it back with a code. */
+  async function addressInWeChat(sale: string): Promise<string> {
+    const { gone } = openPage(`${shop_url}/?sale=${sale}`, agents.wechat)
+    expect(gone).toEqual([`/wechat?sale=${sale}`])
+    const asked = (await askBackend(gone[0] ?? '', {})).headers.get('location') ?? ''
+    const back = await fetch(asked, { redirect: 'manual', headers: { 'user-agent': agents.wechat } })
+    return back.headers.get('location') ?? ''
+  }
+
+  it('is paid in WeChat by the page, which believes its backend and not the sheet', async () => {
+    const address = await addressInWeChat('S-wechat')
+    expect(await openPage(address, agents.wechat, bridgeThat('pay')).tap()).toMatch(
+      /^(awaiting_payment|paid|fulfilled)$/,
+    )
+    const order = await stage.reaches(lastOrder(), 'fulfilled')
+    expect([order.trade_type, order.reference]).toEqual(['JSAPI', 'S-wechat'])
+  })
+
+  it('is not paid where the payer goes back, and says so', async () => {
+    const address = await addressInWeChat('S-cancelled')
+    expect(await openPage(address, agents.wechat, bridgeThat('cancel')).tap()).toBe('已取消')
+    expect((await stage.record(lastOrder())).state).toBe('awaiting_payment')
+  })
+
+  it('says why where the code was used before, as after a reload', async () => {
+    const address = await addressInWeChat('S-reloaded')
+    await openPage(address, agents.wechat, bridgeThat('cancel')).tap()
+    expect(await openPage(address, agents.wechat).tap()).toMatch(/^WeChat says 40163: code been used/)
+  })
+
+  it('is paid in the phone’s browser by a jump that comes back to the page', async () => {
+    const page = openPage(`${shop_url}/?sale=S-h5`, agents.browser)
+    expect(await page.tap()).toBe('')
+    const jump = new URL(page.gone[0] ?? '')
+    expect(jump.searchParams.get('redirect_url')).toBe(`${shop_url}/?sale=S-h5`)
+    stage.pay(lastOrder())
+    const order = await stage.reaches(lastOrder(), 'fulfilled')
+    expect(order.trade_type).toBe('MWEB')
+    expect(readFileSync(example('page.html'), 'utf8')).toContain('<meta name="referrer" content="origin" />')
+  })
+
+  it.each([
+    ['pay', /^(awaiting_payment|paid|fulfilled)$/, 'fulfilled'],
+    ['cancel', /^已取消$/, 'awaiting_payment'],
+  ] as const)('is told by the mini program: %s', async (story, says, state) => {
+    interface MiniPage {
+      data: { said: string }
+      setData: (data: object) => void
+      onLoad: (query: object) => void
+      pay: () => Promise<void>
+    }
+    const pages: MiniPage[] = []
+    const appid = stageApps(stage.appid)[1].appid
+    const wx = {
+      login: () => Promise.resolve({ code: 'of-wx-login' }),
+      request: (given: {
+        url: string
+        method: string
+        data?: object
+        success: (answer: object) => void
+        fail: (why: object) => void
+      }) => {
+        const body = given.data === undefined ? {} : { body: JSON.stringify(given.data) }
+        askBackend(given.url.slice(shop_url.length), { method: given.method, ...body })
+          .then(async (answer) => given.success({ statusCode: answer.status, data: await answer.json() }))
+          .catch((error: unknown) => given.fail({ errMsg: String(error) }))
+      },
+      requestPayment: (parameters: Record<string, unknown>) => {
+        const call = { client: 'mini_program', parameters: { ...parameters }, appid, story } as const
+        const result = stage.simulator.control.answerSheet(call) as { errMsg: string }
+        return result.errMsg === 'requestPayment:ok'
+          ? Promise.resolve(result)
+          : Promise.reject(Object.assign(new Error(result.errMsg), result))
+      },
+    }
+    runInContext(
+      readFileSync(example('miniprogram.js'), 'utf8'),
+      createContext({ wx, Page: (page: MiniPage) => pages.push(page) }),
+    )
+    const page = pages[0]
+    if (page === undefined) throw new Error('no page was declared')
+    page.setData = (data) => void Object.assign(page.data, data)
+    page.onLoad({ sale: `S-mini-${story}` })
+    await page.pay()
+    expect(page.data.said).toMatch(says)
+    if (state === 'fulfilled') await stage.reaches(lastOrder(), state)
+    else expect((await stage.record(lastOrder())).state).toBe(state)
+  })
+
+  it('gives an app exactly what the OpenSDK is handed', async () => {
+    await askBackend('/orders', { method: 'POST', body: JSON.stringify({ kind: 'app', sale: 'S-app' }) })
+    const { kind, ...parameters } = answered.at(-1)?.client ?? {}
+    expect(kind).toBe('app')
+    const used = [...readFileSync(example('android.java'), 'utf8').matchAll(/client\.getString\("(\w+)"\)/g)]
+    expect(used.map(([, name]) => name).sort()).toEqual(Object.keys(parameters).sort())
+    const told = stage.simulator.control.answerSheet({ client: 'app', parameters })
+    expect(told).toMatchObject({ errCode: 0 })
+    await stage.reaches(lastOrder(), 'fulfilled')
+  })
 })

@@ -2,6 +2,7 @@
  * Keeps the checkout page up to date: server-sent events, and asking, more often where they do not come through. The
  * page stands without it; it decides nothing and shows only what the server says.
  */
+import { payInWeChat } from './bridge.js'
 import { ask_limit_ms, askingInterval, isMute, isResting, stream_again_ms } from './pace.js'
 
 /** A check or a fresh code goes to WeChat and back. */
@@ -9,7 +10,14 @@ const command_limit_ms = 15_000
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
 const back_after_ms = 5_000
 
-const { view: first_view, words, open_scenes, ending_s } = JSON.parse(element('page-data').textContent)
+const {
+  view: first_view,
+  words,
+  open_scenes,
+  payable_scenes,
+  choosing_scenes,
+  ending_s,
+} = JSON.parse(element('page-data').textContent)
 const here = location.pathname
 /** What the server says comes in the language of this page. */
 const in_language = `?lang=${document.documentElement.lang}`
@@ -25,11 +33,15 @@ const page = {
   /** when the last question began */
   asked_ms: performance.now(),
   is_asking: false,
-  /** as the server last sent it */
-  receipt: '',
+  /** as the server last sent it, by the element that it is */
+  markup: { receipt: '', advice: '' },
   /** what stood where the page says that the connection is lost */
   line: '',
   is_renewing: false,
+  is_paying: false,
+  pay_label: document.getElementById('pay-button')?.textContent ?? '',
+  /** the payer has gone to WeChat by H5, and nothing says how it went there */
+  has_left: false,
   is_leaving: false,
   was_offline: false,
 }
@@ -46,7 +58,7 @@ function serverNow() {
 
 /** Takes what the server says now. An answer that was overtaken by a newer one changes nothing. */
 function applyView(view, { rtt_ms = 0 } = {}) {
-  if (view.revision < page.view.revision) return
+  if (view.turn < page.view.turn || (view.turn === page.view.turn && view.revision < page.view.revision)) return
   page.offset_ms = Date.parse(view.server_time) + rtt_ms / 2 - performance.timeOrigin - performance.now()
   const is_new_code = view.code?.placed_time !== page.view.code?.placed_time
   page.view = view
@@ -67,14 +79,18 @@ function showNote(note) {
   showText('line', note.line)
   showText('asked', note.asked)
   showText('back', note.back)
-  if (page.receipt !== note.receipt) showReceipt(note.receipt)
+  showMarkup('receipt', note.receipt)
+  showMarkup('advice', note.advice)
+  page.pay_label = note.pay
+  if (document.getElementById('pay-button') && !page.is_paying) showText('pay-button', note.pay)
 }
 
-/** The receipt is markup of the server's own, escaped there like the page. Whoever is on one of its buttons stays there. */
-function showReceipt(receipt) {
-  page.receipt = receipt
+/** Markup of the server's own, escaped there like the page. Whoever is on one of its buttons stays there. */
+function showMarkup(id, markup) {
+  if (page.markup[id] === markup) return
+  page.markup[id] = markup
   const { copy } = document.activeElement?.dataset ?? {}
-  element('receipt').outerHTML = receipt
+  element(id).outerHTML = markup
   if (copy) document.querySelector(`[data-copy="${copy}"]`)?.focus()
 }
 
@@ -132,13 +148,12 @@ function leaveSoon() {
 /** Once a second: the countdown, and what its end and the code's age mean. */
 function updateCountdown() {
   const left_s = Math.max(0, Math.floor((Date.parse(page.view.time_expire) - serverNow()) / 1_000))
-  const is_payable = ['preparing', 'waiting', 'stale'].includes(page.scene)
   element('left').textContent = readableDuration(left_s)
   showText('ending', page.scene === 'waiting' && left_s <= ending_s ? words.ending : '')
-  if (left_s === 0 && is_payable) showTimeOver()
-  const { code, state } = page.view
-  const is_old = code ? serverNow() >= Date.parse(code.renew_time) : state === 'awaiting_payment'
-  if (state === 'awaiting_payment' && is_old && left_s > 0) void renewCode()
+  if (left_s === 0 && payable_scenes.includes(page.scene)) showTimeOver()
+  const { code, scene } = page.view
+  const is_old = code ? serverNow() >= Date.parse(code.renew_time) : scene === 'stale'
+  if ((scene === 'waiting' || scene === 'stale') && is_old && left_s > 0) void renewCode()
 }
 
 function readableDuration(seconds) {
@@ -259,6 +274,83 @@ function submitRenewal(event) {
   void renewCode()
 }
 
+/**
+ * Pays right here: the server makes or finds the order, and says what opens WeChat. Whatever WeChat says then is a hint,
+ * so the page has it asked.
+ */
+async function payHere() {
+  if (page.is_paying) return
+  setPaying(true)
+  showText('check-result', '')
+  const answer = await requestAnswer('/pay')
+  if (answer?.errand_url) return location.assign(answer.errand_url)
+  setPaying(false)
+  if (!answer) {
+    showText('check-result', words.pay_unavailable)
+    return void askNow()
+  }
+  applyView(answer)
+  closeStream() // it told of the order before, or of none
+  openStream()
+  if (answer.call?.kind === 'jsapi') await openSheet(answer.call)
+  page.has_left = answer.call?.kind === 'h5'
+  if (page.has_left) location.assign(answer.call.h5_url)
+}
+
+/** The button says that it is at work, and stays in focus. */
+function setPaying(is_paying) {
+  page.is_paying = is_paying
+  const button = element('pay-button')
+  button.setAttribute('aria-disabled', String(is_paying))
+  button.textContent = is_paying ? words.pay_busy : page.pay_label
+}
+
+/** As `requestView`, of an answer that may be no view. */
+async function requestAnswer(path) {
+  try {
+    const response = await fetch(here + path + in_language, {
+      method: 'POST',
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(command_limit_ms),
+    })
+    return response.ok ? await response.json() : null
+  } catch {
+    return null
+  }
+}
+
+async function openSheet(call) {
+  const { outcome, said } = await payInWeChat(call)
+  const words_of_it = words.sheet_outcomes[outcome]
+  showText('check-result', said ? `${words_of_it} ${words.sheet_said.replace('{said}', said)}` : words_of_it)
+  if (outcome === 'no_bridge') return
+  await requestView('/check', 'POST')
+  if (outcome === 'ok' && !open_scenes.includes(page.scene)) showText('check-result', '')
+}
+
+/** The payer is back from WeChat: nobody has said how it went there, so WeChat is asked. */
+function comeBack() {
+  if (!page.has_left) return void askNow()
+  page.has_left = false
+  void requestView('/check', 'POST')
+}
+
+/**
+ * What a page does by itself: a computer shows its code, a payer who was asked of WeChat goes on where he tapped, and one
+ * who comes back by H5's link is looked after.
+ */
+function goOn() {
+  const { way, scene } = page.view
+  const query = new URLSearchParams(location.search)
+  if (query.has('paying')) {
+    history.replaceState(null, '', here + in_language) // a reload must not pay once more by itself
+    if (way?.trade_type === 'JSAPI' && choosing_scenes.includes(scene)) return void payHere()
+  }
+  // A page that nobody sees, as one that a browser loads in advance, makes no order.
+  if (way?.trade_type === 'NATIVE' && scene === 'ready' && !document.hidden) return void payHere()
+  if (way?.trade_type === 'MWEB' && scene === 'tap') void requestView('/check', 'POST')
+}
+
 /** A button with `data-copy` copies the text of the element that it names; the receipt's come and go. */
 async function copyText({ target }) {
   const button = target.closest('[data-copy]')
@@ -278,15 +370,26 @@ async function copyText({ target }) {
 
 element('check').addEventListener('submit', (event) => void submitCheck(event))
 element('renew').addEventListener('submit', submitRenewal)
+document.getElementById('pay')?.addEventListener('submit', (event) => {
+  event.preventDefault()
+  void payHere()
+})
 document.querySelector('main').addEventListener('click', (event) => void copyText(event))
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return closeStream()
-  void askNow()
+  comeBack()
   openStream()
+  if (page.scene === 'ready') goOn()
 })
 setInterval(() => {
   updateCountdown()
   keepPace()
 }, 1_000)
+addEventListener('pageshow', ({ persisted }) => {
+  if (!persisted) return
+  if (page.is_paying) setPaying(false)
+  comeBack()
+})
 updateCountdown()
 openStream()
+goOn()

@@ -4,7 +4,7 @@
  */
 
 /** How often the page asks; `null`: not at all. */
-const ask_every_ms = { seen: 2_500, streaming: 12_000, hidden: 10_000, moving: 5_000, resting: 30_000 }
+const ask_every_ms = { seen: 2_500, streaming: 12_000, hidden: 10_000, moving: 5_000, choosing: 5_000, resting: 30_000 }
 
 /**
  * The server says something every ten seconds. After this much silence a stream counts for nothing: a proxy keeps back
@@ -18,11 +18,14 @@ export const stream_again_ms = 30_000
 /** After this long without an answer a question is asked anew. */
 export const ask_limit_ms = 8_000
 
-/** The order rests in these states: no stream is held for it. */
-const resting_states = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded']
+/** The order, or a checkout without one, rests in these states: no stream is held for it. */
+const resting_states = ['fulfilled', 'closed', 'failed', 'review', 'refunding', 'refunded', 'expired', 'cancelled']
 
 /** Scenes in which something is on its way, or a person is at it, though the order rests: somebody waits for that. */
 const moving_scenes = ['review', 'late', 'refunding', 'returning', 'delayed']
+
+/** Scenes of a checkout that has no order that could be paid: only another page, or this payer, moves it. */
+const choosing_scenes = ['ready', 'again', 'advised']
 
 export function isResting({ state }) {
   return resting_states.includes(state)
@@ -35,6 +38,7 @@ export function askingInterval({ view, is_hidden, stream, now_ms }) {
     return moving_scenes.includes(view.scene) ? ask_every_ms.moving : ask_every_ms.resting
   }
   if (is_hidden) return ask_every_ms.hidden
+  if (choosing_scenes.includes(view.scene)) return ask_every_ms.choosing
   return isHeard(stream, now_ms) ? ask_every_ms.streaming : ask_every_ms.seen
 }
 

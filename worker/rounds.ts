@@ -1,4 +1,5 @@
 import type { Logger } from '../runtime/logger.ts'
+import { createOutageLog } from '../runtime/outage.ts'
 
 export interface RoundsSettings {
   /** what makes the rounds, for the log: `the sweeper` */
@@ -18,6 +19,7 @@ export interface Rounds {
 
 /** Makes one round after the other, each `every_ms` behind the end of the last; one that fails leads to the next. */
 export function createRounds({ name, every_ms, round, release, log }: RoundsSettings): Rounds {
+  const say = createOutageLog(Date.now)
   const running = { timer: null as NodeJS.Timeout | null, round: Promise.resolve(), is_closed: false }
 
   function schedule(): void {
@@ -25,7 +27,7 @@ export function createRounds({ name, every_ms, round, release, log }: RoundsSett
     running.timer = setTimeout(() => {
       running.round = round()
         .then(() => undefined)
-        .catch((error: unknown) => log.warn(`a round of ${name} failed`, { error }))
+        .catch((error: unknown) => say(log, `a round of ${name} failed`, { error }))
         .finally(schedule)
     }, every_ms)
   }

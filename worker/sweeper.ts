@@ -3,6 +3,7 @@ import { tellOverdue } from '../activities/bill/overdue.ts'
 import { seeCheckoutThrough } from '../activities/checkout/end.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
+import { nextLook } from '../domain/checkout/change.ts'
 import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
@@ -150,7 +151,7 @@ async function sweepCheckouts(settings: SweepRound): Promise<number> {
   const due = await store.checkouts.findDue(beijingTime(now()), limits.sweep_batch)
   return await takeUpEach(settings, due, async (checkout) => {
     // Behind all others that are due: one whose orders WeChat Pay is slow to close never keeps another from its turn.
-    if (!(await store.checkouts.putOff(checkout, beijingTime(now())))) return // somebody has it in hand
+    if (!(await store.checkouts.putOff(checkout, nextLook(checkout, now())))) return // somebody has it in hand
     await callBounded(settings, (starter) => seeCheckoutThrough(settings, starter, checkout))
   })
 }

@@ -10,14 +10,14 @@ import type { RunStarter } from '../../runtime/runs.ts'
 import type { ActivityContext } from '../context.ts'
 import { publishOrderlessEvent } from '../delivery/event.ts'
 
-type CheckoutContext = Pick<ActivityContext, 'store' | 'now'>
+type EndingContext = Pick<ActivityContext, 'store' | 'now'>
 
 /**
  * Writes down how a checkout stands, and does what follows from it: the orders of one that is being cancelled are closed,
  * and the end of one that is over is told. Repeatable, and nobody waits for it: what it leaves undone is due again.
  */
 export async function seeCheckoutThrough(
-  context: CheckoutContext,
+  context: EndingContext,
   starter: RunStarter,
   { mchid, out_trade_no }: Pick<CheckoutRecord, 'mchid' | 'out_trade_no'>,
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function seeCheckoutThrough(
 }
 
 /** Only accepted, not awaited: a close may take minutes, and the checkout is looked at again. */
-async function closeOrders({ store }: CheckoutContext, starter: RunStarter, checkout: CheckoutRecord): Promise<void> {
+async function closeOrders({ store }: EndingContext, starter: RunStarter, checkout: CheckoutRecord): Promise<void> {
   const { mchid, orders } = checkout
   const found = await store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
   const open = found.filter(
@@ -51,7 +51,7 @@ async function closeOrders({ store }: CheckoutContext, starter: RunStarter, chec
 }
 
 /** The event of each end that the checkout has come to; answers the notices. Repeatable, as each is named by its type. */
-async function publishEnds(context: CheckoutContext, checkout: CheckoutRecord): Promise<string[]> {
+async function publishEnds(context: EndingContext, checkout: CheckoutRecord): Promise<string[]> {
   const notices: string[] = []
   for (const { event_type: type, time: timestamp } of checkout.timeline) {
     if (type === null) continue

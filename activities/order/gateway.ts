@@ -15,10 +15,11 @@ import type { OrderQueryResult } from '../../wechat/payments.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveUnknownNumber } from '../evidence.ts'
-import { againFailure, callWeChat, notYetFailure } from '../failure.ts'
+import { againFailure, callFailure, callWeChat, notYetFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import { askSecondPayments } from './secondpayment.ts'
 import type { CallSlots, NotTried } from '../slots.ts'
 
 export type GatewayActivities = ReturnType<typeof createGateway>
@@ -166,6 +167,7 @@ async function askOnRequest(
   const last_ms = order.asked.last_time ? milliseconds(order.asked.last_time) : 0
   if (context.now() - last_ms < context.policy.query_on_request_ms) return { kind: 'nothing_new' }
   if (isPayersCheck(operation_id)) await context.store.orders.countPayersCheck(order)
+  else await askSecondPayments(context, order)
   return await queryOrderAtWeChat(context, order)
 }
 
@@ -382,5 +384,5 @@ async function failedCall(
   const failed = { error, step, delay_ms, since_time: since ?? order.create_time, attention, patience_ms } as const
   const wait_ms = await noteFailedCall(context, waitingOrder(context, order), failed)
   const is_kept_here = error.kind === 'refused' || error.kind === 'not_enough'
-  return againFailure(error.message, wait_ms, is_kept_here ? 'again' : error.kind)
+  return callFailure(error, wait_ms, is_kept_here ? 'again' : error.kind)
 }

@@ -15,7 +15,7 @@ import type { WeChatRefund, WeChatRefundAnswer } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
-import { againFailure } from '../failure.ts'
+import { againFailure, callFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
@@ -354,5 +354,5 @@ async function failedCall(
   const attention = 'wechat_unreachable'
   const patience_ms = context.policy.attention_ms[attention]
   const failed = { error, step, delay_ms, since_time, attention, patience_ms } as const
-  return againFailure(error.message, await noteFailedCall(context, waitingRefund(context, refund), failed))
+  return callFailure(error, await noteFailedCall(context, waitingRefund(context, refund), failed))
 }

@@ -7,6 +7,7 @@ import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import { dead_code_svg, markSvg, qrCodeSvg, scan_svg, scene_marks } from './image.ts'
 import {
   checkable_scenes,
+  choosing_scenes,
   faded_scenes,
   leavable_scenes,
   moving_scenes,
@@ -15,9 +16,10 @@ import {
   scenes,
 } from './scene.ts'
 import type { Scene } from './scene.ts'
-import { receipt, sceneNote } from './text.ts'
+import { adviceList, receipt, sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
+import type { ErrandResult } from './way.ts'
 import { checkout_words } from './words.ts'
 import type { CheckoutWords } from './words.ts'
 
@@ -34,6 +36,10 @@ export interface CheckoutPage {
   is_phone: boolean
   /** from the redirect of the form without scripts; null otherwise */
   check_result: CheckResult | null
+  /** how the page's payer came back from WeChat, or could not be sent there; null: he was not on his way */
+  errand_result: ErrandResult | null
+  /** where H5 leads for a browser without scripts; null: nowhere, or not yet */
+  h5_url: string | null
 }
 
 /** Addresses of the page's style and script, relative to the page: they hold behind any prefix. */
@@ -69,6 +75,7 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
         <h2 id="title" tabindex="-1">${part.note.title}</h2>
         <p id="line">${part.note.line}</p>
       </section>
+      ${sceneElement(['advised'], view, 'div', 'phone-hint advice', adviceList(view, words))}
       ${sceneElement(payable_scenes, view, 'p', 'timer', html`${words.left} ${countdown(view, words)}`)}
       <p class="ending" id="ending" role="status">${isEnding(view) ? words.ending : null}</p>
       ${actionSection(part)} ${troubleSection(view, words)} ${supportSection(view, words)} ${receipt(view, words)}
@@ -79,7 +86,7 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
         </p>
       </noscript>
     </main>
-    ${jsonScript('page-data', { view, open_scenes, ending_s, words: scriptWords(words) })}`
+    ${jsonScript('page-data', { view, open_scenes, payable_scenes, choosing_scenes, ending_s, words: scriptWords(words) })}`
   return renderFrame({ language, head, body, style: assets.style, address: page.token })
 }
 
@@ -189,16 +196,24 @@ async function codeSection(view: PayerView, words: CheckoutWords): Promise<SafeH
     return mark ? [sceneElement([scene], view, 'div', `mark ${mark}`, markSvg(mark))] : []
   })
   return html`<section class="stage">
-    ${sceneElement(['waiting'], view, 'div', 'tile', qr)}
+    ${sceneElement(['waiting'], view, 'div', 'tile', qr)} ${await linkTile(view, words)}
     ${sceneElement(['preparing'], view, 'div', 'tile', html`<div class="qr skeleton" aria-hidden="true"></div>`)}
     ${sceneElement(faded_scenes, view, 'div', 'tile', over)} ${marked}
     ${sceneElement(['preparing', 'waiting'], view, 'p', 'scan', html`${scan_svg} <span>${words.scan}</span>`)}
   </section>`
 }
 
+/** This page's own link as a code, for a computer that no method can be paid on: a phone opens the page with it. */
+async function linkTile(view: PayerView, words: CheckoutWords): Promise<SafeHtml | null> {
+  if (view.way?.advice !== 'scan_link') return null
+  const link = trustedHtml(await qrCodeSvg(view.checkout_url))
+  const qr = html`<div class="qr" role="img" aria-label="${words.ways.link_alt}">${link}</div>`
+  return sceneElement(['advised'], view, 'div', 'tile', qr)
+}
+
 /** On a phone the code is on the very screen that would have to scan it: says how another one shows it. */
 function phoneSection({ view, words, is_phone }: PagePart): SafeHtml | null {
-  if (!is_phone) return null
+  if (!is_phone || view.way !== null) return null
   const content = html`<p>${words.phone_hint}</p>
     <ol>
       ${words.phone_steps.map((step) => html`<li>${step}</li>`)}
@@ -231,7 +246,8 @@ function readableDuration(seconds: number, words: CheckoutWords): string {
   return hours ? `${hours}:${clock}` : clock
 }
 
-function actionSection({ view, language, token, check_result, words, note }: PagePart): SafeHtml {
+function actionSection(part: PagePart): SafeHtml {
+  const { view, language, token, check_result, words, note } = part
   const check = html`<form method="post" action="${token}/check?lang=${language}" id="check">
     <button type="submit" class="primary">${words.check}</button>
   </form>`
@@ -239,9 +255,10 @@ function actionSection({ view, language, token, check_result, words, note }: Pag
     <button type="submit" class="primary">${words.renew}</button>
   </form>`
   const is_open = open_scenes.includes(view.scene)
-  const result = check_result && is_open ? words.check_results[check_result] : null
+  const result = check_result && is_open ? words.check_results[check_result] : errandResult(part)
   const way_back = view.return_url ?? view.support?.link ?? null
   return html`<section class="actions">
+    ${view.way === null ? null : sceneElement(choosing_scenes, view, 'div', 'pay', payForm(part))}
     ${sceneElement(['stale'], view, 'div', 'renew', renew)}
     ${sceneElement(checkable_scenes, view, 'div', 'check', check)}
     <p id="check-result" role="status">${result}</p>
@@ -251,11 +268,28 @@ function actionSection({ view, language, token, check_result, words, note }: Pag
       id="back"
       data-in="${leavable_scenes.join(' ')}"
       href="${way_back ?? '#'}"
-      ${is_open || way_back === null ? trustedHtml('hidden') : null}
+      ${leavable_scenes.includes(view.scene) && way_back !== null ? null : trustedHtml('hidden')}
       >${note.back}</a
     >
     ${way_back === null ? sceneElement(leavable_scenes, view, 'p', 'no-way-back', words.no_way_back) : null}
   </section>`
+}
+
+/** The one button that pays right here. Without scripts H5's address takes its place once there is one. */
+function payForm({ view, language, token, note, words, h5_url }: PagePart): SafeHtml {
+  const form = html`<form method="post" action="${token}/pay?lang=${language}" id="pay">
+    <button type="submit" class="primary" id="pay-button">${note.pay}</button>
+  </form>`
+  if (h5_url === null || view.scene !== 'tap') return form
+  return html`<noscript>
+      <a class="primary" href="${h5_url}" referrerpolicy="origin">${words.ways.open_wechat}</a>
+    </noscript>
+    ${form}`
+}
+
+function errandResult({ errand_result, view, words }: PagePart): string | null {
+  if (errand_result === null || !choosing_scenes.includes(view.scene)) return null
+  return words.ways.errand_results[errand_result]
 }
 
 function troubleSection(view: PayerView, words: CheckoutWords): SafeHtml {
@@ -293,5 +327,7 @@ function supportSection(view: PayerView, words: CheckoutWords): SafeHtml | null 
 function scriptWords(words: CheckoutWords) {
   const { check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt, days, ending } = words
   const said = { check_results, check, check_busy, copied, back_soon, connection_lost, scan_alt, days, ending }
-  return { ...said, copy, confirming: words.scenes.confirming }
+  const { pay_busy, pay_unavailable, sheet_outcomes, sheet_said } = words.ways
+  const pay = { pay_busy, pay_unavailable, sheet_outcomes, sheet_said }
+  return { ...said, ...pay, copy, confirming: words.scenes.confirming }
 }

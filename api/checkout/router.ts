@@ -1,54 +1,51 @@
 import type { Router, RouterContext } from '@koa/router'
 import type { Next } from 'koa'
 import type { Actor } from '../../domain/actor.ts'
-import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
-import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { limits } from '../../domain/policy.ts'
-import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import type { ClientCall } from '../../wechat/clientcall.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { readQuery } from '../http/query.ts'
 import { requestOf } from '../http/request.ts'
 import { exactRouter } from '../http/router.ts'
+import { createBuckets } from '../http/ratelimit.ts'
+import type { Buckets } from '../http/ratelimit.ts'
 import { checkOrderNow, refreshCode } from '../temporal/check.ts'
-import type { CheckContext } from '../temporal/check.ts'
 import { readAsset } from './assets.ts'
 import type { Asset } from './assets.ts'
 import { qrCodeSvg } from './image.ts'
 import { check_results, checkoutPage, unavailablePage, unknownPage } from './page.ts'
 import type { CheckResult } from './page.ts'
+import { endErrand, h5Link, payHere } from './pay.ts'
+import type { PayContext } from './pay.ts'
 import { OrderPoller } from './poller.ts'
 import type { PollerOptions } from './poller.ts'
 import { open_scenes } from './scene.ts'
 import { OrderStreams } from './stream.ts'
 import { sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
-import { payerView } from './view.ts'
-import type { PayerView, PayerViewContext, ShownMerchant } from './view.ts'
+import type { PayerView } from './view.ts'
+import { findVisit, visitAgain, visitView } from './visit.ts'
+import type { Visit } from './visit.ts'
+import { errand_results } from './way.ts'
 
 /** What the checkout page needs of the API's context. */
-export type CheckoutContext = CheckContext &
-  PayerViewContext & {
-    log: Logger
-    store: PollerOptions['store'] & {
-      orders: { findByToken(token: string): Promise<OrderRecord | null> }
-      merchants: { find(mchid: string): Promise<MerchantRecord | null> }
-      payments: { find(mchid: string, transaction_id: string): Promise<PaymentRecord | null> }
-      refunds: { ofOrder(mchid: string, out_trade_no: string): Promise<RefundRecord[]> }
-    }
-    /** aborted when the process drains: open streams end, so that the server can close */
-    draining?: AbortSignal
-  }
+export type PageContext = PayContext & {
+  log: Logger
+  store: PollerOptions['store']
+  /** aborted when the process drains: open streams end, so that the server can close */
+  draining?: AbortSignal
+}
 
-type CheckoutRequest = RouterContext
+type PayerRequest = RouterContext
 
 const payer: Actor = { kind: 'payer', id: null }
-/** The form of every checkout token; anything else is not looked up in the database. */
-const token_pattern = /^[A-Za-z0-9_-]{16,128}$/
+/** Wishes to pay from one address, behind which many payers may be: a protection of the process. */
+const pays_by_address = { burst: 100, per_second: 5 }
 
 const security_headers = {
   'Content-Security-Policy':
@@ -64,10 +61,10 @@ const security_headers = {
 
 /**
  * Routes of the checkout page (docs/api.md, Checkout page): `/pay/:token` and, below it, `order`, `events`, `code.svg`,
- * `check` and `code`. There is no session: whoever has the token may read the order and have WeChat Pay queried, and
- * nothing else.
+ * `check`, `code`, of a checkout `pay`, and `wechat`, where a payer comes back from WeChat. There is no session: whoever
+ * has the token may read the order, have WeChat Pay queried and pay, and nothing else. What places an order is a POST.
  */
-export function checkoutRouter(context: CheckoutContext): Router {
+export function checkoutRouter(context: PageContext): Router {
   const poller = new OrderPoller({ store: context.store, log: context.log })
   const streams = new OrderStreams({ poller })
   context.draining?.addEventListener('abort', () => {
@@ -83,59 +80,46 @@ export function checkoutRouter(context: CheckoutContext): Router {
   const router = exactRouter('/pay')
   router.get('/assets/:name', (ctx) => sendAsset(ctx, [...Object.values(assets), ...assets.script.imports]))
   router.use(setSecurityHeaders)
-  const sendPage = async (ctx: CheckoutRequest) => {
+  const pace = createBuckets(() => context.now(), pays_by_address)
+  const sendPage = async (ctx: PayerRequest) => {
     ctx.type = 'html'
-    const order = await findOrder(context, ctx)
+    const visit = await findVisit(context, ctx)
+    const view = await visitView(context, visit)
+    const { browser, token } = visit
+    // WeChat wants to know which site leads to it; of the address it is told no more than that.
+    if (view.way?.trade_type === 'MWEB') ctx.set('Referrer-Policy', 'origin')
     ctx.body = await checkoutPage({
-      view: await viewOf(context, order),
-      language: pageLanguage(ctx, order),
-      token: order.checkout_token,
+      view,
+      language: pageLanguage(ctx, visit),
+      token,
       assets: {
         style: assets.style.address,
         script: assets.script.address,
         modules: assets.script.imports.map(({ address }) => address),
       },
-      is_phone: /\b(Mobi|Android|iPhone|MicroMessenger)/i.test(ctx.get('User-Agent')),
+      is_phone: browser.kind !== 'desktop' && browser.kind !== 'wechat_desktop',
       check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
+      errand_result: errand_results.find((result) => result === readQuery(ctx)['wechat']) ?? null,
+      h5_url: view.way?.trade_type === 'MWEB' ? await h5Link(context, visit) : null,
     })
   }
   router.get('/:token', (ctx) => withPageErrors(ctx, assets, sendPage))
   router.get('/:token/order', async (ctx) => {
-    const order = await findOrder(context, ctx)
-    ctx.body = withNote(await viewOf(context, order), pageLanguage(ctx, order))
+    const visit = await findVisit(context, ctx)
+    ctx.body = withNote(await visitView(context, visit), pageLanguage(ctx, visit))
   })
   router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
+  router.get('/:token/wechat', (ctx) => withPageErrors(ctx, assets, (given) => handleReturn(context, given)))
   router.post('/:token/check', (ctx) => handleCheck(context, ctx))
   router.post('/:token/code', (ctx) => handleRenewal(context, ctx))
+  router.post('/:token/pay', (ctx) => handlePay(context, pace, ctx))
   return router
 }
 
-async function setSecurityHeaders(ctx: CheckoutRequest, next: Next): Promise<void> {
+async function setSecurityHeaders(ctx: PayerRequest, next: Next): Promise<void> {
   ctx.set(security_headers)
   await next()
-}
-
-async function findOrder(context: CheckoutContext, ctx: CheckoutRequest): Promise<OrderRecord> {
-  const token = String(ctx.params['token'])
-  const order = token_pattern.test(token) ? await context.store.orders.findByToken(token) : null
-  if (!order) throw new Problem('not_found')
-  return order
-}
-
-async function viewOf(context: CheckoutContext, order: OrderRecord): Promise<PayerView> {
-  return await viewFor(context, order, await merchantOf(context, order))
-}
-
-/** Reads the order's money as well, where there is any. */
-async function viewFor(context: CheckoutContext, order: OrderRecord, merchant: ShownMerchant): Promise<PayerView> {
-  const { mchid, out_trade_no } = order
-  if (order.payment === null) return payerView(context, { order, payment: null, refunds: [] }, merchant)
-  const [payment, refunds] = await Promise.all([
-    context.store.payments.find(mchid, order.payment.transaction_id),
-    context.store.refunds.ofOrder(mchid, out_trade_no),
-  ])
-  return payerView(context, { order, payment, refunds }, merchant)
 }
 
 /** What a page's script is sent: the order, and in the reader's language what is to be said of it. */
@@ -143,17 +127,11 @@ function withNote(view: PayerView, language: Language): PayerView & { note: Scen
   return { ...view, note: sceneNote(view, language) }
 }
 
-async function merchantOf(context: CheckoutContext, order: OrderRecord): Promise<MerchantRecord> {
-  const merchant = await context.store.merchants.find(order.mchid)
-  if (!merchant) throw new Error(`order ${order._id} has no merchant`)
-  return merchant
-}
-
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
 async function withPageErrors(
-  ctx: CheckoutRequest,
+  ctx: PayerRequest,
   { style, retry }: { style: Asset; retry: Asset },
-  send: (ctx: CheckoutRequest) => Promise<void>,
+  send: (ctx: PayerRequest) => Promise<void>,
 ): Promise<void> {
   try {
     await send(ctx)
@@ -173,7 +151,7 @@ async function withPageErrors(
   }
 }
 
-function sendAsset(ctx: CheckoutRequest, assets: Asset[]): void {
+function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
   const asset = assets.find(({ name }) => name === ctx.params['name'])
   if (!asset) throw new Problem('not_found')
   ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
@@ -185,42 +163,47 @@ function sendAsset(ctx: CheckoutRequest, assets: Asset[]): void {
  * `?lang=` wins; then what the shop knows of its customer; then the browser's wish; then the language of the country in
  * which the page is paid.
  */
-function pageLanguage(ctx: CheckoutRequest, { locale }: OrderRecord): Language {
+function pageLanguage(ctx: PayerRequest, { checkout, order }: Visit): Language {
   const asked = languages.find((language) => language === readQuery(ctx)['lang'])
+  const { locale } = checkout ?? order ?? {}
   if (asked) return asked
   if (locale) return locale
   return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
 }
 
-async function sendEvents(context: CheckoutContext, streams: OrderStreams, ctx: CheckoutRequest): Promise<void> {
-  const order = await findOrder(context, ctx)
-  const merchant = await merchantOf(context, order)
-  // 204 tells the browser not to come again: nothing more happens to this order by itself.
-  if (isOrderResting(order.state)) return void (ctx.status = 204)
+async function sendEvents(context: PageContext, streams: OrderStreams, ctx: PayerRequest): Promise<void> {
+  const visit = await findVisit(context, ctx)
+  const { order } = visit
+  // 204 tells the browser not to come again: nothing more happens to this order by itself, or there is none yet.
+  if (order === null || isOrderResting(order.state)) return void (ctx.status = 204)
   ctx.status = 200
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
   if (ctx.method === 'HEAD') return // who only wants the headers holds no stream
-  const language = pageLanguage(ctx, order)
-  const is_open = streams.open(ctx.res, order, async (changed) =>
-    withNote(await viewFor(context, changed, merchant), language),
-  )
+  const language = pageLanguage(ctx, visit)
+  const is_open = streams.open(ctx.res, order, async (changed) => {
+    const again = visit.checkout === null ? { ...visit, order: changed } : await visitAgain(context, visit)
+    return withNote(await visitView(context, again), language)
+  })
   if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
   ctx.respond = false
 }
 
-async function sendCode(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
-  const view = await viewOf(context, await findOrder(context, ctx))
+async function sendCode(context: PageContext, ctx: PayerRequest): Promise<void> {
+  const view = await visitView(context, await findVisit(context, ctx))
   if (!view.code) throw new Problem('not_found')
   ctx.body = await qrCodeSvg(view.code.url)
   ctx.type = 'image/svg+xml'
 }
 
 /** Handles "I have paid": queries WeChat Pay at most once and sends the order as it then is. */
-async function handleCheck(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
-  const order = await checkOrderNow(context, await findOrder(context, ctx), payer)
-  const view = await viewOf(context, order)
-  sendView(ctx, order, { ...view, check: checkResult(order, view) })
+async function handleCheck(context: PageContext, ctx: PayerRequest): Promise<void> {
+  const visit = await findVisit(context, ctx)
+  if (visit.order === null) return sendView(ctx, visit, { ...(await visitView(context, visit)), check: 'not_yet' })
+  const order = await checkOrderNow(context, visit.order, payer)
+  const checked = { ...visit, order }
+  const view = await visitView(context, checked)
+  sendView(ctx, checked, { ...view, check: checkResult(order, view) })
 }
 
 /** The word for the page's `check-result`. Orders that ended need none: their scene shows it. */
@@ -232,19 +215,64 @@ function checkResult(order: OrderRecord, view: PayerView): CheckResult | 'paid' 
   return 'closed'
 }
 
-async function handleRenewal(context: CheckoutContext, ctx: CheckoutRequest): Promise<void> {
-  const order = await refreshCode(context, await findOrder(context, ctx), payer)
-  sendView(ctx, order, await viewOf(context, order))
+async function handleRenewal(context: PageContext, ctx: PayerRequest): Promise<void> {
+  const visit = await findVisit(context, ctx)
+  const order = visit.order && (await refreshCode(context, visit.order, payer))
+  sendView(ctx, visit, await visitView(context, { ...visit, order }))
+}
+
+/** Handles the one button that pays right here; asked for by the page's script, or by its form. */
+async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest): Promise<void> {
+  const visit = await findVisit(context, ctx)
+  if (!pace.take(visit.address ?? 'unknown').has_token) {
+    throw new Problem('rate_limited', { headers: { 'Retry-After': '5' } })
+  }
+  const language = pageLanguage(ctx, visit)
+  try {
+    const outcome = await payHere(context, visit, language)
+    if (outcome.kind === 'shown') {
+      const { visit: shown, call } = outcome
+      return sendView(ctx, shown, await visitView(context, shown), call)
+    }
+    // WeChat's bridge needs scripts, and a form must not lead to another site: who has none is told.
+    if (wantsJson(ctx)) ctx.body = { errand_url: outcome.url }
+    else redirectToPage(ctx, { lang: language, wechat: 'no_script' })
+  } catch (error) {
+    if (!(error instanceof Problem) || wantsJson(ctx)) throw error
+    requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
+    redirectToPage(ctx, { lang: language, wechat: 'not_placed' })
+  }
+}
+
+/** Takes a payer who comes back from WeChat to the page, which then goes on where he left it. */
+async function handleReturn(context: PageContext, ctx: PayerRequest): Promise<void> {
+  const visit = await findVisit(context, ctx)
+  const end = await endErrand(context, ctx, visit)
+  if (end.kind === 'none') return redirectToPage(ctx, {})
+  const lang = end.language
+  if (end.kind === 'known') return redirectToPage(ctx, { lang, paying: '1' })
+  if (end.kind === 'unknown') return redirectToPage(ctx, { lang, wechat: end.result })
+  ctx.status = 303
+  ctx.set('Location', end.url)
 }
 
 /** Sends `view` as JSON to the page's script, or redirects a form that was sent without scripts back to the page. */
-function sendView(ctx: CheckoutRequest, order: OrderRecord, view: PayerView & { check?: string }): void {
-  const language = pageLanguage(ctx, order)
-  if (ctx.accepts('json', 'html') === 'json') {
-    ctx.body = withNote(view, language)
-    return
-  }
-  const query = new URLSearchParams({ lang: language, ...(view.check ? { checked: view.check } : {}) })
+function sendView(
+  ctx: PayerRequest,
+  visit: Visit,
+  view: PayerView & { check?: string },
+  call: ClientCall | null = null,
+): void {
+  const language = pageLanguage(ctx, visit)
+  if (wantsJson(ctx)) ctx.body = { ...withNote(view, language), ...(call && { call }) }
+  else redirectToPage(ctx, { lang: language, ...(view.check ? { checked: view.check } : {}) })
+}
+
+function wantsJson(ctx: PayerRequest): boolean {
+  return ctx.accepts('json', 'html') === 'json'
+}
+
+function redirectToPage(ctx: PayerRequest, query: Record<string, string>): void {
   ctx.status = 303
-  ctx.set('Location', `../${String(ctx.params['token'])}?${query.toString()}`)
+  ctx.set('Location', `../${String(ctx.params['token'])}?${new URLSearchParams(query).toString()}`)
 }

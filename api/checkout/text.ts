@@ -5,10 +5,12 @@ import type { Language } from '../http/language.ts'
 import { html } from '../http/markup.ts'
 import type { HtmlContent, SafeHtml } from '../http/markup.ts'
 import type { PayerRefund } from './money.ts'
-import { over_scenes } from './scene.ts'
+import { choosing_scenes, over_scenes } from './scene.ts'
+import type { Scene } from './scene.ts'
 import type { PayerView } from './view.ts'
 import { checkout_words } from './words.ts'
 import type { CheckoutWords } from './words.ts'
+import type { ChoosingScene } from './waywords.ts'
 
 /** SceneNote is what of the page changes with the order, in the reader's language: the script puts it where it stands. */
 export interface SceneNote {
@@ -18,13 +20,17 @@ export interface SceneNote {
   asked: string
   /** what the link back to the shop says */
   back: string
+  /** what the button to pay with says; empty: there is none */
+  pay: string
+  /** markup: how to pay elsewhere, step by step */
+  advice: string
   /** markup: all that is known of the order's numbers and money, as the page itself has it */
   receipt: string
 }
 
 export function sceneNote(view: PayerView, language: Language): SceneNote {
   const words = checkout_words[language]
-  const { title, line } = words.scenes[view.scene]
+  const { title, line } = sceneText(view, words)
   const amounts = {
     paid: readableFen(view, view.money?.paid ?? view.amount.total),
     refunded: readableFen(view, view.money?.refunded ?? 0),
@@ -37,8 +43,43 @@ export function sceneNote(view: PayerView, language: Language): SceneNote {
     line: fill(line),
     asked: view.last_check_time === null ? '' : words.asked(clockTime(view.last_check_time)),
     back: over_scenes.includes(view.scene) ? words.back_again : words.back,
+    pay: payLabel(view, words),
+    advice: adviceList(view, words).toString(),
     receipt: receipt(view, words).toString(),
   }
+}
+
+/** What the scene says; of an advice, what the advice does, and before it why the page cannot be paid right here. */
+function sceneText({ scene, way }: PayerView, words: CheckoutWords): { title: string; line: string } {
+  if (scene !== 'advised' || !way?.advice) return words.scenes[scene]
+  const { title, line } = words.ways.advices[way.advice]
+  return { title, line: way.obstacle === null ? line : words.ways.obstacles[way.obstacle](line) }
+}
+
+/** What the button that pays right here says. */
+export function payLabel({ scene, way, amount }: PayerView, words: CheckoutWords): string {
+  if (!isChoosing(scene) || !way?.trade_type || way.trade_type === 'APP') return ''
+  return words.ways.pay[way.trade_type][scene].replace('{amount}', readableAmount(amount))
+}
+
+function isChoosing(scene: Scene): scene is ChoosingScene {
+  return choosing_scenes.includes(scene)
+}
+
+/** The steps of the advice, of which the link of the page is the first matter. */
+export function adviceList({ scene, way, checkout_url }: PayerView, words: CheckoutWords): SafeHtml {
+  const steps = scene === 'advised' && way?.advice ? words.ways.advices[way.advice].steps : []
+  return html`<div id="advice">
+    ${
+      steps.length > 0 && [
+        html`<ol>
+          ${steps.map((step) => html`<li>${step}</li>`)}
+        </ol>`,
+        html`<code id="link">${checkout_url}</code>`,
+        html`<button type="button" class="quiet" data-copy="link">${words.copy_link}</button>`,
+      ]
+    }
+  </div>`
 }
 
 /** The amounts, times and numbers that a payer may need when he speaks with the merchant, or looks into his WeChat bill. */

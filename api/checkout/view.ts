@@ -1,18 +1,24 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { MerchantRecord, SupportContact } from '../../domain/merchant/record.ts'
+import type { CheckoutState } from '../../domain/checkout/record.ts'
 import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { moneyScene, payerMoney } from './money.ts'
 import type { PaidOrder, PayerMoney } from './money.ts'
 import type { Scene } from './scene.ts'
+import type { Way } from './way.ts'
 
 /** An order as its payer sees it: no merchant number, no metadata. Amounts in fen. */
 export interface PayerView {
   object: 'checkout'
-  state: OrderState
+  state: OrderState | CheckoutState
   scene: Scene
+  /** which of a checkout's orders this is, from 1; 0: the first was not made yet, or the merchant made this order itself */
+  turn: number
   revision: number
+  /** of a checkout: how one pays in this browser; null: the merchant chose the way when it made the order */
+  way: Way | null
   merchant_name: string
   description: string
   out_trade_no: string
@@ -60,7 +66,9 @@ export function payerView(context: PayerViewContext, shown: ShownOrder, merchant
     object: 'checkout',
     state: order.state,
     scene,
+    turn: 0,
     revision: order.revision,
+    way: null,
     merchant_name: merchant.name,
     description: order.description,
     out_trade_no: order.out_trade_no,
@@ -77,7 +85,7 @@ export function payerView(context: PayerViewContext, shown: ShownOrder, merchant
     money: payerMoney(order, shown),
     last_check_time: order.asked.last_time,
     checkout_url: order.checkout_url,
-    return_url: returnUrl(order),
+    return_url: returnUrl(order.return_url, told_states.includes(order.state) ? order.out_trade_no : null),
     support: merchant.settings.support ?? null,
     test_mode: merchant.mode === 'test',
     test_phone_url: testPhoneUrl(context, order, merchant),
@@ -89,9 +97,11 @@ export function payerView(context: PayerViewContext, shown: ShownOrder, merchant
 function stateScene(order: OrderRecord, now_ms: number, policy: Policy): Scene {
   switch (order.state) {
     case 'created':
-      return isPaymentTimeOver(order, now_ms) ? 'confirming' : 'preparing'
+      if (isPaymentTimeOver(order, now_ms)) return 'confirming'
+      return order.trade_type === 'NATIVE' ? 'preparing' : 'in_shop'
     case 'awaiting_payment':
       if (isPaymentTimeOver(order, now_ms)) return 'confirming'
+      if (order.trade_type !== 'NATIVE') return 'in_shop' // by what the shop's own page or app was handed
       return isCodeExpired(order, now_ms, policy) ? 'stale' : 'waiting'
     case 'closing':
       return 'confirming'
@@ -129,12 +139,13 @@ const told_states: readonly OrderState[] = ['paid', 'fulfilled', 'closed', 'fail
 
 /**
  * The shop's page; it learns which order came back, and must still ask Weft what became of it: an address proves nothing.
+ * `out_trade_no`: null as long as nothing is to be told.
  */
-function returnUrl(order: OrderRecord): string | null {
-  if (order.return_url === null || !URL.canParse(order.return_url)) return null
-  const url = new URL(order.return_url)
+export function returnUrl(return_url: string | null, out_trade_no: string | null): string | null {
+  if (return_url === null || !URL.canParse(return_url)) return null
+  const url = new URL(return_url)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return null
-  if (told_states.includes(order.state)) url.searchParams.set('out_trade_no', order.out_trade_no)
+  if (out_trade_no !== null) url.searchParams.set('out_trade_no', out_trade_no)
   return url.href
 }
 

@@ -1,15 +1,8 @@
 import type { Language } from '../http/language.ts'
 import type { PayerRefund } from './money.ts'
 import type { Scene } from './scene.ts'
-
-/**
- * The words of one scene: its heading, and a sentence below it. A screen reader reads both out when they change.
- * `{paid}`, `{refunded}` and `{pending}` stand for the amounts.
- */
-interface SceneText {
-  title: string
-  line: string
-}
+import { way_words } from './waywords.ts'
+import type { SceneText, WayWords } from './waywords.ts'
 
 export interface CheckoutWords {
   /** in its own language, on the link that leads to it */
@@ -32,6 +25,8 @@ export interface CheckoutWords {
   /** when WeChat was last asked: a time of day in Beijing */
   asked: (time: string) => string
   renew: string
+  /** how to pay, where the payer has the choice */
+  ways: WayWords
   number: string
   transaction: string
   paid: string
@@ -87,6 +82,7 @@ const chinese: CheckoutWords = {
   },
   asked: (time) => `上次向微信支付查询：${time}`,
   renew: '换一个二维码',
+  ways: way_words['zh-CN'],
   number: '商户单号',
   transaction: '交易单号',
   paid: '实付金额',
@@ -118,6 +114,15 @@ const chinese: CheckoutWords = {
     '已经付款而本页没有变化：请点“我已支付”，不要再付一次。',
   ],
   scenes: {
+    ready: { title: '待付款', line: '请点下面的按钮付款。现在还没有扣款。' },
+    advised: { title: '请换一种方式付款', line: '' },
+    tap: { title: '等待付款', line: '如果没有看到微信支付，请再点一次按钮。付款后本页会自动更新。' },
+    elsewhere: {
+      title: '已在另一处打开付款',
+      line: '这笔订单已在另一台设备或另一个应用里打开付款。点下面的按钮可以改在这里付，那边随即失效。',
+    },
+    again: { title: '可以重新付款', line: '上一次付款没有完成，已经关闭，您没有被扣款。' },
+    in_shop: { title: '请在商家的页面付款', line: '这笔订单在商家的页面或 App 里付款。付款后本页会自动更新。' },
     preparing: { title: '正在准备二维码', line: '正在向微信支付下单，请稍候。' },
     waiting: { title: '等待付款', line: '付款后本页会自动更新，请不要关闭。' },
     stale: {
@@ -189,6 +194,7 @@ const english: CheckoutWords = {
   },
   asked: (time) => `WeChat Pay was last asked at ${time} Beijing time`,
   renew: 'Get a new code',
+  ways: way_words['en'],
   number: 'Order number',
   transaction: 'Transaction number',
   paid: 'Paid',
@@ -221,6 +227,24 @@ const english: CheckoutWords = {
     'Paid, and nothing changes here? Press “I have paid”; do not pay twice.',
   ],
   scenes: {
+    ready: { title: 'Ready to pay', line: 'Press the button below to pay. Nothing has been charged yet.' },
+    advised: { title: 'Pay another way', line: '' },
+    tap: {
+      title: 'Waiting for your payment',
+      line: 'If WeChat Pay does not open, press the button again. This page updates by itself once you have paid.',
+    },
+    elsewhere: {
+      title: 'Opened for payment elsewhere',
+      line: 'This order is open for payment on another device or in another app. Press below to pay here instead; over there it then ends.',
+    },
+    again: {
+      title: 'You can pay again',
+      line: 'The last attempt was not finished and is closed. You were not charged.',
+    },
+    in_shop: {
+      title: 'Pay on the shop’s own page',
+      line: 'This order is paid on the shop’s page or in its app. This page updates by itself once you have paid.',
+    },
     preparing: { title: 'Preparing the code', line: 'The order is being placed at WeChat Pay. One moment.' },
     waiting: {
       title: 'Waiting for your payment',

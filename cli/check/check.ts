@@ -22,6 +22,7 @@ import type { CheckLine } from './outcome.ts'
 import { checkMethods } from './probe.ts'
 import type { ProbePayer } from './probe.ts'
 import { consoleQuestions } from './questions.ts'
+import { checkAppSecrets } from './secret.ts'
 
 /** What was asked for behind the word `check`. */
 export interface CheckRequest {
@@ -94,6 +95,7 @@ export async function checkMerchant(parts: CheckParts): Promise<CheckLine[]> {
     lines.push(...(await checkNotifyAddress({ store, mchid, url, mode, serial, now })), checkNotifications(last))
     const { queue_prefix } = config
     lines.push(await checkFulfilment({ store, merchant, temporal, queue_prefix, now }))
+    lines.push(...(await checkAppSecrets({ store, merchant }, { dispatcher, test_wechat_url: config.test_wechat_url })))
     return [...lines, ...consoleQuestions(merchant, config.public_url)]
   } finally {
     await Promise.all([dispatcher.close(), temporal.close()])

@@ -47,7 +47,7 @@ function clockLines(host: string, date: string | string[] | undefined, now_ms: n
 }
 
 /** What the signed call came to: whether WeChat Pay knows us, and whether a list of certificates was opened by our key. */
-export interface SignedCall {
+export interface TakenCall {
   lines: CheckLine[]
   is_accepted: boolean
   /** the certificates that were listed, opened by our APIv3 key */
@@ -58,7 +58,7 @@ export interface SignedCall {
  * Asks for the list of certificates, which changes nothing: it is answered only where serial and private key belong
  * together, and what is in it opens only with the APIv3 key. Whoever has a public key alone is told that there is none.
  */
-export async function checkSignedCall({ credentials, keyring, transport }: WeChatClient): Promise<SignedCall> {
+export async function checkSignedCall({ credentials, keyring, transport }: WeChatClient): Promise<TakenCall> {
   const serial = credentials.serial_no
   const accepted = checkLine('certificate_accepted', { serial })
   try {

@@ -30,6 +30,10 @@ export interface ShopOrder {
   wish: Wish
   create_time: string
   checkout_url: string | null
+  /**
+   * the number that keeps the sale: where it is a checkout with several orders, the one that is paid; null before
+   */
+  paid_by: string | null
   /** Weft's state, from the newest event; `new` before the first */
   state: string
   sequence: number
@@ -75,8 +79,10 @@ export class ShopOrders {
 function readOrders(path: string | null): ShopOrder[] {
   if (!path) return []
   try {
-    const kept = JSON.parse(readFileSync(path, 'utf8')) as (Omit<ShopOrder, 'refunds'> & Partial<ShopOrder>)[]
-    return kept.map((order) => ({ ...order, refunds: order.refunds ?? [] })) // the first shop knew no refunds
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as (Omit<ShopOrder, 'refunds' | 'paid_by'> &
+      Partial<ShopOrder>)[]
+    // The first shop knew no refunds, and one after it no checkouts.
+    return kept.map((order) => ({ ...order, refunds: order.refunds ?? [], paid_by: order.paid_by ?? null }))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw error

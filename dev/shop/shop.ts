@@ -34,7 +34,11 @@ export interface ShopOptions {
   public_url?: string
   /** where orders and the secret are kept; absent: forgotten at the end */
   data_dir?: string
+  /** `checkout`: a sale may be paid in every way that the merchant has; `order`, the default: by a QR code */
+  sells_by?: SaleKind
 }
+
+type SaleKind = 'order' | 'checkout'
 
 /** What the shop reads of an event. */
 interface ReceivedEvent {
@@ -45,6 +49,8 @@ interface ReceivedEvent {
   data: {
     order?: {
       out_trade_no: string
+      /** the number of the sale that it is an order of; null or absent: it is the sale itself */
+      checkout?: string | null
       state: string
       description: string
       transaction_id: string | null
@@ -52,6 +58,8 @@ interface ReceivedEvent {
     }
     /** of events about a refund */
     refund?: { out_refund_no: string; transaction_id: string; state: string; amount: { refund: number } }
+    /** of events about a checkout as a whole: it is over, and nothing of it was paid */
+    checkout?: { out_trade_no: string }
   }
 }
 
@@ -63,6 +71,7 @@ interface Shop {
   weft: Weft
   public_url: string
   secret: string
+  sells_by: SaleKind
 }
 
 /**
@@ -79,7 +88,8 @@ export async function startShop(options: ShopOptions): Promise<{ url: string; cl
     // The endpoint's address is only known once the port is ours, and its secret before the first event can be read.
     const secret = options.webhook_secret ?? (await weft.registerEndpoint(`${url}/weft-events`, data_dir))
     const app = new Koa()
-    app.use(routes({ orders: new ShopOrders(data_dir), weft, public_url: url, secret }).routes())
+    const sells_by = options.sells_by ?? 'order'
+    app.use(routes({ orders: new ShopOrders(data_dir), weft, public_url: url, secret, sells_by }).routes())
     const handle = app.callback()
     server.on('request', (request, response) => void handle(request, response))
   } catch (error) {
@@ -121,7 +131,7 @@ async function buy(shop: Shop, ctx: RouterContext): Promise<void> {
 
 async function redirectToCheckout(shop: Shop, ctx: RouterContext, order: ShopOrder): Promise<void> {
   try {
-    const { checkout_url } = await shop.weft.createOrder(orderRequest(shop, order))
+    const { checkout_url } = await shop.weft.createSale(shop.sells_by, orderRequest(shop, order))
     // An event may have come meanwhile: what it changed is kept.
     shop.orders.keep({ ...(shop.orders.find(order.out_trade_no) ?? order), checkout_url })
     ctx.status = 303
@@ -162,7 +172,16 @@ function newOrder(tea: Tea, wish: Wish, language: ShopLanguage): ShopOrder {
 
 /** What every order is before its first event. */
 function untouched() {
-  return { checkout_url: null, state: 'new', sequence: 0, decision: null, shipped: 0, refunds: [], events: [] }
+  return {
+    checkout_url: null,
+    paid_by: null,
+    state: 'new',
+    sequence: 0,
+    decision: null,
+    shipped: 0,
+    refunds: [],
+    events: [],
+  }
 }
 
 /** Receives an event of Weft's. One that cannot be verified is not read; a verified one is answered once it is kept. */
@@ -170,9 +189,11 @@ async function receiveEvent(shop: Shop, ctx: RouterContext): Promise<void> {
   const body = await rawBody(ctx.req, { limit: most_bytes })
   if (!isSigned(shop.secret, ctx.headers, body)) return ctx.throw(401, 'not signed by Weft')
   const event = JSON.parse(body.toString()) as ReceivedEvent
-  const event_order = event.data.order
+  const { order: event_order, checkout } = event.data
+  if (checkout) endSale(shop, checkout.out_trade_no, event)
   if (!event_order) return void (ctx.status = 204)
-  const order = orderAfterEvent(shop.orders.find(event_order.out_trade_no) ?? adoptedOrder(event), event)
+  const sale_no = event_order.checkout ?? event_order.out_trade_no
+  const order = orderAfterEvent(shop.orders.find(sale_no) ?? adoptedOrder(event), event)
   const decided =
     event.type === 'order.paid' ? decidedOrder(order) : event.type === stop_type ? stoppedOrder(order) : order
   shop.orders.keep(decided)
@@ -203,13 +224,30 @@ function orderAfterEvent(order: ShopOrder, event: ReceivedEvent): ShopOrder {
   const sequence = event.sequence ?? 0
   if (order.events.some(({ id }) => id === event.id)) return order
   const events = [...order.events, { id: event.id, type: event.type, time: event.timestamp, sequence }]
-  if (sequence <= order.sequence) return { ...order, events }
   const { order: event_order, refund } = event.data
-  const newest = { ...order, events, sequence, state: event_order?.state ?? order.state }
+  const number = event_order?.out_trade_no ?? null
+  const paid_by = order.paid_by ?? (event.type === 'order.paid' ? number : null)
+  // Of a checkout only the order that is paid says how the sale stands: the payer may have left the others behind.
+  const is_kept = !event_order?.checkout || number === paid_by
+  if (is_kept && sequence <= order.sequence) return { ...order, events }
+  const newest = is_kept
+    ? { ...order, events, paid_by, sequence, state: event_order?.state ?? order.state }
+    : { ...order, events }
   if (!refund) return newest
   const { out_refund_no, state, amount } = refund
-  const is_second = refund.transaction_id !== event_order?.transaction_id
+  const is_second = !is_kept || refund.transaction_id !== event_order?.transaction_id
   return orderWithRefund(newest, { out_refund_no, amount: amount.refund, is_second, state })
+}
+
+/** A checkout is over and nothing of it was paid. */
+function endSale(shop: Shop, number: string, { id, type, timestamp }: ReceivedEvent): void {
+  const order = shop.orders.find(number)
+  if (order === null || order.paid_by !== null || order.events.some((known) => known.id === id)) return
+  shop.orders.keep({
+    ...order,
+    state: 'closed',
+    events: [...order.events, { id, type, time: timestamp, sequence: 0 }],
+  })
 }
 
 /** The decision, once per order number: a second `order.paid` gets the first one's answer, and no second parcel. */
@@ -234,7 +272,7 @@ function shippedOrder(order: ShopOrder): ShopOrder {
 function adoptedOrder(event: ReceivedEvent): ShopOrder {
   const event_order = event.data.order
   return {
-    out_trade_no: event_order?.out_trade_no ?? '',
+    out_trade_no: event_order?.checkout ?? event_order?.out_trade_no ?? '',
     tea: null,
     description: event_order?.description ?? '',
     total: event_order?.amount.total ?? 0,
@@ -249,7 +287,7 @@ async function shipPendingOrder(shop: Shop, ctx: RouterContext): Promise<void> {
   const order = orderOf(shop, ctx)
   if (order.decision === 'pending') {
     try {
-      await shop.weft.confirmFulfilment(order.out_trade_no, { result: 'fulfilled' })
+      await shop.weft.confirmFulfilment(order.paid_by ?? order.out_trade_no, { result: 'fulfilled' })
     } catch (error) {
       if (!(error instanceof WeftRefused)) throw error
       return ctx.throw(409, error.message)
@@ -274,7 +312,7 @@ async function refundOrder(shop: Shop, ctx: RouterContext): Promise<void> {
     try {
       const { state } = await shop.weft.createRefund({
         out_refund_no,
-        out_trade_no,
+        out_trade_no: order.paid_by ?? out_trade_no,
         amount: { refund: amount },
         reason,
       })

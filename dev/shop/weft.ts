@@ -34,9 +34,9 @@ export class Weft {
     this.#key = key
   }
 
-  /** Starts an order, or finds it: the same number and body may be sent as often as need be. */
-  async createOrder(order: object): Promise<{ checkout_url: string; state: string }> {
-    return this.#send('POST', '/v1/orders', order)
+  /** Starts a sale, or finds it: the same number and body may be sent as often as need be. */
+  async createSale(kind: 'order' | 'checkout', sale: object): Promise<{ checkout_url: string; state: string }> {
+    return this.#send('POST', `/v1/${kind}s`, sale)
   }
 
   /** The late answer to an `order.paid` that was answered with `pending`. */

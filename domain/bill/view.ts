@@ -164,9 +164,13 @@ export function linkedNumbers({ out_trade_no, out_refund_no, refund_id, deed }: 
   return { order: out_trade_no, refunds: refunds.filter((number) => number !== null) }
 }
 
-/** How each difference begins. No entry is stored: a revision says how often one was moved since. */
-function foundEntry({ found_time: time }: DifferenceRecord): DifferenceView['timeline'] {
-  return time === undefined ? [] : [{ event: 'found', time, actor: weft_actor, reason: null }]
+/** What happened to a difference. How each begins is no entry that is stored: a revision says how often one was moved since. */
+export function shownTimeline({ found_time, timeline }: DifferenceRecord): DifferenceView['timeline'] {
+  const found = { event: 'found', actor: weft_actor, reason: null } as const
+  return [
+    ...(found_time === undefined ? [] : [{ ...found, time: found_time }]),
+    ...timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
+  ]
 }
 
 export function differenceView(
@@ -174,7 +178,7 @@ export function differenceView(
   { evidenceId, linked }: DifferenceSurroundings,
 ): DifferenceView {
   const { id, bill_date, kind, state, amount, transaction_id, out_trade_no, refund_id, out_refund_no } = difference
-  const { fields, bill, weft, answer, due_time, owner, note, proposal, deed, timeline } = difference
+  const { fields, bill, weft, answer, due_time, owner, note, proposal, deed } = difference
   const evidence_id = answer?.evidence_id ?? null
   return {
     object: 'difference',
@@ -192,10 +196,7 @@ export function differenceView(
     note: note ?? null,
     proposal: proposal === undefined ? null : { ...proposal, action: proposal.action ?? 'accept_wechat' },
     deed: deed ?? null,
-    timeline: [
-      ...foundEntry(difference),
-      ...timeline.map(({ event, time, actor, reason }) => ({ event, time, actor, reason })),
-    ],
+    timeline: shownTimeline(difference),
     links: {
       day: `/v1/reconciliations/${bill_date}`,
       line: typeof bill?.['line'] === 'number' ? `/v1/differences/${id}/line` : null,

@@ -1,4 +1,5 @@
 import { beijingTime, milliseconds } from '../calendar.ts'
+import type { Time } from '../calendar.ts'
 import { weft_actor } from '../actor.ts'
 import { checkoutOrderNo, operationId } from '../ids.ts'
 import { keepsSale } from '../order/judgement.ts'
@@ -153,9 +154,23 @@ export function checkoutEnd(
   }
   if (checkout.state !== 'open' && checkout.state !== 'closing') return null
   if (orders.some(({ state }) => keepsSale(state))) return null
-  if (checkout.state === 'closing') return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
+  if (checkout.state === 'closing')
+    return { event: 'cancelled', operation_id: operationId.checkoutCancelled(), ...cause }
   if (now_ms < milliseconds(checkout.expire_time)) return null
   return { event: 'expired', operation_id: operationId.expired(), ...cause }
+}
+
+const longest_wait_ms = 10 * 60_000
+
+/**
+ * When a checkout that is looked at now is due again, should this look not end it: at once at first, then the more rarely
+ * the longer its orders keep it waiting, which may be a person's decision. Its orders' own steps look as well.
+ */
+export function nextLook({ timeline, expire_time, next_action }: CheckoutRecord, now_ms: number): Time {
+  if (next_action?.what !== 'end') return beijingTime(now_ms)
+  const asked = timeline.findLast(({ event }) => event === 'cancel_asked')
+  const waited_ms = now_ms - milliseconds(asked?.time ?? expire_time)
+  return beijingTime(now_ms + Math.min(Math.max(0, waited_ms / 4), longest_wait_ms))
 }
 
 function isOwnNumber({ orders }: Pick<CheckoutRecord, 'orders'>, number: string): boolean {
@@ -187,10 +202,13 @@ export function planOpening(
 ): OpeningPlan {
   const kept = checkout.paid_by ?? holder
   if (kept !== null) {
-    return isOwnNumber(checkout, kept) ? { kind: 'give', out_trade_no: kept } : { kind: 'paid_elsewhere', paid_by: kept }
+    return isOwnNumber(checkout, kept)
+      ? { kind: 'give', out_trade_no: kept }
+      : { kind: 'paid_elsewhere', paid_by: kept }
   }
   const newest = checkout.orders.at(-1)
-  if (newest !== undefined && last !== null && hasMoney(last)) return { kind: 'give', out_trade_no: newest.out_trade_no }
+  if (newest !== undefined && last !== null && hasMoney(last))
+    return { kind: 'give', out_trade_no: newest.out_trade_no }
   if (checkout.state !== 'open') return { kind: 'over' }
   const is_same = newest?.payer === payer
   if (newest !== undefined && is_same && last !== null && isPayable(last, now_ms)) {

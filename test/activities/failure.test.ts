@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/activity'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { describe, expect, it } from 'vitest'
-import { returnWithDatabase } from '../../activities/failure.ts'
+import { callFailure, returnWithDatabase } from '../../activities/failure.ts'
 import { StoreUnavailable } from '../../store/connection.ts'
+import { WeChatPayError } from '../../wechat/errors.ts'
 
 /** What Temporal is told of an activity that fails so. */
 async function toldOf(error: Error, info: { attempt: number; isLocal?: boolean }): Promise<unknown> {
@@ -18,6 +19,8 @@ describe('an activity that the database did not answer', () => {
       const told = await toldOf(away, { attempt })
       if (!(told instanceof ApplicationFailure)) throw new Error('by its own policy')
       expect(told).toMatchObject({ type: 'StoreUnavailable', nonRetryable: false, message: away.message })
+      // In no log: all activities of all orders meet it at once.
+      expect(told.category).toBe('BENIGN')
       expect(Number(told.nextRetryDelay)).toBeGreaterThanOrEqual(1_000)
       expect(Number(told.nextRetryDelay)).toBeLessThanOrEqual(4_000)
     }
@@ -27,5 +30,19 @@ describe('an activity that the database did not answer', () => {
     expect(await toldOf(away, { attempt: 1, isLocal: true })).toBe(away)
     const other = new Error('something else')
     expect(await toldOf(other, { attempt: 1 })).toBe(other)
+  })
+})
+
+describe('a call to WeChat Pay that gave no answer', () => {
+  it.each([
+    ['breaker', 'BENIGN'],
+    ['limit', 'BENIGN'],
+    ['timeout', undefined],
+    ['answer', undefined],
+  ] as const)('for %s is logged as %s', (reason, category) => {
+    const error = new WeChatPayError({ kind: 'again', reason, operation: 'query', outcome_unknown: true })
+    const failure = callFailure(error, 1_500.5, 'slower')
+    expect(failure).toMatchObject({ type: 'slower', nextRetryDelay: 1_501, message: error.message })
+    expect(failure.category ?? undefined).toBe(category)
   })
 })

@@ -3,17 +3,24 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
 import { checkoutRouter } from '../../api/checkout/router.ts'
-import type { CheckoutContext } from '../../api/checkout/router.ts'
+import type { PageContext } from '../../api/checkout/router.ts'
 import { createQuestions } from '../../api/temporal/question.ts'
 import { answerProblem, Problem } from '../../api/http/problem.ts'
 import { beginRequest } from '../../api/http/request.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import type { CheckoutRecord } from '../../domain/checkout/record.ts'
+import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import type { Command } from '../../domain/messages.ts'
 import type { OrderOccurrence, OrderPayment, OrderRecord } from '../../domain/order/record.ts'
 import { default_policy } from '../../domain/policy.ts'
+import { readNetworks } from '../../runtime/address.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Store } from '../../store/store.ts'
+import { authoriseUrl, wechat_oauth } from '../../wechat/openid.ts'
+import type { CodeExchange, OpenidAnswer } from '../../wechat/openid.ts'
+import type { PayerWish } from '../../api/v1/checkouts/order.ts'
+import { checkoutSample } from './checkout/gallery.ts'
 import { freshStore } from '../store/database.ts'
 import { merchantSample, orderSample } from '../store/samples.ts'
 
@@ -31,18 +38,26 @@ export interface Counter {
   /** how often the poller read */
   rounds: { ids: string[] }[]
   is_database_away: boolean
+  /** in place of api/v1/checkouts/order: what payers wished, and what it brings about */
+  wishes: PayerWish[]
+  onOpen: (checkout: CheckoutRecord, wish: PayerWish) => Promise<OrderRecord>
+  /** in place of WeChat: the codes that were exchanged, and what is answered */
+  exchanges: CodeExchange[]
+  onExchange: (exchange: CodeExchange) => OpenidAnswer
   /** Unix ms, as the pages' server tells it */
   now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
   insert(given?: Partial<OrderRecord>): Promise<OrderRecord>
+  /** A checkout of its own number and token that can be paid by every method of a page, for 15 min. */
+  insertCheckout(given?: Partial<CheckoutRecord>): Promise<CheckoutRecord>
   apply(order: OrderRecord, occurrence: Partial<OrderOccurrence> & Pick<OrderOccurrence, 'event'>): Promise<OrderRecord>
   drain(): void
   close(): Promise<void>
 }
 
-export async function openCounter(given: Partial<CheckoutContext['config']> = {}): Promise<Counter> {
+export async function openCounter(given: Partial<PageContext['config']> = {}): Promise<Counter> {
   const { store, drop } = await freshStore()
-  await store.merchants.save(merchantSample({ name: '山月茶铺' }))
+  await store.merchants.save(tradingMerchant(store))
   const draining = new AbortController()
   const counter: Counter = {
     url: '',
@@ -51,10 +66,15 @@ export async function openCounter(given: Partial<CheckoutContext['config']> = {}
     refreshes: [],
     onCheck: async () => undefined,
     onRefresh: async () => undefined,
+    wishes: [],
+    onOpen: (checkout, wish) => openNext(store, checkout, wish),
+    exchanges: [],
+    onExchange: () => ({ kind: 'openid', openid: payer_openid }),
     rounds: [],
     is_database_away: false,
     now: Date.now,
     insert: (order) => insertOrder(store, order),
+    insertCheckout: (checkout) => insertCheckout(store, checkout),
     apply: async (order, occurrence) => (await store.orders.apply(order, complete(occurrence))).order,
     drain: () => draining.abort(),
     close: async () => {
@@ -73,23 +93,53 @@ export async function openCounter(given: Partial<CheckoutContext['config']> = {}
   return counter
 }
 
-function contextOf(
-  counter: Counter,
-  given: Partial<CheckoutContext['config']>,
-  draining: AbortSignal,
-): CheckoutContext {
-  const { orders, merchants, payments, refunds } = counter.store
+function contextOf(counter: Counter, given: Partial<PageContext['config']>, draining: AbortSignal): PageContext {
+  const { orders, checkouts, merchants, payments, refunds, sealer } = counter.store
   const present = <T>(read: () => Promise<T>) =>
     counter.is_database_away ? Promise.reject(new Error('the database is away')) : read()
   return {
-    config: { test_wechat_url: 'http://127.0.0.1:7701', ...given },
+    config: {
+      test_wechat_url: 'http://127.0.0.1:7701',
+      get public_url() {
+        return counter.url
+      },
+      ...given,
+    },
+    proxies: readNetworks(['127.0.0.1']),
+    openids: {
+      authoriseUrl: (_mode, errand) => authoriseUrl(wechat_oauth, errand),
+      fetch: async (_mode, exchange) => {
+        counter.exchanges.push(exchange)
+        return counter.onExchange(exchange)
+      },
+    },
+    openOrder: (checkout, wish) => {
+      counter.wishes.push(wish)
+      return counter.onOpen(checkout, wish)
+    },
+    currentCall: async ({ code, appid }) => {
+      if (code?.h5_url !== undefined) return { kind: 'h5', h5_url: code.h5_url }
+      if (code?.prepay_id === undefined) return null
+      const sheet = { timeStamp: '1700000000', nonceStr: 'n', signType: 'RSA', paySign: 'signed' } as const
+      return { kind: 'jsapi', appId: appid, package: `prepay_id=${code.prepay_id}`, ...sheet }
+    },
     policy: default_policy,
     questions: createQuestions(() => counter.now()),
     log: silentLogger,
     now: () => counter.now(),
     draining,
     store: {
-      merchants: { find: (mchid) => present(() => merchants.find(mchid)) },
+      sealer,
+      checkouts: {
+        findByToken: (token) => present(() => checkouts.findByToken(token)),
+        findById: (_id) => present(() => checkouts.findById(_id)),
+      },
+      merchants: {
+        find: (mchid) => present(() => merchants.find(mchid)),
+        openAppSecret: (merchant, appid) => merchants.openAppSecret(merchant, appid),
+        noteAttention: (...noted) => merchants.noteAttention(...noted),
+        liftAttention: (...lifted) => merchants.liftAttention(...lifted),
+      },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
       refunds: { ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)) },
       orders: {
@@ -124,6 +174,70 @@ async function answerProblems(ctx: Koa.Context, next: Koa.Next): Promise<void> {
       request_id: 'req_test',
     })
   }
+}
+
+export const page_appid = 'wx0000000000000001'
+export const payer_openid = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o'
+
+/** A merchant of mode `test` with an official account and all that a page can be paid by. */
+export function tradingMerchant(store: Store): MerchantRecord {
+  const sample = merchantSample({ name: '山月茶铺' })
+  const app = { appid: page_appid, kind: 'official_account', secret: 'the-secret-of-the-app' } as const
+  return {
+    ...sample,
+    appids: [page_appid],
+    apps: store.merchants.sealApps(sample.mchid, [app]),
+    settings: { ...sample.settings, products: ['NATIVE', 'JSAPI', 'MWEB'] },
+  }
+}
+
+async function insertCheckout(store: Store, given: Partial<CheckoutRecord> = {}): Promise<CheckoutRecord> {
+  const number = `C${randomBytes(8).toString('hex')}`
+  const checkout = checkoutSample({
+    _id: `1900000001/${number}`,
+    out_trade_no: number,
+    reference: number,
+    token: randomBytes(32).toString('base64url'),
+    create_time: fromNow(-2_000),
+    expire_time: fromNow(15 * minute_ms),
+    metadata: { secret_note: 'for-the-merchant-only' },
+    ...given,
+  })
+  await store.checkouts.insert(checkout)
+  return checkout
+}
+
+const codes = {
+  NATIVE: (number: string) => ({ url: `weixin://wxpay/bizpayurl?pr=${number.slice(0, 9)}` }),
+  JSAPI: (number: string) => ({ prepay_id: `wx29${number}` }),
+  MWEB: (number: string) => ({
+    h5_url: `https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx29${number}`,
+  }),
+} as const
+
+/** The order of the next number, placed a moment ago, whoever wishes it. */
+export async function openNext(
+  store: Store,
+  checkout: CheckoutRecord,
+  { trade_type }: PayerWish,
+  given: Partial<OrderRecord> = {},
+): Promise<OrderRecord> {
+  if (trade_type === 'APP') throw new Error('no page is paid by APP')
+  const known = (await store.checkouts.findById(checkout._id)) ?? checkout
+  const place = known.orders.length + 1
+  const out_trade_no = place === 1 ? checkout.out_trade_no : `${checkout.out_trade_no}-${place}`
+  const opened = { out_trade_no, trade_type, payer: randomBytes(8).toString('hex') }
+  const cause = { operation_id: `opened:${place}`, time: fromNow(0), actor: { kind: 'payer', id: null } } as const
+  await store.checkouts.apply(checkout, { event: 'order_opened', order: opened, ...cause })
+  return await insertOrder(store, {
+    _id: `${checkout.mchid}/${out_trade_no}`,
+    out_trade_no,
+    trade_type,
+    checkout_id: checkout._id,
+    time_expire: checkout.expire_time,
+    code: { ...codes[trade_type](out_trade_no), placed_time: fromNow(-1_000) },
+    ...given,
+  })
 }
 
 async function insertOrder(store: Store, given: Partial<OrderRecord> = {}): Promise<OrderRecord> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { createApp } from '../../api/app.ts'
+import { pageContext } from '../../api/checkout/context.ts'
 import { checkoutRouter } from '../../api/checkout/router.ts'
 import type { ApiContext } from '../../api/http/context.ts'
 import type { ProblemBody } from '../../api/http/problem.ts'
@@ -20,6 +21,7 @@ import { createMetrics } from '../../runtime/metrics.ts'
 import { newToken, randomId, tokenHash } from '../../runtime/secrets.ts'
 import type { Store } from '../../store/store.ts'
 import type { WeChatAccounts } from '../../wechat/accounts.ts'
+import type { Openids } from '../../wechat/openid.ts'
 import { mchid, merchantSample } from '../store/samples.ts'
 
 export type Answer<T = Record<string, unknown>> = { status: number; headers: Headers; body: T & ProblemBody }
@@ -105,12 +107,18 @@ export async function playApi(
     },
   }
   const context = contextOf(stage, store)
-  const app = createApp(context, [intakeRouter(context), checkoutRouter(context)], '0.0.0')
+  const app = createApp(context, [intakeRouter(context), checkoutRouter(pageContext(context, nobody))], '0.0.0')
   const handle = app.callback()
   const server = createApiServer((request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   stage.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return Object.assign(stage, { context })
+}
+
+/** No page of this API asks WeChat who its payer is. */
+const nobody: Openids = {
+  authoriseUrl: () => 'https://open.weixin.qq.com/',
+  fetch: async () => ({ kind: 'unavailable', errcode: null }),
 }
 
 function contextOf(stage: Omit<ApiStage, 'context'>, store: Store): ApiContext {

@@ -381,8 +381,20 @@ describe('what it is told', () => {
     })
     expect(auditEnvironment({ MONGODB_URI: 'mongodb://real' }, folder)).toEqual({ MONGODB_URI: 'mongodb://real' })
     writeFileSync(join(folder, '.weft', 'master-key.json'), '"a2V5"')
-    writeFileSync(join(folder, '.weft', 'demo.env'), 'MONGODB_URI=mongodb://demo\nWEFT_URL=http://localhost:7700\n')
-    const of_demo = { WEFT_MASTER_KEY: 'a2V5', WEFT_PUBLIC_URL: 'http://localhost:7700' }
+    const named = [
+      'MONGODB_URI=mongodb://demo',
+      'WEFT_URL=http://localhost:7700',
+      'WEFT_TEMPORAL_ADDRESS=127.0.0.1:7233',
+    ]
+    writeFileSync(
+      join(folder, '.weft', 'demo.env'),
+      [...named, 'WEFT_SIMULATOR_URL=http://localhost:7701', ''].join('\n'),
+    )
+    const of_demo = {
+      ...{ WEFT_MASTER_KEY: 'a2V5', WEFT_PUBLIC_URL: 'http://localhost:7700' },
+      // What the self-check speaks to.
+      ...{ WEFT_TEST_WECHAT_URL: 'http://localhost:7701', TEMPORAL_ADDRESS: '127.0.0.1:7233', TEMPORAL_API_KEY: '' },
+    }
     expect(merchantEnvironment({}, folder)).toMatchObject(of_demo)
     expect(merchantEnvironment({ WEFT_MASTER_KEY: 'of npm start too' }, folder)).toMatchObject({
       WEFT_MASTER_KEY: 'of npm start too',

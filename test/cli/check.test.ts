@@ -55,13 +55,17 @@ async function check(mchid: string, { config = {}, now, payer = null }: Looked =
 const first = makeMerchant({ mchid: `18${String(Date.now()).slice(-8)}`, name: '一壶茶' })
 const mchids = Array.from({ length: 20 }, (_, place) => String(Number(first.mchid) + place))
 
-/** A merchant of its own with the keys of the first, set up well on both sides, whose paid orders count as shipped. */
+/** A merchant of its own with the keys of the first, set up well on both sides: paid by codes, and paid is shipped. */
 async function another(): Promise<DemoMerchant> {
   const mchid = mchids.shift() ?? ''
   const serial_no = randomBytes(20).toString('hex').toUpperCase()
   const merchant = { ...first, mchid, serial_no, appid: `wx${mchid}`, key: newToken('test') }
   const { simulator, store, config, shop } = stage
   await introduceMerchant({ merchant, simulator, store, config, endpoint_url: shop.url })
+  // The demo's merchant is paid in every way; what is wrong shows best where there is one.
+  const [appids, products] = [[merchant.appid], ['NATIVE' as const]]
+  await simulator.control.register({ mchid, appids, apps: [], products })
+  await change(mchid, { appids, apps: [], settings: { ...(await record(mchid)).settings, products } })
   await change(mchid, {})
   return merchant
 }
@@ -286,6 +290,23 @@ describe('a merchant that is paid wherever its payers are', () => {
     expect(await tried({ openid: openidAt(mini), appid })).toContainEqual(['probe_payer_unknown', 'JSAPI', appid])
     expect(allClosed()).toBe(true)
     expect(await left(mchid)).toEqual([])
+  })
+
+  it('is told whether WeChat takes the AppSecret, which nothing is made with', async () => {
+    const { mchid, appid } = merchant
+    const apps = [...stageApps(appid)]
+    const codes = async (config: Looked['config'] = {}) => about(await check(mchid, { config }), 'app_secret')
+    expect(await codes()).toEqual([['app_secret_accepted', appid]])
+    await stage.simulator.control.register({ mchid, apps: apps.map((app) => ({ ...app, secret: 'reset' })) })
+    expect(await codes()).toEqual([['app_secret_wrong', appid]])
+    await stage.simulator.control.register({ mchid, apps })
+    expect(await codes({ test_wechat_url: 'http://127.0.0.1:1' })).toEqual([
+      ['app_secret_untold', appid, 'https://api.weixin.qq.com'],
+    ])
+    const { settings } = await record(mchid)
+    const without = apps.map(({ appid: one, kind }) => ({ appid: one, kind, secret: null }))
+    await change(mchid, { settings, apps: stage.store.merchants.sealApps(mchid, without) })
+    expect(await codes()).toEqual([['app_secret_missing', appid]])
   })
 
   it('is told which product WeChat Pay has not enabled, and which has no app here', async () => {

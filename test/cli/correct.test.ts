@@ -121,6 +121,97 @@ describe('a correction of the book', () => {
     expect(await isAuditClean(book)).toBe(true)
   })
 
+  const reversal = (given: object) =>
+    stray({
+      _id: `rev:${pay}`,
+      kind: 'payment',
+      out_refund_no: null,
+      postings: [
+        { account: 'wechat.pending', key: 't1', amount: -990 },
+        { account: 'sales', key: fulfilledStory().dossier.out_trade_no, amount: 990 },
+      ],
+      reverses: pay,
+      ...given,
+    })
+
+  it.each<[string, (book: Book) => Promise<void>]>([
+    ['a reversal of what was right', ({ write }) => write('journal', [reversal({})])],
+    [
+      'a reversal of other amounts than it takes back',
+      async (given) => {
+        await given.harm('journal', { _id: pay }, amounts)
+        await correct(given, true)
+        await given.harm(
+          'journal',
+          { _id: `rev:${pay}` },
+          { $set: { 'postings.0.amount': -90, 'postings.1.amount': 90 } },
+        )
+      },
+    ],
+    [
+      'a reversal that does not balance',
+      async (given) => {
+        await given.harm('journal', { _id: pay }, amounts)
+        await correct(given, true)
+        await given.harm('journal', { _id: `rev:${pay}` }, { $set: { 'postings.0.amount': -90 } })
+      },
+    ],
+    [
+      'a reversal of nothing',
+      ({ write }) => write('journal', [reversal({ _id: `rev:${pay}#7`, reverses: `${pay}#7` })]),
+    ],
+    [
+      'an entry anew with a number too many',
+      ({ write, story }) => write('journal', [{ ...datedEntry(story), _id: `${pay}#5` }]),
+    ],
+    [
+      'the success of a refund',
+      ({ harm }) =>
+        harm(
+          'journal',
+          { _id: `refund:${mchid}:R1:success` },
+          { $set: { 'postings.0.amount': 30, 'postings.1.amount': -30 } },
+        ),
+    ],
+    [
+      'an entry in the account of another',
+      ({ harm }) => harm('journal', { _id: pay }, { $set: { 'postings.1.account': 'suspense' } }),
+    ],
+    [
+      'an entry under another key',
+      ({ harm }) => harm('journal', { _id: pay }, { $set: { 'postings.1.key': 'T-OTHER' } }),
+    ],
+  ])('mends %s as well', async (_, plant) => {
+    await plant(book)
+    expect(await isAuditClean(book)).toBe(false)
+    const preview = await correct(book, false)
+    const done = await correct(book, true)
+    expect([done.is_clean, done.posted]).toEqual([
+      true,
+      preview.lines.filter((line) => line.startsWith('would')).length,
+    ])
+    expect(await isAuditClean(book)).toBe(true)
+    expect(await correct(book, true)).toMatchObject({ is_clean: true, posted: 0 })
+  })
+
+  it.each([
+    ['the book of another merchant', { mchid: '1900000099' }, 'is there with other postings or in another book'],
+    ['another order', { out_trade_no: 'T-OTHER' }, 'is there under another order'],
+  ])('says of an entry that was moved to %s that only a backup has it', async (_, $set, said_so) => {
+    await book.harm('journal', { _id: pay }, { $set })
+    const { is_clean, posted, lines } = await correct(book, true)
+    expect([is_clean, posted]).toEqual([false, 0])
+    expect(lines.join('\n')).toContain(said_so)
+  })
+
+  it('is posted once by two persons who do it at once', async () => {
+    await book.harm('journal', { _id: pay }, amounts)
+    const both = await Promise.all([correct(book, true), correct(book, true)])
+    expect(both.map(({ is_clean }) => is_clean)).toEqual([true, true])
+    expect(await isAuditClean(book)).toBe(true)
+    expect((await entriesOf(book)).filter(({ _id }) => _id.includes(pay))).toHaveLength(3)
+  })
+
   it('corrects nothing where nothing is adrift, and knows no number that nobody used', async () => {
     expect(await correct(book, true)).toMatchObject({ is_clean: true, posted: 0 })
     await expect(correct({ ...book, out_trade_no: 'NOBODY-1' }, true)).rejects.toThrow(Misuse)

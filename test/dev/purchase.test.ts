@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
+import { PhoneWindows } from '../../dev/phone.ts'
 import { startShop } from '../../dev/shop/shop.ts'
+import { trade_types } from '../../domain/merchant/product.ts'
 import { default_settings } from '../../domain/merchant/record.ts'
 import { languages } from '../../domain/language.ts'
 import type { Language } from '../../domain/language.ts'
@@ -19,15 +21,22 @@ import {
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 
-const [stage, browser] = await Promise.all([Stage.open(), openBrowser()])
-const shop = await startShop({ port: 0, weft_url: stage.config.public_url, weft_key: stage.key })
+const [stage, browser] = await Promise.all([
+  Stage.open({ ways_to_pay: true, simulator: { loopback_payer: 'allow' } }),
+  openBrowser(),
+])
+const here = { port: 0, weft_url: stage.config.public_url, weft_key: stage.key }
+const shop = await startShop({ ...here, sells_by: 'checkout' })
+const windows = new PhoneWindows({ simulator_url: stage.simulator.url, headless: true })
 
 beforeAll(async () => {
   const fulfilment = { ...default_settings.fulfilment, mode: 'event' as const }
-  await stage.store.merchants.updateSettings(stage.mchid, { ...default_settings, fulfilment })
+  const settings = { ...default_settings, fulfilment, products: [...trade_types] }
+  await stage.store.merchants.updateSettings(stage.mchid, settings)
 })
 
 afterAll(async () => {
+  await windows.close()
   await browser.close()
   await shop.close()
   await stage.close()
@@ -67,6 +76,44 @@ async function orderPage(out_trade_no: string, isReached: (html: string) => bool
   })
   return html
 }
+
+/** A person buys tea on a phone, and gets as far as the page that asks for the money. */
+async function phonePurchase(kind: 'wechat' | 'browser'): Promise<Page> {
+  const page = await windows.open(`${shop.url}/?lang=zh-CN`, kind)
+  page.context().setDefaultTimeout(120_000)
+  await page.locator('article').first().getByRole('button', { name: '购买' }).click()
+  await page.getByRole('heading', { name: '待付款' }).waitFor()
+  return page
+}
+
+/** How the sale of the page was paid, once the shop has shipped it. */
+async function paidBy(page: Page): Promise<string | undefined> {
+  await page.getByText('商家已确认您的订单').waitFor()
+  const out_trade_no = (await page.locator('#number').textContent()) ?? ''
+  expect(await orderPage(out_trade_no)).toMatch(/<dt>Shipped<\/dt>\s*<dd>once<\/dd>/)
+  const { orders } = stage.simulator.control.view(stage.mchid, null)
+  const own = orders.filter((order) => order.out_trade_no.startsWith(out_trade_no) && order.trade_state === 'SUCCESS')
+  expect(own).toHaveLength(1)
+  await page.close()
+  return own[0]?.trade_type
+}
+
+describe('a purchase at the tea shop on a phone', () => {
+  it('is paid in WeChat with one tap', async () => {
+    const page = await phonePurchase('wechat')
+    const opened = page.waitForEvent('popup')
+    await page.locator('#pay-button').click()
+    await (await opened).locator('[data-story="pay"]').click()
+    expect(await paidBy(page)).toBe('JSAPI')
+  })
+
+  it('is paid in the phone’s browser, which WeChat leads back to', async () => {
+    const page = await phonePurchase('browser')
+    await page.locator('#pay-button').click()
+    await page.locator('[data-story="pay"]').click()
+    expect(await paidBy(page)).toBe('MWEB')
+  })
+})
 
 describe('a purchase at the tea shop', () => {
   it('ends as shipped once: bought, paid on the phone, confirmed on the checkout page without a reload', async () => {

@@ -56,7 +56,7 @@ class WeftDouble {
   }
 
   #usual(call: string, body: string): Answer {
-    if (call === 'POST /v1/orders') {
+    if (call === 'POST /v1/orders' || call === 'POST /v1/checkouts') {
       return { status: 201, body: { checkout_url: 'http://weft.test/pay/token', state: 'awaiting_payment' } }
     }
     if (call === 'POST /v1/refunds') return { status: 201, body: { state: 'processing' } }
@@ -99,9 +99,9 @@ const buy = (shop: { url: string }, wish = 'ship') =>
   })
 
 /** Buys, and answers the number under which Weft was asked. */
-async function bought(shop: { url: string }, weft: WeftDouble, wish?: string): Promise<string> {
+async function bought(shop: { url: string }, weft: WeftDouble, wish?: string, kind = 'orders'): Promise<string> {
   expect((await buy(shop, wish)).status).toBe(303)
-  const body = JSON.parse(weft.of('POST /v1/orders').at(-1) ?? '') as { out_trade_no: string }
+  const body = JSON.parse(weft.of(`POST /v1/${kind}`).at(-1) ?? '') as { out_trade_no: string }
   return body.out_trade_no
 }
 
@@ -110,14 +110,24 @@ interface Told {
   sequence?: number
   state?: string
   id?: string
+  /** the number of the checkout that the order is one of */
+  checkout?: string
   /** of an event about a refund */
   refund?: { out_refund_no: string; transaction_id: string; state: string; amount: { refund: number } }
 }
 
 function event(out_trade_no: string, given: Told = {}) {
-  const { type = 'order.paid', sequence = 1, state = type.split('.')[1] ?? '', refund } = given
+  const { type = 'order.paid', sequence = 1, state = type.split('.')[1] ?? '', refund, checkout = null } = given
   const amount = { total: 12_800 }
-  const order = { object: 'order', out_trade_no, transaction_id: '4200-own', state, description: 'tea', amount }
+  const order = {
+    object: 'order',
+    out_trade_no,
+    checkout,
+    transaction_id: '4200-own',
+    state,
+    description: 'tea',
+    amount,
+  }
   const id = given.id ?? `evt_${out_trade_no}_${sequence}`
   return JSON.stringify({ type, timestamp: new Date().toISOString(), id, sequence, data: { refund, order } })
 }
@@ -211,6 +221,55 @@ describe('the shop’s counter', () => {
     const sent = weft.of('POST /v1/orders')
     expect(sent).toHaveLength(2)
     expect(sent[1]).toBe(sent[0])
+  })
+})
+
+describe('a sale that may be paid in every way', () => {
+  const openSale = async () => {
+    const weft = await new WeftDouble().open()
+    const shop = await openShop(weft, { sells_by: 'checkout' })
+    const number = await bought(shop, weft, 'later', 'checkouts')
+    return { weft, shop, number, second: `${number}-2` }
+  }
+
+  it('is a checkout, whose number leaves room for those of its orders', async () => {
+    const { weft, number } = await openSale()
+    expect(number.length).toBeLessThanOrEqual(28)
+    expect(weft.of('POST /v1/orders')).toEqual([])
+  })
+
+  it('is shipped and given back by the number of the order that was paid', async () => {
+    const { weft, shop, number, second } = await openSale()
+    await tell(shop, event(number, { checkout: number, type: 'order.closed', sequence: 3 }))
+    expect(says(await orderPage(shop, number), 'State')).toBe('waiting for payment')
+    expect((await tell(shop, event(second, { checkout: number }))).text).toBe('{"fulfilment":"pending"}')
+    expect(says(await orderPage(shop, number), 'State')).toBe('paid, to be shipped')
+    await fetch(`${shop.url}/orders/${number}/ship`, { method: 'POST', redirect: 'manual' })
+    expect(weft.of(`POST /v1/orders/${second}/fulfilment`)).toHaveLength(1)
+    await fetch(`${shop.url}/orders/${number}/refund`, { method: 'POST', redirect: 'manual' })
+    expect(JSON.parse(weft.of('POST /v1/refunds')[0] ?? '')).toMatchObject({ out_trade_no: second })
+    expect(says(await orderPage(shop, number), 'Shipped')).toBe('once')
+  })
+
+  it('keeps its state when money for another of its orders comes and goes back', async () => {
+    const { shop, number, second } = await openSale()
+    await tell(shop, event(second, { checkout: number }))
+    const late = { checkout: number, state: 'closed', refund: refundOf('R-late', 'succeeded') }
+    await tell(shop, event(number, { ...late, type: 'refund.succeeded', sequence: 9 }))
+    const html = await orderPage(shop, number)
+    expect(says(html, 'State')).toBe('paid, to be shipped')
+    expect(html).toContain('Ship now')
+  })
+
+  it('is over when its checkout is, unless it was paid', async () => {
+    for (const is_paid of [false, true]) {
+      const { shop, number } = await openSale()
+      if (is_paid) await tell(shop, event(number, { checkout: number }))
+      const message = { id: `evt_${number}_over`, type: 'checkout.expired', timestamp: new Date().toISOString() }
+      const told = { ...message, sequence: null, data: { checkout: { out_trade_no: number, state: 'expired' } } }
+      expect((await tell(shop, JSON.stringify(told))).status).toBe(204)
+      expect(says(await orderPage(shop, number), 'State')).toBe(is_paid ? 'paid, to be shipped' : 'closed')
+    }
   })
 })
 

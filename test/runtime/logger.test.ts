@@ -89,6 +89,8 @@ describe('what must not be in a log', () => {
     ['the password of a URI', { uri: 'mongodb://weft:pa55@db/weft' }, 'pa55'],
     ['a checkout token in a path', { path: '/pay/Zm9vYmFyYmF6cXV4Zm9vYmFy' }, 'Zm9vYmFyYmF6cXV4Zm9vYmFy'],
     ['a code to be scanned', { code: { url: 'weixin://wxpay/bizpayurl?pr=NwY5Mz9' } }, 'NwY5Mz9'],
+    ['H5’s address', { url: 'https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx16&package=37' }, 'wx16'],
+    ['the secret of an app in a query', { error: new Error('GET /sns?appid=wx1&secret=a1b2c3d4 failed') }, 'a1b2c3d4'],
     ['a secret deep inside', { a: { b: [{ private_key: 'deep' }] } }, 'deep'],
     ['a secret in an error', { error: new Error(`bad token ${token}`) }, token],
     ['bytes', { body: Buffer.from('plain secret') }, 'plain secret'],

@@ -378,6 +378,19 @@ function stageLog(service: string) {
   return level ? createLogger({ level: level as 'info', service }) : silentLogger
 }
 
+/** What WeChat's consoles say of a merchant that is paid in every way, on the pages of this stage. */
+function consoleOf({ public_url }: Config, apps: readonly StageApp[]) {
+  const domain = new URL(public_url).hostname
+  return {
+    products: [...trade_types],
+    apps: apps.map((app) => ({ ...app, oauth_domain: domain })),
+    pay_directories: [`${public_url}/pay/`],
+    h5_domains: [domain],
+  }
+}
+
+type StageApp = ReturnType<typeof stageApps>[number]
+
 interface MerchantParts {
   store: Store
   simulator: Simulator
@@ -413,7 +426,7 @@ async function addMerchant(parts: MerchantParts): Promise<[mchid: string, appid:
     public_key: pair.publicKey,
     apiv3_key,
     key_mode,
-    ...(options.ways_to_pay && { apps, products: [...trade_types] }),
+    ...(options.ways_to_pay && consoleOf(config, apps)),
   })
   const knows_public_key = key_mode !== 'certificate'
   const { fulfilment, ...settings } = options.settings ?? {}

@@ -18,6 +18,21 @@ const every = (given: Partial<PacedPage>) =>
     ...given,
   })
 
+describe('a page on which the payer has still to choose', () => {
+  it.each(['ready', 'again', 'advised'] as const)(
+    'asks every five seconds, for it may be paid elsewhere: %s',
+    (scene) => {
+      expect(every({ view: { state: 'open', scene } })).toBe(5_000)
+      expect(every({ view: { state: 'open', scene }, is_hidden: true })).toBe(10_000)
+      expect(isResting({ state: 'open' })).toBe(false)
+    },
+  )
+
+  it.each(['expired', 'cancelled'] as const)('rests once it is %s', (state) => {
+    expect(every({ view: { state, scene: 'expired' } })).toBe(30_000)
+  })
+})
+
 describe('a page that waits', () => {
   it.each([
     ['without a stream', null, 2_500],

@@ -6,13 +6,13 @@ import { createDispatcher } from '../../wechat/connection.ts'
 import { authoriseUrl, createOpenids, fetchOpenid, setup_remedies, wechat_oauth } from '../../wechat/openid.ts'
 
 const dispatcher = createDispatcher()
-let answer: (request: IncomingMessage, response: ServerResponse) => void
-const server = createServer((request, response) => answer(request, response))
-let origin: string
+/** WeChat, as it answers now. */
+const played: { answer: (request: IncomingMessage, response: ServerResponse) => void } = { answer: () => undefined }
+const server = createServer((request, response) => played.answer(request, response))
+const originOfServer = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 
 afterAll(async () => {
@@ -22,9 +22,9 @@ afterAll(async () => {
 
 const asking = { appid: 'wx0000000000000001', secret: 'appsecret+of/it=', code: '071abcDEF' }
 const ask = (given: Partial<typeof asking> = {}) =>
-  fetchOpenid({ dispatcher, origins: { ...wechat_oauth, exchange: origin } }, { ...asking, ...given })
+  fetchOpenid({ dispatcher, origins: { ...wechat_oauth, exchange: originOfServer() } }, { ...asking, ...given })
 const says = (text: string, status = 200) => {
-  answer = (_request, response) => response.writeHead(status, { 'content-type': 'text/plain' }).end(text)
+  played.answer = (_request, response) => response.writeHead(status, { 'content-type': 'text/plain' }).end(text)
 }
 
 describe('where a payer is sent to say who he is', () => {
@@ -53,12 +53,12 @@ describe('merchants of mode `test`', () => {
 describe('the code that he brings back', () => {
   it('is exchanged for his openid, with the secret of the appid', async () => {
     let asked = ''
-    answer = (request, response) => {
+    played.answer = (request, response) => {
       asked = request.url ?? ''
       response.end(JSON.stringify({ access_token: 'a', expires_in: 7200, openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' }))
     }
     expect(await ask()).toEqual({ kind: 'openid', openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' })
-    const url = new URL(asked, origin)
+    const url = new URL(asked, originOfServer())
     expect(url.pathname).toBe('/sns/oauth2/access_token')
     expect(Object.fromEntries(url.searchParams)).toEqual({ ...asking, grant_type: 'authorization_code' })
   })
@@ -100,12 +100,12 @@ describe('the code that he brings back', () => {
   })
 
   it('for which nothing comes at all says nothing of him', async () => {
-    answer = (request) => request.socket.destroy()
+    played.answer = (request) => request.socket.destroy()
     expect(await ask()).toEqual({ kind: 'unavailable', errcode: null })
   })
 
   it.each(['', 'with space', '\u0000', '码', 'x'.repeat(513)])('that is none, as "%s", is never sent', async (code) => {
-    answer = () => expect.unreachable('it was sent')
+    played.answer = () => expect.unreachable('it was sent')
     expect(await ask({ code })).toEqual({ kind: 'spent', errcode: 40029 })
   })
 })

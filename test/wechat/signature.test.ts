@@ -235,7 +235,7 @@ describe('a signed message', () => {
 
 describe('a pay signature', () => {
   it.each(payCalls)('of $id is the published one', (vector) => {
-    const call = { ...vector, trade_type: vector.id === 'doc-app' ? ('APP' as const) : ('JSAPI' as const) }
+    const call = { ...vector, trade_type: vector.id.endsWith('app') ? ('APP' as const) : ('JSAPI' as const) }
     expect(payMessage(call)).toBe(vector.message)
     expect(paySign(call, privateKey(vector.key))).toBe(vector.signature)
     expect(verify(vector.message, vector.signature, createPublicKey(privateKey(vector.key)))).toBe(true)

@@ -1,6 +1,7 @@
 import { day_reports } from '../../v1/bills/figures.ts'
 import { bill_descriptions, unit_descriptions } from './bills.ts'
 import { call_descriptions } from './calls.ts'
+import { checkout_descriptions } from './checkouts.ts'
 import { field_descriptions } from './fields.ts'
 
 const figures = Object.values(day_reports).flatMap((columns) => columns.map(({ words }) => words))
@@ -11,6 +12,7 @@ const figure_names: Readonly<Record<string, string>> = Object.fromEntries(
 const descriptions: Readonly<Record<string, string>> = {
   ...bill_descriptions,
   ...call_descriptions,
+  ...checkout_descriptions,
   ...field_descriptions,
 }
 

@@ -79,11 +79,29 @@ const field_sentences: readonly [form: RegExp, say: (...found: string[]) => Bili
   ],
 ]
 
+/** Why a line of a bill cannot be read, as it was kept; the words of `wechat/statement/reader.ts`. */
+const malformed_sentences: readonly [form: RegExp, say: (...found: string[]) => string][] = [
+  [/^the line has (\d+) bytes, more than (\d+)$/, (bytes, most) => `该行有 ${bytes} 字节，超过 ${most}`],
+  [/^the record has more than (\d+) bytes$/, (most) => `该记录超过 ${most} 字节`],
+  [/^no header stands before it$/, () => '其前没有表头'],
+  [/^it is no header, and none stands before it$/, () => '不是表头，其前也没有表头'],
+  [/^it begins with no back-tick, and is no header$/, () => '不以反引号开头，也不是表头'],
+  [/^it stands after the footer$/, () => '位于汇总行之后'],
+  [/^the header lacks columns that it needs$/, () => '表头缺少必需的列'],
+  [/^it has (\d+) cells, and the header (\d+)$/, (cells, width) => `有 ${cells} 格，而表头有 ${width} 格`],
+  [/^(\d+) cells stand under the names of the footer$/, (cells) => `汇总表头之下有 ${cells} 格，数目不符`],
+  [/^it goes on from line (\d+), which cannot be read$/, (line) => `接续第 ${line} 行，而该行无法读取`],
+]
+
 /** What disagrees, to people: amounts in yuan. A form that is not known is shown as it was kept. */
 export function fieldText(kept: string, language: Language): string {
   for (const [form, say] of field_sentences) {
     const found = form.exec(kept)
     if (found !== null) return say(...found.slice(1))[language]
+  }
+  for (const [form, say] of language === 'en' ? [] : malformed_sentences) {
+    const found = form.exec(kept)
+    if (found !== null) return say(...found.slice(1))
   }
   return kept
 }

@@ -4,6 +4,7 @@ import { accountsOfDay } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import { accountOfBill, billOfAccount, isFlowBill } from '../../../domain/bill/row.ts'
 import type { BillType } from '../../../domain/bill/row.ts'
+import { shownTimeline } from '../../../domain/bill/view.ts'
 import type { Time } from '../../../domain/calendar.ts'
 import type { FlowAccount } from '../../../domain/merchant/bill.ts'
 import { feeText, yuanText } from '../../../domain/money.ts'
@@ -253,8 +254,8 @@ export function differenceHeader(language: Language): string[] {
 
 /** A difference as a line of that list. */
 export function differenceRow(difference: DifferenceRecord, language: Language): CsvCell[] {
-  const { id, bill_date, kind, state, amount, bill, weft, fields, answer, due_time, timeline } = difference
-  const last = timeline.at(-1)
+  const { id, bill_date, kind, state, amount, bill, weft, fields, answer, due_time } = difference
+  const last = shownTimeline(difference).at(-1)
   const cells: Record<keyof typeof difference_columns, CsvCell> = {
     id,
     bill_date,

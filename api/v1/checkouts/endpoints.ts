@@ -25,7 +25,7 @@ import {
   checkoutWithOrders,
   requireCheckout,
 } from './shape.ts'
-import type { CheckoutParams, CheckoutRequest } from './shape.ts'
+import type { CheckoutParams, CheckoutBody } from './shape.ts'
 
 const createCheckout = declareEndpoint({
   name: 'createCheckout',
@@ -56,7 +56,7 @@ const createCheckout = declareEndpoint({
   handle: createOrRepeat,
 })
 
-type CreateCall = EndpointCall<unknown, unknown, CheckoutRequest>
+type CreateCall = EndpointCall<unknown, unknown, CheckoutBody>
 
 async function createOrRepeat(call: CreateCall): Promise<HttpReply> {
   const { context, caller, body } = call

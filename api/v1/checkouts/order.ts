@@ -14,7 +14,7 @@ import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
 import { chosenApp, draftedOrder } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
-import { assertTakingOrders, shortestExpiry } from '../orders/new.ts'
+import { assertQueueMoving, assertTakingOrders, shortestExpiry } from '../orders/new.ts'
 
 /** How a payer wants to pay at a checkout, and what WeChat Pay has to know of that payer. */
 export interface PayerWish {
@@ -38,7 +38,8 @@ const payer = { kind: 'payer', id: null } as const
  * is `created`, and will be. The same wish again, or twice at once, is given the same order. Another one makes the order
  * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
  * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
- * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`.
+ * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`; and
+ * `unavailable` where workers are behind.
  */
 export async function openOrder(
   context: OpeningContext,
@@ -111,6 +112,7 @@ async function openNext(
   digest: string,
 ): Promise<OrderRecord> {
   const merchant = await requireMerchant(context, known, wish)
+  await assertQueueMoving(context)
   // Each round that comes to nothing has met another claim, of which a checkout has a bounded number.
   for (let round = 0; round <= limits.orders_per_checkout; round++) {
     const checkout = (await context.store.checkouts.findById(known._id)) ?? known
@@ -123,13 +125,13 @@ async function openNext(
   throw new WriteContended(known._id)
 }
 
-type Plan = Awaited<ReturnType<typeof planned>>['plan']
+type PlanMade = Awaited<ReturnType<typeof planned>>['plan']
 
 /** The claim by which an order may be made; null: another one was first. Throws what keeps the payer from an order. */
 async function claimedNumber(
   { store, now }: OpeningContext,
   checkout: CheckoutRecord,
-  plan: Plan,
+  plan: PlanMade,
   wanted: Pick<CheckoutOrder, 'trade_type' | 'payer'>,
 ): Promise<CheckoutOrder | null> {
   switch (plan.kind) {
@@ -144,20 +146,15 @@ async function claimedNumber(
       return claimOf(checkout, plan.out_trade_no)
     case 'claim': {
       const { out_trade_no } = plan
-      const { outcome, checkout: claimed } = await store.checkouts.apply(
-        checkout,
-        ({ revision }) =>
-          revision !== checkout.revision
-            ? null
-            : {
-                event: 'order_opened',
-                operation_id: operationId.checkoutOrder(out_trade_no),
-                time: beijingTime(now()),
-                actor: payer,
-                order: { out_trade_no, ...wanted },
-              },
-        checkout,
-      )
+      // Named by its number: who comes second with the same one is answered that it was done before.
+      const opening = {
+        event: 'order_opened',
+        operation_id: operationId.checkoutOrder(out_trade_no),
+        time: beijingTime(now()),
+        actor: payer,
+        order: { out_trade_no, ...wanted },
+      } as const
+      const { outcome, checkout: claimed } = await store.checkouts.apply(checkout, opening, checkout)
       return outcome === 'done' ? claimOf(claimed, out_trade_no) : null
     }
   }

@@ -42,7 +42,7 @@ export const checkout_request = z
     locale,
   })
   .meta({ id: 'CheckoutRequest' })
-export type CheckoutRequest = z.output<typeof checkout_request>
+export type CheckoutBody = z.output<typeof checkout_request>
 
 const checkout_fields = {
   object: z.literal('checkout'),

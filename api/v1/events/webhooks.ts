@@ -108,7 +108,8 @@ async function create(call: EndpointCall<unknown, unknown, EndpointRequest>): Pr
   if (reason !== null) throw new Problem('endpoint_url_forbidden', { values: { reason } })
   const url = endpointUrl(body.url)
   const _id = endpointId(caller.mchid, url)
-  const existing = await store.endpoints.find(_id)
+  // By where its events go now, and by where they went when it was made: it may have been moved since.
+  const existing = (await store.endpoints.findByUrl(caller.mchid, url)) ?? (await store.endpoints.find(_id))
   if (existing) return replyExisting(call, existing)
   const id = publicId('ep', _id)
   if (body.role === 'fulfilment') await assertNoOtherFulfilment(context, caller.mchid, id)
@@ -190,6 +191,7 @@ function assertSame(
 ) {
   const said = Object.keys(sent as object)
   const differs = {
+    url: endpointUrl(body.url) !== existing.url,
     role: body.role !== existing.role,
     event_types: choiceOf(body.event_types) !== choiceOf(existing.event_types),
     description: said.includes('description') && (body.description ?? null) !== existing.description,

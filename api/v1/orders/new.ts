@@ -28,7 +28,7 @@ export async function newOrder(call: CreateOrderCall): Promise<OrderRecord> {
   const trade_type = body.trade_type ?? 'NATIVE'
   const app = chosenApp(merchant, trade_type, body.appid)
   await assertReferenceUnpaid(context, caller.mchid, body.reference ?? null)
-  if ((await context.commands.orderQueueBacklogAge()) > max_backlog_s) throw unavailableProblem('workers')
+  await assertQueueMoving(context)
   assertPayersAddress(call, merchant)
   return draftedOrder(context, merchant, {
     out_trade_no: body.out_trade_no,
@@ -102,6 +102,11 @@ export async function activeMerchant({
   if (!merchant?.wechat) throw new Problem('merchant_not_ready', { values })
   if (merchant.state === 'paused') throw new Problem('merchant_paused', { values })
   return merchant
+}
+
+/** Throws `unavailable` where a new order would only wait for workers, and make those before it wait longer. */
+export async function assertQueueMoving({ commands }: Pick<ApiContext, 'commands'>): Promise<void> {
+  if ((await commands.orderQueueBacklogAge()) > max_backlog_s) throw unavailableProblem('workers')
 }
 
 /** Throws `reference_paid` when another order of the same reference is paid: its money would only be refunded. */

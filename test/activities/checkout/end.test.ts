@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { seeCheckoutThrough } from '../../../activities/checkout/end.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
+import type { CheckoutOccurrence } from '../../../domain/checkout/record.ts'
 import { orderlessEventId } from '../../../domain/ids.ts'
 import type { RunStarter } from '../../../runtime/runs.ts'
 import type { Store } from '../../../store/store.ts'
-import { memoryStore } from '../../stage/memory.ts'
+import { Checkouts } from '../../../store/checkouts.ts'
+import { Orders } from '../../../store/orders.ts'
+import { memoryConnections, memoryStore } from '../../stage/memory.ts'
 import type { Writes } from '../../stage/memory.ts'
 import { toOptions } from '../../stage/world.ts'
 import {
@@ -50,6 +53,13 @@ const cancel = (store: Store) =>
     { _id: checkout_id },
     { event: 'cancel_asked', operation_id: 'cancel_asked', time: at(70), actor: { kind: 'merchant', id: 'key_1' } },
   )
+const opening: CheckoutOccurrence = {
+  event: 'order_opened',
+  operation_id: 'order_opened:TEA-1',
+  time: at(71),
+  actor: { kind: 'payer', id: null },
+  order: { out_trade_no: 'TEA-1', trade_type: 'NATIVE', payer: 'p' },
+}
 const expiredEvent = orderlessEventId(mchid, 'checkout.expired', 'TEA-1')
 
 describe('a checkout whose time is over', () => {
@@ -127,35 +137,24 @@ describe('a checkout that is being cancelled', () => {
   it('claims no number any more', async () => {
     const { store } = await sale()
     await cancel(store)
-    const { outcome } = await store.checkouts.apply(
-      { _id: checkout_id },
-      {
-        event: 'order_opened',
-        operation_id: 'order_opened:TEA-1',
-        time: at(71),
-        actor: { kind: 'payer', id: null },
-        order: { out_trade_no: 'TEA-1', trade_type: 'NATIVE', payer: 'p' },
-      },
-    )
+    const { outcome } = await store.checkouts.apply({ _id: checkout_id }, opening)
     expect(outcome).toBe('illegal')
   })
 
-  it('is not ended beside a number that is claimed in the same moment', async () => {
-    const { store } = await sale()
-    const isOpened = store.checkouts.apply(
-      { _id: checkout_id },
-      {
-        event: 'order_opened',
-        operation_id: 'order_opened:TEA-1',
-        time: at(3599),
-        actor: { kind: 'payer', id: null },
-        order: { out_trade_no: 'TEA-1', trade_type: 'NATIVE', payer: 'p' },
+  it('is not ended beside an order that is opened while its records are read', async () => {
+    const connections = memoryConnections({ left: Infinity })
+    const orders = new Orders(connections, { findAll: () => Promise.resolve([]) })
+    const opened = { count: 0 }
+    const references = {
+      findHolder: async () => {
+        if (++opened.count > 1) return null
+        await checkouts.apply({ _id: checkout_id }, opening)
+        await orders.insert(orderSample('TEA-1', { checkout_id }))
+        return null
       },
-    )
-    const settled = store.checkouts.settle(key, at(3600))
-    await Promise.all([isOpened, settled])
-    const { state, orders } = (await store.checkouts.find(key)) ?? {}
-    // One of both was first, and the other has seen it.
-    expect([state, orders?.length]).toEqual(['expired', (await isOpened).outcome === 'done' ? 1 : 0])
+    }
+    const checkouts = new Checkouts(connections, orders, references)
+    await checkouts.insert(checkoutSample('TEA-1'))
+    expect(await checkouts.settle(key, at(3600))).toMatchObject({ state: 'open', orders: [{ out_trade_no: 'TEA-1' }] })
   })
 })

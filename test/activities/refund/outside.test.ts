@@ -201,3 +201,23 @@ describe('a refund that WeChat refuses as too much, for which the refunds that a
     expect(await attentionsIn(world)).toEqual([])
   })
 })
+
+describe('a second payment that the console had given back, of which no notification came', () => {
+  const seen = async (operation_id: string) => {
+    const world = await paidOrder({ is_paid_twice: true })
+    await decided(world, 'accept', 'T2')
+    world.wechat.refundOutside('CONSOLE-1', 'T2', 990)
+    world.now_ms += 60_000
+    await done(world, 'askOnRequest', { order: world.key, operation_id })
+    const { mchid, out_trade_no } = world.key
+    const evidence = await world.store.evidence.ofOrder(mchid, out_trade_no)
+    for (const { _id, outcome } of evidence)
+      if (outcome === null) await done(world, 'recordPayment', { order: world.key, found: { evidence_id: _id } })
+    return await attentionsIn(world)
+  }
+
+  it('is seen when the merchant has WeChat asked, and a payer’s question is about the order alone', async () => {
+    expect(await seen('check:merchant:1')).toEqual(['refunded_outside'])
+    expect(await seen('check:payer:1')).toEqual([])
+  })
+})

@@ -9,6 +9,7 @@ import { collectComplaints, openBrowser } from '../../stage/browser.ts'
 import { refundSample } from '../../stage/dossiers.ts'
 import { until } from '../../stage/until.ts'
 import { paymentSample } from '../../store/samples.ts'
+import { agents } from '../../browser/agents.ts'
 import { fromNow, minute_ms, openCounter, paid, payment } from '../counter.ts'
 import { gallery_assets, pageOf, scene_samples, viewOf } from './gallery.ts'
 import { BufferingProxy } from './proxy.ts'
@@ -211,6 +212,76 @@ describe('a page whose stream is open and mute', () => {
     await visit.clock.fastForward(30_000)
     await until('another one is opened', () => proxy.taken > 1)
     await proxy.close()
+  })
+})
+
+describe('a checkout’s page', () => {
+  const wechat = { userAgent: agents['WeChat on Android'].agent }
+  const goTo = async (visit: BrowserContext, address: string) => {
+    const page = await visit.newPage()
+    collectComplaints(page, complaints)
+    await page.goto(address)
+    return page
+  }
+
+  it('that nobody sees makes no order, and does once it is seen', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor()
+    await visit.addInitScript("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    const asked: string[] = []
+    visit.on('request', (request) => void (request.method() === 'POST' && asked.push(request.url())))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`) // its script has run by then
+    expect(asked).toEqual([])
+    await page.evaluate(`
+      Object.defineProperty(document, 'hidden', { value: false, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))`)
+    await shows(page, '等待付款')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('goes on by itself where its payer tapped, once: a reload pays nothing', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await visit.route('https://open.weixin.qq.com/**', (route) => {
+      const url = new URL(route.request().url())
+      const back = `${url.searchParams.get('redirect_uri')}?code=c1&state=${url.searchParams.get('state')}`
+      return route.fulfill({ status: 302, headers: { location: back } })
+    })
+    await visit.addInitScript(
+      "window.WeixinJSBridge = { invoke: (_, __, done) => done({ err_msg: 'get_brand_wcpay_request:cancel' }) }",
+    )
+    counter.wishes.length = 0
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    await page.locator('#pay-button').click()
+    await page.getByText('付款已取消').waitFor()
+    expect(counter.wishes).toHaveLength(1)
+    expect(new URL(page.url()).search).toBe('?lang=zh-CN')
+    await page.reload()
+    await shows(page, '等待付款')
+    expect(counter.wishes).toHaveLength(1)
+  })
+
+  it('shows what WeChat says where it cannot open the payment, for the payer to tell the shop', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    const failing = { err_msg: 'get_brand_wcpay_request:fail', err_desc: '当前页面的URL未注册' }
+    await visit.addInitScript(`window.WeixinJSBridge = { invoke: (_, __, done) => done(${JSON.stringify(failing)}) }`)
+    await visit.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
+    await page.locator('#pay-button').click()
+    await page.getByText('微信没能打开支付，请再点一次。 微信提示：当前页面的URL未注册').waitFor()
+  })
+
+  it('says so where no order can be made, and has its button again', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
+    await visit.route('**/pay?*', (route) => route.fulfill({ status: 409, json: { code: 'checkout_over' } }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    await page.locator('#pay-button').click()
+    await page.getByText('暂时无法下单').waitFor()
+    expect(await page.locator('#pay-button').textContent()).toBe('去微信付款 ¥9.90')
+    expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
   })
 })
 

@@ -1,9 +1,15 @@
 import { readAsset } from '../../../api/checkout/assets.ts'
 import { checkoutPage } from '../../../api/checkout/page.ts'
 import type { CheckoutPage } from '../../../api/checkout/page.ts'
+import { offerView } from '../../../api/checkout/offer.ts'
+import type { ShownCheckout } from '../../../api/checkout/offer.ts'
 import type { Scene } from '../../../api/checkout/scene.ts'
 import { payerView } from '../../../api/checkout/view.ts'
 import type { PayerView, ShownOrder } from '../../../api/checkout/view.ts'
+import { wayToPay } from '../../../api/checkout/way.ts'
+import type { OfferedMethods } from '../../../api/checkout/way.ts'
+import type { BrowserKind } from '../../../api/checkout/agent.ts'
+import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { Language } from '../../../api/http/language.ts'
 import { default_settings } from '../../../domain/merchant/record.ts'
 import type { SupportContact } from '../../../domain/merchant/record.ts'
@@ -93,8 +99,64 @@ export function shownOrder(given: Partial<OrderRecord> = {}): ShownOrder {
 
 const old_code = { url: 'weixin://old', placed_time: at(-7_300) }
 
-/** An order for every scene. */
-export const scene_samples: Record<Scene, ShownOrder> = {
+export function checkoutSample(given: Partial<CheckoutRecord> = {}): CheckoutRecord {
+  const token = 'token-of-this-page-0123456789'
+  return {
+    _id: '1900000001/TEA-1',
+    mchid: '1900000001',
+    out_trade_no: 'TEA-1',
+    reference: 'TEA-1',
+    state: 'open',
+    revision: 0,
+    timeline: [],
+    sent: { body: '{"out_trade_no":"…"}', sha256: 'a'.repeat(64) },
+    token,
+    checkout_url: `https://pay.example.cn/pay/${token}`,
+    description: '一壶茶',
+    attach: null,
+    metadata: {},
+    return_url: null,
+    locale: null,
+    amount: { total: 990, currency: 'CNY' },
+    methods: ['NATIVE', 'JSAPI', 'MWEB'],
+    create_time: at(0),
+    expire_time: at(900),
+    orders: [],
+    paid_by: null,
+    ...given,
+  }
+}
+
+/** A checkout as it is opened in a browser of this kind, with an order made of it or without. */
+export function openedIn(
+  kind: BrowserKind,
+  {
+    order,
+    checkout,
+    offered,
+  }: { order?: ShownOrder; checkout?: CheckoutRecord; offered?: Partial<OfferedMethods> } = {},
+): ShownCheckout {
+  const opened = checkout ?? checkoutSample()
+  const way = wayToPay(kind, { methods: opened.methods, obstacles: {}, ...offered })
+  return { checkout: opened, current: order ?? null, way }
+}
+
+const placed_by = {
+  JSAPI: { trade_type: 'JSAPI', code: { prepay_id: 'wx2312000000000000000000000000000000', placed_time: at(0) } },
+  MWEB: { trade_type: 'MWEB', code: { h5_url: 'https://wx.tenpay.com/h5?prepay_id=wx23', placed_time: at(0) } },
+} as const
+
+/** The scenes that only a checkout has. */
+type CheckoutScene = 'ready' | 'advised' | 'tap' | 'elsewhere' | 'again'
+
+/** An order for every scene, and a checkout for those that only one has. */
+export const scene_samples: Record<CheckoutScene, ShownCheckout> & Record<Exclude<Scene, CheckoutScene>, ShownOrder> = {
+  ready: openedIn('wechat'),
+  advised: openedIn('phone', { offered: { methods: ['NATIVE', 'JSAPI'] } }),
+  tap: openedIn('phone', { order: shownOrder(placed_by.MWEB) }),
+  elsewhere: openedIn('wechat', { order: shownOrder() }),
+  again: openedIn('wechat', { order: shownOrder({ ...placed_by.JSAPI, state: 'closed', close_reason: 'expired' }) }),
+  in_shop: shownOrder({ ...placed_by.JSAPI, return_url: 'https://tea.example.cn/order' }),
   preparing: shownOrder({ state: 'created', code: null }),
   waiting: shownOrder({ asked: { last_time: at(30), on_request: 1 } }),
   stale: shownOrder({ code: old_code, time_expire: at(36_000) }),
@@ -119,17 +181,14 @@ const [style, script] = [readAsset('checkout.css'), readAsset('checkout.js')]
 export const gallery_assets = new Map([style, script, ...script.imports].map((asset) => [asset.address, asset]))
 
 /** What the payer is told of `shown` 60 s after noon. */
-export function viewOf(shown: ShownOrder, contact: SupportContact | null = support): PayerView {
+export function viewOf(shown: ShownOrder | ShownCheckout, contact: SupportContact | null = support): PayerView {
   const context = {
     config: { test_wechat_url: 'http://127.0.0.1:7701' },
     policy: default_policy,
     now: () => noon + 60_000,
   }
-  return payerView(
-    context,
-    shown,
-    merchantSample({ name: '山月茶铺', settings: { ...default_settings, support: contact } }),
-  )
+  const merchant = merchantSample({ name: '山月茶铺', settings: { ...default_settings, support: contact } })
+  return 'checkout' in shown ? offerView(context, shown, merchant) : payerView(context, shown, merchant)
 }
 
 export async function pageOf(view: PayerView, language: Language, given: Partial<CheckoutPage> = {}): Promise<string> {
@@ -140,6 +199,8 @@ export async function pageOf(view: PayerView, language: Language, given: Partial
     assets: { style: style.address, script: script.address, modules: script.imports.map(({ address }) => address) },
     is_phone: false,
     check_result: null,
+    errand_result: null,
+    h5_url: null,
     ...given,
   })
 }

@@ -157,6 +157,8 @@ describe('what a payer is told of an order', () => {
         'test_mode',
         'test_phone_url',
         'time_expire',
+        'turn',
+        'way',
       ].sort(),
     )
     const text = JSON.stringify(view)

@@ -10,7 +10,13 @@ const asked = (peer: string | undefined, x_forwarded_for?: string, forwarded?: s
   clientAddress({ peer, x_forwarded_for, forwarded }, trusted)
 
 describe('the address that a request comes from', () => {
-  const rows: [what: string, found: string | null, peer: string | undefined, xff?: string | undefined, forwarded?: string][] = [
+  const rows: [
+    what: string,
+    found: string | null,
+    peer: string | undefined,
+    xff?: string | undefined,
+    forwarded?: string,
+  ][] = [
     ['the other end, where nothing is forwarded', payer, payer],
     ['the other end as IPv4, where Node has it mapped into IPv6', payer, `::ffff:${payer}`],
     ['the other end, whatever it claims, where it is no proxy of ours', payer, payer, '1.2.3.4', 'for=1.2.3.4'],

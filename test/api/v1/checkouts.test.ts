@@ -252,7 +252,9 @@ describe('a payer who opens a checkout', () => {
   it('passes over a number that the merchant gave to an order of its own', async () => {
     const checkout = await made()
     const { out_trade_no } = checkout
-    await store.orders.insert(orderSample(out_trade_no))
+    const payable = { state: 'awaiting_payment', time_expire: checkout.expire_time } as const
+    await store.orders.insert(orderSample(out_trade_no, payable))
+    expect((await open(checkout)).out_trade_no).toBe(`${out_trade_no}-2`)
     expect((await open(checkout)).out_trade_no).toBe(`${out_trade_no}-2`)
     expect((await get(out_trade_no)).orders).toHaveLength(1)
   })
@@ -272,6 +274,8 @@ describe('a payer who opens a checkout', () => {
     await saveMerchant({ state: 'paused' })
     expect(await refused(open(checkout))).toBe('merchant_paused')
     await saveMerchant({ state: 'enabled' })
+    stage.on.orderQueueBacklogAge = () => Promise.resolve(11)
+    expect(await refused(open(checkout))).toBe('unavailable')
     expect(await numbersOf(checkout)).toEqual([])
   })
 

@@ -16,6 +16,8 @@ import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import { flawOf } from '../../../domain/bill/flaw.ts'
 import { feeText } from '../../../domain/money.ts'
+import { createStatementReader } from '../../../wechat/statement/reader.ts'
+import { layouts } from '../../wechat/statement/file.ts'
 import { daySample, differenceSample } from './billsample.ts'
 
 const hostile = differenceSample({
@@ -169,6 +171,37 @@ describe('a statement as CSV', () => {
     expect(text.match(/version \d has no file: WeChat Pay said that there was nothing to list/g)).toEqual([
       'version 1 has no file: WeChat Pay said that there was nothing to list',
     ])
+  })
+
+  it('says of a difference that nobody has moved yet when it was found', async () => {
+    const text = await csvOf(daySample(), 'en', differenceSample({ timeline: [], found_time: bill_time }))
+    expect(text).toContain(`,"found","${bill_time.slice(0, 19).replace('T', ' ')}",,"Weft",`)
+  })
+
+  it('says in Chinese too why a line cannot be read, whatever the reason', () => {
+    const header = layouts.ALL.columns.join(',')
+    const footer = layouts.ALL.summary_columns.join(',')
+    const long = `\`${'x'.repeat(70_000)}`
+    const files = [
+      'no header\r\n`1,`2\r\n',
+      `${header}\r\n\`1,\`2\r\n\`3,\`4\r\n`,
+      `${header}\r\n\`1\r\nmore\r\n${long}\r\n${'`1,'.repeat(40)}\r\nnot a value\r\n`,
+      `${header}\r\n${footer}\r\n\`1\r\n\`2\r\nx\r\n`,
+      `${header.replace('订单金额', '别的')}\r\n\`1\r\n`,
+      `${header}\r\n\`1\r\n${`${'y'.repeat(20_000)}\r\n`.repeat(5)}`,
+      `${header}\r\n${layouts.ALL.columns.map(() => '`?').join(',')}\r\n`,
+    ]
+    const reasons = new Set<string>()
+    for (const file of files) {
+      const reader = createStatementReader('trade')
+      const take = (entry: object) =>
+        void ('malformed' in entry && reasons.add((entry.malformed as { reason: string }).reason))
+      reader.push(Buffer.from(file), take)
+      reader.end(take)
+    }
+    const untold = [...reasons].filter((reason) => fieldText(reason, 'zh-CN') === reason)
+    expect(untold).toEqual([])
+    expect(reasons.size, [...reasons].join('; ')).toBeGreaterThanOrEqual(10)
   })
 
   it('of a day that has not ended says so, and claims nothing', async () => {

@@ -67,6 +67,17 @@ describe('an endpoint', () => {
     expect((await list()).map(({ url }) => url)).toEqual(['https://shop.example.cn/weft'])
   })
 
+  it('that was moved is known by where its events go, and is not taken for one where they went', async () => {
+    const { body } = await add({ url: 'https://old.example.cn/weft' })
+    await stage.store.endpoints.move(stage.mchid, body.id, 'https://new.example.cn/weft')
+    const there = await add({ url: 'https://new.example.cn/weft' })
+    expect([there.status, there.body.id]).toEqual([200, body.id])
+    const before = await add({ url: 'https://old.example.cn/weft' })
+    expect([before.status, before.body.code, before.body['endpoint_id']]).toEqual([409, 'endpoint_exists', body.id])
+    expect(before.body.errors.map(({ field }) => field)).toEqual(['/url'])
+    expect(await list()).toHaveLength(1)
+  })
+
   it('that was disabled is enabled by hand, and is not pinged before', async () => {
     const { body } = await add({ url: 'https://shop.example.cn/weft' })
     const stored = await stage.store.endpoints.findPublic(stage.mchid, body.id)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { acceptable_kinds, acceptanceOf, paymentCorrections } from '../../../domain/bill/acceptance.ts'
+import { acceptable_kinds, acceptanceOf, actionStates, paymentCorrections } from '../../../domain/bill/acceptance.ts'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind } from '../../../domain/bill/difference.ts'
 import { acceptanceEntry, assertBalanced, paymentEntry } from '../../../domain/journal.ts'
@@ -11,6 +11,18 @@ const payment = paymentSample('4200a', { out_trade_no: 'TEA-1', settled_total: 9
 const line = { transaction_id: '4200a', currency: 'CNY', total: 990, settled_total: 980 }
 const of = (bill: object | null, paid: PaymentRecord | null = payment) =>
   acceptanceOf({ kind: 'amount', amount: 10, bill: bill && { ...bill } }, { payment: paid })
+
+describe('an action about a difference', () => {
+  it.each([
+    ['check', ['waiting', 'open', 'settling']],
+    ['ignore', ['waiting', 'open']],
+    ['reopen', ['ignored', 'settled']],
+    ['refund', ['waiting', 'open']],
+    ['accept_wechat', ['open']],
+  ] as const)('%s goes from %s', (action, states) => {
+    expect(actionStates(action)).toEqual(states)
+  })
+})
 
 describe('WeChat’s word on a difference', () => {
   it('is booked where it says what the merchant gets of what was paid', () => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { applyCheckoutEvent, checkoutDestination, checkoutEnd, planOpening } from '../../../domain/checkout/change.ts'
+import { milliseconds } from '../../../domain/calendar.ts'
+import {
+  applyCheckoutEvent,
+  checkoutDestination,
+  checkoutEnd,
+  nextLook,
+  planOpening,
+} from '../../../domain/checkout/change.ts'
 import { checkout_events, checkout_states, currentNumber } from '../../../domain/checkout/record.ts'
 import type {
   CheckoutEvent,
@@ -111,6 +118,16 @@ describe('how a checkout ends', () => {
     expect(end(closing, null, ['closed', 'closing'])).toBeNull()
     expect(end(closing, null, ['closed', 'closed'], noon)).toBe('cancelled')
     expect(end(closing, 'TEA-1', ['paid', 'closed'], noon)).toBe('paid')
+  })
+
+  it('is looked at again the more rarely the longer its orders keep it waiting, and told without delay', () => {
+    const wait = (checkout: CheckoutRecord, now_ms: number) => milliseconds(nextLook(checkout, now_ms)) - now_ms
+    expect(wait(two(), over)).toBe(0)
+    expect(wait(two(), over + 60_000)).toBe(15_000)
+    expect(wait(two(), over + 86_400_000)).toBe(600_000)
+    const asked = applyCheckoutEvent(two(), occurrences.cancel_asked)?.entry
+    expect(wait(two({ state: 'closing', timeline: asked ? [asked] : [] }), noon + 160_000)).toBe(10_000)
+    expect(wait(two({ next_action: { what: 'tell', time: at(0) } }), over + 86_400_000)).toBe(0)
   })
 
   it('ends once', () => {

@@ -126,7 +126,9 @@ describe('an order that is paid where the payer is', () => {
   })
 
   it('leaves no openid in records, events, deliveries, histories, logs, or what the shop was told', async () => {
-    const connection = await mongoose.createConnection(stage.config.mongodb_uri, { dbName: stage.config.database })
+    const connection = await mongoose
+      .createConnection(stage.config.mongodb_uri, { dbName: stage.config.database })
+      .asPromise()
     const collections = await connection.listCollections()
     const records = await Promise.all(
       collections.map(async ({ name }) => await connection.collection(name).find().toArray()),

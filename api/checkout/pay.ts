@@ -1,0 +1,169 @@
+import type { RouterContext } from '@koa/router'
+import { beijingTime } from '../../domain/calendar.ts'
+import type { AttentionCode } from '../../domain/attention.ts'
+import type { Time } from '../../domain/calendar.ts'
+import type { CheckoutRecord } from '../../domain/checkout/record.ts'
+import type { TradeType } from '../../domain/merchant/product.ts'
+import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import type { OrderRecord } from '../../domain/order/record.ts'
+import { h5Address } from '../../wechat/clientcall.ts'
+import type { ClientCall } from '../../wechat/clientcall.ts'
+import { setup_remedies } from '../../wechat/openid.ts'
+import type { OpenidAnswer, Openids } from '../../wechat/openid.ts'
+import type { Language } from '../http/language.ts'
+import { Problem } from '../http/problem.ts'
+import { requestOf } from '../http/request.ts'
+import { readQuery } from '../http/query.ts'
+import { refreshCode } from '../temporal/check.ts'
+import type { CheckContext } from '../temporal/check.ts'
+import type { PayerWish } from '../v1/checkouts/order.ts'
+import { pageApp, refusedMethods } from './offer.ts'
+import { visitAgain, visitWay } from './visit.ts'
+import type { Visit, VisitContext } from './visit.ts'
+import type { ErrandResult } from './way.ts'
+
+/** What paying on a checkout's page takes. */
+export type PayContext = VisitContext &
+  CheckContext & {
+    store: {
+      merchants: {
+        openAppSecret(merchant: MerchantRecord, appid: string): string | null
+        noteAttention(mchid: string, code: AttentionCode, time: Time, detail?: string): Promise<boolean>
+        liftAttention(mchid: string, ...codes: AttentionCode[]): Promise<boolean>
+      }
+    }
+    openids: Openids
+    /** makes the order, or finds it: api/v1/checkouts/order */
+    openOrder(checkout: CheckoutRecord, wish: PayerWish): Promise<OrderRecord>
+    /** what the payer's client is opened with: api/v1/orders/client */
+    currentCall(order: OrderRecord): Promise<ClientCall | null>
+  }
+
+/** What came of a payer's wish to pay right here. */
+export type PayOutcome =
+  /** `call`: what opens WeChat; null: nothing yet, and the page shows how it stands */
+  | { kind: 'shown'; visit: Visit; call: ClientCall | null }
+  /** who the payer is has to be asked of WeChat first: his browser goes to `url` and comes back */
+  | { kind: 'errand'; url: string }
+
+/** Pays right here, as far as this page can: the order is made or found, and what opens WeChat is signed for it. */
+export async function payHere(context: PayContext, visit: Visit, language: Language): Promise<PayOutcome> {
+  const { checkout } = visit
+  if (checkout === null) throw new Problem('not_found')
+  const way = visitWay(visit)
+  if (!way?.trade_type) return { kind: 'shown', visit, call: null }
+  const wish = payerWish(visit, way.trade_type)
+  if (wish === null) return { kind: 'errand', url: beginErrand(context, visit, { is_again: false, language }) }
+  const opened = await context.openOrder(checkout, wish)
+  const order = opened.payment === null ? await refreshCode(context, opened, { kind: 'payer', id: null }) : opened
+  const refused = refusedMethods(order)
+  if (refused.length > 0) visit.cookies.keepRefused([...visit.refused, ...refused])
+  const again = { ...(await visitAgain(context, visit)), refused: [...visit.refused, ...refused] }
+  return { kind: 'shown', visit: again, call: await callFor(context, order, checkout) }
+}
+
+/** Where H5 leads while it lives, for a page without scripts; null: nowhere. */
+export async function h5Link(context: PayContext, { order, checkout }: Visit): Promise<string | null> {
+  const call = order && checkout && order.payment === null ? await callFor(context, order, checkout) : null
+  return call?.kind === 'h5' ? call.h5_url : null
+}
+
+/** What opens WeChat for the order, and brings the payer back to this page where it leads away from it. */
+async function callFor(
+  context: PayContext,
+  order: OrderRecord,
+  { checkout_url }: Pick<CheckoutRecord, 'checkout_url'>,
+): Promise<ClientCall | null> {
+  const call = await context.currentCall(order)
+  if (call?.kind !== 'h5' || order.code?.h5_url === undefined) return call
+  return { kind: 'h5', h5_url: h5Address(order.code.h5_url, checkout_url) }
+}
+
+/** Null: who the payer is has to be asked first. */
+function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: TradeType): PayerWish | null {
+  switch (trade_type) {
+    case 'JSAPI': {
+      const app = pageApp(merchant)
+      const openid = app && cookies.openid(app.appid)
+      return app && openid ? { trade_type, appid: app.appid, openid } : null
+    }
+    case 'MWEB':
+      return { trade_type, payer_client_ip: address ?? '', h5_type: browser.h5_type }
+    case 'NATIVE':
+    case 'APP':
+      return { trade_type }
+  }
+}
+
+interface ErrandWish {
+  is_again: boolean
+  language: Language
+}
+
+function beginErrand(context: PayContext, { merchant, token, cookies }: Visit, wish: ErrandWish): string {
+  const app = pageApp(merchant)
+  if (app === null) throw new Error(`merchant ${merchant.mchid} has no official account to pay as`)
+  const state = cookies.beginErrand({ appid: app.appid, ...wish })
+  const redirect_uri = `${context.config.public_url}/pay/${token}/wechat`
+  return context.openids.authoriseUrl(merchant.mode, { appid: app.appid, redirect_uri, state })
+}
+
+/** Where a payer who comes back from WeChat goes. */
+export type ErrandEnd =
+  | { kind: 'known'; language: Language }
+  /** once more to WeChat, since the code that he brought was spent */
+  | { kind: 'again'; url: string; language: Language }
+  | { kind: 'unknown'; result: ErrandResult; language: Language }
+  /** this is no end of an errand of this browser's: a reload, a second tab, somebody else's link */
+  | { kind: 'none' }
+
+/**
+ * Ends a payer's errand to WeChat: the code that he brings is exchanged, once. A spent one sends him once more, and never
+ * a third time. What only the merchant can mend takes JSAPI from the ways of this payer and calls a person.
+ */
+export async function endErrand(context: PayContext, ctx: RouterContext, visit: Visit): Promise<ErrandEnd> {
+  const { code = '', state = '' } = readQuery(ctx)
+  const { merchant, cookies } = visit
+  const errand = cookies.endErrand(state)
+  if (errand === null) return { kind: 'none' }
+  const { appid, language } = errand
+  const secret = context.store.merchants.openAppSecret(merchant, appid)
+  if (secret === null) return { kind: 'unknown', result: 'failed', language }
+  const answer = await context.openids.fetch(merchant.mode, { appid, secret, code })
+  await noteAnswer(context, ctx, visit, { appid, answer })
+  switch (answer.kind) {
+    case 'openid':
+      cookies.keepOpenid(appid, answer.openid)
+      return { kind: 'known', language }
+    case 'spent':
+      if (errand.is_again) return { kind: 'unknown', result: 'failed', language }
+      return { kind: 'again', url: beginErrand(context, visit, { is_again: true, language }), language }
+    case 'visitor':
+      return { kind: 'unknown', result: 'visitor', language }
+    case 'setup':
+      cookies.keepRefused([...visit.refused, 'JSAPI'])
+      return { kind: 'unknown', result: 'failed', language }
+    case 'unavailable':
+      return { kind: 'unknown', result: 'failed', language }
+  }
+}
+
+/** Keeps the merchant's attention honest about what WeChat says of its appid. */
+async function noteAnswer(
+  context: PayContext,
+  ctx: RouterContext,
+  { merchant }: Visit,
+  { appid, answer }: { appid: string; answer: OpenidAnswer },
+): Promise<void> {
+  const { store } = context
+  const { mchid } = merchant
+  const is_raised = merchant.attentions?.some(({ code }) => code === 'payer_unknown') === true
+  if (answer.kind === 'openid' && is_raised) await store.merchants.liftAttention(mchid, 'payer_unknown')
+  if (answer.kind === 'setup') {
+    const detail = `${appid}: ${answer.errcode}, ${setup_remedies[answer.errcode]}`
+    await store.merchants.noteAttention(mchid, 'payer_unknown', beijingTime(context.now()), detail)
+  }
+  if (answer.kind === 'openid' || answer.kind === 'visitor') return
+  const errcode = 'errcode' in answer ? answer.errcode : null
+  requestOf(ctx).log.warn('WeChat has not said who a payer is', { mchid, appid, kind: answer.kind, errcode })
+}

@@ -1,0 +1,205 @@
+import type { Language } from '../http/language.ts'
+import type { Advice, ErrandResult, WayObstacle } from './way.ts'
+
+/**
+ * The words of one scene: its heading, and a sentence below it. A screen reader reads both out when they change.
+ * `{paid}`, `{refunded}` and `{pending}` stand for the amounts.
+ */
+export interface SceneText {
+  title: string
+  line: string
+}
+
+/** The methods that a page can be paid by. */
+export type PageMethod = 'NATIVE' | 'JSAPI' | 'MWEB'
+/** The scenes of a checkout that have a button to pay with. */
+export type ChoosingScene = 'ready' | 'tap' | 'elsewhere' | 'again'
+
+/** What the page says of the ways to pay, in one language. */
+export interface WayWords {
+  /** the button that pays right here; `{amount}` stands for the amount */
+  pay: Record<PageMethod, Record<ChoosingScene, string>>
+  pay_busy: string
+  /** nothing could be placed */
+  pay_unavailable: string
+  /** what came of WeChat's pay sheet; `{said}`: WeChat's own words */
+  sheet_outcomes: { ok: string; cancel: string; fail: string; no_bridge: string }
+  sheet_said: string
+  /** what came of asking WeChat who the payer is */
+  errand_results: Record<ErrandResult, string>
+  /** what to do where the page cannot be paid, and how, step by step */
+  advices: Record<Advice, SceneText & { steps: string[] }>
+  /** why not here, and then the line of the advice */
+  obstacles: Record<WayObstacle, (line: string) => string>
+  link_alt: string
+  open_wechat: string
+}
+
+const chinese: WayWords = {
+  pay: {
+    NATIVE: {
+      ready: '显示付款二维码',
+      tap: '显示付款二维码',
+      elsewhere: '在这里显示二维码',
+      again: '重新生成二维码',
+    },
+    JSAPI: {
+      ready: '微信支付 {amount}',
+      tap: '微信支付 {amount}',
+      elsewhere: '在这里付款 {amount}',
+      again: '重新付款 {amount}',
+    },
+    MWEB: {
+      ready: '去微信付款 {amount}',
+      tap: '再去微信付款 {amount}',
+      elsewhere: '在这里付款 {amount}',
+      again: '重新付款 {amount}',
+    },
+  },
+  pay_busy: '正在下单…',
+  pay_unavailable: '暂时无法下单，请稍后再点一次。',
+  sheet_outcomes: {
+    ok: '正在向微信支付确认…',
+    cancel: '付款已取消。需要时可以再点按钮；如果您已经付过，请点“我已支付”。',
+    fail: '微信没能打开支付，请再点一次。',
+    no_bridge: '微信没有响应。请关闭本页，在微信聊天里重新点开链接。',
+  },
+  sheet_said: '微信提示：{said}',
+  errand_results: {
+    failed: '微信没有完成授权，请再点一次按钮。',
+    visitor: '请先点页面下方的“使用完整服务”，再付款。',
+    no_script: '在微信里付款需要运行脚本。请允许本页运行脚本，或在另一台设备上打开本页链接。',
+    not_placed: '暂时无法下单，请稍后再点一次。',
+  },
+  advices: {
+    open_in_wechat: {
+      title: '请在微信里打开本页',
+      line: '本页要在微信聊天里打开，才能用这部手机付款。',
+      steps: [
+        '复制本页链接。',
+        '打开微信，把链接发给“文件传输助手”或任何一个聊天。',
+        '在聊天里点开链接付款。本页会自动更新。',
+      ],
+    },
+    open_in_browser: {
+      title: '请在手机浏览器里打开本页',
+      line: '本页要在手机自带的浏览器里打开，才能用这部手机付款。',
+      steps: [
+        '点右上角“…”，选择“在浏览器打开”；或者复制本页链接。',
+        '在手机浏览器里打开链接。',
+        '点“去微信付款”。本页会自动更新。',
+      ],
+    },
+    scan_elsewhere: {
+      title: '请用另一台设备显示二维码',
+      line: '本页要在电脑或另一台设备上打开，再用这部手机的微信扫码付款。',
+      steps: [
+        '复制本页链接，发到电脑或另一台设备，例如通过微信“文件传输助手”。',
+        '在那里打开链接，会看到付款二维码。',
+        '用这部手机打开微信“扫一扫”，对准那里的屏幕付款。',
+      ],
+    },
+    scan_link: {
+      title: '请用手机打开本页',
+      line: '用手机微信扫这个二维码，会在手机上打开本页，在那里付款。',
+      steps: [],
+    },
+    ask_shop: {
+      title: '暂时无法在线付款',
+      line: '现在没有可用的付款方式，请联系商家。',
+      steps: [],
+    },
+  },
+  obstacles: {
+    refused: (line) => `微信支付没有让商家在这里收款。${line}`,
+    no_address: (line) => `无法确认您的网络地址，因此不能在这里用微信支付付款。${line}`,
+  },
+  link_alt: '本页链接的二维码',
+  open_wechat: '打开微信付款',
+}
+
+const english: WayWords = {
+  pay: {
+    NATIVE: {
+      ready: 'Show the code',
+      tap: 'Show the code',
+      elsewhere: 'Show the code here',
+      again: 'Get a new code',
+    },
+    JSAPI: {
+      ready: 'Pay {amount} with WeChat',
+      tap: 'Pay {amount} with WeChat',
+      elsewhere: 'Pay {amount} here',
+      again: 'Pay {amount} again',
+    },
+    MWEB: {
+      ready: 'Pay {amount} in WeChat',
+      tap: 'Go to WeChat again',
+      elsewhere: 'Pay {amount} here',
+      again: 'Pay {amount} again',
+    },
+  },
+  pay_busy: 'One moment…',
+  pay_unavailable: 'The order cannot be placed at the moment. Please press again in a while.',
+  sheet_outcomes: {
+    ok: 'Confirming with WeChat Pay…',
+    cancel:
+      'The payment was cancelled. Press the button again when you like; if you have paid after all, press “I have paid”.',
+    fail: 'WeChat could not open the payment. Please press again.',
+    no_bridge: 'WeChat does not answer. Close this page and open its link from a chat in WeChat again.',
+  },
+  sheet_said: 'WeChat says: {said}',
+  errand_results: {
+    failed: 'WeChat has not said who you are. Please press the button again.',
+    visitor: 'First press “使用完整服务” (full service) below this page, then pay.',
+    no_script: 'Paying inside WeChat needs scripts. Let this page run them, or open its link on another device.',
+    not_placed: 'The order cannot be placed at the moment. Please press again in a while.',
+  },
+  advices: {
+    open_in_wechat: {
+      title: 'Open this page in WeChat',
+      line: 'To pay with this phone, open the page from a chat in WeChat.',
+      steps: [
+        'Copy the link of this page.',
+        'Open WeChat and send the link to File Transfer, or to any chat.',
+        'Open it in the chat and pay. This page updates by itself.',
+      ],
+    },
+    open_in_browser: {
+      title: 'Open this page in your phone’s browser',
+      line: 'To pay with this phone, open the page in the browser that came with it.',
+      steps: [
+        'Press “…” at the top and choose “Open in browser”, or copy the link of this page.',
+        'Open the link in the phone’s browser.',
+        'Press “Pay in WeChat” there. This page updates by itself.',
+      ],
+    },
+    scan_elsewhere: {
+      title: 'Show the code on another device',
+      line: 'Open this page on a computer or another device, and scan its code with WeChat on this phone.',
+      steps: [
+        'Copy the link of this page and send it to a computer or another device, for example by File Transfer in WeChat.',
+        'Open it there: it shows the code to pay with.',
+        'Open “Scan” in WeChat on this phone and point it at that screen.',
+      ],
+    },
+    scan_link: {
+      title: 'Open this page on your phone',
+      line: 'Scan this code with WeChat: the page opens on your phone, and you pay there.',
+      steps: [],
+    },
+    ask_shop: {
+      title: 'This cannot be paid online at the moment',
+      line: 'There is no way to pay right now. Please ask the shop.',
+      steps: [],
+    },
+  },
+  obstacles: {
+    refused: (line) => `WeChat Pay does not let the shop take payments here. ${line}`,
+    no_address: (line) => `Your network address is not known, so WeChat Pay does not take payments here. ${line}`,
+  },
+  link_alt: 'QR code of this page’s link',
+  open_wechat: 'Open WeChat and pay',
+}
+
+export const way_words: Record<Language, WayWords> = { 'zh-CN': chinese, en: english }

@@ -1,0 +1,429 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
+import type { OrderRecord } from '../../../domain/order/record.ts'
+import { agents } from '../../browser/agents.ts'
+import {
+  fromNow,
+  minute_ms,
+  openCounter,
+  openNext,
+  page_appid,
+  paid,
+  payer_openid,
+  tradingMerchant,
+} from '../counter.ts'
+
+const counter = await openCounter()
+
+afterAll(async () => {
+  await counter.close()
+})
+
+beforeEach(async () => {
+  counter.wishes.length = 0
+  counter.exchanges.length = 0
+  counter.onOpen = onOpen
+  counter.onExchange = () => ({ kind: 'openid', openid: payer_openid })
+  const { mchid } = tradingMerchant(counter.store)
+  const current = await counter.store.merchants.find(mchid)
+  await counter.store.merchants.save({ ...tradingMerchant(counter.store), revision: current?.revision ?? 0 })
+  await counter.store.merchants.liftAttention(mchid, 'payer_unknown')
+})
+
+const { onOpen } = counter
+const payer_address = '203.0.114.7'
+const windows = agents['Chrome on Windows'].agent
+const iphone = agents['Safari on an iPhone'].agent
+const android = agents['Chrome on Android'].agent
+const wechat = agents['WeChat on an iPhone'].agent
+
+/** One browser with its own cookies, behind our proxy. */
+function browser(agent: string, { address = payer_address, accept = 'application/json' } = {}) {
+  const jar = new Map<string, string>()
+  const request = async (path: string, method = 'GET', headers: Record<string, string> = {}) => {
+    const cookie = [...jar].map(([name, text]) => `${name}=${text}`).join('; ')
+    const answer = await fetch(new URL(path, counter.url), {
+      method,
+      redirect: 'manual',
+      headers: { 'user-agent': agent, 'x-forwarded-for': address, accept, cookie, ...headers },
+    })
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name = '', text = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (text === '') jar.delete(name)
+      else jar.set(name, text)
+    }
+    return answer
+  }
+  const json = async (path: string, method = 'GET') =>
+    (await (await request(path, method)).json()) as Record<string, unknown>
+  const pathOf = ({ token }: CheckoutRecord) => `/pay/${token}`
+  return {
+    jar,
+    request,
+    view: (checkout: CheckoutRecord) => json(`${pathOf(checkout)}/order`),
+    pay: (checkout: CheckoutRecord) => json(`${pathOf(checkout)}/pay`, 'POST'),
+    page: async (checkout: CheckoutRecord, query = '') => (await request(`${pathOf(checkout)}${query}`)).text(),
+    /** To WeChat and back with this code: where the page is left in the end. */
+    async errand(checkout: CheckoutRecord, errand_url: unknown, code = '071code') {
+      const url = new URL(String(errand_url))
+      const back = new URL(url.searchParams.get('redirect_uri') ?? '')
+      back.searchParams.set('code', code)
+      back.searchParams.set('state', url.searchParams.get('state') ?? '')
+      return { back, answer: await request(`${back.pathname}${back.search}`) }
+    },
+  }
+}
+
+/** A browser inside WeChat whose payer is known. */
+async function knownPayer(checkout: CheckoutRecord) {
+  const visitor = browser(wechat)
+  const { errand_url } = await visitor.pay(checkout)
+  await visitor.errand(checkout, errand_url)
+  return visitor
+}
+
+const locationOf = (answer: Response) => answer.headers.get('location') ?? ''
+
+describe('opening a checkout’s page', () => {
+  it.each(Object.entries(agents))('places nothing, whatever is read of it: %s', async (_name, { agent }) => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(agent)
+    for (const path of ['', '/order', '/events', '/code.svg', '/wechat?code=1&state=2', '?paying=1'])
+      await (await visitor.request(`/pay/${checkout.token}${path}`)).text()
+    await visitor.request(`/pay/${checkout.token}`, 'HEAD')
+    expect(counter.wishes).toEqual([])
+    expect(counter.exchanges).toEqual([])
+    expect((await counter.store.checkouts.findById(checkout._id))?.orders).toEqual([])
+  })
+
+  it('says how it is paid there, and tells nobody what is the merchant’s', async () => {
+    const checkout = await counter.insertCheckout({ attach: 'attached-for-us', reference: 'sale-7' })
+    expect(await browser(windows).view(checkout)).toMatchObject({ scene: 'ready', way: { trade_type: 'NATIVE' } })
+    expect(await browser(wechat).view(checkout)).toMatchObject({ scene: 'ready', way: { trade_type: 'JSAPI' } })
+    expect(await browser(iphone).view(checkout)).toMatchObject({ scene: 'ready', way: { trade_type: 'MWEB' } })
+    const mini = browser(agents['a mini program’s web-view on Android'].agent)
+    expect(await mini.view(checkout)).toMatchObject({ scene: 'advised', way: { advice: 'open_in_wechat' } })
+    const text = JSON.stringify(await browser(windows).view(checkout)) + (await browser(windows).page(checkout))
+    for (const secret of [checkout.mchid, page_appid, 'for-the-merchant-only', 'attached-for-us', 'sale-7'])
+      expect(text).not.toContain(secret)
+  })
+
+  it('keeps the address from WeChat but for the site, and only where it leads there', async () => {
+    const checkout = await counter.insertCheckout()
+    const policyIn = async (agent: string) =>
+      (await browser(agent).request(`/pay/${checkout.token}`)).headers.get('referrer-policy')
+    expect([await policyIn(iphone), await policyIn(windows), await policyIn(wechat)]).toEqual([
+      'origin',
+      'no-referrer',
+      'no-referrer',
+    ])
+  })
+})
+
+describe('a computer', () => {
+  it('is given a code to scan', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(windows)
+    const answer = await visitor.pay(checkout)
+    expect(counter.wishes).toEqual([{ trade_type: 'NATIVE' }])
+    expect(answer).toMatchObject({
+      scene: 'waiting',
+      turn: 1,
+      code: { url: expect.stringContaining('weixin://') as string },
+    })
+    expect(answer['call']).toBeUndefined()
+    expect((await visitor.request(`/pay/${checkout.token}/code.svg`)).status).toBe(200)
+  })
+
+  it('is given the page’s own link as a code where only phones can pay', async () => {
+    const checkout = await counter.insertCheckout({ methods: ['JSAPI'] })
+    const page = await browser(windows).page(checkout)
+    expect(page).toContain('请用手机打开本页')
+    expect(page).toContain('aria-label="本页链接的二维码"')
+    expect((await browser(windows).pay(checkout))['scene']).toBe('advised')
+    expect(counter.wishes).toEqual([])
+  })
+})
+
+describe('a phone’s browser', () => {
+  it('is led to WeChat and back to this page, by the payer’s own address', async () => {
+    const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/thanks' })
+    const { call } = (await browser(android).pay(checkout)) as { call: { kind: string; h5_url: string } }
+    expect(counter.wishes).toEqual([{ trade_type: 'MWEB', payer_client_ip: payer_address, h5_type: 'Android' }])
+    expect(call.kind).toBe('h5')
+    expect(new URL(call.h5_url).searchParams.get('redirect_url')).toBe(checkout.checkout_url)
+  })
+
+  it('is told to open the page in WeChat where the merchant has no H5', async () => {
+    const checkout = await counter.insertCheckout({ methods: ['NATIVE', 'JSAPI'] })
+    const page = await browser(iphone).page(checkout)
+    expect(page).toContain('请在微信里打开本页')
+    expect(page).toContain(`<code id="link">${checkout.checkout_url}</code>`)
+  })
+
+  it('is told why not where its address is not known, which WeChat would refuse', async () => {
+    const { store } = counter
+    const merchant = await store.merchants.find('1900000001')
+    if (merchant) await store.merchants.save({ ...merchant, mode: 'live' })
+    const checkout = await counter.insertCheckout()
+    for (const address of ['192.168.1.5', '127.0.0.1', 'unknown']) {
+      const visitor = browser(iphone, { address })
+      expect(await visitor.pay(checkout)).toMatchObject({
+        scene: 'advised',
+        way: { trade_type: null, advice: 'open_in_wechat', obstacle: 'no_address' },
+      })
+      expect(await visitor.page(checkout)).toContain('无法确认您的网络地址')
+    }
+    expect(counter.wishes).toEqual([])
+    expect(await browser(iphone).view(checkout)).toMatchObject({ way: { trade_type: 'MWEB' } })
+  })
+
+  it('without scripts is led by a button to the page, which then has the way to WeChat', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(iphone, { accept: 'text/html,*/*;q=0.8' })
+    expect(await visitor.page(checkout, '?lang=en')).toContain(`action="${checkout.token}/pay?lang=en"`)
+    const answer = await visitor.request(`/pay/${checkout.token}/pay?lang=en`, 'POST')
+    expect([answer.status, locationOf(answer)]).toEqual([303, `../${checkout.token}?lang=en`])
+    expect(await visitor.page(checkout, '?lang=en')).toMatch(
+      /<noscript>\s*<a class="primary" href="https:\/\/wx\.tenpay\.com[^"]*redirect_url=[^"]*" referrerpolicy="origin">/,
+    )
+  })
+})
+
+describe('a page inside WeChat', () => {
+  it('asks WeChat who its payer is, once, and then pays as him', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    expect(counter.wishes).toEqual([])
+    const url = new URL(String(errand_url))
+    expect(url.searchParams.get('scope')).toBe('snsapi_base')
+    expect(url.searchParams.get('redirect_uri')).toBe(`${counter.url}/pay/${checkout.token}/wechat`)
+    const { answer } = await visitor.errand(checkout, errand_url)
+    expect([answer.status, locationOf(answer)]).toEqual([303, `../${checkout.token}?lang=zh-CN&paying=1`])
+    expect(counter.exchanges).toEqual([{ appid: page_appid, secret: 'the-secret-of-the-app', code: '071code' }])
+    const shown = await visitor.pay(checkout)
+    expect(counter.wishes).toEqual([{ trade_type: 'JSAPI', appid: page_appid, openid: payer_openid }])
+    expect(shown).toMatchObject({
+      scene: 'tap',
+      call: {
+        kind: 'jsapi',
+        appId: page_appid,
+        package: expect.stringMatching(/^prepay_id=/) as string,
+        paySign: 'signed',
+      },
+    })
+    const told =
+      JSON.stringify([shown, [...visitor.jar], await visitor.view(checkout)]) + (await visitor.page(checkout))
+    expect(told).not.toContain(payer_openid)
+    expect(JSON.stringify(await visitor.view(checkout))).not.toContain('prepay_id') // signed when it is asked for, and only then
+  })
+
+  it('uses a code once: a reload and a second tab use none', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    const { back } = await visitor.errand(checkout, errand_url)
+    const again = await visitor.request(`${back.pathname}${back.search}`)
+    expect([again.status, locationOf(again)]).toEqual([303, `../${checkout.token}?`])
+    expect(counter.exchanges).toHaveLength(1)
+    expect(await visitor.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
+  })
+
+  it.each([40163, 40029])('with a spent code (%i) asks once more, and never a third time', async (errcode) => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    counter.onExchange = () => ({ kind: 'spent', errcode })
+    const first = await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'], 'one')
+    expect(locationOf(first.answer)).toContain('https://open.weixin.qq.com/connect/oauth2/authorize?')
+    const second = await visitor.errand(checkout, locationOf(first.answer), 'two')
+    expect(locationOf(second.answer)).toBe(`../${checkout.token}?lang=zh-CN&wechat=failed`)
+    expect(counter.exchanges.map(({ code }) => code)).toEqual(['one', 'two'])
+    expect(await visitor.page(checkout, '?wechat=failed')).toContain('请再点一次按钮')
+    counter.onExchange = () => ({ kind: 'openid', openid: payer_openid })
+    await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'], 'three')
+    expect(await visitor.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
+  })
+
+  it('takes no errand that another browser began, nor one of another page', async () => {
+    const [checkout, other] = [await counter.insertCheckout(), await counter.insertCheckout()]
+    const { errand_url } = await browser(wechat).pay(checkout)
+    const victim = browser(wechat)
+    const { answer } = await victim.errand(checkout, errand_url)
+    expect(locationOf(answer)).toBe(`../${checkout.token}?`)
+    const payer = await knownPayer(checkout)
+    expect(await payer.pay(other)).toHaveProperty('errand_url')
+    expect(counter.exchanges).toHaveLength(1)
+  })
+
+  it('asks anew where the merchant’s official account is another one now: an openid belongs to its appid', async () => {
+    const checkout = await counter.insertCheckout()
+    const payer = await knownPayer(checkout)
+    const { store } = counter
+    const merchant = await store.merchants.find(checkout.mchid)
+    const app = { appid: 'wx0000000000000002', kind: 'official_account', secret: 'another-secret' } as const
+    if (merchant)
+      await store.merchants.save({
+        ...merchant,
+        appids: [app.appid],
+        apps: store.merchants.sealApps(merchant.mchid, [app]),
+      })
+    const { errand_url } = await payer.pay(checkout)
+    expect(new URL(String(errand_url)).searchParams.get('appid')).toBe(app.appid)
+    expect(counter.wishes).toEqual([])
+  })
+
+  it('falls back where WeChat refuses the account itself, and a person is told what to set', async () => {
+    const { store } = counter
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    counter.onExchange = () => ({ kind: 'setup', errcode: 40125 })
+    await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'])
+    expect(await visitor.view(checkout)).toMatchObject({
+      scene: 'advised',
+      way: { advice: 'open_in_browser', obstacle: 'refused' },
+    })
+    const attentionOf = async () =>
+      (await store.merchants.find(checkout.mchid))?.attentions?.find(({ code }) => code === 'payer_unknown')
+    expect((await attentionOf())?.detail).toMatch(/^wx0000000000000001: 40125, .*AppSecret/)
+    expect(JSON.stringify(await attentionOf())).not.toContain('the-secret-of-the-app')
+    counter.onExchange = () => ({ kind: 'openid', openid: payer_openid })
+    await knownPayer(await counter.insertCheckout())
+    expect(await attentionOf()).toBeUndefined()
+  })
+
+  it('says what to press where WeChat shows it to a visitor without a name', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    counter.onExchange = () => ({ kind: 'visitor' })
+    const { answer } = await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'])
+    expect(locationOf(answer)).toContain('wechat=visitor')
+    expect(await visitor.page(checkout, '?wechat=visitor')).toContain('使用完整服务')
+  })
+
+  it('without scripts says that it needs them, and leads its form to no other site', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat, { accept: 'text/html,*/*;q=0.8' })
+    const answer = await visitor.request(`/pay/${checkout.token}/pay`, 'POST')
+    expect(locationOf(answer)).toBe(`../${checkout.token}?lang=zh-CN&wechat=no_script`)
+    expect(await visitor.page(checkout, '?wechat=no_script')).toContain('需要运行脚本')
+  })
+})
+
+describe('a checkout that is opened in two places', () => {
+  it('is paid where it was opened last, once somebody says so there, and both places tell', async () => {
+    const checkout = await counter.insertCheckout()
+    const desktop = browser(windows)
+    await desktop.pay(checkout)
+    const phone = await knownPayer(checkout)
+    expect(await phone.view(checkout)).toMatchObject({ scene: 'elsewhere', turn: 1 })
+    expect(counter.wishes).toHaveLength(1)
+    expect(await phone.pay(checkout)).toMatchObject({ scene: 'tap', turn: 2, call: { kind: 'jsapi' } })
+    expect(await desktop.view(checkout)).toMatchObject({ scene: 'elsewhere', turn: 2, code: null })
+    expect(await desktop.page(checkout)).toContain('在这里显示二维码')
+  })
+
+  it('shows the payment in both, by whichever order it came', async () => {
+    const checkout = await counter.insertCheckout()
+    const orders: OrderRecord[] = []
+    counter.onOpen = async (...given) => {
+      const order = await onOpen(...given)
+      orders.push(order)
+      return order
+    }
+    const [desktop, phone] = [browser(windows), await knownPayer(checkout)]
+    await desktop.pay(checkout)
+    await phone.pay(checkout)
+    const [first] = orders
+    if (!first) throw new Error('no order was made')
+    await counter.apply(first, paid())
+    const cause = { operation_id: 'paid', time: fromNow(0), actor: { kind: 'weft', id: null } } as const
+    await counter.store.checkouts.apply(checkout, { event: 'paid', out_trade_no: first.out_trade_no, ...cause })
+    for (const visitor of [desktop, phone])
+      expect(await visitor.view(checkout)).toMatchObject({ scene: 'paid', out_trade_no: first.out_trade_no })
+  })
+})
+
+describe('the page of an order that a checkout made', () => {
+  it('is the checkout’s, in which the payer has the choice', async () => {
+    const checkout = await counter.insertCheckout()
+    const order = await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    const page = { ...checkout, token: order.checkout_token }
+    expect(await browser(windows).view(page)).toMatchObject({ scene: 'waiting', checkout_url: checkout.checkout_url })
+    const phone = browser(iphone)
+    expect(await phone.view(page)).toMatchObject({ scene: 'elsewhere', turn: 1 })
+    expect(await phone.pay(page)).toMatchObject({ scene: 'tap', turn: 2, call: { kind: 'h5' } })
+  })
+})
+
+describe('a checkout whose order ended unpaid', () => {
+  const ended = async (given: Partial<CheckoutRecord> = {}) => {
+    const checkout = await counter.insertCheckout(given)
+    const payer = await knownPayer(checkout)
+    const order = await counter.onOpen(checkout, { trade_type: 'JSAPI' })
+    await counter.apply(order, { event: 'close_asked', close_reason: 'expired' })
+    await counter.apply(order, { event: 'closed_at_wechat' })
+    return { checkout, payer }
+  }
+
+  it('is paid again as long as its own time lasts', async () => {
+    const { checkout, payer } = await ended()
+    expect(await payer.view(checkout)).toMatchObject({ scene: 'again', time_expire: checkout.expire_time })
+    expect(await payer.pay(checkout)).toMatchObject({ scene: 'tap', turn: 2 })
+  })
+
+  it('has expired after that, and no button is left', async () => {
+    const { checkout, payer } = await ended({ expire_time: fromNow(3_000) })
+    counter.now = () => Date.now() + minute_ms
+    expect(await payer.view(checkout)).toMatchObject({ scene: 'expired' })
+    counter.now = Date.now
+  })
+
+  it('is closed where the merchant has cancelled it', async () => {
+    const { checkout, payer } = await ended()
+    const cause = { operation_id: 'cancel', time: fromNow(0), actor: { kind: 'merchant', id: null } } as const
+    await counter.store.checkouts.apply(checkout, { event: 'cancel_asked', ...cause })
+    expect(await payer.view(checkout)).toMatchObject({ scene: 'closed' })
+  })
+})
+
+describe('a method that WeChat refuses to the merchant', () => {
+  it('is not offered to this payer again, and what is left is', async () => {
+    const checkout = await counter.insertCheckout()
+    counter.onOpen = async (given, wish) => {
+      const order = await openNext(counter.store, given, wish, { state: 'created', revision: 0, code: null })
+      const failure = { code: 'NO_AUTH', message: '商户无此产品权限', number_taken: false }
+      return await counter.apply(order, { event: 'placement_refused', failure })
+    }
+    const visitor = browser(iphone)
+    const fallen = { scene: 'advised', way: { advice: 'open_in_wechat', obstacle: 'refused' } }
+    expect(await visitor.pay(checkout)).toMatchObject(fallen)
+    expect(await visitor.view(checkout)).toMatchObject(fallen)
+    expect(await browser(wechat).view(checkout)).toMatchObject({ scene: 'again', way: { trade_type: 'JSAPI' } })
+    counter.onOpen = onOpen
+    await (await knownPayer(checkout)).pay(checkout)
+    expect(await visitor.view(checkout)).toMatchObject(fallen) // although the refused order is not the last one any more
+  })
+})
+
+describe('wishes to pay', () => {
+  it('are not taken of an order that the merchant made itself: its way is chosen', async () => {
+    const order = await counter.insert()
+    const answer = await browser(windows).request(`/pay/${order.checkout_token}/pay`, 'POST')
+    expect(answer.status).toBe(404)
+    expect(counter.wishes).toEqual([])
+  })
+
+  it('come from one address a hundred at once, and then in turn', async () => {
+    const checkout = await counter.insertCheckout({ methods: [] })
+    const moment = Date.now()
+    counter.now = () => moment
+    const [greedy, other] = [browser(windows, { address: '203.0.114.99' }), browser(windows)]
+    const statuses = await Promise.all(
+      Array.from({ length: 101 }, async () => (await greedy.request(`/pay/${checkout.token}/pay`, 'POST')).status),
+    )
+    expect(statuses.filter((status) => status === 429)).toHaveLength(1)
+    expect((await other.request(`/pay/${checkout.token}/pay`, 'POST')).status).toBe(200)
+    counter.now = Date.now
+  })
+})

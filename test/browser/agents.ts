@@ -1,0 +1,150 @@
+import type { BrowserKind, H5Type } from '../../api/checkout/agent.ts'
+
+const chrome_webkit = 'AppleWebKit/537.36 (KHTML, like Gecko)'
+const safari_webkit = 'AppleWebKit/605.1.15 (KHTML, like Gecko)'
+const iphone = `Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) ${safari_webkit}`
+const android = 'Mozilla/5.0 (Linux; Android 14; V2324A Build/UP1A.231005.007'
+
+/** AgentSample is a User-Agent as one such browser sends it, and where a page is opened then. */
+interface AgentSample {
+  agent: string
+  kind: BrowserKind
+  h5_type: H5Type
+}
+
+/** What browsers call themselves. */
+export const agents = {
+  'Chrome on Windows': {
+    agent: `Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome_webkit} Chrome/138.0.0.0 Safari/537.36`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'Safari on a Mac': {
+    agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${safari_webkit} Version/18.5 Safari/605.1.15`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'Firefox on Linux': {
+    agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'Safari on an iPhone': {
+    agent: `${iphone} Version/18.5 Mobile/15E148 Safari/604.1`,
+    kind: 'phone',
+    h5_type: 'iOS',
+  },
+  'Chrome on an iPhone': {
+    agent: `${iphone} CriOS/138.0.7204.33 Mobile/15E148 Safari/604.1`,
+    kind: 'phone',
+    h5_type: 'iOS',
+  },
+  'Chrome on Android': {
+    agent: `Mozilla/5.0 (Linux; Android 10; K) ${chrome_webkit} Chrome/138.0.0.0 Mobile Safari/537.36`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
+  'QQ Browser on Android': {
+    agent: `${android}) ${chrome_webkit} Version/4.0 Chrome/121.0.6167.71 MQQBrowser/15.3 Mobile Safari/537.36`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
+  'the browser of HarmonyOS': {
+    agent: `Mozilla/5.0 (Phone; OpenHarmony 5.0) ${chrome_webkit} Chrome/114.0.0.0 Safari/537.36 ArkWeb/4.1.6.1 Mobile HuaweiBrowser/5.0.4`,
+    kind: 'phone',
+    h5_type: 'Wap',
+  },
+  'Safari on an iPad': {
+    agent: `Mozilla/5.0 (iPad; CPU OS 16_7 like Mac OS X) ${safari_webkit} Version/16.6 Mobile/15E148 Safari/604.1`,
+    kind: 'desktop',
+    h5_type: 'iOS',
+  },
+  'Chrome on an Android tablet': {
+    agent: `Mozilla/5.0 (Linux; Android 13; SM-X200) ${chrome_webkit} Chrome/138.0.0.0 Safari/537.36`,
+    kind: 'desktop',
+    h5_type: 'Android',
+  },
+  'WeChat on an iPhone': {
+    agent: `${iphone} Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/zh_CN`,
+    kind: 'wechat',
+    h5_type: 'iOS',
+  },
+  'WeChat on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/130.0.6723.103 Mobile Safari/537.36 XWEB/1300467 MMWEBSDK/20250503 MMWEBID/4021 MicroMessenger/8.0.61.2880(0x28003D34) WeChat/arm64 Weixin NetType/4G Language/zh_CN ABI/arm64`,
+    kind: 'wechat',
+    h5_type: 'Android',
+  },
+  'WeChat on HarmonyOS': {
+    agent: `Mozilla/5.0 (Phone; OpenHarmony 5.0) ${chrome_webkit} Chrome/114.0.0.0 Safari/537.36 ArkWeb/4.1.6.1 Mobile MicroMessenger/8.0.10(0xf38000ad) NetType/WIFI Language/zh_CN`,
+    kind: 'wechat',
+    h5_type: 'Wap',
+  },
+  'WeChat on an iPad': {
+    agent: `Mozilla/5.0 (iPad; CPU OS 17_4 like Mac OS X) ${safari_webkit} Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/zh_CN`,
+    kind: 'wechat',
+    h5_type: 'iOS',
+  },
+  'WeChat on Windows': {
+    agent: `Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13) UnifiedPCWindowsWechat(0xf2541022) XWEB/16467 Flue`,
+    kind: 'wechat_desktop',
+    h5_type: 'Wap',
+  },
+  'WeChat on a Mac': {
+    agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${safari_webkit} MicroMessenger/6.8.0(0x16080000) NetType/WIFI MiniWechat MacWechat/3.8.10(0x13080a10) XWEB/1227 Flue`,
+    kind: 'wechat_desktop',
+    h5_type: 'Wap',
+  },
+  'an old WeChat on a Mac': {
+    agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${safari_webkit} Version/15.0 Safari/605.1.15 MicroMessenger/2.3.30`,
+    kind: 'wechat_desktop',
+    h5_type: 'Wap',
+  },
+  'a mini program’s web-view on an iPhone': {
+    agent: `${iphone} Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/zh_CN miniProgram/wx0000000000000001`,
+    kind: 'mini_program',
+    h5_type: 'iOS',
+  },
+  'a mini program’s web-view on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/130.0.6723.103 Mobile Safari/537.36 XWEB/1300467 MicroMessenger/8.0.61.2880(0x28003D34) WeChat/arm64 Weixin GPVersion/1 NetType/4G Language/zh_CN ABI/arm64 MiniProgramEnv/android`,
+    kind: 'mini_program',
+    h5_type: 'Android',
+  },
+  'a mini program’s web-view on Windows': {
+    agent: `Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 MicroMessenger/7.0.20.1781(0x6700143B) NetType/WIFI MiniProgramEnv/Windows WindowsWechat/WMPF`,
+    kind: 'mini_program',
+    h5_type: 'Wap',
+  },
+  'WeCom on a phone': {
+    agent: `${iphone} Mobile/15E148 wxwork/4.1.36 MicroMessenger/7.0.1 Language/zh`,
+    kind: 'app',
+    h5_type: 'iOS',
+  },
+  'WeCom on Windows': {
+    agent: `Mozilla/5.0 (Windows NT 10.0; WOW64) ${chrome_webkit} Chrome/108.0.5359.220 Safari/537.36 wxwork/4.1.36 (MicroMessenger/6.2) WindowsWechat MailPlugin_Electron WeMail embeddisk`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'Alipay on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/105.0.5195.148 MYWeb/1.3.126 UWS/3.22.2 Mobile Safari/537.36 AliApp(AP/10.7.46) AlipayClient/10.7.46`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'QQ on an iPhone': {
+    agent: `${iphone} Mobile/15E148 QQ/9.1.30.614 V1_IPH_SQ_9.1.30_1_APP_A Pixel/1170 SimpleUISwitch/0`,
+    kind: 'app',
+    h5_type: 'iOS',
+  },
+  'Douyin on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/118.0.5993.159 Mobile Safari/537.36 aweme_320500 JsSdk/1.0 NetType/WIFI AppName/aweme BytedanceWebview/d8a21c6`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'an app’s web-view on an iPhone': { agent: `${iphone} Mobile/15E148`, kind: 'app', h5_type: 'iOS' },
+  'an app’s web-view on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/138.0.0.0 Mobile Safari/537.36`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'a program': { agent: 'curl/8.5.0', kind: 'desktop', h5_type: 'Wap' },
+  'a browser that says nothing': { agent: '', kind: 'desktop', h5_type: 'Wap' },
+} as const satisfies Record<string, AgentSample>
