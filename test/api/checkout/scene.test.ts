@@ -153,6 +153,7 @@ describe('the way on', () => {
           continue
         expect(html).toMatch(/<p class="support" data-in="[^"]*"\s*>/)
         expect(html).toContain('href="tel:+8657188886666"')
+        expect(html).toMatch(/<p class="support"[^]*?<a href="https:\/\/tea\.example\.cn\/help"[^]*?<\/p>/)
       }
     }
     expect(await page(scene_samples.review, null)).not.toContain('class="support"')

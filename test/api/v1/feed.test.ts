@@ -74,7 +74,12 @@ describe('the events of an order', () => {
   })
 
   it('are decided by a developer’s own shop while it has taken over, and by the one before after that', async () => {
-    const demo = { weft_url: stage.config.public_url, key: stage.key, shop_url: stage.shop.url }
+    // As .weft/demo.env names it: the shop's page, at another name of the machine than its endpoint.
+    const demo = {
+      weft_url: stage.config.public_url,
+      key: stage.key,
+      shop_url: stage.shop.url.replace('127.0.0.1', 'localhost'),
+    }
     const own = 'http://127.0.0.1:9/weft'
     const deciding = async () => {
       const { body } = await stage.call<{ data: { url: string; role: string }[] }>('GET', '/v1/endpoints')
