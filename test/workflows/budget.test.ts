@@ -80,7 +80,7 @@ describe('the run of an order', () => {
     // A moment that an activity may move would stand here when it has passed.
     expect(currentDetails).not.toContain(record.next_action?.time)
     expect(currentDetails).toContain(`\`${order.out_trade_no}\` of merchant \`${order.mchid}\``)
-    expect(currentDetails).toContain(`can be paid until ${record.time_expire}`)
+    expect(currentDetails).toContain(`can be paid until ${record.time_expire.slice(0, 19).replace('T', ' ')}`)
     const named = (definitions: { name: string; description: string }[]) =>
       definitions.filter(({ description }) => description).map(({ name }) => name)
     expect(definition.type).toBe('payOrder')

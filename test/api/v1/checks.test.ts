@@ -82,8 +82,10 @@ describe('orders about which WeChat Pay is asked, many in one call', () => {
 
   it('are not asked about for a cursor of another choice, nor more often than the merchant has its turn', async () => {
     expect((await ask({ state: ['created'], cursor: page })).status).toBe(400)
-    const { status, headers } = await ask({ cursor: page })
-    expect([status, headers.get('retry-after')]).toEqual([429, '10'])
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask({ cursor: page })))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { headers } of refused) expect(headers.get('retry-after')).toMatch(/^([1-9]|10)$/)
     expect((await ask({ preview: true })).status).toBe(200)
   })
 })

@@ -46,9 +46,10 @@ describe('events that were given up', () => {
   })
 
   it('are not sent more often than the merchant has its turn, but counted', async () => {
-    expect((await send({ endpoint_id: 'ep_two' })).status).toBe(202)
-    const { status, headers } = await send({})
-    expect([status, headers.get('retry-after')]).toEqual([429, '10'])
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send({ endpoint_id: 'ep_two' })))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { headers } of refused) expect(headers.get('retry-after')).toMatch(/^([1-9]|10)$/)
     expect((await send({ preview: true })).status).toBe(200)
   })
 })
