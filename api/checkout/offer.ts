@@ -1,6 +1,7 @@
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { CheckoutRecord } from '../../domain/checkout/record.ts'
-import { enabledProducts, fittingApp } from '../../domain/order/method.ts'
+import { pageApp } from '../../domain/checkout/method.ts'
+import { enabledProducts } from '../../domain/order/method.ts'
 import type { TradeType } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
@@ -38,9 +39,7 @@ export function offeredMethods(
   { address, refused }: KnownPayer,
 ): OfferedMethods {
   const enabled = enabledProducts(merchant)
-  const methods = checkout.methods.filter(
-    (method) => enabled.includes(method) && (method === 'JSAPI' ? pageApp(merchant) : fittingApp(merchant, method)),
-  )
+  const methods = checkout.methods.filter((method) => enabled.includes(method) && pageApp(merchant, method) !== null)
   const is_placeable = address !== null && (merchant.mode === 'test' || isPublicAddress(address))
   return {
     methods,
@@ -49,11 +48,6 @@ export function offeredMethods(
       ...Object.fromEntries(refused.map((method) => [method, 'refused' as const])),
     },
   }
-}
-
-/** The official account as whose page a page in WeChat pays; null: none whose secret is here. */
-export function pageApp({ apps = [] }: Pick<MerchantRecord, 'apps'>): { appid: string } | null {
-  return apps.find(({ kind, secret }) => kind === 'official_account' && secret !== null) ?? null
 }
 
 /** A method that WeChat has refused to the merchant for the checkout's last order: nobody need try it again. */

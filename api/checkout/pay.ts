@@ -2,6 +2,7 @@ import type { RouterContext } from '@koa/router'
 import { beijingTime } from '../../domain/calendar.ts'
 import type { AttentionCode } from '../../domain/attention.ts'
 import type { Time } from '../../domain/calendar.ts'
+import { pageApp } from '../../domain/checkout/method.ts'
 import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { TradeType } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -17,7 +18,7 @@ import { readQuery } from '../http/query.ts'
 import { refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
-import { pageApp, refusedMethods } from './offer.ts'
+import { refusedMethods } from './offer.ts'
 import { visitAgain, visitWay } from './visit.ts'
 import type { Visit, VisitContext } from './visit.ts'
 import type { ErrandResult } from './way.ts'
@@ -83,7 +84,7 @@ async function callFor(
 function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: TradeType): PayerWish | null {
   switch (trade_type) {
     case 'JSAPI': {
-      const app = pageApp(merchant)
+      const app = pageApp(merchant, 'JSAPI')
       const openid = app && cookies.openid(app.appid)
       return app && openid ? { trade_type, appid: app.appid, openid } : null
     }
@@ -101,7 +102,7 @@ interface ErrandWish {
 }
 
 function beginErrand(context: PayContext, { merchant, token, cookies }: Visit, wish: ErrandWish): string {
-  const app = pageApp(merchant)
+  const app = pageApp(merchant, 'JSAPI')
   if (app === null) throw new Error(`merchant ${merchant.mchid} has no official account to pay as`)
   const state = cookies.beginErrand({ appid: app.appid, ...wish })
   const redirect_uri = `${context.config.public_url}/pay/${token}/wechat`

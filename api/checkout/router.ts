@@ -4,6 +4,7 @@ import type { Actor } from '../../domain/actor.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
+import { isPublicAddress } from '../../runtime/address.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
 import { languages } from '../http/language.ts'
@@ -44,7 +45,7 @@ export type PageContext = PayContext & {
 type PayerRequest = RouterContext
 
 const payer: Actor = { kind: 'payer', id: null }
-/** Wishes to pay from one address, behind which many payers may be: a protection of the process. */
+/** Wishes to pay from one public address, behind which many payers may be: a protection of the process. */
 const pays_by_address = { burst: 100, per_second: 5 }
 
 const security_headers = {
@@ -224,7 +225,7 @@ async function handleRenewal(context: PageContext, ctx: PayerRequest): Promise<v
 /** Handles the one button that pays right here; asked for by the page's script, or by its form. */
 async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
-  if (!pace.take(visit.address ?? 'unknown').has_token) {
+  if (!pace.take(paceGroup(visit)).has_token) {
     throw new Problem('rate_limited', { headers: { 'Retry-After': '5' } })
   }
   const language = pageLanguage(ctx, visit)
@@ -242,6 +243,11 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
     requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
     redirectToPage(ctx, { lang: language, wechat: 'not_placed' })
   }
+}
+
+/** Who share a pace: all behind an address, or, where it is a proxy's or not known, all who have the page's link. */
+function paceGroup({ address, token }: Visit): string {
+  return address !== null && isPublicAddress(address) ? address : token
 }
 
 /** Takes a payer who comes back from WeChat to the page, which then goes on where he left it. */

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { beijingTime } from '../../../domain/calendar.ts'
+import { pageApp } from '../../../domain/checkout/method.ts'
 import { checkout_methods, checkout_states } from '../../../domain/checkout/record.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import { checkoutView } from '../../../domain/checkout/view.ts'
 import { operationId, orderId } from '../../../domain/ids.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import type { TradeType } from '../../../domain/merchant/product.ts'
-import { enabledProducts } from '../../../domain/order/method.ts'
+import { enabledProducts, payment_methods } from '../../../domain/order/method.ts'
 import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
@@ -52,6 +53,7 @@ const createCheckout = declareEndpoint({
     'merchant_paused',
     'fulfilment_endpoint_missing',
     'product_not_enabled',
+    'app_missing',
   ],
   handle: createOrRepeat,
 })
@@ -126,14 +128,30 @@ async function newCheckout(call: CreateCall): Promise<CheckoutRecord> {
   }
 }
 
-/** The ways to pay that were asked for, else all that a page can offer. Throws `product_not_enabled`. */
+/**
+ * The ways to pay that were asked for, else all that a page can offer for this merchant. Throws `product_not_enabled`, and
+ * `app_missing` where the page could not be paid so.
+ */
 function offeredMethods(merchant: MerchantRecord, wanted: readonly TradeType[] | null): TradeType[] {
   const enabled = enabledProducts(merchant)
-  const offered = checkout_methods.filter((method) => (wanted ?? enabled).includes(method))
-  const missing = offered.filter((method) => !enabled.includes(method))
-  if (offered.length > 0 && missing.length === 0) return offered
-  const trade_type = missing.length > 0 ? missing : [...checkout_methods]
-  throw new Problem('product_not_enabled', { values: { trade_type, enabled: [...enabled] } })
+  const named = checkout_methods.filter((method) => (wanted ?? enabled).includes(method))
+  const missing = named.filter((method) => !enabled.includes(method))
+  if (named.length === 0 || missing.length > 0) {
+    const trade_type = missing.length > 0 ? missing : [...checkout_methods]
+    throw new Problem('product_not_enabled', { values: { trade_type, enabled: [...enabled] } })
+  }
+  const payable = named.filter((method) => pageApp(merchant, method) !== null)
+  const unpayable = named.find((method) => !payable.includes(method))
+  if (unpayable !== undefined && (wanted !== null || payable.length === 0)) throw missingPageApp(unpayable)
+  return payable
+}
+
+/** No app of the merchant's lets a page be paid so; in WeChat it has to be an official account whose secret is here. */
+function missingPageApp(trade_type: TradeType): Problem {
+  const fitting =
+    trade_type === 'JSAPI' ? ['official_account (secret)'] : [...(payment_methods[trade_type].app_kinds ?? [])]
+  const kinds = fitting.length > 0 ? fitting : '–'
+  return new Problem('app_missing', { values: { trade_type, kinds, appid: '–' } })
 }
 
 const listCheckouts = declareEndpoint({

@@ -91,7 +91,10 @@ async function planned(context: OpeningContext, checkout: CheckoutRecord, digest
     newest === undefined ? null : context.store.orders.find({ mchid, out_trade_no: newest.out_trade_no }),
   ])
   const is_foreign = found !== null && found.checkout_id !== checkout._id
-  // The merchant has given the number to another order of its own: for this checkout it is as good as failed.
+  // The sale's own number is that order's: what this checkout would make beside it would be kept too.
+  if (is_foreign && found.out_trade_no === checkout.out_trade_no)
+    return { plan: { kind: 'over' } as const, order: null }
+  // The merchant has given a later number to another order of its own: for this checkout it is as good as failed.
   const last = is_foreign ? { ...found, state: 'failed' as const } : found
   const plan = planOpening(
     checkout,

@@ -73,8 +73,10 @@ const createOrder = declareEndpoint({
 async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>): Promise<HttpReply> {
   const { context, caller, body } = call
   const key = { mchid: caller.mchid, out_trade_no: body.out_trade_no }
-  const existing = await context.store.orders.find(key)
+  const [existing, checkout] = await Promise.all([context.store.orders.find(key), context.store.checkouts.find(key)])
   if (existing) return replay(call, existing)
+  // Beside a checkout of this number it would be a second sale, and both would be kept.
+  if (checkout) throw reusedNumber(call, key.out_trade_no, ['/out_trade_no'])
   const order = await newOrder(call)
   const written = await context.store.orders.insert(order)
   if (!written.inserted) return replay(call, written.existing)
@@ -109,14 +111,16 @@ async function placementProblem(
 
 /** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
 async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
-  const { context, language } = call
+  const { context } = call
   const fields = fieldsThatDiffer(call, existing)
-  if (fields.length > 0) {
-    const errors = fields.map((field) => ruleError(field, 'differs', language))
-    throw new Problem('order_number_reused', { values: { out_trade_no: existing.out_trade_no, fields }, errors })
-  }
+  if (fields.length > 0) throw reusedNumber(call, existing.out_trade_no, fields)
   const order = existing.state === 'created' ? await awaitPlacement(context, existing) : existing
   return { status: 200, body: await orderWithTimeline(context, order), headers: { 'Weft-Replay': 'true' } }
+}
+
+function reusedNumber({ language }: EndpointCall, out_trade_no: string, fields: string[]): Problem {
+  const errors = fields.map((field) => ruleError(field, 'differs', language))
+  return new Problem('order_number_reused', { values: { out_trade_no, fields }, errors })
 }
 
 /** Where a repeat is another request. The openid is compared by itself, since it stands in no kept request. */

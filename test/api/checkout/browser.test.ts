@@ -546,7 +546,10 @@ describe('the order number', () => {
     const order = await counter.insert()
     const visit = await visitor()
     await visit.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await visit.clock.install()
     const page = await open(order, visit)
+    // The button says so for two seconds: by the page's clock, which stands still here.
+    await visit.clock.pauseAt(Date.now() + 1_000)
     await page.getByRole('button', { name: '复制' }).click()
     await page.getByRole('button', { name: '已复制' }).waitFor()
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(order.out_trade_no)

@@ -426,4 +426,17 @@ describe('wishes to pay', () => {
     expect((await other.request(`/pay/${checkout.token}/pay`, 'POST')).status).toBe(200)
     counter.now = Date.now
   })
+
+  it('come from a proxy for each page by itself: who has one of them stops nobody else', async () => {
+    const [own, elses] = [await counter.insertCheckout({ methods: [] }), await counter.insertCheckout({ methods: [] })]
+    const moment = Date.now()
+    counter.now = () => moment
+    const proxied = browser(windows, { address: '10.0.0.7' })
+    const statuses = await Promise.all(
+      Array.from({ length: 101 }, async () => (await proxied.request(`/pay/${own.token}/pay`, 'POST')).status),
+    )
+    expect(statuses.filter((status) => status === 429)).toHaveLength(1)
+    expect((await proxied.request(`/pay/${elses.token}/pay`, 'POST')).status).toBe(200)
+    counter.now = Date.now
+  })
 })

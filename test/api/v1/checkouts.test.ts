@@ -25,7 +25,8 @@ const stage = await playApi(store)
 afterAll(() => stage.close())
 
 const settings = { ...default_settings, products: [...trade_types] }
-const apps = [{ appid: 'wx0000000000000001', kind: 'official_account', secret: null, hint: null } as const]
+const secret = { sealed: 'c2VhbGVk', key_id: 'test' }
+const apps = [{ appid: 'wx0000000000000001', kind: 'official_account', secret, hint: null } as const]
 
 async function saveMerchant(given: Partial<MerchantRecord>): Promise<void> {
   const merchant = await store.merchants.find(mchid)
@@ -149,6 +150,14 @@ describe('a new checkout', () => {
     expect((await post(tea({ reference: 'sale-paid' }))).body.code).toBe('reference_paid')
   })
 
+  it('is refused for a way to pay that its page has no app for', async () => {
+    await saveMerchant({ settings: { ...settings, products: ['NATIVE', 'JSAPI'] }, apps: [] })
+    expect((await post(tea({ methods: ['JSAPI'] }))).body.code).toBe('app_missing')
+    expect((await post(tea())).body.methods).toEqual(['NATIVE'])
+    await saveMerchant({ settings: { ...settings, products: ['JSAPI'] } })
+    expect((await post(tea())).body.code).toBe('app_missing')
+  })
+
   it('is listed, filtered, and walked by cursor', async () => {
     const reference = newNumber('sale')
     const numbers = [newNumber(), newNumber(), newNumber()]
@@ -249,14 +258,27 @@ describe('a payer who opens a checkout', () => {
     expect(await numbersOf(checkout)).toEqual([checkout.out_trade_no])
   })
 
-  it('passes over a number that the merchant gave to an order of its own', async () => {
+  it('passes over a later number that the merchant gave to an order of its own', async () => {
     const checkout = await made()
     const { out_trade_no } = checkout
     const payable = { state: 'awaiting_payment', time_expire: checkout.expire_time } as const
-    await store.orders.insert(orderSample(out_trade_no, payable))
-    expect((await open(checkout)).out_trade_no).toBe(`${out_trade_no}-2`)
-    expect((await open(checkout)).out_trade_no).toBe(`${out_trade_no}-2`)
-    expect((await get(out_trade_no)).orders).toHaveLength(1)
+    await store.orders.insert(orderSample(`${out_trade_no}-2`, payable))
+    expect((await open(checkout)).out_trade_no).toBe(out_trade_no)
+    expect((await open(checkout, other('a'))).out_trade_no).toBe(`${out_trade_no}-3`)
+    expect((await open(checkout, other('a'))).out_trade_no).toBe(`${out_trade_no}-3`)
+    expect((await get(out_trade_no)).orders).toHaveLength(2)
+  })
+
+  it('is refused where an order of the merchant’s own has the sale’s number: both would be kept', async () => {
+    const checkout = await made()
+    const { out_trade_no, expire_time: time_expire } = checkout
+    const order = { out_trade_no, description: '龙井茶', amount: { total: 990 } }
+    expect((await stage.call<Shown>('POST', '/v1/orders', order)).body.code).toBe('order_number_reused')
+    // As when both requests came at once, and neither saw the other's record.
+    await store.orders.insert(orderSample(out_trade_no, { state: 'awaiting_payment', time_expire }))
+    expect(await refused(open(checkout))).toBe('checkout_over')
+    expect(await refused(open(checkout, other('a')))).toBe('checkout_over')
+    expect(prepaid()).toEqual([])
   })
 
   it('is given the order that has the money, also as somebody else', async () => {
