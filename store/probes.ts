@@ -35,10 +35,15 @@ export class Probes {
     await this.#probes.remove({ _id: orderId(probe) })
   }
 
-  /** The oldest of all merchants, or of one, that were written down before this time. */
-  async findLeft({ before, mchid, limit }: { before: Time; mchid?: string; limit: number }): Promise<ProbeRecord[]> {
-    const left = { create_time: { $lt: before }, ...(mchid !== undefined && { mchid }) }
-    return this.#probes.find(left, { limit, sort: { create_time: 1, _id: 1 } })
+  /** The merchants that have any. */
+  async merchants(): Promise<string[]> {
+    const rows = await this.#probes.aggregate<{ _id: string }>([{ $group: { _id: '$mchid' } }])
+    return rows.map(({ _id }) => _id)
+  }
+
+  /** A merchant's oldest that were written down before this time. */
+  async findLeft({ before, mchid, limit }: { before: Time; mchid: string; limit: number }): Promise<ProbeRecord[]> {
+    return this.#probes.find({ mchid, create_time: { $lt: before } }, { limit, sort: { create_time: 1, _id: 1 } })
   }
 
   async ensureIndexes(): Promise<void> {

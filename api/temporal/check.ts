@@ -24,8 +24,6 @@ export interface CheckContext {
   now(): number
 }
 
-const renewal_window_ms = 10 * 60_000
-
 /**
  * Has WeChat Pay queried about an order now, and returns the record as it then is: at most one query per 5 s, from the
  * checkout page also 20 per order; beyond that, the record as it is (api.md §1). All who ask at once share one signal
@@ -86,7 +84,7 @@ export async function refreshCode(context: CheckContext, order: OrderRecord, act
 
 async function renewCode(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   const placed_before = order.code?.placed_time ?? null
-  const command = { operation_id: renewalOperationId(order, context.now()), actor, reason: null }
+  const command = { operation_id: renewalOperationId(order, context.now(), context.policy), actor, reason: null }
   const outcome = await context.commands.refresh(orderKeyOf(order), command)
   if (outcome === 'unavailable') throw new TemporalUnavailable()
   return readOrderUntil(
@@ -116,11 +114,14 @@ function isCheckAllowed(order: OrderRecord, actor: Actor, now_ms: number, policy
 
 /**
  * The operation id of a renewal, derived from the code it replaces, so that several pages that ask for the same code
- * send one command. One that came to nothing may be sent anew ten minutes later.
+ * send one command. Temporal answers the same id from the first one, so that one that came to nothing has to be sent
+ * anew under another: after as long as an old code still lives, ten minutes, of H5 one.
  */
-function renewalOperationId({ code, create_time }: OrderRecord, now_ms: number): string {
+function renewalOperationId({ code, create_time, trade_type }: OrderRecord, now_ms: number, policy: Policy): string {
   const since = code?.placed_time ?? create_time
-  return `code:${since}:${Math.floor((now_ms - milliseconds(since)) / renewal_window_ms)}`
+  const { life_ms, renewal_ms } = codeTerms(policy, trade_type)
+  const window_ms = Math.max(1, life_ms - renewal_ms) // time that runs very fast leaves nothing between the two
+  return `code:${since}:${Math.floor((now_ms - milliseconds(since)) / window_ms)}`
 }
 
 /** Only the key, since a whole record in a call to Temporal would be stored in its history. */

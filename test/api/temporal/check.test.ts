@@ -159,6 +159,33 @@ describe('a fresh code', () => {
     expect(seen.refreshes).toEqual([{ operation_id: `code:${at(0)}:11`, actor: payer, reason: null }])
   })
 
+  it.each([
+    ['NATIVE', [110, 119.9, 120]],
+    ['JSAPI', [110, 119.9, 120]],
+    ['APP', [110, 119.9, 120]],
+    ['MWEB', [4, 4.9, 5]],
+  ] as const)('of %s is asked for once per window, and anew when the old one dies', async (trade_type, ages) => {
+    for (const time_scale of [1, 100]) {
+      const wishes = await Promise.all(
+        ages.map(async (age) => {
+          const { stage: seen, renew } = stage({ trade_type }, { seconds: (age * 60) / time_scale, time_scale })
+          seen.outcome = 'unavailable'
+          await expect(renew()).rejects.toBeInstanceOf(TemporalUnavailable)
+          return seen.refreshes[0]?.operation_id
+        }),
+      )
+      expect(wishes[1]).toBe(wishes[0])
+      expect(wishes[2]).not.toBe(wishes[1])
+    }
+  })
+
+  it('is named by a number however fast time runs', async () => {
+    const { stage: seen, renew } = stage({}, { time_scale: 1e9 })
+    seen.change = { revision: 1, code: { url: 'weixin://second', placed_time: at(60) } }
+    await renew()
+    expect(seen.refreshes[0]?.operation_id).toMatch(/:\d+$/)
+  })
+
   it('says so when nobody can take the wish', async () => {
     const { stage: seen, renew } = stage({}, minutes(110))
     seen.outcome = 'unavailable'
