@@ -1,8 +1,9 @@
 /**
  * What WeChat puts into every page it shows: `window.WeixinJSBridge`, some time after the page has loaded, announced by
  * the event `WeixinJSBridgeReady`. Of its functions it has `getBrandWCPayRequest`, which opens the pay sheet of the
- * phone at `base` in a window of its own: the page's Content-Security-Policy has no say in that, as it has none in
- * WeChat. Where no window can be opened, or it is closed without an answer, the payer has cancelled.
+ * phone at `base` in a window of its own. Where no window can be opened, or it is closed without an answer, the payer has
+ * cancelled. WeChat on Android sends each call by a hidden frame of weixin:, over which the page's
+ * Content-Security-Policy decides; this bridge needs no frame, so it does not show whether a page allows one.
  */
 export function bridgeScript(base: string): string {
   return `(() => {

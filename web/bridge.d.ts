@@ -1,6 +1,6 @@
-/** What came of a pay sheet, as WeChat tells the page. */
+/** What came of a pay sheet, as WeChat tells the page. `silent`: it has told nothing for two minutes. */
 export interface SheetHint {
-  outcome: 'ok' | 'cancel' | 'fail' | 'no_bridge'
+  outcome: 'ok' | 'cancel' | 'fail' | 'no_bridge' | 'silent'
   said: string | null
 }
 

@@ -6,7 +6,11 @@
 /** How long WeChat may take to put its bridge into a page. */
 const bridge_limit_ms = 5_000
 
+/** How long WeChat may say nothing of a pay sheet: a payer who types a password has that long. */
+const answer_limit_ms = 120_000
+
 const outcomes = {
+  silent: 'silent',
   'get_brand_wcpay_request:ok': 'ok',
   'get_brand_wcpay_request:cancel': 'cancel',
 }
@@ -32,7 +36,10 @@ export async function payInWeChat(call, options) {
   const bridge = await weChatBridge(options)
   if (!bridge) return { outcome: 'no_bridge', said: null }
   const { kind: _, ...parameters } = call
-  const answer = await new Promise((resolve) => bridge.invoke('getBrandWCPayRequest', parameters, resolve))
+  const answer = await new Promise((resolve) => {
+    setTimeout(() => resolve({ err_msg: 'silent' }), answer_limit_ms)
+    bridge.invoke('getBrandWCPayRequest', parameters, resolve)
+  })
   const outcome = outcomes[answer?.err_msg] ?? 'fail'
   return { outcome, said: outcome === 'fail' ? (answer?.err_desc ?? answer?.err_msg ?? null) : null }
 }

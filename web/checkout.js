@@ -3,7 +3,7 @@
  * page stands without it; it decides nothing and shows only what the server says.
  */
 import { payInWeChat } from './bridge.js'
-import { ask_limit_ms, askingInterval, isMute, isResting, stream_again_ms } from './pace.js'
+import { ask_limit_ms, askingInterval, isMute, isOvertaken, isResting, stream_again_ms } from './pace.js'
 
 /** A check or a fresh code goes to WeChat and back. */
 const command_limit_ms = 15_000
@@ -16,6 +16,7 @@ const {
   open_scenes,
   payable_scenes,
   choosing_scenes,
+  passing_problems,
   ending_s,
 } = JSON.parse(element('page-data').textContent)
 const here = location.pathname
@@ -58,7 +59,7 @@ function serverNow() {
 
 /** Takes what the server says now. An answer that was overtaken by a newer one changes nothing. */
 function applyView(view, { rtt_ms = 0 } = {}) {
-  if (view.turn < page.view.turn || (view.turn === page.view.turn && view.revision < page.view.revision)) return
+  if (isOvertaken(view, page.view)) return
   page.offset_ms = Date.parse(view.server_time) + rtt_ms / 2 - performance.timeOrigin - performance.now()
   const is_new_code = view.code?.placed_time !== page.view.code?.placed_time
   page.view = view
@@ -285,11 +286,13 @@ async function payHere() {
   const answer = await requestAnswer('/pay')
   if (answer?.errand_url) return location.assign(answer.errand_url)
   setPaying(false)
-  if (!answer) {
-    showText('check-result', words.pay_unavailable)
+  if (answer?.object !== 'checkout') {
+    const is_passing = !answer?.code || passing_problems.includes(answer.code)
+    showText('check-result', is_passing ? words.not_placed : words.not_payable)
     return void askNow()
   }
   applyView(answer)
+  if (!answer.call && page.scene === 'tap') showText('check-result', words.not_placed)
   closeStream() // it told of the order before, or of none
   openStream()
   if (answer.call?.kind === 'jsapi') await openSheet(answer.call)
@@ -305,7 +308,7 @@ function setPaying(is_paying) {
   button.textContent = is_paying ? words.pay_busy : page.pay_label
 }
 
-/** As `requestView`, of an answer that may be no view. */
+/** What the server answers, a view or not, as a problem or where the browser goes; null: nothing that can be read. */
 async function requestAnswer(path) {
   try {
     const response = await fetch(here + path + in_language, {
@@ -313,7 +316,7 @@ async function requestAnswer(path) {
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(command_limit_ms),
     })
-    return response.ok ? await response.json() : null
+    return await response.json()
   } catch {
     return null
   }
@@ -321,6 +324,7 @@ async function requestAnswer(path) {
 
 async function openSheet(call) {
   const { outcome, said } = await payInWeChat(call)
+  if (outcome === 'silent' && !open_scenes.includes(page.scene)) return // the page has learnt it by itself
   const words_of_it = words.sheet_outcomes[outcome]
   showText('check-result', said ? `${words_of_it} ${words.sheet_said.replace('{said}', said)}` : words_of_it)
   if (outcome === 'no_bridge') return

@@ -1,5 +1,5 @@
 /**
- * When the checkout page asks by itself, and how long it believes in a stream. Pure: the page hands in what it sees, and
+ * When the checkout page asks by itself, how long it believes in a stream, and which answer is the newer. Pure: the page hands in what it sees, and
  * a test can too. Times are milliseconds of one clock that only runs forward.
  */
 
@@ -50,4 +50,14 @@ function isHeard(stream, now_ms) {
 /** Whether a stream has been silent for so long, since it was opened or last heard, that it is better let go. */
 export function isMute({ opened_ms, heard_ms }, now_ms) {
   return now_ms - (heard_ms ?? opened_ms) >= mute_after_ms
+}
+
+/**
+ * Whether `view` is older than what is `seen`. Revisions count the changes of one order. Of two orders in one turn the
+ * one with the payment is shown from then on, whichever it is.
+ */
+export function isOvertaken(view, seen) {
+  if (view.turn !== seen.turn) return view.turn < seen.turn
+  if (view.out_trade_no !== seen.out_trade_no) return seen.money !== null && view.money === null
+  return view.revision < seen.revision
 }

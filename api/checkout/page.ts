@@ -19,6 +19,7 @@ import type { Scene } from './scene.ts'
 import { adviceList, receipt, sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
+import { passing_problems } from './way.ts'
 import type { ErrandResult } from './way.ts'
 import { checkout_words } from './words.ts'
 import type { CheckoutWords } from './words.ts'
@@ -86,7 +87,7 @@ export async function checkoutPage(page: CheckoutPage): Promise<string> {
         </p>
       </noscript>
     </main>
-    ${jsonScript('page-data', { view, open_scenes, payable_scenes, choosing_scenes, ending_s, words: scriptWords(words) })}`
+    ${jsonScript('page-data', { view, ...script_rules, words: scriptWords(words) })}`
   return renderFrame({ language, head, body, style: assets.style, address: page.token })
 }
 
@@ -323,11 +324,15 @@ function supportSection(view: PayerView, words: CheckoutWords): SafeHtml | null 
   )
 }
 
+/** What the script decides by. */
+const script_rules = { open_scenes, payable_scenes, choosing_scenes, passing_problems, ending_s }
+
 /** The words that the script puts into the page while it lives, beside those that the server sends with each answer. */
 function scriptWords(words: CheckoutWords) {
   const { check_results, check, check_busy, copy, copied, back_soon, connection_lost, scan_alt, days, ending } = words
   const said = { check_results, check, check_busy, copied, back_soon, connection_lost, scan_alt, days, ending }
-  const { pay_busy, pay_unavailable, sheet_outcomes, sheet_said } = words.ways
-  const pay = { pay_busy, pay_unavailable, sheet_outcomes, sheet_said }
+  const { pay_busy, sheet_outcomes, sheet_said, errand_results } = words.ways
+  const { not_placed, not_payable } = errand_results
+  const pay = { pay_busy, not_placed, not_payable, sheet_outcomes, sheet_said }
   return { ...said, ...pay, copy, confirming: words.scenes.confirming }
 }

@@ -17,6 +17,7 @@ import { requestOf } from '../http/request.ts'
 import { readQuery } from '../http/query.ts'
 import { refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
+import { wishDigest } from '../v1/checkouts/order.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
 import { refusedMethods } from './offer.ts'
 import { visitAgain, visitWay } from './visit.ts'
@@ -63,9 +64,18 @@ export async function payHere(context: PayContext, visit: Visit, language: Langu
   return { kind: 'shown', visit: again, call: await callFor(context, order, checkout) }
 }
 
-/** Where H5 leads while it lives, for a page without scripts; null: nowhere. */
-export async function h5Link(context: PayContext, { order, checkout }: Visit): Promise<string | null> {
-  const call = order && checkout && order.payment === null ? await callFor(context, order, checkout) : null
+/**
+ * Where H5 leads while it lives, for a page without scripts; null: nowhere. Only to the payer whose wish made the order:
+ * WeChat refuses it from another address than the one it was placed for.
+ */
+export async function h5Link(context: PayContext, visit: Visit): Promise<string | null> {
+  const { order, checkout } = visit
+  if (order === null || checkout === null || order.payment !== null) return null
+  const newest = checkout.orders.at(-1)
+  const wish = payerWish(visit, 'MWEB')
+  if (newest?.out_trade_no !== order.out_trade_no || wish === null) return null
+  if (newest.payer !== wishDigest(checkout, wish)) return null
+  const call = await callFor(context, order, checkout)
   return call?.kind === 'h5' ? call.h5_url : null
 }
 

@@ -32,7 +32,7 @@ import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
 import { findVisit, visitAgain, visitView } from './visit.ts'
 import type { Visit } from './visit.ts'
-import { errand_results } from './way.ts'
+import { errand_results, passing_problems } from './way.ts'
 
 /** What the checkout page needs of the API's context. */
 export type PageContext = PayContext & {
@@ -49,9 +49,10 @@ const payer: Actor = { kind: 'payer', id: null }
 const pays_by_address = { burst: 100, per_second: 5 }
 
 const security_headers = {
+  // WeChat's bridge on Android sends each call by a hidden frame of weixin:, and takes what came of it by another.
   'Content-Security-Policy':
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "frame-src weixin:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   'Cache-Control': 'no-store',
   // The address is the secret: it must not travel to the shop, to the simulator or anywhere else.
   'Referrer-Policy': 'no-referrer',
@@ -239,9 +240,13 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
     if (wantsJson(ctx)) ctx.body = { errand_url: outcome.url }
     else redirectToPage(ctx, { lang: language, wechat: 'no_script' })
   } catch (error) {
-    if (!(error instanceof Problem) || wantsJson(ctx)) throw error
+    if (!(error instanceof Problem)) throw error
     requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
-    redirectToPage(ctx, { lang: language, wechat: 'not_placed' })
+    if (wantsJson(ctx)) throw error
+    redirectToPage(ctx, {
+      lang: language,
+      wechat: passing_problems.includes(error.code) ? 'not_placed' : 'not_payable',
+    })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { TradeType } from '../../domain/merchant/product.ts'
+import type { ProblemCode } from '../http/catalogue.ts'
 import type { BrowserKind } from './agent.ts'
 
 /** What a payer is told to do where the page cannot be paid as it is opened. `ask_shop`: nothing else is left. */
@@ -87,7 +88,10 @@ export function wayToPay(kind: BrowserKind, { methods, obstacles }: OfferedMetho
 
 /**
  * Why a payer is back on the page and cannot pay yet: WeChat did not say who he is, he has to ask WeChat for the whole
- * page first, the page needs scripts for that, or no order could be made.
+ * page first, the page needs scripts for that, or no order could be made: at the moment, or ever.
  */
-export const errand_results = ['failed', 'visitor', 'no_script', 'not_placed'] as const
+export const errand_results = ['failed', 'visitor', 'no_script', 'not_placed', 'not_payable'] as const
 export type ErrandResult = (typeof errand_results)[number]
+
+/** What passes while the payer waits: he presses again. Any other problem keeps him from an order until the shop acts. */
+export const passing_problems: readonly ProblemCode[] = ['rate_limited', 'unavailable', 'internal']

@@ -20,12 +20,10 @@ export interface WayWords {
   /** the button that pays right here; `{amount}` stands for the amount */
   pay: Record<PageMethod, Record<ChoosingScene, string>>
   pay_busy: string
-  /** nothing could be placed */
-  pay_unavailable: string
-  /** what came of WeChat's pay sheet; `{said}`: WeChat's own words */
-  sheet_outcomes: { ok: string; cancel: string; fail: string; no_bridge: string }
+  /** what came of WeChat's pay sheet, as far as WeChat says; `{said}`: WeChat's own words */
+  sheet_outcomes: { ok: string; cancel: string; fail: string; no_bridge: string; silent: string }
   sheet_said: string
-  /** what came of asking WeChat who the payer is */
+  /** why the payer cannot pay yet */
   errand_results: Record<ErrandResult, string>
   /** what to do where the page cannot be paid, and how, step by step */
   advices: Record<Advice, SceneText & { steps: string[] }>
@@ -57,12 +55,12 @@ const chinese: WayWords = {
     },
   },
   pay_busy: '正在下单…',
-  pay_unavailable: '暂时无法下单，请稍后再点一次。',
   sheet_outcomes: {
     ok: '正在向微信支付确认…',
     cancel: '付款已取消。需要时可以再点按钮；如果您已经付过，请点“我已支付”。',
     fail: '微信没能打开支付，请再点一次。',
     no_bridge: '微信没有响应。请关闭本页，在微信聊天里重新点开链接。',
+    silent: '微信还没有答复。如果您已经付过，请点“我已支付”；没有付过，请再点一次按钮。',
   },
   sheet_said: '微信提示：{said}',
   errand_results: {
@@ -70,6 +68,7 @@ const chinese: WayWords = {
     visitor: '请先点页面下方的“使用完整服务”，再付款。',
     no_script: '在微信里付款需要运行脚本。请允许本页运行脚本，或在另一台设备上打开本页链接。',
     not_placed: '暂时无法下单，请稍后再点一次。',
+    not_payable: '这里无法付款，请返回商家。',
   },
   advices: {
     open_in_wechat: {
@@ -140,13 +139,13 @@ const english: WayWords = {
     },
   },
   pay_busy: 'One moment…',
-  pay_unavailable: 'The order cannot be placed at the moment. Please press again in a while.',
   sheet_outcomes: {
     ok: 'Confirming with WeChat Pay…',
     cancel:
       'The payment was cancelled. Press the button again when you like; if you have paid after all, press “I have paid”.',
     fail: 'WeChat could not open the payment. Please press again.',
     no_bridge: 'WeChat does not answer. Close this page and open its link from a chat in WeChat again.',
+    silent: 'WeChat has not answered yet. If you have paid, press “I have paid”; if not, press the button again.',
   },
   sheet_said: 'WeChat says: {said}',
   errand_results: {
@@ -154,6 +153,7 @@ const english: WayWords = {
     visitor: 'First press “使用完整服务” (full service) below this page, then pay.',
     no_script: 'Paying inside WeChat needs scripts. Let this page run them, or open its link on another device.',
     not_placed: 'The order cannot be placed at the moment. Please press again in a while.',
+    not_payable: 'This cannot be paid here. Please go back to the shop.',
   },
   advices: {
     open_in_wechat: {

@@ -16,9 +16,11 @@ import type { OrderOccurrence, OrderPayment, OrderRecord } from '../../domain/or
 import { default_policy } from '../../domain/policy.ts'
 import { readNetworks } from '../../runtime/address.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import type { Logger } from '../../runtime/logger.ts'
 import type { Store } from '../../store/store.ts'
 import { authoriseUrl, wechat_oauth } from '../../wechat/openid.ts'
 import type { CodeExchange, OpenidAnswer } from '../../wechat/openid.ts'
+import { wishDigest } from '../../api/v1/checkouts/order.ts'
 import type { PayerWish } from '../../api/v1/checkouts/order.ts'
 import { checkoutSample } from './checkout/gallery.ts'
 import { freshStore } from '../store/database.ts'
@@ -44,6 +46,8 @@ export interface Counter {
   /** in place of WeChat: the codes that were exchanged, and what is answered */
   exchanges: CodeExchange[]
   onExchange: (exchange: CodeExchange) => OpenidAnswer
+  /** codes in the warnings that were logged of requests */
+  warnings: unknown[]
   /** Unix ms, as the pages' server tells it */
   now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
@@ -69,6 +73,7 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
     wishes: [],
     onOpen: (checkout, wish) => openNext(store, checkout, wish),
     exchanges: [],
+    warnings: [],
     onExchange: () => ({ kind: 'openid', openid: payer_openid }),
     rounds: [],
     is_database_away: false,
@@ -84,7 +89,12 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
     },
   }
   const app = new Koa()
-  app.use(answerProblems)
+  const log: Logger = {
+    ...silentLogger,
+    warn: (_, fields) => void counter.warnings.push(fields?.['code']),
+    child: () => log,
+  }
+  app.use((ctx, next) => answerProblems(ctx, next, log))
   app.use(checkoutRouter(contextOf(counter, given, draining.signal)).routes())
   const server: Server = await new Promise((resolve) => {
     const opened = app.listen(0, '127.0.0.1', () => resolve(opened))
@@ -164,8 +174,8 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
   }
 }
 
-async function answerProblems(ctx: Koa.Context, next: Koa.Next): Promise<void> {
-  beginRequest(ctx, silentLogger)
+async function answerProblems(ctx: Koa.Context, next: Koa.Next, log: Logger): Promise<void> {
+  beginRequest(ctx, log)
   try {
     await next()
   } catch (error) {
@@ -219,14 +229,15 @@ const codes = {
 export async function openNext(
   store: Store,
   checkout: CheckoutRecord,
-  { trade_type }: PayerWish,
+  wish: PayerWish,
   given: Partial<OrderRecord> = {},
 ): Promise<OrderRecord> {
+  const { trade_type } = wish
   if (trade_type === 'APP') throw new Error('no page is paid by APP')
   const known = (await store.checkouts.findById(checkout._id)) ?? checkout
   const place = known.orders.length + 1
   const out_trade_no = place === 1 ? checkout.out_trade_no : `${checkout.out_trade_no}-${place}`
-  const opened = { out_trade_no, trade_type, payer: randomBytes(8).toString('hex') }
+  const opened = { out_trade_no, trade_type, payer: wishDigest(checkout, wish) }
   const cause = { operation_id: `opened:${place}`, time: fromNow(0), actor: { kind: 'payer', id: null } } as const
   await store.checkouts.apply(checkout, { event: 'order_opened', order: opened, ...cause })
   return await insertOrder(store, {

@@ -53,6 +53,15 @@ describe('WeChat’s pay sheet', () => {
     expect(await payInWeChat(call, { limit_ms: 5 })).toEqual({ outcome: 'no_bridge', said: null })
   })
 
+  it('is not waited for without end where WeChat says nothing', async () => {
+    vi.useFakeTimers()
+    page.WeixinJSBridge = { invoke: () => undefined }
+    const paying = payInWeChat(call)
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(await paying).toEqual({ outcome: 'silent', said: null })
+    vi.useRealTimers()
+  })
+
   it.each([
     [{ err_msg: 'get_brand_wcpay_request:cancel' }, { outcome: 'cancel', said: null }],
     [

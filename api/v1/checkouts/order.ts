@@ -76,7 +76,7 @@ export async function currentOrder(
  * Digest of a wish, by which the payer who comes back is known. Keyed by the token, which is a secret of the same record:
  * so it tells nobody whose openid or address it was.
  */
-function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
+export function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
   const { trade_type, appid = null, openid = null, payer_client_ip = null, h5_type = null } = wish
   const told = JSON.stringify([token, trade_type, appid, openid, payer_client_ip, h5_type])
   return createHash('sha256').update(told, 'utf8').digest('base64url')

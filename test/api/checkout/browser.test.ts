@@ -273,13 +273,73 @@ describe('a checkout’s page', () => {
     await page.getByText('微信没能打开支付，请再点一次。 微信提示：当前页面的URL未注册').waitFor()
   })
 
-  it('says so where no order can be made, and has its button again', async () => {
+  it('has WeChat Pay asked where WeChat never says what became of the pay sheet', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await visit.addInitScript('window.WeixinJSBridge = { invoke: () => (window.is_called = true) }')
+    await visit.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    await visit.clock.install()
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
+    await page.locator('#pay-button').click()
+    await page.waitForFunction('window.is_called')
+    const asked = page.waitForRequest((request) => request.url().includes('/check'))
+    await visit.clock.fastForward(120_000)
+    await asked
+    await page.getByText('微信还没有答复').waitFor()
+    expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
+  })
+
+  it('says so where an order is there and nothing opens WeChat', async () => {
     const checkout = await counter.insertCheckout()
     const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
-    await visit.route('**/pay?*', (route) => route.fulfill({ status: 409, json: { code: 'checkout_over' } }))
+    await visit.route('**/pay?*', async (route) => {
+      const { call: _, ...view } = (await (await route.fetch()).json()) as { call: unknown; scene: string }
+      expect(view.scene).toBe('tap')
+      await route.fulfill({ json: view })
+    })
     const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
     await page.locator('#pay-button').click()
     await page.getByText('暂时无法下单').waitFor()
+  })
+
+  it('shows whichever of its orders was paid, though another had changed more often', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
+    const newest = { turn: 2, revision: 7, out_trade_no: `${checkout.out_trade_no}-2` }
+    let given: object = newest
+    await visit.route('**/order?*', async (route) => {
+      const view = (await (await route.fetch()).json()) as { note: object }
+      const title = given === newest ? '等待付款' : '付款成功'
+      await route.fulfill({ json: { ...view, ...given, note: { ...view.note, title } } })
+    })
+    await visit.route('**/events?*', (route) => route.fulfill({ status: 429 }))
+    await visit.clock.install()
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const next = async () => {
+      const answered = page.waitForResponse((response) => response.url().includes('/order'))
+      await visit.clock.fastForward(5_000)
+      await (await answered).finished()
+    }
+    await next()
+    given = { turn: 2, revision: 3, out_trade_no: checkout.out_trade_no, scene: 'paid', state: 'paid', money: {} }
+    await next()
+    await shows(page, '付款成功')
+    given = newest
+    await next() // was on its way since before
+    await shows(page, '付款成功')
+  })
+
+  it.each([
+    ['rate_limited', '暂时无法下单'],
+    ['checkout_over', '这里无法付款'],
+  ])('says so where no order can be made, and has its button again: %s', async (code, said) => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
+    await visit.route('**/pay?*', (route) => route.fulfill({ status: 409, json: { code } }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    await page.locator('#pay-button').click()
+    await page.getByText(said).waitFor()
     expect(await page.locator('#pay-button').textContent()).toBe('去微信付款 ¥9.90')
     expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
   })

@@ -47,6 +47,7 @@ describe('the checkout page', () => {
     const policy = answer.headers.get('content-security-policy') ?? ''
     expect(policy).toContain("default-src 'none'")
     expect(policy).not.toContain('unsafe')
+    expect(policy).toContain('frame-src weixin:;') // by such frames WeChat on Android is called
     expect(policy).toContain("frame-ancestors 'none'")
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(answer.headers.get('referrer-policy')).toBe('no-referrer')

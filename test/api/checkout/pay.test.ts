@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { Problem } from '../../../api/http/problem.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { agents } from '../../browser/agents.ts'
@@ -22,6 +23,7 @@ afterAll(async () => {
 beforeEach(async () => {
   counter.wishes.length = 0
   counter.exchanges.length = 0
+  counter.warnings.length = 0
   counter.onOpen = onOpen
   counter.onExchange = () => ({ kind: 'openid', openid: payer_openid })
   const { mchid } = tradingMerchant(counter.store)
@@ -186,6 +188,41 @@ describe('a phone’s browser', () => {
     expect([answer.status, locationOf(answer)]).toEqual([303, `../${checkout.token}?lang=en`])
     expect(await visitor.page(checkout, '?lang=en')).toMatch(
       /<noscript>\s*<a class="primary" href="https:\/\/wx\.tenpay\.com[^"]*redirect_url=[^"]*" referrerpolicy="origin">/,
+    )
+  })
+})
+
+describe('a way to WeChat by H5', () => {
+  it('is given to the payer alone for whose address it was placed', async () => {
+    const checkout = await counter.insertCheckout()
+    const payer = browser(iphone)
+    await payer.pay(checkout)
+    expect(await payer.page(checkout)).toContain('wx.tenpay.com')
+    for (const other of [browser(iphone, { address: '203.0.114.8' }), browser(android)]) {
+      expect(await other.view(checkout)).toMatchObject({ scene: 'tap' })
+      expect(await other.page(checkout)).not.toContain('wx.tenpay.com')
+    }
+  })
+})
+
+describe('what keeps a payer from an order', () => {
+  it.each([
+    ['rate_limited', '暂时无法下单'],
+    ['unavailable', '暂时无法下单'],
+    ['checkout_exhausted', '这里无法付款'],
+    ['reference_paid', '这里无法付款'],
+    ['checkout_over', '这里无法付款'],
+    ['merchant_paused', '这里无法付款'],
+  ] as const)('is logged and told, with scripts and without: %s', async (code, said) => {
+    const checkout = await counter.insertCheckout()
+    counter.onOpen = () => Promise.reject(new Problem(code))
+    expect(await browser(iphone).pay(checkout)).toMatchObject({ code })
+    expect(counter.warnings).toEqual([code])
+    const visitor = browser(iphone, { accept: 'text/html,*/*;q=0.8' })
+    const answer = await visitor.request(`/pay/${checkout.token}/pay`, 'POST')
+    expect(counter.warnings).toEqual([code, code])
+    expect(await visitor.page(checkout, new URL(locationOf(answer), checkout.checkout_url).search)).toContain(
+      `<p id="check-result" role="status">${said}`,
     )
   })
 })
