@@ -81,12 +81,14 @@ function scanned(checkout: CheckoutRecord): boolean {
 const shows = (page: Page, title: string) => page.getByRole('heading', { name: title, level: 2 }).waitFor()
 const payButton = (page: Page) => page.locator('#pay-button')
 
-/** Taps, and answers on the pay sheet that WeChat opens. */
+/** Taps, and answers on the pay sheet that WeChat opens and that closes by itself: a browser is not closed beside that. */
 async function onSheet(page: Page, story: 'pay' | 'cancel'): Promise<void> {
   const opened = page.waitForEvent('popup')
   await payButton(page).click()
   const sheet = await opened
+  const closed = sheet.waitForEvent('close')
   await sheet.locator(`[data-story="${story}"]`).click()
+  await closed
 }
 
 /** Answers on the page that H5 leads to; it comes back by itself. */
@@ -105,6 +107,9 @@ async function paidBy(checkout: CheckoutRecord, trade_type: string): Promise<Ord
   expect(order?.trade_type).toBe(trade_type)
   const key = { mchid: stage.mchid, out_trade_no: paid_by ?? '' }
   await stage.reaches(key, 'fulfilled')
+  // The page asks while the notification comes, and an answer that was overtaken is settled by the sweeper, minutes later.
+  clock.setTo(clock.now() + 3 * 60_000)
+  await stage.worker?.sweeper.sweep()
   await expectProven(stage, key)
   return key
 }

@@ -16,6 +16,7 @@ const longest = [
   'test/journeys/order/intervention.test.ts',
   'test/journeys/fault/crash.test.ts',
   'test/api/checkout/browser.test.ts',
+  'test/browser/checkout.test.ts',
   'test/api/v1/ordercommands.test.ts',
   'test/journeys/order/late.test.ts',
   'test/dev/purchase.test.ts',
