@@ -1,5 +1,6 @@
 import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import { ordersToClose } from '../../domain/checkout/change.ts'
 import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import { checkoutEventBody } from '../../domain/event/event.ts'
 import { operationId, orderId } from '../../domain/ids.ts'
@@ -35,16 +36,13 @@ export async function seeCheckoutThrough(
 async function closeOrders({ store }: EndingContext, starter: RunStarter, checkout: CheckoutRecord): Promise<void> {
   const { mchid, orders } = checkout
   const found = await store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
-  const open = found.filter(
-    ({ state, checkout_id }) => checkout_id === checkout._id && (state === 'created' || state === 'awaiting_payment'),
-  )
   const asked = checkout.timeline.findLast(({ event }) => event === 'cancel_asked')
   const command: Command = {
     operation_id: operationId.orderOfCancelled(checkout.out_trade_no),
     actor: asked?.actor ?? weft_actor,
     reason: null,
   }
-  for (const { out_trade_no } of open) {
+  for (const { out_trade_no } of ordersToClose(checkout, found)) {
     const update = { name: order_updates.close, update_id: command.operation_id, args: [command] as [unknown] }
     await requestUpdate(starter, orderStart({ mchid, out_trade_no }), update)
   }

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { Language } from '../http/language.ts'
+import { Problem } from '../http/problem.ts'
+import { ruleError } from '../http/validation.ts'
 
 /** A request as sent: what a repeat of it is compared with. */
 export interface SentRequest {
@@ -30,6 +33,12 @@ export function differingFields(existing: string, again: string): string[] {
   if (existing === again) return []
   const [left, right] = [leafValues(JSON.parse(existing)), leafValues(JSON.parse(again))]
   return [...new Set([...left.keys(), ...right.keys()])].filter((field) => left.get(field) !== right.get(field))
+}
+
+/** The problem `order_number_reused`: an order or a checkout has this number, and `fields` of it are other ones. */
+export function reusedNumberProblem(out_trade_no: string, fields: string[], language: Language): Problem {
+  const errors = fields.map((field) => ruleError(field, 'differs', language))
+  return new Problem('order_number_reused', { values: { out_trade_no, fields }, errors })
 }
 
 function leafValues(value: unknown, path = ''): Map<string, string> {

@@ -177,6 +177,16 @@ function isOwnNumber({ orders }: Pick<CheckoutRecord, 'orders'>, number: string)
   return orders.some(({ out_trade_no }) => out_trade_no === number)
 }
 
+/** Those of the orders under its numbers that have to be closed for a cancel: they are its own, and can still be paid. */
+export function ordersToClose<O extends Pick<OrderRecord, 'state' | 'checkout_id'>>(
+  { _id }: Pick<CheckoutRecord, '_id'>,
+  orders: readonly O[],
+): O[] {
+  return orders.filter(
+    ({ state, checkout_id }) => checkout_id === _id && (state === 'created' || state === 'awaiting_payment'),
+  )
+}
+
 /** What becomes of a wish to pay. */
 export type OpeningPlan =
   /** the order of this number is given, and made first where its claim stands alone */

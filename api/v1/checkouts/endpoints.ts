@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { pageApp } from '../../../domain/checkout/method.ts'
+import { ordersToClose } from '../../../domain/checkout/change.ts'
 import { checkout_methods, checkout_states } from '../../../domain/checkout/record.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import { checkoutView } from '../../../domain/checkout/view.ts'
@@ -13,9 +14,9 @@ import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { ruleError } from '../../http/validation.ts'
 import { read_limit_ms, readUntil } from '../../temporal/wait.ts'
-import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
+import { differingFields, reusedNumberProblem, sentBody, sentRequest } from '../idempotency.ts'
+import { missingAppProblem } from '../orders/draft.ts'
 import { activeMerchant, assertReferenceUnpaid, assertTakingOrders, expiryTime } from '../orders/new.ts'
 import { filterOf, free_text_filter, listOf, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
 import {
@@ -75,17 +76,12 @@ async function createOrRepeat(call: CreateCall): Promise<HttpReply> {
 /** Answers a repeat of a request from the record. */
 async function replay(call: CreateCall, existing: CheckoutRecord): Promise<HttpReply> {
   const fields = differingFields(existing.sent.body, sentBody(call.sent))
-  if (fields.length > 0) throw reusedNumber(call, fields)
+  if (fields.length > 0) throw reusedNumberProblem(existing.out_trade_no, fields, call.language)
   return {
     status: 200,
     body: await checkoutWithOrders(call.context, existing),
     headers: { 'Weft-Replay': 'true' },
   }
-}
-
-function reusedNumber({ body, language }: CreateCall, fields: string[]): Problem {
-  const errors = fields.map((field) => ruleError(field, 'differs', language))
-  return new Problem('order_number_reused', { values: { out_trade_no: body.out_trade_no, fields }, errors })
 }
 
 /**
@@ -99,7 +95,8 @@ async function newCheckout(call: CreateCall): Promise<CheckoutRecord> {
   const methods = offeredMethods(merchant, body.methods ?? null)
   const reference = body.reference ?? body.out_trade_no
   await assertReferenceUnpaid(context, caller.mchid, reference)
-  if ((await context.store.orders.find(key)) !== null) throw reusedNumber(call, ['/out_trade_no'])
+  if ((await context.store.orders.find(key)) !== null)
+    throw reusedNumberProblem(key.out_trade_no, ['/out_trade_no'], call.language)
   const now_ms = context.now()
   const expire_time = beijingTime(expiryTime(call, merchant.settings.order_expire_in, now_ms))
   const token = randomBytes(32).toString('base64url')
@@ -148,10 +145,8 @@ function offeredMethods(merchant: MerchantRecord, wanted: readonly TradeType[] |
 
 /** No app of the merchant's lets a page be paid so; in WeChat it has to be an official account whose secret is here. */
 function missingPageApp(trade_type: TradeType): Problem {
-  const fitting =
-    trade_type === 'JSAPI' ? ['official_account (secret)'] : [...(payment_methods[trade_type].app_kinds ?? [])]
-  const kinds = fitting.length > 0 ? fitting : '–'
-  return new Problem('app_missing', { values: { trade_type, kinds, appid: '–' } })
+  const { app_kinds } = payment_methods[trade_type]
+  return missingAppProblem(trade_type, trade_type === 'JSAPI' ? ['official_account (secret)'] : app_kinds)
 }
 
 const listCheckouts = declareEndpoint({
@@ -242,11 +237,11 @@ async function cancel(call: EndpointCall<CheckoutParams>): Promise<HttpReply> {
 async function closeOrders({ context, caller }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
   const { mchid, orders } = checkout
   const found = await context.store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
-  const open = found.filter(({ state }) => state === 'created' || state === 'awaiting_payment')
-  const own = open.filter(({ checkout_id }) => checkout_id === checkout._id)
   const operation_id = operationId.orderOfCancelled(checkout.out_trade_no)
   await Promise.all(
-    own.map((order) => context.commands.close(order, { operation_id, actor: callerActor(caller), reason: null })),
+    ordersToClose(checkout, found).map((order) =>
+      context.commands.close(order, { operation_id, actor: callerActor(caller), reason: null }),
+    ),
   )
 }
 

@@ -90,6 +90,14 @@ export function chosenApp(merchant: MerchantRecord, trade_type: TradeType, wante
   if (!enabled.includes(trade_type)) throw new Problem('product_not_enabled', { values: { trade_type, enabled } })
   const app = fittingApp(merchant, trade_type, wanted)
   if (app !== null) return app
-  const kinds = [...(payment_methods[trade_type].app_kinds ?? [])]
-  throw new Problem('app_missing', { values: { trade_type, appid: wanted ?? '–', kinds: kinds.length ? kinds : '–' } })
+  throw missingAppProblem(trade_type, payment_methods[trade_type].app_kinds, wanted)
+}
+
+/** The problem `app_missing`: no app of the merchant's is of one of the `kinds`; null: of any, and it is not the `wanted`. */
+export function missingAppProblem(
+  trade_type: TradeType,
+  kinds: readonly string[] | null,
+  wanted: string | null = null,
+): Problem {
+  return new Problem('app_missing', { values: { trade_type, appid: wanted ?? '–', kinds: kinds ? [...kinds] : '–' } })
 }

@@ -5,10 +5,9 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
-import { ruleError } from '../../http/validation.ts'
 import { openOpenid } from '../../../store/openid.ts'
 import { isProductRefusal } from '../../../wechat/errors.ts'
-import { differingFields, sentBody } from '../idempotency.ts'
+import { differingFields, reusedNumberProblem, sentBody } from '../idempotency.ts'
 import {
   attention_filter,
   free_text_filter,
@@ -76,7 +75,7 @@ async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>
   const [existing, checkout] = await Promise.all([context.store.orders.find(key), context.store.checkouts.find(key)])
   if (existing) return replay(call, existing)
   // Beside a checkout of this number it would be a second sale, and both would be kept.
-  if (checkout) throw reusedNumber(call, key.out_trade_no, ['/out_trade_no'])
+  if (checkout) throw reusedNumberProblem(key.out_trade_no, ['/out_trade_no'], call.language)
   const order = await newOrder(call)
   const written = await context.store.orders.insert(order)
   if (!written.inserted) return replay(call, written.existing)
@@ -111,16 +110,11 @@ async function placementProblem(
 
 /** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
 async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
-  const { context } = call
+  const { context, language } = call
   const fields = fieldsThatDiffer(call, existing)
-  if (fields.length > 0) throw reusedNumber(call, existing.out_trade_no, fields)
+  if (fields.length > 0) throw reusedNumberProblem(existing.out_trade_no, fields, language)
   const order = existing.state === 'created' ? await awaitPlacement(context, existing) : existing
   return { status: 200, body: await orderWithTimeline(context, order), headers: { 'Weft-Replay': 'true' } }
-}
-
-function reusedNumber({ language }: EndpointCall, out_trade_no: string, fields: string[]): Problem {
-  const errors = fields.map((field) => ruleError(field, 'differs', language))
-  return new Problem('order_number_reused', { values: { out_trade_no, fields }, errors })
 }
 
 /** Where a repeat is another request. The openid is compared by itself, since it stands in no kept request. */
