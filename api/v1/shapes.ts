@@ -59,6 +59,17 @@ export const out_refund_no = z
 
 /** WeChat Pay refuses control characters and characters beyond the basic plane (docs/wechat-pay.md §2.1, §7). */
 export const isWechatText = (text: string) => !/[\p{Cc}\p{Cs}\u{10000}-\u{10FFFF}]/u.test(text)
+
+/** A text of at most `most_bytes` that goes to WeChat Pay: three bytes for a Han character (docs/wechat-pay.md §1.2). */
+export function wechatText(most_bytes: number, least = 1) {
+  return z
+    .string()
+    .min(least)
+    .max(most_bytes)
+    .refine(isWechatText, 'wechat_text')
+    .refine((text) => text.length > most_bytes || Buffer.byteLength(text) <= most_bytes, 'wechat_bytes')
+}
+
 export const isPlainText = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
 const isTextWithLines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
 
@@ -74,6 +85,11 @@ export const metadata = z
   .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
   .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= limits.metadata_bytes, 'metadata_bytes')
   .meta({ description: 'at most 20 keys and 6 kB of JSON; never leaves Weft except to the merchant' })
+
+/** Why money goes back, in the payer's words. */
+export const refund_reason = wechatText(limits.wechat_bytes.refund_reason)
+  .nullish()
+  .meta({ description: 'the payer sees it; at most 80 bytes in UTF-8' })
 
 /** The reason of a decision, in requests: it goes into the timeline. */
 export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
