@@ -71,8 +71,8 @@ export const call_descriptions: Readonly<Record<string, string>> = {
   'the refund as it is now': '退款的当前状态',
   'A refund above the merchant’s refund_approval limit waits for a second person: never for the key that asked for it. Decided once: the same answer again is 200, another one 409.':
     '超过商户 refund_approval 限额的退款须由另一人审批，不能用申请退款的那把密钥。只决定一次：同样的决定再次提交为 200，不同的为 409。',
-  'Where what goes back of the payment is above the merchant’s refund_approval, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
-    '该付款的退款合计超过商户的 refund_approval 时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
+  'Where what goes back of the payment is above the merchant’s refund_approval, of a payment or of a day, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
+    '该付款的退款合计超过商户的 refund_approval（单笔付款或单日）时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
   'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and the payer is owed nothing more. Recorded once: the same proof again is 200, another one 409.':
     '用于微信支付退到商户账户、已关闭或已拒绝的退款。登记后入账，不再欠付款人。只登记一次：同样的凭证再次提交为 200，不同的为 409。',
   'With order=asc the feed, for shops without a public address: in the order in which events can be read, each at least once and never one left out. Its next_cursor is always there: keep it with what you have done, and go on from it, at once while has_more is true, else later. Without order=asc, or of one out_trade_no, a list to look things up.':
