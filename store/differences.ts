@@ -8,7 +8,7 @@ import type {
   DifferenceState,
 } from '../domain/bill/difference.ts'
 import type { DayKey, DifferenceTally } from '../domain/bill/reconciliation.ts'
-import { Collection, inDays, inRange, matchAny } from './collection.ts'
+import { afterId, Collection, inDays, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
@@ -146,8 +146,10 @@ export class Differences {
     limit: number,
     after: string | null = null,
   ): Promise<DifferenceRecord[]> {
-    const behind = after === null ? {} : { _id: { $gt: after } }
-    return this.#differences.scan({ ...conditionsOf(mchid, filter), ...behind }, { limit, sort: { _id: 1 } })
+    return this.#differences.scan(
+      { ...conditionsOf(mchid, filter), ...afterId(mchid, after) },
+      { limit, sort: { _id: 1 } },
+    )
   }
 
   /** What a day's differences come to. */
