@@ -33,38 +33,46 @@ export interface WatchSettings {
 
 const lease_name = 'watch'
 const call_limit_ms = 5_000
-/** runs that one round looks at, of each of its three kinds; each costs one call to Temporal of about a millisecond */
+/** runs that one round looks at, of each of its kinds; each costs one call to Temporal of about a millisecond */
 const most_looks = 50
 
 /**
  * Finds runs that cannot go on: whose workflow task, or an activity of which, fails again and again for another reason
  * than that it waits. It looks from outside, at what Temporal tells of a run, since the run itself may be what is
- * broken: first at those it suspects, then at those whose record or evidence is late, then at all open ones in turn.
+ * broken: first at those it suspects, then at those whose record or evidence is late, then at days and at all open ones in
+ * turn.
  */
 export function createWatch(settings: WatchSettings) {
   const { store, patience, now, log } = settings
   const holder = randomUUID()
   const suspects: Suspects = new Map()
-  const open_runs = { page: null as PageToken }
+  const lists: OpenList[] = [
+    { condition: days_condition, page: null },
+    { condition: '', page: null },
+  ]
 
   /** One round. False: another worker's watch holds the lease. */
   async function watch(): Promise<boolean> {
-    if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) {
-      suspects.clear() // what is known is only good in an unbroken row of rounds
-      return false
-    }
+    const lease = await store.leases.hold(lease_name, holder, patience.every_ms * 3, now)
+    if (lease === null) return leaveToOther()
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
     const late = await orNone(log, 'what is late', () => findLate(settings))
-    const open = await orNone(log, 'open runs', async () => {
-      const [ids, page] = await listOpen(settings, open_runs.page)
-      open_runs.page = page
-      return ids
-    })
+    const open: string[] = []
+    for (const list of lists) open.push(...(await orNone(log, 'open runs', () => nextOpen(settings, list))))
     const known = stuck.map(({ _id }) => _id)
-    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open]))
+    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open])) {
+      // Where Temporal is slow, a round lasts longer than a lease.
+      if (!(await lease.keep())) return leaveToOther()
       await look(settings, suspects, { id, is_known: known.includes(id) })
+    }
     settings.stuck((await store.stuck_runs.longestUnseen(most_counted)).length)
     return true
+  }
+
+  /** Another worker's watch has the lease: what is known here is only good in an unbroken row of rounds. */
+  function leaveToOther(): false {
+    suspects.clear()
+    return false
   }
 
   return {
@@ -127,8 +135,14 @@ async function orNone(log: Logger, what: string, find: () => Promise<string[]>):
 const most_suspects = 200
 const most_counted = 1_000
 
-/** Where the next list of open runs begins; null: at the first again. */
-type PageToken = Uint8Array | null
+/** Open runs that are looked at in turn. `page`: where the next of them begin; null: at the first again. */
+interface OpenList {
+  condition: string
+  page: Uint8Array | null
+}
+
+/** Of days no record is late, and behind thousands of orders that wait their turn would come in hours. */
+const days_condition = ` AND (${['reconcileDay', 'concludeDay', 'reconcileDays'].map((type) => `WorkflowType = "${type}"`).join(' OR ')})`
 
 /** Workflow ids whose record should have moved by now, or whose evidence has had no effect. */
 async function findLate({ store, patience, now }: WatchSettings): Promise<string[]> {
@@ -152,18 +166,18 @@ async function findLate({ store, patience, now }: WatchSettings): Promise<string
   ]
 }
 
-/** The next open runs of this installation, and where the list goes on. */
-async function listOpen({ temporal, queue_prefix }: WatchSettings, page: PageToken): Promise<[string[], PageToken]> {
+/** The next open runs of this installation that are on the list. */
+async function nextOpen({ temporal, queue_prefix }: WatchSettings, list: OpenList): Promise<string[]> {
   const { client, connection, namespace } = temporal
-  const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"`
+  const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"${list.condition}`
   const { executions, nextPageToken } = await boundedCall(connection, call_limit_ms, () =>
     client.workflowService.listWorkflowExecutions({
       namespace,
       query,
       pageSize: most_looks,
-      ...(page && { nextPageToken: page }),
+      ...(list.page && { nextPageToken: list.page }),
     }),
   )
-  const ids = executions?.flatMap(({ execution }) => execution?.workflowId ?? []) ?? []
-  return [ids, nextPageToken?.length ? nextPageToken : null]
+  list.page = nextPageToken?.length ? nextPageToken : null
+  return executions?.flatMap(({ execution }) => execution?.workflowId ?? []) ?? []
 }

@@ -12,11 +12,13 @@ const day = { mchid, bill_date: '2026-05-01' }
 function watchOver(ids: string[]) {
   const noted = new Map<string, StuckRunRecord>()
   const logged: unknown[] = []
+  const leased = { is_held: true }
+  const asked: string[] = []
   const clock = { now: Date.parse('2026-05-02T12:00:00+08:00') }
   const none = async () => []
   const failing = { activityType: { name: 'matchDay' }, attempt: 4, lastFailure: { message: 'no such column' } }
   const store = {
-    leases: { acquire: async () => true, release: async () => undefined },
+    leases: { hold: async () => ({ keep: async () => leased.is_held }), release: async () => undefined },
     stuck_runs: {
       longestUnseen: async () => [...noted.values()],
       lift: async () => false,
@@ -28,7 +30,11 @@ function watchOver(ids: string[]) {
     evidence: { findUnapplied: none },
   }
   const workflowService = {
-    listWorkflowExecutions: async () => ({ executions: ids.map((id) => ({ execution: { workflowId: id } })) }),
+    listWorkflowExecutions: async ({ query }: { query: string }) => {
+      asked.push(query)
+      const listed = query.includes('WorkflowType') ? ids.filter((id) => id.startsWith('reconcile')) : ids.slice(0, 50)
+      return { executions: listed.map((id) => ({ execution: { workflowId: id } })) }
+    },
     describeWorkflowExecution: async () => ({ workflowExecutionInfo: {}, pendingActivities: [failing] }),
   }
   const temporal = {
@@ -46,7 +52,7 @@ function watchOver(ids: string[]) {
     log: log as unknown as Logger,
     stuck: () => undefined,
   })
-  return { watch, noted, logged, clock }
+  return { watch, noted, logged, clock, leased, asked }
 }
 
 it.each([
@@ -66,4 +72,23 @@ it.each([
     expect.objectContaining({ _id: id, mchid: whose, step: 'matchDay', error: 'no such column' }),
   ])
   expect(logged).toHaveLength(1)
+})
+
+it('a day that cannot go on is seen as soon behind any number of orders that wait', async () => {
+  const waiting = Array.from({ length: 300 }, (_, number) => workflowId.order({ mchid, out_trade_no: `T${number}` }))
+  const { watch, noted, clock, asked } = watchOver([...waiting, workflowId.day(day)])
+  await watch.watch()
+  clock.now += 60_000
+  await watch.watch()
+  expect([...noted.keys()]).toContain(workflowId.day(day))
+  expect(asked[0]).toContain('WorkflowType = "reconcileDay" OR WorkflowType = "concludeDay"')
+})
+
+it('a round that lasts longer than its lease leaves the rest to whoever has it', async () => {
+  const { watch, noted, clock, leased } = watchOver([workflowId.day(day)])
+  await watch.watch()
+  clock.now += 60_000
+  leased.is_held = false
+  await watch.watch()
+  expect(noted.size).toBe(0)
 })
