@@ -4,7 +4,7 @@ import { seeCheckoutThrough } from '../activities/checkout/end.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { nextLook } from '../domain/checkout/change.ts'
-import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
+import { orderId, out_trade_no_pattern, unknown_order } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Confirmation, OrderAnswer, ShownTo } from '../domain/messages.ts'
@@ -339,7 +339,9 @@ async function callBounded<T>(
 
 /** Signals the run that a piece of evidence concerns, or sends it the merchant's confirmation. */
 async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
-  const { _id: evidence_id, mchid, out_trade_no, out_refund_no } = evidence
+  const { _id: evidence_id, mchid, out_refund_no } = evidence
+  // A refund is known by its own number; a notification of one may leave its order out.
+  const out_trade_no = evidence.out_trade_no ?? (evidence.subject === 'refund' ? unknown_order : null)
   if (out_trade_no === null) return
   const key: OrderKey = { mchid, out_trade_no }
   if (isConfirmationEvidence(evidence)) return await handOverConfirmation(settings, key, evidence)

@@ -213,6 +213,17 @@ describe('a delivery that is long due', () => {
   })
 })
 
+describe('a notification of a refund that names no order', () => {
+  it('is handed over by the refund’s own number, when the process that took it is gone', async () => {
+    const here = await stage()
+    const given = { subject: 'refund', out_trade_no: null, transaction_id: null, out_refund_no: 'R-1' } as const
+    const { evidence } = await here.heardAgo('nameless', 5 * minute, given)
+    await here.sweepAfter(minute)
+    expect(here.heard.signals).toEqual([{ evidence_id: evidence._id }])
+    await here.drop()
+  })
+})
+
 describe('a round that lasts longer than its lease', () => {
   let here: Awaited<ReturnType<typeof stage>>
   beforeEach(async () => {
