@@ -6,6 +6,8 @@ import { order_states } from '../domain/order/record.ts'
 import { runSubject } from '../domain/run.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { maskText } from '../runtime/mask.ts'
+import { createOutageLog } from '../runtime/outage.ts'
+import type { OutageLog } from '../runtime/outage.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { findTrouble } from '../runtime/trouble.ts'
@@ -42,27 +44,30 @@ const most_looks = 50
  * broken: first at those it suspects, then at those whose record or evidence is late, then at all open ones in turn.
  */
 export function createWatch(settings: WatchSettings) {
-  const { store, patience, now, log } = settings
+  const { store, patience, now } = settings
   const holder = randomUUID()
   const suspects: Suspects = new Map()
   const open_runs = { page: null as PageToken }
+  const watched = { ...settings, say: createOutageLog(now) }
 
   /** One round. False: another worker's watch holds the lease. */
-  async function watch(): Promise<boolean> {
+  async function watch(ending?: AbortSignal): Promise<boolean> {
     if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) {
       suspects.clear() // what is known is only good in an unbroken row of rounds
       return false
     }
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
-    const late = await orNone(log, 'what is late', () => findLate(settings))
-    const open = await orNone(log, 'open runs', async () => {
+    const late = await orNone(watched, 'what is late', () => findLate(settings))
+    const open = await orNone(watched, 'open runs', async () => {
       const [ids, page] = await listOpen(settings, open_runs.page)
       open_runs.page = page
       return ids
     })
     const known = stuck.map(({ _id }) => _id)
-    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open]))
-      await look(settings, suspects, { id, is_known: known.includes(id) })
+    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open])) {
+      if (ending?.aborted === true) return true
+      await look(watched, suspects, { id, is_known: known.includes(id) })
+    }
     settings.stuck((await store.stuck_runs.longestUnseen(most_counted)).length)
     return true
   }
@@ -81,11 +86,11 @@ type Suspects = Map<string, number>
 
 /** Looks at one run; what cannot be asked now keeps no other from its turn. */
 async function look(
-  settings: WatchSettings,
+  settings: WatchSettings & { say: OutageLog },
   suspects: Suspects,
   { id, is_known }: { id: string; is_known: boolean },
 ): Promise<void> {
-  const { store, temporal, patience, now, log } = settings
+  const { store, temporal, patience, now, log, say } = settings
   try {
     const trouble = await boundedCall(temporal.connection, call_limit_ms, () =>
       findTrouble(temporal.client.workflowService, temporal.namespace, id),
@@ -99,7 +104,7 @@ async function look(
     if (suspects.size < most_suspects) suspects.set(id, since_ms)
     if (is_known || now() - since_ms >= patience.stuck_ms) await tell(settings, id, trouble, since_ms)
   } catch (error) {
-    log.warn('a run could not be looked at; the next round tries again', { workflow_id: id, error })
+    say(log, 'a run could not be looked at; the next round tries again', { workflow_id: id, error })
   }
 }
 
@@ -115,11 +120,15 @@ async function tell(
   if (is_new) log.error('a run cannot go on: mend the cause, then terminate it', { workflow_id: _id, ...seen })
 }
 
-async function orNone(log: Logger, what: string, find: () => Promise<string[]>): Promise<string[]> {
+async function orNone(
+  { log, say }: { log: Logger; say: OutageLog },
+  what: string,
+  find: () => Promise<string[]>,
+): Promise<string[]> {
   try {
     return await find()
   } catch (error) {
-    log.warn('a part of the watch failed', { what, error })
+    say(log, `a part of the watch failed: ${what}`, { error })
     return []
   }
 }

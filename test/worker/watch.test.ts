@@ -9,7 +9,7 @@ const mchid = '1900000001'
 const day = { mchid, bill_date: '2026-05-01' }
 
 /** A watch over runs of which every one has an activity that fails, and what it wrote down and logged. */
-function watchOver(ids: string[]) {
+function watchOver(ids: string[], { is_away = false } = {}) {
   const noted = new Map<string, StuckRunRecord>()
   const logged: unknown[] = []
   const clock = { now: Date.parse('2026-05-02T12:00:00+08:00') }
@@ -29,14 +29,22 @@ function watchOver(ids: string[]) {
   }
   const workflowService = {
     listWorkflowExecutions: async () => ({ executions: ids.map((id) => ({ execution: { workflowId: id } })) }),
-    describeWorkflowExecution: async () => ({ workflowExecutionInfo: {}, pendingActivities: [failing] }),
+    describeWorkflowExecution: async () => {
+      if (is_away) throw new Error('Temporal is away')
+      return { workflowExecutionInfo: {}, pendingActivities: [failing] }
+    },
   }
   const temporal = {
     client: { workflowService },
     connection: { withDeadline: async (_: unknown, call: () => Promise<unknown>) => await call() },
     namespace: 'default',
   }
-  const log = { error: (...said: unknown[]) => logged.push(said), warn: () => undefined, info: () => undefined }
+  const log = {
+    error: (...said: unknown[]) => logged.push(said),
+    warn: (...said: unknown[]) => logged.push(said),
+    info: () => undefined,
+    debug: () => undefined,
+  }
   const watch = createWatch({
     store: store as unknown as WatchSettings['store'],
     temporal: temporal as unknown as WatchSettings['temporal'],
@@ -66,4 +74,21 @@ it.each([
     expect.objectContaining({ _id: id, mchid: whose, step: 'matchDay', error: 'no such column' }),
   ])
   expect(logged).toHaveLength(1)
+})
+
+it('says once a minute that runs cannot be looked at, however many there are', async () => {
+  const ids = Array.from({ length: 40 }, (_, n) => workflowId.order({ mchid, out_trade_no: `T${n}` }))
+  const { watch, logged, clock } = watchOver(ids, { is_away: true })
+  await watch.watch()
+  clock.now += 30_000
+  await watch.watch()
+  expect(logged).toHaveLength(1)
+})
+
+it('looks at no more runs once its worker is to end', async () => {
+  const { watch, noted, logged, clock } = watchOver([workflowId.day(day)])
+  await watch.watch(AbortSignal.abort())
+  clock.now += 60_000
+  await watch.watch(AbortSignal.abort())
+  expect([noted.size, logged]).toEqual([0, []])
 })
