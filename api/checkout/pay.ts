@@ -1,16 +1,17 @@
 import type { RouterContext } from '@koa/router'
-import { beijingTime } from '../../domain/calendar.ts'
 import type { AttentionCode } from '../../domain/attention.ts'
+import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { pageApp } from '../../domain/checkout/method.ts'
 import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { TradeType } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
+import type { OutageLog } from '../../runtime/outage.ts'
 import { h5Address } from '../../wechat/clientcall.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
 import { setup_remedies } from '../../wechat/openid.ts'
-import type { OpenidAnswer, Openids } from '../../wechat/openid.ts'
+import type { CodeExchange, OpenidAnswer, Openids } from '../../wechat/openid.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { requestOf } from '../http/request.ts'
@@ -19,6 +20,7 @@ import { refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
 import { wishDigest } from '../v1/checkouts/order.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
+import { errand_life_ms } from './cookie.ts'
 import { refusedMethods } from './offer.ts'
 import { visitAgain, visitWay } from './visit.ts'
 import type { Visit, VisitContext } from './visit.ts'
@@ -35,6 +37,8 @@ export type PayContext = VisitContext &
       }
     }
     openids: Openids
+    /** says what an outage keeps pages from: every payer who is there meets it */
+    sayOutage: OutageLog
     /** makes the order, or finds it: api/v1/checkouts/order */
     openOrder(checkout: CheckoutRecord, wish: PayerWish): Promise<OrderRecord>
     /** what the payer's client is opened with: api/v1/orders/client */
@@ -129,8 +133,9 @@ export type ErrandEnd =
   | { kind: 'none' }
 
 /**
- * Ends a payer's errand to WeChat: the code that he brings is exchanged, once. A spent one sends him once more, and never
- * a third time. What only the merchant can mend takes JSAPI from the ways of this payer and calls a person.
+ * Ends a payer's errand to WeChat: the code that he brings is exchanged, once, whoever repeats the request. A spent one
+ * sends him once more, and never a third time. What only the merchant can mend takes JSAPI from the ways of this payer and
+ * calls a person.
  */
 export async function endErrand(context: PayContext, ctx: RouterContext, visit: Visit): Promise<ErrandEnd> {
   const { code = '', state = '' } = readQuery(ctx)
@@ -140,8 +145,8 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
   const { appid, language } = errand
   const secret = context.store.merchants.openAppSecret(merchant, appid)
   if (secret === null) return { kind: 'unknown', result: 'failed', language }
-  const answer = await context.openids.fetch(merchant.mode, { appid, secret, code })
-  await noteAnswer(context, ctx, visit, { appid, answer })
+  const answer = await exchangedCode(context, ctx, visit, { state, appid, secret, code })
+  if (answer === null) return { kind: 'none' }
   switch (answer.kind) {
     case 'openid':
       cookies.keepOpenid(appid, answer.openid)
@@ -156,6 +161,36 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
       return { kind: 'unknown', result: 'failed', language }
     case 'unavailable':
       return { kind: 'unknown', result: 'failed', language }
+  }
+}
+
+/**
+ * What WeChat answers to the code of one errand. Its cookie alone would not end it: whoever keeps a copy could have WeChat
+ * asked in a loop, in the merchant's name. Null: it was asked before.
+ */
+async function exchangedCode(
+  context: PayContext,
+  ctx: RouterContext,
+  visit: Visit,
+  { state, ...exchanged }: CodeExchange & { state: string },
+): Promise<OpenidAnswer | null> {
+  const { merchant, checkout, token } = visit
+  const question = {
+    subject: `errand:${state}`,
+    mchid: merchant.mchid,
+    every_ms: errand_life_ms,
+    asked_by: 'errand',
+    group: checkout?._id ?? token,
+  } as const
+  try {
+    return await context.questions.put(question, async () => {
+      const answer = await context.openids.fetch(merchant.mode, exchanged)
+      await noteAnswer(context, ctx, visit, { appid: exchanged.appid, answer })
+      return answer
+    })
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'rate_limited') return { kind: 'unavailable', errcode: null }
+    throw error
   }
 }
 
@@ -175,6 +210,9 @@ async function noteAnswer(
     await store.merchants.noteAttention(mchid, 'payer_unknown', beijingTime(context.now()), detail)
   }
   if (answer.kind === 'openid' || answer.kind === 'visitor') return
-  const errcode = 'errcode' in answer ? answer.errcode : null
-  requestOf(ctx).log.warn('WeChat has not said who a payer is', { mchid, appid, kind: answer.kind, errcode })
+  const { log } = requestOf(ctx)
+  const { kind, errcode } = answer
+  const told = { mchid, appid, kind, errcode }
+  if (kind === 'unavailable') context.sayOutage(log, 'WeChat does not say who payers are', told)
+  else log.warn('WeChat has not said who a payer is', told)
 }

@@ -4,9 +4,10 @@ import type { Actor } from '../../domain/actor.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
-import { isPublicAddress } from '../../runtime/address.ts'
+import { addressGroup, isPublicAddress } from '../../runtime/address.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
+import { absentPart } from '../http/absence.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
@@ -105,14 +106,14 @@ export function checkoutRouter(context: PageContext): Router {
       h5_url: view.way?.trade_type === 'MWEB' ? await h5Link(context, visit) : null,
     })
   }
-  router.get('/:token', (ctx) => withPageErrors(ctx, assets, sendPage))
+  router.get('/:token', (ctx) => withPageErrors(context, ctx, assets, sendPage))
   router.get('/:token/order', async (ctx) => {
     const visit = await findVisit(context, ctx)
     ctx.body = withNote(await visitView(context, visit), pageLanguage(ctx, visit))
   })
   router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
-  router.get('/:token/wechat', (ctx) => withPageErrors(ctx, assets, (given) => handleReturn(context, given)))
+  router.get('/:token/wechat', (ctx) => withPageErrors(context, ctx, assets, (given) => handleReturn(context, given)))
   router.post('/:token/check', (ctx) => handleCheck(context, ctx))
   router.post('/:token/code', (ctx) => handleRenewal(context, ctx))
   router.post('/:token/pay', (ctx) => handlePay(context, pace, ctx))
@@ -131,6 +132,7 @@ function withNote(view: PayerView, language: Language): PayerView & { note: Scen
 
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
 async function withPageErrors(
+  { sayOutage }: PageContext,
   ctx: PayerRequest,
   { style, retry }: { style: Asset; retry: Asset },
   send: (ctx: PayerRequest) => Promise<void>,
@@ -146,7 +148,10 @@ async function withPageErrors(
       ctx.body = unknownPage(style.address)
       return
     }
-    requestOf(ctx).log.error('a checkout page could not be shown', { error })
+    const { log } = requestOf(ctx)
+    const part = absentPart(error)
+    if (part === null) log.error('a checkout page could not be shown', { error })
+    else sayOutage(log, `a checkout page could not be shown: ${part} cannot be reached`, { error })
     ctx.status = 503
     ctx.set('Retry-After', '5')
     ctx.body = unavailablePage(style.address, retry.address)
@@ -241,7 +246,11 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
     else redirectToPage(ctx, { lang: language, wechat: 'no_script' })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
+    const { log } = requestOf(ctx)
+    const part = absentPart(error)
+    const told = { code: error.code, error }
+    if (part === null) log.warn('a payer could not be given an order', told)
+    else context.sayOutage(log, `a payer could not be given an order: ${part} cannot be reached`, told)
     if (wantsJson(ctx)) throw error
     redirectToPage(ctx, {
       lang: language,
@@ -250,9 +259,9 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
   }
 }
 
-/** Who share a pace: all behind an address, or, where it is a proxy's or not known, all who have the page's link. */
+/** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
 function paceGroup({ address, token }: Visit): string {
-  return address !== null && isPublicAddress(address) ? address : token
+  return address !== null && isPublicAddress(address) ? addressGroup(address) : token
 }
 
 /** Takes a payer who comes back from WeChat to the page, which then goes on where he left it. */

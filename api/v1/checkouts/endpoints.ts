@@ -233,8 +233,15 @@ async function cancel(call: EndpointCall<CheckoutParams>): Promise<HttpReply> {
   return { status, body: await checkoutWithOrders(context, checkout) }
 }
 
-/** What Temporal does not take now, the sweeper asks for again. */
-async function closeOrders({ context, caller }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
+/** What Temporal does not take now, the sweeper asks for again. Who cancels at once with others shares their closes. */
+async function closeOrders(call: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
+  const { _id, mchid } = checkout
+  const question = { subject: `cancel:${_id}`, mchid, every_ms: 0, asked_by: 'merchant' } as const
+  await call.context.questions.put(question, () => sendCloses(call, checkout))
+}
+
+/** A checkout has up to twenty orders, and each close is a call to Temporal. */
+async function sendCloses({ context, caller }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
   const { mchid, orders } = checkout
   const found = await context.store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
   const operation_id = operationId.orderOfCancelled(checkout.out_trade_no)

@@ -90,6 +90,11 @@ describe('the checkout page', () => {
     expect(answer.headers.get('retry-after')).toBe('5')
     const page = await answer.text()
     expect(page).toContain('您的订单和付款不会丢失')
+    counter.is_database_away = true
+    counter.logged.length = 0
+    for (const _ of [1, 2, 3]) await (await get(`/pay/${order.checkout_token}`)).text()
+    counter.is_database_away = false
+    expect(counter.logged).toEqual([]) // once a minute, whoever looks, and the first look was told
     const retry = /assets\/retry\.js\?v=[0-9a-f]{12}/.exec(page)?.[0]
     expect((await get(`/pay/${retry}`)).status).toBe(200)
   })

@@ -267,6 +267,59 @@ describe('a page inside WeChat', () => {
     expect(await visitor.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
   })
 
+  it('asks WeChat once for an errand, whoever keeps its cookie and comes back with other codes', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    const kept = visitor.jar.get('weft_errand') ?? ''
+    const replayed = async (code: string) => {
+      visitor.jar.set('weft_errand', kept)
+      return await visitor.errand(checkout, errand_url, code)
+    }
+    await replayed('071code')
+    await Promise.all(Array.from({ length: 10 }, (_, place) => replayed(`072code${place}`)))
+    expect(locationOf((await replayed('073code')).answer)).toBe(`../${checkout.token}?`)
+    expect(counter.exchanges.map(({ code }) => code)).toEqual(['071code'])
+  })
+
+  it('has WeChat asked for one checkout at a pace, whoever begins errands, and others have theirs', async () => {
+    const moment = Date.now()
+    counter.now = () => moment
+    const [asked, other] = [await counter.insertCheckout(), await counter.insertCheckout()]
+    counter.onExchange = () => ({ kind: 'unavailable', errcode: null })
+    const errands = async (checkout: CheckoutRecord, count: number) => {
+      const strangers = Array.from({ length: count }, (_, place) => browser(wechat, { address: `203.0.115.${place}` }))
+      const begun = await Promise.all(strangers.map(async (one) => (await one.pay(checkout))['errand_url']))
+      const ends = await Promise.all(strangers.map((one, place) => one.errand(checkout, begun[place])))
+      return ends.map(({ answer }) => locationOf(answer))
+    }
+    counter.logged.length = 0
+    const ends = await errands(asked, 40)
+    expect(counter.exchanges).toHaveLength(20)
+    expect(new Set(ends)).toEqual(new Set([`../${asked.token}?lang=zh-CN&wechat=failed`]))
+    expect(counter.logged).toEqual(['WeChat does not say who payers are'])
+    await errands(other, 1)
+    expect(counter.exchanges).toHaveLength(21)
+    counter.now = Date.now
+  })
+
+  it.each([
+    ['of 6 kB', 'A'.repeat(6_000)],
+    ['that is JSON and no seal', Buffer.from('null').toString('base64url')],
+    ['that is a list', Buffer.from('[1]').toString('base64url')],
+    ['with a key that nobody has', Buffer.from('{"sealed":"AAAA","key_id":"__proto__"}').toString('base64url')],
+    ['with a number for its seal', Buffer.from('{"sealed":5,"key_id":"one"}').toString('base64url')],
+    ['with deep lists', Buffer.from('['.repeat(4_000)).toString('base64url')],
+  ])('counts a cookie as none: %s', async (_name, cookie) => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    for (const name of ['errand', 'payer', 'refused']) visitor.jar.set(`weft_${name}`, cookie.slice(0, 2_300))
+    const answer = await visitor.request(`/pay/${checkout.token}/wechat?code=071code&state=${'0'.repeat(32)}`)
+    expect([answer.status, locationOf(answer)]).toEqual([303, `../${checkout.token}?`])
+    expect(await visitor.pay(checkout)).toHaveProperty('errand_url')
+    expect(counter.exchanges).toEqual([])
+  })
+
   it.each([40163, 40029])('with a spent code (%i) asks once more, and never a third time', async (errcode) => {
     const checkout = await counter.insertCheckout()
     const visitor = browser(wechat)
@@ -461,6 +514,18 @@ describe('wishes to pay', () => {
     )
     expect(statuses.filter((status) => status === 429)).toHaveLength(1)
     expect((await other.request(`/pay/${checkout.token}/pay`, 'POST')).status).toBe(200)
+    counter.now = Date.now
+  })
+
+  it('come from one house of IPv6 as from one address', async () => {
+    const checkout = await counter.insertCheckout({ methods: [] })
+    const moment = Date.now()
+    counter.now = () => moment
+    const statusFrom = async (address: string) =>
+      (await browser(windows, { address }).request(`/pay/${checkout.token}/pay`, 'POST')).status
+    const house = Array.from({ length: 101 }, (_, place) => statusFrom(`2400:3200:1:2::${place.toString(16)}`))
+    expect((await Promise.all(house)).filter((status) => status === 429)).toHaveLength(1)
+    expect(await statusFrom('2400:3200:1:3::1')).toBe(200)
     counter.now = Date.now
   })
 
