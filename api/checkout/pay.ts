@@ -60,6 +60,8 @@ export async function payHere(context: PayContext, visit: Visit, language: Langu
   if (!way?.trade_type) return { kind: 'shown', visit, call: null }
   const wish = payerWish(visit, way.trade_type)
   if (wish === null) return { kind: 'errand', url: beginErrand(context, visit, { is_again: false, language }) }
+  // A phone's address changes with its network: by the first one he is known as the same payer.
+  if (wish.known_by !== undefined) visit.cookies.keepFirstAddress(wish.known_by)
   const opened = await context.openOrder(checkout, wish)
   const order = opened.payment === null ? await refreshCode(context, opened, { kind: 'payer', id: null }) : opened
   const refused = refusedMethods(order)
@@ -103,7 +105,12 @@ function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: T
       return app && openid ? { trade_type, appid: app.appid, openid } : null
     }
     case 'MWEB':
-      return { trade_type, payer_client_ip: address ?? '', h5_type: browser.h5_type }
+      return {
+        trade_type,
+        payer_client_ip: address ?? '',
+        known_by: cookies.firstAddress() ?? address ?? '',
+        h5_type: browser.h5_type,
+      }
     case 'NATIVE':
     case 'APP':
       return { trade_type }

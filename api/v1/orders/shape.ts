@@ -57,8 +57,8 @@ interface MethodFields {
   scene_info?: { h5_info?: unknown } | null | undefined
 }
 
-/** What each method must be told, and what it takes from nobody (domain/order/method). */
-function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
+/** What each method must be told, and what it takes from nobody (domain/order/method). Adds an issue for each mistake. */
+export function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
   const { needs_openid, needs_scene_info } = payment_methods[order.trade_type ?? 'NATIVE']
   const object = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path })
   if (needs_openid && !order.payer) object('openid_missing', 'payer')

@@ -151,9 +151,25 @@ describe('a phone’s browser', () => {
   it('is led to WeChat and back to this page, by the payer’s own address', async () => {
     const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/thanks' })
     const { call } = (await browser(android).pay(checkout)) as { call: { kind: string; h5_url: string } }
-    expect(counter.wishes).toEqual([{ trade_type: 'MWEB', payer_client_ip: payer_address, h5_type: 'Android' }])
+    const wish = { trade_type: 'MWEB', payer_client_ip: payer_address, known_by: payer_address, h5_type: 'Android' }
+    expect(counter.wishes).toEqual([wish])
     expect(call.kind).toBe('h5')
     expect(new URL(call.h5_url).searchParams.get('redirect_url')).toBe(checkout.checkout_url)
+  })
+
+  it('is the same payer when its address changes, and another where it has none of its cookies', async () => {
+    const checkout = await counter.insertCheckout()
+    const phone = browser(android)
+    await phone.pay(checkout)
+    const elsewhere = { 'x-forwarded-for': '2001:db8::7' }
+    await (await phone.request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
+    await (await browser(android).request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
+    expect(counter.wishes.map(({ payer_client_ip, known_by }) => [payer_client_ip, known_by])).toEqual([
+      [payer_address, payer_address],
+      ['2001:db8::7', payer_address],
+      ['2001:db8::7', '2001:db8::7'],
+    ])
+    expect([...phone.jar.values()].join('\n')).not.toContain(payer_address)
   })
 
   it('is told to open the page in WeChat where the merchant has no H5', async () => {
