@@ -6,11 +6,13 @@ import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
 import { isPublicAddress } from '../../runtime/address.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import { createOutageLog } from '../../runtime/outage.ts'
+import type { OutageLog } from '../../runtime/outage.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
-import { readQuery } from '../http/query.ts'
+import { readPageQuery } from '../http/query.ts'
 import { requestOf } from '../http/request.ts'
 import { exactRouter } from '../http/router.ts'
 import { createBuckets } from '../http/ratelimit.ts'
@@ -30,9 +32,10 @@ import { OrderStreams } from './stream.ts'
 import { sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
-import { findVisit, visitAgain, visitView } from './visit.ts'
+import { findVisit, visitAgain, visitView, visitWay } from './visit.ts'
 import type { Visit } from './visit.ts'
 import { errand_results, passing_problems } from './way.ts'
+import type { ErrandResult } from './way.ts'
 
 /** What the checkout page needs of the API's context. */
 export type PageContext = PayContext & {
@@ -83,6 +86,7 @@ export function checkoutRouter(context: PageContext): Router {
   router.get('/assets/:name', (ctx) => sendAsset(ctx, [...Object.values(assets), ...assets.script.imports]))
   router.use(setSecurityHeaders)
   const pace = createBuckets(() => context.now(), pays_by_address)
+  const sayCrowded = createOutageLog(() => context.now())
   const sendPage = async (ctx: PayerRequest) => {
     ctx.type = 'html'
     const visit = await findVisit(context, ctx)
@@ -100,8 +104,8 @@ export function checkoutRouter(context: PageContext): Router {
         modules: assets.script.imports.map(({ address }) => address),
       },
       is_phone: browser.kind !== 'desktop' && browser.kind !== 'wechat_desktop',
-      check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
-      errand_result: errand_results.find((result) => result === readQuery(ctx)['wechat']) ?? null,
+      check_result: check_results.find((result) => result === readPageQuery(ctx)['checked']) ?? null,
+      errand_result: errand_results.find((result) => result === readPageQuery(ctx)['wechat']) ?? null,
       h5_url: view.way?.trade_type === 'MWEB' ? await h5Link(context, visit) : null,
     })
   }
@@ -110,12 +114,12 @@ export function checkoutRouter(context: PageContext): Router {
     const visit = await findVisit(context, ctx)
     ctx.body = withNote(await visitView(context, visit), pageLanguage(ctx, visit))
   })
-  router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
+  router.get('/:token/events', (ctx) => sendEvents(context, { streams, sayCrowded }, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
   router.get('/:token/wechat', (ctx) => withPageErrors(ctx, assets, (given) => handleReturn(context, given)))
   router.post('/:token/check', (ctx) => handleCheck(context, ctx))
   router.post('/:token/code', (ctx) => handleRenewal(context, ctx))
-  router.post('/:token/pay', (ctx) => handlePay(context, pace, ctx))
+  router.post('/:token/pay', (ctx) => handlePay(context, { pace, sayCrowded }, ctx))
   return router
 }
 
@@ -153,10 +157,16 @@ async function withPageErrors(
   }
 }
 
+/**
+ * Sends a file that pages load. Browsers keep it for ever under the version that it has, and no other: while a new version
+ * of Weft is brought in, the page of one process may ask another process for its files.
+ */
 function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
   const asset = assets.find(({ name }) => name === ctx.params['name'])
   if (!asset) throw new Problem('not_found')
-  ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
+  const is_current = readPageQuery(ctx)['v'] === asset.version
+  const kept = is_current ? 'public, max-age=31536000, immutable' : 'no-store'
+  ctx.set({ 'Cache-Control': kept, 'X-Content-Type-Options': 'nosniff' })
   ctx.set('Content-Type', asset.type)
   ctx.body = asset.content
 }
@@ -166,14 +176,18 @@ function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
  * which the page is paid.
  */
 function pageLanguage(ctx: PayerRequest, { checkout, order }: Visit): Language {
-  const asked = languages.find((language) => language === readQuery(ctx)['lang'])
+  const asked = languages.find((language) => language === readPageQuery(ctx)['lang'])
   const { locale } = checkout ?? order ?? {}
   if (asked) return asked
   if (locale) return locale
   return ctx.acceptsLanguages('zh-CN', 'zh', 'en') === 'en' ? 'en' : 'zh-CN'
 }
 
-async function sendEvents(context: PageContext, streams: OrderStreams, ctx: PayerRequest): Promise<void> {
+async function sendEvents(
+  context: PageContext,
+  { streams, sayCrowded }: { streams: OrderStreams; sayCrowded: OutageLog },
+  ctx: PayerRequest,
+): Promise<void> {
   const visit = await findVisit(context, ctx)
   const { order } = visit
   // 204 tells the browser not to come again: nothing more happens to this order by itself, or there is none yet.
@@ -186,7 +200,10 @@ async function sendEvents(context: PageContext, streams: OrderStreams, ctx: Paye
     const again = visit.checkout === null ? { ...visit, order: changed } : await visitAgain(context, visit)
     return withNote(await visitView(context, again), language)
   })
-  if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  if (!is_open) {
+    sayCrowded(requestOf(ctx).log, 'a page has no stream, since too many are open: it asks', { mchid: order.mchid })
+    throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  }
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
   ctx.respond = false
 }
@@ -224,10 +241,16 @@ async function handleRenewal(context: PageContext, ctx: PayerRequest): Promise<v
 }
 
 /** Handles the one button that pays right here; asked for by the page's script, or by its form. */
-async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest): Promise<void> {
+async function handlePay(
+  context: PageContext,
+  { pace, sayCrowded }: { pace: Buckets; sayCrowded: OutageLog },
+  ctx: PayerRequest,
+): Promise<void> {
   const visit = await findVisit(context, ctx)
   if (!pace.take(paceGroup(visit)).has_token) {
-    throw new Problem('rate_limited', { headers: { 'Retry-After': '5' } })
+    const { mchid } = visit.merchant
+    sayCrowded(requestOf(ctx).log, 'payers behind one address come too fast: is it a proxy’s?', { mchid })
+    return refusePay(ctx, visit, new Problem('rate_limited', { headers: { 'Retry-After': '5' } }))
   }
   const language = pageLanguage(ctx, visit)
   try {
@@ -242,12 +265,15 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
-    if (wantsJson(ctx)) throw error
-    redirectToPage(ctx, {
-      lang: language,
-      wechat: passing_problems.includes(error.code) ? 'not_placed' : 'not_payable',
-    })
+    refusePay(ctx, visit, error)
   }
+}
+
+/** A problem for the page's script; a form is led back to the page, which says it in words. */
+function refusePay(ctx: PayerRequest, visit: Visit, problem: Problem): void {
+  if (wantsJson(ctx)) throw problem
+  const wechat: ErrandResult = passing_problems.includes(problem.code) ? 'not_placed' : 'not_payable'
+  redirectToPage(ctx, { lang: pageLanguage(ctx, visit), wechat })
 }
 
 /** Who share a pace: all behind an address, or, where it is a proxy's or not known, all who have the page's link. */
@@ -259,7 +285,10 @@ function paceGroup({ address, token }: Visit): string {
 async function handleReturn(context: PageContext, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
   const end = await endErrand(context, ctx, visit)
-  if (end.kind === 'none') return redirectToPage(ctx, {})
+  if (end.kind === 'none') {
+    const is_lost = !end.is_payer_known && visitWay(visit)?.trade_type === 'JSAPI'
+    return redirectToPage(ctx, is_lost ? { lang: pageLanguage(ctx, visit), wechat: 'not_kept' } : {})
+  }
   const lang = end.language
   if (end.kind === 'known') return redirectToPage(ctx, { lang, paying: '1' })
   if (end.kind === 'unknown') return redirectToPage(ctx, { lang, wechat: end.result })

@@ -45,9 +45,11 @@ export interface Counter {
   onOpen: (checkout: CheckoutRecord, wish: PayerWish) => Promise<OrderRecord>
   /** in place of WeChat: the codes that were exchanged, and what is answered */
   exchanges: CodeExchange[]
-  onExchange: (exchange: CodeExchange) => OpenidAnswer
+  onExchange: (exchange: CodeExchange) => OpenidAnswer | Promise<OpenidAnswer>
   /** codes in the warnings that were logged of requests */
   warnings: unknown[]
+  /** the messages of those warnings */
+  said: string[]
   /** Unix ms, as the pages' server tells it */
   now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
@@ -74,6 +76,7 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
     onOpen: (checkout, wish) => openNext(store, checkout, wish),
     exchanges: [],
     warnings: [],
+    said: [],
     onExchange: () => ({ kind: 'openid', openid: payer_openid }),
     rounds: [],
     is_database_away: false,
@@ -91,7 +94,10 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
   const app = new Koa()
   const log: Logger = {
     ...silentLogger,
-    warn: (_, fields) => void counter.warnings.push(fields?.['code']),
+    warn: (message, fields) => {
+      counter.said.push(message)
+      counter.warnings.push(fields?.['code'])
+    },
     child: () => log,
   }
   app.use((ctx, next) => answerProblems(ctx, next, log))
@@ -120,7 +126,7 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
       authoriseUrl: (_mode, errand) => authoriseUrl(wechat_oauth, errand),
       fetch: async (_mode, exchange) => {
         counter.exchanges.push(exchange)
-        return counter.onExchange(exchange)
+        return await counter.onExchange(exchange)
       },
     },
     openOrder: (checkout, wish) => {
@@ -151,7 +157,10 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
         liftAttention: (...lifted) => merchants.liftAttention(...lifted),
       },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
-      refunds: { ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)) },
+      refunds: {
+        ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)),
+        ofOrders: (mchid, numbers) => present(() => refunds.ofOrders(mchid, numbers)),
+      },
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),
