@@ -56,7 +56,7 @@ export function createWatch(settings: WatchSettings) {
 
   /** One round. False: another worker's watch holds the lease. */
   async function watch(ending?: AbortSignal): Promise<boolean> {
-    const lease = await store.leases.hold(lease_name, holder, patience.every_ms * 3, now)
+    const lease = await store.leases.hold(lease_name, holder, { ttl_ms: patience.every_ms * 3, now })
     if (lease === null) return leaveToOther()
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
     const late = await orNone(watched, 'what is late', () => findLate(settings))

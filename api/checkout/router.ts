@@ -11,7 +11,7 @@ import { absentPart } from '../http/absence.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
-import { readQuery } from '../http/query.ts'
+import { readPageQuery } from '../http/query.ts'
 import { requestOf } from '../http/request.ts'
 import { exactRouter } from '../http/router.ts'
 import { createBuckets } from '../http/ratelimit.ts'
@@ -31,9 +31,10 @@ import { OrderStreams } from './stream.ts'
 import { sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
-import { findVisit, visitAgain, visitView } from './visit.ts'
+import { findVisit, visitAgain, visitView, visitWay } from './visit.ts'
 import type { Visit } from './visit.ts'
 import { errand_results, passing_problems } from './way.ts'
+import type { ErrandResult } from './way.ts'
 
 /** What the checkout page needs of the API's context. */
 export type PageContext = PayContext & {
@@ -101,8 +102,8 @@ export function checkoutRouter(context: PageContext): Router {
         modules: assets.script.imports.map(({ address }) => address),
       },
       is_phone: browser.kind !== 'desktop' && browser.kind !== 'wechat_desktop',
-      check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
-      errand_result: errand_results.find((result) => result === readQuery(ctx)['wechat']) ?? null,
+      check_result: check_results.find((result) => result === readPageQuery(ctx)['checked']) ?? null,
+      errand_result: errand_results.find((result) => result === readPageQuery(ctx)['wechat']) ?? null,
       h5_url: view.way?.trade_type === 'MWEB' ? await h5Link(context, visit) : null,
     })
   }
@@ -158,10 +159,16 @@ async function withPageErrors(
   }
 }
 
+/**
+ * Sends a file that pages load. Browsers keep it for ever under the version that it has, and no other: while a new version
+ * of Weft is brought in, the page of one process may ask another process for its files.
+ */
 function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
   const asset = assets.find(({ name }) => name === ctx.params['name'])
   if (!asset) throw new Problem('not_found')
-  ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
+  const is_current = readPageQuery(ctx)['v'] === asset.version
+  const kept = is_current ? 'public, max-age=31536000, immutable' : 'no-store'
+  ctx.set({ 'Cache-Control': kept, 'X-Content-Type-Options': 'nosniff' })
   ctx.set('Content-Type', asset.type)
   ctx.body = asset.content
 }
@@ -171,7 +178,7 @@ function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
  * which the page is paid.
  */
 function pageLanguage(ctx: PayerRequest, { checkout, order }: Visit): Language {
-  const asked = languages.find((language) => language === readQuery(ctx)['lang'])
+  const asked = languages.find((language) => language === readPageQuery(ctx)['lang'])
   const { locale } = checkout ?? order ?? {}
   if (asked) return asked
   if (locale) return locale
@@ -191,7 +198,10 @@ async function sendEvents(context: PageContext, streams: OrderStreams, ctx: Paye
     const again = visit.checkout === null ? { ...visit, order: changed } : await visitAgain(context, visit)
     return withNote(await visitView(context, again), language)
   })
-  if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  if (!is_open) {
+    context.sayOutage(requestOf(ctx).log, 'a page has no stream, since too many are open: it asks', { mchid: order.mchid })
+    throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  }
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
   ctx.respond = false
 }
@@ -232,7 +242,9 @@ async function handleRenewal(context: PageContext, ctx: PayerRequest): Promise<v
 async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
   if (!pace.take(paceGroup(visit)).has_token) {
-    throw new Problem('rate_limited', { headers: { 'Retry-After': '5' } })
+    const { mchid } = visit.merchant
+    context.sayOutage(requestOf(ctx).log, 'payers behind one address come too fast: is it a proxy’s?', { mchid })
+    return refusePay(ctx, visit, new Problem('rate_limited', { headers: { 'Retry-After': '5' } }))
   }
   const language = pageLanguage(ctx, visit)
   try {
@@ -246,17 +258,24 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
     else redirectToPage(ctx, { lang: language, wechat: 'no_script' })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    const { log } = requestOf(ctx)
-    const part = absentPart(error)
-    const told = { code: error.code, error }
-    if (part === null) log.warn('a payer could not be given an order', told)
-    else context.sayOutage(log, `a payer could not be given an order: ${part} cannot be reached`, told)
-    if (wantsJson(ctx)) throw error
-    redirectToPage(ctx, {
-      lang: language,
-      wechat: passing_problems.includes(error.code) ? 'not_placed' : 'not_payable',
-    })
+    sayRefused(context, ctx, error)
+    refusePay(ctx, visit, error)
   }
+}
+
+function sayRefused({ sayOutage }: PageContext, ctx: PayerRequest, problem: Problem): void {
+  const { log } = requestOf(ctx)
+  const part = absentPart(problem)
+  const told = { code: problem.code, error: problem }
+  if (part === null) log.warn('a payer could not be given an order', told)
+  else sayOutage(log, `a payer could not be given an order: ${part} cannot be reached`, told)
+}
+
+/** A problem for the page's script; a form is led back to the page, which says it in words. */
+function refusePay(ctx: PayerRequest, visit: Visit, problem: Problem): void {
+  if (wantsJson(ctx)) throw problem
+  const wechat: ErrandResult = passing_problems.includes(problem.code) ? 'not_placed' : 'not_payable'
+  redirectToPage(ctx, { lang: pageLanguage(ctx, visit), wechat })
 }
 
 /** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
@@ -268,7 +287,10 @@ function paceGroup({ address, token }: Visit): string {
 async function handleReturn(context: PageContext, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
   const end = await endErrand(context, ctx, visit)
-  if (end.kind === 'none') return redirectToPage(ctx, {})
+  if (end.kind === 'none') {
+    const is_lost = !end.is_payer_known && visitWay(visit)?.trade_type === 'JSAPI'
+    return redirectToPage(ctx, is_lost ? { lang: pageLanguage(ctx, visit), wechat: 'not_kept' } : {})
+  }
   const lang = end.language
   if (end.kind === 'known') return redirectToPage(ctx, { lang, paying: '1' })
   if (end.kind === 'unknown') return redirectToPage(ctx, { lang, wechat: end.result })

@@ -47,7 +47,7 @@ export interface Counter {
   onOpen: (checkout: CheckoutRecord, wish: PayerWish) => Promise<OrderRecord>
   /** in place of WeChat: the codes that were exchanged, and what is answered */
   exchanges: CodeExchange[]
-  onExchange: (exchange: CodeExchange) => OpenidAnswer
+  onExchange: (exchange: CodeExchange) => OpenidAnswer | Promise<OpenidAnswer>
   /** codes in the warnings that were logged of requests */
   warnings: unknown[]
   /** what was logged as warnings and errors of requests */
@@ -129,7 +129,7 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
       authoriseUrl: (_mode, errand) => authoriseUrl(wechat_oauth, errand),
       fetch: async (_mode, exchange) => {
         counter.exchanges.push(exchange)
-        return counter.onExchange(exchange)
+        return await counter.onExchange(exchange)
       },
     },
     sayOutage: createOutageLog(() => counter.now()),
@@ -161,7 +161,10 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
         liftAttention: (...lifted) => merchants.liftAttention(...lifted),
       },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
-      refunds: { ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)) },
+      refunds: {
+        ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)),
+        ofOrders: (mchid, numbers) => present(() => refunds.ofOrders(mchid, numbers)),
+      },
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),
