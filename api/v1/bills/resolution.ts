@@ -20,7 +20,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { check_limit_ms, read_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { create_refund_problems, createOrRepeat } from '../refunds/endpoints.ts'
 import { requireRefund } from '../refunds/shape.ts'
-import { fen, isWechatText, out_refund_no, request_reason } from '../shapes.ts'
+import { fen, out_refund_no, request_reason, wechat_text } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import { acceptedPostings, preview_shape, previewOf, refundPostings } from './preview.ts'
 import { difference_params, difference_shape, differenceStateProblem, replyWith, requireDifference } from './shape.ts'
@@ -39,7 +39,7 @@ const resolution_request = z
       .strictObject({
         out_refund_no,
         amount: fen.nullish().meta({ description: 'fen; all that is left of the payment when absent' }),
-        reason: z.string().min(1).max(80).refine(isWechatText, 'wechat_text').nullish().meta({
+        reason: z.string().min(1).max(80).regex(wechat_text, 'wechat_text').nullish().meta({
           description: 'the payer sees it',
         }),
       })

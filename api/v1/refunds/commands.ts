@@ -17,7 +17,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
-import { isPlainText, isWechatText, request_reason } from '../shapes.ts'
+import { plain_text, wechat_text, request_reason } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
   readRefundUntil,
@@ -183,7 +183,7 @@ const abnormal_request = z
     type: z.enum(['USER_BANK_CARD', 'MERCHANT_BANK_CARD']).meta({
       description: 'to a bank card of the payer’s, or to the merchant’s own account, to be paid by hand from there',
     }),
-    bank_type: z.string().min(1).max(16).refine(isPlainText, 'text').nullish().meta({
+    bank_type: z.string().min(1).max(16).regex(plain_text, 'text').nullish().meta({
       description: 'WeChat Pay’s code of the bank, such as ICBC_DEBIT; of the payer’s card only, as the two below',
     }),
     bank_account: z
@@ -195,7 +195,7 @@ const abnormal_request = z
       .string()
       .min(1)
       .max(60)
-      .refine(isWechatText, 'wechat_text')
+      .regex(wechat_text, 'wechat_text')
       .nullish()
       .meta({ description: 'of the card’s owner; encrypted for WeChat Pay at once; never kept, never logged' }),
     reason: request_reason.nullish(),
@@ -291,7 +291,7 @@ const payout_request = z
       .string()
       .min(1)
       .max(500)
-      .refine(isPlainText, 'text')
+      .regex(plain_text, 'text')
       .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
     reason: request_reason,
   })

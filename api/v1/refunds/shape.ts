@@ -12,14 +12,14 @@ import {
   actor,
   attention,
   fen,
-  isPlainText,
-  isWechatText,
   metadata,
   nullable_text,
   nullable_time,
   out_refund_no,
   out_trade_no,
+  plain_text,
   time,
+  wechat_text,
 } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
 
@@ -32,7 +32,7 @@ export const refund_request = z
       .string()
       .min(1)
       .max(32)
-      .refine(isPlainText, 'text')
+      .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'instead of out_trade_no: exactly this payment, a second one too' }),
     amount: z.strictObject({
@@ -44,7 +44,7 @@ export const refund_request = z
       .string()
       .min(1)
       .max(80)
-      .refine(isWechatText, 'wechat_text')
+      .regex(wechat_text, 'wechat_text')
       .nullish()
       .meta({ description: 'the payer sees it' }),
     metadata: metadata.nullish(),
