@@ -199,7 +199,9 @@ async function sendEvents(context: PageContext, streams: OrderStreams, ctx: Paye
     return withNote(await visitView(context, again), language)
   })
   if (!is_open) {
-    context.sayOutage(requestOf(ctx).log, 'a page has no stream, since too many are open: it asks', { mchid: order.mchid })
+    context.sayOutage(requestOf(ctx).log, 'a page has no stream, since too many are open: it asks', {
+      mchid: order.mchid,
+    })
     throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
   }
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.

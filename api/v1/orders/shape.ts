@@ -17,11 +17,11 @@ import {
   actor,
   attention,
   fen,
-  isPlainText,
   metadata,
   nullable_text,
   nullable_time,
   out_trade_no,
+  plain_text,
   request_time,
   time,
   wechatText,
@@ -89,7 +89,7 @@ export const order_request = z
       .string()
       .min(1)
       .max(64)
-      .refine(isPlainText, 'text')
+      .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'the merchant’s own sale: two numbers of one sale are never both kept' }),
     attach: wechatText(limits.wechat_bytes.attach, 0)
