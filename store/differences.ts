@@ -37,7 +37,11 @@ const schema = recordSchema({
   due_time: Date,
   owner: String,
   note: String,
-  proposal: partSchema({ actor: partSchema({ kind: String, id: String }), time: Date, reason: String, action: String }),
+  proposal: partSchema({
+    ...{ actor: partSchema({ kind: String, id: String }), time: Date },
+    ...{ reason: String, action: String, agreed: String },
+  }),
+  agreed: String,
   deed: partSchema({ action: String, out_refund_no: String, entry_ids: [String] }),
   answer: partSchema({ asked_time: Date, says: String, evidence_id: String }),
   handed_over_time: Date,

@@ -6,6 +6,8 @@ import { order_states } from '../domain/order/record.ts'
 import { runSubject } from '../domain/run.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { maskText } from '../runtime/mask.ts'
+import { createOutageLog } from '../runtime/outage.ts'
+import type { OutageLog } from '../runtime/outage.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { findTrouble } from '../runtime/trouble.ts'
@@ -43,27 +45,29 @@ const most_looks = 50
  * turn.
  */
 export function createWatch(settings: WatchSettings) {
-  const { store, patience, now, log } = settings
+  const { store, patience, now } = settings
   const holder = randomUUID()
   const suspects: Suspects = new Map()
   const lists: OpenList[] = [
     { condition: days_condition, page: null },
     { condition: '', page: null },
   ]
+  const watched = { ...settings, say: createOutageLog(now) }
 
   /** One round. False: another worker's watch holds the lease. */
-  async function watch(): Promise<boolean> {
-    const lease = await store.leases.hold(lease_name, holder, patience.every_ms * 3, now)
+  async function watch(ending?: AbortSignal): Promise<boolean> {
+    const lease = await store.leases.hold(lease_name, holder, { ttl_ms: patience.every_ms * 3, now })
     if (lease === null) return leaveToOther()
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
-    const late = await orNone(log, 'what is late', () => findLate(settings))
+    const late = await orNone(watched, 'what is late', () => findLate(settings))
     const open: string[] = []
-    for (const list of lists) open.push(...(await orNone(log, 'open runs', () => nextOpen(settings, list))))
+    for (const list of lists) open.push(...(await orNone(watched, 'open runs', () => nextOpen(settings, list))))
     const known = stuck.map(({ _id }) => _id)
     for (const id of new Set([...known, ...suspects.keys(), ...late, ...open])) {
+      if (ending?.aborted === true) return true
       // Where Temporal is slow, a round lasts longer than a lease.
       if (!(await lease.keep())) return leaveToOther()
-      await look(settings, suspects, { id, is_known: known.includes(id) })
+      await look(watched, suspects, { id, is_known: known.includes(id) })
     }
     settings.stuck((await store.stuck_runs.longestUnseen(most_counted)).length)
     return true
@@ -89,11 +93,11 @@ type Suspects = Map<string, number>
 
 /** Looks at one run; what cannot be asked now keeps no other from its turn. */
 async function look(
-  settings: WatchSettings,
+  settings: WatchSettings & { say: OutageLog },
   suspects: Suspects,
   { id, is_known }: { id: string; is_known: boolean },
 ): Promise<void> {
-  const { store, temporal, patience, now, log } = settings
+  const { store, temporal, patience, now, log, say } = settings
   try {
     const trouble = await boundedCall(temporal.connection, call_limit_ms, () =>
       findTrouble(temporal.client.workflowService, temporal.namespace, id),
@@ -107,7 +111,7 @@ async function look(
     if (suspects.size < most_suspects) suspects.set(id, since_ms)
     if (is_known || now() - since_ms >= patience.stuck_ms) await tell(settings, id, trouble, since_ms)
   } catch (error) {
-    log.warn('a run could not be looked at; the next round tries again', { workflow_id: id, error })
+    say(log, 'a run could not be looked at; the next round tries again', { workflow_id: id, error })
   }
 }
 
@@ -123,11 +127,15 @@ async function tell(
   if (is_new) log.error('a run cannot go on: mend the cause, then terminate it', { workflow_id: _id, ...seen })
 }
 
-async function orNone(log: Logger, what: string, find: () => Promise<string[]>): Promise<string[]> {
+async function orNone(
+  { log, say }: { log: Logger; say: OutageLog },
+  what: string,
+  find: () => Promise<string[]>,
+): Promise<string[]> {
   try {
     return await find()
   } catch (error) {
-    log.warn('a part of the watch failed', { what, error })
+    say(log, `a part of the watch failed: ${what}`, { error })
     return []
   }
 }

@@ -15,6 +15,8 @@ export type Fate = ('PROCESSING' | 'ABNORMAL' | 'SUCCESS' | 'CLOSED' | 'RETURNED
 interface Transaction {
   id: string
   total: number
+  /** what a free coupon of the merchant's own bore of it, in fen */
+  nocash?: number
 }
 
 interface PlayedRefund extends WeChatRefundRecord {
@@ -122,10 +124,11 @@ export class PlayedWeChat implements Transport {
   }
 
   /** As a query's answer and a notification tell it. */
-  transaction({ id, total }: Transaction): string {
+  transaction({ id, total, nocash = 0 }: Transaction): string {
     const { appid, out_trade_no } = this.#order
     const success_time = beijingTime(this.#now())
-    const amount = { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' }
+    const amount = { total, payer_total: total - nocash, currency: 'CNY', payer_currency: 'CNY' }
+    const promotion_detail = nocash === 0 ? [] : [{ coupon_id: `C-${id}`, type: 'NOCASH', amount: nocash }]
     const trade_state = this.refunds.some(({ transaction_id }) => transaction_id === id) ? 'REFUND' : 'SUCCESS'
     return JSON.stringify({
       mchid,
@@ -135,6 +138,7 @@ export class PlayedWeChat implements Transport {
       trade_state,
       success_time,
       amount,
+      promotion_detail,
     })
   }
 
@@ -256,7 +260,7 @@ export class PlayedWeChat implements Transport {
       transaction_id,
       status: 'PROCESSING',
       user_received_account: '支付用户零钱',
-      amount: { refund: amount.refund, settlement_refund: amount.refund },
+      amount: { refund: amount.refund, settlement_refund: cashOf(paid, amount.refund) },
       create_time: beijingTime(this.#now()),
       success_time: null,
       body,
@@ -295,9 +299,14 @@ export class PlayedWeChat implements Transport {
       out_trade_no,
       channel: 'ORIGINAL',
       ...(success_time !== null && { success_time }),
-      amount: { ...amount, total: total ?? asked.total, payer_refund: amount.refund, currency: 'CNY' },
+      amount: { ...amount, total: total ?? asked.total, payer_refund: amount.settlement_refund, currency: 'CNY' },
     })
   }
+}
+
+/** What of a refund leaves the merchant's account: his coupon bears its share. */
+function cashOf({ total, nocash = 0 }: Transaction, refund: number): number {
+  return Math.round((refund * (total - nocash)) / total)
 }
 
 function refusalOf(refusal: string): WeChatAnswer {

@@ -9,7 +9,7 @@ const mchid = '1900000001'
 const day = { mchid, bill_date: '2026-05-01' }
 
 /** A watch over runs of which every one has an activity that fails, and what it wrote down and logged. */
-function watchOver(ids: string[]) {
+function watchOver(ids: string[], { is_away = false } = {}) {
   const noted = new Map<string, StuckRunRecord>()
   const logged: unknown[] = []
   const leased = { is_held: true }
@@ -35,14 +35,22 @@ function watchOver(ids: string[]) {
       const listed = query.includes('WorkflowType') ? ids.filter((id) => id.startsWith('reconcile')) : ids.slice(0, 50)
       return { executions: listed.map((id) => ({ execution: { workflowId: id } })) }
     },
-    describeWorkflowExecution: async () => ({ workflowExecutionInfo: {}, pendingActivities: [failing] }),
+    describeWorkflowExecution: async () => {
+      if (is_away) throw new Error('Temporal is away')
+      return { workflowExecutionInfo: {}, pendingActivities: [failing] }
+    },
   }
   const temporal = {
     client: { workflowService },
     connection: { withDeadline: async (_: unknown, call: () => Promise<unknown>) => await call() },
     namespace: 'default',
   }
-  const log = { error: (...said: unknown[]) => logged.push(said), warn: () => undefined, info: () => undefined }
+  const log = {
+    error: (...said: unknown[]) => logged.push(said),
+    warn: (...said: unknown[]) => logged.push(said),
+    info: () => undefined,
+    debug: () => undefined,
+  }
   const watch = createWatch({
     store: store as unknown as WatchSettings['store'],
     temporal: temporal as unknown as WatchSettings['temporal'],
@@ -91,4 +99,21 @@ it('a round that lasts longer than its lease leaves the rest to whoever has it',
   leased.is_held = false
   await watch.watch()
   expect(noted.size).toBe(0)
+})
+
+it('says once a minute that runs cannot be looked at, however many there are', async () => {
+  const ids = Array.from({ length: 40 }, (_, n) => workflowId.order({ mchid, out_trade_no: `T${n}` }))
+  const { watch, logged, clock } = watchOver(ids, { is_away: true })
+  await watch.watch()
+  clock.now += 30_000
+  await watch.watch()
+  expect(logged).toHaveLength(1)
+})
+
+it('looks at no more runs once its worker is to end', async () => {
+  const { watch, noted, logged, clock } = watchOver([workflowId.day(day)])
+  await watch.watch(AbortSignal.abort())
+  clock.now += 60_000
+  await watch.watch(AbortSignal.abort())
+  expect([noted.size, logged]).toEqual([0, []])
 })

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptanceOf, actionStates, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
+import {
+  acceptanceOf,
+  acceptedMatter,
+  actionStates,
+  asked_kinds,
+  difference_actions,
+} from '../../../domain/bill/acceptance.ts'
 import type { DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import type {
   DifferenceDeed,
@@ -106,7 +112,7 @@ export function actionProblem(
 async function apply(
   { context, caller, body }: ResolutionCall,
   difference: DifferenceRecord,
-  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'deed'> & { operation_id?: string },
+  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'agreed' | 'deed'> & { operation_id?: string },
 ): Promise<DifferenceRecord> {
   const { store } = context
   await store.reconciliations.noteMoved(difference)
@@ -192,14 +198,16 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
     const posts = await acceptedPostings(context, records, acceptance)
     return { status: 200, body: previewOf('accept_wechat', difference, { posts, needs_second_person }) }
   }
-  const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
+  const agreed = acceptedMatter(acceptance)
+  const matter = { action: 'accept_wechat', agreed } as const
+  const person = needs_second_person ? personFor(difference, matter, caller) : null
   if (person === 'first') {
-    const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
+    const proposal = proposalOf(call, { ...matter, reason: body.reason })
     return await replyWith(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
   }
   if (person === 'proposer') throw new Problem('approver_is_requester')
   if (person === 'no_approver') authorise(caller, 'refunds:approve')
-  const asked = await apply(call, difference, { event: 'accept_asked' })
+  const asked = await apply(call, difference, { event: 'accept_asked', agreed })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
   return await replyWith(call, current.state === 'settling' ? 202 : 200, current)

@@ -17,11 +17,11 @@ import {
   actor,
   attention,
   fen,
-  isPlainText,
   metadata,
   nullable_text,
   nullable_time,
   out_trade_no,
+  plain_text,
   request_time,
   time,
   wechatText,
@@ -57,8 +57,8 @@ interface MethodFields {
   scene_info?: { h5_info?: unknown } | null | undefined
 }
 
-/** What each method must be told, and what it takes from nobody (domain/order/method). */
-function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
+/** What each method must be told, and what it takes from nobody (domain/order/method). Adds an issue for each mistake. */
+export function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
   const { needs_openid, needs_scene_info } = payment_methods[order.trade_type ?? 'NATIVE']
   const object = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path })
   if (needs_openid && !order.payer) object('openid_missing', 'payer')
@@ -89,7 +89,7 @@ export const order_request = z
       .string()
       .min(1)
       .max(64)
-      .refine(isPlainText, 'text')
+      .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'the merchant’s own sale: two numbers of one sale are never both kept' }),
     attach: wechatText(limits.wechat_bytes.attach, 0)
