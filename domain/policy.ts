@@ -196,6 +196,7 @@ export const limits = {
   wechat_bytes: { description: 127, attach: 128, refund_reason: 80 },
   /** an event of a refund holds the metadata of two, and is at most 20 kB */
   metadata_bytes: 6 * 1024,
+  return_url_bytes: 512,
   /** notifications that an api keeps in mind while Temporal is away; it hands over some 200 a second */
   handovers_kept: 5_000,
   answer_kept_bytes: 1024,

@@ -27,7 +27,7 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'give expire_in or time_expire, not both',
     'zh-CN': 'expire_in 与 time_expire 只能二选一',
   },
-  return_url: { en: 'must be an https URL of at most 512 characters', 'zh-CN': '须为不超过 512 个字符的 https 地址' },
+  return_url: { en: 'must be an https URL of at most 512 bytes', 'zh-CN': '须为不超过 512 字节的 https 地址' },
   wechat_bytes: {
     en: 'is too long: WeChat Pay counts the bytes of UTF-8, in which a Han character takes three',
     'zh-CN': '过长：微信支付按 UTF-8 字节数计算长度，一个汉字占 3 字节',

@@ -98,7 +98,7 @@ export const order_request = z
     metadata: metadata.nullish(),
     return_url: z
       .string()
-      .max(512, 'return_url')
+      .max(limits.return_url_bytes, 'return_url')
       .refine(isReturnUrl, 'return_url')
       .nullish()
       .meta({ description: 'https; where the payer goes back to, with out_trade_no once it is over', format: 'uri' }),
@@ -136,7 +136,7 @@ export type OrderRequest = z.output<typeof order_request>
 
 /** https, or http on the developer's own machine. */
 function isReturnUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
+  if (!URL.canParse(text) || Buffer.byteLength(text) > limits.return_url_bytes) return false
   const { protocol, hostname } = new URL(text)
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }

@@ -51,6 +51,26 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     expect(openWords(sealer, code)).toEqual(kept)
   })
 
+  it.each<[string, Record<string, unknown>]>([
+    ['nothing', {}],
+    ['a number', { code_url: 5, prepay_id: 5, h5_url: 5 }],
+    ['an empty text', { code_url: '', prepay_id: '', h5_url: '' }],
+    ['an endless text', { code_url: 'x'.repeat(513), prepay_id: 'x'.repeat(513), h5_url: 'x'.repeat(513) }],
+    ['what another way to pay hands out', { code_url: 'weixin://wxpay/bizpayurl?pr=1' }],
+  ])('that is answered with %s is neither placed nor failed, and a person hears of it', async (_, said) => {
+    const world = await worldOf(trade_type)
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      world.wechat.twists.push(() => said)
+      expect(await world.perform('place', { order: world.key })).toHaveProperty('failure')
+      world.now_ms += 60_000
+    }
+    const { state, placement, attention } = await world.record()
+    expect({ state, unanswered: placement.unanswered }).toEqual({ state: 'created', unanswered: true })
+    expect(attention?.code).toBe('not_placed')
+    await placedAt(world)
+    expect((await world.record()).state).toBe('awaiting_payment')
+  })
+
   it('is sent as the same bytes after silence, a dead worker and by another process', async () => {
     const world = await worldOf(trade_type)
     const frozen = (await world.record()).wechat_request.body
