@@ -26,7 +26,7 @@ interface Errand {
 }
 
 /** A code of WeChat's lives 5 min. */
-const errand_life_ms = 5 * 60_000
+export const errand_life_ms = 5 * 60_000
 /** Long enough to look at the page and pay, twice; asking anew costs the payer nothing. */
 const openid_life_ms = 10 * 60_000
 /** As long as a payer may take to come back and pay in his phone's browser. */

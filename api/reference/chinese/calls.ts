@@ -22,7 +22,8 @@ export const call_descriptions: Readonly<Record<string, string>> = {
   'closing: WeChat Pay is not yet certain of an order': '关闭中：微信支付尚未确定某个订单',
   'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404 `original_absent`. One that is damaged here is fetched anew: 503 `original_damaged`, ask again.':
     'Weft-Bill-Sha1 是微信支付签名的 SHA-1，针对未经内容编码的文件。提前结束或字节数少于 Content-Length 的应答不完整。没有交易的账单没有文件：404 `original_absent`。本地损坏的原始账单会重新下载：503 `original_damaged`，请稍后再试。',
-  'said back in every answer; one is made when absent': '每个应答都会原样返回；缺省时自动生成',
+  'said back in the answer where it is 1–64 of letters, digits, _ -; else one is made':
+    '若为 1–64 位的字母、数字或 _ -，应答会原样返回；否则自动生成',
   'a repeat: the order as it is now': '重发：订单的当前状态',
   'placed: code_url and checkout_url are live': '已下单：code_url 与 checkout_url 可用',
   'accepted here; WeChat Pay is silent or refuses the merchant’s set-up. Repeat the same request':
@@ -71,8 +72,8 @@ export const call_descriptions: Readonly<Record<string, string>> = {
   'the refund as it is now': '退款的当前状态',
   'A refund above the merchant’s refund_approval limit waits for a second person: never for the key that asked for it. Decided once: the same answer again is 200, another one 409.':
     '超过商户 refund_approval 限额的退款须由另一人审批，不能用申请退款的那把密钥。只决定一次：同样的决定再次提交为 200，不同的为 409。',
-  'Where what goes back of the payment is above the merchant’s refund_approval, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
-    '该付款的退款合计超过商户的 refund_approval 时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
+  'Where what goes back of the payment is above the merchant’s refund_approval, of a payment or of a day, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
+    '该付款的退款合计超过商户的 refund_approval（单笔付款或单日）时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
   'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and the payer is owed nothing more. Recorded once: the same proof again is 200, another one 409.':
     '用于微信支付退到商户账户、已关闭或已拒绝的退款。登记后入账，不再欠付款人。只登记一次：同样的凭证再次提交为 200，不同的为 409。',
   'With order=asc the feed, for shops without a public address: in the order in which events can be read, each at least once and never one left out. Its next_cursor is always there: keep it with what you have done, and go on from it, at once while has_more is true, else later. Without order=asc, or of one out_trade_no, a list to look things up.':
