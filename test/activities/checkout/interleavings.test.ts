@@ -15,6 +15,7 @@ import { trade_types } from '../../../domain/merchant/product.ts'
 import { default_settings } from '../../../domain/merchant/record.ts'
 import { keepsSale } from '../../../domain/order/judgement.ts'
 import type { OrderOccurrence, OrderRecord } from '../../../domain/order/record.ts'
+import { default_policy } from '../../../domain/policy.ts'
 import { proveCheckouts } from '../../../proof/checkout.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
 import type { RunStarter } from '../../../runtime/runs.ts'
@@ -94,7 +95,7 @@ class Shop {
       question.subject.startsWith('place:') ? Promise.resolve(null) : put(question, ask)
     const commands = { prepay: () => Promise.resolve('timeout'), orderQueueBacklogAge: () => Promise.resolve(0) }
     const config = { public_url: 'http://localhost', time_scale: 1 }
-    const given = { config, commands, questions, store: this.store, log: silentLogger, now: this.now }
+    const given = { config, policy: default_policy, commands, questions, store: this.store, log: silentLogger, now: this.now }
     return given as unknown as OpeningContext
   }
 
