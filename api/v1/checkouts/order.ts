@@ -130,12 +130,7 @@ async function planned(context: OpeningContext, checkout: CheckoutRecord, key: W
     return { plan: { kind: 'over' } as const, order: null }
   // The merchant has given a later number to another order of its own: for this checkout it is as good as failed.
   const last = is_foreign ? { ...found, state: 'failed' as const } : found
-  const plan = planOpening(
-    checkout,
-    key,
-    { holder, last },
-    { now_ms: context.now(), least_ms: leastTime(context) },
-  )
+  const plan = planOpening(checkout, key, { holder, last }, { now_ms: context.now(), least_ms: leastTime(context) })
   if (plan.kind !== 'give') return { plan, order: null }
   const { out_trade_no } = plan
   const order = out_trade_no === found?.out_trade_no ? found : await context.store.orders.find({ mchid, out_trade_no })

@@ -95,7 +95,15 @@ class Shop {
       question.subject.startsWith('place:') ? Promise.resolve(null) : put(question, ask)
     const commands = { prepay: () => Promise.resolve('timeout'), orderQueueBacklogAge: () => Promise.resolve(0) }
     const config = { public_url: 'http://localhost', time_scale: 1 }
-    const given = { config, policy: default_policy, commands, questions, store: this.store, log: silentLogger, now: this.now }
+    const given = {
+      config,
+      policy: default_policy,
+      commands,
+      questions,
+      store: this.store,
+      log: silentLogger,
+      now: this.now,
+    }
     return given as unknown as OpeningContext
   }
 
