@@ -9,12 +9,20 @@ const azure_host = '168.63.129.16'
 /** Names that mean this machine or this network, whatever a resolver says. */
 const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomain)\.?$/i
 
+/** Why events may not be sent to an address. */
+export type UrlObjection =
+  | 'it is not a URL'
+  | 'it holds a user name or password'
+  | 'it holds a fragment'
+  | 'it is not https'
+  | 'its address is private'
+
 /**
  * Why events may not be sent to `text`, or null: they may. Looks at the address as written, when an endpoint is made and
  * again at every delivery; the courier then checks what a name resolves to. `allow_private` is for development: http and
  * every private address pass.
  */
-export function urlObjection(text: string, allow_private: boolean): string | null {
+export function urlObjection(text: string, allow_private: boolean): UrlObjection | null {
   if (!URL.canParse(text)) return 'it is not a URL'
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') return 'it holds a user name or password'

@@ -246,6 +246,13 @@ function tellDefault(schema: z.core.JSONSchema.BaseSchema): void {
   schema.description = [schema.description, told].filter((text) => text !== undefined).join('; ')
 }
 
+/** A list of types as `anyOf`: oapi-codegen, for Go, knows no other list than one of a type and null. */
+function spreadTypes(schema: Json): Json {
+  const { type, ...rest } = schema
+  if (!Array.isArray(type) || type.filter((one) => one !== 'null').length < 2) return schema
+  return { ...rest, anyOf: type.map((one: unknown) => ({ type: one })) }
+}
+
 /** The field that tells the members of a union apart, and the name of each; null: no such union, or it has no names. */
 function discriminatorOf(schema: z.core.$ZodType): Json | null {
   if (!(schema instanceof z.ZodDiscriminatedUnion)) return null
@@ -262,8 +269,9 @@ function discriminatorOf(schema: z.core.$ZodType): Json | null {
 function rewriteReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(rewriteReferences)
   if (typeof value !== 'object' || value === null) return value
+  const schema = 'type' in value ? spreadTypes(value as Json) : value
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(schema)
       .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !hasSchemaName(value as Json))
       .map(([name, inner]) => [
         name,

@@ -229,9 +229,9 @@ export const own_outcomes = {
     result: 'question',
     says: {
       en: 'mode confirm: you call POST /v1/orders/{number}/fulfilment within {hours} h',
-      zh: 'confirm 模式：由贵方在 {hours} 小时内调用 POST /v1/orders/{number}/fulfilment',
+      zh: 'confirm 模式：由您在 {hours} 小时内调用 POST /v1/orders/{number}/fulfilment',
     },
-    remedy: { en: 'does your backend do that?', zh: '贵方后端是否已实现？' },
+    remedy: { en: 'does your backend do that?', zh: '您的后端是否已实现？' },
   },
   fulfilment_missing: {
     item: 'fulfilment',

@@ -2,6 +2,7 @@ import { createCommands } from '../../api/temporal/commands.ts'
 import { createQuestions } from '../../api/temporal/question.ts'
 import type { OpeningContext } from '../../api/v1/checkouts/order.ts'
 import { default_policy, scaledPolicy } from '../../domain/policy.ts'
+import { shownTo } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import type { Stage } from './stage.ts'
@@ -13,6 +14,7 @@ export function openingContext({ config, store, temporal, now }: Stage): Opening
     intake: temporal,
     sealer: store.sealer,
     queue_prefix: config.queue_prefix,
+    shown: shownTo(config),
     log: silentLogger,
     metrics: createMetrics(),
   })
