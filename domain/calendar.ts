@@ -16,7 +16,7 @@ export function wechatTime(ms: number): string {
 /** Unix milliseconds of any RFC 3339 text, whatever its offset. Throws on anything else: a time is never guessed. */
 export function milliseconds(time: Time): number {
   const ms = Date.parse(time)
-  if (Number.isNaN(ms) || !isOnCalendar(time)) throw new RangeError(`not an RFC 3339 time: ${time}`)
+  if (!isWritable(ms) || !isOnCalendar(time)) throw new RangeError(`not an RFC 3339 time: ${time}`)
   return ms
 }
 
@@ -24,6 +24,17 @@ export function milliseconds(time: Time): number {
 function isOnCalendar(time: string): boolean {
   const [day] = /^\d{4}-\d{2}-\d{2}(?=T([01]\d|2[0-3]))/.exec(time) ?? []
   return day !== undefined && new Date(day).toISOString().startsWith(day)
+}
+
+const first_ms = Date.parse('0001-01-01T00:00:00+08:00')
+const end_ms = Date.parse('9999-12-31T24:00:00+08:00')
+
+/**
+ * Whether a moment can be written with a year of four digits: an offset moves a legal text out of them, and nobody could
+ * read back what is written of it then. The year 0 is left out for what is reckoned back from a moment.
+ */
+export function isWritable(ms: number): boolean {
+  return ms >= first_ms && ms < end_ms
 }
 
 /** Whether a text is a time that `milliseconds` can read. */

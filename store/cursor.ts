@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { beijingTime, milliseconds } from '../domain/calendar.ts'
+import { beijingTime, isWritable, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 
 /** Where a page ended: the time it is sorted by, then the `_id`, which makes the place exact. */
@@ -18,8 +18,6 @@ export class CursorMalformed extends Error {
 }
 
 const longest_cursor = 2_048
-/** the last moment that a JavaScript Date and RFC 3339 with a four-digit year both know */
-const last_ms = Date.UTC(9999, 11, 31)
 
 /** What a list is known by: all that says which records it has, and in which order. */
 export function listMark(parts: unknown): string {
@@ -41,7 +39,7 @@ export function decodeCursor(cursor: string, mark: string | null = null): PagePo
   const [ms, _id, of_list] = parsed as unknown[]
   if (of_list !== undefined && (typeof of_list !== 'string' || (mark !== null && of_list !== mark)))
     throw new CursorMalformed()
-  if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < 0 || ms > last_ms) throw new CursorMalformed()
+  if (typeof ms !== 'number' || !Number.isSafeInteger(ms) || ms < 0 || !isWritable(ms)) throw new CursorMalformed()
   if (typeof _id !== 'string') throw new CursorMalformed()
   return { time: beijingTime(ms), _id }
 }

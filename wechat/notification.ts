@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { out_refund_no_pattern } from '../domain/ids.ts'
 import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
@@ -78,7 +79,7 @@ export function readNotification(received: ReceivedNotification, addressee: Addr
     }
     return check
   }
-  return openNotification(received.body.toString('utf8'), check.serial_no, addressee)
+  return openNotification(received.body, check.serial_no, addressee)
 }
 
 const notification_envelope = z.object({
@@ -94,8 +95,9 @@ const notification_envelope = z.object({
 })
 
 /** Reads a notification whose signature is verified: what fails from here on is kept and raises attention. */
-function openNotification(body: string, serial_no: string, addressee: Addressee): NotificationVerdict {
-  const read = notification_envelope.safeParse(parsedJson(body))
+function openNotification(body: Buffer, serial_no: string, addressee: Addressee): NotificationVerdict {
+  // It is archived as text and verified anew from that: of bytes that are no UTF-8 the text is another message.
+  const read = notification_envelope.safeParse(isUtf8(body) ? parsedJson(body.toString('utf8')) : undefined)
   if (!read.success) return { verdict: 'undecipherable', reason: 'envelope', serial_no }
   const { id: notification_id, event_type, create_time, resource } = read.data
   const envelope_fields: NotificationEnvelope = { notification_id, event_type, create_time, serial_no }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { beijingTime } from '../domain/calendar.ts'
+import { beijingTime, isWritable } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 
 /** An amount in fen. */
@@ -19,7 +19,7 @@ export function momentOf(text: string): number | null {
   const [, local, offset = '+08:00'] = moment_pattern.exec(text) ?? []
   if (local === undefined) return null
   const ms = Date.parse(`${local}${offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`)
-  return Number.isNaN(ms) ? null : ms
+  return isWritable(ms) ? ms : null
 }
 
 /** The same as Weft writes it; null of nothing. Throws RangeError for what `time_text` would not take. */

@@ -57,10 +57,24 @@ export const out_refund_no = z
   .regex(out_refund_no_pattern, 'out_refund_no')
   .meta({ description: 'the refund’s number, 1–64 of letters, digits, _ - | * @', examples: ['R20261123000001'] })
 
+/**
+ * Patterns of texts, so that they stand in the contract; written so that they mean the same in the languages of its
+ * readers, of which many know no `\p{Cc}`.
+ */
 /** WeChat Pay refuses control characters and characters beyond the basic plane (docs/wechat-pay.md §2.1, §7). */
-export const isWechatText = (text: string) => !/[\p{Cc}\p{Cs}\u{10000}-\u{10FFFF}]/u.test(text)
-export const isPlainText = (text: string) => !/[\p{Cc}\p{Cs}]/u.test(text)
-const isTextWithLines = (text: string) => !/(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(text)
+export const wechat_text = /^[ -~\u00a0-\ud7ff\ue000-\uffff]*$/
+export const plain_text = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$/u
+const text_with_lines = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff]*$/u
+
+/** A text of at most `most_bytes` that goes to WeChat Pay: three bytes for a Han character (docs/wechat-pay.md §1.2). */
+export function wechatText(most_bytes: number, least = 1) {
+  return z
+    .string()
+    .min(least)
+    .max(most_bytes)
+    .regex(wechat_text, 'wechat_text')
+    .refine((text) => text.length > most_bytes || Buffer.byteLength(text) <= most_bytes, 'wechat_bytes')
+}
 
 export const fen = z
   .int('fen')
@@ -70,26 +84,27 @@ export const fen = z
 
 /** The merchant's own words about an order or a refund, in requests. */
 export const metadata = z
-  .record(z.string().min(1).max(40).refine(isPlainText, 'text'), z.string().max(500).refine(isTextWithLines, 'text'))
+  .record(z.string().min(1).max(40).regex(plain_text, 'text'), z.string().max(500).regex(text_with_lines, 'text'))
   .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
   .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= limits.metadata_bytes, 'metadata_bytes')
   .meta({ description: 'at most 20 keys and 6 kB of JSON; never leaves Weft except to the merchant' })
 
+/** Why money goes back, in the payer's words. */
+export const refund_reason = wechatText(limits.wechat_bytes.refund_reason)
+  .nullish()
+  .meta({ description: 'the payer sees it; at most 80 bytes in UTF-8' })
+
 /** The reason of a decision, in requests: it goes into the timeline. */
-export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
+export const request_reason = z.string().min(1).max(200).regex(plain_text, 'text')
 
 /** `a,b` as a list of known values: commas mean “or”. */
 export function filterOf<const Values extends readonly [string, ...string[]]>(values: Values) {
-  const known = z.enum(values)
+  const value = `(?:${values.map((text) => text.replaceAll('.', '\\.')).join('|')})`
   return z
     .string()
-    .max(500)
-    .transform((text, context): Values[number][] => {
-      const parsed = z.array(known).safeParse(text.split(','))
-      if (parsed.success) return parsed.data
-      context.addIssue({ code: 'custom', message: 'list' })
-      return z.NEVER
-    })
+    .max(2_000)
+    .regex(new RegExp(`^${value}(?:,${value})*$`), 'list')
+    .transform((text) => text.split(',') as Values[number][])
     .meta({ description: `one or several, comma-separated, of: ${values.join(', ')}` })
 }
 
@@ -98,8 +113,9 @@ export const text_filter = z
   .string()
   .min(1)
   .max(2_000)
+  .regex(/[^,]/, 'list')
   .transform((text) => text.split(',').filter((part) => part !== ''))
-  .refine((parts) => parts.length >= 1 && parts.length <= 50, 'list')
+  .refine((parts) => parts.length <= 50, 'list')
   .meta({ description: 'one or several, comma-separated' })
 
 /** The same of texts that may hold commas themselves: one is found as a whole, too. */

@@ -59,6 +59,16 @@ export interface Refusal {
   because: Obstacle
 }
 
+/**
+ * What accepting WeChat's word comes to, as text. It is kept with what a person says, since a look may change the sides of
+ * a difference afterwards: nobody has agreed to more than he saw.
+ */
+export function acceptedMatter(acceptance: Exclude<Acceptance, Refusal>): string {
+  if (acceptance.changes === 'settled_total') return `settled_total ${acceptance.settled_total}`
+  if (acceptance.changes === 'settlement_refund') return `settlement_refund ${acceptance.settlement_refund}`
+  return `${acceptance.changes} ${acceptance.apart}`
+}
+
 /** As much of a difference as its acceptance follows from. */
 type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
 

@@ -43,6 +43,10 @@ export class PlayedWeChat implements Transport {
   /** the same of requests for refunds, and of closes */
   readonly refund_refusals: string[] = []
   readonly close_refusals: string[] = []
+  /** the same of questions, about orders and refunds */
+  readonly query_refusals: string[] = []
+  /** what the next answers that are no refusals say instead */
+  readonly twists: ((said: Record<string, unknown>) => Record<string, unknown>)[] = []
   /** the merchant's account holds nothing to refund from */
   is_poor = false
   /** what becomes of the refunds, each taking the next; then they succeed */
@@ -83,7 +87,7 @@ export class PlayedWeChat implements Transport {
       this.violations.push(`${numberIn(body)} was sent again without a question`)
     }
     if (silence === 'before') return unanswered()
-    const answer = this.#answer(operation, path, body ?? '')
+    const answer = this.#twisted(this.#answer(operation, path, body ?? ''))
     return silence === 'after' ? unanswered() : Promise.resolve(answer)
   }
 
@@ -92,7 +96,15 @@ export class PlayedWeChat implements Transport {
     return Promise.reject(new Error('this WeChat Pay has no files'))
   }
 
+  #twisted(answer: WeChatAnswer): WeChatAnswer {
+    const twist = answer.status === 200 ? this.twists.shift() : undefined
+    if (twist === undefined) return answer
+    return { ...answer, body: JSON.stringify(twist(JSON.parse(answer.body) as Record<string, unknown>)) }
+  }
+
   #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
+    const refusal = operation.startsWith('query') ? this.query_refusals.shift() : undefined
+    if (refusal !== undefined) return refusalOf(refusal)
     switch (operation) {
       case 'place':
         return this.#place(path, body)

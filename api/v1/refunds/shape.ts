@@ -12,13 +12,13 @@ import {
   actor,
   attention,
   fen,
-  isPlainText,
-  isWechatText,
   metadata,
   nullable_text,
   nullable_time,
   out_refund_no,
   out_trade_no,
+  plain_text,
+  refund_reason,
   time,
 } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
@@ -32,7 +32,7 @@ export const refund_request = z
       .string()
       .min(1)
       .max(32)
-      .refine(isPlainText, 'text')
+      .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'instead of out_trade_no: exactly this payment, a second one too' }),
     amount: z.strictObject({
@@ -40,13 +40,7 @@ export const refund_request = z
       total: fen.nullish().meta({ description: 'the payment’s total; checked when sent' }),
       currency: z.literal('CNY').default('CNY'),
     }),
-    reason: z
-      .string()
-      .min(1)
-      .max(80)
-      .refine(isWechatText, 'wechat_text')
-      .nullish()
-      .meta({ description: 'the payer sees it' }),
+    reason: refund_reason,
     metadata: metadata.nullish(),
   })
   .refine((wanted) => Boolean(wanted.out_trade_no) !== Boolean(wanted.transaction_id), {

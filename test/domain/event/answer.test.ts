@@ -79,6 +79,7 @@ describe('a fulfilment answer', () => {
     ['letters of two bytes each', '{"fulfilment":"refused"}'.split('').join('\0'), { content_type: 'text/plain' }],
     ['letters of two bytes each, behind a mark', '\uFFFD\uFFFD{\0"\0f\0', { content_type: 'text/plain' }],
     ['packed bytes that nobody named so', '\u001f\uFFFD\b\0\0\0', {}],
+    ['packed bytes without a zero', '\u000b\u000b\uFFFDabc', { content_type: 'text/plain' }],
     ['no JSON that claims to be', 'refused', json],
     ['no JSON that claims to be', '<html>', { content_type: 'application/problem+json' }],
   ])('with %s is no answer, and says why: %j', (_, body, given) => {
@@ -99,11 +100,36 @@ describe('a fulfilment answer', () => {
     '{"code":-1}',
     '{"status":"error"}',
     '{"error":"boom"}',
+    '{"code":"FAIL","message":"失败"}',
+    '{"return_code":"FAIL"}',
+    '{"resultCode":"500"}',
+    '{"ret":-1}',
+    '{"retcode":1001}',
+    '{"status_code":404}',
+    '{"isSuccess":false}',
+    '{"success":0}',
+    '{"Code":500}',
+    '{"result":"fail"}',
   ])('%s under 200 is an answer by its status, and is shown as what looks like an error', (body) => {
     const reading = read(200, body, json)
     expect(reading.read_as).toBe('fulfilled')
     expect(reading.remark).toMatch('looks like an error')
   })
+
+  it.each(['fail', 'FAILURE', 'error: no such order', '"fail"'])('%s in plain words, too', (body) => {
+    expect(read(200, body).read_as).toBe('fulfilled')
+    expect(read(200, body).remark).toMatch('looks like an error')
+  })
+
+  it.each([
+    '{"code":"SUCCESS"}',
+    '{"return_code":"OK"}',
+    '{"result":"success"}',
+    '{"isSuccess":true}',
+    '{"ret":0}',
+    '{"encode":5}',
+    'success',
+  ])('%s is no error', (body) => expect(read(200, body).remark).toBeNull())
 
   it.each([
     ...['{"code":200}', '{"code":"0"}', '{"code":"00"}', '{"code":20000}', '{"code":"E500"}', '{"code":"500E"}'],

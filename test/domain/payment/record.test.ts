@@ -157,13 +157,14 @@ describe('the reservation of a refund', () => {
   })
 
   it('to another account needs a second person by all that went back, whoever had asked for it', () => {
-    expect(byState((payment) => needsSecondPerson(payment, 299))).toEqual({
+    const isAsked = (payment: PaymentRecord, above: number) => needsSecondPerson(payment, 'another', { above })
+    expect(byState((payment) => isAsked(payment, 299))).toEqual({
       ...{ reserved: true, accepted: true, succeeded: true, settled: true },
       ...{ closed: false, released: false },
     })
-    expect(needsSecondPerson(paid(['accepted', 300, 'exempt']), 299)).toBe(true)
-    expect(needsSecondPerson(paid(['accepted', 300]), 300)).toBe(false)
-    expect(needsSecondPerson(paid(['accepted', 300]), null)).toBe(false)
+    expect(isAsked(paid(['accepted', 300, 'exempt']), 299)).toBe(true)
+    expect(isAsked(paid(['accepted', 300]), 300)).toBe(false)
+    expect(needsSecondPerson(paid(['accepted', 300]), 'another', null)).toBe(false)
   })
 })
 
