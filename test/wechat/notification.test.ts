@@ -125,11 +125,15 @@ function notify(
   }
   const event_type = change.event_type ?? 'TRANSACTION.SUCCESS'
   const envelope = { id: 'n-1', create_time: '2026-01-01T12:00:05+08:00', event_type, resource, ...change.envelope }
-  const body = Buffer.from(change.body ?? JSON.stringify(envelope))
+  return signed(Buffer.from(change.body ?? JSON.stringify(envelope)), change.at)
+}
+
+function signed(body: Buffer, at = now / 1000) {
   const signer = { serial_no: known[0] ?? '', private_key: privateKey('go-sdk') }
-  const headers = signatureHeaders({ timestamp: change.at ?? now / 1000, nonce: freshNonce(), body }, signer)
+  const headers = signatureHeaders({ timestamp: at, nonce: freshNonce(), body }, signer)
   return { headers: received(headers) as Record<string, string | string[] | undefined>, body }
 }
+const envelopeOf = ({ body }: ReturnType<typeof notify>) => JSON.parse(body.toString()) as object
 const read = (message: ReturnType<typeof notify>, change: Partial<Parameters<typeof readNotification>[1]> = {}) =>
   readNotification(message, { mchid, apiv3_key, keyring: ring().keyring, now, ...change })
 
@@ -154,6 +158,17 @@ describe('a notification of our own making', () => {
     const { keyring, missed } = ring([])
     expect(read(notify(), { keyring })).toEqual({ verdict: 'no_key', serial_no: known[0] })
     expect(missed).toEqual([known[0]])
+  })
+
+  it('of a known signer starts no refresh, and without headers no key could help it', () => {
+    const { keyring, missed } = ring()
+    const { headers, body } = notify()
+    const forged = { headers: { ...headers, 'wechatpay-nonce': 'other' }, body }
+    expect(read(forged, { keyring })).toMatchObject({ verdict: 'rejected', reason: 'bad_signature' })
+    const empty = ring([])
+    const bare = { headers: {}, body }
+    expect(read(bare, { keyring: empty.keyring })).toMatchObject({ verdict: 'rejected', reason: 'missing_header' })
+    expect([missed, empty.missed]).toEqual([[], []])
   })
 
   it('for another merchant is told apart, whatever its signature', () => {
@@ -190,6 +205,15 @@ describe('a notification of our own making', () => {
     ['another algorithm', { envelope: { resource: { algorithm: 'AEAD_SM4_GCM', ciphertext: '', nonce: 'n' } } }],
   ])('signed, but of %s, is kept as undecipherable', (_what, change) => {
     expect(read(notify(change))).toMatchObject({ verdict: 'undecipherable', reason: 'envelope' })
+  })
+
+  it.each([
+    ['a byte that begins nothing', 0xff],
+    ['half a character', 0xe6],
+  ])('with %s in its summary is undecipherable: the text that is archived would not verify again', (_what, byte) => {
+    const body = Buffer.from(JSON.stringify({ ...envelopeOf(notify()), summary: '?' }))
+    body[body.lastIndexOf('?')] = byte
+    expect(read(signed(body))).toMatchObject({ verdict: 'undecipherable', reason: 'envelope' })
   })
 
   it.each([
