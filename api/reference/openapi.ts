@@ -181,17 +181,16 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Recor
 }
 
 function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>): Json {
-  const { description, schema, file_types, headers = {} } = answer
+  const { description, schema, file_types = [], headers = {} } = answer
+  const content: Json = {
+    ...(schema && { 'application/json': { schema: schemaOf(schema, 'output', schemas) } }),
+    ...Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])),
+  }
   const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
   return {
     description,
     headers: { 'Request-Id': { schema: { type: 'string' } }, ...Object.fromEntries(named) },
-    ...(schema === undefined
-      ? {}
-      : { content: { 'application/json': { schema: schemaOf(schema, 'output', schemas) } } }),
-    ...(file_types === undefined
-      ? {}
-      : { content: Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])) }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
   }
 }
 
