@@ -9,7 +9,7 @@ const rooms = {
   match: ['domain'],
   proof: ['domain', 'store', 'wechat/statement/reader', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
-  wechat: ['domain'],
+  wechat: ['domain', 'runtime/mask'],
   store: ['domain'],
   api: ['domain', 'wechat', 'store', 'runtime'],
   runtime: ['domain'],

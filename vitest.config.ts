@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
-import { filesByProject } from './test/stage/projects.ts'
+import { filesByNeed } from './test/stage/projects.ts'
 import { LongestFirst } from './test/stage/sequence.ts'
 
-const files = filesByProject(fileURLToPath(new URL('.', import.meta.url)))
+const files = filesByNeed(fileURLToPath(new URL('.', import.meta.url)))
 
 export default defineConfig({
   test: {
@@ -15,14 +15,19 @@ export default defineConfig({
     hookTimeout: 600_000,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/stage/reporter.ts'],
-    // Without isolation the files of a worker share its modules: the SDK and mongoose take seconds to load.
+    // Without isolation the files of a worker share its modules: the SDK and mongoose take seconds to load. Served and pure
+    // files are one project, since a worker that is given a file of another one is ended, and the next loads all again.
     projects: [
       {
         extends: true,
-        test: { name: 'served', include: files.served, isolate: false, globalSetup: ['test/stage/servers.ts'] },
+        test: {
+          name: 'shared',
+          include: [...files.served, ...files.pure],
+          isolate: false,
+          globalSetup: ['test/stage/servers.ts'],
+        },
       },
       { extends: true, test: { name: 'mocking', include: files.mocking } },
-      { extends: true, test: { name: 'pure', include: files.pure, isolate: false } },
     ],
   },
 })

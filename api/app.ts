@@ -3,10 +3,9 @@ import Koa from 'koa'
 import type { Context, Next } from 'koa'
 import { createOutageLog } from '../runtime/outage.ts'
 import type { OutageLog } from '../runtime/outage.ts'
-import { TemporalTimeout } from '../runtime/temporal.ts'
-import { StoreUnavailable, WriteContended } from '../store/connection.ts'
 import { CursorMalformed } from '../store/cursor.ts'
 import { healthRouter } from './health.ts'
+import { absentPart } from './http/absence.ts'
 import { compression } from './http/compression.ts'
 import type { ApiContext } from './http/context.ts'
 import { endpointRouter } from './http/endpoint.ts'
@@ -111,8 +110,8 @@ async function answerRequest(
     await next()
   } catch (error) {
     const problem = problemOf(error, ctx)
-    if (problem.code === 'unavailable')
-      sayOutage(log, `a request failed: ${partOf(problem)} cannot be reached`, { error })
+    const part = absentPart(problem)
+    if (part !== null) sayOutage(log, `a request failed: ${part} cannot be reached`, { error })
     else if (problem.status >= 500) log.error('a request failed', { code: problem.code, error })
     answerProblem(ctx, problem, { base_url: context.config.public_url, request_id })
   }
@@ -123,16 +122,11 @@ async function answerRequest(
   log.debug('answered', { ...labels, duration_ms })
 }
 
-function partOf({ parts: { values } }: Problem): string {
-  return String(values?.['part'] ?? 'something')
-}
-
 /** The Problem of the catalogue for whatever a handler threw. */
 function problemOf(error: unknown, ctx: Context): Problem {
   if (error instanceof Problem) return error
-  if (error instanceof StoreUnavailable || error instanceof WriteContended) return unavailableProblem('database', error)
-  if (error instanceof TemporalUnavailable) return unavailableProblem('temporal', error.cause)
-  if (error instanceof TemporalTimeout) return unavailableProblem('temporal', error)
+  const part = absentPart(error)
+  if (part !== null) return unavailableProblem(part, error instanceof TemporalUnavailable ? error.cause : error)
   if (error instanceof CursorMalformed) {
     const field = ctx.method === 'GET' ? '/query/cursor' : '/cursor' // what changes something has it in its body
     return new Problem('invalid_request', { errors: [ruleError(field, 'cursor', readerLanguage(ctx))] })

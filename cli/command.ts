@@ -5,6 +5,7 @@ import type { EndpointRecord, MerchantRecord, WeChatSetup } from '../domain/merc
 import { scopes } from '../domain/merchant/scope.ts'
 import { endpointUrl } from '../runtime/address.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
+import { most_secrets } from '../store/endpoints.ts'
 import type { Store } from '../store/store.ts'
 
 /** A call of `npm run merchant` that cannot be carried out. `message` says why, and what to do. */
@@ -85,8 +86,13 @@ export const commands = {
     run: async ({ store, now, mchid, words: [id, days] }) => {
       const endpoint = await endpointOf(store, mchid, id)
       const ends = beijingTime(now + wholeNumber(days, 'days', most_days) * day_ms)
+      const signing = endpoint.secrets.filter((one) => one.expire_time === null || milliseconds(one.expire_time) > now)
+      if (signing.length >= most_secrets)
+        throw new CommandError(
+          `${signing.length} secrets of ${endpoint.id} sign already; end one first, with revoke-secret`,
+        )
       const secret = newEndpointSecret()
-      const ending = endpoint.secrets.map((one) => {
+      const ending = signing.map((one) => {
         const ends_before = one.expire_time !== null && milliseconds(one.expire_time) < milliseconds(ends)
         return ends_before ? one : { ...one, expire_time: ends }
       })
@@ -103,7 +109,9 @@ export const commands = {
       const left = endpoint.secrets.filter((one) => one.hint !== hint)
       if (left.length === endpoint.secrets.length)
         throw new CommandError(`no secret of ${endpoint.id} ends with ${hint ?? ''}`)
-      if (left.length === 0) throw new CommandError('this is its only secret; make another first, with rotate-secret')
+      // One that ends would leave the endpoint without a signature, sooner or later.
+      if (!left.some(({ expire_time }) => expire_time === null))
+        throw new CommandError('this is its only secret without an end; make another first, with rotate-secret')
       if ((await store.endpoints.replaceSecrets(endpoint, left)) === null) throw changedMeanwhile()
       return `the secret …${hint ?? ''} signs no more`
     },

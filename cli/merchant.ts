@@ -140,10 +140,36 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
     const kinds = (payment_methods[trade_type].app_kinds ?? []).join(' or ')
     throw new MerchantFileError(`settings.products: ${trade_type} needs one of apps to be of kind ${kinds}; add it`)
   }
+  for (const key of wanted.keys) await assertTokenUsable(store, wanted.mchid, key)
+  for (const { url } of wanted.endpoints) await assertNotMoved(store, wanted.mchid, endpointUrl(url))
   if (own && current_id !== null && current_id !== (await endpointIdAt(store, wanted.mchid, own.url))) {
     const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${endpointUrl(own.url)}`
     throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; move it: ${remedy}`)
   }
+}
+
+/** A token is known for ever: one that has ended here, or is another merchant's, is no key of this one's. */
+async function assertTokenUsable(
+  store: Store,
+  mchid: string,
+  { name, token }: ReadMerchantFile['keys'][number],
+): Promise<void> {
+  const known = token === undefined ? null : await store.keys.findByHash(tokenHash(token))
+  if (known === null) return
+  const what = known.mchid !== mchid ? 'is another merchant’s' : 'has been revoked, or has ended'
+  if (known.mchid === mchid && isUsableKey(known, Date.now())) return
+  throw new MerchantFileError(`keys: the token of ${name} ${what}; leave it out and another is made`)
+}
+
+/** An endpoint keeps the name it was made under: where it has moved away from that URL, nothing is sent there any more. */
+async function assertNotMoved(store: Store, mchid: string, url: string): Promise<void> {
+  if ((await store.endpoints.findByUrl(mchid, url)) !== null) return
+  const moved = await store.endpoints.find(endpointId(mchid, url))
+  if (moved === null) return
+  const remedy = `npm run merchant -- move-endpoint ${mchid} ${moved.id} ${url}`
+  throw new MerchantFileError(
+    `endpoints: ${moved.id} has moved from ${url} to ${moved.url}; write that into the file, or move it back: ${remedy}`,
+  )
 }
 
 /** The id of the endpoint at a URL, there already or to be made. */

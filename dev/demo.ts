@@ -3,9 +3,10 @@ import { applyMerchantFile } from '../cli/merchant.ts'
 import type { MerchantConfig, MerchantFile } from '../cli/merchant.ts'
 import { endpointId } from '../domain/ids.ts'
 import { trade_types } from '../domain/merchant/product.ts'
+import { isUsableKey } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
 import { endpointUrl } from '../runtime/address.ts'
-import { newToken } from '../runtime/secrets.ts'
+import { newToken, tokenHash } from '../runtime/secrets.ts'
 import type { Simulator } from '../simulator/main.ts'
 import { publicId } from '../store/ids.ts'
 import type { Store } from '../store/store.ts'
@@ -91,6 +92,7 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
   const url = endpointUrl(endpoint_url)
   const endpoint_id = endpointId(merchant.mchid, url)
   await removeMovedEndpoint(store, merchant.mchid, publicId('ep', endpoint_id))
+  await mendDemo(store, merchant, { endpoint_id, url })
   const file: MerchantFile = {
     mchid: merchant.mchid,
     name: merchant.name,
@@ -117,6 +119,19 @@ export async function introduceMerchant(introduction: MerchantIntroduction): Pro
   const secret = endpoint && store.endpoints.openSecrets(endpoint, Date.now()).at(-1)
   if (!secret) throw new Error(`the endpoint ${url} has no secret; npm start -- --fresh begins again`)
   return { webhook_secret: secret }
+}
+
+/** Undoes what may have been tried on the demo: its shop hears at its own address. A key that was revoked stays so. */
+async function mendDemo(
+  store: Store,
+  { mchid, key }: DemoMerchant,
+  { endpoint_id, url }: { endpoint_id: string; url: string },
+): Promise<void> {
+  const endpoint = await store.endpoints.find(endpoint_id)
+  if (endpoint !== null && endpoint.url !== url) await store.endpoints.move(mchid, endpoint.id, url)
+  const known = await store.keys.findByHash(tokenHash(key))
+  if (known !== null && !isUsableKey(known, Date.now()))
+    throw new Error('the key of this demo was revoked; npm start -- --fresh begins again')
 }
 
 /**

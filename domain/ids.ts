@@ -236,6 +236,8 @@ export const operationId = {
   checkoutCancelled: () => 'cancelled',
   /** the close of an order whose checkout is cancelled */
   orderOfCancelled: (out_trade_no: string) => `checkout_cancelled:${out_trade_no}`,
+  /** the close of an order that is not wanted any more, as another one of its checkout, `out_trade_no`, is paid */
+  saleKept: (out_trade_no: string) => `sale_kept:${out_trade_no}`,
   /** the close of an order that a newer one of its reference, `out_trade_no`, replaces */
   superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,
   /** `revision` is that of the refund's record before it: a number that is begun anew is reserved anew */

@@ -168,9 +168,10 @@ export function refundAcceptedEntry(refund: BookedRefund, step: RefundBooking): 
   ])
 }
 
-/** The payer has it. */
-export function refundSucceededEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+/** The payer has it. Null: free coupons bore all of it, and no cash moved. */
+export function refundSucceededEntry(refund: BookedRefund, step: RefundBooking): JournalEntry | null {
   const { cash } = refundParts(refund, step.settlement_refund)
+  if (cash === 0) return null
   return refundEntry(refund, step, 'refund_succeeded', 'success', [
     { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
     { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
@@ -187,18 +188,20 @@ export function refundClosedEntry(refund: BookedRefund, step: RefundBooking): Jo
   ])
 }
 
-/** WeChat paid it to the merchant's own account: the payer is still owed. */
-export function refundReturnedEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+/** WeChat paid it to the merchant's own account: the payer is still owed. Null: no cash moved. */
+export function refundReturnedEntry(refund: BookedRefund, step: RefundBooking): JournalEntry | null {
   const { cash } = refundParts(refund, step.settlement_refund)
+  if (cash === 0) return null
   return refundEntry(refund, step, 'refund_returned', 'returned', [
     { account: 'merchant.bank', key: '-', amount: cash },
     { account: 'wechat.refund_transit', key: step.refund_id, amount: -cash },
   ])
 }
 
-/** Paid to the payer by hand, after WeChat had paid the merchant. */
-export function payoutEntry(refund: BookedRefund, step: RefundBooking): JournalEntry {
+/** Paid to the payer by hand, after WeChat had paid the merchant. Null: no cash moved. */
+export function payoutEntry(refund: BookedRefund, step: RefundBooking): JournalEntry | null {
   const { cash } = refundParts(refund, step.settlement_refund)
+  if (cash === 0) return null
   return refundEntry(refund, step, 'payout', null, [
     { account: 'refund.payable', key: refund.out_refund_no, amount: cash },
     { account: 'merchant.bank', key: '-', amount: -cash },
@@ -215,7 +218,10 @@ export function payoutWithoutWeChatEntry(refund: BookedRefund, step: RefundBooki
   ])
 }
 
-/** The entry that each event of a refund makes in the book (docs/money.md §2); events that are not here move no money. */
+/**
+ * The entry that each event of a refund makes in the book (docs/money.md §2); events that are not here move no money. Null:
+ * this one moves none either, and an entry without postings is none.
+ */
 export const refund_entries = {
   accepted: refundAcceptedEntry,
   succeeded: refundSucceededEntry,
@@ -223,7 +229,7 @@ export const refund_entries = {
   returned_to_merchant: refundReturnedEntry,
   paid_out: (refund, step) =>
     (refund.state === 'returned_to_merchant' ? payoutEntry : payoutWithoutWeChatEntry)(refund, step),
-} as const satisfies Partial<Record<RefundEvent, (refund: RefundRecord, step: RefundBooking) => JournalEntry>>
+} as const satisfies Partial<Record<RefundEvent, (refund: RefundRecord, step: RefundBooking) => JournalEntry | null>>
 
 export type PostedRefundEvent = keyof typeof refund_entries
 

@@ -192,7 +192,8 @@ export const limits = {
   first_key_wait_ms: 2_500,
   /** of one payment, ¥100,000,000: 900,000 such sums are still exact */
   total_fen: 10_000_000_000,
-  attach_bytes: 128,
+  /** the longest that WeChat Pay takes of a text, which it counts in bytes (docs/wechat-pay.md §1.2) */
+  wechat_bytes: { description: 127, attach: 128, refund_reason: 80 },
   /** an event of a refund holds the metadata of two, and is at most 20 kB */
   metadata_bytes: 6 * 1024,
   /** notifications that an api keeps in mind while Temporal is away; it hands over some 200 a second */

@@ -26,7 +26,7 @@ const ask: Call = ({ out_trade_no }) => `POST /v1/orders/${word(out_trade_no)}/c
 const refundAgain: Call = ({ transaction_id }) =>
   `POST /v1/refunds {"out_refund_no":"…","transaction_id":"${transaction_id ?? '…'}","amount":{"refund":…},"reason":"…"}`
 
-/** What an operator sends to settle an attention of an order or a refund. A code without a row is mended elsewhere. */
+/** What an operator sends to settle an attention of an order, a checkout or a refund. A code without a row is mended elsewhere. */
 const calls: Partial<Record<AttentionCode, Call>> = {
   payment_contradicted: decide,
   refunded_outside: decide,
@@ -39,6 +39,7 @@ const calls: Partial<Record<AttentionCode, Call>> = {
   delivery_failing: ({ out_trade_no }) => `GET /v1/deliveries?out_trade_no=${word(out_trade_no)}`,
   undelivered: ({ out_trade_no }) => `GET /v1/deliveries?out_trade_no=${word(out_trade_no)}&state=undelivered`,
   not_placed: ask,
+  checkout_exhausted: ({ out_trade_no }) => `POST /v1/checkouts/${word(out_trade_no)}/cancel`,
   close_uncertain: ask,
   refund_closed: refundAgain,
   refund_refused: refundAgain,

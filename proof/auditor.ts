@@ -49,8 +49,8 @@ export function createAuditor(settings: AuditorSettings) {
   const place = { next: 0 }
 
   /** One round. False: another worker's auditor holds the lease. */
-  async function audit(): Promise<boolean> {
-    const lease = await store.leases.hold(lease_name, holder, every_ms * 3, now)
+  async function audit(ending?: AbortSignal): Promise<boolean> {
+    const lease = await store.leases.hold(lease_name, holder, { ttl_ms: every_ms * 3, now, ending })
     if (lease === null) return leaveToOther()
     const mchids = (await store.merchants.list()).map(({ mchid }) => mchid)
     for (const mchid of watches.keys()) if (!mchids.includes(mchid)) watches.delete(mchid)
@@ -63,7 +63,8 @@ export function createAuditor(settings: AuditorSettings) {
     for (let turn = 0; turn < mchids.length && left > 0; turn++) {
       if (!(await lease.keep())) return leaveToOther()
       const mchid = mchids[place.next % mchids.length] ?? ''
-      left -= (await proveOrLog(mchid, () => continuePassage(settings, mchid, watchOf(mchid), left))) ?? 0
+      left -=
+        (await proveOrLog(mchid, () => continuePassage(settings, mchid, watchOf(mchid), { most: left, ending }))) ?? 0
       left -= cost_of_a_merchant
       if (watchOf(mchid).proof === null) place.next = (place.next + 1) % mchids.length
     }
@@ -125,12 +126,12 @@ async function continuePassage(
   settings: AuditorSettings,
   mchid: string,
   watch: MerchantWatch,
-  most: number,
+  { most, ending }: { most: number; ending: AbortSignal | undefined },
 ): Promise<number> {
   const { store, patience, now } = settings
   const page_size = Math.min(most, 200)
   const proof = (watch.proof ??= proveMerchant(store, mchid, { now, patience, page_size }))
-  for (let looked_at = 0; looked_at < most;) {
+  for (let looked_at = 0; looked_at < most && ending?.aborted !== true;) {
     const step = await proof.next().catch((error: unknown) => {
       watch.proof = null
       throw error

@@ -1,10 +1,10 @@
 import type { CheckoutRecord } from '../domain/checkout/record.ts'
-import { orderId } from '../domain/ids.ts'
+import { orderId, orderlessEventId } from '../domain/ids.ts'
 import { keepsSale } from '../domain/order/judgement.ts'
 import { isOrderResting } from '../domain/order/record.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
 import type { ProofStore } from './dossier.ts'
-import { isFresh, isPlanned, latestTime, newFinding } from './finding.ts'
+import { isFresh, isPlanned, isUncarried, latestTime, newFinding } from './finding.ts'
 import type { Dossier, Finding, ProofMoment } from './finding.ts'
 
 const page = 200
@@ -19,39 +19,101 @@ export function madeByFindings({ order, checkout, ...dossier }: Dossier): Findin
   return differs(`was made by the checkout ${checkout.out_trade_no}, which does not know of it`)
 }
 
-/** What of a checkout is adrift: with its own orders, and of those with each other. `orders`: that are there of its numbers. */
+/** What is recorded beside a checkout. */
+export interface CheckoutSurroundings {
+  /** those that are there of its numbers */
+  orders: readonly OrderRecord[]
+  /** those events of its ends that are there, by `_id` */
+  events: ReadonlySet<string>
+}
+
+/** What of a checkout is adrift: with its own orders, of those with each other, and with what was told of it. */
 export function checkoutFindings(
   checkout: CheckoutRecord,
-  orders: readonly OrderRecord[],
+  { orders, events }: CheckoutSurroundings,
   moment: ProofMoment,
 ): Finding[] {
   const own = orders.filter(({ checkout_id }) => checkout_id === checkout._id)
-  const has_ended = checkout.state === 'expired' || checkout.state === 'cancelled'
-  const open = own.filter(({ state }) => state !== 'paid' && !isOrderResting(state))
-  const kept = own.filter(isKept)
-  const differs = (detail: string, under_way: boolean) =>
-    newFinding(checkout, 'checkout_differs', { detail, under_way })
-  const is_idle = (checkout.state === 'open' || checkout.state === 'closing') && checkout.next_action === undefined
   return [
-    ...(kept.length > 1 ? [doubled(checkout, kept)] : []),
-    ...kept
-      .filter(({ out_trade_no }) => kept.length === 1 && out_trade_no !== checkout.paid_by)
-      .map((order) =>
-        differs(
-          `is ${checkout.state}, and its order ${order.out_trade_no} is ${order.state}`,
-          isFresh(latestTime(order), moment) || isPlanned(order.next_action, moment),
-        ),
-      ),
-    ...(has_ended ? open : []).map((order) =>
-      differs(
-        `is ${checkout.state}, and its order ${order.out_trade_no} is ${order.state}`,
-        isPlanned(order.next_action, moment),
-      ),
-    ),
-    ...(is_idle
-      ? [newFinding(checkout, 'plan_missing', { detail: `is ${checkout.state}, and nothing is planned` })]
-      : []),
+    ...keptFindings(checkout, own, moment),
+    ...endFindings(checkout, own, moment),
+    ...identityFindings(checkout, own),
+    ...planFindings(checkout, moment),
+    ...untoldFindings(checkout, events, moment),
   ]
+}
+
+/** One order keeps the sale, and the checkout says which. */
+function keptFindings(checkout: CheckoutRecord, own: readonly OrderRecord[], moment: ProofMoment): Finding[] {
+  const kept = own.filter(isKept)
+  const [first] = kept
+  if (kept.length > 1) return [doubled(checkout, kept)]
+  if (first !== undefined && first.out_trade_no !== checkout.paid_by)
+    return [differs(checkout, standing(checkout, first), isUnderWay(first, moment))]
+  if ((checkout.state === 'paid') !== (checkout.paid_by !== null))
+    return [differs(checkout, `is ${checkout.state}, paid by ${checkout.paid_by ?? 'no order'}`)]
+  if (checkout.paid_by === null) return []
+  const paying = own.find(({ out_trade_no }) => out_trade_no === checkout.paid_by)
+  if (paying === undefined) return [differs(checkout, `is paid by ${checkout.paid_by}, which is no order of it`)]
+  // Its money is booked behind its claim of the sale.
+  return paying.payment === null ? [differs(checkout, standing(checkout, paying), isUnderWay(paying, moment))] : []
+}
+
+/** Nothing of one that is over can be paid. */
+function endFindings(checkout: CheckoutRecord, own: readonly OrderRecord[], moment: ProofMoment): Finding[] {
+  if (checkout.state !== 'expired' && checkout.state !== 'cancelled') return []
+  const open = own.filter(({ state }) => state !== 'paid' && !isOrderResting(state))
+  return open.map((order) => differs(checkout, standing(checkout, order), isPlanned(order.next_action, moment)))
+}
+
+function standing(checkout: CheckoutRecord, order: OrderRecord): string {
+  return `is ${checkout.state}, and its order ${order.out_trade_no} is ${order.state}`
+}
+
+function isUnderWay(order: OrderRecord, moment: ProofMoment): boolean {
+  return isFresh(latestTime(order), moment) || isPlanned(order.next_action, moment)
+}
+
+/** Its orders are the sale that it is: each of its amount, all of its reference. */
+function identityFindings(checkout: CheckoutRecord, own: readonly OrderRecord[]): Finding[] {
+  return own
+    .filter(({ amount, reference }) => amount.total !== checkout.amount.total || reference !== checkout.reference)
+    .map(({ out_trade_no, amount, reference }) =>
+      differs(
+        checkout,
+        `is of ${checkout.amount.total} for ${checkout.reference}, and its order ${out_trade_no} of ${amount.total} for ${reference ?? 'no sale'}`,
+      ),
+    )
+}
+
+/** One that is not over is looked at, and in time. */
+function planFindings(checkout: CheckoutRecord, moment: ProofMoment): Finding[] {
+  const { state, next_action } = checkout
+  const is_open = state === 'open' || state === 'closing'
+  if (next_action === undefined && !is_open) return []
+  const is_carried = next_action !== undefined && (moment.patience === null || !isUncarried(next_action, moment))
+  if (is_carried) return []
+  const detail = next_action ? `was due ${next_action.time}` : 'is not planned'
+  return [newFinding(checkout, 'plan_missing', { detail: `is ${state}, and its next step ${detail}` })]
+}
+
+/** That it ended without money was told: stock waits for it. */
+function untoldFindings(checkout: CheckoutRecord, events: ReadonlySet<string>, moment: ProofMoment): Finding[] {
+  const under_way = checkout.next_action?.what === 'tell' && isPlanned(checkout.next_action, moment)
+  return endsOf(checkout)
+    .filter(({ _id }) => !events.has(_id))
+    .map(({ type }) => newFinding(checkout, 'event_missing', { detail: `${type} does not exist`, under_way }))
+}
+
+/** The events that its timeline calls for. */
+function endsOf({ mchid, out_trade_no, timeline }: CheckoutRecord): { _id: string; type: string }[] {
+  return timeline.flatMap(({ event_type: type }) =>
+    type === null ? [] : [{ _id: orderlessEventId(mchid, type, out_trade_no), type }],
+  )
+}
+
+function differs(checkout: CheckoutRecord, detail: string, under_way = false): Finding {
+  return newFinding(checkout, 'checkout_differs', { detail, under_way })
 }
 
 /** Its money counts as the sale by rule: what a person accepted beside it was that person's word. */
@@ -73,12 +135,12 @@ export async function* proveCheckouts(
 ): AsyncGenerator<{ looked_at: number; findings: Finding[] }> {
   for (let after: string | null = null; ;) {
     const checkouts = await store.checkouts.inTurn(mchid, after, page)
-    const orders = await ordersOf(store, checkouts)
-    const seen = checkouts.filter((checkout) => checkoutFindings(checkout, orders, moment()).length > 0)
+    const around = await readSurroundings(store, checkouts)
+    const seen = checkouts.filter((checkout) => checkoutFindings(checkout, around, moment()).length > 0)
     const findings: Finding[] = []
     for (const { _id } of seen) {
       const fresh = await store.checkouts.findAll([_id])
-      const now_there = await ordersOf(store, fresh)
+      const now_there = await readSurroundings(store, fresh)
       findings.push(...fresh.flatMap((checkout) => checkoutFindings(checkout, now_there, moment())))
     }
     yield { looked_at: checkouts.length, findings }
@@ -87,10 +149,18 @@ export async function* proveCheckouts(
   }
 }
 
-/** Those that are there of all their numbers, of which each has a bounded number. */
-async function ordersOf({ orders }: ProofStore, checkouts: readonly CheckoutRecord[]): Promise<OrderRecord[]> {
-  const ids = checkouts.flatMap(({ mchid, orders: claims }) =>
+/** Of each checkout there is a bounded number of both. */
+async function readSurroundings(
+  { orders, events }: ProofStore,
+  checkouts: readonly CheckoutRecord[],
+): Promise<CheckoutSurroundings> {
+  const order_ids = checkouts.flatMap(({ mchid, orders: claims }) =>
     claims.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })),
   )
-  return ids.length === 0 ? [] : await orders.findAll(ids)
+  const event_ids = checkouts.flatMap(endsOf).map(({ _id }) => _id)
+  const [found, told] = await Promise.all([
+    order_ids.length === 0 ? [] : orders.findAll(order_ids),
+    event_ids.length === 0 ? new Set<string>() : events.existing(event_ids),
+  ])
+  return { orders: found, events: told }
 }

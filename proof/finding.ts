@@ -26,7 +26,8 @@ export const finding_kinds = {
   refunds_exceed_payment: 'More is given back of a payment than was paid.',
   order_not_refunded: 'An order says refunded and the payer has not all of it back, or the reverse.',
   refunding_idle: 'An order is refunding and no refund is under way, nor is anybody told.',
-  plan_missing: 'An order or refund is open, and no next step of it is planned: a lost run would not be started again.',
+  plan_missing:
+    'An order, checkout or refund is open, and no next step of it is planned, or of a checkout it is long past: nobody would go on with it.',
   delivery_idle: 'A delivery is open, and its next attempt is not planned or long past: later events wait behind it.',
   question_over: 'A delivery is open whose answer its order waits for no more: all later events wait behind it.',
   checkout_differs: 'A checkout and its orders disagree: on what it made, or on whether it is paid or over.',

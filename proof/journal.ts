@@ -283,22 +283,22 @@ function expectedRefundEntries(
       evidence_id: '',
     }
   }
-  const expectedAt = (event: PostedRefundEvent, entry: JournalEntry): ExpectedEntry => {
+  const made: ExpectedEntry[] = []
+  const expect = (event: PostedRefundEvent, entry: JournalEntry | null) => {
+    if (entry === null) return // it moves no money
     // A step that was interrupted is done again by whoever carries the refund, unless it now only waits for WeChat.
     const is_writing = refund.next_action?.what === 'tell_order' && isPlanned(refund.next_action, moment)
-    return { entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing }
+    made.push({ entry, under_way: isFresh(timeOf(event) ?? null, moment) || is_writing })
   }
-  const made: ExpectedEntry[] = []
-  if (facts !== null) made.push(expectedAt('accepted', refund_entries.accepted(refund, stepOf('accepted'))))
-  if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant')) {
-    made.push(expectedAt(state, refund_entries[state](refund, stepOf(state))))
-  }
-  if (refund.payout !== null) made.push(expectedAt('paid_out', expectedPayout(refund, stepOf('paid_out'), payment)))
+  if (facts !== null) expect('accepted', refund_entries.accepted(refund, stepOf('accepted')))
+  if (facts !== null && (state === 'succeeded' || state === 'closed' || state === 'returned_to_merchant'))
+    expect(state, refund_entries[state](refund, stepOf(state)))
+  if (refund.payout !== null) expect('paid_out', expectedPayout(refund, stepOf('paid_out'), payment))
   return made
 }
 
 /** A payout by hand: of what WeChat returned to the merchant, or of what it never paid out. */
-function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: PaymentRecord | null): JournalEntry {
+function expectedPayout(refund: RefundRecord, step: RefundBooking, payment: PaymentRecord | null): JournalEntry | null {
   const settlement_refund =
     refund.facts === null && payment ? cashPart(payment, refund.amount.refund) : step.settlement_refund
   return refund_entries.paid_out(refund, { ...step, settlement_refund })

@@ -3,6 +3,12 @@ import ipaddr from 'ipaddr.js'
 /** All of IPv6 that may be given to anybody. What lies outside can still lead inside, as IPv4-compatible `::7f00:1` does. */
 const given_out = ipaddr.IPv6.parseCIDR('2000::/3')
 
+/**
+ * Addresses out of given ranges that lead inside all the same: what Azure's machines ask their host at, and a range for
+ * examples that the library does not know yet (RFC 9637).
+ */
+const given_out_inside = [ipaddr.IPv4.parseCIDR('168.63.129.16/32'), ipaddr.IPv6.parseCIDR('3fff::/20')] as const
+
 /** Names that mean this machine or this network, whatever a resolver says. */
 const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomain)\.?$/i
 
@@ -62,8 +68,19 @@ function literalAddress(hostname: string): string | null {
  */
 export function isPublicAddress(address: string): boolean {
   const parsed = ipaddr.process(address)
-  if (parsed.range() !== 'unicast') return false
+  if (parsed.range() !== 'unicast' || ipaddr.subnetMatch(parsed, { inside: [...given_out_inside] }, '') === 'inside')
+    return false
   return parsed instanceof ipaddr.IPv4 || parsed.match(given_out)
+}
+
+/**
+ * Who counts as one by the address that they come from: an IPv4 address, or the first half of an IPv6 one, in which a single
+ * house has more addresses than could ever be counted one by one. Throws for what is no address.
+ */
+export function addressGroup(address: string): string {
+  const parsed = ipaddr.process(address)
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString()
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`
 }
 
 /** Networks are ranges of addresses, as an operator names them. */

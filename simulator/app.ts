@@ -4,9 +4,10 @@ import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import type { Logger } from '../runtime/logger.ts'
 import type { Control, FinishRefundRequest } from './control.ts'
-import type { CallResponse, Gateway } from './gateway.ts'
+import type { Gateway } from './gateway.ts'
 import type { Phone } from './phone.ts'
 import { ControlError } from './refusal.ts'
+import { writeResponse } from './response.ts'
 import { addSites, formOf, payer_cookie, payerOf, sendPage } from './sites.ts'
 import type { SiteTools } from './sites.ts'
 import { stylesheet } from './style.ts'
@@ -20,7 +21,6 @@ interface AppTools extends SiteTools {
   control: Control
   phone: Phone
   logger: Logger
-  hold_ms: number
 }
 
 /** WeChat Pay's paths below `/v3`, WeChat's other sites, the payer's phone at `/phone`, the control side at `/control`. */
@@ -70,25 +70,6 @@ function respondEmpty(ctx: Context, status: number): void {
   ctx.status = status
 }
 
-function writeResponse(ctx: Context, answer: CallResponse, hold_ms: number): void {
-  if (answer.kind === 'answer') {
-    ctx.body = answer.body
-    ctx.status = answer.status
-    ctx.set(answer.headers)
-    return
-  }
-  ctx.respond = false
-  if (answer.kind === 'cut_body') {
-    ctx.res.writeHead(200, { ...answer.headers, 'Content-Length': 2 * answer.body.length + 1 })
-    ctx.res.write(answer.body, () => ctx.req.socket.destroy())
-    return
-  }
-  const cut = (): void => void ctx.req.socket.destroy()
-  if (answer.kind === 'cut') return cut()
-  const timer = setTimeout(cut, hold_ms)
-  ctx.res.on('close', () => clearTimeout(timer))
-}
-
 /** A request's JSON. Its shape is the control side's to check. */
 async function readJson(ctx: Context): Promise<never> {
   const bytes = await readBytes(ctx, control_limit_bytes)
@@ -112,6 +93,9 @@ function addControl(router: Router, control: Control): void {
   })
   router.post('/control/openids', async (ctx) => {
     ctx.body = control.openid(await readJson(ctx))
+  })
+  router.post('/control/logins', async (ctx) => {
+    ctx.body = control.login(await readJson(ctx))
   })
   router.post('/control/refunds', async (ctx) => {
     ctx.body = control.createConsoleRefund(await readJson(ctx))

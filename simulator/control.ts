@@ -9,6 +9,7 @@ import { faultRequest } from './faults.ts'
 import type { Fault, FaultRequest, Faults } from './faults.ts'
 import type { WeChatKeys } from './keys.ts'
 import type { Notifier } from './notifier.ts'
+import type { WebAuthorization } from './oauth.ts'
 import { openidOf, openidRequest } from './openid.ts'
 import type { OpenidRequest } from './openid.ts'
 import { payRequest } from './payer.ts'
@@ -111,6 +112,7 @@ interface ControlTools {
   notifier: Notifier
   payer: Payer
   sheet: PaySheet
+  oauth: WebAuthorization
   completion: RefundCompletion
   console: MerchantConsole
   bills: BillOffice
@@ -154,6 +156,12 @@ export class Control {
   openid(request: OpenidRequest): { openid: string } {
     const { appid, payer } = parseRequest(openidRequest, request)
     return { openid: openidOf(appid, payer) }
+  }
+
+  /** What `wx.login` gives a mini program on this payer's phone: a code for `jscode2session`, once. */
+  login(request: OpenidRequest): { code: string } {
+    const { appid, payer } = parseRequest(openidRequest, request)
+    return { code: this.#tools.oauth.login(appid, payer) }
   }
 
   /** Issues the bills of a day at once, or anew when it has some. */

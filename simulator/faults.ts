@@ -5,6 +5,8 @@ import { milliseconds, isTime } from '../domain/calendar.ts'
 import { flow_accounts } from '../domain/merchant/bill.ts'
 import { plant_names } from './bills/plants.ts'
 import type { BillPlant, PlantName } from './bills/plants.ts'
+import { errcode_texts } from './errcode.ts'
+import type { IdentityOperation } from './errcode.ts'
 import { ControlError, findRefusal } from './refusal.ts'
 
 const callFaults = [
@@ -51,6 +53,20 @@ const downloadFaults = [
 /** How a refund ends by itself in place of SUCCESS; `RETURNED` is SUCCESS to the merchant's own account. */
 const refundEndFaults = ['ABNORMAL', 'CLOSED', 'RETURNED'] as const
 
+/** Of api.weixin.qq.com, which says who payers are; its errors are numbers, as `40163`. */
+const identityFaults = [
+  'timeout_before',
+  'timeout_after',
+  'disconnect',
+  'disconnect_after',
+  'error',
+  'slow',
+  /** a page of some gateway, with status 200 */
+  'html',
+  /** the payer is a visitor without a name: `is_snapshotuser` */
+  'visitor',
+] as const
+
 const notifyFaults = [
   /** the notification is never sent */
   'lose',
@@ -65,6 +81,7 @@ const notifyFaults = [
 ] as const
 
 type NotifyFault = (typeof notifyFaults)[number]
+type IdentityFault = (typeof identityFaults)[number]
 export type RefundEndFault = (typeof refundEndFaults)[number]
 
 /** What may go wrong with each operation. */
@@ -84,11 +101,13 @@ const faultsOf = {
   fund_flow_bill_content: plant_names.fundflow,
   end_refund: refundEndFaults,
   notify: notifyFaults,
+  access_token: identityFaults,
+  jscode2session: identityFaults,
 } as const satisfies Record<string, readonly string[]>
 
 type FaultOperation = keyof typeof faultsOf
 type PlantOperation = 'trade_bill_content' | 'fund_flow_bill_content'
-export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund' | PlantOperation>
+export type CallOperation = Exclude<FaultOperation, 'notify' | 'end_refund' | PlantOperation | IdentityOperation>
 type CallFault = (typeof faultsOf)[CallOperation][number]
 const operations = Object.keys(faultsOf) as [FaultOperation, ...FaultOperation[]]
 
@@ -173,6 +192,7 @@ interface FaultEffect<Kind> {
 
 export type CallEffect = FaultEffect<CallFault>
 export type NotifyEffect = FaultEffect<NotifyFault>
+export type IdentityEffect = FaultEffect<IdentityFault>
 
 /** Fault is a fault that was asked for, and how often it still happens. */
 export interface Fault {
@@ -186,6 +206,10 @@ function readFault(request: FaultRequest): { kind: string; error: ErrorResponse 
   const names: readonly string[] = faultsOf[operation]
   if (names.includes(request.fault) && request.fault !== 'error') return { kind: request.fault, error: null }
   if (operation === 'notify' || operation === 'end_refund' || plantedBill(request) !== null) return null
+  if (operation === 'access_token' || operation === 'jscode2session') {
+    const error = identityError(request)
+    return error && { kind: 'error', error }
+  }
   if (request.fault === 'error') {
     const known = findRefusal(request.code ?? String(request.status ?? 500))
     const base = known ?? { status: 400, code: 'PARAM_ERROR', message: '参数错误', number: 268435461 }
@@ -193,6 +217,14 @@ function readFault(request: FaultRequest): { kind: string; error: ErrorResponse 
   }
   const named = findRefusal(request.fault)
   return named === null ? null : { kind: 'error', error: requestedError(named, request) }
+}
+
+/** An error of api.weixin.qq.com by its number, or one of a gateway before it by its status. */
+function identityError(request: FaultRequest): ErrorResponse | null {
+  const code = request.fault === 'error' ? (request.code ?? String(request.status ?? -1)) : request.fault
+  const message = request.message ?? ''
+  if (Object.hasOwn(errcode_texts, code)) return { status: 200, code, message, number: Number(code) }
+  return /^[1-5]\d\d$/.test(code) ? { status: Number(code), code, message, number: 0 } : null
 }
 
 function requestedError(base: ErrorResponse, request: FaultRequest): ErrorResponse {
@@ -254,6 +286,11 @@ export class Faults {
   /** Takes the fault that hits this call, if any: the oldest that matches. */
   takeForCall(operation: CallOperation, mchid: string, subject: FaultSubject): CallEffect | null {
     return this.#take<CallFault>(operation, faultsOf[operation], mchid, subject)
+  }
+
+  /** Takes the fault that hits this question about a payer, if any. */
+  takeForIdentity(operation: IdentityOperation, mchid: string, subject: FaultSubject): IdentityEffect | null {
+    return this.#take<IdentityFault>(operation, identityFaults, mchid, subject)
   }
 
   /** Takes the fault that decides how this refund ends in place of SUCCESS, if any. */

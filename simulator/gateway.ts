@@ -16,19 +16,11 @@ import type { Random } from './random.ts'
 import type { Merchant } from './records.ts'
 import type { DomesticRefunds } from './refunds.ts'
 import { CallRefusal } from './refusal.ts'
+import type { CallResponse } from './response.ts'
 import { callSubject, pathNumber, routesOf } from './routes.ts'
 import type { CallRoute } from './routes.ts'
 import type { SimulatorSettings } from './settings.ts'
 import type { SimulatorState } from './state.ts'
-
-/**
- * CallResponse is what goes back on the wire; `body` null sends none. `hold` never answers, `cut` breaks the
- * connection, also in the middle of a body.
- */
-export type CallResponse =
-  | { kind: 'answer'; status: number; headers: Record<string, string>; body: string | Buffer | null }
-  | { kind: 'cut_body'; headers: Record<string, string>; body: Buffer }
-  | { kind: 'hold' | 'cut' }
 
 interface GatewayTools {
   state: SimulatorState

@@ -15,6 +15,7 @@ import { Control } from './control.ts'
 import { Faults } from './faults.ts'
 import { Gateway } from './gateway.ts'
 import { H5Page } from './h5.ts'
+import { IdentityApi } from './identity.ts'
 import { WeChatKeys } from './keys.ts'
 import type { KeyMaker } from './keys.ts'
 import { Notifier } from './notifier.ts'
@@ -74,10 +75,12 @@ function buildParts(settings: SimulatorSettings, surroundings: Surroundings) {
   const served = { payments, refunds, payer, bills }
   const gateway = new Gateway({ state, keys, faults, ...served, calls, settings, random, now, logger })
   const console = new MerchantConsole({ state, refunds, completion, notifier, now })
-  const controlled = { state, keys, faults, notifier, payer, sheet, completion, console, bills, calls }
+  const oauth = new WebAuthorization(state, now)
+  const identity = new IdentityApi(oauth, faults)
+  const controlled = { state, keys, faults, notifier, payer, sheet, oauth, completion, console, bills, calls }
   const control = new Control({ ...controlled, settings, now })
   const phone = new Phone({ state, payer, notes, browser, now })
-  const sites = { state, sheet, oauth: new WebAuthorization(state, now), h5: new H5Page({ state, payer, settings }) }
+  const sites = { state, sheet, oauth, identity, h5: new H5Page({ state, payer, settings }) }
   const app = createApp({ gateway, control, phone, ...sites, logger, hold_ms: settings.hold_ms })
   return { state, notifier, completion, control, app, logger }
 }

@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto'
+import { errorBody } from './errcode.ts'
+import type { IdentityOperation } from './errcode.ts'
 import { openidOf } from './openid.ts'
 import { randomLetters } from './random.ts'
-import type { SimulatedApp } from './records.ts'
+import type { Merchant, SimulatedApp } from './records.ts'
+import { ControlError } from './refusal.ts'
 import type { SimulatorState } from './state.ts'
 
 const code_life_ms = 300_000
@@ -24,22 +28,37 @@ export type AuthorizeError = (typeof page_errors)[keyof typeof page_errors]
 /** What the payer's WeChat does when it is sent to the authorise page. */
 export type AuthorizeOutcome = { kind: 'redirect'; url: string } | { kind: 'error'; error: AuthorizeError }
 
-/** The errors of `api.weixin.qq.com`, all answered with status 200. */
-const call_errors = {
-  grant_type: { errcode: 40002, errmsg: 'invalid grant_type' },
-  appid: { errcode: 40013, errmsg: 'invalid appid' },
-  code: { errcode: 40029, errmsg: 'invalid code' },
-  secret: { errcode: 40125, errmsg: 'invalid appsecret' },
-  used: { errcode: 40163, errmsg: 'code been used' },
-  no_appid: { errcode: 41002, errmsg: 'appid missing' },
-  no_secret: { errcode: 41004, errmsg: 'appsecret missing' },
-  no_code: { errcode: 41008, errmsg: 'missing code' },
-  unauthorized: { errcode: 48001, errmsg: 'api unauthorized' },
-} as const satisfies Record<string, { errcode: number; errmsg: string }>
+interface IdentityRule {
+  kind: SimulatedApp['kind']
+  /** the parameter that brings the code */
+  code: string
+  /** what stands in the answer beside the openid */
+  extras: () => object
+}
+
+const identity_rules: Record<IdentityOperation, IdentityRule> = {
+  access_token: {
+    kind: 'official_account',
+    code: 'code',
+    extras: () => ({
+      access_token: `${randomLetters(2)}_${randomLetters(86)}`,
+      expires_in: 7200,
+      refresh_token: `${randomLetters(2)}_${randomLetters(86)}`,
+      scope: 'snsapi_base',
+    }),
+  },
+  jscode2session: {
+    kind: 'mini_program',
+    code: 'js_code',
+    extras: () => ({ session_key: randomBytes(16).toString('base64') }),
+  },
+}
 
 /** A code that leads to the openid of one payer at one appid. */
 interface AuthorizationCode {
   appid: string
+  /** the call that takes it */
+  operation: IdentityOperation
   payer: string
   expire_time: number
   is_used: boolean
@@ -48,7 +67,8 @@ interface AuthorizationCode {
 /**
  * WebAuthorization (网页授权) tells an official account who is reading its page: the payer's WeChat is sent to
  * `open.weixin.qq.com`, comes back with a code, and the account exchanges that for the openid. Of scopes it knows
- * `snsapi_base`, which shows the payer nothing. Codes are in memory only: a restart ends them as time would.
+ * `snsapi_base`, which shows the payer nothing. A mini program has its code by `wx.login`. Codes are in memory only: a
+ * restart ends them as time would.
  */
 export class WebAuthorization {
   readonly #state: SimulatorState
@@ -64,44 +84,51 @@ export class WebAuthorization {
   authorize(search: URLSearchParams, payer: string, isInWeChat: boolean): AuthorizeOutcome {
     const mistake = this.#mistakeOf(search, isInWeChat)
     if (mistake !== null) return { kind: 'error', error: page_errors[mistake] }
-    const code = randomLetters(32)
-    const appid = search.get('appid') ?? ''
-    this.#codes.set(code, { appid, payer, expire_time: this.#now() + code_life_ms, is_used: false })
-    if (this.#codes.size > codes_kept) this.#codes.delete(this.#codes.keys().next().value ?? '')
+    const code = this.#newCode('access_token', search.get('appid') ?? '', payer)
     const url = new URL(search.get('redirect_uri') ?? '')
     url.searchParams.set('code', code)
     url.searchParams.set('state', search.get('state') ?? '')
     return { kind: 'redirect', url: url.href }
   }
 
-  /** `GET /sns/oauth2/access_token`: the openid for a code, once. */
-  exchange(search: URLSearchParams): object {
+  /** What `wx.login` gives the mini program. Throws ControlError for an appid that is none. */
+  login(appid: string, payer: string): string {
+    if (this.#findApp(appid)?.kind !== 'mini_program')
+      throw new ControlError(404, 'NOT_FOUND', `no mini program ${appid}`)
+    return this.#newCode('jscode2session', appid, payer)
+  }
+
+  #newCode(operation: IdentityOperation, appid: string, payer: string): string {
+    const code = randomLetters(32)
+    this.#codes.set(code, { appid, operation, payer, expire_time: this.#now() + code_life_ms, is_used: false })
+    if (this.#codes.size > codes_kept) this.#codes.delete(this.#codes.keys().next().value ?? '')
+    return code
+  }
+
+  /** `GET /sns/oauth2/access_token` and `GET /sns/jscode2session`: the openid for a code, once. */
+  exchange(operation: IdentityOperation, search: URLSearchParams): object {
+    const { kind, code: name, extras } = identity_rules[operation]
     const appid = search.get('appid')
     const secret = search.get('secret')
-    const code = search.get('code')
-    if (!appid) return errorBody('no_appid')
-    if (!secret) return errorBody('no_secret')
-    if (!code) return errorBody('no_code')
-    if (search.get('grant_type') !== 'authorization_code') return errorBody('grant_type')
+    const code = search.get(name)
+    if (!appid) return errorBody('41002')
+    if (!secret) return errorBody('41004')
+    if (!code) return errorBody('41008')
+    if (search.get('grant_type') !== 'authorization_code') return errorBody('40002')
     const app = this.#findApp(appid)
-    if (app === null) return errorBody('appid')
-    if (app.secret !== secret) return errorBody('secret')
+    if (app?.kind !== kind) return errorBody('40013')
+    if (app.secret !== secret) return errorBody('40125')
     const found = this.#codes.get(code)
-    if (found?.appid !== appid || found.expire_time <= this.#now()) return errorBody('code')
-    if (found.is_used) return errorBody('used')
+    const is_alive = found !== undefined && found.expire_time > this.#now()
+    if (!is_alive || found.appid !== appid || found.operation !== operation) return errorBody('40029')
+    if (found.is_used) return errorBody('40163')
     this.#codes.set(code, { ...found, is_used: true })
-    return {
-      access_token: `${randomLetters(2)}_${randomLetters(86)}`,
-      expires_in: 7200,
-      refresh_token: `${randomLetters(2)}_${randomLetters(86)}`,
-      openid: openidOf(appid, found.payer),
-      scope: 'snsapi_base',
-    }
+    return { ...extras(), openid: openidOf(appid, found.payer) }
   }
 
   /** `GET /sns/userinfo`: what `snsapi_base` does not allow. */
   userinfo(): object {
-    return errorBody('unauthorized')
+    return errorBody('48001')
   }
 
   #mistakeOf(search: URLSearchParams, isInWeChat: boolean): keyof typeof page_errors | null {
@@ -121,11 +148,17 @@ export class WebAuthorization {
   }
 
   #findApp(appid: string): SimulatedApp | null {
-    for (const { apps } of this.#state.merchants.values()) {
-      const app = apps.find((one) => one.appid === appid)
-      if (app !== undefined) return app
-    }
-    return null
+    return this.#merchantOf(appid)?.apps.find((one) => one.appid === appid) ?? null
+  }
+
+  /** The merchant whose app this is; null: nobody's. */
+  mchidOf(appid: string): string | null {
+    return this.#merchantOf(appid)?.mchid ?? null
+  }
+
+  #merchantOf(appid: string): Merchant | null {
+    const merchants = [...this.#state.merchants.values()]
+    return merchants.find(({ apps }) => apps.some((app) => app.appid === appid)) ?? null
   }
 }
 
@@ -134,17 +167,4 @@ export function domainOf(address: string): string | null {
   if (!URL.canParse(address)) return null
   const { protocol, hostname } = new URL(address)
   return protocol === 'https:' || protocol === 'http:' ? hostname : null
-}
-
-/** As real ones do, each error ends with an id of the request. */
-function errorBody(name: keyof typeof call_errors): object {
-  const { errcode, errmsg } = call_errors[name]
-  const [first, second, third] = [randomHex(), randomHex(), randomHex()]
-  return { errcode, errmsg: `${errmsg}, rid: ${first}-${second}-${third}` }
-}
-
-function randomHex(): string {
-  return Math.floor(Math.random() * 0x1_0000_0000)
-    .toString(16)
-    .padStart(8, '0')
 }

@@ -5,12 +5,14 @@ import type { SimulatedTradeType } from './records.ts'
 import { CallRefusal } from './refusal.ts'
 import type { RefusalDetail } from './refusal.ts'
 
-/** Text of up to `length` characters, none of which takes four bytes (docs/wechat-pay.md §1.2). */
+const too_long = 'too many bytes'
+
+/** Text of up to `length` bytes, none of whose characters takes four (docs/wechat-pay.md §1.2). */
 const text = (length: number, least = 1) =>
   z
     .string()
     .min(least)
-    .max(length)
+    .refine((value) => Buffer.byteLength(value) <= length, { message: too_long, params: { maximum: length } })
     .refine((value) => !/[\u{10000}-\u{10FFFF}]/u.test(value), { message: '4-byte characters' })
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
@@ -36,9 +38,7 @@ const orderFields = {
   description: text(127),
   out_trade_no: z.string().min(6).max(32).regex(out_trade_no_pattern),
   time_expire: time.optional(),
-  attach: text(128, 0)
-    .refine((value) => Buffer.byteLength(value) <= 128, { message: 'longer than 128 bytes' })
-    .optional(),
+  attach: text(128, 0).optional(),
   notify_url: text(255).refine(isWebAddress, { message: 'not a web address' }),
   goods_tag: text(256, 0).optional(),
   support_fapiao: z.boolean().optional(),
@@ -259,13 +259,20 @@ function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return required_rule
   if (value === null) return '规则校验失败，值不能为null'
   if (typeof value === 'string') {
-    if (issue.code === 'too_big') return `字符串规则校验失败，字符数 ${value.length}，大于最大值 ${issue.maximum}`
-    if (issue.code === 'too_small') return `字符串规则校验失败，字符数 ${value.length}，小于最小值 ${issue.minimum}`
+    if (issue.code === 'too_big') return countedRule(value, `大于最大值 ${issue.maximum}`)
+    if (issue.code === 'too_small') return countedRule(value, `小于最小值 ${issue.minimum}`)
+    if (issue.code === 'custom' && issue.message === too_long)
+      return countedRule(value, `大于最大值 ${String(issue.params?.['maximum'])}`)
     if (issue.message === '4-byte characters') return 'UTF8字符串规则校验失败，含有不支持的4字节字符'
     return format_rule
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return '整数规则校验失败，超出取值范围'
   return '规则校验失败，类型或取值不正确'
+}
+
+/** WeChat Pay counts the bytes of a text, not its characters. */
+function countedRule(value: string, limit: string): string {
+  return `字符串规则校验失败，字节数 ${Buffer.byteLength(value)}，${limit}`
 }
 
 function valueAt(body: unknown, path: PropertyKey[]): unknown {

@@ -4,9 +4,11 @@ import getRawBody from 'raw-body'
 import { bridgeScript, sheetScript } from './bridge.ts'
 import type { H5Page } from './h5.ts'
 import type { WebAuthorization } from './oauth.ts'
+import type { IdentityApi } from './identity.ts'
 import { phone_payer } from './openid.ts'
 import { stories } from './payer.ts'
 import { h5_path } from './product.ts'
+import { writeResponse } from './response.ts'
 import { authorizeErrorPage, h5EndPage, h5Page, sheetEndPage, sheetPage } from './screens.ts'
 import type { PaySheet, SheetOpening } from './sheet.ts'
 import { sheetRequest } from './sheet.ts'
@@ -22,6 +24,8 @@ export const payer_cookie = 'simulated_payer'
 export interface SiteTools {
   state: SimulatorState
   oauth: WebAuthorization
+  identity: IdentityApi
+  hold_ms: number
   sheet: PaySheet
   h5: H5Page
 }
@@ -31,7 +35,7 @@ export interface SiteTools {
  * api.weixin.qq.com, the H5 page of wx.tenpay.com, and what WeChat itself puts into pages and over them.
  */
 export function addSites(router: Router, tools: SiteTools): void {
-  addAuthorization(router, tools.oauth)
+  addAuthorization(router, tools)
   addSheet(router, tools)
   addH5(router, tools)
 }
@@ -52,7 +56,7 @@ export function payerOf(ctx: Context): string {
   return payer === '' || payer.length > 64 ? phone_payer : payer
 }
 
-function addAuthorization(router: Router, oauth: WebAuthorization): void {
+function addAuthorization(router: Router, { oauth, identity, hold_ms }: SiteTools): void {
   router.get('/connect/oauth2/authorize', (ctx) => {
     const outcome = oauth.authorize(searchOf(ctx), payerOf(ctx), isInWeChat(ctx))
     ctx.set('Cache-Control', 'no-store')
@@ -60,12 +64,16 @@ function addAuthorization(router: Router, oauth: WebAuthorization): void {
     ctx.status = 302
     ctx.set('Location', outcome.url)
   })
-  const answer = (ctx: Context, body: object): void => {
-    ctx.body = JSON.stringify(body)
+  router.get('/sns/oauth2/access_token', async (ctx) =>
+    writeResponse(ctx, await identity.answer('access_token', searchOf(ctx)), hold_ms),
+  )
+  router.get('/sns/jscode2session', async (ctx) =>
+    writeResponse(ctx, await identity.answer('jscode2session', searchOf(ctx)), hold_ms),
+  )
+  router.get('/sns/userinfo', (ctx) => {
+    ctx.body = JSON.stringify(oauth.userinfo())
     ctx.type = 'text/plain' // as WeChat answers, although it is JSON
-  }
-  router.get('/sns/oauth2/access_token', (ctx) => answer(ctx, oauth.exchange(searchOf(ctx))))
-  router.get('/sns/userinfo', (ctx) => answer(ctx, oauth.userinfo()))
+  })
 }
 
 function addSheet(router: Router, { state, sheet }: SiteTools): void {

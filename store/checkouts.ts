@@ -3,16 +3,17 @@ import type { Time } from '../domain/calendar.ts'
 import { milliseconds } from '../domain/calendar.ts'
 import { applyCheckoutEvent, checkoutEnd } from '../domain/checkout/change.ts'
 import { checkoutFlaw } from '../domain/checkout/record.ts'
-import type { CheckoutEntry, CheckoutOccurrence, CheckoutRecord } from '../domain/checkout/record.ts'
+import type { CheckoutEntry, CheckoutOccurrence, CheckoutRecord, CheckoutStep } from '../domain/checkout/record.ts'
 import { orderId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
+import type { OrderRecord } from '../domain/order/record.ts'
 import { afterId, Collection, inRange, matchAny } from './collection.ts'
 import type { Filter, Insertion, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import type { Orders } from './orders.ts'
 import { partSchema, recordSchema } from './record.ts'
 import type { References } from './references.ts'
-import { entry_fields, present, Timelined } from './timelined.ts'
+import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
 
 const schema = recordSchema({
@@ -35,18 +36,21 @@ const schema = recordSchema({
   methods: [String],
   create_time: Date,
   expire_time: Date,
-  orders: [partSchema({ out_trade_no: String, trade_type: String, payer: String, time: Date })],
+  orders: [partSchema({ out_trade_no: String, trade_type: String, payer: String, address: String, time: Date })],
   paid_by: String,
   next_action: partSchema({ what: String, time: Date }),
+  attention: partSchema({ code: String, since_time: Date }),
 })
 
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
 schema.index({ mchid: 1, reference: 1 })
 schema.index({ token: 1 })
+schema.index({ mchid: 1, 'attention.code': 1 }, { partialFilterExpression: { 'attention.code': present } })
 schema.index({ 'next_action.time': 1 }, { partialFilterExpression: { 'next_action.time': present } })
 
 export interface CheckoutFilter {
   state?: OneOrMore | undefined
+  attention?: OneOrMore | undefined
   out_trade_no?: OneOrMore | undefined
   reference?: OneOrMore | undefined
   create_time_from?: Time | undefined
@@ -112,14 +116,11 @@ export class Checkouts {
     for (let attempt = 1; ; attempt++) {
       const checkout = await this.find(key)
       if (checkout === null) return null
-      const ids = checkout.orders.map(({ out_trade_no }) => orderId({ mchid: checkout.mchid, out_trade_no }))
       const [holder, orders] = await Promise.all([
         this.#references.findHolder(checkout.mchid, checkout.reference),
-        ids.length === 0 ? [] : this.#orders.findAll(ids),
+        this.ordersOf(checkout),
       ])
-      // The merchant may have given a number that was claimed to another order of its own.
-      const own = orders.filter(({ checkout_id }) => checkout_id === checkout._id)
-      const end = checkoutEnd(checkout, { holder, orders: own }, milliseconds(now))
+      const end = checkoutEnd(checkout, { holder, orders }, milliseconds(now))
       if (end === null) return checkout
       const isSeen = (current: CheckoutRecord) => current.revision === checkout.revision
       const applied = await this.apply(checkout, (current) => (isSeen(current) ? end : null), checkout)
@@ -127,11 +128,20 @@ export class Checkouts {
     }
   }
 
+  /** Its own orders that are there, the oldest first. A number that it claimed may be an order of the merchant's own. */
+  async ordersOf({ _id, mchid, orders }: Pick<CheckoutRecord, '_id' | 'mchid' | 'orders'>): Promise<OrderRecord[]> {
+    const ids = orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no }))
+    const found = ids.length === 0 ? [] : await this.#orders.findAll(ids)
+    const own = found.filter(({ checkout_id }) => checkout_id === _id)
+    return own.sort((one, other) => ids.indexOf(one._id) - ids.indexOf(other._id))
+  }
+
   /** Newest first by create_time, then number. */
   async list(mchid: string, filter: CheckoutFilter, page: PageRequest): Promise<Page<CheckoutRecord>> {
     const conditions: Filter[] = [
       { mchid },
       matchAny('state', filter.state),
+      attentionAmong(filter.attention),
       matchAny('out_trade_no', filter.out_trade_no),
       matchAny('reference', filter.reference),
       inRange('create_time', filter.create_time_from, filter.create_time_to),
@@ -150,9 +160,14 @@ export class Checkouts {
     return next_action !== undefined && (await this.#timelined.putOff(_id, next_action.time, time))
   }
 
-  /** All events of its entries up to `revision` are there: nothing more is planned. */
-  async noteTold({ _id, revision }: Pick<CheckoutRecord, '_id' | 'revision'>): Promise<boolean> {
-    return this.#checkouts.update({ _id, revision, 'next_action.what': 'tell' }, { $unset: { next_action: 1 } })
+  /** A payer was refused, since it has had as many orders as one may have: said until it is over. True: it is new. */
+  async noteExhausted({ _id }: Pick<CheckoutRecord, '_id'>, time: Time): Promise<boolean> {
+    return this.#timelined.noteAttention(_id, 'open', 'checkout_exhausted', time)
+  }
+
+  /** What was planned is done, for what it is up to `revision`: nothing more is. */
+  async noteDone({ _id, revision }: Pick<CheckoutRecord, '_id' | 'revision'>, what: CheckoutStep): Promise<boolean> {
+    return this.#checkouts.update({ _id, revision, 'next_action.what': what }, { $unset: { next_action: 1 } })
   }
 
   /** All of a merchant's checkouts by `_id`, from behind `after`: for proofs, which may take their time. */

@@ -210,6 +210,11 @@ export class Collection<T extends { _id: string }> {
     return { data, next_cursor: encodeCursor({ time: timeOf(String(last[field])), _id: last._id }, mark) }
   }
 
+  /** How many match, counted up to `most`; nothing is read. On the slow connection. */
+  async count(filter: Filter, most: number): Promise<number> {
+    return this.#run(() => driverCollection(this.#slow).countDocuments(this.#stored(filter), { limit: most }))
+  }
+
   /** Writes where `filter` matches and answers the record as written, or null: nothing matched. One atomic step. */
   async updateAndReturn(filter: Filter, update: Update): Promise<T | null> {
     const options = { returnDocument: 'after' } as const

@@ -3,7 +3,7 @@ import { isOpenDelivery, isSameAttempt, open_delivery_states } from '../domain/e
 import type { DeliveryAttempt, DeliveryRecord, DeliveryState } from '../domain/event/delivery.ts'
 import { limits } from '../domain/policy.ts'
 import { Collection, inRange, matchAny } from './collection.ts'
-import type { Contention, OneOrMore, Page, PageRequest, TimeRange, Update } from './collection.ts'
+import type { Contention, Filter, OneOrMore, Page, PageRequest, TimeRange, Update } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 
@@ -96,15 +96,12 @@ export class Deliveries {
 
   /** Newest first by create_time. */
   async list(mchid: string, filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliveryRecord>> {
-    const conditions = {
-      mchid,
-      ...matchAny('state', filter.state),
-      ...matchAny('endpoint_id', filter.endpoint_id),
-      ...matchAny('event_type', filter.event_type),
-      ...matchAny('out_trade_no', filter.out_trade_no),
-      ...inRange('create_time', filter.create_time_from, filter.create_time_to),
-    }
-    return this.#deliveries.page(conditions, 'create_time', page)
+    return this.#deliveries.page(conditionsOf(mchid, filter), 'create_time', page)
+  }
+
+  /** How many `list` would show in all, counted up to `most`. */
+  async count(mchid: string, filter: DeliveryFilter, most: number): Promise<number> {
+    return this.#deliveries.count(conditionsOf(mchid, filter), most)
   }
 
   /** The lowest event of the same order that is still under way to the same endpoint: while there is one, this one waits. */
@@ -223,5 +220,16 @@ export class Deliveries {
 
   async ensureIndexes(): Promise<void> {
     await this.#deliveries.ensureIndexes()
+  }
+}
+
+function conditionsOf(mchid: string, filter: DeliveryFilter): Filter {
+  return {
+    mchid,
+    ...matchAny('state', filter.state),
+    ...matchAny('endpoint_id', filter.endpoint_id),
+    ...matchAny('event_type', filter.event_type),
+    ...matchAny('out_trade_no', filter.out_trade_no),
+    ...inRange('create_time', filter.create_time_from, filter.create_time_to),
   }
 }

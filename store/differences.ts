@@ -8,7 +8,7 @@ import type {
   DifferenceState,
 } from '../domain/bill/difference.ts'
 import type { DayKey, DifferenceTally } from '../domain/bill/reconciliation.ts'
-import { Collection, inDays, inRange, matchAny } from './collection.ts'
+import { afterId, Collection, inDays, inRange, matchAny } from './collection.ts'
 import type { Filter, OneOrMore, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
@@ -37,7 +37,11 @@ const schema = recordSchema({
   due_time: Date,
   owner: String,
   note: String,
-  proposal: partSchema({ actor: partSchema({ kind: String, id: String }), time: Date, reason: String, action: String }),
+  proposal: partSchema({
+    ...{ actor: partSchema({ kind: String, id: String }), time: Date },
+    ...{ reason: String, action: String, agreed: String },
+  }),
+  agreed: String,
   deed: partSchema({ action: String, out_refund_no: String, entry_ids: [String] }),
   answer: partSchema({ asked_time: Date, says: String, evidence_id: String }),
   handed_over_time: Date,
@@ -146,8 +150,10 @@ export class Differences {
     limit: number,
     after: string | null = null,
   ): Promise<DifferenceRecord[]> {
-    const behind = after === null ? {} : { _id: { $gt: after } }
-    return this.#differences.scan({ ...conditionsOf(mchid, filter), ...behind }, { limit, sort: { _id: 1 } })
+    return this.#differences.scan(
+      { ...conditionsOf(mchid, filter), ...afterId(mchid, after) },
+      { limit, sort: { _id: 1 } },
+    )
   }
 
   /** What a day's differences come to. */

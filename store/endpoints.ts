@@ -27,7 +27,8 @@ schema.index({ mchid: 1, create_time: 1 })
 schema.index({ id: 1 })
 
 const most_endpoints = 1_000
-const most_secrets = 3
+/** that sign beside each other at one endpoint */
+export const most_secrets = 3
 const hint_characters = 4
 const success_noted_every_ms = 10_000
 

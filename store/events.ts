@@ -188,6 +188,12 @@ export class Events {
     return this.#events.page({ mchid, ...eventConditions(filter) }, 'timestamp', page)
   }
 
+  /** Those of these `_id`s of which there is an event: for proofs. */
+  async existing(ids: readonly string[]): Promise<Set<string>> {
+    const found = await this.#events.scan({ _id: { $in: [...ids] } }, { limit: ids.length, fields: ['_id'] })
+    return new Set(found.map(({ _id }) => _id))
+  }
+
   /** What was told under these numbers, without the bytes. */
   async ofNumbers(mchid: string, numbers: readonly string[], limit: number): Promise<Omit<EventRecord, 'body'>[]> {
     const fields = ['_id', 'id', 'mchid', 'out_trade_no', 'sequence', 'type', 'timestamp']

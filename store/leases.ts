@@ -12,7 +12,10 @@ interface LeaseRecord {
 
 /** A lease while its work lasts. */
 export interface HeldLease {
-  /** Asked before each piece of the work: renews it once a third of its time is gone. False: another has it by now. */
+  /**
+   * Asked before each piece of the work: renews it once a third of its time is gone. False: another has it by now, or the
+   * work is to end.
+   */
   keep(): Promise<boolean>
 }
 
@@ -37,12 +40,17 @@ export class Leases {
     return this.#leases.insert({ _id: name, ...lease })
   }
 
-  /** Takes the lease for work that lasts; null: another has it. */
-  async hold(name: string, holder: string, ttl_ms: number, now: () => number): Promise<HeldLease | null> {
+  /** Takes the lease for work that lasts, or until `ending` aborts; null: another has it. */
+  async hold(
+    name: string,
+    holder: string,
+    { ttl_ms, now, ending }: { ttl_ms: number; now: () => number; ending?: AbortSignal | undefined },
+  ): Promise<HeldLease | null> {
     if (!(await this.acquire(name, holder, ttl_ms, now()))) return null
     let taken_ms = now()
     return {
       keep: async () => {
+        if (ending?.aborted === true) return false
         if (now() - taken_ms < ttl_ms / 3) return true
         const is_held = await this.acquire(name, holder, ttl_ms, now())
         if (is_held) taken_ms = now()

@@ -4,6 +4,7 @@ import type { AppKind, TradeType } from '../domain/merchant/product.ts'
 import type {
   KeyNews,
   MerchantApp,
+  MerchantAttention,
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
@@ -87,7 +88,7 @@ export interface PlainApp {
 
 const most_merchants = 10_000
 const most_opened = 100
-const most_detail_characters = 1_000
+const most_keys_told = 20
 
 /** Where a merchant's secrets lie. An APIv3 key stays in its place when it is retired. */
 function placesOf(mchid: string) {
@@ -252,7 +253,7 @@ export class Merchants {
    * person, or the merchant has no credentials.
    */
   async noteKey(mchid: string, news: KeyNews, time: Time): Promise<boolean> {
-    if (news.kind === 'refused') return await this.#noteNewKey(mchid, await this.find(mchid), news.detail, time)
+    if (news.kind === 'refused') return await this.#noteRefusedKey(mchid, news.detail, time)
     const { certificate, detail } = news
     const is_new = {
       _id: mchid,
@@ -260,19 +261,16 @@ export class Merchants {
       'wechat.certificates.serial_no': { $ne: certificate.serial_no },
       'wechat.dropped_certificates': { $ne: certificate.serial_no },
     }
-    const merchant = await this.#merchants.findOne(is_new)
-    if (merchant === null) return false
-    await this.#noteNewKey(mchid, merchant, detail, time)
+    if ((await this.#merchants.findOne(is_new)) === null) return false
+    await this.#noteEach(mchid, { code: 'wechat_key_new', since_time: time, detail })
     return this.#merchants.update(is_new, { $push: { 'wechat.certificates': certificate }, $inc: { revision: 1 } })
   }
 
-  /** One attention tells of all keys that nobody has looked at yet. */
-  async #noteNewKey(mchid: string, merchant: MerchantRecord | null, detail: string, time: Time): Promise<boolean> {
-    const told = merchant?.attentions?.find(({ code }) => code === 'wechat_key_new')?.detail ?? ''
-    if (told.includes(detail)) return false
-    await this.liftAttention(mchid, 'wechat_key_new')
-    const all = told === '' ? detail : `${told}; ${detail}`
-    return this.noteAttention(mchid, 'wechat_key_new', time, all.slice(-most_detail_characters))
+  /** Nothing is kept of a refused key but its name: of so many that a person can still look at each. */
+  async #noteRefusedKey(mchid: string, detail: string, time: Time): Promise<boolean> {
+    const told = (await this.find(mchid))?.attentions?.filter(({ code }) => code === 'wechat_key_new') ?? []
+    if (told.length >= most_keys_told) return false
+    return await this.#noteEach(mchid, { code: 'wechat_key_new', since_time: time, detail })
   }
 
   /** Forgets a platform certificate for ever. False: the merchant has no credentials, or it was dropped before. */
@@ -326,31 +324,24 @@ export class Merchants {
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }
 
-  /** Says that WeChat Pay refuses a way to pay to the merchant: one attention names all that it refuses. */
+  /** Says that WeChat Pay refuses a way to pay to the merchant: an attention for each that it refuses. */
   async noteProductRefused(mchid: string, trade_type: TradeType, time: Time): Promise<void> {
-    const told = await this.#refusedProducts(mchid)
-    if (!told.products.includes(trade_type))
-      await this.#tellRefused(mchid, [...told.products, trade_type], told.since_time ?? time)
+    await this.#noteEach(mchid, { code: 'product_not_enabled', since_time: time, detail: trade_type })
   }
 
   /** Takes back what `noteProductRefused` said of this way to pay. */
   async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
-    const { products, since_time } = await this.#refusedProducts(mchid)
-    if (since_time === null || !products.includes(trade_type)) return
-    const left = products.filter((one) => one !== trade_type)
-    await this.#tellRefused(mchid, left, since_time)
+    const told = { code: 'product_not_enabled', detail: trade_type }
+    await this.#merchants.update({ _id: mchid, 'attentions.detail': trade_type }, { $pull: { attentions: told } })
   }
 
-  async #refusedProducts(mchid: string): Promise<{ products: string[]; since_time: Time | null }> {
-    const { attentions = [] } = (await this.find(mchid)) ?? {}
-    const told = attentions.find(({ code }) => code === 'product_not_enabled')
-    return { products: told?.detail?.split(', ') ?? [], since_time: told?.since_time ?? null }
-  }
-
-  /** Whoever dies between the two writes leaves it to the next order that is refused. */
-  async #tellRefused(mchid: string, products: string[], since_time: Time): Promise<void> {
-    await this.liftAttention(mchid, 'product_not_enabled')
-    if (products.length > 0) await this.noteAttention(mchid, 'product_not_enabled', since_time, products.join(', '))
+  /**
+   * As `noteAttention`, of a code that may stand for several things at once, each named by its `detail`: what is raised of
+   * one never takes another's name away. True: this one is new.
+   */
+  async #noteEach(mchid: string, attention: MerchantAttention & { detail: string }): Promise<boolean> {
+    const is_new = { _id: mchid, 'attentions.detail': { $ne: attention.detail } }
+    return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }
 
   /** Those for whom this reason stands. */

@@ -183,6 +183,11 @@ export class Orders {
 
   /** Newest first by create_time, then number. */
   async list(mchid: string, filter: OrderFilter, page: PageRequest): Promise<Page<OrderRecord>> {
+    const conditions = await this.#conditions(mchid, filter)
+    return this.#orders.page({ $and: conditions }, 'create_time', page, { list: { mchid, ...filter } })
+  }
+
+  async #conditions(mchid: string, filter: OrderFilter): Promise<Filter[]> {
     const conditions: Filter[] = [
       { mchid },
       matchAny('state', filter.state),
@@ -199,7 +204,12 @@ export class Orders {
     if (filter.transaction_id !== undefined) {
       conditions.push(await this.#paidBy(mchid, filter.transaction_id))
     }
-    return this.#orders.page({ $and: conditions }, 'create_time', page, { list: { mchid, ...filter } })
+    return conditions
+  }
+
+  /** How many `list` would show in all, counted up to `most`. */
+  async count(mchid: string, filter: OrderFilter, most: number): Promise<number> {
+    return this.#orders.count({ $and: await this.#conditions(mchid, filter) }, most)
   }
 
   /**

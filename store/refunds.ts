@@ -189,6 +189,12 @@ export class Refunds {
     return this.#refunds.find({ mchid, out_trade_no }, { limit: most_of_order, sort: { create_time: 1, _id: 1 } })
   }
 
+  /** Of several orders, as `ofOrder` of one. */
+  async ofOrders(mchid: string, out_trade_nos: readonly string[]): Promise<RefundRecord[]> {
+    const filter = { mchid, out_trade_no: { $in: [...out_trade_nos] } }
+    return this.#refunds.find(filter, { limit: most_of_order, sort: { create_time: 1, _id: 1 } })
+  }
+
   /** Does `cause` to the refund, once: see `Timelined.apply`, whose failures it throws. */
   async apply(key: RefundKey, cause: RefundCause): Promise<AppliedToRefund> {
     const { outcome, record, entry } = await this.#timelined.apply(refundId(key), cause)

@@ -15,7 +15,8 @@ export interface Sealer {
   /**
    * The text again. Throws `SealingKeyMissing` for an unknown key, `SealBroken` when it was altered, or sealed for
    * another place: who can write to the database cannot hand one merchant's key to another. What was sealed before
-   * places were part of it opens anywhere, until it is sealed anew (`npm run merchant -- reseal`).
+   * places were part of it opens in each of the places that there were then, until it is sealed anew (`npm run merchant --
+   * reseal`).
    */
   open(sealed: Sealed, place: string): string
   /** Whether the newest key sealed it, for this place. Throws as `open` does. */
@@ -86,7 +87,9 @@ export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer 
     },
     open: ({ sealed, key_id }, place) => {
       const key = keyOf(key_id)
-      const text = decrypt(sealed, key, boundTo(key_id, place)) ?? decrypt(sealed, key, boundToNoPlace(key_id))
+      const text =
+        decrypt(sealed, key, boundTo(key_id, place)) ??
+        (mayHaveNoPlace(place) ? decrypt(sealed, key, boundToNoPlace(key_id)) : null)
       if (text === null) throw new SealBroken(key_id)
       return text
     },
@@ -124,6 +127,18 @@ function keyBytes(id: string, key: string): Buffer {
 
 function boundTo(key_id: string, place: string): Buffer {
   return Buffer.from(JSON.stringify([key_id, place]), 'utf8')
+}
+
+/** The fields in which seals were kept before places were part of them: an app's secret, an openid, a cookie never were. */
+const fields_of_old_seals: Readonly<Record<string, RegExp>> = {
+  merchants: /^wechat\./,
+  endpoints: /^secrets$/,
+  evidence: /^raw$/,
+}
+
+function mayHaveNoPlace(place: string): boolean {
+  const [collection = '', , field = ''] = JSON.parse(place) as string[]
+  return Object.hasOwn(fields_of_old_seals, collection) && fields_of_old_seals[collection]?.test(field) === true
 }
 
 /** How seals were made before places were part of them. No key id is JSON, so neither reads as the other. */

@@ -1,7 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -100,6 +98,8 @@ interface Answered {
   client: Record<string, string>
 }
 
+const mini_secret = 'f'.repeat(32)
+
 describe('a shop with pages and apps of its own', () => {
   let stage: Stage
   let backend = ''
@@ -112,6 +112,7 @@ describe('a shop with pages and apps of its own', () => {
     const apps = stageApps(stage.appid).map((app) => ({
       ...app,
       ...(app.kind === 'official_account' && { oauth_domain: new URL(shop_url).hostname }),
+      ...(app.kind === 'mini_program' && { secret: mini_secret }),
     }))
     await stage.simulator.control.register({ mchid: stage.mchid, apps, pay_directories: [`${shop_url}/`] })
     backend = await startBackend()
@@ -121,34 +122,15 @@ describe('a shop with pages and apps of its own', () => {
     await stage.close()
   })
 
-  /** api.weixin.qq.com: the simulator, and a mini program’s own question, which it does not have. */
-  async function playApi(mini: { appid: string; secret: string }): Promise<string> {
-    const server = createServer((request, response) => {
-      const { pathname, searchParams, search } = new URL(request.url ?? '', 'http://api')
-      const { appid } = mini
-      if (pathname === '/sns/jscode2session') {
-        const is_good = searchParams.get('js_code') === 'of-wx-login' && searchParams.get('secret') === mini.secret
-        const { openid } = stage.simulator.control.openid({ appid })
-        response.end(JSON.stringify(is_good ? { openid } : { errcode: 40029, errmsg: 'invalid code' }))
-        return
-      }
-      void fetch(`${stage.simulator.url}${pathname}${search}`).then(async (answer) => response.end(await answer.text()))
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    ends.push(() => server.close())
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  }
-
   async function startBackend(): Promise<string> {
     const [account, mini, phone] = stageApps(stage.appid)
     const port = await freePort()
-    const mini_secret = 'f'.repeat(32)
     const env = {
       PATH: process.env.PATH,
       ...{ WEFT_URL: stage.config.public_url, WEFT_KEY: stage.key, SHOP_URL: shop_url, PORT: String(port) },
       ...{ MP_APPID: account.appid, MP_SECRET: account.secret, APP_APPID: phone.appid },
       ...{ MINI_APPID: mini.appid, MINI_SECRET: mini_secret },
-      WECHAT_URL: await playApi({ appid: mini.appid, secret: mini_secret }),
+      WECHAT_URL: stage.simulator.url,
       WECHAT_OPEN_URL: stage.simulator.url,
     }
     const program = spawn(process.execPath, [example('methods.mjs')], { env, stdio: ['ignore', 'ignore', 'inherit'] })
@@ -269,7 +251,7 @@ describe('a shop with pages and apps of its own', () => {
     const pages: MiniPage[] = []
     const appid = stageApps(stage.appid)[1].appid
     const wx = {
-      login: () => Promise.resolve({ code: 'of-wx-login' }),
+      login: () => Promise.resolve(stage.simulator.control.login({ appid: stageApps(stage.appid)[1].appid })),
       request: (given: {
         url: string
         method: string

@@ -34,6 +34,13 @@ export interface CodeExchange {
   code: string
 }
 
+/** What WeChat is asked by; `limit_ms`: how long it may take to answer. */
+interface OpenidAsker {
+  dispatcher: Dispatcher
+  origins: OAuthOrigins
+  limit_ms?: number
+}
+
 /** `test_wechat_url`: as `createAccounts` takes it. Live merchants ask WeChat and nobody else. */
 export function createOpenids(settings: { dispatcher: Dispatcher; test_wechat_url: string | null }): Openids {
   const { dispatcher, test_wechat_url: test } = settings
@@ -97,7 +104,7 @@ export function authoriseUrl(origins: OAuthOrigins, { appid, redirect_uri, state
  * an answer, and neither secret nor code stands in it.
  */
 export async function fetchOpenid(
-  { dispatcher, origins }: { dispatcher: Dispatcher; origins: OAuthOrigins },
+  { dispatcher, origins, limit_ms = answer_limit_ms }: OpenidAsker,
   { appid, secret, code }: CodeExchange,
 ): Promise<OpenidAnswer> {
   if (!code_pattern.test(code)) return { kind: 'spent', errcode: 40029 }
@@ -110,7 +117,7 @@ export async function fetchOpenid(
     body: null,
   } as const
   try {
-    const { status, body } = await exchange(dispatcher, request, answer_limit_ms)
+    const { status, body } = await exchange(dispatcher, request, limit_ms)
     return status === 200 ? readAnswer(body.toString('utf8')) : { kind: 'unavailable', errcode: null }
   } catch (error) {
     if (error instanceof ConnectionError) return { kind: 'unavailable', errcode: null }

@@ -137,7 +137,13 @@ export async function queryOrder(
   signal?: AbortSignal,
   except_host?: string,
 ): Promise<OrderQueryResult> {
-  return await ask(transport, orderPath(order.out_trade_no), order.mchid, signal, except_host)
+  const isAsked = ({ out_trade_no }: Transaction) => out_trade_no === order.out_trade_no
+  return await ask(
+    transport,
+    { resource: orderPath(order.out_trade_no), mchid: order.mchid, isAsked },
+    signal,
+    except_host,
+  )
 }
 
 /**
@@ -150,17 +156,25 @@ export async function queryTransaction(
   signal?: AbortSignal,
   except_host?: string,
 ): Promise<OrderQueryResult> {
-  const path = `/v3/pay/transactions/id/${encodeURIComponent(transaction_id)}`
-  const first = await ask(transport, path, mchid, signal, except_host)
+  const resource = `/v3/pay/transactions/id/${encodeURIComponent(transaction_id)}`
+  const isAsked = (said: Transaction) => said.transaction_id === transaction_id
+  const question = { resource, mchid, isAsked }
+  const first = await ask(transport, question, signal, except_host)
   // Said unsigned, so it counts when the other host says so too.
   const is_single = first.kind === 'found' || first.raw.host === undefined || except_host !== undefined
-  return is_single ? first : await ask(transport, path, mchid, signal, first.raw.host)
+  return is_single ? first : await ask(transport, question, signal, first.raw.host)
+}
+
+/** PaymentQuestion is what is asked for, and whether an answer is about it: WeChat's word on another payment proves nothing here. */
+interface PaymentQuestion {
+  resource: string
+  mchid: string
+  isAsked: (said: Transaction) => boolean
 }
 
 async function ask(
   transport: Transport,
-  resource: string,
-  mchid: string,
+  { resource, mchid, isAsked }: PaymentQuestion,
   signal?: AbortSignal,
   except_host?: string,
 ): Promise<OrderQueryResult> {
@@ -172,7 +186,7 @@ async function ask(
     return { kind: 'not_found', code, raw }
   if (status !== 200) throw failureOf('query', answer)
   const transaction = readTransaction(body)
-  if (transaction === null) throw unreadableAnswer('query', answer)
+  if (transaction === null || !isAsked(transaction)) throw unreadableAnswer('query', answer)
   return { kind: 'found', transaction, raw }
 }
 

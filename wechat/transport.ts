@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Dispatcher } from 'undici'
+import { maskText } from '../runtime/mask.ts'
 import { ConnectionError, exchange, openExchange, timeoutIn, wholeBody } from './connection.ts'
 import type { RawAnswer, RawRequest } from './connection.ts'
 import type { Credentials } from './credentials.ts'
@@ -348,7 +349,8 @@ function readError(body: string): { code: string | null; message: string | null 
     const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown }
     return {
       code: typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : null,
-      message: typeof message === 'string' ? message.slice(0, 256) : null,
+      // It goes on to merchants, people and records: whoever it names is not theirs to know.
+      message: typeof message === 'string' ? maskText(message).slice(0, 256) : null,
     }
   } catch {
     return { code: null, message: null }

@@ -16,8 +16,9 @@ export interface KeyRound {
  * certificate some time before it signs with it, and a list is taken only when a key that is known here has signed it:
  * whoever looked too late would believe nothing any more (docs/operate.md, WeChat Pay's certificates).
  */
-export async function refreshKeys({ store, accounts, log }: KeyRound): Promise<void> {
+export async function refreshKeys({ store, accounts, log }: KeyRound, ending?: AbortSignal): Promise<void> {
   for (const { mchid } of await store.merchants.list()) {
+    if (ending?.aborted === true) return
     try {
       const account = await accounts.find(mchid)
       await account?.client.keyring.refreshIfStale()

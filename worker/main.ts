@@ -29,6 +29,7 @@ import { readConfig, shownTo } from '../runtime/config.ts'
 import type { Config } from '../runtime/config.ts'
 import { assertFitForLive, liveMistakes } from '../runtime/fitness.ts'
 import { serveHealth } from '../runtime/health.ts'
+import type { HealthState } from '../runtime/health.ts'
 import { createLogger, temporalLogger } from '../runtime/logger.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
@@ -47,6 +48,7 @@ import { createDispatcher } from '../wechat/connection.ts'
 import { createTrusts } from '../wechat/trust.ts'
 import { logAttempt } from '../wechat/transport.ts'
 import { workflowBundle } from './bundle.ts'
+import { endWorker } from './end.ts'
 import { refresh_every_ms, refreshKeys } from './keys.ts'
 import { createWorkers } from './queues.ts'
 import type { WorkerSettings } from './queues.ts'
@@ -58,6 +60,7 @@ import type { Rounds } from './rounds.ts'
 import { refreshShares, share_every_ms } from './share.ts'
 import { createSweeper, startRuns, sweeper_patience } from './sweeper.ts'
 import type { Sweeper, SweeperPatience } from './sweeper.ts'
+import { createTasks } from './tasks.ts'
 import { createWatch, watch_patience } from './watch.ts'
 import type { Watch } from './watch.ts'
 
@@ -65,7 +68,7 @@ export interface RunningWorker {
   sweeper: Sweeper
   auditor: Auditor
   watch: Watch
-  /** Resolves when all tasks have ended or the force time is over. */
+  /** Takes no more tasks; resolves when those under way have ended or the force time is over. Once, however often called. */
   close(): Promise<void>
 }
 
@@ -123,18 +126,16 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     { what: 'Temporal', ...temporalSetting(config.temporal) },
     () => connectWorkers(config, temporal, settings),
   )
+  const tasks = createTasks(workers, { log, on_failure: parts.on_failure })
   // Before any task is taken: a port that is taken ends the start.
-  const health = await serveHealthIfSet(parts, metrics, () => workers.every((each) => each.getState() === 'RUNNING'))
-  const running = Promise.all(workers.map((worker) => worker.run()))
-  running.catch((error: unknown) => {
-    log.error('a worker stopped by itself', { error })
-    parts.on_failure?.(error)
-  })
+  const health = await serveHealthIfSet(parts, metrics, tasks.health)
+  const scratch = await tidyScratch(log)
+  tasks.run()
 
   const { sweeper, auditor, watch, rounds } = createWatchers(parts, store, temporal, metrics)
-  const refresh = () => refreshKeys({ store, accounts, log })
+  const refresh = (ending: AbortSignal) => refreshKeys({ store, accounts, log }, ending)
   rounds.push(createRounds({ name: 'the certificates', every_ms: refresh_every_ms, round: refresh, log }))
-  rounds.push(createProbeRounds({ store, accounts, now, log }), await tidyScratch(log))
+  rounds.push(createProbeRounds({ store, accounts, now, log }), scratch)
   if (schedules) {
     // Orders do not wait for it: a Temporal that takes no schedule today is asked again.
     const schedule = () => ensureSchedule(temporal, config.queue_prefix, shownTo(config))
@@ -144,23 +145,19 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   if (sweeps) for (const each of rounds) each.start()
   log.info('worker ready', { queues: workers.length })
 
-  return {
-    sweeper,
-    auditor,
-    watch,
-    async close() {
-      for (const each of rounds) await each.close()
-      await health?.close()
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
-      await running.catch(() => undefined) // said above
-      await looks.close()
-      await membership.leave().catch((error: unknown) => log.debug('the membership was not given back', { error }))
-      await connection.close()
-      await temporal.close()
-      await Promise.all([courier.close(), dispatcher.close()])
-      await store.close()
-    },
+  const ended: { by: Promise<void> | null } = { by: null }
+  const leave = () =>
+    membership.leave().catch((error: unknown) => log.debug('the membership was not given back', { error }))
+  const whole = {
+    tasks,
+    rounds,
+    leave: () => looks.close().then(leave),
+    closeConnections: () =>
+      Promise.all([connection.close().then(() => temporal.close()), courier.close(), dispatcher.close()]),
+    closeHealth: () => health?.close(),
+    closeStore: () => store.close(),
   }
+  return { sweeper, auditor, watch, close: () => (ended.by ??= endWorker(whole, log)) }
 }
 
 /** Every step here needs Temporal, which may go away again after any of them: then all are taken anew. */
@@ -295,10 +292,13 @@ function createWorkerAccounts(
   })
 }
 
-async function serveHealthIfSet({ config, sdk_metrics_url }: WorkerParts, metrics: Metrics, isRunning: () => boolean) {
+async function serveHealthIfSet(
+  { config, sdk_metrics_url }: WorkerParts,
+  metrics: Metrics,
+  healthz: () => HealthState,
+): Promise<Awaited<ReturnType<typeof serveHealth>> | null> {
   const { host, metrics_port } = config
   if (metrics_port === null) return null
-  const healthz = () => ({ is_well: isRunning(), says: { status: isRunning() ? 'ok' : 'ending' } })
   return await serveHealth({
     host,
     port: metrics_port,
@@ -365,7 +365,7 @@ async function main(): Promise<void> {
   const on_failure = () => failed.abort()
   const sdk_metrics = sdk_port ? { sdk_metrics_url: `http://127.0.0.1:${sdk_port}/metrics` } : {}
   const worker = await startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
-  const steps = [{ name: 'worker', limit_ms: 45_000, close: () => worker.close() }]
+  const steps = [{ name: 'worker', limit_ms: 50_000, close: () => worker.close() }]
   closeOnSignal(steps, log)
   endOnFailure(failed.signal, steps, log)
 }

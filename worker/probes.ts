@@ -29,15 +29,21 @@ export interface ProbeRound {
 }
 
 export function createProbeRounds(round: ProbeRound): Rounds {
-  return createRounds({ name: 'the probe orders', every_ms, round: () => closeLeftProbes(round), log: round.log })
+  return createRounds({
+    name: 'the probe orders',
+    every_ms,
+    round: (ending) => closeLeftProbes(round, ending),
+    log: round.log,
+  })
 }
 
 /** Closes the probe orders that `npm run merchant -- check` left behind because it was killed, or WeChat Pay was away. */
-export async function closeLeftProbes(round: ProbeRound): Promise<void> {
+export async function closeLeftProbes(round: ProbeRound, ending?: AbortSignal): Promise<void> {
   const { probes } = round.store
   const before = beijingTime(round.now() - left_after_ms)
   for (const mchid of await probes.merchants()) {
     for (const probe of await probes.findLeft({ before, mchid, limit: most_of_merchant })) {
+      if (ending?.aborted === true) return
       await closeLeftProbe(round, probe)
     }
   }

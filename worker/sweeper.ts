@@ -4,7 +4,7 @@ import { seeCheckoutThrough } from '../activities/checkout/end.ts'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import type { Time } from '../domain/calendar.ts'
 import { nextLook } from '../domain/checkout/change.ts'
-import { orderId, out_trade_no_pattern } from '../domain/ids.ts'
+import { orderId, out_trade_no_pattern, unknown_order } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
 import type { Confirmation, OrderAnswer, ShownTo } from '../domain/messages.ts'
@@ -13,6 +13,8 @@ import { confirmation_kinds, isConfirmationEvidence } from '../domain/payment/ev
 import type { EvidenceRecord } from '../domain/payment/evidence.ts'
 import { limits, orphan_pace } from '../domain/policy.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { createOutageLog } from '../runtime/outage.ts'
+import type { OutageLog } from '../runtime/outage.ts'
 import { createRunStarter, signalRun, startRun, updateRun } from '../runtime/runs.ts'
 import type { RunStarter } from '../runtime/runs.ts'
 import { boundedCall } from '../runtime/temporal.ts'
@@ -75,12 +77,13 @@ export function createSweeper(settings: SweeperSettings) {
   /** how far each kind of lingering evidence was looked through */
   const places = new Map<string, Time>()
   const orphans = { looked_at: 0 }
+  const say = createOutageLog(now)
 
   /** Makes one round: each part for itself, so that one that fails leaves the others their turn. */
-  async function sweep(): Promise<void> {
-    const lease = await store.leases.hold(lease_name, holder, patience.every_ms * 3, now)
+  async function sweep(ending?: AbortSignal): Promise<void> {
+    const lease = await store.leases.hold(lease_name, holder, { ttl_ms: patience.every_ms * 3, now, ending })
     if (lease === null) return
-    const round = { ...settings, lease }
+    const round = { ...settings, lease, say }
     await runPart(round, 'orders', () => sweepOrders(round))
     await runPart(round, 'refunds', () => sweepRefunds(round))
     await runPart(round, 'checkouts', () => sweepCheckouts(round))
@@ -105,16 +108,20 @@ export function createSweeper(settings: SweeperSettings) {
 export type Sweeper = ReturnType<typeof createSweeper>
 
 /** What one round works with. Its lease is kept for as long as it lasts, so that no two workers sweep the same. */
-type SweepRound = SweeperSettings & { lease: HeldLease }
+type SweepRound = SweeperSettings & { lease: HeldLease; say: OutageLog }
 
-async function runPart({ log, swept, lease }: SweepRound, kind: string, work: () => Promise<number>): Promise<void> {
+async function runPart(
+  { log, swept, lease, say }: SweepRound,
+  kind: string,
+  work: () => Promise<number>,
+): Promise<void> {
   try {
     if (!(await lease.keep())) return
     const count = await work()
     if (count > 0) log.info('the sweeper took up what was late', { kind, count })
     swept(kind, count)
   } catch (error) {
-    log.warn('a part of the sweeper failed', { kind, error })
+    say(log, `a part of the sweeper failed: ${kind}`, { error })
   }
 }
 
@@ -296,19 +303,19 @@ function laterTime(a: Time | undefined, b: Time | undefined): Time | undefined {
 
 /** Takes each item, one after the other; one that fails is logged and does not keep the others from their turn. */
 async function takeUpEach<T>(
-  { log, lease }: SweepRound,
+  { log, lease, say }: SweepRound,
   items: T[],
   take: (item: T) => Promise<unknown>,
 ): Promise<number> {
   for (const [place, item] of items.entries()) {
     if (!(await lease.keep())) {
-      log.info('another worker has taken the round over', { left: items.length - place })
+      log.info('a round was left to another worker, or to a later one', { left: items.length - place })
       return place
     }
     try {
       await take(item)
     } catch (error) {
-      log.warn('something late could not be taken up; the next round tries again', { error })
+      say(log, 'something late could not be taken up; the next round tries again', { error })
     }
   }
   return items.length
@@ -339,7 +346,9 @@ async function callBounded<T>(
 
 /** Signals the run that a piece of evidence concerns, or sends it the merchant's confirmation. */
 async function handOverEvidence(settings: SweeperSettings, evidence: EvidenceRecord): Promise<void> {
-  const { _id: evidence_id, mchid, out_trade_no, out_refund_no } = evidence
+  const { _id: evidence_id, mchid, out_refund_no } = evidence
+  // A refund is known by its own number; a notification of one may leave its order out.
+  const out_trade_no = evidence.out_trade_no ?? (evidence.subject === 'refund' ? unknown_order : null)
   if (out_trade_no === null) return
   const key: OrderKey = { mchid, out_trade_no }
   if (isConfirmationEvidence(evidence)) return await handOverConfirmation(settings, key, evidence)

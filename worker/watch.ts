@@ -6,6 +6,8 @@ import { order_states } from '../domain/order/record.ts'
 import { runSubject } from '../domain/run.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { maskText } from '../runtime/mask.ts'
+import { createOutageLog } from '../runtime/outage.ts'
+import type { OutageLog } from '../runtime/outage.ts'
 import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { findTrouble } from '../runtime/trouble.ts'
@@ -33,38 +35,48 @@ export interface WatchSettings {
 
 const lease_name = 'watch'
 const call_limit_ms = 5_000
-/** runs that one round looks at, of each of its three kinds; each costs one call to Temporal of about a millisecond */
+/** runs that one round looks at, of each of its kinds; each costs one call to Temporal of about a millisecond */
 const most_looks = 50
 
 /**
  * Finds runs that cannot go on: whose workflow task, or an activity of which, fails again and again for another reason
  * than that it waits. It looks from outside, at what Temporal tells of a run, since the run itself may be what is
- * broken: first at those it suspects, then at those whose record or evidence is late, then at all open ones in turn.
+ * broken: first at those it suspects, then at those whose record or evidence is late, then at days and at all open ones in
+ * turn.
  */
 export function createWatch(settings: WatchSettings) {
-  const { store, patience, now, log } = settings
+  const { store, patience, now } = settings
   const holder = randomUUID()
   const suspects: Suspects = new Map()
-  const open_runs = { page: null as PageToken }
+  const lists: OpenList[] = [
+    { condition: days_condition, page: null },
+    { condition: '', page: null },
+  ]
+  const watched = { ...settings, say: createOutageLog(now) }
 
   /** One round. False: another worker's watch holds the lease. */
-  async function watch(): Promise<boolean> {
-    if (!(await store.leases.acquire(lease_name, holder, patience.every_ms * 3, now()))) {
-      suspects.clear() // what is known is only good in an unbroken row of rounds
-      return false
-    }
+  async function watch(ending?: AbortSignal): Promise<boolean> {
+    const lease = await store.leases.hold(lease_name, holder, { ttl_ms: patience.every_ms * 3, now })
+    if (lease === null) return leaveToOther()
     const stuck = await store.stuck_runs.longestUnseen(most_looks)
-    const late = await orNone(log, 'what is late', () => findLate(settings))
-    const open = await orNone(log, 'open runs', async () => {
-      const [ids, page] = await listOpen(settings, open_runs.page)
-      open_runs.page = page
-      return ids
-    })
+    const late = await orNone(watched, 'what is late', () => findLate(settings))
+    const open: string[] = []
+    for (const list of lists) open.push(...(await orNone(watched, 'open runs', () => nextOpen(settings, list))))
     const known = stuck.map(({ _id }) => _id)
-    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open]))
-      await look(settings, suspects, { id, is_known: known.includes(id) })
+    for (const id of new Set([...known, ...suspects.keys(), ...late, ...open])) {
+      if (ending?.aborted === true) return true
+      // Where Temporal is slow, a round lasts longer than a lease.
+      if (!(await lease.keep())) return leaveToOther()
+      await look(watched, suspects, { id, is_known: known.includes(id) })
+    }
     settings.stuck((await store.stuck_runs.longestUnseen(most_counted)).length)
     return true
+  }
+
+  /** Another worker's watch has the lease: what is known here is only good in an unbroken row of rounds. */
+  function leaveToOther(): false {
+    suspects.clear()
+    return false
   }
 
   return {
@@ -81,11 +93,11 @@ type Suspects = Map<string, number>
 
 /** Looks at one run; what cannot be asked now keeps no other from its turn. */
 async function look(
-  settings: WatchSettings,
+  settings: WatchSettings & { say: OutageLog },
   suspects: Suspects,
   { id, is_known }: { id: string; is_known: boolean },
 ): Promise<void> {
-  const { store, temporal, patience, now, log } = settings
+  const { store, temporal, patience, now, log, say } = settings
   try {
     const trouble = await boundedCall(temporal.connection, call_limit_ms, () =>
       findTrouble(temporal.client.workflowService, temporal.namespace, id),
@@ -99,7 +111,7 @@ async function look(
     if (suspects.size < most_suspects) suspects.set(id, since_ms)
     if (is_known || now() - since_ms >= patience.stuck_ms) await tell(settings, id, trouble, since_ms)
   } catch (error) {
-    log.warn('a run could not be looked at; the next round tries again', { workflow_id: id, error })
+    say(log, 'a run could not be looked at; the next round tries again', { workflow_id: id, error })
   }
 }
 
@@ -115,11 +127,15 @@ async function tell(
   if (is_new) log.error('a run cannot go on: mend the cause, then terminate it', { workflow_id: _id, ...seen })
 }
 
-async function orNone(log: Logger, what: string, find: () => Promise<string[]>): Promise<string[]> {
+async function orNone(
+  { log, say }: { log: Logger; say: OutageLog },
+  what: string,
+  find: () => Promise<string[]>,
+): Promise<string[]> {
   try {
     return await find()
   } catch (error) {
-    log.warn('a part of the watch failed', { what, error })
+    say(log, `a part of the watch failed: ${what}`, { error })
     return []
   }
 }
@@ -127,8 +143,14 @@ async function orNone(log: Logger, what: string, find: () => Promise<string[]>):
 const most_suspects = 200
 const most_counted = 1_000
 
-/** Where the next list of open runs begins; null: at the first again. */
-type PageToken = Uint8Array | null
+/** Open runs that are looked at in turn. `page`: where the next of them begin; null: at the first again. */
+interface OpenList {
+  condition: string
+  page: Uint8Array | null
+}
+
+/** Of days no record is late, and behind thousands of orders that wait their turn would come in hours. */
+const days_condition = ` AND (${['reconcileDay', 'concludeDay', 'reconcileDays'].map((type) => `WorkflowType = "${type}"`).join(' OR ')})`
 
 /** Workflow ids whose record should have moved by now, or whose evidence has had no effect. */
 async function findLate({ store, patience, now }: WatchSettings): Promise<string[]> {
@@ -152,18 +174,18 @@ async function findLate({ store, patience, now }: WatchSettings): Promise<string
   ]
 }
 
-/** The next open runs of this installation, and where the list goes on. */
-async function listOpen({ temporal, queue_prefix }: WatchSettings, page: PageToken): Promise<[string[], PageToken]> {
+/** The next open runs of this installation that are on the list. */
+async function nextOpen({ temporal, queue_prefix }: WatchSettings, list: OpenList): Promise<string[]> {
   const { client, connection, namespace } = temporal
-  const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"`
+  const query = `ExecutionStatus = "Running" AND TaskQueue = "${queueName('orders', queue_prefix)}"${list.condition}`
   const { executions, nextPageToken } = await boundedCall(connection, call_limit_ms, () =>
     client.workflowService.listWorkflowExecutions({
       namespace,
       query,
       pageSize: most_looks,
-      ...(page && { nextPageToken: page }),
+      ...(list.page && { nextPageToken: list.page }),
     }),
   )
-  const ids = executions?.flatMap(({ execution }) => execution?.workflowId ?? []) ?? []
-  return [ids, nextPageToken?.length ? nextPageToken : null]
+  list.page = nextPageToken?.length ? nextPageToken : null
+  return executions?.flatMap(({ execution }) => execution?.workflowId ?? []) ?? []
 }

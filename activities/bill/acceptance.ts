@@ -1,5 +1,5 @@
 import { heartbeat } from '@temporalio/activity'
-import { acceptanceOf, paymentCorrections, refundCorrections } from '../../domain/bill/acceptance.ts'
+import { acceptanceOf, acceptedMatter, paymentCorrections, refundCorrections } from '../../domain/bill/acceptance.ts'
 import type { Acceptance } from '../../domain/bill/acceptance.ts'
 import type { DifferenceRecord, DifferenceState } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
@@ -62,12 +62,14 @@ type CorrectedRecord = PaymentRecord & { corrected_refund?: RefundRecord }
 /** The payment's record as WeChat says it; null: no record says anything of it. */
 async function correctRecord(
   context: ActivityContext,
-  { answer }: DifferenceRecord,
+  { answer, agreed }: DifferenceRecord,
   given: { payment: PaymentRecord | null; refund: RefundRecord | null; acceptance: Acceptance; correction: Correction },
 ): Promise<CorrectedRecord | 'not_acceptable' | null> {
   const { payments, refunds } = context.store
   const { payment, refund, acceptance, correction } = given
   if ('instead' in acceptance) return 'not_acceptable'
+  // A look may have brought the sides up to date since a person said so: he has agreed to another sum.
+  if (agreed !== undefined && agreed !== acceptedMatter(acceptance)) return 'not_acceptable'
   if (acceptance.changes === 'nothing') return null
   if (payment === null) return 'not_acceptable'
   if (acceptance.changes === 'settled_total')
@@ -98,6 +100,24 @@ async function correctBook(
   const isOurs = (entry: JournalEntry) =>
     entry.correction?.by === correction.by && entry.correction.reason === correction.reason
   return (await read()).filter(isOurs).map((entry) => entry._id)
+}
+
+/**
+ * Ends a difference whose sides agree now. Where a person had accepted WeChat's word, the book is brought to the record
+ * first: whoever died between the two is gone on for by nobody once it is over.
+ */
+export async function healDifference(context: ActivityContext, _id: string): Promise<void> {
+  const { store } = context
+  const difference = await store.differences.find(_id)
+  if (difference === null) return
+  const { mchid, kind, state, transaction_id } = difference
+  if (state === 'settling' && transaction_id !== null && (kind === 'amount' || kind === 'refund_amount')) {
+    const payment = await store.payments.find(mchid, transaction_id)
+    const refund = kind === 'amount' ? null : await store.refunds.ofDifference(difference)
+    const corrected = payment && { ...payment, ...(refund && { corrected_refund: refund }) }
+    if (corrected !== null) await correctBook(context, corrected, correctionOf(difference))
+  }
+  await moveDifference(context, _id, 'vanished')
 }
 
 /** States of a phantom in which its payment is not in the book, or is being taken out of it. */

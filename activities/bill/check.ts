@@ -7,9 +7,9 @@ import type { TradeRow } from '../../domain/bill/row.ts'
 import { isNeverForeign } from '../../match/owner.ts'
 import { classifyPayment, classifyRefund } from '../../match/verdict.ts'
 import type { ActivityContext } from '../context.ts'
+import { healDifference } from './acceptance.ts'
 import { askDifference, isRecorded } from './ask.ts'
 import type { AskContext } from './ask.ts'
-import { moveDifference } from './differences.ts'
 import { dayPayment, dayRefund } from '../../store/side.ts'
 
 const most_checked = 100
@@ -48,7 +48,7 @@ async function compareAgain({ context, policy }: AskContext, difference: Differe
     await pause(policy.look_ms)
     heartbeat()
   }
-  if (await isAgreed(context, difference)) await moveDifference(context, difference._id, 'vanished')
+  if (await isAgreed(context, difference)) await healDifference(context, difference._id)
 }
 
 async function isAgreed({ store }: ActivityContext, { mchid, kind, bill }: DifferenceRecord): Promise<boolean> {

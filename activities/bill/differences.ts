@@ -32,12 +32,12 @@ interface FoundDifferences {
   fees: (due: DueTimes) => readonly DifferenceRecord[]
 }
 
-/** Writes down what a look at the day found, and ends what it does not find any more. */
+/** Writes down what a look at the day found, and has `heal` end what it does not find any more. */
 export async function noteDifferences(
   context: ActivityContext,
   policy: BillPolicy,
   { version: bill_version, ...day }: DayKey & { version: number },
-  { matched, malformed, fees }: FoundDifferences,
+  { matched, malformed, fees, heal }: FoundDifferences & { heal: (_id: string) => Promise<void> },
 ): Promise<void> {
   const found_ms = context.now()
   const due = { found_time: beijingTime(found_ms), patience_time: beijingTime(found_ms + policy.patience_ms) }
@@ -61,7 +61,7 @@ export async function noteDifferences(
     const { _id } = known
     const now_there = there.get(_id)
     if (now_there === undefined) {
-      if (!phantoms.has(_id) && isEndedByBill(known)) await moveDifference(context, _id, 'vanished')
+      if (!phantoms.has(_id) && isEndedByBill(known)) await heal(_id)
     } else if (isComingBack(known, now_there)) {
       await moveDifference(context, _id, 'returned')
       await context.store.differences.note([now_there])

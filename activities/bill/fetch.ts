@@ -63,6 +63,8 @@ export async function fetchBill(
   await store.merchants.liftAttention(day.mchid, 'bill_late')
   // That there is none is not signed: it does not take back a file that WeChat signed.
   if (newest !== null && result.kind !== 'downloaded') return newest
+  if (result.kind === 'none' && !(await isMade(context, policy, { day, type })))
+    throw await notReady(context, policy, day)
   const bill = await keepVersion(store, newest, fetchedBill(context, { day, type }, result, keeper))
   if (bill !== null) {
     await keeper.end()
@@ -198,6 +200,20 @@ async function download(
     throw againFailure(`the ${type} bill of ${date} is not what WeChat signed: ${why}`, policy.not_ready_ms)
   }
   return result
+}
+
+/**
+ * Whether WeChat has made the bills of a day by now: before ten it may say of one that is still to come that there is
+ * none, and a day without money would pass for proven. Another bill of the day that is here says that it has.
+ */
+async function isMade(
+  { store, now }: GatewayContext,
+  { made_ms }: BillPolicy,
+  { day, type }: { day: DayKey; type: BillType },
+): Promise<boolean> {
+  if (now() >= dayRange(day.bill_date).to_ms + made_ms) return true
+  const others = bill_types.filter((one) => one !== type).map((one) => store.bills.newest(day, one))
+  return (await Promise.all(others)).some((bill) => bill?.state === 'ready')
 }
 
 /** WeChat is still making it: no error, but from 15:00 on a person should look. */

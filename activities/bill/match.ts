@@ -32,6 +32,7 @@ import { remarkAmounts } from '../../wechat/statement/remark.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import type { GatewayContext } from '../gateway.ts'
+import { healDifference } from './acceptance.ts'
 import { changesOf } from './changes.ts'
 import type { DayLook } from './day.ts'
 import { noteDifferences } from './differences.ts'
@@ -72,7 +73,9 @@ export async function matchDay(
   const read = { ...day, version: trade.version }
   const elsewhere = await settleElsewhere(context, policy, read, compared.result)
   const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
-  await noteDifferences(context, policy, read, { matched: elsewhere.differences, malformed: compared.malformed, fees })
+  const { malformed } = compared
+  const heal = (_id: string) => healDifference(context, _id)
+  await noteDifferences(context, policy, read, { matched: elsewhere.differences, malformed, fees, heal })
   const counts = countsOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)

@@ -58,7 +58,7 @@ export async function readBody(stream: AsyncIterable<Buffer>, headers: Headers):
   const text = decodedText(opened, content_type)
   const answer = beginning(opened)
   return text === null
-    ? unread('the body is not in the charset that it claims', answer)
+    ? unread('the body is no text in the charset that it claims, nor in UTF-8', answer)
     : { body: text, content_type, unreadable: null, answer }
 }
 
@@ -85,16 +85,28 @@ async function openBody(bytes: Buffer, encodings: string[]): Promise<Buffer | nu
 }
 
 /**
- * The text in the charset that is named, else in UTF-8. Null: it is JSON and not in that charset. Of other bodies only
- * the status counts, so letters that cannot be read do no harm.
+ * The text of a body. JSON has to be in the charset that is named, else in UTF-8. Any other text may be in UTF-8 or GB18030
+ * whatever is named, as on many a shop's pages. Null: it is in none of these, so nobody can tell what it says.
  */
 function decodedText(bytes: Buffer, content_type: string | null): string | null {
-  const charset = /charset\s*=\s*"?([^\s;"]+)/i.exec(content_type ?? '')?.[1] ?? 'utf-8'
-  const is_strict = /json/i.test(content_type ?? '') || /^\s*[{[]/.test(bytes.subarray(0, 64).toString('latin1'))
+  const named = /charset\s*=\s*"?([^\s;"]+)/i.exec(content_type ?? '')?.[1]
+  const begins_as_json = json_beginning.test(bytes.subarray(0, 64).toString('latin1'))
+  if (!begins_as_json && !/json/i.test(content_type ?? ''))
+    return textIn(named, bytes) ?? textIn('utf-8', bytes) ?? textIn('gb18030', bytes)
+  const text = textIn(named ?? 'utf-8', bytes)
+  // Bytes of JSON that give other letters are in another charset than is named.
+  return text !== null && begins_as_json && !json_beginning.test(text) ? null : text
+}
+
+const json_beginning = /^(?:\u00ef\u00bb\u00bf)?\s*[{[]/
+
+/** Null: no charset is named, nobody knows it, or the bytes are not in it. */
+function textIn(charset: string | undefined, bytes: Buffer): string | null {
+  if (charset === undefined) return null
   try {
     return new TextDecoder(charset, { fatal: true }).decode(bytes)
   } catch {
-    return is_strict ? null : new TextDecoder().decode(bytes)
+    return null
   }
 }
 

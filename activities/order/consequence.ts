@@ -1,5 +1,6 @@
 import { weft_actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
+import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId, isAnswerToDelivery, operationId, orderKey } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
@@ -12,6 +13,7 @@ import { isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { entriesForOrder } from '../../domain/refund/change.ts'
 import type { AppliedToOrder } from '../../store/orders.ts'
+import { tellEnd } from '../checkout/event.ts'
 import type { ActivityContext } from '../context.ts'
 import { publishOrderEvent } from '../delivery/event.ts'
 import type { KnownRecords } from '../delivery/event.ts'
@@ -39,7 +41,10 @@ export async function followUpWrite(
 export type OwedRuns = Pick<OrderWriteResult, 'deliveries' | 'refunds'>
 const nothing_owed: OwedRuns = { deliveries: [], refunds: [] }
 
-/** Does all that a timeline entry brings about beyond the order's own record. The event comes last. */
+/**
+ * Does all that a timeline entry brings about beyond the order's own record. The event comes last, and behind it only that
+ * a checkout has ended, which the sweeper tells as well.
+ */
 async function followUpEntry(
   context: ActivityContext,
   order: OrderRecord,
@@ -50,8 +55,10 @@ async function followUpEntry(
     ? await endOldQuestions(context, order, await openDeliveries(context, order))
     : []
   const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
-  await settleCheckout(context, order, entry)
-  return { deliveries: [...notices, ...(await publishOrderEvent(context, order, entry, known))], refunds }
+  const checkout = await settleCheckout(context, order, entry)
+  const own = await publishOrderEvent(context, order, entry, known)
+  const ends = checkout === null ? [] : await tellEnd(context, checkout)
+  return { deliveries: [...notices, ...own, ...ends], refunds }
 }
 
 /**
@@ -78,11 +85,10 @@ async function settleCheckout(
   { store, now }: ActivityContext,
   order: OrderRecord,
   entry: TimelineEntry,
-): Promise<void> {
-  if (!order.checkout_id || entry.from === entry.to) return
-  if (entry.to === 'paid' || isOrderResting(entry.to)) {
-    await store.checkouts.settle(orderKey(order.checkout_id), beijingTime(now()))
-  }
+): Promise<CheckoutRecord | null> {
+  if (!order.checkout_id || entry.from === entry.to) return null
+  if (entry.to !== 'paid' && !isOrderResting(entry.to)) return null
+  return await store.checkouts.settle(orderKey(order.checkout_id), beijingTime(now()))
 }
 
 /** Claims the reference for accepted money: it keeps the sale, unless another number does. */

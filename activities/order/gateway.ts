@@ -5,7 +5,7 @@ import type { OrderKey } from '../../domain/ids.ts'
 import { codeTerms, placedCode } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, OrderState, OrderStep, PlacedCode, PlacementFailure } from '../../domain/order/record.ts'
-import { isMoneyFact } from '../../domain/payment/fact.ts'
+import { isDenial, isMoneyFact } from '../../domain/payment/fact.ts'
 import { nextQueryDelay, retryDelay } from '../../domain/policy.ts'
 import { openOpenid } from '../../store/openid.ts'
 import { sealWords } from '../../store/words.ts'
@@ -19,6 +19,7 @@ import { againFailure, callFailure, callWeChat, notYetFailure } from '../failure
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import { linkToBooked } from './payment.ts'
 import { askSecondPayments } from './secondpayment.ts'
 import type { CallSlots, NotTried } from '../slots.ts'
 
@@ -265,10 +266,10 @@ async function outcomeOf(context: GatewayContext, key: OrderKey, answer: OrderQu
   switch (answer.transaction.trade_state) {
     case 'SUCCESS':
     case 'REFUND':
-      return { kind: 'payment', evidence_id: await archivePaidAnswer(context, key, answer) }
+      return { kind: 'payment', evidence_id: await archiveDecidingAnswer(context, key, answer) }
     case 'CLOSED':
     case 'REVOKED':
-      return { kind: 'closed', evidence_id: (await archiveQueryAnswer(context, key, answer))._id }
+      return { kind: 'closed', evidence_id: await archiveDecidingAnswer(context, key, answer) }
     case 'NOTPAY':
     case 'USERPAYING':
     case 'PAYERROR':
@@ -277,20 +278,23 @@ async function outcomeOf(context: GatewayContext, key: OrderKey, answer: OrderQu
 }
 
 /**
- * Keeps an answer that says paid. One that cannot be booked, because it is incomplete or names another merchant, is kept
- * too and asked for again, slowly: a run that went on with it would come back at once, without end.
+ * Keeps an answer that says paid or closed. One that decides nothing, because it is incomplete or names another merchant, is
+ * kept too and asked for again, slowly: a run that went on with it would come back at once, without end.
  */
-async function archivePaidAnswer(
+async function archiveDecidingAnswer(
   context: GatewayContext,
   key: OrderKey,
   answer: OrderQueryResult & { kind: 'found' },
 ): Promise<string> {
   const evidence = await archiveQueryAnswer(context, key, answer)
   const fact = paymentFact(answer.transaction)
-  if (isMoneyFact(fact) && fact.mchid === key.mchid) return evidence._id
+  if ((isDenial(fact) || isMoneyFact(fact)) && fact.mchid === key.mchid) {
+    if (evidence.outcome === null) await linkToBooked(context, key, evidence, fact)
+    return evidence._id
+  }
   await context.store.merchants.noteAttention(key.mchid, 'evidence_unapplied', currentTime(context))
-  context.log.error('WeChat says paid in a way that cannot be booked', { ...key, evidence_id: evidence.id })
-  throw againFailure('WeChat says paid, but not what, when or to whom', context.policy.setup_retry_ms)
+  context.log.error('WeChat says paid or closed in a way that decides nothing', { ...key, evidence_id: evidence.id })
+  throw againFailure(`WeChat says ${fact.trade_state}, but not what, when or to whom`, context.policy.setup_retry_ms)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { wechat_actor } from '../../domain/actor.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { operationId, orderId, paymentId } from '../../domain/ids.ts'
+import { evidenceId, operationId, orderId, paymentId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { paymentEntry } from '../../domain/journal.ts'
 import type { MerchantSettings } from '../../domain/merchant/record.ts'
@@ -10,11 +10,12 @@ import type { OrderEvent, OrderOccurrence, OrderRecord } from '../../domain/orde
 import { evidence_finders } from '../../domain/payment/evidence.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { contradictions } from '../../domain/payment/fact.ts'
-import type { MoneyFact } from '../../domain/payment/fact.ts'
+import type { MoneyFact, PaymentFact } from '../../domain/payment/fact.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { isRefundKnown } from '../../domain/refund/cover.ts'
 import { requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
+import { readPaymentFact } from '../evidence.ts'
 import { followUpWrite } from './consequence.ts'
 
 /**
@@ -57,6 +58,41 @@ export async function applyPayment(
   const result = await followUpWrite(context, applied, { merchant, payment })
   await store.evidence.recordOutcome(evidence._id, { outcome, applied_to: orderId(key), time })
   return result
+}
+
+/**
+ * Links WeChat's answer to a question that the payment's notification overtook: the run called the question off, and its
+ * answer would wait for the sweeper.
+ */
+export async function linkOvertakenAnswer(context: ActivityContext, key: OrderKey, fact: MoneyFact): Promise<void> {
+  const { mchid, out_trade_no } = key
+  const answer = await context.store.evidence.find(
+    evidenceId.query(mchid, out_trade_no, fact.trade_state, fact.transaction_id),
+  )
+  const said = answer && (await readPaymentFact(context, answer))
+  if (answer?.outcome === null && said) await linkToBooked(context, key, answer, said)
+}
+
+/**
+ * Links an answer that says no more than what is booked of its payment; anything else is left for the order's run. The
+ * answer is kept before this looks at the record, and the record written before `linkOvertakenAnswer` looks for the answer:
+ * so one of the two sees the other.
+ */
+export async function linkToBooked(
+  { store, now }: ActivityContext,
+  key: OrderKey,
+  answer: EvidenceRecord,
+  { transaction_id, trade_state, amount }: PaymentFact,
+): Promise<void> {
+  if (transaction_id === null || trade_state !== 'SUCCESS') return
+  const order = await store.orders.find(key)
+  const operation_id = operationId.payment(transaction_id)
+  if (order === null || !order.timeline.some((entry) => entry.operation_id === operation_id)) return
+  const payment = await store.payments.find(key.mchid, transaction_id)
+  if (payment?.out_trade_no !== key.out_trade_no || payment.evidence_id === answer._id) return
+  if (payment.amount.total !== amount?.total || payment.amount.currency !== amount.currency) return
+  const linked = { outcome: 'linked', applied_to: order._id, time: beijingTime(now()) } as const
+  await store.evidence.recordOutcome(answer._id, linked)
 }
 
 /** One transaction pays one order: what says that it paid another as well moves nothing, and a person looks. */

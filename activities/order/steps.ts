@@ -23,7 +23,7 @@ import { orderProgress } from '../progress.ts'
 import { followUpMissed, followUpWrite } from './consequence.ts'
 import { denialWord, joinedResults, recordDenial } from './denial.ts'
 import type { DenialWord } from './denial.ts'
-import { applyPayment } from './payment.ts'
+import { applyPayment, linkOvertakenAnswer } from './payment.ts'
 import { recordRefundNews, recordRefundRequested } from './refundnews.ts'
 import { recordReview } from './review.ts'
 
@@ -160,13 +160,16 @@ async function recordClosed(
  */
 async function recordPayment(
   context: ActivityContext,
-  { order, found }: { order: OrderKey; found: PaymentFound },
+  given: { order: OrderKey; found: PaymentFound; has_open_question?: true },
 ): Promise<OrderWriteResult | 'unproven'> {
+  const { order, found } = given
   const evidence =
     'evidence_id' in found
       ? await context.store.evidence.find(found.evidence_id)
       : await archiveEnvelope(context, order.mchid, found.envelope, 'payment')
-  if (evidence === null || evidence.mchid !== order.mchid) return 'unproven'
+  // Whoever sends a signal may name anything: what is said of a refund, or by the merchant, stays for whom it is for.
+  const is_said_of_payment = evidence?.subject === 'payment' && !isConfirmationEvidence(evidence)
+  if (evidence === null || evidence.mchid !== order.mchid || !is_said_of_payment) return 'unproven'
   const fact = await readPaymentFact(context, evidence)
   const word = await denialWord(context, order, evidence, fact)
   if (word !== null) return await recordDenialAfterWord(context, { order, evidence }, word)
@@ -193,7 +196,9 @@ async function recordPayment(
     })
     return 'unproven'
   }
-  return await applyPayment(context, order, evidence, fact)
+  const applied = await applyPayment(context, order, evidence, fact)
+  if (given.has_open_question) await linkOvertakenAnswer(context, order, fact)
+  return applied
 }
 
 /** Records what the merchant answered, by delivery or by command, or that it did not answer in time. */

@@ -37,6 +37,8 @@ export async function recordRefundAnswer(
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
   const last = current.timeline.at(-1)
   if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
+  // Of what is in another currency nothing can be booked: a person has to look.
+  if (answer.amount.currency !== current.amount.currency) await rejectOtherRefundsAnswer(context, current, evidence_id)
   if (!isOurRefund(current, answer) || (await isTakenIn(context, current, answer)))
     return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {
@@ -175,6 +177,11 @@ const answersAfterSuccess: Partial<Record<WeChatRefund['status'], AnsweredEvent>
   CLOSED: 'closed',
 }
 
+/** More than the refund itself is not understood, and counts as unsaid: the book must not hold money that never went. */
+function partOfRefund({ amount }: WeChatRefund, part: number | null): number | null {
+  return part !== null && part <= amount.refund ? part : null
+}
+
 function refundAtWeChat(said: WeChatRefund, asked_time: Time): RefundAtWeChat {
   return {
     refund_id: said.refund_id,
@@ -182,8 +189,8 @@ function refundAtWeChat(said: WeChatRefund, asked_time: Time): RefundAtWeChat {
     user_received_account: said.user_received_account,
     accepted_time: said.create_time,
     success_time: said.success_time,
-    payer_refund: said.amount.payer_refund,
-    settlement_refund: said.amount.settlement_refund,
+    payer_refund: partOfRefund(said, said.amount.payer_refund),
+    settlement_refund: partOfRefund(said, said.amount.settlement_refund),
     asked_time,
   }
 }

@@ -350,7 +350,9 @@ async function failedCall(
   error: WeChatPayError,
   delay_ms: number,
 ): Promise<Error> {
-  const since_time = refund.asked.last_time ?? refund.timeline.at(-1)?.time ?? refund.create_time
+  const begun = refund.timeline.at(-1)?.time ?? refund.create_time
+  // That WeChat answers questions does not mean that it takes the refund: whoever asks must not put the alarm off.
+  const since_time = step === 'submit' ? begun : (refund.asked.last_time ?? begun)
   const attention = 'wechat_unreachable'
   const patience_ms = context.policy.attention_ms[attention]
   const failed = { error, step, delay_ms, since_time, attention, patience_ms } as const

@@ -26,19 +26,26 @@ export async function postRefundEntry(
     const evidence_id = entry.evidence_id ?? '-'
     const times = { occurred_time: entry.time, booked_time: beijingTime(context.now()), evidence_id }
     const original = await journalEntryOf(context, refund, entry, 'succeeded')
-    await journal.post(original) // was done before, unless a correction has taken it back
-    await journal.post(reversalEntry(original, times))
+    if (original !== null) {
+      await journal.post(original) // was done before, unless a correction has taken it back
+      await journal.post(reversalEntry(original, times))
+    }
   }
-  if (isPostedRefundEvent(entry.event)) await journal.post(await journalEntryOf(context, refund, entry, entry.event))
+  if (!isPostedRefundEvent(entry.event)) return
+  const own = await journalEntryOf(context, refund, entry, entry.event)
+  if (own !== null) await journal.post(own)
 }
 
-/** The journal entry of `event`, which `entry` is or takes back. SUCCESS may come again after it was taken back. */
+/**
+ * The journal entry of `event`, which `entry` is or takes back. SUCCESS may come again after it was taken back. Null: it
+ * moves no money.
+ */
 async function journalEntryOf(
   context: ActivityContext,
   refund: RefundRecord,
   entry: RefundEntry,
   event: PostedRefundEvent,
-): Promise<JournalEntry> {
+): Promise<JournalEntry | null> {
   const payment = await requirePayment(context, refund)
   const times = refund.timeline.filter((one) => one.event === event && one.revision <= entry.revision).length
   const step: RefundBooking = {
@@ -50,7 +57,7 @@ async function journalEntryOf(
     booked_time: beijingTime(context.now()),
   }
   const made = refund_entries[event](refund, step)
-  return { ...made, _id: await context.store.journal.idOf(made._id, times) }
+  return made && { ...made, _id: await context.store.journal.idOf(made._id, times) }
 }
 
 /** WeChat's moment where it names one. */

@@ -39,9 +39,10 @@ export async function settleNews(
       : found.evidence_id === null
         ? null
         : await context.store.evidence.find(found.evidence_id)
-  if (evidence === null) return null
+  const record = await context.store.refunds.find(refund)
+  if (evidence === null || !isAbout(evidence, refund, record)) return null
   const evidence_id = evidence._id
-  const state = (await context.store.refunds.find(refund))?.state
+  const state = record?.state
   if (state !== undefined && undecided_states.includes(state)) return null
   const known_words = outcome === 'linked' && state !== undefined ? words_after_end[state] : undefined
   if (known_words !== undefined) {
@@ -65,6 +66,16 @@ export async function settleNews(
     time: currentTime(context),
   })
   return null
+}
+
+/** Whether evidence is about this refund, here or at WeChat: whoever sends a signal may name anything. */
+function isAbout(
+  { mchid, subject, out_refund_no }: EvidenceRecord,
+  refund: RefundKey,
+  record: RefundRecord | null,
+): boolean {
+  const numbers = [refund.out_refund_no, record?.wechat_refund_no]
+  return subject === 'refund' && mchid === refund.mchid && numbers.includes(out_refund_no ?? undefined)
 }
 
 /** Not sent yet: that WeChat has a refund of this number already is a matter of what is decided about ours. */

@@ -30,9 +30,15 @@ const phone =
   /\biPhone|\biPod|\bAndroid\b.*\bMobile\b|\bPhone;.*OpenHarmony|\bHarmonyOS\b.*\bMobile\b|Windows Phone|\bMobi/i
 const tablet = /\biPad\b|\bTablet\b/i
 
+/** Systems of computers that are of a phone's family: HarmonyOS calls a computer so. */
+const computer = /\bPC;.*OpenHarmony/i
+
 /** Apps that show pages by themselves and do not hand them on to WeChat, as they name themselves. */
 const apps =
-  /AlipayClient|\bQQ\/|Weibo|DingTalk|\bLark\b|Feishu|aweme|BytedanceWebview|NewsArticle|XiaoHongShu|Kwai|baiduboxapp|Bilibili|\bFB_?(AN|AV|IAB)\b|Instagram|\bLine\//i
+  /AlipayClient|\bAliApp\(|\bQQ\/|Weibo|DingTalk|\bLark\b|Feishu|aweme|BytedanceWebview|NewsArticle|musical_ly|XiaoHongShu|xhsdiscover|Kwai|baiduboxapp|Bilibili|\bjdapp\b|pinduoduo|\bTitansX?\/|com\.unionpay|\bFB_?(AN|AV|IAB)\b|Instagram|\bLine\/|KAKAOTALK/i
+
+/** Browsers of phones' makers and others, as they name themselves; some are built of the system's web-view and say so. */
+const browsers = /\b\w+Browser\/|\bQuark\//
 
 /**
  * The first rule that fits decides. WeChat on computers and WeCom call themselves MicroMessenger too, and a mini
@@ -42,13 +48,17 @@ const rules: readonly BrowserRule[] = [
   { kind: 'mini_program', has: [/miniProgram/i] },
   { kind: 'app', has: [/wxwork/i, handheld] },
   { kind: 'desktop', has: [/wxwork/i] },
-  { kind: 'wechat', has: [/MicroMessenger/i, handheld] },
+  { kind: 'wechat', has: [/MicroMessenger/i, handheld], lacks: [computer] },
   { kind: 'wechat_desktop', has: [/MicroMessenger/i] },
   { kind: 'app', has: [phone, apps] },
-  // Android's own word for a web-view, and what Safari says and an app's web-view on iOS does not.
-  { kind: 'app', has: [phone, /; wv\)/] },
+  // Android's own word for a web-view, Tencent's for its own in others' apps, what HarmonyOS says of one, and what Safari
+  // says and an app's web-view on iOS does not.
+  { kind: 'app', has: [phone, /; wv\)/], lacks: [browsers] },
+  { kind: 'app', has: [phone, /\bTBS\//] },
+  { kind: 'app', has: [/\bArkWeb\/[\d.]+ Mobile\s*$/] },
   { kind: 'app', has: [/\biPhone|\biPod/], lacks: [/\bSafari\//] },
   { kind: 'desktop', has: [tablet] },
+  { kind: 'desktop', has: [computer] },
   { kind: 'phone', has: [phone] },
 ]
 

@@ -5,9 +5,11 @@ import { existsSync, readFileSync } from 'node:fs'
 export interface Asset {
   name: string
   address: string
+  /** what of its address changes with its content */
+  version: string
   type: string
   content: Buffer
-  /** the scripts that it imports */
+  /** the scripts that it imports, and those that they import, each once */
   imports: Asset[]
 }
 
@@ -27,10 +29,10 @@ type AssetName = `${string}.${keyof typeof content_types}`
 export function readAsset(name: AssetName): Asset {
   const found = asset_folders.map((folder) => new URL(name, folder)).find((url) => existsSync(url))
   if (!found) throw new Error(`web/${name} is missing: it belongs beside the API’s code`)
-  const imports: Asset[] = []
+  const imports = new Map<string, Asset>()
   const text = readFileSync(found, 'utf8').replaceAll(/from '\.\/([a-z]+\.js)'/g, (_, imported: string) => {
     const asset = readAsset(imported as AssetName)
-    imports.push(asset)
+    for (const each of [asset, ...asset.imports]) imports.set(each.name, each)
     return `from './${asset.address.slice(asset_path.length)}'`
   })
   const content = Buffer.from(text)
@@ -38,8 +40,9 @@ export function readAsset(name: AssetName): Asset {
   return {
     name,
     address: `${asset_path}${name}?v=${version}`,
+    version,
     type: name.endsWith('.css') ? content_types.css : content_types.js,
     content,
-    imports,
+    imports: [...imports.values()],
   }
 }

@@ -1,4 +1,5 @@
 import { readNetworks } from '../../runtime/address.ts'
+import { createOutageLog } from '../../runtime/outage.ts'
 import type { Openids } from '../../wechat/openid.ts'
 import type { ApiContext } from '../http/context.ts'
 import { openOrder } from '../v1/checkouts/order.ts'
@@ -10,6 +11,7 @@ export function pageContext(context: ApiContext, openids: Openids): PageContext 
   return {
     ...context,
     openids,
+    sayOutage: createOutageLog(context.now),
     proxies: readNetworks(context.config.trusted_proxies),
     openOrder: (checkout, wish) => openOrder(context, checkout, wish),
     currentCall: (order) => currentCall(context, order),

@@ -36,6 +36,11 @@ export interface PaidOrder {
   refunds: readonly RefundRecord[]
 }
 
+/** What goes back, or went, of money that was paid under other numbers of the same sale, as its payer sees it. */
+export function returnsElsewhere(refunds: readonly RefundRecord[]): PayerRefund[] {
+  return refunds.flatMap((refund) => payerRefund(refund, refund.transaction_id) ?? [])
+}
+
 /** How a refund looks to the payer; null: nothing of it concerns him, since it was not agreed or never made. */
 const seen_states: Record<RefundState, PayerRefund['state'] | null> = {
   created: null,
@@ -68,7 +73,8 @@ export function payerMoney(order: OrderRecord, { payment, refunds }: PaidOrder):
   }
 }
 
-function payerRefund({ state, payout, facts, amount, transaction_id }: RefundRecord, own_id: string) {
+function payerRefund(refund: RefundRecord, own_id: string): PayerRefund | null {
+  const { state, payout, facts, amount, transaction_id } = refund
   const seen: PayerRefund['state'] | null = payout ? 'done' : seen_states[state]
   if (seen === null) return null
   return {

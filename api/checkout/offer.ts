@@ -7,6 +7,8 @@ import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { isPublicAddress } from '../../runtime/address.ts'
 import { isProductRefusal } from '../../wechat/errors.ts'
+import type { RefundRecord } from '../../domain/refund/record.ts'
+import { returnsElsewhere } from './money.ts'
 import type { Scene } from './scene.ts'
 import { payerView, returnUrl } from './view.ts'
 import type { PayerView, PayerViewContext, ShownMerchant, ShownOrder } from './view.ts'
@@ -18,6 +20,8 @@ export interface ShownCheckout {
   /** the order that shows how it stands; null: none was made yet */
   current: ShownOrder | null
   way: Way
+  /** refunds under the numbers of its other orders */
+  elsewhere: readonly RefundRecord[]
 }
 
 /** What is known of a payer, as far as it decides by what he can pay. */
@@ -72,6 +76,7 @@ export function offerView(context: PayerViewContext, shown: ShownCheckout, merch
     turn: checkout.orders.length,
     way,
     code: scene === 'waiting' ? (own?.code ?? null) : null,
+    returns: returnsElsewhere(shown.elsewhere),
     test_phone_url: is_chosen && own ? own.test_phone_url : null,
     time_expire: is_chosen ? order.time_expire : checkout.expire_time,
     checkout_url: checkout.checkout_url,
@@ -95,6 +100,7 @@ function blankView(context: PayerViewContext, checkout: CheckoutRecord, merchant
     time_expire: checkout.expire_time,
     code: null,
     money: null,
+    returns: [],
     last_check_time: null,
     checkout_url: checkout.checkout_url,
     return_url: null,

@@ -1,24 +1,26 @@
 import type { RouterContext } from '@koa/router'
-import { beijingTime } from '../../domain/calendar.ts'
 import type { AttentionCode } from '../../domain/attention.ts'
+import { beijingTime } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import { pageApp } from '../../domain/checkout/method.ts'
 import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { TradeType } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
+import type { OutageLog } from '../../runtime/outage.ts'
 import { h5Address } from '../../wechat/clientcall.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
 import { setup_remedies } from '../../wechat/openid.ts'
-import type { OpenidAnswer, Openids } from '../../wechat/openid.ts'
+import type { CodeExchange, OpenidAnswer, Openids } from '../../wechat/openid.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { requestOf } from '../http/request.ts'
-import { readQuery } from '../http/query.ts'
+import { readPageQuery } from '../http/query.ts'
 import { refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
 import { wishDigest } from '../v1/checkouts/order.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
+import { errand_life_ms } from './cookie.ts'
 import { refusedMethods } from './offer.ts'
 import { visitAgain, visitWay } from './visit.ts'
 import type { Visit, VisitContext } from './visit.ts'
@@ -35,6 +37,8 @@ export type PayContext = VisitContext &
       }
     }
     openids: Openids
+    /** says what an outage keeps pages from: every payer who is there meets it */
+    sayOutage: OutageLog
     /** makes the order, or finds it: api/v1/checkouts/order */
     openOrder(checkout: CheckoutRecord, wish: PayerWish): Promise<OrderRecord>
     /** what the payer's client is opened with: api/v1/orders/client */
@@ -56,6 +60,8 @@ export async function payHere(context: PayContext, visit: Visit, language: Langu
   if (!way?.trade_type) return { kind: 'shown', visit, call: null }
   const wish = payerWish(visit, way.trade_type)
   if (wish === null) return { kind: 'errand', url: beginErrand(context, visit, { is_again: false, language }) }
+  // A phone's address changes with its network: by the first one he is known as the same payer.
+  if (wish.known_by !== undefined) visit.cookies.keepFirstAddress(wish.known_by)
   const opened = await context.openOrder(checkout, wish)
   const order = opened.payment === null ? await refreshCode(context, opened, { kind: 'payer', id: null }) : opened
   const refused = refusedMethods(order)
@@ -99,7 +105,12 @@ function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: T
       return app && openid ? { trade_type, appid: app.appid, openid } : null
     }
     case 'MWEB':
-      return { trade_type, payer_client_ip: address ?? '', h5_type: browser.h5_type }
+      return {
+        trade_type,
+        payer_client_ip: address ?? '',
+        known_by: cookies.firstAddress() ?? address ?? '',
+        h5_type: browser.h5_type,
+      }
     case 'NATIVE':
     case 'APP':
       return { trade_type }
@@ -125,37 +136,71 @@ export type ErrandEnd =
   /** once more to WeChat, since the code that he brought was spent */
   | { kind: 'again'; url: string; language: Language }
   | { kind: 'unknown'; result: ErrandResult; language: Language }
-  /** this is no end of an errand of this browser's: a reload, a second tab, somebody else's link */
-  | { kind: 'none' }
+  /** this is no end of an errand of this browser's: a reload, a second tab, somebody else's link, no cookies */
+  | { kind: 'none'; is_payer_known: boolean }
 
 /**
- * Ends a payer's errand to WeChat: the code that he brings is exchanged, once. A spent one sends him once more, and never
- * a third time. What only the merchant can mend takes JSAPI from the ways of this payer and calls a person.
+ * Ends a payer's errand to WeChat: the code that he brings is exchanged, once, whoever repeats the request. One that was
+ * spent, or may be since no answer came, sends him once more, and never a third time. A person is called where no answer
+ * came twice, and at once by what only the merchant can mend, which takes JSAPI from the ways of this payer.
  */
 export async function endErrand(context: PayContext, ctx: RouterContext, visit: Visit): Promise<ErrandEnd> {
-  const { code = '', state = '' } = readQuery(ctx)
+  const { code = '', state = '' } = readPageQuery(ctx)
   const { merchant, cookies } = visit
   const errand = cookies.endErrand(state)
-  if (errand === null) return { kind: 'none' }
+  if (errand === null) return { kind: 'none', is_payer_known: payerWish(visit, 'JSAPI') !== null }
   const { appid, language } = errand
   const secret = context.store.merchants.openAppSecret(merchant, appid)
   if (secret === null) return { kind: 'unknown', result: 'failed', language }
-  const answer = await context.openids.fetch(merchant.mode, { appid, secret, code })
-  await noteAnswer(context, ctx, visit, { appid, answer })
+  const exchange = { appid, secret, code }
+  const answer = await exchangedCode(context, ctx, visit, { state, is_again: errand.is_again, exchange })
+  if (answer === null) return { kind: 'none', is_payer_known: true } // the same request before this one has asked
   switch (answer.kind) {
     case 'openid':
       cookies.keepOpenid(appid, answer.openid)
       return { kind: 'known', language }
     case 'spent':
+    case 'unavailable':
       if (errand.is_again) return { kind: 'unknown', result: 'failed', language }
       return { kind: 'again', url: beginErrand(context, visit, { is_again: true, language }), language }
+    case 'paced':
+      return { kind: 'unknown', result: 'failed', language }
     case 'visitor':
       return { kind: 'unknown', result: 'visitor', language }
     case 'setup':
       cookies.keepRefused([...visit.refused, 'JSAPI'])
       return { kind: 'unknown', result: 'failed', language }
-    case 'unavailable':
-      return { kind: 'unknown', result: 'failed', language }
+  }
+}
+
+/**
+ * What WeChat answers to the code of one errand. Its cookie alone would not end it: whoever keeps a copy could have WeChat
+ * asked in a loop, in the merchant's name. Null: it was asked before. `paced`: it is asked too often of this checkout, and
+ * was not now.
+ */
+async function exchangedCode(
+  context: PayContext,
+  ctx: RouterContext,
+  visit: Visit,
+  { state, is_again, exchange }: { state: string; is_again: boolean; exchange: CodeExchange },
+): Promise<OpenidAnswer | { kind: 'paced' } | null> {
+  const { merchant, checkout, token } = visit
+  const question = {
+    subject: `errand:${state}`,
+    mchid: merchant.mchid,
+    every_ms: errand_life_ms,
+    asked_by: 'errand',
+    group: checkout?._id ?? token,
+  } as const
+  try {
+    return await context.questions.put(question, async () => {
+      const answer = await context.openids.fetch(merchant.mode, exchange)
+      await noteAnswer(context, ctx, visit, { appid: exchange.appid, answer, is_again })
+      return answer
+    })
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'rate_limited') return { kind: 'paced' }
+    throw error
   }
 }
 
@@ -164,17 +209,30 @@ async function noteAnswer(
   context: PayContext,
   ctx: RouterContext,
   { merchant }: Visit,
-  { appid, answer }: { appid: string; answer: OpenidAnswer },
+  { appid, answer, is_again }: { appid: string; answer: OpenidAnswer; is_again: boolean },
 ): Promise<void> {
   const { store } = context
   const { mchid } = merchant
   const is_raised = merchant.attentions?.some(({ code }) => code === 'payer_unknown') === true
   if (answer.kind === 'openid' && is_raised) await store.merchants.liftAttention(mchid, 'payer_unknown')
-  if (answer.kind === 'setup') {
-    const detail = `${appid}: ${answer.errcode}, ${setup_remedies[answer.errcode]}`
+  const remedy = remedyOf(answer, is_again)
+  if (remedy !== null) {
+    const detail = `${appid}: ${remedy}`
     await store.merchants.noteAttention(mchid, 'payer_unknown', beijingTime(context.now()), detail)
   }
   if (answer.kind === 'openid' || answer.kind === 'visitor') return
-  const errcode = 'errcode' in answer ? answer.errcode : null
-  requestOf(ctx).log.warn('WeChat has not said who a payer is', { mchid, appid, kind: answer.kind, errcode })
+  const { log } = requestOf(ctx)
+  const { kind, errcode } = answer
+  const told = { mchid, appid, kind, errcode }
+  if (kind === 'unavailable') context.sayOutage(log, 'WeChat does not say who payers are', told)
+  else log.warn('WeChat has not said who a payer is', told)
+}
+
+/** What a person has to do about an answer; null: nothing, or nothing yet. */
+function remedyOf(answer: OpenidAnswer, is_again: boolean): string | null {
+  if (answer.kind === 'setup') return `${answer.errcode}, ${setup_remedies[answer.errcode]}`
+  // Codes that were spent call nobody: whoever has the page's link can make some up.
+  if (answer.kind !== 'unavailable' || !is_again) return null
+  const said = answer.errcode === null ? 'no answer' : String(answer.errcode)
+  return `${said}, twice in a row: api.weixin.qq.com has to be reachable from the api processes`
 }

@@ -4,13 +4,14 @@ import type { Actor } from '../../domain/actor.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
-import { isPublicAddress } from '../../runtime/address.ts'
+import { addressGroup, isPublicAddress } from '../../runtime/address.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
+import { absentPart } from '../http/absence.ts'
 import { languages } from '../http/language.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
-import { readQuery } from '../http/query.ts'
+import { readPageQuery } from '../http/query.ts'
 import { requestOf } from '../http/request.ts'
 import { exactRouter } from '../http/router.ts'
 import { createBuckets } from '../http/ratelimit.ts'
@@ -30,9 +31,10 @@ import { OrderStreams } from './stream.ts'
 import { sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
-import { findVisit, visitAgain, visitView } from './visit.ts'
+import { findVisit, visitAgain, visitView, visitWay } from './visit.ts'
 import type { Visit } from './visit.ts'
 import { errand_results, passing_problems } from './way.ts'
+import type { ErrandResult } from './way.ts'
 
 /** What the checkout page needs of the API's context. */
 export type PageContext = PayContext & {
@@ -100,19 +102,19 @@ export function checkoutRouter(context: PageContext): Router {
         modules: assets.script.imports.map(({ address }) => address),
       },
       is_phone: browser.kind !== 'desktop' && browser.kind !== 'wechat_desktop',
-      check_result: check_results.find((result) => result === readQuery(ctx)['checked']) ?? null,
-      errand_result: errand_results.find((result) => result === readQuery(ctx)['wechat']) ?? null,
+      check_result: check_results.find((result) => result === readPageQuery(ctx)['checked']) ?? null,
+      errand_result: errand_results.find((result) => result === readPageQuery(ctx)['wechat']) ?? null,
       h5_url: view.way?.trade_type === 'MWEB' ? await h5Link(context, visit) : null,
     })
   }
-  router.get('/:token', (ctx) => withPageErrors(ctx, assets, sendPage))
+  router.get('/:token', (ctx) => withPageErrors(context, ctx, assets, sendPage))
   router.get('/:token/order', async (ctx) => {
     const visit = await findVisit(context, ctx)
     ctx.body = withNote(await visitView(context, visit), pageLanguage(ctx, visit))
   })
   router.get('/:token/events', (ctx) => sendEvents(context, streams, ctx))
   router.get('/:token/code.svg', (ctx) => sendCode(context, ctx))
-  router.get('/:token/wechat', (ctx) => withPageErrors(ctx, assets, (given) => handleReturn(context, given)))
+  router.get('/:token/wechat', (ctx) => withPageErrors(context, ctx, assets, (given) => handleReturn(context, given)))
   router.post('/:token/check', (ctx) => handleCheck(context, ctx))
   router.post('/:token/code', (ctx) => handleRenewal(context, ctx))
   router.post('/:token/pay', (ctx) => handlePay(context, pace, ctx))
@@ -131,6 +133,7 @@ function withNote(view: PayerView, language: Language): PayerView & { note: Scen
 
 /** Answers errors of the page as HTML in both languages, since a person reads them. */
 async function withPageErrors(
+  { sayOutage }: PageContext,
   ctx: PayerRequest,
   { style, retry }: { style: Asset; retry: Asset },
   send: (ctx: PayerRequest) => Promise<void>,
@@ -146,17 +149,26 @@ async function withPageErrors(
       ctx.body = unknownPage(style.address)
       return
     }
-    requestOf(ctx).log.error('a checkout page could not be shown', { error })
+    const { log } = requestOf(ctx)
+    const part = absentPart(error)
+    if (part === null) log.error('a checkout page could not be shown', { error })
+    else sayOutage(log, `a checkout page could not be shown: ${part} cannot be reached`, { error })
     ctx.status = 503
     ctx.set('Retry-After', '5')
     ctx.body = unavailablePage(style.address, retry.address)
   }
 }
 
+/**
+ * Sends a file that pages load. Browsers keep it for ever under the version that it has, and no other: while a new version
+ * of Weft is brought in, the page of one process may ask another process for its files.
+ */
 function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
   const asset = assets.find(({ name }) => name === ctx.params['name'])
   if (!asset) throw new Problem('not_found')
-  ctx.set({ 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' })
+  const is_current = readPageQuery(ctx)['v'] === asset.version
+  const kept = is_current ? 'public, max-age=31536000, immutable' : 'no-store'
+  ctx.set({ 'Cache-Control': kept, 'X-Content-Type-Options': 'nosniff' })
   ctx.set('Content-Type', asset.type)
   ctx.body = asset.content
 }
@@ -166,7 +178,7 @@ function sendAsset(ctx: PayerRequest, assets: Asset[]): void {
  * which the page is paid.
  */
 function pageLanguage(ctx: PayerRequest, { checkout, order }: Visit): Language {
-  const asked = languages.find((language) => language === readQuery(ctx)['lang'])
+  const asked = languages.find((language) => language === readPageQuery(ctx)['lang'])
   const { locale } = checkout ?? order ?? {}
   if (asked) return asked
   if (locale) return locale
@@ -186,7 +198,12 @@ async function sendEvents(context: PageContext, streams: OrderStreams, ctx: Paye
     const again = visit.checkout === null ? { ...visit, order: changed } : await visitAgain(context, visit)
     return withNote(await visitView(context, again), language)
   })
-  if (!is_open) throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  if (!is_open) {
+    context.sayOutage(requestOf(ctx).log, 'a page has no stream, since too many are open: it asks', {
+      mchid: order.mchid,
+    })
+    throw new Problem('rate_limited', { headers: { 'Retry-After': '30' } })
+  }
   // Koa would take a page that is closed for a broken answer; here it is how every stream ends.
   ctx.respond = false
 }
@@ -227,7 +244,9 @@ async function handleRenewal(context: PageContext, ctx: PayerRequest): Promise<v
 async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
   if (!pace.take(paceGroup(visit)).has_token) {
-    throw new Problem('rate_limited', { headers: { 'Retry-After': '5' } })
+    const { mchid } = visit.merchant
+    context.sayOutage(requestOf(ctx).log, 'payers behind one address come too fast: is it a proxy’s?', { mchid })
+    return refusePay(ctx, visit, new Problem('rate_limited', { headers: { 'Retry-After': '5' } }))
   }
   const language = pageLanguage(ctx, visit)
   try {
@@ -241,25 +260,39 @@ async function handlePay(context: PageContext, pace: Buckets, ctx: PayerRequest)
     else redirectToPage(ctx, { lang: language, wechat: 'no_script' })
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    requestOf(ctx).log.warn('a payer could not be given an order', { code: error.code, error })
-    if (wantsJson(ctx)) throw error
-    redirectToPage(ctx, {
-      lang: language,
-      wechat: passing_problems.includes(error.code) ? 'not_placed' : 'not_payable',
-    })
+    sayRefused(context, ctx, error)
+    refusePay(ctx, visit, error)
   }
 }
 
-/** Who share a pace: all behind an address, or, where it is a proxy's or not known, all who have the page's link. */
+function sayRefused({ sayOutage }: PageContext, ctx: PayerRequest, problem: Problem): void {
+  const { log } = requestOf(ctx)
+  const part = absentPart(problem)
+  const told = { code: problem.code, error: problem }
+  if (part === null) log.warn('a payer could not be given an order', told)
+  else sayOutage(log, `a payer could not be given an order: ${part} cannot be reached`, told)
+}
+
+/** A problem for the page's script; a form is led back to the page, which says it in words. */
+function refusePay(ctx: PayerRequest, visit: Visit, problem: Problem): void {
+  if (wantsJson(ctx)) throw problem
+  const wechat: ErrandResult = passing_problems.includes(problem.code) ? 'not_placed' : 'not_payable'
+  redirectToPage(ctx, { lang: pageLanguage(ctx, visit), wechat })
+}
+
+/** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
 function paceGroup({ address, token }: Visit): string {
-  return address !== null && isPublicAddress(address) ? address : token
+  return address !== null && isPublicAddress(address) ? addressGroup(address) : token
 }
 
 /** Takes a payer who comes back from WeChat to the page, which then goes on where he left it. */
 async function handleReturn(context: PageContext, ctx: PayerRequest): Promise<void> {
   const visit = await findVisit(context, ctx)
   const end = await endErrand(context, ctx, visit)
-  if (end.kind === 'none') return redirectToPage(ctx, {})
+  if (end.kind === 'none') {
+    const is_lost = !end.is_payer_known && visitWay(visit)?.trade_type === 'JSAPI'
+    return redirectToPage(ctx, is_lost ? { lang: pageLanguage(ctx, visit), wechat: 'not_kept' } : {})
+  }
   const lang = end.language
   if (end.kind === 'known') return redirectToPage(ctx, { lang, paying: '1' })
   if (end.kind === 'unknown') return redirectToPage(ctx, { lang, wechat: end.result })

@@ -94,6 +94,7 @@ export function receipt(view: PayerView, words: CheckoutWords): SafeHtml {
         row(words.transaction, copied('transaction', money.transaction_id, words)),
       ]
     }
+    ${view.returns.map((refund) => row(words.other_refund, refundText(view, refund, words)))}
     ${row(words.number, copied('number', view.out_trade_no, words))}
   </dl>`
 }

@@ -5,7 +5,7 @@ import type { CheckoutState } from '../../domain/checkout/record.ts'
 import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import type { Policy } from '../../domain/policy.ts'
 import { moneyScene, payerMoney } from './money.ts'
-import type { PaidOrder, PayerMoney } from './money.ts'
+import type { PaidOrder, PayerMoney, PayerRefund } from './money.ts'
 import type { Scene } from './scene.ts'
 import type { Way } from './way.ts'
 
@@ -28,6 +28,8 @@ export interface PayerView {
   code: { url: string; placed_time: Time; renew_time: Time } | null
   /** what was paid and what went back; null before */
   money: PayerMoney | null
+  /** of a checkout: what goes back of money that was paid by another of its orders */
+  returns: PayerRefund[]
   /** WeChat's last answer about this order came at this time */
   last_check_time: Time | null
   /** this page's own address, for another device */
@@ -83,6 +85,7 @@ export function payerView(context: PayerViewContext, shown: ShownOrder, merchant
           }
         : null,
     money: payerMoney(order, shown),
+    returns: [],
     last_check_time: order.asked.last_time,
     checkout_url: order.checkout_url,
     return_url: returnUrl(order.return_url, told_states.includes(order.state) ? order.out_trade_no : null),

@@ -10,6 +10,7 @@ import type { OrderKey } from '../../domain/ids.ts'
 import type { Networks } from '../../runtime/address.ts'
 import { requestClient } from '../http/client.ts'
 import { Problem } from '../http/problem.ts'
+import { readPageQuery } from '../http/query.ts'
 import { payerBrowser } from './agent.ts'
 import type { PayerBrowser } from './agent.ts'
 import { pageCookies } from './cookie.ts'
@@ -34,7 +35,10 @@ export type VisitContext = PayerViewContext &
       }
       merchants: { find(mchid: string): Promise<MerchantRecord | null> }
       payments: { find(mchid: string, transaction_id: string): Promise<PaymentRecord | null> }
-      refunds: { ofOrder(mchid: string, out_trade_no: string): Promise<RefundRecord[]> }
+      refunds: {
+        ofOrder(mchid: string, out_trade_no: string): Promise<RefundRecord[]>
+        ofOrders(mchid: string, out_trade_nos: readonly string[]): Promise<RefundRecord[]>
+      }
     }
     proxies: Networks
   }
@@ -76,11 +80,21 @@ export async function findVisit(context: VisitContext, ctx: RouterContext): Prom
     merchant,
     checkout,
     order: checkout ? await shownOrder(context, checkout) : order,
-    browser: payerBrowser(ctx.get('User-Agent')),
+    browser: visitBrowser(ctx),
     address: requestClient(ctx.req, context.proxies),
     cookies,
     refused: checkout ? cookies.refused() : [],
   }
+}
+
+/**
+ * The browser by its own word, and by its page's script where that sees more: WeChat does not name a mini program to the
+ * server on each system. The script's word makes a page less payable, and never more.
+ */
+function visitBrowser(ctx: RouterContext): PayerBrowser {
+  const browser = payerBrowser(ctx.get('User-Agent'))
+  const is_in_mini_program = browser.kind === 'wechat' && readPageQuery(ctx)['in'] === 'mini_program'
+  return is_in_mini_program ? { ...browser, kind: 'mini_program' } : browser
 }
 
 async function checkoutOf({ store }: VisitContext, { checkout_id }: OrderRecord): Promise<CheckoutRecord | null> {
@@ -115,9 +129,22 @@ export async function visitView(context: VisitContext, visit: Visit): Promise<Pa
   const { checkout, order, merchant } = visit
   const current = order && (await withMoney(context, order))
   const way = visitWay(visit)
-  if (checkout !== null && way !== null) return offerView(context, { checkout, current, way }, merchant)
+  if (checkout !== null && way !== null) {
+    const elsewhere = await refundsElsewhere(context, checkout, order)
+    return offerView(context, { checkout, current, way, elsewhere }, merchant)
+  }
   if (current === null) throw new Error(`the page of ${merchant.mchid} is of no order`)
   return payerView(context, current, merchant)
+}
+
+/** Who pays in two places is to see on either that one payment goes back. */
+async function refundsElsewhere(
+  { store }: VisitContext,
+  { mchid, orders }: CheckoutRecord,
+  shown: OrderRecord | null,
+): Promise<RefundRecord[]> {
+  const numbers = orders.map(({ out_trade_no }) => out_trade_no).filter((number) => number !== shown?.out_trade_no)
+  return numbers.length === 0 ? [] : await store.refunds.ofOrders(mchid, numbers)
 }
 
 async function withMoney({ store }: VisitContext, order: OrderRecord): Promise<ShownOrder> {

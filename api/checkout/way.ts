@@ -87,10 +87,11 @@ export function wayToPay(kind: BrowserKind, { methods, obstacles }: OfferedMetho
 }
 
 /**
- * Why a payer is back on the page and cannot pay yet: WeChat did not say who he is, he has to ask WeChat for the whole
- * page first, the page needs scripts for that, or no order could be made: at the moment, or ever.
+ * Why a payer is back on the page and cannot pay yet: WeChat did not say who he is, his browser did not keep what he was
+ * sent with, he has to ask WeChat for the whole page first, the page needs scripts for that, or no order could be made: at
+ * the moment, or ever.
  */
-export const errand_results = ['failed', 'visitor', 'no_script', 'not_placed', 'not_payable'] as const
+export const errand_results = ['failed', 'not_kept', 'visitor', 'no_script', 'not_placed', 'not_payable'] as const
 export type ErrandResult = (typeof errand_results)[number]
 
 /** What passes while the payer waits: he presses again. Any other problem keeps him from an order until the shop acts. */

@@ -64,7 +64,8 @@ const chinese: WayWords = {
   },
   sheet_said: '微信提示：{said}',
   errand_results: {
-    failed: '微信没有完成授权，请再点一次按钮。',
+    failed: '微信没有完成授权，请再点一次按钮。仍然不行时，请在另一台设备上打开本页链接。',
+    not_kept: '授权没有保存下来，请再点一次按钮。仍然如此时，请允许保存 Cookie，或在另一台设备上打开本页链接。',
     visitor: '请先点页面下方的“使用完整服务”，再付款。',
     no_script: '在微信里付款需要运行脚本。请允许本页运行脚本，或在另一台设备上打开本页链接。',
     not_placed: '暂时无法下单，请稍后再点一次。',
@@ -149,7 +150,10 @@ const english: WayWords = {
   },
   sheet_said: 'WeChat says: {said}',
   errand_results: {
-    failed: 'WeChat has not said who you are. Please press the button again.',
+    failed:
+      'WeChat has not said who you are. Please press the button again; if that does not help, open this page’s link on another device.',
+    not_kept:
+      'What WeChat said of you was not kept. Please press the button again; if that does not help, allow cookies, or open this page’s link on another device.',
     visitor: 'First press “使用完整服务” (full service) below this page, then pay.',
     no_script: 'Paying inside WeChat needs scripts. Let this page run them, or open its link on another device.',
     not_placed: 'The order cannot be placed at the moment. Please press again in a while.',

@@ -35,6 +35,8 @@ export interface CheckoutWords {
   moment: (time: string) => string
   refund: string
   second_refund: string
+  /** of money that was paid by another order of the same sale */
+  other_refund: string
   refund_states: Record<PayerRefund['state'], (account: string | null) => string>
   /** WeChat Pay's name of an account, as the payer knows it */
   account: (name: string) => string
@@ -90,6 +92,7 @@ const chinese: CheckoutWords = {
   moment: (time) => time,
   refund: '退款',
   second_refund: '重复付款的退款',
+  other_refund: '另一次付款的退款',
   refund_states: {
     pending: (account) => `正在退回${account ?? '原账户'}`,
     delayed: () => '没能退回原账户，商家会另行退还',
@@ -202,6 +205,7 @@ const english: CheckoutWords = {
   moment: (time) => `${time} Beijing time`,
   refund: 'Refund',
   second_refund: 'Refund of the second payment',
+  other_refund: 'Refund of the other payment',
   refund_states: {
     pending: (account) => `on its way to ${account ?? 'where it came from'}`,
     delayed: () => 'did not reach the account you paid from; the shop sees to it',

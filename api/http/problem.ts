@@ -58,10 +58,18 @@ export class Problem extends Error {
   get status(): number {
     return catalogue[this.code].status
   }
+
+  /** What `unavailableProblem` was made of; null: it is another problem. */
+  get absent_part(): AbsentPart | null {
+    return this.code === 'unavailable' ? ((this.parts.values?.['part'] ?? null) as AbsentPart | null) : null
+  }
 }
 
+/** What Weft needs and may not reach. */
+export type AbsentPart = 'temporal' | 'database' | 'workers' | 'wechat'
+
 /** The problem `unavailable`: `part` names what cannot be reached. */
-export function unavailableProblem(part: 'temporal' | 'database' | 'workers' | 'wechat', cause?: unknown): Problem {
+export function unavailableProblem(part: AbsentPart, cause?: unknown): Problem {
   return new Problem('unavailable', { values: { part }, headers: { 'Retry-After': '2' }, cause })
 }
 

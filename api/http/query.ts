@@ -6,7 +6,8 @@ import { ruleError } from './validation.ts'
 
 /**
  * The parameters of a request's query, each at most once. Throws `invalid_request` above 4 kB, above 64 parameters and
- * for a name that comes twice. The only reader of queries: Koa's own takes time by the square of what is sent.
+ * for a name that comes twice. The only reader of queries, with the one below: Koa's
+ * own takes time by the square of what is sent.
  */
 export function readQuery(ctx: Context): Record<string, string> {
   const language = readerLanguage(ctx)
@@ -21,4 +22,13 @@ export function readQuery(ctx: Context): Record<string, string> {
     parameters.set(name, value)
   }
   return Object.fromEntries(parameters)
+}
+
+/**
+ * The parameters that a page is opened with: of a name that comes twice the first, and none where there are too many bytes.
+ * Never throws. Apps add their own to every link that is handed on, the same ones again each time.
+ */
+export function readPageQuery(ctx: Context): Record<string, string> {
+  if (ctx.querystring.length > limits.query_bytes) return {}
+  return Object.fromEntries([...new URLSearchParams(ctx.querystring)].reverse())
 }

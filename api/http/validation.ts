@@ -28,9 +28,9 @@ const rule_texts: Record<string, Bilingual> = {
     'zh-CN': 'expire_in 与 time_expire 只能二选一',
   },
   return_url: { en: 'must be an https URL of at most 512 characters', 'zh-CN': '须为不超过 512 个字符的 https 地址' },
-  attach_bytes: {
-    en: 'must be at most 128 bytes long in UTF-8, in which a Han character takes three',
-    'zh-CN': '按 UTF-8 编码不能超过 128 字节（一个汉字占 3 字节）',
+  wechat_bytes: {
+    en: 'is too long: WeChat Pay counts the bytes of UTF-8, in which a Han character takes three',
+    'zh-CN': '过长：微信支付按 UTF-8 字节数计算长度，一个汉字占 3 字节',
   },
   metadata_bytes: {
     en: 'must be at most 6 kB long as JSON in UTF-8',

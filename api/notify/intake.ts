@@ -145,7 +145,16 @@ async function keepUnusable(
   const reason = read.verdict === 'undecipherable' ? read.reason : 'foreign'
   const { notification_id, event_type } = read
   const named = read.verdict === 'foreign_mchid' ? { named_mchid: read.mchid } : {}
-  context.log.error('a verified notification cannot be used', { mchid, reason, notification_id, event_type, ...named })
+  // Whoever has one such message may repeat it for as long as its signature lives.
+  const may_log = context.rejections.mayLog(mchid, `unusable ${reason}`)
+  if (may_log)
+    context.log.error('a verified notification cannot be used', {
+      mchid,
+      reason,
+      notification_id,
+      event_type,
+      ...named,
+    })
   try {
     // What verifies and does not decrypt may be another merchant's: the key is wrong only if ours are missing.
     if (reason !== 'key' || (await context.rejections.areGenuineMissing(mchid)))
@@ -165,7 +174,7 @@ async function keepUnusable(
       }),
     )
   } catch (error) {
-    context.log.error('an unusable notification was not kept', { mchid, error })
+    if (may_log) context.log.error('an unusable notification was not kept', { mchid, error })
   }
   return { status: 500, result: read.verdict }
 }

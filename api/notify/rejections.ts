@@ -73,7 +73,8 @@ export class RejectionWatch {
       if (read.reason === 'stale' && read.is_signed) await this.#noteStale(mchid, read.timestamp)
     }
     noteAll().catch((error: unknown) => {
-      this.#context.log.warn('a refused notification was not looked at', { mchid, reason, error })
+      if (this.mayLog(mchid, 'not_looked_at'))
+        this.#context.log.warn('a refused notification was not looked at', { mchid, reason, error })
     })
   }
 

@@ -69,6 +69,7 @@ export const body_examples: Record<string, Record<string, unknown>> = {
   checkMany: { create_time_from: '2026-11-23T00:00:00+08:00', preview: true },
   confirmFulfilment: { result: 'fulfilled' },
   resolveReview: { decision: 'reject', reason: 'paid twice by mistake' },
+  openCheckoutOrder: { trade_type: 'JSAPI', payer: { openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' } },
   createCheckout: { out_trade_no: 'T20261123000001', description: 'A cup of tea', amount: { total: 990 } },
   createRefund: { out_refund_no: 'R20261123000001', out_trade_no: 'T20261123000001', amount: { refund: 990 } },
   approveRefund: { decision: 'approve', reason },

@@ -58,6 +58,7 @@ export const chinese_summaries: Record<string, string> = {
   createCheckout: '创建收银单，付款人在哪里打开就在哪里支付',
   listCheckouts: '收银单列表，最新的在前',
   getCheckout: '查询单个收银单及其订单',
+  openCheckoutOrder: '在自己的小程序、App 或页面中支付收银单',
   cancelCheckout: '取消未支付的收银单',
   createRefund: '申请退款',
   listRefunds: '退款列表，最新的在前',

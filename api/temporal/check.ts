@@ -30,23 +30,9 @@ export interface CheckContext {
  * and its outcome. Silence of WeChat Pay is no error. Throws `rate_limited` for too many orders of one merchant at once, TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
  */
 export async function checkOrderNow(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
-  if (!isCheckAllowed(order, actor, context.now(), context.policy)) return order
   const asked_before = order.asked.last_time
-  const question = {
-    subject: `check:${order._id}`,
-    mchid: order.mchid,
-    every_ms: context.policy.query_on_request_ms,
-    asked_by: actor.kind === 'payer' ? 'payer' : 'merchant',
-  } as const
-  const asked = await context.questions.put(question, async () => {
-    await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
-    return readOrderUntil(
-      context,
-      order,
-      check_limit_ms,
-      (read) => read.asked.last_time !== asked_before || read.revision !== order.revision,
-    )
-  })
+  const isAnswered = (read: OrderRecord) => read.asked.last_time !== asked_before || read.revision !== order.revision
+  const asked = await putCheck(context, order, actor, () => readOrderUntil(context, order, check_limit_ms, isAnswered))
   return asked ?? order
 }
 
@@ -55,20 +41,33 @@ export async function checkOrderNow(context: CheckContext, order: OrderRecord, a
  * it. False: it may not be asked about now, or was asked about in the last 5 s. Throws as checkOrderNow does.
  */
 export async function sendCheck(context: CheckContext, order: OrderRecord, actor: Actor): Promise<boolean> {
-  if (!isCheckAllowed(order, actor, context.now(), context.policy)) return false
   let is_sent = false
+  await putCheck(context, order, actor, () => {
+    is_sent = true
+    return Promise.resolve(order)
+  })
+  return is_sent
+}
+
+/** Signals the run, then answers what `follow` does. Null: it may not be asked about now; who asks meanwhile shares the outcome. */
+async function putCheck(
+  context: CheckContext,
+  order: OrderRecord,
+  actor: Actor,
+  follow: () => Promise<OrderRecord>,
+): Promise<OrderRecord | null> {
+  const { policy, questions, commands } = context
+  if (!isCheckAllowed(order, actor, context.now(), policy)) return null
   const question = {
     subject: `check:${order._id}`,
     mchid: order.mchid,
-    every_ms: context.policy.query_on_request_ms,
-    asked_by: 'merchant',
+    every_ms: policy.query_on_request_ms,
+    asked_by: actor.kind === 'payer' ? 'payer' : 'merchant',
   } as const
-  await context.questions.put(question, async () => {
-    await context.commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
-    is_sent = true
-    return order
+  return await questions.put(question, async () => {
+    await commands.check(orderKeyOf(order), operationId.check(actor.kind, crypto.randomUUID()))
+    return await follow()
   })
-  return is_sent
 }
 
 /**

@@ -28,6 +28,8 @@ const paces = {
   payer: { burst: 20, per_second: 1 / 60, by: 'subject' },
   /** another way to pay, or another payer, at one checkout: whoever has its link may ask, and each is an order at WeChat Pay */
   opening: { burst: 6, per_second: 1 / 20, by: 'group' },
+  /** a payer who comes back from WeChat: whoever has a checkout's link may, and each asks WeChat in the merchant's name */
+  errand: { burst: 20, per_second: 1 / 5, by: 'group' },
   /** a number that Weft does not know costs the most */
   stranger: { burst: 5, per_second: 3, by: 'mchid' },
   /** an event once more is a run and a call to an endpoint, however often it was heard */

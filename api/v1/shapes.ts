@@ -66,6 +66,16 @@ export const wechat_text = /^[ -~\u00a0-\ud7ff\ue000-\uffff]*$/
 export const plain_text = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$/u
 const text_with_lines = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff]*$/u
 
+/** A text of at most `most_bytes` that goes to WeChat Pay: three bytes for a Han character (docs/wechat-pay.md §1.2). */
+export function wechatText(most_bytes: number, least = 1) {
+  return z
+    .string()
+    .min(least)
+    .max(most_bytes)
+    .regex(wechat_text, 'wechat_text')
+    .refine((text) => text.length > most_bytes || Buffer.byteLength(text) <= most_bytes, 'wechat_bytes')
+}
+
 export const fen = z
   .int('fen')
   .min(1)
@@ -78,6 +88,11 @@ export const metadata = z
   .refine((given) => Object.keys(given).length <= 20, 'metadata_size')
   .refine((given) => Buffer.byteLength(JSON.stringify(given)) <= limits.metadata_bytes, 'metadata_bytes')
   .meta({ description: 'at most 20 keys and 6 kB of JSON; never leaves Weft except to the merchant' })
+
+/** Why money goes back, in the payer's words. */
+export const refund_reason = wechatText(limits.wechat_bytes.refund_reason)
+  .nullish()
+  .meta({ description: 'the payer sees it; at most 80 bytes in UTF-8' })
 
 /** The reason of a decision, in requests: it goes into the timeline. */
 export const request_reason = z.string().min(1).max(200).regex(plain_text, 'text')

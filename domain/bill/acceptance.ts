@@ -59,6 +59,16 @@ export interface Refusal {
   because: Obstacle
 }
 
+/**
+ * What accepting WeChat's word comes to, as text. It is kept with what a person says, since a look may change the sides of
+ * a difference afterwards: nobody has agreed to more than he saw.
+ */
+export function acceptedMatter(acceptance: Exclude<Acceptance, Refusal>): string {
+  if (acceptance.changes === 'settled_total') return `settled_total ${acceptance.settled_total}`
+  if (acceptance.changes === 'settlement_refund') return `settlement_refund ${acceptance.settlement_refund}`
+  return `${acceptance.changes} ${acceptance.apart}`
+}
+
 /** As much of a difference as its acceptance follows from. */
 type AcceptedDifference = Pick<DifferenceRecord, 'kind' | 'bill' | 'amount'>
 
@@ -159,7 +169,7 @@ function denialOf(_: AcceptedDifference, { payment }: AcceptedRecords): Acceptan
 }
 
 /** Who corrected the book, why, by what evidence and when. */
-type PaymentCorrection = Correction & { booked_time: Time; evidence_id?: string | null }
+type PaymentCorrection = Correction & { booked_time: Time; evidence_id?: string | null | undefined }
 
 /**
  * The entries that bring the book to a payment as its record is now: what stands and is wrong is taken back exactly, and
@@ -177,22 +187,33 @@ export function paymentCorrections(
       ({ _id, reverses }) => reverses === null && causeId(_id) === cause_id && !taken_back.has(_id),
     )
     const wrong = standing.filter(({ postings }) => wanted === null || !hasSamePostings(postings, wanted.postings))
-    const reversals = wrong.map((entry) => {
-      const times = { occurred_time: entry.occurred_time, booked_time, evidence_id: evidence_id ?? entry.evidence_id }
-      return { ...reversalEntry(entry, times), correction }
-    })
+    const reversals = wrong.map((entry) => takenBack(entry, { booked_time, evidence_id, ...correction }))
     if (wanted === null || standing.length > wrong.length) return reversals
     const said = { ...wanted, evidence_id: evidence_id ?? wanted.evidence_id }
     return [...reversals, { ...said, _id: freeId(cause_id, booked), correction }]
   })
 }
 
-/** Events of a refund whose entry names what leaves the merchant's account; what was paid out by hand is not corrected. */
-const settled_events = ['accepted', 'succeeded', 'closed', 'returned_to_merchant'] as const
+function takenBack(entry: JournalEntry, { booked_time, evidence_id, ...correction }: PaymentCorrection): JournalEntry {
+  const times = { occurred_time: entry.occurred_time, booked_time, evidence_id: evidence_id ?? entry.evidence_id }
+  return { ...reversalEntry(entry, times), correction }
+}
+
+/**
+ * Events of a refund whose entry names what leaves the merchant's account, with the step that its id names; what was paid
+ * out by hand is not corrected.
+ */
+const settled_steps = [
+  ['accepted', 'accepted'],
+  ['succeeded', 'success'],
+  ['closed', 'closed'],
+  ['returned_to_merchant', 'returned'],
+] as const
 
 /**
  * The same of a refund whose record names another settlement now: what stands of it is taken back, and booked anew. What
- * this very correction has taken back before is booked anew as well.
+ * this very correction has taken back before is booked anew as well, and so is how the refund has ended where that moved no
+ * money by the settlement before, and stands nowhere.
  */
 export function refundCorrections(
   { refund, payment }: { refund: RefundRecord; payment: PaymentRecord },
@@ -200,24 +221,28 @@ export function refundCorrections(
   { booked_time, evidence_id: _, ...correction }: PaymentCorrection,
 ): JournalEntry[] {
   const taken_back = new Set(booked.map(({ reverses }) => reverses))
-  const { facts, out_refund_no, amount } = refund
-  return settled_events.flatMap((event) => {
+  const { mchid, facts, out_refund_no, amount, state, timeline } = refund
+  return settled_steps.flatMap(([event, step_name]) => {
     const step = {
       ...{ occurred_time: booked_time, booked_time, evidence_id: '-', refund_id: facts?.refund_id ?? '-' },
       income: incomeOfMove(payment, out_refund_no, refund_income_moves[event]),
       settlement_refund: facts?.settlement_refund ?? amount.refund,
     }
     const wanted = refund_entries[event](refund, step)
-    const of_cause = booked.filter(({ _id, reverses }) => reverses === null && causeId(_id) === wanted._id)
-    const last = of_cause.findLast((entry) => !taken_back.has(entry._id)) ?? null
+    const cause_id = journalId.refund(mchid, out_refund_no, step_name)
+    const of_cause = booked.filter(({ _id, reverses }) => reverses === null && causeId(_id) === cause_id)
+    const last = of_cause.findLast((entry) => !taken_back.has(entry._id))
+    if (last && wanted && hasSamePostings(last.postings, wanted.postings)) return []
+    const reversals = last ? [takenBack(last, { booked_time, ...correction })] : []
+    if (wanted === null) return reversals
     const is_ours = ({ reverses, correction: said }: JournalEntry, { _id }: JournalEntry) =>
       reverses === _id && said?.by === correction.by && said.reason === correction.reason
     const left = last ?? of_cause.findLast((entry) => booked.some((one) => is_ours(one, entry)))
-    if (left === undefined || (last !== null && hasSamePostings(last.postings, wanted.postings))) return []
-    const { occurred_time, evidence_id } = left
-    const reversal = { ...reversalEntry(left, { occurred_time, booked_time, evidence_id }), correction }
-    const anew = { ...wanted, occurred_time, evidence_id, _id: freeId(wanted._id, booked), correction }
-    return last === null ? [anew] : [reversal, anew]
+    if (left === undefined && state !== event) return []
+    const happened = timeline.findLast((entry) => entry.event === event)
+    const occurred_time = left?.occurred_time ?? happened?.time ?? booked_time
+    const evidence_id = left?.evidence_id ?? happened?.evidence_id ?? payment.evidence_id
+    return [...reversals, { ...wanted, occurred_time, evidence_id, _id: freeId(cause_id, booked), correction }]
   })
 }
 

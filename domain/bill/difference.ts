@@ -131,7 +131,11 @@ export interface DifferenceRecord {
     time: Time
     reason: string
     /** absent: accept_wechat */ action?: 'accept_wechat' | 'refund'
+    /** as `agreed`; absent: it was proposed in an earlier version of Weft */
+    agreed?: string
   }
+  /** what a person agreed to have booked last (`acceptedMatter`); absent: nothing, or in an earlier version of Weft */
+  agreed?: string
   /** what a person had done about it last */
   deed?: DifferenceDeed
 
@@ -155,7 +159,7 @@ export interface DifferenceDeed {
 }
 
 /** Fields of a difference that its events change. */
-type WorkFields = Partial<Pick<DifferenceRecord, 'owner' | 'note' | 'proposal' | 'deed' | 'answer'>>
+type WorkFields = Partial<Pick<DifferenceRecord, 'owner' | 'note' | 'proposal' | 'agreed' | 'deed' | 'answer'>>
 
 export interface DifferenceChange {
   entry: DifferenceEntry

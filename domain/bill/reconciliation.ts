@@ -300,6 +300,8 @@ export function assertClassified(side: string, counts: ClassCounts): void {
 export interface BillPolicy {
   /** how often a bill that WeChat has not made yet is applied for */
   not_ready_ms: number
+  /** WeChat has made all bills of a day so long after its end: 10:00 */
+  made_ms: number
   /** a bill is late so long after the end of its day: 15:00 */
   late_ms: number
   /** what one side lacks may still come for so long */
@@ -314,6 +316,7 @@ const hour = 60 * minute
 
 export const default_bill_policy: BillPolicy = {
   not_ready_ms: 10 * minute,
+  made_ms: 10 * hour,
   late_ms: 15 * hour,
   patience_ms: 3 * 24 * hour,
   healing_ms: 2 * minute,

@@ -1,3 +1,4 @@
+import { beijingDay, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import type { PaymentRole } from '../payment/record.ts'
 import type { RefundState } from '../refund/record.ts'
@@ -103,10 +104,21 @@ const agreed_states: Readonly<Record<string, readonly RefundState[]>> = {
 /** What a refund may still become after it has succeeded: the payer's bank sent the money back. */
 const states_after_success: readonly RefundState[] = ['abnormal', 'closed']
 
-function isRefundStateAgreed(status: string | null, { state, success_time }: DayRefund): boolean {
+function isRefundStateAgreed(status: string | null, refund: DayRefund): boolean {
+  const { state, success_time } = refund
   if (status === null || !Object.hasOwn(agreed_states, status)) return false
   if (agreed_states[status]?.includes(state)) return true
-  return status === 'SUCCESS' && success_time !== null && states_after_success.includes(state)
+  if (success_time === null) return false
+  // What was abnormal when the bill was made may have been paid to another card since; what had succeeded before is not.
+  if (status === 'CHANGE') return state === 'succeeded' && milliseconds(success_time) >= billMade(refund)
+  return status === 'SUCCESS' && states_after_success.includes(state)
+}
+
+const hour_ms = 3_600_000
+
+/** From when on the bill of a refund's day is made, which is nine in the morning of the next: Unix milliseconds. */
+function billMade({ accepted_time }: DayRefund): number {
+  return milliseconds(`${beijingDay(milliseconds(accepted_time))}T00:00:00+08:00`) + (24 + 9) * hour_ms
 }
 
 /** On what a row of a payment and our record of it disagree; none: they agree. */

@@ -164,6 +164,15 @@ export function linkedNumbers({ out_trade_no, out_refund_no, refund_id, deed }: 
   return { order: out_trade_no, refunds: refunds.filter((number) => number !== null) }
 }
 
+function proposalView({
+  actor,
+  time,
+  reason,
+  action = 'accept_wechat',
+}: NonNullable<DifferenceRecord['proposal']>): DifferenceView['proposal'] {
+  return { actor, time, reason, action }
+}
+
 /** What happened to a difference. How each begins is no entry that is stored: a revision says how often one was moved since. */
 export function shownTimeline({ found_time, timeline }: DifferenceRecord): DifferenceView['timeline'] {
   const found = { event: 'found', actor: weft_actor, reason: null } as const
@@ -194,7 +203,7 @@ export function differenceView(
     due_time,
     owner: owner ?? null,
     note: note ?? null,
-    proposal: proposal === undefined ? null : { ...proposal, action: proposal.action ?? 'accept_wechat' },
+    proposal: proposal === undefined ? null : proposalView(proposal),
     deed: deed ?? null,
     timeline: shownTimeline(difference),
     links: {

@@ -2,6 +2,7 @@ import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { weft_actor } from '../actor.ts'
 import { checkoutOrderNo, operationId } from '../ids.ts'
+import type { Command } from '../messages.ts'
 import { keepsSale } from '../order/judgement.ts'
 import type { OrderRecord } from '../order/record.ts'
 import { limits } from '../policy.ts'
@@ -11,6 +12,7 @@ import type {
   CheckoutEvent,
   CheckoutEventType,
   CheckoutOccurrence,
+  CheckoutOrder,
   CheckoutRecord,
   CheckoutState,
 } from './record.ts'
@@ -66,7 +68,11 @@ export function applyCheckoutEvent(checkout: CheckoutRecord, occurrence: Checkou
       ...(number !== null && { out_trade_no: number }),
     },
     set: { state: to, ...changedFields(checkout, occurrence), ...(next_action && { next_action }) },
-    unset: next_action ? [] : ['next_action'],
+    // What a person should look at is over with the state that it came of.
+    unset: [
+      ...(next_action ? [] : (['next_action'] as const)),
+      ...(to === checkout.state ? [] : (['attention'] as const)),
+    ],
   }
   assertCheckoutChange(checkout, change)
   return change
@@ -97,9 +103,11 @@ function claimTime({ orders }: CheckoutRecord, time: string): string {
 }
 
 function nextCheckoutAction(
-  { next_action }: CheckoutRecord,
-  { event, time }: CheckoutOccurrence,
+  checkout: CheckoutRecord,
+  occurrence: CheckoutOccurrence,
 ): CheckoutRecord['next_action'] | null {
+  const { next_action } = checkout
+  const { event, time } = occurrence
   switch (event) {
     case 'order_opened':
       return next_action ?? { what: 'end', time }
@@ -109,9 +117,15 @@ function nextCheckoutAction(
     case 'cancelled':
       return { what: 'tell', time }
     case 'paid':
-      // What was numbered before is told first.
-      return next_action?.what === 'tell' ? next_action : null
+      // What was numbered before is told first: a checkout that had ended has no order that is still open.
+      if (next_action?.what === 'tell') return next_action
+      return isNewest(checkout, occurrence.out_trade_no) ? null : { what: 'end', time }
   }
+}
+
+/** Orders older than it were closed before it was placed; those that are newer may be open. */
+function isNewest({ orders }: Pick<CheckoutRecord, 'orders'>, number: string): boolean {
+  return orders.at(-1)?.out_trade_no === number
 }
 
 function assertCheckoutChange(checkout: CheckoutRecord, { entry, set, unset }: CheckoutChange): void {
@@ -148,7 +162,8 @@ export function checkoutEnd(
   now_ms: number,
 ): CheckoutOccurrence | null {
   const cause = { time: beijingTime(now_ms), actor: weft_actor }
-  if (holder !== null && isOwnNumber(checkout, holder)) {
+  // Not by an order of the merchant's own that was given a number of it: that is another one of the same sale.
+  if (holder !== null && orders.some(({ out_trade_no }) => out_trade_no === holder)) {
     if (holder === checkout.paid_by) return null
     return { event: 'paid', out_trade_no: holder, operation_id: operationId.checkoutPaid(holder), ...cause }
   }
@@ -177,15 +192,41 @@ function isOwnNumber({ orders }: Pick<CheckoutRecord, 'orders'>, number: string)
   return orders.some(({ out_trade_no }) => out_trade_no === number)
 }
 
-/** Those of the orders under its numbers that have to be closed for a cancel: they are its own, and can still be paid. */
-export function ordersToClose<O extends Pick<OrderRecord, 'state' | 'checkout_id'>>(
-  { _id }: Pick<CheckoutRecord, '_id'>,
-  orders: readonly O[],
-): O[] {
-  return orders.filter(
-    ({ state, checkout_id }) => checkout_id === _id && (state === 'created' || state === 'awaiting_payment'),
-  )
+/** An order of a checkout that nobody shall pay any more, and what its run is told. */
+export interface UnwantedOrder<O> {
+  order: O
+  command: Command
 }
+
+/**
+ * Those of a checkout's `own` orders that have to be closed at WeChat Pay, since it is being cancelled or another of them
+ * has the sale. Named by their cause: whoever sends it, and however often, it is one close.
+ */
+export function unwantedOrders<O extends Pick<OrderRecord, 'state' | 'out_trade_no'>>(
+  checkout: CheckoutRecord,
+  own: readonly O[],
+): UnwantedOrder<O>[] {
+  const command = closeCommand(checkout)
+  if (command === null) return []
+  return own
+    .filter(({ out_trade_no }) => out_trade_no !== checkout.paid_by)
+    .filter(({ state }) => state === 'created' || state === 'awaiting_payment')
+    .map((order) => ({ order, command }))
+}
+
+function closeCommand({ state, out_trade_no, paid_by, timeline }: CheckoutRecord): Command | null {
+  if (state === 'closing') {
+    const asked = timeline.findLast(({ event }) => event === 'cancel_asked')
+    const operation_id = operationId.orderOfCancelled(out_trade_no)
+    return { operation_id, actor: asked?.actor ?? weft_actor, reason: null }
+  }
+  if (state !== 'paid' || paid_by === null) return null
+  const reason = `order ${paid_by} of the same sale is paid`
+  return { operation_id: operationId.saleKept(paid_by), actor: weft_actor, reason }
+}
+
+/** WishKey is what a wish to pay is known by: digests of its payer with his way to pay, and of where he is. */
+export type WishKey = Pick<CheckoutOrder, 'payer' | 'address'>
 
 /** What becomes of a wish to pay. */
 export type OpeningPlan =
@@ -201,12 +242,12 @@ export type OpeningPlan =
   | { kind: 'exhausted' }
 
 /**
- * Whether a wish to pay is given the order that there is, or a new one. `payer`: the digest of the wish; `last`: the order
- * of the newest number, null where it is not there; `least_ms`: the shortest time that an order may have.
+ * Whether a wish to pay is given the order that there is, or a new one. `last`: the order of the newest number, null where
+ * it is not there; `least_ms`: the shortest time that an order may have.
  */
 export function planOpening(
   checkout: CheckoutRecord,
-  payer: string,
+  wish: WishKey,
   { holder, last }: { holder: string | null; last: Pick<OrderRecord, 'state' | 'time_expire'> | null },
   { now_ms, least_ms }: { now_ms: number; least_ms: number },
 ): OpeningPlan {
@@ -220,14 +261,33 @@ export function planOpening(
   if (newest !== undefined && last !== null && hasMoney(last))
     return { kind: 'give', out_trade_no: newest.out_trade_no }
   if (checkout.state !== 'open') return { kind: 'over' }
-  const is_same = newest?.payer === payer
-  if (newest !== undefined && is_same && last !== null && isPayable(last, now_ms)) {
+  const is_same = newest?.payer === wish.payer
+  const is_payable = last !== null && isPayable(last, now_ms) && !isMoveDue(checkout, wish, now_ms)
+  if (newest !== undefined && is_same && is_payable) {
     return { kind: 'give', out_trade_no: newest.out_trade_no }
   }
   if (milliseconds(checkout.expire_time) - now_ms < least_ms) return { kind: 'over' }
   if (newest !== undefined && is_same && last === null) return { kind: 'give', out_trade_no: newest.out_trade_no }
   if (checkout.orders.length >= limits.orders_per_checkout) return { kind: 'exhausted' }
   return { kind: 'claim', out_trade_no: checkoutOrderNo(checkout.out_trade_no, checkout.orders.length + 1) }
+}
+
+const first_move_ms = 60_000
+
+/**
+ * Whether a payer whose address has changed is given an order for the new one. WeChat Pay lets H5 be paid from the address
+ * that stands in the order alone, which can be written into a new number only. The phone of one who leaves his Wi-Fi
+ * changes it once; one that has several may show another at each tap, and WeChat Pay any of them. So the first change is
+ * followed at once and each later one after twice the time of the one before: in a week one payer cannot use up the
+ * numbers.
+ */
+function isMoveDue({ orders }: CheckoutRecord, { payer, address }: WishKey, now_ms: number): boolean {
+  const own = orders.filter((order) => order.payer === payer)
+  const last = own.at(-1)
+  if (!address || !last?.address || last.address === address) return false
+  const moves = own.filter((order, place) => place > 0 && order.address !== own[place - 1]?.address).length
+  const wait_ms = moves === 0 ? 0 : first_move_ms * 2 ** (moves - 1)
+  return now_ms - milliseconds(last.time) >= wait_ms
 }
 
 /** Money is here that may be the sale: nothing else is offered beside it. */

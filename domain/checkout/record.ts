@@ -1,4 +1,5 @@
 import type { Actor } from '../actor.ts'
+import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
 import { amountFlaw, timelineFlaw } from '../flaw.ts'
 import type { Flaw } from '../flaw.ts'
@@ -25,6 +26,8 @@ export interface CheckoutOrder {
   trade_type: TradeType
   /** a digest of the way to pay and of its payer: whoever comes back with the same is given the same order */
   payer: string
+  /** a digest of the payer’s address, where WeChat Pay compares it; absent: it does not, or an earlier version claimed */
+  address?: string
   /** of the claim, later than that of the number before: the order’s `create_time`, by which older ones are told */
   time: Time
 }
@@ -84,6 +87,8 @@ export interface CheckoutRecord {
   paid_by: string | null
   /** absent, not null, when nothing is planned: the index is sparse */
   next_action?: { what: CheckoutStep; time: Time }
+  /** why a person should look; absent when there is no reason */
+  attention?: Attention
 }
 
 const [known_states, known_events] = [new Set<string>(checkout_states), new Set<string>(checkout_events)]
@@ -114,5 +119,5 @@ export type CheckoutOccurrence = {
 export interface CheckoutChange {
   entry: CheckoutEntry
   set: Partial<Omit<CheckoutRecord, '_id' | 'timeline' | 'revision'>>
-  unset: 'next_action'[]
+  unset: ('next_action' | 'attention')[]
 }

@@ -1,3 +1,4 @@
+import type { Attention } from '../attention.ts'
 import type { Time } from '../calendar.ts'
 import type { TradeType } from '../merchant/product.ts'
 import type { PayerLocale } from '../order/record.ts'
@@ -10,6 +11,7 @@ export interface CheckoutView {
   out_trade_no: string
   reference: string
   state: CheckoutState
+  attention: Attention | null
   description: string
   attach: string | null
   metadata: Record<string, string>
@@ -32,6 +34,7 @@ export function checkoutView(checkout: CheckoutRecord): CheckoutView {
     out_trade_no: checkout.out_trade_no,
     reference: checkout.reference,
     state: checkout.state,
+    attention: checkout.attention ?? null,
     description: checkout.description,
     attach: checkout.attach,
     metadata: checkout.metadata,

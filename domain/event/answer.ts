@@ -85,7 +85,7 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
   if (unreadable !== null) return { flaw: unreadable }
   if (body === null) return { flaw: 'the body could not be read' }
   if (body.trim() === '') return nothing_stated
-  if (body.includes('\0')) return { flaw: 'the body is no text: its encoding or charset is not named' }
+  if (hasBinaryData(body)) return { flaw: 'the body is no text: its encoding or charset is not named' }
   const parsed = parsedJson(body)
   if (parsed === undefined)
     return isMeantAsJson(body, content_type) ? { flaw: 'the body is no whole JSON' } : spoken(body)
@@ -101,7 +101,12 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
 function spoken(body: string, parsed: unknown = null): Statement {
   if (/fulfill?ment|\brefused\b/i.test(unescaped(body)))
     return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
-  return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : null }
+  return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : writtenError(body) }
+}
+
+/** Whether a sign is there that no text has, but packed bytes have, and letters of two bytes each. */
+function hasBinaryData(body: string): boolean {
+  return /(?![\t\n\f\r\u007f-\u009f])\p{Cc}/u.test(body)
 }
 
 /** Undefined: it is no JSON. */
@@ -130,26 +135,32 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** How frameworks speak of an error under status 200, and which values speak of success. */
-const error_signs: Record<string, (value: unknown) => boolean> = {
-  code: isErrorCode,
-  errcode: isErrorCode,
-  errno: isErrorCode,
-  error_code: isErrorCode,
-  status: (value) => isErrorCode(value) || /^(error|fail)/i.test(String(value)),
-  success: (value) => value === false || value === 'false',
-  ok: (value) => value === false,
-  error: (value) => value !== null && value !== false && value !== '' && value !== 0,
+/** How frameworks, WeChat's own among them, speak of an error under status 200: by which fields, however they are written. */
+const error_signs: [fields: RegExp, isError: (value: unknown) => boolean][] = [
+  [/^(err|error|ret|result|return|status)?code$|^err(or)?no$|^(ret|status|result)$/, isErrorCode],
+  [/^(is)?success$|^ok$/, (value) => /^(false|0)$/.test(String(value))],
+  [/^error$/, (value) => !['null', 'false', '', '0'].includes(String(value))],
+]
+
+/** Of numbers 0, 1 and what begins with 2 stand for success; of words those of failure do not. */
+function isErrorCode(value: unknown): boolean {
+  const said = String(value)
+  return /^-?\d+$/.test(said) ? !/^(0+|1|2\d*)$/.test(said) : failing_word.test(said)
 }
 
-/** 0, 1 and what begins with 2 stand for success, as does a word. */
-function isErrorCode(value: unknown): boolean {
-  return /^-?\d+$/.test(String(value)) && !/^(0+|1|2\d*)$/.test(String(value))
-}
+const failing_word = /^\W*(err(or)?|fail(ed|ure)?)\b/i
 
 /** What a body says that looks like an error, for the people who read the attempt; it decides nothing. */
 function spokenError(body: Record<string, unknown>): string | null {
-  const sign = Object.keys(error_signs).find((field) => field in body && error_signs[field]?.(body[field]) === true)
+  const sign = Object.keys(body).find((field) => {
+    const plain = field.toLowerCase().replaceAll(/[^a-z]/g, '')
+    return error_signs.some(([fields, isError]) => fields.test(plain) && isError(body[field]))
+  })
   if (sign === undefined) return null
-  return `the body looks like an error: “${sign}” is ${JSON.stringify(body[sign]).slice(0, 60)}`
+  return `the body looks like an error: “${sign.slice(0, 60)}” is ${JSON.stringify(body[sign]).slice(0, 60)}`
+}
+
+/** The same of a body in plain words, as Alipay wants it said that a message is to come again. */
+function writtenError(body: string): string | null {
+  return failing_word.test(body) ? `the body looks like an error: ${JSON.stringify(body.trim().slice(0, 60))}` : null
 }

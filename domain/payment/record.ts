@@ -2,6 +2,7 @@ import { milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { amountFlaw } from '../flaw.ts'
 import type { Flaw } from '../flaw.ts'
+import type { RefundLimits } from '../merchant/record.ts'
 import type { Amount } from '../money.ts'
 
 /**
@@ -176,11 +177,18 @@ export function refundedAmounts(payment: Pick<PaymentRecord, 'refunds'> | null):
 
 /**
  * Whether a second person has to name the account that a refund of this payment goes to instead of the payer's: where
- * all that has gone back of it, or may still go, is more than `above` fen, the merchant's limit. Splitting it avoids
- * nothing here either.
+ * all that has gone back of it, or may still go, is more than the merchant's limit, of a payment or of a day, so that
+ * splitting it avoids nothing here either; and where a second person let this refund go, which was to the payer.
  */
-export function needsSecondPerson({ refunds }: Pick<PaymentRecord, 'refunds'>, above: number | null): boolean {
-  return above !== null && amountIn(refunds, money_holding_states) > above
+export function needsSecondPerson(
+  { refunds }: Pick<PaymentRecord, 'refunds'>,
+  out_refund_no: string,
+  limits: RefundLimits | null,
+): boolean {
+  const element = refunds.find((one) => one.out_refund_no === out_refund_no)
+  if (element?.approval === 'needed') return true
+  const { above, above_per_day } = limits ?? { above: null }
+  return amountIn(refunds, money_holding_states) > Math.min(above ?? Infinity, above_per_day ?? Infinity)
 }
 
 /**

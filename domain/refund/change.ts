@@ -56,8 +56,7 @@ export function refundDestination(state: RefundState, event: RefundEvent, needs_
 export function applyRefundEvent(refund: RefundRecord, occurrence: RefundOccurrence): RefundChange | null {
   const needs_approval = occurrence.event === 'reserved' && occurrence.approval_expire_time !== null
   const to = refundDestination(refund.state, occurrence.event, needs_approval)
-  if (to === null || (refund.payout !== null && refund.state !== 'returned_to_merchant')) return null
-  if (occurrence.event === 'paid_out' && refund.payout !== null) return null
+  if (to === null || refund.payout !== null) return null // what was paid by hand moves no more
   const attention = refundAttention(refund, occurrence, to)
   const next_action = nextRefundAction(refund, occurrence, to)
   const change: RefundChange = {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { beijingDay, milliseconds } from '../../domain/calendar.ts'
 import { flow_accounts } from '../../domain/merchant/bill.ts'
 import type { FlowAccount } from '../../domain/merchant/bill.ts'
@@ -29,6 +29,8 @@ const made_after_ms = 9 * hour_ms
 const ready_after_ms = 10 * hour_ms
 const months_served = 3
 const links_kept = 1_000
+/** A generated day takes seconds to write and to pack, while nobody else is answered: the files of two days. */
+const files_kept = 4
 
 /** BillLink is what a download_url leads to: the file is made anew for each download, so that links stay small. */
 interface BillLink {
@@ -52,6 +54,13 @@ const laterWarning = (bill_date: string) =>
   `${bill_date} was issued before it and does not know its movements: the chain of balances is broken there, until that ` +
   'day and those behind it are issued anew'
 
+/** A bill as it is given out. */
+interface BillFile {
+  /** of the plain bytes, in hex */
+  sha1: string
+  packed: Buffer
+}
+
 interface BillOfficeTools {
   state: SimulatorState
   faults: Faults
@@ -70,6 +79,8 @@ export class BillOffice {
   readonly #tools: BillOfficeTools
   /** by token; in memory only, so that a restart ends them as time would */
   readonly #links = new Map<string, BillLink>()
+  /** of generated days, by issue and choice, the oldest first */
+  readonly #files = new Map<string, BillFile>()
 
   constructor(tools: BillOfficeTools) {
     this.#tools = tools
@@ -95,9 +106,9 @@ export class BillOffice {
     if (isOver) throw new CallRefusal('INVALID_REQUEST', { message: '下载链接无效或已过期，请重新申请账单' })
     if (link.issued.mchid !== merchant.mchid) throw new CallRefusal('NO_AUTH')
     const is_compressed = link.is_compressed !== (effect?.kind === 'other_form')
-    const bytes = this.#bytesOf(link.issued, link.choice)
-    if (bytes === null) throw new CallRefusal('NO_STATEMENT_EXIST')
-    const whole = is_compressed ? gzipSync(bytes) : bytes
+    const file = this.#fileOf(link.issued, link.choice)
+    if (file === null) throw new CallRefusal('NO_STATEMENT_EXIST')
+    const whole = is_compressed ? file.packed : gunzipSync(file.packed)
     const half = whole.subarray(0, Math.floor(whole.length / 2))
     return {
       kind: 'file',
@@ -138,13 +149,11 @@ export class BillOffice {
     const tar_type = search.get('tar_type')
     if (tar_type !== null && tar_type !== 'GZIP') throw parameterRefusal('tar_type')
     const issued = this.#issuedBill(merchant.mchid, search.get('bill_date') ?? '')
-    const bytes = this.#bytesOf(issued, choice)
-    if (bytes === null) throw new CallRefusal('NO_STATEMENT_EXIST')
+    const file = this.#fileOf(issued, choice)
+    if (file === null) throw new CallRefusal('NO_STATEMENT_EXIST')
     const is_compressed = tar_type === 'GZIP'
     const token = this.#keepLink({ issued, choice, is_compressed })
-    const hash_value = createHash('sha1')
-      .update(effect?.kind === 'wrong_hash' ? 'another file' : bytes)
-      .digest('hex')
+    const hash_value = effect?.kind === 'wrong_hash' ? sha1Of('another file') : file.sha1
     const download_url = `http://${host}/v3/billdownload/file?token=${token}${is_compressed ? '&tartype=gzip' : ''}`
     return { kind: 'answer', status: 200, body: { hash_type: 'SHA1', hash_value, download_url } }
   }
@@ -188,6 +197,21 @@ export class BillOffice {
   #billsOf(mchid: string): IssuedBill[] {
     const found = [...this.#tools.state.bills.values()].filter((bill) => bill.mchid === mchid)
     return found.sort((one, other) => (one.bill_date < other.bill_date ? -1 : 1))
+  }
+
+  /** The file of a bill; null when there is nothing to list. */
+  #fileOf(issued: IssuedBill, choice: BillChoice): BillFile | null {
+    const { mchid, bill_date, version, generated } = issued
+    const name = JSON.stringify([mchid, bill_date, version, choice])
+    const known = this.#files.get(name)
+    if (known !== undefined) return known
+    const bytes = this.#bytesOf(issued, choice)
+    if (bytes === null) return null
+    const file = { sha1: sha1Of(bytes), packed: gzipSync(bytes) }
+    if (generated === undefined) return file
+    this.#files.set(name, file)
+    for (const [oldest] of this.#files) if (this.#files.size > files_kept) this.#files.delete(oldest)
+    return file
   }
 
   /** The bytes of a bill; null when there is nothing to list. */
@@ -255,6 +279,10 @@ export class BillOffice {
     this.#links.set(token, { ...link, expire_time: time + settings.bill_link_ms })
     return token
   }
+}
+
+function sha1Of(bytes: Buffer | string): string {
+  return createHash('sha1').update(bytes).digest('hex')
 }
 
 /** The plants of this very bill, and those that moved rows of the day before into it. */

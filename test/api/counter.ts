@@ -17,6 +17,8 @@ import { default_policy } from '../../domain/policy.ts'
 import { readNetworks } from '../../runtime/address.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import { createOutageLog } from '../../runtime/outage.ts'
+import { StoreUnavailable } from '../../store/connection.ts'
 import type { Store } from '../../store/store.ts'
 import { authoriseUrl, wechat_oauth } from '../../wechat/openid.ts'
 import type { CodeExchange, OpenidAnswer } from '../../wechat/openid.ts'
@@ -45,9 +47,11 @@ export interface Counter {
   onOpen: (checkout: CheckoutRecord, wish: PayerWish) => Promise<OrderRecord>
   /** in place of WeChat: the codes that were exchanged, and what is answered */
   exchanges: CodeExchange[]
-  onExchange: (exchange: CodeExchange) => OpenidAnswer
+  onExchange: (exchange: CodeExchange) => OpenidAnswer | Promise<OpenidAnswer>
   /** codes in the warnings that were logged of requests */
   warnings: unknown[]
+  /** what was logged as warnings and errors of requests */
+  logged: string[]
   /** Unix ms, as the pages' server tells it */
   now: () => number
   /** An order of its own number and token, placed one second ago and payable for 15 min unless `given` says otherwise. */
@@ -74,6 +78,7 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
     onOpen: (checkout, wish) => openNext(store, checkout, wish),
     exchanges: [],
     warnings: [],
+    logged: [],
     onExchange: () => ({ kind: 'openid', openid: payer_openid }),
     rounds: [],
     is_database_away: false,
@@ -91,7 +96,11 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
   const app = new Koa()
   const log: Logger = {
     ...silentLogger,
-    warn: (_, fields) => void counter.warnings.push(fields?.['code']),
+    warn: (message, fields) => {
+      counter.warnings.push(fields?.['code'])
+      counter.logged.push(message)
+    },
+    error: (message) => void counter.logged.push(message),
     child: () => log,
   }
   app.use((ctx, next) => answerProblems(ctx, next, log))
@@ -106,7 +115,7 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
 function contextOf(counter: Counter, given: Partial<PageContext['config']>, draining: AbortSignal): PageContext {
   const { orders, checkouts, merchants, payments, refunds, sealer } = counter.store
   const present = <T>(read: () => Promise<T>) =>
-    counter.is_database_away ? Promise.reject(new Error('the database is away')) : read()
+    counter.is_database_away ? Promise.reject(new StoreUnavailable(new Error('it is away'))) : read()
   return {
     config: {
       test_wechat_url: 'http://127.0.0.1:7701',
@@ -120,9 +129,10 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
       authoriseUrl: (_mode, errand) => authoriseUrl(wechat_oauth, errand),
       fetch: async (_mode, exchange) => {
         counter.exchanges.push(exchange)
-        return counter.onExchange(exchange)
+        return await counter.onExchange(exchange)
       },
     },
+    sayOutage: createOutageLog(() => counter.now()),
     openOrder: (checkout, wish) => {
       counter.wishes.push(wish)
       return counter.onOpen(checkout, wish)
@@ -151,7 +161,10 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
         liftAttention: (...lifted) => merchants.liftAttention(...lifted),
       },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
-      refunds: { ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)) },
+      refunds: {
+        ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)),
+        ofOrders: (mchid, numbers) => present(() => refunds.ofOrders(mchid, numbers)),
+      },
       orders: {
         find: (key) => present(() => orders.find(key)),
         findByToken: (token) => present(() => orders.findByToken(token)),

@@ -145,6 +145,81 @@ export const agents = {
     kind: 'app',
     h5_type: 'Android',
   },
+  'the browser of HarmonyOS on a computer': {
+    agent: `Mozilla/5.0 (PC; OpenHarmony 6.0) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 HuaweiBrowser/6.0.1`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'the browser of HarmonyOS on a tablet': {
+    agent: `Mozilla/5.0 (Tablet; OpenHarmony 6.0) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 HuaweiBrowser/6.0.1`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'WeChat on a HarmonyOS computer': {
+    agent: `Mozilla/5.0 (PC; OpenHarmony 6.0) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 MicroMessenger/4.1.0(0xf2640000) NetType/WIFI Language/zh_CN`,
+    kind: 'wechat_desktop',
+    h5_type: 'Wap',
+  },
+  'WeChat on Linux': {
+    agent: `Mozilla/5.0 (X11; Linux x86_64) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) UnifiedPCLinuxWechat(0xf2640000) XWEB/16467`,
+    kind: 'wechat_desktop',
+    h5_type: 'Wap',
+  },
+  'an app’s web-view on HarmonyOS': {
+    agent: `Mozilla/5.0 (Phone; OpenHarmony 6.0) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 Mobile`,
+    kind: 'app',
+    h5_type: 'Wap',
+  },
+  'Alipay on HarmonyOS': {
+    agent: `Mozilla/5.0 (Phone; OpenHarmony 6.0) ${chrome_webkit} Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 Mobile AliApp(AP/10.7.80) AlipayClient/10.7.80`,
+    kind: 'app',
+    h5_type: 'Wap',
+  },
+  'Chrome on HarmonyOS 4, which is an Android': {
+    agent: `Mozilla/5.0 (Linux; Android 12; HarmonyOS; ALN-AL00; HMSCore 6.14.0.302) ${chrome_webkit} Chrome/114.0.5735.196 HuaweiBrowser/15.0.4.312 Mobile Safari/537.36`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
+  'Taobao on Android, whose web-view is its own': {
+    agent: `Mozilla/5.0 (Linux; U; Android 14; zh-CN; V2324A Build/UP1A.231005.007) ${chrome_webkit} Version/4.0 Chrome/100.0.4896.58 UCBS/5.12.0 Mobile Safari/537.36 AliApp(TB/10.45.10) UCBS/2.11.1.1 TTID/600000`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'Weibo on an iPhone': {
+    agent: `${iphone} Mobile/15E148 Weibo (iPhone15,2__weibo__15.6.0__iphone__os18.5)`,
+    kind: 'app',
+    h5_type: 'iOS',
+  },
+  'QQ on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/121.0.6167.71 MQQBrowser/6.2 TBS/047601 Mobile Safari/537.36 V1_AND_SQ_9.1.75_10028_YYB_D QQ/9.1.75.25965 NetType/WIFI`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'an app with Tencent’s web-view on Android': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/89.0.4389.72 MQQBrowser/6.2 TBS/046291 Mobile Safari/537.36`,
+    kind: 'app',
+    h5_type: 'Android',
+  },
+  'the browser of a vivo, which says that it is a web-view': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/123.0.6312.118 Mobile Safari/537.36 VivoBrowser/27.3.10.1`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
+  'the browser of a Xiaomi': {
+    agent: `Mozilla/5.0 (Linux; U; Android 15; zh-cn; 24129PN74C Build/AQ3A.240627.003) ${chrome_webkit} Version/4.0 Chrome/135.0.7049.79 Mobile Safari/537.36 XiaoMi/MiuiBrowser/20.4`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
+  'Safari on an iPad that asks for pages of computers': {
+    agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${safari_webkit} Version/26.0 Safari/605.1.15`,
+    kind: 'desktop',
+    h5_type: 'Wap',
+  },
+  'Safari on an iPhone of 2026': {
+    agent: `Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) ${safari_webkit} Version/26.0 Mobile/15E148 Safari/604.1`,
+    kind: 'phone',
+    h5_type: 'iOS',
+  },
   'a program': { agent: 'curl/8.5.0', kind: 'desktop', h5_type: 'Wap' },
   'a browser that says nothing': { agent: '', kind: 'desktop', h5_type: 'Wap' },
 } as const satisfies Record<string, AgentSample>

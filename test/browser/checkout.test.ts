@@ -9,6 +9,7 @@ import { expectProven } from '../stage/money.ts'
 import { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { agents } from './agents.ts'
+import { playAndroid } from './android.ts'
 
 /** One Weft, one simulator and one browser for all journeys: each has a checkout of its own. */
 const clock = new ForwardClock()
@@ -55,6 +56,7 @@ async function visitor(name: keyof typeof agents): Promise<BrowserContext> {
   visits.push(visit)
   if (kind === 'wechat' || kind === 'mini_program' || kind === 'wechat_desktop')
     await visit.addInitScript(await (await fetch(`${stage.simulator.url}/phone/bridge.js`)).text())
+  if (name === 'WeChat on Android') await playAndroid(visit)
   return visit
 }
 
@@ -264,6 +266,33 @@ describe('opened in two places', () => {
     const others = orders.filter(({ out_trade_no }) => out_trade_no !== order.out_trade_no)
     const states = await Promise.all(others.map(async (other) => (await stage.record({ ...order, ...other })).state))
     expect(states.filter((state) => state === 'paid' || state === 'fulfilled')).toEqual([])
+  })
+})
+
+describe('paid by a code that was scanned before the payer went on with his phone', () => {
+  it('keeps the one payment, and the other goes back by itself: both pages say so', async () => {
+    const checkout = await newCheckout()
+    const computer = await open(checkout, 'Chrome on Windows')
+    await shows(computer, '等待付款')
+    const phone = await open(checkout, 'WeChat on an iPhone')
+    await onSheet(phone, 'pay')
+    await shows(phone, '付款成功')
+    await stage.reaches(checkout, 'closed')
+    stage.pay(keyOf(checkout), 'pay_after_close') // WeChat takes it all the same
+    const kept = await paidBy(checkout, 'JSAPI')
+    expect(kept.out_trade_no).toBe(`${checkout.out_trade_no}-2`)
+    const late = await stage.reaches(checkout, 'refunded')
+    expect(late.payment?.role).toBe('late')
+    const [refund, ...more] = await stage.store.refunds.ofOrder(checkout.mchid, checkout.out_trade_no)
+    expect(more).toEqual([])
+    expect(refund).toMatchObject({ state: 'succeeded', origin: 'late_payment', amount: { refund: 990 } })
+    await expectProven(stage, keyOf(checkout))
+    for (const page of [computer, phone]) {
+      await page.reload()
+      await shows(page, '付款成功')
+      await page.getByText('另一次付款的退款').waitFor()
+      await page.getByText('¥9.90 已退回微信零钱').waitFor()
+    }
   })
 })
 

@@ -4,7 +4,6 @@ import { seededRandom } from '../../simulator/random.ts'
 import { Office } from '../stage/office.ts'
 import { startOwnServers } from '../stage/outage.ts'
 import type { OwnServers } from '../stage/outage.ts'
-import { until } from '../stage/until.ts'
 
 /** `npm run chaos -- reconcile`; `WEFT_CHAOS_ROWS=20000` makes it short. */
 const rows = Number(process.env.WEFT_CHAOS_ROWS ?? 200_000)
@@ -60,8 +59,7 @@ describe(`a day of ${rows} rows whose comparison is disturbed (seed ${seed})`, (
     await office.forget()
     office.issue()
     const clerk = office.clerk('first')
-    const last = Math.floor(beats / 2)
-    await until(`beat ${last}`, () => clerk.beats() >= last)
+    await clerk.reach(Math.floor(beats / 2))
     servers.database.freeze(true)
     await sleep(away_ms) // what is away for a minute is away for a minute
     servers.database.freeze(false)

@@ -66,6 +66,18 @@ describe('a key to the API', () => {
     await expect(run('revoke-key', '1900000000', 'key_x')).rejects.toThrow(/no merchant/)
   })
 
+  it('that was revoked is not made again by a file that still names its token, nor taken from another merchant', async () => {
+    const token = `weft_test_${'t'.repeat(43)}`
+    const keys = [{ name: 'shop', scopes: ['orders:read' as const], token }]
+    const { file, applied, mchid } = await merchantWith({ keys })
+    await expect(applyMerchantFile(store, config, { ...file, mchid: '1900000099' })).rejects.toThrow(
+      'keys: the token of shop is another merchant’s',
+    )
+    expect(await store.merchants.find('1900000099')).toBeNull()
+    await run('revoke-key', mchid, applied.keys[0]?.id ?? '')
+    await expect(applyMerchantFile(store, config, file)).rejects.toThrow('keys: the token of shop has been revoked')
+  })
+
   it('that the file no longer names is reported with what ends it', async () => {
     const { file, applied } = await merchantWith()
     const again = await applyMerchantFile(store, config, { ...file, keys: [] })
@@ -93,6 +105,20 @@ describe('an endpoint', () => {
     await expect(run('revoke-secret', mchid, id, second.slice(-4))).rejects.toThrow(/only secret/)
   })
 
+  it('is never left without a secret that goes on signing, and no secret ends before it was said', async () => {
+    const { mchid, applied } = await merchantWith()
+    const { id = '', secret: first = '' } = applied.endpoints[0] ?? {}
+    const rotated = async (days: string) => shownAt(await run('rotate-secret', mchid, id, days), /: (whsec_\S+) /)
+    const second = await rotated('7')
+    // The new one is the leaked one: what is left signs for a week, and then nothing would.
+    await expect(run('revoke-secret', mchid, id, second.slice(-4))).rejects.toThrow(/without an end/)
+    const third = await rotated('7')
+    await expect(run('rotate-secret', mchid, id, '7')).rejects.toThrow(/3 secrets of ep_\S+ sign already/)
+    await run('revoke-secret', mchid, id, second.slice(-4))
+    expect(await signing(mchid, id, now)).toEqual([first, third])
+    expect(await signing(mchid, id, now + 7 * day_ms)).toEqual([third])
+  })
+
   it('of mode event moves to another URL without a moment in which there is none', async () => {
     const { mchid, applied, file } = await merchantWith()
     const { id = '', secret } = applied.endpoints[0] ?? {}
@@ -107,6 +133,15 @@ describe('an endpoint', () => {
       { url, id, role: 'fulfilment', secret: null },
     ])
     expect(await store.endpoints.list(mchid)).toHaveLength(1)
+    // The file of before would say that events go to where nothing is sent any more.
+    const [{ url: left }] = file.endpoints as [{ url: string }]
+    for (const role of ['fulfilment', 'observer'] as const) {
+      const stale = { ...file, endpoints: [{ url: left, role }, ...(role === 'observer' ? moved.endpoints : [])] }
+      await expect(applyMerchantFile(store, config, stale)).rejects.toThrow(`${id} has moved from ${left} to ${url}`)
+    }
+    expect((await store.merchants.find(mchid))?.fulfilment_endpoint_id).toBe(id)
+    await run('move-endpoint', mchid, id, left)
+    expect((await applyMerchantFile(store, config, file)).endpoints).toMatchObject([{ url: left, id, secret: null }])
   })
 })
 

@@ -157,7 +157,7 @@ describe('a merchant’s file', () => {
       await store.merchants.noteProductRefused(file.mchid, one, '2026-11-23T12:00:00.000+08:00')
     const told = async () => (await store.merchants.find(file.mchid))?.attentions?.map(({ detail }) => detail)
     await apply({ mchid: file.mchid, name: '茶' })
-    expect(await told()).toEqual(['NATIVE, MWEB'])
+    expect(await told()).toEqual(['NATIVE', 'MWEB'])
     await apply({ mchid: file.mchid, settings: { products: ['NATIVE'] } })
     expect(await told()).toEqual(['NATIVE'])
   })

@@ -132,6 +132,19 @@ describe('a row of a refund and our record of it', () => {
   )
 })
 
+describe('a refund that was abnormal when its bill was made', () => {
+  // The sample was taken by WeChat Pay on 22 November, whose bill is made from nine of the 23rd on.
+  it.each([
+    ['agrees when it has succeeded since', '2026-11-23T09:00:00.000+08:00', 'matched'],
+    ['agrees however much later that was', '2026-12-20T18:00:00.000+08:00', 'matched'],
+    ['differs when it had succeeded before: its bank sent it back', '2026-11-23T08:59:59.000+08:00', 'different'],
+  ])('%s', (_what, success_time, expected_class) => {
+    const accepted_time = '2026-11-22T23:59:59.000+08:00'
+    const ours = refund({ state: 'succeeded', accepted_time, success_time })
+    expect(classifyRefund(refundRow(ours, { refund_status: 'CHANGE' }), ours, isOurs).class).toBe(expected_class)
+  })
+})
+
 describe('one side alone', () => {
   it.each([
     ['a payment that only the bill has', classifyPayment(paymentRow(), null, isOurs), 'waiting', 'missing_here'],

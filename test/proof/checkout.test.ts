@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { OrderState } from '../../domain/order/record.ts'
+import type { CheckoutRecord } from '../../domain/checkout/record.ts'
+import { orderlessEventId } from '../../domain/ids.ts'
+import type { OrderRecord, OrderState } from '../../domain/order/record.ts'
 import { checkoutFindings, madeByFindings } from '../../proof/checkout.ts'
 import { proof_patience } from '../../proof/finding.ts'
 import type { ProofMoment } from '../../proof/finding.ts'
@@ -19,9 +21,18 @@ const payment = {
   bank_type: null,
 } as const
 const order = (number: string, state: OrderState, given: Parameters<typeof orderSample>[1] = {}) =>
-  orderSample(number, { state, checkout_id: `${mchid}/TEA-1`, ...given })
-const found = (...given: Parameters<typeof checkoutFindings>) =>
-  checkoutFindings(...given).map(({ kind, under_way }) => (under_way ? `${kind}, under way` : kind))
+  orderSample(number, { state, checkout_id: `${mchid}/TEA-1`, reference: 'TEA-1', ...given })
+const entry = (event: CheckoutRecord['state'] & ('expired' | 'cancelled'), type: string) =>
+  ({ event, event_type: type, time: at(70) }) as never
+const found = (
+  given: CheckoutRecord,
+  orders: OrderRecord[],
+  moment: ProofMoment,
+  events: ReadonlySet<string> = new Set(),
+) =>
+  checkoutFindings(given, { orders, events }, moment).map(({ kind, under_way }) =>
+    under_way ? `${kind}, under way` : kind,
+  )
 
 describe('an order that names a checkout', () => {
   it('is known to that checkout', () => {
@@ -47,9 +58,11 @@ describe('a checkout', () => {
   it('never has two that are both kept, unless a person took the second', () => {
     const orders = [order('TEA-1', 'paid', { payment }), order('TEA-1-2', 'fulfilled', { payment })]
     const paid = checkout({ state: 'paid', paid_by: 'TEA-1-2' })
-    expect(checkoutFindings(paid, orders, settled)).toMatchObject([{ kind: 'sale_doubled', amount: 990 }])
-    const entry = { event: 'accepted', from: 'review', to: 'paid' } as never
-    const taken = [order('TEA-1', 'paid', { payment, timeline: [entry] }), ...orders.slice(1)]
+    expect(checkoutFindings(paid, { orders, events: new Set() }, settled)).toMatchObject([
+      { kind: 'sale_doubled', amount: 990 },
+    ])
+    const accepted = { event: 'accepted', from: 'review', to: 'paid' } as never
+    const taken = [order('TEA-1', 'paid', { payment, timeline: [accepted] }), ...orders.slice(1)]
     expect(found(paid, taken, settled)).toEqual([])
     const going_back = [order('TEA-1', 'refunding', { payment }), ...orders.slice(1)]
     expect(found(paid, going_back, settled)).toEqual([])
@@ -70,8 +83,42 @@ describe('a checkout', () => {
     expect(found(checkout(), [order('TEA-1', 'closed'), foreign], settled)).toEqual([])
   })
 
-  it('that is open has its end planned', () => {
+  it('that is open has its end planned, and is looked at in time', () => {
     const { next_action: _, ...idle } = checkout()
     expect(found(idle, [], settled)).toEqual(['plan_missing'])
+    const late = { ...settled, patience: proof_patience }
+    expect(found(checkout(), [], late)).toEqual(['plan_missing'])
+    const in_time = { ...late, now_ms: noon + 3_600_000 + 60_000 }
+    expect(found(checkout(), [], in_time)).toEqual([])
+    const untold = checkout({ state: 'expired', next_action: { what: 'tell', time: at(3600) } })
+    expect(found(untold, [], late)).toEqual(['plan_missing'])
+  })
+
+  it('that is paid is so by an order of its own with money', () => {
+    const { next_action: _, ...paid } = checkout({ state: 'paid', paid_by: 'TEA-1' })
+    const first = order('TEA-1', 'paid', { payment })
+    expect(found(paid, [first], settled)).toEqual([])
+    expect(found(paid, [order('TEA-1', 'closed')], settled)).toEqual(['checkout_differs'])
+    expect(found(paid, [], settled)).toEqual(['checkout_differs'])
+    expect(found(paid, [{ ...first, checkout_id: null }], settled)).toEqual(['checkout_differs'])
+    expect(found({ ...paid, paid_by: null }, [], settled)).toEqual(['checkout_differs'])
+    expect(found({ ...checkout(), paid_by: 'TEA-1' }, [first], soon)).toEqual(['checkout_differs'])
+    const coming = order('TEA-1', 'awaiting_payment', { next_action: { what: 'ask_wechat', time: at(60) } })
+    expect(found(paid, [coming], soon)).toEqual(['checkout_differs, under way'])
+  })
+
+  it('has orders of its own amount and sale', () => {
+    const amount = { total: 1, currency: 'CNY' } as const
+    expect(found(checkout(), [order('TEA-1', 'closed', { amount })], settled)).toEqual(['checkout_differs'])
+    expect(found(checkout(), [order('TEA-1', 'closed', { reference: null })], settled)).toEqual(['checkout_differs'])
+  })
+
+  it('that ended without money was told so', () => {
+    const { next_action: _, ...told } = checkout({ state: 'expired', timeline: [entry('expired', 'checkout.expired')] })
+    const event = orderlessEventId(mchid, 'checkout.expired', 'TEA-1')
+    expect(found(told, [], settled, new Set([event]))).toEqual([])
+    expect(found(told, [], settled)).toEqual(['event_missing'])
+    const telling = { ...told, next_action: { what: 'tell', time: at(20) } } as const
+    expect(found(telling, [], soon)).toEqual(['event_missing, under way'])
   })
 })

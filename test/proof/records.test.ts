@@ -83,6 +83,7 @@ describe('records that belong together', () => {
     ['an order nobody paid', closedStory()],
     ['an order wholly refunded', refundedStory()],
     ['an order wholly refunded, a part of it coupon', refundedStory('TEA-1', 100)],
+    ['an order wholly refunded, all of it coupon', refundedStory('TEA-1', 990)],
     ['contradicted money, accepted', acceptedStory()],
     ['accepted money, a part of it refunded', acceptedStory().refund({ amount: 400, tale: ['reserved', 'accepted'] })],
     ['refunds of parts', partlyRefunded(300, 300, 390)],

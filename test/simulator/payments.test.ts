@@ -55,7 +55,7 @@ describe('placing', () => {
   const refusals: [string, Record<string, unknown>, string, unknown][] = [
     ['a missing description', { description: undefined }, '/description', ''],
     ['an empty description', { description: '' }, '/description', ''],
-    ['a description of 128 characters', { description: '茶'.repeat(128) }, '/description', '茶'.repeat(128)],
+    ['a description of 129 bytes', { description: '茶'.repeat(43) }, '/description', '茶'.repeat(43)],
     ['an emoji', { description: '茶🍵' }, '/description', '茶🍵'],
     ['an emoji in the attachment', { attach: '🍵' }, '/attach', '🍵'],
     ['an attachment of 129 bytes', { attach: '茶'.repeat(43) }, '/attach', '茶'.repeat(43)],
@@ -87,7 +87,7 @@ describe('placing', () => {
 
   it('takes the longest of each', async () => {
     const more = {
-      description: '茶'.repeat(127),
+      description: `${'茶'.repeat(42)}.`,
       attach: 'a'.repeat(128),
       notify_url: `https://a.example/${'a'.repeat(237)}`,
     }

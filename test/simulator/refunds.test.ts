@@ -100,7 +100,7 @@ describe('a refund', () => {
     const no = `R@_-|*${'9'.repeat(58)}`
     const more = {
       transaction_id,
-      reason: '退'.repeat(80),
+      reason: `${'退'.repeat(26)}..`,
       notify_url: `https://a.example/${'a'.repeat(238)}`,
       funds_account: 'AVAILABLE',
       amount: { refund: 3, total: 100, currency: 'CNY', from: [{ account: 'AVAILABLE', amount: 3 }] },
@@ -118,7 +118,7 @@ describe('a refund', () => {
     ['an empty number', { out_refund_no: '' }, '/out_refund_no'],
     ['a number of 65 characters', { out_refund_no: 'R'.repeat(65) }, '/out_refund_no'],
     ['a number with a blank', { out_refund_no: 'A B' }, '/out_refund_no'],
-    ['a reason of 81 characters', { reason: '退'.repeat(81) }, '/reason'],
+    ['a reason of 81 bytes', { reason: '退'.repeat(27) }, '/reason'],
     ['an emoji', { reason: '🍵' }, '/reason'],
     ['a null', { reason: null }, '/reason'],
     ['an address that is none', { notify_url: 'refunds' }, '/notify_url'],

@@ -33,13 +33,15 @@ export async function paidOrder(
     mode?: FulfilmentMode
     refund_approval?: MerchantSettings['refund_approval']
     is_paid_twice?: boolean
+    /** fen that a free coupon of the merchant's own bore */
+    nocash?: number
   } = {},
 ): Promise<World> {
-  const { mode = 'confirm', refund_approval = null, is_paid_twice = false } = given
+  const { mode = 'confirm', refund_approval = null, is_paid_twice = false, nocash = 0 } = given
   const world = await World.open(mode, [], refund_approval)
   await world.store.orders.apply(world.key, placed())
   world.wechat.is_placed = true
-  world.wechat.transactions.push({ id: 'T1', total: 990 })
+  world.wechat.transactions.push({ id: 'T1', total: 990, nocash })
   await found(world, 'T1')
   if (is_paid_twice) await paidAgain(world)
   return world

@@ -28,11 +28,14 @@ export async function openBrowser(): Promise<Browser> {
   return browser
 }
 
+/** What is no fault of a page: an answer that is an error, and a WeChat that this machine does not have. */
+const not_the_pages = ['Failed to load resource', "ailed to launch 'weixin:", "ot allowed to launch 'weixin:"]
+
 /** Keeps what a page complains of: script errors and whatever its own content security policy forbade. */
 export function collectComplaints(page: Page, complaints: string[]): void {
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
+    if (message.type() === 'error' && !not_the_pages.some((text) => message.text().includes(text)))
       complaints.push(message.text())
   })
 }

@@ -130,6 +130,10 @@ class MemoryCollection {
     return { toArray: () => Promise.resolve(structuredClone(found.slice(skip, skip + limit))) }
   }
 
+  countDocuments(filter: Fields, { limit = Infinity }: { limit?: number } = {}): Promise<number> {
+    return Promise.resolve(Math.min(this.#matching(filter).length, limit))
+  }
+
   findOneAndUpdate(filter: Fields, update: Fields): Promise<Document | null> {
     if (this.#isDead()) return death()
     const found = this.#matching(filter)[0]

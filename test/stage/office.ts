@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import mongoose from 'mongoose'
@@ -31,7 +31,9 @@ export interface Clerk {
   beats(): number
   /** what its steps failed with, each of which it repeats */
   failures: string[]
-  /** SIGKILL, once it has said so often that it lives, or has ended by itself; answers whether it came to its end. */
+  /** Waits until it has said so often that it lives, or has ended by itself. */
+  reach(beats: number): Promise<void>
+  /** SIGKILL at that moment; answers whether it came to its end. */
   killAt(beats: number): Promise<boolean>
   /** whether it came to the end of the day */
   ended: Promise<boolean>
@@ -44,7 +46,7 @@ export class Office {
   readonly plants: Record<GeneratedKind, number>
   readonly #database: string
   readonly #uri: string
-  readonly #clock: { now_ms: number }
+  readonly #clock: RunningClock
   readonly #master_key: string
   readonly #options: Partial<GeneratedDayOptions> & { appid: string; rows: number }
   readonly #connection: mongoose.Connection
@@ -56,7 +58,7 @@ export class Office {
       uri: string
       database: string
       master_key: string
-      clock: { now_ms: number }
+      clock: RunningClock
     },
     options: Partial<GeneratedDayOptions> & { appid: string; rows: number },
     connection: mongoose.Connection,
@@ -78,8 +80,8 @@ export class Office {
     const sealer = createSealer({ keys: [{ id: 'test', key: master_key }] })
     const store = await openStore({ uri, database, sealer, answer_within_ms: 30_000 })
     for (const some of [store.payments, store.refunds]) await some.ensureIndexes()
-    const clock = { now_ms: noon_after }
-    const surroundings = { now: () => clock.now_ms, makeKeyPair: pairsInTurn() }
+    const clock = new RunningClock(noon_after)
+    const surroundings = { now: clock.now, makeKeyPair: pairsInTurn() }
     const simulator = await startSimulator({ port: 0, probe_rate: 0 }, surroundings)
     const merchant = makeMerchant(mchid)
     const { wechatpay_public_key_id: public_key_id, wechatpay_public_key: public_key } = await new Client(
@@ -119,8 +121,7 @@ export class Office {
   /** Has a process make a look; the same `look` goes on with it. */
   clerk(look: string): Clerk {
     // WeChat Pay lets a bill be applied for so often a minute.
-    this.#clock.now_ms += 61_000
-    const { now_ms } = this.#clock
+    const now_ms = this.#clock.set(61_000)
     const order: ClerkOrder = {
       ...{ uri: this.#uri, database: this.#database, master_key: this.#master_key },
       ...{ wechat_url: this.simulator.url, now_ms, day, look },
@@ -138,15 +139,22 @@ export class Office {
       if (word.done !== undefined) is_done = true
     })
     const ended = new Promise<boolean>((resolve) => child.once('close', () => resolve(is_done)))
+    const reach = async (last: number) => {
+      const is_there = () => beats >= last || child.exitCode !== null || child.signalCode !== null
+      await until(`beat ${last}`, is_there, { within_ms: longest_look_ms })
+    }
     const killAt = async (last: number) => {
-      await until(`beat ${last}`, () => beats >= last || child.exitCode !== null)
+      await reach(last)
       child.kill('SIGKILL')
       return await ended
     }
-    return { beats: () => beats, failures, killAt, ended }
+    return { beats: () => beats, failures, reach, killAt, ended }
   }
 
-  /** All that looks left of the day, as text, but for when: and a look has a name and a number of its own. */
+  /**
+   * All that looks left of the day, as text, but for when: and a look has a name and a number of its own. Of each entry
+   * of the book there is its id and a hash, since those of a large day are longer than a text can be.
+   */
   async left(): Promise<string> {
     const day_left = await this.store.reconciliations.find(day)
     const found: DifferenceRecord[] = []
@@ -157,11 +165,11 @@ export class Office {
       if (some.length < 500) break
     }
     const events = found.map(({ timeline, ...one }) => ({ ...one, timeline: timeline.map(({ event }) => event) }))
-    const entries = await this.#connection.collection('journal').find({}).sort({ _id: 1 }).toArray()
-    const posted = entries.map(({ booked_time: _time, ...entry }) => entry)
+    const posted: string[] = []
+    for await (const { booked_time: _time, ...entry } of this.#connection.collection('journal').find().sort({ _id: 1 }))
+      posted.push(`${String(entry._id)} ${createHash('sha256').update(plainText(entry)).digest('hex')}`)
     const told = day_left?.told && { ...day_left.told, time: null }
-    const all_left = [{ ...day_left, told }, ...events, ...posted]
-    return JSON.stringify(all_left, (name, value: unknown) => (own_words.has(name) ? undefined : value), 1)
+    return plainText([{ ...day_left, told }, ...events, ...posted])
   }
 
   /** Everything that looks leave is gone: bills, differences, the day, evidence, what was posted. */
@@ -178,6 +186,31 @@ export class Office {
   }
 }
 
+/** A clock that goes on by itself: the limits of WeChat Pay and of a merchant give calls back as time passes. */
+class RunningClock {
+  #ms: number
+  #since = performance.now()
+
+  constructor(ms: number) {
+    this.#ms = ms
+  }
+
+  readonly now = () => Math.floor(this.#ms + performance.now() - this.#since)
+
+  /** It is so much later at once. */
+  set(more_ms: number): number {
+    this.#ms = this.now() + more_ms
+    this.#since = performance.now()
+    return this.#ms
+  }
+}
+
+function plainText(value: unknown): string {
+  return JSON.stringify(value, (name, one: unknown) => (own_words.has(name) ? undefined : one), 1)
+}
+
+/** One look at a day of 200,000 rows takes a minute on two quiet cores. */
+const longest_look_ms = 1_800_000
 /** What is another's each time: moments, and names of looks. */
 const own_words = new Set([
   'run',

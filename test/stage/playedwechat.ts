@@ -15,6 +15,8 @@ export type Fate = ('PROCESSING' | 'ABNORMAL' | 'SUCCESS' | 'CLOSED' | 'RETURNED
 interface Transaction {
   id: string
   total: number
+  /** what a free coupon of the merchant's own bore of it, in fen */
+  nocash?: number
 }
 
 interface PlayedRefund extends WeChatRefundRecord {
@@ -41,6 +43,12 @@ export class PlayedWeChat implements Transport {
   /** the same of requests for refunds, and of closes */
   readonly refund_refusals: string[] = []
   readonly close_refusals: string[] = []
+  /** the same of questions, about orders and refunds */
+  readonly query_refusals: string[] = []
+  /** the same of another account for an abnormal refund */
+  readonly abnormal_refusals: string[] = []
+  /** what the next answers that are no refusals say instead */
+  readonly twists: ((said: Record<string, unknown>) => Record<string, unknown>)[] = []
   /** the merchant's account holds nothing to refund from */
   is_poor = false
   /** what becomes of the refunds, each taking the next; then they succeed */
@@ -81,7 +89,7 @@ export class PlayedWeChat implements Transport {
       this.violations.push(`${numberIn(body)} was sent again without a question`)
     }
     if (silence === 'before') return unanswered()
-    const answer = this.#answer(operation, path, body ?? '')
+    const answer = this.#twisted(this.#answer(operation, path, body ?? ''))
     return silence === 'after' ? unanswered() : Promise.resolve(answer)
   }
 
@@ -90,7 +98,15 @@ export class PlayedWeChat implements Transport {
     return Promise.reject(new Error('this WeChat Pay has no files'))
   }
 
+  #twisted(answer: WeChatAnswer): WeChatAnswer {
+    const twist = answer.status === 200 ? this.twists.shift() : undefined
+    if (twist === undefined) return answer
+    return { ...answer, body: JSON.stringify(twist(JSON.parse(answer.body) as Record<string, unknown>)) }
+  }
+
   #answer(operation: WeChatRequest['operation'], path: string, body: string): WeChatAnswer {
+    const refusal = operation.startsWith('query') ? this.query_refusals.shift() : undefined
+    if (refusal !== undefined) return refusalOf(refusal)
     switch (operation) {
       case 'place':
         return this.#place(path, body)
@@ -108,10 +124,11 @@ export class PlayedWeChat implements Transport {
   }
 
   /** As a query's answer and a notification tell it. */
-  transaction({ id, total }: Transaction): string {
+  transaction({ id, total, nocash = 0 }: Transaction): string {
     const { appid, out_trade_no } = this.#order
     const success_time = beijingTime(this.#now())
-    const amount = { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' }
+    const amount = { total, payer_total: total - nocash, currency: 'CNY', payer_currency: 'CNY' }
+    const promotion_detail = nocash === 0 ? [] : [{ coupon_id: `C-${id}`, type: 'NOCASH', amount: nocash }]
     const trade_state = this.refunds.some(({ transaction_id }) => transaction_id === id) ? 'REFUND' : 'SUCCESS'
     return JSON.stringify({
       mchid,
@@ -121,6 +138,7 @@ export class PlayedWeChat implements Transport {
       trade_state,
       success_time,
       amount,
+      promotion_detail,
     })
   }
 
@@ -242,7 +260,7 @@ export class PlayedWeChat implements Transport {
       transaction_id,
       status: 'PROCESSING',
       user_received_account: '支付用户零钱',
-      amount: { refund: amount.refund, settlement_refund: amount.refund },
+      amount: { refund: amount.refund, settlement_refund: cashOf(paid, amount.refund) },
       create_time: beijingTime(this.#now()),
       success_time: null,
       body,
@@ -260,6 +278,8 @@ export class PlayedWeChat implements Transport {
 
   /** The payer's card takes what the account did not. */
   #redirect(out_refund_no: string): WeChatAnswer {
+    const refusal = this.abnormal_refusals.shift()
+    if (refusal !== undefined) return refusalOf(refusal)
     const refund = this.#find(out_refund_no)
     if (refund?.status !== 'ABNORMAL') return answerOf(400, '', 'INVALID_REQUEST')
     refund.status = 'PROCESSING'
@@ -279,9 +299,14 @@ export class PlayedWeChat implements Transport {
       out_trade_no,
       channel: 'ORIGINAL',
       ...(success_time !== null && { success_time }),
-      amount: { ...amount, total: total ?? asked.total, payer_refund: amount.refund, currency: 'CNY' },
+      amount: { ...amount, total: total ?? asked.total, payer_refund: amount.settlement_refund, currency: 'CNY' },
     })
   }
+}
+
+/** What of a refund leaves the merchant's account: his coupon bears its share. */
+function cashOf({ total, nocash = 0 }: Transaction, refund: number): number {
+  return Math.round((refund * (total - nocash)) / total)
 }
 
 function refusalOf(refusal: string): WeChatAnswer {

@@ -1,16 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** How vitest runs a test file. */
-export type Project = 'served' | 'mocking' | 'pure'
+/** What a test file needs of those that run it. */
+export type Need = 'served' | 'mocking' | 'pure'
 
 /**
- * Sorts the test files below `test/` of `root` into vitest's projects. `served`: the file, or what it imports, asks for
- * the addresses that test/stage/servers.ts provides. `mocking`: it replaces modules by `vi.mock`, which files that share
- * a process would feel. `pure`: all others. Read from the files, because a list kept by hand would drift.
+ * Sorts the test files below `test/` of `root` by what they need. `served`: the file, or what it imports, asks for the
+ * addresses that test/stage/servers.ts provides. `mocking`: it replaces modules by `vi.mock`, which files that share a
+ * process would feel. `pure`: all others. Read from the files, because a list kept by hand would drift.
  */
-export function filesByProject(root: string): Record<Project, string[]> {
-  const files: Record<Project, string[]> = { served: [], mocking: [], pure: [] }
+export function filesByNeed(root: string): Record<Need, string[]> {
+  const files: Record<Need, string[]> = { served: [], mocking: [], pure: [] }
   const asks = new Map<string, boolean>()
   for (const name of readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).sort()) {
     if (!name.endsWith('.test.ts')) continue

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { BaseSequencer } from 'vitest/node'
 import type { TestSpecification } from 'vitest/node'
+import { filesByNeed } from './projects.ts'
 
 /** The files that take longest on two idle cores, the longest first. */
 const longest = [
@@ -26,15 +27,13 @@ const longest = [
   'test/journeys/order/close.test.ts',
   'test/journeys/fault/mixed.test.ts',
   'test/journeys/delivery/answer.test.ts',
-  'test/workflows/refund/stories.test.ts',
   'test/journeys/order/days.test.ts',
-  'test/workflows/order/interleavings.test.ts',
   'test/workflows/replay.test.ts',
 ]
 
 /**
- * Begins with the files that take longest, so that no worker is left alone with one of them at the end. Then those that
- * need servers, then the others: a worker that changes the project has to load all modules anew.
+ * Begins with the files that have a process of their own, since a worker that makes room for one is ended, and the next
+ * loads all modules anew. Then those that take longest, so that no worker is left alone with one of them at the end.
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
@@ -42,10 +41,13 @@ export class LongestFirst extends BaseSequencer {
     const gone = longest.filter((file) => !existsSync(join(root, file)))
     if (gone.length > 0) throw new Error(`test/stage/sequence.ts names files that are gone: ${gone.join(', ')}`)
     const places = new Map(longest.map((file, place) => [join(root, file), place]))
-    const placeOf = ({ moduleId }: TestSpecification) => places.get(moduleId) ?? longest.length
-    const projects = ['mocking', 'served', 'pure']
-    const projectOf = ({ project }: TestSpecification) => projects.indexOf(project.name)
+    const { served } = filesByNeed(root)
+    const served_ids = new Set(served.map((file) => join(root, file)))
+    const placeOf = ({ moduleId, project }: TestSpecification) => {
+      if (project.config.isolate) return -1
+      return places.get(moduleId) ?? longest.length + (served_ids.has(moduleId) ? 0 : 1)
+    }
     const by_size = await super.sort(specifications)
-    return by_size.sort((one, other) => placeOf(one) - placeOf(other) || projectOf(one) - projectOf(other))
+    return by_size.sort((one, other) => placeOf(one) - placeOf(other))
   }
 }

@@ -1,11 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import { startDatabase, startTemporal } from '../../dev/servers/servers.ts'
 import { search_attributes } from '../../domain/messages.ts'
 import { plainTemporal } from '../../runtime/config.ts'
 import { workflowCode } from './bundle.ts'
+import { filesByNeed } from './projects.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,9 +23,13 @@ declare module 'vitest' {
 /**
  * One Temporal, one database and one bundle of the workflow code for the whole run; each suite has a database and a
  * queue prefix of its own. Addresses of the environment are taken when given, which spares the start while working on
- * one test.
+ * one test. Nothing is started for files that need no server.
  */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const { pure, mocking } = filesByNeed(repository)
+  const alone = new Set([...pure, ...mocking])
+  const files = project.vitest.state.getPaths().map((path) => relative(repository, path))
+  if (files.every((file) => alone.has(file))) return undefined
   const directory = mkdtempSync(join(tmpdir(), 'weft-test-'))
   const progress = (line: string) => process.stdout.write(`${line}\n`)
   const address = process.env.WEFT_TEST_TEMPORAL

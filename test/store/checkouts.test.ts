@@ -91,8 +91,8 @@ describe('how a checkout stands', () => {
 
   it('is told once: what was planned for that is over, unless more has happened', async () => {
     const told = await inserted({ state: 'expired', revision: 3, next_action: { what: 'tell', time: at(1) } })
-    expect(await store.checkouts.noteTold({ ...told, revision: 2 })).toBe(false)
-    expect(await store.checkouts.noteTold(told)).toBe(true)
+    expect(await store.checkouts.noteDone({ ...told, revision: 2 }, 'tell')).toBe(false)
+    expect(await store.checkouts.noteDone(told, 'tell')).toBe(true)
     expect((await store.checkouts.find(told))?.next_action).toBeUndefined()
   })
 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { endpointId } from '../../domain/ids.ts'
+import { trade_types } from '../../domain/merchant/product.ts'
 import type { KeyRecord, MerchantRecord } from '../../domain/merchant/record.ts'
 import { SealBroken, SealingKeyMissing } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
@@ -91,6 +92,37 @@ describe('a merchant', () => {
     expect((await store.merchants.find(mchid))?.attentions).toEqual([{ code: 'orphan_payment', since_time: at(1) }])
   })
 
+  it('names each way to pay that WeChat Pay refuses, also of two that are refused and lifted at once', async () => {
+    const { mchid } = await saved()
+    const told = async () =>
+      (await store.merchants.find(mchid))?.attentions?.map(({ code, detail }) => `${code} ${detail}`).sort()
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(
+        trade_types.flatMap((one) => [1, 2].map(() => store.merchants.noteProductRefused(mchid, one, at(1)))),
+      )
+      expect(await told()).toEqual(trade_types.map((one) => `product_not_enabled ${one}`).sort())
+      const [kept, ...mended] = trade_types
+      await Promise.all(mended.map((one) => store.merchants.liftProductRefused(mchid, one)))
+      expect(await told()).toEqual([`product_not_enabled ${kept}`])
+    }
+  })
+
+  it('names each new certificate, also of several that come at once, and of refused ones no more than can be read', async () => {
+    const { mchid } = await saved({ wechat: store.merchants.sealSetup(nextMchid(), plain) })
+    const details = Array.from({ length: 5 }, (_, place) => `certificate ${place}`)
+    const taken = details.map((detail, place) => ({
+      kind: 'taken' as const,
+      certificate: { ...certificate, serial_no: `S${place}` },
+      detail,
+    }))
+    await Promise.all(taken.map((news) => store.merchants.noteKey(mchid, news, at(1))))
+    const told = async () => (await store.merchants.find(mchid))?.attentions?.map(({ detail }) => detail) ?? []
+    expect((await told()).sort()).toEqual(details)
+    for (let place = 0; place < 30; place++)
+      await store.merchants.noteKey(mchid, { kind: 'refused', detail: `refused: ${place}` }, at(2))
+    expect(await told()).toHaveLength(20)
+  })
+
   it('gives its place for the fulfilment endpoint to one of two', async () => {
     const merchant = await saved()
     const places = ['ep_a', 'ep_b'].map((id) => store.merchants.setFulfilmentEndpoint(merchant.mchid, id))
@@ -168,7 +200,8 @@ describe('the credentials of a merchant', () => {
     await store.merchants.noteKey(merchant.mchid, refused, at(3))
     await store.merchants.noteKey(merchant.mchid, refused, at(4))
     expect((await store.merchants.find(merchant.mchid))?.attentions).toEqual([
-      { code: 'wechat_key_new', since_time: at(3), detail: 'certificate A; refused: certificate B' },
+      { code: 'wechat_key_new', since_time: at(1), detail: 'certificate A' },
+      { code: 'wechat_key_new', since_time: at(3), detail: 'refused: certificate B' },
     ])
     expect(await store.merchants.noteKey((await saved()).mchid, news, at(1))).toBe(false)
   })

@@ -88,6 +88,25 @@ describe('a sealed text', () => {
     expect(sealerOf('two', 'one').isFresh(anew, place)).toBe(false)
   })
 
+  it.each([
+    ['merchants', '1900000001', 'wechat.apiv3_key', true],
+    ['endpoints', '1900000001/https://shop.example.cn/a"b', 'secrets', true],
+    ['evidence', '1900000001/notification/one', 'raw', true],
+    ['merchants', '1900000001', 'apps.wxd678efh567hg6787.secret', false],
+    ['orders', '1900000001/TEA-1', 'payer.openid', false],
+    ['cookies', 'token-of-a-page-0123456789', 'errand', false],
+    ['temporal', 'words', 'reason', false],
+    ['constructor', '1900000001', 'wechat.apiv3_key', false],
+  ])('that has no place opens in %s %s %s only if such seals lay there', (collection, _id, field, opens) => {
+    const nonce = Buffer.alloc(12, 5)
+    const cipher = createCipheriv('aes-256-gcm', Buffer.alloc(32, 'one'), nonce).setAAD(Buffer.from('one'))
+    const bytes = Buffer.concat([nonce, cipher.update('kept', 'utf8'), cipher.final(), cipher.getAuthTag()])
+    const open = () =>
+      sealerOf('one').open({ sealed: bytes.toString('base64'), key_id: 'one' }, sealPlace(collection, _id, field))
+    if (opens) expect(open()).toBe('kept')
+    else expect(open).toThrow(SealBroken)
+  })
+
   it('opens after a new key was put in front, which seals from then on', () => {
     const old = sealerOf('old').seal('kept', place)
     const rotated = sealerOf('new', 'old')

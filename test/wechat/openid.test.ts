@@ -108,4 +108,13 @@ describe('the code that he brings back', () => {
     played.answer = () => expect.unreachable('it was sent')
     expect(await ask({ code })).toEqual({ kind: 'spent', errcode: 40029 })
   })
+
+  it('for which an answer does not come in time says nothing of him', async () => {
+    played.answer = () => undefined
+    const origins = { ...wechat_oauth, exchange: originOfServer() }
+    expect(await fetchOpenid({ dispatcher, origins, limit_ms: 20 }, asking)).toEqual({
+      kind: 'unavailable',
+      errcode: null,
+    })
+  })
 })

@@ -107,6 +107,19 @@ describe('a call', () => {
     expect(main.seen[0]?.headers['wechatpay-serial']).toBeUndefined()
   })
 
+  it('brings back what WeChat Pay says for people without the payer that it names', async () => {
+    const openid = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o'
+    // Where the text is cut off, half of an openid would look like none.
+    for (const before of ['openid ', 'openid='.padStart(240, '无')]) {
+      const message = `${before}${openid} 与 appid 不匹配 weixin://wxpay/bizpayurl?pr=abc`
+      const main = await host(() => ({ status: 400, body: JSON.stringify({ code: 'PARAM_ERROR', message }) }))
+      const { code, message: told } = await transportTo(main.origin, null).transport.send(request)
+      expect(code).toBe('PARAM_ERROR')
+      expect(told).toContain('openid')
+      expect(told).not.toMatch(/oUpF8uMu|pr=abc/)
+    }
+  })
+
   it('brings back refusals as they are: nobody signs those', async () => {
     const main = await host(() => ({ status: 400, body: '{"code":"PARAM_ERROR","message":"参数错误"}' }))
     const answer = await transportTo(main.origin, null).transport.send(request)

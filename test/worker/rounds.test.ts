@@ -7,11 +7,11 @@ import { until } from '../stage/until.ts'
 it('a round that fails leads to the next, and the end waits for the one under way and gives back once', async () => {
   const told: string[] = []
   let end = () => {}
-  const round = async () => {
+  const round = async (ending: AbortSignal) => {
     told.push('round')
     if (told.length === 1) throw new Error('the database is away')
     await new Promise<void>((resolve) => (end = resolve))
-    told.push('ended')
+    told.push(ending.aborted ? 'ended early' : 'ended')
   }
   const release = () => Promise.resolve(void told.push('released'))
   const rounds = createRounds({ name: 'the sweeper', every_ms: 1, round, release, log: silentLogger })
@@ -20,5 +20,5 @@ it('a round that fails leads to the next, and the end waits for the one under wa
   const closed = rounds.close()
   end()
   await closed
-  expect(told).toEqual(['round', 'round', 'ended', 'released'])
+  expect(told).toEqual(['round', 'round', 'ended early', 'released'])
 })

@@ -56,24 +56,28 @@ async function stage() {
   await store.merchants.save(merchantSample())
   const clock = { now: noon }
   const { heard, temporal } = listeningTemporal(clock)
+  const ending = new AbortController()
+  const warned: string[] = []
   const sweeper = createSweeper({
     store,
     temporal,
     queue_prefix: '',
     patience: sweeper_patience,
     now: () => clock.now,
-    log: silentLogger,
+    log: { ...silentLogger, warn: (message) => void warned.push(message) },
     swept: () => undefined,
   })
   return {
     store,
     heard,
     drop,
+    ending,
+    warned,
     /** `ms` later */
     async sweepAfter(ms: number) {
       clock.now += ms
       heard.starts.length = 0
-      await sweeper.sweep()
+      await sweeper.sweep(ending.signal)
       return heard.starts
     },
     /** an hour later each time: what lingers is looked at hourly */
@@ -213,6 +217,17 @@ describe('a delivery that is long due', () => {
   })
 })
 
+describe('a notification of a refund that names no order', () => {
+  it('is handed over by the refund’s own number, when the process that took it is gone', async () => {
+    const here = await stage()
+    const given = { subject: 'refund', out_trade_no: null, transaction_id: null, out_refund_no: 'R-1' } as const
+    const { evidence } = await here.heardAgo('nameless', 5 * minute, given)
+    await here.sweepAfter(minute)
+    expect(here.heard.signals).toEqual([{ evidence_id: evidence._id }])
+    await here.drop()
+  })
+})
+
 describe('a round that lasts longer than its lease', () => {
   let here: Awaited<ReturnType<typeof stage>>
   beforeEach(async () => {
@@ -237,6 +252,22 @@ describe('a round that lasts longer than its lease', () => {
     }
     expect(await here.sweepAfter(3 * minute)).toHaveLength(3)
     expect(taken).toEqual([false, false, false])
+  })
+
+  it('leaves the rest to others where its worker is to end', async () => {
+    await due()
+    here.heard.onStart = () => Promise.resolve(here.ending.abort())
+    expect(await here.sweepAfter(3 * minute)).toHaveLength(1)
+  })
+
+  it('says once a minute that Temporal does not answer, however much is late', async () => {
+    await due()
+    here.heard.onStart = () => Promise.reject(new Error('Temporal is away'))
+    await here.sweepAfter(3 * minute)
+    await here.sweepAfter(minute / 2)
+    expect(here.warned).toEqual(['something late could not be taken up; the next round tries again'])
+    await here.sweepAfter(3 * minute)
+    expect(here.warned).toHaveLength(2)
   })
 
   it('leaves the rest to the worker that has taken it over', async () => {

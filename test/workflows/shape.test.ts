@@ -7,6 +7,8 @@ import type { Run } from '../stage/driver.ts'
 
 const order = { mchid: '1900000001', out_trade_no: 'T-1' }
 const refund = { mchid: '1900000001', out_refund_no: 'R-1' }
+const day = { mchid: '1900000001', bill_date: '2026-11-23' }
+const first_steps = ['deliver', 'openDay', 'acceptDifferences', 'startDays']
 
 /** What a message can be that says nothing: each is handed to every handler. */
 const unreadable: Record<string, unknown[]> = {
@@ -26,6 +28,8 @@ const unreadable: Record<string, unknown[]> = {
   'bytes that are no JSON': [new RawPayload('{"operation_id":')],
   'a payload of unknown encoding': [new RawPayload('…', 'binary/encrypted')],
   'more than one argument': [null, 7, {}],
+  'a nest without an end': [new RawPayload('['.repeat(50_000) + ']'.repeat(50_000))],
+  'a payload that is too large to be one': [{ operation_id: 'x'.repeat(1_900_000) }],
 }
 
 /** What takes no argument reads none, and what needs none is done without. */
@@ -39,7 +43,13 @@ const begun = {
 describe('a message that cannot be read', () => {
   let driver: Driver
   beforeAll(async () => {
-    driver = await Driver.open((await workflowCode()).code, ['load', 'loadRefund', 'askOnRequest', 'askRefund'])
+    driver = await Driver.open((await workflowCode()).code, [
+      'load',
+      'loadRefund',
+      'askOnRequest',
+      'askRefund',
+      ...first_steps,
+    ])
   })
   afterAll(async () => await driver.close())
 
@@ -89,14 +99,37 @@ describe('a message that cannot be read', () => {
     expect([...run.activities.values()].filter(({ is_cancelled }) => !is_cancelled)).toEqual([asking])
   })
 
-  it.each([...kinds, 'deliverEvent'])('ends a run of %s that was started with it, in so many words', async (type) => {
-    for (const [what, given] of Object.entries(unreadable)) {
-      const run = await driver.start(type, `${type}/y`, given[0] ?? null, 1_000)
-      await run.activate(1_000)
-      expect(run.ending, what).toMatchObject({ kind: 'failed' })
-      expect(JSON.stringify(run.ending), what).toContain('cannot be read')
+  it.each<[string, unknown, string]>([
+    ['deliverEvent', { delivery_id: 'x' }, 'deliver'],
+    ['reconcileDay', day, 'openDay'],
+    ['concludeDay', day, 'acceptDifferences'],
+    ['reconcileDays', null, 'startDays'],
+  ])('stops no run of %s, which reads none', async (type, argument, first_step) => {
+    const run = await driver.start(type, `${type}/x`, argument, 1_000)
+    await run.activate(1_000)
+    const { signals: heard } = await run.hears()
+    let count = 0
+    for (const given of Object.values(unreadable)) {
+      for (const name of [...heard, signals.payment_found, 'nobodyKnowsThis']) run.signal(name, ...given)
+      run.update('nobodyKnowsThis', `u-${count}`, ...given)
+      await run.activate(2_000 + count++)
+      await run.query('nobodyKnowsThis', ...given)
     }
+    expect(run.ending).toBeNull()
+    expect(pending(run, first_step).is_cancelled).toBe(false)
   })
+
+  it.each([...kinds, 'deliverEvent', 'reconcileDay', 'concludeDay'])(
+    'ends a run of %s that was started with it, in so many words',
+    async (type) => {
+      for (const [what, given] of Object.entries(unreadable)) {
+        const run = await driver.start(type, `${type}/y`, given[0] ?? null, 1_000)
+        await run.activate(1_000)
+        expect(run.ending, what).toMatchObject({ kind: 'failed' })
+        expect(JSON.stringify(run.ending), what).toContain('cannot be read')
+      }
+    },
+  )
 })
 
 function waitingOrder() {

@@ -26,13 +26,19 @@ const readers: Readonly<Record<FooterUnit, (text: string) => number>> = {
 
 const fee_units_per_fen = 1_000
 
-/** Whether a line that begins with no back-tick names the sums of the file. */
+/** Every footer has more names than these; a line of a value that somebody typed may begin with one. */
+const least_names = 2
+
+/** Whether a line that begins with no back-tick names the sums of the file: with values in it, it is the end of a record. */
 export function readFooterHeader<F extends string>(
   line: string,
   footer: Readonly<Record<F, { names: readonly string[] }>>,
 ): Header<F> | null {
+  if (line.includes(',`')) return null
   const names = Object.fromEntries(namesOf(footer).map((key) => [key, footer[key].names]))
-  return readHeader(line, names as Record<F, readonly string[]>, 'first')
+  const header = readHeader(line, names as Record<F, readonly string[]>, 'first')
+  const known = header?.keys.filter((key) => key !== null) ?? []
+  return known.length < least_names ? null : header
 }
 
 /** Reads the numbers under the footer's own names. */

@@ -1,6 +1,6 @@
 import type { OrderProgress } from '../../domain/messages.ts'
-import { runUntilInterrupted } from '../wait.ts'
 import { applyQueryAnswer } from './placement.ts'
+import { askUntilInterrupted } from './run.ts'
 import type { OrderRun } from './run.ts'
 
 /**
@@ -10,6 +10,6 @@ import type { OrderRun } from './run.ts'
 export async function closeAtWeChat(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
   const isAwaited = order.close_reason !== 'expired'
   const close = isAwaited ? run.activities.closeForSomebody : run.activities.closeInBackground
-  const says = await runUntilInterrupted(run, () => close({ order: run.key }))
+  const says = await askUntilInterrupted(run, () => close({ order: run.key }))
   return says === null ? order : await applyQueryAnswer(run, order, says)
 }

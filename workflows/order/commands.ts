@@ -15,7 +15,7 @@ import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderItem, PendingCommand } from '../inbox.ts'
 import { runUntilInterrupted } from '../wait.ts'
 import { applyQueryAnswer } from './placement.ts'
-import { applyRecorded, startOwedRuns } from './run.ts'
+import { applyRecorded, askUntilInterrupted, startOwedRuns } from './run.ts'
 import { takeItem } from '../run.ts'
 import type { OrderRun } from './run.ts'
 
@@ -52,12 +52,17 @@ async function takePayment(
 ): Promise<OrderProgress> {
   // What has ended can be contested by a person at the same time: history must not run behind the record there.
   const records = isOrderResting(order.state) ? run.activities.contested : run.activities.records
-  const recorded = await records.recordPayment({ order: run.key, found: item.found })
+  const { has_open_question } = run
+  const recorded = await records.recordPayment({
+    order: run.key,
+    found: item.found,
+    ...(has_open_question && { has_open_question }),
+  })
   if (recorded !== 'unproven') return await applyRecorded(run, recorded)
   // It names no evidence that we can read, but may be right: WeChat is asked. Whatever else comes goes before it, and
   // what is archived and had no effect is handed over again by the sweeper.
   run.inbox.remove(item)
-  const says = await runUntilInterrupted(run, () => run.activities.prove({ order: run.key }))
+  const says = await askUntilInterrupted(run, () => run.activities.prove({ order: run.key }))
   return says === null ? order : await applyQueryAnswer(run, order, says)
 }
 
@@ -66,7 +71,7 @@ async function takeCheck(run: OrderRun, order: OrderProgress, operation_id: stri
   if (order.state === 'created') return order // it is being placed; the answer to that says more
   let says: QueryOutcome | null
   try {
-    says = await runUntilInterrupted(
+    says = await askUntilInterrupted(
       run,
       () => run.activities.ask({ order: run.key, operation_id }),
       'payment',
@@ -130,7 +135,7 @@ async function takeRefresh(run: OrderRun, order: OrderProgress, command: Command
  * WeChat would not place it again: paid or closed meanwhile, most likely, and then the next planned question is late.
  */
 async function queryAndApply(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
-  const says = await runUntilInterrupted(
+  const says = await askUntilInterrupted(
     run,
     () => run.activities.prove({ order: run.key }),
     'payment',

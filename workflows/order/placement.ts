@@ -4,7 +4,7 @@ import { operationId } from '../../domain/ids.ts'
 import type { OrderProgress } from '../../domain/messages.ts'
 import { runUntilInterrupted, waitWithin } from '../wait.ts'
 import { timer_texts } from '../words.ts'
-import { applyRecorded, startOwedRuns } from './run.ts'
+import { applyRecorded, askUntilInterrupted, startOwedRuns } from './run.ts'
 import type { OrderRun } from './run.ts'
 
 /** `created`: the frozen request is sent until WeChat gives a definite answer. Money or a wish to close goes first. */
@@ -44,7 +44,7 @@ export async function placeOrder(run: OrderRun, order: OrderProgress): Promise<O
         return await recordCloseByWeft(run, operationId.uncertainPlacement(), 'placement_refused')
       return await applyRecorded(run, await records.recordPlacementRefused({ order: run.key, failure: placed.failure }))
     case 'about_number': {
-      const says = await runUntilInterrupted(run, () => run.activities.prove({ order: run.key }), 'payment', 'close')
+      const says = await askUntilInterrupted(run, () => run.activities.prove({ order: run.key }), 'payment', 'close')
       if (says === null) return order
       if (says.kind === 'payment') return await recordFoundPayment(run, order, says.evidence_id)
       if (placed.earlier_unknown)
@@ -69,7 +69,7 @@ async function requestPlacement(run: OrderRun): Promise<PlacementOutcome | null>
 /** `awaiting_payment`: wait for the inbox or the first question, then poll by plan until paid, closed or expired. */
 export async function awaitPayment(run: OrderRun, order: OrderProgress): Promise<OrderProgress> {
   if (await waitForFirstQuery(run, order)) return order
-  const says = await runUntilInterrupted(run, () => run.activities.poll({ order: run.key }))
+  const says = await askUntilInterrupted(run, () => run.activities.poll({ order: run.key }))
   return says === null ? order : await applyQueryAnswer(run, order, says)
 }
 

@@ -7,11 +7,14 @@ import type { OrderItem } from '../inbox.ts'
 import { orderProxies } from '../proxies.ts'
 import type { OrderProxies } from '../proxies.ts'
 import type { Run } from '../run.ts'
+import { runUntilInterrupted } from '../wait.ts'
 
 /** What one run of an order holds. */
 export interface OrderRun extends Run<OrderKey, OrderProgress, OrderItem> {
   activities: OrderProxies
   attributes: OrderAttributes
+  /** a question was called off: WeChat's answer to it may be kept, and nobody waits for it */
+  has_open_question?: true
 }
 
 export function newOrderRun(key: OrderKey): OrderRun {
@@ -23,6 +26,20 @@ export function newOrderRun(key: OrderKey): OrderRun {
     policy: default_policy,
     current: undefined,
   }
+}
+
+/**
+ * Asks WeChat; null when one of `kinds` came first, any item without them. The step that books money then looks for the
+ * answer.
+ */
+export async function askUntilInterrupted<T>(
+  run: OrderRun,
+  ask: () => Promise<T>,
+  ...kinds: OrderItem['kind'][]
+): Promise<T | null> {
+  const says = await runUntilInterrupted(run, ask, ...kinds)
+  if (says === null) run.has_open_question = true
+  return says
 }
 
 /** Updates the run with the record, and shows it in Temporal UI. */

@@ -72,8 +72,8 @@ export const call_descriptions: Readonly<Record<string, string>> = {
   'the refund as it is now': '退款的当前状态',
   'A refund above the merchant’s refund_approval limit waits for a second person: never for the key that asked for it. Decided once: the same answer again is 200, another one 409.':
     '超过商户 refund_approval 限额的退款须由另一人审批，不能用申请退款的那把密钥。只决定一次：同样的决定再次提交为 200，不同的为 409。',
-  'Where what goes back of the payment is above the merchant’s refund_approval, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
-    '该付款的退款合计超过商户的 refund_approval 时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
+  'Where what goes back of the payment is above the merchant’s refund_approval, of a payment or of a day, another card is named by a second person: a key with refunds:approve, never the one that asked for the refund.':
+    '该付款的退款合计超过商户的 refund_approval（单笔付款或单日）时，须由另一人指定其他银行卡：使用有 refunds:approve 权限的密钥，且不能是申请退款的那把。',
   'For a refund that WeChat Pay paid to the merchant, closed or refused. It is booked, and the payer is owed nothing more. Recorded once: the same proof again is 200, another one 409.':
     '用于微信支付退到商户账户、已关闭或已拒绝的退款。登记后入账，不再欠付款人。只登记一次：同样的凭证再次提交为 200，不同的为 409。',
   'With order=asc the feed, for shops without a public address: in the order in which events can be read, each at least once and never one left out. Its next_cursor is always there: keep it with what you have done, and go on from it, at once while has_more is true, else later. Without order=asc, or of one out_trade_no, a list to look things up.':
@@ -106,8 +106,8 @@ export const call_descriptions: Readonly<Record<string, string>> = {
     '与其他事件一样签名和发送，仅一次、仅发往该地址，应答不产生任何后果。履约地址的应答按决定订单的方式解读：尝试中的 read_as 为 fulfilled、pending、refused 或 not heard，remark 说明无法解读的原因。',
   'it was answered, or not: its delivery, with the one attempt': '已应答或未应答：该投递及其唯一一次尝试',
   'it is still under way: read the delivery': '仍在进行：请查询该投递',
-  'Orders, refunds, money without an order, the merchant itself and events that were given up. There are no pages: resolve what is shown, and the rest follows; is_complete says whether there is more.':
-    '包括订单、退款、无对应订单的付款、商户自身，以及已放弃的事件。不分页：处理完所列事项，其余的会随后出现；is_complete 表示是否还有更多。',
+  'Orders, checkouts, refunds, money without an order, the merchant itself and events that were given up. There are no pages: resolve what is shown, and the rest follows; is_complete says whether there is more.':
+    '包括订单、收银单、退款、无对应订单的付款、商户自身，以及已放弃的事件。不分页：处理完所列事项，其余的会随后出现；is_complete 表示是否还有更多。',
   'at most so many; 100 when absent': '最多返回的条数；缺省为 100',
   'what is stuck; empty when nothing is': '待处理的事项；没有则为空',
   'Removes an attention of the merchant itself (kind merchant); it comes back when its cause does. With out_refund_no, refund_number_taken of that refund, or refund_closed of one that was asked for. Any other attention of an order, a refund or a payment is removed only by a decision on it. A repeat is answered with 200 as well.':

@@ -23,5 +23,8 @@ export const checkout_descriptions: Readonly<Record<string, string>> = {
   'until then its page makes orders': '在此之前页面可创建订单',
   'the numbers of its orders, the oldest first': '其订单的单号，最早的在前',
   'the number that keeps the sale; it stays when the money goes back': '保留交易的单号；款项退回后仍不变',
+  'Answers with the order by which this payer can pay, and its client: the same one to who asks the same again, else that of the next number, behind which those before are closed. Once the sale is paid it is the order that is. After 202 repeat the same request.':
+    '返回该付款人可支付的订单及其 client：相同的请求得到同一个订单，否则为下一个单号的订单，其下单前先关闭之前的订单。交易付清后返回已支付的订单。返回 202 后请重发同一请求。',
+  'the order: client or code_url is live while it can be paid': '该订单：可支付期间 client 或 code_url 有效',
   'the order that this is about': '所涉及的订单',
 }

@@ -42,7 +42,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'the trade_types that orders may have': '订单可用的 trade_type',
   'the merchant’s order number, 6–32 of letters, digits, _ - | *': '商户订单号，6–32 位字母、数字及 _ - | *',
   'the refund’s number, 1–64 of letters, digits, _ - | * @': '商户退款单号，1–64 位字母、数字及 _ - | * @',
-  'what is bought; the payer sees it': '商品描述，付款人可见',
+  'what is bought; the payer sees it; at most 127 bytes in UTF-8': '商品描述，付款人可见；UTF-8 编码不超过 127 字节',
   'fen, an integer of at most 10,000,000,000': '分，整数，最大 10,000,000,000',
   'seconds the payer has, 120–604800; the merchant’s setting when absent': '可付款的秒数，120–604800；缺省为商户设置',
   'instead of expire_in; changes on every retry if computed': '代替 expire_in；若由当前时间算出，每次重发都会不同',
@@ -83,7 +83,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'instead of out_trade_no: exactly this payment, a second one too':
     '代替 out_trade_no：指定一笔付款，也可以是第二笔付款',
   'the payment’s total; checked when sent': '付款总额；提交时会核对',
-  'the payer sees it': '付款人可见',
+  'the payer sees it; at most 80 bytes in UTF-8': '付款人可见；UTF-8 编码不超过 80 字节',
   'WeChat Pay’s number': '微信支付的单号',
   'the payment’s': '付款的金额',
   'what leaves the merchant’s account at WeChat Pay': '从商户在微信支付的账户支出的金额',

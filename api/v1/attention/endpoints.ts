@@ -3,6 +3,7 @@ import { attention_codes } from '../../../domain/attention.ts'
 import type { AttentionCode } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { Time } from '../../../domain/calendar.ts'
+import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
 import { paymentId } from '../../../domain/ids.ts'
 import type { KeyRecord, MerchantRecord } from '../../../domain/merchant/record.ts'
@@ -25,7 +26,7 @@ const max_looked_at = 500
 
 /** Something that waits for a person, whatever kind of thing it is. Amounts in fen. */
 interface Stuck {
-  kind: 'order' | 'refund' | 'payment' | 'merchant' | 'delivery' | 'key' | 'run'
+  kind: 'order' | 'checkout' | 'refund' | 'payment' | 'merchant' | 'delivery' | 'key' | 'run'
   code: AttentionCode
   since_time: Time
   amount: number | null
@@ -43,7 +44,7 @@ interface Stuck {
 const stuck_shape = z
   .object({
     object: z.literal('attention'),
-    kind: z.enum(['order', 'refund', 'payment', 'merchant', 'delivery', 'key', 'run']),
+    kind: z.enum(['order', 'checkout', 'refund', 'payment', 'merchant', 'delivery', 'key', 'run']),
     code: z.enum(attention_codes as [AttentionCode, ...AttentionCode[]]),
     why: z.string().meta({ description: 'what happened and what to do, in the language of Accept-Language' }),
     since_time: time,
@@ -96,6 +97,12 @@ async function paidAmounts({ store }: Pick<ApiContext, 'store'>, orders: readonl
   )
   const payments = ids.length === 0 ? [] : await store.payments.findAll(ids)
   return new Map(payments.map(({ transaction_id, amount }) => [transaction_id, amount.total]))
+}
+
+function stuckOfCheckout({ attention, amount, out_trade_no, next_action }: CheckoutRecord): Stuck[] {
+  if (attention === undefined) return []
+  const named = { amount: amount.total, out_trade_no, next_action: next_action ?? null }
+  return [{ ...nothing_named, kind: 'checkout', ...attention, ...named }]
 }
 
 function stuckOfRefund(refund: RefundRecord): Stuck[] {
@@ -172,11 +179,12 @@ function stuckOfRun({ _id, since_time, out_trade_no, out_refund_no, ...run }: St
 async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string) {
   const { store, now } = context
   const page = { limit: max_looked_at, order: 'asc' } as const
-  const [merchant, keys, ownerless, orders, refunds, deliveries, runs] = await Promise.all([
+  const [merchant, keys, ownerless, orders, checkouts, refunds, deliveries, runs] = await Promise.all([
     store.merchants.find(mchid),
     store.keys.list(mchid),
     ownerlessAt(context, mchid),
     store.orders.list(mchid, { attention: 'any' }, page),
+    store.checkouts.list(mchid, { attention: 'any' }, page),
     store.refunds.list(mchid, { attention: 'any' }, page),
     store.deliveries.list(mchid, { state: 'undelivered' }, page),
     store.stuck_runs.ofMerchant(mchid, max_looked_at),
@@ -187,6 +195,7 @@ async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string
     ...keys.flatMap((key) => stuckOfKey(key, now())),
     ...ownerless,
     ...orders.data.flatMap((order) => stuckOfOrder(order, paid)),
+    ...checkouts.data.flatMap(stuckOfCheckout),
     ...refunds.data.flatMap(stuckOfRefund),
     // The fulfilment delivery is not listed: the order itself waits for its answer and raises attention.
     ...deliveries.data.filter(({ purpose }) => purpose === 'notice').map(stuckOfDelivery),
@@ -194,7 +203,7 @@ async function stuckAt(context: Pick<ApiContext, 'store' | 'now'>, mchid: string
   ]
   return {
     stuck: stuck.sort((a, b) => milliseconds(a.since_time) - milliseconds(b.since_time)),
-    is_complete: [orders, refunds, deliveries].every(({ next_cursor }) => next_cursor === null),
+    is_complete: [orders, checkouts, refunds, deliveries].every(({ next_cursor }) => next_cursor === null),
   }
 }
 
@@ -223,7 +232,7 @@ const listAttention = declareEndpoint({
   scope: 'orders:read',
   summary: 'Everything that waits for a person, the longest first',
   description:
-    'Orders, refunds, money without an order, the merchant itself and events that were given up. There are no pages: ' +
+    'Orders, checkouts, refunds, money without an order, the merchant itself and events that were given up. There are no pages: ' +
     'resolve what is shown, and the rest follows; is_complete says whether there is more.',
   query: z.strictObject({
     limit: z.coerce.number().int().min(1).max(max_looked_at).default(100).meta({ description: 'at most so many' }),

@@ -1,6 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptanceOf, actionStates, difference_actions, kindRefusal } from '../../../domain/bill/acceptance.ts'
+import {
+  acceptanceOf,
+  acceptedMatter,
+  actionStates,
+  difference_actions,
+  kindRefusal,
+} from '../../../domain/bill/acceptance.ts'
 import type { AcceptedRecords, DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import type { DifferenceKind, DifferenceOccurrence, DifferenceRecord } from '../../../domain/bill/difference.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
@@ -89,10 +95,11 @@ interface Chosen {
   difference: DifferenceRecord
   payment: PaymentRecord | null
   amount: number
+  /** of an action that moves money, what it comes to */
+  agreed: string
 }
 
-const moving = (event: 'ignored' | 'reopened' | 'accept_asked') => (call: BatchCall, one: Chosen) =>
-  write(call, one, { event })
+const moving = (event: 'ignored' | 'reopened') => (call: BatchCall, one: Chosen) => write(call, one, { event })
 const atStake = ({ amount }: DifferenceRecord) => amount
 
 const batch_actions: Record<DifferenceAction, BatchAction> = {
@@ -124,7 +131,7 @@ const batch_actions: Record<DifferenceAction, BatchAction> = {
       const acceptance = acceptanceOf(difference, records)
       return 'instead' in acceptance ? 'not_bookable' : acceptance.apart
     },
-    act: moving('accept_asked'),
+    act: (call, one) => write(call, one, { event: 'accept_asked', agreed: one.agreed }),
   },
   refund: {
     ...{ refusalOf: () => null, moves: 'refund' },
@@ -207,12 +214,13 @@ async function resolveFound(
   const last = found.at(-1)?.id ?? null
   if (body.preview) return { ...result, last }
   const doOne = async (one: Chosen): Promise<void> => {
-    const person = needs_second_person && action.moves ? personFor(one.difference, action.moves, caller) : 'second'
+    const matter = { action: action.moves ?? 'accept_wechat', agreed: one.agreed }
+    const person = needs_second_person ? personFor(one.difference, matter, caller) : 'second'
     if (person === 'proposer') return leaveOut('approver_is_requester', one.difference)
     if (person === 'no_approver') return leaveOut('no_approver', one.difference)
     if (person === 'first') {
       if (one.difference.state !== 'open') return leaveOut('not_open', one.difference)
-      const proposal = proposalOf(call, { action: action.moves ?? 'accept_wechat', reason: body.reason })
+      const proposal = proposalOf(call, { ...matter, reason: body.reason })
       if (await write(call, one, { event: 'proposed', proposal })) result.proposed += 1
       else leaveOut('moved_meanwhile', one.difference)
       return
@@ -255,10 +263,21 @@ async function choose(
     const is_again = action.moves === 'refund' && payment !== null && refunded.has(payment._id)
     if (typeof amount === 'string') leaveOut(amount, difference)
     else if (is_again) leaveOut('nothing_left', difference)
-    else chosen.push({ difference, payment, amount })
+    else chosen.push({ difference, payment, amount, agreed: agreedOf(action, difference, { payment, refund }, amount) })
     if (payment !== null) refunded.add(payment._id)
   }
   return chosen
+}
+
+/** What an action comes to that moves money, as one person agrees to it and another has to. */
+function agreedOf(
+  { moves }: BatchAction,
+  difference: DifferenceRecord,
+  records: AcceptedRecords,
+  amount: number,
+): string {
+  const acceptance = moves === 'accept_wechat' ? acceptanceOf(difference, records) : null
+  return acceptance === null || 'instead' in acceptance ? `${moves ?? 'nothing'} ${amount}` : acceptedMatter(acceptance)
 }
 
 /** The sum of a call as one matter: the same differences in the same states are counted once. Refunds count themselves. */
@@ -272,7 +291,7 @@ function claimOfAll(chosen: readonly Chosen[], amount: number, { body }: BatchCa
 async function write(
   { context, caller, body }: BatchCall,
   { difference }: Chosen,
-  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'deed'> & { operation_id?: string },
+  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'agreed' | 'deed'> & { operation_id?: string },
 ): Promise<boolean> {
   const said = { time: beijingTime(context.now()), actor: callerActor(caller), reason: body.reason }
   const operation_id = `${occurrence.event}:${randomUUID()}`

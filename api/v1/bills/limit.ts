@@ -47,25 +47,33 @@ export function claimOf({ id, timeline }: DifferenceRecord): string {
   return `${id}/${stateRevision({ timeline })}`
 }
 
+/** What two persons have to agree on: the action, and what it comes to. */
+interface ProposedMatter {
+  action: ProposedAction
+  agreed: string
+}
+
 /** What is said when one person's word is not enough. */
 export function proposalOf(
   { context, caller }: LimitedCall,
-  { action, reason }: { action: ProposedAction; reason: string },
+  { action, agreed, reason }: ProposedMatter & { reason: string },
 ): NonNullable<DifferenceRecord['proposal']> {
-  return { actor: callerActor(caller), time: beijingTime(context.now()), reason, action }
+  return { actor: callerActor(caller), time: beijingTime(context.now()), reason, action, agreed }
 }
 
 /**
  * What this caller is to a difference that two persons have to agree on: the first, who proposes; the second, who may do
- * it; or neither, since he has proposed it himself, or may not approve.
+ * it; or neither, since he has proposed it himself, or may not approve. What was proposed of other sides, before a look
+ * brought them up to date, is another matter.
  */
 export function personFor(
   { proposal }: Pick<DifferenceRecord, 'proposal'>,
-  action: ProposedAction,
+  { action, agreed }: ProposedMatter,
   { key }: Caller,
 ): 'first' | 'second' | 'proposer' | 'no_approver' {
   // One of an earlier version does not say for what: there was but one.
   if (proposal === undefined || (proposal.action ?? 'accept_wechat') !== action) return 'first'
+  if ((proposal.agreed ?? agreed) !== agreed) return 'first'
   if (proposal.actor.id === key.id) return 'proposer'
   return key.scopes.includes('refunds:approve') ? 'second' : 'no_approver'
 }

@@ -96,5 +96,6 @@ export function refundPostings(payment: PaymentRecord, out_refund_no: string, re
     ...{ occurred_time: time, booked_time: time, income: currentIncome(payment), refund_id: '-', evidence_id: '-' },
     settlement_refund: cashPart(payment, refund),
   }
-  return [refundAcceptedEntry(wanted, step), refundSucceededEntry(wanted, step)]
+  const success = refundSucceededEntry(wanted, step)
+  return [refundAcceptedEntry(wanted, step), ...(success === null ? [] : [success])]
 }

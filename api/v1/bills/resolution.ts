@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { acceptanceOf, actionStates, asked_kinds, difference_actions } from '../../../domain/bill/acceptance.ts'
+import {
+  acceptanceOf,
+  acceptedMatter,
+  actionStates,
+  asked_kinds,
+  difference_actions,
+} from '../../../domain/bill/acceptance.ts'
 import type { DifferenceAction, Refusal } from '../../../domain/bill/acceptance.ts'
 import type {
   DifferenceDeed,
@@ -20,7 +26,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { check_limit_ms, read_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { create_refund_problems, createOrRepeat } from '../refunds/endpoints.ts'
 import { requireRefund } from '../refunds/shape.ts'
-import { fen, out_refund_no, request_reason, wechat_text } from '../shapes.ts'
+import { fen, out_refund_no, refund_reason, request_reason } from '../shapes.ts'
 import { claimOf, isAboveLimit, personFor, proposalOf } from './limit.ts'
 import { acceptedPostings, preview_shape, previewOf, refundPostings } from './preview.ts'
 import { difference_params, difference_shape, differenceStateProblem, replyWith, requireDifference } from './shape.ts'
@@ -39,9 +45,7 @@ const resolution_request = z
       .strictObject({
         out_refund_no,
         amount: fen.nullish().meta({ description: 'fen; all that is left of the payment when absent' }),
-        reason: z.string().min(1).max(80).regex(wechat_text, 'wechat_text').nullish().meta({
-          description: 'the payer sees it',
-        }),
+        reason: refund_reason,
       })
       .nullish()
       .meta({ description: 'of action refund' }),
@@ -108,7 +112,7 @@ export function actionProblem(
 async function apply(
   { context, caller, body }: ResolutionCall,
   difference: DifferenceRecord,
-  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'deed'> & { operation_id?: string },
+  occurrence: Pick<DifferenceOccurrence, 'event' | 'proposal' | 'agreed' | 'deed'> & { operation_id?: string },
 ): Promise<DifferenceRecord> {
   const { store } = context
   await store.reconciliations.noteMoved(difference)
@@ -194,14 +198,16 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
     const posts = await acceptedPostings(context, records, acceptance)
     return { status: 200, body: previewOf('accept_wechat', difference, { posts, needs_second_person }) }
   }
-  const person = needs_second_person ? personFor(difference, 'accept_wechat', caller) : null
+  const agreed = acceptedMatter(acceptance)
+  const matter = { action: 'accept_wechat', agreed } as const
+  const person = needs_second_person ? personFor(difference, matter, caller) : null
   if (person === 'first') {
-    const proposal = proposalOf(call, { action: 'accept_wechat', reason: body.reason })
+    const proposal = proposalOf(call, { ...matter, reason: body.reason })
     return await replyWith(call, 202, await apply(call, difference, { event: 'proposed', proposal }))
   }
   if (person === 'proposer') throw new Problem('approver_is_requester')
   if (person === 'no_approver') authorise(caller, 'refunds:approve')
-  const asked = await apply(call, difference, { event: 'accept_asked' })
+  const asked = await apply(call, difference, { event: 'accept_asked', agreed })
   const find = async () => (await context.store.differences.find(asked._id)) ?? asked
   const current = await readUntil(find, asked, read_limit_ms, ({ state }) => state !== 'settling')
   return await replyWith(call, current.state === 'settling' ? 202 : 200, current)

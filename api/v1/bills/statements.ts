@@ -91,7 +91,7 @@ const exportDifferences = declareEndpoint({
   method: 'GET',
   path: '/v1/differences.csv',
   scope: 'money:read',
-  summary: 'All differences that a filter takes, as CSV, latest due first',
+  summary: 'All differences that a filter takes, as CSV, by day',
   description: 'With bill_date and no state, all that a day found, over or not. Form: see the statement of a day.',
   query: z.strictObject({
     lang: report_language,
@@ -175,17 +175,22 @@ async function firstDifferences(
   return { shown: found.slice(0, most_on_page), has_more: found.length > most_on_page }
 }
 
-async function* differencesBy(
+/**
+ * All that a filter takes, some at a time, in the order of their ids, which are by day and kind: one that opens meanwhile is
+ * due anew, and in an order of due times would go past the reader.
+ */
+export async function* differencesBy(
   { differences }: Pick<Store, 'differences'>,
   mchid: string,
   filter: DifferenceFilter,
 ): AsyncGenerator<DifferenceRecord[]> {
-  let cursor: string | undefined
-  do {
-    const page = await differences.list(mchid, filter, { limit: read_at_once, cursor })
-    yield page.data
-    cursor = page.next_cursor ?? undefined
-  } while (cursor !== undefined)
+  let after: string | null = null
+  for (;;) {
+    const found: DifferenceRecord[] = await differences.some(mchid, filter, read_at_once, after)
+    yield found
+    if (found.length < read_at_once) return
+    after = found.at(-1)?._id ?? null
+  }
 }
 
 export const statement_endpoints: readonly Endpoint[] = [getStatement, exportDifferences, getDayArchive]

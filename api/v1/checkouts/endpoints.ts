@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { pageApp } from '../../../domain/checkout/method.ts'
-import { ordersToClose } from '../../../domain/checkout/change.ts'
+import { unwantedOrders } from '../../../domain/checkout/change.ts'
 import { checkout_methods, checkout_states } from '../../../domain/checkout/record.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import { checkoutView } from '../../../domain/checkout/view.ts'
@@ -18,7 +18,17 @@ import { read_limit_ms, readUntil } from '../../temporal/wait.ts'
 import { differingFields, reusedNumberProblem, sentBody, sentRequest } from '../idempotency.ts'
 import { missingAppProblem } from '../orders/draft.ts'
 import { activeMerchant, assertReferenceUnpaid, assertTakingOrders, expiryTime } from '../orders/new.ts'
-import { filterOf, free_text_filter, listOf, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
+import {
+  attention_filter,
+  filterOf,
+  free_text_filter,
+  listOf,
+  pageView,
+  paging_params,
+  query_time,
+  text_filter,
+} from '../shapes.ts'
+import { openCheckoutOrder } from './placement.ts'
 import {
   checkout_params,
   checkout_request,
@@ -158,6 +168,7 @@ const listCheckouts = declareEndpoint({
   query: z.strictObject({
     ...paging_params,
     state: filterOf(checkout_states).optional(),
+    attention: attention_filter.optional(),
     out_trade_no: text_filter.optional(),
     reference: free_text_filter.optional(),
     create_time_from: query_time.optional(),
@@ -233,16 +244,20 @@ async function cancel(call: EndpointCall<CheckoutParams>): Promise<HttpReply> {
   return { status, body: await checkoutWithOrders(context, checkout) }
 }
 
-/** What Temporal does not take now, the sweeper asks for again. */
-async function closeOrders({ context, caller }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
-  const { mchid, orders } = checkout
-  const found = await context.store.orders.findAll(orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no })))
-  const operation_id = operationId.orderOfCancelled(checkout.out_trade_no)
-  await Promise.all(
-    ordersToClose(checkout, found).map((order) =>
-      context.commands.close(order, { operation_id, actor: callerActor(caller), reason: null }),
-    ),
-  )
+/** What Temporal does not take now, the sweeper asks for again. Who cancels at once with others shares their closes. */
+async function closeOrders({ context }: EndpointCall<CheckoutParams>, checkout: CheckoutRecord): Promise<void> {
+  const { _id, mchid } = checkout
+  const question = { subject: `cancel:${_id}`, mchid, every_ms: 0, asked_by: 'merchant' } as const
+  await context.questions.put(question, async () => {
+    const unwanted = unwantedOrders(checkout, await context.store.checkouts.ordersOf(checkout))
+    await Promise.all(unwanted.map(({ order, command }) => context.commands.close(order, command)))
+  })
 }
 
-export const checkout_endpoints: readonly Endpoint[] = [createCheckout, listCheckouts, getCheckout, cancelCheckout]
+export const checkout_endpoints: readonly Endpoint[] = [
+  createCheckout,
+  listCheckouts,
+  getCheckout,
+  openCheckoutOrder,
+  cancelCheckout,
+]

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto'
+import type { Actor } from '../../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import { planOpening } from '../../../domain/checkout/change.ts'
+import type { WishKey } from '../../../domain/checkout/change.ts'
 import { currentNumber } from '../../../domain/checkout/record.ts'
 import type { CheckoutOrder, CheckoutRecord } from '../../../domain/checkout/record.ts'
 import { operationId } from '../../../domain/ids.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import type { TradeType } from '../../../domain/merchant/product.ts'
+import { payment_methods } from '../../../domain/order/method.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { limits } from '../../../domain/policy.ts'
 import { WriteContended } from '../../../store/connection.ts'
+import type { H5Info, SceneInfo } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
@@ -25,7 +29,17 @@ export interface PayerWish {
   openid?: string
   /** the payer's own address: MWEB needs it */
   payer_client_ip?: string
+  /** the address by which this payer was first known, where that is remembered: his own may change while he pays */
+  known_by?: string
   h5_type?: 'iOS' | 'Android' | 'Wap'
+  /** which app he is in, where the merchant has said */
+  h5_app?: Omit<H5Info, 'type'>
+}
+
+/** Who has an order made, and of which ways to pay. */
+export interface OrderOpener {
+  actor: Actor
+  methods: readonly TradeType[]
 }
 
 /** What of the API's context making an order of a checkout takes. */
@@ -34,8 +48,8 @@ export type OpeningContext = Pick<ApiContext, 'config' | 'store' | 'commands' | 
 const payer = { kind: 'payer', id: null } as const
 
 /**
- * The order by which this payer can pay the checkout, as it was just read, in this way, placed at WeChat Pay if that answers within 8 s: else it
- * is `created`, and will be. The same wish again, or twice at once, is given the same order. Another one makes the order
+ * The order by which this payer can pay the checkout, as it was just read, in this way, placed at WeChat Pay if that
+ * answers within 8 s: else it is `created`, and will be. `opener`: absent, the payer by the checkout's page. The same wish again, or twice at once, is given the same order. Another one makes the order
  * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
  * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
  * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`; and
@@ -45,18 +59,19 @@ export async function openOrder(
   context: OpeningContext,
   checkout: CheckoutRecord,
   wish: PayerWish,
+  opener: OrderOpener = { actor: payer, methods: checkout.methods },
 ): Promise<OrderRecord> {
-  const digest = wishDigest(checkout, wish)
-  const first = await planned(context, checkout, digest)
+  const key = wishKey(checkout, wish)
+  const first = await planned(context, checkout, key)
   if (first.plan.kind === 'give' && first.order !== null) return await placed(context, first.order)
   const question = {
-    subject: `open:${checkout._id}:${digest}`,
+    subject: `open:${checkout._id}:${key.payer}`,
     mchid: checkout.mchid,
     every_ms: 0,
     asked_by: 'opening',
     group: checkout._id,
   } as const
-  const opened = await context.questions.put(question, () => openNext(context, checkout, wish, digest))
+  const opened = await context.questions.put(question, () => openNext(context, checkout, { ...wish, opener, key }))
   if (opened === null) throw new Problem('rate_limited', { headers: { 'Retry-After': '20' } })
   return opened
 }
@@ -78,12 +93,23 @@ export async function currentOrder(
  */
 export function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
   const { trade_type, appid = null, openid = null, payer_client_ip = null, h5_type = null } = wish
-  const told = JSON.stringify([token, trade_type, appid, openid, payer_client_ip, h5_type])
-  return createHash('sha256').update(told, 'utf8').digest('base64url')
+  return digestOf([token, trade_type, appid, openid, wish.known_by ?? payer_client_ip, h5_type])
+}
+
+/** What a wish is known by. Of an address only where WeChat Pay compares it: others pay by the same order wherever they are. */
+function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
+  const payer_key = wishDigest(checkout, wish)
+  const { trade_type, payer_client_ip } = wish
+  if (payer_client_ip === undefined || !payment_methods[trade_type].needs_scene_info) return { payer: payer_key }
+  return { payer: payer_key, address: digestOf([checkout.token, payer_client_ip]) }
+}
+
+function digestOf(told: unknown): string {
+  return createHash('sha256').update(JSON.stringify(told), 'utf8').digest('base64url')
 }
 
 /** Decides on the records as they are; `order`: that of the number to give, if it is there. */
-async function planned(context: OpeningContext, checkout: CheckoutRecord, digest: string) {
+async function planned(context: OpeningContext, checkout: CheckoutRecord, key: WishKey) {
   const { mchid, reference } = checkout
   const newest = checkout.orders.at(-1)
   const [holder, found] = await Promise.all([
@@ -98,30 +124,37 @@ async function planned(context: OpeningContext, checkout: CheckoutRecord, digest
   const last = is_foreign ? { ...found, state: 'failed' as const } : found
   const plan = planOpening(
     checkout,
-    digest,
+    key,
     { holder, last },
     { now_ms: context.now(), least_ms: shortestExpiry(context) * 1_000 },
   )
   if (plan.kind !== 'give') return { plan, order: null }
-  if (plan.out_trade_no === found?.out_trade_no) return { plan, order: found }
-  return { plan, order: await context.store.orders.find({ mchid, out_trade_no: plan.out_trade_no }) }
+  const { out_trade_no } = plan
+  const order = out_trade_no === found?.out_trade_no ? found : await context.store.orders.find({ mchid, out_trade_no })
+  // The merchant's own order under a later number is of the same sale, and has it.
+  if (order !== null && order.checkout_id !== checkout._id)
+    return { plan: { kind: 'paid_elsewhere', paid_by: out_trade_no } as const, order: null }
+  return { plan, order }
 }
 
 /** Claims a number, makes its order and has it placed. Who is forestalled looks again. */
 async function openNext(
   context: OpeningContext,
   known: CheckoutRecord,
-  wish: PayerWish,
-  digest: string,
+  { opener, key, ...wish }: PayerWish & { opener: OrderOpener; key: WishKey },
 ): Promise<OrderRecord> {
-  const merchant = await requireMerchant(context, known, wish)
+  const merchant = await requireMerchant(context, known, wish, opener)
   await assertQueueMoving(context)
   // Each round that comes to nothing has met another claim, of which a checkout has a bounded number.
   for (let round = 0; round <= limits.orders_per_checkout; round++) {
     const checkout = (await context.store.checkouts.findById(known._id)) ?? known
-    const { plan, order } = await planned(context, checkout, digest)
+    const { plan, order } = await planned(context, checkout, key)
     if (plan.kind === 'give' && order !== null) return await placed(context, order)
-    const claim = await claimedNumber(context, checkout, plan, { trade_type: wish.trade_type, payer: digest })
+    const claim = await claimedNumber(context, checkout, plan, {
+      actor: opener.actor,
+      trade_type: wish.trade_type,
+      ...key,
+    })
     const made = claim && (await madeOrder(context, merchant, checkout, { ...wish, claim }))
     if (made) return made
   }
@@ -135,12 +168,13 @@ async function claimedNumber(
   { store, now }: OpeningContext,
   checkout: CheckoutRecord,
   plan: PlanMade,
-  wanted: Pick<CheckoutOrder, 'trade_type' | 'payer'>,
+  { actor, ...wanted }: WishKey & Pick<CheckoutOrder, 'trade_type'> & Pick<OrderOpener, 'actor'>,
 ): Promise<CheckoutOrder | null> {
   switch (plan.kind) {
     case 'over':
       throw new Problem('checkout_over', { values: { state: checkout.state } })
     case 'exhausted':
+      await store.checkouts.noteExhausted(checkout, beijingTime(now()))
       throw new Problem('checkout_exhausted', { values: { limit: limits.orders_per_checkout } })
     case 'paid_elsewhere':
       throw new Problem('reference_paid', { values: { paid_by: plan.paid_by } })
@@ -154,7 +188,7 @@ async function claimedNumber(
         event: 'order_opened',
         operation_id: operationId.checkoutOrder(out_trade_no),
         time: beijingTime(now()),
-        actor: payer,
+        actor,
         order: { out_trade_no, ...wanted },
       } as const
       const { outcome, checkout: claimed } = await store.checkouts.apply(checkout, opening, checkout)
@@ -189,8 +223,9 @@ function orderOfClaim(
   context: OpeningContext,
   merchant: MerchantRecord,
   checkout: CheckoutRecord,
-  { claim, trade_type, appid, openid, payer_client_ip, h5_type }: PayerWish & { claim: CheckoutOrder },
+  { claim, ...wish }: PayerWish & { claim: CheckoutOrder },
 ): OrderRecord {
+  const { trade_type, appid, openid } = wish
   const { reference, description, amount, attach, metadata, return_url, locale } = checkout
   const until_ms = context.now() + merchant.settings.order_expire_in * 1_000
   const expire_ms = Math.min(until_ms, milliseconds(checkout.expire_time))
@@ -199,13 +234,20 @@ function orderOfClaim(
     out_trade_no: claim.out_trade_no,
     app: chosenApp(merchant, trade_type, appid),
     openid: openid ?? null,
-    scene_info: payer_client_ip === undefined ? null : { payer_client_ip, h5_info: { type: h5_type ?? 'Wap' } },
+    scene_info: sceneInfo(wish),
     time_expire: beijingTime(Math.floor(expire_ms / 1_000) * 1_000),
     sent: sentRequest({ checkout: checkout.out_trade_no, trade_type }),
     checkout_id: checkout._id,
   })
   // By the claims older orders are told, whichever process made them; and the payer's page is the checkout's.
   return { ...drafted, create_time: claim.time, checkout_url: checkout.checkout_url }
+}
+
+/** WeChat Pay wants to be told of H5 what opens it, and takes of any other way the address alone. */
+function sceneInfo({ trade_type, payer_client_ip, h5_type = 'Wap', h5_app }: PayerWish): SceneInfo | null {
+  if (payer_client_ip === undefined) return null
+  const { needs_scene_info } = payment_methods[trade_type]
+  return { payer_client_ip, ...(needs_scene_info && { h5_info: { type: h5_type, ...h5_app } }) }
 }
 
 async function placed(context: OpeningContext, order: OrderRecord): Promise<OrderRecord> {
@@ -215,8 +257,9 @@ async function placed(context: OpeningContext, order: OrderRecord): Promise<Orde
 /** The checkout's merchant, if it takes an order of this kind. Throws what `openOrder` says of the merchant. */
 async function requireMerchant(
   { store }: OpeningContext,
-  { mchid, methods }: CheckoutRecord,
+  { mchid }: CheckoutRecord,
   { trade_type, appid }: PayerWish,
+  { methods }: OrderOpener,
 ): Promise<MerchantRecord> {
   if (!methods.includes(trade_type)) {
     throw new Problem('method_not_offered', { values: { trade_type, methods: [...methods] } })

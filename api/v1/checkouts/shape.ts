@@ -3,14 +3,13 @@ import { checkout_events, checkout_methods, checkout_states } from '../../../dom
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import { checkoutView } from '../../../domain/checkout/view.ts'
 import type { CheckoutView } from '../../../domain/checkout/view.ts'
-import { orderId } from '../../../domain/ids.ts'
 import { trade_types } from '../../../domain/merchant/product.ts'
 import { limits } from '../../../domain/policy.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { languages } from '../../http/language.ts'
 import { Problem } from '../../http/problem.ts'
 import { order_request, order_shape, orderViews } from '../orders/shape.ts'
-import { actor, checkout_no, nullable_text, time } from '../shapes.ts'
+import { actor, attention, checkout_no, nullable_text, time } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
 
 const { description, amount, reference, attach, metadata, return_url, locale } = order_request.shape
@@ -50,6 +49,7 @@ const checkout_fields = {
   out_trade_no: z.string(),
   reference: z.string().meta({ description: 'of all of its orders' }),
   state: z.enum(checkout_states),
+  attention: attention.nullable().meta({ description: 'why a person should look' }),
   description: z.string(),
   attach: nullable_text,
   metadata: z.record(z.string(), z.string()),
@@ -91,17 +91,12 @@ export async function checkoutWithOrders(
   context: Pick<ApiContext, 'store'>,
   checkout: CheckoutRecord,
 ): Promise<z.output<typeof checkout_with_orders>> {
-  const { mchid, timeline, orders, _id } = checkout
-  const ids = orders.map(({ out_trade_no }) => orderId({ mchid, out_trade_no }))
-  const found = ids.length === 0 ? [] : await context.store.orders.findAll(ids)
-  const own = found.filter(({ checkout_id }) => checkout_id === _id)
-  own.sort((a, b) => ids.indexOf(a._id) - ids.indexOf(b._id))
   return {
     ...checkoutView(checkout),
-    timeline: timeline.map(({ event, from, to, time: happened, actor: who, out_trade_no = null }) => ({
+    timeline: checkout.timeline.map(({ event, from, to, time: happened, actor: who, out_trade_no = null }) => ({
       ...{ event, from, to, time: happened, actor: who, out_trade_no },
     })),
-    orders: await orderViews(context, own),
+    orders: await orderViews(context, await context.store.checkouts.ordersOf(checkout)),
   }
 }
 

@@ -84,18 +84,13 @@ function filterOfChoice({ body }: ChecksCall): OrderFilter {
   }
 }
 
+/** By the database alone: what is only counted is not read. */
 async function countChosen(call: ChecksCall): Promise<HttpReply> {
   const { context, caller } = call
   const counted = { out_trade_nos: [], left_out: [], time: beijingTime(context.now()), next_cursor: null }
-  let cursor: string | undefined
-  for (let count = 0; ;) {
-    const request = { limit: most_at_once, cursor }
-    const { data, next_cursor } = await context.store.orders.list(caller.mchid, filterOfChoice(call), request)
-    count += data.length
-    if (next_cursor === null || count >= most_counted)
-      return { status: 200, body: { count, ...counted, is_complete: next_cursor === null } }
-    cursor = next_cursor
-  }
+  const found = await context.store.orders.count(caller.mchid, filterOfChoice(call), most_counted + 1)
+  const count = Math.min(found, most_counted)
+  return { status: 200, body: { count, ...counted, is_complete: count === found } }
 }
 
 /** One call is one question, so that a merchant who asks about everything leaves room for the others. */

@@ -60,7 +60,8 @@ async function close(call: EndpointCall<OrderParams>): Promise<HttpReply> {
   if (ended_states.includes(order.state)) return orderReply(call, 200, order)
   if (closable_states.includes(order.state)) {
     const command: Command = { operation_id: `close:${randomUUID()}`, actor: callerActor(caller), reason: null }
-    const outcome = await context.commands.close(order, command)
+    const question = { subject: `close:${order._id}`, mchid: caller.mchid, every_ms: 0, asked_by: 'merchant' } as const
+    const outcome = await context.questions.put(question, () => context.commands.close(order, command))
     if (outcome === 'unavailable') throw unavailableProblem('temporal')
   } else if (order.state === 'closing') {
     // Starts the run again in case it was lost. A failure changes nothing: the record is read either way.

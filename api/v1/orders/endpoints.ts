@@ -92,8 +92,9 @@ async function firstReply({ context }: EndpointCall, order: OrderRecord): Promis
   return order.state === 'created' ? { status: 202, body, headers: { 'Retry-After': '2' } } : { status: 201, body }
 }
 
-async function placementProblem(
-  { store }: EndpointCall['context'],
+/** Why an order failed: WeChat Pay has refused it, or its sale is paid by another number. */
+export async function placementProblem(
+  { store }: Pick<ApiContext, 'store'>,
   order: OrderRecord,
   { code, message, status = null }: NonNullable<OrderRecord['failure']>,
 ): Promise<Problem> {

@@ -81,7 +81,10 @@ export function assertTakingOrders(mchid: string, merchant: MerchantRecord | nul
  * Throws `invalid_request` for an address of this machine or network: WeChat Pay takes the order and refuses its payer. A
  * test merchant's payer sits at the same machine as its WeChat Pay.
  */
-function assertPayersAddress({ body, language }: CreateOrderCall, { mode }: MerchantRecord): void {
+export function assertPayersAddress(
+  { body, language }: Pick<EndpointCall, 'language'> & { body: Pick<OrderRequest, 'scene_info'> },
+  { mode }: MerchantRecord,
+): void {
   const address = body.scene_info?.payer_client_ip
   if (address === undefined || mode === 'test' || isPublicAddress(address)) return
   const errors = [ruleError('/scene_info/payer_client_ip', 'public_address', language)]

@@ -24,13 +24,13 @@ import {
   plain_text,
   request_time,
   time,
-  wechat_text,
+  wechatText,
 } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
 import { client_call, currentCall } from './client.ts'
 import type { ClientContext } from './client.ts'
 
-const app_text = (longest: number) => z.string().min(1).max(longest).regex(wechat_text, 'wechat_text').nullish()
+const app_text = (most_bytes: number) => wechatText(most_bytes).nullish()
 
 const scene_info = z
   .strictObject({
@@ -57,8 +57,8 @@ interface MethodFields {
   scene_info?: { h5_info?: unknown } | null | undefined
 }
 
-/** What each method must be told, and what it takes from nobody (domain/order/method). */
-function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
+/** What each method must be told, and what it takes from nobody (domain/order/method). Adds an issue for each mistake. */
+export function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
   const { needs_openid, needs_scene_info } = payment_methods[order.trade_type ?? 'NATIVE']
   const object = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path })
   if (needs_openid && !order.payer) object('openid_missing', 'payer')
@@ -72,12 +72,9 @@ function checkMethod(order: MethodFields, context: z.RefinementCtx): void {
 export const order_request = z
   .strictObject({
     out_trade_no,
-    description: z
-      .string()
-      .min(1)
-      .max(127)
-      .regex(wechat_text, 'wechat_text')
-      .meta({ description: 'what is bought; the payer sees it' }),
+    description: wechatText(limits.wechat_bytes.description).meta({
+      description: 'what is bought; the payer sees it; at most 127 bytes in UTF-8',
+    }),
     amount: z.strictObject({ total: fen, currency: z.literal('CNY').default('CNY') }),
     expire_in: z
       .int()
@@ -95,11 +92,7 @@ export const order_request = z
       .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'the merchant’s own sale: two numbers of one sale are never both kept' }),
-    attach: z
-      .string()
-      .max(128)
-      .regex(wechat_text, 'wechat_text')
-      .refine((text) => Buffer.byteLength(text) <= limits.attach_bytes, 'attach_bytes')
+    attach: wechatText(limits.wechat_bytes.attach, 0)
       .nullish()
       .meta({ description: 'at most 128 bytes in UTF-8; goes to WeChat Pay and comes back in its bills' }),
     metadata: metadata.nullish(),

@@ -17,7 +17,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
-import { plain_text, wechat_text, request_reason } from '../shapes.ts'
+import { plain_text, request_reason, wechat_text, wechatText } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
   readRefundUntil,
@@ -183,7 +183,7 @@ const abnormal_request = z
     type: z.enum(['USER_BANK_CARD', 'MERCHANT_BANK_CARD']).meta({
       description: 'to a bank card of the payer’s, or to the merchant’s own account, to be paid by hand from there',
     }),
-    bank_type: z.string().min(1).max(16).regex(plain_text, 'text').nullish().meta({
+    bank_type: wechatText(16).nullish().meta({
       description: 'WeChat Pay’s code of the bank, such as ICBC_DEBIT; of the payer’s card only, as the two below',
     }),
     bank_account: z
@@ -217,8 +217,8 @@ const handleAbnormal = declareEndpoint({
   scope: 'refunds:write',
   summary: 'Name another way for a refund that the payer’s account does not take',
   description:
-    'Where what goes back of the payment is above the merchant’s refund_approval, another card is named by a second ' +
-    'person: a key with refunds:approve, never the one that asked for the refund.',
+    'Where what goes back of the payment is above the merchant’s refund_approval, of a payment or of a day, another card ' +
+    'is named by a second person: a key with refunds:approve, never the one that asked for the refund.',
   params: refund_params,
   body: abnormal_request,
   responses: { 200: refund_response },
@@ -248,13 +248,14 @@ async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalR
  */
 async function assertMayNameAccount(
   { context: { store }, caller }: Pick<EndpointCall, 'context' | 'caller'>,
-  { mchid, transaction_id, requested_by }: RefundRecord,
+  { mchid, out_refund_no, transaction_id, requested_by }: RefundRecord,
 ): Promise<void> {
   const [merchant, payment] = await Promise.all([
     store.merchants.find(mchid),
     store.payments.find(mchid, transaction_id),
   ])
-  if (payment === null || !needsSecondPerson(payment, merchant?.settings.refund_approval?.above ?? null)) return
+  const limits = merchant?.settings.refund_approval ?? null
+  if (payment === null || !needsSecondPerson(payment, out_refund_no, limits)) return
   if (requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
   authorise(caller, 'refunds:approve')
 }

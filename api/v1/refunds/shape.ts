@@ -18,8 +18,8 @@ import {
   out_refund_no,
   out_trade_no,
   plain_text,
+  refund_reason,
   time,
-  wechat_text,
 } from '../shapes.ts'
 import type { FieldsOf } from '../shapes.ts'
 
@@ -40,13 +40,7 @@ export const refund_request = z
       total: fen.nullish().meta({ description: 'the payment’s total; checked when sent' }),
       currency: z.literal('CNY').default('CNY'),
     }),
-    reason: z
-      .string()
-      .min(1)
-      .max(80)
-      .regex(wechat_text, 'wechat_text')
-      .nullish()
-      .meta({ description: 'the payer sees it' }),
+    reason: refund_reason,
     metadata: metadata.nullish(),
   })
   .refine((wanted) => Boolean(wanted.out_trade_no) !== Boolean(wanted.transaction_id), {

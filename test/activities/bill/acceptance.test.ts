@@ -34,11 +34,14 @@ describe('what people want done about a difference', () => {
   }
   const _id = (kind: string) => differenceId(day, kind, tx)
   const record = async (kind = 'amount') => await desk.store.differences.find(_id(kind))
-  const say = async (event: DifferenceEvent, person: string, kind = 'amount') => {
+  const say = async (event: DifferenceEvent, person: string, kind = 'amount', agreed?: string) => {
     const said = { time: desk.time(), actor: { kind: 'merchant', id: person }, reason: 'a coupon of ours' } as const
     await desk.store.reconciliations.noteMoved(day)
     const proposal = event === 'proposed' ? { proposal: said } : {}
-    await desk.store.differences.apply(_id(kind), { event, operation_id: `${event}:${person}`, ...said, ...proposal })
+    await desk.store.differences.apply(_id(kind), {
+      ...{ event, operation_id: `${event}:${person}`, ...said, ...proposal },
+      ...(agreed !== undefined && { agreed }),
+    })
   }
   const proven = async () => {
     const [dossier] = await readDossiers(desk.store, mchid, [out_trade_no])
@@ -112,6 +115,30 @@ describe('what people want done about a difference', () => {
     expect(await closed()).toMatchObject({ state: 'balanced' })
     // Before the look ends it is booked, or both sides agree: either way it is over.
     expect(['settled', 'healed']).toContain((await record())?.state)
+    expect(await proven()).toEqual([])
+  })
+
+  it('is booked to its end where the worker died in the middle and a look finds both sides agree', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a')
+    await desk.dying([desk.store.payments, 'correctSettledTotal'], 'acceptDifferences', { day })
+    expect(await closed()).toMatchObject({ state: 'balanced', rows: { matched: 1 } })
+    expect((await record())?.state).toBe('healed')
+    const entries = await desk.store.journal.ofOrder(mchid, out_trade_no)
+    expect(entries.map(({ correction }) => correction?.by ?? null)).toEqual([null, 'key_a', 'key_a'])
+    expect(await proven()).toEqual([])
+  })
+
+  it('is not booked where the bill says something else than what a person agreed to', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a', 'amount', 'settled_total 990')
+    desk.issue(tradeFile([{ 应结订单金额: '5.00' }]))
+    expect(await closed()).toMatchObject({ state: 'different', differences: { amount: 1 } })
+    expect(await record()).toMatchObject({ state: 'open', amount: 480 })
+    expect((await record())?.timeline.at(-1)).toMatchObject({ event: 'not_acceptable' })
+    expect(await desk.store.payments.find(mchid, tx)).toMatchObject({ settled_total: 980 })
     expect(await proven()).toEqual([])
   })
 
@@ -304,8 +331,10 @@ describe('what people want done about a difference', () => {
       const refund = { ...made, state: 'succeeded', facts: { ...facts, ...times } } as const
       await desk.store.refunds.insert(refund)
       const step = { occurred_time: time, booked_time: time, evidence_id: 'e', income: 'sales', refund_id } as const
-      for (const entry of [refundAcceptedEntry, refundSucceededEntry])
-        await desk.store.journal.post(entry(refund, { ...step, settlement_refund: 980 }))
+      for (const entryOf of [refundAcceptedEntry, refundSucceededEntry]) {
+        const entry = entryOf(refund, { ...step, settlement_refund: 980 })
+        if (entry !== null) await desk.store.journal.post(entry)
+      }
       desk.issue(tradeFile([as_refund]))
       await closed()
       const _id = differenceId(day, 'refund_amount', refund_id)

@@ -9,7 +9,8 @@ import { Checkouts } from '../../../store/checkouts.ts'
 import { Orders } from '../../../store/orders.ts'
 import { memoryConnections, memoryStore } from '../../stage/memory.ts'
 import type { Writes } from '../../stage/memory.ts'
-import { toOptions } from '../../stage/world.ts'
+import { done, interrupted } from '../../stage/acts.ts'
+import { toOptions, World } from '../../stage/world.ts'
 import {
   at,
   checkoutSample,
@@ -114,6 +115,73 @@ describe('a checkout whose time is over', () => {
       expect(await store.events.find(expiredEvent)).not.toBeNull()
       expect((await store.checkouts.find(key))?.next_action).toBeUndefined()
     }
+  })
+})
+
+describe('the end of a checkout with its last order', () => {
+  const closing: CheckoutOccurrence = {
+    event: 'cancel_asked',
+    operation_id: 'cancel_asked',
+    time: at(70),
+    actor: { kind: 'merchant', id: 'key_1' },
+  }
+  async function closingOrder() {
+    const world = await World.open('none', [], null, { checkout_id })
+    await world.store.checkouts.insert(checkoutSample('TEA-1', { orders: ['TEA-1'] }))
+    await world.store.orders.apply(world.key, placed())
+    await world.store.checkouts.apply({ _id: checkout_id }, closing)
+    await world.store.orders.apply(world.key, closeAsked())
+    return world
+  }
+  const cancelledEvent = orderlessEventId(mchid, 'checkout.cancelled', 'TEA-1')
+  const closedStep = (world: World) =>
+    done<{ deliveries: string[] }>(world, 'recordClosed', { order: world.key, evidence_id: 'E1' })
+
+  it('is told at once, behind the order’s own: its run carries both', async () => {
+    const world = await closingOrder()
+    const { deliveries } = await closedStep(world)
+    expect(deliveries.map((id) => id.replace(/\/ep_.*/, ''))).toEqual([`${mchid}/TEA-1/1`, cancelledEvent])
+    const checkout = await world.store.checkouts.findById(checkout_id)
+    expect([checkout?.state, checkout?.next_action]).toEqual(['cancelled', undefined])
+    expect((await closedStep(world)).deliveries).toHaveLength(1)
+  })
+
+  it('is told once, whichever write the worker died behind', async () => {
+    for (let left = 0; left <= 10; left++) {
+      const world = await closingOrder()
+      await interrupted(world, left, 'recordClosed', { order: world.key, evidence_id: 'E1' })
+      await closedStep(world)
+      await world.store.checkouts.settle(key, at(100))
+      const starter = { client: { workflow: { start: () => Promise.resolve() } }, toOptions } as unknown as RunStarter
+      await seeCheckoutThrough({ store: world.store, now: () => noon + 100_000 }, starter, key)
+      const told = (await world.store.deliveries.findDue(at(9_999_999), 10)).map(({ event_type }) => event_type)
+      expect([left, ...told.sort()]).toEqual([left, 'checkout.cancelled', 'order.closed'])
+    }
+  })
+})
+
+describe('a checkout that is paid by an older number', () => {
+  it('has its newer order closed, looks until that is, and then no more', async () => {
+    const { store, updated, seeThrough } = await sale('TEA-1', 'TEA-1-2')
+    const second = { mchid, out_trade_no: 'TEA-1-2' }
+    await store.orders.apply(second, placed())
+    // A person has taken the money that came to the older number, which was closed.
+    await store.references.claim(mchid, 'TEA-1', 'TEA-1')
+    await store.checkouts.settle(key, at(70))
+    expect((await store.checkouts.findDue(at(71), 10)).map(({ state }) => state)).toEqual(['paid'])
+    for (const round of [1, 2]) {
+      await seeThrough(noon + 70_000 + round)
+      expect(updated.at(-1)).toBe(`close order/${mchid}/TEA-1-2 sale_kept:TEA-1`)
+      expect((await store.checkouts.find(key))?.next_action?.what).toBe('end')
+    }
+    await store.orders.apply(second, closeAsked())
+    await seeThrough(noon + 75_000)
+    expect((await store.checkouts.find(key))?.next_action?.what).toBe('end')
+    await store.orders.apply(second, closedAtWeChat())
+    await seeThrough(noon + 80_000)
+    expect(await store.checkouts.find(key)).toMatchObject({ state: 'paid', paid_by: 'TEA-1' })
+    expect((await store.checkouts.find(key))?.next_action).toBeUndefined()
+    expect(updated).toHaveLength(2)
   })
 })
 

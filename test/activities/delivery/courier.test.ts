@@ -87,6 +87,12 @@ describe('a courier', () => {
     ['an encoding that it does not know', Buffer.from(refusal), { 'content-encoding': 'zstd' }],
     ['little that becomes much', gzipSync(Buffer.alloc(10_000_000)), { 'content-encoding': 'gzip' }],
     ['JSON in a charset that it does not name', Buffer.from([0x7b, 0x22, 0xc2, 0xf4]), {}],
+    [
+      'JSON whose letters are not those of the charset',
+      Buffer.from(refusal),
+      { 'content-type': 'text/plain; charset=utf-16' },
+    ],
+    ['text in no charset', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x41]), { 'content-type': 'text/plain' }],
     ['JSON in a charset that nobody knows', Buffer.from(refusal), { 'content-type': 'application/json; charset=x-9' }],
   ])('says that it cannot read %s', async (_, bytes, headers) => {
     expect(await readOf(bytes, headers)).toEqual({ status: 200, body: null, unreadable: expect.any(String) as string })
@@ -96,6 +102,24 @@ describe('a courier', () => {
     const gbk = Buffer.concat([Buffer.from('{"reason":"'), Buffer.from([0xc2, 0xf4]), Buffer.from('"}')])
     const read = await readOf(gbk, { 'content-type': 'application/json; charset=GBK' })
     expect(read.body).toBe('{"reason":"卖"}')
+  })
+
+  it.each([
+    ['UTF-8 or GB18030 where none is named', {}, [0xb3, 0xc9, 0xb9, 0xa6], '成功'],
+    [
+      'GB18030 under the name of UTF-8',
+      { 'content-type': 'text/html; charset=utf-8' },
+      [0xb3, 0xc9, 0xb9, 0xa6],
+      '成功',
+    ],
+    [
+      'UTF-8 under a name that nobody knows',
+      { 'content-type': 'text/plain; charset=utf8mb4' },
+      [...Buffer.from('成功')],
+      '成功',
+    ],
+  ])('reads text that is no JSON in %s', async (_, headers, bytes, text) => {
+    expect((await readOf(Buffer.from(bytes), headers)).body).toBe(text)
   })
 
   it('does not follow a redirect: where it leads nobody has checked', async () => {

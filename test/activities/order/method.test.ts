@@ -89,7 +89,11 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     expect(await told()).toMatchObject([{ code: 'product_not_enabled', detail: trade_type }])
     const other = trade_type === 'APP' ? 'JSAPI' : 'APP'
     await world.store.merchants.noteProductRefused(mchid, other, at(5))
-    expect(await told()).toMatchObject([{ code: 'product_not_enabled', detail: `${trade_type}, ${other}` }])
+    const code = 'product_not_enabled'
+    expect(await told()).toMatchObject([
+      { code, detail: trade_type },
+      { code, detail: other },
+    ])
     world.now_ms += 120_000
     await place(world)
     expect(await told()).toMatchObject([{ code: 'product_not_enabled', detail: other }])

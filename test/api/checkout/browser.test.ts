@@ -1,9 +1,11 @@
 import axe from 'axe-core'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { unavailablePage, unknownPage } from '../../../api/checkout/page.ts'
+import { check_results, unavailablePage, unknownPage } from '../../../api/checkout/page.ts'
 import { scenes } from '../../../api/checkout/scene.ts'
+import { advices, errand_results, way_obstacles } from '../../../api/checkout/way.ts'
 import { languages } from '../../../api/http/language.ts'
+import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { collectComplaints, openBrowser } from '../../stage/browser.ts'
 import { refundSample } from '../../stage/dossiers.ts'
@@ -49,6 +51,21 @@ async function openStreaming(order: OrderRecord, on?: BrowserContext): Promise<P
   await streaming
   return page
 }
+
+/** What iOS 14 and Android's web-view 86 lack of what scripts could use. */
+const take_away_what_is_young = `
+  for (const [owner, ...names] of [
+    [AbortSignal, 'timeout', 'any'],
+    [Performance.prototype, 'timeOrigin'],
+    [Object, 'hasOwn', 'groupBy'],
+    [Promise, 'withResolvers', 'try'],
+    [URL, 'canParse', 'parse'],
+    [window, 'structuredClone', 'scheduler'],
+    [Array.prototype, 'at', 'findLast', 'findLastIndex', 'toSorted', 'toReversed', 'toSpliced', 'with'],
+    [String.prototype, 'at', 'isWellFormed'],
+    [Crypto.prototype, 'randomUUID'],
+    [Element.prototype, 'checkVisibility', 'setHTMLUnsafe'],
+  ]) for (const name of names) delete owner[name]`
 
 const shows = (page: Page, text: string) => page.getByRole('heading', { name: text, level: 2 }).waitFor()
 
@@ -290,6 +307,99 @@ describe('a checkout’s page', () => {
     expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
   })
 
+  /** Taps in a WeChat whose pay sheet answers so; how the order stands is as it was. */
+  async function tapIn(answer: string, checkout: CheckoutRecord, seen: BrowserContext): Promise<Page> {
+    await seen.addInitScript(`window.WeixinJSBridge = { invoke: (_, __, done) => { ${answer} } }`)
+    await seen.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    const page = await goTo(seen, `${counter.url}/pay/${checkout.token}`)
+    const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
+    await page.locator('#pay-button').click()
+    return page
+  }
+  const ok = "done({ err_msg: 'get_brand_wcpay_request:ok' })"
+
+  it('says that nothing has come where WeChat calls paid what is not, and lets the payer go on', async () => {
+    const page = await tapIn(ok, await counter.insertCheckout(), await visitor(wechat))
+    await page.getByText('微信支付还没有收到这笔付款').waitFor()
+    expect(await page.getByText('正在向微信支付确认').count()).toBe(0)
+    expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
+  })
+
+  it('takes the first word of a pay sheet that answers twice', async () => {
+    const cancelled = "done({ err_msg: 'get_brand_wcpay_request:cancel' })"
+    const page = await tapIn(`${cancelled}; ${ok}`, await counter.insertCheckout(), await visitor(wechat))
+    await page.getByText('付款已取消').waitFor()
+    expect(await page.getByText('正在向微信支付确认').count()).toBe(0)
+  })
+
+  it('says no more of the pay sheet once the payment is there, and that it goes back to the shop', async () => {
+    const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/back' })
+    const visit = await visitor(wechat)
+    await visit.route('**/check?*', async (route) => {
+      const { note, ...view } = (await (await route.fetch()).json()) as { note: object }
+      const returned = 'https://shop.example.cn/back?out_trade_no=1'
+      const paid_view = { ...view, scene: 'paid', state: 'paid', check: 'paid', return_url: returned }
+      await route.fulfill({ json: { ...paid_view, note: { ...note, title: '付款成功' } } })
+    })
+    await visit.addInitScript('setTimeout = new Proxy(setTimeout, { apply: () => 0 })') // it stays where it is
+    const page = await tapIn(ok, checkout, visit)
+    await shows(page, '付款成功')
+    expect(await page.locator('#check-result').textContent()).toBe('即将自动返回商家…')
+  })
+
+  it('within a mini program that only the page itself is told of says what else can be done', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    counter.wishes.length = 0
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    await page.locator('#pay-button').waitFor()
+    await page.evaluate(`
+      window.__wxjs_environment = 'miniprogram'
+      document.dispatchEvent(new Event('WeixinJSBridgeReady'))`)
+    await shows(page, '请在微信里打开本页')
+    expect(await page.locator('#pay-button').isVisible()).toBe(false)
+    const asked = page.waitForRequest((request) => request.url().includes('/order'))
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect((await asked).url()).toContain('in=mini_program')
+    expect(counter.wishes).toEqual([])
+  })
+
+  it.each([
+    ['the browser is still here', (visit: BrowserContext) => visit.clock.fastForward(15_000)],
+    [
+      'the payer goes back to it',
+      (_visit: BrowserContext, page: Page) =>
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"),
+    ],
+  ])('has its button again where nobody got to WeChat: %s', async (_name, happen) => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await visit.clock.install()
+    await visit.route('https://open.weixin.qq.com/**', (route) => route.fulfill({ status: 204 }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const gone = page.waitForRequest((request) => request.url().startsWith('https://open.weixin.qq.com/'))
+    await page.locator('#pay-button').click()
+    await gone
+    expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('true')
+    await happen(visit, page)
+    expect(await page.locator('#pay-button').getAttribute('aria-disabled')).toBe('false')
+    expect(await page.locator('#pay-button').textContent()).toBe('微信支付 ¥9.90')
+  })
+
+  it('works in the oldest browsers that phones still have', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
+    await visit.addInitScript(take_away_what_is_young)
+    await visit.route('https://wx.tenpay.com/**', (route) => route.fulfill({ body: 'WeChat' }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const answered = page.waitForResponse((response) => response.url().includes('/order'))
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await answered
+    expect(await page.locator('#left').textContent()).toMatch(/^\d\d:\d\d$/)
+    await page.locator('#pay-button').click()
+    await page.waitForURL('https://wx.tenpay.com/**')
+  })
+
   it('says so where an order is there and nothing opens WeChat', async () => {
     const checkout = await counter.insertCheckout()
     const visit = await visitor({ userAgent: agents['Safari on an iPhone'].agent })
@@ -358,6 +468,47 @@ describe('the countdown', () => {
     await shows(page, '正在向微信支付确认')
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(order.time_expire) - 1_000)
     expect(await page.locator('#qr').isVisible()).toBe(false)
+  })
+})
+
+describe('a page whose code’s picture does not come', () => {
+  it('asks for it again, and shows it', async () => {
+    const order = await counter.insert({ state: 'created', revision: 0, code: null })
+    const visit = await visitor()
+    await visit.clock.install()
+    let failures = 2
+    await visit.route('**/code.svg?*', (route) => (failures-- > 0 ? route.abort() : route.continue()))
+    const page = await openStreaming(order, visit)
+    const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('/code.svg'))
+    const code = { url: 'weixin://wxpay/bizpayurl?pr=again', placed_time: fromNow(0) }
+    await counter.apply(order, { event: 'placed', code, next_query_time: fromNow(30_000) })
+    await failed
+    const failed_again = page.waitForEvent('requestfailed', (request) => request.url().includes('/code.svg'))
+    await visit.clock.fastForward(3_000)
+    await failed_again
+    await visit.clock.fastForward(3_000)
+    await page.locator('#qr img').waitFor()
+  })
+})
+
+describe('a page whose script does not come, or breaks', () => {
+  it.each([
+    ['does not come', 'screen.js', ''],
+    ['breaks', 'pace.js', 'throw new Error("broken")'],
+  ])('still asks by its button, and shows what came of it: %s', async (_name, file, body) => {
+    const order = await counter.insert()
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    const visit = await visitor()
+    await visit.route(`**/assets/${file}?*`, (route) =>
+      body === '' ? route.abort() : route.fulfill({ contentType: 'text/javascript', body }),
+    )
+    const page = await visit.newPage()
+    await page.goto(`${counter.url}/pay/${order.checkout_token}`)
+    await page.getByRole('button', { name: '我已支付' }).click()
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await counter.apply(order, paid())
+    await page.reload()
+    await shows(page, '付款成功')
   })
 })
 
@@ -577,6 +728,45 @@ describe('every scene', () => {
       }
     }
   })
+
+  it.each(languages)(
+    'nor has any advice, nor what is said below a button, nor text of double size: %s',
+    async (language) => {
+      const page = await gallery()
+      const advised: [string, string][] = []
+      for (const advice of advices)
+        for (const obstacle of [null, ...way_obstacles]) {
+          const way = { trade_type: null, advice, obstacle }
+          advised.push([`${advice} ${obstacle}`, await pageOf({ ...viewOf(scene_samples.advised), way }, language)])
+        }
+      const said: [string, string][] = []
+      for (const errand_result of errand_results)
+        said.push([errand_result, await pageOf(viewOf(scene_samples.ready), language, { errand_result })])
+      for (const check_result of check_results)
+        said.push([check_result, await pageOf(viewOf(scene_samples.tap), language, { check_result })])
+      for (const [what, html] of [...advised, ...said]) {
+        await show(page, html)
+        await expectFaultless(page, what)
+        expect(await widthOfLargeText(page)).toBe(320)
+      }
+    },
+  )
+
+  it('fits 320 px with text of double size, in every scene', async () => {
+    const page = await gallery()
+    for (const scene of scenes) {
+      await show(page, await pageOf(viewOf(scene_samples[scene]), 'en', { is_phone: scene === 'waiting' }))
+      expect({ scene, width: await widthOfLargeText(page) }).toEqual({ scene, width: 320 })
+    }
+  })
+
+  /** How wide what is shown becomes where WeChat’s own setting makes the text twice as large. */
+  const widthOfLargeText = (page: Page) =>
+    page.evaluate<number>(`{
+      const sizes = [...document.body.querySelectorAll('*')].map((part) => [part, parseFloat(getComputedStyle(part).fontSize)])
+      for (const [part, size] of sizes) part.style.fontSize = 2 * size + 'px'
+      document.documentElement.scrollWidth
+    }`)
 
   it('nor have the pages without an order', async () => {
     const page = await gallery()

@@ -138,7 +138,7 @@ export function openedIn(
 ): ShownCheckout {
   const opened = checkout ?? checkoutSample()
   const way = wayToPay(kind, { methods: opened.methods, obstacles: {}, ...offered })
-  return { checkout: opened, current: order ?? null, way }
+  return { checkout: opened, current: order ?? null, way, elsewhere: [] }
 }
 
 const placed_by = {

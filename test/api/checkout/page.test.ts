@@ -90,8 +90,24 @@ describe('the checkout page', () => {
     expect(answer.headers.get('retry-after')).toBe('5')
     const page = await answer.text()
     expect(page).toContain('您的订单和付款不会丢失')
+    counter.is_database_away = true
+    counter.logged.length = 0
+    for (const _ of [1, 2, 3]) await (await get(`/pay/${order.checkout_token}`)).text()
+    counter.is_database_away = false
+    expect(counter.logged).toEqual([]) // once a minute, whoever looks, and the first look was told
     const retry = /assets\/retry\.js\?v=[0-9a-f]{12}/.exec(page)?.[0]
     expect((await get(`/pay/${retry}`)).status).toBe(200)
+  })
+
+  it('is shown whatever apps have added to its link, the same once more at each time that it was handed on', async () => {
+    const { checkout_token } = await counter.insert()
+    const handed_on = 'from=singlemessage&isappinstalled=0&from=timeline&lang=en&lang=zh-CN'
+    for (const query of [handed_on, 'utm=1&'.repeat(200), `x=${'y'.repeat(5_000)}`]) {
+      const answer = await get(`/pay/${checkout_token}?${query}`)
+      expect([answer.status, (await answer.text()).includes('一壶茶')]).toEqual([200, true])
+    }
+    expect(await (await get(`/pay/${checkout_token}?${handed_on}`)).text()).toContain('<html lang="en">')
+    expect((await get(`/pay/${checkout_token}/order?${handed_on}`)).status).toBe(200)
   })
 
   it('tells phones that this code must be scanned from another screen', async () => {
@@ -116,10 +132,39 @@ describe('the checkout page', () => {
     expect(script.status).toBe(200)
     expect(script.headers.get('content-type')).toContain('text/javascript')
     expect(script.headers.get('cache-control')).toContain('immutable')
-    const [imported] = /\.\/pace\.js\?v=[0-9a-f]{12}/.exec(await script.text()) ?? []
+    const [imported] = /\.\/screen\.js\?v=[0-9a-f]{12}/.exec(await script.text()) ?? []
     expect((await get(`/pay/assets/${imported?.slice(2)}`)).headers.get('cache-control')).toContain('immutable')
     expect(page).toContain(`rel="modulepreload" href="assets/${imported?.slice(2)}"`)
     expect((await get('/pay/assets/..%2fpackage.json')).status).toBe(404)
+  })
+
+  it('has nobody keep a script under the version of another, as while a new version of Weft is brought in', async () => {
+    for (const address of [
+      'assets/checkout.js?v=0123456789ab',
+      'assets/screen.js?v=0123456789ab',
+      'assets/checkout.js',
+    ]) {
+      const { status, headers } = await get(`/pay/${address}`)
+      expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
+    }
+  })
+
+  it('loads every script once, and asks for all of them at once', async () => {
+    const page = await pageOf(await counter.insert())
+    const named = [...page.matchAll(/assets\/([a-z]+\.js)\?v=[0-9a-f]{12}/g)]
+    expect(named.map(([, name]) => name).toSorted()).toEqual([
+      'bridge.js',
+      'checkout.js',
+      'pace.js',
+      'question.js',
+      'screen.js',
+    ])
+    const imported = new Set<string>()
+    for (const [address] of named) {
+      const text = await (await get(`/pay/${address}`)).text()
+      for (const [, each = ''] of text.matchAll(/from '\.\/([^']+)'/g)) imported.add(`assets/${each}`)
+    }
+    expect([...imported].filter((address) => !page.includes(`rel="modulepreload" href="${address}"`))).toEqual([])
   })
 })
 
@@ -150,6 +195,7 @@ describe('what a payer is told of an order', () => {
         'object',
         'out_trade_no',
         'return_url',
+        'returns',
         'revision',
         'scene',
         'server_time',

@@ -3,6 +3,7 @@ import { Problem } from '../../../api/http/problem.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { agents } from '../../browser/agents.ts'
+import { browsersAt, locationOf, payer_address } from './visitor.ts'
 import {
   fromNow,
   minute_ms,
@@ -33,48 +34,11 @@ beforeEach(async () => {
 })
 
 const { onOpen } = counter
-const payer_address = '203.0.114.7'
+const browser = browsersAt(counter)
 const windows = agents['Chrome on Windows'].agent
 const iphone = agents['Safari on an iPhone'].agent
 const android = agents['Chrome on Android'].agent
 const wechat = agents['WeChat on an iPhone'].agent
-
-/** One browser with its own cookies, behind our proxy. */
-function browser(agent: string, { address = payer_address, accept = 'application/json' } = {}) {
-  const jar = new Map<string, string>()
-  const request = async (path: string, method = 'GET', headers: Record<string, string> = {}) => {
-    const cookie = [...jar].map(([name, text]) => `${name}=${text}`).join('; ')
-    const answer = await fetch(new URL(path, counter.url), {
-      method,
-      redirect: 'manual',
-      headers: { 'user-agent': agent, 'x-forwarded-for': address, accept, cookie, ...headers },
-    })
-    for (const line of answer.headers.getSetCookie()) {
-      const [, name = '', text = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (text === '') jar.delete(name)
-      else jar.set(name, text)
-    }
-    return answer
-  }
-  const json = async (path: string, method = 'GET') =>
-    (await (await request(path, method)).json()) as Record<string, unknown>
-  const pathOf = ({ token }: CheckoutRecord) => `/pay/${token}`
-  return {
-    jar,
-    request,
-    view: (checkout: CheckoutRecord) => json(`${pathOf(checkout)}/order`),
-    pay: (checkout: CheckoutRecord) => json(`${pathOf(checkout)}/pay`, 'POST'),
-    page: async (checkout: CheckoutRecord, query = '') => (await request(`${pathOf(checkout)}${query}`)).text(),
-    /** To WeChat and back with this code: where the page is left in the end. */
-    async errand(checkout: CheckoutRecord, errand_url: unknown, code = '071code') {
-      const url = new URL(String(errand_url))
-      const back = new URL(url.searchParams.get('redirect_uri') ?? '')
-      back.searchParams.set('code', code)
-      back.searchParams.set('state', url.searchParams.get('state') ?? '')
-      return { back, answer: await request(`${back.pathname}${back.search}`) }
-    },
-  }
-}
 
 /** A browser inside WeChat whose payer is known. */
 async function knownPayer(checkout: CheckoutRecord) {
@@ -83,8 +47,6 @@ async function knownPayer(checkout: CheckoutRecord) {
   await visitor.errand(checkout, errand_url)
   return visitor
 }
-
-const locationOf = (answer: Response) => answer.headers.get('location') ?? ''
 
 describe('opening a checkout’s page', () => {
   it.each(Object.entries(agents))('places nothing, whatever is read of it: %s', async (_name, { agent }) => {
@@ -151,9 +113,25 @@ describe('a phone’s browser', () => {
   it('is led to WeChat and back to this page, by the payer’s own address', async () => {
     const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/thanks' })
     const { call } = (await browser(android).pay(checkout)) as { call: { kind: string; h5_url: string } }
-    expect(counter.wishes).toEqual([{ trade_type: 'MWEB', payer_client_ip: payer_address, h5_type: 'Android' }])
+    const wish = { trade_type: 'MWEB', payer_client_ip: payer_address, known_by: payer_address, h5_type: 'Android' }
+    expect(counter.wishes).toEqual([wish])
     expect(call.kind).toBe('h5')
     expect(new URL(call.h5_url).searchParams.get('redirect_url')).toBe(checkout.checkout_url)
+  })
+
+  it('is the same payer when its address changes, and another where it has none of its cookies', async () => {
+    const checkout = await counter.insertCheckout()
+    const phone = browser(android)
+    await phone.pay(checkout)
+    const elsewhere = { 'x-forwarded-for': '2001:db8::7' }
+    await (await phone.request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
+    await (await browser(android).request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
+    expect(counter.wishes.map(({ payer_client_ip, known_by }) => [payer_client_ip, known_by])).toEqual([
+      [payer_address, payer_address],
+      ['2001:db8::7', payer_address],
+      ['2001:db8::7', '2001:db8::7'],
+    ])
+    expect([...phone.jar.values()].join('\n')).not.toContain(payer_address)
   })
 
   it('is told to open the page in WeChat where the merchant has no H5', async () => {
@@ -267,6 +245,62 @@ describe('a page inside WeChat', () => {
     expect(await visitor.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
   })
 
+  it('asks WeChat once for an errand, whoever keeps its cookie and comes back with other codes', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    const kept = visitor.jar.get('weft_errand') ?? ''
+    const replayed = async (code: string) => {
+      visitor.jar.set('weft_errand', kept)
+      return await visitor.errand(checkout, errand_url, code)
+    }
+    await replayed('071code')
+    await Promise.all(Array.from({ length: 10 }, (_, place) => replayed(`072code${place}`)))
+    expect(locationOf((await replayed('073code')).answer)).toBe(`../${checkout.token}?`)
+    expect(counter.exchanges.map(({ code }) => code)).toEqual(['071code'])
+  })
+
+  it('has WeChat asked for one checkout at a pace, whoever begins errands, and others have theirs', async () => {
+    const moment = Date.now()
+    counter.now = () => moment
+    const [asked, other] = [await counter.insertCheckout(), await counter.insertCheckout()]
+    counter.onExchange = () => ({ kind: 'unavailable', errcode: null })
+    const errands = async (checkout: CheckoutRecord, count: number) => {
+      const strangers = Array.from({ length: count }, (_, place) => browser(wechat, { address: `203.0.115.${place}` }))
+      const begun = await Promise.all(strangers.map(async (one) => (await one.pay(checkout))['errand_url']))
+      const ends = await Promise.all(strangers.map((one, place) => one.errand(checkout, begun[place])))
+      return ends.map(({ answer }) => locationOf(answer))
+    }
+    counter.logged.length = 0
+    const ends = await errands(asked, 40)
+    expect(counter.exchanges).toHaveLength(20)
+    const again = ends.filter((end) => end.startsWith('https://open.weixin.qq.com/')) // asked, and not answered
+    expect(again).toHaveLength(20)
+    const told = ends.filter((end) => end === `../${asked.token}?lang=zh-CN&wechat=failed`)
+    expect(told).toHaveLength(20)
+    expect(counter.logged).toEqual(['WeChat does not say who payers are'])
+    await errands(other, 1)
+    expect(counter.exchanges).toHaveLength(21)
+    counter.now = Date.now
+  })
+
+  it.each([
+    ['of 6 kB', 'A'.repeat(6_000)],
+    ['that is JSON and no seal', Buffer.from('null').toString('base64url')],
+    ['that is a list', Buffer.from('[1]').toString('base64url')],
+    ['with a key that nobody has', Buffer.from('{"sealed":"AAAA","key_id":"__proto__"}').toString('base64url')],
+    ['with a number for its seal', Buffer.from('{"sealed":5,"key_id":"one"}').toString('base64url')],
+    ['with deep lists', Buffer.from('['.repeat(4_000)).toString('base64url')],
+  ])('counts a cookie as none: %s', async (_name, cookie) => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    for (const name of ['errand', 'payer', 'refused']) visitor.jar.set(`weft_${name}`, cookie.slice(0, 2_300))
+    const answer = await visitor.request(`/pay/${checkout.token}/wechat?code=071code&state=${'0'.repeat(32)}`)
+    expect([answer.status, locationOf(answer)]).toEqual([303, `../${checkout.token}?lang=zh-CN&wechat=not_kept`])
+    expect(await visitor.pay(checkout)).toHaveProperty('errand_url')
+    expect(counter.exchanges).toEqual([])
+  })
+
   it.each([40163, 40029])('with a spent code (%i) asks once more, and never a third time', async (errcode) => {
     const checkout = await counter.insertCheckout()
     const visitor = browser(wechat)
@@ -287,10 +321,33 @@ describe('a page inside WeChat', () => {
     const { errand_url } = await browser(wechat).pay(checkout)
     const victim = browser(wechat)
     const { answer } = await victim.errand(checkout, errand_url)
-    expect(locationOf(answer)).toBe(`../${checkout.token}?`)
+    expect(locationOf(answer)).toBe(`../${checkout.token}?lang=zh-CN&wechat=not_kept`)
     const payer = await knownPayer(checkout)
     expect(await payer.pay(other)).toHaveProperty('errand_url')
     expect(counter.exchanges).toHaveLength(1)
+  })
+
+  it('that keeps no cookies says so, and does not go to WeChat and back without end', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    visitor.jar.clear()
+    const { answer } = await visitor.errand(checkout, errand_url)
+    expect(answer.status).toBe(303)
+    expect(await visitor.page(checkout, new URL(locationOf(answer), checkout.checkout_url).search)).toContain('Cookie')
+    expect(counter.exchanges).toEqual([])
+  })
+
+  it('within a mini program that only its script knows of is told what else can be done, and never that it can pay', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(agents['WeChat on Android'].agent)
+    const address = (of: string) => `/pay/${checkout.token}${of}?in=mini_program`
+    const told = { scene: 'advised', way: { trade_type: null, advice: 'open_in_wechat' } }
+    expect(await (await visitor.request(address('/order'))).json()).toMatchObject(told)
+    expect(await (await visitor.request(address('/pay'), 'POST')).json()).toMatchObject(told)
+    expect(counter.wishes).toEqual([])
+    const computer = await (await browser(windows).request(address('/order'))).json()
+    expect(computer).toMatchObject({ scene: 'ready', way: { trade_type: 'NATIVE' } })
   })
 
   it('asks anew where the merchant’s official account is another one now: an openid belongs to its appid', async () => {
@@ -461,6 +518,23 @@ describe('wishes to pay', () => {
     )
     expect(statuses.filter((status) => status === 429)).toHaveLength(1)
     expect((await other.request(`/pay/${checkout.token}/pay`, 'POST')).status).toBe(200)
+    expect(counter.logged.filter((message) => message.includes('too fast'))).toHaveLength(1)
+    const form = browser(windows, { address: '203.0.114.99', accept: 'text/html' })
+    const led = await form.request(`/pay/${checkout.token}/pay`, 'POST')
+    expect([led.status, locationOf(led)]).toEqual([303, `../${checkout.token}?lang=zh-CN&wechat=not_placed`])
+    expect(counter.logged.filter((message) => message.includes('too fast'))).toHaveLength(1) // one line a minute
+    counter.now = Date.now
+  })
+
+  it('come from one house of IPv6 as from one address', async () => {
+    const checkout = await counter.insertCheckout({ methods: [] })
+    const moment = Date.now()
+    counter.now = () => moment
+    const statusFrom = async (address: string) =>
+      (await browser(windows, { address }).request(`/pay/${checkout.token}/pay`, 'POST')).status
+    const house = Array.from({ length: 101 }, (_, place) => statusFrom(`2400:3200:1:2::${place.toString(16)}`))
+    expect((await Promise.all(house)).filter((status) => status === 429)).toHaveLength(1)
+    expect(await statusFrom('2400:3200:1:3::1')).toBe(200)
     counter.now = Date.now
   })
 

@@ -3,7 +3,7 @@ import { attention_reasons } from '../../../domain/reason.ts'
 import { attention_codes } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { RefundRecord } from '../../../domain/refund/record.ts'
-import { at, deliverySample, evidenceSample, mchid, paymentSample } from '../../store/samples.ts'
+import { at, checkoutSample, deliverySample, evidenceSample, mchid, paymentSample } from '../../store/samples.ts'
 import { newNumber, openApiStage, orderBecomes, paidOrder } from '../apistage.ts'
 import type { Key } from '../apistage.ts'
 
@@ -104,6 +104,24 @@ describe('the list of what waits for a person', () => {
     expect(body.data.filter(({ code }) => code === 'key_expiring')).toEqual([
       expect.objectContaining({ kind: 'key', key_id }),
     ])
+  })
+
+  it('names a checkout of which a payer was refused, with what is to be paid and what comes next', async () => {
+    const out_trade_no = newNumber()
+    const checkout = checkoutSample(out_trade_no)
+    await stage.store.checkouts.insert(checkout)
+    expect(await stage.store.checkouts.noteExhausted(checkout, at(40))).toBe(true)
+    expect(await stage.store.checkouts.noteExhausted(checkout, at(50))).toBe(false)
+    const found = (await list()).body.data.filter(({ kind }) => kind === 'checkout')
+    const { next_action } = checkout
+    expect(found).toEqual([
+      expect.objectContaining({
+        ...{ code: 'checkout_exhausted', out_trade_no, amount: 990, since_time: at(40), next_action },
+        why: attention_reasons.en.checkout_exhausted,
+      }),
+    ])
+    await stage.call('POST', `/v1/checkouts/${out_trade_no}/cancel`)
+    expect((await list()).body.data.filter(({ kind }) => kind === 'checkout')).toEqual([])
   })
 
   it('names no delivery whose answer would decide: its order is what waits', async () => {

@@ -269,6 +269,22 @@ describe('a payer who opens a checkout', () => {
     expect((await get(out_trade_no)).orders).toHaveLength(2)
   })
 
+  it('is told that the sale is paid where the merchant’s own order under a later number has it', async () => {
+    const checkout = await made()
+    const { out_trade_no, reference } = checkout
+    await open(checkout)
+    const dying = anotherProcess({ store: { ...store, orders: dyingBehindClaim() } })
+    await refused(open(checkout, other('a'), dying))
+    const own = { out_trade_no: `${out_trade_no}-2`, description: '龙井茶', amount: { total: 990 }, reference }
+    expect((await stage.call('POST', '/v1/orders', own)).status).toBe(201)
+    await store.orders.apply({ mchid, ...own }, paymentFound(newNumber('4200')))
+    await store.references.claim(mchid, reference, own.out_trade_no)
+    expect(await refused(open(checkout))).toBe('reference_paid')
+    expect(await refused(open(checkout, other('a')))).toBe('reference_paid')
+    const settled = await store.checkouts.settle(checkout, now())
+    expect([settled?.state, settled?.paid_by]).toEqual(['open', null])
+  })
+
   it('is refused where an order of the merchant’s own has the sale’s number: both would be kept', async () => {
     const checkout = await made()
     const { out_trade_no, expire_time: time_expire } = checkout
@@ -322,7 +338,45 @@ describe('a payer who opens a checkout', () => {
   it('has a bounded number of orders', async () => {
     const checkout = await made()
     for (let place = 1; place <= 20; place++) await open(checkout, other(`payer ${place}`))
+    expect((await get(checkout.out_trade_no)).attention).toBeNull()
     expect(await refused(open(checkout, other('one more')))).toBe('checkout_exhausted')
+  })
+
+  it('that is refused one more calls a person, until the checkout is over', async () => {
+    const checkout = await made()
+    for (let place = 1; place <= 20; place++) await open(checkout, other(`payer ${place}`))
+    for (const name of ['one more', 'another']) await refused(open(checkout, other(name)))
+    const listed = async () => {
+      const { body } = await stage.call<{ data: CheckoutView[] }>('GET', '/v1/checkouts?attention=checkout_exhausted')
+      return body.data.map(({ out_trade_no }) => out_trade_no)
+    }
+    expect((await get(checkout.out_trade_no)).attention?.code).toBe('checkout_exhausted')
+    expect(await listed()).toContain(checkout.out_trade_no)
+    stage.on.close = async (key) => {
+      await store.orders.apply(key, { ...closeAsked(), time: now() })
+      await store.orders.apply(key, closedAtWeChat())
+      return { kind: 'state', state: 'closed', revision: 3 }
+    }
+    await cancel(checkout.out_trade_no)
+    expect((await get(checkout.out_trade_no)).attention).toBeNull()
+    expect(await listed()).not.toContain(checkout.out_trade_no)
+  })
+
+  it('whose address changes at each tap does not use the checkout up', async () => {
+    const checkout = await made()
+    const phone = (payer_client_ip: string): PayerWish => ({
+      ...{ trade_type: 'MWEB', payer_client_ip, known_by: '203.0.113.7', h5_type: 'Android' },
+    })
+    const taps = ['203.0.113.7', '2001:db8::7', '203.0.113.7', '2001:db8::7', '203.0.113.7']
+    const given: string[] = []
+    for (const address of taps) given.push((await open(checkout, phone(address))).out_trade_no)
+    const { out_trade_no } = checkout
+    const second = `${out_trade_no}-2`
+    expect(given).toEqual([out_trade_no, second, second, second, second])
+    const order = await store.orders.find({ mchid, out_trade_no: second })
+    expect(order?.wechat_request.body).toContain('2001:db8::7')
+    const minute = anotherProcess({ now: () => Date.now() + 61_000 })
+    expect((await open(checkout, phone('203.0.113.7'), minute)).out_trade_no).toBe(`${out_trade_no}-3`)
   })
 })
 

@@ -309,6 +309,25 @@ describe('a person', () => {
     await limited(null)
   })
 
+  it('is proposed anew where a look has changed the sides since: nobody agrees to more than he saw', async () => {
+    await limited(9)
+    const { difference } = await couponed(10)
+    await resolve(difference, { action: 'accept_wechat' })
+    // A bill that was issued anew.
+    await stage.store.differences.note([
+      { ...difference, amount: 900, bill: { ...difference.bill, settled_total: 90 } },
+    ])
+    const second = await stage.newKey({ scopes: ['money:write', 'refunds:approve'] })
+    const proposed = await resolve(difference, { action: 'accept_wechat' }, { key: second })
+    expect([proposed.status, proposed.body.state]).toEqual([202, 'open'])
+    expect(proposed.body.proposal).toMatchObject({ actor: { id: second.id } })
+    expect(Object.keys(proposed.body.proposal ?? {})).toEqual(['actor', 'time', 'reason', 'action'])
+    stage.on = running(() => moved(difference, 'accepted'))
+    await resolve(difference, { action: 'accept_wechat' })
+    expect(await record(difference)).toMatchObject({ state: 'settled', agreed: 'settled_total 90' })
+    await limited(null)
+  })
+
   it('gives the payment back by the refund’s own door, once', async () => {
     const { difference } = await couponed()
     stage.on = {

@@ -108,6 +108,7 @@ describe('a new order', () => {
       '/metadata',
     ],
     ['an attachment of 180 bytes', { attach: '茶'.repeat(60) }, '/attach'],
+    ['a description of 129 bytes', { description: '茶'.repeat(43) }, '/description'],
     ['more than a hundred million yuan', { amount: { total: 10_000_000_001 } }, '/amount/total'],
     [
       'too much metadata',

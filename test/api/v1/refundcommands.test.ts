@@ -200,10 +200,10 @@ describe('an abnormal refund', () => {
     const refund = await ended('abnormal')
     stage.accounts = account
     stage.on = { handleAbnormal: () => Promise.resolve(state(refund)) }
-    const limit = async (above: number | null) => {
+    const limit = async (above: number | null, above_per_day: number | null = null) => {
       const merchant = await stage.store.merchants.find(mchid)
       if (merchant === null) throw new Error('no merchant')
-      const refund_approval = above === null ? null : { above }
+      const refund_approval = above === null && above_per_day === null ? null : { above, above_per_day }
       await stage.store.merchants.updateSettings(mchid, { ...merchant.settings, refund_approval })
     }
     const writer = await stage.newKey({ scopes: ['refunds:write'] })
@@ -219,6 +219,10 @@ describe('an abnormal refund', () => {
     await limit(90)
     expect(await said()).toBe('200')
     await limit(null)
+    expect(await said()).toBe('200')
+    await limit(null, 89)
+    expect(await said()).toBe('403 approver_is_requester')
+    await limit(null, 90)
     expect(await said()).toBe('200')
   })
 

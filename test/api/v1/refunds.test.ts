@@ -130,7 +130,7 @@ describe('a refund is refused', () => {
     ['that names no payment', { out_trade_no: null }, 400, 'invalid_request'],
     ['of nothing', { amount: { refund: 0 } }, 400, 'invalid_request'],
     ['of another total', { amount: { refund: 90, total: 991 } }, 400, 'invalid_request'],
-    ['for a reason too long', { reason: '长'.repeat(81) }, 400, 'invalid_request'],
+    ['for a reason too long', { reason: '长'.repeat(27) }, 400, 'invalid_request'],
     ['with a character that WeChat refuses', { reason: '🍵' }, 400, 'invalid_request'],
     ['with a field that nobody knows', { refund_fee: 1 }, 400, 'invalid_request'],
     ['with a number that WeChat does not take', { out_refund_no: 'R 1' }, 400, 'invalid_request'],

@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { acceptable_kinds, acceptanceOf, actionStates, paymentCorrections } from '../../../domain/bill/acceptance.ts'
+import {
+  acceptable_kinds,
+  acceptanceOf,
+  actionStates,
+  paymentCorrections,
+  refundCorrections,
+} from '../../../domain/bill/acceptance.ts'
 import { difference_kinds } from '../../../domain/bill/difference.ts'
 import type { DifferenceKind } from '../../../domain/bill/difference.ts'
 import { acceptanceEntry, assertBalanced, paymentEntry } from '../../../domain/journal.ts'
 import type { JournalEntry } from '../../../domain/journal.ts'
 import type { PaymentRecord } from '../../../domain/payment/record.ts'
+import { refund_states } from '../../../domain/refund/record.ts'
+import { refundedStory } from '../../stage/dossiers.ts'
 import { at, paymentSample } from '../../store/samples.ts'
 
 const payment = paymentSample('4200a', { out_trade_no: 'TEA-1', settled_total: 990 })
@@ -143,5 +151,88 @@ describe('the book after it', () => {
     expect(ids(reversals)).toEqual([`rev:${pay}`, `rev:${accept}`])
     expect(ids(paymentCorrections(second, [...both, ...reversals], at_nine))).toEqual([`${pay}#2`, `${accept}#2`])
     expect(paymentCorrections(second, both, at_nine)).toEqual([])
+  })
+})
+
+describe('WeChat’s word on what left the account with a refund', () => {
+  const [refund] = refundedStory().dossier.refunds
+  if (!refund?.facts) throw new Error('no refund')
+  const { facts } = refund
+  const said = { refund_id: facts.refund_id, currency: 'CNY', refund: 990, settlement_refund: 980 }
+  const word = (bill: object | null, given: Partial<typeof refund> = {}) =>
+    acceptanceOf(
+      { kind: 'refund_amount', amount: 10, bill: bill && { ...bill } },
+      { payment, refund: { ...refund, ...given } },
+    )
+
+  it('is booked of one that has ended', () => {
+    expect(word(said)).toEqual({ changes: 'settlement_refund', settlement_refund: 980, apart: 10 })
+    expect(word({ ...said, refund: null }), 'an old layout does not say it').toMatchObject({ apart: 10 })
+    expect(word({ ...said, settlement_refund: 0 })).toMatchObject({ settlement_refund: 0, apart: 990 })
+    expect(word({ ...said, settlement_refund: 990 })).toMatchObject({ settlement_refund: 990, apart: 0 })
+    const silent = { ...facts, settlement_refund: null }
+    expect(word(said, { facts: silent }), 'then all of it was booked').toMatchObject({ apart: 10 })
+    const ended = refund_states.filter((state) => 'changes' in word(said, { state }))
+    expect(ended).toEqual(['succeeded', 'closed', 'refused', 'rejected', 'returned_to_merchant'])
+  })
+
+  it.each([
+    ['another refund', 'other_number', { ...said, refund_id: 'w-2' }],
+    ['another currency', 'other_currency', { ...said, currency: 'HKD' }],
+    ['another amount', 'other_refund', { ...said, refund: 980 }],
+    ['more than went back', 'no_amount', { ...said, settlement_refund: 991 }],
+    ['less than nothing', 'no_amount', { ...said, settlement_refund: -1 }],
+    ['no amount of fen', 'no_amount', { ...said, settlement_refund: 9.5 }],
+    ['no line', 'nothing_recorded', null],
+  ])('is not where it is of %s: %s', (_what, because, bill) => {
+    expect(word(bill)).toEqual({ instead: 'check', because })
+  })
+
+  it('is not where nothing is recorded, WeChat never took it, or it was paid by hand', () => {
+    const difference = { kind: 'refund_amount', amount: 10, bill: said } as const
+    for (const records of [{ payment: null, refund }, { payment, refund: null }, { payment }])
+      expect(acceptanceOf(difference, records)).toEqual({ instead: 'check', because: 'nothing_recorded' })
+    expect(word(said, { facts: null })).toEqual({ instead: 'check', because: 'not_ended' })
+    const payout = { proof: 'slip 7', reason: '', by: { kind: 'operator', id: 'li' }, time: at(1) } as const
+    expect(word(said, { payout })).toEqual({ instead: 'ignore', because: 'paid_by_hand' })
+  })
+})
+
+describe('the book of a refund after it', () => {
+  /** All of a payment went back, of which coupons bore so much. */
+  const told = (nocash: number) => refundedStory('TEA-1', nocash).dossier
+  const correction = { by: 'key_a', reason: 'dif_1: a coupon', booked_time: at(9_000) }
+  const corrected = (before: number, after: number, entries = told(before).entries) => {
+    const [refund] = told(before).refunds
+    if (!refund?.facts) throw new Error('no refund')
+    const facts = { ...refund.facts, settlement_refund: 990 - after }
+    return refundCorrections(
+      { refund: { ...refund, facts }, payment: told(before).payments[0] ?? payment },
+      entries,
+      correction,
+    )
+  }
+  const ids = (entries: readonly JournalEntry[]) => entries.map(({ _id }) => _id.replace('refund:1900000001:R1:', ''))
+
+  it.each([
+    [0, 10, ['rev:accepted', 'accepted#2', 'rev:success', 'success#2']],
+    [10, 0, ['rev:accepted', 'accepted#2', 'rev:success', 'success#2']],
+    [0, 990, ['rev:accepted', 'accepted#2', 'rev:success']],
+    [990, 0, ['rev:accepted', 'accepted#2', 'success']],
+    [990, 990, []],
+    [0, 0, []],
+  ])('says %i fen of coupons no more, but %i, wherever the step died', (before, after, wanted) => {
+    const plan = corrected(before, after)
+    expect(ids(plan)).toEqual(wanted)
+    for (const { postings } of plan) assertBalanced(postings)
+    for (let done = 0; done <= plan.length; done += 1) {
+      const entries = [...told(before).entries, ...plan.slice(0, done)]
+      expect([...plan.slice(0, done), ...corrected(before, after, entries)]).toEqual(plan)
+    }
+    const balances = new Map<string, number>()
+    for (const { account, amount } of [...told(before).entries, ...plan].flatMap(({ postings }) => postings))
+      balances.set(account, (balances.get(account) ?? 0) + amount)
+    expect(balances.get('refund.payable') ?? 0).toBe(0)
+    expect(0 - (balances.get('wechat.refund_transit') ?? 0)).toBe(990 - after)
   })
 })

@@ -47,17 +47,15 @@ describe('what waits for the fund flow', () => {
   })
 
   it('does not hide behind another that is wrong by as much', () => {
-    let hidden = 0
-    for (let n = 0; n < 200_000; n += 2) {
-      const sums = new ClearingSums()
-      if (n >= 400) break
-      const [one, other] = [n, n + 1].map((place) => ({ account: 'wechat.pending' as const, key: `k${place}` }))
-      if (!one || !other) continue
-      sums.add({ ...one, amount: 5 })
-      sums.add({ ...other, amount: -5 })
-      if (!sums.mayBeOpen({ ...one, amount: 5 })) hidden += 1
+    const sums = new ClearingSums()
+    for (let n = 0; n < 400; n += 2) {
+      const one = { account: 'wechat.pending', key: `k${n}`, amount: 5 } as const
+      const other = { account: 'wechat.pending', key: `k${n + 1}`, amount: -5 } as const
+      for (const open of [one, other]) sums.add(open)
+      expect([n, sums.mayBeOpen(one), sums.mayBeOpen(other)]).toEqual([n, true, true])
+      for (const open of [one, other]) sums.add({ ...open, amount: -open.amount })
+      expect([sums.mayBeOpen(one), sums.mayBeOpen(other)]).toEqual([false, false])
     }
-    expect(hidden).toBe(0)
   })
 
   it('is told by account, with its first numbers', () => {

@@ -6,6 +6,7 @@ import {
   checkoutEnd,
   nextLook,
   planOpening,
+  unwantedOrders,
 } from '../../../domain/checkout/change.ts'
 import { checkout_events, checkout_states, currentNumber } from '../../../domain/checkout/record.ts'
 import type {
@@ -66,7 +67,20 @@ describe('the table of a checkout', () => {
     expect(expired?.set.next_action).toEqual({ what: 'tell', time: at(120) })
     const untold = two({ state: 'expired', next_action: { what: 'tell', time: at(100) } })
     expect(applyCheckoutEvent(untold, occurrences.paid)?.set.next_action).toEqual({ what: 'tell', time: at(100) })
-    expect(applyCheckoutEvent(two(), occurrences.paid)?.unset).toEqual(['next_action'])
+    const newest = { ...occurrences.paid, out_trade_no: 'TEA-1-2' } as CheckoutOccurrence
+    expect(applyCheckoutEvent(two(), newest)?.unset).toEqual(['next_action', 'attention'])
+  })
+
+  it('ends what a person should look at with the state that it came of, and keeps it while that holds', () => {
+    expect(applyCheckoutEvent(two(), occurrences.expired)?.unset).toEqual(['attention'])
+    expect(applyCheckoutEvent(two({ state: 'paid' }), occurrences.paid)?.unset).not.toContain('attention')
+    expect(applyCheckoutEvent(two(), occurrences.order_opened)?.unset).toEqual([])
+  })
+
+  it('plans that newer orders are closed where an older one is paid, and nothing where none is newer', () => {
+    expect(applyCheckoutEvent(two(), occurrences.paid)?.set.next_action).toEqual({ what: 'end', time: at(120) })
+    const newest = applyCheckoutEvent(two(), { ...occurrences.paid, out_trade_no: 'TEA-1-2' } as CheckoutOccurrence)
+    expect(newest?.set.next_action).toBeUndefined()
   })
 
   it('takes a claim for later than the one before, whatever the clocks say', () => {
@@ -136,6 +150,35 @@ describe('how a checkout ends', () => {
   })
 })
 
+describe('orders of a checkout that nobody shall pay any more', () => {
+  const own = (...states: OrderState[]) =>
+    states.map((state, place) => ({ out_trade_no: place === 0 ? 'TEA-1' : `TEA-1-${place + 1}`, state }))
+  const closed = (checkout: CheckoutRecord, ...states: OrderState[]) =>
+    unwantedOrders(checkout, own(...states)).map(
+      ({ order, command }) => `${order.out_trade_no} ${command.operation_id}`,
+    )
+
+  it('are those that can still be paid, once it is being cancelled or another of them is paid', () => {
+    expect(closed(two(), 'awaiting_payment', 'created')).toEqual([])
+    expect(closed(two({ state: 'closing' }), 'awaiting_payment', 'created')).toEqual([
+      'TEA-1 checkout_cancelled:TEA-1',
+      'TEA-1-2 checkout_cancelled:TEA-1',
+    ])
+    const paid = two({ state: 'paid', paid_by: 'TEA-1' })
+    expect(closed(paid, 'paid', 'awaiting_payment')).toEqual(['TEA-1-2 sale_kept:TEA-1'])
+    expect(closed(paid, 'created', 'closing')).toEqual([])
+    for (const state of ['expired', 'cancelled'] as const)
+      expect(closed(two({ state }), 'created', 'awaiting_payment')).toEqual([])
+  })
+
+  it('are closed in the name of who asked for the cancel', () => {
+    const actor = { kind: 'merchant', id: 'key_1' } as const
+    const asked = applyCheckoutEvent(two(), { ...occurrences.cancel_asked, actor })?.entry
+    const closing = two({ state: 'closing', timeline: asked ? [asked] : [] })
+    expect(unwantedOrders(closing, own('created'))[0]?.command.actor).toEqual(actor)
+  })
+})
+
 describe('a wish to pay', () => {
   const live = (state: OrderState) => ({ state, time_expire: at(1800) })
   const plan = (
@@ -143,7 +186,7 @@ describe('a wish to pay', () => {
     payer: string,
     last: ReturnType<typeof live> | null,
     { holder = null, now_ms = noon + 130_000 }: { holder?: string | null; now_ms?: number } = {},
-  ) => planOpening(checkout, payer, { holder, last }, { now_ms, least_ms: 120_000 })
+  ) => planOpening(checkout, { payer }, { holder, last }, { now_ms, least_ms: 120_000 })
 
   it('claims the first number where nobody has opened it', () => {
     expect(plan(checkoutSample('TEA-1'), 'payer 1', null)).toEqual({ kind: 'claim', out_trade_no: 'TEA-1' })
@@ -193,6 +236,44 @@ describe('a wish to pay', () => {
     expect(plan(two(), 'payer 9', live('closed'), late)).toEqual({ kind: 'over' })
     const still = { state: 'awaiting_payment', time_expire: at(3600) } as const
     expect(plan(two(), 'payer 2', still, late)).toEqual({ kind: 'give', out_trade_no: 'TEA-1-2' })
+  })
+
+  it('of a payer whose address changes is given a number for the first change at once, and for later ones ever more rarely', () => {
+    let checkout = checkoutSample('TEA-1', { expire_time: at(7 * 86_400) })
+    const claims: number[] = []
+    // A tap every half minute for a week, each from the other one of two addresses.
+    for (let second = 0; second < 7 * 86_400 - 130; second += 30) {
+      const key = { payer: 'phone', address: second % 60 === 0 ? 'IPv4' : 'IPv6' }
+      const last = checkout.orders.length === 0 ? null : { state: 'awaiting_payment', time_expire: at(8 * 86_400) }
+      const now_ms = noon + second * 1_000
+      const planned = planOpening(
+        checkout,
+        key,
+        { holder: null, last: last as ReturnType<typeof live> | null },
+        { now_ms, least_ms: 120_000 },
+      )
+      if (planned.kind === 'give') continue
+      if (planned.kind !== 'claim') throw new Error(planned.kind)
+      claims.push(second)
+      const order = { out_trade_no: planned.out_trade_no, trade_type: 'MWEB', ...key } as const
+      const change = applyCheckoutEvent(checkout, { event: 'order_opened', order, ...cause, time: at(second) })
+      checkout = { ...checkout, ...change?.set }
+    }
+    expect(claims.slice(0, 5)).toEqual([0, 30, 120, 270, 540])
+    expect(claims.length).toBeLessThan(20)
+  })
+
+  it('of a payer whose address changed is given the order of before where that names no address, and never another’s', () => {
+    const before = two()
+    const wish = (payer: string) =>
+      planOpening(
+        before,
+        { payer, address: 'IPv6' },
+        { holder: null, last: live('awaiting_payment') },
+        { now_ms: noon + 130_000, least_ms: 120_000 },
+      )
+    expect(wish('payer 2')).toEqual({ kind: 'give', out_trade_no: 'TEA-1-2' })
+    expect(wish('payer 3')).toEqual({ kind: 'claim', out_trade_no: 'TEA-1-3' })
   })
 
   it('has a bounded number of orders', () => {

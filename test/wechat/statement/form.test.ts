@@ -22,6 +22,7 @@ const flow = (rows: string[], summary: string[], summary_columns = fundflow.summ
 
 const payment = (change: Record<string, string> = {}) => line(ALL.columns, change)
 const one = ['1', '9.90', '0.00', '0.00', '0.06', '9.90', '0.00']
+const two = ['2', '19.80', '0.00', '0.00', '0.12', '19.80', '0.00']
 const none = ['0', '0.00', '0.00', '0.00', '0.00', '0.00', '0.00']
 const movement = (change: Record<string, string> = {}) => line(fundflow.columns, change)
 const one_out = ['1.0', '0.0', '0.00', '1.0', '9.90']
@@ -102,6 +103,11 @@ const forms: Form[] = [
     '4 line breaks within values: the record goes on in the next lines',
     () => all([payment({ 商品名称: 'Tea\nfor two\r\n\r\nhot', 商户数据包: 'a\rb' })], one),
     { rows: [{ line: 2, settled_total: 990, fee: 6_000 }] },
+  ],
+  [
+    '4 a value that goes on as the footer begins',
+    () => all([payment({ 商品名称: 'Tea\n总交易单数' }), payment({ 商户数据包: 'a\n总交易单数\n总交易单数,b' })], two),
+    { rows: [{ line: 2, settled_total: 990 }, { line: 4 }] },
   ],
   [
     '4 a record that never gets its cells, before another one and before the footer',

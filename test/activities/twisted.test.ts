@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { attentionsIn, balanceIn, done, paidOrder, refundIn, reserved, sent } from '../stage/acts.ts'
+import { World } from '../stage/world.ts'
+import { placed } from '../store/samples.ts'
+
+/** Signed by WeChat and yet not what was asked: what each may decide, and who hears of it. */
+
+async function waitingOrder(): Promise<World> {
+  const world = await World.open('confirm', [])
+  await world.store.orders.apply(world.key, placed())
+  world.wechat.is_placed = true
+  return world
+}
+
+async function merchantAttentions(world: World): Promise<string[]> {
+  const merchant = await world.store.merchants.find(world.key.mchid)
+  return (merchant?.attentions ?? []).map(({ code }) => code)
+}
+
+describe('an answer to a question about an order', () => {
+  it.each([
+    ['is closed', { out_trade_no: 'OTHER-1', trade_state: 'CLOSED' }],
+    [
+      'is paid',
+      {
+        out_trade_no: 'OTHER-1',
+        trade_state: 'SUCCESS',
+        transaction_id: 'T9',
+        success_time: '2026-11-23T12:00:00+08:00',
+        amount: { total: 990, currency: 'CNY' },
+      },
+    ],
+  ])('that another number %s decides nothing, and nothing is booked of it', async (_, said) => {
+    const world = await waitingOrder()
+    world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+    expect(await world.perform('askUntilAnswered', { order: world.key })).toHaveProperty('failure')
+    expect((await world.record()).state).toBe('awaiting_payment')
+    expect(await world.store.payments.find(world.key.mchid, 'T9')).toBeNull()
+    expect(await done(world, 'askUntilAnswered', { order: world.key })).toEqual({ kind: 'unpaid', is_known: true })
+  })
+
+  it('that another merchant’s order is closed closes nothing, and a person hears of it', async () => {
+    const world = await waitingOrder()
+    world.wechat.twists.push((answer) => ({ ...answer, mchid: '1900000099', trade_state: 'CLOSED' }))
+    expect(await world.perform('askUntilAnswered', { order: world.key })).toHaveProperty('failure')
+    expect(await merchantAttentions(world)).toEqual(['evidence_unapplied'])
+  })
+
+  it.each([
+    ['no total', { amount: {} }],
+    ['a total of nothing', { amount: { total: 0, currency: 'CNY' } }],
+    ['no transaction', { transaction_id: '' }],
+    ['no moment', { success_time: undefined }],
+  ])('that says paid with %s books nothing, and a person hears of it', async (_, said) => {
+    const world = await waitingOrder()
+    world.wechat.transactions.push({ id: 'T1', total: 990 })
+    world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+    expect(await world.perform('askUntilAnswered', { order: world.key })).toHaveProperty('failure')
+    expect(await merchantAttentions(world)).toEqual(['evidence_unapplied'])
+    expect((await world.record()).state).toBe('awaiting_payment')
+  })
+})
+
+describe('an answer about a refund', () => {
+  it('in another currency is never booked, and a person hears of it', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    world.wechat.twists.push((answer) => ({ ...answer, amount: { ...(answer['amount'] as object), currency: 'USD' } }))
+    const { kind, ...said } = await done<{ kind: string }>(world, 'submitRefund', { refund })
+    expect(kind).toBe('taken')
+    expect(await world.perform('recordRefundAnswer', { refund, ...said })).toHaveProperty('failure')
+    expect(await merchantAttentions(world)).toEqual(['evidence_unapplied'])
+    expect((await refundIn(world, refund)).facts).toBeNull()
+    expect((await world.refunds()).map(({ out_refund_no }) => out_refund_no)).toEqual(['R-1'])
+  })
+
+  it('by which more left the account than was refunded is booked as the refund alone', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    const more = { settlement_refund: 999_999, payer_refund: 999_999 }
+    world.wechat.twists.push((answer) => ({ ...answer, amount: { ...(answer['amount'] as object), ...more } }))
+    await sent(world, refund)
+    expect((await refundIn(world, refund)).facts).toMatchObject({ settlement_refund: 400, payer_refund: null })
+    expect(await balanceIn(world, 'refund.payable')).toBe(-400)
+    expect(await balanceIn(world, 'discount.nocash')).toBe(0)
+  })
+
+  it('to questions puts no alarm off: who is not let send hears of it, however often somebody asks', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    for (let minute = 0; minute < 10; minute += 1) {
+      world.now_ms += 62_000
+      world.wechat.refund_refusals.push('500 -')
+      expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
+      await world.perform('askRefund', { refund })
+    }
+    expect(await attentionsIn(world)).toEqual(['wechat_unreachable'])
+  })
+})
