@@ -4,7 +4,8 @@ import type { ProblemBody } from '../../../api/http/problem.ts'
 import { beijingDay } from '../../../domain/calendar.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
-import { deliverySample } from '../../store/samples.ts'
+import { until } from '../../stage/until.ts'
+import { deliverySample, orderSample } from '../../store/samples.ts'
 import { playApi } from '../playedapi.ts'
 
 const sealer = createSealer({ keys: [{ id: 'one', key: randomBytes(32).toString('base64') }] })
@@ -110,4 +111,24 @@ describe('a request', () => {
       expect((await send(path)).status).toBe(404)
     },
   )
+})
+
+describe('an end that many ask for at once', () => {
+  it('is one call to the order’s run, whose outcome all of them share', async () => {
+    await stage.store.orders.insert(orderSample('CLOSE-1', { state: 'awaiting_payment' }))
+    let answer = () => {}
+    const silence = new Promise<void>((resolve) => (answer = resolve))
+    stage.on.close = async () => {
+      await silence
+      return 'unavailable'
+    }
+    const closes = () => stage.given.filter(({ command }) => command === 'close')
+    const asked = Promise.all(Array.from({ length: 20 }, () => send('/v1/orders/CLOSE-1/close', '')))
+    await until('the first is asked for', () => closes().length > 0)
+    // They share it only while it lasts: the others are given the time to come.
+    await until('all have come', async () => (await send('/v1/orders/CLOSE-1')).status === 200)
+    answer()
+    expect(new Set((await asked).map(({ status }) => status))).toEqual(new Set([503]))
+    expect(closes().length).toBeLessThan(20)
+  })
 })

@@ -15,6 +15,7 @@ import { default_settings } from '../../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { memoryStore } from '../../stage/memory.ts'
+import { until } from '../../stage/until.ts'
 import { closeAsked, closedAtWeChat, mchid, orderSample, paymentFound, placed } from '../../store/samples.ts'
 import { newNumber, now } from '../apistage.ts'
 import { playApi } from '../playedapi.ts'
@@ -408,6 +409,27 @@ describe('a cancelled checkout', () => {
     const { status, body } = await cancel(checkout.out_trade_no)
     expect([status, body.state]).toEqual([200, 'cancelled'])
     expect(body.orders).toMatchObject([{ out_trade_no: order.out_trade_no, state: 'closed' }])
+  })
+
+  it('has each of its orders closed once, however many cancel it at once', async () => {
+    const checkout = await made()
+    const order = await open(checkout)
+    let answer = () => {}
+    const silence = new Promise<void>((resolve) => (answer = resolve))
+    stage.on.close = async (key) => {
+      await silence
+      await store.orders.apply(key, { ...closeAsked(), time: now() })
+      await store.orders.apply(key, closedAtWeChat())
+      return { kind: 'state', state: 'closed', revision: 3 }
+    }
+    const closes = () => stage.given.filter(({ command }) => command === 'close')
+    const asked = Promise.all(Array.from({ length: 20 }, () => cancel(checkout.out_trade_no)))
+    await until('the first is asked for', () => closes().length > 0)
+    answer()
+    const ends = (await asked).map(({ status, body }) => [status, body.state])
+    expect(new Set(ends.map(String))).toEqual(new Set(['200,cancelled']))
+    expect(closes()).toHaveLength(1)
+    expect(await store.orders.find(order)).toMatchObject({ state: 'closed' })
   })
 
   it('that is paid in the same moment is paid', async () => {
