@@ -1,3 +1,4 @@
+import { orderKey } from '../domain/ids.ts'
 import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import type { OrderRecord } from '../domain/order/record.ts'
 import { openAttentions } from '../domain/order/review.ts'
@@ -35,6 +36,7 @@ export function orderProgress(order: OrderRecord): OrderProgress {
     attention: order.attention?.code ?? null,
     ...reviewsOf(order),
     ...refundsOf(order),
+    ...(order.checkout_id && { checkout_no: orderKey(order.checkout_id).out_trade_no }),
     next_action: order.next_action ?? null,
   }
 }

@@ -14,7 +14,7 @@ import { createRefunds } from '../activities/refund/steps.ts'
 import { createRuns } from '../activities/runs.ts'
 import { createCallSlots } from '../activities/slots.ts'
 import { default_policy } from '../domain/policy.ts'
-import { readConfig } from '../runtime/config.ts'
+import { readConfig, shownTo } from '../runtime/config.ts'
 import { createLogger } from '../runtime/logger.ts'
 import { closeOnSignal } from '../runtime/shutdown.ts'
 import { createRunStarter } from '../runtime/runs.ts'
@@ -56,7 +56,7 @@ const workers = await createWorkers({
     orders: {
       ...createRecords(context),
       ...createRefunds(context),
-      ...createRuns(context, createRunStarter(temporal.client, config.queue_prefix)),
+      ...createRuns(context, createRunStarter(temporal.client, config.queue_prefix, shownTo(config))),
     },
     gateway,
     gateway_poll: gateway,

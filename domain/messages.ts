@@ -123,6 +123,8 @@ export interface OrderProgress {
   reviews?: { code: string; transaction_id: string | null }[]
   /** the latest refunds that its timeline tells of; absent where there are none, and in what earlier versions told */
   refund_nos?: string[]
+  /** the number of the checkout that made it; absent where the merchant did, and in what earlier versions told */
+  checkout_no?: string
   next_action: { what: string; time: Time } | null
 }
 
@@ -325,7 +327,7 @@ export function concludeStart(day: DayKey): WorkflowStart<[DayKey]> {
     },
     details: {
       en: `Does what people asked for about differences of ${bill_date}, then counts what is left of them and says whether the day is proven.`,
-      'zh-CN': `执行人工对 ${bill_date} 差异的处理，再统计剩余差异，给出当日是否核平。`,
+      'zh-CN': `执行人工对 ${bill_date} 差异的处理，再统计剩余差异，给出当日是否核实。`,
     },
     is_patient: true,
   }

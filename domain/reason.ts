@@ -33,8 +33,8 @@ const chinese: Record<AttentionCode, string> = {
   refund_owed:
     '微信支付曾称从未发生的一笔付款其实存在，而其订单已按退款了结：款项应退还付款人。请按 transaction_id 退款。',
   refund_number_taken:
-    '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后结清此提醒。',
-  returned_to_merchant: '微信支付把退款付到了商户自己的账户。请由人工付给付款人，并登记凭证。',
+    '微信支付在该退款单号下已有另一笔在 Weft 之外发起的退款，本次退款没有发起。请换新单号退款，或确认后了结此提醒。',
+  returned_to_merchant: '微信支付把退款付到了商户自己的账户。请线下退款给付款人，并登记凭证。',
   approval_waiting: '一笔超过限额的退款等待另一人审批。',
   run_stuck:
     '该工作流的某一步反复失败，等待不会使其恢复。请查看错误，排除原因，然后在 Temporal 中终止（Terminate）它：系统会按记录重新开始。',
@@ -50,8 +50,8 @@ const chinese: Record<AttentionCode, string> = {
   bill_late: '微信支付到 15:00 仍未生成账单。系统会继续申请；请到微信支付商户平台查看账单是否已生成。',
   differences_open: '账单与本地记录不一致，且不会自行恢复。请逐条查看差异并处理。',
   differences_overdue: '有差异未在期限（due_time）前处理完。请列出已到期的未结差异并处理。',
-  day_unproven: '某一天未能核平：账单不完整或自相矛盾，原因见该日的对账结果。',
-  bill_expiring: '某一未核平之日的账单即将超出微信支付的保留期。请立即核对：detail 写有日期和命令。',
+  day_unproven: '某一天未能核实：账单不完整或自相矛盾，原因见该日的对账结果。',
+  bill_expiring: '某个未核实的日子，其账单即将超出微信支付的保留期。请立即核对：detail 写有日期和命令。',
   decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。',
 }
 

@@ -42,7 +42,7 @@ func place() (string, error) {
 	request.Header.Set("Content-Type", "application/json")
 	placed, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("Weft does not answer. Try again. (%w)", err)
 	}
 	defer placed.Body.Close()
 	var answer struct {

@@ -55,7 +55,12 @@ class Merchant {
             .header("Content-Type", "application/json")
             .POST(HttpRequest.BodyPublishers.ofString(order))
             .build();
-        HttpResponse<String> placed = client.send(request, HttpResponse.BodyHandlers.ofString());
+        HttpResponse<String> placed;
+        try {
+            placed = client.send(request, HttpResponse.BodyHandlers.ofString());
+        } catch (IOException away) {
+            throw new IOException("Weft does not answer. Try again.", away);
+        }
         String body = placed.body();
         if (placed.statusCode() >= 300)
             throw new IOException("Weft says " + field(body, "code") + ": " + field(body, "detail") + " " + field(body, "remedy"));

@@ -12,7 +12,10 @@ const newNumber = () => `T${randomUUID().replaceAll('-', '').slice(1)}` // keep 
 async function buy(response) {
   const order = { out_trade_no: newNumber(), description: 'A cup of tea', amount: { total: 990 } }
   const headers = { authorization: `Bearer ${WEFT_KEY}`, 'content-type': 'application/json' }
-  const placed = await fetch(`${WEFT_URL}/v1/orders`, { method: 'POST', headers, body: JSON.stringify(order) })
+  const request = { method: 'POST', headers, body: JSON.stringify(order) }
+  const placed = await fetch(`${WEFT_URL}/v1/orders`, request).catch((cause) => {
+    throw new Error('Weft does not answer. Try again.', { cause })
+  })
   const answer = await placed.json() // the same number again is the same order
   if (!placed.ok) throw new Error(`Weft says ${answer.code}: ${answer.detail} ${answer.remedy}`)
   send(response, 303, { location: answer.checkout_url })

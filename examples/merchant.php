@@ -5,7 +5,7 @@ if ($path === '/buy') {
     $order = ['out_trade_no' => $number, 'description' => 'A cup of tea', 'amount' => ['total' => 990]];
     $headers = ['Authorization: Bearer ' . getenv('WEFT_KEY'), 'Content-Type: application/json'];
     $request = ['method' => 'POST', 'header' => $headers, 'content' => json_encode($order), 'ignore_errors' => true];
-    $placed = file_get_contents(getenv('WEFT_URL') . '/v1/orders', false, stream_context_create(['http' => $request]));
+    $placed = @file_get_contents(getenv('WEFT_URL') . '/v1/orders', false, stream_context_create(['http' => $request]));
     $answer = json_decode($placed ?: '{"code":"unreachable","detail":"Weft does not answer.","remedy":"Try again."}', true);
     if (isset($answer['checkout_url'])) {
         header('Location: ' . $answer['checkout_url'], true, 303);

@@ -17,6 +17,8 @@ def place():
     except urllib.error.HTTPError as refused:
         problem = json.load(refused)
         raise RuntimeError(f"Weft says {problem['code']}: {problem['detail']} {problem['remedy']}") from None
+    except OSError as away:
+        raise RuntimeError(f"Weft does not answer. Try again. ({away})") from None
 
 
 def is_genuine(headers, body):

@@ -21,7 +21,8 @@ export interface RunUpdate {
   args: [] | [unknown]
 }
 
-export function createRunStarter(client: Client, queue_prefix: string, shown?: ShownTo): RunStarter {
+/** `shown`: for whom Temporal UI shows the runs; whoever starts one says it, since a run keeps what its start said. */
+export function createRunStarter(client: Client, queue_prefix: string, shown: ShownTo): RunStarter {
   return { client, toOptions: (start) => startOptions(start, queue_prefix, shown) }
 }
 

@@ -131,7 +131,7 @@ const chinese: PhoneWords = {
     notify_three_times: '已支付，通知发了三次。',
     notify_late: '已支付，通知会迟到。',
     wrong_amount: '已支付，金额与订单不符。',
-    second_payment: '第二笔支付的通知已发出。',
+    second_payment: '重复付款的通知已发出。',
     pay_after_close: '订单关闭之后，钱还是到账了。',
   },
   refusals: {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { catalogue } from '../api/http/catalogue.ts'
 import { attention_texts } from '../domain/attention.ts'
 import { search_attributes } from '../domain/messages.ts'
 import { createMetrics } from '../runtime/metrics.ts'
@@ -19,6 +20,19 @@ const pages = files.filter((path) => path.endsWith('.md'))
 function listed(path: string): string[] {
   const cells = read(path).matchAll(/^\| ([^|]+) \|/gm)
   return [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
+}
+
+/** The anchors of a page, as GitHub makes them of its headings, and those that it names itself. */
+function anchors(path: string): string[] {
+  const text = read(path).replace(/^```[\s\S]*?^```/gm, '')
+  const headings = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return [...headings, ...[...text.matchAll(/<a id="([^"]+)"/g)].map(([, id = '']) => id)]
 }
 
 describe.each(['docs/operate.md', 'docs/zh-CN/operate.md'])('%s', (path) => {
@@ -80,6 +94,44 @@ describe('the documents', () => {
         .map((target) => `${page} → ${target}`),
     )
     expect(broken).toEqual([])
+  })
+
+  it('lead to sections that exist', () => {
+    const links = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)\s#:]*)#([^)]+)\)/g)].map(([, target = '', section = '']) => ({
+        page,
+        target: target === '' ? page : join(dirname(page), target),
+        section,
+      })),
+    )
+    const broken = links.filter(({ target, section }) => target.endsWith('.md') && !anchors(target).includes(section))
+    expect(links.length).toBeGreaterThan(80)
+    expect(broken.map(({ page, target, section }) => `${page} → ${target}#${section}`)).toEqual([])
+  })
+
+  it('in Chinese lead to a page in Chinese, where there is one', () => {
+    const english = pages
+      .filter((page) => page.startsWith('docs/zh-CN/'))
+      .flatMap((page) =>
+        [...read(page).matchAll(/\[([^\]]*)\]\(\.\.\/([a-z-]+\.md)[^)]*\)/g)]
+          .filter(
+            ([, text = '', target = '']) => files.includes(`docs/zh-CN/${target}`) && !/^English$|英文/.test(text),
+          )
+          .map(([link]) => `${page}: ${link}`),
+      )
+    expect(english).toEqual([])
+  })
+
+  it('tell of each problem the status that it has', () => {
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(/\b([45]\d\d) ((?:`[a-z_]+`(?:, |、| and | or | 和 | 或 )?)+)/g)].flatMap(
+        ([, status = '', codes = '']) =>
+          [...codes.matchAll(/`([a-z_]+)`/g)].map(([, code = '']) => ({ page, status: Number(status), code })),
+      ),
+    )
+    const statuses: Record<string, { status: number } | undefined> = catalogue
+    expect(named.length).toBeGreaterThan(20)
+    expect(named.filter(({ status, code }) => statuses[code]?.status !== status)).toEqual([])
   })
 
   it('name only paths of the rooms that exist', () => {

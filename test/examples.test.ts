@@ -61,9 +61,19 @@ async function open(command: string, args: (port: number) => string[], mchid: st
   const merchant = makeMerchant({ mchid, name: command })
   const introduction = { merchant, simulator, store, config, endpoint_url: `${url}/weft` }
   const { webhook_secret } = await introduceMerchant(introduction)
-  const wired = { WEFT_URL: config.public_url, WEFT_KEY: merchant.key, WEFT_SECRET: webhook_secret, PORT: String(port) }
-  const program = spawn(command, args(port), {
-    env: { PATH: process.env.PATH, ...wired },
+  const wired = { WEFT_URL: config.public_url, WEFT_KEY: merchant.key, WEFT_SECRET: webhook_secret }
+  const said = await start(command, args(port), { port, ...wired })
+  return { url, mchid, key: merchant.key, secret: webhook_secret, said }
+}
+
+/** Starts an example with these settings; once it listens, what it has said so far. */
+async function start(
+  command: string,
+  args: string[],
+  { port, ...wired }: Record<'WEFT_URL' | 'WEFT_KEY' | 'WEFT_SECRET', string> & { port: number },
+): Promise<() => string> {
+  const program = spawn(command, args, {
+    env: { PATH: process.env.PATH, PORT: String(port), ...wired },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   endWithThisProcess(program)
@@ -75,8 +85,23 @@ async function open(command: string, args: (port: number) => string[], mchid: st
   let output = ''
   for (const stream of [program.stdout, program.stderr])
     stream.on('data', (bytes: Buffer) => (output += bytes.toString()))
-  await until(`${command} listens`, async () => (await fetch(url)).status === 404)
-  return { url, mchid, key: merchant.key, secret: webhook_secret, said: () => output }
+  await until(`${command} listens`, async () => (await fetch(`http://127.0.0.1:${port}`)).status === 404)
+  return () => output
+}
+
+/** Where Weft is away, the example's page says so and what to do, and shows nothing of its own code. */
+async function expectAway(command: string, args: (port: number) => string[]): Promise<void> {
+  const port = await freePort()
+  const wired = {
+    WEFT_URL: `http://127.0.0.1:${await freePort()}`,
+    WEFT_KEY: 'weft_test_none',
+    WEFT_SECRET: 'whsec_AA==',
+  }
+  await start(command, args(port), { port, ...wired })
+  const answer = await fetch(`http://127.0.0.1:${port}/buy`, { redirect: 'manual' })
+  const text = await answer.text()
+  expect([answer.status, text]).toEqual([500, expect.stringContaining('Weft does not answer. Try again.') as string])
+  expect(text).not.toContain('merchant.')
 }
 
 /** Tells the example an event of an order as Weft does; what it answers. */
@@ -193,6 +218,12 @@ describe.each(examples)('the merchant in $name', ({ name, file, mchid }) => {
   })
 
   it('says what to do where Weft refuses it', async () => await expectRemedy(merchant))
+
+  it('says what to do where Weft is away, however PHP is set up', async () => {
+    if (name === 'Node') return await expectAway(process.execPath, () => [example(file)])
+    // Without a php.ini, as in PHP's own container image, it shows its warnings to whoever asks.
+    await expectAway(await findPhp(), (port) => ['-n', '-S', `127.0.0.1:${port}`, example(file)])
+  })
 })
 
 describe.each([
@@ -225,6 +256,7 @@ describe.each([
       const forged = { 'webhook-id': 'evt_forged', 'webhook-timestamp': String(Math.floor(Date.now() / 1_000)) }
       expect((await fetch(`${merchant.url}/weft`, { method: 'POST', body: '{}', headers: forged })).status).toBe(401)
       await expectRemedy(merchant)
+      await expectAway(await program(), () => args)
     },
     first_run_ms,
   )

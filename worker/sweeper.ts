@@ -54,7 +54,7 @@ export interface SweeperSettings {
   temporal: TemporalClient
   queue_prefix: string
   /** as in the API's calls */
-  shown?: ShownTo
+  shown: ShownTo
   patience: SweeperPatience
   now: () => number
   log: Logger

@@ -23,12 +23,33 @@ function runLink(name: string, id: string, { namespace }: Viewer): string {
   return `[${plainName(name)}](/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(id)})`
 }
 
+const { merchant: of_merchant, out_trade_no: of_number } = search_attributes
+
 /** A link to the list of all runs that are about an order: its own, those of its refunds, those of its events. */
-function runsLink({ mchid, out_trade_no }: OrderKey, { namespace, language }: Viewer): string {
-  const { merchant, out_trade_no: number } = search_attributes
-  const query = `${merchant.name}="${mchid}" AND ${number.name}="${out_trade_no}"`
-  const name = language === 'en' ? 'all runs of the order' : '该订单的全部工作流'
-  return `[${name}](/namespaces/${encodeURIComponent(namespace)}/workflows?query=${encodeURIComponent(query)})`
+function runsLink({ mchid, out_trade_no }: OrderKey, shown: Viewer): string {
+  const query = `${of_merchant.name}="${mchid}" AND ${of_number.name}="${out_trade_no}"`
+  return listLink({ en: 'all runs of the order', 'zh-CN': '该订单的全部工作流' }, query, shown)
+}
+
+/** A link to the list of all runs that are about the orders of a checkout, which have its number, or it and their place. */
+function checkoutRunsLink(mchid: string, checkout_no: string, shown: Viewer): string {
+  const [first, later] = [`${of_number.name}="${checkout_no}"`, `${of_number.name} STARTS_WITH "${checkout_no}-"`]
+  const query = `${of_merchant.name}="${mchid}" AND (${first} OR ${later})`
+  return listLink({ en: 'all runs of its orders', 'zh-CN': '其各订单的全部工作流' }, query, shown)
+}
+
+function listLink(name: Bilingual, query: string, { namespace, language }: Viewer): string {
+  // What ends a link's address in Markdown must not stand in it.
+  const words = encodeURIComponent(query).replaceAll('(', '%28').replaceAll(')', '%29')
+  return `[${name[language]}](/namespaces/${encodeURIComponent(namespace)}/workflows?query=${words})`
+}
+
+/**
+ * The lines of a panel, and a last one with nothing to read: Temporal UI (2.42) gives the panel less height than its text
+ * takes, and cuts off what stands last.
+ */
+function panelText(lines: readonly string[], between: string): string {
+  return [...lines, '\u00a0'].join(between)
 }
 
 function plainName(name: string): string {
@@ -59,6 +80,7 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
   ]
   const refunds = order.refund_nos?.map((no) => runLink(no, workflowId.refund({ mchid, out_refund_no: no }), shown))
   if (refunds) lines.push(say({ en: `Refunds: ${refunds.join(', ')}.`, 'zh-CN': `退款：${refunds.join('、')}。` }))
+  if (order.checkout_no !== undefined) lines.push(checkoutLine(order.mchid, order.checkout_no, shown))
   const plan = orderPlan(order, policy, shown.language)
   if (plan !== null) lines.push(say({ en: `Next: ${plan}.`, 'zh-CN': `下一步：${plan}。` }))
   if (payment)
@@ -77,7 +99,17 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
     )
   if (order.close_reason)
     lines.push(say({ en: `Close reason: ${order.close_reason}.`, 'zh-CN': `关单原因：${order.close_reason}。` }))
-  return lines.join('  \n')
+  return panelText(lines, '  \n')
+}
+
+/** Its page's address is a secret, which no run is told: the call names it. */
+function checkoutLine(mchid: string, checkout_no: string, shown: Viewer): string {
+  const runs = checkoutRunsLink(mchid, checkout_no, shown)
+  const call = `GET /v1/checkouts/${encodeURIComponent(checkout_no)}`
+  return {
+    en: `Of checkout \`${checkout_no}\` (${runs}); its page, and which order keeps the sale: \`${call}\`.`,
+    'zh-CN': `属于收银单 \`${checkout_no}\`（${runs}）；页面地址与成交订单见 \`${call}\`。`,
+  }[shown.language]
 }
 
 /** `2026-11-23 12:00:05`: of times that are read, and not computed with. */
@@ -131,7 +163,7 @@ export function refundDetails(refund: RefundProgress, policy: Policy, shown: Vie
     ...refundCalls(refund, shown),
     say({
       en: `**${state}** · ${back} of ${whole} · refund \`${out_refund_no}\``,
-      'zh-CN': `**${state}** · ${whole} 中的 ${back} · 退款 \`${out_refund_no}\``,
+      'zh-CN': `**${state}** · 退 ${back}（付款 ${whole}）· 退款 \`${out_refund_no}\``,
     }),
     say(refund_sentences[state]),
   ]
@@ -144,14 +176,15 @@ export function refundDetails(refund: RefundProgress, policy: Policy, shown: Vie
       'zh-CN': `所属订单 ${order}，付款 \`${transaction_id}\`，商户 \`${mchid}\`，来源 ${origin}。`,
     }),
   )
-  return lines.join('  \n')
+  return panelText(lines, '  \n')
 }
 
 /** A payment that belongs to no order has no run to lead to. */
 function linkOfOrder({ out_trade_no, order_id }: RefundProgress, shown: Viewer): string {
   if (order_id === null) return `\`${out_trade_no}\``
   const key = orderKey(order_id)
-  return `${runLink(out_trade_no, workflowId.order(key), shown)} (${runsLink(key, shown)})`
+  const [order, runs] = [runLink(out_trade_no, workflowId.order(key), shown), runsLink(key, shown)]
+  return shown.language === 'en' ? `${order} (${runs})` : `${order}（${runs}）`
 }
 
 function refundCalls(refund: RefundProgress, shown: Viewer): string[] {
@@ -190,7 +223,7 @@ export function deliveryDetails(delivery_id: string, shown: Viewer): string {
       `各次尝试的答复：\`${call}\`。`,
     ],
   }
-  return said[shown.language].join('  \n')
+  return panelText(said[shown.language], '  \n')
 }
 
 /** What Temporal UI shows of a day at this moment: a report. */
@@ -202,7 +235,7 @@ export function showDay(day: ReconciliationRecord): void {
 export function dayDetails(day: ReconciliationRecord, shown: Pick<Viewer, 'language'>): string {
   const { state, bill_date, mchid, is_proven, rows, records, wechat, weft, healed_count, differences, flaws } = day
   const say = (text: Bilingual) => text[shown.language]
-  const proven = is_proven ? { en: ' · proven', 'zh-CN': ' · 已核平' } : { en: ' · not proven', 'zh-CN': ' · 未核平' }
+  const proven = is_proven ? { en: ' · proven', 'zh-CN': ' · 已核实' } : { en: ' · not proven', 'zh-CN': ' · 未核实' }
   const merchant = say({ en: 'merchant', 'zh-CN': '商户' })
   const proof = day.end_time === null ? '' : say(proven)
   const lines = [`**${state}**${proof} · ${bill_date} · ${merchant} \`${mchid}\``, '', say(day_sentences[state]), '']
@@ -210,7 +243,7 @@ export function dayDetails(day: ReconciliationRecord, shown: Pick<Viewer, 'langu
   if (kinds.length > 0)
     lines.push(say({ en: `- **differences: ${kinds.join(', ')}**`, 'zh-CN': `- **差异：${kinds.join('、')}**` }))
   for (const flaw of flawTexts(flaws, shown.language))
-    lines.push(say({ en: `- not proven: ${flaw}`, 'zh-CN': `- 未核平：${flaw}` }))
+    lines.push(say({ en: `- not proven: ${flaw}`, 'zh-CN': `- 未核实：${flaw}` }))
   for (const { type, version, added, removed, changed } of day.changes ?? [])
     lines.push(
       say({
@@ -223,17 +256,17 @@ export function dayDetails(day: ReconciliationRecord, shown: Pick<Viewer, 'langu
     lines.push(
       say({
         en: `- WeChat: ${sumsText(wechat).en}; ${classesText('lines', rows)}`,
-        'zh-CN': `- 微信支付：${sumsText(wechat)['zh-CN']}；${classesText('行', rows)}`,
+        'zh-CN': `- 微信支付：${sumsText(wechat)['zh-CN']}；${classesText('行', rows, '：')}`,
       }),
     )
   if (records !== null && weft !== null)
     lines.push(
       say({
         en: `- here: ${sumsText(weft).en}; ${classesText('records', records)}`,
-        'zh-CN': `- 本地：${sumsText(weft)['zh-CN']}；${classesText('条记录', records)}`,
+        'zh-CN': `- 本地：${sumsText(weft)['zh-CN']}；${classesText('条记录', records, '：')}`,
       }),
     )
-  return lines.join('\n')
+  return panelText([...lines, ''], '\n')
 }
 
 function sumsText({ payment_count, payment_amount, refund_count, refund_amount }: DaySums): Bilingual {
@@ -245,9 +278,9 @@ function sumsText({ payment_count, payment_amount, refund_count, refund_amount }
   }
 }
 
-function classesText(what: string, { all, ...classes }: ClassCounts): string {
+function classesText(what: string, { all, ...classes }: ClassCounts, colon = ': '): string {
   const named = Object.entries(classes).flatMap(([name, count]) => (count === 0 ? [] : [`${count} ${name}`]))
-  return [`${all} ${what}`, named.join(', ')].filter((text) => text !== '').join(': ')
+  return [`${all} ${what}`, named.join(', ')].filter((text) => text !== '').join(colon)
 }
 
 /** Sets a refund's search attributes on major changes only, as `OrderAttributes` does; its start says `processing`. */

@@ -135,7 +135,7 @@ export const step_texts = {
   },
   follow_day: { en: 'Count the day’s differences anew', 'zh-CN': '重新统计当日差异' },
   check_differences: { en: 'Ask WeChat what people want to know', 'zh-CN': '应人工请求向微信支付查询' },
-  close_day: { en: 'Prove the day, or say why not', 'zh-CN': '给出当日是否核平及原因' },
+  close_day: { en: 'Prove the day, or say why not', 'zh-CN': '给出当日是否核实及原因' },
 } as const satisfies Record<string, Bilingual>
 
 export const fetch_texts: Record<BillType, Bilingual> = {
@@ -191,7 +191,7 @@ export const handler_texts = {
   confirm_fulfilment: { en: 'The merchant says whether it shipped.', 'zh-CN': '商户告知是否已发货。' },
   resolve_review: {
     en: 'A person decides on money in review, or on a second payment.',
-    'zh-CN': '由人对待人工处理的款项或第二笔付款作出决定。',
+    'zh-CN': '由人对待人工处理的款项或重复付款作出决定。',
   },
   request_refund: {
     en: 'All of the payment is to go back: stops what the order is about, then answers.',

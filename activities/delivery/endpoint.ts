@@ -2,7 +2,7 @@ import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import type { Time } from '../../domain/calendar.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
 import { orderlessEventId } from '../../domain/ids.ts'
-import type { EndpointRecord } from '../../domain/merchant/record.ts'
+import type { DisableReason, EndpointRecord } from '../../domain/merchant/record.ts'
 import { limits, observer_patience_ms } from '../../domain/policy.ts'
 import type { ActivityContext } from '../context.ts'
 import type { EndpointReply } from './courier.ts'
@@ -57,7 +57,11 @@ export async function noteDeliveryFailure(
 }
 
 /** Disables an observer that is gone, and tells of it. */
-async function disableEndpoint(context: ActivityContext, { _id }: EndpointRecord, reason: string): Promise<void> {
+async function disableEndpoint(
+  context: ActivityContext,
+  { _id }: EndpointRecord,
+  reason: DisableReason,
+): Promise<void> {
   const { endpoints } = context.store
   await endpoints.disable(_id, reason, beijingTime(context.now()))
   const disabled = await endpoints.find(_id)

@@ -61,12 +61,12 @@ export const catalogue = {
     retryable: false,
     title: { en: 'No such thing', 'zh-CN': '未找到' },
     detail: {
-      en: 'There is nothing at this address for the merchant and the mode of this key.',
-      'zh-CN': '该密钥所属的商户和模式下没有此资源。',
+      en: 'For the merchant and the mode of this key there is nothing at this address, or under a number that the body names.',
+      'zh-CN': '该密钥所属的商户和模式下，没有此地址或请求体所指的资源。',
     },
     remedy: {
-      en: 'Check the path and the number, and that the key belongs to the right merchant and mode (live or test).',
-      'zh-CN': '请检查路径和单号，并确认密钥所属商户及模式（live 或 test）正确。',
+      en: 'Check the path, which is in lower case and has no slash at its end, and the number; and that the key belongs to the right merchant and mode (live or test).',
+      'zh-CN': '请检查路径（全小写，末尾没有斜杠）和单号，并确认密钥所属商户及模式（live 或 test）正确。',
     },
   },
   method_not_allowed: {

@@ -1,4 +1,6 @@
 import type { Context } from 'koa'
+import type { DisableReason } from '../../domain/merchant/record.ts'
+import type { UrlObjection } from '../../runtime/address.ts'
 import { catalogue } from './catalogue.ts'
 import type { ProblemCode } from './catalogue.ts'
 import type { CatalogueEntry } from './catalogueentry.ts'
@@ -92,18 +94,38 @@ export function problemBody(problem: Problem, { language, base_url, request_id }
     type: `${base_url}/docs/errors/${problem.code}`,
     title: entry.title[language],
     status: entry.status,
-    detail: fillTemplate(entry.detail[language], values),
+    detail: fillTemplate(entry.detail[language], values, language),
     code: problem.code,
     errors,
     retryable: entry.retryable,
-    remedy: fillTemplate(entry.remedy[language], values),
+    remedy: fillTemplate(entry.remedy[language], values, language),
     wechat: wechat ?? null,
     request_id,
   }
 }
 
-function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>): string {
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().join(', '))
+/** Values that are words themselves, in Chinese; as members of the answer they stay what programs know. */
+const chinese_values: Readonly<Record<UrlObjection | DisableReason | AbsentPart, string>> = {
+  'it is not a URL': '不是完整的 URL',
+  'it holds a user name or password': '含有用户名或密码',
+  'it holds a fragment': '含有片段（#）',
+  'it is not https': '不是 https',
+  'its address is private': '是内网地址',
+  'answered 410 Gone': '该地址应答了 410 Gone',
+  'failed for 5 days': '连续失败 5 天',
+  temporal: 'Temporal',
+  database: '数据库',
+  workers: 'worker',
+  wechat: '微信支付',
+}
+
+function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>, language: Language): string {
+  const said = (value: string | number) =>
+    language === 'zh-CN' && Object.hasOwn(chinese_values, value)
+      ? chinese_values[value as keyof typeof chinese_values]
+      : String(value)
+  const between = language === 'en' ? ', ' : '、'
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().map(said).join(between))
 }
 
 /** Answers `ctx` with `problem`. */

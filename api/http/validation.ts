@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { limits } from '../../domain/policy.ts'
+import { chineseIssue } from './issue.ts'
 import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
@@ -72,6 +73,18 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must be a whole number of fen: 990 is ¥9.90',
     'zh-CN': '须为整数分，例如 990 表示 9.90 元',
   },
+  fen_range: {
+    en: 'must be from 1 to 10,000,000,000 fen',
+    'zh-CN': '须为 1 至 10,000,000,000 分',
+  },
+  order_amount: {
+    en: 'must be an object: {"total": 990} is ¥9.90',
+    'zh-CN': '须为对象，例如 {"total": 990} 表示 9.90 元',
+  },
+  refund_amount: {
+    en: 'must be an object: {"refund": 990} is ¥9.90',
+    'zh-CN': '须为对象，例如 {"refund": 990} 表示 9.90 元',
+  },
   appid: { en: 'is not an appid', 'zh-CN': '不是有效的 appid' },
   openid: { en: 'is not an openid', 'zh-CN': '不是有效的 openid' },
   openid_missing: {
@@ -101,7 +114,7 @@ const rule_texts: Record<string, Bilingual> = {
   payment_total: { en: 'the payment’s total is {total}', 'zh-CN': '该笔支付的总金额为 {total}' },
   second_payment: {
     en: 'must name a second payment of this order; undecided are: {known}',
-    'zh-CN': '须为该订单的重复支付单号；待处理的有：{known}',
+    'zh-CN': '须为该订单某笔重复付款的 transaction_id；待处理的有：{known}',
   },
   nothing_left: {
     en: 'nothing of this payment is left to accept, all of it went back: reject it',
@@ -129,10 +142,14 @@ const rule_texts: Record<string, Bilingual> = {
   },
   cursor: { en: 'is not a next_cursor of this list', 'zh-CN': '不是本列表返回的 next_cursor' },
   missing: { en: 'is required', 'zh-CN': '必填' },
+  body_missing: {
+    en: 'the body is empty; it must be a JSON object',
+    'zh-CN': '请求体为空，须为 JSON 对象',
+  },
   unknown: { en: 'is not a known field', 'zh-CN': '未知字段' },
 }
 
-const locales = { en: z.locales.en().localeError, 'zh-CN': z.locales.zhCN().localeError }
+const locales = { en: z.locales.en().localeError, 'zh-CN': chineseIssue }
 
 /** Where in a request a value came from; the body's own fields have no prefix. */
 export type RequestPart = 'body' | 'query' | 'path'
@@ -164,11 +181,18 @@ function fieldErrors(issues: z.core.$ZodIssue[], part: RequestPart, language: La
       return unknown.map((key) => ruleError(pointer([...path, key]), 'unknown', language))
     }
     const field = pointer(path)
-    if (issue.code === 'invalid_type' && issue.input === undefined) return ruleError(field, 'missing', language)
+    if (issue.code === 'invalid_type' && issue.input === undefined)
+      return ruleError(field, field === '' ? 'body_missing' : 'missing', language)
     if (Object.hasOwn(rule_texts, issue.message)) return ruleError(field, issue.message, language)
     return { field, code: issue.code, detail: shortened(issue.message) }
   })
-  return errors.slice(0, limits.problem_errors)
+  return distinct(errors).slice(0, limits.problem_errors)
+}
+
+/** What two rules say alike of a field is said once. */
+function distinct(errors: FieldError[]): FieldError[] {
+  const said = errors.map(({ field, code, detail }) => JSON.stringify([field, code, detail]))
+  return errors.filter((_, place) => said.indexOf(said[place] ?? '') === place)
 }
 
 function shortened(text: string): string {

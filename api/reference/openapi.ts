@@ -31,6 +31,9 @@ const input_problems: readonly ProblemCode[] = ['invalid_request']
 const pause_problems: readonly ProblemCode[] = ['merchant_paused']
 const body_problems: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
+/** Node's own answer (api/http/server.ts), given before anybody here sees the request. */
+const too_long = 'address and headers are over 8 kB together: no body'
+
 /** The codes an endpoint can answer with, its own first. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const body = endpoint.body === null ? [] : body_problems
@@ -156,6 +159,7 @@ function operationObject(endpoint: Endpoint, schemas: Record<string, Json>): Jso
         Object.entries(answers).map(([status, answer]) => [status, responseObject(answer, schemas)]),
       ),
       ...problemResponses(problemsOf(endpoint)),
+      431: { description: too_long },
     },
   }
 }
@@ -181,17 +185,16 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Recor
 }
 
 function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>): Json {
-  const { description, schema, file_types, headers = {} } = answer
+  const { description, schema, file_types = [], headers = {} } = answer
+  const content: Json = {
+    ...(schema && { 'application/json': { schema: schemaOf(schema, 'output', schemas) } }),
+    ...Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])),
+  }
   const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
   return {
     description,
     headers: { 'Request-Id': { schema: { type: 'string' } }, ...Object.fromEntries(named) },
-    ...(schema === undefined
-      ? {}
-      : { content: { 'application/json': { schema: schemaOf(schema, 'output', schemas) } } }),
-    ...(file_types === undefined
-      ? {}
-      : { content: Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])) }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
   }
 }
 
@@ -246,6 +249,13 @@ function tellDefault(schema: z.core.JSONSchema.BaseSchema): void {
   schema.description = [schema.description, told].filter((text) => text !== undefined).join('; ')
 }
 
+/** A list of types as `anyOf`: oapi-codegen, for Go, knows no other list than one of a type and null. */
+function spreadTypes(schema: Json): Json {
+  const { type, ...rest } = schema
+  if (!Array.isArray(type) || type.filter((one) => one !== 'null').length < 2) return schema
+  return { ...rest, anyOf: type.map((one: unknown) => ({ type: one })) }
+}
+
 /** The field that tells the members of a union apart, and the name of each; null: no such union, or it has no names. */
 function discriminatorOf(schema: z.core.$ZodType): Json | null {
   if (!(schema instanceof z.ZodDiscriminatedUnion)) return null
@@ -262,8 +272,9 @@ function discriminatorOf(schema: z.core.$ZodType): Json | null {
 function rewriteReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(rewriteReferences)
   if (typeof value !== 'object' || value === null) return value
+  const schema = 'type' in value ? spreadTypes(value as Json) : value
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(schema)
       .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !hasSchemaName(value as Json))
       .map(([name, inner]) => [
         name,

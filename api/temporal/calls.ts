@@ -24,8 +24,8 @@ export class TemporalUnavailable extends Error {
 export interface TemporalCallOptions {
   client: TemporalClient
   queue_prefix: string
-  /** for whom Temporal UI shows the runs that are started; absent: in English, without a guide */
-  shown?: ShownTo
+  /** for whom Temporal UI shows the runs that are started */
+  shown: ShownTo
   log: Logger
   metrics: Metrics
   /** says that Temporal does not answer: every request meets it */

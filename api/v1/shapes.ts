@@ -28,8 +28,8 @@ export const query_time = timeShape((text) => capitalTime(restoredPlus(text)), '
 
 function timeShape(read: (text: string) => string, description: string) {
   return z
-    .string()
-    .max(40)
+    .string('time')
+    .max(40, 'time')
     .refine((text) => rfc3339.test(read(text)) && isTime(read(text)), 'time')
     .transform(read)
     .meta({ format: 'date-time', description })
@@ -78,8 +78,8 @@ export function wechatText(most_bytes: number, least = 1) {
 
 export const fen = z
   .int('fen')
-  .min(1)
-  .max(limits.total_fen)
+  .min(1, 'fen_range')
+  .max(limits.total_fen, 'fen_range')
   .meta({ description: 'fen, an integer of at most 10,000,000,000' })
 
 /** The merchant's own words about an order or a refund, in requests. */

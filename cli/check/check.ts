@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { enabledProducts } from '../../domain/order/method.ts'
 import { readAuthorities } from '../../runtime/authorities.ts'
+import { shownTo } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
 import { liveMistakes } from '../../runtime/fitness.ts'
 import { connectTemporal } from '../../runtime/temporal.ts'
@@ -94,7 +95,7 @@ export async function checkMerchant(parts: CheckParts): Promise<CheckLine[]> {
     const serial = account?.client.keyring.newest()?.serial ?? 'NONE'
     lines.push(...(await checkNotifyAddress({ store, mchid, url, mode, serial, now })), checkNotifications(last))
     const { queue_prefix } = config
-    lines.push(await checkFulfilment({ store, merchant, temporal, queue_prefix, now }))
+    lines.push(await checkFulfilment({ store, merchant, temporal, queue_prefix, shown: shownTo(config), now }))
     lines.push(...(await checkAppSecrets({ store, merchant }, { dispatcher, test_wechat_url: config.test_wechat_url })))
     return [...lines, ...consoleQuestions(merchant, config.public_url)]
   } finally {

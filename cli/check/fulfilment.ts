@@ -3,6 +3,7 @@ import { isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
 import { deliveryStart } from '../../domain/messages.ts'
+import type { ShownTo } from '../../domain/messages.ts'
 import { createRunStarter, startRun } from '../../runtime/runs.ts'
 import { randomId } from '../../runtime/secrets.ts'
 import { boundedCall } from '../../runtime/temporal.ts'
@@ -23,6 +24,8 @@ export interface FulfilmentParts {
   merchant: MerchantRecord
   temporal: TemporalClient
   queue_prefix: string
+  /** for whom Temporal UI shows the ping's run */
+  shown: ShownTo
   now: () => number
   /** how long a ping may take from here to its end */
   limit_ms?: number
@@ -32,7 +35,8 @@ export interface FulfilmentParts {
 export async function checkFulfilment(parts: FulfilmentParts): Promise<CheckLine> {
   const { store, merchant } = parts
   const { mode, deadline_in } = merchant.settings.fulfilment
-  if (mode === 'none') return checkLine('fulfilment_none')
+  if (mode === 'none')
+    return checkLine(merchant.fulfilment_endpoint_id === null ? 'fulfilment_none' : 'fulfilment_unasked')
   const hours = Math.round(deadline_in / 360) / 10
   if (mode === 'confirm') return checkLine('fulfilment_confirm', { number: '<out_trade_no>', hours })
   const id = merchant.fulfilment_endpoint_id
@@ -44,14 +48,14 @@ export async function checkFulfilment(parts: FulfilmentParts): Promise<CheckLine
 }
 
 async function pingLine(parts: FulfilmentParts, endpoint: EndpointRecord): Promise<CheckLine> {
-  const { store, temporal, queue_prefix, now, limit_ms = ping_limit_ms } = parts
+  const { store, temporal, queue_prefix, shown, now, limit_ms = ping_limit_ms } = parts
   const { url } = endpoint
   const untold = (error: string) => checkLine('fulfilment_untold', { url, seconds: limit_ms / 1_000, error })
   const pinged = await recordPing(store, endpoint, { request_id: randomId('req'), now: now() })
   try {
     const start = deliveryStart({ delivery_id: pinged._id, mchid: pinged.mchid, out_trade_no: '' })
     await boundedCall(temporal.connection, start_limit_ms, () =>
-      startRun(createRunStarter(temporal.client, queue_prefix), start),
+      startRun(createRunStarter(temporal.client, queue_prefix, shown), start),
     )
   } catch (error) {
     return untold(`Temporal: ${causeText(error)}`)

@@ -142,6 +142,9 @@ export interface MerchantAttention extends Attention {
   detail?: string | null
 }
 
+/** Why Weft disables an endpoint by itself. */
+export type DisableReason = 'answered 410 Gone' | 'failed for 5 days'
+
 export interface EndpointRecord {
   /** <mchid>/<url> */
   _id: string
@@ -154,6 +157,7 @@ export interface EndpointRecord {
   event_types: string[]
   description: string | null
   state: 'enabled' | 'disabled'
+  /** a DisableReason; others were written by hand or by other versions */
   disable_reason: string | null
   /** when it was disabled last; null: it is not. Absent in records of earlier versions */
   disabled_time?: Time | null

@@ -44,9 +44,9 @@ export interface MoneyFact extends PaymentFact {
 /** Money was taken: SUCCESS, and REFUND too, which only says that some of it went back. */
 export function isMoneyFact(fact: PaymentFact): fact is MoneyFact {
   const is_taken = fact.trade_state === 'SUCCESS' || fact.trade_state === 'REFUND'
-  const is_complete = fact.transaction_id !== null && fact.success_time !== null && fact.amount !== null
+  const is_named = fact.transaction_id !== null && fact.success_time !== null
   // WeChat takes no less than one fen: what says so is not understood, and is nothing that a book could hold.
-  return is_taken && is_complete && (fact.amount?.total ?? 0) > 0
+  return is_taken && is_named && (fact.amount?.total ?? 0) > 0
 }
 
 /** WeChat's word that no money is there: of a payment that is booked, that it was never made or was taken back. */

@@ -14,8 +14,10 @@ import type { CheckLine, OutcomeCode } from '../../cli/check/outcome.ts'
 import { introduceMerchant, makeMerchant } from '../../dev/demo.ts'
 import type { DemoMerchant } from '../../dev/demo.ts'
 import { beijingTime } from '../../domain/calendar.ts'
+import { workflowId } from '../../domain/ids.ts'
 import { trade_types } from '../../domain/merchant/product.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
+import { shown_memo } from '../../domain/messages.ts'
 import { plainTemporal } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { newToken } from '../../runtime/secrets.ts'
@@ -383,7 +385,10 @@ describe('who says that the goods went out', () => {
     const { mchid } = await another()
     await change(mchid, await event(mchid))
     // It verifies with the secret of the stage's own merchant.
-    expect(failedOf(await check(mchid))).toEqual(['fulfilment_unheard'])
+    expect(failedOf(await check(mchid, { config: { language: 'zh-CN' } }))).toEqual(['fulfilment_unheard'])
+    const [ping] = (await stage.store.deliveries.list(mchid, { event_type: ['test.ping'] }, { limit: 1 })).data
+    const run = stage.temporal.client.workflow.getHandle(workflowId.delivery(ping?._id ?? ''))
+    expect((await run.describe()).memo).toMatchObject({ [shown_memo]: { language: 'zh-CN' } })
     const { fulfilment_endpoint_id } = await record(mchid)
     const endpoint = await stage.store.endpoints.findPublic(mchid, fulfilment_endpoint_id ?? '')
     await stage.store.endpoints.disable(endpoint?._id ?? '', 'gone', beijingTime(Date.now()))
@@ -399,8 +404,11 @@ describe('who says that the goods went out', () => {
 
   it('may be nobody, or the merchant by a call of its own', async () => {
     const { mchid } = await another()
-    expect(codesOf(await check(mchid))).toContain('fulfilment_none')
+    // It has an endpoint that is to decide, and no mode in which it would.
+    expect(codesOf(await check(mchid))).toContain('fulfilment_unasked')
     const { settings } = await record(mchid)
+    await change(mchid, { fulfilment_endpoint_id: null })
+    expect(codesOf(await check(mchid))).toContain('fulfilment_none')
     await change(mchid, { settings: { ...settings, fulfilment: { ...settings.fulfilment, mode: 'confirm' } } })
     expect(codesOf(await check(mchid))).toContain('fulfilment_confirm')
   })

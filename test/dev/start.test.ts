@@ -280,17 +280,7 @@ describe('the end of npm start', { timeout: 480_000 }, () => {
     await until('the order is fulfilled', async () => (await orderSeenByApi(waiting)).state === 'fulfilled')
   })
 
-  it('by SIGKILL of npm leaves no process either', async () => {
-    const family = run.start.family()
-    run.start.killNpm()
-    await run.start.ended()
-    await allGone(family)
-    expect(existsSync(join(folder, '.weft/demo.env'))).toBe(false)
-  })
-
   it('by SIGKILL of Weft itself leaves nothing behind, and the next start can be a fresh one', async () => {
-    run.start = new Start(folder)
-    await run.start.says(/Ctrl-C stops everything/)
     const family = run.start.family()
     run.start.killBoth()
     await allGone(family)
@@ -300,9 +290,15 @@ describe('the end of npm start', { timeout: 480_000 }, () => {
     expect(await orderSeenByApi(waiting)).toMatchObject({ status: 404 })
   })
 
-  it('by a mistake in the settings is one line with its remedy', async () => {
-    run.start.pressCtrlC()
+  it('by SIGKILL of npm leaves no process either', async () => {
+    const family = run.start.family()
+    run.start.killNpm()
     await run.start.ended()
+    await allGone(family)
+    expect(existsSync(join(folder, '.weft/demo.env'))).toBe(false)
+  })
+
+  it('by a mistake in the settings is one line with its remedy', async () => {
     const mistaken = new Start(folder, { environment: { WEFT_TIME_SCALE: '0' } })
     expect(await mistaken.ended()).not.toBe(0)
     expect(mistaken.output).toMatch(/^Weft \S+ ?\S*: WEFT_TIME_SCALE would slow time down; write 1 or more$/m)

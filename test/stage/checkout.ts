@@ -1,6 +1,8 @@
 import { createCommands } from '../../api/temporal/commands.ts'
 import { createQuestions } from '../../api/temporal/question.ts'
 import type { OpeningContext } from '../../api/v1/checkouts/order.ts'
+import { default_policy, scaledPolicy } from '../../domain/policy.ts'
+import { shownTo } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import type { Stage } from './stage.ts'
@@ -12,8 +14,10 @@ export function openingContext({ config, store, temporal, now }: Stage): Opening
     intake: temporal,
     sealer: store.sealer,
     queue_prefix: config.queue_prefix,
+    shown: shownTo(config),
     log: silentLogger,
     metrics: createMetrics(),
   })
-  return { config, store, commands, questions: createQuestions(now), log: silentLogger, now }
+  const policy = scaledPolicy(default_policy, config.time_scale)
+  return { config, policy, store, commands, questions: createQuestions(now), log: silentLogger, now }
 }

@@ -14,6 +14,7 @@ import { findTimeSkippingServer } from '../../dev/servers/servers.ts'
 import { default_bill_policy } from '../../domain/bill/reconciliation.ts'
 import { search_attributes } from '../../domain/messages.ts'
 import { default_policy } from '../../domain/policy.ts'
+import { shownTo } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createRunStarter } from '../../runtime/runs.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
@@ -142,7 +143,7 @@ async function startWorkers(env: TestWorkflowEnvironment, clock: SkippedClock, {
   const merchant = clock.watch(createMerchant(context, courier, slots))
   const { placeInLine } = gateway
   const { deliverPaidInLine } = merchant
-  const starter = createRunStarter(temporal.client, config.queue_prefix)
+  const starter = createRunStarter(temporal.client, config.queue_prefix, shownTo(config))
   const runs = createRuns(context, starter)
   const workers = await createWorkers({
     connection: env.nativeConnection,

@@ -62,6 +62,7 @@ async function stage() {
     store,
     temporal,
     queue_prefix: '',
+    shown: { language: 'en', guide_url: null },
     patience: sweeper_patience,
     now: () => clock.now,
     log: { ...silentLogger, warn: (message) => void warned.push(message) },

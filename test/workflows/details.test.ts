@@ -27,8 +27,11 @@ const counts = { all: 9, matched: 5, waiting: 1, different: 0, foreign: 2, malfo
 const sums = { payment_count: 6, payment_amount: 123_450, refund_count: 1, refund_amount: 990 }
 
 const shop: Viewer = { namespace: 'shop', language: 'en', guide_url: null }
+/** Without the two that keep the last one from being cut off. */
 const linesOf = (given: Partial<ReconciliationRecord>, language: Language = 'en') =>
-  dayDetails({ ...begun, ...given }, { language }).split('\n')
+  dayDetails({ ...begun, ...given }, { language })
+    .split('\n')
+    .slice(0, -2)
 
 describe('what Temporal UI shows of a day', () => {
   it('is that it waits, before there is a bill', () => {
@@ -119,13 +122,24 @@ describe('what Temporal UI shows of an order', () => {
     const attention = { code: 'delivery_failing', since_time: at(9) } as const
     const fulfilment = { mode: 'event', result: null, reason: null, deadline_time: at(99) } as const
     const text = shown({ state: 'paid', payment, attention, fulfilment, next_action: { what: 'deliver', time: at(1) } })
-    expect(text.split('\n').length).toBeLessThanOrEqual(7)
+    expect(text.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(7)
   })
 
   it('leads to the runs of its refunds, and theirs to it', () => {
     const entry = { ...orderSample('x').timeline[0], event: 'refund_changed', out_refund_no: 'R_1' }
     const text = shown({ state: 'fulfilled', payment, timeline: [entry] as never })
     expect(text).toContain(`[R\\_1](/namespaces/shop/workflows/refund%2F${mchid}%2FR_1)`)
+  })
+
+  it('leads from an order to the checkout that made it, by a call: its page opens to whoever knows the address', () => {
+    const text = shown({ state: 'awaiting_payment', checkout_id: `${mchid}/TEA-00` })
+    expect(text).toContain('Of checkout `TEA-00`')
+    expect(text).toContain('`GET /v1/checkouts/TEA-00`')
+    const query = `WeftMerchant="${mchid}" AND (WeftOutTradeNo="TEA-00" OR WeftOutTradeNo STARTS_WITH "TEA-00-")`
+    const words = encodeURIComponent(query).replaceAll('(', '%28').replaceAll(')', '%29')
+    expect(text).toContain(`](/namespaces/shop/workflows?query=${words})`)
+    expect(text).not.toContain('token-')
+    expect(shown({ state: 'awaiting_payment' })).not.toContain('checkout')
   })
 
   it('of one that needs nobody is its state alone when it ends', () => {
@@ -172,6 +186,13 @@ describe('what Temporal UI shows', () => {
     expect(event).toContain(`[TEA-0001](/namespaces/shop/workflows/order%2F${mchid}%2FTEA-0001)`)
     expect(event).toContain(runs)
     expect(deliveryDetails(`${mchid}/test.ping/x/ep_one`, shop)).toBe(`Event \`${mchid}/test.ping/x/ep_one\`.`)
+  })
+
+  it('ends in a line with nothing to read, since the UI cuts off what stands last', () => {
+    const event = deliveryDetails(`${mchid}/TEA-0001/2/ep_one`, shop)
+    const texts = [orderDetails(order, default_policy, shop), refundDetails(refund, default_policy, shop), event]
+    for (const text of texts) expect(text.endsWith('.  \n\u00a0')).toBe(true)
+    expect(dayDetails(begun, shop).endsWith('\n\n\u00a0')).toBe(true)
   })
 
   it('is in the language of its readers, with the names of the API as they are', () => {

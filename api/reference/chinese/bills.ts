@@ -3,7 +3,7 @@ export const bill_descriptions: Readonly<Record<string, string>> = {
   'none: WeChat Pay said that there was no trade, so this version has no file':
     'none：微信支付答复当日没有交易，该版本没有文件',
   'the bill is whole, and every line of it and every record agree': '账单完整，且每一行与每条记录一致',
-  'why it is not proven, but for its differences': '除差异之外未核平的原因',
+  'why it is not proven, but for its differences': '除差异之外未核实的原因',
   'on one side only so far; the other may still come': '目前只有一方，另一方可能稍后出现',
   'of other systems on this merchant number': '使用同一商户号的其他系统的',
   'lines that cannot be read': '无法读取的行',
@@ -66,7 +66,6 @@ export const bill_descriptions: Readonly<Record<string, string>> = {
   'at most 1,000 bytes of UTF-8': '最多 1,000 字节（UTF-8）',
   'the newest': '最新版本',
   'from 1; a bill that WeChat Pay issued anew is the next one': '从 1 起；微信支付重新出具的账单为下一版本',
-  'none: WeChat Pay said that there was no trade': 'none：微信支付答复当日没有交易',
   'what WeChat Pay signed, hex; null: there is no file': '微信支付签名的摘要，十六进制；null 表示没有文件',
   'of the bytes that are kept, hex; always what WeChat Pay signed':
     '所保存字节的摘要，十六进制；始终与微信支付签名的一致',

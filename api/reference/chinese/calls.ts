@@ -2,30 +2,17 @@
 export const call_descriptions: Readonly<Record<string, string>> = {
   'WeChat Pay orders that cannot get lost. Amounts are integer fen. Known fields are always present, null when unknown; new fields and values may appear, so ignore what you do not know. Unknown request fields are refused.':
     '不会丢失的微信支付订单。金额为整数，单位为分。已知字段始终存在，未知时为 null；今后可能增加字段和取值，请忽略不认识的内容。请求中的未知字段会被拒绝。',
-  'Places the order at WeChat Pay and answers with a code to scan. Safe to repeat: the same body is answered with the order as it is now. After 202 repeat the same request until the state is no longer “created”.':
-    '在微信支付下单，并返回可扫描的二维码。可以安全地重发：同一请求体返回订单的当前状态。收到 202 后请原样重发，直到状态不再是 created。',
   'Places the order at WeChat Pay and answers with a code to scan, or what opens the payer’s client. Safe to repeat: the same body is answered with the order as it is now. After 202 repeat the same request until the state is no longer “created”.':
     '在微信支付下单，并返回可扫描的二维码，或调起付款人客户端的参数。可以安全地重发：同一请求体返回订单的当前状态。收到 202 后请原样重发，直到状态不再是 created。',
   'placed: client or code_url, and checkout_url, are live': '已下单：client 或 code_url 以及 checkout_url 可用',
   'The stored code, or, when it is older than 110 minutes (of MWEB 4), a new one: the old code then dies. `client` is signed anew each time.':
     '已有的二维码或支付参数；超过 110 分钟（MWEB 为 4 分钟）则返回新的，旧的随即失效。`client` 每次重新签名。',
-  'Answers with a page that chooses the way to pay where it is opened. Nothing is placed at WeChat Pay before the payer is there. Safe to repeat: the same body is answered with the checkout as it is now.':
-    '返回一个页面，由它在打开之处选择支付方式。付款人到来之前不会在微信支付下单。可以安全地重发：同一请求体返回收银单的当前状态。',
-  'a repeat: the checkout as it is now': '重发：收银单的当前状态',
-  'made: checkout_url is live': '已创建：checkout_url 可用',
-  'a page of checkouts': '一页收银单',
-  'the checkout': '收银单',
-  'the checkout as it is now': '收银单的当前状态',
-  'Nothing more is placed for it, and what is open is closed at WeChat Pay. Money that still comes is treated as late. After 202 read the checkout, or repeat the request.':
-    '不再为它下单，未结束的订单在微信支付关单。之后到账的款项按逾期到账处理。收到 202 后请查询收银单，或重发请求。',
-  'cancelled, or expired before: nothing of it can be paid': '已取消，或此前已过期：不能再付款',
-  'closing: WeChat Pay is not yet certain of an order': '关闭中：微信支付尚未确定某个订单',
   'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404 `original_absent`. One that is damaged here is fetched anew: 503 `original_damaged`, ask again.':
     'Weft-Bill-Sha1 是微信支付签名的 SHA-1，针对未经内容编码的文件。提前结束或字节数少于 Content-Length 的应答不完整。没有交易的账单没有文件：404 `original_absent`。本地损坏的原始账单会重新下载：503 `original_damaged`，请稍后再试。',
   'said back in the answer where it is 1–64 of letters, digits, _ -; else one is made':
     '若为 1–64 位的字母、数字或 _ -，应答会原样返回；否则自动生成',
+  'address and headers are over 8 kB together: no body': '请求地址与请求头合计超过 8 kB：没有应答体',
   'a repeat: the order as it is now': '重发：订单的当前状态',
-  'placed: code_url and checkout_url are live': '已下单：code_url 与 checkout_url 可用',
   'accepted here; WeChat Pay is silent or refuses the merchant’s set-up. Repeat the same request':
     '已受理；微信支付没有答复，或拒绝了商户的配置。请原样重发',
   'entries per page': '每页条数',
@@ -50,14 +37,12 @@ export const call_descriptions: Readonly<Record<string, string>> = {
     '逐笔按 POST /v1/orders/{out_trade_no}/check 查询，但不等待结果：订单的 last_check_time 不早于应答中的 time 时，结果已在订单中。请先用 preview 计数，再带上 next_cursor 重复调用，直到它为 null。每个商户可连续调用五次，之后每十秒一次。',
   'a preview: how many there are': '预览：共有多少',
   'WeChat Pay is asked about these': '正在向微信支付查询这些订单',
-  'The stored code, or, when it is older than 110 minutes, a new one: the old code then dies.':
-    '已有的二维码；超过 110 分钟则返回新的，旧的随即失效。',
   'not placed yet: WeChat Pay is silent. Repeat the request': '尚未下单：微信支付没有答复。请重发请求',
   'Decided once: the same answer again is 200, another one 409. A refusal leads to a refund by default.':
     '只决定一次：同样的答复再次提交为 200，不同的为 409。默认情况下，拒绝履约会导致退款。',
   'kept durably; it takes effect as soon as a worker is back': '已持久保存，worker 恢复后即生效',
   'Of an order in review, or of a second payment named by transaction_id. Rejected money goes back by itself. Decided once: the same answer again is 200, another one 409.':
-    '针对待人工处理的订单，或由 transaction_id 指定的第二笔付款。被拒绝的款项会自动退回。只决定一次：同样的决定再次提交为 200，不同的为 409。',
+    '针对待人工处理的订单，或由 transaction_id 指定的重复付款。被拒绝的款项会自动退回。只决定一次：同样的决定再次提交为 200，不同的为 409。',
   'Reserves the amount on the payment, then asks WeChat Pay for the refund until it is certain. Safe to repeat: the same body is answered with the refund as it is now. After 202 repeat the same request until the state is no longer “created”. A number that was refused here was never sent, and may be sent again with any body.':
     '在付款上锁定可退金额，再向微信支付申请退款，直到结果确定。可以安全地重发：同一请求体返回退款的当前状态。收到 202 后请原样重发，直到状态不再是 created。在此被拒绝的单号从未发往微信支付，可以用任意请求体再次提交。',
   'a repeat: the refund as it is now': '重发：退款的当前状态',
@@ -144,8 +129,6 @@ export const call_descriptions: Readonly<Record<string, string>> = {
   'trade: 交易账单; fundflow: 资金账单 of the basic account; fundflow_operation, fundflow_fees: of the others that are fetched':
     'trade：交易账单；fundflow：基本账户资金账单；fundflow_operation、fundflow_fees：运营账户、手续费账户资金账单（若已配置下载）',
   'the bill': '账单',
-  'Weft-Bill-Sha1 is the SHA-1 that WeChat Pay signed, of the file without any content coding. An answer that ends early, or has fewer bytes than its Content-Length, is not whole. A bill without trade has no file: 404. One that is damaged here is fetched anew: 503 `original_damaged`, ask again.':
-    'Weft-Bill-Sha1 是微信支付签名的 SHA-1，针对未经内容编码的文件。提前结束或字节数少于 Content-Length 的应答不完整。没有交易的账单没有文件：404。本地损坏的原始账单会重新下载：503 `original_damaged`，请稍后再试。',
   'the newest without it': '缺省为最新版本',
   'the file': '文件',
   'In the order of the lines, the first 10,000; how many there are, and what they come to, is in `versions` of the bill. Compared is what Weft reads: not names of goods and other text, and not the balance, which follows from the lines before. 404: the first version, or one that was not compared, since its day was not looked at or one of the two files is not whole.':

@@ -17,7 +17,6 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'Wap: a browser, whatever the phone': 'Wap：浏览器，不限手机系统',
   'MWEB must have it, with h5_info; elsewhere payer_client_ip alone':
     'MWEB 必填且须含 h5_info；其他方式只需 payer_client_ip',
-  'the number of the checkout that made it': '创建该订单的收银单的单号',
   'goes into the payer’s client as it is, while it can be paid; null: there is nothing to hand over, or only code_url':
     '可付款期间原样交给付款人的客户端；null 表示没有可交的，或只有 code_url',
   'seconds as text: iOS takes no number': '秒数，须为字符串：iOS 不接受数字',
@@ -25,18 +24,6 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'for wx.requestPayment': '用于 wx.requestPayment',
   'for PayReq of WeChat’s OpenSDK': '用于微信 OpenSDK 的 PayReq',
   'opened by the payer’s browser, once, within five minutes': '由付款人的浏览器在五分钟内打开一次',
-  'the ways to pay that its page may offer; all that the merchant has enabled when absent':
-    '页面可提供的支付方式；缺省为商户已开通的全部方式',
-  'the merchant’s own sale: two numbers of one sale are never both kept; its out_trade_no when absent':
-    '商户自己的一笔交易：同一笔交易的两个单号不会都收款；缺省为其 out_trade_no',
-  'the merchant’s number of the sale, 6–28 of letters, digits, _ - | *; its first order has it too':
-    '商户的收银单号，6–28 位字母、数字及 _ - | *；它的第一个订单也用此单号',
-  'of all of its orders': '其全部订单的',
-  'the page that the payer opens, on whatever device': '付款人打开的页面，不限设备',
-  'until then its page makes orders': '在此之前其页面可以下单',
-  'the numbers of its orders, the oldest first': '其订单的单号，最早的在前',
-  'the number that keeps the sale; it stays when the money goes back': '收款的单号；退款后仍保留',
-  'the order that this is about': '所涉及的订单',
   'of which appids it is known what they are of: 公众号, 小程序, 移动应用':
     '已知类型的 appid：公众号、小程序、移动应用',
   'the trade_types that orders may have': '订单可用的 trade_type',
@@ -78,10 +65,10 @@ export const field_descriptions: Readonly<Record<string, string>> = {
     '未查询的单号：不到 5 秒前查询过，或已付款、正在履约',
   'an order whose last_check_time is not before this has its answer': '订单的 last_check_time 不早于该时刻，即已有结果',
   'keep the money as a sale, or give it back': '接受款项作为销售，或退回',
-  'a second payment of the order; its own payment when absent': '订单的第二笔付款；缺省为订单自己的付款',
+  'a second payment of the order; its own payment when absent': '订单的重复付款；缺省为订单自己的付款',
   'the order whose own payment is given back': '退回该订单自己的付款',
   'instead of out_trade_no: exactly this payment, a second one too':
-    '代替 out_trade_no：指定一笔付款，也可以是第二笔付款',
+    '代替 out_trade_no：指定一笔付款，也可以是重复付款',
   'the payment’s total; checked when sent': '付款总额；提交时会核对',
   'the payer sees it; at most 80 bytes in UTF-8': '付款人可见；UTF-8 编码不超过 80 字节',
   'WeChat Pay’s number': '微信支付的单号',
@@ -101,8 +88,11 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'with order=asc always there, to go on from; of a list null on the last page':
     'order=asc 时始终存在，用于继续；列表的最后一页为 null',
   'with order=asc: whether there is more to read now': 'order=asc 时：现在是否还有更多可读',
-  'what an endpoint is sent, told apart by its type; there will be more types':
-    '发往地址的内容，以 type 区分；今后会有更多类型',
+  'what an endpoint is sent, and what is read of it; told apart by its type; there will be more types':
+    '发往地址的内容，查询事件时返回的也是它；以 type 区分，今后会有更多类型',
+  'where it is read; not in what is sent': '仅在查询时返回，发送的内容中没有',
+  'to which endpoints it goes, where it is read; not in what is sent':
+    '投递到哪些地址，仅在查询时返回，发送的内容中没有',
   'the webhook-id of every attempt to deliver it': '每次投递尝试的 webhook-id',
   'counts per order, without gaps; null: it is about no order': '按订单递增，没有空号；null 表示与订单无关',
   'absent where its payment belongs to no order': '付款没有对应订单时不存在',

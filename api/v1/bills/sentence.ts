@@ -70,7 +70,7 @@ const field_sentences: readonly [form: RegExp, say: (...found: string[]) => Bili
     /^the order is in review(, and its fulfilment was taken back)?$/,
     (taken) => ({
       en: `the order is in review${taken ?? ''}`,
-      'zh-CN': `订单在人工审核中${taken ? '，并已收回发货' : ''}`,
+      'zh-CN': `订单待人工处理${taken ? '，并已撤回履约请求' : ''}`,
     }),
   ],
   [

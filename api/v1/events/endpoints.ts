@@ -8,18 +8,9 @@ import { Problem } from '../../http/problem.ts'
 import { event_message } from './message.ts'
 import { filterOf, pageView, paging_params, query_time, text_filter, time_order } from '../shapes.ts'
 
-const event_shape = event_message
-  .and(
-    z.object({
-      object: z.literal('event'),
-      deliveries: z.array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() })),
-    }),
-  )
-  .meta({ id: 'Event' })
-
 const event_list = z
   .object({
-    data: z.array(event_shape),
+    data: z.array(event_message),
     next_cursor: z.string().nullable().meta({
       description: 'with order=asc always there, to go on from; of a list null on the last page',
     }),
@@ -86,7 +77,7 @@ const getEvent = declareEndpoint({
   scope: 'events:read',
   summary: 'One event with its deliveries',
   params: z.object({ event_id: z.string().max(64) }),
-  responses: { 200: { description: 'the event', schema: event_shape } },
+  responses: { 200: { description: 'the event', schema: event_message } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {
     const event = await context.store.events.findPublic(caller.mchid, params.event_id)

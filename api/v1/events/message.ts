@@ -38,6 +38,15 @@ const event_data: Record<EventType, z.ZodObject> = {
   'test.ping': ping_data,
 }
 
+/** Both stand beside a message where it is read. Not joined to it by `allOf`: what Java and Go make of that does not compile. */
+const read_fields = {
+  object: z.literal('event').optional().meta({ description: 'where it is read; not in what is sent' }),
+  deliveries: z
+    .array(z.object({ id: z.string(), endpoint_id: z.string(), state: z.string() }).meta({ id: 'EventDelivery' }))
+    .optional()
+    .meta({ description: 'to which endpoints it goes, where it is read; not in what is sent' }),
+}
+
 function messageShape(type: EventType) {
   const name = type.replace(/(?:^|[._])([a-z])/g, (_, letter: string) => letter.toUpperCase())
   return z
@@ -49,6 +58,7 @@ function messageShape(type: EventType) {
       mchid: z.string(),
       sequence: z.int().nullable().meta({ description: 'counts per order, without gaps; null: it is about no order' }),
       data: event_data[type],
+      ...read_fields,
     })
     .meta({ id: `${name}Event` })
 }
@@ -64,5 +74,5 @@ type MessageShapes = [ReturnType<typeof messageShape>, ...ReturnType<typeof mess
 /** What an endpoint is sent, whatever its type. */
 export const event_message = z.discriminatedUnion('type', Object.values(event_messages) as MessageShapes).meta({
   id: 'EventMessage',
-  description: 'what an endpoint is sent, told apart by its type; there will be more types',
+  description: 'what an endpoint is sent, and what is read of it; told apart by its type; there will be more types',
 })

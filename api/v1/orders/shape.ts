@@ -75,7 +75,7 @@ export const order_request = z
     description: wechatText(limits.wechat_bytes.description).meta({
       description: 'what is bought; the payer sees it; at most 127 bytes in UTF-8',
     }),
-    amount: z.strictObject({ total: fen, currency: z.literal('CNY').default('CNY') }),
+    amount: z.strictObject({ total: fen, currency: z.literal('CNY').default('CNY') }, 'order_amount'),
     expire_in: z
       .int()
       .min(1)

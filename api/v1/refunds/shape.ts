@@ -35,11 +35,14 @@ export const refund_request = z
       .regex(plain_text, 'text')
       .nullish()
       .meta({ description: 'instead of out_trade_no: exactly this payment, a second one too' }),
-    amount: z.strictObject({
-      refund: fen,
-      total: fen.nullish().meta({ description: 'the payment’s total; checked when sent' }),
-      currency: z.literal('CNY').default('CNY'),
-    }),
+    amount: z.strictObject(
+      {
+        refund: fen,
+        total: fen.nullish().meta({ description: 'the payment’s total; checked when sent' }),
+        currency: z.literal('CNY').default('CNY'),
+      },
+      'refund_amount',
+    ),
     reason: refund_reason,
     metadata: metadata.nullish(),
   })

@@ -32,6 +32,11 @@ describe('the address that a request comes from', () => {
     ['with a port', payer, '10.1.2.3', `${payer}:4711`],
     ['IPv6', '2408:8000::1', 'fd00::1', '2408:8000:0::1'],
     ['IPv6 in brackets with a port', '2408:8000::1', '10.1.2.3', undefined, 'For="[2408:8000::1]:4711"'],
+    ['IPv6 in brackets without a port', '2408:8000::1', '10.1.2.3', '[2408:8000::1]'],
+    ['not what stands in brackets within something else', null, '10.1.2.3', `x[${payer}]`],
+    ['not what stands in brackets before something else', null, '10.1.2.3', `[${payer}]x`],
+    ['behind as many proxies as there may be', payer, '10.1.2.3', `${payer}${', 10.1.1.1'.repeat(15)}`],
+    ['not known behind one more', null, '10.1.2.3', `${payer}${', 10.1.1.1'.repeat(16)}`],
     ['not known where our proxy hides it', null, '10.1.2.3', undefined, 'for=_hidden'],
     ['not known where our proxy does not know it', null, '10.1.2.3', 'unknown'],
     ['not known where a part names nobody', null, '10.1.2.3', undefined, 'proto=https'],
@@ -61,9 +66,9 @@ describe('the address that a request comes from', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const headers = [['x-forwarded-for', '1.2.3.4'] as const, ['x-forwarded-for', payer] as const]
-    expect(
-      await (await fetch(url, { headers: [...headers.map(([name, text]): [string, string] => [name, text])] })).text(),
-    ).toBe(payer)
+    const answered = async (given: [string, string][]) => await (await fetch(url, { headers: given })).text()
+    expect(await answered(headers.map(([name, text]): [string, string] => [name, text]))).toBe(payer)
+    expect(await answered([['forwarded', `for=${payer}`]])).toBe(payer)
     server.close()
   })
 })

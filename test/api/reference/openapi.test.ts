@@ -4,7 +4,11 @@ import { endpoints } from '../../../api/app.ts'
 import { catalogue } from '../../../api/http/catalogue.ts'
 import { event_messages } from '../../../api/v1/events/message.ts'
 import { body_examples, curlExample } from '../../../api/reference/example.ts'
+import { bill_descriptions, unit_descriptions } from '../../../api/reference/chinese/bills.ts'
+import { call_descriptions } from '../../../api/reference/chinese/calls.ts'
+import { checkout_descriptions } from '../../../api/reference/chinese/checkouts.ts'
 import { chineseDescription } from '../../../api/reference/chinese/description.ts'
+import { field_descriptions } from '../../../api/reference/chinese/fields.ts'
 import { openApi, problemsOf } from '../../../api/reference/openapi.ts'
 import { chinese_summaries } from '../../../api/reference/words.ts'
 import { event_types } from '../../../domain/event/event.ts'
@@ -12,6 +16,22 @@ import { scopes } from '../../../domain/merchant/scope.ts'
 
 const document = openApi({ endpoints, messages: event_messages }, '1.2.3')
 const operations = Object.values(document.paths).flatMap((item) => Object.values(item))
+
+/** All that the document describes in words. */
+function descriptions(): Set<string> {
+  const texts = new Set<string>()
+  const walk = (part: unknown): void => {
+    if (Array.isArray(part)) return part.forEach(walk)
+    if (typeof part !== 'object' || part === null) return
+    for (const [name, inner] of Object.entries(part)) {
+      if (name === 'example' || name === 'examples') continue
+      if (name === 'description' && typeof inner === 'string') texts.add(inner)
+      else walk(inner)
+    }
+  }
+  walk(document)
+  return texts
+}
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {
@@ -48,6 +68,32 @@ describe('the OpenAPI document', () => {
     for (const told of ['CNY when absent', 'entries per page; 50 when absent']) expect(text).toContain(told)
   })
 
+  it('joins no shapes by allOf: what generators make of a union within one does not compile in Java and Go', () => {
+    expect(JSON.stringify(document)).not.toContain('"allOf"')
+  })
+
+  it('lists no types but one with null: oapi-codegen takes no other list', () => {
+    const lists = [...JSON.stringify(document).matchAll(/"type":\[([^\]]*)\]/g)].map(([, types = '']) =>
+      types.split(','),
+    )
+    expect(lists.length).toBeGreaterThan(50)
+    expect(lists.filter((types) => types.filter((type) => type !== '"null"').length > 1)).toEqual([])
+  })
+
+  it('names each form of answer that can be asked for', () => {
+    const types = { json: 'application/json', csv: 'text/csv', html: 'text/html' } as const
+    const asked = operations.flatMap(({ operationId, parameters, responses }) => {
+      const [format] = (parameters as { name: string; schema: { enum: (keyof typeof types)[] } }[]).filter(
+        ({ name }) => name === 'format',
+      )
+      const { content } = (responses as Record<string, { content?: object }>)['200'] ?? {}
+      const named = Object.keys(content ?? {}).sort()
+      return format ? [[operationId, named, format.schema.enum.map((one) => types[one]).sort()] as const] : []
+    })
+    expect(asked.length).toBeGreaterThan(5)
+    for (const [operationId, named, wanted] of asked) expect(named, String(operationId)).toEqual(wanted)
+  })
+
   it('tells every type of event apart by its type, and says where each is sent', () => {
     const { schemas } = document.components
     const message = schemas['EventMessage'] as { discriminator: { mapping: Record<string, string> }; oneOf: unknown[] }
@@ -73,22 +119,22 @@ describe('the OpenAPI document', () => {
   })
 
   it('has each of its descriptions in Chinese, as the pages of /docs show them', () => {
-    const texts = new Set<string>()
-    const walk = (part: unknown): void => {
-      if (Array.isArray(part)) return part.forEach(walk)
-      if (typeof part !== 'object' || part === null) return
-      for (const [name, inner] of Object.entries(part)) {
-        if (name === 'example' || name === 'examples') continue
-        if (name === 'description' && typeof inner === 'string') texts.add(inner)
-        else walk(inner)
-      }
-    }
-    walk(document)
+    const texts = descriptions()
     // Of an answer that is a problem, the pages show the catalogue's own titles instead.
     const shown = [...texts].filter((text) => !text.startsWith('`'))
     expect(shown.length).toBeGreaterThan(300)
     expect(shown.filter((text) => chineseDescription(text) === null)).toEqual([])
     expect(chineseDescription('entries per page; 50 when absent')).toBe('每页条数；缺省为 50')
+  })
+
+  it('has one translation of each description, and none of what nothing says', () => {
+    const tables = [bill_descriptions, unit_descriptions, call_descriptions, checkout_descriptions, field_descriptions]
+    const translated = tables.flatMap((table) => Object.keys(table))
+    expect(translated.filter((text, place) => translated.indexOf(text) !== place)).toEqual([])
+    const texts = [...descriptions()]
+    const is_said = (text: string) =>
+      texts.some((one) => one === text || one.startsWith(`${text}; `) || one.endsWith(`; ${text}`))
+    expect(translated.filter((text) => !is_said(text))).toEqual([])
   })
 
   it('names, of each problem, only what the catalogue knows, and leaves none of them out', () => {

@@ -33,7 +33,8 @@ function commandsAt(address: string, queue_prefix = `${randomBytes(5).toString('
   const client = connectTemporal({ ...here, address })
   const intake = connectForIntake({ ...here, address })
   opened.push(client, intake)
-  return createCommands({ client, intake, sealer: sealerOf('one'), queue_prefix, log, metrics: createMetrics() })
+  const shown = { language: 'en', guide_url: null } as const
+  return createCommands({ client, intake, sealer: sealerOf('one'), queue_prefix, shown, log, metrics: createMetrics() })
 }
 const newKey = () => ({ mchid: '1900000001', out_trade_no: `T${randomBytes(8).toString('hex')}` })
 const command = { operation_id: 'close:1', actor: { kind: 'merchant', id: 'key_1' } as const, reason: null }

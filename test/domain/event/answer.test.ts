@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer, readPurpose } from '../../../domain/event/answer.ts'
+import { readAnswer, readAnswerOf, readPurpose } from '../../../domain/event/answer.ts'
 import type { EndpointAnswer } from '../../../domain/event/answer.ts'
+import { deliverySample } from '../../store/samples.ts'
 
 function answerOf(status: number | null, body: string | null, given: Partial<EndpointAnswer> = {}): EndpointAnswer {
   return { status, body, content_type: null, unreadable: null, ...given }
@@ -27,6 +28,8 @@ describe('a fulfilment answer', () => {
     [202, 'accepted', 'pending', null],
     [200, '', 'fulfilled', null],
     [204, '', 'fulfilled', null],
+    [299, '', 'fulfilled', null],
+    [200, 'taken: {42}', 'fulfilled', null],
     [200, '<html>ok</html>', 'fulfilled', null],
     [200, 'null', 'fulfilled', null],
     [200, '{"code":0,"msg":"ok"}', 'fulfilled', null],
@@ -35,7 +38,7 @@ describe('a fulfilment answer', () => {
   })
 
   it('may be empty, whatever it claims to be', () => {
-    expect(read(200, '', json).read_as).toBe('fulfilled')
+    for (const body of ['', ' \r\n']) expect(read(200, body, json).read_as).toBe('fulfilled')
   })
 
   it.each([199, 301, 400, 409, 410, 422, 500, 503])('%i is no answer, whatever the body says', (status) => {
@@ -45,7 +48,14 @@ describe('a fulfilment answer', () => {
   it('that could not be read is no answer: it might refuse', () => {
     const unreadable = 'the body is over 64 KiB'
     expect(read(200, null, { unreadable })).toEqual({ read_as: 'not heard', reason: null, remark: unreadable })
-    expect(read(200, null).read_as).toBe('not heard')
+    expect(read(200, null)).toMatchObject({ read_as: 'not heard', remark: 'the body could not be read' })
+  })
+
+  it('is kept in as many characters as people read', () => {
+    const long = 'x'.repeat(1_000)
+    expect(read(200, JSON.stringify({ fulfilment: 'refused', reason: long })).reason).toBe('x'.repeat(200))
+    expect(read(200, JSON.stringify({ fulfilment: long })).remark?.length).toBeLessThan(80)
+    expect(read(200, JSON.stringify({ error: long })).remark?.length).toBeLessThan(120)
   })
 
   it.each<[string, string, Partial<EndpointAnswer>]>([
@@ -56,9 +66,11 @@ describe('a fulfilment answer', () => {
     ['another spelling', '{"Fulfilment":"refused"}', {}],
     ['another spelling', '{"fulfillment":"refused"}', {}],
     ['a word within something else', '{"code":0,"data":{"fulfilment":"refused"}}', {}],
+    ['a word within something else', '{"data":{"fulfilment":"pending"}}', {}],
     ['JSON within a text', JSON.stringify('{"fulfilment":"refused"}'), {}],
     ['a form', 'fulfilment=refused&reason=sold+out', { content_type: 'application/x-www-form-urlencoded' }],
     ['JSON cut off', '{"fulfilment":"refu', json],
+    ['JSON cut off, behind an empty line', '\n {"reason":"sold out","ful', {}],
     ['JSON cut off before its word', '{"reason":"sold out","ful', {}],
     ['two words, one of them in other letters', '{"fulfilment":"refused","fulfil\\u006dent":"fulfilled"}', {}],
     ['a word within something else, in other letters', '{"data":{"fulfil\\u006Dent":"refused"}}', {}],
@@ -82,6 +94,10 @@ describe('a fulfilment answer', () => {
     '{"errcode":40001,"errmsg":"invalid"}',
     '{"errno":-1}',
     '{"success":false}',
+    '{"success":"false"}',
+    '{"ok":false}',
+    '{"code":10}',
+    '{"code":-1}',
     '{"status":"error"}',
     '{"error":"boom"}',
     '{"code":"FAIL","message":"失败"}',
@@ -115,10 +131,11 @@ describe('a fulfilment answer', () => {
     'success',
   ])('%s is no error', (body) => expect(read(200, body).remark).toBeNull())
 
-  it.each(['{"code":200}', '{"code":"0"}', '{"code":20000}', '{"status":"ok"}', '{"success":true,"error":null}'])(
-    '%s looks like none',
-    (body) => expect(read(200, body).remark).toBeNull(),
-  )
+  it.each([
+    ...['{"code":200}', '{"code":"0"}', '{"code":"00"}', '{"code":20000}', '{"code":"E500"}', '{"code":"500E"}'],
+    ...['{"status":"ok"}', '{"status":"no error"}', '{"ok":true}', '{"success":true,"error":null}'],
+    ...['{"error":false}', '{"error":""}', '{"error":0}', '[]', '5'],
+  ])('%s looks like none', (body) => expect(read(200, body).remark).toBeNull())
 })
 
 describe('the answer to a withdrawal', () => {
@@ -138,6 +155,19 @@ describe('the answer to a notice', () => {
   it('is its status alone', () => {
     expect(readAnswer('notice', answerOf(200, null, { unreadable: 'sealed' })).read_as).toBe('heard')
     expect(readAnswer('notice', answerOf(500, '')).read_as).toBe('not heard')
+  })
+})
+
+describe('what a delivery decided', () => {
+  const decided = (...read_as: ('fulfilled' | 'refused' | 'heard' | 'not heard')[]) => {
+    const attempts = read_as.map((one, place) => ({ read_as: one, reason: `${place}` }))
+    return readAnswerOf(deliverySample('TEA-1', 1, { attempts: attempts as never }))
+  }
+
+  it('is what its last attempt said that decided anything', () => {
+    expect(decided('not heard', 'refused')).toEqual({ result: 'refused', reason: '1' })
+    expect(decided('refused', 'fulfilled', 'heard', 'not heard')).toEqual({ result: 'fulfilled', reason: '1' })
+    expect([decided(), decided('heard', 'not heard')]).toEqual([null, null])
   })
 })
 

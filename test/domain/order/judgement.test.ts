@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { isSaleComing, judgePayment, keepsSale } from '../../../domain/order/judgement.ts'
 import type { JudgedOrder } from '../../../domain/order/judgement.ts'
-import { order_states } from '../../../domain/order/record.ts'
+import { automaticOrigin, automaticReason } from '../../../domain/order/owed.ts'
+import { order_events, order_states } from '../../../domain/order/record.ts'
 import { contradictions } from '../../../domain/payment/fact.ts'
 import type { MoneyFact } from '../../../domain/payment/fact.ts'
 import { payment_roles } from '../../../domain/payment/record.ts'
+import { isAutomaticOrigin, refund_origins } from '../../../domain/refund/record.ts'
 import { at } from '../../store/samples.ts'
 
 const order: JudgedOrder = {
@@ -62,11 +64,14 @@ describe('the role of money', () => {
 
   it('is second when the order has another payment, even a contradicting one', () => {
     const paid = { ...order, state: 'paid' as const, payment: { transaction_id: '4200000' } }
-    expect(judgePayment(paid, { ...fact, amount: { ...fact.amount, total: 1 } }, false).role).toBe('second')
+    const second = { role: 'second', event: 'second_payment_found', contradictions: [] }
+    expect(judgePayment(paid, { ...fact, amount: { ...fact.amount, total: 1 } }, false)).toEqual(second)
+    expect(judgePayment(paid, { ...fact, transaction_id: '4200000' }, false).role, 'its own').toBe('order')
   })
 
   it.each(['closed', 'failed'] as const)('is late when the order is %s', (state) => {
-    expect(judgePayment({ ...order, state }, fact, false)).toMatchObject({ role: 'late', event: 'late_payment_found' })
+    const late = { role: 'late', event: 'late_payment_found', contradictions: [] }
+    expect(judgePayment({ ...order, state }, fact, false)).toEqual(late)
   })
 
   it('is late when another number of the same sale holds the claim', () => {
@@ -75,11 +80,35 @@ describe('the role of money', () => {
 
   it('goes to a person when it was first seen as already refunded', () => {
     const refunded = { ...fact, trade_state: 'REFUND' as const }
-    expect(judgePayment(order, refunded, false).event).toBe('payment_refunded_outside')
+    const outside = { role: 'contradicted', event: 'payment_refunded_outside', contradictions: [] }
+    expect(judgePayment(order, refunded, false)).toEqual(outside)
   })
 
   it('is orphan when there is no order', () => {
     expect(judgePayment(null, fact, false)).toEqual({ role: 'orphan', event: null, contradictions: [] })
+  })
+})
+
+describe('the refund that Weft makes by itself', () => {
+  it('follows from what leaves the payer without goods, and from nothing else', () => {
+    const owing = order_events.flatMap((event) => {
+      const origin = automaticOrigin(event)
+      return origin === null ? [] : [[event, origin]]
+    })
+    expect(Object.fromEntries(owing)).toEqual({
+      late_payment_found: 'late_payment',
+      fulfilment_refused: 'fulfilment_refused',
+      fulfilment_overdue: 'fulfilment_overdue',
+      rejected: 'review_rejected',
+      second_rejected: 'second_payment',
+    })
+  })
+
+  it('tells the payer why, each in words of its own that fit into WeChat’s 80 bytes', () => {
+    const owed = refund_origins.filter(isAutomaticOrigin) as Parameters<typeof automaticReason>[0][]
+    const words = owed.map(automaticReason)
+    expect(new Set(words).size).toBe(5)
+    for (const word of words) expect(word).toMatch(/^\p{Script=Han}{4,26}$/u)
   })
 })
 

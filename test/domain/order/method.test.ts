@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { default_settings } from '../../../domain/merchant/record.ts'
-import { codeTerms, enabledProducts, fittingApp, placedCode, trade_types } from '../../../domain/order/method.ts'
+import {
+  codeTerms,
+  enabledProducts,
+  fittingApp,
+  payment_methods,
+  placedCode,
+  trade_types,
+} from '../../../domain/order/method.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { at } from '../../store/samples.ts'
 
@@ -40,6 +47,22 @@ describe('the ways to pay of a merchant', () => {
   it('are a code to scan until it says more, so that H5 is on for nobody who did not ask for it', () => {
     expect(enabledProducts({ settings: default_settings })).toEqual(['NATIVE'])
     expect(enabledProducts({ settings: { ...default_settings, products: ['JSAPI'] } })).toEqual(['JSAPI'])
+  })
+})
+
+describe('what each way to pay needs', () => {
+  it('is what docs/wechat-pay.md §2.1 says of it', () => {
+    const told = trade_types.map((trade_type) => {
+      const { path_word, hands_out, life, app_kinds, needs_openid, needs_scene_info } = payment_methods[trade_type]
+      const needs = [needs_openid ? 'openid' : '', needs_scene_info ? 'scene_info' : ''].join('')
+      return [trade_type, path_word, hands_out, life, needs, app_kinds?.join(' or ') ?? 'any app']
+    })
+    expect(told).toEqual([
+      ['NATIVE', 'native', 'code_url', 'code', '', 'any app'],
+      ['JSAPI', 'jsapi', 'prepay_id', 'code', 'openid', 'official_account or mini_program'],
+      ['MWEB', 'h5', 'h5_url', 'h5', 'scene_info', 'any app'],
+      ['APP', 'app', 'prepay_id', 'code', '', 'mobile_app'],
+    ])
   })
 })
 

@@ -278,9 +278,10 @@ describe('what others hear of a refund', () => {
 
 describe('an answer of WeChat about a refund', () => {
   const entry = (event: RefundEvent, time: string) => ({ ...changeOf(before[event], event).entry, time })
-  const timeline = [entry('reserved', at(10)), entry('accepted', at(20)), entry('refused', at(90))]
-  const overtaken = (seconds: number, given: Partial<RefundRecord>) =>
-    isOvertaken(refundIn('processing', { timeline, facts, ...given }), at(seconds))
+  const overtaken = (seconds: number, given: Partial<RefundRecord>) => {
+    const timeline = [entry('reserved', at(10)), entry('accepted', at(20)), entry('refused', at(90))]
+    return isOvertaken(refundIn('processing', { timeline, facts, ...given }), at(seconds))
+  }
 
   it('is overtaken by one that WeChat was asked for later, which the record holds', () => {
     const said = { ...facts, asked_time: at(50) }

@@ -79,6 +79,8 @@ describe('whether it is known how money went back that WeChat says went', () => 
       const others = paid(element('R1', 600, 'reserved'), element('R2', 390, 'succeeded'))
       expect(isRefundKnown(others, [refused(600, code)], 'R1'), 'exactly').toBe(false)
       expect(isRefundKnown(others, [refused(601, code)], 'R1'), 'there is no room').toBe(true)
+      const second = refund('R2', 390, { state: 'succeeded' })
+      expect(isRefundKnown(others, [second, refused(600, code)], 'R1'), 'beside another').toBe(false)
     },
   )
 

@@ -6,6 +6,7 @@ import { beijingDay } from '../../../domain/calendar.ts'
 import { billSettings } from '../../../domain/merchant/bill.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { reconcileStart } from '../../../domain/messages.ts'
+import { shownTo } from '../../../runtime/config.ts'
 import { createRunStarter } from '../../../runtime/runs.ts'
 import { ForwardClock } from '../../stage/clock.ts'
 import { Stage } from '../../stage/stage.ts'
@@ -41,7 +42,8 @@ describe('a day of a merchant', () => {
 
   /** Looks at the day, again if it was looked at before, and answers what is written down of it. */
   async function reconciled(bill_date: string): Promise<ReconciliationRecord> {
-    const { client, toOptions } = createRunStarter(stage.temporal.client, stage.config.queue_prefix)
+    const { config, temporal } = stage
+    const { client, toOptions } = createRunStarter(temporal.client, config.queue_prefix, shownTo(config))
     const start = reconcileStart({ mchid: stage.mchid, bill_date })
     const handle = await client.workflow.start(start.workflow_type, toOptions(start))
     await handle.result()

@@ -4,6 +4,7 @@ import { createCommands } from '../../../api/temporal/commands.ts'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { evidenceId } from '../../../domain/ids.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
+import { shownTo } from '../../../runtime/config.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
 import { publicId } from '../../../store/ids.ts'
@@ -110,6 +111,7 @@ describe('a payment told again at the very moment its run completes', () => {
       intake: temporal,
       sealer: stage.store.sealer,
       queue_prefix,
+      shown: shownTo(stage.config),
       log,
       metrics: createMetrics(),
     })
