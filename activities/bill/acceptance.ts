@@ -42,6 +42,7 @@ async function acceptDifference(parts: AcceptanceContext, difference: Difference
   const correction = correctionOf(difference)
   const corrected = await correctRecord(context, difference, { payment, refund, acceptance, correction })
   if (corrected === 'not_acceptable') {
+    await bookRecord(context, difference)
     const reason = 'what WeChat says cannot be booked any more'
     return await moveDifference(context, _id, 'not_acceptable', { reason })
   }
@@ -102,22 +103,26 @@ async function correctBook(
   return (await read()).filter(isOurs).map((entry) => entry._id)
 }
 
-/**
- * Ends a difference whose sides agree now. Where a person had accepted WeChat's word, the book is brought to the record
- * first: whoever died between the two is gone on for by nobody once it is over.
- */
+/** Ends a difference whose sides agree now, with what was being booked of it. */
 export async function healDifference(context: ActivityContext, _id: string): Promise<void> {
-  const { store } = context
-  const difference = await store.differences.find(_id)
-  if (difference === null) return
-  const { mchid, kind, state, transaction_id } = difference
-  if (state === 'settling' && transaction_id !== null && (kind === 'amount' || kind === 'refund_amount')) {
-    const payment = await store.payments.find(mchid, transaction_id)
-    const refund = kind === 'amount' ? null : await store.refunds.ofDifference(difference)
-    const corrected = payment && { ...payment, ...(refund && { corrected_refund: refund }) }
-    if (corrected !== null) await correctBook(context, corrected, correctionOf(difference))
-  }
+  const difference = await context.store.differences.find(_id)
+  if (difference?.state === 'settling') await bookRecord(context, difference)
   await moveDifference(context, _id, 'vanished')
+}
+
+/**
+ * Brings the book to the record before a difference is settling no more: whoever died between the two is gone on for by
+ * nobody afterwards. Where nothing was corrected nothing is posted; a payment that was denied comes back by itself.
+ */
+async function bookRecord(context: ActivityContext, difference: DifferenceRecord): Promise<void> {
+  const { store } = context
+  const { mchid, kind, transaction_id } = difference
+  if (transaction_id === null || (kind !== 'amount' && kind !== 'refund_amount')) return
+  const payment = await store.payments.find(mchid, transaction_id)
+  if (payment === null) return
+  const refund = kind === 'amount' ? null : await store.refunds.ofDifference(difference)
+  const recorded = { ...payment, ...(refund && { corrected_refund: refund }) }
+  await correctBook(context, recorded, correctionOf(difference))
 }
 
 /** States of a phantom in which its payment is not in the book, or is being taken out of it. */

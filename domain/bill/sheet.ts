@@ -136,7 +136,8 @@ function heldBack({ direction, amount }: FlowRow, { account }: FlowRule, named: 
 const longest_word = 40
 
 function otherAccount(type: string): Account {
-  return `other.${type.replace(/\s+/g, '').slice(0, longest_word)}`
+  // By characters: half of one is stored as another, and the sheet would not be the same when it is posted again.
+  return `other.${[...type.replace(/\s+/g, '')].slice(0, longest_word).join('')}`
 }
 
 /** A movement that nobody knows is found again by WeChat's number of it. */

@@ -142,6 +142,18 @@ describe('what people want done about a difference', () => {
     expect(await proven()).toEqual([])
   })
 
+  it('is in the book as in the record where the worker died in the middle and the bill says something else by then', async () => {
+    await recorded({ settled_total: 980 })
+    await closed()
+    await say('accept_asked', 'key_a', 'amount', 'settled_total 990')
+    await desk.dying([desk.store.payments, 'correctSettledTotal'], 'acceptDifferences', { day })
+    desk.issue(tradeFile([{ 应结订单金额: '5.00' }]))
+    await closed()
+    expect(await record()).toMatchObject({ state: 'open', amount: 490 })
+    expect(await desk.store.payments.find(mchid, tx)).toMatchObject({ settled_total: 990 })
+    expect(await proven()).toEqual([])
+  })
+
   it('is refused where it cannot be booked any more, and is a person’s again', async () => {
     await recorded({ settled_total: 980 })
     await closed()

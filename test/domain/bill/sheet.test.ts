@@ -78,6 +78,7 @@ describe('a movement of the fund flow', () => {
     ['分账', out, ['other.分账/f1 990']],
     ['企业 付款', { ...out, flow_no: '' }, ['other.企业付款/tx 990']],
     ['代金券', { flow_no: '', business_no: null }, ['other.代金券/line-2 -990']],
+    [`${'字'.repeat(39)}🍵🍵`, out, [`other.${'字'.repeat(39)}🍵/f1 990`]],
   ])('of %s stands on its other side', (type, given, expected) => {
     expect(said(flowPostings(flow({ type, ...given }), 'ours', null))).toEqual(expected)
   })
