@@ -5,7 +5,16 @@
 const rooms = {
   domain: [],
   workflows: ['domain', 'types:activities'],
-  activities: ['domain', 'wechat', 'store', 'match', 'runtime/runs', 'runtime/address', 'runtime/logger'],
+  activities: [
+    'domain',
+    'wechat',
+    'store',
+    'match',
+    'runtime/runs',
+    'runtime/address',
+    'runtime/logger',
+    'runtime/mask',
+  ],
   match: ['domain'],
   proof: ['domain', 'store', 'wechat/statement/reader', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],

@@ -4,17 +4,21 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { failures } from '../domain/failures.ts'
 import type { FailureType } from '../domain/failures.ts'
 import { retryDelay } from '../domain/policy.ts'
+import { maskText } from '../runtime/mask.ts'
 import { StoreUnavailable } from '../store/connection.ts'
 import { slowerDelay, WeChatPayError } from '../wechat/errors.ts'
 import type { WeChatOperation } from '../wechat/errors.ts'
 import type { ActivityContext } from './context.ts'
 
-/** Failures as Temporal takes them: a class that says what is done next, and when. None of them ends a workflow. */
+/**
+ * Failures as Temporal takes them: a class that says what is done next, and when. None of them ends a workflow. What
+ * endpoints and WeChat Pay say stands in their messages, and Temporal keeps those: so each is masked.
+ */
 
 /** What we wait for has not happened. Benign: a wait is no error, in no log and no metric. */
 export function notYetFailure(message: string, delay_ms: number): ApplicationFailure {
   return ApplicationFailure.create({
-    message,
+    message: maskText(message),
     type: failures.not_yet,
     nextRetryDelay: Math.ceil(delay_ms),
     category: ApplicationFailureCategory.BENIGN,
@@ -24,7 +28,7 @@ export function notYetFailure(message: string, delay_ms: number): ApplicationFai
 /** The same again; without a delay by the activity's own policy. */
 export function againFailure(message: string, delay_ms?: number, type: FailureType = 'again'): ApplicationFailure {
   return ApplicationFailure.create({
-    message,
+    message: maskText(message),
     type: failures[type],
     ...(delay_ms === undefined ? {} : { nextRetryDelay: Math.ceil(delay_ms) }),
   })
@@ -41,7 +45,7 @@ export function callFailure(
 ): ApplicationFailure {
   const is_held_back = reason === 'breaker' || reason === 'limit'
   return ApplicationFailure.create({
-    message,
+    message: maskText(message),
     type: failures[type],
     nextRetryDelay: Math.ceil(delay_ms),
     ...(is_held_back && { category: ApplicationFailureCategory.BENIGN }),

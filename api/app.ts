@@ -128,7 +128,8 @@ function problemOf(error: unknown, ctx: Context): Problem {
   const part = absentPart(error)
   if (part !== null) return unavailableProblem(part, error instanceof TemporalUnavailable ? error.cause : error)
   if (error instanceof CursorMalformed) {
-    return new Problem('invalid_request', { errors: [ruleError('/query/cursor', 'cursor', readerLanguage(ctx))] })
+    const field = ctx.method === 'GET' ? '/query/cursor' : '/cursor' // what changes something has it in its body
+    return new Problem('invalid_request', { errors: [ruleError(field, 'cursor', readerLanguage(ctx))] })
   }
   return new Problem('internal', { cause: error })
 }
@@ -139,7 +140,11 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 function refuseUnroutedRequest(routers: readonly Router[], ctx: Context): void {
   if (ctx.status !== 404 || ctx.body !== undefined) return
   requestOf(ctx)
-  const allowed = methods.filter((method) => routers.some((router) => router.match(ctx.path, method).route))
+  // An address of its own, as /v1/differences/exposure, is not also the one of a difference by that name.
+  const own = endpoints.filter(({ path }) => path === ctx.path).map(({ method }) => method)
+  const isAnswered = (method: (typeof methods)[number]) =>
+    own.length > 0 ? own.some((one) => one === method) : routers.some((router) => router.match(ctx.path, method).route)
+  const allowed = methods.filter(isAnswered)
   if (allowed.length === 0 || allowed.some((method) => method === ctx.method)) throw new Problem('not_found')
   throw new Problem('method_not_allowed', { values: { allowed }, headers: { Allow: allowed.join(', ') } })
 }

@@ -128,15 +128,18 @@ function readableFen(fen: number): string {
 }
 
 /**
- * The settings of the audit: its own environment, or, where that names no database, those of the demo that `npm start`
- * runs here. Never half of each: a real journal is not compared with a demo's simulator.
+ * The settings of the audit: its own environment, or, where that names no database or the demo's, as in a shell that has
+ * read `demo.env`, those of the demo that `npm start` runs here. Never half of each: a real journal is not compared with
+ * a demo's simulator.
  */
 export function auditEnvironment(environment: AuditEnvironment, folder: string): AuditEnvironment {
   const path = join(folder, '.weft', 'demo.env')
-  if (environment.MONGODB_URI || !existsSync(path)) return environment
+  if (!existsSync(path)) return environment
   const lines = readFileSync(path, 'utf8').split('\n')
   const named = lines.flatMap((line) => [/^(\w+)=(.*)$/.exec(line)]).filter((match) => match !== null)
-  return { ...environment, ...Object.fromEntries(named.map(([, name = '', value]) => [name, value])) }
+  const demo: AuditEnvironment = Object.fromEntries(named.map(([, name = '', value]) => [name, value]))
+  const is_of_demo = !environment.MONGODB_URI || environment.MONGODB_URI === demo.MONGODB_URI
+  return is_of_demo ? { ...environment, ...demo } : environment
 }
 
 /** Nothing sealed is opened here, so the master key may stay where it is: an empty one stands for it. */

@@ -93,7 +93,7 @@ export async function applyMerchantFile(
     keys,
     endpoints,
     apps: (merchant.apps ?? []).map(({ appid, kind, hint }) => ({ appid, kind, hint })),
-    remarks: remarksOn(before, merchant),
+    remarks: [...remarksOn(before, merchant), ...remarksOnFulfilment(merchant, wanted)],
     unnamed_keys,
   }
 }
@@ -106,6 +106,15 @@ function remarksOn(before: MerchantRecord | null, { settings }: MerchantRecord):
         'MWEB: WeChat Pay gives H5 to companies only, not to 个体工商户 and 小微商户, and after its domain was approved; without that its orders fail with NO_AUTH',
       ]
     : []
+}
+
+/** Mode `none` is what a file has that says nothing of it, and whoever names an endpoint as fulfilment's means another. */
+function remarksOnFulfilment({ mchid, settings }: MerchantRecord, { endpoints }: ReadMerchantFile): string[] {
+  const own = endpoints.find(({ role }) => role === 'fulfilment')
+  if (own === undefined || settings.fulfilment.mode !== 'none') return []
+  return [
+    `fulfilment mode none: what is paid counts as shipped, and what ${own.url} answers decides nothing; with {"settings": {"fulfilment": {"mode": "event"}}} in the file of ${mchid} it does`,
+  ]
 }
 
 /** The file with what it leaves out of what every merchant has. */
@@ -312,12 +321,12 @@ export function appliedText(report: AppliedMerchantFile): string {
 }
 
 /**
- * The settings of this command: its own environment, or, where that names no database, those that `npm start` has here,
- * which takes the same from the environment and makes the rest.
+ * The settings of this command: its own environment, or, where that names no database or the demo's, those that `npm
+ * start` has here, which takes the same from the environment and makes the rest.
  */
 export function merchantEnvironment(environment: AuditEnvironment, folder: string): AuditEnvironment {
   const found = auditEnvironment(environment, folder)
-  if (environment.MONGODB_URI || !found.MONGODB_URI) return environment
+  if (found === environment) return environment
   const key_path = join(folder, '.weft', 'master-key.json')
   const master_key = existsSync(key_path) ? (JSON.parse(readFileSync(key_path, 'utf8')) as string) : undefined
   return {

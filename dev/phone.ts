@@ -84,6 +84,7 @@ export class PhoneWindows {
       this.#contexts.clear()
     }
     try {
+      if (!this.#headless) assertScreen(process.env)
       const { chromium } = await import('playwright-core') // only here: npm start has no use for it before
       const executablePath = await findChromium()
       const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
@@ -95,6 +96,15 @@ export class PhoneWindows {
       throw error
     }
   }
+}
+
+/** Says it before Chromium does, which ends without a word that helps. Throws where Linux has no screen. */
+function assertScreen({ DISPLAY, WAYLAND_DISPLAY }: NodeJS.ProcessEnv): void {
+  if (process.platform !== 'linux' || DISPLAY || WAYLAND_DISPLAY) return
+  throw new Error(
+    'there is no screen to open a window on (DISPLAY, WAYLAND_DISPLAY); run this where there is one, or open the link in ' +
+      'the developer tools of a Chrome (docs/simulator.md, The phone)',
+  )
 }
 
 /** Where the demo's simulator is. Throws with a remedy where no demo runs here. */

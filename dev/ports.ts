@@ -1,37 +1,29 @@
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
+import type { HeldPort } from './servers/port.ts'
 
 const host = '127.0.0.1'
 const highest_port = 65_535
-
-/** A port of 127.0.0.1 that is held, so that no other start takes it while the servers before it come up. */
-export interface ReservedPort {
-  port: number
-  /** Frees the port for the server it is held for, which must listen at once. */
-  release(): Promise<void>
-}
 
 /**
  * Holds one port per wish. A taken port moves to the next free one that nobody else here wished for: so the others keep
  * the number people know.
  */
-export async function reservePorts<Name extends string>(
-  wishes: Record<Name, number>,
-): Promise<Record<Name, ReservedPort>> {
+export async function reservePorts<Name extends string>(wishes: Record<Name, number>): Promise<Record<Name, HeldPort>> {
   const wished = Object.values<number>(wishes)
-  const reserved: [string, ReservedPort][] = []
+  const reserved: [string, HeldPort][] = []
   for (const [name, wish] of Object.entries<number>(wishes)) {
     let server = await listen(wish)
     for (let port = wish + 1; server === null && port <= highest_port; port += 1) {
       if (!wished.includes(port)) server = await listen(port)
     }
     if (server === null) throw new Error(`no free port from ${wish} on; end a program that listens there`)
-    reserved.push([name, reservedPort(server)])
+    reserved.push([name, heldPort(server)])
   }
-  return Object.fromEntries(reserved) as Record<Name, ReservedPort>
+  return Object.fromEntries(reserved) as Record<Name, HeldPort>
 }
 
-function reservedPort(server: Server): ReservedPort {
+function heldPort(server: Server): HeldPort {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the system gave no port')
   return {

@@ -30,9 +30,9 @@ import { claimFolder, folderAt, masterKey, readOrMake, StartError, writeAtomical
 import type { WeftFolder } from './folder.ts'
 import { watchParent } from './parent.ts'
 import { reservePorts } from './ports.ts'
-import type { ReservedPort } from './ports.ts'
 import { PhoneWindows } from './phone.ts'
 import { phoneNotes } from './proofs.ts'
+import type { HeldPort } from './servers/port.ts'
 import { reasonOf } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
@@ -41,7 +41,7 @@ import { startShop } from './shop/shop.ts'
 
 const demo_merchant = { mchid: '1900000001', name: '山月茶铺' }
 const wished_ports = { api: 7700, simulator: 7701, shop: 7702, temporal_ui: 7703, temporal: 7233, database: 27017 }
-type Ports = Record<keyof typeof wished_ports, ReservedPort>
+type Ports = Record<keyof typeof wished_ports, HeldPort>
 
 /** The order in which the parts end: first those that let new work in, last those that others still ask. */
 const ending_order = ['demo.env', 'api', 'worker', 'shop', 'simulator', 'store', 'Temporal', 'database'] as const
@@ -202,11 +202,11 @@ async function startAll(surroundings: StartContext): Promise<string> {
 async function openTemporal({ folder, ports, environment, running }: StartContext): Promise<TemporalServer> {
   const attributes = Object.values(search_attributes).map(({ name }) => [name, 'Keyword'] as const)
   const configured = process.env.TEMPORAL_ADDRESS ? readConfig(environment).temporal : null
-  await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
+  if (configured) await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
   const temporal = await startTemporal({
     data_dir: folder.temporal,
-    port: ports.temporal.port,
-    ui_port: ports.temporal_ui.port,
+    port: ports.temporal,
+    ui_port: ports.temporal_ui,
     search_attributes: Object.fromEntries(attributes),
     progress: printLine,
     ...(configured && { configured }),
@@ -217,10 +217,10 @@ async function openTemporal({ folder, ports, environment, running }: StartContex
 
 async function openDatabase({ folder, ports, running }: StartContext): Promise<DatabaseServer> {
   const uri = process.env.MONGODB_URI
-  await ports.database.release()
+  if (uri) await ports.database.release()
   const database = await startDatabase({
     data_dir: folder.database,
-    port: ports.database.port,
+    port: ports.database,
     progress: printLine,
     ...(uri && { uri }),
   })

@@ -3,11 +3,8 @@ import ipaddr from 'ipaddr.js'
 /** All of IPv6 that may be given to anybody. What lies outside can still lead inside, as IPv4-compatible `::7f00:1` does. */
 const given_out = ipaddr.IPv6.parseCIDR('2000::/3')
 
-/**
- * Addresses out of given ranges that lead inside all the same: what Azure's machines ask their host at, and a range for
- * examples that the library does not know yet (RFC 9637).
- */
-const given_out_inside = [ipaddr.IPv4.parseCIDR('168.63.129.16/32'), ipaddr.IPv6.parseCIDR('3fff::/20')] as const
+/** An address out of a given range that leads inside all the same: Azure gives each machine its host's services there. */
+const azure_host = '168.63.129.16'
 
 /** Names that mean this machine or this network, whatever a resolver says. */
 const private_names = /(^|\.)(localhost|local|internal|lan|home\.arpa|localdomain)\.?$/i
@@ -76,8 +73,7 @@ function literalAddress(hostname: string): string | null {
  */
 export function isPublicAddress(address: string): boolean {
   const parsed = ipaddr.process(address)
-  if (parsed.range() !== 'unicast' || ipaddr.subnetMatch(parsed, { inside: [...given_out_inside] }, '') === 'inside')
-    return false
+  if (parsed.range() !== 'unicast' || parsed.toString() === azure_host) return false
   return parsed instanceof ipaddr.IPv4 || parsed.match(given_out)
 }
 

@@ -122,9 +122,16 @@ const environment_schema = z.object({
   TEMPORAL_TLS_CLIENT_KEY_PATH: path.optional(),
   TEMPORAL_DEPLOYMENT_NAME: z
     .string()
-    .regex(/^[^.\s]{1,64}$/, 'is no deployment name; write it without dots')
+    // Of other names a worker would start, and never be given a task: the server refuses them where nobody sees it.
+    .regex(
+      /^(?!__)[^.:\s]{1,64}$/,
+      'is no deployment name; write it without dots, colons and spaces, not with __ before it',
+    )
     .optional(),
-  TEMPORAL_WORKER_BUILD_ID: z.string().min(1).max(255).optional(),
+  TEMPORAL_WORKER_BUILD_ID: z
+    .string()
+    .regex(/^(?!__)[^\s]{1,255}$/, 'is no build id; write it without spaces, not with __ before it')
+    .optional(),
   MONGODB_URI: z
     .string('is missing: Weft keeps its records in MongoDB; set it, e.g. mongodb://127.0.0.1:27017')
     .regex(
@@ -280,14 +287,17 @@ function readMasterKeys(text: string, context: z.RefinementCtx): MasterKey[] {
   return keys.map(({ id, encoded }) => ({ id, key: encoded }))
 }
 
-/** `10.0.0.0/8,192.0.2.7`. Everybody, as `0.0.0.0/0`, is refused: then whoever asks could name any address as his own. */
+/**
+ * `10.0.0.0/8,192.0.2.7`. Everybody, as `0.0.0.0/0` or its two halves, is refused: then whoever asks could name any address
+ * as his own.
+ */
 function readProxies(text: string, context: z.RefinementCtx): string[] {
   const names = text.split(',').map((part) => part.trim())
   const refuse = (message: string) => {
     context.addIssue({ code: 'custom', message })
     return z.NEVER
   }
-  if (names.some((name) => /\/0+$/.test(name))) {
+  if (names.some(isForStrangers)) {
     return refuse('names everybody; write the addresses of your own proxies, as 10.0.0.0/8')
   }
   try {
@@ -296,4 +306,10 @@ function readProxies(text: string, context: z.RefinementCtx): string[] {
     return refuse('has a part that is neither an address nor a network; write them like 10.0.0.0/8,192.0.2.7')
   }
   return names
+}
+
+/** No network of one's own is as large: the largest private ones are 10.0.0.0/8 and fc00::/7. */
+function isForStrangers(network: string): boolean {
+  const [, bits = '128'] = /\/(\d+)$/.exec(network) ?? []
+  return Number(bits) < (network.includes(':') ? 7 : 8)
 }

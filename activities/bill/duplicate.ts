@@ -43,9 +43,11 @@ export async function otherBill({ store }: ActivityContext, day: DayKey, record:
       ? await store.differences.find(differenceId(own_day, 'phantom_payment', record.transaction_id))
       : null
   const is_lacking = missing.state !== 'healed' || (phantom !== null && phantom.state !== 'healed')
-  // What another day's bill ended says so; one of an earlier version says no more than that.
-  if (is_lacking || found_in !== undefined || missing.timeline.at(-1)?.reason !== null) return null
-  return own_day.bill_date
+  // What another day's bill ended says so; one of an earlier version says no more than that. Where its own day has it, a
+  // bill of that day that was issued anew without it would have brought it back.
+  const is_in_own =
+    found_in === undefined ? missing.timeline.at(-1)?.reason === null : found_in.bill_date === own_day.bill_date
+  return is_lacking || !is_in_own ? null : own_day.bill_date
 }
 
 /** Whether the bill in which a record's line was found is the one that was read last of its day. */

@@ -56,7 +56,7 @@ export interface ReplyFile {
 export interface DeclaredResponse {
   description: string
   schema?: z.ZodType
-  /** in place of `schema`: the types of a file, the first where none is asked for */
+  /** in place of `schema`, or beside it where JSON can be asked for: the types of a file, the first where none is asked for */
   file_types?: readonly string[]
   headers?: Record<string, string>
 }

@@ -31,6 +31,9 @@ const input_problems: readonly ProblemCode[] = ['invalid_request']
 const pause_problems: readonly ProblemCode[] = ['merchant_paused']
 const body_problems: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
 
+/** Node's own answer (api/http/server.ts), given before anybody here sees the request. */
+const too_long = 'address and headers are over 8 kB together: no body'
+
 /** The codes an endpoint can answer with, its own first. */
 export function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const body = endpoint.body === null ? [] : body_problems
@@ -156,6 +159,7 @@ function operationObject(endpoint: Endpoint, schemas: Record<string, Json>): Jso
         Object.entries(answers).map(([status, answer]) => [status, responseObject(answer, schemas)]),
       ),
       ...problemResponses(problemsOf(endpoint)),
+      431: { description: too_long },
     },
   }
 }
@@ -181,17 +185,16 @@ function parametersOf(schema: z.ZodType, where: 'path' | 'query', schemas: Recor
 }
 
 function responseObject(answer: DeclaredResponse, schemas: Record<string, Json>): Json {
-  const { description, schema, file_types, headers = {} } = answer
+  const { description, schema, file_types = [], headers = {} } = answer
+  const content: Json = {
+    ...(schema && { 'application/json': { schema: schemaOf(schema, 'output', schemas) } }),
+    ...Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])),
+  }
   const named = Object.entries(headers).map(([name, value]) => [name, { schema: { type: 'string', const: value } }])
   return {
     description,
     headers: { 'Request-Id': { schema: { type: 'string' } }, ...Object.fromEntries(named) },
-    ...(schema === undefined
-      ? {}
-      : { content: { 'application/json': { schema: schemaOf(schema, 'output', schemas) } } }),
-    ...(file_types === undefined
-      ? {}
-      : { content: Object.fromEntries(file_types.map((type) => [type, { schema: { type: 'string' } }])) }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
   }
 }
 

@@ -35,7 +35,8 @@ export interface FulfilmentParts {
 export async function checkFulfilment(parts: FulfilmentParts): Promise<CheckLine> {
   const { store, merchant } = parts
   const { mode, deadline_in } = merchant.settings.fulfilment
-  if (mode === 'none') return checkLine('fulfilment_none')
+  if (mode === 'none')
+    return checkLine(merchant.fulfilment_endpoint_id === null ? 'fulfilment_none' : 'fulfilment_unasked')
   const hours = Math.round(deadline_in / 360) / 10
   if (mode === 'confirm') return checkLine('fulfilment_confirm', { number: '<out_trade_no>', hours })
   const id = merchant.fulfilment_endpoint_id

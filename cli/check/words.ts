@@ -224,6 +224,18 @@ export const own_outcomes = {
     says: { en: 'mode none: what is paid counts as shipped', zh: 'none 模式：付款即视为已履约' },
     remedy: null,
   },
+  fulfilment_unasked: {
+    item: 'fulfilment',
+    result: 'question',
+    says: {
+      en: 'mode none: what is paid counts as shipped, whatever the fulfilment endpoint answers. Is that meant?',
+      zh: 'none 模式：付款即视为已履约，与履约地址的应答无关。确定如此？',
+    },
+    remedy: {
+      en: 'where the endpoint is to decide, put {"settings": {"fulfilment": {"mode": "event"}}} into the merchant’s file and apply it',
+      zh: '如应由该地址决定，请在商户文件中写入 {"settings": {"fulfilment": {"mode": "event"}}} 并重新执行',
+    },
+  },
   fulfilment_confirm: {
     item: 'fulfilment',
     result: 'question',

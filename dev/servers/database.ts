@@ -5,7 +5,8 @@ import { cachedPath } from './cache.ts'
 import { cachedFerretDb, ferretdb_version, installFerretDb, startFerretDb } from './ferretdb.ts'
 import type { FerretDb } from './ferretdb.ts'
 import { downloadMongod, startMongod } from './mongod.ts'
-import { freePort } from './port.ts'
+import { anyPort } from './port.ts'
+import type { HeldPort } from './port.ts'
 import { deleteCachedCluster } from './postgres.ts'
 import {
   fetchedHow,
@@ -25,7 +26,8 @@ const answers_within_ms = 10_000
 export interface DatabaseOptions {
   /** Where its data and logs are; one running database per directory. */
   data_dir: string
-  port?: number
+  /** one that is held stays so until the database listens there: its programs may have to be fetched first */
+  port?: HeldPort
   progress?: Progress
   /** A database that runs already (MONGODB_URI): nothing is started. */
   uri?: string
@@ -53,8 +55,8 @@ type DatabasePrograms = { mongod: string } | FerretDb
 export async function startDatabase(options: DatabaseOptions): Promise<DatabaseServer> {
   if (options.uri !== undefined) return configuredDatabase(options.uri)
   const { where, how } = await findDatabase(options.progress)
-  const port = options.port ?? (await freePort())
-  const uri = `mongodb://127.0.0.1:${port}`
+  const port = options.port ?? (await anyPort())
+  const uri = `mongodb://127.0.0.1:${port.port}`
   if ('mongod' in where) {
     const version = await versionOf(where.mongod, ['--version'], /db version v(\S+)/)
     const running = await startMongod(where.mongod, options.data_dir, port)

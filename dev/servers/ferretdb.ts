@@ -7,7 +7,8 @@ import { environmentWithAptProxy, findMirror } from './debian.ts'
 import { goInstall } from './goprogram.ts'
 import type { RunningDatabase } from './mongod.ts'
 import { commandOrPackage } from './packages.ts'
-import { freePort, untilListening, untilPortsFree } from './port.ts'
+import { anyPort, untilListening, untilPortsFree } from './port.ts'
+import type { HeldPort } from './port.ts'
 import { clusterIn, createDocumentDb, initialiseCluster, postgresArgs, startWhenUnlocked } from './postgres.ts'
 import { NotFoundHere } from './search.ts'
 import type { Progress, Tell } from './search.ts'
@@ -80,14 +81,16 @@ function installingNow(output: string): string {
 }
 
 /** Starts PostgreSQL and FerretDB over the data that belongs to `data_dir`, FerretDB on this port of 127.0.0.1. */
-export async function startFerretDb(programs: FerretDb, data_dir: string, port: number): Promise<RunningDatabase> {
+export async function startFerretDb(programs: FerretDb, data_dir: string, held: HeldPort): Promise<RunningDatabase> {
+  const { port } = held
   const state_dir = join(data_dir, 'ferretdb')
   mkdirSync(state_dir, { recursive: true })
-  const postgres_port = await freePort()
+  const postgres_held = await anyPort()
+  const postgres_port = postgres_held.port
   const startPostgres = async (): Promise<Child> => {
     const cluster = await clusterIn(programs.root, data_dir)
     await initialiseCluster(cluster, join(data_dir, 'initdb.log'))
-    await untilPortsFree([postgres_port])
+    await untilPortsFree([postgres_held])
     const files = { log: join(data_dir, 'postgres.log'), pid_file: join(data_dir, 'postgres.pid') }
     const args = postgresArgs(cluster, postgres_port)
     const child = await startWhenUnlocked(() =>
@@ -97,7 +100,7 @@ export async function startFerretDb(programs: FerretDb, data_dir: string, port: 
     return child
   }
   const startFerret = async (): Promise<Child> => {
-    await untilPortsFree([port])
+    await untilPortsFree([held])
     const files = { log: join(data_dir, 'ferretdb.log'), pid_file: join(data_dir, 'ferretdb.pid') }
     const args = ferretArgs(port, postgres_port, state_dir)
     const child = await startChild({ command: programs.ferretdb, args, stop_signal: 'TERM', grace_s: 5, ...files })

@@ -6,6 +6,7 @@ import type { Child } from './child.ts'
 import { fetchFromSite } from './download.ts'
 import { assertDownload } from './pins.ts'
 import { untilListening, untilPortsFree } from './port.ts'
+import type { HeldPort } from './port.ts'
 import { withProgress } from './search.ts'
 import type { Progress } from './search.ts'
 
@@ -18,13 +19,14 @@ export interface RunningDatabase {
 }
 
 /** Starts a `mongod` over `data_dir` on this port of 127.0.0.1. */
-export async function startMongod(program: string, data_dir: string, port: number): Promise<RunningDatabase> {
+export async function startMongod(program: string, data_dir: string, held: HeldPort): Promise<RunningDatabase> {
+  const { port } = held
   const data = join(data_dir, 'mongodb')
   mkdirSync(data, { recursive: true })
   const args = ['--dbpath', data, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet']
   const files = { log: join(data_dir, 'mongod.log'), pid_file: join(data_dir, 'mongod.pid') }
   const start = async (): Promise<Child> => {
-    await untilPortsFree([port])
+    await untilPortsFree([held])
     const child = await startChild({ command: program, args, stop_signal: 'TERM', grace_s: 15, ...files })
     await untilListening(child, port)
     return child

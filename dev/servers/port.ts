@@ -8,6 +8,18 @@ import type { Child } from './child.ts'
 const host = '127.0.0.1'
 const listening_within_ms = 60_000
 
+/** A port of 127.0.0.1 that is held, so that no other start takes it while what comes before its server comes up. */
+export interface HeldPort {
+  port: number
+  /** Frees the port for the server it is held for, which must listen at once. May be called again. */
+  release(): Promise<void>
+}
+
+/** A port that nobody holds, since nobody but its server is likely to ask for it. */
+export async function anyPort(): Promise<HeldPort> {
+  return { port: await freePort(), release: () => Promise.resolve() }
+}
+
 /**
  * Returns a port of 127.0.0.1 on which nothing listens: the preferred one where it is free, else one the system
  * chooses.
@@ -27,12 +39,13 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when nothing listens on these ports of 127.0.0.1. One that was killed a moment ago may hold its port for a
+ * Frees the ports that are held, and resolves when nothing listens on any of them: their server comes next. One that was killed a moment ago may hold its port for a
  * moment more; one that still does after 5 s has it for good, and that is the failure.
  */
-export async function untilPortsFree(ports: number[]): Promise<void> {
+export async function untilPortsFree(held: HeldPort[]): Promise<void> {
+  await Promise.all(held.map((one) => one.release()))
   const until = Date.now() + 5_000
-  for (const port of ports) {
+  for (const { port } of held) {
     while (!(await isFree(port))) {
       if (Date.now() > until) throw new Error(`port ${port} is taken by another program`)
       await sleep(50)

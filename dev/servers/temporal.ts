@@ -11,7 +11,8 @@ import { logTail, startChild } from './child.ts'
 import type { Child } from './child.ts'
 import { downloadFromTemporal } from './download.ts'
 import { goInstall } from './goprogram.ts'
-import { freePort, untilPortsFree } from './port.ts'
+import { anyPort, untilPortsFree } from './port.ts'
+import type { HeldPort } from './port.ts'
 import {
   fetchedHow,
   fromCache,
@@ -53,8 +54,9 @@ export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool'
 export interface TemporalOptions {
   /** Where it keeps its SQLite file and log; null keeps everything in memory and loses it at the end. */
   data_dir: string | null
-  port?: number
-  ui_port?: number
+  /** those that are held stay so until the server listens there: its program may have to be fetched first */
+  port?: HeldPort
+  ui_port?: HeldPort
   /** Namespaces beside `default`. */
   namespaces?: string[]
   /** Registered in every namespace it starts with. */
@@ -153,15 +155,15 @@ async function configuredServer(config: TemporalConfig): Promise<TemporalServer>
 }
 
 async function startServer(program: { where: string; how: string }, options: TemporalOptions): Promise<TemporalServer> {
-  const port = options.port ?? (await freePort())
-  const ui_port = options.ui_port ?? (await freePort())
+  const held = [options.port ?? (await anyPort()), options.ui_port ?? (await anyPort())] as const
+  const [port, ui_port] = [held[0].port, held[1].port]
   const { data_dir } = options
   const home = data_dir ?? mkdtempSync(join(tmpdir(), 'weft-temporal-'))
   const address = `127.0.0.1:${port}`
   const args = serverArgs({ ...options, port, ui_port })
   const files = { log: join(home, 'temporal.log'), pid_file: join(home, 'temporal.pid') }
   const start = async (): Promise<Child> => {
-    await untilPortsFree([port, ui_port])
+    await untilPortsFree([...held])
     const child = await startChild({ command: program.where, args, stop_signal: 'TERM', grace_s: 10, ...files })
     await untilReady(child, address, options.namespaces ?? [])
     return child
@@ -187,7 +189,7 @@ async function startServer(program: { where: string; how: string }, options: Tem
   }
 }
 
-function serverArgs(options: TemporalOptions & { port: number; ui_port: number }): string[] {
+function serverArgs(options: Omit<TemporalOptions, 'port' | 'ui_port'> & { port: number; ui_port: number }): string[] {
   const pairs = (flag: string, record: Record<string, string | number | boolean>): string[] =>
     Object.entries(record).flatMap(([key, value]) => [flag, `${key}=${value}`])
   return [
@@ -202,7 +204,7 @@ function serverArgs(options: TemporalOptions & { port: number; ui_port: number }
   ]
 }
 
-function renewalConfig({ renewed_after }: TemporalOptions): Record<string, number> {
+function renewalConfig({ renewed_after }: Pick<TemporalOptions, 'renewed_after'>): Record<string, number> {
   return renewed_after === undefined ? {} : { 'limit.historyCount.suggestContinueAsNew': renewed_after }
 }
 

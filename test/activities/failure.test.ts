@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { describe, expect, it } from 'vitest'
-import { callFailure, returnWithDatabase } from '../../activities/failure.ts'
+import { againFailure, callFailure, notYetFailure, returnWithDatabase } from '../../activities/failure.ts'
 import { StoreUnavailable } from '../../store/connection.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 
@@ -44,5 +44,20 @@ describe('a call to WeChat Pay that gave no answer', () => {
     const failure = callFailure(error, 1_500.5, 'slower')
     expect(failure).toMatchObject({ type: 'slower', nextRetryDelay: 1_501, message: error.message })
     expect(failure.category ?? undefined).toBe(category)
+  })
+})
+
+describe('what Temporal keeps of a failure', () => {
+  const said = 'not heard: the body looks like an error: “error” is "no user oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"'
+  const failure = { operation: 'place', kind: 'again', reason: 'answer', outcome_unknown: true } as const
+  const named = new WeChatPayError({ ...failure, code: 'openid=oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' })
+
+  it.each([
+    ['that waits', notYetFailure(said, 1_000)],
+    ['that is repeated', againFailure(said)],
+    ['of a call', callFailure(named, 1_000)],
+  ])('names no payer, whatever an endpoint or WeChat Pay said: %s', (_name, { message }) => {
+    expect(message).toMatch(/not heard|WeChat Pay place/)
+    expect(message).not.toContain('oUpF8uMu')
   })
 })

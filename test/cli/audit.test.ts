@@ -380,6 +380,10 @@ describe('what it is told', () => {
       MONGODB_URI: 'mongodb://demo:1/?a=b',
     })
     expect(auditEnvironment({ MONGODB_URI: 'mongodb://real' }, folder)).toEqual({ MONGODB_URI: 'mongodb://real' })
+    // A shell that has read demo.env, as the README says, names the demo's database.
+    expect(auditEnvironment({ MONGODB_URI: 'mongodb://demo:1/?a=b' }, folder)).toMatchObject({
+      WEFT_SIMULATOR_URL: 'http://localhost:7701',
+    })
     writeFileSync(join(folder, '.weft', 'master-key.json'), '"a2V5"')
     const named = [
       'MONGODB_URI=mongodb://demo',
@@ -395,7 +399,8 @@ describe('what it is told', () => {
       // What the self-check speaks to.
       ...{ WEFT_TEST_WECHAT_URL: 'http://localhost:7701', TEMPORAL_ADDRESS: '127.0.0.1:7233', TEMPORAL_API_KEY: '' },
     }
-    expect(merchantEnvironment({}, folder)).toMatchObject(of_demo)
+    for (const MONGODB_URI of [undefined, '', 'mongodb://demo'])
+      expect(merchantEnvironment({ MONGODB_URI }, folder)).toMatchObject(of_demo)
     expect(merchantEnvironment({ WEFT_MASTER_KEY: 'of npm start too' }, folder)).toMatchObject({
       WEFT_MASTER_KEY: 'of npm start too',
     })

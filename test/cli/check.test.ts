@@ -404,8 +404,11 @@ describe('who says that the goods went out', () => {
 
   it('may be nobody, or the merchant by a call of its own', async () => {
     const { mchid } = await another()
-    expect(codesOf(await check(mchid))).toContain('fulfilment_none')
+    // It has an endpoint that is to decide, and no mode in which it would.
+    expect(codesOf(await check(mchid))).toContain('fulfilment_unasked')
     const { settings } = await record(mchid)
+    await change(mchid, { fulfilment_endpoint_id: null })
+    expect(codesOf(await check(mchid))).toContain('fulfilment_none')
     await change(mchid, { settings: { ...settings, fulfilment: { ...settings.fulfilment, mode: 'confirm' } } })
     expect(codesOf(await check(mchid))).toContain('fulfilment_confirm')
   })

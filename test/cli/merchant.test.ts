@@ -116,6 +116,14 @@ describe('a merchant’s file', () => {
     expect(await mistakesOf(null)).toHaveLength(1)
   })
 
+  it('says so where it has an endpoint that is to decide, and no mode in which it would', async () => {
+    const endpoints = [{ url: 'https://shop.example.cn/weft', role: 'fulfilment' }] as const
+    const file = { ...merchantFile(), endpoints: [...endpoints] }
+    expect(appliedText(await apply(file))).toMatch(/fulfilment mode none: .* decides nothing/)
+    const decided = await apply({ ...file, settings: { fulfilment: { mode: 'event' } } })
+    expect(appliedText(decided)).not.toContain('mode none')
+  })
+
   it('names its apps, whose secrets are sealed, shown as hints and kept when they are left out', async () => {
     const secret = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'
     const file = merchantFile()

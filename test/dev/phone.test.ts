@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { PhoneWindows } from '../../dev/phone.ts'
 import { startSimulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, numbering } from '../simulator/client.ts'
@@ -105,5 +105,14 @@ describe('a link that is opened in the phone’s browser', () => {
     await page.waitForURL(`${shopUrl()}/back`)
     expect(stateOf(no)).toBe('SUCCESS')
     await page.close()
+  })
+})
+
+describe.runIf(process.platform === 'linux')('a window on a machine without a screen', () => {
+  it('is refused with what to do instead', async () => {
+    for (const name of ['DISPLAY', 'WAYLAND_DISPLAY']) vi.stubEnv(name, '')
+    const seen = new PhoneWindows({ simulator_url: simulator.url })
+    await expect(seen.open(shopUrl(), 'wechat')).rejects.toThrow(/no screen.*docs\/simulator\.md/)
+    vi.unstubAllEnvs()
   })
 })

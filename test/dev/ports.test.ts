@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { reservePorts } from '../../dev/ports.ts'
-import type { ReservedPort } from '../../dev/ports.ts'
-import { isFree } from '../../dev/servers/port.ts'
+import { isFree, untilPortsFree } from '../../dev/servers/port.ts'
+import type { HeldPort } from '../../dev/servers/port.ts'
 import { freePort } from '../../dev/servers/servers.ts'
 
 /** Three free ports in a row. */
@@ -15,8 +15,7 @@ async function freeRow(): Promise<[number, number, number]> {
   }
 }
 
-const releaseAll = (held: Record<string, ReservedPort>) =>
-  Promise.all(Object.values(held).map((port) => port.release()))
+const releaseAll = (held: Record<string, HeldPort>) => Promise.all(Object.values(held).map((port) => port.release()))
 
 describe('the ports of npm start', () => {
   it('are the wished ones where they are free, and are kept from others until they are used', async () => {
@@ -27,6 +26,14 @@ describe('the ports of npm start', () => {
     await held.api.release()
     expect(await isFree(first)).toBe(true)
     await releaseAll({ shop: held.shop })
+  })
+
+  it('are freed by the server that they are held for, as often as it starts', async () => {
+    const [first, second] = await freeRow()
+    const held = await reservePorts({ database: first, shop: second })
+    for (const _start of [1, 2]) await untilPortsFree([held.database])
+    expect([await isFree(first), await isFree(second)]).toEqual([true, false])
+    await releaseAll(held)
   })
 
   it('move to the next free one where they are taken, but not to one that another wished for', async () => {

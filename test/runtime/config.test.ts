@@ -77,7 +77,7 @@ describe('the settings of a process', () => {
       '192.0.2.7',
       'fd00::/8',
     ])
-    for (const text of ['0.0.0.0/0', '::/0', '10.0.0.0/8,0.0.0.0/00'])
+    for (const text of ['0.0.0.0/0', '::/0', '10.0.0.0/8,0.0.0.0/00', '0.0.0.0/1,128.0.0.0/1', '2000::/3'])
       expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES names everybody; write /)])
     for (const text of ['proxy', '10.0.0.0/8,,', '10.0.0.0/40'])
       expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES .*; write /)])
@@ -93,6 +93,14 @@ describe('the settings of a process', () => {
   it('name a deployment only with its build', () => {
     const named = { ...enough, TEMPORAL_DEPLOYMENT_NAME: 'weft', TEMPORAL_WORKER_BUILD_ID: '2026-11-29' }
     expect(readConfig(named).deployment).toEqual({ name: 'weft', build_id: '2026-11-29' })
+    for (const name of ['weft.prod', 'weft:prod', '__weft', 'weft prod'])
+      expect(mistakesOf({ ...named, TEMPORAL_DEPLOYMENT_NAME: name })).toEqual([
+        expect.stringMatching(/^TEMPORAL_DEPLOYMENT_NAME is no deployment name/),
+      ])
+    for (const build_id of ['__unversioned__', 'a b', 'b'.repeat(256)])
+      expect(mistakesOf({ ...named, TEMPORAL_WORKER_BUILD_ID: build_id })).toEqual([
+        expect.stringMatching(/^TEMPORAL_WORKER_BUILD_ID is no build id/),
+      ])
     const half = { ...enough, TEMPORAL_DEPLOYMENT_NAME: 'weft' }
     expect(mistakesOf(half)).toEqual([expect.stringMatching(/^TEMPORAL_WORKER_BUILD_ID is missing/)])
   })

@@ -1,6 +1,7 @@
 import { createCommands } from '../../api/temporal/commands.ts'
 import { createQuestions } from '../../api/temporal/question.ts'
 import type { OpeningContext } from '../../api/v1/checkouts/order.ts'
+import { default_policy, scaledPolicy } from '../../domain/policy.ts'
 import { shownTo } from '../../runtime/config.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -17,5 +18,6 @@ export function openingContext({ config, store, temporal, now }: Stage): Opening
     log: silentLogger,
     metrics: createMetrics(),
   })
-  return { config, store, commands, questions: createQuestions(now), log: silentLogger, now }
+  const policy = scaledPolicy(default_policy, config.time_scale)
+  return { config, policy, store, commands, questions: createQuestions(now), log: silentLogger, now }
 }

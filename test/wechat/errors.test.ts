@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { classifyAnswer, failureOf, WeChatPayError } from '../../wechat/errors.ts'
+import {
+  classifyAnswer,
+  failureOf,
+  isProductRefusal,
+  knownCodes,
+  unreadableAnswer,
+  WeChatPayError,
+} from '../../wechat/errors.ts'
 import type { WeChatFailureKind, WeChatOperation } from '../../wechat/errors.ts'
 
 const operations: WeChatOperation[] = [
@@ -39,6 +46,48 @@ describe('an answer that is no success', () => {
     expect(operations.map((operation) => kindOf(operation, status, code))).toEqual(operations.map(() => kind))
   })
 
+  it.each<[WeChatFailureKind, string[]]>([
+    ['setup', ['SIGN_ERROR', 'SIGNERROR', 'APPID_MCHID_NOT_MATCH', 'MCH_NOT_EXISTS']],
+    ['setup', ['MCHID_NOT_EXIST', 'APPID_NOT_EXIST']],
+    ['slower', ['FREQUENCY_LIMITED', 'FREQUENCY_LIMIT', 'RATELIMIT_EXCEEDED', 'RATE_LIMIT']],
+    ['again', ['SYSTEM_ERROR', 'SYSTEMERROR', 'SERVICE_UNAVAILABLE', 'BANK_ERROR', 'BANKERROR']],
+    ['not_yet', ['USERPAYING', 'USER_PAYING']],
+  ])('is %s by its code on every call, whatever its status: %j', (kind, codes) => {
+    for (const operation of operations)
+      for (const code of codes) expect([operation, code, kindOf(operation, 400, code)]).toEqual([operation, code, kind])
+  })
+
+  it('by a code of a product is no matter of the one order', () => {
+    expect(['NO_AUTH', 'NOAUTH', 'PARAM_ERROR', ''].map(isProductRefusal)).toEqual([true, true, false, false])
+  })
+
+  it('is known by all codes that any table lists', () => {
+    for (const operation of operations) {
+      const known = knownCodes(operation)
+      expect(known).toEqual(expect.arrayContaining(['SIGN_ERROR', 'USER_PAYING']))
+      expect(known).not.toContain('A_CODE_OF_TOMORROW')
+    }
+    expect(knownCodes('place')).toContain('ORDERPAID')
+    expect(knownCodes('refund')).toContain('TRADE_OVERDUE')
+    expect(knownCodes('query')).not.toContain('TRADE_OVERDUE')
+  })
+
+  it('is an error that says which call failed, why, and by which request', () => {
+    const answer = { status: 403, code: 'ORDERPAID', message: '已支付', request_id: 'r-1', unanswered_before: false }
+    const failure = failureOf('place', answer)
+    expect(failure).toMatchObject({
+      ...{ name: 'WeChatPayError', kind: 'refused', reason: 'answer', operation: 'place', about_number: true },
+      ...{ status: 403, code: 'ORDERPAID', wechat_message: '已支付', delay_ms: null, request_id: 'r-1' },
+    })
+    expect(failure.message).toBe('WeChat Pay place: refused (ORDERPAID), Request-ID r-1')
+    const cause = new Error('no JSON')
+    const unreadable = unreadableAnswer('query', { status: 200, request_id: null }, cause)
+    expect(unreadable).toMatchObject({
+      ...{ kind: 'again', reason: 'unreadable', operation: 'query', status: 200, outcome_unknown: true, cause },
+      ...{ about_number: false, code: null, request_id: null, message: 'WeChat Pay query: again (200)' },
+    })
+  })
+
   it.each(['NO_AUTH', 'NOAUTH'])('%s is a set-up fault of every call that no person waits for', (code) => {
     for (const operation of operations.filter((one) => one !== 'place' && one !== 'abnormal_refund'))
       expect(kindOf(operation, 403, code)).toBe('setup')
@@ -52,11 +101,15 @@ describe('an answer that is no success', () => {
     ['OUT_TRADE_NO_USED', 403, true],
     ['INVALID_REQUEST', 400, true],
     ['TRADE_ERROR', 403, true],
+    ['TRADE_STATE_ERROR', 403, true],
     ['A_CODE_OF_TOMORROW', 400, true],
     ['PARAM_ERROR', 400, false],
     ['RULE_LIMIT', 403, false],
+    ['RULELIMIT', 403, false],
     ['ACCOUNT_ERROR', 403, false],
+    ['ACCOUNTERROR', 403, false],
     ['NOT_ENOUGH', 403, false],
+    ['NOTENOUGH', 403, false],
     ['OPENID_MISMATCH', 400, false],
     ['OPENID_MISMATCH', 500, false],
     ['NO_AUTH', 403, false],

@@ -160,6 +160,17 @@ describe('a notification of our own making', () => {
     expect(missed).toEqual([known[0]])
   })
 
+  it('of a known signer starts no refresh, and without headers no key could help it', () => {
+    const { keyring, missed } = ring()
+    const { headers, body } = notify()
+    const forged = { headers: { ...headers, 'wechatpay-nonce': 'other' }, body }
+    expect(read(forged, { keyring })).toMatchObject({ verdict: 'rejected', reason: 'bad_signature' })
+    const empty = ring([])
+    const bare = { headers: {}, body }
+    expect(read(bare, { keyring: empty.keyring })).toMatchObject({ verdict: 'rejected', reason: 'missing_header' })
+    expect([missed, empty.missed]).toEqual([[], []])
+  })
+
   it('for another merchant is told apart, whatever its signature', () => {
     expect(read(notify(), { mchid: '1900000002' })).toMatchObject({
       verdict: 'foreign_mchid',

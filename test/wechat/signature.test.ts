@@ -6,6 +6,7 @@ import {
   checkSignature,
   freshNonce,
   parseAuthorization,
+  probePrefix,
   payMessage,
   paySign,
   requestMessage,
@@ -123,11 +124,25 @@ describe('an Authorization header', () => {
     'WECHATPAY2-SHA256-RSA2048 ',
     'WECHATPAY2-SHA256-RSA2048 mchid=1,nonce_str="n",timestamp="1",serial_no="s",signature="x"',
     'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="1",serial_no="s"',
+    'WECHATPAY2-SHA256-RSA2048 nonce_str="n",timestamp="1",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",timestamp="1",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="1",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="",nonce_str="n",timestamp="1",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="1s",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="s1",serial_no="s",signature="x"',
+    'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="1",serial_no="s",signature="x" y',
+    'WECHATPAY2-SHA256-RSA2048 = mchid="1",nonce_str="n",timestamp="1",serial_no="s",signature="x"',
     'WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="now",serial_no="s",signature="x"',
     'WECHATPAY2-SHA256-RSA2048 mchid="1",mchid="2",nonce_str="n",timestamp="1",serial_no="s",signature="x"',
     `WECHATPAY2-SHA256-RSA2048 mchid="1",nonce_str="n",timestamp="1",serial_no="s",signature="${'x'.repeat(5000)}"`,
   ])('that cannot be read is malformed: %.60s', (header) => {
     expect(parseAuthorization(header)).toEqual({ kind: 'malformed' })
+  })
+
+  it('has a nonce of 32 upper-case hex digits, another each time', () => {
+    expect([freshNonce(), freshNonce()].map((nonce) => /^[0-9A-F]{32}$/.test(nonce))).toEqual([true, true])
+    expect(freshNonce()).not.toBe(freshNonce())
   })
 
   it('never makes the reader throw', () => {
@@ -199,6 +214,25 @@ describe('a signed message', () => {
 
   it.each([300, -300, 301, 86_400])('is stale at %i s', (seconds) => {
     expect(reasonOf(headersAt(seconds))).toBe('stale')
+  })
+
+  it('that is stale says whether WeChat Pay had signed it: then one of the clocks may be wrong', () => {
+    const old = headersAt(-3_600)
+    const staleness = (given: Record<string, string> = {}) =>
+      checkSignature({ headers: { ...old, ...given }, body }, find, now)
+    const stale = { verdict: 'rejected', reason: 'stale', serial_no: 'PUB_KEY_ID_1', timestamp: now / 1000 - 3_600 }
+    expect(staleness()).toEqual({ ...stale, is_signed: true })
+    expect(staleness({ 'wechatpay-nonce': 'other' })).toEqual({ ...stale, is_signed: false })
+    const probe = `${probePrefix}${old['wechatpay-signature']}`
+    expect(staleness({ 'wechatpay-signature': probe })).toEqual({ ...stale, is_signed: false })
+    const unknown = { 'wechatpay-serial': 'PUB_KEY_ID_2' }
+    expect(staleness(unknown)).toEqual({ ...stale, serial_no: 'PUB_KEY_ID_2', is_signed: false })
+  })
+
+  it('may have each header in a list of one', () => {
+    const listed = Object.fromEntries(Object.entries(headersAt(0)).map(([name, value]) => [name, [value]]))
+    expect(reasonOf({ ...listed, 'wechatpay-signature-type': undefined })).toBe('verified')
+    expect(reasonOf({ ...listed, 'wechatpay-signature-type': undefined, 'wechatpay-nonce': [] })).toBe('missing_header')
   })
 
   it.each(['wechatpay-timestamp', 'wechatpay-nonce', 'wechatpay-signature', 'wechatpay-serial'])(

@@ -11,6 +11,7 @@ export const call_descriptions: Readonly<Record<string, string>> = {
     'Weft-Bill-Sha1 是微信支付签名的 SHA-1，针对未经内容编码的文件。提前结束或字节数少于 Content-Length 的应答不完整。没有交易的账单没有文件：404 `original_absent`。本地损坏的原始账单会重新下载：503 `original_damaged`，请稍后再试。',
   'said back in the answer where it is 1–64 of letters, digits, _ -; else one is made':
     '若为 1–64 位的字母、数字或 _ -，应答会原样返回；否则自动生成',
+  'address and headers are over 8 kB together: no body': '请求地址与请求头合计超过 8 kB：没有应答体',
   'a repeat: the order as it is now': '重发：订单的当前状态',
   'accepted here; WeChat Pay is silent or refuses the merchant’s set-up. Repeat the same request':
     '已受理；微信支付没有答复，或拒绝了商户的配置。请原样重发',

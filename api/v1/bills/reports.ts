@@ -92,6 +92,7 @@ function declareDayReport(name: keyof typeof day_reports, summary: string, descr
     responses: {
       200: {
         description: 'the report',
+        file_types: ['text/csv'],
         schema: z
           .object({
             object: z.literal('report'),
@@ -144,6 +145,7 @@ const getErrorsReport = declareEndpoint({
   responses: {
     200: {
       description: 'the report',
+      file_types: ['text/csv'],
       schema: z
         .object({
           object: z.literal('report'),

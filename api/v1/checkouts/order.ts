@@ -18,7 +18,7 @@ import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
 import { chosenApp, draftedOrder } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
-import { assertQueueMoving, assertTakingOrders, shortestExpiry } from '../orders/new.ts'
+import { assertQueueMoving, assertTakingOrders } from '../orders/new.ts'
 
 /** How a payer wants to pay at a checkout, and what WeChat Pay has to know of that payer. */
 export interface PayerWish {
@@ -43,7 +43,7 @@ export interface OrderOpener {
 }
 
 /** What of the API's context making an order of a checkout takes. */
-export type OpeningContext = Pick<ApiContext, 'config' | 'store' | 'commands' | 'questions' | 'log' | 'now'>
+export type OpeningContext = Pick<ApiContext, 'config' | 'policy' | 'store' | 'commands' | 'questions' | 'log' | 'now'>
 
 const payer = { kind: 'payer', id: null } as const
 
@@ -108,6 +108,14 @@ function digestOf(told: unknown): string {
   return createHash('sha256').update(JSON.stringify(told), 'utf8').digest('base64url')
 }
 
+/**
+ * The least that an order may have left of its checkout's time: what a placement needs, and a tenth of it for the way there.
+ * The shortest time of an order of the merchant's own would leave a checkout of that time nobody who could pay it.
+ */
+function leastTime({ policy }: OpeningContext): number {
+  return policy.place_margin_ms * 1.1
+}
+
 /** Decides on the records as they are; `order`: that of the number to give, if it is there. */
 async function planned(context: OpeningContext, checkout: CheckoutRecord, key: WishKey) {
   const { mchid, reference } = checkout
@@ -122,12 +130,7 @@ async function planned(context: OpeningContext, checkout: CheckoutRecord, key: W
     return { plan: { kind: 'over' } as const, order: null }
   // The merchant has given a later number to another order of its own: for this checkout it is as good as failed.
   const last = is_foreign ? { ...found, state: 'failed' as const } : found
-  const plan = planOpening(
-    checkout,
-    key,
-    { holder, last },
-    { now_ms: context.now(), least_ms: shortestExpiry(context) * 1_000 },
-  )
+  const plan = planOpening(checkout, key, { holder, last }, { now_ms: context.now(), least_ms: leastTime(context) })
   if (plan.kind !== 'give') return { plan, order: null }
   const { out_trade_no } = plan
   const order = out_trade_no === found?.out_trade_no ? found : await context.store.orders.find({ mchid, out_trade_no })

@@ -144,6 +144,6 @@ export function expiryTime({ context, body, language }: ExpiryCall, default_s: n
 }
 
 /** The fewest seconds that a payer may have. In a demonstration that runs faster, orders may be shorter by as much. */
-export function shortestExpiry({ config }: Pick<ApiContext, 'config'>): number {
+function shortestExpiry({ config }: Pick<ApiContext, 'config'>): number {
   return Math.max(1, Math.ceil(limits.order_expire_in_s.min / config.time_scale))
 }

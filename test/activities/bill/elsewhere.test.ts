@@ -156,6 +156,33 @@ describe('a payment that the bill of another day has', () => {
     expect((await of(next, 'duplicate'))?.state).toBe('healed')
   })
 
+  it('stays one line too many when the bill of its own day is issued anew and has it still', async () => {
+    await desk.store.payments.insert(paidOn(day))
+    const other_line = { 微信订单号: '4200000001202611220000000002', 商户订单号: 'OTHERS' }
+    const looks = [
+      ...([
+        [day, []],
+        [next, [{}]],
+        [day, [{}]],
+        [next, [{}]],
+      ] as const),
+      ...([
+        [day, [{}, other_line]],
+        [next, [{}]],
+      ] as const),
+    ] as const
+    const seen: unknown[] = []
+    for (const [one, lines] of looks) {
+      desk.issue(tradeFile([...lines]))
+      desk.now_ms += 60_000
+      const { is_proven, differences } = await desk.closed(one)
+      seen.push([is_proven, differences])
+    }
+    const doubled = [false, { duplicate: 1 }]
+    expect(seen).toEqual([[false, { missing_there: 1 }], [true, {}], [true, {}], doubled, [true, {}], doubled])
+    expect((await of(next, 'duplicate'))?.state).toBe('open')
+  })
+
   it('and was not recorded when its own day was looked at, is settled there and no line too many', async () => {
     desk.issue(tradeFile([]))
     await desk.closed(day)

@@ -149,6 +149,9 @@ describe('an address', () => {
   it('says which methods it answers', async () => {
     const { status, headers, body } = await send('/v1/orders', { method: 'PUT' })
     expect([status, body.code, headers.get('allow')]).toEqual([405, 'method_not_allowed', 'GET, POST'])
+    // Not PATCH, which /v1/differences/{difference_id} answers.
+    const exposure = await send('/v1/differences/exposure', { method: 'PUT' })
+    expect([exposure.status, exposure.headers.get('allow')]).toEqual([405, 'GET'])
   })
 })
 

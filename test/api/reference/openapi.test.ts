@@ -80,6 +80,20 @@ describe('the OpenAPI document', () => {
     expect(lists.filter((types) => types.filter((type) => type !== '"null"').length > 1)).toEqual([])
   })
 
+  it('names each form of answer that can be asked for', () => {
+    const types = { json: 'application/json', csv: 'text/csv', html: 'text/html' } as const
+    const asked = operations.flatMap(({ operationId, parameters, responses }) => {
+      const [format] = (parameters as { name: string; schema: { enum: (keyof typeof types)[] } }[]).filter(
+        ({ name }) => name === 'format',
+      )
+      const { content } = (responses as Record<string, { content?: object }>)['200'] ?? {}
+      const named = Object.keys(content ?? {}).sort()
+      return format ? [[operationId, named, format.schema.enum.map((one) => types[one]).sort()] as const] : []
+    })
+    expect(asked.length).toBeGreaterThan(5)
+    for (const [operationId, named, wanted] of asked) expect(named, String(operationId)).toEqual(wanted)
+  })
+
   it('tells every type of event apart by its type, and says where each is sent', () => {
     const { schemas } = document.components
     const message = schemas['EventMessage'] as { discriminator: { mapping: Record<string, string> }; oneOf: unknown[] }

@@ -319,10 +319,17 @@ describe('a payer who opens a checkout', () => {
 
   it('is refused once it is cancelled, or a moment before its end', async () => {
     const checkout = await made({ expire_in: 130 })
-    const late = anotherProcess({ now: () => Date.now() + 15_000 })
+    const late = anotherProcess({ now: () => Date.now() + 32_000 })
     expect(await refused(open(checkout, other('a'), late))).toBe('checkout_over')
     await cancel(checkout.out_trade_no)
     expect(await refused(open(checkout))).toBe('checkout_over')
+  })
+
+  it('is given an order of one that lasts as short as it may', async () => {
+    const checkout = await made({ expire_in: 120 })
+    const soon = anotherProcess({ now: () => Date.now() + 15_000 })
+    const order = await open(checkout, other('a'), soon)
+    expect([order.state, order.time_expire]).toEqual(['awaiting_payment', checkout.expire_time])
   })
 
   it('who makes one order after another is slowed down, and others are not', async () => {

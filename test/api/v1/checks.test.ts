@@ -81,7 +81,9 @@ describe('orders about which WeChat Pay is asked, many in one call', () => {
   })
 
   it('are not asked about for a cursor of another choice, nor more often than the merchant has its turn', async () => {
-    expect((await ask({ state: ['created'], cursor: page })).status).toBe(400)
+    const other = await ask({ state: ['created'], cursor: page })
+    expect(other.status).toBe(400)
+    expect(other.body).toMatchObject({ errors: [{ field: '/cursor', code: 'cursor' }] })
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask({ cursor: page })))
     const refused = answers.filter(({ status }) => status === 429)
     expect(refused.length).toBeGreaterThan(0)

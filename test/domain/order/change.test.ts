@@ -59,6 +59,10 @@ const payment = {
   bank_type: null,
 } as const
 
+const failure = { code: 'RULE_LIMIT', message: '', number_taken: false }
+const found = { ...cause, payment, choice: 'refund', deadline_time: at(999) } as const
+const news = { ...cause, out_refund_no: 'R1', event_type: 'refund.succeeded' } as const
+
 /** One occurrence of each event that writes something in this release. */
 const occurrences: OrderOccurrence[] = [
   { event: 'placed', ...cause, code: { url: 'weixin://x', placed_time: at(1) }, next_query_time: at(31) },
@@ -125,6 +129,62 @@ describe('applying an event', () => {
         expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       }),
     )
+  })
+
+  it.each<[OrderOccurrence, OrderState, string | null, OrderRecord['fulfilment']['result']?]>([
+    [{ event: 'placement_refused', ...cause, failure }, 'created', 'order.failed'],
+    [{ event: 'payment_found', ...found }, 'awaiting_payment', 'order.paid', null],
+    [{ event: 'payment_contradicted', ...found }, 'awaiting_payment', 'order.review'],
+    [{ event: 'payment_refunded_outside', ...found }, 'awaiting_payment', 'order.review'],
+    [{ event: 'late_payment_found', ...found }, 'closed', 'order.late_payment'],
+    [{ event: 'second_payment_found', transaction_id: 't2', ...cause }, 'paid', 'order.second_payment'],
+    [{ event: 'close_asked', close_reason: 'merchant', ...cause }, 'awaiting_payment', null],
+    [{ event: 'closed_at_wechat', ...cause }, 'closing', 'order.closed'],
+    [{ event: 'fulfilled', ...cause }, 'paid', 'order.fulfilled', 'fulfilled'],
+    [{ event: 'fulfilment_pending', ...cause }, 'paid', null, 'pending'],
+    [{ event: 'fulfilment_refused', choice: 'refund', ...cause }, 'paid', 'order.refunding', 'refused'],
+    [{ event: 'fulfilment_stopped', ...cause }, 'paid', 'order.fulfilment_cancelled'],
+    [{ event: 'full_refund_requested', out_refund_no: 'R1', ...cause }, 'paid', 'order.refunding'],
+    [{ event: 'refund_changed', ...news }, 'fulfilled', 'refund.succeeded'],
+    [{ event: 'refund_reversed', ...news, event_type: 'refund.closed' }, 'refunded', 'refund.closed'],
+    [{ event: 'refunded', ...cause }, 'refunding', 'order.refunded'],
+    [{ event: 'accepted', deadline_time: at(99), ...cause }, 'review', 'order.paid', null],
+    [{ event: 'rejected', ...cause }, 'review', 'order.refunding'],
+  ])('tells the merchant what it leads to: %j from %s', (occurrence, state, event_type, result) => {
+    const why = { ...occurrence, evidence_id: 'e', reason: 'why' }
+    const given = state === 'created' || state === 'awaiting_payment' || state === 'closing' ? {} : { payment }
+    const change = applyOrderEvent(orderSample('T1', { state, sequence: 4, ...given }), why)
+    expect(change?.entry).toMatchObject({ event_type, sequence: event_type && 5, evidence_id: 'e', reason: 'why' })
+    expect(change?.entry.out_refund_no).toBe('out_refund_no' in occurrence ? 'R1' : undefined)
+    if (result !== undefined)
+      expect(change?.set.fulfilment).toMatchObject({ result, reason: result === null ? null : 'why' })
+    if (occurrence.event === 'close_asked') expect(change?.set.close_reason).toBe('merchant')
+    if ('payment' in occurrence) expect(change?.set.payment).toEqual(payment)
+  })
+
+  it('keeps of a refund’s news which payment it is of, and whether all of that is back', () => {
+    const sold = orderSample('T1', { payment, state: 'fulfilled' })
+    const told = (given: object) => applyOrderEvent(sold, { event: 'refund_changed', ...news, ...given })?.entry
+    expect(told({ transaction_id: 't2', is_whole: true })).toMatchObject({ transaction_id: 't2', is_whole: true })
+    expect(told({ is_whole: false })).not.toHaveProperty('is_whole')
+    expect(told({})).not.toHaveProperty('transaction_id')
+  })
+
+  it('carries at once what it owes: the refund is planned where nothing else is', () => {
+    const review = orderSample('T1', { payment, state: 'review', timeline: [entryInto('review')] })
+    const rejected = applyOrderEvent(review, { event: 'rejected', ...cause })
+    expect(rejected?.set.next_action).toEqual({ what: 'refund', time: at(9) })
+    const back = applyOrderEvent(orderSample('T1', { payment, state: 'refunding' }), { event: 'refunded', ...cause })
+    expect(back?.unset).toContain('next_action')
+  })
+
+  it('knows by WeChat’s answer that a placement is silent no more', () => {
+    const silent = { state: 'created', placement: { attempts: 1, unanswered: true, last_attempt_time: at(1) } } as const
+    for (const event of ['placed', 'placement_refused'] as const) {
+      const answer = occurrences.find((one) => one.event === event)
+      const change = answer && applyOrderEvent(orderSample('T1', silent), answer)
+      expect(change?.set.placement).toEqual({ attempts: 1, unanswered: false, last_attempt_time: at(1) })
+    }
   })
 
   it('takes a fulfilment out of review only when a missing answer led there', () => {

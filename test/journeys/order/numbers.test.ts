@@ -179,6 +179,22 @@ describe('a checkout', () => {
     expect((await record(number)).state).toBe('paid')
   })
 
+  it('of which a person takes an older order’s late money has the newer one closed', async () => {
+    const { settings } = (await stage.store.merchants.find(stage.mchid)) ?? { settings: default_settings }
+    const number = await make()
+    const desk = await opened(number)
+    const phone = await opened(number, elsewhere())
+    await stage.store.merchants.updateSettings(stage.mchid, { ...settings, late_payment: 'hold' })
+    stage.pay(desk, 'pay_after_close')
+    await stage.reaches(desk, 'review')
+    await stage.store.merchants.updateSettings(stage.mchid, settings)
+    const decision = { decision: 'accept', reason: 'the goods are there' }
+    expect((await stage.insist('POST', `/v1/orders/${number}/review`, decision)).status).toBe(200)
+    const closed = await stage.reaches(phone, 'closed')
+    expect(closed.timeline.map(({ operation_id }) => operation_id)).toContain(`sale_kept:${number}`)
+    expect(await record(number)).toMatchObject({ state: 'paid', paid_by: number })
+  })
+
   it('that nobody opened expires, and one that is cancelled has its order closed: the shop hears of both', async () => {
     const expiring = await make({ expire_in: 3 })
     const cancelled = await make()
