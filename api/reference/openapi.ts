@@ -272,7 +272,7 @@ function discriminatorOf(schema: z.core.$ZodType): Json | null {
 function rewriteReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(rewriteReferences)
   if (typeof value !== 'object' || value === null) return value
-  const schema = 'type' in value ? spreadTypes(value as Json) : value
+  const schema = 'type' in value ? spreadTypes(value) : value
   return Object.fromEntries(
     Object.entries(schema)
       .filter(([name]) => name !== 'id' || typeof (value as Json)['id'] !== 'string' || !hasSchemaName(value as Json))
