@@ -9,11 +9,11 @@ const bridge_limit_ms = 5_000
 /** How long WeChat may say nothing of a pay sheet: a payer who types a password has that long. */
 const answer_limit_ms = 120_000
 
-const outcomes = {
-  silent: 'silent',
-  'get_brand_wcpay_request:ok': 'ok',
-  'get_brand_wcpay_request:cancel': 'cancel',
-}
+/** By what WeChat's answer ends with: the name before that is another one in each of its clients. */
+const outcomes = [
+  ['ok', /:ok$/i],
+  ['cancel', /:cancel$/i],
+]
 
 /** WeChat's bridge; null: none came, so this is no WeChat, or one that cannot pay. */
 export async function weChatBridge({ limit_ms = bridge_limit_ms } = {}) {
@@ -37,9 +37,15 @@ export async function payInWeChat(call, options) {
   if (!bridge) return { outcome: 'no_bridge', said: null }
   const { kind: _, ...parameters } = call
   const answer = await new Promise((resolve) => {
-    setTimeout(() => resolve({ err_msg: 'silent' }), answer_limit_ms)
-    bridge.invoke('getBrandWCPayRequest', parameters, resolve)
+    setTimeout(() => resolve('silent'), answer_limit_ms)
+    try {
+      bridge.invoke('getBrandWCPayRequest', parameters, resolve)
+    } catch ({ message }) {
+      resolve({ err_msg: message })
+    }
   })
-  const outcome = outcomes[answer?.err_msg] ?? 'fail'
-  return { outcome, said: outcome === 'fail' ? (answer?.err_desc ?? answer?.err_msg ?? null) : null }
+  if (answer === 'silent') return { outcome: 'silent', said: null }
+  const { err_msg, err_desc } = answer ?? {}
+  const [outcome] = outcomes.find(([, ending]) => ending.test(err_msg)) ?? ['fail']
+  return { outcome, said: outcome === 'fail' ? err_desc || err_msg || null : null }
 }

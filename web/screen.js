@@ -6,6 +6,8 @@ import { isOvertaken } from './pace.js'
 
 /** How long "paid" is seen before the browser goes back to the shop by itself. */
 const back_after_ms = 5_000
+/** A picture of a code that did not come is asked for again this much later. */
+const picture_again_ms = 3_000
 
 const {
   view: first_view,
@@ -123,11 +125,14 @@ function wayBack() {
   return page.view.return_url ?? page.view.support?.link
 }
 
+/** Shows the code once its picture is there; until then asks for the picture again, unless there is a newer code. */
 function showCode(code) {
+  const isNewest = () => page.view.code?.placed_time === code.placed_time
   const image = new Image()
   image.alt = words.scan_alt
   image.src = `${here}/code.svg?placed=${encodeURIComponent(code.placed_time)}`
-  image.addEventListener('load', () => element('qr').replaceChildren(image))
+  image.addEventListener('load', () => isNewest() && element('qr').replaceChildren(image))
+  image.addEventListener('error', () => setTimeout(() => isNewest() && showCode(code), picture_again_ms))
 }
 
 function showLinks(view) {

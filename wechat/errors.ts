@@ -152,7 +152,11 @@ const refundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   REQUEST_BLOCKED: 'slower',
 }
 
-/** Refusals of an abnormal refund: a person typed a card in and waits. RESOURCE_NOT_EXISTS: not the refund's id. */
+/**
+ * Refusals of an abnormal refund: a person typed a card in and waits. RESOURCE_NOT_EXISTS: not the refund's id. So is every
+ * code this table has never seen, because the same card asked for again and again would keep him from naming another; should
+ * it have been taken all the same, the plan's next question finds it.
+ */
 const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   PARAM_ERROR: 'refused',
   INVALID_REQUEST: 'refused',
@@ -160,6 +164,8 @@ const abnormalRefundVerdicts: Readonly<Record<string, AnswerVerdict>> = {
   RULELIMIT: 'refused',
   USER_ACCOUNT_ABNORMAL: 'refused',
   RESOURCE_NOT_EXISTS: 'refused',
+  NO_AUTH: 'refused',
+  NOAUTH: 'refused',
   REQUEST_BLOCKED: 'slower',
 }
 
@@ -191,7 +197,7 @@ const unlistedVerdicts: Readonly<Record<WeChatOperation, AnswerVerdict>> = {
   certificates: 'again',
   refund: 'again',
   query_refund: 'again',
-  abnormal_refund: 'again',
+  abnormal_refund: 'refused',
   trade_bill: 'again',
   fund_flow_bill: 'again',
   bill_download: 'again',

@@ -141,8 +141,8 @@ export type ErrandEnd =
 
 /**
  * Ends a payer's errand to WeChat: the code that he brings is exchanged, once, whoever repeats the request. One that was
- * spent, or may be since no answer came, sends him once more, and never a third time: then a person is called. What only
- * the merchant can mend does so at once, and takes JSAPI from the ways of this payer.
+ * spent, or may be since no answer came, sends him once more, and never a third time. A person is called where no answer
+ * came twice, and at once by what only the merchant can mend, which takes JSAPI from the ways of this payer.
  */
 export async function endErrand(context: PayContext, ctx: RouterContext, visit: Visit): Promise<ErrandEnd> {
   const { code = '', state = '' } = readPageQuery(ctx)
@@ -154,7 +154,7 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
   if (secret === null) return { kind: 'unknown', result: 'failed', language }
   const exchange = { appid, secret, code }
   const answer = await exchangedCode(context, ctx, visit, { state, is_again: errand.is_again, exchange })
-  if (answer === null) return { kind: 'none', is_payer_known: payerWish(visit, 'JSAPI') !== null }
+  if (answer === null) return { kind: 'none', is_payer_known: true } // the same request before this one has asked
   switch (answer.kind) {
     case 'openid':
       cookies.keepOpenid(appid, answer.openid)
@@ -163,6 +163,8 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
     case 'unavailable':
       if (errand.is_again) return { kind: 'unknown', result: 'failed', language }
       return { kind: 'again', url: beginErrand(context, visit, { is_again: true, language }), language }
+    case 'paced':
+      return { kind: 'unknown', result: 'failed', language }
     case 'visitor':
       return { kind: 'unknown', result: 'visitor', language }
     case 'setup':
@@ -173,14 +175,15 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
 
 /**
  * What WeChat answers to the code of one errand. Its cookie alone would not end it: whoever keeps a copy could have WeChat
- * asked in a loop, in the merchant's name. Null: it was asked before.
+ * asked in a loop, in the merchant's name. Null: it was asked before. `paced`: it is asked too often of this checkout, and
+ * was not now.
  */
 async function exchangedCode(
   context: PayContext,
   ctx: RouterContext,
   visit: Visit,
   { state, is_again, exchange }: { state: string; is_again: boolean; exchange: CodeExchange },
-): Promise<OpenidAnswer | null> {
+): Promise<OpenidAnswer | { kind: 'paced' } | null> {
   const { merchant, checkout, token } = visit
   const question = {
     subject: `errand:${state}`,
@@ -196,7 +199,7 @@ async function exchangedCode(
       return answer
     })
   } catch (error) {
-    if (error instanceof Problem && error.code === 'rate_limited') return { kind: 'unavailable', errcode: null }
+    if (error instanceof Problem && error.code === 'rate_limited') return { kind: 'paced' }
     throw error
   }
 }
@@ -228,9 +231,8 @@ async function noteAnswer(
 /** What a person has to do about an answer; null: nothing, or nothing yet. */
 function remedyOf(answer: OpenidAnswer, is_again: boolean): string | null {
   if (answer.kind === 'setup') return `${answer.errcode}, ${setup_remedies[answer.errcode]}`
-  if (!is_again) return null
-  if (answer.kind === 'spent') return `${answer.errcode}, WeChat has taken neither of two new codes of a payer`
-  if (answer.kind !== 'unavailable') return null
+  // Codes that were spent call nobody: whoever has the page's link can make some up.
+  if (answer.kind !== 'unavailable' || !is_again) return null
   const said = answer.errcode === null ? 'no answer' : String(answer.errcode)
   return `${said}, twice in a row: api.weixin.qq.com has to be reachable from the api processes`
 }

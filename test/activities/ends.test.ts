@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { knownCodes } from '../../wechat/errors.ts'
 import type { WeChatOperation } from '../../wechat/errors.ts'
 import { placed } from '../store/samples.ts'
-import { attentionsIn, done, paidOrder, refundIn, refused, reserved, sent } from '../stage/acts.ts'
+import { asked, attentionsIn, done, paidOrder, refundIn, refused, reserved, sent } from '../stage/acts.ts'
 import { World } from '../stage/world.ts'
 
 const minute_ms = 60_000
+/** Codes that say nothing of the request itself. */
+const again = /^(SIGN|APPID|MCH|FREQUENCY|RATE|SYSTEM|SERVICE|BANK_?ERROR|USER_?PAYING|REQUEST_BLOCKED)/
 /** Longer than any patience but that for a close, whose plan is looked at by itself. */
 const enough_minutes = 40
 
@@ -101,6 +103,30 @@ describe('an answer that repeats for ever ends, or calls a person', () => {
     world.wechat.query_refusals.push('404 RESOURCE_NOT_EXISTS')
     await world.perform('pollRefund', { refund })
     expect(await isPersonCalled(world)).toBe(true)
+  })
+
+  it.each(answersTo('abnormal_refund'))('to another account for an abnormal refund: %s', async (answer) => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    world.wechat.fates.push(['ABNORMAL'])
+    await sent(world, refund)
+    world.wechat.progress()
+    await asked(world, refund)
+    const card = {
+      type: 'USER_BANK_CARD',
+      bank_type: 'ICBC_DEBIT',
+      bank_account: 'x',
+      real_name: 'x',
+      serial_no: 'PUB',
+    }
+    const [code = '', status = '400'] = answer.split(' ').reverse()
+    world.wechat.abnormal_refusals.push(answer)
+    const said = await world.perform('handleAbnormal', { refund, ...card })
+    // What only the merchant's set-up, a limit or silence explains is asked for again: a person is called already.
+    const is_repeated =
+      code === '-' || Number(status) >= 500 || status === '401' || status === '429' || again.test(code)
+    if (is_repeated) expect((await refundIn(world, refund)).attention?.code).toMatch(/refund_abnormal|wechat_setup/)
+    else expect(said).toMatchObject({ value: { kind: 'refused' } })
   })
 
   it.each(answersTo('close'))('to a close: %s', async (answer) => {

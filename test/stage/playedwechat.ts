@@ -45,6 +45,8 @@ export class PlayedWeChat implements Transport {
   readonly close_refusals: string[] = []
   /** the same of questions, about orders and refunds */
   readonly query_refusals: string[] = []
+  /** the same of another account for an abnormal refund */
+  readonly abnormal_refusals: string[] = []
   /** what the next answers that are no refusals say instead */
   readonly twists: ((said: Record<string, unknown>) => Record<string, unknown>)[] = []
   /** the merchant's account holds nothing to refund from */
@@ -276,6 +278,8 @@ export class PlayedWeChat implements Transport {
 
   /** The payer's card takes what the account did not. */
   #redirect(out_refund_no: string): WeChatAnswer {
+    const refusal = this.abnormal_refusals.shift()
+    if (refusal !== undefined) return refusalOf(refusal)
     const refund = this.#find(out_refund_no)
     if (refund?.status !== 'ABNORMAL') return answerOf(400, '', 'INVALID_REQUEST')
     refund.status = 'PROCESSING'

@@ -42,6 +42,17 @@ describe('WeChat’s pay sheet', () => {
     expect(typeof parameters.timeStamp).toBe('string')
   })
 
+  it('that cannot be called up at all has failed, in the bridge’s own words', async () => {
+    page.WeixinJSBridge = {
+      invoke: () => {
+        throw new Error('invoke is not allowed here')
+      },
+    }
+    expect(await payInWeChat(call)).toEqual({ outcome: 'fail', said: 'invoke is not allowed here' })
+    page.WeixinJSBridge = {} as never
+    expect((await payInWeChat(call)).outcome).toBe('fail')
+  })
+
   it('waits for WeChat’s bridge, which comes after the page', async () => {
     const paying = payInWeChat(call)
     page.WeixinJSBridge = answering({ err_msg: 'get_brand_wcpay_request:ok' })
@@ -68,6 +79,16 @@ describe('WeChat’s pay sheet', () => {
       { err_msg: 'get_brand_wcpay_request:fail', err_desc: '当前页面的URL未注册' },
       { outcome: 'fail', said: '当前页面的URL未注册' },
     ],
+    [{ err_msg: 'getBrandWCPayRequest:ok' }, { outcome: 'ok', said: null }],
+    [
+      { err_msg: 'get_brand_wcpay_request:Cancel', err_desc: '' },
+      { outcome: 'cancel', said: null },
+    ],
+    [
+      { err_msg: '调用支付JSAPI缺少参数：total_fee', err_desc: '' },
+      { outcome: 'fail', said: '调用支付JSAPI缺少参数：total_fee' },
+    ],
+    [{}, { outcome: 'fail', said: null }],
     [{ err_msg: 'system:access_denied' }, { outcome: 'fail', said: 'system:access_denied' }],
     [undefined, { outcome: 'fail', said: null }],
   ])('that answers %j', async (answer, outcome) => {

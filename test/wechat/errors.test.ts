@@ -88,8 +88,8 @@ describe('an answer that is no success', () => {
     })
   })
 
-  it.each(['NO_AUTH', 'NOAUTH'])('%s is a set-up fault of every call but a placement', (code) => {
-    for (const operation of operations.filter((one) => one !== 'place'))
+  it.each(['NO_AUTH', 'NOAUTH'])('%s is a set-up fault of every call that no person waits for', (code) => {
+    for (const operation of operations.filter((one) => one !== 'place' && one !== 'abnormal_refund'))
       expect(kindOf(operation, 403, code)).toBe('setup')
   })
 
@@ -166,9 +166,16 @@ describe('an answer that is no success', () => {
     }
   })
 
-  it.each(['PARAM_ERROR', 'INVALID_REQUEST', 'RULE_LIMIT', 'USER_ACCOUNT_ABNORMAL', 'RESOURCE_NOT_EXISTS'])(
-    '%s refuses the card that an abnormal refund should go to',
-    (code) => expect(kindOf('abnormal_refund', 400, code)).toBe('refused'),
+  it.each([
+    'PARAM_ERROR',
+    'INVALID_REQUEST',
+    'RULE_LIMIT',
+    'USER_ACCOUNT_ABNORMAL',
+    'RESOURCE_NOT_EXISTS',
+    'NO_AUTH',
+    'X',
+  ])('%s refuses the card that an abnormal refund should go to', (code) =>
+    expect(kindOf('abnormal_refund', 400, code)).toBe('refused'),
   )
 
   it.each([

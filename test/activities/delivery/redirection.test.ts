@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { eventId } from '../../../domain/ids.ts'
+import { deliveryId, eventId } from '../../../domain/ids.ts'
+import type { EndpointRecord } from '../../../domain/merchant/record.ts'
 import { limits } from '../../../domain/policy.ts'
+import { publicId } from '../../../store/ids.ts'
 import { done, later, paidOrder } from '../../stage/acts.ts'
 import type { World } from '../../stage/world.ts'
 import { endpointSample } from '../../store/samples.ts'
 
 /** A paid order whose shop was away at the first attempt, and has another endpoint since, whose answers decide. */
-async function moved(given: { gone?: 'deleted' | 'disabled'; attempts?: number; on_overdue?: 'refund' } = {}) {
+async function moved(
+  given: { gone?: 'deleted' | 'disabled'; attempts?: number; on_overdue?: 'refund'; is_stopped?: boolean } = {},
+) {
   const world = await paidOrder({ mode: 'event' })
   const { mchid } = world.key
   const [old] = await world.store.endpoints.list(mchid)
@@ -19,6 +23,7 @@ async function moved(given: { gone?: 'deleted' | 'disabled'; attempts?: number; 
   }
   const fulfilment = { ...merchant.settings.fulfilment, on_overdue: given.on_overdue ?? ('hold' as const) }
   await world.store.merchants.updateSettings(mchid, { ...merchant.settings, fulfilment })
+  if (given.is_stopped) await overdue(world)
   const added = endpointSample('https://new.example/weft', { role: 'fulfilment', create_time: old.create_time })
   const secrets = [world.store.endpoints.sealSecret(added._id, 'whsec_dGVzdA==')]
   await world.store.endpoints.add({ ...added, secrets })
@@ -29,12 +34,29 @@ async function moved(given: { gone?: 'deleted' | 'disabled'; attempts?: number; 
   return { world, old, added }
 }
 
-function asking(world: World) {
-  return { order: world.key, sequence: 1, deadline_time: null }
+function asking(world: World, sequence = 1) {
+  return { order: world.key, sequence, deadline_time: null }
 }
 
-async function deliveriesOf(world: World) {
-  const deliveries = await world.store.deliveries.ofEvent(world.key.mchid, eventId(world.key, 1))
+async function overdue(world: World) {
+  const cause = { operation_id: 'overdue:1', actor: { kind: 'weft', id: null }, reason: null }
+  return await done(world, 'recordFulfilment', { order: world.key, event: 'fulfilment_overdue', ...cause })
+}
+
+/** The new endpoint is to hear of the sale as any observer does, and has not yet. */
+async function toldAsObserver(world: World, { id }: Pick<EndpointRecord, 'id'>) {
+  const [asked] = await world.store.deliveries.ofEvent(world.key.mchid, eventId(world.key, 1))
+  if (asked === undefined) throw new Error('nobody was asked')
+  const _id = deliveryId(asked.event_id, id)
+  const next_attempt_time = later(world, 0)
+  const notice = { purpose: 'notice', state: 'waiting', attempts: [], next_attempt_time } as const
+  await world.store.deliveries.insertMissing([
+    { ...asked, _id, id: publicId('dlv', _id), endpoint_id: id, ...notice, attempts: [] },
+  ])
+}
+
+async function deliveriesOf(world: World, sequence = 1) {
+  const deliveries = await world.store.deliveries.ofEvent(world.key.mchid, eventId(world.key, sequence))
   return deliveries.map(({ endpoint_id, purpose, state }) => ({ endpoint_id, purpose, state }))
 }
 
@@ -89,9 +111,29 @@ describe('an order.paid whose endpoint was replaced before it had answered', () 
 
   it('is never overdue at an endpoint that was not asked: a person decides, and no money goes back by itself', async () => {
     const { world } = await moved({ on_overdue: 'refund' })
-    const cause = { operation_id: 'overdue:1', actor: { kind: 'weft', id: null }, reason: null }
-    const overdue = { order: world.key, event: 'fulfilment_overdue', ...cause }
-    expect(await done(world, 'recordFulfilment', overdue)).toMatchObject({ order: { state: 'review' } })
+    expect(await overdue(world)).toMatchObject({ order: { state: 'review' } })
     expect(await world.refunds()).toEqual([])
+  })
+
+  it('is as little overdue at one that has not been told of it yet', async () => {
+    const { world, added } = await moved({ on_overdue: 'refund' })
+    await toldAsObserver(world, added)
+    expect(await overdue(world)).toMatchObject({ order: { state: 'review' } })
+  })
+
+  it('is not asked of one that hears of it as an observer: it would not know that its answer decides', async () => {
+    const { world, old, added } = await moved({ gone: 'deleted' })
+    await toldAsObserver(world, added)
+    expect(await done(world, 'deliverPaid', asking(world))).not.toHaveProperty('answer')
+    expect(world.calls).toHaveLength(1)
+    expect(await deliveriesOf(world)).toContainEqual({ endpoint_id: added.id, purpose: 'notice', state: 'waiting' })
+    expect(await deliveriesOf(world)).toContainEqual({ endpoint_id: old.id, purpose: 'fulfilment', state: 'cancelled' })
+  })
+
+  it('is withdrawn where it was asked, and nowhere else', async () => {
+    const { world, old } = await moved({ gone: 'deleted', on_overdue: 'refund', is_stopped: true })
+    await world.perform('deliverPaid', asking(world, 2))
+    expect(await deliveriesOf(world, 2)).toEqual([{ endpoint_id: old.id, purpose: 'cancellation', state: 'cancelled' }])
+    expect(world.calls).toHaveLength(1)
   })
 })

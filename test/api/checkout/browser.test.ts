@@ -471,6 +471,47 @@ describe('the countdown', () => {
   })
 })
 
+describe('a page whose code’s picture does not come', () => {
+  it('asks for it again, and shows it', async () => {
+    const order = await counter.insert({ state: 'created', revision: 0, code: null })
+    const visit = await visitor()
+    await visit.clock.install()
+    let failures = 2
+    await visit.route('**/code.svg?*', (route) => (failures-- > 0 ? route.abort() : route.continue()))
+    const page = await openStreaming(order, visit)
+    const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('/code.svg'))
+    const code = { url: 'weixin://wxpay/bizpayurl?pr=again', placed_time: fromNow(0) }
+    await counter.apply(order, { event: 'placed', code, next_query_time: fromNow(30_000) })
+    await failed
+    const failed_again = page.waitForEvent('requestfailed', (request) => request.url().includes('/code.svg'))
+    await visit.clock.fastForward(3_000)
+    await failed_again
+    await visit.clock.fastForward(3_000)
+    await page.locator('#qr img').waitFor()
+  })
+})
+
+describe('a page whose script does not come, or breaks', () => {
+  it.each([
+    ['does not come', 'screen.js', ''],
+    ['breaks', 'pace.js', 'throw new Error("broken")'],
+  ])('still asks by its button, and shows what came of it: %s', async (_name, file, body) => {
+    const order = await counter.insert()
+    counter.onCheck = () => counter.store.orders.noteAsked(order, fromNow(0))
+    const visit = await visitor()
+    await visit.route(`**/assets/${file}?*`, (route) =>
+      body === '' ? route.abort() : route.fulfill({ contentType: 'text/javascript', body }),
+    )
+    const page = await visit.newPage()
+    await page.goto(`${counter.url}/pay/${order.checkout_token}`)
+    await page.getByRole('button', { name: '我已支付' }).click()
+    await page.getByText('还没有收到这笔付款').waitFor()
+    await counter.apply(order, paid())
+    await page.reload()
+    await shows(page, '付款成功')
+  })
+})
+
 describe('a page whose code has grown old', () => {
   it('gets a fresh one by itself', async () => {
     const order = await counter.insert({

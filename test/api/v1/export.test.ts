@@ -8,7 +8,7 @@ import { differenceSample } from './billsample.ts'
 
 it('an export of differences has each of them, also those that open while it is read', async () => {
   const store = memoryStore(sealer)
-  const all = Array.from({ length: 1_200 }, (_, index) =>
+  const all = Array.from({ length: 520 }, (_, index) =>
     differenceSample({
       transaction_id: `4200${String(index).padStart(24, '0')}`,
       state: 'waiting',
@@ -19,8 +19,8 @@ it('an export of differences has each of them, also those that open while it is 
   const seen = new Set<string>()
   for await (const some of differencesBy(store, mchid, {})) {
     for (const { _id } of some) seen.add(_id)
-    // Whichever is not read yet opens, and is due at another time from then on.
-    for (const { _id } of all.filter((one) => !seen.has(one._id)))
+    // What is not read yet opens, and is due at another time from then on.
+    for (const { _id } of all.filter((one) => !seen.has(one._id)).slice(0, 5))
       await store.differences.apply(_id, () => ({
         event: 'overdue',
         operation_id: 'overdue:1',
@@ -28,5 +28,5 @@ it('an export of differences has each of them, also those that open while it is 
         actor: weft_actor,
       }))
   }
-  expect(seen.size).toBe(1_200)
+  expect(seen.size).toBe(520)
 })

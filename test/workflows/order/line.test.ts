@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { workflowId } from '../../../domain/ids.ts'
+import { evidenceId, workflowId } from '../../../domain/ids.ts'
 import { order_updates, signals } from '../../../domain/messages.ts'
 import { workflowCode } from '../../stage/bundle.ts'
 import { paidOrder, reserved } from '../../stage/acts.ts'
@@ -69,6 +69,23 @@ describe('an order whose first attempts are made in line', () => {
     await pay(story)
     expect((await goOn(story)).state).toBe('fulfilled')
     expect(story.world.performed).toEqual(way_in_line)
+  })
+
+  it('has the answer linked to a question that it called off for the notification of the money', async () => {
+    const story = await begun()
+    const { world } = story
+    const run = await placed(story)
+    while (run.timers.size === 0) await story.runs.proceed() // it waits for its first question
+    const paid = { id: 'T1', total: 990 }
+    world.wechat.transactions.push(paid)
+    run.signal(signals.check_requested)
+    await run.activate(world.now_ms)
+    await world.perform('askOnRequest', { order: world.key, operation_id: 'check:1' }) // its answer finds nobody
+    run.signal(signals.payment_found, { evidence_id: await world.notified(paid) })
+    expect((await goOn(story)).state).toBe('fulfilled')
+    const { mchid, out_trade_no } = world.key
+    const answer = await world.store.evidence.find(evidenceId.query(mchid, out_trade_no, 'SUCCESS', 'T1'))
+    expect(answer?.outcome).toBe('linked')
   })
 
   it('goes the regular way where they were not seen to be quick', async () => {
