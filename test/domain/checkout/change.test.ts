@@ -16,6 +16,7 @@ import type {
   CheckoutState,
 } from '../../../domain/checkout/record.ts'
 import type { OrderState } from '../../../domain/order/record.ts'
+import { limits } from '../../../domain/policy.ts'
 import { at, checkoutSample, noon } from '../../store/samples.ts'
 
 /** The table of docs/architecture.md §5, typed out a second time: two independent copies must agree. */
@@ -81,6 +82,32 @@ describe('the table of a checkout', () => {
     expect(applyCheckoutEvent(two(), occurrences.paid)?.set.next_action).toEqual({ what: 'end', time: at(120) })
     const newest = applyCheckoutEvent(two(), { ...occurrences.paid, out_trade_no: 'TEA-1-2' } as CheckoutOccurrence)
     expect(newest?.set.next_action).toBeUndefined()
+  })
+
+  it('names the number that a claim or a payment is of, and plans what comes next', () => {
+    const numbers = checkout_events.map((event) => {
+      const state = event === 'cancelled' ? 'closing' : 'open'
+      return applyCheckoutEvent(two({ state }), occurrences[event])?.entry.out_trade_no
+    })
+    expect(numbers).toEqual(['TEA-1-3', undefined, 'TEA-1', undefined, undefined])
+    expect(applyCheckoutEvent(two(), occurrences.paid)?.set.paid_by).toBe('TEA-1')
+    const end = { what: 'end', time: at(120) }
+    expect(applyCheckoutEvent(two(), occurrences.cancel_asked)?.set.next_action).toEqual(end)
+    const { next_action: planned, ...unplanned } = two()
+    expect(applyCheckoutEvent(two(), occurrences.order_opened)?.set.next_action).toEqual(planned)
+    expect(applyCheckoutEvent(unplanned, occurrences.order_opened)?.set.next_action).toEqual(end)
+    expect(applyCheckoutEvent(two(), { ...occurrences.cancel_asked, reason: 'sold out' })?.entry.reason).toBe(
+      'sold out',
+    )
+  })
+
+  it('has as many numbers as one may have, and not one more', () => {
+    const full = (count: number) => {
+      const orders = Array.from({ length: count }, (_, place) => `TEA-1-${place + 10}`)
+      return () => applyCheckoutEvent(checkoutSample('TEA-1', { orders }), occurrences.order_opened)
+    }
+    expect(full(limits.orders_per_checkout - 1)()?.set.orders).toHaveLength(limits.orders_per_checkout)
+    expect(full(limits.orders_per_checkout)).toThrow('the numbers are few enough')
   })
 
   it('takes a claim for later than the one before, whatever the clocks say', () => {
