@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { beijingTime } from '../../../domain/calendar.ts'
 import type { ProblemBody } from '../../../api/http/problem.ts'
 import { urlObjection } from '../../../runtime/address.ts'
 import type { FulfilmentMode } from '../../../domain/merchant/record.ts'
@@ -102,6 +103,16 @@ describe('an endpoint', () => {
       expect((await add({ url: `https://shop.example.cn/more/${number}` })).status).toBe(201)
     expect((await add({ url: 'https://shop.example.cn/beyond' })).body.code).toBe('endpoint_limit_reached')
     expect((await add({ url: left[0]?.url })).status).toBe(200)
+  })
+
+  it('is one of sixteen at most, though the process that added the last has a clock that is ahead', async () => {
+    for (let number = 0; number < 15; number += 1) await add({ url: `https://shop.example.cn/weft/${number}` })
+    const [one] = await stage.store.endpoints.list(stage.mchid)
+    if (one === undefined) throw new Error('no endpoint was added')
+    const ahead = { _id: `${one._id}-16`, id: `${one.id}16`, url: 'https://shop.example.cn/weft/16' }
+    await stage.store.endpoints.add({ ...one, ...ahead, create_time: beijingTime(Date.now() + 60_000) })
+    expect((await add({ url: 'https://shop.example.cn/beyond' })).body.code).toBe('endpoint_limit_reached')
+    expect(await list()).toHaveLength(16)
   })
 
   it('that is deleted is gone', async () => {
