@@ -55,6 +55,7 @@ const schema = recordSchema({
     attempts: Number,
     unanswered: Boolean,
     last_attempt_time: Date,
+    begun_time: Date,
     refusal: partSchema({ code: String, message: String, status: Number }),
   }),
   asked: partSchema({ last_time: Date, confirmed_time: Date }),

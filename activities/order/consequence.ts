@@ -12,6 +12,7 @@ import { askedSequence, isInReviewByDenial, isMoneyMoving } from '../../domain/o
 import { isWhollyRefunded } from '../../domain/payment/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { entriesForOrder } from '../../domain/refund/change.ts'
+import { StoreUnavailable } from '../../store/connection.ts'
 import type { AppliedToOrder } from '../../store/orders.ts'
 import { tellEnd } from '../checkout/event.ts'
 import type { ActivityContext } from '../context.ts'
@@ -57,8 +58,20 @@ async function followUpEntry(
   const refunds = hasMoneyToMove(order, entry) ? await moveMoney(context, order, entry) : []
   const checkout = await settleCheckout(context, order, entry)
   const own = await publishOrderEvent(context, order, entry, known)
-  const ends = checkout === null ? [] : await tellEnd(context, checkout)
+  const ends = checkout === null ? [] : await triedEnd(context, checkout)
   return { deliveries: [...notices, ...own, ...ends], refunds }
+}
+
+/** What the order itself has to do must not wait for its checkout: an end that cannot be told is left to the sweeper. */
+async function triedEnd(context: ActivityContext, checkout: CheckoutRecord): Promise<string[]> {
+  try {
+    return await tellEnd(context, checkout)
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error
+    const { mchid, out_trade_no } = checkout
+    context.log.warn('the end of a checkout could not be told; the sweeper tries again', { mchid, out_trade_no, error })
+    return []
+  }
 }
 
 /**

@@ -122,7 +122,10 @@ async function linkAnswer(
   return { outcome: 'done_before', refund: refundProgress(refund), deliveries: [] }
 }
 
-/** Raises attention and fails: an answer about another refund ends nothing here, and WeChat is asked again, slowly. */
+/**
+ * Raises attention and fails: an answer about another refund ends nothing here. The step reads the same answer again, slowly,
+ * until a person has looked.
+ */
 async function rejectOtherRefundsAnswer(
   context: ActivityContext,
   { mchid, out_refund_no }: RefundRecord,

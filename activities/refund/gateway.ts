@@ -89,13 +89,15 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
     throw await planStep(context, waitingRefund(context, refund), { what: 'submit', delay_ms, reason })
   }
   const attempts = refund.submission.attempts + 1
-  const attempt = { attempts, unanswered: true, last_attempt_time: currentTime(context) }
+  const last_attempt_time = currentTime(context)
+  const begun_time = refund.submission.begun_time ?? last_attempt_time
+  const attempt = { attempts, unanswered: true, last_attempt_time, begun_time }
   if (!(await store.refunds.noteSubmission(key, 'processing', attempt)))
     return { kind: 'state', state: (await requireRefund(context, key)).state }
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
     await context.setups.noteWorking(key.mchid)
-    return { kind: 'taken', ...(await keepAnswer(context, key, answer, attempt.last_attempt_time)) }
+    return { kind: 'taken', ...(await keepAnswer(context, key, answer, last_attempt_time)) }
   } catch (error) {
     return await handleFailedSubmission(context, refund, attempt, error)
   }
@@ -111,16 +113,20 @@ async function handleFailedSubmission(
   const { store, policy, now } = context
   if (!(error instanceof WeChatPayError)) throw error
   const is_definite = !error.outcome_unknown
+  const is_short = is_definite && error.kind === 'not_enough'
   const refusal = error.kind === 'refused' ? refundFailure(error) : null
   if (is_definite) {
-    const answered = { ...attempt, unanswered: false, ...(refusal !== null && { refusal }) }
+    const { begun_time, ...sent } = { ...attempt, unanswered: false, ...(refusal !== null && { refusal }) }
+    // Money that is not there is waited for; what comes then begins anew.
+    const answered = is_short || begun_time === undefined ? sent : { ...sent, begun_time }
     await store.refunds.noteSubmission(refund, 'processing', answered)
   }
-  if (is_definite && error.kind === 'not_enough') {
+  if (is_short) {
     return { kind: 'not_enough', next_time: beijingTime(now() + policy.refund.not_enough_ms) }
   }
   if (is_definite && refusal !== null) return { kind: 'refused', failure: refusal }
-  throw await failedCall(context, refund, 'submit', error, retryDelay(policy.refund.submit_retry_ms, attempt.attempts))
+  const delay_ms = retryDelay(policy.refund.submit_retry_ms, attempt.attempts)
+  throw await failedCall(context, { ...refund, submission: attempt }, 'submit', error, delay_ms)
 }
 
 function refundFailure(error: WeChatPayError): RefundFailure {
@@ -352,7 +358,7 @@ async function failedCall(
 ): Promise<Error> {
   const begun = refund.timeline.at(-1)?.time ?? refund.create_time
   // That WeChat answers questions does not mean that it takes the refund: whoever asks must not put the alarm off.
-  const since_time = step === 'submit' ? begun : (refund.asked.last_time ?? begun)
+  const since_time = step === 'submit' ? (refund.submission.begun_time ?? begun) : (refund.asked.last_time ?? begun)
   const attention = 'wechat_unreachable'
   const patience_ms = context.policy.attention_ms[attention]
   const failed = { error, step, delay_ms, since_time, attention, patience_ms } as const

@@ -75,7 +75,7 @@ function isAbout(
   record: RefundRecord | null,
 ): boolean {
   const numbers = [refund.out_refund_no, record?.wechat_refund_no]
-  return subject === 'refund' && mchid === refund.mchid && numbers.includes(out_refund_no ?? undefined)
+  return subject === 'refund' && mchid === refund.mchid && out_refund_no !== null && numbers.includes(out_refund_no)
 }
 
 /** Not sent yet: that WeChat has a refund of this number already is a matter of what is decided about ours. */

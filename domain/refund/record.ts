@@ -147,8 +147,17 @@ export interface RefundRecord {
   payout: { proof: string; reason: string; by: Actor; time: Time } | null
 
   // Bookkeeping: set by this refund's activities outside the revision; decides no edge.
-  /** `refusal`: how WeChat answered the last attempt, where it said no */
-  submission: { attempts: number; unanswered: boolean; last_attempt_time: Time | null; refusal?: RefundFailure }
+  /**
+   * `begun_time`: since when it is sent and not taken, anew after the account was filled; `refusal`: how WeChat answered the
+   * last attempt, where it said no
+   */
+  submission: {
+    attempts: number
+    unanswered: boolean
+    last_attempt_time: Time | null
+    begun_time?: Time
+    refusal?: RefundFailure
+  }
   /** `confirmed_time`: when WeChat was asked that last said again what the record holds */
   asked: { last_time: Time | null; confirmed_time?: Time }
   /** absent, not null, when nothing is planned: the index is sparse */

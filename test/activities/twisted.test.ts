@@ -85,6 +85,19 @@ describe('an answer about a refund', () => {
     expect(await balanceIn(world, 'discount.nocash')).toBe(0)
   })
 
+  it('to a first sending after hours of waiting raises none yet: nobody was kept waiting by WeChat', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    world.now_ms += 6 * 3_600_000
+    world.wechat.refund_refusals.push('500 -')
+    expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
+    expect(await attentionsIn(world)).toEqual([])
+    world.now_ms += 6 * 60_000
+    world.wechat.refund_refusals.push('500 -')
+    expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
+    expect(await attentionsIn(world)).toEqual(['wechat_unreachable'])
+  })
+
   it('to questions puts no alarm off: who is not let send hears of it, however often somebody asks', async () => {
     const world = await paidOrder()
     const refund = await reserved(world, 'R-1', 'T1', 400)
