@@ -254,8 +254,8 @@ async function assertMayNameAccount(
     store.merchants.find(mchid),
     store.payments.find(mchid, transaction_id),
   ])
-  const limits = merchant?.settings.refund_approval ?? null
-  if (payment === null || !needsSecondPerson(payment, out_refund_no, limits)) return
+  const approval_limits = merchant?.settings.refund_approval ?? null
+  if (payment === null || !needsSecondPerson(payment, out_refund_no, approval_limits)) return
   if (requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
   authorise(caller, 'refunds:approve')
 }
