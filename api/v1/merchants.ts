@@ -81,7 +81,7 @@ const merchant_shape = z
 
 /** A merchant as its own keys see it. Nothing secret is ever shown. */
 function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape> {
-  const limits = merchant.settings.refund_approval ?? null
+  const approval_limits = merchant.settings.refund_approval ?? null
   return {
     object: 'merchant',
     mchid: merchant.mchid,
@@ -97,7 +97,10 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     attentions: sortedByUrgency(merchant.attentions ?? []).map(({ code, since_time }) => ({ code, since_time })),
     settings: {
       ...merchant.settings,
-      refund_approval: limits && { above: limits.above, above_per_day: limits.above_per_day ?? null },
+      refund_approval: approval_limits && {
+        above: approval_limits.above,
+        above_per_day: approval_limits.above_per_day ?? null,
+      },
       bills: billSettingsView(merchant),
       support: merchant.settings.support ?? null,
       products: [...enabledProducts(merchant)],

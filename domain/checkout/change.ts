@@ -261,14 +261,14 @@ export function planOpening(
   if (newest !== undefined && last !== null && hasMoney(last))
     return { kind: 'give', out_trade_no: newest.out_trade_no }
   if (checkout.state !== 'open') return { kind: 'over' }
-  const is_same = newest?.payer === wish.payer
-  const is_payable = last !== null && isPayable(last, now_ms) && !isMoveDue(checkout, wish, now_ms)
-  if (newest !== undefined && is_same && is_payable) {
-    return { kind: 'give', out_trade_no: newest.out_trade_no }
-  }
-  if (milliseconds(checkout.expire_time) - now_ms < least_ms) return { kind: 'over' }
-  if (newest !== undefined && is_same && last === null) return { kind: 'give', out_trade_no: newest.out_trade_no }
-  if (checkout.orders.length >= limits.orders_per_checkout) return { kind: 'exhausted' }
+  const own: OpeningPlan | null =
+    newest?.payer === wish.payer ? { kind: 'give', out_trade_no: newest.out_trade_no } : null
+  const payable = last !== null && isPayable(last, now_ms) ? own : null
+  if (payable !== null && !isMoveDue(checkout, wish, now_ms)) return payable
+  // Where no number can be claimed for a new address, the order for the old one is still better than none.
+  if (milliseconds(checkout.expire_time) - now_ms < least_ms) return payable ?? { kind: 'over' }
+  if (own !== null && last === null) return own
+  if (checkout.orders.length >= limits.orders_per_checkout) return payable ?? { kind: 'exhausted' }
   return { kind: 'claim', out_trade_no: checkoutOrderNo(checkout.out_trade_no, checkout.orders.length + 1) }
 }
 

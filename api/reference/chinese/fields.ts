@@ -39,8 +39,8 @@ export const field_descriptions: Readonly<Record<string, string>> = {
     '最多 128 字节（UTF-8）；会发给微信支付，并出现在账单中',
   'at most 20 keys and 6 kB of JSON; never leaves Weft except to the merchant':
     '最多 20 个键、6 kB 的 JSON；除商户外不会发给任何一方',
-  'https; where the payer goes back to, with out_trade_no once it is over':
-    'https；付款人返回的地址，结束后附带 out_trade_no',
+  'https, at most 512 bytes in UTF-8; where the payer goes back to, with out_trade_no once it is over':
+    'https，最多 512 字节（UTF-8）；付款人返回的地址，结束后附带 out_trade_no',
   'the language of the checkout page; the browser’s when absent': '收银台的语言；缺省按浏览器',
   'RFC 3339, +08:00, with milliseconds': 'RFC 3339，+08:00，带毫秒',
   'why a person should look': '须由人处理的原因',

@@ -33,9 +33,9 @@ export async function isAboveLimit(
 ): Promise<boolean> {
   const { store, now } = context
   const { mchid } = caller
-  const limits = (await store.merchants.find(mchid))?.settings.refund_approval ?? null
-  if (limits === null || amount === 0) return false
-  const { above, above_per_day = null } = limits
+  const approval_limits = (await store.merchants.find(mchid))?.settings.refund_approval ?? null
+  if (approval_limits === null || amount === 0) return false
+  const { above, above_per_day = null } = approval_limits
   if (above !== null && amount > above) return true
   if (above_per_day === null || !is_counted) return false
   const limit = { mchid, day: beijingDay(now()), above: above_per_day }

@@ -49,8 +49,9 @@ const payer = { kind: 'payer', id: null } as const
 
 /**
  * The order by which this payer can pay the checkout, as it was just read, in this way, placed at WeChat Pay if that
- * answers within 8 s: else it is `created`, and will be. `opener`: absent, the payer by the checkout's page. The same wish again, or twice at once, is given the same order. Another one makes the order
- * of the next number, and those before are closed first. Where money is here already, the order that has it is given.
+ * answers within 8 s: else it is `created`, and will be. The same wish again, or twice at once, is given the same order.
+ * Another one makes the order of the next number, and those before are closed first. Where money is here already, the
+ * order that has it is given. `opener`: absent, the payer by the checkout's page.
  * Throws `checkout_over`, `checkout_exhausted`, `method_not_offered`, `reference_paid`, `rate_limited`, and of the merchant
  * `merchant_not_ready`, `merchant_paused`, `fulfilment_endpoint_missing`, `product_not_enabled`, `app_missing`; and
  * `unavailable` where workers are behind.
@@ -92,16 +93,19 @@ export async function currentOrder(
  * so it tells nobody whose openid or address it was.
  */
 export function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
-  const { trade_type, appid = null, openid = null, payer_client_ip = null, h5_type = null } = wish
-  return digestOf([token, trade_type, appid, openid, wish.known_by ?? payer_client_ip, h5_type])
+  const { trade_type, appid = null, openid = null, known_by, h5_type = null } = wish
+  return digestOf([token, trade_type, appid, openid, known_by ?? comparedAddress(wish), h5_type])
 }
 
-/** What a wish is known by. Of an address only where WeChat Pay compares it: others pay by the same order wherever they are. */
 function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
   const payer_key = wishDigest(checkout, wish)
-  const { trade_type, payer_client_ip } = wish
-  if (payer_client_ip === undefined || !payment_methods[trade_type].needs_scene_info) return { payer: payer_key }
-  return { payer: payer_key, address: digestOf([checkout.token, payer_client_ip]) }
+  const address = comparedAddress(wish)
+  return address === null ? { payer: payer_key } : { payer: payer_key, address: digestOf([checkout.token, address]) }
+}
+
+/** The address from which alone WeChat Pay lets the order be paid; null: who pays in this way may change his network. */
+function comparedAddress({ trade_type, payer_client_ip }: PayerWish): string | null {
+  return payment_methods[trade_type].needs_scene_info ? (payer_client_ip ?? null) : null
 }
 
 function digestOf(told: unknown): string {

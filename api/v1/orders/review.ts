@@ -8,7 +8,7 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { ruleError } from '../../http/validation.ts'
-import { plain_text, request_reason } from '../shapes.ts'
+import { isPlainText, request_reason } from '../shapes.ts'
 import { order_params, order_with_timeline, orderStateProblem, orderWithTimeline, requireOrder } from './shape.ts'
 import type { OrderParams } from './shape.ts'
 
@@ -20,7 +20,7 @@ const review_request = z
       .string()
       .min(1)
       .max(32)
-      .regex(plain_text, 'text')
+      .refine(isPlainText, 'text')
       .nullish()
       .meta({ description: 'a second payment of the order; its own payment when absent' }),
   })

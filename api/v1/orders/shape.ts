@@ -17,11 +17,11 @@ import {
   actor,
   attention,
   fen,
+  isPlainText,
   metadata,
   nullable_text,
   nullable_time,
   out_trade_no,
-  plain_text,
   request_time,
   time,
   wechatText,
@@ -89,19 +89,17 @@ export const order_request = z
       .string()
       .min(1)
       .max(64)
-      .regex(plain_text, 'text')
+      .refine(isPlainText, 'text')
       .nullish()
       .meta({ description: 'the merchant’s own sale: two numbers of one sale are never both kept' }),
     attach: wechatText(limits.wechat_bytes.attach, 0)
       .nullish()
       .meta({ description: 'at most 128 bytes in UTF-8; goes to WeChat Pay and comes back in its bills' }),
     metadata: metadata.nullish(),
-    return_url: z
-      .string()
-      .max(limits.return_url_bytes, 'return_url')
-      .refine(isReturnUrl, 'return_url')
-      .nullish()
-      .meta({ description: 'https; where the payer goes back to, with out_trade_no once it is over', format: 'uri' }),
+    return_url: z.string().max(limits.return_url_bytes, 'return_url').refine(isReturnUrl, 'return_url').nullish().meta({
+      description: 'https, at most 512 bytes in UTF-8; where the payer goes back to, with out_trade_no once it is over',
+      format: 'uri',
+    }),
     locale: z
       .enum(languages)
       .nullish()

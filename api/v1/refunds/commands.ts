@@ -17,7 +17,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
-import { plain_text, request_reason, wechat_text, wechatText } from '../shapes.ts'
+import { isPlainText, isWeChatText, request_reason, wechatText } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
   readRefundUntil,
@@ -195,7 +195,7 @@ const abnormal_request = z
       .string()
       .min(1)
       .max(60)
-      .regex(wechat_text, 'wechat_text')
+      .refine(isWeChatText, 'wechat_text')
       .nullish()
       .meta({ description: 'of the card’s owner; encrypted for WeChat Pay at once; never kept, never logged' }),
     reason: request_reason.nullish(),
@@ -254,8 +254,8 @@ async function assertMayNameAccount(
     store.merchants.find(mchid),
     store.payments.find(mchid, transaction_id),
   ])
-  const limits = merchant?.settings.refund_approval ?? null
-  if (payment === null || !needsSecondPerson(payment, out_refund_no, limits)) return
+  const approval_limits = merchant?.settings.refund_approval ?? null
+  if (payment === null || !needsSecondPerson(payment, out_refund_no, approval_limits)) return
   if (requested_by.id === caller.key.id) throw new Problem('approver_is_requester')
   authorise(caller, 'refunds:approve')
 }
@@ -292,7 +292,7 @@ const payout_request = z
       .string()
       .min(1)
       .max(500)
-      .regex(plain_text, 'text')
+      .refine(isPlainText, 'text')
       .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
     reason: request_reason,
   })

@@ -12,12 +12,12 @@ import {
   actor,
   attention,
   fen,
+  isPlainText,
   metadata,
   nullable_text,
   nullable_time,
   out_refund_no,
   out_trade_no,
-  plain_text,
   refund_reason,
   time,
 } from '../shapes.ts'
@@ -32,7 +32,7 @@ export const refund_request = z
       .string()
       .min(1)
       .max(32)
-      .regex(plain_text, 'text')
+      .refine(isPlainText, 'text')
       .nullish()
       .meta({ description: 'instead of out_trade_no: exactly this payment, a second one too' }),
     amount: z.strictObject(

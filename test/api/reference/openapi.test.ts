@@ -80,6 +80,16 @@ describe('the OpenAPI document', () => {
     expect(lists.filter((types) => types.filter((type) => type !== '"null"').length > 1)).toEqual([])
   })
 
+  it('has patterns that PCRE, Rust and ECMAScript read alike: ASCII, and no \\u', () => {
+    const patterns = [...JSON.stringify(document).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(
+      ([, text = '']) => JSON.parse(text) as string,
+    )
+    expect(patterns.length).toBeGreaterThan(50)
+    expect(patterns.filter((pattern) => !/^[ -~]*$/.test(pattern) || /\\[ux]/.test(pattern))).toEqual([])
+    for (const pattern of patterns)
+      for (const flags of ['', 'u']) expect(() => new RegExp(pattern, flags)).not.toThrow()
+  })
+
   it('names each form of answer that can be asked for', () => {
     const types = { json: 'application/json', csv: 'text/csv', html: 'text/html' } as const
     const asked = operations.flatMap(({ operationId, parameters, responses }) => {

@@ -432,6 +432,24 @@ describe('a cancelled checkout', () => {
     expect(await store.orders.find(order)).toMatchObject({ state: 'closed' })
   })
 
+  it('is being cancelled though too much of its merchant is under way to close its order now', async () => {
+    const checkout = await made()
+    await open(checkout)
+    let finish = () => {}
+    const end = new Promise<void>((resolve) => (finish = resolve))
+    const others = Array.from({ length: 64 }, (_, place) => {
+      const question = { subject: `other:${place}`, mchid, every_ms: 0, asked_by: 'merchant' } as const
+      return stage.context.questions.put(question, () => end)
+    })
+    const { status, body } = await cancel(checkout.out_trade_no)
+    finish()
+    await Promise.all(others)
+    expect([status, body.state]).toEqual([202, 'closing'])
+    // The sweeper sees it through.
+    const kept = await store.checkouts.find(checkout)
+    expect(kept).toMatchObject({ state: 'closing', next_action: { what: 'end' } })
+  })
+
   it('that is paid in the same moment is paid', async () => {
     const checkout = await made()
     const order = await open(checkout)

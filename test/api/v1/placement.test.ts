@@ -133,6 +133,20 @@ describe('a checkout in the merchant’s own mini program', () => {
     expect((await open(number, { ...mini, payer: { openid: 'oOther' } })).body.out_trade_no).toBe(`${number}-2`)
   })
 
+  it('is the same order from every network, but by H5, which WeChat Pay lets be paid from one address alone', async () => {
+    const number = await made()
+    const from = async (body: object, payer_client_ip: string) =>
+      (await open(number, { ...body, scene_info: { payer_client_ip } })).body.out_trade_no
+    const wishes = [mini, app, { trade_type: 'NATIVE' }]
+    for (const [place, wish] of wishes.entries()) {
+      const own = place === 0 ? number : `${number}-${place + 1}`
+      expect([await from(wish, '203.0.113.7'), await from(wish, '198.51.100.9')]).toEqual([own, own])
+      expect((await open(number, wish)).body.out_trade_no).toBe(own)
+    }
+    expect((await open(number, h5('203.0.113.7'))).body.out_trade_no).toBe(`${number}-4`)
+    expect((await open(number, h5('198.51.100.9'))).body.out_trade_no).toBe(`${number}-5`)
+  })
+
   it('is paid in an app, and by H5 with the payer’s address and app, whatever its page offers', async () => {
     const number = await made({ methods: ['NATIVE'] })
     const { body } = await open(number, app)

@@ -303,6 +303,31 @@ describe('a wish to pay', () => {
     expect(wish('payer 3')).toEqual({ kind: 'claim', out_trade_no: 'TEA-1-3' })
   })
 
+  it('of a payer whose address changed is given the order of before where no other can be made', () => {
+    const numbers = Array.from({ length: 20 }, (_, place) => (place === 0 ? 'TEA-1' : `TEA-1-${place + 1}`))
+    const from = (
+      { orders }: CheckoutRecord,
+      last: { state: OrderState; time_expire: string },
+      { payer = 'phone', second = 130 } = {},
+    ) => {
+      const known = orders.map((order) => ({ ...order, payer: 'phone', address: 'IPv4' }))
+      const checkout = checkoutSample('TEA-1', { orders: known.map(({ out_trade_no }) => out_trade_no) })
+      const key = { payer, address: 'IPv6' }
+      const clock = { now_ms: noon + second * 1_000, least_ms: 120_000 }
+      return planOpening({ ...checkout, orders: known }, key, { holder: null, last }, clock)
+    }
+    const open = { state: 'awaiting_payment', time_expire: at(3600) } as const
+    const short = { second: 3_600 - 119 }
+    expect(from(two(), open)).toEqual({ kind: 'claim', out_trade_no: 'TEA-1-3' })
+    expect(from(two(), open, short)).toEqual({ kind: 'give', out_trade_no: 'TEA-1-2' })
+    expect(from(two(), { ...open, state: 'closed' }, short)).toEqual({ kind: 'over' })
+    expect(from(two(), open, { ...short, payer: 'another phone' })).toEqual({ kind: 'over' })
+    const full = checkoutSample('TEA-1', { orders: numbers })
+    expect(from(full, open)).toEqual({ kind: 'give', out_trade_no: 'TEA-1-20' })
+    expect(from(full, { ...open, state: 'closed' })).toEqual({ kind: 'exhausted' })
+    expect(from(full, open, { payer: 'another phone' })).toEqual({ kind: 'exhausted' })
+  })
+
   it('has a bounded number of orders', () => {
     const numbers = Array.from({ length: 20 }, (_, place) => (place === 0 ? 'TEA-1' : `TEA-1-${place + 1}`))
     const full = checkoutSample('TEA-1', { orders: numbers })
