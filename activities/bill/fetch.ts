@@ -63,8 +63,7 @@ export async function fetchBill(
   await store.merchants.liftAttention(day.mchid, 'bill_late')
   // That there is none is not signed: it does not take back a file that WeChat signed.
   if (newest !== null && result.kind !== 'downloaded') return newest
-  if (result.kind === 'none' && !(await isMade(context, policy, { day, type })))
-    throw await notReady(context, policy, day)
+  if (result.kind === 'none' && !isMade(context, policy, day)) throw await notReady(context, policy, day)
   const bill = await keepVersion(store, newest, fetchedBill(context, { day, type }, result, keeper))
   if (bill !== null) {
     await keeper.end()
@@ -203,17 +202,11 @@ async function download(
 }
 
 /**
- * Whether WeChat has made the bills of a day by now: before ten it may say of one that is still to come that there is
- * none, and a day without money would pass for proven. Another bill of the day that is here says that it has.
+ * Whether WeChat has made the bills of a day by now. Before ten it may say of one that is still to come that there is none,
+ * and a day without money would pass for proven. Each is made by itself: another that is here says nothing of it.
  */
-async function isMade(
-  { store, now }: GatewayContext,
-  { made_ms }: BillPolicy,
-  { day, type }: { day: DayKey; type: BillType },
-): Promise<boolean> {
-  if (now() >= dayRange(day.bill_date).to_ms + made_ms) return true
-  const others = bill_types.filter((one) => one !== type).map((one) => store.bills.newest(day, one))
-  return (await Promise.all(others)).some((bill) => bill?.state === 'ready')
+function isMade({ now }: Pick<GatewayContext, 'now'>, { made_ms }: BillPolicy, { bill_date }: DayKey): boolean {
+  return now() >= dayRange(bill_date).to_ms + made_ms
 }
 
 /** WeChat is still making it: no error, but from 15:00 on a person should look. */

@@ -181,10 +181,11 @@ const longest_wait_ms = 10 * 60_000
  * When a checkout that is looked at now is due again, should this look not end it: at once at first, then the more rarely
  * the longer its orders keep it waiting, which may be a person's decision. Its orders' own steps look as well.
  */
-export function nextLook({ timeline, expire_time, next_action }: CheckoutRecord, now_ms: number): Time {
+export function nextLook({ state, timeline, expire_time, next_action }: CheckoutRecord, now_ms: number): Time {
   if (next_action?.what !== 'end') return beijingTime(now_ms)
-  const asked = timeline.findLast(({ event }) => event === 'cancel_asked')
-  const waited_ms = now_ms - milliseconds(asked?.time ?? expire_time)
+  const cause = state === 'paid' ? 'paid' : 'cancel_asked'
+  const since = timeline.findLast(({ event }) => event === cause)
+  const waited_ms = now_ms - milliseconds(since?.time ?? expire_time)
   return beijingTime(now_ms + Math.min(Math.max(0, waited_ms / 4), longest_wait_ms))
 }
 

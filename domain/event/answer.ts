@@ -19,7 +19,7 @@ export interface EndpointAnswer {
   /** all that came, as text; null: nothing, or it cannot be read */
   body: string | null
   content_type: string | null
-  /** why the body cannot be read: too long, or in an encoding that cannot be opened */
+  /** why the body cannot be read: too long, in an encoding that cannot be opened, or JSON in another charset than it names */
   unreadable: string | null
 }
 
@@ -104,10 +104,19 @@ function spoken(body: string, parsed: unknown = null): Statement {
   return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : writtenError(body) }
 }
 
-/** Whether a sign is there that no text has, but packed bytes have, and letters of two bytes each. */
+/**
+ * Whether a body is no text: it has a zero, as packed bytes do and letters of two bytes each, or both control characters and
+ * bytes of no character in plenty. A debugger's colours, or a text cut within a character, have one of the two.
+ */
 function hasBinaryData(body: string): boolean {
-  return /(?![\t\n\f\r\u007f-\u009f])\p{Cc}/u.test(body)
+  if (body.includes('\0')) return true
+  const controls = body.match(/(?![\t\n\f\r\u007f-\u009f])\p{Cc}/gu)?.length ?? 0
+  const undecoded = body.match(/\uFFFD/g)?.length ?? 0
+  const signs = controls + undecoded
+  return controls > 0 && undecoded > 0 && signs >= fewest_binary_signs && signs >= body.length / 5
 }
+
+const fewest_binary_signs = 3
 
 /** Undefined: it is no JSON. */
 function parsedJson(body: string): unknown {

@@ -92,7 +92,11 @@ describe('a courier', () => {
       Buffer.from(refusal),
       { 'content-type': 'text/plain; charset=utf-16' },
     ],
-    ['text in no charset', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x41]), { 'content-type': 'text/plain' }],
+    ['zstd that is not named', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x41]), { 'content-type': 'text/plain' }],
+    ['gzip that is not named', gzipSync(refusal), { 'content-type': 'text/plain' }],
+    ['zlib that is not named', deflateSync(refusal), { 'content-type': 'text/plain' }],
+    ['bare deflate that is not named', deflateRawSync(refusal), {}],
+    ['brotli that is not named', brotliCompressSync(refusal), { 'content-type': 'text/html; charset=utf-8' }],
     ['JSON in a charset that nobody knows', Buffer.from(refusal), { 'content-type': 'application/json; charset=x-9' }],
   ])('says that it cannot read %s', async (_, bytes, headers) => {
     expect(await readOf(bytes, headers)).toEqual({ status: 200, body: null, unreadable: expect.any(String) as string })
@@ -120,6 +124,21 @@ describe('a courier', () => {
     ],
   ])('reads text that is no JSON in %s', async (_, headers, bytes, text) => {
     expect((await readOf(Buffer.from(bytes), headers)).body).toBe(text)
+  })
+
+  it.each<[string, Buffer, string]>([
+    ['half a character at the end', Buffer.from('已发货').subarray(0, 7), '已发\uFFFD'],
+    ['half a character of GBK', Buffer.from([0xb3, 0xc9, 0xb9, 0xa6, 0xb3]), '\uFFFD\u0279\uFFFD\uFFFD'],
+    ['half a character before a word', Buffer.from('\xe5refused', 'latin1'), '\uFFFDrefused'],
+    ['Latin-1', Buffer.from('Commande expédiée', 'latin1'), 'Commande exp\uFFFDdi\uFFFDe'],
+    ['the colours of a debugger', Buffer.from('\x1b[32msuccess\x1b[0m'), '\x1b[32msuccess\x1b[0m'],
+    ['what begins like bare deflate', Buffer.from('success\x07 '), 'success\x07 '],
+    ['a bell and a vertical tab', Buffer.from('ok\x07\x0b'), 'ok\x07\x0b'],
+  ])('reads what it can of text that is no JSON with %s', async (_, bytes, text) => {
+    expect(await readOf(bytes, { 'content-type': 'text/html; charset=utf-8' })).toMatchObject({
+      body: text,
+      unreadable: null,
+    })
   })
 
   it('does not follow a redirect: where it leads nobody has checked', async () => {

@@ -169,6 +169,12 @@ describe('how a checkout ends', () => {
     const asked = applyCheckoutEvent(two(), occurrences.cancel_asked)?.entry
     expect(wait(two({ state: 'closing', timeline: asked ? [asked] : [] }), noon + 160_000)).toBe(10_000)
     expect(wait(two({ next_action: { what: 'tell', time: at(0) } }), over + 86_400_000)).toBe(0)
+    const paid = applyCheckoutEvent(two(), occurrences.paid)?.entry
+    const late = two({ state: 'paid', timeline: paid ? [paid] : [], next_action: { what: 'end', time: at(120) } })
+    expect(wait(late, noon + 160_000), 'a week before its time is over').toBe(10_000)
+    expect(
+      wait(two({ ...late, timeline: asked && paid ? [{ ...asked, time: at(0) }, paid] : [] }), noon + 160_000),
+    ).toBe(10_000)
   })
 
   it('ends once', () => {
