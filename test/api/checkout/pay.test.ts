@@ -3,6 +3,7 @@ import { Problem } from '../../../api/http/problem.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { agents } from '../../browser/agents.ts'
+import { refundSample } from '../../stage/dossiers.ts'
 import { browsersAt, locationOf, payer_address } from './visitor.ts'
 import {
   fromNow,
@@ -435,6 +436,63 @@ describe('a checkout that is opened in two places', () => {
     await counter.store.checkouts.apply(checkout, { event: 'paid', out_trade_no: first.out_trade_no, ...cause })
     for (const visitor of [desktop, phone])
       expect(await visitor.view(checkout)).toMatchObject({ scene: 'paid', out_trade_no: first.out_trade_no })
+  })
+})
+
+describe('refunds of what another order of the checkout was paid by', () => {
+  const account = '招商银行信用卡0403'
+  const refundOf = async ({ out_trade_no, _id, payment }: OrderRecord) => {
+    const amount = { refund: 990, total: 990, currency: 'CNY' }
+    const order = { out_trade_no, order_id: _id, transaction_id: payment?.transaction_id ?? '', amount }
+    const facts = {
+      refund_id: `50${out_trade_no}`,
+      channel: 'ORIGINAL',
+      user_received_account: account,
+      accepted_time: fromNow(-2_000),
+      success_time: fromNow(-1_000),
+      payer_refund: 990,
+      settlement_refund: 990,
+      asked_time: fromNow(0),
+    }
+    await counter.store.refunds.insert({ ...refundSample(`R${out_trade_no}`, order), state: 'succeeded', facts })
+  }
+
+  it('are shown without the account, which may be somebody else’s', async () => {
+    const checkout = await counter.insertCheckout()
+    const first = await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    await counter.onOpen(checkout, {
+      trade_type: 'MWEB',
+      payer_client_ip: '1.1.1.1',
+      known_by: '1.1.1.1',
+      h5_type: 'iOS',
+    })
+    await refundOf(await counter.apply(first, paid()))
+    const visitor = browser(windows)
+    const { returns } = await visitor.view(checkout)
+    expect(returns).toMatchObject([{ state: 'done', amount: 990, account: null }])
+    expect(await visitor.page(checkout)).toContain('已原路退回')
+    expect(await visitor.page(checkout)).not.toContain(account)
+  })
+
+  it('are never those of an order of the merchant’s own, whose number the checkout claimed', async () => {
+    const checkout = await counter.insertCheckout()
+    const own = await counter.insert()
+    await refundOf(await counter.apply(own, paid()))
+    const claim = { out_trade_no: own.out_trade_no, trade_type: 'NATIVE', payer: 'somebody' } as const
+    const cause = { operation_id: 'opened:1', time: fromNow(0), actor: { kind: 'payer', id: null } } as const
+    await counter.store.checkouts.apply(checkout, { event: 'order_opened', order: claim, ...cause })
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    expect(await browser(windows).view(checkout)).toMatchObject({ turn: 2, returns: [] })
+  })
+
+  it('are not looked for where nothing was paid', async () => {
+    const checkout = await counter.insertCheckout()
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    counter.refund_reads = 0
+    await browser(windows).view(checkout)
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    await browser(windows).view(checkout)
+    expect(counter.refund_reads).toBe(0)
   })
 })
 
