@@ -7,6 +7,7 @@ import type { OrderRecord } from '../../domain/order/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import { addressGroup, isPublicAddress } from '../../runtime/address.ts'
 import type { Networks } from '../../runtime/address.ts'
 import { requestClient } from '../http/client.ts'
 import { Problem } from '../http/problem.ts'
@@ -116,6 +117,11 @@ async function shownOrder({ store }: VisitContext, checkout: CheckoutRecord): Pr
   const out_trade_no = currentNumber(checkout)
   const order = out_trade_no === null ? null : await store.orders.find({ mchid: checkout.mchid, out_trade_no })
   return order?.checkout_id === checkout._id ? order : null
+}
+
+/** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
+export function paceGroup({ address, token }: Pick<Visit, 'address' | 'token'>): string {
+  return address !== null && isPublicAddress(address) ? addressGroup(address) : token
 }
 
 /** How one pays where this page is opened; null: the merchant has chosen. */

@@ -162,6 +162,7 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
         find: (mchid) => present(() => merchants.find(mchid)),
         openAppSecret: (merchant, appid) => merchants.openAppSecret(merchant, appid),
         noteAttention: (...noted) => merchants.noteAttention(...noted),
+        restateAttention: (...stated) => merchants.restateAttention(...stated),
         liftAttention: (...lifted) => merchants.liftAttention(...lifted),
       },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },

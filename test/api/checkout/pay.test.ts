@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Problem } from '../../../api/http/problem.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
@@ -261,13 +261,50 @@ describe('a page inside WeChat', () => {
     expect(counter.exchanges.map(({ code }) => code)).toEqual(['071code'])
   })
 
-  it('has WeChat asked for one checkout at a pace, whoever begins errands, and others have theirs', async () => {
+  it.each([
+    ['203.0.116.1', ''],
+    ['203.0.116.2', '071 code'],
+    ['203.0.116.3', '码'],
+    ['203.0.116.4', 'A'.repeat(513)],
+  ])('asks WeChat nothing with what is no code, whoever else is behind %s: %j', async (address, code) => {
+    const moment = Date.now()
+    counter.now = () => moment
+    const checkout = await counter.insertCheckout()
+    for (let time = 0; time < 20; time++) {
+      const visitor = browser(wechat, { address })
+      const { answer } = await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'], code)
+      expect(locationOf(answer)).toContain('https://open.weixin.qq.com/connect/oauth2/authorize?')
+    }
+    expect(counter.exchanges).toEqual([])
+    const payer = browser(wechat, { address })
+    await payer.errand(checkout, (await payer.pay(checkout))['errand_url'])
+    expect(await payer.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
+    counter.now = Date.now
+  })
+
+  it('asks WeChat once for an errand, also where what it says cannot be written down, and the payer goes on', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    const kept = visitor.jar.get('weft_errand') ?? ''
+    counter.onExchange = () => ({ kind: 'setup', errcode: 40125 })
+    const writing = vi.spyOn(counter.store.merchants, 'noteAttention').mockRejectedValueOnce(new Error('it is away'))
+    const { answer } = await visitor.errand(checkout, errand_url)
+    expect(writing).toHaveBeenCalledOnce()
+    writing.mockRestore()
+    expect(locationOf(answer)).toBe(`../${checkout.token}?lang=zh-CN&wechat=failed`)
+    visitor.jar.set('weft_errand', kept)
+    await visitor.errand(checkout, errand_url, '072code')
+    expect(counter.exchanges).toHaveLength(1)
+  })
+
+  it('has WeChat asked for one checkout at a pace by each address, and payers at others have theirs', async () => {
     const moment = Date.now()
     counter.now = () => moment
     const [asked, other] = [await counter.insertCheckout(), await counter.insertCheckout()]
     counter.onExchange = () => ({ kind: 'unavailable', errcode: null })
-    const errands = async (checkout: CheckoutRecord, count: number) => {
-      const strangers = Array.from({ length: count }, (_, place) => browser(wechat, { address: `203.0.115.${place}` }))
+    const errands = async (checkout: CheckoutRecord, count: number, address = '203.0.115.7') => {
+      const strangers = Array.from({ length: count }, () => browser(wechat, { address }))
       const begun = await Promise.all(strangers.map(async (one) => (await one.pay(checkout))['errand_url']))
       const ends = await Promise.all(strangers.map((one, place) => one.errand(checkout, begun[place])))
       return ends.map(({ answer }) => locationOf(answer))
@@ -282,6 +319,8 @@ describe('a page inside WeChat', () => {
     expect(counter.logged).toEqual(['WeChat does not say who payers are'])
     await errands(other, 1)
     expect(counter.exchanges).toHaveLength(21)
+    await errands(asked, 1, '203.0.115.8')
+    expect(counter.exchanges).toHaveLength(22)
     counter.now = Date.now
   })
 
