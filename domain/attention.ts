@@ -11,7 +11,7 @@ export const attention_texts = {
   wechat_key_missing:
     'No key of WeChat Pay is here, or not the one that it signs with, so no answer can be believed. Add its public key, or let its certificates be downloaded.',
   payer_unknown:
-    'WeChat does not tell this installation who its payers are, so nobody can pay inside WeChat on the checkout page. The detail names what to set in its console.',
+    'WeChat has not said who a payer inside WeChat is, so he could not pay there on the checkout page. The detail names what to set in its console, or that WeChat failed twice in a row, which the next payer may not meet.',
   checkout_exhausted:
     'A payer of a checkout was refused: it has had as many orders as one may have. Find out who opens it again and again, cancel it, and make a new one for the sale.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',

@@ -324,6 +324,11 @@ export class Merchants {
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }
 
+  /** Gives what is raised under this code another detail; the moment since when stays. False: it is not raised. */
+  async restateAttention(mchid: string, code: AttentionCode, detail: string): Promise<boolean> {
+    return this.#merchants.update({ _id: mchid, 'attentions.code': code }, { $set: { 'attentions.$.detail': detail } })
+  }
+
   /** Says that WeChat Pay refuses a way to pay to the merchant: an attention for each that it refuses. */
   async noteProductRefused(mchid: string, trade_type: TradeType, time: Time): Promise<void> {
     await this.#noteEach(mchid, { code: 'product_not_enabled', since_time: time, detail: trade_type })

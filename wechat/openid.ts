@@ -89,7 +89,6 @@ export const setup_remedies: Readonly<Record<number, string>> = {
 const spent_codes: readonly number[] = [40029, 40163, 42003]
 
 const answer_limit_ms = 5_000
-/** WeChat promises no more than that they are text; what a code looks like is theirs to change. */
 const code_pattern = /^[\x21-\x7e]{1,512}$/
 const openid_pattern = /^[\w-]{1,128}$/
 
@@ -100,6 +99,14 @@ export function authoriseUrl(origins: OAuthOrigins, { appid, redirect_uri, state
 }
 
 /**
+ * Whether `text` may be a code of WeChat's, which promises no more than that codes are text: what they look like is
+ * theirs to change.
+ */
+export function isCode(text: string): boolean {
+  return code_pattern.test(text)
+}
+
+/**
  * Exchanges the code that a payer's WeChat brought for his openid, once, within 5 s. Never throws: whatever goes wrong is
  * an answer, and neither secret nor code stands in it.
  */
@@ -107,7 +114,7 @@ export async function fetchOpenid(
   { dispatcher, origins, limit_ms = answer_limit_ms }: OpenidAsker,
   { appid, secret, code }: CodeExchange,
 ): Promise<OpenidAnswer> {
-  if (!code_pattern.test(code)) return { kind: 'spent', errcode: 40029 }
+  if (!isCode(code)) return { kind: 'spent', errcode: 40029 }
   const query = new URLSearchParams({ appid, secret, code, grant_type: 'authorization_code' })
   const request = {
     origin: origins.exchange,

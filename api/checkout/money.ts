@@ -20,8 +20,10 @@ export interface PayerRefund {
   /** `delayed`: the payer's account did not take it, and somebody has to see to it */
   state: 'pending' | 'delayed' | 'done'
   amount: number
-  /** WeChat Pay's name of the account it goes to; null: not known yet, or paid back by hand */
+  /** WeChat Pay's name of the account it goes to; null: not known yet, paid back by hand, or somebody else's perhaps */
   account: string | null
+  /** the merchant has paid it back outside WeChat Pay */
+  is_by_hand: boolean
   /** when it was done */
   time: Time | null
   /** of money that was paid once more for the same order */
@@ -36,9 +38,15 @@ export interface PaidOrder {
   refunds: readonly RefundRecord[]
 }
 
-/** What goes back, or went, of money that was paid under other numbers of the same sale, as its payer sees it. */
+/**
+ * What goes back, or went, of money that was paid under other numbers of the same sale. Without its account: who paid there
+ * may be another person than who sees it here.
+ */
 export function returnsElsewhere(refunds: readonly RefundRecord[]): PayerRefund[] {
-  return refunds.flatMap((refund) => payerRefund(refund, refund.transaction_id) ?? [])
+  return refunds.flatMap((refund) => {
+    const seen = payerRefund(refund, refund.transaction_id)
+    return seen === null ? [] : { ...seen, account: null }
+  })
 }
 
 /** How a refund looks to the payer; null: nothing of it concerns him, since it was not agreed or never made. */
@@ -81,6 +89,7 @@ function payerRefund(refund: RefundRecord, own_id: string): PayerRefund | null {
     state: seen,
     amount: facts?.payer_refund ?? amount.refund,
     account: payout ? null : (facts?.user_received_account ?? null),
+    is_by_hand: payout !== null,
     time: payout ? payout.time : seen === 'done' ? (facts?.success_time ?? null) : null,
     is_of_second: transaction_id !== own_id,
   }

@@ -10,7 +10,7 @@ import type { OrderRecord } from '../../domain/order/record.ts'
 import type { OutageLog } from '../../runtime/outage.ts'
 import { h5Address } from '../../wechat/clientcall.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
-import { setup_remedies } from '../../wechat/openid.ts'
+import { isCode, setup_remedies } from '../../wechat/openid.ts'
 import type { CodeExchange, OpenidAnswer, Openids } from '../../wechat/openid.ts'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
@@ -22,7 +22,7 @@ import { wishDigest } from '../v1/checkouts/order.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
 import { errand_life_ms } from './cookie.ts'
 import { refusedMethods } from './offer.ts'
-import { visitAgain, visitWay } from './visit.ts'
+import { paceGroup, visitAgain, visitWay } from './visit.ts'
 import type { Visit, VisitContext } from './visit.ts'
 import type { ErrandResult } from './way.ts'
 
@@ -33,6 +33,7 @@ export type PayContext = VisitContext &
       merchants: {
         openAppSecret(merchant: MerchantRecord, appid: string): string | null
         noteAttention(mchid: string, code: AttentionCode, time: Time, detail?: string): Promise<boolean>
+        restateAttention(mchid: string, code: AttentionCode, detail: string): Promise<boolean>
         liftAttention(mchid: string, ...codes: AttentionCode[]): Promise<boolean>
       }
     }
@@ -140,9 +141,10 @@ export type ErrandEnd =
   | { kind: 'none'; is_payer_known: boolean }
 
 /**
- * Ends a payer's errand to WeChat: the code that he brings is exchanged, once, whoever repeats the request. One that was
- * spent, or may be since no answer came, sends him once more, and never a third time. A person is called where no answer
- * came twice, and at once by what only the merchant can mend, which takes JSAPI from the ways of this payer.
+ * Ends a payer's errand to WeChat: the code that he brings is exchanged, once by each api process, whoever repeats the
+ * request there. One that was spent, or may be since no answer came, sends him once more, and never a third time. A person
+ * is called where no answer came twice, and at once by what only the merchant can mend, which takes JSAPI from the ways of
+ * this payer.
  */
 export async function endErrand(context: PayContext, ctx: RouterContext, visit: Visit): Promise<ErrandEnd> {
   const { code = '', state = '' } = readPageQuery(ctx)
@@ -153,12 +155,15 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
   const secret = context.store.merchants.openAppSecret(merchant, appid)
   if (secret === null) return { kind: 'unknown', result: 'failed', language }
   const exchange = { appid, secret, code }
-  const answer = await exchangedCode(context, ctx, visit, { state, is_again: errand.is_again, exchange })
+  const answer = isCode(code)
+    ? await exchangedCode(context, ctx, visit, { state, is_again: errand.is_again, exchange })
+    : ({ kind: 'no_code' } as const) // made up: neither WeChat nor anybody's pace has to do with it
   if (answer === null) return { kind: 'none', is_payer_known: true } // the same request before this one has asked
   switch (answer.kind) {
     case 'openid':
       cookies.keepOpenid(appid, answer.openid)
       return { kind: 'known', language }
+    case 'no_code':
     case 'spent':
     case 'unavailable':
       if (errand.is_again) return { kind: 'unknown', result: 'failed', language }
@@ -175,8 +180,8 @@ export async function endErrand(context: PayContext, ctx: RouterContext, visit: 
 
 /**
  * What WeChat answers to the code of one errand. Its cookie alone would not end it: whoever keeps a copy could have WeChat
- * asked in a loop, in the merchant's name. Null: it was asked before. `paced`: it is asked too often of this checkout, and
- * was not now.
+ * asked in a loop, in the merchant's name; so each api process asks once. Null: this one has asked before. `paced`: it is
+ * asked too often of this checkout from where the payer is, or from everywhere, and was not now.
  */
 async function exchangedCode(
   context: PayContext,
@@ -185,47 +190,69 @@ async function exchangedCode(
   { state, is_again, exchange }: { state: string; is_again: boolean; exchange: CodeExchange },
 ): Promise<OpenidAnswer | { kind: 'paced' } | null> {
   const { merchant, checkout, token } = visit
+  const whole = checkout?._id ?? token
+  const mine = { is_asked: false }
   const question = {
     subject: `errand:${state}`,
     mchid: merchant.mchid,
     every_ms: errand_life_ms,
     asked_by: 'errand',
-    group: checkout?._id ?? token,
+    group: `${whole} ${paceGroup(visit)}`,
+    whole,
   } as const
   try {
-    return await context.questions.put(question, async () => {
-      const answer = await context.openids.fetch(merchant.mode, exchange)
-      await noteAnswer(context, ctx, visit, { appid: exchange.appid, answer, is_again })
-      return answer
+    const answer = await context.questions.put(question, () => {
+      mine.is_asked = true
+      return context.openids.fetch(merchant.mode, exchange)
     })
+    // Not within the question: where this fails, the code is spent all the same, and WeChat is not asked again.
+    if (answer !== null && mine.is_asked)
+      await noteAnswer(context, ctx, visit, { appid: exchange.appid, answer, is_again })
+    return answer
   } catch (error) {
     if (error instanceof Problem && error.code === 'rate_limited') return { kind: 'paced' }
     throw error
   }
 }
 
-/** Keeps the merchant's attention honest about what WeChat says of its appid. */
-async function noteAnswer(
-  context: PayContext,
-  ctx: RouterContext,
-  { merchant }: Visit,
-  { appid, answer, is_again }: { appid: string; answer: OpenidAnswer; is_again: boolean },
-): Promise<void> {
-  const { store } = context
+/** What WeChat answered about a payer of an appid. */
+interface Heard {
+  appid: string
+  answer: OpenidAnswer
+  is_again: boolean
+}
+
+/** Tells people of what WeChat says of an appid. Where that cannot be written now, the payer goes on all the same. */
+async function noteAnswer(context: PayContext, ctx: RouterContext, { merchant }: Visit, heard: Heard): Promise<void> {
+  const { appid, answer } = heard
   const { mchid } = merchant
-  const is_raised = merchant.attentions?.some(({ code }) => code === 'payer_unknown') === true
-  if (answer.kind === 'openid' && is_raised) await store.merchants.liftAttention(mchid, 'payer_unknown')
-  const remedy = remedyOf(answer, is_again)
-  if (remedy !== null) {
-    const detail = `${appid}: ${remedy}`
-    await store.merchants.noteAttention(mchid, 'payer_unknown', beijingTime(context.now()), detail)
+  const { log } = requestOf(ctx)
+  try {
+    await keepAttention(context, merchant, heard)
+  } catch (error) {
+    context.sayOutage(log, 'what WeChat says of an appid cannot be written', { mchid, appid, error })
   }
   if (answer.kind === 'openid' || answer.kind === 'visitor') return
-  const { log } = requestOf(ctx)
   const { kind, errcode } = answer
   const told = { mchid, appid, kind, errcode }
   if (kind === 'unavailable') context.sayOutage(log, 'WeChat does not say who payers are', told)
   else log.warn('WeChat has not said who a payer is', told)
+}
+
+/** Keeps the merchant's attention honest: what has to be set up takes the place of an outage, and never the reverse. */
+async function keepAttention(
+  context: PayContext,
+  { mchid, attentions }: MerchantRecord,
+  { appid, answer, is_again }: Heard,
+): Promise<void> {
+  const { store } = context
+  const is_raised = attentions?.some(({ code }) => code === 'payer_unknown') === true
+  if (answer.kind === 'openid' && is_raised) await store.merchants.liftAttention(mchid, 'payer_unknown')
+  const remedy = remedyOf(answer, is_again)
+  if (remedy === null) return
+  const detail = `${appid}: ${remedy}`
+  const is_new = await store.merchants.noteAttention(mchid, 'payer_unknown', beijingTime(context.now()), detail)
+  if (!is_new && answer.kind === 'setup') await store.merchants.restateAttention(mchid, 'payer_unknown', detail)
 }
 
 /** What a person has to do about an answer; null: nothing, or nothing yet. */
@@ -233,6 +260,10 @@ function remedyOf(answer: OpenidAnswer, is_again: boolean): string | null {
   if (answer.kind === 'setup') return `${answer.errcode}, ${setup_remedies[answer.errcode]}`
   // Codes that were spent call nobody: whoever has the page's link can make some up.
   if (answer.kind !== 'unavailable' || !is_again) return null
-  const said = answer.errcode === null ? 'no answer' : String(answer.errcode)
-  return `${said}, twice in a row: api.weixin.qq.com has to be reachable from the api processes`
+  const { errcode } = answer
+  if (errcode !== null && errcode !== busy_code) return `${errcode}, twice in a row: WeChat refuses for now`
+  return `${errcode ?? 'no answer'}, twice in a row: api.weixin.qq.com has to be reachable from the api processes`
 }
+
+/** WeChat's own word for a system that is busy, which is what a broken way to it looks like as well. */
+const busy_code = -1

@@ -4,7 +4,6 @@ import type { Actor } from '../../domain/actor.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord } from '../../domain/order/record.ts'
 import { limits } from '../../domain/policy.ts'
-import { addressGroup, isPublicAddress } from '../../runtime/address.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { ClientCall } from '../../wechat/clientcall.ts'
 import { absentPart } from '../http/absence.ts'
@@ -31,7 +30,7 @@ import { OrderStreams } from './stream.ts'
 import { sceneNote } from './text.ts'
 import type { SceneNote } from './text.ts'
 import type { PayerView } from './view.ts'
-import { findVisit, visitAgain, visitView, visitWay } from './visit.ts'
+import { findVisit, paceGroup, visitAgain, visitView, visitWay } from './visit.ts'
 import type { Visit } from './visit.ts'
 import { errand_results, passing_problems } from './way.ts'
 import type { ErrandResult } from './way.ts'
@@ -278,11 +277,6 @@ function refusePay(ctx: PayerRequest, visit: Visit, problem: Problem): void {
   if (wantsJson(ctx)) throw problem
   const wechat: ErrandResult = passing_problems.includes(problem.code) ? 'not_placed' : 'not_payable'
   redirectToPage(ctx, { lang: pageLanguage(ctx, visit), wechat })
-}
-
-/** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
-function paceGroup({ address, token }: Visit): string {
-  return address !== null && isPublicAddress(address) ? addressGroup(address) : token
 }
 
 /** Takes a payer who comes back from WeChat to the page, which then goes on where he left it. */

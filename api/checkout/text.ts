@@ -117,7 +117,8 @@ function refundLabel({ is_of_second }: PayerRefund, words: CheckoutWords): strin
 
 /** How much went where, and when; of what is still under way, that it is. */
 function refundText(view: PayerView, refund: PayerRefund, words: CheckoutWords): SafeHtml {
-  const said = words.refund_states[refund.state](refund.account && words.account(refund.account))
+  const place = refund.account && words.account(refund.account)
+  const said = refund.is_by_hand ? words.paid_by_hand : words.refund_states[refund.state](place)
   const time = refund.time === null ? null : html`<br />${words.moment(readableTime(refund.time))}`
   return html`<span>${readableFen(view, refund.amount)} ${said}${time}</span>`
 }

@@ -7,6 +7,7 @@ import type { OrderRecord } from '../../domain/order/record.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import type { RefundRecord } from '../../domain/refund/record.ts'
 import type { OrderKey } from '../../domain/ids.ts'
+import { addressGroup, isPublicAddress } from '../../runtime/address.ts'
 import type { Networks } from '../../runtime/address.ts'
 import { requestClient } from '../http/client.ts'
 import { Problem } from '../http/problem.ts'
@@ -32,6 +33,7 @@ export type VisitContext = PayerViewContext &
       checkouts: {
         findByToken(token: string): Promise<CheckoutRecord | null>
         findById(_id: string): Promise<CheckoutRecord | null>
+        ordersOf(checkout: Pick<CheckoutRecord, '_id' | 'mchid' | 'orders'>): Promise<OrderRecord[]>
       }
       merchants: { find(mchid: string): Promise<MerchantRecord | null> }
       payments: { find(mchid: string, transaction_id: string): Promise<PaymentRecord | null> }
@@ -117,6 +119,11 @@ async function shownOrder({ store }: VisitContext, checkout: CheckoutRecord): Pr
   return order?.checkout_id === checkout._id ? order : null
 }
 
+/** Who share a pace: all behind a public address, or, where it is a proxy's or not known, all who have the page's link. */
+export function paceGroup({ address, token }: Pick<Visit, 'address' | 'token'>): string {
+  return address !== null && isPublicAddress(address) ? addressGroup(address) : token
+}
+
 /** How one pays where this page is opened; null: the merchant has chosen. */
 export function visitWay({ checkout, merchant, browser, address, refused, order }: Visit): Way | null {
   if (checkout === null) return null
@@ -137,14 +144,19 @@ export async function visitView(context: VisitContext, visit: Visit): Promise<Pa
   return payerView(context, current, merchant)
 }
 
-/** Who pays in two places is to see on either that one payment goes back. */
+/**
+ * Who pays in two places is to see on either that one payment goes back. Of the checkout's own orders alone: a number that
+ * it claimed may be an order of the merchant's own, whose refunds are a stranger's.
+ */
 async function refundsElsewhere(
   { store }: VisitContext,
-  { mchid, orders }: CheckoutRecord,
+  checkout: CheckoutRecord,
   shown: OrderRecord | null,
 ): Promise<RefundRecord[]> {
-  const numbers = orders.map(({ out_trade_no }) => out_trade_no).filter((number) => number !== shown?.out_trade_no)
-  return numbers.length === 0 ? [] : await store.refunds.ofOrders(mchid, numbers)
+  const others = checkout.orders.filter(({ out_trade_no }) => out_trade_no !== shown?.out_trade_no)
+  const own = await store.checkouts.ordersOf({ ...checkout, orders: others })
+  const numbers = own.filter(({ payment }) => payment !== null).map(({ out_trade_no }) => out_trade_no)
+  return numbers.length === 0 ? [] : await store.refunds.ofOrders(checkout.mchid, numbers)
 }
 
 async function withMoney({ store }: VisitContext, order: OrderRecord): Promise<ShownOrder> {

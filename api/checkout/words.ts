@@ -37,6 +37,8 @@ export interface CheckoutWords {
   second_refund: string
   /** of money that was paid by another order of the same sale */
   other_refund: string
+  /** of a refund that was paid outside WeChat Pay */
+  paid_by_hand: string
   refund_states: Record<PayerRefund['state'], (account: string | null) => string>
   /** WeChat Pay's name of an account, as the payer knows it */
   account: (name: string) => string
@@ -93,10 +95,11 @@ const chinese: CheckoutWords = {
   refund: '退款',
   second_refund: '重复付款的退款',
   other_refund: '另一次付款的退款',
+  paid_by_hand: '已由商家退还',
   refund_states: {
     pending: (account) => `正在退回${account ?? '原账户'}`,
     delayed: () => '没能退回原账户，商家会另行退还',
-    done: (account) => (account === null ? '已由商家退还' : `已退回${account}`),
+    done: (account) => (account === null ? '已原路退回' : `已退回${account}`),
   },
   account: (name) => (name === '支付用户零钱' ? '微信零钱' : name),
   copy: '复制',
@@ -206,10 +209,11 @@ const english: CheckoutWords = {
   refund: 'Refund',
   second_refund: 'Refund of the second payment',
   other_refund: 'Refund of the other payment',
+  paid_by_hand: 'given back by the shop',
   refund_states: {
-    pending: (account) => `on its way to ${account ?? 'where it came from'}`,
+    pending: (account) => `on its way to ${account ?? 'where it was paid from'}`,
     delayed: () => 'did not reach the account you paid from; the shop sees to it',
-    done: (account) => (account === null ? 'given back by the shop' : `back on ${account}`),
+    done: (account) => (account === null ? 'back to where it was paid from' : `back on ${account}`),
   },
   account: (name) => (name === '支付用户零钱' ? 'your WeChat balance' : name),
   copy: 'Copy',

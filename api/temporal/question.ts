@@ -4,7 +4,7 @@ import { bulkhead, BulkheadRejectedError } from 'cockatiel'
 import type { BulkheadPolicy } from 'cockatiel'
 import { Problem } from '../http/problem.ts'
 import { createBuckets } from '../http/ratelimit.ts'
-import type { RateLimit } from '../http/ratelimit.ts'
+import type { Buckets, RateLimit } from '../http/ratelimit.ts'
 
 /** What is asked of WeChat Pay through a run, and how often at most. */
 export interface Question {
@@ -17,6 +17,8 @@ export interface Question {
   asked_by: keyof typeof paces
   /** of what several subjects are: their pace is one */
   group?: string
+  /** of what several groups are: a pace that has `in_all` bounds them together by it */
+  whole?: string
 }
 
 /**
@@ -28,8 +30,11 @@ const paces = {
   payer: { burst: 20, per_second: 1 / 60, by: 'subject' },
   /** another way to pay, or another payer, at one checkout: whoever has its link may ask, and each is an order at WeChat Pay */
   opening: { burst: 6, per_second: 1 / 20, by: 'group' },
-  /** a payer who comes back from WeChat: whoever has a checkout's link may, and each asks WeChat in the merchant's name */
-  errand: { burst: 20, per_second: 1 / 5, by: 'group' },
+  /**
+   * a payer who comes back from WeChat: whoever has a checkout's link may, and each asks WeChat in the merchant's name. By
+   * place, so that nobody keeps payers at other places from paying
+   */
+  errand: { burst: 20, per_second: 1 / 5, by: 'group', in_all: { burst: 200, per_second: 2 } },
   /** a number that Weft does not know costs the most */
   stranger: { burst: 5, per_second: 3, by: 'mchid' },
   /** an event once more is a run and a call to an endpoint, however often it was heard */
@@ -38,7 +43,9 @@ const paces = {
   batch: { burst: 5, per_second: 0.1, by: 'mchid' },
   /** a look at a day reads all of it: a quarter at once, and then one in five seconds */
   reconciliation: { burst: 100, per_second: 0.2, by: 'mchid' },
-} as const satisfies Record<string, (RateLimit & { by: 'subject' | 'mchid' | 'group' }) | null>
+} as const satisfies Record<string, Pace | null>
+
+type Pace = RateLimit & { by: 'subject' | 'mchid' | 'group'; in_all?: RateLimit }
 
 /**
  * Questions bounds what requests bring about at Temporal, WeChat Pay and the database, per API process: one question
@@ -61,15 +68,22 @@ export function createQuestions(now: () => number): Questions {
   const under_way = new Map<string, Promise<unknown>>()
   const claims = new Map<string, number>()
   const bulkheads = new Map<string, BulkheadPolicy>()
-  const buckets = new Map(
-    Object.entries(paces).flatMap(([name, pace]) => (pace === null ? [] : [[name, createBuckets(now, pace)]])),
-  )
+  const buckets = new Map<RateLimit, Buckets>()
 
-  /** Takes a token; seconds until there is one where there is none, else 0. */
+  /** Takes a token, and one of the whole's where there is one; seconds until there is one where there is none, else 0. */
   function waitOf(question: Question): number {
-    const pace = paces[question.asked_by]
-    const taken = pace && buckets.get(question.asked_by)?.take(question[pace.by] ?? question.subject)
-    return !taken || taken.has_token ? 0 : Math.max(1, Math.ceil((1 - taken.left) / pace.per_second))
+    const pace: Pace | null = paces[question.asked_by]
+    if (pace === null) return 0
+    const wait_s = waitAt(pace, question[pace.by] ?? question.subject)
+    if (wait_s > 0 || pace.in_all === undefined || question.whole === undefined) return wait_s
+    return waitAt(pace.in_all, question.whole)
+  }
+
+  function waitAt(limit: RateLimit, name: string): number {
+    const known = buckets.get(limit) ?? createBuckets(now, limit)
+    buckets.set(limit, known)
+    const { has_token, left } = known.take(name)
+    return has_token ? 0 : Math.max(1, Math.ceil((1 - left) / limit.per_second))
   }
 
   function isClaimed({ subject, every_ms }: Question): boolean {

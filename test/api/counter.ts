@@ -41,6 +41,8 @@ export interface Counter {
   onRefresh: (order: OrderKey, command: Command) => Promise<unknown>
   /** how often the poller read */
   rounds: { ids: string[] }[]
+  /** how often refunds of several orders were read */
+  refund_reads: number
   is_database_away: boolean
   /** in place of api/v1/checkouts/order: what payers wished, and what it brings about */
   wishes: PayerWish[]
@@ -81,6 +83,7 @@ export async function openCounter(given: Partial<PageContext['config']> = {}): P
     logged: [],
     onExchange: () => ({ kind: 'openid', openid: payer_openid }),
     rounds: [],
+    refund_reads: 0,
     is_database_away: false,
     now: Date.now,
     insert: (order) => insertOrder(store, order),
@@ -153,17 +156,22 @@ function contextOf(counter: Counter, given: Partial<PageContext['config']>, drai
       checkouts: {
         findByToken: (token) => present(() => checkouts.findByToken(token)),
         findById: (_id) => present(() => checkouts.findById(_id)),
+        ordersOf: (checkout) => present(() => checkouts.ordersOf(checkout)),
       },
       merchants: {
         find: (mchid) => present(() => merchants.find(mchid)),
         openAppSecret: (merchant, appid) => merchants.openAppSecret(merchant, appid),
         noteAttention: (...noted) => merchants.noteAttention(...noted),
+        restateAttention: (...stated) => merchants.restateAttention(...stated),
         liftAttention: (...lifted) => merchants.liftAttention(...lifted),
       },
       payments: { find: (mchid, transaction_id) => present(() => payments.find(mchid, transaction_id)) },
       refunds: {
         ofOrder: (mchid, number) => present(() => refunds.ofOrder(mchid, number)),
-        ofOrders: (mchid, numbers) => present(() => refunds.ofOrders(mchid, numbers)),
+        ofOrders: (mchid, numbers) => {
+          counter.refund_reads += 1
+          return present(() => refunds.ofOrders(mchid, numbers))
+        },
       },
       orders: {
         find: (key) => present(() => orders.find(key)),

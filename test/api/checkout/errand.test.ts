@@ -90,6 +90,7 @@ describe('who the payer is', () => {
 
   it.each([
     ['-1', /^wx0000000000000001: -1, twice in a row: api\.weixin\.qq\.com has to be reachable/],
+    ['45011', /^wx0000000000000001: 45011, twice in a row: WeChat refuses for now$/],
     ['html', /^wx0000000000000001: no answer, twice in a row/],
     ['502', /^wx0000000000000001: no answer, twice in a row/],
     ['timeout_before', /^wx0000000000000001: no answer, twice in a row/],
@@ -131,6 +132,21 @@ describe('who the payer is', () => {
       expect(await attentionOf()).toMatch(new RegExp(`^wx0000000000000001: ${fault}, `))
     },
   )
+
+  it('calls a person by what has to be set up, also where WeChat failed before that, and not the other way round', async () => {
+    const checkout = await counter.insertCheckout()
+    simulator.control.addFault({ operation: 'access_token', fault: '-1', times: 2 })
+    await tap(checkout)
+    expect(await attentionOf()).toMatch(/^wx0000000000000001: -1, twice in a row/)
+    const since = (await counter.store.merchants.find(mchid))?.attentions?.[0]?.since_time
+    simulator.control.addFault({ operation: 'access_token', fault: '40125', times: 1 })
+    await tap(checkout)
+    expect(await attentionOf()).toMatch(/^wx0000000000000001: 40125, /)
+    simulator.control.addFault({ operation: 'access_token', fault: '-1', times: 2 })
+    await tap(checkout)
+    const { attentions } = (await counter.store.merchants.find(mchid)) ?? {}
+    expect(attentions).toMatchObject([{ since_time: since, detail: expect.stringMatching(/: 40125, /) as string }])
+  })
 
   it('is said to be nobody where WeChat shows the page to a visitor', async () => {
     simulator.control.addFault({ operation: 'access_token', fault: 'visitor' })

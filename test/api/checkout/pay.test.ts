@@ -1,8 +1,9 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Problem } from '../../../api/http/problem.ts'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
 import { agents } from '../../browser/agents.ts'
+import { refundSample } from '../../stage/dossiers.ts'
 import { browsersAt, locationOf, payer_address } from './visitor.ts'
 import {
   fromNow,
@@ -260,13 +261,50 @@ describe('a page inside WeChat', () => {
     expect(counter.exchanges.map(({ code }) => code)).toEqual(['071code'])
   })
 
-  it('has WeChat asked for one checkout at a pace, whoever begins errands, and others have theirs', async () => {
+  it.each([
+    ['203.0.116.1', ''],
+    ['203.0.116.2', '071 code'],
+    ['203.0.116.3', '码'],
+    ['203.0.116.4', 'A'.repeat(513)],
+  ])('asks WeChat nothing with what is no code, whoever else is behind %s: %j', async (address, code) => {
+    const moment = Date.now()
+    counter.now = () => moment
+    const checkout = await counter.insertCheckout()
+    for (let time = 0; time < 20; time++) {
+      const visitor = browser(wechat, { address })
+      const { answer } = await visitor.errand(checkout, (await visitor.pay(checkout))['errand_url'], code)
+      expect(locationOf(answer)).toContain('https://open.weixin.qq.com/connect/oauth2/authorize?')
+    }
+    expect(counter.exchanges).toEqual([])
+    const payer = browser(wechat, { address })
+    await payer.errand(checkout, (await payer.pay(checkout))['errand_url'])
+    expect(await payer.pay(checkout)).toMatchObject({ call: { kind: 'jsapi' } })
+    counter.now = Date.now
+  })
+
+  it('asks WeChat once for an errand, also where what it says cannot be written down, and the payer goes on', async () => {
+    const checkout = await counter.insertCheckout()
+    const visitor = browser(wechat)
+    const { errand_url } = await visitor.pay(checkout)
+    const kept = visitor.jar.get('weft_errand') ?? ''
+    counter.onExchange = () => ({ kind: 'setup', errcode: 40125 })
+    const writing = vi.spyOn(counter.store.merchants, 'noteAttention').mockRejectedValueOnce(new Error('it is away'))
+    const { answer } = await visitor.errand(checkout, errand_url)
+    expect(writing).toHaveBeenCalledOnce()
+    writing.mockRestore()
+    expect(locationOf(answer)).toBe(`../${checkout.token}?lang=zh-CN&wechat=failed`)
+    visitor.jar.set('weft_errand', kept)
+    await visitor.errand(checkout, errand_url, '072code')
+    expect(counter.exchanges).toHaveLength(1)
+  })
+
+  it('has WeChat asked for one checkout at a pace by each address, and payers at others have theirs', async () => {
     const moment = Date.now()
     counter.now = () => moment
     const [asked, other] = [await counter.insertCheckout(), await counter.insertCheckout()]
     counter.onExchange = () => ({ kind: 'unavailable', errcode: null })
-    const errands = async (checkout: CheckoutRecord, count: number) => {
-      const strangers = Array.from({ length: count }, (_, place) => browser(wechat, { address: `203.0.115.${place}` }))
+    const errands = async (checkout: CheckoutRecord, count: number, address = '203.0.115.7') => {
+      const strangers = Array.from({ length: count }, () => browser(wechat, { address }))
       const begun = await Promise.all(strangers.map(async (one) => (await one.pay(checkout))['errand_url']))
       const ends = await Promise.all(strangers.map((one, place) => one.errand(checkout, begun[place])))
       return ends.map(({ answer }) => locationOf(answer))
@@ -281,6 +319,8 @@ describe('a page inside WeChat', () => {
     expect(counter.logged).toEqual(['WeChat does not say who payers are'])
     await errands(other, 1)
     expect(counter.exchanges).toHaveLength(21)
+    await errands(asked, 1, '203.0.115.8')
+    expect(counter.exchanges).toHaveLength(22)
     counter.now = Date.now
   })
 
@@ -435,6 +475,63 @@ describe('a checkout that is opened in two places', () => {
     await counter.store.checkouts.apply(checkout, { event: 'paid', out_trade_no: first.out_trade_no, ...cause })
     for (const visitor of [desktop, phone])
       expect(await visitor.view(checkout)).toMatchObject({ scene: 'paid', out_trade_no: first.out_trade_no })
+  })
+})
+
+describe('refunds of what another order of the checkout was paid by', () => {
+  const account = '招商银行信用卡0403'
+  const refundOf = async ({ out_trade_no, _id, payment }: OrderRecord) => {
+    const amount = { refund: 990, total: 990, currency: 'CNY' }
+    const order = { out_trade_no, order_id: _id, transaction_id: payment?.transaction_id ?? '', amount }
+    const facts = {
+      refund_id: `50${out_trade_no}`,
+      channel: 'ORIGINAL',
+      user_received_account: account,
+      accepted_time: fromNow(-2_000),
+      success_time: fromNow(-1_000),
+      payer_refund: 990,
+      settlement_refund: 990,
+      asked_time: fromNow(0),
+    }
+    await counter.store.refunds.insert({ ...refundSample(`R${out_trade_no}`, order), state: 'succeeded', facts })
+  }
+
+  it('are shown without the account, which may be somebody else’s', async () => {
+    const checkout = await counter.insertCheckout()
+    const first = await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    await counter.onOpen(checkout, {
+      trade_type: 'MWEB',
+      payer_client_ip: '1.1.1.1',
+      known_by: '1.1.1.1',
+      h5_type: 'iOS',
+    })
+    await refundOf(await counter.apply(first, paid()))
+    const visitor = browser(windows)
+    const { returns } = await visitor.view(checkout)
+    expect(returns).toMatchObject([{ state: 'done', amount: 990, account: null }])
+    expect(await visitor.page(checkout)).toContain('已原路退回')
+    expect(await visitor.page(checkout)).not.toContain(account)
+  })
+
+  it('are never those of an order of the merchant’s own, whose number the checkout claimed', async () => {
+    const checkout = await counter.insertCheckout()
+    const own = await counter.insert()
+    await refundOf(await counter.apply(own, paid()))
+    const claim = { out_trade_no: own.out_trade_no, trade_type: 'NATIVE', payer: 'somebody' } as const
+    const cause = { operation_id: 'opened:1', time: fromNow(0), actor: { kind: 'payer', id: null } } as const
+    await counter.store.checkouts.apply(checkout, { event: 'order_opened', order: claim, ...cause })
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    expect(await browser(windows).view(checkout)).toMatchObject({ turn: 2, returns: [] })
+  })
+
+  it('are not looked for where nothing was paid', async () => {
+    const checkout = await counter.insertCheckout()
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    counter.refund_reads = 0
+    await browser(windows).view(checkout)
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    await browser(windows).view(checkout)
+    expect(counter.refund_reads).toBe(0)
   })
 })
 

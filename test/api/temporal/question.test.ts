@@ -75,6 +75,22 @@ describe('questions that requests ask through runs', () => {
     expect(waits).toEqual([{ call: 0 }, { call: 1 }, { call: 2 }, { call: 3 }, { call: 4 }, '10'])
   })
 
+  it('of payers who come back from WeChat are 20 at once from each place, and 200 for all places of a checkout', async () => {
+    const questions = createQuestions(() => 0)
+    const asked = async (whole: string, place: number) => {
+      let count = 0
+      for (let index = 0; index < 30; index += 1) {
+        const errand = { asked_by: 'errand', group: `${whole} ${place}`, whole } as const
+        await outcomeOf(questions.put(about(`${whole}/${place}/${index}`, errand), async () => (count += 1)))
+      }
+      return count
+    }
+    const places: number[] = []
+    for (let place = 0; place < 12; place += 1) places.push(await asked('one', place))
+    expect(places).toEqual([...Array<number>(10).fill(20), 0, 0])
+    expect(await asked('another', 0)).toBe(20)
+  })
+
   it('of payers are 20 for each order, and then one a minute, also while WeChat says nothing', async () => {
     const clock = { ms: 0 }
     const questions = createQuestions(() => clock.ms)
