@@ -36,14 +36,16 @@ export async function payInWeChat(call, options) {
   const bridge = await weChatBridge(options)
   if (!bridge) return { outcome: 'no_bridge', said: null }
   const { kind: _, ...parameters } = call
+  let timer
   const answer = await new Promise((resolve) => {
-    setTimeout(() => resolve('silent'), answer_limit_ms)
+    timer = setTimeout(() => resolve('silent'), answer_limit_ms)
     try {
       bridge.invoke('getBrandWCPayRequest', parameters, resolve)
     } catch ({ message }) {
       resolve({ err_msg: message })
     }
   })
+  clearTimeout(timer)
   if (answer === 'silent') return { outcome: 'silent', said: null }
   const { err_msg, err_desc } = answer ?? {}
   const [outcome] = outcomes.find(([, ending]) => ending.test(err_msg)) ?? ['fail']

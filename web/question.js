@@ -34,6 +34,10 @@ export function pageQuery() {
 export function noteMiniProgram() {
   if (asking.is_in_mini_program || window.__wxjs_environment !== 'miniprogram') return
   asking.is_in_mini_program = true
+  if (asking.stream) {
+    closeStream() // it was opened without a word of the mini program, and would show what can be paid elsewhere
+    openStream()
+  }
   if (page.view.way?.trade_type === 'JSAPI') void askNow()
 }
 

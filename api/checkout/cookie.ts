@@ -36,8 +36,8 @@ const refusal_life_ms = 10 * 60_000
 
 /**
  * The cookies of a checkout page, sealed for its token: the errand that a payer is on, his openid of an appid, the
- * address by which he was first known, and the methods that were refused to him. None leaves this page's address, and no script reads it. What does not open counts as
- * not there.
+ * address by which he was first known, and the methods that were refused to him. None leaves this page's address, and no
+ * script reads it. What does not open counts as not there.
  */
 export function pageCookies(context: CookieContext, ctx: RouterContext, token: string) {
   const base = new URL(context.config.public_url)

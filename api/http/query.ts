@@ -6,8 +6,8 @@ import { ruleError } from './validation.ts'
 
 /**
  * The parameters of a request's query, each at most once. Throws `invalid_request` above 4 kB, above 64 parameters and
- * for a name that comes twice. The only reader of queries, with the one below: Koa's
- * own takes time by the square of what is sent.
+ * for a name that comes twice. The only reader of queries, with the one below: Koa's own takes time by the square of what
+ * is sent.
  */
 export function readQuery(ctx: Context): Record<string, string> {
   const language = readerLanguage(ctx)

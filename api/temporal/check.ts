@@ -27,7 +27,8 @@ export interface CheckContext {
 /**
  * Has WeChat Pay queried about an order now, and returns the record as it then is: at most one query per 5 s, from the
  * checkout page also 20 per order; beyond that, the record as it is (api.md §1). All who ask at once share one signal
- * and its outcome. Silence of WeChat Pay is no error. Throws `rate_limited` for too many orders of one merchant at once, TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
+ * and its outcome. Silence of WeChat Pay is no error. Throws `rate_limited` for too many orders of one merchant at once,
+ * TemporalUnavailable when the run could not be signalled, StoreUnavailable without the database.
  */
 export async function checkOrderNow(context: CheckContext, order: OrderRecord, actor: Actor): Promise<OrderRecord> {
   const asked_before = order.asked.last_time
@@ -49,7 +50,10 @@ export async function sendCheck(context: CheckContext, order: OrderRecord, actor
   return is_sent
 }
 
-/** Signals the run, then answers what `follow` does. Null: it may not be asked about now; who asks meanwhile shares the outcome. */
+/**
+ * Signals the run, then answers what `follow` does. Null: it may not be asked about now; who asks meanwhile shares the
+ * outcome.
+ */
 async function putCheck(
   context: CheckContext,
   order: OrderRecord,

@@ -39,8 +39,9 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * Frees the ports that are held, and resolves when nothing listens on any of them: their server comes next. One that was killed a moment ago may hold its port for a
- * moment more; one that still does after 5 s has it for good, and that is the failure.
+ * Frees the ports that are held, and resolves when nothing listens on any of them: their server comes next. One that was
+ * killed a moment ago may hold its port for a moment more; one that still does after 5 s has it for good, and that is the
+ * failure.
  */
 export async function untilPortsFree(held: HeldPort[]): Promise<void> {
   await Promise.all(held.map((one) => one.release()))

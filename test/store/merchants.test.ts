@@ -86,6 +86,18 @@ describe('a merchant', () => {
     expect(await codes()).toEqual(['orphan_payment'])
   })
 
+  it('gives what is raised another detail, of this code alone and since when it was; what is not raised stays so', async () => {
+    const { mchid } = await saved()
+    expect(await store.merchants.restateAttention(mchid, 'payer_unknown', 'nobody')).toBe(false)
+    await store.merchants.noteAttention(mchid, 'orphan_payment', at(1))
+    await store.merchants.noteAttention(mchid, 'payer_unknown', at(2), 'an outage')
+    expect(await store.merchants.restateAttention(mchid, 'payer_unknown', 'the set-up')).toBe(true)
+    expect((await store.merchants.find(mchid))?.attentions).toEqual([
+      { code: 'orphan_payment', since_time: at(1) },
+      { code: 'payer_unknown', since_time: at(2), detail: 'the set-up' },
+    ])
+  })
+
   it('has one attention of a code, however many raise it at once', async () => {
     const { mchid } = await saved()
     await Promise.all(at_once.map(() => store.merchants.noteAttention(mchid, 'orphan_payment', at(1))))

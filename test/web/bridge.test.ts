@@ -73,6 +73,16 @@ describe('WeChat’s pay sheet', () => {
     vi.useRealTimers()
   })
 
+  it('leaves no timer behind once WeChat has answered, or could not be called up', async () => {
+    vi.useFakeTimers()
+    page.WeixinJSBridge = answering({ err_msg: 'get_brand_wcpay_request:cancel' })
+    await payInWeChat(call)
+    page.WeixinJSBridge = {} as never
+    await payInWeChat(call)
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+  })
+
   it.each([
     [{ err_msg: 'get_brand_wcpay_request:cancel' }, { outcome: 'cancel', said: null }],
     [

@@ -347,6 +347,23 @@ describe('a checkout’s page', () => {
     expect(await page.locator('#check-result').textContent()).toBe('即将自动返回商家…')
   })
 
+  it('within a mini program that only the page itself is told of has its stream say so as well', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await counter.onOpen(checkout, { trade_type: 'NATIVE' })
+    const streams: URL[] = []
+    visit.on('request', (request) => void (request.url().includes('/events') && streams.push(new URL(request.url()))))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    await page.locator('#pay-button').waitFor()
+    await until('the page streams', () => streams.length === 1)
+    await page.evaluate(`
+      window.__wxjs_environment = 'miniprogram'
+      document.dispatchEvent(new Event('WeixinJSBridgeReady'))`)
+    await until('it streams anew', () => streams.length === 2)
+    expect(streams.map(({ searchParams }) => searchParams.get('in'))).toEqual([null, 'mini_program'])
+    await shows(page, '请在微信里打开本页')
+  })
+
   it('within a mini program that only the page itself is told of says what else can be done', async () => {
     const checkout = await counter.insertCheckout()
     const visit = await visitor(wechat)
