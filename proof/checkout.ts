@@ -1,3 +1,4 @@
+import { unwantedOrders } from '../domain/checkout/change.ts'
 import type { CheckoutRecord } from '../domain/checkout/record.ts'
 import { orderId, orderlessEventId } from '../domain/ids.ts'
 import { keepsSale } from '../domain/order/judgement.ts'
@@ -35,7 +36,8 @@ export function checkoutFindings(
 ): Finding[] {
   const own = orders.filter(({ checkout_id }) => checkout_id === checkout._id)
   return [
-    ...keptFindings(checkout, own, moment),
+    ...keptFindings(checkout, { own, orders }, moment),
+    ...payableFindings(checkout, own, moment),
     ...endFindings(checkout, own, moment),
     ...identityFindings(checkout, own),
     ...planFindings(checkout, moment),
@@ -44,7 +46,11 @@ export function checkoutFindings(
 }
 
 /** One order keeps the sale, and the checkout says which. */
-function keptFindings(checkout: CheckoutRecord, own: readonly OrderRecord[], moment: ProofMoment): Finding[] {
+function keptFindings(
+  checkout: CheckoutRecord,
+  { own, orders }: { own: readonly OrderRecord[]; orders: readonly OrderRecord[] },
+  moment: ProofMoment,
+): Finding[] {
   const kept = own.filter(isKept)
   const [first] = kept
   if (kept.length > 1) return [doubled(checkout, kept)]
@@ -54,9 +60,38 @@ function keptFindings(checkout: CheckoutRecord, own: readonly OrderRecord[], mom
     return [differs(checkout, `is ${checkout.state}, paid by ${checkout.paid_by ?? 'no order'}`)]
   if (checkout.paid_by === null) return []
   const paying = own.find(({ out_trade_no }) => out_trade_no === checkout.paid_by)
-  if (paying === undefined) return [differs(checkout, `is paid by ${checkout.paid_by}, which is no order of it`)]
+  if (paying === undefined) {
+    if (orders.some((order) => isPaidBeside(checkout, order))) return []
+    return [differs(checkout, `is paid by ${checkout.paid_by}, which is no order of it`)]
+  }
   // Its money is booked behind its claim of the sale.
   return paying.payment === null ? [differs(checkout, standing(checkout, paying), isUnderWay(paying, moment))] : []
+}
+
+/**
+ * Whether a checkout is paid by an order that the merchant made by itself of the same sale, under a number of the checkout.
+ * An earlier version wrote that. The sale has its money, so nobody has to do anything.
+ */
+function isPaidBeside(
+  { paid_by, reference }: CheckoutRecord,
+  { out_trade_no, checkout_id, payment, reference: sale }: OrderRecord,
+): boolean {
+  return out_trade_no === paid_by && !checkout_id && sale === reference && payment?.role === 'order'
+}
+
+/** Where one has the sale, no other can be paid any more. One that an earlier version wrote paid is not looked at again. */
+function payableFindings(checkout: CheckoutRecord, own: readonly OrderRecord[], moment: ProofMoment): Finding[] {
+  if (checkout.state !== 'paid') return []
+  const paid = checkout.timeline.findLast(({ event }) => event === 'paid')
+  const under_way = isPlanned(checkout.next_action, moment) || isFresh(paid?.time ?? null, moment)
+  return unwantedOrders(checkout, own).map(({ order: { out_trade_no: number } }) => {
+    const remedy = `close it with POST /v1/orders/${number}/close`
+    return differs(
+      checkout,
+      `is paid by ${checkout.paid_by ?? 'none'}, and its order ${number} can be paid: ${remedy}`,
+      under_way,
+    )
+  })
 }
 
 /** Nothing of one that is over can be paid. */

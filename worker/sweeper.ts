@@ -150,8 +150,9 @@ async function sweepRefunds(settings: SweepRound): Promise<number> {
 }
 
 /**
- * Looks at checkouts whose time is over or that are being cancelled: nothing else ends one that no order was opened of, and
- * nothing else tells its merchant.
+ * Looks at checkouts whose time is over, that are being cancelled, that an older number has paid, or whose end is not told.
+ * It alone ends one that no order was opened of, and has the newer orders of a paid one closed; the rest the runs of their
+ * orders do as well, and this only where such a run has died.
  */
 async function sweepCheckouts(settings: SweepRound): Promise<number> {
   const { store, now } = settings

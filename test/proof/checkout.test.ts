@@ -100,11 +100,32 @@ describe('a checkout', () => {
     expect(found(paid, [first], settled)).toEqual([])
     expect(found(paid, [order('TEA-1', 'closed')], settled)).toEqual(['checkout_differs'])
     expect(found(paid, [], settled)).toEqual(['checkout_differs'])
-    expect(found(paid, [{ ...first, checkout_id: null }], settled)).toEqual(['checkout_differs'])
+    expect(found(paid, [{ ...first, checkout_id: `${mchid}/TEA-0` }], settled)).toEqual(['checkout_differs'])
     expect(found({ ...paid, paid_by: null }, [], settled)).toEqual(['checkout_differs'])
     expect(found({ ...checkout(), paid_by: 'TEA-1' }, [first], soon)).toEqual(['checkout_differs'])
     const coming = order('TEA-1', 'awaiting_payment', { next_action: { what: 'ask_wechat', time: at(60) } })
     expect(found(paid, [coming], soon)).toEqual(['checkout_differs, under way'])
+  })
+
+  it('may be paid by the merchant’s own order of the sale under its number, as an earlier version wrote it', () => {
+    const { next_action: _, ...paid } = checkout({ state: 'paid', paid_by: 'TEA-1-2' })
+    const foreign = order('TEA-1-2', 'fulfilled', { payment, checkout_id: null })
+    expect(found(paid, [order('TEA-1', 'closed'), foreign], settled)).toEqual([])
+    expect(found(paid, [{ ...foreign, reference: 'TEA-2' }], settled)).toEqual(['checkout_differs'])
+    expect(found(paid, [{ ...foreign, payment: null }], settled)).toEqual(['checkout_differs'])
+  })
+
+  it('that is paid has no other order that can be paid, but while that one is being closed', () => {
+    const { next_action: _, ...paid } = checkout({ state: 'paid', paid_by: 'TEA-1' })
+    const orders = [order('TEA-1', 'paid', { payment }), order('TEA-1-2', 'awaiting_payment')]
+    const later = { ...settled, patience: proof_patience }
+    const [finding] = checkoutFindings(paid, { orders, events: new Set() }, later)
+    expect(finding).toMatchObject({ kind: 'checkout_differs', under_way: false })
+    expect(finding?.detail).toContain('POST /v1/orders/TEA-1-2/close')
+    const closing = { ...paid, next_action: { what: 'end', time: at(20) } } as const
+    expect(found(closing, orders, soon)).toEqual(['checkout_differs, under way'])
+    expect(found(closing, orders, later)).toContain('checkout_differs')
+    expect(found(paid, [...orders.slice(0, 1), order('TEA-1-2', 'closed')], later)).toEqual([])
   })
 
   it('has orders of its own amount and sale', () => {

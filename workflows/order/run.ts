@@ -13,7 +13,7 @@ import { runUntilInterrupted } from '../wait.ts'
 export interface OrderRun extends Run<OrderKey, OrderProgress, OrderItem> {
   activities: OrderProxies
   attributes: OrderAttributes
-  /** a question was called off: WeChat's answer to it may be kept, and nobody waits for it */
+  /** once a question or a close was called off: WeChat's answer may be kept as evidence, and this run no longer waits for it */
   has_open_question?: true
 }
 

@@ -280,9 +280,9 @@ function agreedOf(
   return acceptance === null || 'instead' in acceptance ? `${moves ?? 'nothing'} ${amount}` : acceptedMatter(acceptance)
 }
 
-/** The sum of a call as one matter: the same differences in the same states are counted once. Refunds count themselves. */
+/** The sum of a call as one matter: the same differences in the same states with the same sums are counted once. Refunds count themselves. */
 function claimOfAll(chosen: readonly Chosen[], amount: number, { body }: BatchCall) {
-  const claims = chosen.map(({ difference }) => claimOf(difference)).join()
+  const claims = chosen.map((one) => claimOf(one.difference, one)).join()
   const claim = `differences/${createHash('sha256').update(claims).digest('hex')}`
   return { amount, claim, is_preview: body.preview, is_counted: body.action !== 'refund' }
 }

@@ -42,9 +42,18 @@ export async function isAboveLimit(
   return !(await store.allowances[is_preview ? 'hasRoom' : 'claim']({ claim, amount }, limit))
 }
 
-/** What a difference takes of the day's sum is named by it and by the state it is in: opened anew it is another matter. */
-export function claimOf({ id, timeline }: DifferenceRecord): string {
-  return `${id}/${stateRevision({ timeline })}`
+/**
+ * What a difference takes of the day's sum is named by it, by the state it is in, and by what was agreed with what that
+ * moves: opened anew, or of other sides since a look, it is another matter.
+ */
+export function claimOf({ id, timeline }: DifferenceRecord, { agreed, amount }: AgreedAmount): string {
+  return `${id}/${stateRevision({ timeline })}/${agreed}/${amount}`
+}
+
+/** What was agreed, and the fen that it moves. */
+interface AgreedAmount {
+  agreed: string
+  amount: number
 }
 
 /** What two persons have to agree on: the action, and what it comes to. */

@@ -192,13 +192,14 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const acceptance = acceptanceOf(difference, records)
   if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
   assertState(call, difference)
-  const moved = { amount: acceptance.apart, claim: claimOf(difference), is_preview: body.preview }
+  const agreed = acceptedMatter(acceptance)
+  const amount = acceptance.apart
+  const moved = { amount, claim: claimOf(difference, { agreed, amount }), is_preview: body.preview }
   const needs_second_person = await isAboveLimit(call, moved)
   if (body.preview) {
     const posts = await acceptedPostings(context, records, acceptance)
     return { status: 200, body: previewOf('accept_wechat', difference, { posts, needs_second_person }) }
   }
-  const agreed = acceptedMatter(acceptance)
   const matter = { action: 'accept_wechat', agreed } as const
   const person = needs_second_person ? personFor(difference, matter, caller) : null
   if (person === 'first') {

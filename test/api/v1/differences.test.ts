@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { newDifference } from '../../../activities/bill/differences.ts'
 import { preview_shape } from '../../../api/v1/bills/preview.ts'
 import { difference_shape } from '../../../api/v1/bills/shape.ts'
@@ -435,6 +435,29 @@ describe('a person', () => {
     expect((await resolve(first.difference, { action: 'accept_wechat' })).body.state).toBe('settling')
     expect(await needing(second)).toBe(true)
     expect((await resolve(second.difference, { action: 'accept_wechat' })).body).toMatchObject({ state: 'open' })
+    await limited(null)
+  })
+})
+
+describe('what a difference has taken of the day’s sum', () => {
+  it.each(['alone', 'with all of its kind'])('is what was agreed: other sides take anew; %s', async (way) => {
+    await limited(null, 300)
+    const { difference } = await couponed(15)
+    const needing = async (body: object): Promise<unknown> => {
+      const request = { kind: 'amount', bill_date_from: bill_date, bill_date_to: bill_date, action: 'accept_wechat' }
+      const path = way === 'alone' ? `/v1/differences/${difference.id}/resolution` : '/v1/differences/resolutions'
+      const asked = { reason: 'why', action: 'accept_wechat', ...(way !== 'alone' && request), ...body }
+      const answer = await stage.call<{ needs_second_person?: boolean }>('POST', path, asked)
+      return answer.body.needs_second_person ?? answer.status
+    }
+    const crash = vi.spyOn(stage.store.differences, 'apply').mockRejectedValue(new Error('crashed'))
+    expect(await needing({}), 'behind its claim').toBe(500)
+    crash.mockRestore()
+    expect(await needing({ preview: true })).toBe(false)
+    const bill = { ...difference.bill, settled_total: 490 }
+    await stage.store.differences.note([{ ...difference, bill, amount: 500 }])
+    expect(await needing({ preview: true })).toBe(true)
+    await moved(difference, 'ignored')
     await limited(null)
   })
 })
