@@ -291,7 +291,7 @@ describe('paid by a code that was scanned before the payer went on with his phon
       await page.reload()
       await shows(page, '付款成功')
       await page.getByText('另一次付款的退款').waitFor()
-      await page.getByText('¥9.90 已退回微信零钱').waitFor()
+      await page.getByText('¥9.90 已原路退回').waitFor()
     }
   })
 })
