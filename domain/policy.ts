@@ -182,6 +182,7 @@ export const limits = {
   query_bytes: 4 * 1024,
   query_parameters: 64,
   json_depth: 16,
+  json_names: 256,
   /** of one problem, and the characters that each part of them is cut to */
   problem_errors: 20,
   problem_characters: 300,

@@ -30,9 +30,10 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
 const tokens = /"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}[\]]/g
 
 /**
- * Throws unless each name of an object comes once, none is `__proto__`, and nothing lies deeper than 16 levels: of two
- * values one program reads the first and another the last, and code that follows depth by recursion runs out of stack.
- * JSON.parse takes all three without a word, and no library was found that refuses more than the second.
+ * Throws unless each name of an object comes once, none is `__proto__`, an object has at most 256 of them, and nothing lies
+ * deeper than 16 levels: of two values one program reads the first and another the last, thousands of names are thousands
+ * of errors to be told, and code that follows depth by recursion runs out of stack. JSON.parse takes all of it without a
+ * word, and no library was found that refuses more than the second.
  */
 function assertPlain(text: string): void {
   const open: Set<string>[] = []
@@ -45,6 +46,7 @@ function assertPlain(text: string): void {
     const names = open.at(-1)
     if (name === '__proto__' || names?.has(name)) throw new SyntaxError('a name that comes twice, or __proto__')
     names?.add(name)
+    if (names !== undefined && names.size > limits.json_names) throw new SyntaxError(`over ${limits.json_names} names`)
   }
 }
 

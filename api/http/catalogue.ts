@@ -11,9 +11,9 @@ export const catalogue = {
     retryable: false,
     title: { en: 'The body is not JSON', 'zh-CN': '请求体不是合法的 JSON' },
     detail: {
-      en: 'The request body could not be read as JSON in UTF-8; or a name comes twice in an object, is “__proto__”, or lies deeper than 16 levels.',
+      en: 'The request body could not be read as JSON in UTF-8; or a name comes twice in an object, is “__proto__”, or lies deeper than 16 levels; or an object has over 256 names.',
       'zh-CN':
-        '无法将请求体按 UTF-8 编码的 JSON 解析，或对象中有重复的字段名、名为 “__proto__” 的字段，或嵌套超过 16 层。',
+        '无法将请求体按 UTF-8 编码的 JSON 解析，或对象中有重复的字段名、名为 “__proto__” 的字段，嵌套超过 16 层，或一个对象有超过 256 个字段。',
     },
     remedy: {
       en: 'Serialise the body with a JSON library, encode it as UTF-8 and send it again.',

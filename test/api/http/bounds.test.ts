@@ -40,6 +40,8 @@ describe('a query', () => {
 })
 
 describe('a body', () => {
+  const named = (count: number) =>
+    `{"metadata":{${Array.from({ length: count }, (_, index) => `"a${index}":""`).join()}}}`
   const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 
   it.each([
@@ -48,6 +50,7 @@ describe('a body', () => {
     ['names __proto__', '{"metadata":{"__proto__":{"a":"1"}}}'],
     ['names __proto__ in escapes', '{"metadata":{"\\u005f_proto__":"1"}}'],
     ['is deeper than 16 levels', nested(17)],
+    ['has over 256 names in an object', named(257)],
     ['is deeper than any stack', `{"metadata":{"__proto__":${nested(3_000)}}}`],
   ])('that %s is no JSON to us', async (_what, body) => {
     const { status, problem } = await send('/v1/orders', body)
@@ -60,6 +63,7 @@ describe('a body', () => {
     expect(read.problem().code).toBe('invalid_request')
     expect(read.problem().errors.map(({ field }) => field)).toEqual(['/out_trade_no', '/description'])
     expect((await send('/v1/orders', nested(16))).problem().code).toBe('invalid_request')
+    expect((await send('/v1/orders', named(256))).problem().code).toBe('invalid_request')
   })
 
   it('is never answered with more than it said', async () => {

@@ -95,8 +95,9 @@ const filled = (part: (index: number) => string, [begin, end]: [string, string])
   return `${begin}${parts.join(',')}${end}`
 }
 const bodies: Record<string, string> = {
-  'unknown fields': filled((index) => `"a${index}":0`, ['{', '}']),
-  'wrong metadata': filled((index) => `"b${index}":0`, ['{"metadata":{', '}}']),
+  'too many names': filled((index) => `"a${index}":0`, ['{"metadata":{', '}}']),
+  'unknown fields': filled((index) => `"${`a${index}`.padEnd(260, 'a')}":0`, ['{', '}']),
+  'wrong metadata': filled((index) => `"${`b${index}`.padEnd(260, 'b')}":0`, ['{"metadata":{', '}}']),
   'one long text': `{"out_trade_no":"${'o'.repeat(size)}","reason":"${'r'.repeat(500)}"}`,
   'a long list': filled(() => '"x"', ['{"event_types":[', ']}']),
   'deep lists': `${'['.repeat(size / 2)}${']'.repeat(size / 2)}`,
