@@ -116,9 +116,10 @@ async function handleFailedSubmission(
   const is_short = is_definite && error.kind === 'not_enough'
   const refusal = error.kind === 'refused' ? refundFailure(error) : null
   if (is_definite) {
-    const { begun_time, ...sent } = { ...attempt, unanswered: false, ...(refusal !== null && { refusal }) }
     // Money that is not there is waited for; what comes then begins anew.
-    const answered = is_short || begun_time === undefined ? sent : { ...sent, begun_time }
+    const { begun_time: _, ...anew } = attempt
+    const sent = is_short ? anew : attempt
+    const answered = { ...sent, unanswered: false, ...(refusal !== null && { refusal }) }
     await store.refunds.noteSubmission(refund, 'processing', answered)
   }
   if (is_short) {

@@ -98,6 +98,17 @@ describe('an answer about a refund', () => {
     expect(await attentionsIn(world)).toEqual(['wechat_unreachable'])
   })
 
+  it('that the account is empty is an answer: what is sent after it begins anew', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    for (const answer of ['500 -', '403 NOT_ENOUGH', '500 -']) {
+      world.wechat.refund_refusals.push(answer)
+      await world.perform('submitRefund', { refund })
+      world.now_ms += 6 * 60_000
+    }
+    expect(await attentionsIn(world)).toEqual([])
+  })
+
   it('to questions puts no alarm off: who is not let send hears of it, however often somebody asks', async () => {
     const world = await paidOrder()
     const refund = await reserved(world, 'R-1', 'T1', 400)
