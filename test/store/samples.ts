@@ -7,6 +7,7 @@ import { default_settings } from '../../domain/merchant/record.ts'
 import type { EndpointRecord, MerchantRecord } from '../../domain/merchant/record.ts'
 import type { OrderOccurrence, OrderRecord } from '../../domain/order/record.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
+import type { MoneyFact } from '../../domain/payment/fact.ts'
 import type { PaymentRecord } from '../../domain/payment/record.ts'
 import { publicId } from '../../store/ids.ts'
 
@@ -141,6 +142,20 @@ export function closeAsked(operation_id = 'expired'): OrderOccurrence {
 
 export function closedAtWeChat(): OrderOccurrence {
   return { operation_id: 'closed_at_wechat', event: 'closed_at_wechat', time: at(1810), actor: weft }
+}
+
+/** What WeChat says of a payment of 990 fen for order T1. */
+export const factSample: MoneyFact = {
+  mchid: '1900000001',
+  appid: 'wx1',
+  out_trade_no: 'T1',
+  transaction_id: '4200001',
+  trade_state: 'SUCCESS',
+  trade_type: 'NATIVE',
+  bank_type: 'OTHERS',
+  success_time: at(1),
+  amount: { total: 990, currency: 'CNY', payer_total: 990 },
+  nocash_amount: 0,
 }
 
 export function paymentSample(transaction_id: string, given: Partial<PaymentRecord> = {}): PaymentRecord {

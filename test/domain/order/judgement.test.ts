@@ -4,10 +4,9 @@ import type { JudgedOrder } from '../../../domain/order/judgement.ts'
 import { automaticOrigin, automaticReason } from '../../../domain/order/owed.ts'
 import { order_events, order_states } from '../../../domain/order/record.ts'
 import { contradictions } from '../../../domain/payment/fact.ts'
-import type { MoneyFact } from '../../../domain/payment/fact.ts'
 import { payment_roles } from '../../../domain/payment/record.ts'
 import { isAutomaticOrigin, refund_origins } from '../../../domain/refund/record.ts'
-import { at } from '../../store/samples.ts'
+import { factSample as fact } from '../../store/samples.ts'
 
 const order: JudgedOrder = {
   mchid: '1900000001',
@@ -18,18 +17,6 @@ const order: JudgedOrder = {
   payment: null,
   placement: { attempts: 1, unanswered: false },
   code: { url: 'weixin://x' },
-}
-const fact: MoneyFact = {
-  mchid: '1900000001',
-  appid: 'wx1',
-  out_trade_no: 'T1',
-  transaction_id: '4200001',
-  trade_state: 'SUCCESS',
-  trade_type: 'NATIVE',
-  bank_type: 'OTHERS',
-  success_time: at(1),
-  amount: { total: 990, currency: 'CNY', payer_total: 990 },
-  nocash_amount: 0,
 }
 
 describe('the role of money', () => {

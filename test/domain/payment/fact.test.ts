@@ -1,20 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isDenial, isMoneyFact } from '../../../domain/payment/fact.ts'
-import type { MoneyFact, TradeState } from '../../../domain/payment/fact.ts'
-import { at } from '../../store/samples.ts'
-
-const fact: MoneyFact = {
-  mchid: '1900000001',
-  appid: 'wx1',
-  out_trade_no: 'T1',
-  transaction_id: '4200001',
-  trade_state: 'SUCCESS',
-  trade_type: 'NATIVE',
-  bank_type: 'OTHERS',
-  success_time: at(1),
-  amount: { total: 990, currency: 'CNY', payer_total: 990 },
-  nocash_amount: 0,
-}
+import type { TradeState } from '../../../domain/payment/fact.ts'
+import { factSample as fact } from '../../store/samples.ts'
 
 const states: TradeState[] = ['SUCCESS', 'REFUND', 'NOTPAY', 'CLOSED', 'REVOKED', 'USERPAYING', 'PAYERROR']
 
