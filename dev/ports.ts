@@ -32,8 +32,9 @@ function heldPort(server: Server): HeldPort {
   }
 }
 
+/** Who asks already, as a script that waits for the API, is refused at once: kept, he would keep the port from its server. */
 async function listen(port: number): Promise<Server | null> {
-  const server = createServer()
+  const server = createServer((early) => early.resetAndDestroy())
   server.unref()
   return new Promise((resolve) => {
     server.once('error', () => resolve(null))

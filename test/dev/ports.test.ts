@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { reservePorts } from '../../dev/ports.ts'
 import { isFree, untilPortsFree } from '../../dev/servers/port.ts'
@@ -26,6 +26,16 @@ describe('the ports of npm start', () => {
     await held.api.release()
     expect(await isFree(first)).toBe(true)
     await releaseAll({ shop: held.shop })
+  })
+
+  it('are freed though somebody has asked for what is not there yet, and waits', async () => {
+    const [first] = await freeRow()
+    const held = await reservePorts({ api: first })
+    const early = connect(first, '127.0.0.1').on('error', () => undefined)
+    await new Promise<unknown>((resolve) => early.once('connect', resolve).once('close', resolve))
+    await held.api.release()
+    expect(await isFree(first)).toBe(true)
+    early.destroy()
   })
 
   it('are freed by the server that they are held for, as often as it starts', async () => {
