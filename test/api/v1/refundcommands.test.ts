@@ -165,7 +165,7 @@ describe('asking WeChat now', () => {
   it('of a number that WeChat does not know either is not found', async () => {
     const { status, body } = await ask({ out_refund_no: newNumber('R') }, 'check')
     expect([status, body.code]).toEqual([404, 'not_found'])
-  }, 15_000)
+  })
 })
 
 describe('an abnormal refund', () => {
