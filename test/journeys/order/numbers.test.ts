@@ -52,10 +52,8 @@ describe('a number', () => {
     // 202: its code came only after the answer.
     expect(made.map(({ status }) => (status === 202 ? 201 : status))).toEqual([201])
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(19)
-    const { code_url } = (await until('it has a code', async () => {
-      const { body } = await decided(request(out_trade_no))
-      return body.code_url !== null && body
-    })) as { code_url: string }
+    await stage.reaches({ mchid: stage.mchid, out_trade_no }, 'awaiting_payment')
+    const { code_url } = (await decided(request(out_trade_no))).body
     expect(new Set(answers.map(({ body }) => body.code_url ?? code_url))).toEqual(new Set([code_url]))
     expect(
       stage.wechat.calls.filter((call) => call.out_trade_no === out_trade_no && call.operation === 'place'),
