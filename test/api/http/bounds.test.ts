@@ -84,17 +84,21 @@ describe('a request that starts a run', () => {
   it('sends an event once more, however often it is asked to in a moment', async () => {
     const delivery = deliverySample('T-1', 1, { state: 'delivered' })
     await stage.store.deliveries.insertMissing([delivery])
+    const begun = performance.now()
     expect(new Set(await statuses(100, () => `/v1/deliveries/${delivery.id}/redeliver`))).toEqual(new Set([202]))
-    expect(started('redeliver')).toBe(1)
+    // Once in five seconds, of which a busy machine may need more.
+    expect(started('redeliver')).toBeGreaterThan(0)
+    expect(started('redeliver')).toBeLessThanOrEqual(1 + Math.floor((performance.now() - begun) / 5_000))
   })
 
   it('is one of 100 days that may be looked at, and then of one in five seconds', async () => {
     const yesterday = Date.now() - 86_400_000
+    const begun = performance.now()
     const answered = await statuses(
       130,
       (index) => `/v1/reconciliations/${beijingDay(yesterday - (index % 50) * 86_400_000)}`,
     )
-    expect(started('startDay')).toBeLessThanOrEqual(101)
+    expect(started('startDay')).toBeLessThanOrEqual(100 + Math.ceil((performance.now() - begun) / 5_000))
     expect(answered.filter((status) => status === 429).length).toBeGreaterThan(0)
   })
 })
