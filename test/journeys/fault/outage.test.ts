@@ -9,8 +9,6 @@ import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
 import { Wire } from '../../stage/wire.ts'
 
-/** What WeChat gives a notification before it counts as not heard. */
-const answer_limit_ms = 5_000
 describe('a notification', () => {
   let servers: OwnServers
   let stage: Stage
