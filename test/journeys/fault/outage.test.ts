@@ -147,7 +147,7 @@ describe('a server that is silent: it takes what is sent, and never answers', ()
         () => stage.simulator.control.view(order.mchid, order.out_trade_no).notifications[0]?.attempts[0],
       )
       expect(status).toBe(204)
-        void wire.release() // all that was sent arrives now, late
+      void wire.release() // all that was sent arrives now, late
       const record = await stage.reaches(order, 'fulfilled')
       expect(record.payment?.found_by).toBe('notification')
       await stage.rests(order)
