@@ -17,6 +17,9 @@ const agents: Record<WindowKind, string> = {
   browser: `${iphone} Version/18.1 Mobile/15E148 Safari/604.1`,
 }
 
+/** How long a window may take to open: on a machine that is busy with the demo's own start, more than Playwright's 30 s. */
+const patience_ms = 120_000
+
 /** PhoneWindows opens links in windows that are a phone's WeChat or its browser; each keeps its cookies until the end. */
 export class PhoneWindows {
   readonly #simulator_url: string
@@ -65,6 +68,7 @@ export class PhoneWindows {
       isMobile: true,
       hasTouch: true,
     })
+    context.setDefaultNavigationTimeout(patience_ms)
     if (kind === 'wechat') {
       const bridge = await fetch(`${this.#simulator_url}/phone/bridge.js`)
       await context.addInitScript({ content: await bridge.text() })
@@ -88,7 +92,7 @@ export class PhoneWindows {
       const { chromium } = await import('playwright-core') // only here: npm start has no use for it before
       const executablePath = await findChromium()
       const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-      const browser = await chromium.launch({ executablePath, headless: this.#headless, args })
+      const browser = await chromium.launch({ executablePath, headless: this.#headless, args, timeout: patience_ms })
       browser.once('disconnected', forget)
       return browser
     } catch (error) {
