@@ -105,7 +105,8 @@ describe('the process', () => {
   it('lets a request under way end before it closes', async () => {
     const config = readConfig({ ...environment, WEFT_DATABASE: `weft_${randomBytes(5).toString('hex')}` })
     const sealer = createSealer({ keys: config.master_keys })
-    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    const { mongodb_uri: uri, database } = config
+    const store = await openStore({ uri, database, sealer, answer_within_ms: 30_000 })
     const file = merchantFile({ keys: [{ name: 'shop', scopes: ['orders:write'] }] })
     const { keys } = await applyMerchantFile(store, config, file)
     await store.close()
@@ -140,7 +141,8 @@ describe('the process', () => {
       WEFT_PUBLIC_URL: 'https://pay.example.cn',
     })
     const sealer = createSealer({ keys: config.master_keys })
-    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    const { mongodb_uri: uri, database } = config
+    const store = await openStore({ uri, database, sealer, answer_within_ms: 30_000 })
     await applyMerchantFile(store, config, merchantFile({ mode: 'live', notify_url: 'https://pay.example.cn/n' }))
     await store.close()
     const other = [{ id: '1', key: randomBytes(32).toString('base64') }]

@@ -17,7 +17,7 @@ const old_key = { id: 'old', key: randomBytes(32).toString('base64') }
 const new_key = { id: 'new', key: randomBytes(32).toString('base64') }
 const database = `weft_${randomBytes(5).toString('hex')}`
 const openIn = (name: string, ...keys: (typeof old_key)[]) =>
-  openStore({ uri: inject('mongodb_uri'), database: name, sealer: createSealer({ keys }) })
+  openStore({ uri: inject('mongodb_uri'), database: name, sealer: createSealer({ keys }), answer_within_ms: 30_000 })
 const openWith = (...keys: (typeof old_key)[]) => openIn(database, ...keys)
 const store = await openWith(old_key)
 afterAll(() => store.close())

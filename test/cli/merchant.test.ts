@@ -15,7 +15,8 @@ import { keyPair, merchantFile } from './sample.ts'
 const master_keys = [{ id: '1', key: randomBytes(32).toString('base64') }]
 const sealer = createSealer({ keys: master_keys })
 const database = `weft_${randomBytes(5).toString('hex')}`
-const store = await openStore({ uri: inject('mongodb_uri'), database, sealer })
+const patient = { uri: inject('mongodb_uri'), database, answer_within_ms: 30_000 }
+const store = await openStore({ ...patient, sealer })
 const folder = mkdtempSync(join(tmpdir(), 'weft-merchant-'))
 afterAll(async () => {
   await store.close()
@@ -330,7 +331,7 @@ describe('a file with mistakes', () => {
   it('is not applied with another master key than the one that sealed the others', async () => {
     await apply(merchantFile())
     const keys = [{ id: '1', key: randomBytes(32).toString('base64') }]
-    const stranger = await openStore({ uri: inject('mongodb_uri'), database, sealer: createSealer({ keys }) })
+    const stranger = await openStore({ ...patient, sealer: createSealer({ keys }) })
     const file = merchantFile()
     await expect(applyMerchantFile(stranger, config, file)).rejects.toThrow(/WEFT_MASTER_KEY does not open/)
     expect(await store.merchants.find(file.mchid)).toBeNull()

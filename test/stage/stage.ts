@@ -127,7 +127,11 @@ export class Stage {
     }
     const config = readConfig(environment)
     const sealer = createSealer({ keys: config.master_keys })
-    const store = await openStore({ uri: config.mongodb_uri, database: config.database, sealer })
+    // Its own reads are no subject of any story: a busy database may take its time for them.
+    const store = await openStore({
+      ...{ uri: config.mongodb_uri, database: config.database, sealer },
+      answer_within_ms: 30_000,
+    })
     const temporal = connectTemporal(config.temporal)
     const merchant = await addMerchant({ store, simulator, shop, config, options })
     const stage = new Stage(config, environment, store, temporal, simulator, shop, now, ...merchant)

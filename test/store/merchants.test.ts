@@ -246,7 +246,7 @@ describe('the credentials of a merchant', () => {
 
   it('name the master key they need when it is missing', async () => {
     const merchant = await saved({ wechat: store.merchants.sealSetup(nextMchid(), plain) })
-    const other = await openStore({ uri: database_uri, database, sealer: sealerOf('other') })
+    const other = await openStore({ uri: database_uri, database, sealer: sealerOf('other'), answer_within_ms: 30_000 })
     await expect(other.merchants.openSetup(merchant.mchid)).rejects.toThrow(SealingKeyMissing)
     await other.close()
   })
