@@ -8,6 +8,7 @@ import { playApi } from '../playedapi.ts'
 
 const store = memoryStore(createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] }))
 const stage = await playApi(store)
+stage.still_ms = Date.now() // all of it happens within the five seconds in which nothing is asked twice
 afterAll(() => stage.close())
 
 interface Checks {
@@ -31,7 +32,7 @@ const { transaction_id } = paymentSample('tx1')
 const payment = { transaction_id, role: 'order', success_time: at(9), found_by: 'query', found_time: at(9) } as const
 const moving = orderSample('MOVING', { state: 'paid', payment: { ...payment, bank_type: null } })
 const closed = orderSample('CLOSED', { state: 'closed', create_time: at(500) })
-const asked_before = { last_time: beijingTime(Date.now()), on_request: 1 }
+const asked_before = { last_time: beijingTime(stage.still_ms), on_request: 1 }
 const lately = orderSample('LATELY', { state: 'awaiting_payment', create_time: at(900), asked: asked_before })
 for (const order of [...waiting, moving, closed, lately]) await store.orders.insert(order)
 
