@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity'
 import { milliseconds } from '../../domain/calendar.ts'
-import { isPayersCheck } from '../../domain/ids.ts'
+import { isPayersCheck, workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { codeTerms, placedCode } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
@@ -109,7 +109,7 @@ async function place(context: GatewayContext, slots: CallSlots, order: OrderReco
     await context.setups.noteProductWorking(order.mchid, order.trade_type)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
     const code = placedCode(answer, currentTime(context))
-    return { kind: 'placed', code: sealWords(context.sealer, code) }
+    return { kind: 'placed', code: sealWords(context.sealer, workflowId.order(order), code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown

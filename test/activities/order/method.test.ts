@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { workflowId } from '../../../domain/ids.ts'
 import { payment_methods } from '../../../domain/order/method.ts'
 import type { TradeType } from '../../../domain/order/method.ts'
 import type { OrderRecord, PlacedCode } from '../../../domain/order/record.ts'
@@ -48,7 +49,7 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     if (hands_out === 'code_url') throw new Error('a code to scan has tests of its own')
     expect(kept?.[hands_out]).toMatch(/wx1/)
     expect(code[hands_out]).toMatch(/^sealed:/)
-    expect(openWords(sealer, code)).toEqual(kept)
+    expect(openWords(sealer, workflowId.order(world.key), code)).toEqual(kept)
   })
 
   it.each<[string, Record<string, unknown>]>([
