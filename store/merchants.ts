@@ -334,10 +334,17 @@ export class Merchants {
     await this.#noteEach(mchid, { code: 'product_not_enabled', since_time: time, detail: trade_type })
   }
 
-  /** Takes back what `noteProductRefused` said of this way to pay. */
+  /**
+   * Takes back what `noteProductRefused` said of this way to pay. An earlier version named all of them in one detail: that
+   * goes with the first, and what WeChat still refuses is raised anew by the next order of it.
+   */
   async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
-    const told = { code: 'product_not_enabled', detail: trade_type }
-    await this.#merchants.update({ _id: mchid, 'attentions.detail': trade_type }, { $pull: { attentions: told } })
+    const code = 'product_not_enabled'
+    const { attentions = [] } = (await this.find(mchid)) ?? {}
+    const raised = attentions.flatMap((one) => (one.code === code && one.detail ? [one.detail] : []))
+    const of_it = raised.filter((detail) => detail.split(', ').includes(trade_type))
+    if (of_it.length === 0) return
+    await this.#merchants.update({ _id: mchid }, { $pull: { attentions: { code, detail: { $in: of_it } } } })
   }
 
   /**

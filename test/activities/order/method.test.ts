@@ -123,6 +123,17 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
   })
 })
 
+describe('what an earlier version said of several products at once', () => {
+  it('ends with the first of them that works, and of no other code', async () => {
+    const world = await worldOf('JSAPI')
+    await world.store.merchants.noteAttention(mchid, 'product_not_enabled', at(1), 'NATIVE, JSAPI')
+    await world.store.merchants.noteAttention(mchid, 'payer_unknown', at(2), 'JSAPI')
+    await place(world)
+    const { attentions } = (await world.store.merchants.find(mchid)) ?? {}
+    expect(attentions).toMatchObject([{ code: 'payer_unknown' }])
+  })
+})
+
 describe('the openid of an order’s payer', () => {
   it('is opened for the request alone: no record, timeline, event or word through Temporal has it', async () => {
     const world = await worldOf('JSAPI')
