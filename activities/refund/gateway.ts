@@ -19,6 +19,7 @@ import { againFailure, callFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import { isWritableAnswer, rejectAnswer } from './judgement.ts'
 import { acceptedAtMs, requireRefund } from './record.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
@@ -97,7 +98,7 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
     await context.setups.noteWorking(key.mchid)
-    return { kind: 'taken', ...(await keepAnswer(context, key, answer, last_attempt_time)) }
+    return { kind: 'taken', ...(await keepWritableAnswer(context, refund, answer, last_attempt_time)) }
   } catch (error) {
     return await handleFailedSubmission(context, refund, attempt, error)
   }
@@ -225,7 +226,7 @@ async function handleAbnormal(
   const asked_time = currentTime(context)
   try {
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
-    return { kind: 'taken', ...(await keepAnswer(context, key, answer, asked_time)) }
+    return { kind: 'taken', ...(await keepWritableAnswer(context, refund, answer, asked_time)) }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
@@ -299,7 +300,7 @@ async function archiveRefundQuery(
     const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
-    return { found: await keepAnswer(context, refund, answer, asked_time), status: answer.refund.status }
+    return { found: await keepWritableAnswer(context, refund, answer, asked_time), status: answer.refund.status }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await failedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
@@ -317,6 +318,18 @@ async function keepAnswer(
   asked_time: Time,
 ): Promise<Required<RefundAnswerFound>> {
   return { evidence_id: (await archiveRefundAnswer(context, key, answer))._id, asked_time }
+}
+
+/** As `keepAnswer`; an answer that this refund cannot be moved by is asked for again, and a person is called. */
+async function keepWritableAnswer(
+  context: GatewayContext,
+  refund: RefundRecord,
+  answer: WeChatRefundAnswer,
+  asked_time: Time,
+): Promise<Required<RefundAnswerFound>> {
+  const found = await keepAnswer(context, refund, answer, asked_time)
+  if (isWritableAnswer(refund, answer.refund)) return found
+  throw await rejectAnswer(context, refund, answer.refund, found.evidence_id)
 }
 
 function queryDelay(context: GatewayContext, refund: RefundRecord): number {
