@@ -1,10 +1,9 @@
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention, AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { AppKind, TradeType } from '../domain/merchant/product.ts'
 import type {
   KeyNews,
   MerchantApp,
-  MerchantAttention,
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
@@ -351,7 +350,7 @@ export class Merchants {
    * As `noteAttention`, of a code that may stand for several things at once, each named by its `detail`: what is raised of
    * one never takes another's name away. True: this one is new.
    */
-  async #noteEach(mchid: string, attention: MerchantAttention & { detail: string }): Promise<boolean> {
+  async #noteEach(mchid: string, attention: Attention & { detail: string }): Promise<boolean> {
     const is_new = { _id: mchid, 'attentions.detail': { $ne: attention.detail } }
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }

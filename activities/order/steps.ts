@@ -328,7 +328,7 @@ async function noteLongPending(context: ActivityContext, { order: key }: { order
   if (order === null) throw new RecordMissing(orderId(key))
   const { deadline_time, result } = order.fulfilment
   if (order.state !== 'paid' || result !== 'pending') return orderProgress(order)
-  if (!order.attention) await orders.noteAttention(key, 'paid', 'fulfilment_pending', currentTime(context))
+  if (!order.attention) await orders.noteAttention(key, 'paid', { code: 'fulfilment_pending', since_time: currentTime(context) })
   if (deadline_time) await orders.noteNextAction(key, 'paid', { what: 'await_fulfilment', time: deadline_time })
   return orderProgress((await orders.find(key)) ?? order)
 }

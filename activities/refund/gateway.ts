@@ -161,7 +161,7 @@ async function pollRefund(context: GatewayContext, { refund: key }: RefundCall):
   if (wait_ms > 0) throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms: wait_ms, reason })
   const outcome = await queryForNews(context, refund)
   if (outcome.kind === 'found') return outcome
-  await liftUnreachable(context, waiting)
+  await liftUnreachable(waiting)
   await noteSlowRefund(context, refund)
   const delay_ms = nextQueryDelay(context, refund, context.now())
   throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms, reason })
@@ -348,7 +348,7 @@ function nextQueryDelay(context: GatewayContext, refund: RefundRecord, at_ms: nu
 async function noteSlowRefund(context: GatewayContext, refund: RefundRecord): Promise<void> {
   const { store, policy, now } = context
   if (refund.state !== 'processing' || now() - acceptedAtMs(context, refund) < policy.attention_ms.refund_slow) return
-  await store.refunds.noteAttention(refund, 'processing', 'refund_slow', currentTime(context))
+  await store.refunds.noteAttention(refund, 'processing', { code: 'refund_slow', since_time: currentTime(context) })
 }
 
 function waitingRefund({ store }: GatewayContext, refund: RefundRecord): WaitingRecord<RefundStep> {
@@ -358,7 +358,7 @@ function waitingRefund({ store }: GatewayContext, refund: RefundRecord): Waiting
     attention: refund.attention,
     is_resting: isRefundResting(refund.state),
     noteNextAction: (next_action) => store.refunds.noteNextAction(refund, refund.state, next_action),
-    noteAttention: (code, since_time) => store.refunds.noteAttention(refund, refund.state, code, since_time),
+    noteAttention: (attention) => store.refunds.noteAttention(refund, refund.state, attention),
   }
 }
 

@@ -235,7 +235,7 @@ async function noteNotEnough(
   const current = await requireRefund(context, key)
   // An attempt that was given up on and comes late: WeChat has it by now.
   if (current.facts !== null) return refundProgress(current)
-  await refunds.noteAttention(key, 'processing', 'not_enough', currentTime(context))
+  await refunds.noteAttention(key, 'processing', { code: 'not_enough', since_time: currentTime(context) })
   await refunds.noteNextAction(key, 'processing', { what: 'submit', time: next_time })
   return refundProgress(await requireRefund(context, key))
 }

@@ -27,7 +27,7 @@ async function stuckRefund(since_time: string): Promise<RefundRecord> {
   const { order } = await paidOrder(stage)
   const out_refund_no = newNumber('R')
   await stage.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
-  await stage.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', 'not_enough', since_time)
+  await stage.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', { code: 'not_enough', since_time })
   return (await stage.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
 }
 
