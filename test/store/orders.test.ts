@@ -300,6 +300,17 @@ describe('bookkeeping', () => {
     expect(await read(order)).not.toHaveProperty('attention')
   })
 
+  it('keeps that moment and takes the latest detail; where none is given the old one stays', async () => {
+    const order = await inserted()
+    const code = 'not_placed'
+    const note = (since_time: string, detail?: string) =>
+      store.orders.noteAttention(order, 'created', { code, since_time, ...(detail !== undefined && { detail }) })
+    expect(await note(at(10), 'timeout')).toBe(true)
+    expect(await note(at(20), '400 ODD_CODE')).toBe(false)
+    expect(await note(at(30))).toBe(false)
+    expect((await read(order)).attention).toEqual({ code, since_time: at(10), detail: '400 ODD_CODE' })
+  })
+
   it('remembers the latest answer, and counts questions that somebody asked for, answered or not', async () => {
     const order = await inserted()
     await store.orders.countPayersCheck(order)

@@ -106,6 +106,21 @@ describe('the list of what waits for a person', () => {
     ])
   })
 
+  it('quotes what WeChat Pay answered, here and on the refund, and names which product of the merchant is meant', async () => {
+    const refund = await stuckRefund(at(70))
+    const told = { code: 'not_enough', since_time: at(70), detail: '403 NOT_ENOUGH: 基本账户余额不足' } as const
+    await stage.store.refunds.noteAttention(refund, 'created', told)
+    const found = (await list()).body.data.filter(({ since_time }) => since_time === told.since_time)
+    expect(found).toEqual([expect.objectContaining(told)])
+    const { body } = await stage.call('GET', `/v1/refunds/${refund.out_refund_no}`)
+    expect(body['attention']).toEqual(told)
+    await stage.store.merchants.noteProductRefused(mchid, 'MWEB', at(80))
+    const merchant = (await stage.call('GET', `/v1/merchants/${mchid}`)).body['attentions']
+    expect(merchant).toContainEqual({ code: 'product_not_enabled', since_time: at(80), detail: 'MWEB' })
+    expect(merchant).toContainEqual({ code: 'evidence_unapplied', since_time: at(30), detail: null })
+    await stage.store.merchants.liftProductRefused(mchid, 'MWEB')
+  })
+
   it('names a checkout of which a payer was refused, with what is to be paid and what comes next', async () => {
     const out_trade_no = newNumber()
     const checkout = checkoutSample(out_trade_no)
