@@ -171,7 +171,10 @@ export const actor = z.object({
 })
 
 /** Why a person should look, and since when. */
-export const attention = z.object({ code: z.enum(attention_codes), since_time: time })
+export const attention_detail = nullable_text.meta({
+  description: 'which of several things is meant, or what WeChat Pay itself said; null where the code says all',
+})
+export const attention = z.object({ code: z.enum(attention_codes), since_time: time, detail: attention_detail })
 
 /** The fields of the shape of what `View` is: a field more, less or of another type does not compile. */
 export type FieldsOf<View> = { [Name in keyof View]: z.ZodType<View[Name]> }
