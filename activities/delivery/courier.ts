@@ -70,7 +70,9 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
           answer: null,
           retry_after_ms: null,
         }
-        return { ...nothing, error: errorText(error), duration_ms: elapsed() }
+        // How long it took to find an address would tell which names there are inside.
+        const duration_ms = error instanceof ForbiddenAddress ? 0 : elapsed()
+        return { ...nothing, error: errorText(error), duration_ms }
       }
     },
     close: () => agent.close(),

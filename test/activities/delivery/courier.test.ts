@@ -183,6 +183,8 @@ describe('a courier', () => {
       new Promise((resolve) => find(name, {}, (error) => resolve(error === null ? null : String(error))))
     expect(await said('localhost')).toBe('Error: the name has no public address')
     expect(await said('no-such-name.invalid')).toBe('Error: the name has no public address')
+    const reply = await courier(false).send('https://no-such-name.invalid/', {}, '{}')
+    expect([reply.error, reply.duration_ms]).toEqual(['the name has no public address', 0])
   })
 
   it('obeys a Retry-After that is a date, as far as it lies ahead', async () => {
