@@ -13,6 +13,7 @@ import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
 import { openidPlace } from './openid.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { openedUnlessBroken } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
@@ -311,14 +312,19 @@ export class Orders {
    * Seals openids anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
    * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
    */
-  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+  async resealSome(sealer: Sealer, after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
     const found = await this.#orders.scan({ _id: { $gt: after }, 'payer.openid.sealed': present }, page)
     let changed = 0
     for (const { _id, payer } of found) {
       const place = openidPlace({ _id })
       if (!payer || sealer.isFresh(payer.openid, place)) continue
-      const openid = sealer.seal(sealer.open(payer.openid, place), place)
+      const opened = openedUnlessBroken(() => sealer.open(payer.openid, place))
+      if (opened === null) {
+        broken.push(place)
+        continue
+      }
+      const openid = sealer.seal(opened, place)
       // Outside the revision: nobody else writes an openid, and it says the same as before.
       await this.#orders.update(
         { _id, 'payer.openid.sealed': payer.openid.sealed },
