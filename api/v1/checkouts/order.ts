@@ -16,7 +16,7 @@ import type { H5Info, SceneInfo } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
-import { chosenApp, draftedOrder } from '../orders/draft.ts'
+import { chosenApp, draftedOrder, oneForm } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
 import { assertQueueMoving, assertTakingOrders } from '../orders/new.ts'
 
@@ -106,7 +106,8 @@ export function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
 
 /** The address from which alone WeChat Pay lets the order be paid; null: who pays in this way may change his network. */
 function comparedAddress({ trade_type, payer_client_ip }: PayerWish): string | null {
-  return payment_methods[trade_type].needs_scene_info ? (payer_client_ip ?? null) : null
+  if (payer_client_ip === undefined || !payment_methods[trade_type].needs_scene_info) return null
+  return oneForm(payer_client_ip)
 }
 
 function digestOf(told: unknown): string {
