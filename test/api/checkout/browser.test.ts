@@ -332,6 +332,23 @@ describe('a checkout’s page', () => {
     expect(await page.getByText('正在向微信支付确认').count()).toBe(0)
   })
 
+  it('calls one pay sheet up where its payer taps again before WeChat’s bridge is there', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await visit.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
+    const tap = 'document.getElementById("pay").requestSubmit()'
+    await Promise.all([page.waitForResponse((answer) => answer.url().includes('/pay?')), page.evaluate(tap)])
+    await page.evaluate(tap)
+    await page.evaluate(`
+      window.calls = 0
+      window.WeixinJSBridge = { invoke: (_, __, done) => { window.calls++; done({ err_msg: 'get_brand_wcpay_request:cancel' }) } }
+      document.dispatchEvent(new Event('WeixinJSBridgeReady'))`)
+    await page.getByText('付款已取消').waitFor()
+    expect(await page.evaluate('window.calls')).toBe(1)
+  })
+
   it('says no more of the pay sheet once the payment is there, and that it goes back to the shop', async () => {
     const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/back' })
     const visit = await visitor(wechat)
