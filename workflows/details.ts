@@ -94,7 +94,7 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
     lines.push(
       say({
         en: `Fulfilment: mode ${fulfilment.mode}, answer ${fulfilment.result ?? 'none yet'}.`,
-        'zh-CN': `履约：方式 ${fulfilment.mode}，答复 ${fulfilment.result ?? '尚无'}。`,
+        'zh-CN': `履约：模式 ${fulfilment.mode}，应答 ${fulfilment.result ?? '尚无'}。`,
       }),
     )
   if (order.close_reason)

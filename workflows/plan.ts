@@ -33,7 +33,7 @@ const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
     en: (_, { delivery_retry_ms }) =>
       `the merchant is told until it answers: at once, then after ${spansText(delivery_retry_ms, 'en')}`,
     'zh-CN': (_, { delivery_retry_ms }) =>
-      `通知商户直到答复：先立即通知，之后依次间隔 ${spansText(delivery_retry_ms, 'zh-CN')}`,
+      `通知商户直到其应答：先立即通知，之后依次间隔 ${spansText(delivery_retry_ms, 'zh-CN')}`,
   },
   await_fulfilment: {
     en: ({ fulfilment: { deadline_time } }) =>
@@ -41,7 +41,7 @@ const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
         ? 'the order is fulfilled at once'
         : `the merchant’s answer is waited for until ${deadline_time}`,
     'zh-CN': ({ fulfilment: { deadline_time } }) =>
-      deadline_time === null ? '订单立即视为已履约' : `等待商户答复，截止 ${deadline_time}`,
+      deadline_time === null ? '订单立即视为已履约' : `等待商户应答，截止 ${deadline_time}`,
   },
   refund: {
     en: () => 'the refund goes its way in a run of its own',
@@ -50,7 +50,7 @@ const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
 }
 
 const refund_plans: Record<RefundStep, StepPlan<RefundProgress>> = {
-  reserve: { en: () => 'it is reserved on its payment', 'zh-CN': () => '在付款上锁定可退金额' },
+  reserve: { en: () => 'it is reserved on its payment', 'zh-CN': () => '在该笔付款上锁定可退金额' },
   await_approval: {
     en: ({ approval_expire_time }) => `approval is waited for until ${approval_expire_time}`,
     'zh-CN': ({ approval_expire_time }) => `等待审批，截止 ${approval_expire_time}`,
