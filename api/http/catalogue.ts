@@ -239,8 +239,8 @@ export const catalogue = {
       'zh-CN': '商户的履约模式为 “event”，该地址负责给出履约结果。',
     },
     remedy: {
-      en: 'Change the merchant’s fulfilment mode first, then delete the endpoint.',
-      'zh-CN': '请先更改商户的履约模式，再删除该地址。',
+      en: 'Let another endpoint decide first, with POST /v1/endpoints/…/fulfilment, or have the merchant’s fulfilment mode changed; then delete this one.',
+      'zh-CN': '请先用 POST /v1/endpoints/…/fulfilment 改由另一个地址决定，或更改商户的履约模式，再删除该地址。',
     },
   },
   endpoint_exists: {

@@ -5,9 +5,9 @@ import type { Bilingual, Language } from '../../http/language.ts'
 
 /** What differences name of a line and of a record, in the words of the bill. */
 const field_texts: Readonly<Record<string, string>> = {
-  transaction_id: '微信支付订单号',
+  transaction_id: '微信订单号',
   out_trade_no: '商户订单号',
-  refund_id: '微信支付退款单号',
+  refund_id: '微信退款单号',
   out_refund_no: '商户退款单号',
   appid: '公众账号ID',
   total: '订单金额',
