@@ -121,7 +121,7 @@ const getMerchant = declareEndpoint({
   path: '/v1/merchants/{mchid}',
   scope: 'settings:read',
   summary: 'The merchant of this key',
-  params: z.object({ mchid: z.string().regex(mchid_pattern) }),
+  params: z.object({ mchid: z.string().regex(mchid_pattern, 'mchid') }),
   responses: { 200: { description: 'the merchant', schema: merchant_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {

@@ -113,7 +113,7 @@ export function filterOf<const Values extends readonly [string, ...string[]]>(va
   return z
     .string()
     .max(2_000)
-    .regex(new RegExp(`^${value}(?:,${value})*$`), 'list')
+    .regex(new RegExp(`^${value}(?:,${value})*$`), `list: ${values.join(', ')}`)
     .transform((text) => text.split(',') as Values[number][])
     .meta({ description: `one or several, comma-separated, of: ${values.join(', ')}` })
 }
@@ -123,9 +123,9 @@ export const text_filter = z
   .string()
   .min(1)
   .max(2_000)
-  .regex(/[^,]/, 'list')
+  .regex(/[^,]/, 'texts')
   .transform((text) => text.split(',').filter((part) => part !== ''))
-  .refine((parts) => parts.length <= 50, 'list')
+  .refine((parts) => parts.length <= 50, 'texts')
   .meta({ description: 'one or several, comma-separated' })
 
 /** The same of texts that may hold commas themselves: one is found as a whole, too. */
@@ -134,7 +134,7 @@ export const free_text_filter = z
   .min(1)
   .max(2_000)
   .transform((text) => [...new Set([text, ...text.split(',').filter((part) => part !== '')])])
-  .refine((parts) => parts.length <= 50, 'list')
+  .refine((parts) => parts.length <= 50, 'texts')
   .meta({ description: 'one or several, comma-separated; one that holds commas itself is found as well' })
 
 export const order_state_filter = filterOf(order_states)

@@ -5,9 +5,9 @@ import type { Bilingual, Language } from '../../http/language.ts'
 
 /** What differences name of a line and of a record, in the words of the bill. */
 const field_texts: Readonly<Record<string, string>> = {
-  transaction_id: '微信支付订单号',
+  transaction_id: '微信订单号',
   out_trade_no: '商户订单号',
-  refund_id: '微信支付退款单号',
+  refund_id: '微信退款单号',
   out_refund_no: '商户退款单号',
   appid: '公众账号ID',
   total: '订单金额',
@@ -139,7 +139,7 @@ export const difference_event_texts: Record<DifferenceEvent, Bilingual> = {
   reopened: { en: 'reopened', 'zh-CN': '重新打开' },
   assigned: { en: 'given to a person', 'zh-CN': '指定负责人' },
   noted: { en: 'noted', 'zh-CN': '添加备注' },
-  proposed: { en: 'proposed; a second person is wanted', 'zh-CN': '已提议，待第二人同意' },
+  proposed: { en: 'proposed; a second person is wanted', 'zh-CN': '已提出，待另一人同意' },
   accept_asked: { en: 'WeChat Pay’s word accepted, to be booked', 'zh-CN': '已认可微信支付的说法，待入账' },
   accepted: { en: 'booked as WeChat Pay says', 'zh-CN': '已按微信支付的说法入账' },
   not_acceptable: { en: 'cannot be booked any more', 'zh-CN': '已无法入账' },

@@ -796,10 +796,11 @@ describe('every scene', () => {
     }
   })
 
-  it('fits 320 px with text of double size, in every scene', async () => {
+  it('fits 320 px with text of double size, in every scene, also for the largest amount', async () => {
     const page = await gallery()
     for (const scene of scenes) {
-      await show(page, await pageOf(viewOf(scene_samples[scene]), 'en', { is_phone: scene === 'waiting' }))
+      const view = { ...viewOf(scene_samples[scene]), amount: { total: 10_000_000_000, currency: 'CNY' } }
+      await show(page, await pageOf(view, 'en', { is_phone: scene === 'waiting' }))
       expect({ scene, width: await widthOfLargeText(page) }).toEqual({ scene, width: 320 })
     }
   })
@@ -811,6 +812,15 @@ describe('every scene', () => {
       for (const [part, size] of sizes) part.style.fontSize = 2 * size + 'px'
       document.documentElement.scrollWidth
     }`)
+
+  it('is printed as dark ink on white paper, also by who reads in the dark, and without buttons', async () => {
+    const page = await gallery()
+    await show(page, await pageOf(viewOf(scene_samples.part_refunded), 'en'))
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    const ink = await page.evaluate<string>("getComputedStyle(document.querySelector('.receipt dd')).color")
+    expect(luminance(ink)).toBeLessThan(0.05)
+    expect(await page.getByRole('button').count()).toBe(0)
+  })
 
   it('nor have the pages without an order', async () => {
     const page = await gallery()

@@ -32,6 +32,7 @@ describe('a query', () => {
   ])('%s is refused', async (_what, query, rule) => {
     const { status, problem } = await send(`/v1/orders${query}`)
     expect([status, problem().code, problem().errors[0]?.code]).toEqual([400, 'invalid_request', rule])
+    if (rule === 'repeated') expect(problem().errors[0]?.field).toBe('/query/limit')
   })
 
   it('is read as before within its bounds', async () => {
