@@ -467,5 +467,6 @@ describe('npm run reconcile -- --verify', () => {
     expect(readVerifyRequest(['2026-11-22'])).toBeNull()
     expect(() => readVerifyRequest(['--verify'])).toThrow()
     expect(() => readVerifyRequest(['--verify', 'day.zip', '2026-11-22'])).toThrow()
+    expect(() => readVerifyRequest(['--verify', 'one.zip', '--verify=other.zip'])).toThrow('--verify is there twice')
   })
 })
