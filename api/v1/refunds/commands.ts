@@ -17,7 +17,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
-import { isPlainText, isWeChatText, request_reason, wechatText } from '../shapes.ts'
+import { isPlainText, isReadable, isWeChatText, request_reason, wechatText } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
   readRefundUntil,
@@ -294,6 +294,7 @@ const payout_request = z
       .min(1)
       .max(500)
       .refine(isPlainText, 'text')
+      .refine(isReadable, 'blank')
       .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
     reason: request_reason,
   })
