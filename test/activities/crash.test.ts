@@ -4,7 +4,7 @@ import { operationId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type { LoadedOrder } from '../../domain/messages.ts'
 import { order_states } from '../../domain/order/record.ts'
-import type { MerchantSettings } from '../../domain/merchant/record.ts'
+import type { FulfilmentMode, MerchantSettings } from '../../domain/merchant/record.ts'
 import {
   answered,
   approver,
@@ -37,8 +37,8 @@ const command = { operation_id: 'word', actor: requester, reason: 'for the test'
 const approval = { ...command, actor: approver }
 
 /** A refund of `amount` of `T1` that WeChat has answered in this way; the answer is written down. */
-async function ended(fate: string[], amount = 990, world?: World): Promise<{ world: World; refund: RefundKey }> {
-  const there = world ?? (await paidOrder({ mode: 'confirm' }))
+async function ended(mode: FulfilmentMode, fate: string[], amount = 990): Promise<{ world: World; refund: RefundKey }> {
+  const there = await paidOrder({ mode })
   there.wechat.fates.push(fate as never)
   const refund = await reserved(there, 'R1', 'T1', amount)
   await askedToStop(there, refund)
@@ -63,8 +63,8 @@ async function notified(world: World, transaction: { id: string; total: number }
   return { world, name: 'recordPayment', argument: { order: world.key, found } }
 }
 
-async function closedOrder(): Promise<World> {
-  const world = await World.open('confirm', [])
+async function closedOrder(mode: FulfilmentMode): Promise<World> {
+  const world = await World.open(mode, [])
   await world.store.orders.apply(world.key, placed())
   world.wechat.is_placed = true
   await done(world, 'recordCloseAsked', { order: world.key, ...command, close_reason: 'merchant' })
@@ -72,7 +72,7 @@ async function closedOrder(): Promise<World> {
   return world
 }
 
-const limited = { mode: 'confirm', refund_approval: { above: 100 } as MerchantSettings['refund_approval'] } as const
+const refund_approval: MerchantSettings['refund_approval'] = { above: 100 }
 
 async function owed(world: World): Promise<{ world: World; refund: RefundKey }> {
   const refund = await owedIn(world)
@@ -84,38 +84,38 @@ async function owed(world: World): Promise<{ world: World; refund: RefundKey }> 
 }
 
 /** Each step that makes several writes which are not one. */
-const steps: Record<string, () => Promise<Step>> = {
-  async 'a payment'() {
-    const world = await World.open('confirm', [], null, { reference: 'sale' })
+const steps: Record<string, (mode: FulfilmentMode) => Promise<Step>> = {
+  async 'a payment'(mode) {
+    const world = await World.open(mode, [], null, { reference: 'sale' })
     await world.store.orders.apply(world.key, placed())
     world.wechat.is_placed = true
     world.wechat.transactions.push({ id: 'T1', total: 990 })
     return await notified(world, { id: 'T1', total: 990 })
   },
-  async 'late money'() {
-    const world = await closedOrder()
+  async 'late money'(mode) {
+    const world = await closedOrder(mode)
     world.wechat.transactions.push({ id: 'T1', total: 990 })
     return await notified(world, { id: 'T1', total: 990 })
   },
-  async 'a second payment'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a second payment'(mode) {
+    const world = await paidOrder({ mode })
     world.wechat.seconds.push({ id: 'T2', total: 990 })
     return await notified(world, { id: 'T2', total: 990 })
   },
-  async 'money of another amount'() {
-    const world = await World.open('confirm', [])
+  async 'money of another amount'(mode) {
+    const world = await World.open(mode, [])
     await world.store.orders.apply(world.key, placed())
     world.wechat.is_placed = true
     world.wechat.transactions.push({ id: 'T1', total: 991 })
     return await notified(world, { id: 'T1', total: 991 })
   },
-  async 'a close'() {
-    const world = await World.open('confirm', [])
+  async 'a close'(mode) {
+    const world = await World.open(mode, [])
     await world.store.orders.apply(world.key, placed())
     return { world, name: 'recordCloseAsked', argument: { order: world.key, ...command, close_reason: 'merchant' } }
   },
-  async 'a shop that ships'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a shop that ships'(mode) {
+    const world = await paidOrder({ mode })
     const operation_id = operationId.answered(1, 'fulfilled')
     return {
       world,
@@ -123,14 +123,14 @@ const steps: Record<string, () => Promise<Step>> = {
       argument: { order: world.key, event: 'fulfilled', ...command, operation_id },
     }
   },
-  async 'a shop that cannot ship'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a shop that cannot ship'(mode) {
+    const world = await paidOrder({ mode })
     const operation_id = operationId.answered(1, 'refused')
     const argument = { order: world.key, event: 'fulfilment_refused', ...command, operation_id }
     return { world, name: 'recordFulfilment', argument }
   },
-  async silence() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async silence(mode) {
+    const world = await paidOrder({ mode })
     const operation_id = operationId.overdue(1)
     return {
       world,
@@ -138,8 +138,8 @@ const steps: Record<string, () => Promise<Step>> = {
       argument: { order: world.key, event: 'fulfilment_overdue', ...command, operation_id },
     }
   },
-  async 'money in review that is accepted'() {
-    const world = await World.open('confirm', [], null, { reference: 'sale' })
+  async 'money in review that is accepted'(mode) {
+    const world = await World.open(mode, [], null, { reference: 'sale' })
     await world.store.orders.apply(world.key, placed())
     world.wechat.is_placed = true
     world.wechat.transactions.push({ id: 'T1', total: 991 })
@@ -148,60 +148,60 @@ const steps: Record<string, () => Promise<Step>> = {
     const decision = { decision: 'accept', transaction_id: null }
     return { world, name: 'recordReview', argument: { order: world.key, ...command, ...decision } }
   },
-  async 'money in review that is rejected'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'money in review that is rejected'(mode) {
+    const world = await paidOrder({ mode })
     await answered(world, 'fulfilment_overdue')
     const decision = { decision: 'reject', transaction_id: null }
     return { world, name: 'recordReview', argument: { order: world.key, ...command, ...decision } }
   },
-  async 'a second payment that is accepted'() {
-    const world = await paidOrder({ mode: 'confirm', is_paid_twice: true })
+  async 'a second payment that is accepted'(mode) {
+    const world = await paidOrder({ mode, is_paid_twice: true })
     const decision = { decision: 'accept', transaction_id: 'T2' }
     return { world, name: 'recordReview', argument: { order: world.key, ...command, ...decision } }
   },
-  async 'a second payment that is rejected'() {
-    const world = await paidOrder({ mode: 'confirm', is_paid_twice: true })
+  async 'a second payment that is rejected'(mode) {
+    const world = await paidOrder({ mode, is_paid_twice: true })
     const decision = { decision: 'reject', transaction_id: 'T2' }
     return { world, name: 'recordReview', argument: { order: world.key, ...command, ...decision } }
   },
-  async 'a refund of everything that is asked for'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund of everything that is asked for'(mode) {
+    const world = await paidOrder({ mode })
     const { out_refund_no } = await reserved(world, 'R1', 'T1', 990)
     return { world, name: 'recordRefundRequested', argument: { order: world.key, ...command, out_refund_no } }
   },
-  async 'a reservation'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a reservation'(mode) {
+    const world = await paidOrder({ mode })
     const refund = await world.askRefund('R1', 'T1', 300, requester)
     return { world, name: 'reserveRefund', argument: { refund } }
   },
-  async 'a reservation above the limits of a payment and a day'() {
-    const world = await paidOrder({ mode: 'confirm', refund_approval: { above: 500, above_per_day: 200 } })
+  async 'a reservation above the limits of a payment and a day'(mode) {
+    const world = await paidOrder({ mode, refund_approval: { above: 500, above_per_day: 200 } })
     const refund = await world.askRefund('R1', 'T1', 300, requester)
     return { world, name: 'reserveRefund', argument: { refund } }
   },
-  async 'a reservation without room'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a reservation without room'(mode) {
+    const world = await paidOrder({ mode })
     await reserved(world, 'R0', 'T1', 900)
     const refund = await world.askRefund('R1', 'T1', 300, requester)
     return { world, name: 'reserveRefund', argument: { refund } }
   },
-  async 'an approval'() {
-    const world = await paidOrder(limited)
+  async 'an approval'(mode) {
+    const world = await paidOrder({ mode, refund_approval })
     const refund = await reserved(world, 'R1', 'T1', 990)
     return { world, name: 'recordApproval', argument: { refund, ...approval, decision: 'approve' } }
   },
-  async 'an approval that is not given'() {
-    const world = await paidOrder(limited)
+  async 'an approval that is not given'(mode) {
+    const world = await paidOrder({ mode, refund_approval })
     const refund = await reserved(world, 'R1', 'T1', 990)
     return { world, name: 'recordApproval', argument: { refund, ...approval, decision: 'reject' } }
   },
-  async 'an approval that comes too late'() {
-    const world = await paidOrder(limited)
+  async 'an approval that comes too late'(mode) {
+    const world = await paidOrder({ mode, refund_approval })
     const refund = await reserved(world, 'R1', 'T1', 990)
     return { world, name: 'recordApprovalExpired', argument: { refund } }
   },
-  async 'a refund that WeChat refuses'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund that WeChat refuses'(mode) {
+    const world = await paidOrder({ mode })
     const refund = await reserved(world, 'R1', 'T1', 990)
     await askedToStop(world, refund)
     return {
@@ -210,15 +210,15 @@ const steps: Record<string, () => Promise<Step>> = {
       argument: { refund, failure: { code: 'TRADE_OVERDUE', message: '' } },
     }
   },
-  async 'a refund that succeeds'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund that succeeds'(mode) {
+    const world = await paidOrder({ mode })
     const refund = await reserved(world, 'R1', 'T1', 300)
     await sent(world, refund)
     world.wechat.progress()
     return await answering(world, refund)
   },
-  async 'a refund that is closed'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund that is closed'(mode) {
+    const world = await paidOrder({ mode })
     world.wechat.fates.push(['CLOSED'])
     const refund = await reserved(world, 'R1', 'T1', 990)
     await askedToStop(world, refund)
@@ -226,73 +226,73 @@ const steps: Record<string, () => Promise<Step>> = {
     world.wechat.progress()
     return await answering(world, refund)
   },
-  async 'a refund that the payer’s account does not take'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund that the payer’s account does not take'(mode) {
+    const world = await paidOrder({ mode })
     world.wechat.fates.push(['ABNORMAL'])
     const refund = await reserved(world, 'R1', 'T1', 300)
     await sent(world, refund)
     world.wechat.progress()
     return await answering(world, refund)
   },
-  async 'news that a part is back'() {
-    return newsOf(await ended(['SUCCESS'], 300))
+  async 'news that a part is back'(mode) {
+    return newsOf(await ended(mode, ['SUCCESS'], 300))
   },
-  async 'news that all is back, as the merchant asked'() {
-    return newsOf(await ended(['SUCCESS']))
+  async 'news that all is back, as the merchant asked'(mode) {
+    return newsOf(await ended(mode, ['SUCCESS']))
   },
-  async 'news that all is back, as Weft owed it'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'news that all is back, as Weft owed it'(mode) {
+    const world = await paidOrder({ mode })
     await answered(world, 'fulfilment_refused')
     return newsOf(await owed(world))
   },
-  async 'news that a second payment is back'() {
-    const world = await paidOrder({ mode: 'confirm', is_paid_twice: true })
+  async 'news that a second payment is back'(mode) {
+    const world = await paidOrder({ mode, is_paid_twice: true })
     await decided(world, 'reject', 'T2')
     return newsOf(await owed(world))
   },
-  async 'news that a refund is closed'() {
-    return newsOf(await ended(['CLOSED']))
+  async 'news that a refund is closed'(mode) {
+    return newsOf(await ended(mode, ['CLOSED']))
   },
-  async 'news that a refund is abnormal'() {
-    return newsOf(await ended(['ABNORMAL']))
+  async 'news that a refund is abnormal'(mode) {
+    return newsOf(await ended(mode, ['ABNORMAL']))
   },
-  async 'news that a refund is refused'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'news that a refund is refused'(mode) {
+    const world = await paidOrder({ mode })
     const refund = await reserved(world, 'R1', 'T1', 990)
     await askedToStop(world, refund)
     await done(world, 'recordRefundRefused', { refund, failure: { code: 'TRADE_OVERDUE', message: '' } })
     return newsOf({ world, refund })
   },
-  async 'news that the bank sent a refund back'() {
-    const whole = await ended(['SUCCESS', 'ABNORMAL'])
+  async 'news that the bank sent a refund back'(mode) {
+    const whole = await ended(mode, ['SUCCESS', 'ABNORMAL'])
     const { world, refund } = whole
     await told(world, refund)
     world.wechat.progress()
     await asked(world, refund)
     return newsOf(whole)
   },
-  async 'a refund that was made outside'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund that was made outside'(mode) {
+    const world = await paidOrder({ mode })
     world.wechat.refundOutside('CONSOLE-1', 'T1', 990)
     const refund = { mchid: world.key.mchid, out_refund_no: 'CONSOLE-1' }
     const { evidence_id } = await done<{ evidence_id: string }>(world, 'askRefundUntilAnswered', { refund })
     return { world, name: 'adoptRefund', argument: { refund, evidence_id } }
   },
-  async 'a refund whose number WeChat has with another amount'() {
-    const world = await paidOrder({ mode: 'confirm' })
+  async 'a refund whose number WeChat has with another amount'(mode) {
+    const world = await paidOrder({ mode })
     world.wechat.refundOutside('R1', 'T1', 300)
     const refund = await reserved(world, 'R1', 'T1', 400)
     world.now_ms += 62_000
     await done(world, 'submitRefund', { refund })
     return await answering(world, refund)
   },
-  async 'a payment by hand'() {
-    const { world, refund } = await ended(['CLOSED'])
+  async 'a payment by hand'(mode) {
+    const { world, refund } = await ended(mode, ['CLOSED'])
     await told(world, refund)
     return { world, name: 'recordPayout', argument: { refund, ...command, proof: 'slip 7' } }
   },
-  async 'news of a payment by hand'() {
-    const whole = await ended(['CLOSED'])
+  async 'news of a payment by hand'(mode) {
+    const whole = await ended(mode, ['CLOSED'])
     const { world, refund } = whole
     await told(world, refund)
     await done(world, 'recordPayout', { refund, ...command, proof: 'slip 7' })
@@ -400,15 +400,43 @@ async function outcomeOf(world: World) {
   }
 }
 
+/** In mode `event` the order's own run asks the shop: only where that is over has it nothing left to do. */
+const shop_is_asked = [
+  'a shop that ships',
+  'a shop that cannot ship',
+  'silence',
+  'late money',
+  'money of another amount',
+  'a close',
+  'money in review that is rejected',
+  'a refund of everything that is asked for',
+  'a refund that WeChat refuses',
+  'a refund that is closed',
+  'news that all is back, as the merchant asked',
+  'news that all is back, as Weft owed it',
+  'news that a refund is closed',
+  'news that a refund is abnormal',
+  'news that a refund is refused',
+  'news that the bank sent a refund back',
+  'a payment by hand',
+  'news of a payment by hand',
+]
+const cases = [
+  ...Object.keys(steps).map((what) => ['confirm', what] as const),
+  ...shop_is_asked.map((what) => ['event', what] as const),
+]
+
 describe('a worker that dies behind any write of a step, and whose run is lost with it', () => {
-  it.each(Object.entries(steps))('leaves nothing undone of %s', async (_what, open) => {
-    const whole = await open()
+  it.each(cases)('leaves nothing undone, in mode %s, of %s', async (mode, what) => {
+    const open = steps[what]
+    if (open === undefined) throw new Error(`no step: ${what}`)
+    const whole = await open(mode)
     await done(whole.world, whole.name, whole.argument)
     await takenUp(whole.world)
     const expected = await outcomeOf(whole.world)
     expect(await findingsIn(whole.world)).toEqual([])
     for (let writes = 1, has_died = true; has_died; writes += 1) {
-      const { world, name, argument } = await open()
+      const { world, name, argument } = await open(mode)
       world.writes.left = writes
       await world.perform(name, argument)
       has_died = world.writes.left < 0
