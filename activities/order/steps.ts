@@ -64,8 +64,10 @@ export function createRecords(context: ActivityContext) {
 async function load(context: ActivityContext, key: OrderKey): Promise<LoadedOrder> {
   const order = await context.store.orders.find(key)
   if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
-  const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissed(context, order)
-  return { order: orderProgress(await planWhereMissing(context, order)), policy: context.policy, ...owed }
+  const nothing_owed = { order: null, deliveries: [], refunds: [] }
+  const { order: changed, ...owed } = order.sequence === 0 ? nothing_owed : await followUpMissed(context, order)
+  const current = changed ?? orderProgress(await planWhereMissing(context, order))
+  return { order: current, policy: context.policy, ...owed }
 }
 
 /** Plans the next step of an open order that has none, or the sweeper would not find it once this run is lost too. */
