@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { startApi } from '../../api/main.ts'
 import type { RunningApi } from '../../api/main.ts'
@@ -152,6 +154,17 @@ describe('the process', () => {
     await expect(startApi({ config: { ...config, time_scale: 60 }, log: silentLogger })).rejects.toThrow(
       /WEFT_TIME_SCALE/,
     )
+  })
+
+  it('takes over a port that is held for it until it listens, so that nobody else can have it meanwhile', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    const config = readConfig({ ...environment, WEFT_PORT: String(port) })
+    const freePort = async () => void (await once(holder.close(), 'close'))
+    const api = await startApi({ config, log: silentLogger, freePort })
+    running.push(api)
+    expect([api.url, holder.listening]).toEqual([`http://127.0.0.1:${port}`, false])
   })
 
   it('says which port is taken', async () => {

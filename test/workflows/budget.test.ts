@@ -97,7 +97,7 @@ describe('the run of an order', () => {
     expect(currentDetails).toContain('Waiting for the payer. A notification ends the wait')
     expect(currentDetails).toMatch(/Next: WeChat is asked .* after placing, then every /)
     // A moment that an activity may move would stand here when it has passed.
-    expect(currentDetails).not.toContain(record.next_action?.time)
+    expect(currentDetails).not.toContain(record.next_action?.time?.slice(0, 19).replace('T', ' '))
     expect(currentDetails).toContain(`\`${order.out_trade_no}\` of merchant \`${order.mchid}\``)
     expect(currentDetails).toContain(`can be paid until ${record.time_expire.slice(0, 19).replace('T', ' ')}`)
     const named = (definitions: { name: string; description: string }[]) =>

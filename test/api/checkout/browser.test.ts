@@ -332,6 +332,23 @@ describe('a checkout’s page', () => {
     expect(await page.getByText('正在向微信支付确认').count()).toBe(0)
   })
 
+  it('calls one pay sheet up where its payer taps again before WeChat’s bridge is there', async () => {
+    const checkout = await counter.insertCheckout()
+    const visit = await visitor(wechat)
+    await visit.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
+    const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
+    const tap = 'document.getElementById("pay").requestSubmit()'
+    await Promise.all([page.waitForResponse((answer) => answer.url().includes('/pay?')), page.evaluate(tap)])
+    await page.evaluate(tap)
+    await page.evaluate(`
+      window.calls = 0
+      window.WeixinJSBridge = { invoke: (_, __, done) => { window.calls++; done({ err_msg: 'get_brand_wcpay_request:cancel' }) } }
+      document.dispatchEvent(new Event('WeixinJSBridgeReady'))`)
+    await page.getByText('付款已取消').waitFor()
+    expect(await page.evaluate('window.calls')).toBe(1)
+  })
+
   it('says no more of the pay sheet once the payment is there, and that it goes back to the shop', async () => {
     const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/back' })
     const visit = await visitor(wechat)
@@ -779,10 +796,11 @@ describe('every scene', () => {
     }
   })
 
-  it('fits 320 px with text of double size, in every scene', async () => {
+  it('fits 320 px with text of double size, in every scene, also for the largest amount', async () => {
     const page = await gallery()
     for (const scene of scenes) {
-      await show(page, await pageOf(viewOf(scene_samples[scene]), 'en', { is_phone: scene === 'waiting' }))
+      const view = { ...viewOf(scene_samples[scene]), amount: { total: 10_000_000_000, currency: 'CNY' } }
+      await show(page, await pageOf(view, 'en', { is_phone: scene === 'waiting' }))
       expect({ scene, width: await widthOfLargeText(page) }).toEqual({ scene, width: 320 })
     }
   })
@@ -794,6 +812,15 @@ describe('every scene', () => {
       for (const [part, size] of sizes) part.style.fontSize = 2 * size + 'px'
       document.documentElement.scrollWidth
     }`)
+
+  it('is printed as dark ink on white paper, also by who reads in the dark, and without buttons', async () => {
+    const page = await gallery()
+    await show(page, await pageOf(viewOf(scene_samples.part_refunded), 'en'))
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    const ink = await page.evaluate<string>("getComputedStyle(document.querySelector('.receipt dd')).color")
+    expect(luminance(ink)).toBeLessThan(0.05)
+    expect(await page.getByRole('button').count()).toBe(0)
+  })
 
   it('nor have the pages without an order', async () => {
     const page = await gallery()

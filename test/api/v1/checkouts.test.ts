@@ -371,6 +371,25 @@ describe('a payer who opens a checkout', () => {
     expect(await listed()).not.toContain(checkout.out_trade_no)
   })
 
+  it('whose address is written in another form has not moved, and WeChat Pay is told it in one', async () => {
+    const checkout = await made()
+    const given: string[] = []
+    const at = async (payer_client_ip: string) => {
+      const { out_trade_no } = await open(checkout, { trade_type: 'MWEB', payer_client_ip, h5_type: 'iOS' })
+      given.push(out_trade_no)
+    }
+    for (const address of ['::ffff:203.0.113.7', '203.0.113.7', '::FFFF:CB00:7107']) await at(address)
+    for (const address of ['2408:8000:0:0:0:0:0:7', '2408:8000::7']) await at(address)
+    const { out_trade_no: first } = checkout
+    expect(given).toEqual([first, first, first, `${first}-2`, `${first}-2`])
+    const bodies = await Promise.all([first, `${first}-2`].map((out_trade_no) => store.orders.find({ mchid, out_trade_no })))
+    const told = bodies.map((order) => JSON.parse(order?.wechat_request.body ?? '') as { scene_info: object })
+    expect(told.map(({ scene_info }) => scene_info)).toMatchObject([
+      { payer_client_ip: '203.0.113.7' },
+      { payer_client_ip: '2408:8000::7' },
+    ])
+  })
+
   it('whose address changes at each tap does not use the checkout up', async () => {
     const checkout = await made()
     const phone = (payer_client_ip: string): PayerWish => ({
