@@ -4,6 +4,7 @@ import type { EndpointAnswer } from '../../domain/event/answer.ts'
 import { urlObjection } from '../../runtime/address.ts'
 import { accepted_encodings, readBody } from './body.ts'
 import { createPublicLookup, ForbiddenAddress } from './lookup.ts'
+import type { NameResolvers } from './lookup.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
 export interface EndpointReply extends EndpointAnswer {
@@ -21,6 +22,12 @@ export interface Courier {
   close(): Promise<void>
 }
 
+export interface CourierSettings {
+  allow_private: boolean
+  /** how names are resolved, this machine's way unless given */
+  resolvers?: NameResolvers
+}
+
 const timeout_ms = 15_000
 const longest_retry_after_ms = 60 * 60 * 1000
 
@@ -28,9 +35,9 @@ const longest_retry_after_ms = 60 * 60 * 1000
  * Carries events to addresses that merchants name. The name is resolved once and exactly that address is connected to,
  * so that a second resolution cannot lead inside (SSRF, architecture §9). `allow_private`: for demonstrations.
  */
-export function createCourier({ allow_private }: { allow_private: boolean }): Courier {
+export function createCourier({ allow_private, resolvers }: CourierSettings): Courier {
   const agent = new Agent({
-    connect: { timeout: 5_000, ...(allow_private ? {} : { lookup: createPublicLookup() }) },
+    connect: { timeout: 5_000, ...(allow_private ? {} : { lookup: createPublicLookup(resolvers) }) },
     headersTimeout: timeout_ms,
     bodyTimeout: timeout_ms,
     connections: 64,
