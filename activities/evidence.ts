@@ -105,9 +105,7 @@ function decisiveWords({ sealer }: ActivityContext, evidence: EvidenceRecord): s
   }
   const transaction = readTransaction(body)
   const fact = transaction && paymentFact(transaction)
-  return (
-    fact && JSON.stringify([fact.mchid, fact.appid, fact.success_time, fact.amount?.total, fact.amount?.currency])
-  )
+  return fact && JSON.stringify([fact.mchid, fact.appid, fact.success_time, fact.amount?.total, fact.amount?.currency])
 }
 
 function envelopeText({ headers, body }: Envelope): string {

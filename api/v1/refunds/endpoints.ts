@@ -16,7 +16,16 @@ import { ruleError } from '../../http/validation.ts'
 import { differingFields, namedNumber, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
 import { orderStateProblem } from '../orders/shape.ts'
-import { attention_filter, filterOf, listOf, out_refund_no, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
+import {
+  attention_filter,
+  filterOf,
+  listOf,
+  out_refund_no,
+  pageView,
+  paging_params,
+  query_time,
+  text_filter,
+} from '../shapes.ts'
 import {
   readRefundUntil,
   refund_params,
