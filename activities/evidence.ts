@@ -7,7 +7,7 @@ import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
 import { newEvidence, rawPlace } from '../store/evidence.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
-import { readRefund } from '../wechat/refunds.ts'
+import { readRefund, refundStanding } from '../wechat/refunds.ts'
 import type { WeChatRefund, WeChatRefundAnswer } from '../wechat/refunds.ts'
 import type { ActivityContext } from './context.ts'
 
@@ -105,9 +105,7 @@ function decisiveWords({ sealer }: ActivityContext, evidence: EvidenceRecord): s
   }
   const transaction = readTransaction(body)
   const fact = transaction && paymentFact(transaction)
-  return (
-    fact && JSON.stringify([fact.mchid, fact.appid, fact.success_time, fact.amount?.total, fact.amount?.currency])
-  )
+  return fact && JSON.stringify([fact.mchid, fact.appid, fact.success_time, fact.amount?.total, fact.amount?.currency])
 }
 
 function envelopeText({ headers, body }: Envelope): string {
@@ -235,9 +233,7 @@ export async function archiveRefundAnswer(
   { mchid, out_refund_no }: RefundKey,
   { refund, raw }: WeChatRefundAnswer,
 ): Promise<EvidenceRecord> {
-  // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
-  const state = refund.status === 'SUCCESS' && refund.returned_to_merchant ? 'RETURNED' : refund.status
-  const _id = evidenceId.refundQuery(mchid, out_refund_no, state, refund.refund_id)
+  const _id = evidenceId.refundQuery(mchid, out_refund_no, refundStanding(refund), refund.refund_id)
   return await archiveAnswer(context, envelopeText(raw), {
     _id,
     mchid,

@@ -3,7 +3,8 @@ import type { Time } from './calendar.ts'
 
 /** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
 export const attention_texts = {
-  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
+  not_placed:
+    'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
   product_not_enabled:

@@ -199,6 +199,17 @@ export function readRefund(text: string): WeChatRefund | null {
   }
 }
 
+/** RefundStanding is WeChat's status of a refund, but that money which is the merchant's again has a word of its own. */
+export type RefundStanding = WeChatRefund['status'] | 'RETURNED'
+
+export function refundStanding({
+  status,
+  user_received_account,
+}: Pick<WeChatRefund, 'status' | 'user_received_account'>): RefundStanding {
+  // An account is named from the start: before SUCCESS it says where the money will go, not that it is there.
+  return status === 'SUCCESS' && isMerchantsAccount(user_received_account ?? '') ? 'RETURNED' : status
+}
+
 /** Both names begin so. 企业支付商户, though, is a payer: an enterprise that paid from an account of its own. */
 function isMerchantsAccount(account: string): boolean {
   return /^\s*(商户基本账户|商户结算银行账户)/.test(account)

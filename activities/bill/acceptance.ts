@@ -154,7 +154,8 @@ async function noteOwed(context: ActivityContext, payment: PaymentRecord): Promi
   const { mchid, out_trade_no, transaction_id } = payment
   const order = await orders.find({ mchid, out_trade_no })
   if (order?.state !== 'refunded' || order.payment?.transaction_id !== transaction_id) return
-  if (refundableAmount(payment) > 0) await orders.noteAttention(order, 'refunded', { code: 'refund_owed', since_time: currentTime(context) })
+  if (refundableAmount(payment) > 0)
+    await orders.noteAttention(order, 'refunded', { code: 'refund_owed', since_time: currentTime(context) })
 }
 
 /** Who accepted WeChat's word, both persons where two were wanted, and why. */

@@ -342,7 +342,8 @@ async function planNextClose(context: GatewayContext, order: OrderRecord): Promi
   const delay_ms = is_worrying
     ? closeDelay(context, order)
     : Math.min(closeDelay(context, order), close_uncertain - age_ms)
-  if (is_worrying) await context.store.orders.noteAttention(order, 'closing', { code: 'close_uncertain', since_time: closing_since })
+  if (is_worrying)
+    await context.store.orders.noteAttention(order, 'closing', { code: 'close_uncertain', since_time: closing_since })
   const reason = 'WeChat has not confirmed the close yet'
   return await planStep(context, waitingOrder(context, order), { what: 'close', delay_ms, reason })
 }

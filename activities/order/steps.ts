@@ -51,8 +51,7 @@ export function createRecords(context: ActivityContext) {
     recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
     recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) =>
       recordFulfilment(context, opened(given.order, given)),
-    recordReview: (given: Parameters<typeof recordReview>[1]) =>
-      recordReview(context, opened(given.order, given)),
+    recordReview: (given: Parameters<typeof recordReview>[1]) => recordReview(context, opened(given.order, given)),
     recordRefundRequested: (given: Parameters<typeof recordRefundRequested>[1]) =>
       recordRefundAfterWord(context, opened(given.order, given)),
     recordRefundNews: (given: Parameters<typeof recordRefundNews>[1]) => recordRefundNews(context, given),
@@ -330,7 +329,8 @@ async function noteLongPending(context: ActivityContext, { order: key }: { order
   if (order === null) throw new RecordMissing(orderId(key))
   const { deadline_time, result } = order.fulfilment
   if (order.state !== 'paid' || result !== 'pending') return orderProgress(order)
-  if (!order.attention) await orders.noteAttention(key, 'paid', { code: 'fulfilment_pending', since_time: currentTime(context) })
+  if (!order.attention)
+    await orders.noteAttention(key, 'paid', { code: 'fulfilment_pending', since_time: currentTime(context) })
   if (deadline_time) await orders.noteNextAction(key, 'paid', { what: 'await_fulfilment', time: deadline_time })
   return orderProgress((await orders.find(key)) ?? order)
 }

@@ -6,7 +6,8 @@ import type { RefundWriteResult } from '../../domain/messages.ts'
 import { nextRefundQueryDelay } from '../../domain/policy.ts'
 import { isOvertaken, isRefundResting } from '../../domain/refund/record.ts'
 import type { RefundAtWeChat, RefundRecord } from '../../domain/refund/record.ts'
-import type { WeChatRefund } from '../../wechat/refunds.ts'
+import { refundStanding } from '../../wechat/refunds.ts'
+import type { RefundStanding, WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { readRefundAnswer } from '../evidence.ts'
@@ -136,11 +137,14 @@ type AnsweredEvent = 'succeeded' | 'abnormal' | 'closed' | 'returned_to_merchant
 
 /** The event that an answer is for a refund in `state`; null where it says what is known. */
 function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): AnsweredEvent | null {
-  if (state === 'succeeded') return answersAfterSuccess[said.status] ?? null
+  const standing = refundStanding(said)
+  if (state === 'succeeded') return answersAfterSuccess[standing] ?? null
   if (state !== 'processing' && state !== 'abnormal') return null
-  switch (said.status) {
+  switch (standing) {
     case 'SUCCESS':
-      return said.returned_to_merchant ? 'returned_to_merchant' : 'succeeded'
+      return 'succeeded'
+    case 'RETURNED':
+      return 'returned_to_merchant'
     case 'CLOSED':
       return 'closed'
     case 'ABNORMAL':
@@ -151,9 +155,10 @@ function answeredEvent(said: WeChatRefund, state: RefundRecord['state']): Answer
 }
 
 /** The payer's bank sent it back. Any other answer is an older one that comes late. */
-const answersAfterSuccess: Partial<Record<WeChatRefund['status'], AnsweredEvent>> = {
+const answersAfterSuccess: Partial<Record<RefundStanding, AnsweredEvent>> = {
   ABNORMAL: 'abnormal',
   CLOSED: 'closed',
+  RETURNED: 'returned_to_merchant',
 }
 
 /** More than the refund itself is not understood, and counts as unsaid: the book must not hold money that never went. */

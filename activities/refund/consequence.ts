@@ -61,6 +61,7 @@ const element_states: Partial<Record<RefundEvent, RefundElement['state']>> = {
   accepted: 'accepted',
   succeeded: 'succeeded',
   abnormal: 'accepted',
+  returned_to_merchant: 'accepted',
   closed: 'closed',
   not_reserved: 'released',
   refused: 'released',

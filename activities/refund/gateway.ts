@@ -10,8 +10,8 @@ import type { RefundFailure, RefundRecord, RefundState, RefundStep } from '../..
 import type { WeChatAccount } from '../../wechat/accounts.ts'
 import { WeChatPayError } from '../../wechat/errors.ts'
 import { paymentFact, queryOrder, queryTransaction } from '../../wechat/payments.ts'
-import { applyAbnormalRefund, createRefund, queryRefund } from '../../wechat/refunds.ts'
-import type { WeChatRefund, WeChatRefundAnswer } from '../../wechat/refunds.ts'
+import { applyAbnormalRefund, createRefund, queryRefund, refundStanding } from '../../wechat/refunds.ts'
+import type { RefundStanding, WeChatRefund, WeChatRefundAnswer } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveRefundAnswer } from '../evidence.ts'
@@ -267,7 +267,7 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   await context.store.refunds.noteAsked(refund, currentTime(context))
   if (answer === null) return { kind: 'not_found' }
   const { status } = answer.said
-  if (isNews(refund, status)) return { kind: 'found', ...(await writableAnswer(context, refund, answer)) }
+  if (isNews(refund, answer.said)) return { kind: 'found', ...(await writableAnswer(context, refund, answer)) }
   if (confirming_status[refund.state] === status)
     await context.store.refunds.noteConfirmed(refund, answer.found.asked_time)
   return { kind: 'nothing_new' }
@@ -285,12 +285,16 @@ const confirming_status: Partial<Record<RefundState, WeChatRefund['status']>> = 
  * of one that succeeded only that the money came back is. What was closed, or went to the merchant's own account, no word
  * moves: a person hears of one that says otherwise (activities/refund/news).
  */
-function isNews({ state, facts }: RefundRecord, status: WeChatRefund['status']): boolean {
+function isNews({ state, facts }: RefundRecord, said: WeChatRefund): boolean {
+  const { status } = said
   if (facts === null) return true
-  if (state === 'succeeded') return status === 'ABNORMAL' || status === 'CLOSED'
+  if (state === 'succeeded') return reversals.includes(refundStanding(said))
   if (state === 'closed' || state === 'returned_to_merchant') return false
   return !(state === 'processing' && status === 'PROCESSING') && !(state === 'abnormal' && status === 'ABNORMAL')
 }
+
+/** The payer, who had the money, has it no more. */
+const reversals: readonly RefundStanding[] = ['ABNORMAL', 'CLOSED', 'RETURNED']
 
 /** Archives WeChat's answer about a refund as evidence. Null: WeChat does not know the number. */
 async function archiveRefundQuery(

@@ -6,7 +6,8 @@ import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { isAllGoingBack } from '../../domain/refund/cover.ts'
 import { newRefund } from '../../domain/refund/record.ts'
 import type { RefundRecord, RefundState } from '../../domain/refund/record.ts'
-import type { WeChatRefund } from '../../wechat/refunds.ts'
+import { refundStanding } from '../../wechat/refunds.ts'
+import type { RefundStanding, WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime, requireMerchant } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveEnvelope, readNotifiedRefund, readRefundAnswer } from '../evidence.ts'
@@ -85,9 +86,9 @@ const undecided_states: readonly RefundState[] = ['created', 'awaiting_approval'
  * What WeChat may say of a refund that has ended so, without saying anything new: the same, or what was true before. Of
  * one that never went to WeChat, or that WeChat refused, it can only say that no money went back.
  */
-const words_after_end: Partial<Record<RefundState, ReadonlySet<WeChatRefund['status']>>> = {
+const words_after_end: Partial<Record<RefundState, ReadonlySet<RefundStanding>>> = {
   succeeded: new Set(['SUCCESS', 'PROCESSING']),
-  returned_to_merchant: new Set(['SUCCESS', 'PROCESSING', 'ABNORMAL']),
+  returned_to_merchant: new Set(['RETURNED', 'SUCCESS', 'PROCESSING', 'ABNORMAL']),
   closed: new Set(['CLOSED', 'PROCESSING', 'ABNORMAL']),
   refused: new Set(['CLOSED']),
   rejected: new Set(['CLOSED']),
@@ -99,16 +100,20 @@ function isNotification({ raw }: EvidenceRecord): boolean {
 
 /** What a message says of a refund; `refund_id` is WeChat's number of it, where it names one. */
 interface RefundWord {
-  status: WeChatRefund['status']
+  status: RefundStanding
   refund_id: string | null
 }
 
 /** What a notification or an answer says; null: a notification that cannot be read now, which may say anything. */
 async function refundSaid(context: ActivityContext, evidence: EvidenceRecord): Promise<RefundWord | null> {
-  if (!isNotification(evidence)) return (await readRefundAnswer(context, evidence._id)).refund
+  if (!isNotification(evidence)) {
+    const { refund } = await readRefundAnswer(context, evidence._id)
+    return { status: refundStanding(refund), refund_id: refund.refund_id }
+  }
   const fact = await readNotifiedRefund(context, evidence)
   if (fact === null || fact.refund_status === null) return null
-  return { status: fact.refund_status, refund_id: fact.refund_id ?? null }
+  const { refund_status: status, user_received_account, refund_id } = fact
+  return { status: refundStanding({ status, user_received_account }), refund_id: refund_id ?? null }
 }
 
 /** Whether it is another refund's word, which stands beside ours: the run of that one is told. */

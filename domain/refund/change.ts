@@ -32,8 +32,9 @@ const refund_edges: Record<RefundState, RefundEdges> = {
   awaiting_approval: { approved: 'processing', rejected: 'rejected', approval_expired: 'rejected' },
   processing: { accepted: 'processing', abnormal: 'abnormal', refused: 'refused', ...ending_edges },
   abnormal: { resumed: 'processing', ...ending_edges },
-  // The payer's bank may send back what WeChat had paid out: its own later word goes before its earlier one.
-  succeeded: { abnormal: 'abnormal', closed: 'closed' },
+  // The payer's bank may send back what WeChat had paid out: its own later word goes before its earlier one. By then a
+  // person may have had it sent to the merchant's own account, in WeChat's console.
+  succeeded: { abnormal: 'abnormal', closed: 'closed', returned_to_merchant: 'returned_to_merchant' },
   closed: { paid_out: 'closed' },
   // A refusal that a lagging query seemed to prove is taken back by WeChat's own word.
   refused: { paid_out: 'refused', accepted: 'processing' },

@@ -221,8 +221,9 @@ export class World {
   }
 
   /** The same with one of a refund, which proves nothing by itself: it only wakes. */
-  async refundNotified({ transaction_id, out_refund_no, refund_id, status }: WeChatRefundRecord): Promise<string> {
-    const body = JSON.stringify({ refund_status: status, refund_id })
+  async refundNotified(refund: WeChatRefundRecord): Promise<string> {
+    const { transaction_id, out_refund_no, refund_id, status, user_received_account } = refund
+    const body = JSON.stringify({ refund_status: status, refund_id, user_received_account })
     return await this.#archive({ subject: 'refund', transaction_id, out_refund_no }, body)
   }
 

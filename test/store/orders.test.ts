@@ -244,7 +244,9 @@ describe('bookkeeping', () => {
     expect((await read(order)).next_action).toEqual(plan)
     await store.orders.apply(order, closedAtWeChat())
     expect(await store.orders.noteNextAction(order, 'awaiting_payment', plan)).toBe(false)
-    expect(await store.orders.noteAttention(order, 'awaiting_payment', { code: 'wechat_unreachable', since_time: at(61) })).toBe(false)
+    expect(
+      await store.orders.noteAttention(order, 'awaiting_payment', { code: 'wechat_unreachable', since_time: at(61) }),
+    ).toBe(false)
     expect(
       await store.orders.notePlacement(order, 'created', { attempts: 9, unanswered: true, last_attempt_time: at(61) }),
     ).toBe(false)

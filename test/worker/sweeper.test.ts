@@ -148,7 +148,11 @@ describe('evidence that has had no effect for days', () => {
     await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
     expect(here.heard.words[0]?.reason).not.toBe(word.reason)
-    expect(here.heard.words.map((sent) => openWords(here.store.sealer, workflowId.order({ mchid, out_trade_no: 'TEA-1' }), sent))).toEqual([word])
+    expect(
+      here.heard.words.map((sent) =>
+        openWords(here.store.sealer, workflowId.order({ mchid, out_trade_no: 'TEA-1' }), sent),
+      ),
+    ).toEqual([word])
   })
 })
 

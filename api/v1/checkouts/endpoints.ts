@@ -88,8 +88,8 @@ async function createOrRepeat(call: CreateCall): Promise<HttpReply> {
 /** A checkout that was made when more was allowed is answered as it is now, and never by what is allowed today. */
 async function repeatCheckout(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
   const number = namedNumber(call.sent, 'out_trade_no', checkout_no)
-  const key = number && { mchid: call.caller.mchid, out_trade_no: number }
-  const existing = key && (await call.context.store.checkouts.find(key))
+  if (number === null) return null
+  const existing = await call.context.store.checkouts.find({ mchid: call.caller.mchid, out_trade_no: number })
   if (!existing || differingFields(existing.sent.body, sentBody(call.sent)).length > 0) return null
   return await replay(call, existing)
 }

@@ -91,8 +91,8 @@ async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>
 /** An order that was placed when more was allowed is answered as it is now, and never by what is allowed today. */
 async function repeatOrder(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
   const number = namedNumber(call.sent, 'out_trade_no', out_trade_no)
-  const key = number && { mchid: call.caller.mchid, out_trade_no: number }
-  const existing = key && (await call.context.store.orders.find(key))
+  if (number === null) return null
+  const existing = await call.context.store.orders.find({ mchid: call.caller.mchid, out_trade_no: number })
   return existing && fieldsThatDiffer(call, existing).length === 0 ? await replay(call, existing) : null
 }
 

@@ -16,7 +16,16 @@ import { ruleError } from '../../http/validation.ts'
 import { differingFields, namedNumber, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
 import { orderStateProblem } from '../orders/shape.ts'
-import { attention_filter, filterOf, listOf, out_refund_no, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
+import {
+  attention_filter,
+  filterOf,
+  listOf,
+  out_refund_no,
+  pageView,
+  paging_params,
+  query_time,
+  text_filter,
+} from '../shapes.ts'
 import {
   readRefundUntil,
   refund_params,
@@ -86,8 +95,8 @@ export async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply>
 /** A refund that was taken when more was allowed is answered as it is now, and never by what is allowed today. */
 async function repeatRefund(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
   const number = namedNumber(call.sent, 'out_refund_no', out_refund_no)
-  const key = number && { mchid: call.caller.mchid, out_refund_no: number }
-  const existing = key && (await call.context.store.refunds.find(key))
+  if (number === null) return null
+  const existing = await call.context.store.refunds.find({ mchid: call.caller.mchid, out_refund_no: number })
   if (!existing?.sent || isRefusedHere(existing)) return null
   return differingFields(existing.sent.body, sentBody(call.sent)).length === 0 ? await replay(call, existing) : null
 }

@@ -22,7 +22,7 @@ import type { World } from '../../stage/world.ts'
 async function sentBack(
   world: World,
   amount: number,
-  ...fate: ('ABNORMAL' | 'CLOSED' | 'SUCCESS')[]
+  ...fate: ('ABNORMAL' | 'CLOSED' | 'SUCCESS' | 'RETURNED')[]
 ): Promise<RefundKey> {
   world.wechat.fates.push(['SUCCESS', ...fate])
   const refund = await reserved(world, 'R-1', 'T1', amount)
@@ -94,6 +94,22 @@ describe('a refund that the payer’s bank sends back after SUCCESS', () => {
     await done(world, 'recordPayout', { refund, ...payout })
     await told(world, refund)
     expect([await findingsIn(world), await attentionsIn(world)]).toEqual([[], []])
+  })
+
+  it('and that a person had sent to the merchant’s own account is owed again, until it is paid by hand', async () => {
+    const world = await paidOrder()
+    const refund = await sentBack(world, 400, 'RETURNED')
+    await heard(world, refund)
+    const code = 'returned_to_merchant'
+    expect(await refundIn(world, refund)).toMatchObject({ state: code, attention: { code } })
+    const accounts = ['sales', 'refund.payable', 'wechat.refund_transit', 'merchant.bank'] as const
+    const balances = () => Promise.all(accounts.map((account) => balanceIn(world, account)))
+    expect(await balances()).toEqual([-590, -400, -400, 400])
+    expect(await findingsIn(world)).toEqual([])
+    const payout = { operation_id: 'payout', actor: { kind: 'operator', id: 'li' }, reason: 'by bank', proof: 'slip 7' }
+    await done(world, 'recordPayout', { refund, ...payout })
+    await told(world, refund)
+    expect([await balances(), await findingsIn(world), await attentionsIn(world)]).toEqual([[-590, 0, -400, 0], [], []])
   })
 
   it('is booked once, at whichever write the worker dies', async () => {

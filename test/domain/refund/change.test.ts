@@ -31,7 +31,7 @@ const written: [RefundState[], RefundEvent, RefundState | 'same' | 'by_approval'
   [['abnormal'], 'resumed', 'processing'],
   [['processing', 'abnormal'], 'succeeded', 'succeeded'],
   [['processing', 'abnormal', 'succeeded'], 'closed', 'closed'],
-  [['processing', 'abnormal'], 'returned_to_merchant', 'returned_to_merchant'],
+  [['processing', 'abnormal', 'succeeded'], 'returned_to_merchant', 'returned_to_merchant'],
   [['closed', 'refused', 'returned_to_merchant'], 'paid_out', 'same'],
 ]
 
