@@ -87,7 +87,7 @@ export async function applyMerchantFile(
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
   }
-  const keys = []
+  const keys: AppliedMerchantFile['keys'] = []
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
   const named = new Set(keys.map(({ id }) => id))
   const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
