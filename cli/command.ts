@@ -285,12 +285,20 @@ function wechatLines(wechat: WeChatSetup): string[] {
     `WeChat Pay public key ${public_key_id ?? 'none'}`,
     ...retired_public_keys.map((key) => `  ${key.public_key_id} verifies until ${key.end_time}`),
     ...wechat.certificates.map(({ serial_no, certificate, expire_time }) => {
-      const { fingerprint256 } = new X509Certificate(certificate)
-      return `WeChat Pay certificate ${serial_no}  SHA-256 ${fingerprint256}  ends ${expire_time}`
+      return `WeChat Pay certificate ${serial_no}  ${fingerprintOf(certificate)}  ends ${expire_time}`
     }),
     ...dropped_certificates.map((serial) => `  dropped: ${serial}`),
     `change-over ${changeover_end_time === null ? 'not declared' : `until ${changeover_end_time}`}`,
   ]
+}
+
+/** One that cannot be read verifies nothing, and is the one to be dropped: it hides none of the others. */
+function fingerprintOf(certificate: string): string {
+  try {
+    return `SHA-256 ${new X509Certificate(certificate).fingerprint256}`
+  } catch {
+    return 'cannot be read'
+  }
 }
 
 function changedMeanwhile(): CommandError {

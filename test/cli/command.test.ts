@@ -214,6 +214,7 @@ describe('a certificate of WeChat Pay’s', () => {
     const { mchid } = await merchantWith()
     const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: beijingTime(now), expire_time: beijingTime(now) }
     await store.merchants.noteKey(mchid, { kind: 'taken', certificate, detail: 'one' }, beijingTime(now))
+    expect(await run('list', mchid)).toContain('certificate 0ABC  cannot be read')
     expect(await run('drop-certificate', mchid, 'ABD')).toMatch(/^no certificate ABD was here/)
     expect(await run('drop-certificate', mchid, '0a:bc')).toMatch(/^certificate 0ABC is dropped/)
     const { wechat } = (await store.merchants.find(mchid)) ?? {}
