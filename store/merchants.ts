@@ -1,10 +1,9 @@
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention, AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { AppKind, TradeType } from '../domain/merchant/product.ts'
 import type {
   KeyNews,
   MerchantApp,
-  MerchantAttention,
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
@@ -356,17 +355,24 @@ export class Merchants {
     await this.#noteEach(mchid, { code: 'product_not_enabled', since_time: time, detail: trade_type })
   }
 
-  /** Takes back what `noteProductRefused` said of this way to pay. */
+  /**
+   * Takes back what `noteProductRefused` said of this way to pay. An earlier version named all of them in one detail: that
+   * goes with the first, and what WeChat still refuses is raised anew by the next order of it.
+   */
   async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
-    const told = { code: 'product_not_enabled', detail: trade_type }
-    await this.#merchants.update({ _id: mchid, 'attentions.detail': trade_type }, { $pull: { attentions: told } })
+    const code = 'product_not_enabled'
+    const { attentions = [] } = (await this.find(mchid)) ?? {}
+    const raised = attentions.flatMap((one) => (one.code === code && one.detail ? [one.detail] : []))
+    const of_it = raised.filter((detail) => detail.split(', ').includes(trade_type))
+    if (of_it.length === 0) return
+    await this.#merchants.update({ _id: mchid }, { $pull: { attentions: { code, detail: { $in: of_it } } } })
   }
 
   /**
    * As `noteAttention`, of a code that may stand for several things at once, each named by its `detail`: what is raised of
    * one never takes another's name away. True: this one is new.
    */
-  async #noteEach(mchid: string, attention: MerchantAttention & { detail: string }): Promise<boolean> {
+  async #noteEach(mchid: string, attention: Attention & { detail: string }): Promise<boolean> {
     const is_new = { _id: mchid, 'attentions.detail': { $ne: attention.detail } }
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }

@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose'
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
@@ -71,7 +71,7 @@ const schema = recordSchema({
   asked: partSchema({ last_time: Date, on_request: Number }),
   followed_revision: Number,
   next_action: partSchema({ what: String, time: Date }),
-  attention: partSchema({ code: String, since_time: Date }),
+  attention: partSchema({ code: String, since_time: Date, detail: String }),
 })
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present` and `text`.
@@ -290,13 +290,8 @@ export class Orders {
     return this.#timelined.noteNextAction(orderId(key), state, next_action)
   }
 
-  async noteAttention(
-    key: OrderKey,
-    state: OrderState,
-    code: AttentionCode | null,
-    since_time: Time,
-  ): Promise<boolean> {
-    return this.#timelined.noteAttention(orderId(key), state, code, since_time)
+  async noteAttention(key: OrderKey, state: OrderState, attention: Attention | null): Promise<boolean> {
+    return this.#timelined.noteAttention(orderId(key), state, attention)
   }
 
   /** Notes when a close was sent; an older report that comes late changes nothing. */

@@ -311,7 +311,8 @@ async function serveHealthIfSet(
 function scaledSweeperPatience(scale: number): SweeperPatience {
   const shrink = (ms: number) => Math.max(200, Math.round(ms / scale))
   return {
-    every_ms: shrink(sweeper_patience.every_ms),
+    // However fast time runs, a round asks the database a dozen times: at 500 ms it was most of what a test's worker did.
+    every_ms: Math.max(2_000, shrink(sweeper_patience.every_ms)),
     evidence_ms: shrink(sweeper_patience.evidence_ms),
     orphan_ms: shrink(sweeper_patience.orphan_ms),
     orphan_every_ms: shrink(sweeper_patience.orphan_every_ms),
