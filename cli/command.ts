@@ -194,8 +194,7 @@ export async function runCommand(
   const [name, mchid, ...rest] = words
   if (!isCommand(name)) throw new CommandError(usageText())
   const command: MerchantCommand = commands[name]
-  if (mchid === undefined)
-    throw new CommandError(`which merchant? ${usageOf(name, command)}`)
+  if (mchid === undefined) throw new CommandError(`which merchant? ${usageOf(name, command)}`)
   await merchantOf(store, mchid)
   // Of two keys that are to be revoked, nobody may believe that the second one was.
   const most = command.usage.match(/[<[]/g)?.length ?? 0

@@ -29,7 +29,8 @@ export async function assertEndpointsUsable(
     const known = there(url)
     // Not the address itself: it may hold a password.
     const objection = known === undefined ? urlObjection(endpointUrl(url), allow_private_endpoints) : null
-    if (objection !== null) throw new MerchantFileError(`endpoints.${index}.url: nothing is sent there, since ${objection}`)
+    if (objection !== null)
+      throw new MerchantFileError(`endpoints.${index}.url: nothing is sent there, since ${objection}`)
     if (role === 'fulfilment' && known?.state === 'disabled')
       throw new MerchantFileError(
         `endpoints.${index}: ${known.id} is disabled (${known.disable_reason ?? '–'}); POST /v1/endpoints/${known.id}/enable first`,
@@ -54,14 +55,19 @@ export async function assertNotMoved(store: Store, mchid: string, url: string): 
 }
 
 /** What an endpoint that is here hears is changed by nobody's file: what it is being sent would be another thing then. */
-export async function remarksOnEndpoints(store: Store, mchid: string, { endpoints }: ReadMerchantFile): Promise<string[]> {
+export async function remarksOnEndpoints(
+  store: Store,
+  mchid: string,
+  { endpoints }: ReadMerchantFile,
+): Promise<string[]> {
   const remarks = []
   for (const { url, role, event_types } of endpoints) {
     const there = await store.endpoints.findByUrl(mchid, endpointUrl(url))
     if (there === null || role === 'fulfilment') continue
     const decides = role === 'observer' && there.role === 'fulfilment'
     const hears_other = event_types !== undefined && !isSameChoice(event_types, there.event_types)
-    if (decides) remarks.push(`${there.id} at ${there.url} still decides: POST /v1/endpoints/<another>/fulfilment first`)
+    if (decides)
+      remarks.push(`${there.id} at ${there.url} still decides: POST /v1/endpoints/<another>/fulfilment first`)
     if (!decides && hears_other)
       remarks.push(
         `${there.id} at ${there.url} still hears ${there.event_types.join(', ')}: DELETE /v1/endpoints/${there.id}, and apply the file again`,

@@ -28,7 +28,14 @@ import { auditEnvironment } from './audit.ts'
 import type { AuditEnvironment } from './audit.ts'
 import { runCheck } from './check/check.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
-import { addEndpoint, assertEndpointsUsable, assertNotMoved, endpointIdAt, isSameChoice, remarksOnEndpoints } from './endpoint.ts'
+import {
+  addEndpoint,
+  assertEndpointsUsable,
+  assertNotMoved,
+  endpointIdAt,
+  isSameChoice,
+  remarksOnEndpoints,
+} from './endpoint.ts'
 import type { AppliedEndpoint } from './endpoint.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
@@ -89,7 +96,14 @@ export async function applyMerchantFile(
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
   const named = new Set(keys.map(({ id }) => id))
   const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
-  remarks.push(...wanted.keys.flatMap((key, place) => remarksOnKey(key, working.find(({ id }) => id === keys[place]?.id))))
+  remarks.push(
+    ...wanted.keys.flatMap((key, place) =>
+      remarksOnKey(
+        key,
+        working.find(({ id }) => id === keys[place]?.id),
+      ),
+    ),
+  )
   const unnamed_keys = working.filter(({ id }) => !named.has(id)).map(({ name, id, hint }) => ({ name, id, hint }))
   return {
     mchid: merchant.mchid,
@@ -126,7 +140,9 @@ function remarksOnFulfilment({ mchid, settings }: MerchantRecord, { endpoints }:
 function remarksOnKey({ name, scopes }: ReadMerchantFile['keys'][number], key: KeyRecord | undefined): string[] {
   if (key === undefined || isSameChoice(scopes, key.scopes)) return []
   const remedy = `npm run merchant -- new-key ${key.mchid} ${name} ${scopes.join()}, then revoke-key ${key.mchid} ${key.id}`
-  return [`key ${name} (${key.id}) still has the scopes ${key.scopes.join()}, which are not those of the file: ${remedy}`]
+  return [
+    `key ${name} (${key.id}) still has the scopes ${key.scopes.join()}, which are not those of the file: ${remedy}`,
+  ]
 }
 
 /** The file with what it leaves out of what every merchant has. */
