@@ -194,8 +194,7 @@ export async function runCommand(
   const [name, mchid, ...rest] = words
   if (!isCommand(name)) throw new CommandError(usageText())
   const command: MerchantCommand = commands[name]
-  if (mchid === undefined)
-    throw new CommandError(`which merchant? ${usageOf(name, command)}`)
+  if (mchid === undefined) throw new CommandError(`which merchant? ${usageOf(name, command)}`)
   await merchantOf(store, mchid)
   // Of two keys that are to be revoked, nobody may believe that the second one was.
   const most = command.usage.match(/[<[]/g)?.length ?? 0
@@ -285,12 +284,20 @@ function wechatLines(wechat: WeChatSetup): string[] {
     `WeChat Pay public key ${public_key_id ?? 'none'}`,
     ...retired_public_keys.map((key) => `  ${key.public_key_id} verifies until ${key.end_time}`),
     ...wechat.certificates.map(({ serial_no, certificate, expire_time }) => {
-      const { fingerprint256 } = new X509Certificate(certificate)
-      return `WeChat Pay certificate ${serial_no}  SHA-256 ${fingerprint256}  ends ${expire_time}`
+      return `WeChat Pay certificate ${serial_no}  ${fingerprintOf(certificate)}  ends ${expire_time}`
     }),
     ...dropped_certificates.map((serial) => `  dropped: ${serial}`),
     `change-over ${changeover_end_time === null ? 'not declared' : `until ${changeover_end_time}`}`,
   ]
+}
+
+/** One that cannot be read verifies nothing, and is the one to be dropped: it hides none of the others. */
+function fingerprintOf(certificate: string): string {
+  try {
+    return `SHA-256 ${new X509Certificate(certificate).fingerprint256}`
+  } catch {
+    return 'cannot be read'
+  }
 }
 
 function changedMeanwhile(): CommandError {

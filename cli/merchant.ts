@@ -2,11 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beijingTime, milliseconds } from '../domain/calendar.ts'
-import { endpointId } from '../domain/ids.ts'
 import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type {
-  EndpointRecord,
   KeyRecord,
   MerchantApp,
   MerchantRecord,
@@ -14,16 +12,14 @@ import type {
   RetiredPublicKey,
   WeChatSetup,
 } from '../domain/merchant/record.ts'
-import { limits } from '../domain/policy.ts'
 import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
-import { endpointUrl, urlObjection } from '../runtime/address.ts'
+import { endpointUrl } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
 import { no_connection, readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
 import type { FitnessConfig } from '../runtime/fitness.ts'
 import { asksForHelp } from '../runtime/help.ts'
-import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
-import { publicId } from '../store/ids.ts'
+import { newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import type { PlainApp } from '../store/merchants.ts'
 import { createSealer } from '../store/sealer.ts'
 import { openStore } from '../store/store.ts'
@@ -32,6 +28,15 @@ import { auditEnvironment } from './audit.ts'
 import type { AuditEnvironment } from './audit.ts'
 import { runCheck } from './check/check.ts'
 import { CommandError, isCommand, runCommand, usageText } from './command.ts'
+import {
+  addEndpoint,
+  assertEndpointsUsable,
+  assertNotMoved,
+  endpointIdAt,
+  isSameChoice,
+  remarksOnEndpoints,
+} from './endpoint.ts'
+import type { AppliedEndpoint } from './endpoint.ts'
 import { MerchantFileError, readMerchantFile } from './file.ts'
 import type { MerchantFile, ReadMerchantFile } from './file.ts'
 import { resealAll } from './reseal.ts'
@@ -45,7 +50,7 @@ export interface AppliedMerchantFile {
   is_new: boolean
   notify_url: string
   keys: { name: string; id: string; token: string | null }[]
-  endpoints: { url: string; id: string; role: 'fulfilment' | 'observer'; secret: string | null }[]
+  endpoints: AppliedEndpoint[]
   apps: Omit<MerchantApp, 'secret'>[]
   /** what an operator should know of what was switched on */
   remarks: string[]
@@ -87,11 +92,18 @@ export async function applyMerchantFile(
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
   }
-  const keys = []
+  const keys: AppliedMerchantFile['keys'] = []
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
   const named = new Set(keys.map(({ id }) => id))
   const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
-  remarks.push(...wanted.keys.flatMap((key, place) => remarksOnKey(key, working.find(({ id }) => id === keys[place]?.id))))
+  remarks.push(
+    ...wanted.keys.flatMap((key, place) =>
+      remarksOnKey(
+        key,
+        working.find(({ id }) => id === keys[place]?.id),
+      ),
+    ),
+  )
   const unnamed_keys = working.filter(({ id }) => !named.has(id)).map(({ name, id, hint }) => ({ name, id, hint }))
   return {
     mchid: merchant.mchid,
@@ -124,32 +136,13 @@ function remarksOnFulfilment({ mchid, settings }: MerchantRecord, { endpoints }:
   ]
 }
 
-/** What an endpoint that is here hears is changed by nobody's file: what it is being sent would be another thing then. */
-async function remarksOnEndpoints(store: Store, mchid: string, { endpoints }: ReadMerchantFile): Promise<string[]> {
-  const remarks = []
-  for (const { url, role, event_types } of endpoints) {
-    const there = await store.endpoints.findByUrl(mchid, endpointUrl(url))
-    if (there === null || role === 'fulfilment') continue
-    const decides = role === 'observer' && there.role === 'fulfilment'
-    const hears_other = event_types !== undefined && !isSameChoice(event_types, there.event_types)
-    if (decides) remarks.push(`${there.id} at ${there.url} still decides: POST /v1/endpoints/<another>/fulfilment first`)
-    if (!decides && hears_other)
-      remarks.push(
-        `${there.id} at ${there.url} still hears ${there.event_types.join(', ')}: DELETE /v1/endpoints/${there.id}, and apply the file again`,
-      )
-  }
-  return remarks
-}
-
 /** Scopes are given with a key and never changed: a key that may do less, or more, is another one. */
 function remarksOnKey({ name, scopes }: ReadMerchantFile['keys'][number], key: KeyRecord | undefined): string[] {
   if (key === undefined || isSameChoice(scopes, key.scopes)) return []
   const remedy = `npm run merchant -- new-key ${key.mchid} ${name} ${scopes.join()}, then revoke-key ${key.mchid} ${key.id}`
-  return [`key ${name} (${key.id}) still has the scopes ${key.scopes.join()}, which are not those of the file: ${remedy}`]
-}
-
-function isSameChoice(one: readonly string[], other: readonly string[]): boolean {
-  return one.every((each) => other.includes(each)) && other.every((each) => one.includes(each))
+  return [
+    `key ${name} (${key.id}) still has the scopes ${key.scopes.join()}, which are not those of the file: ${remedy}`,
+  ]
 }
 
 /** The file with what it leaves out of what every merchant has. */
@@ -183,31 +176,6 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
   }
 }
 
-/** As POST /v1/endpoints refuses them: what is never called, one too many, and a disabled one whose answer would decide. */
-async function assertEndpointsUsable(
-  store: Store,
-  { allow_private_endpoints }: MerchantConfig,
-  { mchid, endpoints }: ReadMerchantFile,
-): Promise<void> {
-  const all = await store.endpoints.list(mchid)
-  const there = (url: string) => all.find((one) => one.url === endpointUrl(url))
-  for (const [index, { url, role }] of endpoints.entries()) {
-    const known = there(url)
-    // Not the address itself: it may hold a password.
-    const objection = known === undefined ? urlObjection(endpointUrl(url), allow_private_endpoints) : null
-    if (objection !== null) throw new MerchantFileError(`endpoints.${index}.url: nothing is sent there, since ${objection}`)
-    if (role === 'fulfilment' && known?.state === 'disabled')
-      throw new MerchantFileError(
-        `endpoints.${index}: ${known.id} is disabled (${known.disable_reason ?? '–'}); POST /v1/endpoints/${known.id}/enable first`,
-      )
-  }
-  const added = new Set(endpoints.filter(({ url }) => there(url) === undefined).map(({ url }) => endpointUrl(url)))
-  if (added.size > 0 && all.length + added.size > limits.endpoints_per_merchant)
-    throw new MerchantFileError(
-      `endpoints: a merchant has ${limits.endpoints_per_merchant} at most; ${all.length} are here, and the file adds ${added.size}`,
-    )
-}
-
 /** A token is known for ever: one that has ended here, or is another merchant's, is no key of this one's. */
 async function assertTokenUsable(
   store: Store,
@@ -219,24 +187,6 @@ async function assertTokenUsable(
   const what = known.mchid !== mchid ? 'is another merchant’s' : 'has been revoked, or has ended'
   if (known.mchid === mchid && isUsableKey(known, Date.now())) return
   throw new MerchantFileError(`keys: the token of ${name} ${what}; leave it out and another is made`)
-}
-
-/** An endpoint keeps the name it was made under: where it has moved away from that URL, nothing is sent there any more. */
-async function assertNotMoved(store: Store, mchid: string, url: string): Promise<void> {
-  if ((await store.endpoints.findByUrl(mchid, url)) !== null) return
-  const moved = await store.endpoints.find(endpointId(mchid, url))
-  if (moved === null) return
-  const remedy = `npm run merchant -- move-endpoint ${mchid} ${moved.id} ${url}`
-  throw new MerchantFileError(
-    `endpoints: ${moved.id} has moved from ${url} to ${moved.url}; write that into the file, or move it back: ${remedy}`,
-  )
-}
-
-/** The id of the endpoint at a URL, there already or to be made. */
-async function endpointIdAt(store: Store, mchid: string, given: string): Promise<string> {
-  const url = endpointUrl(given)
-  const existing = await store.endpoints.findByUrl(mchid, url)
-  return existing?.id ?? publicId('ep', endpointId(mchid, url))
 }
 
 function settingsOf(before: MerchantRecord | null, { settings = {} }: ReadMerchantFile): MerchantSettings {
@@ -303,39 +253,6 @@ function retiredPublicKeys(before: WeChatSetup | null, named_id: string | null, 
   if (!before?.public_key || !before.public_key_id || before.public_key_id === named_id) return others
   const { public_key_id, public_key } = before
   return [...others, { public_key_id, public_key, end_time: beijingTime(milliseconds(time) + public_key_overlap_ms) }]
-}
-
-async function addEndpoint(
-  store: Store,
-  mchid: string,
-  wanted: ReadMerchantFile['endpoints'][number],
-  create_time: string,
-): Promise<AppliedMerchantFile['endpoints'][number]> {
-  const url = endpointUrl(wanted.url)
-  const existing = await store.endpoints.findByUrl(mchid, url)
-  if (existing !== null) {
-    const decides = wanted.role === 'fulfilment' ? await store.endpoints.promote(mchid, existing.id) : null
-    return { url, id: existing.id, role: (decides ?? existing).role, secret: null }
-  }
-  const role: EndpointRecord['role'] = wanted.role ?? 'observer'
-  const _id = endpointId(mchid, url)
-  const secret = newEndpointSecret()
-  const added = await store.endpoints.add({
-    _id,
-    id: publicId('ep', _id),
-    mchid,
-    url,
-    role,
-    event_types: wanted.event_types ?? ['*'],
-    description: wanted.description ?? null,
-    state: 'enabled',
-    disable_reason: null,
-    secrets: [store.endpoints.sealSecret(_id, secret)],
-    create_time,
-    last_success_time: null,
-    failing_since_time: null,
-  })
-  return { url, id: publicId('ep', _id), role, secret: added.inserted ? secret : null }
 }
 
 async function addKey(

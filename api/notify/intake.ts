@@ -21,7 +21,7 @@ import type { Handovers } from './handover.ts'
 import { RejectionWatch } from './rejections.ts'
 
 /** The answer to a notification. 204: it is durable in at least one place. Anything else: WeChat Pay sends it again. */
-type Acknowledgement = { status: 204 | 401 | 404 | 413 | 500; result: string }
+type Acknowledgement = { status: 204 | 400 | 401 | 404 | 413 | 500; result: string }
 
 /** What one intake works with, and what it keeps in mind between notifications. */
 interface IntakeContext extends ApiContext {

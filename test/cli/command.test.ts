@@ -210,10 +210,13 @@ describe('the list of secrets', () => {
 })
 
 describe('a certificate of WeChat Pay’s', () => {
+  const time = beijingTime(now)
+  const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: time, expire_time: time }
+
   it('is dropped however its serial is written, and one that is not here is said to be none', async () => {
     const { mchid } = await merchantWith()
-    const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: beijingTime(now), expire_time: beijingTime(now) }
     await store.merchants.noteKey(mchid, { kind: 'taken', certificate, detail: 'one' }, beijingTime(now))
+    expect(await run('list', mchid)).toContain('certificate 0ABC  cannot be read')
     expect(await run('drop-certificate', mchid, 'ABD')).toMatch(/^no certificate ABD was here/)
     expect(await run('drop-certificate', mchid, '0a:bc')).toMatch(/^certificate 0ABC is dropped/)
     const { wechat } = (await store.merchants.find(mchid)) ?? {}
@@ -222,7 +225,6 @@ describe('a certificate of WeChat Pay’s', () => {
 
   it('is dropped without the zero that its serial begins with', async () => {
     const { mchid } = await merchantWith()
-    const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: beijingTime(now), expire_time: beijingTime(now) }
     await store.merchants.noteKey(mchid, { kind: 'taken', certificate, detail: 'one' }, beijingTime(now))
     await run('drop-certificate', mchid, 'ABC')
     expect((await store.merchants.find(mchid))?.wechat?.certificates).toEqual([])
