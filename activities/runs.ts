@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { weft_actor } from '../domain/actor.ts'
 import { milliseconds } from '../domain/calendar.ts'
+import { saleKeptCommand } from '../domain/checkout/change.ts'
 import { operationId, orderKey } from '../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import { deliveryStart, order_updates, orderStart, refundStart, signals } from '../domain/messages.ts'
@@ -34,6 +35,7 @@ export function createRuns(context: ActivityContext, starter: RunStarter) {
     askOrderToRefund: (given: { refund: RefundKey }) => askOrderToRefund(run_context, given),
     lookForPayment: (given: { order: OrderKey; evidence_id: string }) => lookForPayment(run_context, given),
     closeOlder: (given: { order: OrderKey }) => closeOlder(run_context, given),
+    closeSiblings: (given: { order: OrderKey; siblings: string[] }) => closeSiblings(run_context, given),
   }
 }
 
@@ -151,7 +153,12 @@ async function closeOlder(
   const older = await store.orders.findOlderUnpaid({ ...order, reference: order.reference })
   const open = older.filter(({ state }) => open_order_states.includes(state) && state !== 'paid')
   if (open.length === 0) return { kind: 'clear' }
-  for (const sibling of open) await requestClose(starter, orderKey(sibling._id), order.out_trade_no)
+  const command: Command = {
+    operation_id: operationId.superseded(order.out_trade_no),
+    actor: weft_actor,
+    reason: `order ${order.out_trade_no} is the newer number of the same sale`,
+  }
+  for (const sibling of open) await requestClose(starter, orderKey(sibling._id), command)
   throw notYetFailure('older numbers of the same sale are being closed', 1_000)
 }
 
@@ -166,13 +173,17 @@ async function isWantedByCheckout({ checkouts }: Store, { checkout_id, out_trade
   return checkout.state === 'open' && checkout.orders.at(-1)?.out_trade_no === out_trade_no
 }
 
-/** Only accepted, not awaited: the close may take minutes, and `closeOlder` looks at the record again. */
-async function requestClose(starter: RunStarter, sibling: OrderKey, for_number: string): Promise<void> {
-  const command: Command = {
-    operation_id: operationId.superseded(for_number),
-    actor: weft_actor,
-    reason: `order ${for_number} is the newer number of the same sale`,
-  }
+/** Closes other numbers of a sale that this one keeps. Money that is there before it stays late, so nobody waits for it. */
+async function closeSiblings(
+  { starter }: RunContext,
+  { order: { mchid, out_trade_no: kept }, siblings }: { order: OrderKey; siblings: string[] },
+): Promise<void> {
+  const command = saleKeptCommand(kept)
+  for (const out_trade_no of siblings) await requestClose(starter, { mchid, out_trade_no }, command)
+}
+
+/** Only accepted, not awaited: a close may take minutes. */
+async function requestClose(starter: RunStarter, sibling: OrderKey, command: Command): Promise<void> {
   const update = { name: order_updates.close, update_id: command.operation_id, args: [command] as [unknown] }
   await requestUpdate(starter, orderStart(sibling), update)
 }

@@ -236,7 +236,7 @@ export const operationId = {
   checkoutCancelled: () => 'cancelled',
   /** the close of an order whose checkout is cancelled */
   orderOfCancelled: (out_trade_no: string) => `checkout_cancelled:${out_trade_no}`,
-  /** the close of an order that is not wanted any more, as another one of its checkout, `out_trade_no`, is paid */
+  /** the close of an order that is not wanted any more, as another one of its sale, `out_trade_no`, is paid */
   saleKept: (out_trade_no: string) => `sale_kept:${out_trade_no}`,
   /** the close of an order that a newer one of its reference, `out_trade_no`, replaces */
   superseded: (out_trade_no: string) => `superseded:${out_trade_no}`,

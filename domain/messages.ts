@@ -136,6 +136,8 @@ export interface OrderWriteResult {
   deliveries: string[]
   /** numbers of refunds that it made owed and that a `refundPayment` must carry */
   refunds: string[]
+  /** numbers of the same sale that nobody shall pay any more; absent where there are none, and in what earlier versions told */
+  siblings?: string[]
 }
 
 /** What a run knows of its refund: enough to decide and to explain, nothing personal. */
@@ -185,6 +187,8 @@ export interface LoadedOrder {
   deliveries: string[]
   /** numbers of refunds that it owed */
   refunds: string[]
+  /** as in `OrderWriteResult` */
+  siblings?: string[]
 }
 
 /** A delivery's own record tells the rest. `is_repeat`: once more, though it is no longer open. */

@@ -244,6 +244,23 @@ export class Orders {
     return this.#orders.find(filter, { limit: most_older_orders, sort: { create_time: 1, _id: 1 } })
   }
 
+  /** Other orders of the same sale that can still be paid, by `_id`. */
+  async findPayableBeside({
+    mchid,
+    reference,
+    out_trade_no,
+  }: Pick<OrderRecord, 'mchid' | 'reference' | 'out_trade_no'>): Promise<OrderRecord[]> {
+    if (reference === null) return []
+    const payable: OrderState[] = ['created', 'awaiting_payment']
+    const filter = {
+      mchid,
+      $and: [referenceAmong(reference)],
+      state: { $in: payable },
+      out_trade_no: { $ne: out_trade_no },
+    }
+    return this.#orders.find(filter, { limit: most_older_orders, sort: { _id: 1 } })
+  }
+
   /** Orders in these states whose planned moment has passed, the longest overdue first: for the sweeper, over all merchants. */
   async findDue(states: readonly OrderState[], before: Time, limit: number): Promise<DueOrder[]> {
     const filter = { 'next_action.time': { ...present, $lt: before }, state: { $in: [...states] } }

@@ -35,11 +35,11 @@ export async function followUpWrite(
   const completed = isRefundedCheckDue(order, outcome, entry) ? await completeRefunding(context, order) : null
   if (completed === null) return { outcome, order: orderProgress(order), ...followed }
   const deliveries = [...followed.deliveries, ...completed.deliveries]
-  return { outcome, order: completed.order, deliveries, refunds: followed.refunds }
+  return { ...followed, outcome, order: completed.order, deliveries }
 }
 
-/** What other runs must carry on: notices for `deliverEvent`, numbers for `refundPayment`. */
-export type OwedRuns = Pick<OrderWriteResult, 'deliveries' | 'refunds'>
+/** What other runs must carry on: notices for `deliverEvent`, numbers for `refundPayment`, other numbers that `payOrder` closes. */
+export type OwedRuns = Pick<OrderWriteResult, 'deliveries' | 'refunds' | 'siblings'>
 const nothing_owed: OwedRuns = { deliveries: [], refunds: [] }
 
 /**
@@ -59,7 +59,19 @@ async function followUpEntry(
   const checkout = await settleCheckout(context, order, entry)
   const own = await publishOrderEvent(context, order, entry, known)
   const ends = checkout === null ? [] : await triedEnd(context, checkout)
-  return { deliveries: [...notices, ...own, ...ends], refunds }
+  const siblings = entry.event === 'accepted' ? await payableSiblings(context, order) : {}
+  return { deliveries: [...notices, ...own, ...ends], refunds, ...siblings }
+}
+
+/**
+ * The newer numbers of a sale whose late money a person has accepted: its payer shall not pay once more. Those that are
+ * older than a number were closed before it was placed.
+ */
+async function payableSiblings({ store }: ActivityContext, order: OrderRecord): Promise<Pick<OwedRuns, 'siblings'>> {
+  const { mchid, reference, out_trade_no } = order
+  if (reference === null || (await store.references.findHolder(mchid, reference)) !== out_trade_no) return {}
+  const payable = await store.orders.findPayableBeside(order)
+  return payable.length === 0 ? {} : { siblings: payable.map((sibling) => sibling.out_trade_no) }
 }
 
 /** What the order itself has to do must not wait for its checkout: an end that cannot be told is left to the sweeper. */
@@ -113,9 +125,9 @@ async function claimReference(
 }
 
 /**
- * Follows up what a lost run still owed: events that it numbered and did not derive, refunds and postings, since not all
- * of those have an event, and that the payer has everything back. `order`: as that leaves it; null: as it was. After a
- * usual run there is nothing to do.
+ * Follows up what a lost run still owed: events that it numbered and did not derive, refunds, postings and closes of
+ * other numbers, since not all of those have an event, and that the payer has everything back. `order`: as that leaves
+ * it; null: as it was. After a usual run there is nothing to do.
  */
 export async function followUpMissed(
   context: ActivityContext,
@@ -137,7 +149,9 @@ export async function followUpMissed(
   // Its refunds signal no more: they saw in the timeline that the order knows of them.
   const completed = order.state === 'refunding' ? await completeRefunding(context, order) : null
   const deliveries = [...owed.deliveries, ...notices, ...idle, ...(completed?.deliveries ?? [])]
-  return { order: completed?.order ?? null, deliveries: [...new Set(deliveries)], refunds: owed.refunds }
+  const was_accepted = order.timeline.some(({ event }) => event === 'accepted')
+  const siblings = was_accepted ? await payableSiblings(context, order) : {}
+  return { ...siblings, order: completed?.order ?? null, deliveries: [...new Set(deliveries)], refunds: owed.refunds }
 }
 
 /** A notice whose moment has passed, or that has none: its run may be lost, and is started again. */

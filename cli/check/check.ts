@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
-import { enabledProducts } from '../../domain/order/method.ts'
+import { enabledProducts, fittingApp } from '../../domain/order/method.ts'
 import { readAuthorities } from '../../runtime/authorities.ts'
 import { shownTo } from '../../runtime/config.ts'
 import type { Config } from '../../runtime/config.ts'
@@ -47,6 +47,8 @@ export function readCheckRequest(
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true })
     const [mchid, ...rest] = positionals
     if (mchid === undefined || rest.length > 0) throw new RangeError('which merchant?')
+    if (values.appid !== undefined && values.openid === undefined)
+      throw new RangeError('--appid says of which app an openid is: give --openid as well')
     return {
       mchid,
       language: languageOf(values.lang, environment),
@@ -83,6 +85,7 @@ export async function checkMerchant(parts: CheckParts): Promise<CheckLine[]> {
   const { store, config, request, now = Date.now } = parts
   const merchant = await store.merchants.find(request.mchid)
   if (merchant === null) throw new CommandError(`there is no merchant ${request.mchid}`)
+  assertPayerTried(merchant, request.payer)
   const lines = settingsLines(merchant, config)
   const dispatcher = createDispatcher()
   const temporal = connectTemporal(config.temporal)
@@ -101,6 +104,19 @@ export async function checkMerchant(parts: CheckParts): Promise<CheckLine[]> {
   } finally {
     await Promise.all([dispatcher.close(), temporal.close()])
   }
+}
+
+/** An openid that no order would be tried with must not pass for one that was. Throws CommandError. */
+function assertPayerTried(merchant: MerchantRecord, payer: ProbePayer | null): void {
+  if (payer === null) return
+  const { mchid } = merchant
+  if (!enabledProducts(merchant).includes('JSAPI'))
+    throw new CommandError(`--openid is for orders of JSAPI, which merchant ${mchid} has not enabled`)
+  if (fittingApp(merchant, 'JSAPI', payer.appid) !== null) return
+  const whose = payer.appid === null ? 'no app' : `no app ${payer.appid}`
+  throw new CommandError(
+    `--openid: merchant ${mchid} has ${whose} that JSAPI orders are placed with; see apps of its file`,
+  )
 }
 
 function settingsLines(merchant: MerchantRecord, config: Config): CheckLine[] {

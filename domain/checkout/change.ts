@@ -221,9 +221,13 @@ function closeCommand({ state, out_trade_no, paid_by, timeline }: CheckoutRecord
     const operation_id = operationId.orderOfCancelled(out_trade_no)
     return { operation_id, actor: asked?.actor ?? weft_actor, reason: null }
   }
-  if (state !== 'paid' || paid_by === null) return null
-  const reason = `order ${paid_by} of the same sale is paid`
-  return { operation_id: operationId.saleKept(paid_by), actor: weft_actor, reason }
+  return state === 'paid' && paid_by !== null ? saleKeptCommand(paid_by) : null
+}
+
+/** Closes another number of a sale that the order of this number keeps. Named by that, so it is one close however often. */
+export function saleKeptCommand(kept: string): Command {
+  const reason = `order ${kept} of the same sale is paid`
+  return { operation_id: operationId.saleKept(kept), actor: weft_actor, reason }
 }
 
 /** WishKey is what a wish to pay is known by: digests of its payer with his way to pay, and of where he is. */

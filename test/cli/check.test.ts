@@ -291,6 +291,9 @@ describe('a merchant that is paid wherever its payers are', () => {
     ])
     expect(await tried({ openid: openidAt(mini), appid: mini })).toContainEqual(['probe_closed', 'JSAPI', mini])
     expect(await tried({ openid: openidAt(mini), appid })).toContainEqual(['probe_payer_unknown', 'JSAPI', appid])
+    // An openid that nothing is tried with is a mistake, and not a question that stays open.
+    await expect(tried({ openid: 'o1', appid: 'wx_other' })).rejects.toThrow('no app wx_other')
+    await expect(tried({ openid: 'o1', appid: `${appid}_phone` })).rejects.toThrow('no app')
     expect(allClosed()).toBe(true)
     expect(await left(mchid)).toEqual([])
   })
@@ -474,5 +477,12 @@ describe('what a check says', () => {
     expect(() => languageOf(['--lang', 'de'])).toThrow('there is no language de')
     expect(() => readCheckRequest([], {})).toThrow('npm run merchant -- check <mchid>')
     expect(() => languageOf(['--loud'])).toThrow('--loud')
+  })
+
+  it('is of an openid with its app, and never of an app alone, which would try nothing', () => {
+    const payerOf = (...words: string[]) => readCheckRequest(['1900000001', ...words], {}).payer
+    expect(payerOf()).toBeNull()
+    expect(payerOf('--openid', 'o1', '--appid', 'wx1')).toEqual({ openid: 'o1', appid: 'wx1' })
+    expect(() => payerOf('--appid', 'wx1')).toThrow('give --openid as well')
   })
 })

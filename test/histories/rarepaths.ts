@@ -10,7 +10,7 @@ import type { Stage } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { close, confirm, kept, keptNotice, keyOf, misbehave, ordered, reported, swept } from './paths.ts'
 import type { Chapter, Path, Teller } from './paths.ts'
-import { command, keptRefund, refunding, taken } from './refundpaths.ts'
+import { command, decide, keptRefund, refunding, taken } from './refundpaths.ts'
 
 /** Changes a record past all doors of the store, or removes it. */
 async function altered(stage: Stage, collection: string, _id: string, update: object | null): Promise<void> {
@@ -205,6 +205,24 @@ const kept_back: Record<string, Path> = {
   },
 }
 
+/** Late money that a person takes while a newer number of the sale can be paid. */
+const taken_back: Record<string, Path> = {
+  late_payment_accepted: async (teller, name) => {
+    const { stage } = teller
+    const order = keyOf(teller, name)
+    const newer = { ...order, out_trade_no: `${order.out_trade_no}-2` }
+    await stage.ordered({ out_trade_no: order.out_trade_no, reference: name })
+    await stage.call('POST', `/v1/orders/${order.out_trade_no}/close`)
+    await stage.reaches(order, 'closed')
+    await stage.ordered({ out_trade_no: newer.out_trade_no, reference: name })
+    stage.pay(order, 'pay_after_close')
+    await stage.reaches(order, 'review')
+    await decide(teller, order, 'accept', null)
+    await stage.reaches(newer, 'closed')
+    await kept(teller, name, order)
+  },
+}
+
 /** An event that was heard goes once more, because somebody asks. */
 const repeated: Record<string, Path> = {
   notice_repeated: async (teller, name) => {
@@ -270,7 +288,7 @@ export const rare_chapters: Chapter[] = [
     options: { time_scale: 86_400, settings: { fulfilment: { ...fulfilment, deadline_in: 3, on_overdue: 'refund' } } },
     paths: unheard,
   },
-  { options: { time_scale: 30, settings: { fulfilment: { ...fulfilment, on_refused: 'hold' }, late_payment: 'hold' } }, paths: kept_back },
+  { options: { time_scale: 30, settings: { fulfilment: { ...fulfilment, on_refused: 'hold' }, late_payment: 'hold' } }, paths: { ...kept_back, ...taken_back } },
   {
     options: { time_scale: 30, simulator, settings: { fulfilment } },
     renews_early: true,

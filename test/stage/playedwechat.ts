@@ -17,6 +17,8 @@ interface Transaction {
   total: number
   /** what a free coupon of the merchant's own bore of it, in fen */
   nocash?: number
+  /** what else WeChat says of it, or says otherwise */
+  said?: Record<string, unknown>
 }
 
 interface PlayedRefund extends WeChatRefundRecord {
@@ -124,7 +126,7 @@ export class PlayedWeChat implements Transport {
   }
 
   /** As a query's answer and a notification tell it. */
-  transaction({ id, total, nocash = 0 }: Transaction): string {
+  transaction({ id, total, nocash = 0, said = {} }: Transaction): string {
     const { appid, out_trade_no } = this.#order
     const success_time = beijingTime(this.#now())
     const amount = { total, payer_total: total - nocash, currency: 'CNY', payer_currency: 'CNY' }
@@ -139,6 +141,7 @@ export class PlayedWeChat implements Transport {
       success_time,
       amount,
       promotion_detail,
+      ...said,
     })
   }
 

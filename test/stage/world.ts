@@ -157,6 +157,7 @@ export class World {
         for (const _id of deliveries) await this.store.deliveries.end(_id, 'delivered')
       },
       closeOlder: () => Promise.resolve({ kind: 'clear' }),
+      closeSiblings: () => Promise.resolve(),
     }
   }
 
@@ -215,7 +216,7 @@ export class World {
   }
 
   /** What the intake does with a notification of a transaction: archives it, and answers the id that it signals. */
-  async notified(transaction: { id: string; total: number }): Promise<string> {
+  async notified(transaction: Parameters<PlayedWeChat['transaction']>[0]): Promise<string> {
     const body = this.wechat.transaction(transaction)
     return await this.#archive({ subject: 'payment', transaction_id: transaction.id, out_refund_no: null }, body)
   }

@@ -50,18 +50,22 @@ export function updateRun(run: OrderRun, order: OrderProgress): OrderProgress {
   return order
 }
 
-/** Applies what a record step returned: updates the run, and starts the runs of owed deliveries and refunds. */
+/** Applies what a record step returned: updates the run, and starts the runs that it owes. */
 export async function applyRecorded(run: OrderRun, recorded: OrderWriteResult): Promise<OrderProgress> {
   const order = updateRun(run, recorded.order)
   await startOwedRuns(run, recorded)
   return order
 }
 
-/** Starts the runs of the deliveries and refunds that a record step owes. */
+/**
+ * Starts the runs of the deliveries and refunds that a record step owes, and has the numbers closed that it names. Steps of
+ * earlier versions named none, so their histories replay.
+ */
 export async function startOwedRuns(
   run: OrderRun,
-  { deliveries, refunds }: Pick<OrderWriteResult, 'deliveries' | 'refunds'>,
+  { deliveries, refunds, siblings = [] }: Pick<OrderWriteResult, 'deliveries' | 'refunds' | 'siblings'>,
 ): Promise<void> {
   if (deliveries.length > 0) await run.activities.runs.startDeliveries({ order: run.key, deliveries })
   if (refunds.length > 0) await run.activities.runs.startRefunds({ order: run.key, refunds })
+  if (siblings.length > 0) await run.activities.runs.closeSiblings({ order: run.key, siblings })
 }

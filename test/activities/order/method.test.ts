@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { workflowId } from '../../../domain/ids.ts'
-import { payment_methods } from '../../../domain/order/method.ts'
+import { payment_methods, trade_types } from '../../../domain/order/method.ts'
 import type { TradeType } from '../../../domain/order/method.ts'
 import type { OrderRecord, PlacedCode } from '../../../domain/order/record.ts'
 import { sealOpenid } from '../../../store/openid.ts'
@@ -152,5 +152,51 @@ describe('the openid of an order’s payer', () => {
     await expect(world.perform('place', { order: world.key })).rejects.toThrow('does not open')
     expect(world.wechat.placements).toEqual([])
     expect((await world.record()).placement.attempts).toBe(0)
+  })
+})
+
+describe.each(trade_types)('a notification of an order of %s', (trade_type) => {
+  /** What becomes of the order by a notification of its payment that says this beside the rest, or otherwise. */
+  async function notifiedOf(said: Record<string, unknown>): Promise<World> {
+    const world = await worldOf(trade_type)
+    await placedAt(world)
+    const evidence_id = await world.notified({ id: 'T1', total: 990, said })
+    await done(world, 'recordPayment', { order: world.key, found: { evidence_id } })
+    return world
+  }
+  const stranger = 'oStranger_000000000000000001'
+
+  it.each<[string, Record<string, unknown>]>([
+    ['the way it was ordered', { trade_type }],
+    ['no way', {}],
+    ['another way', { trade_type: 'MICROPAY' }],
+    ['a way that nobody knows yet', { trade_type: 'FACE-2' }],
+    ['a number for the way', { trade_type: 7 }],
+    ['another payer', { trade_type, payer: { openid: stranger } }],
+    ['no payer', { trade_type, payer: {} }],
+    ['a payer in another form', { trade_type, payer: stranger }],
+    ['a sub merchant beside the merchant', { trade_type, sub_mchid: '1900000999', payer: { sub_openid: stranger } }],
+    ['a device and a store', { trade_type, scene_info: { device_id: 'd1', store_info: { id: '1' } } }],
+    ['money of a bank with a name as long as may be', { trade_type, bank_type: 'B'.repeat(32), attach: null }],
+  ])('that names %s is its payment, and no payer stands in what is told of it', async (_, said) => {
+    const world = await notifiedOf(said)
+    const record = await world.record()
+    expect([record.state, record.payment?.role]).toEqual(['paid', 'order'])
+    const payment = await world.store.payments.find(mchid, 'T1')
+    const deliveries = await world.store.deliveries.openOfOrder(mchid, record.out_trade_no)
+    const events = await Promise.all(deliveries.map(({ event_id }) => world.store.events.find(event_id)))
+    expect(events).not.toEqual([])
+    const kept = JSON.stringify([{ ...record, payer: null }, payment, deliveries, events])
+    for (const person of [stranger, openid]) expect(kept).not.toContain(person)
+  })
+
+  it.each<[string, Record<string, unknown>]>([
+    ['another appid of the merchant’s', { appid: 'wx0000000000000002' }],
+    ['another amount', { amount: { total: 989, currency: 'CNY' } }],
+    ['another currency', { amount: { total: 990, currency: 'USD' } }],
+    ['what the payer paid in place of the total', { amount: { total: 890, payer_total: 990, currency: 'CNY' } }],
+  ])('that names %s is held for a person', async (_, said) => {
+    const { state, payment } = await (await notifiedOf({ trade_type, ...said })).record()
+    expect([state, payment?.role]).toEqual(['review', 'contradicted'])
   })
 })

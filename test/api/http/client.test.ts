@@ -86,7 +86,9 @@ describe('the networks of trusted proxies', () => {
 
   it('may be of IPv4 as it is mapped into IPv6, which is how some machines see it', () => {
     const networks = readNetworks(['::ffff:10.0.0.0/104', '::ffff:192.0.2.7'])
-    const among = ['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7', '11.0.0.1', '::1'].filter((one) => networks.includes(one))
+    const among = ['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7', '11.0.0.1', '::1'].filter((one) =>
+      networks.includes(one),
+    )
     expect(among).toEqual(['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7'])
   })
 

@@ -382,7 +382,9 @@ describe('a payer who opens a checkout', () => {
     for (const address of ['2408:8000:0:0:0:0:0:7', '2408:8000::7']) await at(address)
     const { out_trade_no: first } = checkout
     expect(given).toEqual([first, first, first, `${first}-2`, `${first}-2`])
-    const bodies = await Promise.all([first, `${first}-2`].map((out_trade_no) => store.orders.find({ mchid, out_trade_no })))
+    const bodies = await Promise.all(
+      [first, `${first}-2`].map((out_trade_no) => store.orders.find({ mchid, out_trade_no })),
+    )
     const told = bodies.map((order) => JSON.parse(order?.wechat_request.body ?? '') as { scene_info: object })
     expect(told.map(({ scene_info }) => scene_info)).toMatchObject([
       { payer_client_ip: '203.0.113.7' },

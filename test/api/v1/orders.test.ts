@@ -111,7 +111,11 @@ describe('a new order', () => {
     ],
     ['an attachment of 180 bytes', { attach: '茶'.repeat(60) }, '/attach'],
     ['an address of 516 bytes', { return_url: `https://shop.example/${'茶'.repeat(165)}` }, '/return_url'],
-    ['an address with a line break, which browsers leave out', { return_url: 'https://shop.example/\nback' }, '/return_url'],
+    [
+      'an address with a line break, which browsers leave out',
+      { return_url: 'https://shop.example/\nback' },
+      '/return_url',
+    ],
     ['an address with a blank before it', { return_url: ' https://shop.example/back' }, '/return_url'],
     ['a description of 129 bytes', { description: '茶'.repeat(43) }, '/description'],
     ['more than a hundred million yuan', { amount: { total: 10_000_000_001 } }, '/amount/total'],
