@@ -15,6 +15,7 @@ import { answerProblem, Problem, unavailableProblem } from './http/problem.ts'
 import { beginRequest, requestOf } from './http/request.ts'
 import { ruleError } from './http/validation.ts'
 import { docsRouter } from './reference/docs.ts'
+import type { Contract } from './reference/openapi.ts'
 import { TemporalUnavailable } from './temporal/calls.ts'
 import { attention_endpoints } from './v1/attention/endpoints.ts'
 import { bill_endpoints } from './v1/bills/bills.ts'
@@ -72,6 +73,9 @@ export const endpoints: readonly Endpoint[] = [
   ...merchant_endpoints,
 ]
 
+/** What the documentation is written from. */
+const contract: Contract = { endpoints, messages: event_messages }
+
 /**
  * The whole HTTP side. `others` are routers with rules of their own: the intake of notifications and the checkout page.
  * `version` is the release, said in `Weft-Version`.
@@ -80,7 +84,7 @@ export function createApp(context: ApiContext, others: readonly Router[], versio
   const app = new Koa()
   const routers = [
     healthRouter(),
-    docsRouter({ endpoints, messages: event_messages }, { version, base_url: context.config.public_url }),
+    docsRouter(contract, { version, base_url: context.config.public_url }),
     ...others,
     endpointRouter(endpoints, context),
   ]

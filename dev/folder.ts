@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { demo_key_prefix } from '../runtime/fitness.ts'
 import { identityOf, isRunning } from './servers/process.ts'
 import type { ProcessIdentity } from './servers/process.ts'
-import { clearDatabase } from './servers/servers.ts'
 
 /** A server whose starter was killed ends within its grace_s, 15 s at most, or its supervisor kills it. */
 const ended_within_ms = 20_000
@@ -88,6 +87,7 @@ async function emptyFolder(folder: WeftFolder): Promise<void> {
     if (Date.now() > until) throw new StartError(`servers still run over ${folder.path}; end them first`)
     await sleep(100)
   }
+  const { clearDatabase } = await import('./servers/database.ts') // only here: most starts load no driver before they may
   clearDatabase(folder.database)
   rmSync(folder.path, { recursive: true, force: true })
 }

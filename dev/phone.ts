@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { PhoneBrowser } from '../simulator/phone.ts'
-import { findChromium } from './servers/chromium.ts'
+import { findChromium, findHeadlessChromium } from './servers/chromium.ts'
 
 type WindowKind = Parameters<PhoneBrowser>[1]
 
@@ -86,7 +86,7 @@ export class PhoneWindows {
     try {
       if (!this.#headless) assertScreen(process.env)
       const { chromium } = await import('playwright-core') // only here: npm start has no use for it before
-      const executablePath = await findChromium()
+      const executablePath = await (this.#headless ? findHeadlessChromium() : findChromium())
       const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
       const browser = await chromium.launch({ executablePath, headless: this.#headless, args })
       browser.once('disconnected', forget)

@@ -2,6 +2,17 @@ import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import type { HeldPort } from './servers/port.ts'
 
+/** Where people know the parts of an embedded run. */
+export const wished_ports = {
+  api: 7700,
+  simulator: 7701,
+  shop: 7702,
+  temporal_ui: 7703,
+  temporal: 7233,
+  database: 27017,
+}
+export type StartPorts = Record<keyof typeof wished_ports, HeldPort>
+
 const host = '127.0.0.1'
 const highest_port = 65_535
 

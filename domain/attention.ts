@@ -3,7 +3,7 @@ import type { Time } from './calendar.ts'
 
 /** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
 export const attention_texts = {
-  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
+  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
   product_not_enabled:
@@ -15,6 +15,8 @@ export const attention_texts = {
   checkout_exhausted:
     'A payer of a checkout was refused: it has had as many orders as one may have. Find out who opens it again and again, cancel it, and make a new one for the sale.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
+  wechat_answer_unclear:
+    'WeChat answers for minutes with a code that takes this no further; the detail quotes it. Look it up in WeChat Pay’s documents or ask its support. Weft asks again, and goes on when the answer changes.',
   close_uncertain:
     'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed. Look at the last error.',
   payment_contradicted: 'Money arrived that does not match the order. Accept or reject it.',
@@ -104,9 +106,19 @@ export function isAboutMoney(code: AttentionCode): boolean {
   return money_codes.has(code)
 }
 
+/** Attention says why a person should look, and since when. */
 export interface Attention {
   code: AttentionCode
   since_time: Time
+  /** which of several things is meant, or what WeChat Pay itself said; absent where the code says all */
+  detail?: string | null
+}
+
+/** Attention as merchants see it, and nothing else of what carries it. */
+export type AttentionView = Required<Attention>
+
+export function attentionView({ code, since_time, detail = null }: Attention): AttentionView {
+  return { code, since_time, detail }
 }
 
 /** Those about money first, then as they came. */

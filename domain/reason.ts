@@ -3,7 +3,7 @@ import type { AttentionCode } from './attention.ts'
 import type { Language } from './language.ts'
 
 const chinese: Record<AttentionCode, string> = {
-  not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。请查看最近的错误。',
+  not_placed: '微信支付尚未确认下单，系统会一直重发同一请求。detail 写有最近的错误。',
   wechat_setup: '微信支付拒绝了该商户本身（密钥、证书、权限或 appid）。请更正配置，等待中的工作随后会自动继续。',
   product_not_enabled:
     '微信支付拒绝该商户使用某种支付方式（见 detail）。请到微信支付商户平台“产品中心”开通，或从商户配置的 products 中移除。',
@@ -14,6 +14,8 @@ const chinese: Record<AttentionCode, string> = {
   checkout_exhausted:
     '收银单的订单数已达上限，有付款人被拒绝。请查明是谁反复打开它，取消该收银单，并为这笔交易创建新的收银单。',
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
+  wechat_answer_unclear:
+    '微信支付数分钟来一直以某个错误码答复，无法继续（见 detail）。请查阅其文档或咨询其客服。系统会继续询问，答复改变后自动继续。',
   close_uncertain: '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。请查看最近的错误。',
   payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',
   refunded_outside: '首次看到该笔付款时它已被退款。请查明是谁退的款。',

@@ -37,7 +37,7 @@ import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
 import { ensureSchedule, schedule_every_ms } from '../runtime/schedule.ts'
-import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
+import { endOnFailure, startUntilSignal } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -311,7 +311,8 @@ async function serveHealthIfSet(
 function scaledSweeperPatience(scale: number): SweeperPatience {
   const shrink = (ms: number) => Math.max(200, Math.round(ms / scale))
   return {
-    every_ms: shrink(sweeper_patience.every_ms),
+    // However fast time runs, a round asks the database a dozen times: at 500 ms it was most of what a test's worker did.
+    every_ms: Math.max(2_000, shrink(sweeper_patience.every_ms)),
     evidence_ms: shrink(sweeper_patience.evidence_ms),
     orphan_ms: shrink(sweeper_patience.orphan_ms),
     orphan_every_ms: shrink(sweeper_patience.orphan_every_ms),
@@ -364,9 +365,9 @@ async function main(): Promise<void> {
   const failed = new AbortController()
   const on_failure = () => failed.abort()
   const sdk_metrics = sdk_port ? { sdk_metrics_url: `http://127.0.0.1:${sdk_port}/metrics` } : {}
-  const worker = await startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
-  const steps = [{ name: 'worker', limit_ms: 50_000, close: () => worker.close() }]
-  closeOnSignal(steps, log)
+  const start = () => startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
+  const stepsOf = (worker: RunningWorker) => [{ name: 'worker', limit_ms: 50_000, close: () => worker.close() }]
+  const steps = await startUntilSignal(start, stepsOf, log)
   endOnFailure(failed.signal, steps, log)
 }
 

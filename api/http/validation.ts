@@ -27,6 +27,7 @@ const rule_texts: Record<string, Bilingual> = {
     'zh-CN': '不能包含控制字符或表情等 4 字节字符，微信支付会拒绝',
   },
   text: { en: 'must not contain control characters', 'zh-CN': '不能包含控制字符' },
+  blank: { en: 'has nothing to read in it', 'zh-CN': '没有可读的内容' },
   one_expiry: {
     en: 'give expire_in or time_expire, not both',
     'zh-CN': 'expire_in 与 time_expire 只能二选一',

@@ -29,9 +29,7 @@ interface DocsPlace {
  * other hosts.
  */
 export function docsRouter(contract: Contract, { version, base_url }: DocsPlace): Router {
-  const document = openApi(contract, version)
-  const json = JSON.stringify(document)
-  const pages = new Map(languages.map((language) => [language, referencePage(contract, document, language)]))
+  const { json, pages } = documentation(contract, version)
   const router = exactRouter()
   router.get('/', (ctx) => ctx.redirect('/docs'))
   router.get('/openapi.json', (ctx) => {
@@ -46,6 +44,26 @@ export function docsRouter(contract: Contract, { version, base_url }: DocsPlace)
     sendPage(ctx, (language) => errorPage(code as ProblemCode, language, base_url))
   })
   return router
+}
+
+interface Documentation {
+  version: string
+  json: string
+  pages: ReadonlyMap<Language, string>
+}
+
+/** What was written last of each contract: of one process, all there is, since its version stays. */
+const written = new WeakMap<Contract, Documentation>()
+
+/** Writes the documentation, once per process: it is most of what an API's start takes, and tests start many. */
+function documentation(contract: Contract, version: string): Documentation {
+  const known = written.get(contract)
+  if (known?.version === version) return known
+  const document = openApi(contract, version)
+  const pages = new Map(languages.map((language) => [language, referencePage(contract, document, language)]))
+  const made = { version, json: JSON.stringify(document), pages }
+  written.set(contract, made)
+  return made
 }
 
 const style = `

@@ -71,6 +71,11 @@ export function isPlainText(text: string): boolean {
   return /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$/u.test(text)
 }
 
+/** Whether a text that is not empty has anything to read in it: blanks and invisible characters say nothing. */
+export function isReadable(text: string): boolean {
+  return text === '' || /[^\p{C}\p{Z}]/u.test(text)
+}
+
 /** Whether the text is plain but for lines and tabs. */
 function isTextWithLines(text: string): boolean {
   return /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff]*$/u.test(text)
@@ -105,7 +110,7 @@ export const refund_reason = wechatText(limits.wechat_bytes.refund_reason)
   .meta({ description: 'the payer sees it; at most 80 bytes in UTF-8' })
 
 /** The reason of a decision, in requests: it goes into the timeline. */
-export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
+export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text').refine(isReadable, 'blank')
 
 /** `a,b` as a list of known values: commas mean “or”. */
 export function filterOf<const Values extends readonly [string, ...string[]]>(values: Values) {
@@ -171,7 +176,10 @@ export const actor = z.object({
 })
 
 /** Why a person should look, and since when. */
-export const attention = z.object({ code: z.enum(attention_codes), since_time: time })
+export const attention_detail = nullable_text.meta({
+  description: 'which of several things is meant, or what WeChat Pay itself said; null where the code says all',
+})
+export const attention = z.object({ code: z.enum(attention_codes), since_time: time, detail: attention_detail })
 
 /** The fields of the shape of what `View` is: a field more, less or of another type does not compile. */
 export type FieldsOf<View> = { [Name in keyof View]: z.ZodType<View[Name]> }

@@ -1,4 +1,4 @@
-import { findChromium } from './chromium.ts'
+import { findHeadlessChromium } from './chromium.ts'
 import { findDatabase } from './database.ts'
 import { findPhp } from './php.ts'
 import { reasonOf } from './search.ts'
@@ -14,7 +14,7 @@ const wanted: [name: string, find: () => Promise<string>][] = [
   ['Temporal', async () => (await findTemporal(say)).how],
   ['MongoDB', async () => (await findDatabase(say)).how],
   ['Time-skipping server', async () => (await findTimeSkippingServer(say)).found.how],
-  ['Chromium', async () => findChromium(say)],
+  ['Chromium', async () => findHeadlessChromium(say)],
   ['PHP', async () => findPhp(say)],
 ]
 const began = Date.now()

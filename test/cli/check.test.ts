@@ -25,6 +25,7 @@ import type { FaultRequest } from '../../simulator/control.ts'
 import { createAccounts } from '../../wechat/accounts.ts'
 import { createDispatcher } from '../../wechat/connection.ts'
 import { closeLeftProbes } from '../../worker/probes.ts'
+import { builtRoles } from '../stage/build.ts'
 import { Stage, stageApps } from '../stage/stage.ts'
 import { until } from '../stage/until.ts'
 import { TestAuthority } from '../wechat/authority.ts'
@@ -120,10 +121,10 @@ describe('a merchant that is set up well', () => {
   })
 
   it('has nothing to be told but what is wrong now, in the language of the environment', async () => {
-    const program = new URL('../../cli/merchant.ts', import.meta.url).pathname
+    const program = join(builtRoles(), 'cli/merchant.js')
     const env = { PATH: process.env.PATH, ...stage.environment, LANG: 'zh_CN.UTF-8' }
     await stage.simulator.control.register({ mchid: stage.mchid, certificate_state: 'expired' })
-    const refused = promisify(execFile)(process.execPath, ['--import', 'tsx', program, 'check', stage.mchid], { env })
+    const refused = promisify(execFile)(process.execPath, [program, 'check', stage.mchid], { env })
     const { code, stdout } = (await refused.catch((error: unknown) => error)) as { code: number; stdout: string }
     await stage.simulator.control.register({ mchid: stage.mchid, certificate_state: 'valid' })
     expect(code).toBe(1)

@@ -1,6 +1,6 @@
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
-import { findChromium } from '../../dev/servers/chromium.ts'
+import { findHeadlessChromium } from '../../dev/servers/chromium.ts'
 
 /** Playwright waits 30 s unless told: on a machine that is busy with something else a page may need more. */
 const patience_ms = 120_000
@@ -8,7 +8,7 @@ const patience_ms = 120_000
 /** A browser that speaks to nobody but the page under test. */
 export async function openBrowser(): Promise<Browser> {
   const browser = await chromium.launch({
-    executablePath: await findChromium(),
+    executablePath: await findHeadlessChromium(),
     args: [
       '--no-sandbox',
       '--disable-gpu',

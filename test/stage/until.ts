@@ -3,7 +3,7 @@ const patience_ms = 180_000
 
 /**
  * Waits for a fact: asks `look` until it answers something, and says what was last seen when it never does. Looks often
- * at first and then ever more seldom, a tenth of the time that has passed, since each look takes from the servers what
+ * at first and then ever more seldom, a sixth of the time that has passed, since each look takes from the servers what
  * the awaited step needs; `every_ms`: always after this time.
  */
 export async function until<T>(
@@ -23,7 +23,7 @@ export async function until<T>(
     }
     const passed_ms = performance.now() - begun
     if (passed_ms > within_ms) throw new Error(`never came: ${what} (last: ${String(last)})`)
-    const pause_ms = every_ms ?? Math.min(250, Math.max(15, passed_ms / 10))
+    const pause_ms = every_ms ?? Math.min(250, Math.max(25, passed_ms / 6))
     await new Promise((resolve) => setTimeout(resolve, pause_ms))
   }
 }

@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { milliseconds } from '../../domain/calendar.ts'
 import { momentOf, time_text, timeOf } from '../../wechat/wire.ts'
 
@@ -33,14 +30,14 @@ describe('a moment as WeChat Pay writes it', () => {
     expect(milliseconds(timeOf(text) ?? '')).toBe(momentOf(text)),
   )
 
-  it.each(['UTC', 'Asia/Shanghai', 'America/New_York'])(
-    'is Beijing’s without an offset on a host in %s',
-    async (TZ) => {
-      const module = fileURLToPath(new URL('../../wechat/wire.ts', import.meta.url))
-      const code = `import('${module}').then(({ momentOf }) => console.log(momentOf('2026-11-23T12:00:00')))`
-      const env = { ...process.env, TZ }
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', code], { env })
-      expect(Number(stdout)).toBe(beijing_noon)
-    },
-  )
+  it.each([
+    ['UTC', 0],
+    ['Asia/Shanghai', -480],
+    ['America/New_York', 300],
+  ])('is Beijing’s without an offset on a host in %s', (TZ, offset) => {
+    vi.stubEnv('TZ', TZ) // Node reads it anew when it is set
+    onTestFinished(() => void vi.unstubAllEnvs())
+    expect(new Date('2026-11-23T04:00:00Z').getTimezoneOffset()).toBe(offset)
+    expect(momentOf('2026-11-23T12:00:00')).toBe(beijing_noon)
+  })
 })

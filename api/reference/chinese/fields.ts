@@ -117,7 +117,8 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'false: there is more than is shown': 'false 表示还有未列出的',
   'what happened and what to do, in the language of Accept-Language': '发生了什么、怎么处理，语言按 Accept-Language',
   'fen that wait behind it': '涉及的金额（分）',
-  'which one is meant, where the code alone does not say it': '仅凭代码无法确定时，指明具体是哪一个',
+  'which of several things is meant, or what WeChat Pay itself said; null where the code says all':
+    '指明具体是哪一个，或微信支付的原话；代码已说明一切时为 null',
   'the workflow in Temporal that cannot go on, the step that fails, and its last error':
     'Temporal 中无法继续的工作流、失败的步骤及最近的错误',
   'what Weft does next by itself; null: nothing happens without a person':

@@ -13,7 +13,8 @@ const stage = await playApi(memoryStore(sealer))
 afterAll(() => stage.close())
 
 const day_ms = 86_400_000
-const daysAgo = (days: number) => beijingDay(Date.now() - days * day_ms)
+const begun_ms = Date.now() // over midnight the same day is asked for
+const daysAgo = (days: number) => beijingDay(begun_ms - days * day_ms)
 const begin = (day: string, key = stage.key) => stage.call('POST', `/v1/reconciliations/${day}`, undefined, { key })
 const begun = () => stage.given.filter(({ command }) => command === 'startDay').map(({ arguments: [day] }) => day)
 

@@ -257,8 +257,18 @@ describe('a refund', () => {
 
   it('that was reset to any earlier event does nothing a second time', async () => {
     const order = await stage.fulfilled()
+    const { control } = stage.simulator
+    // Held until the run waits for its end, so that what was sent and what came are never one task.
+    control.holdRefunds({ mchid: stage.mchid })
     const { body } = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 990 } })
     const { out_refund_no } = body
+    const resetPoints = async () => {
+      const { events } = await stage.refundRun(out_refund_no).fetchHistory()
+      return (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes)
+    }
+    await stage.refundReaches(out_refund_no, 'processing')
+    await until('its run waits', async () => (await resetPoints()).length >= 2)
+    control.releaseRefunds({ mchid: stage.mchid })
     await stage.refundReaches(out_refund_no, 'succeeded')
     await until('its run ended', () => hasEnded(stage, out_refund_no))
     await expectRefundedOnce(stage, order, out_refund_no)
@@ -266,8 +276,7 @@ describe('a refund', () => {
     const { asked: _, ...before } = await stage.refundRecord(out_refund_no)
     const { connection, namespace } = stage.temporal
     const { runId: run_id } = await stage.refundRun(out_refund_no).describe()
-    const { events } = await stage.refundRun(out_refund_no).fetchHistory()
-    const points = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes)
+    const points = await resetPoints()
     expect(points.length).toBeGreaterThanOrEqual(3)
     for (const { eventId } of points) {
       await connection.workflowService.resetWorkflowExecution({

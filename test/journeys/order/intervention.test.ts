@@ -235,8 +235,27 @@ describe('a run', () => {
       }
     }
 
-    /** A fact in the middle of a step gives the operator a point at which that step is still under way. */
-    const disturb = (order: OrderKey) => stage.run(order).signal(signals.check_requested, { operation_id: 'disturb' })
+    /**
+     * A fact in the middle of a step gives the operator a point at which that step is still under way: once a task of
+     * the run has been completed behind it, since the server hands over together whatever came meanwhile.
+     */
+    async function disturb(order: OrderKey): Promise<void> {
+      const disturbances = async () => {
+        const { events } = await stage.run(order).fetchHistory()
+        const isOne = (name?: string | null) => name === signals.check_requested
+        const places = (events ?? []).flatMap((event, place) =>
+          isOne(event.workflowExecutionSignaledEventAttributes?.signalName) ? [place] : [],
+        )
+        const behind = (events ?? []).slice(places.at(-1))
+        return { count: places.length, is_handled: behind.some((event) => event.workflowTaskCompletedEventAttributes) }
+      }
+      const { count } = await disturbances()
+      await stage.run(order).signal(signals.check_requested, { operation_id: 'disturb' })
+      await until('the run heard it in the middle of its step', async () => {
+        const now = await disturbances()
+        return now.count > count && now.is_handled
+      })
+    }
 
     it('to any earlier event after it was paid and fulfilled does nothing a second time', async () => {
       const order = { mchid: stage.mchid, out_trade_no: stage.number() }
