@@ -34,13 +34,15 @@ export function urlObjection(text: string, allow_private: boolean): UrlObjection
 }
 
 /**
- * An endpoint's URL in the one form that it is known by: a fragment, an empty one too, never goes over the wire, and an
- * empty query asks for the same page, so what differs in them alone is no second endpoint.
+ * An endpoint's URL in the one form that it is known by: a fragment, an empty one too, never goes over the wire, an empty
+ * query asks for the same page, and a host's name is the same with the dot of the root behind it. So what differs in them
+ * alone is no second endpoint.
  */
 export function endpointUrl(text: string): string {
   const url = new URL(text)
   url.hash = ''
   if (url.search === '') url.search = '' // what is left of an empty one is a bare “?”
+  url.hostname = url.hostname.replace(/\.$/, '')
   return url.href
 }
 

@@ -111,7 +111,7 @@ const chinese: WayWords = {
     },
   },
   obstacles: {
-    refused: (line) => `微信支付没有让商家在这里收款。${line}`,
+    refused: (line) => `商家暂时不能在这里用微信支付收款。${line}`,
     no_address: (line) => `无法确认您的网络地址，因此不能在这里用微信支付付款。${line}`,
   },
   link_alt: '本页链接的二维码',

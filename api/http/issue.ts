@@ -46,12 +46,9 @@ function issueWords(issue: z.core.$ZodRawIssue): Bilingual | null {
       }
     }
     case 'invalid_value': {
-      const [first, ...others] = issue.values.map(String)
-      if (others.length === 0) return { en: `must be ${first}`, 'zh-CN': `须为 ${first}` }
-      return {
-        en: `must be one of: ${[first, ...others].join(', ')}`,
-        'zh-CN': `须为以下之一：${[first, ...others].join('、')}`,
-      }
+      const values = issue.values.map(String)
+      if (values.length === 1) return { en: `must be ${values.join()}`, 'zh-CN': `须为 ${values.join()}` }
+      return { en: `must be one of: ${values.join(', ')}`, 'zh-CN': `须为以下之一：${values.join('、')}` }
     }
     case 'too_big':
       return limitText('too_big', issue.origin, issue.maximum)

@@ -80,6 +80,7 @@ th, td { overflow-wrap: anywhere; text-align: left; vertical-align: top; padding
 nav ul { columns: 16rem; padding-left: 1.2rem }
 @media (max-width: 40rem) { table, tbody, tr, td { display: block } th { display: none } td { border: 0; padding: .1rem 0 } tr { border-bottom: 1px solid #8883; padding: .35rem 0 } }
 details { margin: .5rem 0 } summary { cursor: pointer }
+@media print { :root { color-scheme: light } }
 `
 /** Whole, so that what is hashed is what is sent, whoever formats the templates around it. */
 const style_element = trustedHtml(`<style>${style}</style>`)

@@ -9,6 +9,7 @@ export const damage_texts = {
 
 const chinese_forms: readonly [form: RegExp, say: (...found: string[]) => string][] = [
   [/^its piece (\d+) of (\d+) is gone$/, (number, count) => `分块缺失（序号 ${number}，共 ${count} 块）`],
+  [/^its SHA-1 is (\w+), and was none when it was fetched$/, (found) => `SHA-1 为 ${found}，下载时没有记录`],
   [/^its SHA-1 is (\w+), and was (\w+) when it was fetched$/, (found, was) => `SHA-1 为 ${found}，下载时为 ${was}`],
   [/^it does not decompress: (.*)$/s, (message) => `无法解压（${message}）`],
   [/^known since (\S+)$/, (time) => `已于 ${time} 发现`],

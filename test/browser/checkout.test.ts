@@ -304,7 +304,7 @@ describe('a method that WeChat does not let the merchant use', () => {
     const page = await open(checkout, 'Safari on an iPhone')
     await payButton(page).click()
     await shows(page, '请在微信里打开本页')
-    await page.getByText('微信支付没有让商家在这里收款').waitFor()
+    await page.getByText('商家暂时不能在这里用微信支付收款').waitFor()
     const attention = await until('a person is called', async () =>
       (await stage.store.merchants.find(stage.mchid))?.attentions?.find(({ code }) => code === 'product_not_enabled'),
     )

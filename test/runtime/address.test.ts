@@ -11,6 +11,7 @@ describe('an endpoint’s URL', () => {
     'https://shop.example.cn/weft#events',
     'https://shop.example.cn/weft?',
     'https://shop.example.cn/weft?#',
+    'https://shop.example.cn./weft',
   ])('%s is one with all that ask for the same page of the same host', (text) => {
     expect(endpointUrl(text)).toBe('https://shop.example.cn/weft')
   })

@@ -20,7 +20,7 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; bo
 .details b { font-weight: 400; opacity: .7 }
 @page { size: A4 landscape; margin: 12mm }
 @media print {
-  :root { font-size: 11px }
+  :root { color-scheme: light; font-size: 11px }
   body { max-width: none; padding: 0 }
   section { overflow: visible }
   h2 { break-after: avoid }

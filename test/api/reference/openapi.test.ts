@@ -134,7 +134,7 @@ describe('the OpenAPI document', () => {
     const shown = [...texts].filter((text) => !text.startsWith('`'))
     expect(shown.length).toBeGreaterThan(300)
     expect(shown.filter((text) => chineseDescription(text) === null)).toEqual([])
-    expect(chineseDescription('entries per page; 50 when absent')).toBe('每页条数；缺省为 50')
+    expect(chineseDescription('entries per page; 50 when absent')).toBe('每页条数；默认为 50')
   })
 
   it('has one translation of each description, and none of what nothing says', () => {
