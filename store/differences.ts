@@ -95,9 +95,11 @@ export class Differences {
    */
   async note(found: readonly DifferenceRecord[]): Promise<number> {
     const inserted = new Set(await this.#differences.insertMissing(found))
-    for (const { _id, fields, bill, weft, amount, bill_version } of found) {
+    for (const { _id, fields, bill, weft, amount, bill_version, ...named } of found) {
       if (inserted.has(_id)) continue
-      const sides = { fields, bill, weft, amount, ...(bill_version !== undefined && { bill_version }) }
+      const { transaction_id, out_trade_no, refund_id, out_refund_no } = named
+      const names = { transaction_id, out_trade_no, refund_id, out_refund_no }
+      const sides = { ...names, fields, bill, weft, amount, ...(bill_version !== undefined && { bill_version }) }
       await this.#differences.update({ _id, state: { $ne: 'ignored' } }, { $set: sides })
     }
     return inserted.size

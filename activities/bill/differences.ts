@@ -82,9 +82,15 @@ function isComingBack(known: DifferenceRecord, now_there: DifferenceRecord): boo
   return known.state === 'healed' || known.state === 'settled'
 }
 
-/** Whether a difference is still the one that a person has looked at: he ignored no other amount and no other line. */
+/**
+ * Whether a difference is still the one that a person has looked at: he ignored no other amount and no other line. The
+ * same place in a bill that was issued anew may have another payment.
+ */
 function isSameMatter(known: DifferenceRecord, now_there: DifferenceRecord): boolean {
-  const matter = ({ amount, fields, bill }: DifferenceRecord) => [amount, fields, bill?.['bytes'] ?? null]
+  const matter = ({ transaction_id, refund_id, amount, fields, bill }: DifferenceRecord) => [
+    ...[transaction_id, refund_id, amount, fields],
+    bill?.['bytes'] ?? null,
+  ]
   // Of these, earlier versions kept 0 beside a record.
   const is_unknown = known.amount === 0 && (known.kind === 'duplicate' || known.kind === 'state')
   const then = is_unknown ? { ...known, amount: now_there.amount } : known

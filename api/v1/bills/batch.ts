@@ -277,7 +277,9 @@ function agreedOf(
   amount: number,
 ): string {
   const acceptance = moves === 'accept_wechat' ? acceptanceOf(difference, records) : null
-  return acceptance === null || 'instead' in acceptance ? `${moves ?? 'nothing'} ${amount}` : acceptedMatter(acceptance)
+  if (acceptance !== null && !('instead' in acceptance)) return acceptedMatter(acceptance)
+  // A bill that was issued anew may have another payment in a difference's line.
+  return [moves ?? 'nothing', records.payment?.transaction_id ?? '', amount].join(' ')
 }
 
 /** The sum of a call as one matter: the same differences in the same states with the same sums are counted once. Refunds count themselves. */

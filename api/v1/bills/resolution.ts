@@ -228,7 +228,7 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
   assertState(call, difference)
   const payment = await findPayment(call, difference)
   if (payment === null) {
-    const { instead } = askRefusal(difference.kind) ?? { instead: 'check' }
+    const instead = askRefusal(difference.kind)?.instead ?? 'check'
     throw actionProblem(call, difference.kind, { instead, because: 'no_payment' })
   }
   const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}

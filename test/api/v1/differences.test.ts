@@ -560,6 +560,21 @@ describe('many differences of a kind', () => {
     expect(await statesOf([...some, late])).toEqual(['settling', 'settling', 'open'])
   })
 
+  it('are another matter for a second person where their line has another payment since', async () => {
+    await limited(8)
+    const of_line = async () => {
+      const { transaction_id, out_trade_no } = (await paidOrder(stage)).payment
+      return { transaction_id, out_trade_no }
+    }
+    const doubled = await noted('duplicate', { ...(await of_line()), amount: 990 }, of_day)
+    const wanted = { action: 'refund', kind: 'duplicate' }
+    expect(await all(wanted)).toMatchObject({ done: 0, proposed: 1 })
+    // A bill that was issued anew.
+    await stage.store.differences.note([{ ...doubled, ...(await of_line()) }])
+    const second = await stage.newKey({ scopes: ['money:write', 'refunds:write', 'refunds:approve'] })
+    expect(await all(wanted, { key: second })).toMatchObject({ done: 0, proposed: 1 })
+  })
+
   it('are asked about, each once in ten minutes', async () => {
     const answered = { answer: { asked_time: now(), says: 'SUCCESS', evidence_id: null } }
     const [fresh, known] = [await couponedThen(1), await couponedThen(2, answered)]
