@@ -367,12 +367,25 @@ export class Market {
     if (story === 'checkout') await this.insist('POST', `/v1/checkouts/${number}/cancel`)
   }
 
+  /** The same request until somebody has reserved it: until then 200 says `created` too. */
+  async #reserved(request: object): Promise<{ state: string } | null> {
+    const { taken } = await until(
+      'the refund is reserved',
+      async () => {
+        const answer = await this.insist<{ state: string }>('POST', '/v1/refunds', request)
+        return answer?.state !== 'created' && { taken: answer }
+      },
+      { within_ms: rest_ms, every_ms: 500 },
+    )
+    return taken
+  }
+
   /** The merchant gives back; above its limit another person has to agree, and now and then does not. */
   async #refund(note: MerchantNote, parts: readonly number[]): Promise<void> {
     for (const fen of parts) {
       const out_refund_no = this.#stage.refundNumber()
       const request = { out_refund_no, out_trade_no: note.out_trade_no, amount: { refund: fen } }
-      const taken = await this.insist<{ state: string }>('POST', '/v1/refunds', request)
+      const taken = await this.#reserved(request)
       if (taken === null) continue
       note.refunds.set(out_refund_no, { fen, is_rejected: false })
       if (taken.state !== 'awaiting_approval') continue
